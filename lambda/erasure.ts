@@ -1,0 +1,76 @@
+/** The words of this service. Imports nothing. All times are epoch milliseconds. */
+
+export type IdentifierKind = 'customer_id' | 'source_id' | 'email' | 'phone';
+
+/** What a person is known by in Voucherify. A hash is never an identifier. */
+export interface Identifier {
+  readonly kind: IdentifierKind;
+  readonly value: string;
+}
+
+/** One identity exactly as the platform sent it, mapped or not; only for telling two payloads apart. */
+export interface Identity {
+  readonly space: string;
+  readonly format: string;
+  readonly value: string;
+}
+
+/** Where the platform wants to hear of the end, and the headers (credentials among them) it wants to see there. */
+export interface CallbackTarget {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a platform asks, translated. */
+export interface ErasureRequest {
+  /** The platform's own id of the request; with `scope` it is the idempotency key. */
+  readonly reference: string;
+  /** The tenant, shop or audience within which `reference` is unique; empty where the platform has none. */
+  readonly scope: string;
+  readonly identities: readonly Identity[];
+  /** The mapped identities; may hold unusable values, see {@link isUsable}. */
+  readonly identifiers: readonly Identifier[];
+  readonly submittedAt?: number;
+  readonly dueAt?: number;
+  readonly callbacks: readonly CallbackTarget[];
+}
+
+/** The object Voucherify answers a permanent deletion with; a receipt keeps it without `related_object_id`. */
+export interface ReceivedDeletion {
+  readonly id: string;
+  readonly created_at: string;
+  readonly related_object_id?: string;
+  readonly related_object?: string;
+  readonly status: string;
+  readonly data_json: Readonly<Record<string, number>>;
+  readonly object?: string;
+}
+
+/** One pinned customer that is proved to be gone: `deleted` by our call, or `gone` when we came back to it. */
+export interface Deletion {
+  readonly project: string;
+  /** Index of the pin within its project: the receipt does not hold the customer's id. */
+  readonly pin: number;
+  readonly proof: 'deleted' | 'gone';
+  readonly at: number;
+  readonly received?: ReceivedDeletion;
+}
+
+export type FinalKind = 'erased' | 'no-match' | 'not-identifiable' | 'refused';
+
+/** How an erasure request stands. The first is final and never changes; the second is not. */
+export type Outcome =
+  | { readonly kind: FinalKind; readonly at: number; readonly deletions: readonly Deletion[] }
+  | { readonly kind: 'in-progress' | 'needs-human'; readonly expectedAt: number };
+
+/** Longest identifier that is looked up, in UTF-16 code units. */
+export const longestIdentifier = 512;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/u;
+
+/** Whether a value may be looked up at all: blank, dot, control, ill-formed and over-long values never reach a URL. */
+export function isUsable(value: string): boolean {
+  if (value.trim() === '' || value === '.' || value === '..') return false;
+  return value.length <= longestIdentifier && value.isWellFormed() && !controlCharacters.test(value);
+}

@@ -1,0 +1,65 @@
+import type { ErasureRequest, Outcome } from '../erasure.ts';
+import type { Failure } from '../failure.ts';
+
+/** A request as it came over the wire, free of any AWS shape. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Lower-case names; a repeated header has several values. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  /** The exact bytes: signatures are over these. */
+  readonly rawBody: Uint8Array;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What was proved about the caller: the scheme that proved it and the label of the secret that matched. */
+export interface Proof {
+  readonly scheme: string;
+  readonly secret: 'current' | 'previous';
+}
+
+/** Loads the text of the platform's own secret. Throws `unavailable` when it cannot be read. */
+export type ReadOwnSecret = () => Promise<string>;
+
+/** What a genuine request turned out to ask for. */
+export type Reading = { readonly erase: readonly ErasureRequest[] };
+
+/** How one of the erasures that a request asked for stands, and the receipt that proves it. */
+export interface Answered {
+  readonly erasure: ErasureRequest;
+  readonly receiptId: string;
+  readonly outcome: Outcome;
+}
+
+/**
+ * What the line knows of a platform. Everything but `verify` is pure: platforms do no I/O after it, and `verify` does
+ * none but loading its secret.
+ */
+export interface Platform {
+  /** Whether the platform takes the result in the answer, or only an acknowledgement within seconds. */
+  readonly waits: 'result' | 'acknowledgement';
+  /** Proves the caller genuine over the raw bytes, before anything is parsed. Throws a {@link Failure}. */
+  verify(request: HttpRequest, secret: ReadOwnSecret): Promise<Proof>;
+  /** Translates a verified request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
+  read(request: HttpRequest, proof: Proof): Reading;
+  /** The result in the platform's own words. */
+  answer(request: HttpRequest, answered: readonly Answered[]): HttpReply;
+  /** A refusal in the platform's own error form; only a verified request may be named in it. */
+  refuse(request: HttpRequest, failure: Failure): HttpReply;
+}
+
+/** The one value of a header; `undefined` when it is missing or stands there more than once. */
+export function singleHeader(request: HttpRequest, name: string): string | undefined {
+  const values = request.headers.get(name.toLowerCase());
+  return values?.length === 1 ? values[0] : undefined;
+}
+
+/** A JSON reply. */
+export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpReply {
+  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}

@@ -1,0 +1,35 @@
+import { createHmac } from 'node:crypto';
+import type { Identifier, Identity } from '../erasure.ts';
+import { Failure } from '../failure.ts';
+
+/** Keyed pseudonyms: receipts are found and compared by these and hold no personal data in clear. */
+export interface Macs {
+  receipt(platform: string, scope: string, reference: string): string;
+  /** Over the identities as sent, in any order: the same request id with another payload is a conflict. */
+  payload(identities: readonly Identity[]): string;
+  /** E-mail addresses are trimmed and lower-cased, so that a person is found however they spell theirs. */
+  subject(identifier: Identifier): string;
+  appId(appId: string): string;
+}
+
+/** Shortest pepper that is accepted: 32 random bytes in base64url. */
+export const shortestPepper = 43;
+
+/** Throws `unavailable` for a pepper that is too short to be one. */
+export function macsFrom(pepper: string): Macs {
+  if (pepper.length < shortestPepper) {
+    throw new Failure('unavailable', 'the pepper is not usable', { alarm: 'pepper-unusable' });
+  }
+  const mac = (...parts: readonly unknown[]) =>
+    createHmac('sha256', pepper).update(JSON.stringify(parts)).digest('base64url');
+  return {
+    receipt: (platform, scope, reference) => mac('receipt', platform, scope, reference),
+    payload: identities => mac('payload', identities.map(asText).toSorted()),
+    subject: ({ kind, value }) => mac('subject', kind, kind === 'email' ? value.trim().toLowerCase() : value),
+    appId: appId => mac('app-id', appId),
+  };
+}
+
+function asText({ space, format, value }: Identity): string {
+  return JSON.stringify([space, format, value]);
+}

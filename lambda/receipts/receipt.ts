@@ -1,0 +1,242 @@
+import type { Deletion, FinalKind, Outcome } from '../erasure.ts';
+
+/**
+ * The rules of a receipt, pure. A row is open until it is closed, once: every change below answers `undefined` when the
+ * rules forbid it, and the store writes a change only over the revision that it was made from.
+ * All times are epoch milliseconds, but `expiresAt`, which DynamoDB wants in seconds.
+ */
+export interface Receipt {
+  readonly v: 1;
+  readonly id: string;
+  /** Grows by one with every write; the store's condition. */
+  readonly revision: number;
+  readonly platform: string;
+  /** The platform's own id of the request, in clear only where it is a UUID. */
+  readonly reference?: string;
+  readonly payloadMac: string;
+  readonly subjectMacs: readonly string[];
+  readonly authentication: { readonly scheme: string; readonly secret: string };
+  readonly state: State;
+  readonly reason?: string;
+  readonly receivedAt: number;
+  readonly submittedAt: number;
+  readonly dueAt?: number;
+  readonly closedAt?: number;
+  readonly expiresAt?: number;
+  /** The sparse index: which queue the receipt waits in, and until when. Both are absent when nothing waits. */
+  readonly queue?: Queue;
+  readonly nextAttemptAt?: number;
+  readonly hasCallbacks: boolean;
+  /** Whether the platform was ever answered that this is not finished: then it waits for a callback. */
+  readonly answeredOpen: boolean;
+  /** Attempts that were ever begun: the generation of the worker that holds the last claim. */
+  readonly claims: number;
+  /** Claims since the last recorded result; several in a row are a poison request. */
+  readonly unrecordedClaims: number;
+  /** Answers that said 200 and proved nothing. */
+  readonly unproven: number;
+  readonly lastResult?: string;
+  readonly projects: Readonly<Record<string, ProjectProgress>>;
+}
+
+export type State = 'open' | 'needs-human' | FinalKind;
+export type Queue = 'erase' | 'call-back';
+
+export interface ProjectProgress {
+  readonly state: 'open' | 'erased' | 'no-match' | 'not-identifiable';
+  /** How many customers are pinned; zero as long as nothing is. */
+  readonly pins: number;
+  /** Whether a deletion that has not been proved may have had its effect all the same. */
+  readonly tried: boolean;
+  readonly deletions: readonly Deletion[];
+}
+
+/** What one attempt found out in one project. */
+export type ProjectResult =
+  | { readonly kind: 'erased'; readonly deletions: readonly Deletion[] }
+  | { readonly kind: 'no-match' | 'not-identifiable'; readonly deletions: readonly []; readonly knownPins: number }
+  | (Unfinished & { readonly kind: 'later'; readonly notBefore?: number; readonly unproven?: boolean })
+  | (Unfinished & { readonly kind: 'human' });
+
+interface Unfinished {
+  readonly code: string;
+  readonly deletions: readonly Deletion[];
+  readonly tried: boolean;
+}
+
+/** Unproven answers, and claims without a result, after which a person must look. */
+export const mostUnproven = 3;
+export const mostUnrecordedClaims = 5;
+
+/** Evidence is kept for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
+const evidenceDays = 762;
+const dayMs = 86_400_000;
+
+export type Facts = Pick<
+  Receipt,
+  | 'id'
+  | 'platform'
+  | 'reference'
+  | 'payloadMac'
+  | 'subjectMacs'
+  | 'authentication'
+  | 'receivedAt'
+  | 'submittedAt'
+  | 'dueAt'
+  | 'hasCallbacks'
+>;
+
+/** A new receipt. `attemptFollows` says that the writer goes on to attempt it, which is its first claim. */
+export function opened(
+  facts: Facts,
+  projects: readonly string[],
+  next: { readonly attemptAt: number; readonly attemptFollows: boolean },
+): Receipt {
+  const claims = next.attemptFollows ? 1 : 0;
+  const untouched: ProjectProgress = { state: 'open', pins: 0, tried: false, deletions: [] };
+  return {
+    ...facts,
+    v: 1,
+    revision: 1,
+    state: 'open',
+    queue: 'erase',
+    nextAttemptAt: next.attemptAt,
+    answeredOpen: false,
+    claims,
+    unrecordedClaims: claims,
+    unproven: 0,
+    projects: Object.fromEntries(projects.map(project => [project, untouched])),
+  };
+}
+
+/** A worker takes a due receipt until `until`; after too many claims without a result it asks for a person instead. */
+export function claimed(receipt: Receipt, now: number, until: number): Receipt | undefined {
+  const due = receipt.state === 'open' && receipt.nextAttemptAt !== undefined && receipt.nextAttemptAt <= now;
+  if (!due) return undefined;
+  if (receipt.unrecordedClaims >= mostUnrecordedClaims) return asksHuman(receipt, 'claims-without-result');
+  return changed(receipt, {
+    nextAttemptAt: until,
+    claims: receipt.claims + 1,
+    unrecordedClaims: receipt.unrecordedClaims + 1,
+  });
+}
+
+/** Pins are written once, by the worker with the last claim. */
+export function pinned(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
+  const progress = receipt.projects[project];
+  const free = receipt.state === 'open' && receipt.claims === generation && progress?.pins === 0;
+  return free ? changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, pins } } }) : undefined;
+}
+
+/** The platform is about to be told that this is not finished. */
+export function answeredOpen(receipt: Receipt): Receipt | undefined {
+  if (isFinal(receipt.state) || receipt.answeredOpen) return undefined;
+  return changed(receipt, { answeredOpen: true });
+}
+
+export interface Recording {
+  /** `claims` as it stood when the attempt began: somebody who claimed since has the say. */
+  readonly generation: number;
+  readonly results: Readonly<Record<string, ProjectResult>>;
+  readonly now: number;
+  /** When to come back if this does not finish it. */
+  readonly retryAt: number;
+  /** Whether the platform gets the outcome in the answer to this very request. */
+  readonly answersNow: boolean;
+}
+
+/** The result of an attempt: closes the receipt, asks for a person, or puts it off. */
+export function recorded(receipt: Receipt, recording: Recording): Receipt | undefined {
+  if (receipt.state !== 'open') return undefined;
+  const results = Object.entries(recording.results);
+  const late = receipt.claims !== recording.generation;
+  if (late && !results.every(([, result]) => result.kind === 'erased')) return undefined;
+  if (results.some(([project, result]) => overlooksPins(receipt.projects[project], result))) return undefined;
+  const projects = { ...receipt.projects };
+  for (const [project, result] of results) projects[project] = advanced(projects[project], result);
+  const next = { ...receipt, projects };
+  return concluded(next, results.map(([, result]) => result), recording);
+}
+
+/** "Nobody" may only be said by an attempt that knew of every pin that is stored. */
+function overlooksPins(progress: ProjectProgress | undefined, result: ProjectResult): boolean {
+  return 'knownPins' in result && progress?.pins !== result.knownPins;
+}
+
+function advanced(progress: ProjectProgress | undefined, result: ProjectResult): ProjectProgress {
+  const before = progress ?? { state: 'open', pins: 0, tried: false, deletions: [] };
+  const deletions = [...before.deletions, ...result.deletions.map(withoutCustomer)];
+  if (result.kind === 'later' || result.kind === 'human') {
+    return { ...before, deletions, tried: before.tried || result.tried };
+  }
+  return { ...before, deletions, state: result.kind };
+}
+
+function concluded(next: Receipt, results: readonly ProjectResult[], recording: Recording): Receipt {
+  const unproven = next.unproven + results.filter(result => result.kind === 'later' && result.unproven === true).length;
+  const counted = { ...next, unproven, unrecordedClaims: 0 };
+  const human = results.find(result => result.kind === 'human');
+  if (human !== undefined) return asksHuman(counted, human.code);
+  if (unproven >= mostUnproven) return asksHuman(counted, 'unproven-answers');
+  const later = results.filter(result => result.kind === 'later');
+  const [first] = later;
+  if (first !== undefined) {
+    const nextAttemptAt = Math.max(recording.retryAt, ...later.map(result => result.notBefore ?? 0));
+    return changed(counted, { lastResult: first.code, nextAttemptAt });
+  }
+  return closed(counted, recording);
+}
+
+function closed(receipt: Receipt, { now, answersNow }: Recording): Receipt {
+  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
+  const state = combined(Object.values(receipt.projects).map(progress => progress.state));
+  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answersNow);
+  const waits = owesCallback ? { queue: 'call-back' as const, nextAttemptAt: now } : {};
+  const expiresAt = Math.ceil((now + evidenceDays * dayMs) / 1000);
+  return changed({ ...rest, ...waits }, { state, closedAt: now, expiresAt, lastResult: state });
+}
+
+/** Erased anywhere is erased; identifiable nowhere is not identifiable; everything else found nobody. */
+function combined(states: readonly ProjectProgress['state'][]): FinalKind {
+  if (states.includes('erased')) return 'erased';
+  return states.every(state => state === 'not-identifiable') ? 'not-identifiable' : 'no-match';
+}
+
+/** Out of the index until an operator decides; not final towards the platform. */
+export function asksHuman(receipt: Receipt, reason: string): Receipt {
+  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
+  return changed(rest, { state: 'needs-human', reason, lastResult: reason });
+}
+
+/** Whether a closed receipt has nothing left to do that needs the identifiers. */
+export function forgets(receipt: Receipt): boolean {
+  return isFinal(receipt.state) && receipt.queue === undefined;
+}
+
+export function isFinal(state: State): state is FinalKind {
+  return state !== 'open' && state !== 'needs-human';
+}
+
+/** Longest a platform is told to wait before it looks again. */
+const nextLookMs = 900_000;
+
+/** How the receipt stands, as an outcome; open ones are expected in a quarter of an hour or when they are due. */
+export function outcomeOf(receipt: Receipt, now: number): Outcome {
+  if (isFinal(receipt.state)) {
+    const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
+    return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
+  }
+  const expectedAt = Math.min(now + nextLookMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
+  return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-human', expectedAt };
+}
+
+/** A receipt keeps no customer's id. */
+function withoutCustomer(deletion: Deletion): Deletion {
+  if (deletion.received === undefined) return deletion;
+  const { related_object_id: _, ...received } = deletion.received;
+  return { ...deletion, received };
+}
+
+function changed(receipt: Receipt, change: Partial<Receipt>): Receipt {
+  return { ...receipt, ...change, revision: receipt.revision + 1 };
+}

@@ -1,0 +1,46 @@
+import type { CallbackTarget, Identifier } from '../erasure.ts';
+import type { Queue, Receipt } from './receipt.ts';
+
+/** What is kept apart from the receipt, in the identifiers table, and only while it is needed. */
+export interface Kept {
+  readonly identifiers: readonly Identifier[];
+  readonly callbacks: readonly CallbackTarget[];
+}
+
+/** A customer that is to be deleted in one project, stored before the delete call. */
+export interface Pin {
+  readonly customerId: string;
+  /** Whether Voucherify showed us this customer; a soft-deleted one cannot be seen and may still be purged. */
+  readonly seen: boolean;
+  /** HMAC of the app id that it was resolved with: a 404 under another key proves nothing. */
+  readonly appIdMac: string;
+}
+
+export interface KeptWithPins extends Kept {
+  readonly pins: Readonly<Record<string, readonly Pin[]>>;
+}
+
+/**
+ * Where receipts are kept. The adapters hold no rules but two: a receipt is written only where none is, and replaced
+ * only over the revision before it; whatever else is named in one call is written in the same transaction. Every verb
+ * throws `unavailable` with the alarm `store-unavailable` when the store cannot be reached, and then nothing is
+ * half done.
+ */
+export interface ReceiptStore {
+  /** Stores a new receipt, what is kept apart, and a look-up row per subject; or gives the one that stands already. */
+  accept(receipt: Receipt, kept: Kept): Promise<{ readonly stored: boolean; readonly receipt: Receipt }>;
+  read(id: string): Promise<Receipt | undefined>;
+  /** Replaces revision `next.revision - 1`; false when that is not what stands there. */
+  replace(next: Receipt, also?: Also): Promise<boolean>;
+  /** Ids that wait in the queue and are due, oldest first. The index may lag: it only suggests. */
+  due(queue: Queue, now: number, limit: number): Promise<readonly string[]>;
+  kept(id: string): Promise<KeptWithPins | undefined>;
+  /** Ids of the receipts of one subject, by its HMAC. */
+  find(subjectMac: string): Promise<readonly string[]>;
+}
+
+export interface Also {
+  readonly pins?: { readonly project: string; readonly pins: readonly Pin[] };
+  /** Delete what is kept apart, pins included. */
+  readonly forget?: boolean;
+}
