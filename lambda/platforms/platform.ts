@@ -34,6 +34,8 @@ export interface Answered {
   readonly erasure: ErasureRequest;
   readonly receiptId: string;
   readonly outcome: Outcome;
+  /** Whether an answer of ours may say that a callback will follow. */
+  readonly callbackFollows: boolean;
 }
 
 /**
@@ -43,6 +45,10 @@ export interface Answered {
 export interface Platform {
   /** Whether the platform takes the result in the answer, or only an acknowledgement within seconds. */
   readonly waits: 'result' | 'acknowledgement';
+  /** Exact origins that callbacks may go to. */
+  readonly callbackOrigins: readonly string[];
+  /** The projects its requests are routed to; all of them when absent. */
+  readonly projects: readonly string[] | undefined;
   /** Proves the caller genuine over the raw bytes, before anything is parsed. Throws a {@link Failure}. */
   verify(request: HttpRequest, secret: ReadOwnSecret): Promise<Proof>;
   /** Translates a verified request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
@@ -62,4 +68,10 @@ export function singleHeader(request: HttpRequest, name: string): string | undef
 /** A JSON reply. */
 export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpReply {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}
+
+/** Whether the body is declared to be JSON, parameters such as a charset aside (RFC 9110, section 8.3.1). */
+export function isJson(request: HttpRequest): boolean {
+  const type = singleHeader(request, 'content-type')?.split(';', 1)[0] ?? '';
+  return type.trim().toLowerCase() === 'application/json';
 }

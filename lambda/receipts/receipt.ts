@@ -51,26 +51,8 @@ export interface ProjectProgress {
   readonly deletions: readonly Deletion[];
 }
 
-/** What one attempt found out in one project. */
-export type ProjectResult =
-  | { readonly kind: 'erased'; readonly deletions: readonly Deletion[] }
-  | { readonly kind: 'no-match' | 'not-identifiable'; readonly deletions: readonly []; readonly knownPins: number }
-  | (Unfinished & { readonly kind: 'later'; readonly notBefore?: number; readonly unproven?: boolean })
-  | (Unfinished & { readonly kind: 'human' });
-
-interface Unfinished {
-  readonly code: string;
-  readonly deletions: readonly Deletion[];
-  readonly tried: boolean;
-}
-
-/** Unproven answers, and claims without a result, after which a person must look. */
-export const mostUnproven = 3;
+/** Claims without a result after which a person must look. */
 export const mostUnrecordedClaims = 5;
-
-/** Evidence is kept for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
-const evidenceDays = 762;
-const dayMs = 86_400_000;
 
 export type Facts = Pick<
   Receipt,
@@ -134,74 +116,6 @@ export function answeredOpen(receipt: Receipt): Receipt | undefined {
   return changed(receipt, { answeredOpen: true });
 }
 
-export interface Recording {
-  /** `claims` as it stood when the attempt began: somebody who claimed since has the say. */
-  readonly generation: number;
-  readonly results: Readonly<Record<string, ProjectResult>>;
-  readonly now: number;
-  /** When to come back if this does not finish it. */
-  readonly retryAt: number;
-  /** Whether the platform gets the outcome in the answer to this very request. */
-  readonly answersNow: boolean;
-}
-
-/** The result of an attempt: closes the receipt, asks for a person, or puts it off. */
-export function recorded(receipt: Receipt, recording: Recording): Receipt | undefined {
-  if (receipt.state !== 'open') return undefined;
-  const results = Object.entries(recording.results);
-  const late = receipt.claims !== recording.generation;
-  if (late && !results.every(([, result]) => result.kind === 'erased')) return undefined;
-  if (results.some(([project, result]) => overlooksPins(receipt.projects[project], result))) return undefined;
-  const projects = { ...receipt.projects };
-  for (const [project, result] of results) projects[project] = advanced(projects[project], result);
-  const next = { ...receipt, projects };
-  return concluded(next, results.map(([, result]) => result), recording);
-}
-
-/** "Nobody" may only be said by an attempt that knew of every pin that is stored. */
-function overlooksPins(progress: ProjectProgress | undefined, result: ProjectResult): boolean {
-  return 'knownPins' in result && progress?.pins !== result.knownPins;
-}
-
-function advanced(progress: ProjectProgress | undefined, result: ProjectResult): ProjectProgress {
-  const before = progress ?? { state: 'open', pins: 0, tried: false, deletions: [] };
-  const deletions = [...before.deletions, ...result.deletions.map(withoutCustomer)];
-  if (result.kind === 'later' || result.kind === 'human') {
-    return { ...before, deletions, tried: before.tried || result.tried };
-  }
-  return { ...before, deletions, state: result.kind };
-}
-
-function concluded(next: Receipt, results: readonly ProjectResult[], recording: Recording): Receipt {
-  const unproven = next.unproven + results.filter(result => result.kind === 'later' && result.unproven === true).length;
-  const counted = { ...next, unproven, unrecordedClaims: 0 };
-  const human = results.find(result => result.kind === 'human');
-  if (human !== undefined) return asksHuman(counted, human.code);
-  if (unproven >= mostUnproven) return asksHuman(counted, 'unproven-answers');
-  const later = results.filter(result => result.kind === 'later');
-  const [first] = later;
-  if (first !== undefined) {
-    const nextAttemptAt = Math.max(recording.retryAt, ...later.map(result => result.notBefore ?? 0));
-    return changed(counted, { lastResult: first.code, nextAttemptAt });
-  }
-  return closed(counted, recording);
-}
-
-function closed(receipt: Receipt, { now, answersNow }: Recording): Receipt {
-  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
-  const state = combined(Object.values(receipt.projects).map(progress => progress.state));
-  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answersNow);
-  const waits = owesCallback ? { queue: 'call-back' as const, nextAttemptAt: now } : {};
-  const expiresAt = Math.ceil((now + evidenceDays * dayMs) / 1000);
-  return changed({ ...rest, ...waits }, { state, closedAt: now, expiresAt, lastResult: state });
-}
-
-/** Erased anywhere is erased; identifiable nowhere is not identifiable; everything else found nobody. */
-function combined(states: readonly ProjectProgress['state'][]): FinalKind {
-  if (states.includes('erased')) return 'erased';
-  return states.every(state => state === 'not-identifiable') ? 'not-identifiable' : 'no-match';
-}
-
 /** Out of the index until an operator decides; not final towards the platform. */
 export function asksHuman(receipt: Receipt, reason: string): Receipt {
   const { queue: _, nextAttemptAt: __, ...rest } = receipt;
@@ -230,13 +144,7 @@ export function outcomeOf(receipt: Receipt, now: number): Outcome {
   return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-human', expectedAt };
 }
 
-/** A receipt keeps no customer's id. */
-function withoutCustomer(deletion: Deletion): Deletion {
-  if (deletion.received === undefined) return deletion;
-  const { related_object_id: _, ...received } = deletion.received;
-  return { ...deletion, received };
-}
-
-function changed(receipt: Receipt, change: Partial<Receipt>): Receipt {
+/** The next revision. */
+export function changed(receipt: Receipt, change: Partial<Receipt>): Receipt {
   return { ...receipt, ...change, revision: receipt.revision + 1 };
 }

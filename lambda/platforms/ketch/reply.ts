@@ -1,0 +1,57 @@
+import type { Outcome } from '../../erasure.ts';
+import { Failure, type FailureCode } from '../../failure.ts';
+import { type Answered, type HttpReply, jsonReply } from '../platform.ts';
+import type { Metadata } from './request.ts';
+
+type Words = readonly [status: string, reason: string | undefined, message: string];
+
+/** Status.md: `completed` takes no later event; for `in_progress` a reason is left out. */
+const words: Readonly<Record<Outcome['kind'], Words>> = {
+  erased: ['completed', 'executed', 'The customer was deleted permanently.'],
+  'no-match': ['completed', 'no_match', 'No customer matches the identities.'],
+  'not-identifiable': ['completed', 'insufficient_identification', 'No identity can be looked up.'],
+  refused: ['completed', 'unknown', 'The request was refused after review.'],
+  'in-progress': ['in_progress', undefined, 'The deletion goes on.'],
+  'needs-human': ['in_progress', undefined, 'The deletion goes on.'],
+};
+
+/** The result of the one erasure that a DeleteRequest asks for (Status.md). */
+export function answer(metadata: Metadata, [answered]: readonly Answered[]): HttpReply {
+  if (answered === undefined) throw new Failure('internal', 'nothing was answered');
+  const [status, reason, resultMessage] = words[answered.outcome.kind];
+  if (status === 'in_progress' && !answered.callbackFollows) return refuse(notYet, metadata);
+  const at = 'at' in answered.outcome ? answered.outcome.at : answered.outcome.expectedAt;
+  const response = {
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    resultMessage,
+    // The text calls it optional; the vendor's Go server refuses a response without it.
+    expectedCompletionTimestamp: Math.floor(at / 1000),
+    requestID: answered.receiptId,
+  };
+  return jsonReply(200, { apiVersion: 'dsr/v1', kind: 'DeleteResponse', metadata, response });
+}
+
+/** Without callbacks nothing could ever complete an `in_progress`; Ketch asks again and then gets the result. */
+const notYet = new Failure('unavailable', 'not finished yet, ask again', { verified: true });
+
+const errorWords: Readonly<Record<FailureCode, string>> = {
+  invalid: 'invalid',
+  unauthorized: 'forbidden',
+  forbidden: 'forbidden',
+  'not-found': 'not_found',
+  'method-not-allowed': 'invalid',
+  conflict: 'conflict',
+  'too-large': 'invalid',
+  'unsupported-media-type': 'invalid',
+  internal: 'internal',
+  unimplemented: 'unimplemented',
+  unavailable: 'unavailable',
+};
+
+/** A refusal in Ketch's form (Error.md); `metadata` is left out until the caller was proved genuine. */
+export function refuse(failure: Failure, metadata: Metadata | undefined): HttpReply {
+  const error = { code: failure.status, status: errorWords[failure.code], message: failure.message };
+  const named = metadata === undefined ? {} : { metadata };
+  return jsonReply(failure.status, { apiVersion: 'dsr/v1', kind: 'Error', ...named, error }, failure.headers);
+}

@@ -1,0 +1,104 @@
+import * as v from 'valibot';
+import type { ErasureRequest, Identifier } from '../../erasure.ts';
+import { Failure } from '../../failure.ts';
+import { parseOrUndefined, parseStrictJson } from '../../io/json.ts';
+import { commonSettings, identityKinds, nonEmptyStrings } from '../common-settings.ts';
+import { type HttpRequest, isJson, type Reading } from '../platform.ts';
+
+/** What settings say of Ketch. */
+export const ketchSettings = v.strictObject({
+  ...commonSettings,
+  header: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, 'must be a header name')), 'Authorization'),
+  tenants: nonEmptyStrings,
+  environments: nonEmptyStrings,
+  identities: identityKinds,
+});
+export type KetchSettings = v.InferOutput<typeof ketchSettings>;
+
+const envelope = v.object({
+  apiVersion: v.literal('dsr/v1'),
+  kind: v.string(),
+  metadata: v.object({ uid: v.pipe(v.string(), v.uuid()), tenant: v.string() }),
+});
+export type Metadata = v.InferOutput<typeof envelope>['metadata'];
+
+const identities = v.pipe(
+  v.array(
+    v.object({ identitySpace: v.string(), identityFormat: v.optional(v.string(), 'raw'), identityValue: v.string() }),
+  ),
+  v.maxLength(50),
+);
+const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8_640_000_000_000));
+const deleteRequest = v.object({
+  request: v.object({
+    environment: v.string(),
+    identities,
+    callbacks: v.optional(
+      v.array(v.object({ url: v.string(), headers: v.optional(v.record(v.string(), v.string()), {}) })),
+      [],
+    ),
+    submittedTimestamp: v.exactOptional(seconds),
+    dueTimestamp: v.exactOptional(seconds),
+  }),
+});
+type DeleteRequest = v.InferOutput<typeof deleteRequest>['request'];
+
+/** Translates a DeleteRequest of a tenant and an environment that settings list. */
+export function read(request: HttpRequest, settings: KetchSettings): Reading {
+  if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
+  const body = parseStrictJson(request.rawBody);
+  const { kind, metadata } = shaped(envelope, body);
+  if (!settings.tenants.includes(metadata.tenant))
+    throw new Failure('forbidden', 'metadata.tenant: is not served here');
+  if (kind !== 'DeleteRequest') throw new Failure('unimplemented', 'kind: only DeleteRequest is served here');
+  const details = shaped(deleteRequest, body).request;
+  if (!settings.environments.includes(details.environment)) {
+    throw new Failure('forbidden', 'request.environment: is not served here');
+  }
+  return { erase: [erasure(metadata, details, settings.identities)] };
+}
+
+/** The metadata of a request that was read before. */
+export function metadataOf(request: HttpRequest): Metadata {
+  return shaped(envelope, parseStrictJson(request.rawBody)).metadata;
+}
+
+/** The first field that does not fit is named; its value is not. */
+function shaped<S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, body, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  throw new Failure('invalid', `${v.getDotPath(parsed.issues[0]) ?? 'body'}: is missing or not what dsr/v1 asks for`);
+}
+
+/** Uids are compared in lower case: the vendor's own server lower-cases them, its samples do not. */
+function erasure(metadata: Metadata, details: DeleteRequest, kinds: KetchSettings['identities']): ErasureRequest {
+  const { submittedTimestamp, dueTimestamp } = details;
+  return {
+    reference: metadata.uid.toLowerCase(),
+    scope: metadata.tenant,
+    identities: details.identities.map(({ identitySpace: space, identityFormat: format, identityValue: value }) => ({
+      space,
+      format,
+      value,
+    })),
+    identifiers: details.identities.flatMap(identity => identifier(identity, kinds)),
+    callbacks: details.callbacks,
+    ...(submittedTimestamp === undefined ? {} : { submittedAt: submittedTimestamp * 1000 }),
+    ...(dueTimestamp === undefined ? {} : { dueAt: dueTimestamp * 1000 }),
+  };
+}
+
+/** A hash and an unmapped space identify nobody. */
+function identifier(identity: DeleteRequest['identities'][number], kinds: KetchSettings['identities']): Identifier[] {
+  const kind = Object.hasOwn(kinds, identity.identitySpace) ? kinds[identity.identitySpace] : undefined;
+  return kind === undefined || identity.identityFormat !== 'raw' ? [] : [{ kind, value: identity.identityValue }];
+}
+
+/** What a refusal may name: a uid that is one, and a tenant that is ours. */
+export function metadataOrUndefined(request: HttpRequest, settings: KetchSettings): Metadata | undefined {
+  const text = new TextDecoder().decode(request.rawBody);
+  const parsed = v.safeParse(envelope, parseOrUndefined(text)?.value);
+  return parsed.success && settings.tenants.includes(parsed.output.metadata.tenant)
+    ? parsed.output.metadata
+    : undefined;
+}
