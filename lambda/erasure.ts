@@ -37,8 +37,8 @@ export interface ErasureRequest {
 
 /** The object Voucherify answers a permanent deletion with; a receipt keeps it without `related_object_id`. */
 export interface ReceivedDeletion {
-  readonly id: string;
-  readonly created_at: string;
+  readonly id?: string;
+  readonly created_at?: string;
   readonly related_object_id?: string;
   readonly related_object?: string;
   readonly status: string;
@@ -69,8 +69,22 @@ export const longestIdentifier = 512;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/u;
 
-/** Whether a value may be looked up at all: blank, dot, control, ill-formed and over-long values never reach a URL. */
-export function isUsable(value: string): boolean {
+/** Voucherify OpenAPI, loyalties v2: the pattern of a customer's id. Its length may change, its shape may not. */
+const customerId = /^cust_[A-Za-z0-9]+$/;
+
+/** Whether a value may stand in a URL: blank, dot, control, ill-formed and over-long values never do. */
+export function isPlainValue(value: string): boolean {
   if (value.trim() === '' || value === '.' || value === '..') return false;
   return value.length <= longestIdentifier && value.isWellFormed() && !controlCharacters.test(value);
+}
+
+/** Whether a value can only be a customer's id, as far as its shape goes: a pin is nothing else. */
+export function isCustomerId(value: string): boolean {
+  return customerId.test(value) && isPlainValue(value);
+}
+
+/** Whether an identifier may be looked up. Voucherify cannot look up a phone number. */
+export function isUsable({ kind, value }: Identifier): boolean {
+  if (kind === 'phone') return false;
+  return kind === 'customer_id' ? isCustomerId(value) : isPlainValue(value);
 }

@@ -37,6 +37,7 @@ interface Details {
   readonly alarm?: Alarm;
   readonly verified?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly origin?: string;
 }
 
 /**
@@ -49,6 +50,8 @@ export class Failure extends Error {
   /** Whether the caller had been proved genuine when this was thrown; until then nothing of the body may be echoed. */
   readonly verified: boolean;
   readonly headers: Readonly<Record<string, string>>;
+  /** Where in our code it arose, for a failure that nobody foresaw. */
+  readonly origin: string | undefined;
 
   constructor(code: FailureCode, message: string, details: Details = {}) {
     super(message);
@@ -56,6 +59,7 @@ export class Failure extends Error {
     this.code = code;
     this.alarm = details.alarm;
     this.verified = details.verified ?? false;
+    this.origin = details.origin;
     this.headers = code === 'unavailable' ? { 'Retry-After': String(retryAfterSeconds) } : (details.headers ?? {});
   }
 
@@ -65,12 +69,21 @@ export class Failure extends Error {
 
   /** The same refusal, thrown after the caller was proved genuine. */
   afterVerification(): Failure {
+    const { code, message, headers } = this;
     const alarm = this.alarm === undefined ? {} : { alarm: this.alarm };
-    return new Failure(this.code, this.message, { ...alarm, headers: this.headers, verified: true });
+    const origin = this.origin === undefined ? {} : { origin: this.origin };
+    return new Failure(code, message, { ...alarm, ...origin, headers, verified: true });
   }
 }
 
-/** Whatever was thrown, as a refusal; what is not one of ours is a 500 with nothing of it inside. */
+/** Whatever was thrown, as a refusal; what is not one of ours is a 500 that says only where in our code it arose. */
 export function failureOf(thrown: unknown): Failure {
-  return thrown instanceof Failure ? thrown : new Failure('internal', 'internal error', { alarm: 'internal' });
+  if (thrown instanceof Failure) return thrown;
+  return new Failure('internal', 'internal error', { alarm: 'internal', origin: originOf(thrown) });
+}
+
+/** File, line and column of the innermost frame: an error's message may hold what came from outside, this cannot. */
+function originOf(thrown: unknown): string {
+  const frame = thrown instanceof Error ? /\/([\w-]+\.\w+:\d+:\d+)\)?$/m.exec(thrown.stack ?? '') : null;
+  return frame?.[1] ?? 'unknown';
 }

@@ -1,3 +1,5 @@
+import * as v from 'valibot';
+
 /** The environment variables of both functions. The stack must `satisfy` it, so a forgotten one does not compile. */
 export interface Environment {
   /** The settings file, as JSON. */
@@ -6,4 +8,21 @@ export interface Environment {
   readonly SECRET_ARNS: string;
   readonly RECEIPTS_TABLE: string;
   readonly IDENTIFIERS_TABLE: string;
+}
+
+const filled = v.pipe(v.string(), v.nonEmpty());
+const arns = v.pipe(v.string(), v.parseJson(), v.record(v.string(), filled));
+const environment = v.object({
+  SETTINGS_JSON: filled,
+  SECRET_ARNS: arns,
+  RECEIPTS_TABLE: filled,
+  IDENTIFIERS_TABLE: filled,
+});
+
+/** Throws an error that names every variable that is missing or unreadable, and no value. */
+export function parseEnvironment(variables: Readonly<Record<string, string | undefined>>) {
+  const parsed = v.safeParse(environment, variables);
+  if (parsed.success) return parsed.output;
+  const names = new Set(parsed.issues.map(issue => v.getDotPath(issue)?.split('.')[0]));
+  throw new Error(`environment: ${[...names].join(', ')} missing or unreadable`);
 }

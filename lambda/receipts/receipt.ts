@@ -40,7 +40,8 @@ export interface Receipt {
 }
 
 export type State = 'open' | 'needs-human' | FinalKind;
-export type Queue = 'erase' | 'call-back';
+/** `needs-human` is worked on by nobody; it is counted, so that its alarm stands. */
+export type Queue = 'erase' | 'call-back' | 'needs-human';
 
 export interface ProjectProgress {
   readonly state: 'open' | 'erased' | 'no-match' | 'not-identifiable';
@@ -116,10 +117,10 @@ export function answeredOpen(receipt: Receipt): Receipt | undefined {
   return changed(receipt, { answeredOpen: true });
 }
 
-/** Out of the index until an operator decides; not final towards the platform. */
+/** No worker touches it until an operator decides; not final towards the platform. */
 export function asksHuman(receipt: Receipt, reason: string): Receipt {
-  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
-  return changed(rest, { state: 'needs-human', reason, lastResult: reason });
+  const waits = { queue: 'needs-human', nextAttemptAt: receipt.receivedAt } as const;
+  return changed(receipt, { ...waits, state: 'needs-human', reason, lastResult: reason });
 }
 
 /** Whether a closed receipt has nothing left to do that needs the identifiers. */

@@ -56,7 +56,10 @@ function overlooksPins(progress: ProjectProgress | undefined, result: ProjectRes
 
 function advanced(progress: ProjectProgress | undefined, result: ProjectResult): ProjectProgress {
   const before = progress ?? { state: 'open', pins: 0, tried: false, deletions: [] };
-  const deletions = [...before.deletions, ...result.deletions.map(withoutCustomer)];
+  if (before.state !== 'open') return before;
+  const known = new Set(before.deletions.map(deletion => deletion.pin));
+  const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
+  const deletions = [...before.deletions, ...fresh];
   if (result.kind === 'later' || result.kind === 'human') {
     return { ...before, deletions, tried: before.tried || result.tried };
   }
@@ -64,18 +67,17 @@ function advanced(progress: ProjectProgress | undefined, result: ProjectResult):
 }
 
 function concluded(next: Receipt, results: readonly ProjectResult[], recording: Recording): Receipt {
-  const unproven = next.unproven + results.filter(result => result.kind === 'later' && result.unproven === true).length;
-  const counted = { ...next, unproven, unrecordedClaims: 0 };
-  const human = results.find(result => result.kind === 'human');
-  if (human !== undefined) return asksHuman(counted, human.code);
-  if (unproven >= mostUnproven) return asksHuman(counted, 'unproven-answers');
   const later = results.filter(result => result.kind === 'later');
+  const human = results.find(result => result.kind === 'human');
+  const unproven = next.unproven + (later.some(result => result.unproven === true) ? 1 : 0);
+  const counted = { ...next, unproven, unrecordedClaims: 0 };
   const [first] = later;
-  if (first !== undefined) {
-    const nextAttemptAt = Math.max(recording.retryAt, ...later.map(result => result.notBefore ?? 0));
-    return changed(counted, { lastResult: first.code, nextAttemptAt });
-  }
-  return closed(counted, recording);
+  if (first === undefined && human === undefined) return closed(counted, recording);
+  const told = { ...counted, answeredOpen: next.answeredOpen || recording.answersNow };
+  if (human !== undefined) return asksHuman(told, human.code);
+  if (unproven >= mostUnproven) return asksHuman(told, 'unproven-answers');
+  const nextAttemptAt = Math.max(recording.retryAt, ...later.map(result => result.notBefore ?? 0));
+  return changed(told, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
 }
 
 function closed(receipt: Receipt, { now, answersNow }: Recording): Receipt {

@@ -1,0 +1,52 @@
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import type { Settings } from '../lambda/io/settings.ts';
+import { alarms } from './alarms.ts';
+import { api } from './api.ts';
+import { dashboard } from './dashboard.ts';
+import { functions } from './functions.ts';
+import { grantSweeper, grantWebhook } from './grants.ts';
+import { sweepEveryMinute } from './schedule.ts';
+import { allowUse } from './identifiers-key.ts';
+import { secrets } from './secrets.ts';
+import { tables } from './tables.ts';
+
+export interface ErasureWebhookProps {
+  /** From `parseSettings(text, 'deployed')`. */
+  readonly settings: Settings;
+  /** Prefix of every physical name becomes `erasure-<stage>`; without it, `erasure`. */
+  readonly stage?: string;
+  /**
+   * API Gateway writes logs through one role per account and region. `create`, the default, sets it; say `existing`
+   * where somebody else has.
+   */
+  readonly apiLogRole?: 'create' | 'existing';
+}
+
+/** The whole service. Throws `SettingsError` for settings that do not fit into a function's environment. */
+export class ErasureWebhook extends Construct {
+  /** Without the platform's name, with the slash before it. */
+  readonly webhookUrl: string;
+  readonly alarmTopic: ITopic;
+  /** By design name (`erasure/platform/ketch`). */
+  readonly secrets: ReadonlyMap<string, ISecret>;
+
+  constructor(scope: Construct, id: string, { settings, stage, apiLogRole = 'create' }: ErasureWebhookProps) {
+    super(scope, id);
+    const prefix = stage === undefined ? 'erasure' : `erasure-${stage}`;
+    this.secrets = secrets(this, prefix, settings);
+    const stored = tables(this, prefix);
+    const running = functions(this, prefix, { settings, secrets: this.secrets, tables: stored });
+    grantWebhook(running.webhook, stored, this.secrets);
+    grantSweeper(running.sweeper, stored, this.secrets);
+    allowUse(stored.key, [running.webhook.role, running.sweeper.role]);
+    sweepEveryMinute(this, prefix, running.sweeper.function);
+    const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
+    this.webhookUrl = gateway.urlForPath('/webhooks/');
+    const watched = { api: gateway, tables: stored, ...running };
+    const { topic, all } = alarms(this, prefix, watched, settings.operations.alarmEmail);
+    this.alarmTopic = topic;
+    dashboard(this, prefix, watched, all);
+  }
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { jsonLog } from '../../lambda/io/log.ts';
+import { outbound } from '../../lambda/io/outbound.ts';
+import type { Settings } from '../../lambda/io/settings.ts';
+import type { Ports } from '../../lambda/parts.ts';
+import type { Options } from './options.ts';
+import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
+import { seededCustomers } from './sandbox/seeded-customers.ts';
+import { serveSandbox } from './sandbox/server.ts';
+import { embeddedSecrets } from './secrets.ts';
+import { openSqliteStore } from './sqlite.ts';
+
+/** What Ketch sends in its header to a local run. It protects nothing: the people here are invented. */
+export const localKetchSecret = 'Bearer ketch-shared-secret-7f3c';
+const localPepper = 'local-pepper-that-guards-invented-people-only';
+
+export interface Embedded {
+  readonly ports: Ports;
+  readonly sandbox: Sandbox;
+  readonly sandboxUrl: string;
+  close(): Promise<void>;
+}
+
+/** Ports that need no account, key or network: SQLite, embedded secrets, and every project in the sandbox. */
+export async function openEmbedded(options: Options): Promise<Embedded> {
+  const file = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
+  const store = openSqliteStore(file('erasure.sqlite'));
+  const sandbox = openSandbox({
+    file: file('sandbox.sqlite'),
+    now: options.now,
+    keys: Object.keys(options.settings.projects).map(project => ({ project, ...keysOf(project) })),
+    limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
+    seed: seededCustomers,
+  });
+  const server = await serveSandbox(sandbox, 0);
+  const ports = {
+    settings: inSandbox(options.settings, server.url),
+    store,
+    readSecret: embeddedSecrets(secretsFor(options.settings)),
+    send: outbound(options.now),
+    now: options.now,
+    random: Math.random,
+    log: jsonLog(line => process.stderr.write(line), options.now),
+    times: { claimMs: options.claimMs, backoffMs: options.backoffMs },
+  };
+  const close = async () => {
+    await server.close();
+    sandbox.close();
+    store.close();
+  };
+  return { ports, sandbox, sandboxUrl: server.url, close };
+}
+
+function secretsFor({ projects }: Settings): Record<string, string> {
+  const keys = Object.keys(projects).map(project => [`erasure/voucherify/${project}`, JSON.stringify(keysOf(project))]);
+  return {
+    'erasure/pepper': localPepper,
+    'erasure/platform/ketch': JSON.stringify({ current: localKetchSecret }),
+    ...Object.fromEntries(keys),
+  };
+}
+
+function keysOf(project: string): { appId: string; appToken: string } {
+  return { appId: `app-${project}`, appToken: `token-${project}` };
+}
+
+function callsPerMinute({ projects }: Settings): number {
+  return Math.max(...Object.values(projects).map(project => project.callsPerMinute));
+}
+
+function inSandbox(settings: Settings, baseUrl: string): Settings {
+  const moved = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
+  return { ...settings, projects: Object.fromEntries(moved) };
+}

@@ -1,0 +1,91 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Context } from 'aws-lambda';
+import type { GatewayEvent, GatewayHandler } from '../../lambda/io/gateway.ts';
+
+/** Lambda's timeout for the webhook, and the largest body that API Gateway passes on. */
+const timeoutMs = 15_000;
+const largestPassedOn = 10_485_760;
+
+export interface LocalGateway {
+  readonly url: string;
+  /** Resolves when the requests that were under way are answered. */
+  close(): Promise<void>;
+}
+
+/**
+ * API Gateway's part on this machine: HTTP in, REST proxy event to the handler, HTTP out. Bodies go base64 encoded, as
+ * they do behind the deployed API. Throws Node's own error when the port cannot be had.
+ */
+export async function serveGateway(handler: GatewayHandler, port: number): Promise<LocalGateway> {
+  const server = createServer((request, response) => void exchange(handler, request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return { url: `http://127.0.0.1:${portOf(server)}`, close: () => closed(server) };
+}
+
+async function exchange(handler: GatewayHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const result = await handler(await eventOf(request), contextUntil(performance.now() + timeoutMs));
+    const headers = { ...result.headers };
+    response.writeHead(
+      result.statusCode,
+      Object.entries(headers).flatMap(([name, value]) => [name, String(value)]),
+    );
+    response.end(result.body);
+  } catch {
+    response.writeHead(502, { 'Content-Type': 'application/json' }).end('{"message":"Internal server error"}');
+  }
+}
+
+async function eventOf(request: IncomingMessage): Promise<GatewayEvent> {
+  const multiValueHeaders: Record<string, string[]> = {};
+  for (const [name, values] of Object.entries(request.headersDistinct)) multiValueHeaders[name] = values ?? [];
+  return {
+    httpMethod: request.method ?? '',
+    path: (request.url ?? '').split('?', 1)[0] ?? '',
+    multiValueHeaders,
+    body: (await bodyOf(request)).toString('base64'),
+    isBase64Encoded: true,
+  };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size <= largestPassedOn) chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function contextUntil(end: number): Context {
+  return {
+    callbackWaitsForEmptyEventLoop: false,
+    functionName: 'webhook',
+    functionVersion: '$LATEST',
+    invokedFunctionArn: 'arn:aws:lambda:local:000000000000:function:webhook',
+    memoryLimitInMB: '512',
+    awsRequestId: 'local',
+    logGroupName: 'local',
+    logStreamName: 'local',
+    getRemainingTimeInMillis: () => Math.max(0, Math.floor(end - performance.now())),
+    done: () => undefined,
+    fail: () => undefined,
+    succeed: () => undefined,
+  };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,55 @@
+import { assemble, type Parts } from '../../lambda/parts.ts';
+import { sweepHandler } from '../../lambda/sweeper.ts';
+import { webhookHandler } from '../../lambda/webhook.ts';
+import { openEmbedded } from './embedded.ts';
+import { openEmulated } from './emulated.ts';
+import { serveGateway } from './gateway.ts';
+import { type Options, UsageError } from './options.ts';
+
+export interface LocalRun {
+  readonly url: string;
+  readonly parts: Parts;
+  /** Where the sandbox listens; absent when an emulator stands in for everything. */
+  readonly sandboxUrl: string | undefined;
+  /** Stops taking requests and sweeping, waits for what is under way, and closes the store. */
+  close(): Promise<void>;
+}
+
+/** Starts a local run. Throws {@link UsageError} when the port is in use. */
+export async function startLocalRun(options: Options): Promise<LocalRun> {
+  const house = options.awsEndpoint === undefined ? await openEmbedded(options) : await openEmulated(options);
+  const parts = assemble(house.ports);
+  const gateway = await serveGateway(
+    webhookHandler(() => parts),
+    options.port,
+  ).catch(async (error: unknown) => {
+    await house.close();
+    throw portProblem(error, options.port);
+  });
+  const sweeps = sweepEvery(options.sweepMs, parts);
+  const close = async () => {
+    await Promise.all([gateway.close(), sweeps.close()]);
+    await house.close();
+  };
+  return { url: gateway.url, parts, sandboxUrl: house.sandboxUrl, close };
+}
+
+/** The schedule's part on this machine. A sweep that fails is logged; the next one comes all the same. */
+function sweepEvery(everyMs: number, parts: Parts): { close(): Promise<void> } {
+  const sweep = sweepHandler(() => parts);
+  let running: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    running = sweep().catch(() => parts.log({ event: 'sweep', code: 'unavailable' }));
+  }, everyMs);
+  return {
+    close: async () => {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+function portProblem(error: unknown, port: number): unknown {
+  const busy = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  return busy ? new UsageError(`port ${port} is in use: set PORT to another one`) : error;
+}

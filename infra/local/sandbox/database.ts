@@ -1,0 +1,50 @@
+import { DatabaseSync, type SQLTagStore } from 'node:sqlite';
+
+const TABLES = `
+  CREATE TABLE customers (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, source_id TEXT, email TEXT,
+    created_at TEXT, updated_at TEXT, deleted_at TEXT, profile TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX customers_by_source_id ON customers (project, source_id) WHERE deleted_at IS NULL;
+  CREATE INDEX customers_by_email ON customers (project, email);
+  CREATE TABLE deletions (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, customer_id TEXT NOT NULL, source_id TEXT, at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE calls (
+    at INTEGER NOT NULL, method TEXT NOT NULL, kind TEXT NOT NULL, status INTEGER NOT NULL, project TEXT
+  ) STRICT;
+  CREATE TABLE windows (project TEXT PRIMARY KEY, starts INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;
+  CREATE TABLE tokens (token TEXT PRIMARY KEY, app_id TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+  PRAGMA user_version = 1;
+`;
+
+/**
+ * Opens the sandbox's SQLite file (`:memory:` for none). A new one gets its tables and is given to `fill`, both in one
+ * transaction, so a process killed in between leaves a file that counts as new. Committed work survives a SIGKILL.
+ * @throws the error of SQLite when the file cannot be opened or is no database.
+ */
+export function openDatabase(file: string, fill: (sql: SQLTagStore) => void): SQLTagStore {
+  const database = new DatabaseSync(file, { timeout: 5_000 });
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  const sql = database.createTagStore();
+  if (database.prepare('PRAGMA user_version').get()?.['user_version'] === 0) {
+    transaction(sql, () => {
+      database.exec(TABLES);
+      fill(sql);
+    });
+  }
+  return sql;
+}
+
+/** Runs `work` so that either all of its writes are kept or, when it throws, none. */
+export function transaction<Result>(sql: SQLTagStore, work: () => Result): Result {
+  sql.db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    sql.db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    sql.db.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,120 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { guarded } from '../../lambda/io/store-failure.ts';
+import { keptFrom, pinsFrom, receiptFrom, refuseOversized } from '../../lambda/io/stored-rows.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Also, Kept, KeptWithPins, ReceiptStore } from '../../lambda/receipts/store.ts';
+
+/** How long one process waits for another that writes, in milliseconds. */
+const busyMs = 5000;
+
+/**
+ * What was acknowledged is on the disk (FULL syncs the log with every commit), and what was deleted is overwritten:
+ * identifiers must not linger in free pages.
+ */
+const setUp = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA secure_delete = ON;
+  CREATE TABLE IF NOT EXISTS receipts
+    (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, queue TEXT, next_attempt_at REAL, row TEXT NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS waiting ON receipts (queue, next_attempt_at) WHERE queue IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS subjects (mac TEXT, id TEXT, PRIMARY KEY (mac, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kept (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS pins (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
+`;
+
+/**
+ * The receipt store on SQLite, in `file` (its folder is created) or `:memory:`; several processes may share a file.
+ * Opening throws SQLite's own error; the verbs throw what every store throws.
+ */
+export function openSqliteStore(file: string): ReceiptStore & { close(): void } {
+  if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const database = new DatabaseSync(file, { timeout: busyMs });
+  database.exec(setUp);
+  return {
+    accept: (receipt, kept) => guarded(() => accept(database, receipt, kept)),
+    read: id => guarded(() => read(database, id)),
+    replace: (next, also = {}) => guarded(() => transaction(database, () => replace(database, next, also))),
+    due: (queue, now, limit) =>
+      guarded(() => {
+        const rows = database.prepare(dueQuery).all(queue, now, Math.max(limit, 0));
+        return rows.map(row => text(row, 'id'));
+      }),
+    kept: id => guarded(() => kept(database, id)),
+    find: subjectMac =>
+      guarded(() => {
+        const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectMac);
+        return rows.map(row => text(row, 'id'));
+      }),
+    close: () => database.close(),
+  };
+}
+
+const dueQuery = `
+  SELECT id FROM receipts WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
+`;
+
+function accept(database: DatabaseSync, receipt: Receipt, kept: Kept) {
+  refuseOversized(receipt);
+  return transaction(database, () => {
+    const standing = read(database, receipt.id);
+    if (standing !== undefined) return { stored: false, receipt: standing };
+    const { id, revision, queue = null, nextAttemptAt = null } = receipt;
+    const columns = [id, revision, queue, nextAttemptAt, JSON.stringify(receipt)];
+    database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
+    database.prepare('INSERT OR REPLACE INTO kept VALUES (?, ?)').run(id, JSON.stringify(kept));
+    const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
+    for (const mac of receipt.subjectMacs) lookUp.run(mac, id);
+    return { stored: true, receipt };
+  });
+}
+
+function read(database: DatabaseSync, id: string): Receipt | undefined {
+  const row = database.prepare('SELECT row FROM receipts WHERE id = ?').get(id);
+  return row === undefined ? undefined : receiptFrom(text(row, 'row'));
+}
+
+function replace(database: DatabaseSync, next: Receipt, { pins, forget = false }: Also): boolean {
+  const { id, revision, queue = null, nextAttemptAt = null } = next;
+  const update = database.prepare(
+    'UPDATE receipts SET revision = ?, queue = ?, next_attempt_at = ?, row = ? WHERE id = ? AND revision = ?',
+  );
+  const { changes } = update.run(revision, queue, nextAttemptAt, JSON.stringify(next), id, revision - 1);
+  if (changes === 0) return false;
+  if (forget) {
+    database.prepare('DELETE FROM kept WHERE id = ?').run(id);
+    database.prepare('DELETE FROM pins WHERE id = ?').run(id);
+  } else if (pins !== undefined) {
+    const insert = database.prepare('INSERT OR REPLACE INTO pins VALUES (?, ?, ?)');
+    insert.run(id, pins.project, JSON.stringify(pins.pins));
+  }
+  return true;
+}
+
+function kept(database: DatabaseSync, id: string): KeptWithPins | undefined {
+  const row = database.prepare('SELECT row FROM kept WHERE id = ?').get(id);
+  if (row === undefined) return undefined;
+  const pinned = database.prepare('SELECT project, row FROM pins WHERE id = ?').all(id);
+  const pins = pinned.map(pin => [text(pin, 'project'), pinsFrom(text(pin, 'row'))] as const);
+  return { ...keptFrom(text(row, 'row')), pins: Object.fromEntries(pins) };
+}
+
+function transaction<T>(database: DatabaseSync, run: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = run();
+    database.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    // SQLite ends a transaction by itself on some errors (a full disk), and there is nothing to roll back then.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw thrown;
+  }
+}
+
+/** The columns read here are TEXT NOT NULL in a STRICT table. */
+function text(row: Record<string, SQLOutputValue>, column: string): string {
+  return String(row[column]);
+}

@@ -1,0 +1,18 @@
+import { help, readOptions, UsageError } from './options.ts';
+import { startLocalRun } from './run.ts';
+
+if (process.argv.includes('--help')) process.stdout.write(help);
+else await start();
+
+async function start(): Promise<void> {
+  try {
+    const run = await startLocalRun(readOptions(process.env));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void run.close());
+    if (run.sandboxUrl !== undefined) console.log(`sandbox Voucherify ${run.sandboxUrl}`);
+    console.log(`ready ${run.url}`);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

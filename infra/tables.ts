@@ -1,0 +1,65 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  BillingMode,
+  type ITable,
+  ProjectionType,
+  Table,
+  TableEncryption,
+  type TableProps,
+} from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+import { queueIndex, tableKeys, ttlAttribute } from '../lambda/io/table-layout.ts';
+import { identifiersKey } from './identifiers-key.ts';
+
+export interface Tables {
+  readonly receipts: ITable;
+  readonly identifiers: ITable;
+  readonly key: IKey;
+}
+
+/**
+ * Both tables. `Table` and not `TableV2`: cdk-nag looks for point-in-time recovery on the first only, and emulators know
+ * the first only.
+ */
+export function tables(scope: Construct, prefix: string): Tables {
+  const key = identifiersKey(scope);
+  return { receipts: receipts(scope, prefix), identifiers: identifiers(scope, prefix, key), key };
+}
+
+function receipts(scope: Construct, prefix: string): ITable {
+  const table = new Table(scope, 'Receipts', {
+    ...kept(35),
+    tableName: `${prefix}-receipts`,
+    timeToLiveAttribute: ttlAttribute,
+  });
+  table.addGlobalSecondaryIndex({
+    indexName: queueIndex.name,
+    partitionKey: { name: queueIndex.partition, type: AttributeType.STRING },
+    sortKey: { name: queueIndex.sort, type: AttributeType.NUMBER },
+    projectionType: ProjectionType.KEYS_ONLY,
+  });
+  return table;
+}
+
+/** One day of backups, the shortest there is: what is deleted here must be gone. */
+function identifiers(scope: Construct, prefix: string, encryptionKey: IKey): ITable {
+  return new Table(scope, 'Identifiers', {
+    ...kept(1),
+    tableName: `${prefix}-identifiers`,
+    encryption: TableEncryption.CUSTOMER_MANAGED,
+    encryptionKey,
+  });
+}
+
+function kept(recoveryPeriodInDays: number) {
+  return {
+    partitionKey: { name: tableKeys.partition, type: AttributeType.STRING },
+    sortKey: { name: tableKeys.sort, type: AttributeType.STRING },
+    billingMode: BillingMode.PAY_PER_REQUEST,
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays },
+    deletionProtection: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+  } satisfies TableProps;
+}

@@ -1,0 +1,92 @@
+import { eraseInProject, type Handle } from './erase-in-project.ts';
+import type { Outcome } from './erasure.ts';
+import type { Alarm } from './failure.ts';
+import type { Parts } from './parts.ts';
+import { advance } from './receipts/advance.ts';
+import { forgets, outcomeOf, type Receipt } from './receipts/receipt.ts';
+import { type ProjectResult, recorded } from './receipts/result.ts';
+import type { KeptWithPins } from './receipts/store.ts';
+
+export interface Work {
+  /** The receipt under the claim that this attempt is made for. */
+  readonly receipt: Receipt;
+  readonly kept: KeptWithPins;
+  /** When the attempt must be over, in epoch milliseconds. */
+  readonly until: number;
+  /** Whether the platform is answered with what comes out of it. */
+  readonly answersNow: boolean;
+}
+
+export interface Attempted {
+  /** The receipt as it stands after the attempt. */
+  readonly receipt: Receipt;
+  readonly outcome: Outcome;
+}
+
+/**
+ * Resolve, pin, delete, outcome, once, in every project that is still open; then closes the receipt, puts it off or
+ * asks for a person. Safe to run again and to run twice at once. Throws `unavailable` when the store fails: the receipt
+ * then stays open and the sweep comes back to it.
+ */
+export async function attempt(work: Work, parts: Parts): Promise<Attempted> {
+  const { now, store, log } = parts;
+  const generation = work.receipt.claims;
+  const { receipt, results } = await eraseEverywhere(work, parts);
+  const recording = {
+    generation,
+    results,
+    now: now(),
+    retryAt: retryAt(generation, parts),
+    answersNow: work.answersNow,
+  };
+  const { receipt: standing, done } = await advance(
+    store,
+    receipt,
+    before => recorded(before, recording),
+    next => ({ forget: forgets(next) }),
+  );
+  const outcome = outcomeOf(standing, now());
+  const code = standing.lastResult ?? 'overtaken';
+  log({ event: 'attempt', platform: standing.platform, receipt: standing.id, outcome: outcome.kind, code });
+  if (done && standing.state === 'needs-human') alarm('needs-human', standing, parts);
+  return { receipt: standing, outcome: done ? withCustomers(outcome, results) : outcome };
+}
+
+interface Erased {
+  readonly receipt: Receipt;
+  readonly results: Readonly<Record<string, ProjectResult>>;
+}
+
+/** One project after the other, each with its share of the time, so that a slow one does not starve the next. */
+async function eraseEverywhere(work: Work, parts: Parts): Promise<Erased> {
+  const open = Object.entries(work.receipt.projects).filter(([, progress]) => progress.state === 'open');
+  const results: Record<string, ProjectResult> = {};
+  let handle: Handle = { ...work, afterCrash: work.receipt.unrecordedClaims > 1 };
+  for (const [index, [project]] of open.entries()) {
+    const now = parts.now();
+    const until = now + (work.until - now) / (open.length - index);
+    const erased = await eraseInProject(project, { ...handle, until }, parts);
+    for (const raised of erased.alarms) alarm(raised, work.receipt, parts);
+    results[project] = erased.result;
+    handle = { ...handle, receipt: erased.receipt };
+  }
+  return { receipt: handle.receipt, results };
+}
+
+/** Full jitter over an exponential backoff, capped at an hour. */
+function retryAt(claims: number, { now, random, times }: Parts): number {
+  const step = Math.min(3_600_000, times.backoffMs * 2 ** Math.min(claims - 1, 30));
+  return now() + Math.floor(random() * step);
+}
+
+/** The receipt keeps no customer's id; the answer to this very request may show it. */
+function withCustomers(outcome: Outcome, results: Readonly<Record<string, ProjectResult>>): Outcome {
+  if (!('deletions' in outcome)) return outcome;
+  const fresh = Object.values(results).flatMap(result => result.deletions);
+  const same = (a: { project: string; pin: number }, b: typeof a) => a.project === b.project && a.pin === b.pin;
+  return { ...outcome, deletions: outcome.deletions.map(kept => fresh.find(one => same(one, kept)) ?? kept) };
+}
+
+function alarm(code: Alarm, receipt: Receipt, { log }: Parts): void {
+  log({ event: 'alarm', alarm: code, platform: receipt.platform, receipt: receipt.id });
+}

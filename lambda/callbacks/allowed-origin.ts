@@ -1,0 +1,9 @@
+/**
+ * Whether a callback may go to this URL: exactly an origin that settings list, with no user-info. Compared after
+ * parsing, since a text comparison can be talked into another host.
+ */
+export function isAllowedOrigin(url: string, origins: readonly string[]): boolean {
+  const parsed = URL.parse(url);
+  if (parsed === null || parsed.username !== '' || parsed.password !== '') return false;
+  return origins.includes(parsed.origin);
+}

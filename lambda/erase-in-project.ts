@@ -1,0 +1,96 @@
+import { deletePins } from './delete-pins.ts';
+import type { Alarm } from './failure.ts';
+import type { Parts } from './parts.ts';
+import { advance } from './receipts/advance.ts';
+import { pinned, type Receipt } from './receipts/receipt.ts';
+import type { ProjectResult } from './receipts/result.ts';
+import type { KeptWithPins, Pin } from './receipts/store.ts';
+import type { Voucherify } from './voucherify/client.ts';
+import type { Candidate } from './voucherify/find-customers.ts';
+import { resolve } from './voucherify/resolve.ts';
+import type { Trouble } from './voucherify/trouble.ts';
+
+export interface Handle {
+  readonly receipt: Receipt;
+  readonly kept: KeptWithPins;
+  readonly until: number;
+  /** An earlier claim left no result: its deletions may have had their effect. */
+  readonly afterCrash: boolean;
+}
+
+export interface ErasedInProject {
+  /** The receipt as it stands after the pins were written. */
+  readonly receipt: Receipt;
+  readonly result: ProjectResult;
+  readonly alarms: readonly Alarm[];
+}
+
+/** One attempt in one project: everybody is looked up and pinned before anybody is deleted. */
+export async function eraseInProject(project: string, handle: Handle, parts: Parts): Promise<ErasedInProject> {
+  const voucherify = parts.projects.get(project);
+  if (voucherify === undefined) return human(handle.receipt, 'project-not-in-settings');
+  const pins = handle.kept.pins[project] ?? [];
+  if (pins.length !== (handle.receipt.projects[project]?.pins ?? 0)) return human(handle.receipt, 'pins-missing');
+  if (pins.length > 0) return deleting(project, { ...handle, pins, justResolved: false, voucherify }, parts);
+  return resolving(project, { ...handle, voucherify }, parts);
+}
+
+interface Resolving extends Handle {
+  readonly voucherify: Voucherify;
+}
+
+async function resolving(project: string, handle: Resolving, parts: Parts): Promise<ErasedInProject> {
+  const { identifiers } = handle.kept;
+  const asked = {
+    identifiers,
+    submittedAt: handle.receipt.submittedAt,
+    mostCustomers: parts.settings.limits.customersPerRequest,
+  };
+  const resolved = await resolve(asked, { voucherify: handle.voucherify, now: parts.now, until: handle.until });
+  if (resolved.kind === 'later' || resolved.kind === 'human') return troubled(handle.receipt, resolved);
+  if (resolved.kind !== 'found') {
+    return { receipt: handle.receipt, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
+  }
+  const pins = await pinsOf(resolved.candidates, parts);
+  const generation = handle.receipt.claims;
+  const { receipt, done } = await advance(
+    parts.store,
+    handle.receipt,
+    standing => pinned(standing, generation, project, pins.length),
+    () => ({ pins: { project, pins } }),
+  );
+  if (!done) return troubled(receipt, { kind: 'later', code: 'overtaken', effect: 'none', stop: true });
+  return deleting(project, { ...handle, receipt, pins, justResolved: true }, parts);
+}
+
+async function pinsOf(candidates: readonly Candidate[], parts: Parts): Promise<readonly Pin[]> {
+  const macs = await parts.macs();
+  return candidates.map(({ id, seen, appId }) => ({ customerId: id, seen, appIdMac: macs.appId(appId) }));
+}
+
+interface Deleting extends Resolving {
+  readonly pins: readonly Pin[];
+  readonly justResolved: boolean;
+}
+
+async function deleting(project: string, handle: Deleting, parts: Parts): Promise<ErasedInProject> {
+  const progress = handle.receipt.projects[project];
+  const mayBeTried = handle.afterCrash || (progress?.tried ?? false);
+  const done = new Set(progress?.deletions.map(deletion => deletion.pin));
+  const macs = await parts.macs();
+  const deletedPins = await deletePins({ ...handle, project, done, mayBeTried, now: parts.now, appIdMac: macs.appId });
+  const { deletions, tried, trouble, alarms } = deletedPins;
+  if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried }, alarms };
+  const anybody = deletions.length + done.size > 0;
+  const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
+  return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
+}
+
+function troubled(receipt: Receipt, trouble: Trouble): ErasedInProject {
+  const alarms = trouble.alarm === undefined ? [] : [trouble.alarm];
+  return { receipt, result: { ...trouble, deletions: [], tried: false }, alarms };
+}
+
+function human(receipt: Receipt, code: string): ErasedInProject {
+  return troubled(receipt, { kind: 'human', code, effect: 'none', stop: true });
+}

@@ -1,0 +1,65 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { assemble, type Parts, type Ports } from '../parts.ts';
+import { awsClientOptions } from './aws-clients.ts';
+import { dynamodbStore } from './dynamodb.ts';
+import { parseEnvironment } from './environment.ts';
+import { jsonLog, type Log } from './log.ts';
+import { outbound } from './outbound.ts';
+import { secretsManager } from './secrets.ts';
+import { parseSettings, type Settings } from './settings.ts';
+
+export interface AwsNames {
+  readonly settings: Settings;
+  readonly secretArns: Readonly<Record<string, string>>;
+  readonly tables: { readonly receipts: string; readonly identifiers: string };
+}
+
+/**
+ * The parts of a deployed function, put together once. In Lambda that is while the function starts, which is on no
+ * request's time.
+ */
+export function deployedParts(variables: Readonly<Record<string, string | undefined>>): () => Parts {
+  let made: Parts | undefined;
+  const parts = () => {
+    made ??= assemble(portsFromEnvironment(variables));
+    return made;
+  };
+  if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) parts();
+  return parts;
+}
+
+/** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */
+function portsFromEnvironment(variables: Readonly<Record<string, string | undefined>>): Ports {
+  const environment = parseEnvironment(variables);
+  const names = {
+    settings: parseSettings(environment.SETTINGS_JSON, 'deployed'),
+    secretArns: environment.SECRET_ARNS,
+    tables: { receipts: environment.RECEIPTS_TABLE, identifiers: environment.IDENTIFIERS_TABLE },
+  };
+  return awsPorts(names, Date.now);
+}
+
+/** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
+export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => number): Ports {
+  const log = jsonLog(line => process.stdout.write(line), now);
+  const random = Math.random;
+  const options = awsClientOptions();
+  return {
+    settings,
+    store: dynamodbStore(new DynamoDBClient(options), tables, { log: awsLog(log) }),
+    readSecret: secretsManager(new SecretsManagerClient(options), secretArns, { now, random, log: awsLog(log) }),
+    send: outbound(now),
+    now,
+    random,
+    log,
+  };
+}
+
+/** What a failed call of AWS leaves in the log: its name, the error's name and how old the secret is that served. */
+function awsLog(log: Log) {
+  return (problem: { call: string; error: string; staleMs?: number }) => {
+    const { call, error, staleMs } = problem;
+    log({ event: 'aws', call, code: error, ...(staleMs === undefined ? {} : { staleMs }) });
+  };
+}

@@ -1,0 +1,137 @@
+import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-dynamodb';
+import type { Receipt } from '../receipts/receipt.ts';
+import type { Also, Kept } from '../receipts/store.ts';
+import { storeUnavailable } from './store-failure.ts';
+import { queueIndex, tableKeys, ttlAttribute } from './table-layout.ts';
+
+/** Which actions write what; pure. Every value is a row of JSON, beside it only what conditions and the index need. */
+export interface Tables {
+  readonly receipts: string;
+  readonly identifiers: string;
+}
+
+export type Item = Record<string, AttributeValue>;
+
+/** `writeId` marks the row as this very write's: whoever loses an answer finds out that the write was done. */
+export function acceptance(tables: Tables, receipt: Receipt, kept: Kept, writeId: string): TransactWriteItem[] {
+  const put = (TableName: string, Item: Item) => ({ TableName, Item });
+  const row = { ...receiptKey(receipt.id), ...present(receiptAttributes(receipt, writeId)) };
+  const keptRow = { ...key(receipt.id, keptSort), row: { S: JSON.stringify(kept) } };
+  return [
+    {
+      Put: {
+        ...put(tables.receipts, row),
+        ConditionExpression: `attribute_not_exists(${tableKeys.partition})`,
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      },
+    },
+    { Put: put(tables.identifiers, keptRow) },
+    ...lookUpKeys(receipt).map(lookUp => ({ Put: put(tables.receipts, lookUp) })),
+  ];
+}
+
+/** Updates, not puts: attributes that another version of this code wrote stay. The receipt's own action comes first. */
+export function replacement(tables: Tables, next: Receipt, also: Also, writeId: string): TransactWriteItem[] {
+  const update = updateOf(tables.receipts, receiptKey(next.id), receiptAttributes(next, writeId));
+  return [
+    {
+      Update: {
+        ...update,
+        ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ':before': { N: String(next.revision - 1) } },
+        ConditionExpression: '#revision = :before',
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      },
+    },
+    ...expiries(tables, next),
+    ...keptApart(tables, next, also),
+  ];
+}
+
+/** From the transaction that closes on, the look-up rows expire together with their receipt. */
+function expiries(tables: Tables, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
+  if (expiresAt === undefined) return [];
+  const attributes = { [ttlAttribute]: number(expiresAt) };
+  return lookUpKeys(next).map(lookUp => ({ Update: updateOf(tables.receipts, lookUp, attributes) }));
+}
+
+/** Neither reads nor asks for old values: the webhook's role may do neither on this table. */
+function keptApart(tables: Tables, next: Receipt, also: Also): TransactWriteItem[] {
+  const TableName = tables.identifiers;
+  if (also.forget === true) {
+    const pinned = Object.entries(next.projects).filter(([, { pins }]) => pins > 0);
+    const sorts = [keptSort, ...pinned.map(([project]) => pinsSort(project))];
+    return sorts.map(sort => ({ Delete: { TableName, Key: key(next.id, sort) } }));
+  }
+  if (also.pins === undefined) return [];
+  const { project, pins } = also.pins;
+  return [{ Put: { TableName, Item: { ...key(next.id, pinsSort(project)), row: { S: JSON.stringify(pins) } } } }];
+}
+
+export const keptSort = 'kept';
+export const pinsPrefix = 'pins#';
+export const receiptPrefix = 'receipt#';
+
+export function receiptKey(id: string): Item {
+  return key(`${receiptPrefix}${id}`, 'receipt');
+}
+
+export function subjectPartition(mac: string): string {
+  return `subject#${mac}`;
+}
+
+/** The text of an attribute. Throws `unavailable` where there is none: such a row is not one of ours. */
+export function textOf(item: Item, attribute: string): string {
+  const text = item[attribute]?.S;
+  if (text === undefined) throw storeUnavailable('a stored row is not of a version that this code knows');
+  return text;
+}
+
+/** One transaction may not name a key twice, so equal subjects count once. */
+function lookUpKeys({ id, subjectMacs }: Pick<Receipt, 'id' | 'subjectMacs'>): Item[] {
+  return [...new Set(subjectMacs)].map(mac => key(subjectPartition(mac), id));
+}
+
+function pinsSort(project: string): string {
+  return `${pinsPrefix}${project}`;
+}
+
+function key(partition: string, sort: string): Item {
+  return { [tableKeys.partition]: { S: partition }, [tableKeys.sort]: { S: sort } };
+}
+
+type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
+
+function receiptAttributes(receipt: Receipt, writeId: string): Attributes {
+  return {
+    row: { S: JSON.stringify(receipt) },
+    revision: number(receipt.revision),
+    state: { S: receipt.state },
+    writeId: { S: writeId },
+    [queueIndex.partition]: receipt.queue && { S: receipt.queue },
+    [queueIndex.sort]: number(receipt.nextAttemptAt),
+    [ttlAttribute]: number(receipt.expiresAt),
+  };
+}
+
+function number(value: number | undefined): AttributeValue | undefined {
+  return value === undefined ? undefined : { N: String(value) };
+}
+
+function present(attributes: Attributes): Item {
+  return Object.fromEntries(Object.entries(attributes).flatMap(([name, value]) => (value ? [[name, value]] : [])));
+}
+
+/** Sets the attributes that are given and removes those that are named and undefined. */
+function updateOf(TableName: string, Key: Item, attributes: Attributes): Update {
+  const set = present(attributes);
+  const removed = Object.keys(attributes).filter(name => !Object.hasOwn(set, name));
+  const sets = `SET ${Object.keys(set).map(name => `#${name} = :${name}`)}`;
+  const removes = removed.length === 0 ? '' : ` REMOVE ${removed.map(name => `#${name}`)}`;
+  return {
+    TableName,
+    Key,
+    UpdateExpression: sets + removes,
+    ExpressionAttributeNames: Object.fromEntries(Object.keys(attributes).map(name => [`#${name}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(Object.entries(set).map(([name, value]) => [`:${name}`, value])),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Alarm, Failure, FailureCode } from '../failure.ts';
+
+/**
+ * Every field that a log line may have. It is an allow-list of our own codes, counts and pseudonyms: never an event, a
+ * body, a header, an identifier, a URL or another service's text.
+ */
+export interface LogLine {
+  readonly event: 'request' | 'accepted' | 'attempt' | 'refused' | 'sweep' | 'alarm' | 'aws';
+  readonly platform?: string;
+  /** The receipt's id: an HMAC. */
+  readonly receipt?: string;
+  readonly project?: string;
+  readonly outcome?: string;
+  readonly code?: FailureCode | (string & {});
+  readonly alarm?: Alarm;
+  readonly status?: number;
+  readonly durationMs?: number;
+  readonly claimed?: number;
+  readonly closed?: number;
+  readonly failed?: number;
+  /** The call of AWS that failed. */
+  readonly call?: string;
+  readonly staleMs?: number;
+  readonly needsHuman?: number;
+  readonly oldestOpenMs?: number;
+  /** File and line of our own code. */
+  readonly origin?: string;
+  readonly secret?: string;
+}
+
+export type Log = (line: LogLine) => void;
+
+/** Logs one JSON object a line, stamped with the injected clock. */
+export function jsonLog(write: (line: string) => void, now: () => number): Log {
+  return line => write(`${JSON.stringify({ time: new Date(now()).toISOString(), ...line })}\n`);
+}
+
+/** What a log may say of a refusal. */
+export function logged({ code, alarm, origin }: Failure): Pick<LogLine, 'code' | 'alarm' | 'origin'> {
+  return { code, ...(alarm === undefined ? {} : { alarm }), ...(origin === undefined ? {} : { origin }) };
+}

@@ -1,0 +1,117 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
+
+/** One call to another service. `until` is one deadline for all of it, the body read included (epoch ms). */
+export interface OutboundCall {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly until: number;
+}
+
+/**
+ * What came back: an answer, or none. `effect` says whether the other side may have acted: it cannot have where no
+ * connection was ever made. `resent` says that the call went out twice, see {@link outbound}.
+ */
+export type OutboundResult =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      /** Lower-case names. */
+      readonly headers: Readonly<Record<string, string | undefined>>;
+      readonly body: string;
+      readonly resent: boolean;
+    }
+  | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
+
+export type NoAnswer = 'not-connected' | 'timed-out' | 'cut-off' | 'redirected' | 'too-large';
+
+/** Sends a call and never throws: what goes wrong is a value that names neither URL, headers nor body. */
+export type Send = (call: OutboundCall) => Promise<OutboundResult>;
+
+/** Largest answer body that is read, in bytes. */
+export const largestAnswer = 65_536;
+
+/**
+ * A sender that keeps connections alive. Redirects are not followed: they would carry the key to another origin. The one
+ * retry is for a reset of a reused connection before any byte of the answer, which is how an idle connection ends.
+ */
+export function outbound(now: () => number): Send {
+  const agent = new Agent({ keepAlive: true });
+  return async call => {
+    const first = await sendOnce(call, now, agent);
+    if (first !== 'reset-while-idle') return first;
+    const second = await sendOnce(call, now, new Agent());
+    if (second === 'reset-while-idle') return noAnswer('cut-off', true);
+    return second.kind === 'answer' ? { ...second, resent: true } : { ...second, effect: 'possible' };
+  };
+}
+
+type Sent = OutboundResult | 'reset-while-idle';
+
+function sendOnce(call: OutboundCall, now: () => number, agent: Agent): Promise<Sent> {
+  const left = call.until - now();
+  if (left <= 0) return Promise.resolve(noAnswer('timed-out', false));
+  return new Promise(resolve => {
+    const request = opened(call, agent);
+    let connected = false;
+    const settle = (sent: Sent) => {
+      clearTimeout(timer);
+      resolve(sent);
+      // An answered request has given its connection back already.
+      if (sent === 'reset-while-idle' || sent.kind === 'no-answer') request.destroy();
+    };
+    const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), left);
+    request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
+    request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : lost(connected)));
+    request.on('response', response => collect(response, settle));
+    request.end(call.body);
+  });
+}
+
+/** Plain http is for loopback only, which settings see to; `node:http` is loaded only where it is needed. */
+function opened({ method, url, headers }: OutboundCall, agent: Agent): ClientRequest {
+  if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent });
+  return process.getBuiltinModule('node:http').request(url, { method, headers });
+}
+
+function whenConnected(request: ClientRequest, socket: Socket, connected: () => void): void {
+  if (request.reusedSocket) connected();
+  else socket.once(request.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
+}
+
+function isIdleReset(request: ClientRequest, error: Error): boolean {
+  return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function collect(response: IncomingMessage, settle: (sent: Sent) => void): void {
+  const status = response.statusCode ?? 0;
+  if (status >= 300 && status < 400) {
+    settle(noAnswer('redirected', true));
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > largestAnswer) settle(noAnswer('too-large', true));
+    chunks.push(chunk);
+  });
+  response.on('error', () => settle(noAnswer('cut-off', true)));
+  response.on('end', () => {
+    const headers = Object.fromEntries(
+      Object.entries(response.headers).map(([name, value]) => [name, value?.toString()]),
+    );
+    settle({ kind: 'answer', status, headers, body: Buffer.concat(chunks).toString('utf8'), resent: false });
+  });
+}
+
+function lost(connected: boolean): OutboundResult {
+  return connected ? noAnswer('cut-off', true) : noAnswer('not-connected', false);
+}
+
+function noAnswer(code: NoAnswer, mayHaveActed: boolean): OutboundResult {
+  return { kind: 'no-answer', code, effect: mayHaveActed ? 'possible' : 'none' };
+}

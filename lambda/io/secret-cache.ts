@@ -1,0 +1,80 @@
+import type { ReadSecret } from './secret.ts';
+
+/** Times in milliseconds. */
+export interface CacheOptions {
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** From 0 up to, but not including, 1. */
+  readonly random: () => number;
+  /** Whether a failed fetch only means that nobody could be asked; then what is there is served. */
+  readonly isOutage: (thrown: unknown) => boolean;
+  /** Told of every failed fetch, and of the age of what is served instead, if anything is. */
+  readonly failed: (name: string, thrown: unknown, staleMs: number | undefined) => void;
+}
+
+interface Cached {
+  readonly text: string;
+  readonly fetchedAt: number;
+  readonly refreshAt: number;
+}
+
+const minuteMs = 60_000;
+const freshForMs = 5 * minuteMs;
+/** Spreads the refreshes of many function instances. */
+const jitterMs = minuteMs;
+/** How long nobody is asked again after an outage, so that not every request waits for it. */
+const coolDownMs = minuteMs;
+/** Least time between two refetches of one name that callers asked for with `fresh`. */
+const refetchEveryMs = minuteMs;
+const mostStaleMs = 24 * 60 * minuteMs;
+
+/**
+ * A read-through cache with one fetch at a time per name. During an outage what was read before is served for up to 24
+ * hours; on any other failure it is forgotten at once, since serving it would keep a revoked secret alive. A failure is
+ * never kept: the next read asks again.
+ */
+export function cachedSecrets(fetch: (name: string) => Promise<string>, options: CacheOptions): ReadSecret {
+  const cache = new Map<string, Cached>();
+  const flights = new Map<string, Promise<string>>();
+  const refetchedAt = new Map<string, number>();
+
+  return async (name, { fresh = false } = {}) => {
+    const now = options.now();
+    const cached = cache.get(name);
+    const refetches = fresh && now - (refetchedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= refetchEveryMs;
+    if (cached !== undefined && now < cached.refreshAt && !refetches) return cached.text;
+    if (refetches) refetchedAt.set(name, now);
+    return await sharedFlight(name);
+  };
+
+  function sharedFlight(name: string): Promise<string> {
+    const flight = flights.get(name) ?? refreshed(name).finally(() => flights.delete(name));
+    flights.set(name, flight);
+    return flight;
+  }
+
+  async function refreshed(name: string): Promise<string> {
+    try {
+      const text = await fetch(name);
+      const fetchedAt = options.now();
+      cache.set(name, { text, fetchedAt, refreshAt: fetchedAt + freshForMs + options.random() * jitterMs });
+      return text;
+    } catch (thrown) {
+      return stale(name, thrown);
+    }
+  }
+
+  function stale(name: string, thrown: unknown): string {
+    const now = options.now();
+    const cached = cache.get(name);
+    const servable = cached !== undefined && options.isOutage(thrown) && now - cached.fetchedAt < mostStaleMs;
+    options.failed(name, thrown, servable ? now - cached.fetchedAt : undefined);
+    if (!servable) {
+      cache.delete(name);
+      throw thrown;
+    }
+    const refreshAt = Math.min(now + coolDownMs, cached.fetchedAt + mostStaleMs);
+    cache.set(name, { ...cached, refreshAt });
+    return cached.text;
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Keys, index and TTL attribute of the two tables. One place, because the adapter, the stack and the local emulator
+ * must agree on them.
+ */
+export const tableKeys = { partition: 'pk', sort: 'sk' } as const;
+
+/** Sparse, KEYS_ONLY, on the receipts table: a receipt is in it exactly as long as it waits for something. */
+export const queueIndex = { name: 'queue', partition: 'queue', sort: 'nextAttemptAt' } as const;
+
+/** Epoch seconds, a number (DynamoDB Developer Guide, Time to Live); only on the receipts table. */
+export const ttlAttribute = 'expiresAt';

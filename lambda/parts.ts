@@ -1,0 +1,57 @@
+import type { Log } from './io/log.ts';
+import type { Send } from './io/outbound.ts';
+import type { ReadSecret } from './io/secret.ts';
+import type { Settings } from './io/settings.ts';
+import { openPlatforms } from './platforms/index.ts';
+import type { Platform } from './platforms/platform.ts';
+import { type Macs, macsFrom } from './receipts/mac.ts';
+import type { ReceiptStore } from './receipts/store.ts';
+import { type Voucherify, voucherify } from './voucherify/client.ts';
+import { keysOf } from './voucherify/keys.ts';
+
+/** What differs between AWS, your machine and a test. */
+export interface Ports {
+  readonly settings: Settings;
+  readonly store: ReceiptStore;
+  readonly readSecret: ReadSecret;
+  readonly send: Send;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly times?: Partial<Times>;
+}
+
+/** In milliseconds. */
+export interface Times {
+  /** How far a claim moves the next attempt: longer than an attempt takes. */
+  readonly claimMs: number;
+  /** The first step of the backoff, doubled with each claim. */
+  readonly backoffMs: number;
+}
+
+/** Everything the two lines work with. */
+export interface Parts extends Ports {
+  readonly platforms: ReadonlyMap<string, Platform>;
+  readonly projects: ReadonlyMap<string, Voucherify>;
+  /** Throws `unavailable` when the pepper cannot be had. */
+  readonly macs: () => Promise<Macs>;
+  readonly times: Times;
+}
+
+/** Puts the parts together from the ports: the same for both functions, local runs and tests. */
+export function assemble(ports: Ports): Parts {
+  const { settings, readSecret, send } = ports;
+  const projects = Object.entries(settings.projects).map(([name, { baseUrl }]): [string, Voucherify] => [
+    name,
+    voucherify(baseUrl, keysOf(name, readSecret), send),
+  ]);
+  return {
+    ...ports,
+    platforms: openPlatforms(settings.platforms),
+    projects: new Map(projects),
+    macs: async () => macsFrom(await readSecret('erasure/pepper')),
+    times: { claimMs: 60_000, backoffMs: 30_000, ...ports.times },
+  };
+}

@@ -1,0 +1,74 @@
+import { type Accepted, type Asked, accept } from './accept.ts';
+import { type Attempted, attempt } from './attempt.ts';
+import { Failure, failureOf } from './failure.ts';
+import { logged } from './io/log.ts';
+import type { Parts } from './parts.ts';
+import { type Answered, type HttpReply, type HttpRequest, jsonReply, type Platform } from './platforms/platform.ts';
+import { advance } from './receipts/advance.ts';
+import { answeredOpen, isFinal, outcomeOf } from './receipts/receipt.ts';
+
+/** Kept free at the end of the answer budget for writing the result down, in milliseconds. */
+const writingMs = 1000;
+
+/**
+ * The request line: platform, verify, read, accept, attempt, answer. Throws a `Failure`; nothing is looked up or
+ * written before the caller is proved genuine, and nothing is answered with 2xx before a receipt is stored.
+ */
+export async function receive(request: HttpRequest, parts: Parts): Promise<HttpReply> {
+  const receivedAt = parts.now();
+  const { name, platform } = platformOf(request, parts.platforms);
+  const proof = await platform.verify(request, () => parts.readSecret(`erasure/platform/${name}`));
+  try {
+    const { erase } = platform.read(request, proof);
+    const asked = erase.map(erasure => ({ name, platform, proof, erasure, receivedAt }));
+    return platform.answer(request, await Promise.all(asked.map(one => eraseNow(one, parts))));
+  } catch (error) {
+    throw failureOf(error).afterVerification();
+  }
+}
+
+/** A refusal in the form of the platform that the path names, else in our own plain one; logged. Never throws. */
+export function refuse(request: HttpRequest, failure: Failure, parts: Parts): HttpReply {
+  const platform = parts.platforms.get(platformName(request));
+  const named = platform === undefined ? {} : { platform: platformName(request) };
+  parts.log({ event: 'refused', ...named, ...logged(failure), status: failure.status });
+  return platform?.refuse(request, failure) ?? plainRefusal(failure);
+}
+
+function plainRefusal({ status, code, message, headers }: Failure): HttpReply {
+  return jsonReply(status, { error: { code, message } }, headers);
+}
+
+/** The part of the path that names the platform; nothing else is reachable. */
+const route = /\/webhooks\/([a-z][a-z0-9-]{0,39})$/;
+
+/** Throws `not-found` for what is not a platform of ours, and `method-not-allowed` for anything but POST. */
+function platformOf(request: HttpRequest, platforms: Parts['platforms']): { name: string; platform: Platform } {
+  const name = platformName(request);
+  const platform = platforms.get(name);
+  if (platform === undefined) throw new Failure('not-found', 'path: no such platform');
+  if (request.method === 'POST') return { name, platform };
+  throw new Failure('method-not-allowed', 'method: only POST is served here', { headers: { Allow: 'POST' } });
+}
+
+/** The platform that a path names; empty when it names none. */
+function platformName({ path }: HttpRequest): string {
+  return route.exec(path)?.[1] ?? '';
+}
+
+/** An unfinished erasure is marked before the platform is told so: from then on it is owed a callback. */
+async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
+  const accepted = await accept(asked, parts);
+  const { receipt, outcome } = await attemptOnce(accepted, asked, parts);
+  const answered = { erasure: asked.erasure, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
+  if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...answered, outcome };
+  const marked = await advance(parts.store, receipt, answeredOpen);
+  return { ...answered, outcome: outcomeOf(marked.receipt, parts.now()) };
+}
+
+/** Only a receipt that was stored just now is attempted here; what stood before is the sweep's. */
+async function attemptOnce({ receipt, kept, attempts }: Accepted, asked: Asked, parts: Parts): Promise<Attempted> {
+  if (!attempts) return { receipt, outcome: outcomeOf(receipt, parts.now()) };
+  const until = asked.receivedAt + parts.settings.limits.answerBudgetMs - writingMs;
+  return attempt({ receipt, kept: { ...kept, pins: {} }, until, answersNow: true }, parts);
+}

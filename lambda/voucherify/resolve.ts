@@ -1,0 +1,59 @@
+import type { Identifier } from '../erasure.ts';
+import { type Candidate, findCustomers, type LookUps } from './find-customers.ts';
+import type { Trouble } from './trouble.ts';
+
+export interface Asked {
+  readonly identifiers: readonly Identifier[];
+  /** When the erasure was asked for: a customer created later is not the one that was meant. */
+  readonly submittedAt: number;
+  /** Most customers that one request may delete in one project. */
+  readonly mostCustomers: number;
+}
+
+export type Resolved =
+  | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
+  | { readonly kind: 'no-match' }
+  | { readonly kind: 'not-identifiable' }
+  | Trouble;
+
+/**
+ * Everybody whom the identifiers of one request name in one project: the union of all look-ups, without those who were
+ * created after the request. Deletes nothing, and answers trouble rather than a part.
+ */
+export async function resolve(asked: Asked, lookUps: LookUps): Promise<Resolved> {
+  const candidates = new Map<string, Candidate>();
+  let identifiable = false;
+  for (const identifier of asked.identifiers) {
+    const found = await findCustomers(identifier, lookUps);
+    if (found.kind === 'later' || found.kind === 'human') return found;
+    if (found.kind !== 'not-identifiable') identifiable = true;
+    if (found.kind === 'found')
+      for (const one of found.candidates) candidates.set(one.id, better(candidates.get(one.id), one));
+  }
+  return identifiable ? guarded([...candidates.values()], asked) : { kind: 'not-identifiable' };
+}
+
+function better(known: Candidate | undefined, one: Candidate): Candidate {
+  return known?.seen ? known : one;
+}
+
+function guarded(candidates: readonly Candidate[], { submittedAt, mostCustomers }: Asked): Resolved {
+  const created = candidates.map(one => ({ one, at: createdAt(one) }));
+  if (created.some(({ at }) => Number.isNaN(at))) return human('created-at-missing');
+  const meant = created.filter(({ at }) => at <= submittedAt).map(({ one }) => one);
+  if (meant.length > mostCustomers) return human('too-many-matches');
+  return meant.length === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: meant };
+}
+
+const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Epoch milliseconds; NaN when it cannot be read. An unseen customer tells no time, and its id is its own proof. */
+function createdAt(candidate: Candidate): number {
+  if (!candidate.seen) return 0;
+  const { created_at } = candidate.customer;
+  return typeof created_at === 'string' && isoTimestamp.test(created_at) ? Date.parse(created_at) : Number.NaN;
+}
+
+function human(code: string): Trouble {
+  return { kind: 'human', code, effect: 'none', stop: true };
+}

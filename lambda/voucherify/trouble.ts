@@ -1,0 +1,83 @@
+import * as v from 'valibot';
+import type { Alarm } from '../failure.ts';
+import { parseOrUndefined } from '../io/json.ts';
+import type { Reply } from './client.ts';
+
+/** An answer that proved nothing. */
+export type Trouble = {
+  readonly code: string;
+  /** Whether a deletion may have had its effect all the same. */
+  readonly effect: 'none' | 'possible';
+  /** Whether more calls of this attempt would only meet the same. */
+  readonly stop: boolean;
+  readonly alarm?: Alarm;
+} & ({ readonly kind: 'later'; readonly notBefore?: number; readonly unproven?: boolean } | { readonly kind: 'human' });
+
+type Later = Extract<Trouble, { kind: 'later' }>;
+type Answer = Extract<Reply['result'], { kind: 'answer' }>;
+
+const notFound = v.object({ key: v.literal('not_found'), resource_type: v.literal('customer') });
+
+/**
+ * Reads what every answer has in common: a 200 with JSON, Voucherify's own 404 for a customer, or trouble. Whether and
+ * when to ask again is decided here and nowhere else (Voucherify docs, Errors and Limits).
+ */
+export function understood(reply: Reply, now: number): { kind: 'ok'; json: unknown } | { kind: 'not-found' } | Trouble {
+  const { result } = reply;
+  if (result.kind === 'no-keys') return { ...later('no-keys', 'none'), stop: true, alarm: 'secret-unusable' };
+  if (result.kind === 'no-answer') return { ...later(result.code, result.effect), stop: result.effect === 'none' };
+  const json = parseOrUndefined(result.body)?.value;
+  if (result.status === 200) return json === undefined ? unproven('not-json') : { kind: 'ok', json };
+  if (result.status === 404 && v.is(notFound, json)) return { kind: 'not-found' };
+  return refused(result, now);
+}
+
+/** An answer that claims success, or denies it, without proof. */
+export function unproven(code: string): Trouble {
+  return { ...later(code, 'possible'), unproven: true };
+}
+
+const minute = 60_000;
+const hour = 3_600_000;
+
+function refused(answer: Answer, now: number): Trouble {
+  const code = `voucherify-${answer.status}`;
+  switch (answer.status) {
+    case 400:
+    case 405:
+    case 406:
+    case 415:
+    case 422:
+      return { kind: 'human', code, effect: 'none', stop: true };
+    case 401:
+    case 403:
+      return { ...later(code, 'none', now + minute), stop: true, alarm: 'voucherify-refuses-the-key' };
+    case 402:
+      return { ...later(code, 'none', now + hour), stop: true, alarm: 'voucherify-quota-exhausted' };
+    case 429:
+      return throttled(answer, now);
+    default:
+      return answer.status >= 500 ? later(code, 'possible') : unproven(code);
+  }
+}
+
+/** `Retry-After` is in seconds, `X-Rate-Limit-Retry` an epoch in seconds: the later of the two, else a minute. */
+function throttled({ headers }: Answer, now: number): Trouble {
+  const times = [
+    now + 1000 * wholeNumber(headers['retry-after']),
+    1000 * wholeNumber(headers['x-rate-limit-retry']),
+  ].filter(time => time > now);
+  const notBefore = times.length > 0 ? Math.max(...times) : now + minute;
+  const exhausted = headers['x-rate-limit-type'] === 'api_calls_cycle' || notBefore - now > hour;
+  const trouble = { ...later('voucherify-429', 'none', exhausted ? now + hour : notBefore), stop: true };
+  return exhausted ? { ...trouble, alarm: 'voucherify-quota-exhausted' } : trouble;
+}
+
+function wholeNumber(text: string | undefined): number {
+  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : 0;
+}
+
+function later(code: string, effect: 'none' | 'possible', notBefore?: number): Later {
+  const trouble: Later = { kind: 'later', code, effect, stop: false };
+  return notBefore === undefined ? trouble : { ...trouble, notBefore };
+}
