@@ -33,7 +33,8 @@ const grace = 7000;
  */
 export async function accept(asked: Asked, parts: Parts): Promise<Accepted> {
   const callbacks = allowedCallbacks(asked, parts);
-  const kept = { identifiers: asked.erasure.identifiers, callbacks };
+  const { reference, scope, identifiers } = asked.erasure;
+  const kept = { reference, scope, identifiers, callbacks };
   const attempts = asked.platform.waits === 'result' && parts.settings.limits.holdSeconds === 0;
   const receipt = await receiptFor(asked, callbacks.length > 0, attempts, parts);
   const standing = await parts.store.accept(receipt, kept);

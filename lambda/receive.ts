@@ -17,11 +17,13 @@ const writingMs = 1000;
 export async function receive(request: HttpRequest, parts: Parts): Promise<HttpReply> {
   const receivedAt = parts.now();
   const { name, platform } = platformOf(request, parts.platforms);
-  const proof = await platform.verify(request, () => parts.readSecret(`erasure/platform/${name}`));
+  const secret = () => parts.readSecret(`erasure/platform/${name}`);
+  const proof = await platform.verify(request, { secret, now: parts.now, send: parts.send });
   try {
-    const { erase } = platform.read(request, proof);
+    const reading = platform.read(request, proof);
+    const erase = 'erase' in reading ? reading.erase : [];
     const asked = erase.map(erasure => ({ name, platform, proof, erasure, receivedAt }));
-    return platform.answer(request, await Promise.all(asked.map(one => eraseNow(one, parts))));
+    return platform.answer(request, reading, await Promise.all(asked.map(one => eraseNow(one, parts))));
   } catch (error) {
     throw failureOf(error).afterVerification();
   }
@@ -60,7 +62,7 @@ function platformName({ path }: HttpRequest): string {
 async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
   const accepted = await accept(asked, parts);
   const { receipt, outcome } = await attemptOnce(accepted, asked, parts);
-  const answered = { erasure: asked.erasure, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
+  const answered = { reference: asked.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
   if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...answered, outcome };
   const marked = await advance(parts.store, receipt, answeredOpen);
   return { ...answered, outcome: outcomeOf(marked.receipt, parts.now()) };

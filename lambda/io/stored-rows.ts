@@ -79,6 +79,8 @@ const receiptSchema = v.looseObject({
 });
 
 const keptSchema = v.looseObject({
+  reference: v.string(),
+  scope: v.string(),
   identifiers: v.array(
     v.looseObject({ kind: v.picklist(['customer_id', 'source_id', 'email', 'phone']), value: v.string() }),
   ),

@@ -1,5 +1,6 @@
-import type { ErasureRequest, Outcome } from '../erasure.ts';
+import type { CallbackTarget, ErasureRequest, Outcome } from '../erasure.ts';
 import type { Failure } from '../failure.ts';
+import type { Send } from '../io/outbound.ts';
 
 /** A request as it came over the wire, free of any AWS shape. */
 export interface HttpRequest {
@@ -23,24 +24,56 @@ export interface Proof {
   readonly secret: 'current' | 'previous';
 }
 
-/** Loads the text of the platform's own secret. Throws `unavailable` when it cannot be read. */
-export type ReadOwnSecret = () => Promise<string>;
+/** What `verify` may use: the platform's own secret, the clock, and one call for a platform's public key. */
+export interface Means {
+  /** The text of the platform's own secret. Throws `unavailable` when it cannot be read. */
+  readonly secret: () => Promise<string>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly send: Send;
+}
 
 /** What a genuine request turned out to ask for. */
-export type Reading = { readonly erase: readonly ErasureRequest[] };
+export type Reading =
+  | { readonly erase: readonly ErasureRequest[] }
+  /** How an earlier request stands. */
+  | { readonly status: Pick<ErasureRequest, 'scope' | 'reference'> }
+  /** A message that asks for nothing of ours, answered with success; the reason is one of our own codes. */
+  | { readonly ignore: string }
+  /** A trial, answered with success; nothing is stored or deleted. */
+  | { readonly test: true };
 
 /** How one of the erasures that a request asked for stands, and the receipt that proves it. */
 export interface Answered {
-  readonly erasure: ErasureRequest;
+  readonly reference: string;
   readonly receiptId: string;
   readonly outcome: Outcome;
   /** Whether an answer of ours may say that a callback will follow. */
   readonly callbackFollows: boolean;
 }
 
+/** A closed or still open erasure whose platform is to be told, and where. */
+export interface Told {
+  readonly reference: string;
+  readonly scope: string;
+  readonly receiptId: string;
+  readonly outcome: Outcome;
+  readonly callbacks: readonly CallbackTarget[];
+}
+
+/** One call to the platform, as data. */
+export interface Callback {
+  readonly method: 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Statuses beside 2xx that mean that the platform needs to hear no more. */
+  readonly alsoDelivered: readonly number[];
+}
+
 /**
- * What the line knows of a platform. Everything but `verify` is pure: platforms do no I/O after it, and `verify` does
- * none but loading its secret.
+ * What the line knows of a platform. A platform does no I/O but what it is handed: `verify` loads its secret and perhaps
+ * a public key, `notify` its secret; everything else is pure.
  */
 export interface Platform {
   /** Whether the platform takes the result in the answer, or only an acknowledgement within seconds. */
@@ -50,13 +83,15 @@ export interface Platform {
   /** The projects its requests are routed to; all of them when absent. */
   readonly projects: readonly string[] | undefined;
   /** Proves the caller genuine over the raw bytes, before anything is parsed. Throws a {@link Failure}. */
-  verify(request: HttpRequest, secret: ReadOwnSecret): Promise<Proof>;
+  verify(request: HttpRequest, means: Means): Promise<Proof>;
   /** Translates a verified request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
   read(request: HttpRequest, proof: Proof): Reading;
-  /** The result in the platform's own words. */
-  answer(request: HttpRequest, answered: readonly Answered[]): HttpReply;
+  /** The result in the platform's own words; `answered` holds one entry for each erasure that was read. */
+  answer(request: HttpRequest, reading: Reading, answered: readonly Answered[]): HttpReply;
   /** A refusal in the platform's own error form; only a verified request may be named in it. */
   refuse(request: HttpRequest, failure: Failure): HttpReply;
+  /** The calls that tell the platform how an erasure stands, one for each of its callbacks. */
+  notify(told: Told, secret: Means['secret']): Promise<readonly Callback[]>;
 }
 
 /** The one value of a header; `undefined` when it is missing or stands there more than once. */

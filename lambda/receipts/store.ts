@@ -3,6 +3,9 @@ import type { Queue, Receipt } from './receipt.ts';
 
 /** What is kept apart from the receipt, in the identifiers table, and only while it is needed. */
 export interface Kept {
+  /** The platform's own id of the request and what it is unique in: callbacks name them, the receipt may not. */
+  readonly reference: string;
+  readonly scope: string;
   readonly identifiers: readonly Identifier[];
   readonly callbacks: readonly CallbackTarget[];
 }

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../erasure.ts';
 import { Failure, type FailureCode } from '../../failure.ts';
-import { type Answered, type HttpReply, jsonReply } from '../platform.ts';
+import { type Answered, type Callback, type HttpReply, jsonReply, type Told } from '../platform.ts';
 import type { Metadata } from './request.ts';
 
 type Words = readonly [status: string, reason: string | undefined, message: string];
@@ -18,18 +18,36 @@ const words: Readonly<Record<Outcome['kind'], Words>> = {
 /** The result of the one erasure that a DeleteRequest asks for (Status.md). */
 export function answer(metadata: Metadata, [answered]: readonly Answered[]): HttpReply {
   if (answered === undefined) throw new Failure('internal', 'nothing was answered');
-  const [status, reason, resultMessage] = words[answered.outcome.kind];
-  if (status === 'in_progress' && !answered.callbackFollows) return refuse(notYet, metadata);
-  const at = 'at' in answered.outcome ? answered.outcome.at : answered.outcome.expectedAt;
-  const response = {
+  const response = standing(answered.outcome, answered.receiptId);
+  if (response.status === 'in_progress' && !answered.callbackFollows) return refuse(notYet, metadata);
+  return jsonReply(200, { apiVersion: 'dsr/v1', kind: 'DeleteResponse', metadata, response });
+}
+
+/** A DeleteStatusEvent to every callback, with the headers that came with it (Delete.md, Status.md). */
+export function notify({ reference: uid, scope: tenant, receiptId, outcome, callbacks }: Told): readonly Callback[] {
+  const event = standing(outcome, receiptId);
+  const body = JSON.stringify({ apiVersion: 'dsr/v1', kind: 'DeleteStatusEvent', metadata: { uid, tenant }, event });
+  const json = { 'Content-Type': 'application/json', Accept: 'application/json' };
+  return callbacks.map(({ url, headers }) => ({
+    method: 'POST',
+    url,
+    headers: { ...json, ...headers },
+    body,
+    alsoDelivered: [],
+  }));
+}
+
+function standing(outcome: Outcome, requestID: string) {
+  const [status, reason, resultMessage] = words[outcome.kind];
+  const at = 'at' in outcome ? outcome.at : outcome.expectedAt;
+  return {
     status,
     ...(reason === undefined ? {} : { reason }),
     resultMessage,
     // The text calls it optional; the vendor's Go server refuses a response without it.
     expectedCompletionTimestamp: Math.floor(at / 1000),
-    requestID: answered.receiptId,
+    requestID,
   };
-  return jsonReply(200, { apiVersion: 'dsr/v1', kind: 'DeleteResponse', metadata, response });
 }
 
 /** Without callbacks nothing could ever complete an `in_progress`; Ketch asks again and then gets the result. */
