@@ -1,4 +1,4 @@
-import { eraseInProject, type Handle } from './erase-in-project.ts';
+import { eraseInProject, type Handle, type WayTo } from './erase-in-project.ts';
 import type { Outcome } from './erasure.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
@@ -13,8 +13,38 @@ export interface Work {
   readonly kept: KeptWithPins;
   /** When the attempt must be over, in epoch milliseconds. */
   readonly until: number;
+  /** Opened by {@link waysOf}. */
+  readonly wayTo: WayTo;
   /** Whether the platform is answered with what comes out of it. */
   readonly answersNow: boolean;
+}
+
+/** The ways of one attempt, each opened once: what was reserved on it is used by it. */
+export function waysOf(receipt: Receipt, fresh: boolean, parts: Parts): WayTo {
+  const opened = new Map<string, ReturnType<WayTo>>();
+  return project => {
+    if (!opened.has(project)) opened.set(project, parts.projects.get(project)?.attempt({ receipt: receipt.id, fresh }));
+    return opened.get(project);
+  };
+}
+
+export interface Admission {
+  /** False when every project that is still open is held: then nothing could be done. */
+  readonly admitted: boolean;
+  /** Until when, in epoch milliseconds. */
+  readonly heldUntil: number;
+}
+
+/** Reserves the first calls in every project that is still open, before the attempt begins. */
+export async function admit(receipt: Receipt, wayTo: WayTo, calls: number, until: number): Promise<Admission> {
+  const held = await Promise.all(openProjects(receipt).map(project => wayTo(project)?.admit(calls, until)));
+  const heldUntil = Math.min(...held.map(one => one?.until ?? 0));
+  return { admitted: held.some(one => one === undefined), heldUntil };
+}
+
+/** The projects in which something is left to do. */
+export function openProjects({ projects }: Receipt): readonly string[] {
+  return Object.keys(projects).filter(project => projects[project]?.state === 'open');
 }
 
 export interface Attempted {
@@ -59,10 +89,10 @@ interface Erased {
 
 /** One project after the other, each with its share of the time, so that a slow one does not starve the next. */
 async function eraseEverywhere(work: Work, parts: Parts): Promise<Erased> {
-  const open = Object.entries(work.receipt.projects).filter(([, progress]) => progress.state === 'open');
+  const open = openProjects(work.receipt);
   const results: Record<string, ProjectResult> = {};
   let handle: Handle = { ...work, afterCrash: work.receipt.unrecordedClaims > 1 };
-  for (const [index, [project]] of open.entries()) {
+  for (const [index, project] of open.entries()) {
     const now = parts.now();
     const until = now + (work.until - now) / (open.length - index);
     const erased = await eraseInProject(project, { ...handle, until }, parts);

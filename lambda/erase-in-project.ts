@@ -5,15 +5,19 @@ import { advance } from './receipts/advance.ts';
 import { pinned, type Receipt } from './receipts/receipt.ts';
 import type { ProjectResult } from './receipts/result.ts';
 import type { KeptWithPins, Pin } from './receipts/store.ts';
-import type { Voucherify } from './voucherify/client.ts';
-import type { Candidate } from './voucherify/find-customers.ts';
+import { type Candidate, lookUpCalls } from './voucherify/find-customers.ts';
+import type { Way } from './voucherify/project.ts';
 import { resolve } from './voucherify/resolve.ts';
 import type { Trouble } from './voucherify/trouble.ts';
+
+/** The way of this attempt to a project; none to a project that settings no longer hold. */
+export type WayTo = (project: string) => Way | undefined;
 
 export interface Handle {
   readonly receipt: Receipt;
   readonly kept: KeptWithPins;
   readonly until: number;
+  readonly wayTo: WayTo;
   /** An earlier claim left no result: its deletions may have had their effect. */
   readonly afterCrash: boolean;
 }
@@ -27,16 +31,16 @@ export interface ErasedInProject {
 
 /** One attempt in one project: everybody is looked up and pinned before anybody is deleted. */
 export async function eraseInProject(project: string, handle: Handle, parts: Parts): Promise<ErasedInProject> {
-  const voucherify = parts.projects.get(project);
-  if (voucherify === undefined) return human(handle.receipt, 'project-not-in-settings');
+  const way = handle.wayTo(project);
+  if (way === undefined) return human(handle.receipt, 'project-not-in-settings');
   const pins = handle.kept.pins[project] ?? [];
   if (pins.length !== (handle.receipt.projects[project]?.pins ?? 0)) return human(handle.receipt, 'pins-missing');
-  if (pins.length > 0) return deleting(project, { ...handle, pins, justResolved: false, voucherify }, parts);
-  return resolving(project, { ...handle, voucherify }, parts);
+  if (pins.length > 0) return deleting(project, { ...handle, pins, justResolved: false, way }, parts);
+  return resolving(project, { ...handle, way }, parts);
 }
 
 interface Resolving extends Handle {
-  readonly voucherify: Voucherify;
+  readonly way: Way;
 }
 
 async function resolving(project: string, handle: Resolving, parts: Parts): Promise<ErasedInProject> {
@@ -46,7 +50,10 @@ async function resolving(project: string, handle: Resolving, parts: Parts): Prom
     submittedAt: handle.receipt.submittedAt,
     mostCustomers: parts.settings.limits.customersPerRequest,
   };
-  const resolved = await resolve(asked, { voucherify: handle.voucherify, now: parts.now, until: handle.until });
+  // Most requests find one customer: its deletion is reserved along with the look-ups.
+  handle.way.gate.expect(lookUpCalls(identifiers) + 1);
+  const { voucherify } = handle.way;
+  const resolved = await resolve(asked, { voucherify, now: parts.now, until: handle.until });
   if (resolved.kind === 'later' || resolved.kind === 'human') return troubled(handle.receipt, resolved);
   if (resolved.kind !== 'found') {
     return { receipt: handle.receipt, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
@@ -78,7 +85,10 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   const mayBeTried = handle.afterCrash || (progress?.tried ?? false);
   const done = new Set(progress?.deletions.map(deletion => deletion.pin));
   const macs = await parts.macs();
-  const deletedPins = await deletePins({ ...handle, project, done, mayBeTried, now: parts.now, appIdMac: macs.appId });
+  const { voucherify, gate } = handle.way;
+  gate.expect((handle.pins.length - done.size) * (handle.justResolved ? 1 : 2));
+  const todo = { ...handle, project, voucherify, done, mayBeTried, now: parts.now, appIdMac: macs.appId };
+  const deletedPins = await deletePins(todo);
   const { deletions, tried, trouble, alarms } = deletedPins;
   if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried }, alarms };
   const anybody = deletions.length + done.size > 0;

@@ -27,6 +27,8 @@ export type Alarm =
   | 'wrong-customer-deleted'
   | 'voucherify-refuses-the-key'
   | 'voucherify-quota-exhausted'
+  | 'platform-paused'
+  | 'callback-given-up'
   | 'store-unavailable'
   | 'internal';
 

@@ -4,21 +4,24 @@ import type { ReadSecret } from './io/secret.ts';
 import type { Settings } from './io/settings.ts';
 import { openPlatforms } from './platforms/index.ts';
 import type { Platform } from './platforms/platform.ts';
+import type { ControlRows } from './receipts/control.ts';
 import { type Macs, macsFrom } from './receipts/mac.ts';
 import type { ReceiptStore } from './receipts/store.ts';
-import { type Voucherify, voucherify } from './voucherify/client.ts';
-import { keysOf } from './voucherify/keys.ts';
+import { openProject, type Project } from './voucherify/project.ts';
 
 /** What differs between AWS, your machine and a test. */
 export interface Ports {
   readonly settings: Settings;
   readonly store: ReceiptStore;
+  readonly control: ControlRows;
   readonly readSecret: ReadSecret;
   readonly send: Send;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Resolves after that many milliseconds. */
+  readonly wait: (ms: number) => Promise<void>;
   readonly log: Log;
   readonly times?: Partial<Times>;
 }
@@ -34,7 +37,7 @@ export interface Times {
 /** Everything the two lines work with. */
 export interface Parts extends Ports {
   readonly platforms: ReadonlyMap<string, Platform>;
-  readonly projects: ReadonlyMap<string, Voucherify>;
+  readonly projects: ReadonlyMap<string, Project>;
   /** Throws `unavailable` when the pepper cannot be had. */
   readonly macs: () => Promise<Macs>;
   readonly times: Times;
@@ -42,11 +45,8 @@ export interface Parts extends Ports {
 
 /** Puts the parts together from the ports: the same for both functions, local runs and tests. */
 export function assemble(ports: Ports): Parts {
-  const { settings, readSecret, send } = ports;
-  const projects = Object.entries(settings.projects).map(([name, { baseUrl }]): [string, Voucherify] => [
-    name,
-    voucherify(baseUrl, keysOf(name, readSecret), send),
-  ]);
+  const { settings, readSecret } = ports;
+  const projects = Object.keys(settings.projects).map(name => [name, openProject(name, ports)] as const);
   return {
     ...ports,
     platforms: openPlatforms(settings.platforms),

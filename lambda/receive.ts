@@ -1,14 +1,16 @@
 import { type Accepted, type Asked, accept } from './accept.ts';
-import { type Attempted, attempt } from './attempt.ts';
+import { type Attempted, admit, attempt, waysOf } from './attempt.ts';
 import { Failure, failureOf } from './failure.ts';
+import { mayProceed } from './intake.ts';
 import { logged } from './io/log.ts';
 import type { Parts } from './parts.ts';
 import { type Answered, type HttpReply, type HttpRequest, jsonReply, type Platform } from './platforms/platform.ts';
 import { advance } from './receipts/advance.ts';
 import { answeredOpen, isFinal, outcomeOf } from './receipts/receipt.ts';
+import { lookUpCalls } from './voucherify/find-customers.ts';
 
-/** Kept free at the end of the answer budget for writing the result down, in milliseconds. */
-const writingMs = 1000;
+/** Kept free at the end of the answer budget for writing the result down: an eighth of it. */
+const writingShare = 1 / 8;
 
 /**
  * The request line: platform, verify, read, accept, attempt, answer. Throws a `Failure`; nothing is looked up or
@@ -69,8 +71,16 @@ async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
 }
 
 /** Only a receipt that was stored just now is attempted here; what stood before is the sweep's. */
-async function attemptOnce({ receipt, kept, attempts }: Accepted, asked: Asked, parts: Parts): Promise<Attempted> {
-  if (!attempts) return { receipt, outcome: outcomeOf(receipt, parts.now()) };
-  const until = asked.receivedAt + parts.settings.limits.answerBudgetMs - writingMs;
-  return attempt({ receipt, kept: { ...kept, pins: {} }, until, answersNow: true }, parts);
+async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Promise<Attempted> {
+  const { receipt, kept, stored, attempts } = accepted;
+  const standing = { receipt, outcome: outcomeOf(receipt, parts.now()) };
+  if (!stored) return standing;
+  const until = asked.receivedAt + parts.settings.limits.answerBudgetMs * (1 - writingShare);
+  const wayTo = waysOf(receipt, true, parts);
+  const work = { receipt, kept: { ...kept, pins: {} }, until, wayTo, answersNow: true };
+  // What the first answer waits for is asked at once: a place for the look-ups, and whether anything is paused.
+  const admitted = attempts ? admit(receipt, wayTo, lookUpCalls(kept.identifiers) + 1, until) : Promise.resolve();
+  const proceeds = await mayProceed(receipt, parts);
+  await admitted;
+  return attempts && proceeds ? attempt(work, parts) : standing;
 }

@@ -1,9 +1,10 @@
-import { attempt } from './attempt.ts';
+import { admit, attempt, openProjects, waysOf } from './attempt.ts';
 import { failureOf } from './failure.ts';
 import { logged } from './io/log.ts';
 import type { Parts } from './parts.ts';
+import { pausesOf, scopesOf } from './pause.ts';
 import { advance } from './receipts/advance.ts';
-import { asksHuman, claimed, type Receipt } from './receipts/receipt.ts';
+import { asksHuman, claimed, isDue, postponed, type Receipt } from './receipts/receipt.ts';
 
 /** Receipts that are worked on at once, and that are read from the index at once. */
 const atOnce = 5;
@@ -14,13 +15,18 @@ const mostCounted = 100;
 const attemptMs = 25_000;
 const outlastMs = 5000;
 
+/** How soon the sweep looks again at a receipt that is held by a pause, in milliseconds. */
+const pausedMs = 300_000;
+
 export interface Swept {
   readonly claimed: number;
   readonly closed: number;
+  /** Put off without a claim, by a pause or by the pace. */
+  readonly held: number;
   readonly failed: number;
   /** Receipts that wait for a person, up to a hundred. */
   readonly needsHuman: number;
-  /** Age of the oldest receipt that was worked on and is still open; each is worked on at least once an hour. */
+  /** Age of the oldest receipt that was looked at and is still open; each is looked at at least once an hour. */
   readonly oldestOpenMs: number;
 }
 
@@ -30,14 +36,15 @@ export interface Swept {
  * read.
  */
 export async function sweep(parts: Parts, until: number): Promise<Swept> {
-  const counts = { claimed: 0, closed: 0, failed: 0, needsHuman: 0, oldestOpenMs: 0 };
+  const counts = { claimed: 0, closed: 0, held: 0, failed: 0, needsHuman: 0, oldestOpenMs: 0 };
+  const run: Run = { parts, until, counts, stopped: false };
   const seen = new Set<string>();
-  while (parts.now() < until) {
+  while (!run.stopped && parts.now() < until) {
     const ids = await parts.store.due('erase', parts.now(), batch);
     const fresh = ids.filter(id => !seen.has(id));
     if (fresh.length === 0) break;
     for (const id of fresh) seen.add(id);
-    await inParallel(fresh, id => sweepOne(id, parts, until, counts));
+    await inParallel(fresh, id => sweepOne(id, run));
   }
   counts.needsHuman = (await parts.store.due('needs-human', parts.now(), mostCounted)).length;
   parts.log({ event: 'sweep', ...counts });
@@ -53,15 +60,23 @@ async function inParallel(ids: readonly string[], work: (id: string) => Promise<
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-type Counts = { -readonly [name in keyof Swept]: Swept[name] };
+interface Run {
+  readonly parts: Parts;
+  readonly until: number;
+  /** Every project is held: whatever else is due could not be done either. */
+  stopped: boolean;
+  readonly counts: { -readonly [name in keyof Swept]: Swept[name] };
+}
 
-async function sweepOne(id: string, parts: Parts, until: number, counts: Counts): Promise<void> {
-  if (parts.now() >= until) return;
+async function sweepOne(id: string, run: Run): Promise<void> {
+  const { parts, counts, until } = run;
+  if (run.stopped || parts.now() >= until) return;
   try {
-    const receipt = await claim(id, parts);
-    if (receipt === undefined) return;
-    counts.claimed += 1;
-    if (await finish(receipt, parts, until)) counts.closed += 1;
+    const receipt = await parts.store.read(id);
+    // The index may lag: whether a receipt is due is decided on the receipt itself.
+    if (receipt === undefined || !isDue(receipt, parts.now())) return;
+    const closed = await finish(receipt, run);
+    if (closed) counts.closed += 1;
     else counts.oldestOpenMs = Math.max(counts.oldestOpenMs, parts.now() - receipt.receivedAt);
   } catch (error) {
     counts.failed += 1;
@@ -69,10 +84,42 @@ async function sweepOne(id: string, parts: Parts, until: number, counts: Counts)
   }
 }
 
-/** The index may lag: whether a receipt is due is decided on the receipt itself. */
-async function claim(id: string, parts: Parts): Promise<Receipt | undefined> {
-  const receipt = await parts.store.read(id);
-  if (receipt === undefined) return undefined;
+/** Whether the receipt was closed. What is held by a pause or by the pace is put off and not claimed. */
+async function finish(receipt: Receipt, run: Run): Promise<boolean> {
+  const { parts, until, counts } = run;
+  const scopes = scopesOf(receipt.platform, Object.keys(receipt.projects));
+  const { paused } = await pausesOf(scopes, parts.control);
+  if (paused.size > 0) return putOff(receipt, parts.now() + pausedMs, run);
+  const wayTo = waysOf(receipt, false, parts);
+  const attemptUntil = Math.min(parts.now() + attemptMs, until + outlastMs);
+  const { admitted, heldUntil } = await admit(receipt, wayTo, likelyCalls(receipt), attemptUntil);
+  if (!admitted) {
+    run.stopped ||= openProjects(receipt).length === parts.projects.size;
+    return putOff(receipt, heldUntil, run);
+  }
+  const taken = await claim(receipt, parts);
+  if (taken === undefined) return false;
+  counts.claimed += 1;
+  const kept = await parts.store.kept(receipt.id);
+  if (kept === undefined) return withoutIdentifiers(taken, parts);
+  const { outcome } = await attempt({ receipt: taken, kept, wayTo, until: attemptUntil, answersNow: false }, parts);
+  return 'deletions' in outcome;
+}
+
+/** Look-ups of a receipt without pins, else a look and a deletion for each pin, as far as the receipt can tell. */
+function likelyCalls({ projects, subjectMacs }: Receipt): number {
+  const pins = Math.max(0, ...Object.values(projects).map(progress => progress.pins - progress.deletions.length));
+  return pins > 0 ? 2 * pins : Math.max(1, subjectMacs.length);
+}
+
+async function putOff(receipt: Receipt, until: number, { parts, counts }: Run): Promise<false> {
+  counts.held += 1;
+  const now = parts.now();
+  await advance(parts.store, receipt, standing => postponed(standing, now, until));
+  return false;
+}
+
+async function claim(receipt: Receipt, parts: Parts): Promise<Receipt | undefined> {
   const now = parts.now();
   const taken = await advance(parts.store, receipt, standing => claimed(standing, now, now + parts.times.claimMs));
   if (!taken.done) return undefined;
@@ -81,18 +128,12 @@ async function claim(id: string, parts: Parts): Promise<Receipt | undefined> {
   return undefined;
 }
 
-async function finish(receipt: Receipt, parts: Parts, sweepEnds: number): Promise<boolean> {
-  const kept = await parts.store.kept(receipt.id);
-  if (kept === undefined) {
-    const asked = await advance(parts.store, receipt, standing =>
-      standing.state === 'open' ? asksHuman(standing, 'identifiers-missing') : undefined,
-    );
-    if (asked.done) tellHuman(asked.receipt, parts);
-    return false;
-  }
-  const until = Math.min(parts.now() + attemptMs, sweepEnds + outlastMs);
-  const { outcome } = await attempt({ receipt, kept, until, answersNow: false }, parts);
-  return 'deletions' in outcome;
+async function withoutIdentifiers(receipt: Receipt, parts: Parts): Promise<false> {
+  const ask = (standing: Receipt) =>
+    standing.state === 'open' ? asksHuman(standing, 'identifiers-missing') : undefined;
+  const { receipt: standing, done } = await advance(parts.store, receipt, ask);
+  if (done) tellHuman(standing, parts);
+  return false;
 }
 
 function tellHuman({ platform, id, reason }: Receipt, { log }: Parts): void {

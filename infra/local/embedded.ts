@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { jsonLog } from '../../lambda/io/log.ts';
 import { outbound } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
@@ -36,10 +37,12 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
   const ports = {
     settings: inSandbox(options.settings, server.url),
     store,
+    control: store.control,
     readSecret: embeddedSecrets(secretsFor(options.settings)),
     send: outbound(options.now),
     now: options.now,
     random: Math.random,
+    wait: (ms: number) => setTimeout(ms),
     log: jsonLog(line => process.stderr.write(line), options.now),
     times: { claimMs: options.claimMs, backoffMs: options.backoffMs },
   };

@@ -3,8 +3,10 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { guarded } from '../../lambda/io/store-failure.ts';
 import { keptFrom, pinsFrom, receiptFrom, refuseOversized } from '../../lambda/io/stored-rows.ts';
+import type { ControlRows } from '../../lambda/receipts/control.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Also, Kept, KeptWithPins, ReceiptStore } from '../../lambda/receipts/store.ts';
+import { sqliteControl } from './sqlite-control.ts';
 
 /** How long one process waits for another that writes, in milliseconds. */
 const busyMs = 5000;
@@ -29,7 +31,7 @@ const setUp = `
  * The receipt store on SQLite, in `file` (its folder is created) or `:memory:`; several processes may share a file.
  * Opening throws SQLite's own error; the verbs throw what every store throws.
  */
-export function openSqliteStore(file: string): ReceiptStore & { close(): void } {
+export function openSqliteStore(file: string): ReceiptStore & { readonly control: ControlRows; close(): void } {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file, { timeout: busyMs });
   database.exec(setUp);
@@ -48,6 +50,7 @@ export function openSqliteStore(file: string): ReceiptStore & { close(): void } 
         const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectMac);
         return rows.map(row => text(row, 'id'));
       }),
+    control: sqliteControl(database),
     close: () => database.close(),
   };
 }
@@ -108,8 +111,7 @@ function transaction<T>(database: DatabaseSync, run: () => T): T {
     database.exec('COMMIT');
     return result;
   } catch (thrown) {
-    // SQLite ends a transaction by itself on some errors (a full disk), and there is nothing to roll back then.
-    if (database.isTransaction) database.exec('ROLLBACK');
+    database.exec('ROLLBACK');
     throw thrown;
   }
 }

@@ -12,17 +12,33 @@ export interface SharedSecret {
 /** Shortest inbound secret that is accepted, in characters. A shorter one could be guessed. */
 export const shortestSecret = 24;
 
-const strong = v.pipe(v.string(), v.minLength(shortestSecret), v.regex(/^(?!REPLACE_ME)/));
-const sharedSecret = v.object({ current: strong, previous: v.exactOptional(strong) });
+/** A value that callers prove themselves with. */
+export const inboundSecret = v.pipe(v.string(), v.minLength(shortestSecret), v.regex(/^(?!REPLACE_ME)/));
+
+/** A key that we prove ourselves with elsewhere: how long it is, is not ours to say. */
+export const outboundKey = v.pipe(v.string(), v.nonEmpty(), v.regex(/^(?!REPLACE_ME)/));
+
+/** `{"current": "…", "previous": "…"?}`; a platform's own keys may stand beside it. */
+export const sharedSecret = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
+
+/** Reads `{"current": "…", "previous": "…"?}`. Throws what {@link parseSecret} throws. */
+export function parseSharedSecret(text: string): SharedSecret {
+  return parseSecret(sharedSecret, text);
+}
 
 /**
- * Reads `{"current": "…", "previous": "…"?}`. Throws `unavailable` with the alarm `secret-unusable` for anything that
- * is missing, malformed, a placeholder or short: a caller that cannot be verified is never accepted.
+ * Reads a secret's text. Throws {@link unusableSecret} for anything that is missing, malformed, a placeholder or short: a
+ * caller that cannot be verified is never accepted.
  */
-export function parseSharedSecret(text: string): SharedSecret {
-  const parsed = v.safeParse(sharedSecret, parseOrUndefined(text)?.value);
+export function parseSecret<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, parseOrUndefined(text)?.value);
   if (parsed.success) return parsed.output;
-  throw new Failure('unavailable', 'the secret of this platform is not usable', { alarm: 'secret-unusable' });
+  throw unusableSecret();
+}
+
+/** `unavailable` with the alarm `secret-unusable`. */
+export function unusableSecret(): Failure {
+  return new Failure('unavailable', 'the secret of this platform is not usable', { alarm: 'secret-unusable' });
 }
 
 /** Which of the two values was given, compared in constant time; `undefined` for neither. */

@@ -1,8 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { assemble, type Parts, type Ports } from '../parts.ts';
 import { awsClientOptions } from './aws-clients.ts';
 import { dynamodbStore } from './dynamodb.ts';
+import { dynamodbControl } from './dynamodb-control.ts';
 import { parseEnvironment } from './environment.ts';
 import { jsonLog, type Log } from './log.ts';
 import { outbound } from './outbound.ts';
@@ -45,13 +47,16 @@ export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => 
   const log = jsonLog(line => process.stdout.write(line), now);
   const random = Math.random;
   const options = awsClientOptions();
+  const dynamodb = new DynamoDBClient(options);
   return {
     settings,
-    store: dynamodbStore(new DynamoDBClient(options), tables, { log: awsLog(log) }),
+    store: dynamodbStore(dynamodb, tables, { log: awsLog(log) }),
+    control: dynamodbControl(dynamodb, tables.receipts, { log: awsLog(log) }),
     readSecret: secretsManager(new SecretsManagerClient(options), secretArns, { now, random, log: awsLog(log) }),
     send: outbound(now),
     now,
     random,
+    wait: ms => setTimeout(ms),
     log,
   };
 }

@@ -21,17 +21,19 @@ export interface Calls {
   standing(id: string): Promise<Item | undefined>;
   /** Every item of one partition, strongly consistent. */
   partition(table: string, partition: string): Promise<readonly Item[]>;
+  /** Ids that the index holds as due, oldest first; it lags behind the receipts. */
   suggested(queue: Queue, now: number, limit: number): Promise<readonly string[]>;
   /** Writes all or nothing; `undefined` when it was done. */
   write(actions: readonly TransactWriteItem[]): Promise<Refused | undefined>;
 }
 
 /** A condition failed, or another write was in the way; then nothing of it was written. */
-export interface Refused {
+interface Refused {
   /** The receipt's item that failed the condition, as far as DynamoDB said. */
   readonly standing: Item | undefined;
 }
 
+/** `callMs` is the longest that one of the calls may take in all. */
 export function callsTo(client: DynamoDBClient, tables: Tables, callMs: number): Calls {
   return {
     async standing(id) {

@@ -4,15 +4,19 @@ import type { Also, Kept } from '../receipts/store.ts';
 import { storeUnavailable } from './store-failure.ts';
 import { queueIndex, tableKeys, ttlAttribute } from './table-layout.ts';
 
-/** Which actions write what; pure. Every value is a row of JSON, beside it only what conditions and the index need. */
+/** Names of the tables, as AWS knows them. */
 export interface Tables {
   readonly receipts: string;
   readonly identifiers: string;
 }
 
+/** One row: its key, the JSON of what it holds in `row`, and beside that only what conditions and the index need. */
 export type Item = Record<string, AttributeValue>;
 
-/** `writeId` marks the row as this very write's: whoever loses an answer finds out that the write was done. */
+/**
+ * The receipt if there is none, what is kept apart, and a look-up row per subject; the receipt's own action comes first.
+ * `writeId` marks the row as this very write's: whoever loses an answer finds out that the write was done.
+ */
 export function acceptance(tables: Tables, receipt: Receipt, kept: Kept, writeId: string): TransactWriteItem[] {
   const put = (TableName: string, Item: Item) => ({ TableName, Item });
   const row = { ...receiptKey(receipt.id), ...present(receiptAttributes(receipt, writeId)) };
@@ -71,10 +75,12 @@ export const keptSort = 'kept';
 export const pinsPrefix = 'pins#';
 export const receiptPrefix = 'receipt#';
 
+/** The key of a receipt. */
 export function receiptKey(id: string): Item {
   return key(`${receiptPrefix}${id}`, 'receipt');
 }
 
+/** The partition of a subject's look-up rows; their sort keys are receipt ids. */
 export function subjectPartition(mac: string): string {
   return `subject#${mac}`;
 }
@@ -86,7 +92,7 @@ export function textOf(item: Item, attribute: string): string {
   return text;
 }
 
-/** One transaction may not name a key twice, so equal subjects count once. */
+/** One transaction may not name a key twice (API Reference, TransactWriteItems), so equal subjects count once. */
 function lookUpKeys({ id, subjectMacs }: Pick<Receipt, 'id' | 'subjectMacs'>): Item[] {
   return [...new Set(subjectMacs)].map(mac => key(subjectPartition(mac), id));
 }

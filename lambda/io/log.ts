@@ -17,6 +17,8 @@ export interface LogLine {
   readonly durationMs?: number;
   readonly claimed?: number;
   readonly closed?: number;
+  readonly held?: number;
+  readonly delivered?: number;
   readonly failed?: number;
   /** The call of AWS that failed. */
   readonly call?: string;

@@ -55,7 +55,11 @@ function sendOnce(call: OutboundCall, now: () => number, agent: Agent): Promise<
   const left = call.until - now();
   if (left <= 0) return Promise.resolve(noAnswer('timed-out', false));
   return new Promise(resolve => {
-    const request = opened(call, agent);
+    const request = openedOrUndefined(call, agent);
+    if (request === undefined) {
+      resolve(noAnswer('not-connected', false));
+      return;
+    }
     let connected = false;
     const settle = (sent: Sent) => {
       clearTimeout(timer);
@@ -69,6 +73,15 @@ function sendOnce(call: OutboundCall, now: () => number, agent: Agent): Promise<
     request.on('response', response => collect(response, settle));
     request.end(call.body);
   });
+}
+
+/** A header or protocol that Node refuses makes no call; its error would name the value. */
+function openedOrUndefined(call: OutboundCall, agent: Agent): ClientRequest | undefined {
+  try {
+    return opened(call, agent);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Plain http is for loopback only, which settings see to; `node:http` is loaded only where it is needed. */
@@ -87,7 +100,7 @@ function isIdleReset(request: ClientRequest, error: Error): boolean {
 }
 
 function collect(response: IncomingMessage, settle: (sent: Sent) => void): void {
-  const status = response.statusCode ?? 0;
+  const status = Number(response.statusCode);
   if (status >= 300 && status < 400) {
     settle(noAnswer('redirected', true));
     return;
@@ -101,9 +114,7 @@ function collect(response: IncomingMessage, settle: (sent: Sent) => void): void 
   });
   response.on('error', () => settle(noAnswer('cut-off', true)));
   response.on('end', () => {
-    const headers = Object.fromEntries(
-      Object.entries(response.headers).map(([name, value]) => [name, value?.toString()]),
-    );
+    const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
     settle({ kind: 'answer', status, headers, body: Buffer.concat(chunks).toString('utf8'), resent: false });
   });
 }

@@ -41,11 +41,17 @@ export function cachedSecrets(fetch: (name: string) => Promise<string>, options:
   return async (name, { fresh = false } = {}) => {
     const now = options.now();
     const cached = cache.get(name);
-    const refetches = fresh && now - (refetchedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= refetchEveryMs;
-    if (cached !== undefined && now < cached.refreshAt && !refetches) return cached.text;
-    if (refetches) refetchedAt.set(name, now);
+    if (cached !== undefined && now < cached.refreshAt && !(fresh && maySee(name, now))) return cached.text;
     return await sharedFlight(name);
   };
+
+  /** Whether a caller who asks for the newest may have more than the cache: a fetch under way, or one of its own. */
+  function maySee(name: string, now: number): boolean {
+    if (flights.has(name)) return true;
+    const due = now - (refetchedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= refetchEveryMs;
+    if (due) refetchedAt.set(name, now);
+    return due;
+  }
 
   function sharedFlight(name: string): Promise<string> {
     const flight = flights.get(name) ?? refreshed(name).finally(() => flights.delete(name));

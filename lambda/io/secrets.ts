@@ -75,6 +75,6 @@ const throttled = ['ThrottlingException', 'ThrottledException', 'TooManyRequests
 function isOutage(thrown: unknown): boolean {
   if (thrown instanceof NoText) return false;
   if (!(thrown instanceof SecretsManagerServiceException)) return true;
-  const status = thrown.$metadata.httpStatusCode ?? 0;
+  const status = Number(thrown.$metadata.httpStatusCode);
   return status >= 500 || status === 429 || throttled.includes(thrown.name);
 }

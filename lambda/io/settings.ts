@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { openPlatforms, platformsSchema } from '../platforms/index.ts';
+import { loopbackOrigin } from '../platforms/common-settings.ts';
+import { platformsSchema } from '../platforms/index.ts';
 import { parseOrUndefined } from './json.ts';
 
 /** Where settings are used: a deployed stack never talks to a loopback address. */
@@ -14,7 +15,6 @@ function count(least: number, most: number) {
 
 /** Voucherify docs, API endpoint: the shared clusters and dedicated hosts all end in `api.voucherify.io`. */
 const voucherifyOrigin = /^https:\/\/([a-z0-9-]+\.)*api\.voucherify\.io$/;
-const loopbackOrigin = /^http:\/\/127\.0\.0\.1:\d{1,5}$/;
 
 function project(where: Where) {
   const isBaseUrl = (url: string) => voucherifyOrigin.test(url) || (where === 'local' && loopbackOrigin.test(url));
@@ -24,7 +24,7 @@ function project(where: Where) {
   );
   return v.strictObject({
     baseUrl: v.pipe(v.string(), v.check(isBaseUrl, 'must be the https origin of a Voucherify API endpoint')),
-    auth: v.optional(v.picklist(['api-key'], 'must be api-key'), 'api-key'),
+    auth: v.optional(v.picklist(['api-key', 'oauth'], 'must be api-key or oauth'), 'api-key'),
     quotaShare: v.optional(share, 0.5),
     callsPerMinute: v.optional(count(1, 1_000_000), 100),
     quotaPeriod: v.optional(v.picklist(['minute', 'hour'], 'must be minute or hour'), 'minute'),
@@ -52,9 +52,15 @@ function settingsSchema(where: Where) {
       limits: v.optional(limits, {}),
       operations: v.optional(operations, {}),
     }),
-    v.check(
-      ({ projects, platforms }) => routed(platforms).every(one => Object.hasOwn(projects, one)),
+    v.partialCheck(
+      [['projects'], ['platforms']],
+      ({ projects, platforms }) => named('projects', platforms).every(one => Object.hasOwn(projects, one)),
       'platforms: name a project that is not in projects',
+    ),
+    v.partialCheck(
+      [['platforms']],
+      ({ platforms }) => where === 'local' || !named('callbackOrigins', platforms).some(one => loopbackOrigin.test(one)),
+      'platforms: callbacks go to https origins only',
     ),
   );
 }
@@ -62,8 +68,10 @@ function settingsSchema(where: Where) {
 export type Settings = v.InferOutput<ReturnType<typeof settingsSchema>>;
 export type ProjectSettings = Settings['projects'][string];
 
-function routed(platforms: Readonly<Record<string, unknown>>): readonly string[] {
-  return [...openPlatforms(platforms).values()].flatMap(platform => platform.projects ?? []);
+/** What the sections list under one name. They may have problems of their own, which are reported all the same. */
+function named(list: 'projects' | 'callbackOrigins', platforms: Readonly<Record<string, unknown>>): readonly string[] {
+  const listing = v.object({ [list]: v.array(v.string()) });
+  return Object.values(platforms).flatMap(section => (v.is(listing, section) ? (section[list] ?? []) : []));
 }
 
 /** Settings that do not fit: every problem at once, each with its field, none with its value. */

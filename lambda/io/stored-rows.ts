@@ -1,36 +1,19 @@
 import * as v from 'valibot';
+import type { Deletion, IdentifierKind } from '../erasure.ts';
 import { Failure } from '../failure.ts';
-import type { Queue, Receipt, State } from '../receipts/receipt.ts';
+import type { ProjectProgress, Queue, Receipt, State } from '../receipts/receipt.ts';
 import type { Kept, Pin } from '../receipts/store.ts';
 import { parseOrUndefined } from './json.ts';
 import { storeUnavailable } from './store-failure.ts';
 
-/**
+/*
  * Rows as they are stored, the same text in every store. Two versions of this code may take turns on one row, so
  * fields that are not known here survive, and a row whose known fields are not what they were is left alone.
  */
-const states = {
-  open: 'open',
-  'needs-human': 'needs-human',
-  erased: 'erased',
-  'no-match': 'no-match',
-  'not-identifiable': 'not-identifiable',
-  refused: 'refused',
-} as const satisfies Words<State>;
-
-const queues = {
-  erase: 'erase',
-  'call-back': 'call-back',
-  'needs-human': 'needs-human',
-} as const satisfies Words<Queue>;
-
-/** Every word of a union: one that is added there and forgotten here does not compile. */
-type Words<Union extends string> = { readonly [Word in Union]: Word };
-
 const deletion = v.looseObject({
   project: v.string(),
   pin: v.number(),
-  proof: v.picklist(['deleted', 'gone']),
+  proof: oneOf<Deletion['proof']>({ deleted: 'deleted', gone: 'gone' }),
   at: v.number(),
   received: v.exactOptional(
     v.looseObject({
@@ -45,7 +28,12 @@ const deletion = v.looseObject({
 });
 
 const progress = v.looseObject({
-  state: v.picklist(['open', 'erased', 'no-match', 'not-identifiable']),
+  state: oneOf<ProjectProgress['state']>({
+    open: 'open',
+    erased: 'erased',
+    'no-match': 'no-match',
+    'not-identifiable': 'not-identifiable',
+  }),
   pins: v.number(),
   tried: v.boolean(),
   deletions: v.array(deletion),
@@ -60,14 +48,21 @@ const receiptSchema = v.looseObject({
   payloadMac: v.string(),
   subjectMacs: v.array(v.string()),
   authentication: v.looseObject({ scheme: v.string(), secret: v.string() }),
-  state: v.enum(states),
+  state: oneOf<State>({
+    open: 'open',
+    'needs-human': 'needs-human',
+    erased: 'erased',
+    'no-match': 'no-match',
+    'not-identifiable': 'not-identifiable',
+    refused: 'refused',
+  }),
   reason: v.exactOptional(v.string()),
   receivedAt: v.number(),
   submittedAt: v.number(),
   dueAt: v.exactOptional(v.number()),
   closedAt: v.exactOptional(v.number()),
   expiresAt: v.exactOptional(v.number()),
-  queue: v.exactOptional(v.enum(queues)),
+  queue: v.exactOptional(oneOf<Queue>({ erase: 'erase', 'call-back': 'call-back', 'needs-human': 'needs-human' })),
   nextAttemptAt: v.exactOptional(v.number()),
   hasCallbacks: v.boolean(),
   answeredOpen: v.boolean(),
@@ -78,12 +73,17 @@ const receiptSchema = v.looseObject({
   projects: v.record(v.string(), progress),
 });
 
+const kind = oneOf<IdentifierKind>({
+  customer_id: 'customer_id',
+  source_id: 'source_id',
+  email: 'email',
+  phone: 'phone',
+});
+
 const keptSchema = v.looseObject({
   reference: v.string(),
   scope: v.string(),
-  identifiers: v.array(
-    v.looseObject({ kind: v.picklist(['customer_id', 'source_id', 'email', 'phone']), value: v.string() }),
-  ),
+  identifiers: v.array(v.looseObject({ kind, value: v.string() })),
   callbacks: v.array(v.looseObject({ url: v.string(), headers: v.record(v.string(), v.string()) })),
 });
 
@@ -94,10 +94,12 @@ export function receiptFrom(row: string): Receipt {
   return read(receiptSchema, row);
 }
 
+/** Throws as {@link receiptFrom} does. */
 export function keptFrom(row: string): Kept {
   return read(keptSchema, row);
 }
 
+/** Throws as {@link receiptFrom} does. */
 export function pinsFrom(row: string): readonly Pin[] {
   return read(pinsSchema, row);
 }
@@ -106,6 +108,11 @@ function read<T>(schema: v.GenericSchema<unknown, T>, row: string): T {
   const parsed = v.safeParse(schema, parseOrUndefined(row)?.value);
   if (!parsed.success) throw storeUnavailable('a stored row is not of a version that this code knows');
   return parsed.output;
+}
+
+/** One of the words of a union. One that is added there and forgotten here does not compile. */
+function oneOf<Union extends string>(words: { readonly [Word in Union]: Word }) {
+  return v.enum(words);
 }
 
 /** Actions one transaction may hold (DynamoDB API Reference, TransactWriteItems). */

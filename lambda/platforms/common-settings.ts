@@ -4,7 +4,7 @@ import * as v from 'valibot';
 export const commonSettings = {
   /** Names of the projects its requests are routed to; all of them when absent. */
   projects: v.optional(v.pipe(v.array(v.string()), v.nonEmpty('must name at least one project'))),
-  /** Exact origins (`https://host`) that callbacks may go to. */
+  /** Exact origins (`https://host`, in a local run also `http://127.0.0.1:port`) that callbacks may go to. */
   callbackOrigins: v.optional(
     v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin such as https://host'))),
     [],
@@ -16,12 +16,20 @@ export const nonEmptyStrings = v.pipe(
   v.nonEmpty('must hold at least one entry'),
 );
 
-/** What an identity of the platform is in Voucherify. */
-export const identityKinds = v.record(
-  v.string(),
-  v.picklist(['customer_id', 'source_id', 'email', 'phone'], 'must be customer_id, source_id, email or phone'),
+export const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, 'must be a header name'));
+
+export const identityKind = v.picklist(
+  ['customer_id', 'source_id', 'email', 'phone'],
+  'must be customer_id, source_id, email or phone',
 );
 
-function isOrigin(text: string): boolean {
-  return URL.parse(text)?.origin === text;
+/** What an identity of the platform is in Voucherify. */
+export const identityKinds = v.record(v.string(), identityKind);
+
+/** The one address that plain http may go to, and only in a local run. */
+export const loopbackOrigin = /^http:\/\/127\.0\.0\.1:\d{1,5}$/;
+
+/** Whether a text is exactly an origin, with no path behind it: https, or plain http on this machine. */
+export function isOrigin(text: string): boolean {
+  return (text.startsWith('https://') || loopbackOrigin.test(text)) && URL.parse(text)?.origin === text;
 }

@@ -1,4 +1,4 @@
-import type { CallbackTarget, ErasureRequest, Outcome } from '../erasure.ts';
+import type { CallbackTarget, ErasureRequest, FinalKind, Outcome } from '../erasure.ts';
 import type { Failure } from '../failure.ts';
 import type { Send } from '../io/outbound.ts';
 
@@ -82,6 +82,10 @@ export interface Platform {
   readonly callbackOrigins: readonly string[];
   /** The projects its requests are routed to; all of them when absent. */
   readonly projects: readonly string[] | undefined;
+  /** Final outcomes that its answer has no word for: they are told by callback even when the answer came after them. */
+  readonly toldByCallback?: readonly FinalKind[];
+  /** Whether `GET /webhooks/<name>/<reference>` tells how an erasure stands. */
+  readonly tellsStatus?: true;
   /** Proves the caller genuine over the raw bytes, before anything is parsed. Throws a {@link Failure}. */
   verify(request: HttpRequest, means: Means): Promise<Proof>;
   /** Translates a verified request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
@@ -91,7 +95,7 @@ export interface Platform {
   /** A refusal in the platform's own error form; only a verified request may be named in it. */
   refuse(request: HttpRequest, failure: Failure): HttpReply;
   /** The calls that tell the platform how an erasure stands, one for each of its callbacks. */
-  notify(told: Told, secret: Means['secret']): Promise<readonly Callback[]>;
+  notify(told: Told, means: Pick<Means, 'secret' | 'now'>): Promise<readonly Callback[]>;
 }
 
 /** The one value of a header; `undefined` when it is missing or stands there more than once. */
@@ -103,6 +107,16 @@ export function singleHeader(request: HttpRequest, name: string): string | undef
 /** A JSON reply. */
 export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpReply {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}
+
+/** A reply that says everything by its status. */
+export function emptyReply(status: number): HttpReply {
+  return { status, headers: {}, body: '' };
+}
+
+/** A refusal for callers that have no error form of their own. */
+export function plainRefusal({ status, code, message, headers }: Failure): HttpReply {
+  return jsonReply(status, { error: { code, message } }, headers);
 }
 
 /** Whether the body is declared to be JSON, parameters such as a charset aside (RFC 9110, section 8.3.1). */

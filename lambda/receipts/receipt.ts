@@ -94,14 +94,22 @@ export function opened(
 
 /** A worker takes a due receipt until `until`; after too many claims without a result it asks for a person instead. */
 export function claimed(receipt: Receipt, now: number, until: number): Receipt | undefined {
-  const due = receipt.state === 'open' && receipt.nextAttemptAt !== undefined && receipt.nextAttemptAt <= now;
-  if (!due) return undefined;
+  if (!isDue(receipt, now)) return undefined;
   if (receipt.unrecordedClaims >= mostUnrecordedClaims) return asksHuman(receipt, 'claims-without-result');
   return changed(receipt, {
     nextAttemptAt: until,
     claims: receipt.claims + 1,
     unrecordedClaims: receipt.unrecordedClaims + 1,
   });
+}
+
+/** Put off without a claim, because everybody is held: nobody has tried anything. */
+export function postponed(receipt: Receipt, now: number, until: number): Receipt | undefined {
+  return isDue(receipt, now) ? changed(receipt, { nextAttemptAt: until }) : undefined;
+}
+
+export function isDue({ state, nextAttemptAt }: Receipt, now: number): boolean {
+  return state === 'open' && nextAttemptAt !== undefined && nextAttemptAt <= now;
 }
 
 /** Pins are written once, by the worker with the last claim. */

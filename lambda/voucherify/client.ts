@@ -1,10 +1,11 @@
 import { isPlainValue } from '../erasure.ts';
-import type { OutboundResult, Send } from '../io/outbound.ts';
-import type { Keys, ReadKeys } from './keys.ts';
+import type { OutboundResult } from '../io/outbound.ts';
+import type { Credentials, Prove } from './credentials.ts';
+import type { GatedSend, Held } from './gate.ts';
 
 /** What a call brought back, and the app id that it was made under. */
 export interface Reply {
-  readonly result: OutboundResult | { readonly kind: 'no-keys' };
+  readonly result: OutboundResult | Held | { readonly kind: 'no-keys' };
   readonly appId: string;
 }
 
@@ -21,9 +22,9 @@ export interface Voucherify {
 /** Rows that are asked for at once: the largest page there is (Voucherify OpenAPI, List customers). */
 export const pageSize = 100;
 
-/** A client for one project: the only place that builds a URL of Voucherify. */
-export function voucherify(baseUrl: string, keys: ReadKeys, send: Send): Voucherify {
-  const call = (method: 'GET' | 'POST', url: URL, until: number) => sendWithKeys({ method, url, until }, keys, send);
+/** A client for one project and one attempt: the only place that builds a URL of Voucherify. */
+export function voucherify(baseUrl: string, prove: Prove, send: GatedSend): Voucherify {
+  const call = (method: 'GET' | 'POST', url: URL, until: number) => sendProved({ method, url, until }, prove, send);
   return {
     lookUp: (id, until) => call('GET', customerUrl(baseUrl, id), until),
     listByEmail: (email, page, until) => call('GET', listUrl(baseUrl, email, page), until),
@@ -37,29 +38,24 @@ interface Call {
   readonly until: number;
 }
 
-/** A refused key is fetched afresh once, since it may have been rotated; the same key again is not tried again. */
-async function sendWithKeys(call: Call, readKeys: ReadKeys, send: Send): Promise<Reply> {
-  const keys = await readKeys();
-  if (keys === undefined) return { result: { kind: 'no-keys' }, appId: '' };
-  const result = await send({ ...call, headers: headers(keys) });
-  const refused = result.kind === 'answer' && result.status === 401;
-  const fresh = refused ? await readKeys({ fresh: true }) : undefined;
-  if (fresh === undefined || sameKeys(fresh, keys)) return { result, appId: keys.appId };
-  return { result: await send({ ...call, headers: headers(fresh) }), appId: fresh.appId };
+/** Refused credentials are fetched afresh once, since they may have been rotated; the same ones are not tried again. */
+async function sendProved(call: Call, prove: Prove, send: GatedSend): Promise<Reply> {
+  const first = await prove(send, call.until);
+  if (first.kind !== 'credentials') return { result: first, appId: '' };
+  const result = await send({ ...call, headers: headers(first) });
+  if (result.kind !== 'answer' || result.status !== 401) return { result, appId: first.appId };
+  const second = await prove(send, call.until, { fresh: true });
+  if (second.kind !== 'credentials' || isSame(first, second)) return { result, appId: first.appId };
+  return { result: await send({ ...call, headers: headers(second) }), appId: second.appId };
 }
 
-function sameKeys(a: Keys, b: Keys): boolean {
-  return a.appId === b.appId && a.appToken === b.appToken;
+function isSame(a: Credentials, b: Credentials): boolean {
+  return JSON.stringify(a.headers) === JSON.stringify(b.headers);
 }
 
-/** Voucherify docs, Authentication and Versioning. */
-function headers({ appId, appToken }: Keys): Record<string, string> {
-  return {
-    Accept: 'application/json',
-    'X-App-Id': appId,
-    'X-App-Token': appToken,
-    'X-Voucherify-API-Version': 'v2018-08-01',
-  };
+/** Voucherify docs, Versioning: the version is pinned, so that a project's own setting changes nothing. */
+function headers(credentials: Credentials): Record<string, string> {
+  return { ...credentials.headers, Accept: 'application/json', 'X-Voucherify-API-Version': 'v2018-08-01' };
 }
 
 /** Throws `RangeError` for an id that would end up anywhere but in its own path segment. */

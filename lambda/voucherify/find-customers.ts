@@ -36,6 +36,13 @@ export async function findCustomers(identifier: Identifier, lookUps: LookUps): P
   }
 }
 
+/** Calls that looking these up takes, as far as it can be known before an e-mail's pages are seen. */
+export function lookUpCalls(identifiers: readonly Identifier[]): number {
+  const spellings = ({ value }: Identifier) => new Set([value, value.toLowerCase()]).size;
+  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? spellings(one) : 1));
+  return calls.reduce((sum, count) => sum + count, 0);
+}
+
 /** A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). */
 async function findById(id: string, { voucherify, now, until }: LookUps): Promise<Found> {
   const reply = await voucherify.lookUp(id, until);

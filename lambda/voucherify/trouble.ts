@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Alarm } from '../failure.ts';
 import { parseOrUndefined } from '../io/json.ts';
 import type { Reply } from './client.ts';
+import { rateHeaders } from './rate-headers.ts';
 
 /** An answer that proved nothing. */
 export type Trouble = {
@@ -24,6 +25,7 @@ const notFound = v.object({ key: v.literal('not_found'), resource_type: v.litera
  */
 export function understood(reply: Reply, now: number): { kind: 'ok'; json: unknown } | { kind: 'not-found' } | Trouble {
   const { result } = reply;
+  if (result.kind === 'held') return { ...later(result.code, 'none', result.until), stop: true };
   if (result.kind === 'no-keys') return { ...later('no-keys', 'none'), stop: true, alarm: 'secret-unusable' };
   if (result.kind === 'no-answer') return { ...later(result.code, result.effect), stop: result.effect === 'none' };
   const json = parseOrUndefined(result.body)?.value;
@@ -61,20 +63,10 @@ function refused(answer: Answer, now: number): Trouble {
   }
 }
 
-/** `Retry-After` is in seconds, `X-Rate-Limit-Retry` an epoch in seconds: the later of the two, else a minute. */
 function throttled({ headers }: Answer, now: number): Trouble {
-  const times = [
-    now + 1000 * wholeNumber(headers['retry-after']),
-    1000 * wholeNumber(headers['x-rate-limit-retry']),
-  ].filter(time => time > now);
-  const notBefore = times.length > 0 ? Math.max(...times) : now + minute;
-  const exhausted = headers['x-rate-limit-type'] === 'api_calls_cycle' || notBefore - now > hour;
-  const trouble = { ...later('voucherify-429', 'none', exhausted ? now + hour : notBefore), stop: true };
-  return exhausted ? { ...trouble, alarm: 'voucherify-quota-exhausted' } : trouble;
-}
-
-function wholeNumber(text: string | undefined): number {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : 0;
+  const { retryAt, exhausted } = rateHeaders(headers, now);
+  if (!exhausted) return { ...later('voucherify-429', 'none', retryAt ?? now + minute), stop: true };
+  return { ...later('voucherify-429', 'none', now + hour), stop: true, alarm: 'voucherify-quota-exhausted' };
 }
 
 function later(code: string, effect: 'none' | 'possible', notBefore?: number): Later {

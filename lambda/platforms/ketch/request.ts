@@ -2,18 +2,21 @@ import * as v from 'valibot';
 import type { ErasureRequest, Identifier } from '../../erasure.ts';
 import { Failure } from '../../failure.ts';
 import { parseOrUndefined, parseStrictJson } from '../../io/json.ts';
-import { commonSettings, identityKinds, nonEmptyStrings } from '../common-settings.ts';
+import { commonSettings, headerName, identityKinds, nonEmptyStrings } from '../common-settings.ts';
+import { shaped } from '../fields.ts';
 import { type HttpRequest, isJson, type Reading } from '../platform.ts';
 
 /** What settings say of Ketch. */
 export const ketchSettings = v.strictObject({
   ...commonSettings,
-  header: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, 'must be a header name')), 'Authorization'),
+  header: v.optional(headerName, 'Authorization'),
   tenants: nonEmptyStrings,
   environments: nonEmptyStrings,
   identities: identityKinds,
 });
 export type KetchSettings = v.InferOutput<typeof ketchSettings>;
+
+const contract = 'dsr/v1';
 
 const envelope = v.object({
   apiVersion: v.literal('dsr/v1'),
@@ -47,11 +50,11 @@ type DeleteRequest = v.InferOutput<typeof deleteRequest>['request'];
 export function read(request: HttpRequest, settings: KetchSettings): Reading {
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
   const body = parseStrictJson(request.rawBody);
-  const { kind, metadata } = shaped(envelope, body);
+  const { kind, metadata } = shaped(envelope, body, contract);
   if (!settings.tenants.includes(metadata.tenant))
     throw new Failure('forbidden', 'metadata.tenant: is not served here');
   if (kind !== 'DeleteRequest') throw new Failure('unimplemented', 'kind: only DeleteRequest is served here');
-  const details = shaped(deleteRequest, body).request;
+  const details = shaped(deleteRequest, body, contract).request;
   if (!settings.environments.includes(details.environment)) {
     throw new Failure('forbidden', 'request.environment: is not served here');
   }
@@ -60,14 +63,7 @@ export function read(request: HttpRequest, settings: KetchSettings): Reading {
 
 /** The metadata of a request that was read before. */
 export function metadataOf(request: HttpRequest): Metadata {
-  return shaped(envelope, parseStrictJson(request.rawBody)).metadata;
-}
-
-/** The first field that does not fit is named; its value is not. */
-function shaped<S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, body, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  throw new Failure('invalid', `${v.getDotPath(parsed.issues[0]) ?? 'body'}: is missing or not what dsr/v1 asks for`);
+  return shaped(envelope, parseStrictJson(request.rawBody), contract).metadata;
 }
 
 /** Uids are compared in lower case: the vendor's own server lower-cases them, its samples do not. */

@@ -1,0 +1,96 @@
+import { type BinaryLike, createHmac } from 'node:crypto';
+import { matchedSecret, parseSharedSecret, type SharedSecret, shortestSecret, unusableSecret } from './shared-secret.ts';
+
+/** How a signature is written down. */
+export interface SignatureForm {
+  readonly hash: 'sha1' | 'sha256';
+  readonly encoding: 'hex' | 'base64';
+}
+
+/**
+ * Which of two secrets signed a body. Signatures are compared as text, in constant time: decoding first would let
+ * several spellings of one signature pass.
+ */
+export function matchedSignature(
+  given: string,
+  body: BinaryLike,
+  { current, previous }: SharedSecret,
+  { hash, encoding }: SignatureForm,
+): 'current' | 'previous' | undefined {
+  const sign = (key: string) => createHmac(hash, key).update(body).digest(encoding);
+  return matchedSecret(given, bothOf(sign, current, previous));
+}
+
+/** Keys for Standard Webhooks: the secret's bytes, not its text. */
+export interface SigningKeys {
+  readonly current: Uint8Array;
+  readonly previous?: Uint8Array;
+}
+
+/** A message in the words of Standard Webhooks; the header values as they came, empty when one was missing. */
+export interface SignedMessage {
+  readonly id: string;
+  readonly timestamp: string;
+  readonly signature: string;
+  readonly body: Uint8Array;
+}
+
+/** How far a message's timestamp may be off, either way, in milliseconds. */
+const toleranceMs = 300_000;
+
+/**
+ * Reads signing keys: base64, with or without the `whsec_` before it (Standard Webhooks, "Signature scheme": keys are 24
+ * bytes or more). Throws `unavailable` for keys that are not base64 or too short.
+ */
+export function parseSigningKeys(text: string): SigningKeys {
+  const { current, previous } = parseSharedSecret(text);
+  return bothOf(decodedKey, current, previous);
+}
+
+/** Keys for signing with a secret that is not base64: its text is the key. */
+export function textAsKeys({ current, previous }: SharedSecret): SigningKeys {
+  return bothOf(key => Buffer.from(key), current, previous);
+}
+
+/**
+ * Which key signed a message that is neither too old nor from the future (Standard Webhooks, "Verifying webhook
+ * authenticity"). The timestamp is digits alone, since a lenient reading would not be the text that was signed.
+ */
+export function matchedMessage(
+  message: SignedMessage,
+  keys: SigningKeys,
+  now: number,
+): 'current' | 'previous' | undefined {
+  if (!/^[\x21-\x7e]{1,256}$/.test(message.id) || !isTimely(message.timestamp, now)) return undefined;
+  const expected = bothOf(key => signature(message, key), keys.current, keys.previous);
+  const matched = message.signature.split(' ').map(given => matchedSecret(given, expected));
+  return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
+}
+
+/** The headers of a message that is signed now, with every key: a receiver may still hold the older one. */
+export function signedHeaders(id: string, body: string, keys: SigningKeys, now: number): Record<string, string> {
+  const timestamp = String(Math.floor(now / 1000));
+  const message = { id, timestamp, body: Buffer.from(body) };
+  const signatures = [keys.current, keys.previous].flatMap(key => (key === undefined ? [] : [signature(message, key)]));
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
+}
+
+function isTimely(timestamp: string, now: number): boolean {
+  return /^[1-9]\d{0,11}$/.test(timestamp) && Math.abs(now - Number(timestamp) * 1000) <= toleranceMs;
+}
+
+function signature({ id, timestamp, body }: Omit<SignedMessage, 'signature'>, key: Uint8Array): string {
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
+}
+
+/** A key that is spelled in any other way than base64 spells it was copied wrongly. */
+function decodedKey(secret: string): Uint8Array {
+  const text = secret.replace(/^whsec_/, '');
+  const key = Buffer.from(text, 'base64');
+  if (key.length < shortestSecret || key.toString('base64') !== text) throw unusableSecret();
+  return key;
+}
+
+function bothOf<K, T>(of: (key: K) => T, current: K, previous: K | undefined): { current: T; previous?: T } {
+  return { current: of(current), ...(previous === undefined ? {} : { previous: of(previous) }) };
+}

@@ -1,0 +1,48 @@
+import type { Parts } from './parts.ts';
+import { pause, pausesOf, type Scope, scopesOf } from './pause.ts';
+import type { Receipt } from './receipts/receipt.ts';
+
+const hourMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/**
+ * Whether a receipt that was stored just now may be attempted: nothing that it falls under is paused, and its platform
+ * has not asked for more than `requestsPerHour` in this hour of the clock. One more pauses the platform: whoever holds
+ * its secret could be ordering a mass deletion, and a person must look. When it cannot be told, it may not.
+ */
+export async function mayProceed(receipt: Receipt, parts: Parts): Promise<boolean> {
+  const { platform } = receipt;
+  const scopes = scopesOf(platform, Object.keys(receipt.projects));
+  const known = Promise.all([countNow(platform, parts), pausesOf(scopes, parts.control)]);
+  try {
+    const [asked, pauses] = await known;
+    if (pauses.paused.size > 0) return false;
+    if (!isTooMany(asked, pauses.resumedAt(scopeOf(platform)), parts)) return true;
+    await pausePlatform(platform, parts);
+    return false;
+  } catch {
+    return false;
+  }
+}
+
+function countNow(platform: string, { control, now }: Parts): Promise<number> {
+  const expiresAt = Math.ceil((now() + 2 * dayMs) / 1000);
+  return control.count(`intake#${platform}#${Math.floor(now() / hourMs)}`, expiresAt);
+}
+
+/** A platform that a person let go within this hour is paused again only by as many requests once more. */
+function isTooMany(asked: number, resumedAt: number, { settings, now }: Parts): boolean {
+  const most = settings.limits.requestsPerHour;
+  const letGo = Math.floor(resumedAt / hourMs) === Math.floor(now() / hourMs);
+  return letGo ? asked > most && (asked - 1) % most === 0 : asked > most;
+}
+
+async function pausePlatform(platform: string, { control, log, now }: Parts): Promise<void> {
+  const why = { actor: 'intake', reason: 'more requests in an hour than requestsPerHour', at: now() };
+  const paused = await pause(scopeOf(platform), why, control);
+  if (paused) log({ event: 'alarm', alarm: 'platform-paused', platform });
+}
+
+function scopeOf(platform: string): Scope {
+  return `platform:${platform}`;
+}

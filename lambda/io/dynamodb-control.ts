@@ -1,0 +1,89 @@
+import {
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { ControlRow, ControlRows } from '../receipts/control.ts';
+import { type AwsProblem, awsTimeouts, callDeadline, errorNameOf } from './aws-clients.ts';
+import type { Item } from './dynamodb-rows.ts';
+import { parseOrUndefined } from './json.ts';
+import { guarded, storeUnavailable } from './store-failure.ts';
+import { tableKeys, ttlAttribute } from './table-layout.ts';
+
+/** All control rows have one sort key; their partition is the row's own key. */
+const controlSort = 'control';
+
+/** The control rows on DynamoDB, in the receipts table. */
+export function dynamodbControl(
+  client: DynamoDBClient,
+  table: string,
+  { callMs = awsTimeouts.callMs, log }: { callMs?: number; log?: (problem: AwsProblem) => void } = {},
+): ControlRows {
+  const run = <T>(call: string, verb: () => Promise<T>) =>
+    guarded(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
+  return {
+    read: keys => run('read-control', () => read(client, table, keys, callMs)),
+    write: (key, expected, value) =>
+      run('write-control', () => write(client, table, { key, revision: expected + 1, value }, callMs)),
+    count: (key, expiresAt) => run('count', () => count(client, table, key, expiresAt, callMs)),
+  };
+}
+
+async function read(client: DynamoDBClient, table: string, keys: readonly string[], callMs: number) {
+  const request = { [table]: { Keys: keys.map(keyOf), ConsistentRead: true } };
+  const answer = await client.send(new BatchGetItemCommand({ RequestItems: request }), callDeadline(callMs));
+  if (Object.keys(answer.UnprocessedKeys ?? {}).length > 0) throw storeUnavailable();
+  const rows = (answer.Responses?.[table] ?? []).map(
+    item => [item[tableKeys.partition]?.S ?? '', rowIn(item)] as const,
+  );
+  return new Map(rows);
+}
+
+interface Written {
+  readonly key: string;
+  readonly revision: number;
+  readonly value: unknown;
+}
+
+/** A write whose answer was lost and that was sent again finds its own row: the same revision with the same value. */
+async function write(client: DynamoDBClient, table: string, { key, revision, value }: Written, callMs: number) {
+  const row = JSON.stringify(value);
+  const input = {
+    TableName: table,
+    Item: { ...keyOf(key), revision: { N: String(revision) }, row: { S: row } },
+    ConditionExpression: revision === 1 ? 'attribute_not_exists(#revision)' : '#revision = :before',
+    ExpressionAttributeNames: { '#revision': 'revision' },
+    ...(revision === 1 ? {} : { ExpressionAttributeValues: { ':before': { N: String(revision - 1) } } }),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  } as const;
+  try {
+    await client.send(new PutItemCommand(input), callDeadline(callMs));
+    return { written: true, row: { revision, value } };
+  } catch (thrown) {
+    if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
+    return { written: false, row: thrown.Item === undefined ? { revision: 0, value: undefined } : rowIn(thrown.Item) };
+  }
+}
+
+async function count(client: DynamoDBClient, table: string, key: string, expiresAt: number, callMs: number) {
+  const input = {
+    TableName: table,
+    Key: keyOf(key),
+    UpdateExpression: 'ADD #count :one SET #ttl = :expires',
+    ExpressionAttributeNames: { '#count': 'count', '#ttl': ttlAttribute },
+    ExpressionAttributeValues: { ':one': { N: '1' }, ':expires': { N: String(expiresAt) } },
+    ReturnValues: 'UPDATED_NEW',
+  } as const;
+  const { Attributes } = await client.send(new UpdateItemCommand(input), callDeadline(callMs));
+  return Number(Attributes?.['count']?.N);
+}
+
+function keyOf(key: string): Item {
+  return { [tableKeys.partition]: { S: key }, [tableKeys.sort]: { S: controlSort } };
+}
+
+function rowIn(item: Item): ControlRow {
+  return { revision: Number(item['revision']?.N), value: parseOrUndefined(item['row']?.S ?? '')?.value };
+}

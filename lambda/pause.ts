@@ -1,0 +1,77 @@
+import * as v from 'valibot';
+import type { ControlRows } from './receipts/control.ts';
+
+/** What is paused: everything, one platform, or one project. Requests are accepted all the same, nothing is deleted. */
+export type Scope = 'all' | `platform:${string}` | `project:${string}`;
+
+/** Who paused, why and when (epoch milliseconds). */
+export interface Pause {
+  readonly actor: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+const decision = v.looseObject({ actor: v.string(), reason: v.string(), at: v.number() });
+const row = v.looseObject({ pause: v.nullable(decision), resumed: v.exactOptional(decision) });
+
+/** Others that may pause or resume in between before this gives up. */
+const mostTries = 8;
+
+/** The scopes that a receipt of this platform in these projects falls under. */
+export function scopesOf(platform: string, projects: readonly string[]): readonly Scope[] {
+  return ['all', `platform:${platform}`, ...projects.map((project): Scope => `project:${project}`)];
+}
+
+/** How the scopes stand that are asked for. A row that cannot be read counts as a pause. */
+export async function pausesOf(scopes: readonly Scope[], control: ControlRows): Promise<Pauses> {
+  const rows = await control.read(scopes.map(keyOf));
+  const stored = (scope: Scope) => rows.get(keyOf(scope))?.value;
+  return {
+    paused: new Set(scopes.filter(scope => isPaused(stored(scope)))),
+    resumedAt: scope => resumedAt(stored(scope)),
+  };
+}
+
+export interface Pauses {
+  readonly paused: ReadonlySet<Scope>;
+  /** When a scope was last let go; zero when it never was. */
+  resumedAt(scope: Scope): number;
+}
+
+function isPaused(value: unknown): boolean {
+  if (value === undefined) return false;
+  const parsed = v.safeParse(row, value);
+  return !parsed.success || parsed.output.pause !== null;
+}
+
+function resumedAt(value: unknown): number {
+  const parsed = v.safeParse(row, value);
+  return parsed.success ? (parsed.output.resumed?.at ?? 0) : 0;
+}
+
+/** Pauses a scope; false when it is paused already, whose reason then stands. */
+export function pause(scope: Scope, why: Pause, control: ControlRows): Promise<boolean> {
+  return turn(scope, value => (isPaused(value) ? undefined : { pause: why }), control);
+}
+
+/** Lets a scope go again and keeps who did so, and why; false when it was not paused. */
+export function resume(scope: Scope, resumed: Pause, control: ControlRows): Promise<boolean> {
+  return turn(scope, value => (isPaused(value) ? { pause: null, resumed } : undefined), control);
+}
+
+async function turn(scope: Scope, to: (value: unknown) => object | undefined, control: ControlRows): Promise<boolean> {
+  const key = keyOf(scope);
+  let standing = (await control.read([key])).get(key) ?? { revision: 0, value: undefined };
+  for (let tries = 0; tries < mostTries; tries += 1) {
+    const next = to(standing.value);
+    if (next === undefined) return false;
+    const { written, row: after } = await control.write(key, standing.revision, next);
+    if (written) return true;
+    standing = after;
+  }
+  return false;
+}
+
+function keyOf(scope: Scope): string {
+  return `pause#${scope}`;
+}

@@ -1,0 +1,58 @@
+import type { Send } from '../io/outbound.ts';
+import type { ReadSecret } from '../io/secret.ts';
+import type { Settings } from '../io/settings.ts';
+import type { ControlRows } from '../receipts/control.ts';
+import { type Voucherify, voucherify } from './client.ts';
+import { byApiKey, byOauth } from './credentials.ts';
+import { type Gate, line, openGate } from './gate.ts';
+import { keysOf } from './keys.ts';
+import { pacer } from './pacer.ts';
+
+/** One Voucherify project as a process holds it: its credentials and its pace, shared by all attempts. */
+export interface Project {
+  /** The way of one attempt to this project. */
+  attempt(work: { readonly receipt: string; readonly fresh: boolean }): Way;
+}
+
+export interface Way {
+  readonly voucherify: Voucherify;
+  readonly gate: Gate;
+  /** Reserves the first calls before the attempt begins; gives what holds it, if anything does. */
+  admit(calls: number, until: number): ReturnType<Gate['admit']>;
+}
+
+export interface Needs {
+  readonly settings: Settings;
+  readonly readSecret: ReadSecret;
+  readonly control: ControlRows;
+  readonly send: Send;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+const minute = 60_000;
+const hour = 3_600_000;
+
+/** Opens a project of the settings. Throws `RangeError` for one that is not there. */
+export function openProject(name: string, { settings, readSecret, control, send, now, wait }: Needs): Project {
+  const project = settings.projects[name];
+  if (project === undefined) throw new RangeError('project: not in settings');
+  const readKeys = keysOf(name, readSecret);
+  const prove = project.auth === 'oauth' ? byOauth(project.baseUrl, readKeys, now) : byApiKey(readKeys);
+  const periodMs = project.quotaPeriod === 'hour' ? hour : minute;
+  const shared = { send, now, wait, line: line(), pacer: pacer(name, quotaOf(project, periodMs), control) };
+  return {
+    attempt: work => {
+      const gate = openGate({ ...shared, ...work });
+      const admit = async (calls: number, until: number) => {
+        const proving = await prove(gate.send, until);
+        return proving.kind === 'credentials' ? gate.admit(calls, proving.headers, until) : undefined;
+      };
+      return { voucherify: voucherify(project.baseUrl, prove, gate.send), gate, admit };
+    },
+  };
+}
+
+function quotaOf(project: Settings['projects'][string], periodMs: number) {
+  return { share: project.quotaShare, limit: project.callsPerMinute, periodMs };
+}
