@@ -2,18 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../lambda/receipts/store.ts';
-import {
-  closed,
-  kept,
-  next,
-  now,
-  personal,
-  pins,
-  putOff,
-  queued,
-  receiptOf,
-  withPins,
-} from './support/receipt-builders.ts';
+import { closed, kept, now, personal, pins, putOff, queued, receiptOf, withPins } from './support/receipt-builders.ts';
 
 export interface OpenedStore {
   readonly store: ReceiptStore;
@@ -51,7 +40,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const claim = putOff(first, now + 60_000);
         expect(await store.replace(claim)).toBe(true);
         const second = receiptOf({ platform: 'another', subjectMacs: ['mac-of-another'] });
-        expect(await store.accept(second, { identifiers: [], callbacks: [] })).toEqual({
+        expect(await store.accept(second, { ...kept, identifiers: [] })).toEqual({
           stored: false,
           receipt: claim,
         });
@@ -211,6 +200,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now, 10)).toEqual(['first', 'second', 'third', 'at-this-moment']);
         expect(await store.due('erase', now, 2)).toEqual(['first', 'second']);
         expect(await store.due('erase', now, 0)).toEqual([]);
+        expect(await store.due('erase', now, -1)).toEqual([]);
       });
 
       it.each(['call-back', 'needs-human'] as const)('follows a receipt to the queue %s and out', async queue => {

@@ -69,7 +69,8 @@ export function emulated(endpoint: string) {
 
 /**
  * As {@link emulated}, one request at a time: moto rolls a transaction back by restoring a copy of the whole table and
- * takes no lock, so that parallel requests would undo each other, which DynamoDB never does. Calls still interleave.
+ * takes no lock, so parallel requests now and then undo each other, which DynamoDB never does. The calls of parallel
+ * verbs still interleave.
  */
 export function emulatedInTurn(endpoint: string) {
   const { requestHandler, ...options } = awsClientOptions({ connectMs: 10_000, answerMs: 10_000, callMs: 10_000 });

@@ -5,6 +5,8 @@ import type { Kept, Pin } from '../../lambda/receipts/store.ts';
 export const now = Date.UTC(2026, 10, 24, 12);
 
 export const kept: Kept = {
+  reference: 'request-of-zoe',
+  scope: 'shop-of-zoe',
   identifiers: [
     { kind: 'email', value: 'Zoë.O\'Neil+"shop"@example.com' },
     { kind: 'source_id', value: 'shop#1/äöü 🙂' },
@@ -18,7 +20,7 @@ export const pins: readonly Pin[] = [
 ];
 
 /** Whatever stands in `kept` and in `pins` must never show in an error. */
-export const personal = ['example.com', 'shop#1', 'callback-token', 'cust_secret'];
+export const personal = ['of-zoe', 'example.com', 'shop#1', 'callback-token', 'cust_secret'];
 
 export function receiptOf(facts: Partial<Receipt> = {}, projects: readonly string[] = ['main']): Receipt {
   const untouched = { state: 'open', pins: 0, tried: false, deletions: [] } as const;

@@ -1,0 +1,100 @@
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { type OutboundCall, outbound } from '../../lambda/io/outbound.ts';
+import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
+
+closeServersAfterEach();
+
+const send = outbound(Date.now);
+const headers = { 'X-App-Token': 'secret-token' };
+
+function post(url: URL, more: Partial<OutboundCall> = {}): OutboundCall {
+  return { method: 'POST', url: new URL('/secret-path', url), headers, until: Date.now() + 5000, ...more };
+}
+
+/** Answers each request, however it arrives, with these bytes and then breaks the connection. */
+function thenBreaks(bytes: string, how: 'reset' | 'end') {
+  return serveSockets((socket: Socket) => {
+    socket.once('data', () =>
+      socket.write(bytes, () => {
+        if (how === 'reset') socket.resetAndDestroy();
+        else socket.end();
+      }),
+    );
+  });
+}
+
+const cutOff = { kind: 'no-answer', code: 'cut-off', effect: 'possible' };
+
+describe('a connection that breaks', () => {
+  it.each([
+    ['before any byte', ''],
+    ['in the status line', 'HTTP/1.1 20'],
+    ['in the headers', 'HTTP/1.1 200 OK\r\nContent-Ty'],
+    ['in a body of known length', 'HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{"status":"DONE"'],
+    ['in a body in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"status":"DONE"}\r\n'],
+    ['after bytes that are not HTTP', 'SSH-2.0-OpenSSH_9.6\r\n'],
+  ])('%s is no answer, and the other side may have acted', async (_, bytes) => {
+    for (const how of ['reset', 'end'] as const) {
+      const { url, close } = await thenBreaks(bytes, how);
+      expect(await send(post(url))).toEqual(cutOff);
+      await close();
+    }
+  });
+
+  it('at the end of a body that only the end delimits is an answer', async () => {
+    const { url } = await thenBreaks('HTTP/1.1 404 Not Found\r\n\r\n{}', 'end');
+    expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 404, body: '{}' });
+  });
+
+  it('before it was made has no effect', async () => {
+    const gone = await serve(() => {});
+    await gone.close();
+    expect(await send(post(gone.url))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
+  });
+
+  it('by a change of protocol that nobody asked for is no answer', async () => {
+    const { url } = await thenBreaks(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
+      'end',
+    );
+    expect(await send(post(url, { until: Date.now() + 100 }))).toMatchObject({ kind: 'no-answer', effect: 'possible' });
+  });
+});
+
+describe('a call that cannot be made', () => {
+  it.each([
+    ['a header with a line break', { headers: { 'X-App-Token': 'secret\r\ntoken' } }],
+    ['a header beyond Latin-1', { headers: { 'X-App-Token': 'secret-tökén-🙂' } }],
+    ['a header without a name', { headers: { '': 'secret-token' } }],
+    ['another protocol', { url: new URL('ftp://127.0.0.1/secret-path') }],
+  ])('for %s is no answer and no exception', async (_, more) => {
+    let calls = 0;
+    const { url } = await serve(() => (calls += 1));
+    expect(await send(post(url, more))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
+    expect(calls).toBe(0);
+  });
+});
+
+it('tells nothing of the call in any result without an answer', async () => {
+  const silent = await serve(() => {});
+  const broken = await thenBreaks('HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nsecret-answer', 'reset');
+  const moved = await serve((_, response) => response.writeHead(302, { Location: '/secret-place' }).end());
+  const large = await serve((_, response) => response.end('secret-answer'.repeat(10_000)));
+  const gone = await serve(() => {});
+  await gone.close();
+  const results = await Promise.all(
+    [silent, broken, moved, large, gone].map(({ url }) =>
+      send(post(url, { body: 'secret-body', until: Date.now() + 200 })),
+    ),
+  );
+  expect(results.map(result => result.kind === 'no-answer' && result.code).toSorted()).toEqual([
+    'cut-off',
+    'not-connected',
+    'redirected',
+    'timed-out',
+    'too-large',
+  ]);
+  for (const result of results) expect(Object.keys(result).toSorted()).toEqual(['code', 'effect', 'kind']);
+  expect(JSON.stringify(results)).not.toMatch(/secret|127\.0\.0\.1/u);
+});

@@ -1,0 +1,119 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { outbound } from '../../lambda/io/outbound.ts';
+import { type Certificate, loopbackCertificate } from '../support/erasing-certificate.ts';
+import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
+
+closeServersAfterEach();
+
+const certificate = loopbackCertificate();
+const before = getCACertificates('default');
+beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
+afterAll(() => setDefaultCACertificates(before));
+
+const post = (url: URL) => ({ method: 'POST', url, headers: {}, until: Date.now() + 5000 }) as const;
+
+/** Answers the requests in turn, or breaks the connection where the script says so; `ports` tells connections apart. */
+async function scripted(script: readonly ('answer' | 'reset' | 'end')[], tls: Certificate | undefined) {
+  const ports: (number | undefined)[] = [];
+  const server = await serve((request, response) => {
+    const step = script[ports.length];
+    ports.push(request.socket.remotePort);
+    if (step === 'answer') response.end(`answer ${ports.length}`);
+    else if (step === 'end') request.socket.end();
+    else request.socket.destroy();
+  }, tls);
+  return { ...server, ports };
+}
+
+describe.each([
+  ['https', certificate],
+  ['http', undefined],
+])('a connection that is used again, over %s', (_, tls) => {
+  it('is the same one, and an answer over it was sent once', async () => {
+    const { url, ports } = await scripted(['answer', 'answer'], tls);
+    const send = outbound(Date.now);
+    await send(post(url));
+    expect(await send(post(url))).toMatchObject({ kind: 'answer', body: 'answer 2', resent: false });
+    expect(ports[1]).toBe(ports[0]);
+  });
+
+  it.each(['reset', 'end'] as const)('and ends (%s) before any answer is called again once, and says so', async how => {
+    const { url, ports } = await scripted(['answer', how, 'answer'], tls);
+    const send = outbound(Date.now);
+    await send(post(url));
+    expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 200, body: 'answer 3', resent: true });
+    expect(ports).toHaveLength(3);
+    expect(ports[2]).not.toBe(ports[0]);
+  });
+
+  it('and resets is not called a third time', async () => {
+    const { url, ports } = await scripted(['answer', 'reset', 'reset', 'answer'], tls);
+    const send = outbound(Date.now);
+    await send(post(url));
+    expect(await send(post(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+    expect(ports).toHaveLength(3);
+  });
+
+  it('and resets may have had its effect although the second call found nobody', async () => {
+    const { url, ports, close } = await scripted(['answer', 'reset'], tls);
+    const send = outbound(Date.now);
+    await send(post(url));
+    const result = send(post(url));
+    await close();
+    expect(await result).toMatchObject({ kind: 'no-answer', effect: 'possible' });
+    expect(ports.length).toBeLessThanOrEqual(2);
+  });
+
+  it('for the first time is not called again', async () => {
+    const { url, ports } = await scripted(['reset', 'answer'], tls);
+    expect(await outbound(Date.now)(post(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+    expect(ports).toHaveLength(1);
+  });
+});
+
+it('that is used again and brings what is not HTTP is not called again', async () => {
+  let calls = 0;
+  const { url } = await serveSockets(socket => {
+    socket.on('data', () => {
+      calls += 1;
+      socket.write(calls === 1 ? 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n' : 'SSH-2.0-OpenSSH_9.6\r\n');
+    });
+  });
+  const send = outbound(Date.now);
+  expect(await send(post(url))).toMatchObject({ kind: 'answer' });
+  expect(await send(post(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+  expect(calls).toBe(2);
+});
+
+it('of several idle connections that all reset, two are tried', async () => {
+  const waiting: (() => void)[] = [];
+  const steps = ['reset', 'reset', 'answer'];
+  let calls = 0;
+  const { url } = await serve((request, response) => {
+    calls += 1;
+    if (calls <= 2) waiting.push(() => response.end());
+    else if (steps[calls - 3] === 'reset') request.socket.destroy();
+    else response.end();
+    if (calls === 2) for (const answer of waiting) answer();
+  });
+  const send = outbound(Date.now);
+  await Promise.all([send(post(url)), send(post(url))]);
+  expect(await send(post(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+  expect(calls).toBe(4);
+});
+
+describe('TLS', () => {
+  it('refuses a certificate that nobody vouches for, and nothing was sent', async () => {
+    let requests = 0;
+    const { url } = await serve(() => (requests += 1), loopbackCertificate());
+    expect(await outbound(Date.now)(post(url))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
+    expect(requests).toBe(0);
+  });
+
+  it('that never finishes its handshake times out without effect', async () => {
+    const { url } = await serveSockets(() => {}, 'https');
+    const call = { ...post(url), until: Date.now() + 60 };
+    expect(await outbound(Date.now)(call)).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'none' });
+  });
+});

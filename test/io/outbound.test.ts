@@ -1,0 +1,133 @@
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { largestAnswer, type OutboundCall, outbound } from '../../lambda/io/outbound.ts';
+import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+
+closeServersAfterEach();
+
+const send = outbound(Date.now);
+
+function get(url: URL, more: Partial<OutboundCall> = {}): OutboundCall {
+  return { method: 'GET', url, headers: {}, until: Date.now() + 5000, ...more };
+}
+
+describe('an answer', () => {
+  it('comes with its status, its headers in lower case and its body as UTF-8', async () => {
+    const { url } = await serve((_, response) => {
+      response.writeHead(429, { 'Retry-After': '7', 'X-Rate-Limit-Type': 'api_calls', 'Set-Cookie': ['a=1', 'b=2'] });
+      response.end('{"name":"Zoë 🙂"}');
+    });
+    expect(await send(get(url))).toEqual({
+      kind: 'answer',
+      status: 429,
+      headers: expect.objectContaining({
+        'retry-after': '7',
+        'x-rate-limit-type': 'api_calls',
+        'set-cookie': 'a=1,b=2',
+      }),
+      body: '{"name":"Zoë 🙂"}',
+      resent: false,
+    });
+  });
+
+  it('is to exactly the call that was asked for', async () => {
+    const seen: unknown[] = [];
+    const { url } = await serve(async (request, response) => {
+      const { method, url: target, headers } = request;
+      seen.push({
+        method,
+        target,
+        key: headers['x-app-id'],
+        length: headers['content-length'],
+        body: await text(request),
+      });
+      response.end();
+    });
+    await send(get(new URL('/v1/customers?email=a%2Bb%40example.com', url), { headers: { 'X-App-Id': 'app-1' } }));
+    await send(get(new URL('/v1/a%2Fb/permanent-deletion', url), { method: 'POST' }));
+    await send(get(new URL('/callback', url), { method: 'POST', body: '{"ö":1}' }));
+    expect(seen).toEqual([
+      { method: 'GET', target: '/v1/customers?email=a%2Bb%40example.com', key: 'app-1', length: undefined, body: '' },
+      { method: 'POST', target: '/v1/a%2Fb/permanent-deletion', key: undefined, length: '0', body: '' },
+      { method: 'POST', target: '/callback', key: undefined, length: '8', body: '{"ö":1}' },
+    ]);
+  });
+
+  it('may be as large as the cap and not a byte larger', async () => {
+    const { url } = await serve((request, response) => response.end('x'.repeat(Number(request.url?.slice(1)))));
+    const sized = (size: number) => send(get(new URL(String(size), url)));
+    expect(await sized(largestAnswer)).toMatchObject({ kind: 'answer', status: 200, body: 'x'.repeat(largestAnswer) });
+    expect(await sized(largestAnswer + 1)).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+  });
+
+  it('that never ends is given up at the cap, long before the deadline, and its connection is closed', async () => {
+    let hungUp: (value: string) => void;
+    const closed = new Promise<string>(resolve => (hungUp = resolve));
+    const { url } = await serve((_, response) => {
+      const flood = () => {
+        while (!response.destroyed && response.write('x'.repeat(8192)));
+      };
+      response.on('drain', flood).on('close', () => hungUp('closed'));
+      flood();
+    });
+    expect(await send(get(url))).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+    expect(await closed).toBe('closed');
+  });
+
+  it.each([300, 301, 302, 303, 304, 305, 307, 308, 399])('%i to another origin is not followed', async status => {
+    let followed = 0;
+    const other = await serve((_, response) => {
+      followed += 1;
+      response.end('{"status":"DONE"}');
+    });
+    const { url } = await serve((_, response) => response.writeHead(status, { Location: other.url.href }).end());
+    const call = get(url, { headers: { 'X-App-Token': 'secret-token' } });
+    expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', effect: 'possible' });
+    // A round trip to the other server: whatever was under way to it has arrived by then.
+    expect(await send(get(other.url))).toMatchObject({ kind: 'answer' });
+    expect(followed).toBe(1);
+  });
+});
+
+describe('the deadline', () => {
+  it('holds through a body that drips', async () => {
+    let hungUp: (value: string) => void;
+    const closed = new Promise<string>(resolve => (hungUp = resolve));
+    const { url } = await serve((_, response) => {
+      response.write('{');
+      const drip = setInterval(() => response.write(' '), 10);
+      response.on('close', () => {
+        clearInterval(drip);
+        hungUp('closed');
+      });
+    });
+    const began = Date.now();
+    const result = await send(get(url, { until: began + 150 }));
+    expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'possible' });
+    expect(Date.now() - began).toBeGreaterThanOrEqual(140);
+    expect(Date.now() - began).toBeLessThan(2000);
+    expect(await closed).toBe('closed');
+  });
+
+  it('holds when nothing is ever answered', async () => {
+    const { url } = await serve(() => {});
+    const result = await send(get(url, { until: Date.now() + 50 }));
+    expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'possible' });
+  });
+
+  it.each([0, -1])('that is over makes no call (%i ms left)', async left => {
+    let calls = 0;
+    const { url } = await serve((_, response) => {
+      calls += 1;
+      response.end();
+    });
+    const late = outbound(() => 1000);
+    expect(await late(get(url, { until: 1000 + left }))).toEqual({
+      kind: 'no-answer',
+      code: 'timed-out',
+      effect: 'none',
+    });
+    expect(await send(get(url))).toMatchObject({ kind: 'answer' });
+    expect(calls).toBe(1);
+  });
+});

@@ -1,0 +1,54 @@
+import type { OutboundCall, OutboundResult, Send } from '../../lambda/io/outbound.ts';
+import type { Reply } from '../../lambda/voucherify/client.ts';
+
+type Answer = Extract<OutboundResult, { kind: 'answer' }>;
+
+export const now = Date.UTC(2026, 10, 24, 12);
+
+/** A text stands as it is, everything else as JSON. */
+export function answer(status: number, body: unknown, headers: Answer['headers'] = {}): Answer {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return { kind: 'answer', status, headers, body: text, resent: false };
+}
+
+export function reply(status: number, body: unknown, headers: Answer['headers'] = {}): Reply {
+  return { result: answer(status, body, headers), appId: 'app-1' };
+}
+
+/** Voucherify's 404 for an unknown customer (voucherify docs, Errors). */
+export const notFound = {
+  code: 404,
+  key: 'not_found',
+  message: 'Resource not found',
+  details: 'Cannot find customer with id somebody@example.com',
+  request_id: 'v-0123456789',
+  resource_id: 'somebody@example.com',
+  resource_type: 'customer',
+};
+
+export const pin = 'cust_0000000000000000000000A1';
+
+/** The documented answer to a permanent deletion. */
+export const done = {
+  id: 'del_0000000000000000000000B2',
+  created_at: '2026-11-24T12:00:00.000Z',
+  related_object_id: pin,
+  related_object: 'customer',
+  status: 'DONE',
+  data_json: { events: 16, customer_events: 28, daily_events: 0, segments: 0, orders: 9, order_events: 5, customer: 1 },
+  object: 'pernament_deletion',
+};
+
+export const html = '<!doctype html><html><body>DONE</body></html>';
+
+/** A sender that answers in turn and remembers what was asked of it. */
+export function scripted(...answers: readonly OutboundResult[]): { send: Send; calls: OutboundCall[] } {
+  const calls: OutboundCall[] = [];
+  const send: Send = async call => {
+    calls.push(call);
+    const next = answers[calls.length - 1];
+    if (next === undefined) throw new Error(`call ${calls.length} was not expected: ${call.method} ${call.url.href}`);
+    return next;
+  };
+  return { send, calls };
+}

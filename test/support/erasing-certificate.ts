@@ -1,0 +1,51 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+
+export interface Certificate {
+  readonly key: string;
+  readonly cert: string;
+}
+
+/** A fresh self-signed certificate for 127.0.0.1 (RFC 5280), so that no key lies in the project. */
+export function loopbackCertificate(): Certificate {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
+  const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from('loopback')))));
+  const validity = sequence(der(0x17, Buffer.from('000101000000Z')), der(0x17, Buffer.from('491231235959Z')));
+  const isAuthority = sequence(oid('551d13'), octets(sequence(der(0x01, Buffer.from('ff', 'hex')))));
+  const address = sequence(oid('551d11'), octets(sequence(der(0x87, Buffer.from([127, 0, 0, 1])))));
+  const signed = sequence(
+    der(0xa0, der(0x02, Buffer.from([2]))),
+    der(0x02, Buffer.from([1])),
+    ecdsaWithSha256,
+    name,
+    validity,
+    name,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa3, sequence(isAuthority, address)),
+  );
+  const signature = der(0x03, Buffer.from([0]), sign('sha256', signed, privateKey));
+  const whole = sequence(signed, ecdsaWithSha256, signature).toString('base64');
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    cert: `-----BEGIN CERTIFICATE-----\n${whole.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+  };
+}
+
+function sequence(...parts: readonly Buffer[]): Buffer {
+  return der(0x30, ...parts);
+}
+
+function octets(part: Buffer): Buffer {
+  return der(0x04, part);
+}
+
+function oid(hex: string): Buffer {
+  return der(0x06, Buffer.from(hex, 'hex'));
+}
+
+function der(tag: number, ...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  const long = Buffer.from([0x82, body.length >> 8, body.length & 0xff]);
+  const length = body.length < 0x80 ? Buffer.from([body.length]) : long;
+  return Buffer.concat([Buffer.from([tag]), length, body]);
+}

@@ -1,0 +1,64 @@
+import type { Context } from 'aws-lambda';
+import type { GatewayEvent, GatewayHandler } from '../../lambda/io/gateway.ts';
+
+/** A message as a platform sends it; a header with several values is sent several times. */
+export interface Wire {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body: string | Uint8Array;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** The body as JSON; `undefined` when it is none. */
+  readonly json: unknown;
+}
+
+/** The event that API Gateway makes of a message: bytes in base64, and every value of a header. */
+export function eventOf({ method = 'POST', path, headers, body }: Wire): GatewayEvent {
+  const lists = Object.entries(headers).map(([name, value]) => [name, [value].flat()] as const);
+  return {
+    httpMethod: method,
+    path,
+    headers: Object.fromEntries(lists.map(([name, values]) => [name, values.at(-1)])),
+    multiValueHeaders: Object.fromEntries(lists.map(([name, values]) => [name, [...values]])),
+    body: Buffer.from(body).toString('base64'),
+    isBase64Encoded: true,
+  };
+}
+
+/** The same as text and with single headers only, as a test in the console sends it. */
+export function plainEventOf(wire: Wire): GatewayEvent {
+  const { multiValueHeaders: _, ...event } = eventOf(wire);
+  return { ...event, body: Buffer.from(wire.body).toString('utf8'), isBase64Encoded: false };
+}
+
+/** Calls a handler as Lambda does. */
+export async function invoke(handler: GatewayHandler, event: GatewayEvent, leftMs = 15_000): Promise<Answer> {
+  const result = await handler(event, contextWith(leftMs));
+  const headers = Object.entries(result.headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]);
+  return {
+    status: result.statusCode,
+    headers: Object.fromEntries(headers),
+    text: result.body,
+    json: jsonOrUndefined(result.body),
+  };
+}
+
+/** The context of one invocation that may still take so long. */
+export function contextWith(leftMs: number): Context {
+  const until = performance.now() + leftMs;
+  return { getRemainingTimeInMillis: () => until - performance.now() } as Context;
+}
+
+export function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Wire } from './event.ts';
+import { type House, type HouseOptions, houseFor } from './house.ts';
+
+export const ketchSecret = 'Bearer ketch-secret-of-the-tests-1';
+export const tenant = 'axonic';
+export const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
+export const callback = { url: 'https://dsr.ketch.com/callback', headers: { Authorization: 'Bearer cb-token-1' } };
+
+export const ketchSection = {
+  header: 'Authorization',
+  tenants: [tenant],
+  environments: ['production'],
+  identities: { account_id: 'source_id', customer: 'customer_id', email: 'email', phone: 'phone' },
+  callbackOrigins: ['https://dsr.ketch.com'],
+};
+
+export function ketchSecretText(current: unknown = ketchSecret, previous?: unknown): string {
+  return JSON.stringify(previous === undefined ? { current } : { current, previous });
+}
+
+/** A house that serves Ketch; `section` changes its settings. */
+export function ketchHouse(
+  options: Partial<Omit<HouseOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
+): Promise<House> {
+  const { section = {}, secrets = {}, ...rest } = options;
+  return houseFor({
+    ...rest,
+    platforms: { ketch: { ...ketchSection, ...section } },
+    secrets: { 'erasure/platform/ketch': ketchSecretText(), ...secrets },
+  });
+}
+
+/** One identity of the account space, which is mapped to `source_id`. */
+export function account(identityValue: string) {
+  return { identitySpace: 'account_id', identityFormat: 'raw', identityValue };
+}
+
+/** A DeleteRequest for the seeded person crm-10042; `request` and `envelope` replace fields of it. */
+export function deleteRequest(request: object = {}, envelope: object = {}) {
+  return {
+    apiVersion: 'dsr/v1',
+    kind: 'DeleteRequest',
+    metadata: { uid, tenant },
+    request: {
+      property: 'axonic.io',
+      environment: 'production',
+      regulation: 'gdpr',
+      jurisdiction: 'eugdpr',
+      identities: [account('crm-10042')],
+      subject: { email: 'ada@example.com', firstName: 'Ada', lastName: 'Example' },
+      submittedTimestamp: 1_768_474_800,
+      dueTimestamp: 1_771_070_400,
+      ...request,
+    },
+    ...envelope,
+  };
+}
+
+/** The message that carries a body: an object as JSON, text and bytes as they are. */
+export function ketchWire(body: unknown = deleteRequest(), headers: Wire['headers'] = {}): Wire {
+  return {
+    path: '/webhooks/ketch',
+    headers: {
+      'Content-Type': 'application/json',
+      Accept: 'application/json',
+      Authorization: ketchSecret,
+      ...headers,
+    },
+    body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+  };
+}
