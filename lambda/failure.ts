@@ -84,8 +84,10 @@ export function failureOf(thrown: unknown): Failure {
   return new Failure('internal', 'internal error', { alarm: 'internal', origin: originOf(thrown) });
 }
 
-/** File, line and column of the innermost frame: an error's message may hold what came from outside, this cannot. */
+/** File, line and column of the innermost frame; the error's message may hold what came from outside, and is cut off. */
 function originOf(thrown: unknown): string {
-  const frame = thrown instanceof Error ? /\/([\w-]+\.\w+:\d+:\d+)\)?$/m.exec(thrown.stack ?? '') : null;
-  return frame?.[1] ?? 'unknown';
+  if (!(thrown instanceof Error)) return 'unknown';
+  const { stack = '', message } = thrown;
+  const frames = stack.slice(stack.indexOf(message) + message.length);
+  return /\/([\w-]+\.\w+:\d+:\d+)\)?$/m.exec(frames)?.[1] ?? 'unknown';
 }

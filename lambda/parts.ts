@@ -16,6 +16,8 @@ export interface Ports {
   readonly control: ControlRows;
   readonly readSecret: ReadSecret;
   readonly send: Send;
+  /** Sends callbacks: only to public addresses, and it reads no more than a kilobyte of the answer. */
+  readonly sendCallback: Send;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** From 0 up to 1. */

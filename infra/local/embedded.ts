@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { callbackSender } from '../../lambda/io/callback-sender.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
 import { outbound } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
@@ -40,6 +41,7 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     control: store.control,
     readSecret: embeddedSecrets(secretsFor(options.settings)),
     send: outbound(options.now),
+    sendCallback: callbackSender(options.now),
     now: options.now,
     random: Math.random,
     wait: (ms: number) => setTimeout(ms),

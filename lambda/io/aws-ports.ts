@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { assemble, type Parts, type Ports } from '../parts.ts';
 import { awsClientOptions } from './aws-clients.ts';
+import { callbackSender } from './callback-sender.ts';
 import { dynamodbStore } from './dynamodb.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
 import { parseEnvironment } from './environment.ts';
@@ -54,6 +55,7 @@ export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => 
     control: dynamodbControl(dynamodb, tables.receipts, { log: awsLog(log) }),
     readSecret: secretsManager(new SecretsManagerClient(options), secretArns, { now, random, log: awsLog(log) }),
     send: outbound(now),
+    sendCallback: callbackSender(now),
     now,
     random,
     wait: ms => setTimeout(ms),

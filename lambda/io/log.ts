@@ -5,7 +5,7 @@ import type { Alarm, Failure, FailureCode } from '../failure.ts';
  * body, a header, an identifier, a URL or another service's text.
  */
 export interface LogLine {
-  readonly event: 'request' | 'accepted' | 'attempt' | 'refused' | 'sweep' | 'alarm' | 'aws';
+  readonly event: 'request' | 'accepted' | 'attempt' | 'refused' | 'call-back' | 'sweep' | 'alarm' | 'aws';
   readonly platform?: string;
   /** The receipt's id: an HMAC. */
   readonly receipt?: string;

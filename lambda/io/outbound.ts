@@ -1,10 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 
 /** One call to another service. `until` is one deadline for all of it, the body read included (epoch ms). */
 export interface OutboundCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -34,16 +34,24 @@ export type Send = (call: OutboundCall) => Promise<OutboundResult>;
 /** Largest answer body that is read, in bytes. */
 export const largestAnswer = 65_536;
 
+export interface Reach {
+  /** Finds and checks the addresses of a host name. */
+  readonly lookup?: LookupFunction;
+  /** Bytes of an answer that are read; a longer one is no answer, or with `cut` one that is cut off there. */
+  readonly largest?: number;
+  readonly cut?: boolean;
+}
+
 /**
  * A sender that keeps connections alive. Redirects are not followed: they would carry the key to another origin. The one
  * retry is for a reset of a reused connection before any byte of the answer, which is how an idle connection ends.
  */
-export function outbound(now: () => number): Send {
+export function outbound(now: () => number, reach: Reach = {}): Send {
   const agent = new Agent({ keepAlive: true });
   return async call => {
-    const first = await sendOnce(call, now, agent);
+    const first = await sendOnce(call, now, { ...reach, agent });
     if (first !== 'reset-while-idle') return first;
-    const second = await sendOnce(call, now, new Agent());
+    const second = await sendOnce(call, now, { ...reach, agent: new Agent() });
     if (second === 'reset-while-idle') return noAnswer('cut-off', true);
     return second.kind === 'answer' ? { ...second, resent: true } : { ...second, effect: 'possible' };
   };
@@ -51,11 +59,15 @@ export function outbound(now: () => number): Send {
 
 type Sent = OutboundResult | 'reset-while-idle';
 
-function sendOnce(call: OutboundCall, now: () => number, agent: Agent): Promise<Sent> {
+interface Way extends Reach {
+  readonly agent: Agent;
+}
+
+function sendOnce(call: OutboundCall, now: () => number, way: Way): Promise<Sent> {
   const left = call.until - now();
   if (left <= 0) return Promise.resolve(noAnswer('timed-out', false));
   return new Promise(resolve => {
-    const request = openedOrUndefined(call, agent);
+    const request = openedOrUndefined(call, way);
     if (request === undefined) {
       resolve(noAnswer('not-connected', false));
       return;
@@ -70,23 +82,24 @@ function sendOnce(call: OutboundCall, now: () => number, agent: Agent): Promise<
     const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), left);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
     request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : lost(connected)));
-    request.on('response', response => collect(response, settle));
+    request.on('response', response => collect(response, way, settle));
     request.end(call.body);
   });
 }
 
 /** A header or protocol that Node refuses makes no call; its error would name the value. */
-function openedOrUndefined(call: OutboundCall, agent: Agent): ClientRequest | undefined {
+function openedOrUndefined(call: OutboundCall, way: Way): ClientRequest | undefined {
   try {
-    return opened(call, agent);
+    return opened(call, way);
   } catch {
     return undefined;
   }
 }
 
 /** Plain http is for loopback only, which settings see to; `node:http` is loaded only where it is needed. */
-function opened({ method, url, headers }: OutboundCall, agent: Agent): ClientRequest {
-  if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent });
+function opened({ method, url, headers }: OutboundCall, { agent, lookup }: Way): ClientRequest {
+  const looked = lookup === undefined ? {} : { lookup };
+  if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent, ...looked });
   return process.getBuiltinModule('node:http').request(url, { method, headers });
 }
 
@@ -99,7 +112,7 @@ function isIdleReset(request: ClientRequest, error: Error): boolean {
   return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
-function collect(response: IncomingMessage, settle: (sent: Sent) => void): void {
+function collect(response: IncomingMessage, { largest = largestAnswer, cut }: Way, settle: (sent: Sent) => void): void {
   const status = Number(response.statusCode);
   if (status >= 300 && status < 400) {
     settle(noAnswer('redirected', true));
@@ -107,16 +120,21 @@ function collect(response: IncomingMessage, settle: (sent: Sent) => void): void 
   }
   const chunks: Buffer[] = [];
   let size = 0;
+  const answered = () => {
+    const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+    const body = Buffer.concat(chunks).subarray(0, largest).toString('utf8');
+    settle({ kind: 'answer', status, headers, body, resent: false });
+  };
   response.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > largestAnswer) settle(noAnswer('too-large', true));
     chunks.push(chunk);
+    if (size <= largest) return;
+    if (cut === true) answered();
+    else settle(noAnswer('too-large', true));
+    response.destroy();
   });
   response.on('error', () => settle(noAnswer('cut-off', true)));
-  response.on('end', () => {
-    const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
-    settle({ kind: 'answer', status, headers, body: Buffer.concat(chunks).toString('utf8'), resent: false });
-  });
+  response.on('end', answered);
 }
 
 function lost(connected: boolean): OutboundResult {

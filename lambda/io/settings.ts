@@ -59,7 +59,8 @@ function settingsSchema(where: Where) {
     ),
     v.partialCheck(
       [['platforms']],
-      ({ platforms }) => where === 'local' || !named('callbackOrigins', platforms).some(one => loopbackOrigin.test(one)),
+      ({ platforms }) =>
+        where === 'local' || !named('callbackOrigins', platforms).some(one => loopbackOrigin.test(one)),
       'platforms: callbacks go to https origins only',
     ),
   );
@@ -100,5 +101,6 @@ function worded(issue: v.BaseIssue<unknown>): string {
 
 function problemOf(issue: v.BaseIssue<unknown>): string {
   if (issue.expected === 'never') return 'is not a setting';
+  if (issue.received === 'undefined') return 'is missing';
   return issue.message.startsWith('Invalid') ? `must be ${issue.expected ?? 'valid'}` : issue.message;
 }

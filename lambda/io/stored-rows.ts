@@ -71,6 +71,14 @@ const receiptSchema = v.looseObject({
   unproven: v.number(),
   lastResult: v.exactOptional(v.string()),
   projects: v.record(v.string(), progress),
+  callBack: v.exactOptional(
+    v.looseObject({
+      tries: v.number(),
+      delivered: v.array(v.number()),
+      refused: v.array(v.number()),
+      endedAt: v.exactOptional(v.number()),
+    }),
+  ),
 });
 
 const kind = oneOf<IdentifierKind>({

@@ -37,6 +37,17 @@ export interface Receipt {
   readonly unproven: number;
   readonly lastResult?: string;
   readonly projects: Readonly<Record<string, ProjectProgress>>;
+  /** How telling the platform stands, once that has begun. */
+  readonly callBack?: CallBack;
+}
+
+/** Indices are those of the callbacks that are kept. */
+export interface CallBack {
+  readonly tries: number;
+  readonly delivered: readonly number[];
+  /** Targets that said that they will never take it. */
+  readonly refused: readonly number[];
+  readonly endedAt?: number;
 }
 
 export type State = 'open' | 'needs-human' | FinalKind;

@@ -1,0 +1,98 @@
+import { admit, attempt, openProjects, waysOf } from './attempt.ts';
+import type { WayTo } from './erase-in-project.ts';
+import type { Parts } from './parts.ts';
+import { pausesOf, scopesOf } from './pause.ts';
+import { advance } from './receipts/advance.ts';
+import { asksHuman, claimed, isDue, postponed, type Receipt } from './receipts/receipt.ts';
+
+/** Longest that one attempt takes, and longest that it outlasts the sweep, in milliseconds: shorter than its claim. */
+const attemptMs = 25_000;
+const outlastMs = 5000;
+
+/** How soon the sweep looks again at a receipt that is held by a pause, in milliseconds. */
+const pausedMs = 300_000;
+
+export interface EraseDue {
+  readonly kind: 'nothing' | 'held' | 'taken-by-another' | 'attempted' | 'closed';
+  /** How old the receipt is, if it is still open; zero if it is not. */
+  readonly openMs: number;
+  /** Every project is held: whatever else is due could not be done either. */
+  readonly allHeld?: boolean;
+}
+
+/**
+ * One due receipt of the sweep: claim, attempt, close or put off. What is held by a pause or by the pace is put off
+ * without a claim. Throws `unavailable` when the store fails; the claim then runs out and the sweep comes back.
+ */
+export async function eraseDue(id: string, parts: Parts, sweepEnds: number): Promise<EraseDue> {
+  const receipt = await parts.store.read(id);
+  // The index may lag: whether a receipt is due is decided on the receipt itself.
+  if (receipt === undefined || !isDue(receipt, parts.now())) return { kind: 'nothing', openMs: 0 };
+  const openMs = parts.now() - receipt.receivedAt;
+  if (await isPaused(receipt, parts)) {
+    await postpone(receipt, parts.now() + pausedMs, parts);
+    return { kind: 'held', openMs };
+  }
+  const until = Math.min(parts.now() + attemptMs, sweepEnds + outlastMs);
+  const wayTo = waysOf(receipt, false, parts);
+  const { admitted, heldUntil } = await admit(receipt, wayTo, likelyCalls(receipt), until);
+  if (!admitted) {
+    await postpone(receipt, heldUntil, parts);
+    return { kind: 'held', openMs, allHeld: openProjects(receipt).length === parts.projects.size };
+  }
+  const taken = await claim(receipt, parts);
+  if (taken === undefined) return { kind: 'taken-by-another', openMs };
+  const closed = await attemptClaimed(taken, wayTo, until, parts);
+  return closed ? { kind: 'closed', openMs: 0 } : { kind: 'attempted', openMs };
+}
+
+/** Whether it was closed. What is kept apart is read under the claim, so that no pin is overlooked. */
+async function attemptClaimed(receipt: Receipt, wayTo: WayTo, until: number, parts: Parts): Promise<boolean> {
+  const kept = await parts.store.kept(receipt.id);
+  if (kept === undefined) return withoutIdentifiers(receipt, parts);
+  const { outcome } = await attempt({ receipt, kept, wayTo, until, answersNow: false }, parts);
+  return 'deletions' in outcome;
+}
+
+async function isPaused(receipt: Receipt, { control }: Parts): Promise<boolean> {
+  const { paused } = await pausesOf(scopesOf(receipt.platform, Object.keys(receipt.projects)), control);
+  return paused.size > 0;
+}
+
+/** Look-ups of a receipt without pins, else a look and a deletion for each pin, as far as the receipt can tell. */
+function likelyCalls({ projects, subjectMacs }: Receipt): number {
+  const pins = Math.max(0, ...Object.values(projects).map(progress => progress.pins - progress.deletions.length));
+  return pins > 0 ? 2 * pins : Math.max(1, subjectMacs.length);
+}
+
+async function postpone(receipt: Receipt, until: number, { store, now }: Parts): Promise<void> {
+  const at = now();
+  await advance(store, receipt, standing => postponed(standing, at, until));
+}
+
+async function claim(receipt: Receipt, parts: Parts): Promise<Receipt | undefined> {
+  const now = parts.now();
+  const taken = await advance(parts.store, receipt, standing => claimed(standing, now, now + parts.times.claimMs));
+  if (!taken.done) return undefined;
+  if (taken.receipt.state === 'open') return taken.receipt;
+  tellHuman(taken.receipt, parts);
+  return undefined;
+}
+
+async function withoutIdentifiers(receipt: Receipt, parts: Parts): Promise<false> {
+  const ask = (standing: Receipt) =>
+    standing.state === 'open' ? asksHuman(standing, 'identifiers-missing') : undefined;
+  const { receipt: standing, done } = await advance(parts.store, receipt, ask);
+  if (done) tellHuman(standing, parts);
+  return false;
+}
+
+function tellHuman({ platform, id, reason }: Receipt, { log }: Parts): void {
+  log({
+    event: 'alarm',
+    alarm: 'needs-human',
+    platform,
+    receipt: id,
+    ...(reason === undefined ? {} : { code: reason }),
+  });
+}

@@ -1,0 +1,59 @@
+import { matchedSecret, parseSharedSecret, type SharedSecret, unusableSecret } from '../../authenticity/shared-secret.ts';
+import { matchedMessage, parseSigningKeys, type SigningKeys, textAsKeys } from '../../authenticity/signed-body.ts';
+import { Failure } from '../../failure.ts';
+import { type HttpRequest, type Means, type Proof, singleHeader } from '../platform.ts';
+import { askedReference } from './request.ts';
+import type { GenericSettings } from './settings.ts';
+
+/** Proves a sender by the scheme that settings name. */
+export async function verify(request: HttpRequest, means: Means, settings: GenericSettings): Promise<Proof> {
+  const text = await means.secret();
+  const secret = matchedBy[settings.scheme](request, text, means.now(), settings);
+  if (secret === undefined) throw unproved(settings);
+  return { scheme: settings.scheme, secret };
+}
+
+/** The keys that a callback is signed with: those of the sender's signatures, else the text of its secret. */
+export function callbackKeys(text: string, { scheme }: GenericSettings): SigningKeys {
+  return scheme === 'standard-webhooks' ? parseSigningKeys(text) : textAsKeys(parseSharedSecret(text));
+}
+
+type Matched = (request: HttpRequest, text: string, now: number, settings: GenericSettings) => Label;
+type Label = Proof['secret'] | undefined;
+
+const matchedBy: Readonly<Record<GenericSettings['scheme'], Matched>> = {
+  'standard-webhooks': (request, text, now) => matchedSignature(request, parseSigningKeys(text), now),
+  header: (request, text, _, { header }) => matchedSecret(valueOf(request, header), parseSharedSecret(text)),
+  basic: (request, text) => matchedCredentials(valueOf(request, 'Authorization'), parseSharedSecret(text)),
+};
+
+/** A question has no body, so its id names what is asked: one signature opens one request only. */
+function matchedSignature(request: HttpRequest, keys: SigningKeys, now: number): Label {
+  const id = valueOf(request, 'webhook-id');
+  if (request.method === 'GET' && askedReference(request) !== id) return undefined;
+  const [timestamp, signature] = [valueOf(request, 'webhook-timestamp'), valueOf(request, 'webhook-signature')];
+  return matchedMessage({ id, timestamp, signature, body: request.rawBody }, keys, now);
+}
+
+/** RFC 7617, section 2: the scheme's name in any case, then `user:password` in base64. */
+function matchedCredentials(given: string, { current, previous }: SharedSecret): Label {
+  const credentials = /^basic +(\S+)$/i.exec(given)?.[1] ?? '';
+  const expected = { current: encoded(current), ...(previous === undefined ? {} : { previous: encoded(previous) }) };
+  return matchedSecret(credentials, expected);
+}
+
+function encoded(userAndPassword: string): string {
+  if (!userAndPassword.includes(':')) throw unusableSecret();
+  return Buffer.from(userAndPassword).toString('base64');
+}
+
+function valueOf(request: HttpRequest, header: string): string {
+  return singleHeader(request, header) ?? '';
+}
+
+function unproved({ scheme, header }: GenericSettings): Failure {
+  if (scheme === 'standard-webhooks') return new Failure('unauthorized', 'webhook-signature: does not match');
+  if (scheme === 'header') return new Failure('unauthorized', `${header}: does not match`);
+  const headers = { 'WWW-Authenticate': 'Basic realm="erasure", charset="UTF-8"' };
+  return new Failure('unauthorized', 'Authorization: does not match', { headers });
+}

@@ -1,0 +1,109 @@
+import * as v from 'valibot';
+import { parseSharedSecret } from '../authenticity/shared-secret.ts';
+import { matchedSignature } from '../authenticity/signed-body.ts';
+import type { ErasureRequest, IdentifierKind } from '../erasure.ts';
+import { Failure } from '../failure.ts';
+import { parseStrictJson } from '../io/json.ts';
+import { commonSettings } from './common-settings.ts';
+import { shaped, timeOf } from './fields.ts';
+import {
+  emptyReply,
+  type HttpRequest,
+  type Means,
+  type Platform,
+  type Proof,
+  plainRefusal,
+  type Reading,
+  singleHeader,
+} from './platform.ts';
+
+const shopDomain = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9][a-z0-9-]*\.myshopify\.com$/, 'must be a domain such as acme.myshopify.com'),
+);
+
+/** What settings say of Shopify. */
+export const shopifySettings = v.strictObject({
+  projects: commonSettings.projects,
+  /** The shops whose requests are served, by the domain that Shopify gave them. */
+  shops: v.pipe(v.array(shopDomain), v.nonEmpty('must hold at least one entry')),
+  /** What Shopify's customer id is in Voucherify; not looked up when absent. */
+  customerId: v.exactOptional(v.literal('source_id', 'must be source_id')),
+});
+type ShopifySettings = v.InferOutput<typeof shopifySettings>;
+
+/**
+ * Shopify's compliance webhooks: `customers/redact` erases, every other topic is acknowledged. Source: shopify.dev,
+ * "Privacy law compliance" and "Verify webhook deliveries".
+ */
+export function shopify(settings: ShopifySettings): Platform {
+  return {
+    waits: 'acknowledgement',
+    callbackOrigins: [],
+    projects: settings.projects,
+    verify,
+    read: request => read(request, settings),
+    answer: () => emptyReply(200),
+    refuse: (_, failure) => plainRefusal(failure),
+    notify: async () => [],
+  };
+}
+
+const signatureForm = { hash: 'sha256', encoding: 'base64' } as const;
+
+/** "Verify webhook deliveries": the app's client secret signs the raw body; a review of the app expects 401. */
+async function verify(request: HttpRequest, { secret }: Means): Promise<Proof> {
+  const secrets = parseSharedSecret(await secret());
+  const given = singleHeader(request, 'X-Shopify-Hmac-SHA256') ?? '';
+  const matched = matchedSignature(given, request.rawBody, secrets, signatureForm);
+  if (matched === undefined) throw new Failure('unauthorized', 'X-Shopify-Hmac-SHA256: does not match');
+  return { scheme: 'hmac-sha256', secret: matched };
+}
+
+const customer = v.object({
+  // A larger number was rounded when it was parsed, and may be somebody else's by now.
+  id: v.nullish(v.union([v.string(), v.pipe(v.number(), v.safeInteger())])),
+  email: v.nullish(v.string()),
+  phone: v.nullish(v.string()),
+});
+const redaction = v.object({ shop_domain: v.string(), customer, orders_to_redact: v.array(v.unknown()) });
+
+/** The topic is not signed: that the signed body is a redaction is seen by a field that no other topic has. */
+function read(request: HttpRequest, settings: ShopifySettings): Reading {
+  const topic = singleHeader(request, 'X-Shopify-Topic');
+  if (topic === undefined) throw new Failure('invalid', 'X-Shopify-Topic: is missing');
+  if (topic !== 'customers/redact') return { ignore: 'other-topic' };
+  const body = shaped(redaction, parseStrictJson(request.rawBody), 'customers/redact');
+  const shop = body.shop_domain.toLowerCase();
+  if (!settings.shops.includes(shop)) throw new Failure('forbidden', 'shop_domain: is not served here');
+  return { erase: [erasure(request, shop, body.customer, settings)] };
+}
+
+/** Shopify repeats the webhook's id, and the time at which it was triggered, with each delivery of the same message. */
+function erasure(
+  request: HttpRequest,
+  shop: string,
+  { id, email, phone }: v.InferOutput<typeof customer>,
+  settings: ShopifySettings,
+): ErasureRequest {
+  const reference = singleHeader(request, 'X-Shopify-Webhook-Id') ?? '';
+  if (!/^[A-Za-z0-9-]{1,128}$/.test(reference)) throw new Failure('invalid', 'X-Shopify-Webhook-Id: is missing');
+  const submittedAt = timeOf(singleHeader(request, 'X-Shopify-Triggered-At'));
+  const known = [
+    ...identity('customer.id', settings.customerId, id),
+    ...identity('customer.email', 'email', email),
+    ...identity('customer.phone', 'phone', phone),
+  ];
+  return {
+    reference,
+    scope: shop,
+    identities: known.map(({ space, value }) => ({ space, format: 'raw', value })),
+    identifiers: known.flatMap(({ kind, value }) => (kind === undefined ? [] : [{ kind, value }])),
+    callbacks: [],
+    ...(submittedAt === undefined ? {} : { submittedAt }),
+  };
+}
+
+function identity(space: string, kind: IdentifierKind | undefined, value: string | number | null | undefined) {
+  return value === null || value === undefined ? [] : [{ space, kind, value: String(value) }];
+}
