@@ -91,7 +91,7 @@ interface Erased {
 async function eraseEverywhere(work: Work, parts: Parts): Promise<Erased> {
   const open = openProjects(work.receipt);
   const results: Record<string, ProjectResult> = {};
-  let handle: Handle = { ...work, afterCrash: work.receipt.unrecordedClaims > 1 };
+  let handle: Handle = work;
   for (const [index, project] of open.entries()) {
     const now = parts.now();
     const until = now + (work.until - now) / (open.length - index);

@@ -43,9 +43,19 @@ export async function deletePins(todo: ToDelete): Promise<DeletedPins> {
   return {
     deletions,
     tried: troubles.some(trouble => trouble.effect === 'possible'),
-    trouble: troubles.find(trouble => trouble.kind === 'human') ?? troubles[0],
+    trouble: weightiest(troubles),
     alarms: troubles.flatMap(trouble => trouble.alarm ?? []),
   };
+}
+
+/** A person is asked where one pin needs it; else all are put off together, to the latest time that any asks for. */
+function weightiest(troubles: readonly Trouble[]): Trouble | undefined {
+  const human = troubles.find(trouble => trouble.kind === 'human');
+  const later = troubles.filter(trouble => trouble.kind === 'later');
+  const [first] = later;
+  if (human !== undefined || first === undefined) return human;
+  const notBefore = Math.max(...later.map(trouble => trouble.notBefore ?? 0));
+  return { ...first, notBefore, unproven: later.some(trouble => trouble.unproven === true) };
 }
 
 type Gone =
@@ -58,10 +68,11 @@ async function deletePin(pin: Pin, todo: ToDelete): Promise<Gone> {
   const taken = todo.justResolved ? 'same' : await lookAgain(pin, todo);
   if (taken !== 'same') return taken;
   const reply = await todo.voucherify.deletePermanently(pin.customerId, todo.until);
-  const answer = judgeDeletion(reply, pin.customerId, todo.now());
-  if (answer.kind !== 'not-found') return answer;
-  if (isOtherKey(reply, pin, todo)) return otherKey;
   const resent = reply.result.kind === 'answer' && reply.result.resent;
+  const answer = judgeDeletion(reply, pin.customerId, todo.now());
+  if (answer.kind === 'deleted') return answer;
+  if (answer.kind !== 'not-found') return resent ? { ...answer, effect: 'possible' } : answer;
+  if (isOtherKey(reply, pin, todo)) return otherKey;
   const firstTry = !todo.mayBeTried && !resent;
   return { kind: !pin.seen && firstTry ? 'nobody' : 'gone' };
 }

@@ -18,8 +18,6 @@ export interface Handle {
   readonly kept: KeptWithPins;
   readonly until: number;
   readonly wayTo: WayTo;
-  /** An earlier claim left no result: its deletions may have had their effect. */
-  readonly afterCrash: boolean;
 }
 
 export interface ErasedInProject {
@@ -82,7 +80,7 @@ interface Deleting extends Resolving {
 
 async function deleting(project: string, handle: Deleting, parts: Parts): Promise<ErasedInProject> {
   const progress = handle.receipt.projects[project];
-  const mayBeTried = handle.afterCrash || (progress?.tried ?? false);
+  const mayBeTried = progress?.tried ?? false;
   const done = new Set(progress?.deletions.map(deletion => deletion.pin));
   const macs = await parts.macs();
   const { voucherify, gate } = handle.way;

@@ -35,6 +35,8 @@ export async function sweep(parts: Parts, until: number): Promise<Swept> {
     eachDue('erase', run, id => sweepOne(id, run)),
     eachDue('call-back', run, id => callBackOne(id, run)),
   ]);
+  // What this sweep closed is told by this sweep.
+  await eachDue('call-back', run, id => callBackOne(id, run));
   counts.needsHuman = (await parts.store.due('needs-human', parts.now(), mostCounted)).length;
   parts.log({ event: 'sweep', ...counts });
   return counts;

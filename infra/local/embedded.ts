@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { callbackSender } from '../../lambda/io/callback-sender.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
-import { outbound } from '../../lambda/io/outbound.ts';
+import { outbound, type Send } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
 import type { Options } from './options.ts';
@@ -41,11 +41,11 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     control: store.control,
     readSecret: embeddedSecrets(secretsFor(options.settings)),
     send: outbound(options.now),
-    sendCallback: callbackSender(options.now),
+    sendCallback: toThisMachineOnly(callbackSender(options.now)),
     now: options.now,
     random: Math.random,
     wait: (ms: number) => setTimeout(ms),
-    log: jsonLog(line => process.stderr.write(line), options.now),
+    log: jsonLog(options.log, options.now),
     times: { claimMs: options.claimMs, backoffMs: options.backoffMs },
   };
   const close = async () => {
@@ -54,6 +54,12 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     store.close();
   };
   return { ports, sandbox, sandboxUrl: server.url, close };
+}
+
+/** A trial with invented people must not call a platform's real address. */
+function toThisMachineOnly(send: Send): Send {
+  return async call =>
+    call.url.hostname === '127.0.0.1' ? send(call) : { kind: 'no-answer', code: 'not-connected', effect: 'none' };
 }
 
 function secretsFor({ projects }: Settings): Record<string, string> {

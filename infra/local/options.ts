@@ -17,6 +17,8 @@ export interface Options {
   readonly awsEndpoint: string | undefined;
   /** Folder of the store and of the sandbox, or `:memory:`. */
   readonly data: string;
+  /** Where log lines go: one JSON object a line. */
+  readonly log: (line: string) => void;
 }
 
 export const help = `Runs the erasure webhook on this machine: the handlers that Lambda runs, behind http://127.0.0.1:PORT.
@@ -69,6 +71,7 @@ export function readOptions(environment: Readonly<Record<string, string | undefi
     now: clockFrom(CLOCK),
     awsEndpoint: AWS_ENDPOINT_URL,
     data: DATA_DIR,
+    log: line => process.stderr.write(line),
   };
 }
 

@@ -1,5 +1,11 @@
 import { type BinaryLike, createHmac } from 'node:crypto';
-import { matchedSecret, parseSharedSecret, type SharedSecret, shortestSecret, unusableSecret } from './shared-secret.ts';
+import {
+  matchedSecret,
+  parseSharedSecret,
+  type SharedSecret,
+  shortestSecret,
+  unusableSecret,
+} from './shared-secret.ts';
 
 /** How a signature is written down. */
 export interface SignatureForm {

@@ -9,26 +9,60 @@ import { shopify, shopifySettings } from './shopify.ts';
 import { transcend } from './transcend/index.ts';
 import { transcendSettings } from './transcend/request.ts';
 
+/** A platform's settings, and how it is opened with them. */
+interface Entry {
+  readonly schema: v.GenericSchema;
+  readonly open: (section: unknown) => Platform;
+}
+
+const sender = entry(genericSettings, generic);
+
 /** The table: one line a platform. The name is the last part of its route and of its secret. */
-const table = {
+const table: Readonly<Record<string, Entry>> = {
   ketch: entry(ketchSettings, ketch),
-  generic: entry(genericSettings, generic),
+  generic: sender,
   transcend: entry(transcendSettings, transcend),
   segment: entry(segmentSettings, segment),
   shopify: entry(shopifySettings, shopify),
 };
 
-/** The `platforms` part of the settings: a section turns its platform on. Any name may be a generic sender's. */
+const known = Object.fromEntries(Object.keys(table).map(name => [name, v.optional(schemaOf(name))]));
+
+/** The `platforms` part of the settings: a section turns its platform on; any name may be a generic sender's. */
 export const platformsSchema = v.pipe(
-  v.record(v.string(), v.unknown()),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => NEVER),
+  v.objectWithRest(known, schemaOf('')),
+  v.check(sections => Object.keys(sections).every(isName), 'names must be short and lower-case, such as in-house-form'),
+  // A transformation, which valibot leaves out after a problem: nobody opens a platform whose section has one.
+  v.readonly(),
 );
 
 /** The platforms that settings turn on, by name. Throws a valibot error for settings that were not checked before. */
 export function openPlatforms(sections: Readonly<Record<string, unknown>>): ReadonlyMap<string, Platform> {
-  return new Map();
+  const opened = Object.entries(sections).flatMap(([name, section]): [string, Platform][] =>
+    section === undefined ? [] : [[name, entryOf(name, section).open(section)]],
+  );
+  return new Map(opened);
 }
 
-function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOutput<S>) => Platform) {
-  return { schema, open: (section: unknown) => open(v.parse(schema, section)) };
+function schemaOf(name: string): v.GenericSchema {
+  return v.lazy(section => entryOf(name, section).schema);
+}
+
+function entryOf(name: string, section: unknown): Entry {
+  if (v.is(v.object({ type: v.literal('generic') }), section)) return sender;
+  return (Object.hasOwn(table, name) ? table[name] : undefined) ?? nobody;
+}
+
+function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOutput<S>) => Platform): Entry {
+  return { schema, open: section => open(v.parse(schema, section)) };
+}
+
+const nobody = entry(
+  v.custom<never>(() => false, 'is no platform of ours, and a sender of your own needs "type": "generic"'),
+  section => section,
+);
+
+/** What a route and a secret can be named. */
+function isName(name: string): boolean {
+  return /^[a-z][a-z0-9-]{0,39}$/.test(name);
 }

@@ -106,12 +106,21 @@ export function opened(
 /** A worker takes a due receipt until `until`; after too many claims without a result it asks for a person instead. */
 export function claimed(receipt: Receipt, now: number, until: number): Receipt | undefined {
   if (!isDue(receipt, now)) return undefined;
-  if (receipt.unrecordedClaims >= mostUnrecordedClaims) return asksHuman(receipt, 'claims-without-result');
-  return changed(receipt, {
+  const standing = receipt.unrecordedClaims > 0 ? afterCrash(receipt) : receipt;
+  if (receipt.unrecordedClaims >= mostUnrecordedClaims) return asksHuman(standing, 'claims-without-result');
+  return changed(standing, {
     nextAttemptAt: until,
     claims: receipt.claims + 1,
     unrecordedClaims: receipt.unrecordedClaims + 1,
   });
+}
+
+/** A claim left no result: what it posted to the pins that were there by then may have had its effect. */
+function afterCrash(receipt: Receipt): Receipt {
+  const projects = Object.entries(receipt.projects).map(
+    ([project, progress]) => [project, progress.pins > 0 ? { ...progress, tried: true } : progress] as const,
+  );
+  return { ...receipt, projects: Object.fromEntries(projects) };
 }
 
 /** Put off without a claim, because everybody is held: nobody has tried anything. */

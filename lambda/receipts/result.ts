@@ -1,4 +1,5 @@
 import type { Deletion, FinalKind } from '../erasure.ts';
+import type { Alarm } from '../failure.ts';
 import { asksHuman, changed, type ProjectProgress, type Receipt } from './receipt.ts';
 
 /** What one attempt found out in one project. */
@@ -13,6 +14,9 @@ interface Unfinished {
   readonly deletions: readonly Deletion[];
   readonly tried: boolean;
 }
+
+/** The code of a deletion that hit somebody else. */
+const wrongCustomerDeleted = 'wrong-customer-deleted' satisfies Alarm;
 
 /** Answers that said 200 and proved nothing, after which a person must look. */
 export const mostUnproven = 3;
@@ -35,9 +39,8 @@ export interface Recording {
 /** The result of an attempt: closes the receipt, asks for a person, or puts it off. */
 export function recorded(receipt: Receipt, recording: Recording): Receipt | undefined {
   if (receipt.state !== 'open') return undefined;
-  const results = Object.entries(recording.results);
-  const late = receipt.claims !== recording.generation;
-  if (late && !results.every(([, result]) => result.kind === 'erased')) return undefined;
+  const results = telling(Object.entries(recording.results), receipt.claims !== recording.generation);
+  if (results === undefined) return undefined;
   if (results.some(([project, result]) => overlooksPins(receipt.projects[project], result))) return undefined;
   const projects = { ...receipt.projects };
   for (const [project, result] of results) projects[project] = advanced(projects[project], result);
@@ -47,6 +50,15 @@ export function recorded(receipt: Receipt, recording: Recording): Receipt | unde
     results.map(([, result]) => result),
     recording,
   );
+}
+
+type Results = readonly (readonly [project: string, result: ProjectResult])[];
+
+/** Of a late worker only what stays true counts: that all is erased, or that somebody else was deleted. */
+function telling(results: Results, late: boolean): Results | undefined {
+  if (!late || results.every(([, result]) => result.kind === 'erased')) return results;
+  const wrong = results.filter(([, result]) => result.kind === 'human' && result.code === wrongCustomerDeleted);
+  return wrong.length === 0 ? undefined : wrong;
 }
 
 /** "Nobody" may only be said by an attempt that knew of every pin that is stored. */
@@ -72,7 +84,8 @@ function concluded(next: Receipt, results: readonly ProjectResult[], recording: 
   const unproven = next.unproven + (later.some(result => result.unproven === true) ? 1 : 0);
   const counted = { ...next, unproven, unrecordedClaims: 0 };
   const [first] = later;
-  if (first === undefined && human === undefined) return closed(counted, recording);
+  const finished = Object.values(next.projects).every(progress => progress.state !== 'open');
+  if (finished) return closed(counted, recording);
   const told = { ...counted, answeredOpen: next.answeredOpen || recording.answersNow };
   if (human !== undefined) return asksHuman(told, human.code);
   if (unproven >= mostUnproven) return asksHuman(told, 'unproven-answers');

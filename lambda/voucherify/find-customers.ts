@@ -73,8 +73,11 @@ async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
   return candidates.size === 0 ? { kind: 'nobody' } : { kind: 'found', candidates: [...candidates.values()] };
 }
 
+/** The same in both cases: the Kelvin sign lower-cased is a k, and yet another person's address. */
 function isSameEmail(stored: unknown, asked: string): boolean {
-  return typeof stored === 'string' && stored.trim().toLowerCase() === asked.trim().toLowerCase();
+  if (typeof stored !== 'string') return false;
+  const [one, other] = [stored.trim(), asked.trim()];
+  return one.toLowerCase() === other.toLowerCase() && one.toUpperCase() === other.toUpperCase();
 }
 
 type Row = Extract<Candidate, { seen: true }>;

@@ -1,4 +1,9 @@
-import { matchedSecret, parseSharedSecret, type SharedSecret, unusableSecret } from '../../authenticity/shared-secret.ts';
+import {
+  matchedSecret,
+  parseSharedSecret,
+  type SharedSecret,
+  unusableSecret,
+} from '../../authenticity/shared-secret.ts';
 import { matchedMessage, parseSigningKeys, type SigningKeys, textAsKeys } from '../../authenticity/signed-body.ts';
 import { Failure } from '../../failure.ts';
 import { type HttpRequest, type Means, type Proof, singleHeader } from '../platform.ts';
@@ -23,15 +28,15 @@ type Label = Proof['secret'] | undefined;
 
 const matchedBy: Readonly<Record<GenericSettings['scheme'], Matched>> = {
   'standard-webhooks': (request, text, now) => matchedSignature(request, parseSigningKeys(text), now),
-  header: (request, text, _, { header }) => matchedSecret(valueOf(request, header), parseSharedSecret(text)),
-  basic: (request, text) => matchedCredentials(valueOf(request, 'Authorization'), parseSharedSecret(text)),
+  header: (request, text, _, { header }) => matchedSecret(headerOf(request, header), parseSharedSecret(text)),
+  basic: (request, text) => matchedCredentials(headerOf(request, 'Authorization'), parseSharedSecret(text)),
 };
 
 /** A question has no body, so its id names what is asked: one signature opens one request only. */
 function matchedSignature(request: HttpRequest, keys: SigningKeys, now: number): Label {
-  const id = valueOf(request, 'webhook-id');
+  const id = headerOf(request, 'webhook-id');
   if (request.method === 'GET' && askedReference(request) !== id) return undefined;
-  const [timestamp, signature] = [valueOf(request, 'webhook-timestamp'), valueOf(request, 'webhook-signature')];
+  const [timestamp, signature] = [headerOf(request, 'webhook-timestamp'), headerOf(request, 'webhook-signature')];
   return matchedMessage({ id, timestamp, signature, body: request.rawBody }, keys, now);
 }
 
@@ -47,7 +52,7 @@ function encoded(userAndPassword: string): string {
   return Buffer.from(userAndPassword).toString('base64');
 }
 
-function valueOf(request: HttpRequest, header: string): string {
+function headerOf(request: HttpRequest, header: string): string {
   return singleHeader(request, header) ?? '';
 }
 

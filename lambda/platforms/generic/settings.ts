@@ -20,7 +20,10 @@ export const genericSettings = v.strictObject({
   /** Where the request's id is; several places together, for senders that have none. */
   reference: v.optional(v.union([pointer, pointers], 'must be a JSON pointer, or several'), '/request_id'),
   /** Where a list of `{type, value}` is, or which places hold an identifier of which kind. */
-  identifiers: v.optional(v.union([pointer, kindsByPointer], 'must be a JSON pointer, or kinds by pointer'), '/identifiers'),
+  identifiers: v.optional(
+    v.union([pointer, kindsByPointer], 'must be a JSON pointer, or kinds by pointer'),
+    '/identifiers',
+  ),
   submittedAt: v.optional(pointer, '/submitted_at'),
   dueAt: v.optional(pointer, '/due_at'),
   callbackUrl: v.optional(pointer, '/callback_url'),

@@ -31,15 +31,14 @@ const identities = v.pipe(
   ),
   v.maxLength(50),
 );
+/** As a whole: the path to one of them would show a name that came from outside. */
+const headers = v.custom<Readonly<Record<string, string>>>(value => v.is(v.record(v.string(), v.string()), value));
 const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8_640_000_000_000));
 const deleteRequest = v.object({
   request: v.object({
     environment: v.string(),
     identities,
-    callbacks: v.optional(
-      v.array(v.object({ url: v.string(), headers: v.optional(v.record(v.string(), v.string()), {}) })),
-      [],
-    ),
+    callbacks: v.optional(v.array(v.object({ url: v.string(), headers: v.optional(headers, {}) })), []),
     submittedTimestamp: v.exactOptional(seconds),
     dueTimestamp: v.exactOptional(seconds),
   }),

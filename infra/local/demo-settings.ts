@@ -1,0 +1,13 @@
+import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
+
+/** Settings of the demo: as shipped, but Ketch listens on this machine. */
+export function parseDemoSettings(ketchUrl: string): Settings {
+  const ketch = {
+    tenants: ['axonic'],
+    environments: ['production'],
+    identities: { account_id: 'source_id', email: 'email' },
+    callbackOrigins: [ketchUrl],
+  };
+  const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
+  return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
+}

@@ -1,0 +1,60 @@
+import * as v from 'valibot';
+import { matchedSecret, outboundKey, parseSecret, sharedSecret } from '../../authenticity/shared-secret.ts';
+import { es384Payload, holdsNow } from '../../authenticity/signed-token.ts';
+import { Failure } from '../../failure.ts';
+import { type HttpRequest, type Means, type Proof, singleHeader } from '../platform.ts';
+import { coreIdentifierOf, type TranscendSettings } from './request.ts';
+import type { SigningKey, SombraHeaders } from './signing-key.ts';
+
+const transcendSecret = v.object({
+  ...sharedSecret.entries,
+  /** The API key that is tied to this integration. */
+  apiKey: outboundKey,
+  /** The internal key of a Sombra that you host yourself. */
+  sombraApiKey: v.exactOptional(outboundKey),
+});
+
+/** A token may be as old as Transcend's retries last, five hours, with room to spare; clocks differ by minutes. */
+const oldestMs = 86_400_000;
+const aheadMs = 300_000;
+
+/**
+ * The token covers one value and not the body, so whoever calls must know the secret header too, and the body must name
+ * that value. The secret comes first: without it nobody makes us fetch a key. Source: Transcend docs, "Receiving a
+ * webhook from Transcend".
+ */
+export async function verify(
+  request: HttpRequest,
+  means: Means,
+  settings: TranscendSettings,
+  signingKey: SigningKey,
+): Promise<Proof> {
+  const text = await means.secret();
+  const given = singleHeader(request, settings.header) ?? '';
+  const secret = matchedSecret(given, parseSecret(transcendSecret, text));
+  if (secret === undefined) throw new Failure('unauthorized', `${settings.header}: does not match`);
+  const token = singleHeader(request, 'x-sombra-token') ?? '';
+  const payload = await signedPayload(token, renewed => signingKey(means, sombraHeaders(text), renewed));
+  const expected = { audience: settings.audience, now: means.now(), oldestMs, aheadMs };
+  if (!v.is(claims, payload) || !holdsNow(payload, expected)) {
+    throw new Failure('unauthorized', 'x-sombra-token: is not one for this request');
+  }
+  if (payload.value !== coreIdentifierOf(request)) {
+    throw new Failure('unauthorized', 'coreIdentifier.value: is not the one of the token');
+  }
+  return { scheme: 'es384-token+shared-secret', secret };
+}
+
+/** What we show Sombra. */
+export function sombraHeaders(text: string): SombraHeaders {
+  const { apiKey, sombraApiKey } = parseSecret(transcendSecret, text);
+  const own = sombraApiKey === undefined ? {} : { 'x-sombra-authorization': `Bearer ${sombraApiKey}` };
+  return { authorization: `Bearer ${apiKey}`, ...own };
+}
+
+/** A key that does not fit may be the one before a rotation. */
+async function signedPayload(token: string, key: (renewed: boolean) => ReturnType<SigningKey>): Promise<unknown> {
+  return es384Payload(token, await key(false)) ?? es384Payload(token, await key(true));
+}
+
+const claims = v.object({ scope: v.literal('coreIdentifier'), value: v.string() });
