@@ -1,4 +1,3 @@
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Settings } from '../lambda/io/settings.ts';
@@ -7,9 +6,9 @@ import { api } from './api.ts';
 import { dashboard } from './dashboard.ts';
 import { functions } from './functions.ts';
 import { grantSweeper, grantWebhook } from './grants.ts';
-import { sweepEveryMinute } from './schedule.ts';
 import { allowUse } from './identifiers-key.ts';
-import { secrets } from './secrets.ts';
+import { sweepEveryMinute } from './schedule.ts';
+import { readableBySweeper, secrets, secretsToFill } from './secrets.ts';
 import { tables } from './tables.ts';
 
 export interface ErasureWebhookProps {
@@ -29,24 +28,26 @@ export class ErasureWebhook extends Construct {
   /** Without the platform's name, with the slash before it. */
   readonly webhookUrl: string;
   readonly alarmTopic: ITopic;
-  /** By design name (`erasure/platform/ketch`). */
-  readonly secrets: ReadonlyMap<string, ISecret>;
+  /** Names of the secrets that the stack cannot know. */
+  readonly secretsToFill: readonly string[];
 
   constructor(scope: Construct, id: string, { settings, stage, apiLogRole = 'create' }: ErasureWebhookProps) {
     super(scope, id);
     const prefix = stage === undefined ? 'erasure' : `erasure-${stage}`;
-    this.secrets = secrets(this, prefix, settings);
+    const secret = secrets(this, prefix, settings);
     const stored = tables(this, prefix);
-    const running = functions(this, prefix, { settings, secrets: this.secrets, tables: stored });
-    grantWebhook(running.webhook, stored, this.secrets);
-    grantSweeper(running.sweeper, stored, this.secrets);
+    const readable = { webhook: secret, sweeper: readableBySweeper(secret, settings) };
+    const running = functions(this, prefix, { settings, readable, tables: stored });
+    grantWebhook(running.webhook, stored, readable.webhook);
+    grantSweeper(running.sweeper, stored, readable.sweeper);
     allowUse(stored.key, [running.webhook.role, running.sweeper.role]);
     sweepEveryMinute(this, prefix, running.sweeper.function);
     const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
+    this.secretsToFill = secretsToFill(settings, prefix);
     this.webhookUrl = gateway.urlForPath('/webhooks/');
     const watched = { api: gateway, tables: stored, ...running };
-    const { topic, all } = alarms(this, prefix, watched, settings.operations.alarmEmail);
-    this.alarmTopic = topic;
-    dashboard(this, prefix, watched, all);
+    const alarming = alarms(this, prefix, watched, settings.operations.alarmEmail);
+    this.alarmTopic = alarming.topic;
+    dashboard(this, prefix, watched, alarming);
   }
 }

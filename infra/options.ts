@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseSettings, type Settings, SettingsError } from '../lambda/io/settings.ts';
 
 /** What `-c name=value` can say. */
-export interface Options {
+interface Options {
   /** Keeps several deployments in one account apart; absent for the one that needs no name. */
   readonly stage: string | undefined;
   readonly settings: Settings;

@@ -1,12 +1,13 @@
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { placeholder } from '../lambda/io/secret.ts';
 import type { Settings } from '../lambda/io/settings.ts';
+import { openPlatforms } from '../lambda/platforms/index.ts';
 import { acknowledge } from './nag.ts';
 
 /** By design name: the pepper, one a platform and one a project. */
-export type Secrets = ReadonlyMap<string, ISecret>;
+export type Secrets = ReadonlyMap<string, Secret>;
 
 /**
  * Creates the secrets. CloudFormation writes a secret's text only when the template's text changes, so the constants
@@ -18,18 +19,26 @@ export function secrets(scope: Construct, prefix: string, settings: Settings): S
   return new Map(names.map(name => [name, secret(scope, name, deployedName(name, prefix))]));
 }
 
-/** Every secret that these settings need. */
-export function secretNames({ platforms, projects }: Settings): readonly string[] {
+function secretNames({ platforms, projects }: Settings): readonly string[] {
   return [
     pepper,
-    ...Object.keys(platforms).map(platform => `erasure/platform/${platform}`),
+    ...Object.keys(platforms).map(platform => `${ofPlatforms}${platform}`),
     ...Object.keys(projects).map(project => `erasure/voucherify/${project}`),
   ];
 }
 
-/** Callers are judged by the webhook alone. */
-export function sweeperReads(name: string): boolean {
-  return !name.startsWith('erasure/platform/');
+/** The webhook judges the callers, so of the platforms' secrets the sweep gets only those that callbacks may need. */
+export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
+  const called = [...openPlatforms(platforms)].filter(([, { callbackOrigins }]) => callbackOrigins.length > 0);
+  const needed = called.map(([platform]) => `${ofPlatforms}${platform}`);
+  return new Map([...secrets].filter(([name]) => !name.startsWith(ofPlatforms) || needed.includes(name)));
+}
+
+/** Deployed names of those that the operator fills in. */
+export function secretsToFill(settings: Settings, prefix: string): readonly string[] {
+  return secretNames(settings)
+    .filter(name => name !== pepper)
+    .map(name => deployedName(name, prefix));
 }
 
 /** The stack's prefix takes the place of the design's. */
@@ -39,7 +48,9 @@ export function deployedName(name: string, prefix: string): string {
 
 const pepper = 'erasure/pepper';
 
-function secret(scope: Construct, name: string, secretName: string): ISecret {
+const ofPlatforms = 'erasure/platform/';
+
+function secret(scope: Construct, name: string, secretName: string): Secret {
   const created = new Secret(scope, `Secret-${name.slice('erasure/'.length)}`, {
     secretName,
     removalPolicy: RemovalPolicy.RETAIN,
@@ -56,7 +67,8 @@ const drawn = {
 };
 
 function placeholderFor(name: string): string {
-  return JSON.stringify(sweeperReads(name) ? { appId: placeholder, appToken: placeholder } : { current: placeholder });
+  const ofVoucherify = { appId: placeholder, appToken: placeholder };
+  return JSON.stringify(name.startsWith(ofPlatforms) ? { current: placeholder } : ofVoucherify);
 }
 
 const pepperStays = 'The pepper is never rotated: every receipt is found by an HMAC made with it.';

@@ -6,12 +6,11 @@ import { ErasureWebhook, type ErasureWebhookProps } from './erasure-webhook.ts';
 export class ErasureStack extends Stack {
   constructor(scope: Construct, id: string, props: ErasureWebhookProps & StackProps) {
     super(scope, id, { description: 'Erases people from Voucherify when a privacy platform asks.', ...props });
-    const { webhookUrl, alarmTopic, secrets } = new ErasureWebhook(this, 'Erasure', props);
+    const { webhookUrl, alarmTopic, secretsToFill } = new ErasureWebhook(this, 'Erasure', props);
     new CfnOutput(this, 'WebhookUrl', { value: webhookUrl, description: 'Append the platform, such as ketch.' });
     new CfnOutput(this, 'AlarmTopic', { value: alarmTopic.topicArn, description: 'Subscribe whoever is on call.' });
-    const toFill = [...secrets].filter(([name]) => name !== 'erasure/pepper').map(([, secret]) => secret.secretName);
     new CfnOutput(this, 'SecretsToFill', {
-      value: toFill.join(' '),
+      value: secretsToFill.join(' '),
       description: 'Refused until their placeholder is replaced.',
     });
   }

@@ -2,7 +2,6 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import {
   AttributeType,
   BillingMode,
-  type ITable,
   ProjectionType,
   Table,
   TableEncryption,
@@ -14,8 +13,8 @@ import { queueIndex, tableKeys, ttlAttribute } from '../lambda/io/table-layout.t
 import { identifiersKey } from './identifiers-key.ts';
 
 export interface Tables {
-  readonly receipts: ITable;
-  readonly identifiers: ITable;
+  readonly receipts: Table;
+  readonly identifiers: Table;
   readonly key: IKey;
 }
 
@@ -28,7 +27,7 @@ export function tables(scope: Construct, prefix: string): Tables {
   return { receipts: receipts(scope, prefix), identifiers: identifiers(scope, prefix, key), key };
 }
 
-function receipts(scope: Construct, prefix: string): ITable {
+function receipts(scope: Construct, prefix: string): Table {
   const table = new Table(scope, 'Receipts', {
     ...kept(35),
     tableName: `${prefix}-receipts`,
@@ -44,7 +43,7 @@ function receipts(scope: Construct, prefix: string): ITable {
 }
 
 /** One day of backups, the shortest there is: what is deleted here must be gone. */
-function identifiers(scope: Construct, prefix: string, encryptionKey: IKey): ITable {
+function identifiers(scope: Construct, prefix: string, encryptionKey: IKey): Table {
   return new Table(scope, 'Identifiers', {
     ...kept(1),
     tableName: `${prefix}-identifiers`,

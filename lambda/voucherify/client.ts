@@ -13,14 +13,14 @@ export interface Reply {
 export interface Voucherify {
   /** `GET /v1/customers/{id or source_id}` */
   lookUp(idOrSourceId: string, until: number): Promise<Reply>;
-  /** `GET /v1/customers?email=`, one page of a hundred. */
+  /** `GET /v1/customers?email=`, one page. */
   listByEmail(email: string, page: number, until: number): Promise<Reply>;
   /** `POST /v1/customers/{id}/permanent-deletion` */
   deletePermanently(customerId: string, until: number): Promise<Reply>;
 }
 
-/** Rows that are asked for at once: the largest page there is (Voucherify OpenAPI, List customers). */
-export const pageSize = 100;
+/** Rows that are asked for at once: a hundred would go, but would outgrow the largest answer that is read. */
+export const pageSize = 10;
 
 /** A client for one project and one attempt: the only place that builds a URL of Voucherify. */
 export function voucherify(baseUrl: string, prove: Prove, send: GatedSend): Voucherify {

@@ -1,6 +1,6 @@
 import { type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
-import { pageSize, type Voucherify } from './client.ts';
+import { pageSize, type Reply, type Voucherify } from './client.ts';
 import type { Trouble } from './trouble.ts';
 
 /** A customer that one identifier names. An unseen one was not shown to us and may have been deleted softly. */
@@ -19,6 +19,8 @@ export interface LookUps {
   readonly voucherify: Voucherify;
   readonly now: () => number;
   readonly until: number;
+  /** Whether these are more than may be deleted already, so that the rest need not be read. */
+  readonly isTooMany: (candidates: readonly Candidate[]) => boolean;
 }
 
 /** Looks one identifier up and keeps only what it matches exactly. */
@@ -50,25 +52,28 @@ async function findById(id: string, { voucherify, now, until }: LookUps): Promis
   if (lookUp.kind === 'nobody') return { kind: 'found', candidates: [{ seen: false, id, appId: reply.appId }] };
   if (lookUp.kind !== 'customer') return lookUp;
   // The path takes a source_id as well: somebody else's may equal the id that was asked for.
-  return lookUp.customer.id === id ? seen([lookUp.customer], reply.appId) : { kind: 'nobody' };
+  return lookUp.customer.id === id ? found(lookUp.customer, reply) : { kind: 'nobody' };
 }
 
 async function findBySourceId(sourceId: string, { voucherify, now, until }: LookUps): Promise<Found> {
   const reply = await voucherify.lookUp(sourceId, until);
   const lookUp = judgeLookUp(reply, now());
   if (lookUp.kind !== 'customer') return lookUp;
-  if (lookUp.customer.source_id === sourceId) return seen([lookUp.customer], reply.appId);
+  if (lookUp.customer.source_id === sourceId) return found(lookUp.customer, reply);
   // It is the id of somebody who is known by another source_id: the value cannot be looked up as what it is.
   return { kind: lookUp.customer.id === sourceId ? 'not-identifiable' : 'nobody' };
+}
+
+function found(customer: Customer, { appId }: Reply): Found {
+  return { kind: 'found', candidates: [seen(customer, appId)] };
 }
 
 /** Voucherify does not say whether it compares letter case: asked as given and lower-cased, and compared again here. */
 async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
   const candidates = new Map<string, Candidate>();
   for (const spelling of new Set([email, email.toLowerCase()])) {
-    const rows = await allPages(spelling, lookUps);
-    if (!Array.isArray(rows)) return rows;
-    for (const row of rows) if (isSameEmail(row.customer.email, email)) candidates.set(row.id, row);
+    const trouble = await readPages(spelling, lookUps, candidates, row => isSameEmail(row.email, email));
+    if (trouble !== undefined) return trouble;
   }
   return candidates.size === 0 ? { kind: 'nobody' } : { kind: 'found', candidates: [...candidates.values()] };
 }
@@ -80,28 +85,28 @@ function isSameEmail(stored: unknown, asked: string): boolean {
   return one.toLowerCase() === other.toLowerCase() && one.toUpperCase() === other.toUpperCase();
 }
 
-type Row = Extract<Candidate, { seen: true }>;
-
 /** Highest page there is (Voucherify OpenAPI, List customers). */
 const lastPage = 99;
 
 /** Read to the end before anything is deleted, since deleting shifts the pages. */
-async function allPages(email: string, { voucherify, now, until }: LookUps): Promise<Row[] | Trouble> {
-  const rows: Row[] = [];
-  for (let page = 1; page <= lastPage; page += 1) {
+async function readPages(
+  email: string,
+  { voucherify, now, until, isTooMany }: LookUps,
+  candidates: Map<string, Candidate>,
+  matches: (customer: Customer) => boolean,
+): Promise<Trouble | undefined> {
+  let read = 0;
+  for (let page = 1; page <= lastPage && !isTooMany([...candidates.values()]); page += 1) {
     const reply = await voucherify.listByEmail(email, page, until);
     const answer = judgePage(reply, now());
     if (answer.kind !== 'page') return answer;
-    rows.push(...answer.customers.map(customer => row(customer, reply.appId)));
-    if (answer.customers.length < pageSize || rows.length >= answer.total) return rows;
+    for (const row of answer.customers.filter(matches)) candidates.set(row.id, seen(row, reply.appId));
+    read += answer.customers.length;
+    if (answer.customers.length < pageSize || read >= answer.total) return undefined;
   }
   return { kind: 'human', code: 'too-many-matches', effect: 'none', stop: true };
 }
 
-function row(customer: Customer, appId: string): Row {
+function seen(customer: Customer, appId: string): Candidate {
   return { seen: true, id: customer.id, customer, appId };
-}
-
-function seen(customers: readonly Customer[], appId: string): Found {
-  return { kind: 'found', candidates: customers.map(customer => row(customer, appId)) };
 }

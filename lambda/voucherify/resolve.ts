@@ -20,7 +20,9 @@ export type Resolved =
  * Everybody whom the identifiers of one request name in one project: the union of all look-ups, without those who were
  * created after the request. Deletes nothing, and answers trouble rather than a part.
  */
-export async function resolve(asked: Asked, lookUps: LookUps): Promise<Resolved> {
+export async function resolve(asked: Asked, ways: Omit<LookUps, 'isTooMany'>): Promise<Resolved> {
+  const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.mostCustomers;
+  const lookUps = { ...ways, isTooMany };
   const candidates = new Map<string, Candidate>();
   let identifiable = false;
   for (const identifier of asked.identifiers) {
@@ -37,12 +39,15 @@ function better(known: Candidate | undefined, one: Candidate): Candidate {
   return known?.seen ? known : one;
 }
 
-function guarded(candidates: readonly Candidate[], { submittedAt, mostCustomers }: Asked): Resolved {
-  const created = candidates.map(one => ({ one, at: createdAt(one) }));
-  if (created.some(({ at }) => Number.isNaN(at))) return human('created-at-missing');
-  const meant = created.filter(({ at }) => at <= submittedAt).map(({ one }) => one);
-  if (meant.length > mostCustomers) return human('too-many-matches');
-  return meant.length === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: meant };
+function guarded(candidates: readonly Candidate[], asked: Asked): Resolved {
+  if (candidates.some(one => Number.isNaN(createdAt(one)))) return human('created-at-missing');
+  const customers = meant(candidates, asked);
+  if (customers.length > asked.mostCustomers) return human('too-many-matches');
+  return customers.length === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: customers };
+}
+
+function meant(candidates: readonly Candidate[], { submittedAt }: Asked): readonly Candidate[] {
+  return candidates.filter(one => createdAt(one) <= submittedAt);
 }
 
 const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;

@@ -1,20 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
 import { decodeUtf8, deepestJson, parseOrUndefined, parseStrictJson } from '../../lambda/io/json.ts';
+import { refusalOf } from '../support/failures.ts';
 import { holds } from '../support/fuzz.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 const strict = (text: string) => parseStrictJson(bytes(text));
-const refusal = (run: () => unknown): string => {
+/** How a body is refused, or that it is not. */
+function refusal(run: () => unknown): string {
   try {
     run();
   } catch (thrown) {
-    if (thrown instanceof Failure) return `${thrown.code}: ${thrown.message}`;
-    throw thrown;
+    const { code, message } = refusalOf(() => {
+      throw thrown;
+    });
+    return `${code}: ${message}`;
   }
   return 'accepted';
-};
+}
 
 describe('what is not text', () => {
   test.each([

@@ -87,6 +87,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
     now,
     random: () => 0.5,
     wait: async () => undefined,
+    sendCallback: outbound(now),
     control: controlRows(),
     log: jsonLog(line => lines.push(line), now),
   };

@@ -1,3 +1,4 @@
+import type { KetchSettings } from '../../lambda/platforms/ketch/request.ts';
 import type { Wire } from './event.ts';
 import { type House, type HouseOptions, houseFor } from './house.ts';
 
@@ -6,12 +7,13 @@ export const tenant = 'axonic';
 export const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
 export const callback = { url: 'https://dsr.ketch.com/callback', headers: { Authorization: 'Bearer cb-token-1' } };
 
-export const ketchSection = {
+export const ketchSection: KetchSettings = {
   header: 'Authorization',
   tenants: [tenant],
   environments: ['production'],
   identities: { account_id: 'source_id', customer: 'customer_id', email: 'email', phone: 'phone' },
   callbackOrigins: ['https://dsr.ketch.com'],
+  projects: undefined,
 };
 
 export function ketchSecretText(current: unknown = ketchSecret, previous?: unknown): string {

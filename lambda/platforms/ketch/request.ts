@@ -31,8 +31,13 @@ const identities = v.pipe(
   ),
   v.maxLength(50),
 );
+/** What HTTP can carry (RFC 9110, sections 5.1 and 5.5): a header that cannot be sent would fail every callback. */
+const headerMap = v.record(
+  v.pipe(v.string(), v.regex(/^[\w!#$%&'*+.^`|~-]+$/)),
+  v.pipe(v.string(), v.regex(/^[\t\x20-\x7e\x80-\xff]*$/)),
+);
 /** As a whole: the path to one of them would show a name that came from outside. */
-const headers = v.custom<Readonly<Record<string, string>>>(value => v.is(v.record(v.string(), v.string()), value));
+const headers = v.custom<Readonly<Record<string, string>>>(value => v.is(headerMap, value));
 const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8_640_000_000_000));
 const deleteRequest = v.object({
   request: v.object({

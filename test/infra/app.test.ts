@@ -1,0 +1,105 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import example from '../../infra/settings.json' with { type: 'json' };
+
+const root = join(import.meta.dirname, '../..');
+const work = mkdtempSync(join(tmpdir(), 'erasure-synth-'));
+afterAll(() => rmSync(work, { recursive: true }));
+
+/** No account, no home with one, and whatever tries the network ends at a closed port. */
+const env = {
+  PATH: process.env['PATH'],
+  HOME: work,
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  HTTP_PROXY: 'http://127.0.0.1:9',
+};
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(file: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const options = { cwd: root, env: { ...env, ...more } };
+  return promisify(execFile)(file, [...args], options).then(
+    done => ({ code: 0, ...done }),
+    error => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+const cdk = (...args: string[]) => run(process.execPath, [join(root, 'node_modules/aws-cdk/bin/cdk'), ...args]);
+
+/** The app alone: what `cdk` is given as `-c` reaches it in one variable. */
+const app = (context: Readonly<Record<string, unknown>>, outdir: string) => {
+  const told = { CDK_CONTEXT_JSON: JSON.stringify(context), CDK_OUTDIR: outdir, CDK_VALIDATION: 'false' };
+  return run(process.execPath, ['infra/app.ts'], told);
+};
+
+function file(name: string, settings: unknown): string {
+  writeFileSync(join(work, name), JSON.stringify(settings));
+  return join(work, name);
+}
+
+const out = { synth: join(work, 'synth'), staged: join(work, 'staged'), wrong: join(work, 'wrong') };
+let synth: Ended;
+let staged: Ended;
+let wrong: Ended;
+beforeAll(async () => {
+  const other = file('other.json', { ...example, operations: { allowIps: ['192.0.2.0/24'] } });
+  const projects = { main: { baseUrl: 'http://127.0.0.1:4000' } };
+  const bad = file('bad.json', { ...example, projects, operations: { alarmEmail: 'hunter2' } });
+  const stage = { stage: 'test', settings: other, apiLogRole: 'existing', 'aws:cdk:bundling-stacks': [] };
+  [synth, staged, wrong] = await Promise.all([
+    cdk('synth', '--quiet', '--output', out.synth),
+    app(stage, out.staged),
+    app({ settings: bad }, out.wrong),
+  ]);
+}, 60_000);
+
+describe('cdk synth, without an account or a network', () => {
+  test('succeeds with the example settings and with nothing to complain of', () => {
+    expect(synth.stderr).not.toMatch(/warning|error|not configured/i);
+    expect(synth.code).toBe(0);
+    expect(readdirSync(out.synth)).toContain('VoucherifyErasure.template.json');
+  });
+
+  test('bundles both functions, which load where nothing is installed', async () => {
+    const bundles = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
+    expect(bundles).toHaveLength(2);
+    for (const bundle of bundles) {
+      const path = join(out.synth, bundle, 'index.mjs');
+      const load = `const { handler } = await import(${JSON.stringify(path)}); console.log(typeof handler)`;
+      const loaded = await run(process.execPath, ['--input-type=module', '--eval', load]);
+      expect(loaded).toEqual({ code: 0, stdout: 'function\n', stderr: '' });
+      expect(readFileSync(path).length).toBeLessThan(600_000);
+    }
+  });
+
+  const noLint = spawnSync('cfn-lint', ['--version']).error !== undefined;
+  if (noLint) console.log('cfn-lint is not on PATH: the template is not linted');
+  test.skipIf(noLint)('makes a template that cfn-lint accepts', async () => {
+    // CDK says twice that a function needs its role.
+    const args = ['--ignore-checks', 'W3005', '--', join(out.synth, 'VoucherifyErasure.template.json')];
+    expect(await run('cfn-lint', args)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+test('another stage and other settings come by `-c`', () => {
+  expect(staged).toEqual({ code: 0, stdout: '', stderr: '' });
+  const template = readFileSync(join(out.staged, 'VoucherifyErasure-test.template.json'), 'utf8');
+  for (const part of ['erasure-test-receipts', 'erasure-test/platform/ketch', '192.0.2.0/24']) {
+    expect(template).toContain(part);
+  }
+  expect(template).not.toContain('AWS::ApiGateway::Account');
+});
+
+test('settings that do not fit end it with 1 and one line, which names them and repeats no value', () => {
+  expect(wrong.stderr).toMatch(/^settings: projects\.main\.baseUrl: [^\n]+; operations\.alarmEmail: [^\n]+\n$/);
+  expect(wrong.stderr).not.toMatch(/hunter2|4000/);
+  expect(wrong).toMatchObject({ code: 1, stdout: '' });
+});

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { parseEnvironment } from '../../lambda/io/environment.ts';
+import { parseSettings, SettingsError } from '../../lambda/io/settings.ts';
+import { settingsWith, synthesised } from './synthesised.ts';
+
+const { of, readable, template } = synthesised({
+  settings: settingsWith({ operations: { alarmEmail: 'on-call@example.com' } }),
+});
+const functions = of('AWS::Lambda::Function');
+
+/** Variables as Lambda would have them, with names in the place of ARNs. */
+function variablesOf(name: string) {
+  const { Environment } = functions.find(({ FunctionName }) => FunctionName === name);
+  return parseEnvironment(Object.fromEntries(Object.entries(readable(Environment.Variables) ?? {})));
+}
+
+describe('both functions', () => {
+  test.each([
+    { name: 'erasure-webhook', Timeout: 15, MemorySize: 512 },
+    { name: 'erasure-sweeper', Timeout: 90, MemorySize: 256 },
+  ])('$name runs on Node 24 and arm64, traced, with a log of its own in JSON', ({ name, ...sizes }) => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      FunctionName: name,
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+      TracingConfig: { Mode: 'Active' },
+      ...sizes,
+    });
+    const { LoggingConfig } = functions.find(({ FunctionName }) => FunctionName === name);
+    expect(readable(LoggingConfig)).toEqual({ LogFormat: 'JSON', LogGroup: `/aws/lambda/${name}` });
+    template.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: `/aws/lambda/${name}`, RetentionInDays: 30 });
+  });
+
+  test('reserve no concurrency: an account without any to spare could not deploy', () => {
+    for (const one of functions) expect(one).not.toHaveProperty('ReservedConcurrentExecutions');
+  });
+});
+
+test.each([
+  { answerBudgetMs: 1000, seconds: 8 },
+  { answerBudgetMs: 8000, seconds: 15 },
+  { answerBudgetMs: 25_000, seconds: 28 },
+])('with a budget of $answerBudgetMs ms the webhook stops after $seconds s, before API Gateway does', one => {
+  const { of: given } = synthesised({ settings: settingsWith({ limits: { answerBudgetMs: one.answerBudgetMs } }) });
+  const webhook = given('AWS::Lambda::Function').find(({ FunctionName }) => FunctionName === 'erasure-webhook');
+  expect(webhook.Timeout).toBe(one.seconds);
+  expect(webhook.Timeout).toBeLessThan(29);
+});
+
+describe('what the functions are told', () => {
+  test('is what they parse: settings, tables and the secrets that each may read', () => {
+    const { SETTINGS_JSON, SECRET_ARNS, ...tables } = variablesOf('erasure-webhook');
+    const { operations: _, ...settings } = settingsWith();
+    expect(parseSettings(SETTINGS_JSON, 'deployed')).toEqual({ ...settings, operations: {} });
+    expect(tables).toEqual({ RECEIPTS_TABLE: 'erasure-receipts', IDENTIFIERS_TABLE: 'erasure-identifiers' });
+    expect(Object.keys(SECRET_ARNS)).toEqual(['erasure/pepper', 'erasure/platform/ketch', 'erasure/voucherify/main']);
+    expect(Object.keys(variablesOf('erasure-sweeper').SECRET_ARNS)).toEqual([
+      'erasure/pepper',
+      'erasure/voucherify/main',
+    ]);
+  });
+
+  test('holds no secret and nobody to write to', () => {
+    for (const { Environment } of functions) {
+      expect(Object.keys(Environment.Variables).sort()).toEqual([
+        ...['IDENTIFIERS_TABLE', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'],
+      ]);
+      expect(JSON.stringify(Environment)).not.toMatch(/REPLACE_ME|resolve:secretsmanager|example\.com/);
+    }
+  });
+
+  test('that does not fit into Lambda is refused here, and in one sentence', () => {
+    const project = { baseUrl: 'https://api.voucherify.io' };
+    const projects = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`project-${i}`, project]));
+    const many = () => synthesised({ settings: settingsWith({ projects }) });
+    expect(many).toThrow(SettingsError);
+    expect(many).toThrow(/^settings: a function would need \d+ bytes of environment, and Lambda allows 4096$/);
+  });
+});
+
+test('the sweep starts every minute, and a start that failed is not made up for', () => {
+  template.hasResourceProperties('AWS::Events::Rule', {
+    Name: 'erasure-sweep',
+    ScheduleExpression: 'rate(1 minute)',
+    State: 'ENABLED',
+  });
+  const [rule] = of('AWS::Events::Rule');
+  expect(readable(rule.Targets)).toMatchObject([
+    { Arn: 'arn(erasure-sweeper)', RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 } },
+  ]);
+  expect(readable(of('AWS::Lambda::EventInvokeConfig'))).toMatchObject([
+    { FunctionName: 'erasure-sweeper', MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+  ]);
+});
+
+test('the outputs say where to point platforms, whom to tell and what to fill', () => {
+  const outputs = template.toJSON()['Outputs'];
+  expect(Object.keys(outputs)).toEqual(['WebhookUrl', 'AlarmTopic', 'SecretsToFill']);
+  expect(readable(outputs['WebhookUrl'].Value)).toMatch(/^https:.*\/webhooks\/$/);
+  expect(outputs['SecretsToFill'].Value).toBe('erasure/platform/ketch erasure/voucherify/main');
+});

@@ -1,0 +1,63 @@
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
+import { describe, expect, test } from 'vitest';
+import { ErasureStack } from '../../infra/stack.ts';
+import { settingsWith, synthesised } from './synthesised.ts';
+
+const everything = settingsWith({ operations: { alarmEmail: 'on-call@example.com', allowIps: ['192.0.2.0/24'] } });
+
+function findings(app: App): string[] {
+  const packs = [new AwsSolutionsChecks(app), new ServerlessChecks(app)];
+  return packs
+    .flatMap(pack => pack.validateScope(app).violations)
+    .flatMap(({ ruleName, violatingResources }) =>
+      violatingResources.map(({ constructPath }) => `${ruleName} ${constructPath}`),
+    );
+}
+
+describe('cdk-nag, AwsSolutions and Serverless', () => {
+  test.each([
+    { name: 'the example settings', props: {} },
+    { name: 'every setting', props: { settings: everything } },
+    {
+      name: 'a stage in an account that has a role for logs',
+      props: { stage: 'test', apiLogRole: 'existing' } as const,
+    },
+  ])('finds nothing with $name', ({ props }) => {
+    expect(findings(synthesised(props).app)).toEqual([]);
+  });
+
+  test('finds nothing in another app, that has none of our feature flags', () => {
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+    new ErasureStack(app, 'Theirs', { settings: everything });
+    expect(findings(app)).toEqual([]);
+  });
+
+  test('would find just what is accepted, each on its own construct and for a reason', () => {
+    const { app } = synthesised({ settings: everything });
+    const accepted = acknowledgements(app);
+    for (const { reason } of accepted) expect(reason.length).toBeGreaterThan(40);
+    forgetAcknowledgements(app);
+    const found = findings(app).map(finding => finding.replace(/\/Resource$/, ''));
+    expect(accepted.map(({ id, path }) => `${id} ${path}`).sort()).toEqual(found.sort());
+    expect([...new Set(accepted.map(({ id }) => id.replace(/\[.*/, '')))].sort()).toEqual([
+      ...['AwsSolutions-APIG3', 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'AwsSolutions-IAM4', 'AwsSolutions-IAM5'],
+      ...['AwsSolutions-SMG4', 'Serverless-EventBusDLQ', 'Serverless-LambdaAsyncFailureDestination'],
+      ...['Serverless-LambdaDLQ', 'Serverless-SNSRedrivePolicy'],
+    ]);
+  });
+});
+
+/** CDK keeps them as metadata of the construct. */
+function acknowledgements(app: App) {
+  return app.node.findAll().flatMap(construct =>
+    construct.node.metadata
+      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+      .flatMap(({ data }) => Object.entries<string>(data))
+      .map(([id, reason]) => ({ path: construct.node.path, id: id.replace(/^Annotation::/, ''), reason })),
+  );
+}
+
+function forgetAcknowledgements(app: App): void {
+  for (const { node } of app.node.findAll()) Reflect.set(node, '_metadata', []);
+}

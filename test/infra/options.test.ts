@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readOptions } from '../../infra/options.ts';
+import example from '../../infra/settings.json' with { type: 'json' };
+import { SettingsError } from '../../lambda/io/settings.ts';
+
+const work = mkdtempSync(join(tmpdir(), 'erasure-options-'));
+afterAll(() => rmSync(work, { recursive: true }));
+
+function options(context: Readonly<Record<string, unknown>>) {
+  return () => readOptions(key => context[key]);
+}
+
+function file(name: string, text: string): string {
+  writeFileSync(join(work, name), text);
+  return join(work, name);
+}
+
+test('without any, the example settings and no stage', () => {
+  const { settings, ...others } = options({})();
+  expect(others).toEqual({ stage: undefined, apiLogRole: 'create' });
+  expect(settings).toMatchObject({ projects: { main: { baseUrl: 'https://api.voucherify.io' } } });
+});
+
+test('a stage, other settings and the role that is there', () => {
+  const settings = file('other.json', JSON.stringify({ ...example, limits: { holdSeconds: 900 } }));
+  expect(options({ stage: 'test-2', settings, apiLogRole: 'existing' })()).toMatchObject({
+    stage: 'test-2',
+    apiLogRole: 'existing',
+    settings: { limits: { holdSeconds: 900 } },
+  });
+});
+
+describe('is refused in one line, without the value', () => {
+  test.each([
+    { what: 'settings that are not JSON', context: { settings: file('no.json', '{"hunter2"') }, says: 'are not JSON' },
+    { what: 'a file that is missing', context: { settings: 'hunter2' }, says: 'the file cannot be read (ENOENT)' },
+    { what: 'a folder', context: { settings: work }, says: 'the file cannot be read (EISDIR)' },
+    { what: 'a path that is none', context: { settings: { hunter2: 1 } }, says: '-c settings must be a path' },
+    {
+      what: 'a role of another kind',
+      context: { apiLogRole: 'hunter2' },
+      says: '-c apiLogRole must be create or existing',
+    },
+  ])('$what', ({ context, says }) => {
+    expect(options(context)).toThrow(new SettingsError([says]));
+  });
+
+  test.each(['hunter2_', 'Hunter2', '2hunter', '', 'hunter2-is-too-long', 2, true])('the stage %j', stage => {
+    const says = '-c stage must be a lower-case name of at most 16 letters, digits and dashes';
+    expect(options({ stage })).toThrow(new SettingsError([says]));
+  });
+});

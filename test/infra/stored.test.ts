@@ -1,0 +1,135 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { synthesised } from './synthesised.ts';
+
+const { of, readable, resources, template } = synthesised();
+
+describe('tables', () => {
+  const keys = [
+    { AttributeName: 'pk', KeyType: 'HASH' },
+    { AttributeName: 'sk', KeyType: 'RANGE' },
+  ];
+
+  test('receipts keep 35 days of backups, expire only by TTL, and are the queue', () => {
+    template.hasResourceProperties('AWS::DynamoDB::Table', {
+      TableName: 'erasure-receipts',
+      KeySchema: keys,
+      BillingMode: 'PAY_PER_REQUEST',
+      DeletionProtectionEnabled: true,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 35 },
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'queue',
+          KeySchema: [
+            { AttributeName: 'queue', KeyType: 'HASH' },
+            { AttributeName: 'nextAttemptAt', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+      AttributeDefinitions: Match.arrayWith([{ AttributeName: 'nextAttemptAt', AttributeType: 'N' }]),
+    });
+  });
+
+  test('identifiers are out of the backups after a day and lie under their own key', () => {
+    template.hasResourceProperties('AWS::DynamoDB::Table', {
+      TableName: 'erasure-identifiers',
+      KeySchema: keys,
+      BillingMode: 'PAY_PER_REQUEST',
+      DeletionProtectionEnabled: true,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 1 },
+      SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: Match.anyValue() },
+      TimeToLiveSpecification: Match.absent(),
+    });
+  });
+});
+
+describe('the key of the identifiers', () => {
+  const [key] = of('AWS::KMS::Key');
+  const [administration, tableCreation, use, ...others] = key.KeyPolicy.Statement.map(readable);
+  const account = { AWS: 'arn:AWS::Partition:iam::AWS::AccountId:root' };
+  const viaDynamodb = { StringEquals: { 'kms:ViaService': 'dynamodb.AWS::Region.amazonaws.com' } };
+
+  test('only the two roles use it, and only through DynamoDB', () => {
+    expect(use).toEqual({
+      Sid: 'UseByTheFunctions',
+      Effect: 'Allow',
+      Principal: { AWS: ['arn(SweeperRole)', 'arn(WebhookRole)'] },
+      Action: [
+        ...['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt'],
+        ...['kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+      ],
+      Resource: '*',
+      Condition: viaDynamodb,
+    });
+    expect(others).toEqual([]);
+  });
+
+  test('whoever deploys may make a table with it', () => {
+    expect(tableCreation).toEqual({
+      Sid: 'TableCreation',
+      Effect: 'Allow',
+      Principal: account,
+      Action: ['kms:CreateGrant', 'kms:DescribeKey'],
+      Resource: '*',
+      Condition: viaDynamodb,
+    });
+  });
+
+  test('the account administers it, and can neither read with it nor let others', () => {
+    expect(administration).toMatchObject({ Sid: 'Administration', Effect: 'Allow', Principal: account });
+    const reading = /Decrypt|Encrypt|GenerateDataKey|CreateGrant|\*/;
+    expect(administration.Action.filter((action: string) => reading.test(action))).toEqual([]);
+    // Without this one nobody could ever change the policy again.
+    expect(administration.Action).toContain('kms:PutKeyPolicy');
+    expect(key.EnableKeyRotation).toBe(true);
+  });
+});
+
+describe('secrets', () => {
+  test('start with what the functions refuse, in the shape that they read, word for word', () => {
+    // CloudFormation rewrites a secret when this text changes: whoever changes it overwrites real keys.
+    const filled = of('AWS::SecretsManager::Secret').map(({ Name, SecretString }) => [Name, SecretString]);
+    expect(filled).toEqual([
+      ['erasure/pepper', undefined],
+      ['erasure/platform/ketch', '{"current":"REPLACE_ME"}'],
+      ['erasure/voucherify/main', '{"appId":"REPLACE_ME","appToken":"REPLACE_ME"}'],
+    ]);
+  });
+
+  test('the pepper is drawn once, by rules that never change', () => {
+    const [pepper] = of('AWS::SecretsManager::Secret');
+    expect(pepper.GenerateSecretString).toEqual({ PasswordLength: 64, ExcludePunctuation: true });
+  });
+});
+
+test('what is stored stays when the stack goes, under logical ids that must not change', () => {
+  const stateful = ['AWS::DynamoDB::Table', 'AWS::KMS::Key', 'AWS::SecretsManager::Secret'];
+  const kept = Object.keys(resources).filter(id => stateful.includes(resources[id].Type));
+  for (const id of kept) {
+    expect(resources[id]).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  }
+  // Another id is another resource: CloudFormation would try to make a second table of the same name.
+  expect(kept.sort()).toEqual([
+    'ErasureIdentifiers1C3A682E',
+    'ErasureIdentifiersKey1309A529',
+    'ErasureReceiptsA62ABA2D',
+    'ErasureSecretpepper3527A0D7',
+    'ErasureSecretplatformketch08771043',
+    'ErasureSecretvoucherifymain6BCB1716',
+  ]);
+});
+
+test('a stage has names of its own', () => {
+  const { of: inStage } = synthesised({ stage: 'test' });
+  expect(inStage('AWS::DynamoDB::Table').map(({ TableName }) => TableName)).toEqual([
+    'erasure-test-receipts',
+    'erasure-test-identifiers',
+  ]);
+  expect(inStage('AWS::SecretsManager::Secret').map(({ Name }) => Name)).toEqual([
+    'erasure-test/pepper',
+    'erasure-test/platform/ketch',
+    'erasure-test/voucherify/main',
+  ]);
+});

@@ -1,0 +1,45 @@
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import cdkJson from '../../cdk.json' with { type: 'json' };
+import type { ErasureWebhookProps } from '../../infra/erasure-webhook.ts';
+import example from '../../infra/settings.json' with { type: 'json' };
+import { ErasureStack } from '../../infra/stack.ts';
+import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
+
+/** The example settings, with some top-level sections replaced. */
+export function settingsWith(change: Readonly<Record<string, unknown>> = {}): Settings {
+  return parseSettings(JSON.stringify({ ...example, ...change }), 'deployed');
+}
+
+/** CDK's own check of the template costs a second a file; `cdk synth` as a process is tested with it. */
+process.env['CDK_VALIDATION'] = 'false';
+
+/** The stack as `cdk synth` makes it, but for the bundling, which takes seconds and is tried once, as a process. */
+export function synthesised(props: Partial<ErasureWebhookProps> = {}) {
+  const app = new App({ context: { ...cdkJson.context, 'aws:cdk:bundling-stacks': [] } });
+  const stack = new ErasureStack(app, 'Test', { settings: settingsWith(), ...props });
+  const template = Template.fromStack(stack);
+  return { app, stack, template, ...reading(template) };
+}
+
+/** Reads of a template what people call things, not what CloudFormation does. */
+function reading(template: Template) {
+  const resources = template.toJSON()['Resources'];
+  const of = (type: string) => Object.values(template.findResources(type)).map(resource => resource['Properties']);
+  const nameOf = (id: string) => {
+    const { TableName, Name, LogGroupName, FunctionName, TopicName } = resources[id]?.Properties ?? {};
+    const name = TableName ?? Name ?? LogGroupName ?? FunctionName ?? TopicName;
+    return typeof name === 'string' ? name : id.replace(/^Erasure|[0-9A-F]{8}$/g, '');
+  };
+  /** References become names: `{Ref}` the name, `{Fn::GetAtt}` `arn(name)`, a join the joined text. */
+  const readable = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(readable);
+    if (typeof value !== 'object' || value === null) return value;
+    const [[key, inside] = ['', undefined], ...others] = Object.entries(value);
+    if (others.length === 0 && key === 'Ref') return nameOf(String(inside));
+    if (others.length === 0 && key === 'Fn::GetAtt') return `arn(${nameOf(String(inside[0]))})`;
+    if (others.length === 0 && key === 'Fn::Join') return inside[1].map(readable).join(inside[0]);
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, readable(part)]));
+  };
+  return { resources, of, readable };
+}

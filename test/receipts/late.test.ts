@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { asksHuman, claimed } from '../../lambda/receipts/receipt.ts';
+import {
+  claimedOnce,
+  erased,
+  human,
+  later,
+  mustRecord,
+  nobody,
+  now,
+  record,
+  unidentifiable,
+  withProgress,
+} from '../support/erasing-receipts.ts';
+
+const pinnedOnce = withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 });
+const first = { generation: 1 };
+
+function claimedAgain() {
+  const next = claimed(pinnedOnce, now, now + 60_000);
+  if (next === undefined) throw new Error('it is due');
+  return next;
+}
+
+describe('a worker that was overtaken', () => {
+  const overtaken = claimedAgain();
+
+  it.each([
+    ['later', later()],
+    ['later, with a proof', later({ deletions: erased.deletions, tried: true })],
+    ['nobody', { ...nobody, knownPins: 1 }],
+    ['not identifiable', { ...unidentifiable, knownPins: 1 }],
+    ['a person is needed', human('voucherify-400')],
+    ['a person is needed for missing pins', human('pins-missing')],
+  ] as const)('is not listened to: %s', (_, main) => {
+    expect(record(overtaken, { main, us: erased }, first)).toBeUndefined();
+    expect(record(overtaken, { main, us: nobody }, first)).toBeUndefined();
+  });
+
+  it('is listened to when it proved every deletion', () => {
+    expect(record(overtaken, { main: erased, us: erased }, first)).toMatchObject({ state: 'erased' });
+  });
+
+  it('is listened to when somebody else was deleted: nothing more may be posted', () => {
+    const wrong = human('wrong-customer-deleted', { tried: true });
+    const next = mustRecord(overtaken, { main: wrong, us: nobody }, first);
+    expect(next).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted', queue: 'needs-human' });
+    expect(next.projects).toMatchObject({ main: { state: 'open', tried: true }, us: { state: 'open' } });
+  });
+
+  it.each([0, 3])('or that never was (generation %i) is the same', generation => {
+    expect(record(overtaken, { main: later(), us: later() }, { generation })).toBeUndefined();
+  });
+});
+
+describe('nothing is recorded', () => {
+  const results = [erased, { ...nobody, knownPins: 1 }, later(), human(), human('wrong-customer-deleted')];
+  const states = [
+    mustRecord(pinnedOnce, { main: erased, us: nobody }),
+    mustRecord(withProgress(pinnedOnce, 'main', { pins: 0 }), { main: nobody, us: nobody }),
+    asksHuman(pinnedOnce, 'too-many-matches'),
+  ];
+  it.each(states.map(receipt => [receipt.state, receipt] as const))('on a receipt that is %s', (_, receipt) => {
+    for (const main of results) expect(record(receipt, { main, us: erased })).toBeUndefined();
+  });
+});

@@ -1,0 +1,206 @@
+import { onTestFinished } from 'vitest';
+import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
+import { embeddedSecrets } from '../../infra/local/secrets.ts';
+import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { type Attempted, attempt, waysOf } from '../../lambda/attempt.ts';
+import type { Identifier, IdentifierKind } from '../../lambda/erasure.ts';
+import type { LogLine } from '../../lambda/io/log.ts';
+import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
+import { parseSettings } from '../../lambda/io/settings.ts';
+import { assemble, type Parts, type Ports } from '../../lambda/parts.ts';
+import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import { type Swept, sweep } from '../../lambda/sweep.ts';
+
+export const start = Date.UTC(2026, 10, 24, 12);
+const longAgo = '2025-01-01T00:00:00.000Z';
+const plenty = 1_000_000;
+
+/** Stands between us and the sandbox; `pass` is the sandbox's own answer. */
+export type Meddle = (call: OutboundCall, pass: () => OutboundResult) => OutboundResult | Promise<OutboundResult>;
+
+export interface ErasingOptions {
+  readonly projects?: readonly string[];
+  readonly customersPerRequest?: number;
+  readonly random?: () => number;
+  /** Has the last word on the ports. */
+  readonly change?: (ports: Ports) => Partial<Ports>;
+}
+
+export type Store = ReturnType<typeof openSqliteStore>;
+
+/** The erasing side without any platform: parts over a store and the sandbox's own `respond`, and a clock that stands. */
+export interface ErasingHouse {
+  readonly clock: { now: number };
+  readonly sandbox: Sandbox;
+  readonly store: Store;
+  readonly parts: Parts;
+  readonly lines: readonly LogLine[];
+  /** Texts by design name; may be changed while it runs. */
+  readonly secrets: Record<string, string>;
+  /** Every call that went out, as method and path. */
+  readonly sent: readonly string[];
+  meddle: Meddle | undefined;
+  /** Registers somebody who has been there for long. */
+  person(customer: SandboxCustomer, project?: string): string;
+  /** A new receipt for these identifiers; `attempted` as the request line stores it before its own attempt. */
+  accept(identifiers: readonly Identifier[], facts?: Facts): Promise<Receipt>;
+  /** A new receipt and the attempt of the request line. */
+  ask(identifiers: readonly Identifier[], facts?: Omit<Facts, 'attempted'>): Promise<Attempted>;
+  /** A sweep now, or `at` a later time. */
+  sweep(at?: number): Promise<Swept>;
+  /** Moves the clock to when the receipt is due, at most an hour ahead, and sweeps. */
+  sweepWhenDue(id: string): Promise<Receipt>;
+  receipt(id: string): Promise<Receipt>;
+  /** The ids of the customers that were deleted, in order, by the sandbox's own log. */
+  deleted(): readonly string[];
+  alarms(): readonly string[];
+}
+
+export interface Facts {
+  readonly attempted?: boolean;
+  readonly submittedAt?: number;
+  readonly hasCallbacks?: boolean;
+  readonly dueAt?: number;
+}
+
+export function one(kind: IdentifierKind, value: string): readonly Identifier[] {
+  return [{ kind, value }];
+}
+
+/** Opens a house and closes it when the test is over. */
+export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
+  const { projects = ['main'], random = () => 0.5 } = options;
+  const clock = { now: start };
+  const now = () => clock.now;
+  const keys = projects.map(project => ({ project, appId: `app-${project}`, appToken: `token-${project}` }));
+  const sandbox = openSandbox({ now, keys, limit: { calls: plenty, periodSeconds: 60 }, random: counting() });
+  const store = openSqliteStore(':memory:');
+  const [lines, sent] = [[] as LogLine[], [] as string[]];
+  const secrets: Record<string, string> = { 'erasure/pepper': 'pepper-of-the-tests-with-more-than-43-characters' };
+  for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
+  const ports: Ports = {
+    settings: settingsOf(projects, options.customersPerRequest ?? 5),
+    store,
+    control: store.control,
+    readSecret: (name, how) => embeddedSecrets(secrets)(name, how),
+    send: async call => {
+      sent.push(`${call.method} ${call.url.pathname}${call.url.search}`);
+      const pass = () => passed(sandbox, call);
+      return house.meddle === undefined ? pass() : house.meddle(call, pass);
+    },
+    sendCallback: async () => ({ kind: 'no-answer', code: 'not-connected', effect: 'none' }),
+    now,
+    random,
+    wait: async () => undefined,
+    log: line => lines.push(line),
+  };
+  const parts = assemble({ ...ports, ...options.change?.(ports) });
+  let receipts = 0;
+  const house: ErasingHouse = {
+    clock,
+    sandbox,
+    store,
+    parts,
+    lines,
+    secrets,
+    sent,
+    meddle: undefined,
+    person: (customer, project = projects[0] ?? '') => sandbox.register({ created_at: longAgo, ...customer }, project),
+    accept: async (identifiers, facts = {}) => {
+      receipts += 1;
+      const receipt = receiptOf(`receipt-${receipts}`, projects, clock.now, facts);
+      const kept = { reference: `reference-${receipts}`, scope: '', identifiers, callbacks: [] };
+      await parts.store.accept(receipt, kept);
+      return receipt;
+    },
+    ask: async (identifiers, facts = {}) =>
+      attemptNow(await house.accept(identifiers, { ...facts, attempted: true }), parts),
+    sweep: (at = clock.now) => {
+      clock.now = at;
+      return sweep(parts, at + 50_000);
+    },
+    sweepWhenDue: async id => {
+      const { nextAttemptAt = clock.now } = await house.receipt(id);
+      await house.sweep(Math.max(clock.now, nextAttemptAt));
+      return house.receipt(id);
+    },
+    receipt: async id => found(await store.read(id)),
+    deleted: () => sandbox.deletions().map(deletion => deletion.customerId),
+    alarms: () => lines.flatMap(line => line.alarm ?? []),
+  };
+  onTestFinished(() => {
+    store.close();
+    sandbox.close();
+  });
+  return house;
+}
+
+/** The attempt that the request line makes of a receipt that it has just stored. */
+export async function attemptNow(receipt: Receipt, parts: Parts): Promise<Attempted> {
+  const kept = await parts.store.kept(receipt.id);
+  if (kept === undefined) throw new Error(`no identifiers are kept for ${receipt.id}`);
+  const wayTo = waysOf(receipt, true, parts);
+  return attempt({ receipt, kept, wayTo, until: parts.now() + 7000, answersNow: true }, parts);
+}
+
+function receiptOf(id: string, projects: readonly string[], receivedAt: number, facts: Facts): Receipt {
+  const { attempted = false, submittedAt = receivedAt, hasCallbacks = false, dueAt } = facts;
+  const plain = { id, platform: 'generic', payloadMac: 'payload', subjectMacs: [`subject-of-${id}`] };
+  return opened(
+    {
+      ...plain,
+      authentication: { scheme: 'test', secret: 'current' },
+      receivedAt,
+      submittedAt,
+      hasCallbacks,
+      ...(dueAt === undefined ? {} : { dueAt }),
+    },
+    projects,
+    { attemptAt: receivedAt + (attempted ? 15_000 : 0), attemptFollows: attempted },
+  );
+}
+
+function settingsOf(projects: readonly string[], customersPerRequest: number): Ports['settings'] {
+  const named = Object.fromEntries(
+    projects.map(name => [
+      name,
+      { baseUrl: `https://${name}.api.voucherify.io`, quotaShare: 1, callsPerMinute: plenty },
+    ]),
+  );
+  return parseSettings(
+    JSON.stringify({ projects: named, platforms: {}, limits: { customersPerRequest, requestsPerHour: plenty } }),
+    'deployed',
+  );
+}
+
+/** What the sandbox answers, as the sender would give it. */
+function passed(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): OutboundResult {
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  try {
+    const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
+    return { kind: 'answer', ...answer, resent: false };
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'cut-off', effect: 'possible' };
+  }
+}
+
+/** Ids that are the same in every run. */
+function counting(): () => string {
+  let count = 0;
+  return () => {
+    count += 1;
+    return String(count).padStart(24, 'A');
+  };
+}
+
+function found(receipt: Receipt | undefined): Receipt {
+  if (receipt === undefined) throw new Error('no such receipt');
+  return receipt;
+}
+
+/** A store whose verbs may be replaced. */
+export function changedStore(change: (store: ReceiptStore) => Partial<ReceiptStore>): ErasingOptions {
+  return { change: ({ store }) => ({ store: { ...store, ...change(store) } }) };
+}

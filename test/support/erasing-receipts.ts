@@ -1,0 +1,72 @@
+import type { Deletion } from '../../lambda/erasure.ts';
+import { changed, opened, type ProjectProgress, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { type ProjectResult, type Recording, recorded } from '../../lambda/receipts/result.ts';
+import { done, pin } from './erasing-answers.ts';
+
+export const now = Date.UTC(2026, 10, 24, 12);
+
+const facts = {
+  id: 'receipt-1',
+  platform: 'generic',
+  payloadMac: 'payload',
+  subjectMacs: ['subject'],
+  authentication: { scheme: 'test', secret: 'current' },
+  receivedAt: now,
+  submittedAt: now - 5000,
+  hasCallbacks: false,
+};
+
+/** A receipt that its writer attempts, which is its first claim. */
+export function claimedOnce(more: Partial<Receipt> = {}, projects: readonly string[] = ['main']): Receipt {
+  return { ...opened(facts, projects, { attemptAt: now + 15_000, attemptFollows: true }), ...more };
+}
+
+export function withProgress(receipt: Receipt, project: string, progress: Partial<ProjectProgress>): Receipt {
+  const before = receipt.projects[project];
+  if (before === undefined) throw new Error(`no project ${project}`);
+  return changed(receipt, { projects: { ...receipt.projects, [project]: { ...before, ...progress } } });
+}
+
+export function deletion(index = 0, more: Partial<Deletion> = {}): Deletion {
+  return { project: 'main', pin: index, proof: 'deleted', at: now, received: done, ...more };
+}
+
+/** As a receipt keeps it. */
+export function keptDeletion(index = 0, more: Partial<Deletion> = {}): Deletion {
+  const { related_object_id: _, ...received } = done;
+  return { project: 'main', pin: index, proof: 'deleted', at: now, received, ...more };
+}
+
+export const erased: ProjectResult = { kind: 'erased', deletions: [deletion()] };
+export const nobody: ProjectResult = { kind: 'no-match', deletions: [], knownPins: 0 };
+export const unidentifiable: ProjectResult = { kind: 'not-identifiable', deletions: [], knownPins: 0 };
+
+export function later(more: Partial<Extract<ProjectResult, { kind: 'later' }>> = {}): ProjectResult {
+  return { kind: 'later', code: 'voucherify-503', deletions: [], tried: false, ...more };
+}
+
+export function human(
+  code = 'voucherify-400',
+  more: Partial<Extract<ProjectResult, { kind: 'human' }>> = {},
+): ProjectResult {
+  return { kind: 'human', code, deletions: [], tried: false, ...more };
+}
+
+/** Records results of the worker that holds the claim, unless `more` says otherwise. */
+export function record(
+  receipt: Receipt,
+  results: Readonly<Record<string, ProjectResult>>,
+  more: Partial<Recording> = {},
+): Receipt | undefined {
+  const recording = { generation: receipt.claims, now: now + 1000, retryAt: now + 30_000, answersNow: false };
+  return recorded(receipt, { ...recording, results, ...more });
+}
+
+/** The same, where the rules allow it. */
+export function mustRecord(...args: Parameters<typeof record>): Receipt {
+  const next = record(...args);
+  if (next === undefined) throw new Error('the rules refuse this');
+  return next;
+}
+
+export { pin };

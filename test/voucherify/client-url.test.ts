@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isPlainValue, longestIdentifier } from '../../lambda/erasure.ts';
+import { deletionUrl, voucherify } from '../../lambda/voucherify/client.ts';
+import { answer, scripted } from '../support/erasing-answers.ts';
+
+const base = 'https://api.voucherify.io';
+const keys = async () => ({ appId: 'app-1', appToken: 'token-1' });
+
+/** What has broken URLs before, and any UTF-16 code unit, lone surrogates among them. */
+const hazards = [
+  '.',
+  '..',
+  '/',
+  '\\',
+  '%',
+  '%2e',
+  '%2F',
+  '%2E%2E',
+  '?',
+  '#',
+  ';',
+  '@',
+  ':',
+  '\0',
+  '\n',
+  '\ud800',
+  '🙂',
+];
+const unit = fc.oneof(
+  fc.constantFrom(...hazards),
+  fc.integer({ min: 0, max: 0xffff }).map(code => String.fromCharCode(code)),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
+  fc.constantFrom('a', 'ö', ' ', '+', '&', '='),
+);
+const anyId = fc.array(unit, { maxLength: 12 }).map(parts => parts.join(''));
+
+describe('the URL of a permanent deletion', () => {
+  it('names exactly the id in one segment of its own, or there is none', () => {
+    let named = 0;
+    fc.assert(
+      fc.property(anyId, id => {
+        let url: URL;
+        try {
+          url = deletionUrl(base, id);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          expect(isPlainValue(id)).toBe(false);
+          return;
+        }
+        named += 1;
+        expect(url.origin).toBe(base);
+        expect(url.href).toBe(`${base}${url.pathname}`);
+        const segment = /^\/v1\/customers\/([^/]+)\/permanent-deletion$/.exec(url.pathname)?.[1];
+        expect(decodeURIComponent(segment ?? '')).toBe(id);
+      }),
+      { seed: 20261124, numRuns: 10_000 },
+    );
+    expect(named).toBeGreaterThan(1000);
+  });
+
+  it.each([
+    '',
+    ' ',
+    '\t',
+    '\u00a0',
+    '.',
+    '..',
+    'a\0b',
+    'a\nb',
+    '\u007f',
+    '\u0085',
+    '\ud800',
+    'a\udfff',
+    'x'.repeat(513),
+  ])('does not exist for %j, and the error does not name it', id => {
+    expect(() => deletionUrl(base, id)).toThrow(new RangeError('customer id: cannot stand in a path'));
+  });
+
+  it.each([
+    ['a/b', 'a%2Fb'],
+    ['../../x', '..%2F..%2Fx'],
+    ['%2e%2e', '%252e%252e'],
+    ['a\\..\\b', 'a%5C..%5Cb'],
+    ['?x#y', '%3Fx%23y'],
+    ['...', '...'],
+    ['Zoë 🙂', 'Zo%C3%AB%20%F0%9F%99%82'],
+    ['zoe\u0308', 'zoe%CC%88'],
+    ['x'.repeat(longestIdentifier), 'x'.repeat(longestIdentifier)],
+  ])('of %j holds it encoded', (id, segment) => {
+    expect(deletionUrl(base, id).href).toBe(`${base}/v1/customers/${segment}/permanent-deletion`);
+  });
+});
+
+describe('the other calls', () => {
+  it('name exactly the value as well, or are not made', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyId, fc.integer({ min: 1, max: 99 }), async (value, page) => {
+        const { send, calls } = scripted(answer(200, {}), answer(200, {}));
+        const client = voucherify(base, keys, send);
+        const made = async (call: () => Promise<unknown>) => await call();
+        if (!isPlainValue(value)) {
+          await expect(made(() => client.lookUp(value, 0))).rejects.toThrow(RangeError);
+          await expect(made(() => client.listByEmail(value, page, 0))).rejects.toThrow(RangeError);
+          expect(calls).toEqual([]);
+          return;
+        }
+        await client.lookUp(value, 0);
+        await client.listByEmail(value, page, 0);
+        const [one, list] = calls.map(call => call.url);
+        expect(decodeURIComponent(/^\/v1\/customers\/([^/]+)$/.exec(one?.pathname ?? '')?.[1] ?? '')).toBe(value);
+        expect(`${one?.search}${one?.hash}`).toBe('');
+        expect(list?.pathname).toBe('/v1/customers');
+        expect(Object.fromEntries(list?.searchParams ?? [])).toEqual({
+          email: value,
+          limit: expect.stringMatching(/^\d+$/),
+          page: String(page),
+        });
+      }),
+      { seed: 20261124, numRuns: 2000 },
+    );
+  });
+
+  it('write a plus sign so that it is not read as a space', async () => {
+    const { send, calls } = scripted(answer(200, {}));
+    await voucherify(base, keys, send).listByEmail('ada+shop@example.com', 1, 0);
+    expect(calls[0]?.url.search).toMatch(/^\?email=ada%2Bshop%40example\.com&limit=\d+&page=1$/);
+  });
+});
