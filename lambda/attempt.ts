@@ -1,5 +1,5 @@
 import { eraseInProject, type Handle, type WayTo } from './erase-in-project.ts';
-import type { Outcome } from './erasure.ts';
+import type { FinalKind, Outcome } from './erasure.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
@@ -17,6 +17,8 @@ export interface Work {
   readonly wayTo: WayTo;
   /** Whether the platform is answered with what comes out of it. */
   readonly answersNow: boolean;
+  /** Outcomes that this answer has no word for. */
+  readonly toldByCallback: readonly FinalKind[];
 }
 
 /** The ways of one attempt, each opened once: what was reserved on it is used by it. */

@@ -4,7 +4,14 @@ import { Failure, failureOf } from './failure.ts';
 import { mayProceed } from './intake.ts';
 import { logged } from './io/log.ts';
 import type { Parts } from './parts.ts';
-import { type Answered, type HttpReply, type HttpRequest, jsonReply, type Platform } from './platforms/platform.ts';
+import {
+  type Answered,
+  type HttpReply,
+  type HttpRequest,
+  type Platform,
+  plainRefusal,
+  type Reading,
+} from './platforms/platform.ts';
 import { advance } from './receipts/advance.ts';
 import { answeredOpen, isFinal, outcomeOf } from './receipts/receipt.ts';
 import { lookUpCalls } from './voucherify/find-customers.ts';
@@ -23,9 +30,8 @@ export async function receive(request: HttpRequest, parts: Parts): Promise<HttpR
   const proof = await platform.verify(request, { secret, now: parts.now, send: parts.send });
   try {
     const reading = platform.read(request, proof);
-    const erase = 'erase' in reading ? reading.erase : [];
-    const asked = erase.map(erasure => ({ name, platform, proof, erasure, receivedAt }));
-    return platform.answer(request, reading, await Promise.all(asked.map(one => eraseNow(one, parts))));
+    const caller = { name, platform, proof, receivedAt };
+    return platform.answer(request, reading, await answeredFor(reading, caller, parts));
   } catch (error) {
     throw failureOf(error).afterVerification();
   }
@@ -39,26 +45,54 @@ export function refuse(request: HttpRequest, failure: Failure, parts: Parts): Ht
   return platform?.refuse(request, failure) ?? plainRefusal(failure);
 }
 
-function plainRefusal({ status, code, message, headers }: Failure): HttpReply {
-  return jsonReply(status, { error: { code, message } }, headers);
-}
+/** A platform, or a platform and the reference of an earlier request; nothing else is reachable. */
+const route = /\/webhooks\/([a-z][a-z0-9-]{0,39})(\/[^/]+)?$/;
 
-/** The part of the path that names the platform; nothing else is reachable. */
-const route = /\/webhooks\/([a-z][a-z0-9-]{0,39})$/;
-
-/** Throws `not-found` for what is not a platform of ours, and `method-not-allowed` for anything but POST. */
+/** Throws `not-found` for what is not a platform of ours, and `method-not-allowed` for another method than its route's. */
 function platformOf(request: HttpRequest, platforms: Parts['platforms']): { name: string; platform: Platform } {
   const name = platformName(request);
   const platform = platforms.get(name);
-  if (platform === undefined) throw new Failure('not-found', 'path: no such platform');
-  if (request.method === 'POST') return { name, platform };
-  throw new Failure('method-not-allowed', 'method: only POST is served here', { headers: { Allow: 'POST' } });
+  const asksStatus = route.exec(request.path)?.[2] !== undefined;
+  if (platform === undefined || (asksStatus && platform.tellsStatus === undefined)) {
+    throw new Failure('not-found', 'path: no such platform');
+  }
+  const served = asksStatus ? 'GET' : 'POST';
+  if (request.method === served) return { name, platform };
+  throw new Failure('method-not-allowed', `method: only ${served} is served here`, { headers: { Allow: served } });
 }
 
 /** The platform that a path names; empty when it names none. */
 function platformName({ path }: HttpRequest): string {
   return route.exec(path)?.[1] ?? '';
 }
+
+type Caller = Omit<Asked, 'erasure'>;
+
+/** Erasures of one request that are stored at once: an array of a few hundred must not flood the store. */
+const atOnce = 25;
+
+/** Gives an answer only when every erasure that was read is stored; what was stored before a failure is the sweep's. */
+async function answeredFor(reading: Reading, caller: Caller, parts: Parts): Promise<readonly Answered[]> {
+  if ('status' in reading) return standingOf(reading.status, caller, parts);
+  if (!('erase' in reading)) return [];
+  const answered: Answered[] = [];
+  for (let first = 0; first < reading.erase.length; first += atOnce) {
+    const some = reading.erase.slice(first, first + atOnce);
+    answered.push(...(await Promise.all(some.map(erasure => eraseNow({ ...caller, erasure }, parts)))));
+  }
+  return answered;
+}
+
+/** Throws `not-found` for a request that this platform never made. */
+async function standingOf(asked: StatusAsked, { name }: Caller, parts: Parts): Promise<readonly Answered[]> {
+  const macs = await parts.macs();
+  const receipt = await parts.store.read(macs.receipt(name, asked.scope, asked.reference));
+  if (receipt === undefined) throw new Failure('not-found', 'path: no such request');
+  const outcome = outcomeOf(receipt, parts.now());
+  return [{ reference: asked.reference, receiptId: receipt.id, outcome, callbackFollows: receipt.hasCallbacks }];
+}
+
+type StatusAsked = Extract<Reading, { status: unknown }>['status'];
 
 /** An unfinished erasure is marked before the platform is told so: from then on it is owed a callback. */
 async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
@@ -77,7 +111,14 @@ async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Prom
   if (!stored) return standing;
   const until = asked.receivedAt + parts.settings.limits.answerBudgetMs * (1 - writingShare);
   const wayTo = waysOf(receipt, true, parts);
-  const work = { receipt, kept: { ...kept, pins: {} }, until, wayTo, answersNow: true };
+  const work = {
+    receipt,
+    kept: { ...kept, pins: {} },
+    until,
+    wayTo,
+    answersNow: true,
+    toldByCallback: asked.platform.toldByCallback ?? [],
+  };
   // What the first answer waits for is asked at once: a place for the look-ups, and whether anything is paused.
   const admitted = attempts ? admit(receipt, wayTo, lookUpCalls(kept.identifiers) + 1, until) : Promise.resolve();
   const proceeds = await mayProceed(receipt, parts);

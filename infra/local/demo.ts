@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import type { Parts } from '../../lambda/parts.ts';
 import { sweep } from '../../lambda/sweep.ts';
 import { parseDemoSettings } from './demo-settings.ts';
-import { localKetchSecret } from './embedded.ts';
+import { localKetchSecret } from './embedded-secrets.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
 const help = `Erases an invented person through the handler that Lambda runs, and shows what happens.

@@ -5,16 +5,13 @@ import { jsonLog } from '../../lambda/io/log.ts';
 import { outbound, type Send } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
+import { embeddedTexts, localKeys } from './embedded-secrets.ts';
 import type { Options } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 import { seededCustomers } from './sandbox/seeded-customers.ts';
 import { serveSandbox } from './sandbox/server.ts';
 import { embeddedSecrets } from './secrets.ts';
 import { openSqliteStore } from './sqlite.ts';
-
-/** What Ketch sends in its header to a local run. It protects nothing: the people here are invented. */
-export const localKetchSecret = 'Bearer ketch-shared-secret-7f3c';
-const localPepper = 'local-pepper-that-guards-invented-people-only';
 
 export interface Embedded {
   readonly ports: Ports;
@@ -30,7 +27,7 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
   const sandbox = openSandbox({
     file: file('sandbox.sqlite'),
     now: options.now,
-    keys: Object.keys(options.settings.projects).map(project => ({ project, ...keysOf(project) })),
+    keys: Object.keys(options.settings.projects).map(project => ({ project, ...localKeys(project) })),
     limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
     seed: seededCustomers,
   });
@@ -39,7 +36,7 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     settings: inSandbox(options.settings, server.url),
     store,
     control: store.control,
-    readSecret: embeddedSecrets(secretsFor(options.settings)),
+    readSecret: embeddedSecrets(embeddedTexts(options.settings)),
     send: outbound(options.now),
     sendCallback: toThisMachineOnly(callbackSender(options.now)),
     now: options.now,
@@ -60,19 +57,6 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
 function toThisMachineOnly(send: Send): Send {
   return async call =>
     call.url.hostname === '127.0.0.1' ? send(call) : { kind: 'no-answer', code: 'not-connected', effect: 'none' };
-}
-
-function secretsFor({ projects }: Settings): Record<string, string> {
-  const keys = Object.keys(projects).map(project => [`erasure/voucherify/${project}`, JSON.stringify(keysOf(project))]);
-  return {
-    'erasure/pepper': localPepper,
-    'erasure/platform/ketch': JSON.stringify({ current: localKetchSecret }),
-    ...Object.fromEntries(keys),
-  };
-}
-
-function keysOf(project: string): { appId: string; appToken: string } {
-  return { appId: `app-${project}`, appToken: `token-${project}` };
 }
 
 function callsPerMinute({ projects }: Settings): number {

@@ -34,6 +34,8 @@ export interface Recording {
   readonly retryAt: number;
   /** Whether the platform gets the outcome in the answer to this very request. */
   readonly answersNow: boolean;
+  /** Outcomes that its answer has no word for. */
+  readonly toldByCallback?: readonly FinalKind[];
 }
 
 /** The result of an attempt: closes the receipt, asks for a person, or puts it off. */
@@ -93,10 +95,11 @@ function concluded(next: Receipt, results: readonly ProjectResult[], recording: 
   return changed(told, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
 }
 
-function closed(receipt: Receipt, { now, answersNow }: Recording): Receipt {
+function closed(receipt: Receipt, { now, answersNow, toldByCallback = [] }: Recording): Receipt {
   const { queue: _, nextAttemptAt: __, ...rest } = receipt;
   const state = combined(Object.values(receipt.projects).map(progress => progress.state));
-  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answersNow);
+  const answered = answersNow && !toldByCallback.includes(state);
+  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answered);
   const waits = owesCallback ? { queue: 'call-back' as const, nextAttemptAt: now } : {};
   const expiresAt = Math.ceil((now + evidenceDays * dayMs) / 1000);
   return changed({ ...rest, ...waits }, { state, closedAt: now, expiresAt, lastResult: state });
