@@ -18,7 +18,7 @@ export interface Work {
   /** Whether the platform is answered with what comes out of it. */
   readonly answersNow: boolean;
   /** Outcomes that this answer has no word for. */
-  readonly toldByCallback: readonly FinalKind[];
+  readonly toldByCallback?: readonly FinalKind[];
 }
 
 /** The ways of one attempt, each opened once: what was reserved on it is used by it. */

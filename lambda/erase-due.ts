@@ -50,7 +50,7 @@ export async function eraseDue(id: string, parts: Parts, sweepEnds: number): Pro
 async function attemptClaimed(receipt: Receipt, wayTo: WayTo, until: number, parts: Parts): Promise<boolean> {
   const kept = await parts.store.kept(receipt.id);
   if (kept === undefined) return withoutIdentifiers(receipt, parts);
-  const { outcome } = await attempt({ receipt, kept, wayTo, until, answersNow: false, toldByCallback: [] }, parts);
+  const { outcome } = await attempt({ receipt, kept, wayTo, until, answersNow: false }, parts);
   return 'deletions' in outcome;
 }
 
