@@ -4,6 +4,10 @@ import type { ControlRows } from './receipts/control.ts';
 /** What is paused: everything, one platform, or one project. Requests are accepted all the same, nothing is deleted. */
 export type Scope = 'all' | `platform:${string}` | `project:${string}`;
 
+export function isScope(text: string): text is Scope {
+  return text === 'all' || /^(platform|project):[a-z][a-z0-9-]{0,39}$/.test(text);
+}
+
 /** Who paused, why and when (epoch milliseconds). */
 export interface Pause {
   readonly actor: string;

@@ -117,9 +117,10 @@ export function claimed(receipt: Receipt, now: number, until: number): Receipt |
 
 /** A claim left no result: what it posted to the pins that were there by then may have had its effect. */
 function afterCrash(receipt: Receipt): Receipt {
-  const projects = Object.entries(receipt.projects).map(
-    ([project, progress]) => [project, progress.pins > 0 ? { ...progress, tried: true } : progress] as const,
-  );
+  const projects = Object.entries(receipt.projects).map(([project, progress]) => {
+    const posted = progress.state === 'open' && progress.pins > 0;
+    return [project, posted ? { ...progress, tried: true } : progress] as const;
+  });
   return { ...receipt, projects: Object.fromEntries(projects) };
 }
 
@@ -135,7 +136,8 @@ export function isDue({ state, nextAttemptAt }: Receipt, now: number): boolean {
 /** Pins are written once, by the worker with the last claim. */
 export function pinned(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
   const progress = receipt.projects[project];
-  const free = receipt.state === 'open' && receipt.claims === generation && progress?.pins === 0;
+  if (progress?.state !== 'open' || progress.pins > 0) return undefined;
+  const free = receipt.state === 'open' && receipt.claims === generation;
   return free ? changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, pins } } }) : undefined;
 }
 
