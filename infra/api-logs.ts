@@ -14,10 +14,12 @@ import { acknowledge } from './nag.ts';
 
 /**
  * All that an access log may say. No path, query or address: a path can name a request, and an address can name a
- * person. `resourcePath` is the route as it is written in the API, `responseType` one of the gateway's own words.
+ * person. `resourcePath` is the route as it is written in the API, `responseType` one of the gateway's own words. The
+ * plain `$context.requestId` and the trace's id are not here: callers can set them (API Gateway Developer Guide,
+ * "Variables for access logging").
  */
 const accessLogFields = {
-  requestId: AccessLogField.contextRequestId(),
+  requestId: AccessLogField.contextExtendedRequestId(),
   requestTime: AccessLogField.contextRequestTime(),
   httpMethod: AccessLogField.contextHttpMethod(),
   resourcePath: AccessLogField.contextResourcePath(),
@@ -27,7 +29,7 @@ const accessLogFields = {
   responseLatency: AccessLogField.contextResponseLatency(),
   integrationLatency: AccessLogField.contextIntegrationLatency(),
   integrationStatus: AccessLogField.contextIntegrationStatus(),
-  xrayTraceId: AccessLogField.contextXrayTraceId(),
+  functionRequestId: AccessLogField.contextAwsEndpointRequestId(),
 } as const;
 
 /** Part of every address, and of the execution log's name; the log is made first, so it cannot ask the stage. */

@@ -1,16 +1,12 @@
-import {
-  AuthorizationType,
-  EndpointType,
-  LambdaIntegration,
-  MethodLoggingLevel,
-  RestApi,
-} from 'aws-cdk-lib/aws-apigateway';
+import { EndpointType, MethodLoggingLevel, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { AnyPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type Settings, SettingsError } from '../lambda/io/settings.ts';
+import { openPlatforms } from '../lambda/platforms/index.ts';
 import { fixedAnswers } from './api-answers.ts';
 import { accessLog, apiStage, executionLog, logRole } from './api-logs.ts';
+import { addRoutes } from './api-routes.ts';
 import { requireTls12 } from './api-tls.ts';
 import { acknowledge } from './nag.ts';
 
@@ -22,6 +18,7 @@ interface Behind {
 
 /** The address that platforms call. Any method reaches the function, which refuses all but POST in its own words. */
 export function api(scope: Construct, prefix: string, { webhook, settings, apiLogRole }: Behind): RestApi {
+  const tellsStatus = [...openPlatforms(settings.platforms).values()].some(platform => platform.tellsStatus);
   const created = new RestApi(scope, 'Api', {
     restApiName: prefix,
     description: 'Erasure requests from privacy platforms.',
@@ -35,8 +32,8 @@ export function api(scope: Construct, prefix: string, { webhook, settings, apiLo
       // Far above what platforms send, far below what would hurt the account's other functions.
       throttlingRateLimit: 20,
       throttlingBurstLimit: 40,
-      // A trace names the address that was called, in which nothing but the platform stands.
-      tracingEnabled: true,
+      // The gateway's part of a trace holds the address that was called; the function's part, always traced, does not.
+      tracingEnabled: !tellsStatus,
       loggingLevel: MethodLoggingLevel.ERROR,
       // Full request and response data would be bodies.
       dataTraceEnabled: false,
@@ -49,8 +46,9 @@ export function api(scope: Construct, prefix: string, { webhook, settings, apiLo
   fixedAnswers(created);
   executionLog(created);
   if (apiLogRole === 'create') logRole(created);
-  addRoute(created, webhook);
+  addRoutes(created, webhook, { status: tellsStatus });
   acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noFirewall);
+  if (tellsStatus) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', untraced);
   return created;
 }
 
@@ -69,33 +67,9 @@ function allowedFrom(ranges: readonly string[] | undefined) {
   return { policy: new PolicyDocument({ statements: [statement] }) };
 }
 
-/**
- * `POST` asks for what can be asked here: that a content type is declared. Which one, and how large a body may be, is
- * the function's to judge; without a firewall API Gateway itself only stops at 10 MB.
- */
-function addRoute(to: RestApi, webhook: IFunction): void {
-  const platform = to.root.addResource('webhooks').addResource('{platform}');
-  const integration = new LambdaIntegration(webhook, { proxy: true, allowTestInvoke: false });
-  const requestValidator = to.addRequestValidator('Declared', {
-    validateRequestParameters: true,
-    validateRequestBody: true,
-  });
-  const methods = [
-    platform.addMethod('POST', integration, {
-      authorizationType: AuthorizationType.NONE,
-      requestValidator,
-      requestParameters: { 'method.request.header.Content-Type': true },
-    }),
-    platform.addMethod('ANY', integration, { authorizationType: AuthorizationType.NONE }),
-  ];
-  for (const method of methods) {
-    for (const rule of ['AwsSolutions-APIG4', 'AwsSolutions-COG4']) acknowledge(method, rule, authorisedInside);
-  }
-}
-
-const authorisedInside =
-  'Each platform proves itself in its own way over the raw body, which no authorizer of API Gateway is given; the ' +
-  'function verifies it before anything is parsed, looked up or written.';
 const noFirewall =
-  'A web ACL costs more a month than the rest of this stack. Forged calls are refused before any look-up, the stage is ' +
+  'A web ACL costs about as much a month as the rest of this stack. Forged calls are refused before any look-up, the stage is ' +
   'throttled, bodies are capped in the function, and settings can list the addresses that may call.';
+const untraced =
+  "With a route that names a request in its path, the gateway's trace would hold what a caller chose to call it. The " +
+  'function is traced all the same.';

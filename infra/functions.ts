@@ -13,7 +13,7 @@ export interface Functions {
 }
 
 /** What each may read of the secrets. */
-export interface Readable {
+interface Readable {
   readonly webhook: Secrets;
   readonly sweeper: Secrets;
 }

@@ -16,7 +16,7 @@ describe('the text of a secret', () => {
     expect(parseSharedSecret(JSON.stringify({ current, previous, apiKey: 'x' }))).toEqual({ current, previous });
   });
 
-  test.each(unusableSecrets.map(({ why, text }) => [why, text]))('that is %s is not usable', (_, text) => {
+  test.each(unusableSecrets)('that is $why is not usable', ({ text }) => {
     const failure = refusalOf(text);
     expect(failure).toMatchObject({ code: 'unavailable', alarm: 'secret-unusable', headers: { 'Retry-After': '60' } });
     expect(failure.message).toBe('the secret of this platform is not usable');
@@ -35,7 +35,7 @@ describe('the text of a secret', () => {
     expect(refusalOf(`{"current":${digits}}`).code).toBe('unavailable');
   });
 
-  test('is usable or refused and nothing else, whatever it is', () => {
+  test('is refused and nothing else happens, whatever it is', () => {
     holds(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), text => {
         expect(refusalOf(text).alarm).toBe('secret-unusable');

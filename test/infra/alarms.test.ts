@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { byCode, byNumber } from '../../infra/alarm-texts.ts';
 import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
@@ -6,10 +8,9 @@ import { settingsWith, synthesised } from './synthesised.ts';
 const { of, readable, template } = synthesised();
 const alarms = of('AWS::CloudWatch::Alarm');
 const filters = of('AWS::Logs::MetricFilter');
+const runbook = readFileSync(join(import.meta.dirname, '../../RUNBOOK.md'), 'utf8');
 
-function alarm(name: string) {
-  return alarms.find(({ AlarmName }) => AlarmName === `erasure-${name}`);
-}
+const alarm = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `erasure-${name}`);
 
 describe('alarms', () => {
   test('are one a code that a log line may carry, and those on numbers', () => {
@@ -17,11 +18,12 @@ describe('alarms', () => {
     expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual(names.map(name => `erasure-${name}`));
   });
 
-  test('say who is hurt and where the runbook is, and reach somebody', () => {
+  test('say who is hurt and which section of the runbook helps, and reach somebody', () => {
     for (const { AlarmName, AlarmDescription, AlarmActions } of alarms) {
       const name = AlarmName.slice('erasure-'.length);
       expect(AlarmDescription).toMatch(/^[A-Z][^#]+\. RUNBOOK\.md#[a-z0-9-]+$/);
       expect(AlarmDescription.endsWith(`RUNBOOK.md#${name}`)).toBe(true);
+      expect(runbook).toContain(`\n## ${name}\n`);
       expect(readable(AlarmActions)).toEqual(['erasure-alarms']);
     }
   });
@@ -65,13 +67,11 @@ describe('alarms', () => {
   });
 
   test('watch functions, gateway and tables', () => {
-    const watched = Object.fromEntries(
-      alarms.map(({ AlarmName, Namespace, MetricName, Dimensions }) => [
-        AlarmName,
-        [Namespace, MetricName, readable(Dimensions?.[0]?.Value)],
-      ]),
-    );
-    expect(watched).toMatchObject({
+    const watched = alarms.map(({ AlarmName, Namespace, MetricName, Dimensions }) => [
+      AlarmName,
+      [Namespace, MetricName, readable(Dimensions?.[0]?.Value)],
+    ]);
+    expect(Object.fromEntries(watched)).toMatchObject({
       'erasure-webhook-errors': ['AWS/Lambda', 'Errors', 'erasure-webhook'],
       'erasure-webhook-throttled': ['AWS/Lambda', 'Throttles', 'erasure-webhook'],
       'erasure-sweeper-errors': ['AWS/Lambda', 'Errors', 'erasure-sweeper'],
@@ -87,61 +87,53 @@ describe('alarms', () => {
 
 describe('log filters find what the functions log', () => {
   const logged = (line: LogLine) => {
-    let text = '';
-    jsonLog(
-      written => {
-        text += written;
-      },
+    const lines: string[] = [];
+    const log = jsonLog(
+      written => lines.push(written),
       () => 0,
-    )(line);
-    return text;
+    );
+    log(line);
+    return lines.join('');
   };
 
   test('a line with an alarm, in either log, counts under its code', () => {
     const ofAlarms = filters.filter(({ FilterPattern }) => FilterPattern === '{ $.alarm = "*" }');
     expect(ofAlarms.map(({ LogGroupName }) => readable(LogGroupName))).toEqual([
-      '/aws/lambda/erasure-webhook',
-      '/aws/lambda/erasure-sweeper',
+      ...['/aws/lambda/erasure-webhook', '/aws/lambda/erasure-sweeper'],
     ]);
     for (const { MetricTransformations } of ofAlarms) {
       expect(MetricTransformations[0]).toMatchObject({ Dimensions: [{ Key: 'Code', Value: '$.alarm' }] });
     }
-    // A filter reads JSON only where the whole line is one object with the field on top.
-    expect(JSON.parse(logged({ event: 'alarm', alarm: 'needs-human' }))).toMatchObject({ alarm: 'needs-human' });
+    expect(logged({ event: 'alarm', alarm: 'needs-human' })).toMatch(/^\{.*"alarm":"needs-human".*\}\n$/);
   });
 
   test('the line that ends a sweep gives a heartbeat, an age and a count', () => {
     const ofSweep = filters.filter(({ FilterPattern }) => FilterPattern === '{ $.event = "sweep" }');
     const values = ofSweep.map(({ MetricTransformations: [one] }) => [one.MetricName, one.MetricValue]);
-    expect(Object.fromEntries(values)).toEqual({
-      Sweeps: '1',
-      OldestOpen: '$.oldestOpenMs',
-      NeedsHuman: '$.needsHuman',
-    });
+    const wanted = { Sweeps: '1', OldestOpen: '$.oldestOpenMs', NeedsHuman: '$.needsHuman' };
+    expect(Object.fromEntries(values)).toEqual(wanted);
     expect(logged({ event: 'sweep', oldestOpenMs: 1, needsHuman: 0 })).toMatch(/^\{.*"event":"sweep".*\}\n$/);
   });
 });
 
-describe('the topic', () => {
-  test('lets alarms of this account publish, over TLS, and nobody else', () => {
-    const [policy] = of('AWS::SNS::TopicPolicy');
-    expect(policy.PolicyDocument.Statement.map(readable)).toMatchObject([
-      { Effect: 'Deny', Action: 'sns:Publish', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
-      {
-        Effect: 'Allow',
-        Action: 'sns:Publish',
-        Principal: { Service: 'cloudwatch.amazonaws.com' },
-        Condition: { StringEquals: { 'aws:SourceAccount': 'AWS::AccountId' } },
-      },
-    ]);
-  });
+test('the topic lets alarms of this account publish, over TLS, and nobody else', () => {
+  const [policy] = of('AWS::SNS::TopicPolicy');
+  expect(policy.PolicyDocument.Statement.map(readable)).toMatchObject([
+    { Effect: 'Deny', Action: 'sns:Publish', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+    {
+      Effect: 'Allow',
+      Action: 'sns:Publish',
+      Principal: { Service: 'cloudwatch.amazonaws.com' },
+      Condition: { StringEquals: { 'aws:SourceAccount': 'AWS::AccountId' } },
+    },
+  ]);
+});
 
-  test('writes to the address in the settings, if there is one', () => {
-    template.resourceCountIs('AWS::SNS::Subscription', 0);
-    const settings = settingsWith({ operations: { alarmEmail: 'on-call@example.com' } });
-    const subscription = { Protocol: 'email', Endpoint: 'on-call@example.com' };
-    synthesised({ settings }).template.hasResourceProperties('AWS::SNS::Subscription', subscription);
-  });
+test('the topic writes to the address in the settings, if there is one', () => {
+  template.resourceCountIs('AWS::SNS::Subscription', 0);
+  const settings = settingsWith({ operations: { alarmEmail: 'on-call@example.com' } });
+  const subscription = { Protocol: 'email', Endpoint: 'on-call@example.com' };
+  synthesised({ settings }).template.hasResourceProperties('AWS::SNS::Subscription', subscription);
 });
 
 test('one dashboard shows them all', () => {

@@ -14,6 +14,7 @@ afterAll(() => rmSync(work, { recursive: true }));
 const env = {
   PATH: process.env['PATH'],
   HOME: work,
+  TMPDIR: work,
   HTTPS_PROXY: 'http://127.0.0.1:9',
   HTTP_PROXY: 'http://127.0.0.1:9',
 };

@@ -1,38 +1,41 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
-import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import example from '../../infra/settings.json' with { type: 'json' };
+import type { ControlRows } from '../../lambda/receipts/control.ts';
+import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { kept, now, pins, receiptOf } from '../support/receipt-builders.ts';
-import { synthesised } from './synthesised.ts';
+import { recordingStores } from './recording-stores.ts';
+import { settingsWith, synthesised } from './synthesised.ts';
 
-const { of, readable, template } = synthesised();
+const { of, readable, template } = synthesised({
+  settings: settingsWith({ platforms: { ...example.platforms, segment: {} } }),
+});
 const xray = { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' };
+const receipts = {
+  Sid: 'Receipts',
+  Effect: 'Allow',
+  Action: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+  Resource: 'arn(erasure-receipts)',
+};
 
 function statementsOf(role: 'Webhook' | 'Sweeper') {
   const policy = of('AWS::IAM::Policy').find(one => one.PolicyName.startsWith(`Erasure${role}Role`));
   return policy.PolicyDocument.Statement.map(readable);
 }
 
+function secretsOf(...names: string[]) {
+  return { Sid: 'Secrets', Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: names };
+}
+
 function logsOf(name: string) {
-  return {
-    Sid: 'Logs',
-    Effect: 'Allow',
-    Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-    Resource: `arn(/aws/lambda/erasure-${name})`,
-  };
+  const Action = ['logs:CreateLogStream', 'logs:PutLogEvents'];
+  return { Sid: 'Logs', Effect: 'Allow', Action, Resource: `arn(/aws/lambda/erasure-${name})` };
 }
 
 describe('what the functions may do, statement by statement', () => {
   test('the webhook accepts, and writes identifiers that it cannot read', () => {
     expect(statementsOf('Webhook')).toEqual([
       xray,
-      {
-        Sid: 'Receipts',
-        Effect: 'Allow',
-        Action: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-        Resource: 'arn(erasure-receipts)',
-      },
+      receipts,
       {
         Sid: 'IdentifiersUnread',
         Effect: 'Allow',
@@ -40,38 +43,23 @@ describe('what the functions may do, statement by statement', () => {
         Resource: 'arn(erasure-identifiers)',
         Condition: { StringEqualsIfExists: { 'dynamodb:ReturnValues': 'NONE' } },
       },
-      {
-        Sid: 'Secrets',
-        Effect: 'Allow',
-        Action: 'secretsmanager:GetSecretValue',
-        Resource: ['erasure/pepper', 'erasure/platform/ketch', 'erasure/voucherify/main'],
-      },
+      secretsOf('erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'),
       logsOf('webhook'),
     ]);
   });
 
-  test('the sweep works on what is due, and knows no secret of a platform', () => {
+  test('the sweep works on what is due, and knows the secrets of platforms only where it calls back', () => {
     expect(statementsOf('Sweeper')).toEqual([
       xray,
       { Sid: 'Queue', Effect: 'Allow', Action: 'dynamodb:Query', Resource: 'arn(erasure-receipts)/index/queue' },
-      {
-        Sid: 'Receipts',
-        Effect: 'Allow',
-        Action: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-        Resource: 'arn(erasure-receipts)',
-      },
+      receipts,
       {
         Sid: 'Identifiers',
         Effect: 'Allow',
         Action: ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'],
         Resource: 'arn(erasure-identifiers)',
       },
-      {
-        Sid: 'Secrets',
-        Effect: 'Allow',
-        Action: 'secretsmanager:GetSecretValue',
-        Resource: ['erasure/pepper', 'erasure/voucherify/main'],
-      },
+      secretsOf('erasure/pepper', 'erasure/platform/ketch', 'erasure/voucherify/main'),
       logsOf('sweeper'),
     ]);
   });
@@ -82,67 +70,51 @@ describe('what the functions may do, statement by statement', () => {
     const lambdas = roles.filter(role => JSON.stringify(role).includes('lambda.amazonaws.com'));
     expect(lambdas).toHaveLength(2);
     for (const role of lambdas) expect(Object.keys(role)).toEqual(['AssumeRolePolicyDocument']);
+    // The third is API Gateway's, for its logs.
     expect(roles).toHaveLength(3);
   });
 });
 
-describe('what the store asks DynamoDB for is what is allowed', () => {
-  test('to the request line: accept, read, pin, close and forget', async () => {
-    const { store, asked } = recordingStore();
-    await store.accept(receiptOf(), kept);
-    await replaceInEveryWay(store);
+describe('what the stores ask DynamoDB for is what is allowed', () => {
+  test('to the request line: accept, read, pin, close and forget, and keep the pace', async () => {
+    const { store, control, asked } = recordingStores();
+    await store.accept(receipt(), { reference: 'r', scope: 's', identifiers: [], callbacks: [] });
+    await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Webhook'));
   });
 
-  test('to the sweep: what is due, read, what is kept, pin, close and forget', async () => {
-    const { store, asked } = recordingStore();
-    await store.due('erase', now, 1);
+  test('to the sweep: what is due and what is kept, and all of that', async () => {
+    const { store, control, asked } = recordingStores();
+    await store.due('erase', 1, 1);
     await store.kept('receipt-1');
-    await replaceInEveryWay(store);
+    await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Sweeper'));
   });
 });
 
-async function replaceInEveryWay(store: ReceiptStore): Promise<void> {
+async function useInEveryWay(store: ReceiptStore, control: ControlRows): Promise<void> {
   await store.read('receipt-1');
-  await store.replace(receiptOf());
-  await store.replace(receiptOf(), { pins: { project: 'main', pins } });
-  await store.replace(receiptOf({ expiresAt: 1 }), { forget: true });
+  await store.replace(receipt());
+  const pins = [{ customerId: 'cust_1', seen: true, appIdMac: 'mac' }];
+  await store.replace(receipt(), { pins: { project: 'main', pins } });
+  await store.replace({ ...receipt(), expiresAt: 1 }, { forget: true });
+  await control.read(['pause#all', 'pace#main']);
+  await control.write('pace#main', 0, {});
+  await control.count('intake#ketch', 1);
+}
+
+function receipt(): Receipt {
+  const facts = { id: 'receipt-1', platform: 'ketch', payloadMac: 'mac', subjectMacs: ['mac'], hasCallbacks: false };
+  const authentication = { scheme: 'shared-secret', secret: 'current' };
+  const times = { receivedAt: 0, submittedAt: 0 };
+  return opened({ ...facts, ...times, authentication }, ['main'], { attemptAt: 0, attemptFollows: true });
 }
 
 function grantedOnTables(role: 'Webhook' | 'Sweeper'): string[] {
-  const statements = statementsOf(role).filter(({ Resource }: { Resource: unknown }) =>
-    `${Resource}`.includes('erasure-'),
-  );
-  return statements
+  return statementsOf(role)
     .flatMap(({ Action, Resource }: { Action: string | string[]; Resource: string }) =>
       [Action].flat().map(action => `${action} ${Resource}`),
     )
     .filter((granted: string) => granted.startsWith('dynamodb:'))
     .sort();
-}
-
-const call = v.object({ TableName: v.string(), IndexName: v.optional(v.string()) });
-const transaction = v.object({ TransactItems: v.array(v.record(v.string(), call)) });
-
-/** The real adapter and client over a wire that says yes, and notes which action on what was asked for. */
-function recordingStore() {
-  const asked = new Set<string>();
-  const note = (action: string, { TableName, IndexName }: v.InferOutput<typeof call>) =>
-    asked.add(`dynamodb:${action} arn(${TableName})${IndexName === undefined ? '' : `/index/${IndexName}`}`);
-  const handle = async (request: { headers: Record<string, string>; body: Uint8Array }) => {
-    const action = String(request.headers['x-amz-target']).split('.')[1] ?? '';
-    const input = JSON.parse(new TextDecoder().decode(request.body));
-    const single = action === 'TransactWriteItems' ? v.parse(transaction, input).TransactItems : [];
-    for (const [kind, part] of single.flatMap(Object.entries<v.InferOutput<typeof call>>)) note(`${kind}Item`, part);
-    if (action !== 'TransactWriteItems') note(action, v.parse(call, input));
-    return { response: { statusCode: 200, headers: {}, body: Buffer.from('{}') } };
-  };
-  const client = new DynamoDBClient({
-    region: 'eu-west-1',
-    credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
-    requestHandler: { handle },
-  });
-  const store = dynamodbStore(client, { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' });
-  return { store, asked };
 }

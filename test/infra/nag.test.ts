@@ -1,10 +1,14 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
+import example from '../../infra/settings.json' with { type: 'json' };
 import { ErasureStack } from '../../infra/stack.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
-const everything = settingsWith({ operations: { alarmEmail: 'on-call@example.com', allowIps: ['192.0.2.0/24'] } });
+const everything = settingsWith({
+  platforms: { ...example.platforms, generic: { scheme: 'basic' } },
+  operations: { alarmEmail: 'on-call@example.com', allowIps: ['192.0.2.0/24'] },
+});
 
 function findings(app: App): string[] {
   const packs = [new AwsSolutionsChecks(app), new ServerlessChecks(app)];
@@ -42,8 +46,8 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
     expect(accepted.map(({ id, path }) => `${id} ${path}`).sort()).toEqual(found.sort());
     expect([...new Set(accepted.map(({ id }) => id.replace(/\[.*/, '')))].sort()).toEqual([
       ...['AwsSolutions-APIG3', 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'AwsSolutions-IAM4', 'AwsSolutions-IAM5'],
-      ...['AwsSolutions-SMG4', 'Serverless-EventBusDLQ', 'Serverless-LambdaAsyncFailureDestination'],
-      ...['Serverless-LambdaDLQ', 'Serverless-SNSRedrivePolicy'],
+      ...['AwsSolutions-SMG4', 'Serverless-APIGWXrayEnabled', 'Serverless-EventBusDLQ'],
+      ...['Serverless-LambdaAsyncFailureDestination', 'Serverless-LambdaDLQ', 'Serverless-SNSRedrivePolicy'],
     ]);
   });
 });

@@ -124,12 +124,9 @@ test('what is stored stays when the stack goes, under logical ids that must not 
 test('a stage has names of its own', () => {
   const { of: inStage } = synthesised({ stage: 'test' });
   expect(inStage('AWS::DynamoDB::Table').map(({ TableName }) => TableName)).toEqual([
-    'erasure-test-receipts',
-    'erasure-test-identifiers',
+    ...['erasure-test-receipts', 'erasure-test-identifiers'],
   ]);
   expect(inStage('AWS::SecretsManager::Secret').map(({ Name }) => Name)).toEqual([
-    'erasure-test/pepper',
-    'erasure-test/platform/ketch',
-    'erasure-test/voucherify/main',
+    ...['erasure-test/pepper', 'erasure-test/platform/ketch', 'erasure-test/voucherify/main'],
   ]);
 });

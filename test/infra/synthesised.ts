@@ -1,22 +1,30 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { afterAll } from 'vitest';
 import cdkJson from '../../cdk.json' with { type: 'json' };
 import type { ErasureWebhookProps } from '../../infra/erasure-webhook.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { ErasureStack } from '../../infra/stack.ts';
 import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
 
+/** CDK's own check of the template costs a second a file; `cdk synth` as a process is tested with it. */
+process.env['CDK_VALIDATION'] = 'false';
+
+const outdirs = mkdtempSync(join(tmpdir(), 'erasure-templates-'));
+afterAll(() => rmSync(outdirs, { recursive: true }));
+
 /** The example settings, with some top-level sections replaced. */
 export function settingsWith(change: Readonly<Record<string, unknown>> = {}): Settings {
   return parseSettings(JSON.stringify({ ...example, ...change }), 'deployed');
 }
 
-/** CDK's own check of the template costs a second a file; `cdk synth` as a process is tested with it. */
-process.env['CDK_VALIDATION'] = 'false';
-
 /** The stack as `cdk synth` makes it, but for the bundling, which takes seconds and is tried once, as a process. */
 export function synthesised(props: Partial<ErasureWebhookProps> = {}) {
-  const app = new App({ context: { ...cdkJson.context, 'aws:cdk:bundling-stacks': [] } });
+  const context = { ...cdkJson.context, 'aws:cdk:bundling-stacks': [] };
+  const app = new App({ context, outdir: mkdtempSync(join(outdirs, 'app-')) });
   const stack = new ErasureStack(app, 'Test', { settings: settingsWith(), ...props });
   const template = Template.fromStack(stack);
   return { app, stack, template, ...reading(template) };

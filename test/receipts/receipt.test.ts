@@ -118,6 +118,12 @@ describe('pins', () => {
     expect(pinned({ ...receipt, state }, 1, 'main', 1)).toBeUndefined();
   });
 
+  it('are not written in a project that is finished', () => {
+    const finished = withProgress(receipt, 'main', { state: 'no-match' });
+    expect(pinned(finished, 1, 'main', 1)).toBeUndefined();
+    expect(pinned(finished, 1, 'us', 1)).toBeDefined();
+  });
+
   it('are not written for a project that the receipt does not know', () => {
     expect(pinned(receipt, 1, 'eu', 1)).toBeUndefined();
   });

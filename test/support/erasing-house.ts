@@ -11,6 +11,7 @@ import { assemble, type Parts, type Ports } from '../../lambda/parts.ts';
 import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { type Swept, sweep } from '../../lambda/sweep.ts';
+import type { Voucherify } from '../../lambda/voucherify/client.ts';
 
 export const start = Date.UTC(2026, 10, 24, 12);
 const longAgo = '2025-01-01T00:00:00.000Z';
@@ -141,7 +142,7 @@ export async function attemptNow(receipt: Receipt, parts: Parts): Promise<Attemp
   const kept = await parts.store.kept(receipt.id);
   if (kept === undefined) throw new Error(`no identifiers are kept for ${receipt.id}`);
   const wayTo = waysOf(receipt, true, parts);
-  return attempt({ receipt, kept, wayTo, until: parts.now() + 7000, answersNow: true }, parts);
+  return attempt({ receipt, kept, wayTo, until: parts.now() + 7000, answersNow: true, toldByCallback: [] }, parts);
 }
 
 function receiptOf(id: string, projects: readonly string[], receivedAt: number, facts: Facts): Receipt {
@@ -198,6 +199,13 @@ function counting(): () => string {
 function found(receipt: Receipt | undefined): Receipt {
   if (receipt === undefined) throw new Error('no such receipt');
   return receipt;
+}
+
+/** The calls of one attempt to a project. */
+export function callsTo(house: ErasingHouse, project = 'main'): Voucherify {
+  const way = house.parts.projects.get(project)?.attempt({ receipt: 'receipt-0', fresh: true });
+  if (way === undefined) throw new Error(`no project ${project}`);
+  return way.voucherify;
 }
 
 /** A store whose verbs may be replaced. */

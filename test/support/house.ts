@@ -82,13 +82,13 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const plain: Ports = {
     settings: settingsOf(options, projects, options.baseUrl ?? server.url),
     store: remembering(store, accepted),
+    control: controlRows(),
     readSecret: (name, how) => embeddedSecrets(secrets)(name, how),
     send: outbound(now),
+    sendCallback: outbound(now),
     now,
     random: () => 0.5,
     wait: async () => undefined,
-    sendCallback: outbound(now),
-    control: controlRows(),
     log: jsonLog(line => lines.push(line), now),
   };
   const parts = assemble({ ...plain, ...options.change?.(plain) });
@@ -114,10 +114,9 @@ export async function openHouse(options: HouseOptions): Promise<House> {
 }
 
 function settingsOf({ platforms, limits = {} }: HouseOptions, projects: readonly string[], baseUrl: string) {
+  const project = { baseUrl, quotaShare: 1, callsPerMinute: plenty };
+  const named = Object.fromEntries(projects.map(name => [name, project]));
   // Only a loopback http origin may stand in for Voucherify, and only locally.
-  const named = Object.fromEntries(
-    projects.map(project => [project, { baseUrl, quotaShare: 1, callsPerMinute: plenty }]),
-  );
   return parseSettings(JSON.stringify({ projects: named, platforms, limits }), 'local');
 }
 

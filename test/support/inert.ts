@@ -21,14 +21,22 @@ export function inert<T extends object>(name: string): Inert<T> {
 
 /** Every port to the outside, inert; `calls` names whatever was touched of any of them. */
 export function inertPorts(): {
-  readonly ports: Pick<Ports, 'store' | 'readSecret' | 'send'>;
+  readonly ports: Pick<Ports, 'store' | 'control' | 'readSecret' | 'send' | 'sendCallback'>;
   calls(): readonly string[];
 } {
   const store = inert<Ports['store']>('store');
+  const control = inert<Ports['control']>('control');
   const readSecret = inert<Ports['readSecret']>('readSecret');
   const send = inert<Ports['send']>('send');
+  const sendCallback = inert<Ports['sendCallback']>('sendCallback');
   return {
-    ports: { store: store.port, readSecret: readSecret.port, send: send.port },
-    calls: () => [store, readSecret, send].flatMap(port => port.calls),
+    ports: {
+      store: store.port,
+      control: control.port,
+      readSecret: readSecret.port,
+      send: send.port,
+      sendCallback: sendCallback.port,
+    },
+    calls: () => [store, control, readSecret, send, sendCallback].flatMap(port => port.calls),
   };
 }

@@ -82,6 +82,13 @@ describe.each(judges)('%s', (name, judge) => {
     expect(judge(lost)).toEqual({ kind: 'later', code, effect, stop });
   });
 
+  it.each([now + 90_000, undefined])('that was held back before it was sent waits that long (%s)', until => {
+    const held = { kind: 'held', code: 'paced', ...(until === undefined ? {} : { until }) } as const;
+    const notBefore = until === undefined ? {} : { notBefore: until };
+    const told = { kind: 'later', code: 'paced', effect: 'none', stop: true, ...notBefore };
+    expect(judge({ result: held, appId: 'app-1' })).toEqual(told);
+  });
+
   it('without keys waits for them and pages', () => {
     expect(judge({ result: { kind: 'no-keys' }, appId: '' })).toEqual({
       kind: 'later',

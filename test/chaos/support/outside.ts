@@ -1,0 +1,30 @@
+import type { Log } from '../../../lambda/io/log.ts';
+import type { OutboundCall, OutboundResult } from '../../../lambda/io/outbound.ts';
+import type { Settings } from '../../../lambda/io/settings.ts';
+import type { ControlRows } from '../../../lambda/receipts/control.ts';
+import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
+import type { Fates } from './faults.ts';
+import type { Travel } from './life.ts';
+import type { Random } from './random.ts';
+
+/** What answers a call that arrives, or why nothing will come back. */
+export type Served = Extract<OutboundResult, { kind: 'answer' }> | 'cut' | 'silent';
+
+/** Everything that machines share: the world beyond their ports. */
+export interface Outside {
+  readonly settings: Settings;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly travel: Travel;
+  readonly fates: Fates;
+  readonly random: Random;
+  readonly store: ReceiptStore;
+  readonly control: ControlRows;
+  /** Texts by design name, as they stand at the moment. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Voucherify: told when a call goes out, and asked when it arrives. */
+  readonly voucherify: { sent(call: OutboundCall): void; arrives(call: OutboundCall): Served };
+  /** The platform's callback address. */
+  readonly callbacks: { arrives(call: OutboundCall): Served };
+  readonly log: Log;
+}

@@ -1,0 +1,114 @@
+import type { Random } from './random.ts';
+import type { SandboxCustomer } from '../../../infra/local/sandbox/sandbox.ts';
+
+/** Somebody whom a request means, in one project. */
+export interface Person {
+  readonly project: string;
+  /** The `cust_…` id that the sandbox gave them. */
+  readonly id: string;
+  readonly customer: SandboxCustomer;
+}
+
+/** What the platform asks; the truth about it is known here, and to nobody else. */
+export interface Ask {
+  readonly uid: string;
+  readonly identities: readonly Identity[];
+  /** Whole seconds, as Ketch sends them. */
+  readonly submittedAt: number;
+  readonly callbacks: number;
+  /** Everybody who is meant. */
+  readonly people: readonly Person[];
+  /** Calls that it takes when nothing goes wrong. */
+  readonly needed: number;
+  /** Whether anything can be looked up at all. */
+  readonly identifiable: boolean;
+}
+
+interface Identity {
+  readonly identitySpace: string;
+  readonly identityFormat: string;
+  readonly identityValue: string;
+}
+
+export interface Town {
+  readonly projects: readonly [string, ...string[]];
+  readonly random: Random;
+  /** Registers somebody long before any request; gives their id. */
+  readonly register: (customer: SandboxCustomer, project: string) => string;
+  readonly softDelete: (id: string) => void;
+}
+
+/** The people that one request is about, registered, and the request as it will be sent at `at`. */
+export function newAsk(number: number, at: number, town: Town): Ask {
+  const { random } = town;
+  const found = peopled(random.next(), number, town);
+  const callbacks = random.chance(0.7) ? 1 + (random.chance(0.1) ? 1 : 0) : 0;
+  return { uid: random.uuid(), submittedAt: Math.floor(at / 1000), callbacks, ...found };
+}
+
+/** The same people, asked for once more under another id. */
+export function askedTwice(ask: Ask, at: number, { random }: Town): Ask {
+  return { ...ask, uid: random.uuid(), submittedAt: Math.floor(at / 1000) };
+}
+
+type Peopled = Pick<Ask, 'identities' | 'people' | 'needed' | 'identifiable'>;
+
+function peopled(draw: number, number: number, town: Town): Peopled {
+  if (draw < 0.82) return bySource(number, town);
+  if (draw < 0.9) return byEmail(number, town);
+  if (draw < 0.94) return byCustomerId(number, town);
+  if (draw < 0.96) return softDeleted(number, town);
+  if (draw < 0.98) return { ...looked([identity('account_id', `nobody-${number}`)], []), needed: town.projects.length };
+  return { ...looked([identity('phone', '+15550100')], []), needed: 0, identifiable: false };
+}
+
+function bySource(number: number, town: Town): Peopled {
+  const source = `source-${number}`;
+  const people = some(town).map(project => person({ source_id: source, orders: number % 3 }, project, town));
+  const needed = town.projects.length + people.length;
+  return { ...looked([identity('account_id', source)], people), needed };
+}
+
+/** Up to three people of one address, which is asked for in another spelling than it is kept in. */
+function byEmail(number: number, town: Town): Peopled {
+  const email = `person-${number}@example.com`;
+  const [asked, spellings] = town.random.chance(0.5) ? [email, 1] : [`Person-${number}@Example.com`, 2];
+  const people = some(town).flatMap(project =>
+    Array.from({ length: 1 + town.random.below(3) }, (_, twin) =>
+      person({ source_id: `mail-${number}-${twin}`, email }, project, town),
+    ),
+  );
+  const needed = town.projects.length * spellings + people.length;
+  return { ...looked([identity('email', asked)], people), needed };
+}
+
+function byCustomerId(number: number, town: Town): Peopled {
+  const [project] = town.projects;
+  const one = person({ source_id: `id-${number}` }, project, town);
+  // In a project that does not know the id it is posted once all the same.
+  return { ...looked([identity('customer', one.id)], [one]), needed: 2 * town.projects.length };
+}
+
+/** Nobody is shown under this id any more, and yet the data is there. */
+function softDeleted(number: number, town: Town): Peopled {
+  const found = byCustomerId(number, town);
+  for (const { id } of found.people) town.softDelete(id);
+  return found;
+}
+
+/** The first project, and often the others as well. */
+function some({ projects: [first, ...others], random }: Town): readonly string[] {
+  return [first, ...others.filter(() => random.chance(0.7))];
+}
+
+function person(customer: SandboxCustomer, project: string, { register }: Town): Person {
+  return { project, customer, id: register(customer, project) };
+}
+
+function looked(identities: readonly Identity[], people: readonly Person[]) {
+  return { identities, people, identifiable: true };
+}
+
+function identity(identitySpace: string, identityValue: string): Identity {
+  return { identitySpace, identityFormat: 'raw', identityValue };
+}

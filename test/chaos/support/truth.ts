@@ -1,0 +1,86 @@
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Ask, Person } from './people.ts';
+
+/** What really happened, by the world's own account: never by the program's word. */
+export interface Truth {
+  readonly asks: ReadonlyMap<string, Ask>;
+  /** What must never happen and did, with the request it happened to. */
+  readonly violations: readonly string[];
+  ask(ask: Ask): void;
+  violated(what: string, uid?: string): void;
+  /** Something of a request's story, for whoever reads about its violation. */
+  note(uid: string, event: string): void;
+  /** The request that a person belongs to. */
+  asksFor(customerId: string): readonly Ask[];
+  /** Somebody was deleted permanently: by the program, or by somebody else. */
+  removed(customerId: string, by: 'program' | 'others'): void;
+  /** Somebody else deleted them softly: from now on they are found by their id only. */
+  hid(customerId: string): void;
+  isGone(customerId: string): boolean;
+  /** Judges a receipt at the moment at which it is closed. */
+  closed(ask: Ask, receipt: Receipt): void;
+}
+
+/** Longest story that is kept of one request. */
+const longestStory = 60;
+
+export function newTruth(now: () => number, start: number): Truth {
+  const asks = new Map<string, Ask>();
+  const owners = new Map<string, Ask[]>();
+  const stories = new Map<string, string[]>();
+  const gone = new Map<string, 'program' | 'others'>();
+  const hidden = new Set<string>();
+  const violations: string[] = [];
+  const truth: Truth = {
+    asks,
+    violations,
+    ask: ask => {
+      asks.set(ask.uid, ask);
+      for (const { id } of ask.people) owners.set(id, [...(owners.get(id) ?? []), ask]);
+    },
+    violated: (what, uid) => {
+      const story = uid === undefined ? [] : (stories.get(uid) ?? []);
+      violations.push([`${what}${uid === undefined ? '' : ` (${uid})`}`, ...story].join('\n    '));
+    },
+    note: (uid, event) => {
+      const story = stories.get(uid) ?? [];
+      stories.set(uid, story);
+      if (story.length < longestStory) story.push(`${((now() - start) / 1000).toFixed(3)} s  ${event}`);
+    },
+    asksFor: id => owners.get(id) ?? [],
+    removed: (id, by) => {
+      if (gone.has(id)) truth.violated(`${id} was deleted twice`, owners.get(id)?.[0]?.uid);
+      gone.set(id, by);
+    },
+    hid: id => hidden.add(id),
+    isGone: id => gone.has(id),
+    closed: (ask, receipt) => judgeClosed(ask, receipt, { truth, gone, hidden, owners }),
+  };
+  return truth;
+}
+
+interface Known {
+  readonly truth: Truth;
+  readonly gone: ReadonlyMap<string, 'program' | 'others'>;
+  readonly hidden: ReadonlySet<string>;
+  readonly owners: ReadonlyMap<string, readonly Ask[]>;
+}
+
+function judgeClosed(ask: Ask, receipt: Receipt, { truth, gone, hidden, owners }: Known): void {
+  const there = ask.people.filter(({ id }) => !gone.has(id) && !hidden.has(id));
+  const ours = (one: Person) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
+  for (const [project, { state }] of Object.entries(receipt.projects)) {
+    const meant = ask.people.filter(one => one.project === project);
+    const byId = ask.identities.some(({ identitySpace }) => identitySpace === 'customer');
+    if (state === 'open') truth.violated(`closed while ${project} is open`, ask.uid);
+    if (state === 'erased' && meant.length === 0 && !byId) truth.violated('erased where nobody was meant', ask.uid);
+    if (state === 'erased' && there.some(one => meant.includes(one))) truth.violated('falsely erased', ask.uid);
+    if (state !== 'erased' && there.some(one => meant.includes(one))) truth.violated(`missed: ${state}`, ask.uid);
+    if (state !== 'erased' && meant.some(ours)) truth.violated(`somebody was deleted, and yet ${state}`, ask.uid);
+  }
+  const states = Object.values(receipt.projects).map(({ state }) => state);
+  const erased = states.includes('erased');
+  if (erased !== (receipt.state === 'erased')) truth.violated(`${states.join('+')} gave ${receipt.state}`, ask.uid);
+  const expected = ask.identifiable ? 'no-match' : 'not-identifiable';
+  if (!erased && receipt.state !== expected) truth.violated(`${receipt.state}, not ${expected}`, ask.uid);
+}

@@ -1,0 +1,108 @@
+import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../../infra/local/sandbox/sandbox.ts';
+import type { OutboundCall } from '../../../lambda/io/outbound.ts';
+import { jsonOrUndefined } from '../../support/event.ts';
+import type { Outside, Served } from './outside.ts';
+import type { Random } from './random.ts';
+import type { Truth } from './truth.ts';
+
+/** One call as it left a machine, and how it was answered if it arrived. */
+export interface Sent {
+  readonly project: string;
+  readonly at: number;
+  status: number;
+}
+
+export interface Voucherify {
+  readonly port: Outside['voucherify'];
+  readonly sandbox: Sandbox;
+  readonly sent: readonly Sent[];
+  /** Somebody who has been there for long. */
+  register(customer: SandboxCustomer, project: string): string;
+  /** Another department of the shop deletes somebody, softly or permanently; false when they are gone already. */
+  removeByOthers(id: string, project: string, how: 'soft' | 'permanent'): boolean;
+  /** Told of every permanent deletion that the program made. */
+  onDeleted(told: (customerId: string) => void): void;
+}
+
+interface VoucherifyOptions {
+  readonly projects: readonly string[];
+  readonly now: () => number;
+  readonly random: Random;
+  readonly truth: Truth;
+  readonly callsPerMinute: number;
+  readonly periodSeconds?: number;
+}
+
+const longAgo = '2025-01-01T00:00:00.000Z';
+
+/** The sandbox, in process, and an account of everything that happens in it. */
+export function openVoucherify(options: VoucherifyOptions): Voucherify {
+  const { projects, now, random, truth, callsPerMinute, periodSeconds = 60 } = options;
+  const keys = projects.flatMap(project => [keyOf(project), { ...keyOf(project), appId: `shop-${project}` }]);
+  const limit = { calls: callsPerMinute, periodSeconds };
+  const sandbox = openSandbox({ now, keys, limit, random: random.letters });
+  const sent: Sent[] = [];
+  const last = new WeakMap<OutboundCall, Sent>();
+  const told: ((customerId: string) => void)[] = [];
+  const arrives = (call: OutboundCall): Served => {
+    const served = respond(sandbox, call);
+    const record = last.get(call);
+    if (record !== undefined && typeof served === 'object') record.status = served.status;
+    const deleted = deletedBy(call, served);
+    if (deleted !== undefined) {
+      for (const { uid } of truth.asksFor(deleted)) truth.note(uid, `${deleted} is deleted`);
+      truth.removed(deleted, 'program');
+      for (const one of told) one(deleted);
+    }
+    return served;
+  };
+  const port: Outside['voucherify'] = {
+    sent: call => {
+      const record = { project: call.url.hostname.split('.')[0] ?? '', at: now(), status: 0 };
+      sent.push(record);
+      last.set(call, record);
+    },
+    arrives,
+  };
+  const removeByOthers: Voucherify['removeByOthers'] = (id, project, how) => {
+    if (truth.isGone(id)) return false;
+    if (how === 'soft') sandbox.softDelete(id);
+    else sandbox.respond(shopsOwn(project, id));
+    if (how === 'soft') truth.hid(id);
+    else truth.removed(id, 'others');
+    return true;
+  };
+  const register = (customer: SandboxCustomer, project: string) =>
+    sandbox.register({ created_at: longAgo, ...customer }, project);
+  return { port, sandbox, sent, register, removeByOthers, onDeleted: one => told.push(one) };
+}
+
+export function keyOf(project: string) {
+  return { project, appId: `app-${project}`, appToken: `token-of-${project}` };
+}
+
+function shopsOwn(project: string, id: string) {
+  const headers = { 'x-app-id': `shop-${project}`, 'x-app-token': keyOf(project).appToken };
+  return { method: 'POST', target: `/v1/customers/${id}/permanent-deletion`, headers, body: '' };
+}
+
+function respond(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): Served {
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  try {
+    const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
+    return { kind: 'answer', ...answer, resent: false };
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return error.outage === 'hang' ? 'silent' : 'cut';
+  }
+}
+
+/** Whoever the sandbox says was deleted: the path may name them otherwise. */
+function deletedBy({ method, url }: OutboundCall, served: Served): string | undefined {
+  if (method !== 'POST' || !url.pathname.endsWith('/permanent-deletion')) return undefined;
+  if (typeof served !== 'object' || served.status !== 200) return undefined;
+  const body = jsonOrUndefined(served.body);
+  return typeof body === 'object' && body !== null && 'related_object_id' in body
+    ? String(body.related_object_id)
+    : undefined;
+}

@@ -1,0 +1,75 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Also, ReceiptStore } from '../../../lambda/receipts/store.ts';
+import type { Truth } from './truth.ts';
+
+/** Every write that took effect, judged, and how many receipts wait for what. */
+export interface Watch {
+  readonly receipts: ReadonlyMap<string, Receipt>;
+  waiting(): { readonly open: number; readonly callBack: number; readonly human: number };
+}
+
+/** What a closed receipt may still change: how telling the platform stands, and nothing of the erasure. */
+const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack']);
+
+/** A store in which every write is compared with what stood before it. */
+export function watchedStore(store: ReceiptStore, truth: Truth): { store: ReceiptStore; watch: Watch } {
+  const receipts = new Map<string, Receipt>();
+  const counts = { open: 0, callBack: 0, human: 0 };
+  const count = (receipt: Receipt, by: 1 | -1) => {
+    if (receipt.state === 'open') counts.open += by;
+    if (receipt.state === 'needs-human') counts.human += by;
+    if (receipt.queue === 'call-back') counts.callBack += by;
+  };
+  const keep = (receipt: Receipt) => {
+    const before = receipts.get(receipt.id);
+    if (before !== undefined) count(before, -1);
+    count(receipt, 1);
+    receipts.set(receipt.id, receipt);
+    truth.note(uidOf(receipt), storyOf(receipt));
+  };
+  const watching: ReceiptStore = {
+    ...store,
+    accept: async (receipt, kept) => {
+      const standing = await store.accept(receipt, kept);
+      if (standing.stored) keep(receipt);
+      return standing;
+    },
+    replace: async (next, also = {}) => {
+      const replaced = await store.replace(next, also);
+      if (replaced) judgeWrite(receipts.get(next.id), next, also, truth);
+      if (replaced) keep(next);
+      return replaced;
+    },
+  };
+  return { store: watching, watch: { receipts, waiting: () => counts } };
+}
+
+/** The harness sends UUIDs only, and those stand in a receipt in clear. */
+export function uidOf({ reference }: Receipt): string {
+  return reference ?? '';
+}
+
+function storyOf({ state, queue, nextAttemptAt, claims, projects, lastResult, receivedAt }: Receipt): string {
+  const next = nextAttemptAt === undefined ? '' : ` next at +${((nextAttemptAt - receivedAt) / 1000).toFixed(3)} s`;
+  const parts = Object.entries(projects).map(([name, { state: its, pins }]) => `${name}:${its}:${pins}`);
+  return `${state}/${queue ?? '-'} claims ${claims} ${parts.join(' ')} ${lastResult ?? ''}${next}`;
+}
+
+function judgeWrite(before: Receipt | undefined, next: Receipt, { pins, forget }: Also, truth: Truth): void {
+  const uid = uidOf(next);
+  if (before === undefined) return truth.violated('replaced what was never stored', uid);
+  if (next.revision !== before.revision + 1) truth.violated('a revision was skipped', uid);
+  if (isFinal(before.state) && !isDeepStrictEqual(erasurePart(before), erasurePart(next))) {
+    truth.violated('a closed receipt changed', uid);
+  }
+  if (pins !== undefined && before.projects[pins.project]?.pins !== 0) truth.violated('pins were written twice', uid);
+  if (forget === true && (!isFinal(next.state) || next.queue !== undefined)) truth.violated('forgotten too early', uid);
+  const ask = truth.asks.get(uid);
+  if (ask === undefined) return truth.violated('a receipt of nobody', uid);
+  if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
+}
+
+function erasurePart(receipt: Receipt): object {
+  return Object.fromEntries(Object.entries(receipt).filter(([name]) => !tellingOnly.has(name)));
+}

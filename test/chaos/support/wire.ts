@@ -1,0 +1,92 @@
+import type { OutboundCall, OutboundResult, Send } from '../../../lambda/io/outbound.ts';
+import { type Fate, reaches } from './faults.ts';
+import type { Life } from './life.ts';
+import { never } from './life.ts';
+import type { Outside, Served } from './outside.ts';
+
+/** How long a call to somebody who hangs or freezes may take at most, in milliseconds. */
+const longestFreeze = 180_000;
+
+interface Wire {
+  readonly port: 'voucherify' | 'callback';
+  /** Told when the call leaves the machine. */
+  readonly sent: (call: OutboundCall) => void;
+  readonly arrives: (call: OutboundCall) => Served;
+}
+
+/** A sender over a wire on which every call has its fate. It keeps the one deadline of a call, as the real one does. */
+export function faultySend(wire: Wire, outside: Outside, life: Life): Send {
+  return async call => {
+    await life.awake();
+    const fate = outside.fates(wire.port, call.method);
+    if (outside.now() >= call.until) return noAnswer('timed-out', 'none');
+    wire.sent(call);
+    await outside.travel(wire.port, fate === 'slow');
+    if (!life.isAlive()) return afterDeath(call, fate, wire, outside);
+    if (fate === 'crash-before') return life.crash();
+    const served = reaches(fate) ? arrivals(call, fate, wire) : undefined;
+    if (fate === 'crash-after') return life.crash();
+    return comesBack(call, fate, served, wire, outside, life);
+  };
+}
+
+/** What was on its way when the machine died may still arrive. */
+function afterDeath(call: OutboundCall, fate: Fate, wire: Wire, { random }: Outside): Promise<never> {
+  if (reaches(fate) && random.chance(0.5)) wire.arrives(call);
+  return never();
+}
+
+/** A connection that was reset while idle: the sender has sent the call twice. */
+function arrivals(call: OutboundCall, fate: Fate, wire: Wire): Served {
+  if (fate !== 'resent') return wire.arrives(call);
+  wire.arrives(call);
+  wire.sent(call);
+  const second = wire.arrives(call);
+  return typeof second === 'string' ? second : { ...second, resent: true };
+}
+
+async function comesBack(
+  call: OutboundCall,
+  fate: Fate,
+  served: Served | undefined,
+  wire: Wire,
+  outside: Outside,
+  life: Life,
+): Promise<OutboundResult> {
+  await outside.travel(wire.port, fate === 'slow');
+  const silent = served === 'silent' || fate === 'hang' || (fate === 'cut-after' && outside.random.chance(0.5));
+  if (silent) await outside.wait(call.until - outside.now());
+  if (fate === 'stall') life.freeze(outside.random.between(1000, longestFreeze));
+  await life.awake();
+  if (silent || outside.now() > call.until) return noAnswer('timed-out', 'possible');
+  return answered(fate, served, outside);
+}
+
+function answered(fate: Fate, served: Served | undefined, { random }: Outside): OutboundResult {
+  switch (fate) {
+    case 'throttled':
+      return answer(429, '{"code":429,"message":"Too many requests"}', { 'retry-after': String(1 + random.below(30)) });
+    case 'refused':
+    case 'refused-after':
+      return answer(random.pick([500, 502, 503, 504]), '<html>not now</html>');
+    case 'malformed':
+    case 'malformed-after':
+      return answer(200, random.pick(['{}', '<html>fine</html>', '{"status":"DONE"', '[]', '']));
+    case 'cut-before':
+      return random.chance(0.5) ? noAnswer('not-connected', 'none') : noAnswer('cut-off', 'possible');
+    case 'cut-after':
+      return noAnswer('cut-off', 'possible');
+    default:
+      return typeof served === 'object' ? served : noAnswer('cut-off', 'possible');
+  }
+}
+
+function answer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): OutboundResult {
+  return { kind: 'answer', status, headers, body, resent: false };
+}
+
+type Lost = Extract<OutboundResult, { kind: 'no-answer' }>;
+
+function noAnswer(code: Lost['code'], effect: Lost['effect']): OutboundResult {
+  return { kind: 'no-answer', code, effect };
+}

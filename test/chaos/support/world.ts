@@ -1,0 +1,125 @@
+import { openSqliteStore } from '../../../infra/local/sqlite.ts';
+import type { LogLine } from '../../../lambda/io/log.ts';
+import { parseSettings } from '../../../lambda/io/settings.ts';
+import type { ControlRows } from '../../../lambda/receipts/control.ts';
+import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
+import { ketchSecretText, ketchSection } from '../../support/ketch.ts';
+import { drawnFrom, type Fates, type Mix } from './faults.ts';
+import { type Fleet, openFleet } from './fleet.ts';
+import { withLaggingIndex } from './lagging-index.ts';
+import type { Travel } from './life.ts';
+import type { Outside } from './outside.ts';
+import { type Random, seeded } from './random.ts';
+import { newReceiver, type Receiver } from './receiver.ts';
+import { newSender, type Sender } from './sender.ts';
+import { newTruth, type Truth } from './truth.ts';
+import { type VirtualTime, virtualTime } from './virtual-time.ts';
+import { keyOf, openVoucherify, type Voucherify } from './voucherify.ts';
+import { type Watch, watchedStore } from './watched-store.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly mix: Mix | Fates;
+  readonly projects?: readonly [string, ...string[]];
+  readonly callsPerMinute?: number;
+  readonly quotaShare?: number;
+  readonly limits?: Readonly<Record<string, number>>;
+  /** Whether the index of the store lags behind, by up to some seconds. */
+  readonly lags?: boolean;
+  /** How often an answer to the platform is lost. */
+  readonly lost?: number;
+  /** Has the last word on the stores that the machines see. */
+  readonly change?: (stores: Stores) => Stores;
+}
+
+export interface Stores {
+  readonly store: ReceiptStore;
+  readonly control: ControlRows;
+}
+
+/** Everything that is outside of the program, on a clock that jumps. */
+export interface World {
+  readonly start: number;
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly truth: Truth;
+  readonly watch: Watch;
+  readonly voucherify: Voucherify;
+  readonly receiver: Receiver;
+  readonly outside: Outside;
+  readonly fleet: Fleet;
+  readonly sender: Sender;
+  /** Lines of the log that raise an alarm. */
+  readonly alarms: readonly LogLine[];
+  /** Texts of the secrets; may be changed while it runs. */
+  readonly secrets: Record<string, string>;
+  readonly stores: Stores;
+  close(): void;
+}
+
+const start = Date.UTC(2026, 10, 24, 12);
+
+export function openWorld(options: WorldOptions): World {
+  const { seed, mix, projects = ['main'], callsPerMinute = 1_000_000, lags = false, lost = 0 } = options;
+  const random = seeded(seed);
+  const time = virtualTime(start);
+  const truth = newTruth(time.now, start);
+  const sqlite = openSqliteStore(':memory:');
+  const lag = random.fork();
+  const bring = (change: () => void) => time.in(lag.chance(0.01) ? lag.between(0, 90_000) : lag.between(0, 1000), change);
+  const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth);
+  const stores = options.change?.({ store, control: sqlite.control }) ?? { store, control: sqlite.control };
+  const voucherify = openVoucherify({ projects, now: time.now, random: random.fork(), truth, callsPerMinute });
+  const receiver = newReceiver(truth);
+  const alarms: LogLine[] = [];
+  const secrets = secretsOf(projects);
+  const outside: Outside = {
+    settings: settingsOf(options, projects, callsPerMinute),
+    now: time.now,
+    wait: time.wait,
+    travel: travelling(time, random.fork()),
+    fates: typeof mix === 'function' ? mix : drawnFrom(mix, random.fork()),
+    random: random.fork(),
+    ...stores,
+    secrets,
+    voucherify: voucherify.port,
+    callbacks: receiver.port,
+    log: line => {
+      if (line.alarm !== undefined) alarms.push(line);
+    },
+  };
+  const fleet = openFleet(outside);
+  const sender = newSender({ fleet, truth, random: random.fork(), now: time.now, wait: time.wait, lost });
+  const close = () => {
+    voucherify.sandbox.close();
+    sqlite.close();
+  };
+  const seen = { start, time, random, truth, watch, voucherify, receiver, outside, fleet, sender };
+  return { ...seen, alarms, secrets, stores, close };
+}
+
+/** Milliseconds that one way takes at least and at most. */
+const ways = { store: [1, 8], control: [1, 8], secret: [2, 15], voucherify: [20, 150], callback: [20, 150] } as const;
+
+function travelling(time: VirtualTime, random: Random): Travel {
+  return (port, slow) => time.wait(slow ? random.between(300, 3000) : random.between(...ways[port]));
+}
+
+function secretsOf(projects: readonly string[]): Record<string, string> {
+  const keys = projects.map(project => [`erasure/voucherify/${project}`, JSON.stringify(keyOf(project))] as const);
+  return {
+    'erasure/pepper': 'pepper-of-the-chaos-with-more-than-43-characters',
+    'erasure/platform/ketch': ketchSecretText(),
+    ...Object.fromEntries(keys),
+  };
+}
+
+function settingsOf({ quotaShare = 0.5, limits = {} }: WorldOptions, projects: readonly string[], calls: number) {
+  const named = projects.map(name => [
+    name,
+    { baseUrl: `https://${name}.api.voucherify.io`, quotaShare, callsPerMinute: calls },
+  ]);
+  const plenty = { requestsPerHour: 1_000_000 };
+  const text = { projects: Object.fromEntries(named), platforms: { ketch: ketchSection }, limits: { ...plenty, ...limits } };
+  return parseSettings(JSON.stringify(text), 'deployed');
+}

@@ -1,0 +1,34 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import * as v from 'valibot';
+import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
+
+/** The real adapters and client over a wire that says yes, and what permissions were asked of it. */
+export function recordingStores() {
+  const asked = new Set<string>();
+  const handle = async (request: { headers: Record<string, string>; body: Uint8Array }) => {
+    const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
+    for (const action of actionsOf(operation, JSON.parse(new TextDecoder().decode(request.body)))) asked.add(action);
+    return { response: { statusCode: 200, headers: {}, body: Buffer.from('{}') } };
+  };
+  const credentials = { accessKeyId: 'none', secretAccessKey: 'none' };
+  const client = new DynamoDBClient({ region: 'eu-west-1', credentials, requestHandler: { handle } });
+  const tables = { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' };
+  return { store: dynamodbStore(client, tables), control: dynamodbControl(client, tables.receipts), asked };
+}
+
+const call = v.object({ TableName: v.string(), IndexName: v.optional(v.string()) });
+const transaction = v.object({ TransactItems: v.array(v.record(v.string(), call)) });
+const batch = v.object({ RequestItems: v.record(v.string(), v.unknown()) });
+
+/** Each action on a table that one request needs the permission for. */
+function actionsOf(operation: string, input: unknown): string[] {
+  const named = (action: string, { TableName, IndexName }: v.InferOutput<typeof call>) =>
+    `dynamodb:${action} arn(${TableName})${IndexName === undefined ? '' : `/index/${IndexName}`}`;
+  if (operation === 'BatchGetItem') {
+    return Object.keys(v.parse(batch, input).RequestItems).map(TableName => named(operation, { TableName }));
+  }
+  if (operation !== 'TransactWriteItems') return [named(operation, v.parse(call, input))];
+  const parts = v.parse(transaction, input).TransactItems.flatMap(part => Object.entries(part));
+  return parts.map(([kind, part]) => named(`${kind}Item`, part));
+}

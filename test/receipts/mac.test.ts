@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Identity } from '../../lambda/erasure.ts';
+import { macsFrom, shortestPepper } from '../../lambda/receipts/mac.ts';
+
+const pepper = 'p'.repeat(shortestPepper);
+const macs = macsFrom(pepper);
+const seeded = { seed: 20261124, numRuns: 1000 };
+
+describe('the pepper', () => {
+  it.each(['', 'REPLACE_ME', 'p'.repeat(shortestPepper - 1)])('%j is too short, and is not named', short => {
+    expect(() => macsFrom(short)).toThrow(
+      expect.objectContaining({ code: 'unavailable', alarm: 'pepper-unusable', message: 'the pepper is not usable' }),
+    );
+  });
+
+  it('decides every pseudonym', () => {
+    const others = macsFrom(`${pepper}p`);
+    const identifier = { kind: 'email', value: 'ada@example.com' } as const;
+    expect(others.receipt('ketch', 'axonic', 'r')).not.toBe(macs.receipt('ketch', 'axonic', 'r'));
+    expect(others.subject(identifier)).not.toBe(macs.subject(identifier));
+    expect(others.payload([])).not.toBe(macs.payload([]));
+    expect(others.appId('a')).not.toBe(macs.appId('a'));
+  });
+});
+
+describe('a pseudonym', () => {
+  it('is the same every time, 256 bits, and shows nothing of what it stands for', () => {
+    const all = (one: typeof macs) => [
+      one.receipt('ketch', 'axonic', 'ada@example.com'),
+      one.payload([{ space: 'email', format: 'raw', value: 'ada@example.com' }]),
+      one.subject({ kind: 'email', value: 'ada@example.com' }),
+      one.appId('app-1'),
+    ];
+    expect(all(macs)).toEqual(all(macsFrom(pepper)));
+    for (const mac of all(macs)) expect(mac).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  });
+
+  it('of one thing is never that of another thing with the same parts', () => {
+    const texts = ['a', 'email', 'receipt', 'payload', 'subject', 'app-id', '', 'a","b', '[]'];
+    const seen = new Map<string, string>();
+    const put = (name: string, mac: string) => {
+      expect(seen.get(mac) ?? name).toBe(name);
+      seen.set(mac, name);
+    };
+    for (const a of texts) {
+      put(`app ${a}`, macs.appId(a));
+      for (const kind of ['customer_id', 'source_id', 'email', 'phone'] as const) {
+        put(`subject ${kind} ${a}`, macs.subject({ kind, value: a }));
+      }
+      for (const b of texts) {
+        put(`payload ${a} ${b}`, macs.payload([{ space: a, format: b, value: 'x' }]));
+        for (const c of texts) put(`receipt ${a}|${b}|${c}`, macs.receipt(a, b, c));
+      }
+    }
+    expect(seen.size).toBe(texts.length * (1 + 4 + texts.length + texts.length ** 2));
+  });
+
+  it('of parts does not depend on how they would read when joined', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', ',', '"', '[', ']', '\\', ':'), maxLength: 4 });
+    fc.assert(
+      fc.property(fc.tuple(text, text, text), fc.tuple(text, text, text), (one, other) => {
+        const same = one.every((part, index) => part === other[index]);
+        expect(macs.receipt(...one) === macs.receipt(...other)).toBe(same);
+      }),
+      seeded,
+    );
+  });
+});
+
+describe('the pseudonym of a subject', () => {
+  const plain = macs.subject({ kind: 'email', value: 'ada@example.com' });
+
+  it.each(['Ada@Example.COM', '  ada@example.com\n'])('is the same however an e-mail is spelt: %j', value => {
+    expect(macs.subject({ kind: 'email', value })).toBe(plain);
+  });
+
+  it.each(['source_id', 'customer_id', 'phone'] as const)('takes a %s verbatim', kind => {
+    const verbatim = macs.subject({ kind, value: 'ada@example.com' });
+    for (const value of ['Ada@example.com', ' ada@example.com', 'ada@example.com ']) {
+      expect(macs.subject({ kind, value })).not.toBe(verbatim);
+    }
+  });
+});
+
+describe('the pseudonym of a payload', () => {
+  const identity: fc.Arbitrary<Identity> = fc.record({
+    space: fc.constantFrom('email', 'account_id'),
+    format: fc.constantFrom('raw', 'md5'),
+    value: fc.string({ maxLength: 3 }),
+  });
+  const inOrder = (identities: readonly Identity[]) =>
+    JSON.stringify(identities.map(({ space, format, value }) => JSON.stringify([space, format, value])).toSorted());
+
+  it('is the same in any order, and of nothing else', () => {
+    const few = fc.array(identity, { maxLength: 3 });
+    fc.assert(
+      fc.property(few, few, (one, other) => {
+        expect(macs.payload(one.toReversed())).toBe(macs.payload(one));
+        expect(macs.payload(one) === macs.payload(other)).toBe(inOrder(one) === inOrder(other));
+      }),
+      seeded,
+    );
+  });
+
+  it('tells a lone surrogate from the replacement character', () => {
+    const of = (value: string) => macs.payload([{ space: 's', format: 'f', value }]);
+    expect(of('\ud800')).not.toBe(of('\ufffd'));
+    expect(of('\ud800')).not.toBe(of('\udfff'));
+  });
+});

@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  answeredOpen,
+  asksHuman,
+  claimed,
+  isFinal,
+  mostUnrecordedClaims,
+  pinned,
+  postponed,
+  type Receipt,
+} from '../../lambda/receipts/receipt.ts';
+import { mostUnproven, type ProjectResult, recorded } from '../../lambda/receipts/result.ts';
+import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';
+
+const projects = ['main', 'us'];
+const codes = ['voucherify-503', 'wrong-customer-deleted', 'pins-missing'];
+
+type Step =
+  | { readonly do: 'claim' | 'postpone'; readonly wait: number }
+  | { readonly do: 'pin'; readonly generation: number; readonly project: string; readonly pins: number }
+  | {
+      readonly do: 'record';
+      readonly generation: number;
+      readonly results: { readonly main?: ProjectResult; readonly us?: ProjectResult };
+      readonly answersNow: boolean;
+    }
+  | { readonly do: 'answer-open' | 'ask-human' };
+
+const deletions = fc.uniqueArray(fc.nat(2), { maxLength: 2 }).map(pins => pins.map(index => deletion(index)));
+const unfinished = { code: fc.constantFrom(...codes), deletions, tried: fc.boolean() };
+const erased = fc.record({ kind: fc.constant('erased' as const), deletions });
+const nobody = fc.record({
+  kind: fc.constantFrom('no-match' as const, 'not-identifiable' as const),
+  deletions: fc.constant([] as const),
+  knownPins: fc.nat(2),
+});
+const later = fc.record({ kind: fc.constant('later' as const), unproven: fc.boolean(), ...unfinished });
+const human = fc.record({ kind: fc.constant('human' as const), ...unfinished });
+const result: fc.Arbitrary<ProjectResult> = fc.oneof(
+  { weight: 2, arbitrary: erased },
+  { weight: 4, arbitrary: nobody },
+  { weight: 2, arbitrary: later },
+  { weight: 1, arbitrary: human },
+);
+/** Mostly of the worker that holds the claim, sometimes of one before it or of one that never was. */
+const generation = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: -2, max: 1 }));
+const wait = fc.constantFrom(0, 15_000, 60_000);
+const claim = fc.record({ do: fc.constantFrom('claim' as const, 'postpone' as const), wait });
+const project = fc.constantFrom(...projects, 'eu');
+const pin = fc.record({ do: fc.constant('pin' as const), generation, project, pins: fc.integer({ min: 1, max: 2 }) });
+const record = fc.record({
+  do: fc.constant('record' as const),
+  generation,
+  results: fc.record({ main: result, us: result }, { requiredKeys: [] }),
+  answersNow: fc.boolean(),
+});
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: claim },
+  { weight: 2, arbitrary: pin },
+  { weight: 6, arbitrary: record },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('answer-open' as const, 'ask-human' as const) }) },
+);
+
+interface World {
+  receipt: Receipt;
+  time: number;
+}
+
+function taken(world: World, one: Step): Receipt | undefined {
+  const { receipt } = world;
+  switch (one.do) {
+    case 'claim':
+      world.time += one.wait;
+      return claimed(receipt, world.time, world.time + 60_000);
+    case 'postpone':
+      world.time += one.wait;
+      return postponed(receipt, world.time, world.time + 5000);
+    case 'pin':
+      return pinned(receipt, receipt.claims + one.generation, one.project, one.pins);
+    case 'answer-open':
+      return answeredOpen(receipt);
+    case 'ask-human':
+      return receipt.state === 'open' ? asksHuman(receipt, 'identifiers-missing') : undefined;
+    case 'record': {
+      const { results, answersNow } = one;
+      const times = { now: world.time, retryAt: world.time + 30_000 };
+      return recorded(receipt, { generation: receipt.claims + one.generation, results, answersNow, ...times });
+    }
+  }
+}
+
+/** What no single change may do. */
+function judge(before: Receipt, after: Receipt, one: Step): void {
+  expect(isFinal(before.state), 'a closed receipt was changed').toBe(false);
+  expect(after.revision).toBe(before.revision + 1);
+  expect(after.claims - before.claims).toBe(one.do === 'claim' && after.state === 'open' ? 1 : 0);
+  for (const project of ['main', 'us'] as const) {
+    const [was, is] = [before.projects[project], after.projects[project]];
+    if (was === undefined || is === undefined) throw new Error('a project was lost');
+    if (was.pins > 0) expect(is.pins, 'pins were written twice').toBe(was.pins);
+    if (was.state !== 'open') expect(is, 'a finished project was changed').toEqual(was);
+    if (was.tried) expect(is.tried, 'a possible effect was forgotten').toBe(true);
+    expect(is.deletions.slice(0, was.deletions.length), 'a proof was lost or changed').toEqual(was.deletions);
+    expect(new Set(is.deletions.map(({ pin }) => pin)).size).toBe(is.deletions.length);
+    if (was.state === 'open' && (is.state === 'no-match' || is.state === 'not-identifiable')) {
+      const said = one.do === 'record' ? one.results[project] : undefined;
+      expect(said, 'nobody was said without knowing of every pin').toMatchObject({ knownPins: was.pins });
+    }
+  }
+  if (one.do === 'record' && one.generation !== 0) judgeLate(Object.values(one.results));
+}
+
+function judgeLate(results: readonly ProjectResult[]): void {
+  const wrong = results.some(one => one.kind === 'human' && one.code === 'wrong-customer-deleted');
+  expect(wrong || results.every(({ kind }) => kind === 'erased'), 'a late worker was listened to').toBe(true);
+}
+
+/** What holds of every receipt. */
+function judgeStanding(receipt: Receipt, time: number): void {
+  const { state, queue, nextAttemptAt, closedAt, expiresAt } = receipt;
+  const states = projects.map(project => receipt.projects[project]?.state);
+  if (isFinal(state)) {
+    expect(states).not.toContain('open');
+    expect(state === 'erased').toBe(states.includes('erased'));
+    expect(queue === undefined || (queue === 'call-back' && receipt.hasCallbacks)).toBe(true);
+    expect(expiresAt).toBe(Math.ceil(((closedAt ?? 0) + 762 * 86_400_000) / 1000));
+  } else {
+    expect(states).toContain('open');
+    expect([queue, closedAt, expiresAt]).toEqual([state === 'open' ? 'erase' : 'needs-human', undefined, undefined]);
+    expect(nextAttemptAt).toBeLessThanOrEqual(time + 60_000);
+    expect(receipt.unproven).toBeLessThan(state === 'open' ? mostUnproven : mostUnproven + 1);
+  }
+  expect(receipt.unrecordedClaims).toBeLessThanOrEqual(Math.min(receipt.claims, mostUnrecordedClaims));
+  expect(JSON.stringify(receipt)).not.toContain('cust_');
+}
+
+describe('no sequence of changes', () => {
+  it('breaks a rule, whoever makes them and in whatever order', () => {
+    const reached = new Map<string, number>();
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.boolean(), (steps, hasCallbacks) => {
+        const world: World = { receipt: claimedOnce({ hasCallbacks }, projects), time: now };
+        for (const one of steps) {
+          const before = world.receipt;
+          const frozen = JSON.stringify(before);
+          const after = taken(world, one);
+          expect(JSON.stringify(before), 'a receipt was changed in place').toBe(frozen);
+          if (after === undefined) continue;
+          judge(before, after, one);
+          judgeStanding(after, world.time);
+          world.receipt = after;
+        }
+        reached.set(world.receipt.state, (reached.get(world.receipt.state) ?? 0) + 1);
+      }),
+      { seed: 20261124, numRuns: 2000 },
+    );
+    // Otherwise the property would hold of nothing.
+    for (const state of ['open', 'needs-human', 'erased', 'no-match']) expect(reached.get(state)).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,51 @@
+import type { ControlRow, ControlRows } from '../../lambda/receipts/control.ts';
+
+/** Control rows in memory that can be looked at, spoiled and counted. */
+export interface MemoryRows extends ControlRows {
+  readonly rows: Map<string, ControlRow>;
+  /** What was asked of it, in order. */
+  readonly calls: ('read' | 'write' | 'count')[];
+}
+
+/** Empty control rows; `latency` is waited for before and after every call. */
+export function memoryRows(latency: () => Promise<void> = async () => undefined): MemoryRows {
+  const rows = new Map<string, ControlRow>();
+  const counts = new Map<string, number>();
+  const calls: MemoryRows['calls'] = [];
+  const during = async <T>(call: MemoryRows['calls'][number], work: () => T): Promise<T> => {
+    calls.push(call);
+    await latency();
+    const result = work();
+    await latency();
+    return result;
+  };
+  return {
+    rows,
+    calls,
+    read: keys =>
+      during(
+        'read',
+        () =>
+          new Map(
+            keys.flatMap(key => {
+              const row = rows.get(key);
+              return row === undefined ? [] : [[key, row] as const];
+            }),
+          ),
+      ),
+    write: (key, expected, value) =>
+      during('write', () => {
+        const standing = rows.get(key) ?? { revision: 0, value: undefined };
+        if (standing.revision !== expected) return { written: false, row: standing };
+        const row = { revision: expected + 1, value };
+        rows.set(key, row);
+        return { written: true, row };
+      }),
+    count: key =>
+      during('count', () => {
+        const sum = (counts.get(key) ?? 0) + 1;
+        counts.set(key, sum);
+        return sum;
+      }),
+  };
+}

@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import type { Identifier } from '../../lambda/erasure.ts';
+import { lookUpCalls } from '../../lambda/voucherify/find-customers.ts';
+import { resolve } from '../../lambda/voucherify/resolve.ts';
+import { callsTo, type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
+
+const id = (letter: string) => `cust_${letter.repeat(24)}`;
+const [ada, ben, cleo] = [id('A'), id('B'), id('C')];
+const iso = (at: number) => new Date(at).toISOString();
+
+function resolved(house: ErasingHouse, identifiers: readonly Identifier[], mostCustomers = 5, submittedAt = start) {
+  const ways = { voucherify: callsTo(house), now: () => house.clock.now, until: start + 10_000 };
+  return resolve({ identifiers, submittedAt, mostCustomers }, ways);
+}
+
+async function found(house: ErasingHouse, identifiers: readonly Identifier[], submittedAt = start) {
+  const answer = await resolved(house, identifiers, 5, submittedAt);
+  return answer.kind === 'found' ? answer.candidates.map(({ id: one, seen }) => [one, seen]) : answer.kind;
+}
+
+describe('a customer id', () => {
+  it('is found under itself', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    expect(await found(house, one('customer_id', ada))).toEqual([[ada, true]]);
+  });
+
+  it('that nobody shows is named all the same: it may have been deleted softly', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada });
+    house.sandbox.softDelete(ada);
+    expect(await found(house, one('customer_id', ada))).toEqual([[ada, false]]);
+    expect(await found(house, one('customer_id', ben))).toEqual([[ben, false]]);
+  });
+
+  it("is nobody when it is only somebody's source_id", async () => {
+    const house = erasingHouse();
+    house.person({ id: ben, source_id: ada });
+    expect(await found(house, one('customer_id', ada))).toBe('no-match');
+  });
+});
+
+describe('a source_id', () => {
+  it('is found exactly', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm/1 ä' });
+    expect(await found(house, one('source_id', 'crm/1 ä'))).toEqual([[ada, true]]);
+    for (const other of ['CRM/1 ä', 'crm/1 Ä', 'crm/1 a\u0308', ' crm/1 ä', 'crm%2F1 ä', 'crm/1']) {
+      expect(await found(house, one('source_id', other)), other).toBe('no-match');
+    }
+  });
+
+  it('that looks like an id is found where it is one', async () => {
+    const house = erasingHouse();
+    house.person({ id: ben, source_id: ada });
+    expect(await found(house, one('source_id', ada))).toEqual([[ben, true]]);
+  });
+
+  it.each([
+    ['another source_id', 'crm-1'],
+    ['no source_id', undefined],
+  ])('that is the id of somebody with %s identifies nobody', async (_, source_id) => {
+    const house = erasingHouse();
+    house.person({ id: ada, ...(source_id === undefined ? {} : { source_id }) });
+    expect(await found(house, one('source_id', ada))).toBe('not-identifiable');
+  });
+
+  it('of somebody deleted softly is nobody', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    house.sandbox.softDelete(ada);
+    expect(await found(house, one('source_id', 'crm-1'))).toBe('no-match');
+  });
+
+  it('is never taken from an answer about somebody else', async () => {
+    const house = erasingHouse();
+    const body = JSON.stringify({ id: ben, source_id: 'crm-2', created_at: iso(0) });
+    house.meddle = () => ({ kind: 'answer', status: 200, headers: {}, body, resent: false });
+    expect(await found(house, one('source_id', 'crm-1'))).toBe('no-match');
+    expect(await found(house, one('customer_id', ada))).toBe('no-match');
+  });
+});
+
+describe('the guard', () => {
+  it.each([
+    ['long before', -86_400_000, true],
+    ['a millisecond before', -1, true],
+    ['in the same millisecond', 0, true],
+    ['a millisecond after', 1, false],
+    ['years after', 1e12, false],
+  ])('a customer created %s the request', async (_, offset, isMeant) => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com', created_at: iso(start + offset) });
+    for (const kind of ['customer_id', 'source_id', 'email'] as const) {
+      const value = { customer_id: ada, source_id: 'crm-1', email: 'ada@example.com' }[kind];
+      expect(await found(house, one(kind, value))).toEqual(isMeant ? [[ada, true]] : 'no-match');
+    }
+  });
+
+  it('reads offsets and fractions', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'a', created_at: '2026-11-24T13:00:00+01:00' });
+    house.person({ id: ben, source_id: 'b', created_at: '2026-11-24T12:00:00.001000Z' });
+    house.person({ id: cleo, source_id: 'c', created_at: '2026-11-24T12:00:00Z' });
+    expect(await found(house, one('source_id', 'a'))).toEqual([[ada, true]]);
+    expect(await found(house, one('source_id', 'b'))).toBe('no-match');
+    expect(await found(house, one('source_id', 'c'))).toEqual([[cleo, true]]);
+  });
+
+  it.each([null, '', 'yesterday', '2026-11-24', '2026-11-24T12:00:00', '1764000000000', '2026-13-45T12:00:00Z'])(
+    'that cannot read created_at (%s) asks a person',
+    async created_at => {
+      const house = erasingHouse();
+      house.person({ id: ada, source_id: 'crm-1', created_at });
+      house.person({ id: ben, email: 'ben@example.com' });
+      const both = [...one('email', 'ben@example.com'), ...one('source_id', 'crm-1')];
+      const human = { kind: 'human', code: 'created-at-missing', effect: 'none', stop: true };
+      expect(await resolved(house, both)).toEqual(human);
+      expect(await resolved(house, one('customer_id', ada))).toEqual(human);
+    },
+  );
+});
+
+describe('several identifiers', () => {
+  const all: readonly Identifier[] = [
+    { kind: 'customer_id', value: ada },
+    { kind: 'source_id', value: 'crm-1' },
+    { kind: 'email', value: 'ada@example.com' },
+  ];
+
+  it('name everybody whom any of them names, once', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
+    house.person({ id: ben, email: 'ada@example.com' });
+    expect((await found(house, all))?.toString().split(',').toSorted()).toEqual([ada, ben, 'true', 'true']);
+  });
+
+  it('show a customer as seen when one of them does', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, email: 'ada@example.com' });
+    const unseen = one('customer_id', ada);
+    house.meddle = (call, pass) => {
+      const gone = { kind: 'answer', status: 404, headers: {}, resent: false } as const;
+      const notFound = JSON.stringify({ key: 'not_found', resource_type: 'customer' });
+      return call.url.pathname.endsWith(ada) ? { ...gone, body: notFound } : pass();
+    };
+    const email = one('email', 'ada@example.com');
+    expect(await found(house, [...unseen, ...email])).toEqual([[ada, true]]);
+    expect(await found(house, [...email, ...unseen])).toEqual([[ada, true]]);
+    expect(await found(house, unseen)).toEqual([[ada, false]]);
+  });
+
+  it.each([
+    ['none', [], 'not-identifiable'],
+    ['only a phone', one('phone', '+1 555 010 0042'), 'not-identifiable'],
+    ['only what cannot be looked up', one('source_id', ' '), 'not-identifiable'],
+    ['one that can, and finds nobody', [...one('phone', '+1'), ...one('source_id', 'crm-9')], 'no-match'],
+  ] as const)('that are %s', async (_, identifiers, kind) => {
+    expect(await found(erasingHouse(), identifiers)).toBe(kind);
+  });
+
+  it('are counted together, after the guard, against the most that one request may delete', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    for (const letter of ['D', 'E']) house.person({ id: id(letter), email: 'ada@example.com' });
+    house.person({ id: cleo, email: 'ada@example.com', created_at: iso(start + 1) });
+    expect(await resolved(house, all, 3)).toMatchObject({ kind: 'found' });
+    const human = { kind: 'human', code: 'too-many-matches', effect: 'none', stop: true };
+    expect(await resolved(house, all, 2)).toEqual(human);
+  });
+
+  it('find nobody at all when one look-up fails', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
+    for (const failing of ['/v1/customers/crm-1', '/v1/customers', `/v1/customers/${ada}`]) {
+      house.meddle = (call, pass) =>
+        call.url.pathname === failing ? { kind: 'no-answer', code: 'timed-out', effect: 'possible' } : pass();
+      expect(await resolved(house, all)).toMatchObject({ kind: 'later', code: 'timed-out' });
+    }
+  });
+
+  it('tell beforehand how many calls they take', () => {
+    expect(lookUpCalls(all)).toBe(3);
+    expect(
+      lookUpCalls([...all, ...one('email', 'Ada@Example.com'), ...one('phone', '1'), ...one('source_id', '')]),
+    ).toBe(5);
+  });
+});
