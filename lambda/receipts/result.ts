@@ -44,9 +44,12 @@ export function recorded(receipt: Receipt, recording: Recording): Receipt | unde
   const results = telling(Object.entries(recording.results), receipt.claims !== recording.generation);
   if (results === undefined) return undefined;
   if (results.some(([project, result]) => overlooksPins(receipt.projects[project], result))) return undefined;
-  const projects = { ...receipt.projects };
-  for (const [project, result] of results) projects[project] = advanced(projects[project], result);
-  const next = { ...receipt, projects };
+  const told = new Map(results);
+  const projects = Object.entries(receipt.projects).map(([project, progress]) => {
+    const result = told.get(project);
+    return [project, result === undefined ? progress : advanced(progress, result)] as const;
+  });
+  const next = { ...receipt, projects: Object.fromEntries(projects) };
   return concluded(
     next,
     results.map(([, result]) => result),
@@ -68,8 +71,7 @@ function overlooksPins(progress: ProjectProgress | undefined, result: ProjectRes
   return 'knownPins' in result && progress?.pins !== result.knownPins;
 }
 
-function advanced(progress: ProjectProgress | undefined, result: ProjectResult): ProjectProgress {
-  const before = progress ?? { state: 'open', pins: 0, tried: false, deletions: [] };
+function advanced(before: ProjectProgress, result: ProjectResult): ProjectProgress {
   if (before.state !== 'open') return before;
   const known = new Set(before.deletions.map(deletion => deletion.pin));
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);

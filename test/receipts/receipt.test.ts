@@ -175,6 +175,11 @@ describe('how a receipt stands', () => {
     expect(outcomeOf(closed, now + minutes(1_000_000))).toEqual(outcome);
   });
 
+  it('that was closed without a time, as no writer of ours does, is as of now', () => {
+    const { closedAt: _, ...undated } = closed;
+    expect(outcomeOf(undated, now + 5)).toMatchObject({ kind: 'erased', at: now + 5 });
+  });
+
   it('tells the final states from those that go on', () => {
     expect([...finals].every(isFinal)).toBe(true);
     expect(isFinal('open') || isFinal('needs-human')).toBe(false);

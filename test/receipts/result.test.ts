@@ -121,6 +121,12 @@ describe('a result that does not', () => {
     expect(again.projects['main']?.deletions).toEqual([keptDeletion(), keptDeletion(1)]);
   });
 
+  it('is not taken of a project that the receipt does not know', () => {
+    const next = mustRecord(pinnedOnce, { main: later(), eu: erased });
+    expect(next.projects).toEqual(pinnedOnce.projects);
+    expect(mustRecord(pinnedOnce, { eu: erased })).toMatchObject({ state: 'open' });
+  });
+
   it('never reopens what is closed in a project', () => {
     const first = mustRecord(two, { main: nobody, us: later() });
     const next = mustRecord(first, { main: erased, us: later() });

@@ -6,7 +6,7 @@ export interface Random {
   below(count: number): number;
   between(least: number, most: number): number;
   chance(probability: number): boolean;
-  pick<T>(list: readonly [T, ...T[]]): T;
+  pick<const T>(list: readonly [T, ...T[]]): T;
   /** 24 letters and digits. */
   letters(): string;
   uuid(): string;

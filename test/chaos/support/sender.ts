@@ -1,11 +1,10 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import * as v from 'valibot';
-import { eventOf, jsonOrUndefined } from '../../support/event.ts';
-import { ketchWire, tenant } from '../../support/ketch.ts';
+import { jsonOrUndefined } from '../../support/event.ts';
 import type { Fleet } from './fleet.ts';
+import { deliveryOf } from './ketch.ts';
 import type { Ask } from './people.ts';
 import type { Random } from './random.ts';
-import { callbackTo } from './receiver.ts';
 import type { Truth } from './truth.ts';
 
 /** What the platform knows of one of its requests. */
@@ -58,7 +57,7 @@ export function newSender({ fleet, truth, random, now, wait, lost }: SenderOptio
     exchanges.set(ask.uid, exchange);
     const began = now();
     truth.note(ask.uid, 'delivered');
-    const reply = await fleet.deliver(eventOf(ketchWire(bodyOf(ask))));
+    const reply = await fleet.deliver(deliveryOf(ask));
     exchange.took.push(now() - began);
     truth.note(ask.uid, `answered ${reply?.statusCode ?? 'nothing'}`);
     if (reply === undefined || random.chance(lost)) return false;
@@ -92,19 +91,4 @@ function heard(ask: Ask, reply: APIGatewayProxyResult, exchange: Exchange, truth
   else exchange.toldOpen = true;
   if (exchange.finals.size > 0 && status !== 'completed') truth.violated('in progress after it was completed', ask.uid);
   return true;
-}
-
-function bodyOf({ uid, identities, submittedAt, callbacks }: Ask) {
-  return {
-    apiVersion: 'dsr/v1',
-    kind: 'DeleteRequest',
-    metadata: { uid, tenant },
-    request: {
-      environment: 'production',
-      identities,
-      callbacks: Array.from({ length: callbacks }, (_, index) => callbackTo(index)),
-      submittedTimestamp: submittedAt,
-      dueTimestamp: submittedAt + 30 * 86_400,
-    },
-  };
 }

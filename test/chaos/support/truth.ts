@@ -17,6 +17,7 @@ export interface Truth {
   /** Somebody else deleted them softly: from now on they are found by their id only. */
   hid(customerId: string): void;
   isGone(customerId: string): boolean;
+  wasRemovedByOthers(customerId: string): boolean;
   /** Judges a receipt at the moment at which it is closed. */
   closed(ask: Ask, receipt: Receipt): void;
 }
@@ -54,6 +55,7 @@ export function newTruth(now: () => number, start: number): Truth {
     },
     hid: id => hidden.add(id),
     isGone: id => gone.has(id),
+    wasRemovedByOthers: id => gone.get(id) === 'others',
     closed: (ask, receipt) => judgeClosed(ask, receipt, { truth, gone, hidden, owners }),
   };
   return truth;

@@ -1,6 +1,6 @@
 /** A clock that jumps from one event to the next. Nothing here ever sleeps. */
 export interface VirtualTime {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, whole ones. */
   now(): number;
   /** Runs something after that many milliseconds. */
   in(ms: number, run: () => void): void;
@@ -25,7 +25,7 @@ export function virtualTime(start: number): VirtualTime {
     now: () => now,
     in: (ms, run) => {
       order += 1;
-      push(waiting, { at: now + Math.max(0, ms), order, run });
+      push(waiting, { at: Math.ceil(now + Math.max(0, ms)), order, run });
     },
     wait: ms => new Promise(resolve => time.in(ms, resolve)),
     run: async isOver => {

@@ -3,10 +3,10 @@ import type { LogLine } from '../../../lambda/io/log.ts';
 import { parseSettings } from '../../../lambda/io/settings.ts';
 import type { ControlRows } from '../../../lambda/receipts/control.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
-import { ketchSecretText, ketchSection } from '../../support/ketch.ts';
 import { drawnFrom, type Fates, type Mix } from './faults.ts';
 import { type Fleet, openFleet } from './fleet.ts';
 import { withLaggingIndex } from './lagging-index.ts';
+import { ketchSecret, ketchSection } from './ketch.ts';
 import type { Travel } from './life.ts';
 import type { Outside } from './outside.ts';
 import { type Random, seeded } from './random.ts';
@@ -109,7 +109,7 @@ function secretsOf(projects: readonly string[]): Record<string, string> {
   const keys = projects.map(project => [`erasure/voucherify/${project}`, JSON.stringify(keyOf(project))] as const);
   return {
     'erasure/pepper': 'pepper-of-the-chaos-with-more-than-43-characters',
-    'erasure/platform/ketch': ketchSecretText(),
+    'erasure/platform/ketch': ketchSecret,
     ...Object.fromEntries(keys),
   };
 }

@@ -1,0 +1,79 @@
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Ask } from './people.ts';
+import { uidOf } from './watched-store.ts';
+import type { World } from './world.ts';
+
+/**
+ * Judges a world in which nothing more is to come, over the sandbox's own log, the rows of the store and what the
+ * platform heard; adds to the violations that were seen on the way.
+ */
+export async function judge(world: World): Promise<void> {
+  const byUid = new Map([...world.watch.receipts.values()].map(receipt => [uidOf(receipt), receipt] as const));
+  const human = new Set(await world.stores.store.due('needs-human', Number.MAX_SAFE_INTEGER, 1_000_000));
+  judgeDeletions(world);
+  for (const ask of world.truth.asks.values()) {
+    const receipt = byUid.get(ask.uid);
+    if (receipt === undefined) judgeUnknown(ask, world);
+    else {
+      judgeEnd(ask, receipt, human, world);
+      await judgeKept(ask, receipt, world);
+      judgeAnswers(ask, receipt, world);
+    }
+  }
+}
+
+/** Without a receipt nothing may have been promised or done. */
+function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
+  if (sender.exchanges.get(uid)?.accepted) truth.violated('lost: accepted, and no receipt', uid);
+}
+
+function judgeEnd({ uid }: Ask, receipt: Receipt, human: ReadonlySet<string>, { truth }: World): void {
+  if (isFinal(receipt.state)) return;
+  if (receipt.state === 'open') truth.violated('lost: never ended', uid);
+  // The sweep counts those that wait for a person as long as they wait: that is the alarm that stands.
+  else if (!human.has(receipt.id)) truth.violated('silent: waits for a person, and nobody is told', uid);
+}
+
+async function judgeKept({ uid }: Ask, receipt: Receipt, { stores, truth }: World): Promise<void> {
+  const kept = await stores.store.kept(receipt.id);
+  const isOver = isFinal(receipt.state) && receipt.queue === undefined;
+  if (isOver && kept !== undefined) truth.violated('closed and told, and identifiers are still kept', uid);
+  if (!isOver && kept === undefined) truth.violated('identifiers are gone too early', uid);
+}
+
+const words = new Map<string, string>([
+  ['erased', 'completed/executed'],
+  ['no-match', 'completed/no_match'],
+  ['not-identifiable', 'completed/insufficient_identification'],
+]);
+
+/** Whatever was ever said to be final is what the receipt says, and whoever was told to wait was told the end. */
+function judgeAnswers({ uid, callbacks }: Ask, receipt: Receipt, { sender, receiver, truth }: World): void {
+  const word = words.get(receipt.state) ?? '';
+  const exchange = sender.exchanges.get(uid);
+  for (const final of exchange?.finals ?? []) {
+    if (final !== word) truth.violated(`answered ${final}, and it is ${receipt.state}`, uid);
+  }
+  const givenUp = receipt.callBack?.endedAt !== undefined && receipt.callBack.delivered.length < callbacks;
+  for (let index = 0; index < callbacks; index += 1) {
+    const { texts, times } = receiver.told(uid, index);
+    for (const text of texts) if (text !== word) truth.violated(`called back ${text}: ${receipt.state}`, uid);
+    const isOwed = exchange?.toldOpen === true && isFinal(receipt.state);
+    if (isOwed && times === 0 && !givenUp) truth.violated('never called back', uid);
+    if (isOwed && receipt.queue === 'call-back') truth.violated('calling back never ended', uid);
+  }
+}
+
+/** Only people who were asked for and were there before the request; each at most once. */
+function judgeDeletions({ voucherify, truth }: World): void {
+  const deletions = voucherify.sandbox.deletions().filter(({ customerId }) => !truth.wasRemovedByOthers(customerId));
+  for (const { customerId } of deletions) {
+    if (truth.asksFor(customerId).length === 0) truth.violated(`wrong: ${customerId} was never asked for`);
+  }
+  const left = new Set(voucherify.sandbox.customers().map(({ id }) => id));
+  for (const { people, uid } of truth.asks.values()) {
+    for (const { id } of people) {
+      if (truth.isGone(id) === left.has(id)) truth.violated(`the account of ${id} is wrong`, uid);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import * as v from 'valibot';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/io/aws-clients.ts';
+import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../store.contract.ts';
+import {
+  type Answer,
+  answers,
+  deadEndpoint,
+  drips,
+  hangs,
+  refuses,
+  startAwsEndpoint,
+} from '../support/aws-endpoint.ts';
+import { emulated } from '../support/moto.ts';
+import { closed, kept, receiptOf } from '../support/receipt-builders.ts';
+
+const tables = { receipts: 'receipts', identifiers: 'identifiers' };
+const quick: Timeouts = { connectMs: 60, answerMs: 60, callMs: 150 };
+const forEver = 60_000;
+const transaction = v.object({ TransactItems: v.array(v.looseObject({})) });
+
+function storeAt(endpoint: string, timeouts = quick) {
+  const problems: AwsProblem[] = [];
+  const client = new DynamoDBClient({ ...awsClientOptions(timeouts), ...emulated(endpoint) });
+  const store = dynamodbStore(client, tables, { callMs: timeouts.callMs, log: problem => problems.push(problem) });
+  return { store, client, problems };
+}
+
+async function scripted(answer: Answer, timeouts?: Timeouts) {
+  const server = await startAwsEndpoint(answer);
+  const { store, client, problems } = storeAt(server.endpoint, timeouts);
+  const close = async () => {
+    client.destroy();
+    await server.stop();
+  };
+  return { store, close, problems, server };
+}
+
+describeUnreachableStore('DynamoDB, nobody listens', async () => {
+  const { store, client } = storeAt(await deadEndpoint());
+  return { store, close: () => client.destroy() };
+});
+describeUnreachableStore('DynamoDB, hanging', async () => scripted(hangs));
+describeUnreachableStore('DynamoDB, throttling', async () =>
+  scripted(refuses(400, 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException')),
+);
+describeUnreachableStore('DynamoDB, refusing', async () =>
+  scripted(refuses(400, 'com.amazon.coral.service#AccessDeniedException')),
+);
+describeUnreachableStore('DynamoDB, out of order', async () => scripted(refuses(500, 'InternalServerError')));
+
+describe('DynamoDB, hard to reach', () => {
+  let close: () => Promise<void> = async () => {};
+  afterEach(async () => {
+    await close();
+  });
+  async function opened(answer: Answer, timeouts?: Timeouts) {
+    const open = await scripted(answer, timeouts);
+    close = open.close;
+    return open;
+  }
+
+  it('ends a call that is never answered twice within the request timeout', async () => {
+    const { store, server, problems } = await opened(hangs, { connectMs: 60, answerMs: 60, callMs: forEver });
+    await expect(store.read('receipt-1')).rejects.toThrow(unavailable);
+    expect(server.operations).toEqual(['GetItem', 'GetItem']);
+    expect(problems).toEqual([{ call: 'read', error: 'TimeoutError' }]);
+  });
+
+  it.each([
+    ['never starts', hangs],
+    ['never ends', drips],
+  ])('ends a call whose answer %s at its deadline', async (_, answer) => {
+    const { store, problems } = await opened(answer, { connectMs: forEver, answerMs: forEver, callMs: 80 });
+    await expect(store.read('receipt-1')).rejects.toThrow(unavailable);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ call: 'read' });
+  });
+
+  it('is told once of a throttled call, by the name of the error only', async () => {
+    const type = 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException';
+    const { store, problems, server } = await opened(refuses(400, type), { ...quick, callMs: forEver });
+    await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
+    expect(server.operations).toHaveLength(2);
+    expect(problems).toEqual([{ call: 'accept', error: 'ProvisionedThroughputExceededException' }]);
+  });
+
+  it('says nothing of an error whose name is more than a name', async () => {
+    const { store, problems } = await opened(refuses(400, 'about zoë@example.com'));
+    await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
+    expect(problems).toEqual([{ call: 'accept', error: 'unknown' }]);
+  });
+
+  it('reads what stands now, but for the index', async () => {
+    const bodies: unknown[] = [];
+    const { store } = await opened((call, response) => {
+      bodies.push(JSON.parse(call.body));
+      return answers(200, {})(call, response);
+    });
+    await store.read('receipt-1');
+    await store.kept('receipt-1');
+    await store.find('mac');
+    await store.due('erase', 0, 10);
+    expect(bodies).toEqual([
+      expect.objectContaining({ TableName: 'receipts', ConsistentRead: true }),
+      expect.objectContaining({ TableName: 'identifiers', ConsistentRead: true }),
+      expect.objectContaining({ TableName: 'receipts', ConsistentRead: true }),
+      expect.not.objectContaining({ ConsistentRead: true }),
+    ]);
+  });
+
+  it('keeps its connection', async () => {
+    const ports: unknown[] = [];
+    const { store } = await opened((call, response) => {
+      ports.push(call.request.socket.remotePort);
+      return answers(200, {})(call, response);
+    });
+    for (const id of ['one', 'two', 'three']) await store.read(id);
+    expect(new Set(ports).size).toBe(1);
+  });
+
+  it('reads every page', async () => {
+    const { store, server } = await opened((call, response) => {
+      const row = (sk: string) => ({ pk: { S: 'subject#mac' }, sk: { S: sk } });
+      const last = call.body.includes('ExclusiveStartKey');
+      const page = last ? { Items: [row('two')] } : { Items: [row('one')], LastEvaluatedKey: row('one') };
+      return answers(200, page)(call, response);
+    });
+    expect(await store.find('mac')).toEqual(['one', 'two']);
+    expect(server.operations).toEqual(['Query', 'Query']);
+  });
+
+  it('is not surprised by a page without items', async () => {
+    const { store } = await opened(answers(200, {}));
+    expect(await store.find('mac')).toEqual([]);
+    expect(await store.due('erase', 0, 10)).toEqual([]);
+    expect(await store.kept('receipt-1')).toBeUndefined();
+    expect(await store.read('receipt-1')).toBeUndefined();
+  });
+
+  it('refuses what it cannot read without quoting it', async () => {
+    const rows = [{ pk: { S: 'receipt-1' }, sk: { S: 'kept' }, row: { S: '{"identifiers":"zoë@example.com"' } }];
+    const { store, problems } = await opened(answers(200, { Items: rows }));
+    const thrown = await store.kept('receipt-1').catch((error: unknown) => error);
+    expect(thrown).toEqual(unavailable);
+    expectNothingPersonal(thrown);
+    expect(problems).toEqual([]);
+  });
+
+  it('asks for no old values and reads nothing of the identifiers table while it writes', async () => {
+    const bodies: string[] = [];
+    const { store } = await opened((call, response) => {
+      bodies.push(call.body);
+      return answers(200, {})(call, response);
+    });
+    await store.accept(receiptOf(), kept);
+    await store.replace(closed(receiptOf()), { forget: true });
+    const actions = bodies.flatMap(body => v.parse(transaction, JSON.parse(body)).TransactItems);
+    const apart = actions.filter(action => JSON.stringify(action).includes('"TableName":"identifiers"'));
+    expect(apart.map(action => Object.keys(action).join())).toEqual(['Put', 'Delete']);
+    expect(JSON.stringify(apart)).not.toMatch(/ReturnValues|Condition/u);
+    expect(actions).toHaveLength(8);
+  });
+});

@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTables } from '../../infra/local/aws-tables.ts';
+import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import { describeStore, unavailable } from '../store.contract.ts';
+import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
+import { emulatedInTurn, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
+import { closed, expiresAt, kept, next, now, pins, putOff, receiptOf, withPins } from '../support/receipt-builders.ts';
+
+describe.skipIf(!motoIsHere())('on moto', () => {
+  let moto: Moto;
+  beforeAll(async () => {
+    moto = await startMoto();
+  });
+  afterAll(async () => {
+    await moto.stop();
+  });
+
+  async function opened(endpoint = moto.endpoint) {
+    const run = randomUUID();
+    const tables = { receipts: `receipts-${run}`, identifiers: `identifiers-${run}` };
+    const admin = new DynamoDBClient(emulatedInTurn(moto.endpoint));
+    await createTables(admin, tables);
+    const client = new DynamoDBClient(emulatedInTurn(endpoint));
+    const store = dynamodbStore(client, tables, { callMs: 10_000 });
+    const close = () => {
+      client.destroy();
+      admin.destroy();
+    };
+    return { store, close, admin, tables };
+  }
+
+  describeStore('DynamoDB', opened.bind(undefined, undefined));
+
+  describe('DynamoDB, the rows', () => {
+    let open: Awaited<ReturnType<typeof opened>>;
+    beforeEach(async () => {
+      open = await opened();
+    });
+    afterEach(() => open.close());
+    const rows = async (TableName: string) => {
+      const { Items = [] } = await open.admin.send(new ScanCommand({ TableName, ConsistentRead: true }));
+      return Items.toSorted((one, other) => String(one['pk']?.S).localeCompare(String(other['pk']?.S)));
+    };
+
+    it('hold an attribute for the index and none to expire by as long as the receipt is open', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      expect(await rows(open.tables.receipts)).toEqual([
+        {
+          pk: { S: 'receipt#receipt-1' },
+          sk: { S: 'receipt' },
+          row: { S: JSON.stringify(receipt) },
+          revision: { N: '1' },
+          state: { S: 'open' },
+          writeId: { S: expect.any(String) },
+          queue: { S: 'erase' },
+          nextAttemptAt: { N: String(now) },
+        },
+        { pk: { S: 'subject#mac-of-email' }, sk: { S: 'receipt-1' } },
+        { pk: { S: 'subject#mac-of-source-id' }, sk: { S: 'receipt-1' } },
+      ]);
+    });
+
+    it('hold identifiers and pins in the other table only, one row each', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      await open.store.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
+      expect(await rows(open.tables.identifiers)).toEqual([
+        { pk: { S: 'receipt-1' }, sk: { S: 'kept' }, row: { S: JSON.stringify(kept) } },
+        { pk: { S: 'receipt-1' }, sk: { S: 'pins#main' }, row: { S: JSON.stringify(pins) } },
+      ]);
+      expect(JSON.stringify(await rows(open.tables.receipts))).not.toMatch(/example\.com|cust_secret|callback-token/u);
+    });
+
+    it('expire together from the write that closes on, and leave nothing of the identifiers', async () => {
+      const receipt = withPins(receiptOf({ revision: 0 }, ['main', 'us']), 'main', 2);
+      await open.store.accept(receipt, kept);
+      const second = withPins(receipt, 'us', 1);
+      await open.store.replace(next(receipt), { pins: { project: 'main', pins } });
+      await open.store.replace(next(second), { pins: { project: 'us', pins } });
+      expect(await rows(open.tables.identifiers)).toHaveLength(3);
+      const end = closed(next(second));
+      expect(await open.store.replace(end, { forget: true })).toBe(true);
+      expect(await rows(open.tables.identifiers)).toEqual([]);
+      const left = await rows(open.tables.receipts);
+      expect(left.map(row => row['expiresAt'])).toEqual(left.map(() => ({ N: String(expiresAt) })));
+      expect(left).toHaveLength(3);
+      expect(left[0]).not.toHaveProperty('queue');
+      expect(left[0]).not.toHaveProperty('nextAttemptAt');
+    });
+
+    it('keep attributes that another version of this code wrote', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      const update = new UpdateItemCommand({
+        TableName: open.tables.receipts,
+        Key: { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } },
+        UpdateExpression: 'SET attestation = :newer',
+        ExpressionAttributeValues: { ':newer': { S: 'by a newer version' } },
+      });
+      await open.admin.send(update);
+      await open.store.replace(closed(receipt), { forget: true });
+      expect((await rows(open.tables.receipts))[0]).toMatchObject({ attestation: { S: 'by a newer version' } });
+    });
+
+    it('of another shape are refused, not misread', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      const Key = { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } };
+      const UpdateExpression = 'REMOVE #row';
+      const ExpressionAttributeNames = { '#row': 'row' };
+      const TableName = open.tables.receipts;
+      await open.admin.send(new UpdateItemCommand({ TableName, Key, UpdateExpression, ExpressionAttributeNames }));
+      await expect(open.store.read(receipt.id)).rejects.toThrow(unavailable);
+    });
+
+    it('are found where the tables exist already', async () => {
+      await open.store.accept(receiptOf(), kept);
+      await createTables(open.admin, open.tables);
+      expect(await open.store.read('receipt-1')).toEqual(receiptOf());
+    });
+  });
+
+  describe('DynamoDB, the wire', () => {
+    let front: AwsEndpoint;
+    let open: Awaited<ReturnType<typeof opened>>;
+    beforeEach(async () => {
+      front = await startAwsEndpoint(passesTo(moto.endpoint));
+      open = await opened(front.endpoint);
+    });
+    afterEach(async () => {
+      open.close();
+      await front.stop();
+    });
+
+    /** The write reaches DynamoDB and is done; its answer never arrives, once. */
+    function loseNextAnswer() {
+      front.answerWith(async (call, response) => {
+        front.answerWith(passesTo(moto.endpoint));
+        await forwarded(moto.endpoint, call);
+        response.destroy();
+      });
+    }
+
+    it('knows its own acceptance again when its answer was lost', async () => {
+      loseNextAnswer();
+      expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: true, receipt: receiptOf() });
+      expect(front.operations).toEqual(['TransactWriteItems', 'TransactWriteItems']);
+      expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: receiptOf() });
+    });
+
+    it.each([
+      ['alone', {}, 'UpdateItem'],
+      ['in a transaction', { pins: { project: 'main', pins } }, 'TransactWriteItems'],
+    ])('knows its own replacement %s again when its answer was lost', async (_, also, operation) => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      loseNextAnswer();
+      expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(true);
+      expect(front.operations.slice(1)).toEqual([operation, operation]);
+      expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(false);
+    });
+
+    it('takes a stale index for what it is: a suggestion', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      const seen = await recordNextAnswer();
+      await open.store.replace(closed(receipt), { forget: true });
+      expect(await open.store.due('erase', now, 10)).toEqual([]);
+      front.answerWith((call, response) =>
+        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(moto.endpoint)(call, response),
+      );
+      expect(await open.store.due('erase', now, 10)).toEqual([receipt.id]);
+      const suggested = await open.store.read(receipt.id);
+      expect(suggested).toEqual(closed(receipt));
+      expect(await open.store.replace(putOff(receipt, now + 60_000))).toBe(false);
+      expect(await open.store.read(receipt.id)).toEqual(suggested);
+    });
+
+    async function recordNextAnswer(): Promise<unknown> {
+      let seen: unknown;
+      front.answerWith(async (call, response) => {
+        const answer = await forwarded(moto.endpoint, call);
+        seen = JSON.parse(answer.body);
+        return answers(answer.status, seen)(call, response);
+      });
+      expect(await open.store.due('erase', now, 10)).toEqual(['receipt-1']);
+      front.answerWith(passesTo(moto.endpoint));
+      return seen;
+    }
+
+    const conflict = refuses(400, 'com.amazonaws.dynamodb.v20120810#TransactionConflictException');
+    const canceled = (...codes: string[]) =>
+      refuses(400, 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException', {
+        CancellationReasons: codes.map(Code => ({ Code })),
+      });
+
+    /** The next write is answered so and does nothing; reads and later writes are real. */
+    function answerNextWrite(answer: ReturnType<typeof refuses>) {
+      front.answerWith((call, response) => {
+        front.answerWith(passesTo(moto.endpoint));
+        return answer(call, response);
+      });
+    }
+
+    describe.each([
+      ['the receipt', canceled('TransactionConflict', 'None')],
+      ['what is kept apart', canceled('None', 'TransactionConflict')],
+    ])('when another transaction is in the way of %s', (_, answer) => {
+      it('an acceptance gives what stands', async () => {
+        const standing = receiptOf({ reference: 'first' });
+        await open.store.accept(standing, kept);
+        answerNextWrite(answer);
+        expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: standing });
+      });
+
+      it('an acceptance of what does not stand fails, and can be made again', async () => {
+        answerNextWrite(answer);
+        await expect(open.store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
+        expect(await open.store.accept(receiptOf(), kept)).toMatchObject({ stored: true });
+      });
+
+      it('a replacement of what has moved is refused', async () => {
+        const receipt = receiptOf();
+        await open.store.accept(receipt, kept);
+        await open.store.replace(putOff(receipt, now + 1));
+        answerNextWrite(answer);
+        expect(await open.store.replace(closed(receipt), { forget: true })).toBe(false);
+      });
+
+      it('a replacement of what has not moved fails, and can be made again', async () => {
+        const receipt = receiptOf();
+        await open.store.accept(receipt, kept);
+        answerNextWrite(answer);
+        await expect(open.store.replace(closed(receipt), { forget: true })).rejects.toThrow(unavailable);
+        expect(await open.store.replace(closed(receipt), { forget: true })).toBe(true);
+      });
+    });
+
+    it('treats a conflict of a single update alike', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      answerNextWrite(conflict);
+      await expect(open.store.replace(putOff(receipt, now + 1))).rejects.toThrow(unavailable);
+      expect(await open.store.replace(putOff(receipt, now + 1))).toBe(true);
+      answerNextWrite(conflict);
+      expect(await open.store.replace(putOff(receipt, now + 2))).toBe(false);
+    });
+
+    it('does not look again when a transaction failed for want of capacity', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      answerNextWrite(canceled('ThrottlingError', 'None'));
+      await expect(open.store.accept(receipt, kept)).rejects.toThrow(unavailable);
+      answerNextWrite(refuses(400, 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException'));
+      await expect(open.store.replace(closed(receipt), { forget: true })).rejects.toThrow(unavailable);
+      expect(front.operations).toEqual(Array.from({ length: 3 }, () => 'TransactWriteItems'));
+    });
+  });
+});

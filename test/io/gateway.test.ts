@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../../lambda/failure.ts';
+import { type GatewayEvent, gatewayHandler, largestBody, type Rim } from '../../lambda/io/gateway.ts';
+import type { HttpRequest } from '../../lambda/platforms/platform.ts';
+import { eventOf, invoke, plainEventOf, type Wire } from '../support/event.ts';
+
+const wire: Wire = { path: '/webhooks/x', headers: { 'X-One': '1', 'X-Two': ['a', 'b'] }, body: 'Zoë\u0000🙂' };
+
+/** A rim that keeps what it is handed; the line does as it is told. */
+function recording(line: (request: HttpRequest) => Promise<never> | undefined = () => undefined) {
+  const requests: HttpRequest[] = [];
+  const refused: { readonly request: HttpRequest; readonly failure: Failure }[] = [];
+  const reply = { status: 201, headers: { 'Content-Type': 'text/x', 'X-Own': 'yes' }, body: 'done' };
+  const rim: Rim = {
+    receive: async request => {
+      requests.push(request);
+      await line(request);
+      return reply;
+    },
+    refuse: (request, failure) => {
+      refused.push({ request, failure });
+      return { status: failure.status, headers: failure.headers, body: failure.message };
+    },
+  };
+  return { handler: gatewayHandler(rim), requests, refused };
+}
+
+describe('a request', () => {
+  test('is the event without anything of AWS', async () => {
+    const { handler, requests } = recording();
+    await invoke(handler, eventOf({ ...wire, method: 'PUT' }));
+    const [request] = requests;
+    expect(request).toMatchObject({ method: 'PUT', path: '/webhooks/x' });
+    expect(request!.headers).toEqual(
+      new Map([
+        ['x-one', ['1']],
+        ['x-two', ['a', 'b']],
+      ]),
+    );
+    expect(Buffer.from(request!.rawBody).toString('utf8')).toBe('Zoë\u0000🙂');
+  });
+
+  test('is the same from a plain event, which has only one value of a header', async () => {
+    const { handler, requests } = recording();
+    await invoke(handler, plainEventOf(wire));
+    expect(requests[0]!.headers.get('x-two')).toEqual(['b']);
+    expect(Buffer.from(requests[0]!.rawBody).toString('utf8')).toBe('Zoë\u0000🙂');
+  });
+
+  test('keeps its bytes as they are, UTF-8 or not', async () => {
+    const { handler, requests } = recording();
+    const body = Uint8Array.from({ length: 256 }, (_, at) => at);
+    await invoke(handler, eventOf({ ...wire, body }));
+    expect(Uint8Array.from(requests[0]!.rawBody)).toEqual(body);
+  });
+
+  test('of the largest size is passed on, and of one byte more it is not', async () => {
+    const { handler, requests, refused } = recording();
+    expect(largestBody).toBe(65_536);
+    await invoke(handler, eventOf({ ...wire, body: 'x'.repeat(largestBody) }));
+    expect(requests).toHaveLength(1);
+    const answer = await invoke(handler, plainEventOf({ ...wire, body: `${'x'.repeat(largestBody - 1)}ä` }));
+    expect(answer).toMatchObject({ status: 413, text: 'body: is larger than 65536 bytes' });
+    expect(requests).toHaveLength(1);
+    expect(refused[0]!.request).toMatchObject({ path: '/webhooks/x', rawBody: new Uint8Array() });
+  });
+
+  test.each<[string, Partial<GatewayEvent>, unknown]>([
+    ['no body', { body: null, isBase64Encoded: false }, ''],
+    ['no body in base64', { body: null, isBase64Encoded: true }, ''],
+  ])('with %s has an empty one', async (_, part, expected) => {
+    const { handler, requests } = recording();
+    await invoke(handler, { ...eventOf(wire), ...part });
+    expect(Buffer.from(requests[0]!.rawBody).toString()).toBe(expected);
+  });
+});
+
+describe('a reply', () => {
+  test('carries what was answered, and that nobody is to keep or guess it', async () => {
+    const { handler } = recording();
+    expect(await handler(eventOf(wire), {} as never)).toEqual({
+      statusCode: 201,
+      headers: {
+        'Cache-Control': 'no-store',
+        'X-Content-Type-Options': 'nosniff',
+        'Content-Type': 'text/x',
+        'X-Own': 'yes',
+      },
+      body: 'done',
+      isBase64Encoded: false,
+    });
+  });
+});
+
+describe('a refusal', () => {
+  const throwing = (thrown: unknown) => recording(() => Promise.reject(thrown));
+
+  test('sees the body of a caller who was proved genuine, and of nobody else', async () => {
+    const failure = new Failure('invalid', 'why', { headers: { 'X-Why': 'so' } });
+    const stranger = throwing(failure);
+    const answer = await invoke(stranger.handler, eventOf(wire));
+    expect(answer).toMatchObject({ status: 400, text: 'why', headers: { 'x-why': 'so', 'cache-control': 'no-store' } });
+    expect(stranger.refused).toMatchObject([{ request: { rawBody: new Uint8Array() } }]);
+    expect(stranger.refused[0]!.failure).toBe(failure);
+    const genuine = throwing(failure.afterVerification());
+    await invoke(genuine.handler, eventOf(wire));
+    expect(Buffer.from(genuine.refused[0]!.request.rawBody).toString()).toBe('Zoë\u0000🙂');
+    expect(genuine.refused[0]!.request.headers.get('x-one')).toEqual(['1']);
+  });
+
+  test.each([new TypeError('secret'), 'secret', null, undefined, { status: 200, body: 'secret' }])(
+    'is internal for whatever else is thrown: %o',
+    async thrown => {
+      const { handler } = throwing(thrown);
+      expect(await invoke(handler, eventOf(wire))).toMatchObject({ status: 500, text: 'internal error' });
+    },
+  );
+
+  test('comes half a second before the time is over', async () => {
+    const { handler, refused } = recording(() => new Promise(() => {}));
+    const begun = performance.now();
+    const answer = await invoke(handler, eventOf(wire), 540);
+    expect(performance.now() - begun).toBeLessThan(540);
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
+    expect(refused[0]!.failure).toMatchObject({ code: 'unavailable', message: 'out of time', verified: false });
+  });
+});

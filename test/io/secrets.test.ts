@@ -1,0 +1,275 @@
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/io/aws-clients.ts';
+import type { ReadSecret } from '../../lambda/io/secret.ts';
+import { secretsManager } from '../../lambda/io/secrets.ts';
+import {
+  type Answer,
+  type AwsEndpoint,
+  answers,
+  deadEndpoint,
+  drips,
+  hangs,
+  refuses,
+  startAwsEndpoint,
+} from '../support/aws-endpoint.ts';
+import { emulated, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+const name = 'erasure/platform/ketch';
+const arns = { [name]: 'arn:of-ketch', 'erasure/pepper': 'arn:of-pepper' };
+const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });
+const quick: Timeouts = { connectMs: 100, answerMs: 100, callMs: 300 };
+/** One attempt, so that the error is the first answer's: how attempts are made is the store's test. */
+const once = { ...awsClientOptions(quick), maxAttempts: 1 };
+const holds = (SecretString: string): Answer => answers(200, { ARN: 'arn:of-ketch', Name: name, SecretString });
+
+interface Opened {
+  readonly read: ReadSecret;
+  readonly server: AwsEndpoint;
+  readonly problems: AwsProblem[];
+  readonly clock: { now: number };
+}
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function opened(answer: Answer, random = 0): Promise<Opened> {
+  const server = await startAwsEndpoint(answer);
+  const client = new SecretsManagerClient({ ...once, ...emulated(server.endpoint) });
+  closing.push(async () => {
+    client.destroy();
+    await server.stop();
+  });
+  const clock = { now: Date.UTC(2026, 10, 24) };
+  const problems: AwsProblem[] = [];
+  const read = secretsManager(client, arns, {
+    now: () => clock.now,
+    random: () => random,
+    callMs: quick.callMs,
+    log: problem => problems.push(problem),
+  });
+  return { read, server, problems, clock };
+}
+
+describe('a secret', () => {
+  it('is fetched by its ARN and then served from memory', async () => {
+    const bodies: string[] = [];
+    const { read, server } = await opened((call, response) => {
+      bodies.push(call.body);
+      return holds('first')(call, response);
+    });
+    expect([await read(name), await read(name)]).toEqual(['first', 'first']);
+    expect(server.operations).toEqual(['GetSecretValue']);
+    expect(bodies).toEqual([JSON.stringify({ SecretId: 'arn:of-ketch' })]);
+  });
+
+  it.each([
+    [0, 5 * minute],
+    [0.5, 5.5 * minute],
+    [0.999, 5 * minute + 59_940],
+  ])('is fetched again after five minutes and a random part of a sixth (%s)', async (random, freshFor) => {
+    const { read, server, clock } = await opened(holds('first'), random);
+    await read(name);
+    server.answerWith(holds('second'));
+    clock.now += freshFor - 1;
+    expect(await read(name)).toBe('first');
+    clock.now += 1;
+    expect(await read(name)).toBe('second');
+    expect(await read(name)).toBe('second');
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('is fetched once for all who ask at the same time, and each name on its own', async () => {
+    const { read, server } = await opened((call, response) => holds(call.body)(call, response));
+    const texts = await Promise.all([...Array.from({ length: 20 }, () => read(name)), read('erasure/pepper')]);
+    expect(new Set(texts).size).toBe(2);
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('that has no ARN is never asked for', async () => {
+    const { read, server, problems } = await opened(holds('text'));
+    for (const unknown of ['erasure/platform/other', 'constructor', '__proto__']) {
+      await expect(read(unknown)).rejects.toThrow(unusable);
+    }
+    expect(server.operations).toEqual([]);
+    expect(problems[0]).toEqual({
+      call: 'GetSecretValue',
+      secret: 'erasure/platform/other',
+      error: 'SecretWithoutArn',
+    });
+  });
+
+  it.each([
+    ['no text', answers(200, { Name: name, SecretBinary: 'AAAA' })],
+    ['an empty text', holds('')],
+  ])('with %s is unusable', async (_, answer) => {
+    const { read, problems } = await opened(answer);
+    await expect(read(name)).rejects.toThrow(unusable);
+    expect(problems).toEqual([{ call: 'GetSecretValue', secret: name, error: 'SecretWithoutText' }]);
+  });
+
+  it('does not remember that it could not be had', async () => {
+    const { read, server } = await opened(refuses(400, 'AccessDeniedException'));
+    const failures = await Promise.allSettled([read(name), read(name)]);
+    expect(failures.map(failure => failure.status)).toEqual(['rejected', 'rejected']);
+    server.answerWith(holds('at last'));
+    expect(await read(name)).toBe('at last');
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('names itself in its error, and nothing else', async () => {
+    const { read } = await opened(refuses(400, 'AccessDeniedException'));
+    const thrown = await read(name).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ message: `the secret ${name} is not usable` });
+    expect(thrown).not.toHaveProperty('cause');
+    expect(JSON.stringify(thrown)).not.toContain('arn:of-ketch');
+  });
+});
+
+const outages: [string, Answer, string][] = [
+  ['throttling', refuses(400, 'ThrottlingException'), 'ThrottlingException'],
+  ['too many requests', refuses(429, 'SomethingElse'), 'SomethingElse'],
+  ['an internal error', refuses(500, 'InternalServiceError'), 'InternalServiceError'],
+  ['a gateway that is down', (_, response) => void response.writeHead(503).end('<html>'), 'SyntaxError'],
+  ['a reset', (_, response) => void response.destroy(), 'TimeoutError'],
+  ['silence', hangs, 'TimeoutError'],
+  ['a drip', drips, 'AbortError'],
+];
+
+const refusals: [string, Answer][] = [
+  ['AccessDeniedException', refuses(400, 'AccessDeniedException')],
+  ['ResourceNotFoundException', refuses(400, 'ResourceNotFoundException')],
+  ['InvalidRequestException', refuses(400, 'InvalidRequestException')],
+  ['DecryptionFailure', refuses(400, 'DecryptionFailure')],
+  ['UnrecognizedClientException', refuses(400, 'UnrecognizedClientException')],
+  ['SecretWithoutText', answers(200, { Name: name })],
+];
+
+describe.each(outages)('Secrets Manager down: %s', (_, outage, error) => {
+  it('fails cold', async () => {
+    const { read } = await opened(outage);
+    await expect(read(name)).rejects.toThrow(unusable);
+  });
+
+  it('serves what it has, and asks again a minute later', async () => {
+    const { read, server, problems, clock } = await opened(holds('first'));
+    await read(name);
+    server.answerWith(outage);
+    clock.now += 5 * minute;
+    expect(await read(name)).toBe('first');
+    const asked = server.operations.length;
+    clock.now += minute - 1;
+    expect(await read(name)).toBe('first');
+    expect(server.operations).toHaveLength(asked);
+    expect(problems).toEqual([{ call: 'GetSecretValue', secret: name, error, staleMs: 5 * minute }]);
+    server.answerWith(holds('second'));
+    clock.now += 1;
+    expect(await read(name)).toBe('second');
+  });
+});
+
+describe('what is served stale', () => {
+  it('is never older than a day', async () => {
+    const { read, server, clock } = await opened(holds('first'));
+    await read(name);
+    server.answerWith(refuses(500, 'InternalServiceError'));
+    clock.now += day - 1;
+    expect(await read(name)).toBe('first');
+    clock.now += 1;
+    await expect(read(name)).rejects.toThrow(unusable);
+    await expect(read(name)).rejects.toThrow(unusable);
+  });
+
+  it('stands for nobody listening at all', async () => {
+    const client = new SecretsManagerClient({ ...awsClientOptions(quick), ...emulated(await deadEndpoint()) });
+    const read = secretsManager(client, arns, { now: () => 0, random: () => 0 });
+    await expect(read(name)).rejects.toThrow(unusable);
+    client.destroy();
+  });
+});
+
+describe.each(refusals)('Secrets Manager says no: %s', (error, refusal) => {
+  it('forgets what it had, whether it is asked in time or afresh', async () => {
+    const { read, server, problems, clock } = await opened(holds('first'));
+    await read(name);
+    server.answerWith(refusal);
+    clock.now += 5 * minute;
+    await expect(read(name)).rejects.toThrow(unusable);
+    expect(problems).toEqual([{ call: 'GetSecretValue', secret: name, error }]);
+    server.answerWith(refuses(500, 'InternalServiceError'));
+    await expect(read(name)).rejects.toThrow(unusable);
+    server.answerWith(holds('second'));
+    expect(await read(name)).toBe('second');
+    server.answerWith(refusal);
+    await expect(read(name, { fresh: true })).rejects.toThrow(unusable);
+  });
+});
+
+describe('fresh', () => {
+  it('asks again at once, but only once a minute and name', async () => {
+    const { read, server, clock } = await opened(holds('first'));
+    await read(name);
+    await read('erasure/pepper');
+    server.answerWith(holds('second'));
+    expect(await read(name, { fresh: true })).toBe('second');
+    server.answerWith(holds('third'));
+    clock.now += minute - 1;
+    expect(await read(name, { fresh: true })).toBe('second');
+    expect(await read('erasure/pepper', { fresh: true })).toBe('third');
+    clock.now += 1;
+    expect(await read(name, { fresh: true })).toBe('third');
+    expect(server.operations).toHaveLength(5);
+  });
+
+  it('is one fetch for all who ask at the same time', async () => {
+    const { read, server } = await opened(holds('first'));
+    await read(name);
+    server.answerWith(holds('second'));
+    const texts = await Promise.all(Array.from({ length: 10 }, () => read(name, { fresh: true })));
+    expect(new Set(texts)).toEqual(new Set(['second']));
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('serves what it has when Secrets Manager is down', async () => {
+    const { read, server, problems } = await opened(holds('first'));
+    await read(name);
+    server.answerWith(refuses(500, 'InternalServiceError'));
+    expect(await read(name, { fresh: true })).toBe('first');
+    expect(problems).toEqual([{ call: 'GetSecretValue', secret: name, error: 'InternalServiceError', staleMs: 0 }]);
+  });
+});
+
+describe.skipIf(!motoIsHere())('secrets on moto', () => {
+  let moto: Moto;
+  let client: SecretsManagerClient;
+  beforeAll(async () => {
+    moto = await startMoto();
+    client = new SecretsManagerClient({ ...awsClientOptions(), ...emulated(moto.endpoint) });
+  });
+  afterAll(async () => {
+    client.destroy();
+    await moto.stop();
+  });
+
+  it('are read in their current version, rotated, deleted', async () => {
+    const { ARN: arn = '' } = await client.send(new CreateSecretCommand({ Name: name, SecretString: 'first' }));
+    const clock = { now: 0 };
+    const read = secretsManager(client, { [name]: arn }, { now: () => clock.now, random: () => 0 });
+    expect(await read(name)).toBe('first');
+    await client.send(new PutSecretValueCommand({ SecretId: arn, SecretString: 'second' }));
+    expect(await read(name)).toBe('first');
+    expect(await read(name, { fresh: true })).toBe('second');
+    await client.send(new DeleteSecretCommand({ SecretId: arn }));
+    clock.now += minute;
+    await expect(read(name, { fresh: true })).rejects.toThrow(unusable);
+  });
+});

@@ -1,0 +1,64 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
+import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+
+const START = Date.parse('2026-01-15T12:00:00.000Z');
+const ADA = 'cust_AdaExample00000000000001';
+const KEYS = [
+  { appId: 'app-main', appToken: 'token-main', project: 'main' },
+  { appId: 'app-shop', appToken: 'token-shop', project: 'shop' },
+];
+
+let sandbox: Sandbox;
+
+beforeEach(() => {
+  sandbox = openSandbox({ now: () => START, keys: KEYS, seed: seededCustomers });
+});
+
+function call(method: string, target: string, body?: unknown, app = 'main'): SandboxAnswer {
+  const headers = { 'x-app-id': `app-${app}`, 'x-app-token': `token-${app}`, 'content-type': 'application/json' };
+  return sandbox.respond({ method, target, headers, body: body === undefined ? '' : JSON.stringify(body) });
+}
+
+function json(answer: SandboxAnswer): unknown {
+  return JSON.parse(answer.body);
+}
+
+describe('paths that are not what they look like', () => {
+  test.each([
+    '/v1/customers/../permanent-deletion',
+    '/v1/customers/%2e%2e/permanent-deletion',
+    '/v1/customers//permanent-deletion',
+    '/v1/permanent-deletion',
+    `//v1/customers/${ADA}/permanent-deletion`,
+    `/v2/customers/${ADA}/permanent-deletion`,
+    `http://sandbox/v1/customers/${ADA}/permanent-deletion`,
+    '*',
+    '',
+  ])('POST %s is no endpoint, and its 404 says nothing of a customer', target => {
+    const answer = call('POST', target);
+    expect(answer.status).toBe(404);
+    expect(json(answer)).toMatchObject({ code: 404 });
+    expect(json(answer)).not.toHaveProperty('key');
+    expect(json(answer)).not.toHaveProperty('resource_type');
+    expect(sandbox.deletions()).toEqual([]);
+  });
+
+  test('a dot for an id makes the action the id', () => {
+    expect(call('POST', '/v1/customers/./permanent-deletion').status).toBe(405);
+  });
+
+  test('an empty id lists everybody', () => {
+    expect(json(call('GET', '/v1/customers/'))).toMatchObject({ object: 'list', total: 6 });
+  });
+
+  test('a dot segment in front of an id still reaches the person', () => {
+    expect(call('POST', `/v1/customers/x/../${ADA}/permanent-deletion`).status).toBe(200);
+  });
+
+  test('a broken percent escape is a 400', () => {
+    const answer = call('POST', '/v1/customers/100%25%zz/permanent-deletion');
+    expect(answer.status).toBe(400);
+    expect(json(answer)).toMatchObject({ code: 400, key: 'invalid_payload' });
+  });
+});

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { Wire } from '../support/event.ts';
+import { inert } from '../support/inert.ts';
+import { ada, type Suite } from './contract.ts';
+
+export function bodies(suite: Suite): void {
+  const { expectRefusal, message, sign } = suite;
+  const plain = message({ id: 1, sourceId: ada.sourceId });
+  const text = Buffer.from(plain.body).toString('utf8');
+  const grown = (member: string) => text.replace('{', `{${member},`);
+  const notUtf8 = Buffer.concat([Buffer.from('{"x":"'), Buffer.from([0xff]), Buffer.from(`",${text.slice(1)}`)]);
+
+  test.each<[string, string | Uint8Array]>([
+    ['nothing', ''],
+    ['no JSON', text.slice(0, -1)],
+    ['two JSONs', `${text}${text}`],
+    ['JSON behind a byte order mark', `\uFEFF${text}`],
+    ['JSON in UTF-16', Buffer.from(text, 'utf16le')],
+    ['bytes that are not UTF-8', notUtf8],
+    ['a key that stands twice', grown('"twice":1,"twice":1')],
+    ['a key that stands twice, once escaped', grown('"twice":1,"\\u0074wice":1')],
+    ['too deep a nest', grown(`"deep":${'['.repeat(20)}${']'.repeat(20)}`)],
+    ['null', 'null'],
+    ['a number', '5'],
+  ])('that hold %s are refused', async (_, body) => {
+    await expectRefused({ ...plain, body }, 400);
+  });
+
+  test('with fields that nobody knows are read all the same', async () => {
+    const house = await suite.house();
+    const extra = { unknownField: { nested: [1, 'two', null] }, another: 'x' };
+    await house.send(await suite.genuine(house, { extra }));
+    await house.sweep();
+    expect(await house.receipts()).toMatchObject([{ state: 'erased' }]);
+  });
+
+  test('up to 64 KiB are read, and one byte more is refused before anything else', async () => {
+    const most = 65_536;
+    const padded = (length: number) => text.replace('{', `{"pad":"${'x'.repeat(length - text.length - 9)}",`);
+    const house = await suite.house();
+    const fits = await sign({ ...plain, body: padded(most) }, suite.secrets.current, house.clock.at);
+    expect(Buffer.from(fits.body)).toHaveLength(most);
+    await house.send(fits);
+    expect(await house.receipts()).toHaveLength(1);
+    await expectRefused({ ...plain, body: padded(most + 1) }, 413);
+    await expectRefused({ ...plain, body: padded(most + 1) }, 413, suite.secrets.stranger);
+  });
+
+  const types = [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    '',
+    'application/jsonp',
+    ['application/json', 'application/json'],
+  ];
+
+  if (suite.anyContentType !== true)
+    test.each(types)('of the type %j are refused', async type => {
+      const others = Object.entries(plain.headers).filter(([name]) => name.toLowerCase() !== 'content-type');
+      await expectRefused({ ...plain, headers: { ...Object.fromEntries(others), 'Content-Type': type } }, 415);
+    });
+
+  test.each(['PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'post'])('sent with %s are refused', async method => {
+    const answer = await expectRefused({ ...plain, method }, 405);
+    expect(answer.headers['allow']?.split(/, */)).toContain('POST');
+  });
+
+  async function expectRefused(wire: Wire, status: number, secret = suite.secrets.current) {
+    const store = inert<ReceiptStore>('store');
+    const house = await suite.house({ change: () => ({ store: store.port }) });
+    const answer = await house.send(await sign(wire, secret, house.clock.at));
+    expect(answer.status).toBe(status);
+    expectRefusal(answer, status);
+    expect(store.calls).toEqual([]);
+    expect(house.sandbox.calls()).toEqual([]);
+    expect(house.alarms()).toEqual([]);
+    return answer;
+  }
+}

@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest';
+import type { ControlRows } from '../../lambda/receipts/control.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { Wire } from '../support/event.ts';
+import type { House, HouseOptions } from '../support/house.ts';
+import { inert } from '../support/inert.ts';
+import type { Suite } from './contract.ts';
+
+export function credentials(suite: Suite): void {
+  const { coversBody, headers, refusedWith, expectRefusal } = suite;
+
+  test('that are genuine are accepted in any letter case of the names', async () => {
+    for (const spelled of [(text: string) => text.toUpperCase(), (text: string) => text.toLowerCase()]) {
+      const house = await suite.house();
+      const wire = await suite.genuine(house);
+      const renamed = Object.entries(wire.headers).map(([name, value]) => [spelled(name), value] as const);
+      await house.send({ ...wire, headers: Object.fromEntries(renamed) });
+      expect(await house.receipts()).toMatchObject([{ authentication: { secret: 'current' } }]);
+    }
+  });
+
+  test.each(headers)('that lack %s, or have it twice, are refused', async name => {
+    const { house, untouched } = await guarded(suite);
+    const wire = await suite.genuine(house);
+    const value = credentialIn(wire, name);
+    for (const spoiled of [
+      '',
+      ' ',
+      [],
+      [value, value],
+      [value, ''],
+      ['', value],
+      `${value}, ${value}`,
+      `${value},${value}`,
+    ]) {
+      await expectRefused(house, withHeader(wire, name, spoiled));
+    }
+    untouched();
+  });
+
+  test.each(headers)('that differ in one character of %s are refused, whichever it is', async name => {
+    const { house, untouched } = await guarded(suite);
+    const wire = await suite.genuine(house);
+    const value = credentialIn(wire, name);
+    for (let at = 0; at < value.length; at += 1) {
+      await expectRefused(
+        house,
+        withHeader(wire, name, `${value.slice(0, at)}${other(value[at]!)}${value.slice(at + 1)}`),
+      );
+    }
+    untouched();
+  });
+
+  test.each(headers)('that are cut or grown in %s are refused', async name => {
+    const { house, untouched } = await guarded(suite);
+    const wire = await suite.genuine(house);
+    const value = credentialIn(wire, name);
+    for (const spoiled of [
+      value.slice(1),
+      value.slice(0, -1),
+      `${value}x`,
+      `x${value}`,
+      `${value}=`,
+      `${value}\u0000`,
+    ]) {
+      await expectRefused(house, withHeader(wire, name, spoiled));
+    }
+    untouched();
+  });
+
+  test('of a stranger are refused, and nothing of the message is repeated', async () => {
+    const { house, untouched } = await guarded(suite);
+    const wire = await suite.genuine(house, { sourceId: 'crm-kqzvwxjy' }, suite.secrets.stranger);
+    const answer = await expectRefused(house, wire);
+    expect(answer.text).not.toContain('kqzvwxjy');
+    expect(house.logged()).toMatchObject([{ event: 'refused', platform: suite.name, status: refusedWith }]);
+    untouched();
+  });
+
+  if (coversBody)
+    test('of another body are refused', async () => {
+      const { house, untouched } = await guarded(suite);
+      const wire = await suite.genuine(house);
+      const body = Buffer.from(wire.body);
+      const step = Math.max(1, Math.floor(body.length / 40));
+      for (let at = 0; at < body.length; at += step) {
+        const changed = Buffer.from(body);
+        changed[at] = changed[at]! ^ 1;
+        await expectRefused(house, { ...wire, body: changed });
+      }
+      for (const changed of [`${body} `, ` ${body}`, `${body}\n`, '', '{}'])
+        await expectRefused(house, { ...wire, body: changed });
+      untouched();
+    });
+
+  test('are looked at before the method of reading: what is no request at all is refused the same', async () => {
+    const { house, untouched } = await guarded(suite);
+    const wire = await suite.genuine(house, {}, suite.secrets.stranger);
+    for (const body of ['', '{', '\uFEFF{}', Buffer.from([0xff]), '['.repeat(60_000)])
+      await expectRefused(house, { ...wire, body });
+    await expectRefused(house, withHeader(wire, 'Content-Type', 'text/plain'));
+    untouched();
+  });
+
+  async function expectRefused(house: House, wire: Wire) {
+    const answer = await house.send(wire);
+    expect(answer.status).toBe(refusedWith);
+    expectRefusal(answer, refusedWith);
+    return answer;
+  }
+}
+
+/** A house whose store must not be touched while callers are not proved genuine. */
+async function guarded(suite: Suite, options: Partial<HouseOptions> = {}) {
+  const store = inert<ReceiptStore>('store');
+  const control = inert<ControlRows>('control');
+  const house = await suite.house({ ...options, change: () => ({ store: store.port, control: control.port }) });
+  const untouched = () => {
+    expect([...store.calls, ...control.calls]).toEqual([]);
+    expect(house.sandbox.calls()).toEqual([]);
+    expect(house.alarms()).toEqual([]);
+  };
+  return { house, untouched };
+}
+
+function withHeader(wire: Wire, name: string, value: string | readonly string[]): Wire {
+  const others = Object.entries(wire.headers).filter(([one]) => one.toLowerCase() !== name.toLowerCase());
+  return { ...wire, headers: { ...Object.fromEntries(others), [name]: value } };
+}
+
+function credentialIn(wire: Wire, name: string): string {
+  const [, value] = Object.entries(wire.headers).find(([one]) => one.toLowerCase() === name.toLowerCase())!;
+  return [value].flat().join();
+}
+
+/** Another character of the same kind. */
+function other(char: string): string {
+  if (/[0-8]/.test(char)) return String(Number(char) + 1);
+  return char === 'x' ? 'y' : 'x';
+}

@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { fixtureTime } from '../support/house.ts';
+import { account, callback, deleteRequest, ketchHouse, ketchWire, tenant, uid } from '../support/ketch.ts';
+
+const seconds = fixtureTime / 1000;
+const withCallback = (request: object = {}) => ketchWire(deleteRequest({ callbacks: [callback], ...request }));
+const family = { identities: [{ identitySpace: 'email', identityValue: 'family@example.com' }] };
+
+describe('when it is expected', () => {
+  test.each([
+    ['a quarter of an hour from now', 1_771_070_400, seconds + 900],
+    ['when it is due, if that is sooner', seconds + 60, seconds + 60],
+  ])('is %s', async (_, dueTimestamp, expected) => {
+    const house = await ketchHouse();
+    house.sandbox.outage('error');
+    const { json } = await house.send(withCallback({ dueTimestamp }));
+    expect(json).toHaveProperty('response.expectedCompletionTimestamp', expected);
+  });
+
+  test('is a quarter of an hour from now without a due time', async () => {
+    const house = await ketchHouse();
+    house.sandbox.outage('error');
+    const { json } = await house.send(withCallback({ dueTimestamp: undefined }));
+    expect(json).toHaveProperty('response.expectedCompletionTimestamp', seconds + 900);
+  });
+});
+
+describe('a request that needs a person', () => {
+  test('goes on for Ketch when callbacks follow, and pages somebody', async () => {
+    const house = await ketchHouse({ limits: { customersPerRequest: 1 } });
+    const first = await house.send(withCallback(family));
+    expect(first).toMatchObject({ status: 200, json: { response: { status: 'in_progress' } } });
+    expect(await house.receipts()).toMatchObject([
+      { state: 'needs-human', reason: 'too-many-matches', answeredOpen: true },
+    ]);
+    expect(house.alarms()).toEqual(['needs-human']);
+    expect(house.sandbox.deletions()).toEqual([]);
+    expect((await house.send(withCallback(family))).text).toBe(first.text);
+  });
+
+  test('is unavailable when none follow', async () => {
+    const house = await ketchHouse({ limits: { customersPerRequest: 1 } });
+    expect(await house.send(ketchWire(deleteRequest(family)))).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '60' },
+    });
+    expect(house.sandbox.deletions()).toEqual([]);
+  });
+});
+
+describe('a callback', () => {
+  const open = async (callbacks: readonly object[], section = {}) => {
+    const house = await ketchHouse({ section });
+    house.sandbox.outage('error');
+    const { status } = await house.send(withCallback({ callbacks }));
+    const [receipt] = await house.receipts();
+    return { status, house, kept: (await house.parts.store.kept(receipt!.id))?.callbacks, receipt };
+  };
+
+  test('to a listed origin is kept apart and promised', async () => {
+    const { status, house, kept, receipt } = await open([callback]);
+    expect(status).toBe(200);
+    expect(kept).toEqual([callback]);
+    expect(receipt).toMatchObject({ hasCallbacks: true, answeredOpen: true });
+    expect(house.alarms()).not.toContain('callback-origin-refused');
+  });
+
+  test('elsewhere is dropped with an alarm, and the others stay', async () => {
+    const { status, house, kept } = await open([{ url: 'https://evil.example/' }, callback]);
+    expect(status).toBe(200);
+    expect(kept).toEqual([callback]);
+    expect(house.alarms()).toContain('callback-origin-refused');
+  });
+
+  test.each([
+    ['nowhere', []],
+    ['elsewhere only', [{ url: 'https://dsr.ketch.com@evil.example/' }, { url: 'http://dsr.ketch.com/' }]],
+  ])('%s: the request is as one without callbacks', async (_, callbacks) => {
+    const { status, kept, receipt } = await open(callbacks);
+    expect(status).toBe(503);
+    expect(kept).toEqual([]);
+    expect(receipt).toMatchObject({ hasCallbacks: false });
+  });
+});
+
+describe('what settings of Ketch say', () => {
+  test('of the header: any name will do, and only that one', async () => {
+    const house = await ketchHouse({ section: { header: 'X-Ketch-Key' } });
+    const secret = ketchWire().headers['Authorization']!;
+    expect((await house.send(ketchWire())).status).toBe(403);
+    expect((await house.send(ketchWire(undefined, { Authorization: [], 'x-KETCH-key': secret }))).status).toBe(200);
+  });
+
+  test('of the projects: only those are searched', async () => {
+    const house = await ketchHouse({ projects: ['main', 'other'], section: { projects: ['other'] } });
+    expect((await house.send(ketchWire())).json).toHaveProperty('response.reason', 'no_match');
+    const [receipt] = await house.receipts();
+    expect(Object.keys(receipt!.projects)).toEqual(['other']);
+  });
+
+  test('nothing: the same uid of two tenants is two requests', async () => {
+    const house = await ketchHouse({ section: { tenants: [tenant, 'second'] } });
+    await house.send(ketchWire());
+    const other = deleteRequest({ identities: [account('crm-10043')] }, { metadata: { uid, tenant: 'second' } });
+    expect((await house.send(ketchWire(other))).json).toHaveProperty('response.reason', 'executed');
+    expect(await house.receipts()).toHaveLength(2);
+  });
+});

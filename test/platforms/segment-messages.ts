@@ -1,0 +1,39 @@
+import { createHmac } from 'node:crypto';
+import type { Wire } from '../support/event.ts';
+import { type House, type HouseOptions, houseFor } from '../support/house.ts';
+
+export const signingSecret = 'segment-secret-of-the-tests-1';
+export const oldSigningSecret = 'segment-secret-of-the-tests-0';
+export const headerSecret = 'segment-header-of-the-tests-1';
+
+export const deletion = {
+  type: 'delete',
+  userId: 'crm-10042',
+  messageId: 'delete-reg-1::job-1',
+  timestamp: '2026-01-15T11:59:58.276Z',
+};
+
+type Options = Partial<Omit<HouseOptions, 'platforms' | 'secrets'>> & { section?: object; secret?: object };
+
+/** A house that serves Segment; `section` changes its settings and `secret` its secret. */
+export function segmentHouse({ section = {}, secret = {}, ...rest }: Options = {}): Promise<House> {
+  const text = JSON.stringify({ current: signingSecret, header: headerSecret, ...secret });
+  return houseFor({ platforms: { segment: section }, secrets: { 'erasure/platform/segment': text }, ...rest });
+}
+
+/** A message as Segment signs it: an array by its first event, with the secret header beside it. */
+export function segmentWire(body: unknown = deletion, headers: Wire['headers'] = {}, secret = signingSecret): Wire {
+  const sent = typeof body === 'string' ? body : JSON.stringify(body);
+  const signed = Array.isArray(body) && body.length > 0 ? JSON.stringify(body[0]) : sent;
+  return {
+    path: '/webhooks/segment',
+    headers: {
+      'User-Agent': 'Segment.io/1.0',
+      'Content-Type': 'application/json',
+      'X-Signature': createHmac('sha1', secret).update(signed).digest('hex'),
+      ...(Array.isArray(body) ? { 'x-webhook-secret': headerSecret } : {}),
+      ...headers,
+    },
+    body: sent,
+  };
+}

@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../../lambda/failure.ts';
+import { ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
+import { holds } from '../support/fuzz.ts';
+import { houseFor } from '../support/house.ts';
+import { inert } from '../support/inert.ts';
+import { spoiled } from '../support/settings.ts';
+import { unusableSecrets } from '../support/unusable-secrets.ts';
+import { oldSecret, redaction, shop, shopifyHouse, shopifyWire } from './shopify-messages.ts';
+
+describe('a fixture of Shopify through the exported handler', () => {
+  test.each([...sharedFixtures('shopify'), ...ownFixtures('shopify')])('$fixture', async fixture => {
+    const { clientSecret, previousClientSecret, allowedShops } = fixture.config;
+    const previous = previousClientSecret === null ? {} : { previous: previousClientSecret };
+    const house = await houseFor({
+      platforms: { shopify: { shops: allowedShops, customerId: 'source_id' } },
+      secrets: { 'erasure/platform/shopify': JSON.stringify({ current: clientSecret, ...previous }) },
+      at: Date.parse(fixture.clock),
+      customers: [{ source_id: '191167', email: 'other@example.com', created_at: '2025-01-01T00:00:00Z' }],
+    });
+    const [expected] = Object.values(fixture.responses);
+    const answer = await house.send(wireOf(fixture, '/webhooks/shopify'));
+    expect(answer.status).toBe(expected!.status);
+    if (expected!.body === null) expect(answer.text).toBe('');
+    const erases = fixture.parsed.intent === 'erase' ? 1 : 0;
+    expect(await house.receipts()).toHaveLength(erases);
+    await house.sweep();
+    expect(house.sandbox.deletions()).toHaveLength(erases);
+  });
+});
+
+describe('customers/redact', () => {
+  test('is acknowledged once it is stored, and erased by the sweep', async () => {
+    const house = await shopifyHouse();
+    expect(await house.send(shopifyWire())).toMatchObject({ status: 200, text: '' });
+    expect(house.sandbox.calls()).toEqual([]);
+    expect(await house.receipts()).toMatchObject([
+      {
+        platform: 'shopify',
+        reference: 'b54557e4-bdd9-4b37-8a5f-bf7d70bcd043',
+        authentication: { scheme: 'hmac-sha256', secret: 'current' },
+        submittedAt: Date.parse('2026-01-15T11:59:58.123Z'),
+        hasCallbacks: false,
+      },
+    ]);
+    await house.sweep();
+    expect(house.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
+  });
+
+  test('is asked for again when it cannot be stored', async () => {
+    const accept = () => Promise.reject(new Failure('unavailable', 'the store cannot be reached'));
+    const house = await shopifyHouse({ change: ({ store }) => ({ store: { ...store, accept } }) });
+    expect(await house.send(shopifyWire())).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
+  });
+
+  test('is read with every identifier it holds, of which a phone number cannot be looked up', async () => {
+    expect(await keptOf(redaction)).toEqual([
+      { kind: 'source_id', value: '191167' },
+      { kind: 'email', value: 'ada@example.com' },
+      { kind: 'phone', value: '555-625-1199' },
+    ]);
+  });
+
+  test.each([
+    ['a customer by e-mail only', { email: 'ada@example.com' }, [{ kind: 'email', value: 'ada@example.com' }]],
+    ['nulls', { id: null, email: null, phone: null }, []],
+    ['an id in text', { id: '007' }, [{ kind: 'source_id', value: '007' }]],
+    ['nobody', {}, []],
+  ])('may hold %s', async (_, customer, identifiers) => {
+    expect(await keptOf({ ...redaction, customer })).toEqual(identifiers);
+  });
+
+  test('does not look its customer id up where settings do not say what that is', async () => {
+    const kept = await keptOf(redaction, { customerId: undefined });
+    expect(kept?.map(({ kind }) => kind)).toEqual(['email', 'phone']);
+  });
+
+  test('is one request however often it is delivered', async () => {
+    const house = await shopifyHouse();
+    for (const _ of [1, 2]) expect(await house.send(shopifyWire())).toMatchObject({ status: 200 });
+    expect(await house.receipts()).toHaveLength(1);
+  });
+
+  test('with the id of another one is a conflict, and a person is told', async () => {
+    const house = await shopifyHouse();
+    await house.send(shopifyWire());
+    const other = await house.send(shopifyWire({ ...redaction, customer: { email: 'ben@example.com' } }));
+    expect(other.status).toBe(409);
+    expect(house.alarms()).toEqual(['payload-mismatch']);
+  });
+
+  const rounded = '{"shop_domain":"acme.myshopify.com","customer":{"id":9007199254740993},"orders_to_redact":[]}';
+  const otherTopic = { shop_domain: shop, customer: redaction.customer, data_request: { id: 1 } };
+  test.each([
+    ['an unlisted shop', { ...redaction, shop_domain: 'evil.myshopify.com' }, {}, 403],
+    ['a listed shop in the header alone', { ...redaction, shop_domain: 'evil.example' }, {}, 403],
+    ['no order to redact', { ...redaction, orders_to_redact: undefined }, {}, 400],
+    ['the body of another topic', otherTopic, {}, 400],
+    ['an id that was rounded', rounded, {}, 400],
+    ['a fraction for an id', { ...redaction, customer: { id: 1.5 } }, {}, 400],
+    ['no customer', { ...redaction, customer: undefined }, {}, 400],
+    ['no JSON', '{', {}, 400],
+    ['a key twice', `{"customer":{},${JSON.stringify(redaction).slice(1)}`, {}, 400],
+    ['no id', redaction, { 'X-Shopify-Webhook-Id': [] }, 400],
+    ['two ids', redaction, { 'X-Shopify-Webhook-Id': ['a', 'b'] }, 400],
+    ['an id of odd characters', redaction, { 'X-Shopify-Webhook-Id': 'a b' }, 400],
+    ['no topic', redaction, { 'X-Shopify-Topic': [] }, 400],
+  ])('is refused with %s, and nothing is stored', async (_, body, headers, status) => {
+    const store = inert<object>('store');
+    const house = await shopifyHouse({ change: () => ({ store: store.port as never }) });
+    const answer = await house.send(shopifyWire(body, headers));
+    expect(answer.status).toBe(status);
+    expect(store.calls).toEqual([]);
+    expect(answer.text + house.lines.join()).not.toMatch(/ada@|191167|9007199254740993|evil|555-625/);
+  });
+
+  test('takes an unreadable time for none', async () => {
+    const house = await shopifyHouse();
+    await house.send(shopifyWire(redaction, { 'X-Shopify-Triggered-At': 'lately' }));
+    expect(await house.receipts()).toMatchObject([{ submittedAt: house.clock.at }]);
+  });
+});
+
+describe('every other topic', () => {
+  const bodies = [redaction, { shop_id: 954_889, shop_domain: 'evil.example' }, '{', ''];
+
+  test.each(['customers/data_request', 'shop/redact', 'customers/delete', 'Customers/Redact', ''])(
+    '%o is acknowledged and never acted on, whatever it holds',
+    async topic => {
+      const store = inert<object>('store');
+      const house = await shopifyHouse({ change: () => ({ store: store.port as never }) });
+      for (const body of bodies) {
+        const answer = await house.send(shopifyWire(body, { 'X-Shopify-Topic': topic }));
+        expect(answer).toMatchObject({ status: 200, text: '' });
+      }
+      expect(store.calls).toEqual([]);
+    },
+  );
+});
+
+describe('the proof', () => {
+  const signature = String(shopifyWire().headers['X-Shopify-Hmac-SHA256']);
+
+  test('is made with either secret while both are held', async () => {
+    const house = await shopifyHouse({ secret: { previous: oldSecret } });
+    expect(await house.send(shopifyWire(redaction, {}, oldSecret))).toMatchObject({ status: 200 });
+    expect(await house.receipts()).toMatchObject([{ authentication: { secret: 'previous' } }]);
+    house.secrets['erasure/platform/shopify'] = JSON.stringify({ current: oldSecret.replace('0', '2') });
+    expect(await house.send(shopifyWire(redaction, {}, oldSecret))).toMatchObject({ status: 401 });
+  });
+
+  test.each([
+    ['missing', []],
+    ['empty', ''],
+    ['in hex', Buffer.from(signature, 'base64').toString('hex')],
+    ['sent twice', [signature, signature]],
+    ['folded into one header', `${signature}, ${signature}`],
+  ])('is refused with 401 when it is %s', async (_, given) => {
+    const house = await shopifyHouse();
+    const answer = await house.send(shopifyWire(redaction, { 'X-Shopify-Hmac-SHA256': given }));
+    expect(answer).toMatchObject({ status: 401, json: { error: { code: 'unauthorized' } } });
+  });
+
+  test('is found by its header in any case', async () => {
+    const { headers, ...wire } = shopifyWire();
+    const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+    const house = await shopifyHouse();
+    expect(await house.send({ ...wire, headers: lower })).toMatchObject({ status: 200 });
+  });
+
+  test('fails for any change of one bit in the body or the signature, before anything is stored', async () => {
+    const store = inert<object>('store');
+    const house = await shopifyHouse({ change: () => ({ store: store.port as never }) });
+    const wire = shopifyWire();
+    await holds(
+      fc.asyncProperty(fc.boolean(), fc.nat(), async (inBody, at) => {
+        const given = inBody ? signature : flipped(signature, at).toString('latin1');
+        const body = inBody ? flipped(String(wire.body), at) : wire.body;
+        const answer = await house.send({ ...wire, headers: { ...wire.headers, 'X-Shopify-Hmac-SHA256': given }, body });
+        expect(answer.status).toBe(401);
+      }),
+    );
+    expect(store.calls).toEqual([]);
+  });
+
+  test.each(unusableSecrets)('cannot be given when the secret is $why: 503 and an alarm', async ({ text }) => {
+    const house = await shopifyHouse();
+    house.secrets['erasure/platform/shopify'] = text;
+    expect(await house.send(shopifyWire())).toMatchObject({ status: 503 });
+    expect(house.alarms()).toEqual(['secret-unusable']);
+  });
+});
+
+describe('its settings', () => {
+  const noDomain = 'platforms.shopify.shops.0: must be a domain such as acme.myshopify.com';
+  test.each([
+    ['its projects', { shops: [shop], projects: ['main'] }, []],
+    ['no shop', { shops: [] }, ['platforms.shopify.shops: must hold at least one entry']],
+    ['a URL', { shops: ['https://acme.myshopify.com'] }, [noDomain]],
+    ['upper case', { shops: ['Acme.myshopify.com'] }, [noDomain]],
+    ['another kind', { shops: [shop], customerId: 'email' }, ['platforms.shopify.customerId: must be source_id']],
+    ['a callback', { shops: [shop], callbackOrigins: [] }, ['platforms.shopify.callbackOrigins: is not a setting']],
+  ])('hold %s', (_, shopify, problems) => {
+    expect(spoiled(settings => Object.assign(settings['platforms'], { shopify }))).toEqual(problems);
+  });
+});
+
+async function keptOf(body: object, section: object = {}) {
+  const house = await shopifyHouse({ section });
+  expect(await house.send(shopifyWire(body))).toMatchObject({ status: 200 });
+  const [receipt] = await house.receipts();
+  return (await house.parts.store.kept(receipt!.id))?.identifiers;
+}
+
+function flipped(text: string, at: number): Buffer {
+  const bytes = Buffer.from(text);
+  bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
+  return bytes;
+}

@@ -1,0 +1,86 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Outcome } from '../../lambda/erasure.ts';
+import { type Fixture, ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
+import { type House, houseFor } from '../support/house.ts';
+
+const keysFile = new URL('../../../shared/fixtures/transcend/keys.json', import.meta.url);
+const shared = sharedFixtures('transcend');
+const fixtures = [...shared, ...ownFixtures('transcend')];
+/** A fixture without responses is a trial, which is answered like nobody. */
+const cases = fixtures.flatMap(fixture =>
+  Object.entries(fixture.responses ?? { test: { status: 204 } }).map(([outcome, expected]) => ({
+    name: fixture.fixture,
+    fixture,
+    outcome,
+    expected,
+  })),
+);
+
+describe('a fixture of Transcend through the exported handler', () => {
+  test.each(cases)('$name: $outcome', async ({ fixture, outcome, expected }) => {
+    const house = await houseOf(fixture, outcome === 'not_found' ? { customers: [] } : {});
+    if (outcome === 'failed_retryable') house.secrets['erasure/pepper'] = 'short';
+    const answer = await house.send(wireOf(fixture, '/webhooks/transcend'));
+    expect(answer.status).toBe(expected.status);
+    if (answer.status < 300) expect(answer.text).toBe('');
+    const isErased = outcome === 'accepted_async';
+    expect(house.sandbox.deletions()).toHaveLength(isErased ? 1 : 0);
+    expect(await house.receipts()).toHaveLength(isErased || outcome === 'not_found' ? 1 : 0);
+  });
+
+  test.each(fixtures.filter(({ parsed }) => parsed.intent === 'erase'))('$fixture: what is read', async fixture => {
+    const house = await houseOf(fixture);
+    await house.send(wireOf(fixture, '/webhooks/transcend'));
+    const [receipt] = await house.receipts();
+    const macs = await house.parts.macs();
+    const wanted = fixture.parsed.identifiers!.map(({ kind, value }) => macs.subject({ kind: kind as 'email', value }));
+    expect(receipt!.subjectMacs).toEqual(wanted);
+  });
+});
+
+describe.skipIf(shared.length === 0)('a completion of the fixtures', () => {
+  const at = Date.parse('2026-01-15T12:00:00Z');
+  const outcomes: Readonly<Record<string, Outcome>> = {
+    deleted: { kind: 'erased', at, deletions: [] },
+    not_found_found_out_later: { kind: 'no-match', at, deletions: [] },
+    failed_for_good: { kind: 'refused', at, deletions: [] },
+  };
+
+  test.each(Object.entries(outcomes))('%s', async (name, outcome) => {
+    const fixture = shared.find(({ callbacks }) => callbacks !== undefined)!;
+    const { method, url, headers, body } = fixture.callbacks![name] as Record<string, object>;
+    const house = await houseOf(fixture);
+    const nonce = fixture.request.headers['x-transcend-nonce']!;
+    const callbacks = [{ url: String(url), headers: { 'x-transcend-nonce': nonce } }];
+    const told = { reference: 'r', scope: 'e-shop-it', receiptId: 'receipt-1', outcome, callbacks };
+    const secret = async () => house.secrets['erasure/platform/transcend']!;
+    const calls = await house.parts.platforms.get('transcend')!.notify(told, { secret, now: () => at });
+    expect(calls).toEqual([{ method, url, headers, body: expect.any(String), alsoDelivered: [409] }]);
+    const message = 'message' in body! ? { message: expect.stringMatching(/^[A-Z][a-z ]+\.$/) } : {};
+    expect(JSON.parse(calls[0]!.body)).toEqual({ ...body, ...message });
+  });
+});
+
+function houseOf({ config, clock }: Fixture, options = {}): Promise<House> {
+  const { name, value } = config['customSecretHeader'] as { name: string; value: string };
+  const transcend = {
+    audience: config['audience'],
+    sombraUrl: config['sombraUrl'],
+    header: name,
+    identities: { coreIdentifier: 'source_id', email: 'email', phone: 'phone' },
+    publicKey: config['publicKeyPem'] ?? sharedKey(),
+  };
+  const secret = JSON.stringify({ current: value, apiKey: config['apiKey'] });
+  return houseFor({
+    platforms: { transcend },
+    secrets: { 'erasure/platform/transcend': secret },
+    at: Date.parse(clock),
+    ...options,
+  });
+}
+
+function sharedKey(): unknown {
+  if (!existsSync(keysFile)) throw new Error('the keys lie beside the fixtures that need them');
+  return (JSON.parse(readFileSync(keysFile, 'utf8')) as { sombra: { publicKeyPem: string } }).sombra.publicKeyPem;
+}

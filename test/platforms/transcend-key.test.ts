@@ -1,0 +1,130 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import {
+  apiKey,
+  claims,
+  job,
+  pemOf,
+  sombraFor,
+  sombraKeys,
+  tokenOf,
+  transcendHouse,
+  transcendWire,
+} from './transcend-messages.ts';
+
+const renewed = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+const smaller = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const minute = 60_000;
+const hour = 3_600_000;
+
+describe("Sombra's public key", () => {
+  test('is fetched with our keys, once for an hour', async () => {
+    const { sombra, house, post } = await opened({ sombraApiKey: 'own-sombra-key' });
+    expect(await post()).toBe(204);
+    expect(sombra.calls).toMatchObject([
+      {
+        method: 'GET',
+        path: '/public-keys/sombra-general-signing-key',
+        headers: { authorization: `Bearer ${apiKey}`, 'x-sombra-authorization': 'Bearer own-sombra-key' },
+      },
+    ]);
+    house.clock.at += hour - 1;
+    expect(await post()).toBe(204);
+    expect(sombra.calls).toHaveLength(1);
+    house.clock.at += 1;
+    expect(await post()).toBe(204);
+    expect(sombra.calls).toHaveLength(2);
+  });
+
+  test('is fetched once for requests that come together', async () => {
+    const { sombra, post } = await opened();
+    expect(await Promise.all([post(), post(), post()])).toEqual([204, 204, 204]);
+    expect(sombra.calls).toHaveLength(1);
+  });
+
+  test('is fetched for nobody who does not know the secret header', async () => {
+    const { sombra, house } = await opened();
+    const stranger = transcendWire(job(), { 'x-webhook-secret': 'a-secret-that-was-only-guessed' });
+    expect((await house.send(stranger)).status).toBe(401);
+    expect(sombra.calls).toEqual([]);
+  });
+
+  test('is fetched anew when a token does not fit it, at most once a minute', async () => {
+    const { sombra, house, post } = await opened();
+    await post();
+    sombra.answer = { status: 200, body: pemOf(renewed.publicKey) };
+    const token = () => tokenOf({ ...claims, iat: Math.floor(house.clock.at / 1000) }, renewed.privateKey);
+    house.clock.at += minute - 1;
+    expect(await post(token())).toBe(401);
+    expect(sombra.calls).toHaveLength(1);
+    house.clock.at += 1;
+    expect(await post(token())).toBe(204);
+    expect(await post(tokenOf())).toBe(401);
+    expect(sombra.calls).toHaveLength(2);
+  });
+
+  test('is used for a day while Sombra does not answer, and no longer', async () => {
+    const { sombra, house, post } = await opened();
+    await post();
+    const token = () => tokenOf({ ...claims, iat: Math.floor(house.clock.at / 1000) });
+    sombra.answer = { status: 500, body: '' };
+    house.clock.at += 24 * hour - 1;
+    expect(await post(token())).toBe(204);
+    house.clock.at += 1;
+    expect(await post(token())).toBe(503);
+  });
+
+  test.each([
+    ['500', { status: 500, body: '' }, []],
+    ['a key in a 404', { status: 404, body: pemOf(sombraKeys.publicKey) }, []],
+    ['a redirect', { status: 302, body: pemOf(sombraKeys.publicKey) }, []],
+    ['a page', { status: 200, body: '<html></html>' }, []],
+    ['a key of another curve', { status: 200, body: pemOf(smaller.publicKey) }, []],
+    ['an endless text', { status: 200, body: pemOf(sombraKeys.publicKey).padEnd(70_000) }, []],
+    ['401', { status: 401, body: '' }, ['secret-unusable']],
+    ['403', { status: 403, body: '' }, ['secret-unusable']],
+  ])('cannot be had when the answer is %s: 503, nothing stored, and no second try for a minute', async (_, no, alarms) => {
+    const { sombra, house, post } = await opened();
+    sombra.answer = no;
+    for (const _again of [1, 2]) expect(await post()).toBe(503);
+    expect(sombra.calls).toHaveLength(1);
+    expect(await house.receipts()).toEqual([]);
+    expect(house.alarms()).toEqual([...alarms, ...alarms]);
+    sombra.answer = { status: 200, body: pemOf(sombraKeys.publicKey) };
+    house.clock.at += minute;
+    expect(await post()).toBe(204);
+  });
+
+  test('has two seconds to come', async () => {
+    const asked: number[] = [];
+    const house = await transcendHouse({
+      section: { publicKey: undefined },
+      change: ({ now }) => ({
+        send: async ({ until }) => {
+          asked.push(until - now());
+          return { kind: 'no-answer', code: 'timed-out', effect: 'none' };
+        },
+      }),
+    });
+    expect((await house.send(transcendWire())).status).toBe(503);
+    expect(asked).toEqual([2000]);
+  });
+
+  test('is not fetched when settings pin it, even for a token that does not fit', async () => {
+    const sombra = await sombraFor();
+    const house = await transcendHouse({ sombra, section: { publicKey: pemOf(renewed.publicKey) }, customers: [] });
+    const status = async (token: string) =>
+      (await house.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
+    expect(await status(tokenOf(claims, renewed.privateKey))).toBe(204);
+    expect(await status(tokenOf())).toBe(401);
+    expect(sombra.calls).toEqual([]);
+  });
+});
+
+async function opened(secret: object = {}) {
+  const sombra = await sombraFor();
+  const house = await transcendHouse({ sombra, secret, customers: [] });
+  const post = async (token = tokenOf()) =>
+    (await house.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
+  return { sombra, house, post };
+}

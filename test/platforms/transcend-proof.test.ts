@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { holds } from '../support/fuzz.ts';
+import { inert } from '../support/inert.ts';
+import { unusableSecrets, weakValues } from '../support/unusable-secrets.ts';
+import { apiKey, claims, headerSecret, issuedAt, job, tokenOf, transcendHouse, transcendWire } from './transcend-messages.ts';
+
+const oldSecret = 'transcend-header-of-the-tests-0';
+
+describe("Transcend's proof", () => {
+  test('is a token of Sombra and the secret header, with either secret while both are held', async () => {
+    const house = await transcendHouse({ secret: { previous: oldSecret } });
+    const old = transcendWire(job(), { 'x-webhook-secret': oldSecret });
+    expect(await house.send(old)).toMatchObject({ status: 200 });
+    const authentication = { scheme: 'es384-token+shared-secret', secret: 'previous' };
+    expect(await house.receipts()).toMatchObject([{ authentication }]);
+    house.secrets['erasure/platform/transcend'] = JSON.stringify({ current: headerSecret, apiKey });
+    expect(await house.send(old)).toMatchObject({ status: 401 });
+  });
+
+  test.each([
+    ['no secret header', { 'x-webhook-secret': [] }],
+    ['a wrong one', { 'x-webhook-secret': `${headerSecret} ` }],
+    ['the API key in it', { 'x-webhook-secret': apiKey }],
+    ['two of them', { 'x-webhook-secret': [headerSecret, headerSecret] }],
+    ['no token', { 'x-sombra-token': [] }],
+    ['two tokens', { 'x-sombra-token': [tokenOf(), tokenOf()] }],
+    ['no token but a text', { 'x-sombra-token': 'Bearer' }],
+    ['a token for another scope', { 'x-sombra-token': tokenOf({ ...claims, scope: 'other' }) }],
+    ['a token for no scope', { 'x-sombra-token': tokenOf({ ...claims, scope: undefined }) }],
+    ['a token for another audience', { 'x-sombra-token': tokenOf({ ...claims, aud: 'other' }) }],
+    ['a token of tomorrow', { 'x-sombra-token': tokenOf({ ...claims, iat: issuedAt + 86_400 }) }],
+    ['a token of the day before', { 'x-sombra-token': tokenOf({ ...claims, iat: issuedAt - 86_400 }) }],
+    ['a token for somebody else', { 'x-sombra-token': tokenOf({ ...claims, value: 'crm-10043' }) }],
+    ['a token whose value is a number', { 'x-sombra-token': tokenOf({ ...claims, value: 10_042 }) }],
+    ['a token that is over', { 'x-sombra-token': tokenOf({ ...claims, exp: issuedAt }) }],
+  ])('is refused with %s: 401, and nothing is stored', async (_, headers) => {
+    const store = inert<object>('store');
+    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
+    const answer = await house.send(transcendWire(job(), headers));
+    expect(answer).toMatchObject({ status: 401, json: { error: { code: 'unauthorized' } } });
+    expect(store.calls).toEqual([]);
+    expect(answer.text + house.lines.join()).not.toMatch(/crm-1004|acme|ada@/);
+  });
+
+  test('still holds when a retry carries it hours later, and not a day later', async () => {
+    const house = await transcendHouse();
+    await house.send(transcendWire());
+    house.clock.at = issuedAt * 1000 + 86_400_000;
+    expect((await house.send(transcendWire())).status).toBe(200);
+    house.clock.at += 1;
+    expect((await house.send(transcendWire())).status).toBe(401);
+    expect(house.sandbox.deletions()).toHaveLength(1);
+  });
+
+  test('fails for any change of one bit in the token or the secret, before anything is stored', async () => {
+    const store = inert<object>('store');
+    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
+    const wire = transcendWire();
+    await holds(
+      fc.asyncProperty(fc.constantFrom('x-sombra-token', 'x-webhook-secret'), fc.nat(), async (name, at) => {
+        const bytes = Buffer.from(String(wire.headers[name]));
+        bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
+        const answer = await house.send({ ...wire, headers: { ...wire.headers, [name]: bytes.toString('latin1') } });
+        expect(answer.status).toBe(401);
+      }),
+    );
+    expect(store.calls).toEqual([]);
+  });
+
+  const own = { current: headerSecret, apiKey };
+  test.each([
+    ...unusableSecrets,
+    ...weakValues.map(({ why, value }) => ({
+      why: `${why} in the header`,
+      text: JSON.stringify({ ...own, current: value }),
+    })),
+    { why: 'without an API key', text: JSON.stringify({ current: headerSecret }) },
+    { why: 'with a placeholder of an API key', text: JSON.stringify({ ...own, apiKey: 'REPLACE_ME' }) },
+    { why: 'with an empty key of an own Sombra', text: JSON.stringify({ ...own, sombraApiKey: '' }) },
+  ])('cannot be given when the secret is $why: 503 and an alarm', async ({ text }) => {
+    const house = await transcendHouse();
+    house.secrets['erasure/platform/transcend'] = text;
+    expect(await house.send(transcendWire())).toMatchObject({ status: 503 });
+    expect(house.alarms()).toEqual(['secret-unusable']);
+  });
+});

@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { Outcome } from '../../lambda/erasure.ts';
+import { inert } from '../support/inert.ts';
+import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
+import { apiKey, job, nonce, pemOf, sombraFor, sombraKeys, transcendHouse, transcendWire } from './transcend-messages.ts';
+
+const email = { identifier: 'ada@example.com', type: 'email' };
+
+describe('an erasure job', () => {
+  test('is taken with 200 when it was erased at once, and completed by the sweep', async () => {
+    const sombra = await sombraFor();
+    const house = await transcendHouse({
+      sombra,
+      secret: { sombraApiKey: 'own-sombra-key' },
+      change: ({ send }) => ({ sendCallback: send }),
+    });
+    expect(await house.send(transcendWire())).toMatchObject({ status: 200, text: '' });
+    expect(house.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
+    house.clock.at += 60_000;
+    await house.sweep();
+    expect(sombra.calls.filter(({ method }) => method === 'PUT')).toMatchObject([
+      {
+        path: '/v1/data-silo',
+        headers: {
+          authorization: `Bearer ${apiKey}`,
+          'x-sombra-authorization': 'Bearer own-sombra-key',
+          'x-transcend-nonce': nonce,
+          'content-type': 'application/json',
+          accept: 'application/json',
+        },
+        body: '{}',
+      },
+    ]);
+  });
+
+  test('of nobody is answered with 204 and needs no completion', async () => {
+    const sombra = await sombraFor();
+    const house = await transcendHouse({ sombra, customers: [], change: ({ send }) => ({ sendCallback: send }) });
+    expect(await house.send(transcendWire())).toMatchObject({ status: 204, text: '' });
+    house.clock.at += 60_000;
+    await house.sweep();
+    expect(sombra.calls.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  test('that is still open, or waits for a person, is taken with 200', async () => {
+    const house = await transcendHouse();
+    house.sandbox.outage('error');
+    expect(await house.send(transcendWire())).toMatchObject({ status: 200, text: '' });
+    const many = await transcendHouse({ limits: { customersPerRequest: 1 } });
+    const family = job({ identifier: 'family@example.com', type: 'email' });
+    expect(await many.send(transcendWire(family))).toMatchObject({ status: 200, text: '' });
+    expect(many.sandbox.deletions()).toEqual([]);
+  });
+
+  test('is read with its own identifier and the one that the token vouches for', async () => {
+    const digest = createHash('sha256').update('ada@example.com').digest('hex');
+    expect(await keptOf(job())).toEqual({
+      reference: `c3ae78c9-2768-4666-991a-d2f729503337:email:${digest}`,
+      scope: 'acme',
+      identifiers: [
+        { kind: 'email', value: 'ada@example.com' },
+        { kind: 'source_id', value: 'crm-10042' },
+      ],
+      callbacks: [
+        { url: 'https://multi-tenant.sombra.transcend.io/v1/data-silo', headers: { 'x-transcend-nonce': nonce } },
+      ],
+      pins: {},
+    });
+  });
+
+  test.each([
+    ['the core identifier itself', { identifier: 'crm-10042', type: 'coreIdentifier' }, {}, ['crm-10042']],
+    ['a type that settings do not map', { identifier: 'LC-1', type: 'Loyalty card' }, {}, ['crm-10042']],
+    ['a type that every object has', { identifier: 'LC-1', type: 'constructor' }, {}, ['crm-10042']],
+    ['an unmapped core identifier', email, { identities: { email: 'email' } }, ['ada@example.com']],
+    ['nothing mapped', email, { identities: {} }, []],
+  ])('may be for %s', async (_, profile, section, values) => {
+    const kept = await keptOf(job(profile), section);
+    expect(kept?.identifiers.map(({ value }) => value)).toEqual(values);
+  });
+
+  test('comes once for each identifier of a request, and each is a request of its own', async () => {
+    const house = await transcendHouse();
+    const profiles = [email, { ...email, type: 'Loyalty e-mail' }, { identifier: '+15550100042', type: 'phone' }];
+    for (const profile of [...profiles, ...profiles]) await house.send(transcendWire(job(profile)));
+    expect(await house.receipts()).toHaveLength(3);
+    expect(house.sandbox.deletions()).toHaveLength(1);
+  });
+
+  test('counts from when the request was made, and a time that cannot be read counts for none', async () => {
+    const at = async (createdAt: unknown) => {
+      const house = await transcendHouse();
+      await house.send(transcendWire(withRequest({ createdAt })));
+      return (await house.receipts())[0]!.submittedAt - house.clock.at;
+    };
+    expect(await at('2026-01-15T11:30:00.000Z')).toBe(-1_800_000);
+    for (const unreadable of ['lately', 7, null, undefined]) expect(await at(unreadable)).toBe(0);
+  });
+
+  test('made in test mode is answered with 204, and nothing is stored', async () => {
+    const store = inert<object>('store');
+    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
+    const trial = job(undefined, { isTest: true, extras: undefined });
+    expect(await house.send(transcendWire(trial))).toMatchObject({ status: 204, text: '' });
+    expect(store.calls).toEqual([]);
+  });
+
+  test.each([
+    ['another type', job(undefined, { type: 'ACCESS' }), {}],
+    ['another type in test mode', job(undefined, { type: 'PREFLIGHT', isTest: true }), {}],
+    ['its flag as text', job(undefined, { isTest: 'true' }), {}],
+    ['no extras', job(undefined, { extras: undefined }), {}],
+    ['no identifier', job({ type: 'email' }), {}],
+    ['an empty type of identifier', job({ ...email, type: '' }), {}],
+    ['no id of its request', withRequest({ id: undefined }), {}],
+    ['a core identifier that is no object', job(undefined, { coreIdentifier: 'crm-10042' }), {}],
+    ['no core identifier', job(undefined, { coreIdentifier: undefined }), {}],
+    ['no nonce', job(), { 'x-transcend-nonce': [] }],
+    ['two nonces', job(), { 'x-transcend-nonce': [nonce, nonce] }],
+    ['no JSON', '{', {}],
+    ['two core identifiers', `{"coreIdentifier":{"value":"ben"},${JSON.stringify(job()).slice(1)}`, {}],
+  ])('is refused with 400 for %s, and nothing is stored', async (_, body, headers) => {
+    const store = inert<object>('store');
+    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
+    const answer = await house.send(transcendWire(body, headers));
+    expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
+    expect(store.calls).toEqual([]);
+    expect(answer.text + house.lines.join()).not.toMatch(/ada@|crm-10042|c3ae78c9|ACCESS/);
+  });
+});
+
+describe('a completion', () => {
+  const at = 0;
+  const asks = { status: 'ACTION_REQUIRED', message: expect.any(String) };
+  test.each<[Outcome, unknown]>([
+    [{ kind: 'no-match', at, deletions: [] }, { status: 'SKIPPED' }],
+    [{ kind: 'not-identifiable', at, deletions: [] }, asks],
+    [{ kind: 'refused', at, deletions: [] }, asks],
+    [{ kind: 'needs-human', expectedAt: at }, asks],
+  ])('of $kind says so', async (outcome, body) => {
+    const [told] = await toldOf(outcome);
+    expect(JSON.parse(told!.body)).toEqual(body);
+    expect(told!.headers).not.toHaveProperty('x-sombra-authorization');
+  });
+
+  test('is not sent of what goes on', async () => {
+    expect(await toldOf({ kind: 'in-progress', expectedAt: at })).toEqual([]);
+  });
+});
+
+describe('its settings', () => {
+  const section = { audience: 'acme', sombraUrl: 'https://sombra.acme.example:8443', identities: {} };
+  const noSombra = 'platforms.transcend.sombraUrl: must be an origin such as https://multi-tenant.sombra.transcend.io';
+  const noKey = 'platforms.transcend.publicKey: must be the PEM text of a P-384 public key';
+  const problems = (change: object, where?: 'local') =>
+    spoiled(settings => Object.assign(settings['platforms'], { transcend: { ...section, ...change } }), where);
+
+  test.each([
+    ["a Sombra of one's own", {}, []],
+    ['a pinned key', { publicKey: pemOf(sombraKeys.publicKey), projects: ['main'], header: 'X-Own' }, []],
+    ['a broken pin', { publicKey: 'PEM' }, [noKey]],
+    ['a private key', { publicKey: sombraKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }) }, [noKey]],
+    ['plain http', { sombraUrl: 'http://sombra.acme.example' }, [noSombra]],
+    ['a path', { sombraUrl: 'https://sombra.acme.example/' }, [noSombra]],
+    ['no audience', { audience: '' }, ['platforms.transcend.audience: must not be empty']],
+    ['callback origins', { callbackOrigins: [] }, ['platforms.transcend.callbackOrigins: is not a setting']],
+  ])('hold %s', (_, change, wanted) => {
+    expect(problems(change)).toEqual(wanted);
+  });
+
+  test('may name a Sombra on this machine', () => {
+    expect(problems({ sombraUrl: 'http://127.0.0.1:4000' }, 'local')).toEqual([]);
+  });
+
+  test('are reported together with those of others, and nothing else is thrown', () => {
+    const text = settingsText(settings => {
+      settings['platforms'].ketch.callbackOrigins = ['nowhere'];
+      settings['platforms'].transcend = { ...section, sombraUrl: 'nowhere' };
+    });
+    expect(problemsOf(text)).toEqual([
+      'platforms.ketch.callbackOrigins.0: must be an origin such as https://host',
+      noSombra,
+    ]);
+  });
+});
+
+function withRequest(request: object) {
+  const id = 'c3ae78c9-2768-4666-991a-d2f729503337';
+  return job(undefined, { extras: { profile: email, request: { id, ...request } } });
+}
+
+/** What is kept of a job, as long as it is open. */
+async function keptOf(body: object, section: object = {}) {
+  const house = await transcendHouse({ section, limits: { holdSeconds: 60 } });
+  expect((await house.send(transcendWire(body))).status).toBe(200);
+  const [receipt] = await house.receipts();
+  return house.parts.store.kept(receipt!.id);
+}
+
+async function toldOf(outcome: Outcome) {
+  const { parts, secrets, clock } = await transcendHouse();
+  const platform = parts.platforms.get('transcend')!;
+  const callbacks = [{ url: `${platform.callbackOrigins[0]}/v1/data-silo`, headers: { 'x-transcend-nonce': nonce } }];
+  const told = { reference: 'r', scope: 'acme', receiptId: 'receipt-1', outcome, callbacks };
+  return platform.notify(told, { secret: async () => secrets['erasure/platform/transcend']!, now: () => clock.at });
+}

@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+/** One call as an SDK client sent it: `GetItem`, `TransactWriteItems`, `GetSecretValue` … and its JSON. */
+export interface AwsCall {
+  readonly operation: string;
+  readonly body: string;
+  readonly request: IncomingMessage;
+}
+
+export type Answer = (call: AwsCall, response: ServerResponse) => void | Promise<void>;
+
+export interface AwsEndpoint {
+  readonly endpoint: string;
+  readonly operations: readonly string[];
+  answerWith(answer: Answer): void;
+  stop(): Promise<void>;
+}
+
+/** A server on loopback that speaks for an AWS service as the script says. */
+export async function startAwsEndpoint(first: Answer): Promise<AwsEndpoint> {
+  let answer = first;
+  const operations: string[] = [];
+  const server = createServer(async (request, response) => {
+    const operation = String(request.headers['x-amz-target']).replace(/^.*\./u, '');
+    operations.push(operation);
+    await answer({ operation, body: await text(request), request }, response);
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    operations,
+    answerWith: next => {
+      answer = next;
+    },
+    stop: async () => {
+      const closed = new Promise(resolve => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Nobody listens there: a port that was free a moment ago. */
+export async function deadEndpoint(): Promise<string> {
+  const { endpoint, stop } = await startAwsEndpoint(() => {});
+  await stop();
+  return endpoint;
+}
+
+export function answers(status: number, body: unknown): Answer {
+  return (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+  };
+}
+
+/** An error of AWS; its text repeats what was sent, as AWS's own sometimes do. */
+export function refuses(status: number, type: string, more: object = {}): Answer {
+  return (call, response) => answers(status, { __type: type, message: `about ${call.body}`, ...more })(call, response);
+}
+
+export const hangs: Answer = () => {};
+
+/** Sends a byte now and then and never ends. */
+export const drips: Answer = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
+  const drip = setInterval(() => response.write(' '), 10);
+  response.once('close', () => clearInterval(drip));
+};
+
+/** Hands the call to another endpoint; gives its answer as text without passing it on. */
+export async function forwarded(endpoint: string, { body, request }: AwsCall) {
+  const names = ['x-amz-target', 'authorization', 'x-amz-date', 'content-type'];
+  const headers = Object.fromEntries(names.map(name => [name, String(request.headers[name])]));
+  const answer = await fetch(endpoint, { method: 'POST', headers, body });
+  return { status: answer.status, body: await answer.text() };
+}
+
+export function passesTo(endpoint: string): Answer {
+  return async (call, response) => {
+    const answer = await forwarded(endpoint, call);
+    response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' }).end(answer.body);
+  };
+}

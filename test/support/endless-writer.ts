@@ -1,0 +1,13 @@
+import { once } from 'node:events';
+import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { kept, pins, receiptOf, withPins } from './receipt-builders.ts';
+
+/** Run as a process: fills the store in the file it is given and prints an id once both of its writes are promised. */
+const [, , file = ''] = process.argv;
+const store = openSqliteStore(file);
+for (let at = 0; ; at += 1) {
+  const receipt = receiptOf({ id: `receipt-${at}` });
+  await store.accept(receipt, kept);
+  await store.replace(withPins(receipt, 'main', pins.length), { pins: { project: 'main', pins } });
+  if (!process.stdout.write(`${receipt.id}\n`)) await once(process.stdout, 'drain');
+}

@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { awsClientOptions } from '../../lambda/io/aws-clients.ts';
+
+const startMs = 30_000;
+
+/** Whether an independent AWS emulator is installed here; says so on stdout when it is not. */
+export function motoIsHere(): boolean {
+  const here = (process.env['PATH'] ?? '').split(delimiter).some(folder => isExecutable(join(folder, 'moto_server')));
+  if (!here) console.log('skipped: moto_server is not on the PATH (pip install "moto[server]")');
+  return here;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface Moto {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** Starts moto_server on a free port; rejects with what it printed when it does not come up. */
+export async function startMoto(): Promise<Moto> {
+  const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  const stop = async () => {
+    process.off('exit', kill);
+    kill();
+    await exited;
+  };
+  try {
+    return { endpoint: await announced(child), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function announced(child: ChildProcess): Promise<string> {
+  const printed: string[] = [];
+  const late = setTimeout(() => child.kill('SIGKILL'), startMs);
+  try {
+    for await (const line of createInterface({ input: child.stderr! })) {
+      printed.push(line);
+      const endpoint = /Running on (http:\S+)/u.exec(line)?.[1];
+      if (endpoint !== undefined) return endpoint;
+    }
+  } finally {
+    clearTimeout(late);
+    child.stderr!.resume();
+  }
+  throw new Error(`moto_server did not start: ${printed.join('\n')}`);
+}
+
+/** Options of a client against an emulator, whatever AWS variables are set here. */
+export function emulated(endpoint: string) {
+  return { endpoint, region: 'eu-west-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+}
+
+/**
+ * As {@link emulated}, one request at a time: moto rolls a transaction back by restoring a copy of the whole table and
+ * takes no lock, so parallel requests now and then undo each other, which DynamoDB never does. The calls of parallel
+ * verbs still interleave.
+ */
+export function emulatedInTurn(endpoint: string) {
+  const { requestHandler, ...options } = awsClientOptions({ connectMs: 10_000, answerMs: 10_000, callMs: 10_000 });
+  const httpAgent = { keepAlive: true, maxSockets: 1 };
+  return { ...emulated(endpoint), ...options, requestHandler: { ...requestHandler, httpAgent } };
+}
