@@ -1,10 +1,10 @@
-import { EndpointType, MethodLoggingLevel, RestApi } from 'aws-cdk-lib/aws-apigateway';
-import { AnyPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { MethodLoggingLevel, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { type Settings, SettingsError } from '../lambda/io/settings.ts';
+import type { Settings } from '../lambda/io/settings.ts';
 import { openPlatforms } from '../lambda/platforms/index.ts';
 import { fixedAnswers } from './api-answers.ts';
+import { callers } from './api-callers.ts';
 import { accessLog, apiStage, executionLog, logRole } from './api-logs.ts';
 import { addRoutes } from './api-routes.ts';
 import { requireTls12 } from './api-tls.ts';
@@ -16,22 +16,23 @@ interface Behind {
   readonly apiLogRole: 'create' | 'existing';
 }
 
+/** Far above what platforms send, far below what would hurt the account's other functions. */
+export const callsPerSecond = 20;
+
 /** The address that platforms call. Any method reaches the function, which refuses all but POST in its own words. */
 export function api(scope: Construct, prefix: string, { webhook, settings, apiLogRole }: Behind): RestApi {
   const tellsStatus = [...openPlatforms(settings.platforms).values()].some(platform => platform.tellsStatus);
   const created = new RestApi(scope, 'Api', {
     restApiName: prefix,
     description: 'Erasure requests from privacy platforms.',
-    endpointTypes: [EndpointType.REGIONAL],
+    ...callers(settings.operations),
     // Signatures are over bytes, and the default path decodes them as text.
     binaryMediaTypes: ['*/*'],
     cloudWatchRole: false,
-    ...allowedFrom(settings.operations.allowIps),
     deployOptions: {
       stageName: apiStage,
-      // Far above what platforms send, far below what would hurt the account's other functions.
-      throttlingRateLimit: 20,
-      throttlingBurstLimit: 40,
+      throttlingRateLimit: callsPerSecond,
+      throttlingBurstLimit: 2 * callsPerSecond,
       // The gateway's part of a trace holds the address that was called; the function's part, always traced, does not.
       tracingEnabled: !tellsStatus,
       loggingLevel: MethodLoggingLevel.ERROR,
@@ -47,24 +48,9 @@ export function api(scope: Construct, prefix: string, { webhook, settings, apiLo
   executionLog(created);
   if (apiLogRole === 'create') logRole(created);
   addRoutes(created, webhook, { status: tellsStatus });
-  acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noFirewall);
+  if (settings.operations.waf !== true) acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noFirewall);
   if (tellsStatus) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', untraced);
   return created;
-}
-
-/** Addresses are only asked for where settings list them: few platforms publish theirs. */
-function allowedFrom(ranges: readonly string[] | undefined) {
-  if (ranges === undefined) return {};
-  if (ranges.length === 0) throw new SettingsError(['operations.allowIps: must hold at least one range']);
-  const statement = new PolicyStatement({
-    sid: 'OnlyFromListedAddresses',
-    principals: [new AnyPrincipal()],
-    actions: ['execute-api:Invoke'],
-    // Filled in with this API's own ARN (API Gateway Developer Guide, "Resource policy examples").
-    resources: ['execute-api:/*'],
-    conditions: { IpAddress: { 'aws:SourceIp': [...ranges] } },
-  });
-  return { policy: new PolicyDocument({ statements: [statement] }) };
 }
 
 const noFirewall =

@@ -14,7 +14,7 @@ import type { Watched } from './watches.ts';
 
 /** One page: what stands, what platforms are answered, how the open erasures do, how the functions do. */
 export function dashboard(scope: Construct, prefix: string, watched: Watched, alarms: Alarms): void {
-  const { api, webhook, sweeper } = watched;
+  const { api, webhook, sweeper, turnedAway } = watched;
   const stage = api.deploymentStage;
   const both = [webhook.function, sweeper.function];
   const { metrics, all } = alarms;
@@ -48,6 +48,7 @@ export function dashboard(scope: Construct, prefix: string, watched: Watched, al
           24,
         ),
       ],
+      ...(turnedAway.length === 0 ? [] : [[graph('Turned away by the firewall', [...turnedAway], 24)]]),
     ],
   });
 }

@@ -26,8 +26,8 @@ export function environment(scope: Construct, told: Told): Readonly<Record<strin
   } satisfies Environment;
 }
 
-/** What only the deployment needs stays out: there is an e-mail address in it. */
-function forFunctions({ operations: _, ...settings }: Settings): string {
+/** What only the deployment and an editor need stays out: there is an e-mail address in it. */
+function forFunctions({ operations: _, $schema: __, ...settings }: Settings): string {
   return JSON.stringify(settings);
 }
 

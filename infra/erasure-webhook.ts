@@ -4,6 +4,8 @@ import type { Settings } from '../lambda/io/settings.ts';
 import { alarms } from './alarms.ts';
 import { api } from './api.ts';
 import { dashboard } from './dashboard.ts';
+import { ownDomain } from './domain.ts';
+import { firewall } from './firewall.ts';
 import { functions } from './functions.ts';
 import { grantSweeper, grantWebhook } from './grants.ts';
 import { allowUse } from './identifiers-key.ts';
@@ -27,6 +29,8 @@ export interface ErasureWebhookProps {
 export class ErasureWebhook extends Construct {
   /** Without the platform's name, with the slash before it. */
   readonly webhookUrl: string;
+  /** What the DNS record of one's own domain must point to; absent where there is none to make by hand. */
+  readonly pointDomainTo: string | undefined;
   readonly alarmTopic: ITopic;
   /** Names of the secrets that the stack cannot know. */
   readonly secretsToFill: readonly string[];
@@ -34,6 +38,7 @@ export class ErasureWebhook extends Construct {
   constructor(scope: Construct, id: string, { settings, stage, apiLogRole = 'create' }: ErasureWebhookProps) {
     super(scope, id);
     const prefix = stage === undefined ? 'erasure' : `erasure-${stage}`;
+    const { operations } = settings;
     const secret = secrets(this, prefix, settings);
     const stored = tables(this, prefix);
     const readable = { webhook: secret, sweeper: readableBySweeper(secret, settings) };
@@ -44,9 +49,12 @@ export class ErasureWebhook extends Construct {
     sweepEveryMinute(this, prefix, running.sweeper.function);
     const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, prefix);
-    this.webhookUrl = gateway.urlForPath('/webhooks/');
-    const watched = { api: gateway, tables: stored, ...running };
-    const alarming = alarms(this, prefix, watched, settings.operations.alarmEmail);
+    const domain = ownDomain(gateway, operations);
+    this.webhookUrl = domain?.webhookUrl ?? gateway.urlForPath('/webhooks/');
+    this.pointDomainTo = domain?.pointTo;
+    const turnedAway = operations.waf === true ? firewall(gateway, prefix) : [];
+    const watched = { api: gateway, tables: stored, turnedAway, ...running };
+    const alarming = alarms(this, prefix, watched, operations.alarmEmail);
     this.alarmTopic = alarming.topic;
     dashboard(this, prefix, watched, alarming);
   }

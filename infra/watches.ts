@@ -26,6 +26,8 @@ export type Watch = Pick<
 export interface Watched extends Functions {
   readonly api: RestApi;
   readonly tables: Tables;
+  /** Calls that each rule of the firewall turned away; none where there is no firewall. */
+  readonly turnedAway: readonly IMetric[];
 }
 
 /** GDPR, Article 12(3): one month. */

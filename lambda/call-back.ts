@@ -26,7 +26,8 @@ export async function callBack(id: string, parts: Parts): Promise<boolean> {
   const { receipt } = claim;
   const kept = await parts.store.kept(id);
   const platform = parts.platforms.get(receipt.platform);
-  const callbacks = kept === undefined ? [] : await callbacksOf(receipt, kept, platform, parts);
+  if (kept === undefined) return record(receipt, 1, nobodyLeft, parts);
+  const callbacks = await callbacksOf(receipt, kept, platform, parts);
   const deliveries = await deliverAll(receipt, callbacks, platform, parts);
   return record(receipt, callbacks.length, deliveries, parts);
 }
@@ -41,6 +42,9 @@ async function callbacksOf(receipt: Receipt, kept: KeptWithPins, platform: Platf
 }
 
 type Deliveries = ReadonlyMap<number, Delivery>;
+
+/** Where to tell it is lost, so somebody who was to be told never is. */
+const nobodyLeft: Deliveries = new Map([[0, { kind: 'refused' }]]);
 
 /** Only to the targets that have neither taken nor refused it yet. */
 async function deliverAll(

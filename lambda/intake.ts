@@ -17,7 +17,7 @@ export async function mayProceed(receipt: Receipt, parts: Parts): Promise<boolea
   try {
     const [asked, pauses] = await known;
     if (pauses.paused.size > 0) return false;
-    if (!isTooMany(asked, pauses.resumedAt(scopeOf(platform)), parts)) return true;
+    if (!(await isTooMany(asked, pauses.resumedAt(scopeOf(platform)), platform, parts))) return true;
     await pausePlatform(platform, parts);
     return false;
   } catch {
@@ -25,16 +25,22 @@ export async function mayProceed(receipt: Receipt, parts: Parts): Promise<boolea
   }
 }
 
-function countNow(platform: string, { control, now }: Parts): Promise<number> {
+/** Adds one to what was counted in this hour of the clock, or in the part of it since `from`. */
+function countNow(platform: string, { control, now }: Parts, from = 0): Promise<number> {
   const expiresAt = Math.ceil((now() + 2 * dayMs) / 1000);
-  return control.count(`intake#${platform}#${Math.floor(now() / hourMs)}`, expiresAt);
+  const part = from === 0 ? '' : `#${from}`;
+  return control.count(`intake#${platform}#${hourOf(now())}${part}`, expiresAt);
 }
 
 /** A platform that a person let go within this hour is paused again only by as many requests once more. */
-function isTooMany(asked: number, resumedAt: number, { settings, now }: Parts): boolean {
-  const most = settings.limits.requestsPerHour;
-  const letGo = Math.floor(resumedAt / hourMs) === Math.floor(now() / hourMs);
-  return letGo ? asked > most && (asked - 1) % most === 0 : asked > most;
+async function isTooMany(asked: number, resumedAt: number, platform: string, parts: Parts): Promise<boolean> {
+  const letGo = hourOf(resumedAt) === hourOf(parts.now());
+  const counted = letGo ? await countNow(platform, parts, resumedAt) : asked;
+  return counted > parts.settings.limits.requestsPerHour;
+}
+
+function hourOf(at: number): number {
+  return Math.floor(at / hourMs);
 }
 
 async function pausePlatform(platform: string, { control, log, now }: Parts): Promise<void> {

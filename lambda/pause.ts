@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { ControlRows } from './receipts/control.ts';
+import type { ControlRow, ControlRows } from './receipts/control.ts';
 
 /** What is paused: everything, one platform, or one project. Requests are accepted all the same, nothing is deleted. */
 export type Scope = 'all' | `platform:${string}` | `project:${string}`;
@@ -16,7 +16,7 @@ export interface Pause {
 }
 
 const decision = v.looseObject({ actor: v.string(), reason: v.string(), at: v.number() });
-const row = v.looseObject({ pause: v.nullable(decision), resumed: v.exactOptional(decision) });
+const pauseRow = v.looseObject({ pause: v.nullable(decision), resumed: v.exactOptional(decision) });
 
 /** Others that may pause or resume in between before this gives up. */
 const mostTries = 8;
@@ -29,7 +29,7 @@ export function scopesOf(platform: string, projects: readonly string[]): readonl
 /** How the scopes stand that are asked for. A row that cannot be read counts as a pause. */
 export async function pausesOf(scopes: readonly Scope[], control: ControlRows): Promise<Pauses> {
   const rows = await control.read(scopes.map(keyOf));
-  const stored = (scope: Scope) => rows.get(keyOf(scope))?.value;
+  const stored = (scope: Scope) => rows.get(keyOf(scope)) ?? noRow;
   return {
     paused: new Set(scopes.filter(scope => isPaused(stored(scope)))),
     resumedAt: scope => resumedAt(stored(scope)),
@@ -42,32 +42,34 @@ export interface Pauses {
   resumedAt(scope: Scope): number;
 }
 
-function isPaused(value: unknown): boolean {
-  if (value === undefined) return false;
-  const parsed = v.safeParse(row, value);
+const noRow: ControlRow = { revision: 0, value: undefined };
+
+function isPaused({ revision, value }: ControlRow): boolean {
+  if (revision === 0) return false;
+  const parsed = v.safeParse(pauseRow, value);
   return !parsed.success || parsed.output.pause !== null;
 }
 
-function resumedAt(value: unknown): number {
-  const parsed = v.safeParse(row, value);
+function resumedAt({ value }: ControlRow): number {
+  const parsed = v.safeParse(pauseRow, value);
   return parsed.success ? (parsed.output.resumed?.at ?? 0) : 0;
 }
 
 /** Pauses a scope; false when it is paused already, whose reason then stands. */
 export function pause(scope: Scope, why: Pause, control: ControlRows): Promise<boolean> {
-  return turn(scope, value => (isPaused(value) ? undefined : { pause: why }), control);
+  return turn(scope, row => (isPaused(row) ? undefined : { pause: why }), control);
 }
 
 /** Lets a scope go again and keeps who did so, and why; false when it was not paused. */
 export function resume(scope: Scope, resumed: Pause, control: ControlRows): Promise<boolean> {
-  return turn(scope, value => (isPaused(value) ? { pause: null, resumed } : undefined), control);
+  return turn(scope, row => (isPaused(row) ? { pause: null, resumed } : undefined), control);
 }
 
-async function turn(scope: Scope, to: (value: unknown) => object | undefined, control: ControlRows): Promise<boolean> {
+async function turn(scope: Scope, to: (row: ControlRow) => object | undefined, control: ControlRows): Promise<boolean> {
   const key = keyOf(scope);
-  let standing = (await control.read([key])).get(key) ?? { revision: 0, value: undefined };
+  let standing = (await control.read([key])).get(key) ?? noRow;
   for (let tries = 0; tries < mostTries; tries += 1) {
-    const next = to(standing.value);
+    const next = to(standing);
     if (next === undefined) return false;
     const { written, row: after } = await control.write(key, standing.revision, next);
     if (written) return true;

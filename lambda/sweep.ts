@@ -48,7 +48,8 @@ async function eachDue(queue: Queue, run: Run, work: (id: string) => Promise<voi
   const seen = new Set<string>();
   const isOver = () => now() >= run.until || (queue === 'erase' && run.stopped);
   while (!isOver()) {
-    const ids = await store.due(queue, now(), batch);
+    // Those that stay due although they were seen must not hide the others behind them.
+    const ids = await store.due(queue, now(), seen.size + batch);
     const fresh = ids.filter(id => !seen.has(id));
     if (fresh.length === 0) return;
     for (const id of fresh) seen.add(id);

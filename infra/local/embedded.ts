@@ -6,7 +6,7 @@ import { outbound, type Send } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
 import { embeddedTexts, localKeys } from './embedded-secrets.ts';
-import type { Options } from './options.ts';
+import { type Options, UsageError } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 import { seededCustomers } from './sandbox/seeded-customers.ts';
 import { serveSandbox } from './sandbox/server.ts';
@@ -20,17 +20,22 @@ export interface Embedded {
   close(): Promise<void>;
 }
 
-/** Ports that need no account, key or network: SQLite, embedded secrets, and every project in the sandbox. */
+/**
+ * Ports that need no account, key or network: SQLite, embedded secrets, and every project in the sandbox. Throws
+ * {@link UsageError} when nothing can be kept in the folder.
+ */
 export async function openEmbedded(options: Options): Promise<Embedded> {
   const file = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
-  const store = openSqliteStore(file('erasure.sqlite'));
-  const sandbox = openSandbox({
-    file: file('sandbox.sqlite'),
-    now: options.now,
-    keys: Object.keys(options.settings.projects).map(project => ({ project, ...localKeys(project) })),
-    limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
-    seed: seededCustomers,
-  });
+  const { store, sandbox } = inFolder(options, () => ({
+    store: openSqliteStore(file('erasure.sqlite')),
+    sandbox: openSandbox({
+      file: file('sandbox.sqlite'),
+      now: options.now,
+      keys: Object.keys(options.settings.projects).map(project => ({ project, ...localKeys(project) })),
+      limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
+      seed: seededCustomers,
+    }),
+  }));
   const server = await serveSandbox(sandbox, 0);
   const ports = {
     settings: inSandbox(options.settings, server.url),
@@ -51,6 +56,14 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     store.close();
   };
   return { ports, sandbox, sandboxUrl: server.url, close };
+}
+
+function inFolder<T>({ data }: Options, open: () => T): T {
+  try {
+    return open();
+  } catch {
+    throw new UsageError(`DATA_DIR: the files of the local run cannot be opened in ${data}`);
+  }
 }
 
 /** A trial with invented people must not call a platform's real address. */

@@ -45,6 +45,13 @@ function number(name: string, fallback: string, least: number, most: number) {
   return v.optional(v.pipe(digits, v.minValue(least, message), v.maxValue(most, message)), fallback);
 }
 
+const noTime = 'CLOCK: must be an ISO time such as 2026-01-15T12:00:00Z';
+
+/** A zone such as `+02` is ISO 8601, but no date of JavaScript's. */
+function readable(iso: string): boolean {
+  return !Number.isNaN(Date.parse(iso));
+}
+
 const variables = v.object({
   PORT: v.pipe(number('PORT', '3000', 0, 65_535), v.integer('PORT: must be a whole number')),
   SETTINGS: v.optional(v.string(), 'infra/settings.json'),
@@ -52,13 +59,13 @@ const variables = v.object({
   SWEEP_SECONDS: seconds('SWEEP_SECONDS', '60'),
   CLAIM_SECONDS: seconds('CLAIM_SECONDS', '60'),
   BACKOFF_SECONDS: seconds('BACKOFF_SECONDS', '30'),
-  CLOCK: v.optional(v.pipe(v.string(), v.isoTimestamp('CLOCK: must be an ISO time such as 2026-01-15T12:00:00Z'))),
+  CLOCK: v.optional(v.pipe(v.string(), v.isoTimestamp(noTime), v.check(readable, noTime))),
   AWS_ENDPOINT_URL: v.optional(v.pipe(v.string(), v.url('AWS_ENDPOINT_URL: must be a URL'))),
 });
 
 /** Reads the options of a local run. Throws {@link UsageError} that names every variable that does not fit. */
 export function readOptions(environment: Readonly<Record<string, string | undefined>>): Options {
-  const parsed = v.safeParse(variables, environment);
+  const parsed = v.safeParse(variables, environment, { abortPipeEarly: true });
   if (!parsed.success) throw new UsageError(parsed.issues.map(issue => issue.message).join('; '));
   const { PORT, SETTINGS, SWEEP_SECONDS, CLAIM_SECONDS, BACKOFF_SECONDS, CLOCK, AWS_ENDPOINT_URL, DATA_DIR } =
     parsed.output;

@@ -37,14 +37,17 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
 /** The schedule's part on this machine. A sweep that fails is logged; the next one comes all the same. */
 function sweepEvery(everyMs: number, parts: Parts): { close(): Promise<void> } {
   const sweep = sweepHandler(() => parts);
-  let running: Promise<unknown> = Promise.resolve();
+  const running = new Set<Promise<unknown>>();
   const timer = setInterval(() => {
-    running = sweep().catch(() => parts.log({ event: 'sweep', code: 'unavailable' }));
+    const swept: Promise<unknown> = sweep()
+      .catch(() => parts.log({ event: 'sweep', code: 'unavailable' }))
+      .finally(() => running.delete(swept));
+    running.add(swept);
   }, everyMs);
   return {
     close: async () => {
       clearInterval(timer);
-      await running;
+      await Promise.all(running);
     },
   };
 }

@@ -68,8 +68,10 @@ export function matchedMessage(
   now: number,
 ): 'current' | 'previous' | undefined {
   if (!/^[\x21-\x7e]{1,256}$/.test(message.id) || !isTimely(message.timestamp, now)) return undefined;
+  const signatures = message.signature.split(' ');
+  if (!signatures.every(given => /^v\d+[a-z]?,[^,]+$/.test(given))) return undefined;
   const expected = bothOf(key => signature(message, key), keys.current, keys.previous);
-  const matched = message.signature.split(' ').map(given => matchedSecret(given, expected));
+  const matched = signatures.map(given => matchedSecret(given, expected));
   return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
 }
 

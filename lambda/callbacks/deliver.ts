@@ -20,12 +20,26 @@ export async function deliver(callback: Callback, { send, origins, now, until }:
   // Settings may have changed since it was accepted.
   if (!isAllowedOrigin(callback.url, origins)) return { kind: 'refused' };
   const { method, url, headers, body } = callback;
-  const length = { 'Content-Length': String(Buffer.byteLength(body)) };
-  return judged(
-    await send({ method, url: new URL(url), headers: { ...headers, ...length }, body, until }),
-    callback,
-    now(),
-  );
+  const framed = { ...carried(headers), 'Content-Length': String(Buffer.byteLength(body)) };
+  return judged(await send({ method, url: new URL(url), headers: framed, body, until }), callback, now());
+}
+
+/** Headers of the connection itself. A request has no say in them: `Host` alone would lead past the origin (RFC 9110). */
+const ofTheConnection: readonly string[] = [
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+function carried(headers: Callback['headers']): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofTheConnection.includes(name.toLowerCase())));
 }
 
 /** 2xx is delivered; 404 and 410 say that there is nobody to tell; everything else is asked again. */

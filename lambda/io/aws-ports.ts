@@ -28,8 +28,18 @@ export function deployedParts(variables: Readonly<Record<string, string | undefi
     made ??= assemble(portsFromEnvironment(variables));
     return made;
   };
-  if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) parts();
+  if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
+    readAhead(parts(), Object.keys(parseEnvironment(variables).SECRET_ARNS));
+  }
   return parts;
+}
+
+/**
+ * Begins to read the secrets, so that the first request finds them there or on their way. Nobody waits for it, and what
+ * cannot be read now is asked for again when it is needed.
+ */
+function readAhead({ readSecret }: Parts, secrets: readonly string[]): void {
+  for (const name of secrets) readSecret(name).catch(() => undefined);
 }
 
 /** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */

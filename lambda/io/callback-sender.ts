@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { outbound, type Send } from './outbound.ts';
 import { checkedLookup, isPublicAddress, type Resolve, systemResolve } from './public-address.ts';
 
@@ -10,5 +11,14 @@ export function callbackSender(
   resolve: Resolve = systemResolve,
   isAllowed: (address: string) => boolean = isPublicAddress,
 ): Send {
-  return outbound(now, { lookup: checkedLookup(resolve, isAllowed), largest: largestAnswer, cut: true });
+  const send = outbound(now, { lookup: checkedLookup(resolve, isAllowed), largest: largestAnswer, cut: true });
+  return async call => (leadsAstray(call.url, isAllowed) ? nobodyAsked : send(call));
+}
+
+const nobodyAsked = { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const;
+
+/** An address in digits is never looked up, so it is checked here; plain http goes to nothing but this machine. */
+function leadsAstray({ protocol, hostname }: URL, isAllowed: (address: string) => boolean): boolean {
+  const address = hostname.replace(/^\[(.*)\]$/, '$1');
+  return protocol === 'https:' ? isIP(address) !== 0 && !isAllowed(address) : hostname !== '127.0.0.1';
 }

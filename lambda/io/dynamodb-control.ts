@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
@@ -47,12 +48,13 @@ interface Written {
   readonly value: unknown;
 }
 
-/** A write whose answer was lost and that was sent again finds its own row: the same revision with the same value. */
+/** A write whose answer was lost and that was sent again finds its own row, which `writeId` marks as this very write's. */
 async function write(client: DynamoDBClient, table: string, { key, revision, value }: Written, callMs: number) {
   const row = JSON.stringify(value);
+  const writeId = randomUUID();
   const input = {
     TableName: table,
-    Item: { ...keyOf(key), revision: { N: String(revision) }, row: { S: row } },
+    Item: { ...keyOf(key), revision: { N: String(revision) }, row: { S: row }, writeId: { S: writeId } },
     ConditionExpression: revision === 1 ? 'attribute_not_exists(#revision)' : '#revision = :before',
     ExpressionAttributeNames: { '#revision': 'revision' },
     ...(revision === 1 ? {} : { ExpressionAttributeValues: { ':before': { N: String(revision - 1) } } }),
@@ -63,7 +65,8 @@ async function write(client: DynamoDBClient, table: string, { key, revision, val
     return { written: true, row: { revision, value } };
   } catch (thrown) {
     if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
-    return { written: false, row: thrown.Item === undefined ? { revision: 0, value: undefined } : rowIn(thrown.Item) };
+    const written = thrown.Item?.['writeId']?.S === writeId;
+    return { written, row: thrown.Item === undefined ? { revision: 0, value: undefined } : rowIn(thrown.Item) };
   }
 }
 

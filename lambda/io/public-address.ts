@@ -49,7 +49,7 @@ export const systemResolve: Resolve = hostname => lookup(hostname, { all: true, 
 /**
  * A look-up for a connection that may only go to the public internet: the addresses that were checked are the ones that
  * are connected to, so a name cannot change its mind in between. One bad address among them refuses the name. Node does
- * not ask it for addresses in digits; those must be refused before.
+ * not ask it for addresses in digits; the sender checks those.
  */
 export function checkedLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {

@@ -57,10 +57,11 @@ function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOut
   return { schema, open: section => open(v.parse(schema, section)) };
 }
 
-const nobody = entry(
-  v.custom<never>(() => false, 'is no platform of ours, and a sender of your own needs "type": "generic"'),
-  section => section,
+const noPlatform = v.custom<never>(
+  () => false,
+  'is no platform of ours, and a sender of your own needs "type": "generic"',
 );
+const nobody: Entry = { schema: noPlatform, open: section => v.parse(noPlatform, section) };
 
 /** What a route and a secret can be named. */
 function isName(name: string): boolean {

@@ -36,9 +36,12 @@ export function told(receipt: Receipt, { now, targets, delivered, refused, retry
     delivered: union(before.delivered, delivered),
     refused: union(before.refused, refused),
   };
-  const over = now - (receipt.closedAt ?? now) >= callBackForMs;
+  const until = (receipt.closedAt ?? now) + callBackForMs;
   const answered = union(callBack.delivered, callBack.refused).length >= targets;
-  if (!over && !answered) return changed(receipt, { callBack, nextAttemptAt: Math.max(retryAt, now) });
+  if (now < until && !answered) {
+    // A target that wants to be asked later than that is asked one last time.
+    return changed(receipt, { callBack, nextAttemptAt: Math.min(Math.max(retryAt, now), until) });
+  }
   const { queue: _, nextAttemptAt: __, ...rest } = receipt;
   return changed(rest, { callBack: { ...callBack, endedAt: now } });
 }

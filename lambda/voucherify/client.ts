@@ -44,7 +44,7 @@ async function sendProved(call: Call, prove: Prove, send: GatedSend): Promise<Re
   if (first.kind !== 'credentials') return { result: first, appId: '' };
   const result = await send({ ...call, headers: headers(first) });
   if (result.kind !== 'answer' || result.status !== 401) return { result, appId: first.appId };
-  const second = await prove(send, call.until, { fresh: true });
+  const second = await prove(send, call.until, first);
   if (second.kind !== 'credentials' || isSame(first, second)) return { result, appId: first.appId };
   return { result: await send({ ...call, headers: headers(second) }), appId: second.appId };
 }

@@ -14,13 +14,13 @@ export interface Credentials {
 /** Credentials, or what stood in the way of them. */
 export type Proving = Credentials | { readonly kind: 'no-keys' } | OutboundResult | Held;
 
-/** Credentials for one call; `fresh` after a 401, when a key may have been rotated or a token may have ended. */
-export type Prove = (send: GatedSend, until: number, options?: { readonly fresh: boolean }) => Promise<Proving>;
+/** Credentials for one call; after a 401, when a key may have been rotated or a token may have ended, not those again. */
+export type Prove = (send: GatedSend, until: number, refused?: Credentials) => Promise<Proving>;
 
 /** The application key itself, in two headers (Voucherify docs, Authentication). */
 export function byApiKey(readKeys: ReadKeys): Prove {
-  return async (_send, _until, options) => {
-    const keys = await readKeys(options);
+  return async (_send, _until, refused) => {
+    const keys = await readKeys({ fresh: refused !== undefined });
     return keys === undefined
       ? { kind: 'no-keys' }
       : { kind: 'credentials', appId: keys.appId, headers: keyHeaders(keys) };
@@ -46,29 +46,38 @@ const spareMs = 60_000;
 
 /**
  * A token by OAuth client credentials, scope `customers`, shared by the process until shortly before it ends (Voucherify
- * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A fresh one is asked for with the newest keys.
+ * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A refused one is replaced once for everybody
+ * who holds it, and with the newest keys.
  */
 export function byOauth(baseUrl: string, readKeys: ReadKeys, now: () => number): Prove {
   let shared: Token | undefined;
   let asking: Promise<Proving> | undefined;
-  const ask = async (send: GatedSend, until: number, fresh: boolean): Promise<Proving> => {
-    const keys = await readKeys({ fresh });
-    if (keys === undefined) return { kind: 'no-keys' };
+  const askWith = async (keys: Keys, send: GatedSend, until: number): Promise<Proving> => {
     const answer = await send(tokenCall(baseUrl, keys, until));
     const token = answer.kind === 'answer' ? tokenFrom(answer, keys.appId, now()) : undefined;
     shared = token ?? shared;
-    if (token !== undefined) return token.credentials;
-    const refused = answer.kind === 'answer' && answer.status === 401;
-    return refused && !fresh ? ask(send, until, true) : withoutToken(answer);
+    return token === undefined ? withoutToken(answer) : token.credentials;
   };
-  return async (send, until, options) => {
-    const fresh = options?.fresh ?? false;
-    if (!fresh && shared !== undefined && shared.endsAt > now()) return shared.credentials;
-    asking ??= ask(send, until, fresh).finally(() => {
+  const ask = async (send: GatedSend, until: number, fresh: boolean): Promise<Proving> => {
+    const keys = await readKeys({ fresh });
+    if (keys === undefined) return { kind: 'no-keys' };
+    const first = await askWith(keys, send, until);
+    if (fresh || first.kind !== 'answer' || first.status !== 401) return first;
+    const newest = await readKeys({ fresh: true });
+    return newest === undefined || isSame(keys, newest) ? first : askWith(newest, send, until);
+  };
+  return async (send, until, refused) => {
+    if (shared?.credentials === refused) shared = undefined;
+    if (shared !== undefined && shared.endsAt > now()) return shared.credentials;
+    asking ??= ask(send, until, refused !== undefined).finally(() => {
       asking = undefined;
     });
     return asking;
   };
+}
+
+function isSame(a: Keys, b: Keys): boolean {
+  return a.appId === b.appId && a.appToken === b.appToken;
 }
 
 function tokenCall(baseUrl: string, keys: Keys, until: number): Parameters<GatedSend>[0] {
@@ -81,11 +90,14 @@ function tokenCall(baseUrl: string, keys: Keys, until: number): Parameters<Gated
   };
 }
 
-/** An answer about tokens must never pass for one about customers: only what says why there is none is handed on. */
+/**
+ * An answer about tokens must never pass for one about customers: only what says that nobody may call is handed on, and
+ * whatever else went wrong has done nothing to a customer.
+ */
 function withoutToken(answer: OutboundResult | Held): Proving {
-  if (answer.kind !== 'answer') return answer;
-  const told = [401, 402, 403, 429].includes(answer.status) || answer.status >= 500;
-  return told ? answer : { kind: 'held', code: 'no-token' };
+  if (answer.kind === 'held') return answer;
+  if (answer.kind === 'no-answer') return { kind: 'held', code: `token-${answer.code}` };
+  return [401, 402, 403, 429].includes(answer.status) ? answer : { kind: 'held', code: `token-${answer.status}` };
 }
 
 function tokenFrom(answer: { status: number; body: string }, appId: string, now: number): Token | undefined {

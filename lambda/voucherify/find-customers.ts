@@ -25,7 +25,7 @@ export interface LookUps {
 
 /** Looks one identifier up and keeps only what it matches exactly. */
 export async function findCustomers(identifier: Identifier, lookUps: LookUps): Promise<Found> {
-  if (!isUsable(identifier)) return { kind: 'not-identifiable' };
+  if (identifier.kind !== 'phone' && !isUsable(identifier)) return { kind: 'not-identifiable' };
   switch (identifier.kind) {
     case 'customer_id':
       return findById(identifier.value, lookUps);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OutboundCall, OutboundResult, Send } from '../io/outbound.ts';
-import type { Reservation } from './pace.ts';
+import { goodUntil, type Reservation } from './pace.ts';
 import type { Pacer } from './pacer.ts';
 
 /** The call was not made: nobody may call yet, or there is no time left for it. */
@@ -49,42 +49,56 @@ export function line(): Line {
 /** Less time than this is not enough for a call, in milliseconds. */
 const leastCallMs = 200;
 
+type Reserved = Extract<Reservation, { kind: 'reserved' }>;
+
 /** Opens the way of one attempt to one project. */
 export function openGate(way: Way): Gate {
+  let place: Reserved | undefined;
   let left = 0;
-  let probing = false;
-  let expected = 0;
+  let toCome = 0;
   const admit: Gate['admit'] = async (calls, headers, until) => {
-    const place = await reserved(way, Math.min(calls, way.pacer.burst()), keyHash(headers), until - leastCallMs);
-    if (place.kind === 'held') return place;
-    left += place.calls;
-    probing = place.probe;
+    const next = await reserved(way, Math.min(calls, mostAtOnce(way)), keyHash(headers), until - leastCallMs);
+    if (next.kind === 'held') return next;
+    place = next;
+    left = next.calls;
     return undefined;
+  };
+  /** What was reserved and not used in time is lost: a call that is later still would be one too many. */
+  const good = () => {
+    while (place !== undefined && left > 0 && way.now() > goodUntil(place, left)) left -= 1;
+    return left > 0;
   };
   const held = async ({ headers, until }: OutboundCall): Promise<Held | undefined> => {
     if (way.now() > until - leastCallMs) return { kind: 'held', code: 'out-of-time' };
-    if (left === 0) return admit(Math.max(1, expected), headers, until);
-    return probing ? undefined : way.pacer.closed(keyHash(headers), way.now());
+    const holds = good() ? undefined : await admit(Math.max(1, toCome), headers, until);
+    if (holds !== undefined || place?.probe === true) return holds;
+    return way.pacer.closed(keyHash(headers), way.now());
   };
   return {
     admit,
     expect(calls) {
-      expected = Math.max(0, calls - left);
+      toCome = calls;
     },
     send: async call => {
       const holds = await held(call);
       if (holds !== undefined) return holds;
       left -= 1;
-      probing = false;
-      expected = Math.max(0, expected - 1);
+      toCome = Math.max(0, toCome - 1);
       return sendAndLearn(way, call);
     },
   };
 }
 
+/** The sweep reserves half a burst at once: then a fresh request's own burst reaches beyond what lies before it. */
+function mostAtOnce({ pacer, fresh }: Way): number {
+  return fresh ? pacer.burst() : Math.max(1, Math.floor(pacer.burst() / 2));
+}
+
 async function sendAndLearn({ pacer, send, now, receipt }: Way, call: OutboundCall): Promise<OutboundResult> {
+  const sentAt = now();
   const result = await send(call);
-  await pacer.learn({ result, receipt, keyHash: keyHash(call.headers), now: now() });
+  const byToken = call.headers['Authorization'] !== undefined;
+  await pacer.learn({ result, receipt, keyHash: keyHash(call.headers), byToken, sentAt, now: now() });
   return result;
 }
 
@@ -94,7 +108,7 @@ function reserved(way: Way, calls: number, key: string, latest: number): Promise
     const wish = { calls, fresh: way.fresh, keyHash: key, now: way.now(), latest };
     const reservation = await way.pacer.reserve(wish);
     const ahead = reservation.kind === 'reserved' ? reservation.at - way.now() : 0;
-    if (ahead > 0) await way.wait(ahead);
+    if (ahead > 0) await way.wait(Math.ceil(ahead));
     return reservation;
   };
   return way.fresh ? reserveAndWait() : way.line(reserveAndWait);

@@ -1,12 +1,16 @@
 import type { OutboundResult } from '../io/outbound.ts';
-import { closedFor, type Pace, type Quota } from './pace.ts';
+import { type Closing, closedFor, type Pace } from './pace.ts';
 import { type RateHeaders, rateHeaders } from './rate-headers.ts';
+import type { Quota } from './rhythm.ts';
 
 /** One answer, and what it was an answer to. */
 export interface Heard {
   readonly result: OutboundResult;
   readonly receipt: string;
   readonly keyHash: string;
+  /** Proved by a token, which other processes do not share. */
+  readonly byToken: boolean;
+  readonly sentAt: number;
   readonly now: number;
 }
 
@@ -24,31 +28,34 @@ const hourlyFromMs = 90_000;
  * when there is nothing to write down.
  */
 export function learned(pace: Pace, heard: Heard, quota: Quota): Pace {
-  const { result, now, keyHash } = heard;
+  const { result, now, sentAt, keyHash, byToken } = heard;
   if (result.kind === 'no-answer') return failed(pace, heard);
   const headers = rateHeaders(result.headers, now);
   const counted = limited(pace, headers, now, quota);
   switch (result.status) {
     case 429:
-      return throttled(counted, headers, now);
+      return closedFor(counted, { ...throttled(headers), now, sentAt });
     case 402:
-      return closedFor(counted, now, 'quota-exhausted');
+      return closedFor(counted, { code: 'quota-exhausted', now, sentAt });
     case 401:
+      return closedFor(counted, { code: 'key-refused', now, sentAt, keyHash });
     case 403:
-      return closedFor(counted, now, 'key-refused', { keyHash });
+      // Every process has a token of its own, and what is forbidden to one is forbidden to all.
+      return closedFor(counted, { code: 'key-refused', now, sentAt, ...(byToken ? {} : { keyHash }) });
     default:
-      return result.status >= 500 ? failed(counted, heard) : opened(counted);
+      return result.status >= 500 ? failed(counted, heard) : opened(counted, sentAt);
   }
 }
 
-/** Any good answer clears what closed the project. */
-function opened(pace: Pace): Pace {
-  if (pace.closed === undefined && pace.failures === undefined) return pace;
-  const { closed: _, failures: __, ...open } = pace;
-  return open;
+/** A good answer clears what closed the project, unless it is to a call from before that. */
+function opened(pace: Pace, sentAt: number): Pace {
+  const { closed, failures, ...open } = pace;
+  const stays = closed !== undefined && sentAt < closed.since;
+  if (failures === undefined && (closed === undefined || stays)) return pace;
+  return stays ? { ...open, closed } : open;
 }
 
-function failed(pace: Pace, { receipt, now }: Heard): Pace {
+function failed(pace: Pace, { receipt, now, sentAt }: Heard): Pace {
   const before = pace.failures ?? { count: 0, receipts: [] };
   const receipts = before.receipts.includes(receipt)
     ? before.receipts
@@ -57,7 +64,7 @@ function failed(pace: Pace, { receipt, now }: Heard): Pace {
   const many = failures.count >= mostFailures && receipts.length >= leastReceipts;
   const probed = pace.closed?.code === 'failures';
   const next = { ...pace, failures };
-  return many || probed ? closedFor(next, now, 'failures') : next;
+  return many || probed ? closedFor(next, { code: 'failures', now, sentAt }) : next;
 }
 
 /** What the headers say of the limit. Where too little is left for the shop itself, everybody waits for the reset. */
@@ -71,7 +78,6 @@ function limited(pace: Pace, headers: RateHeaders, now: number, quota: Quota): P
   return scarce && resetAt > Math.max(now, counted.restUntil ?? 0) ? { ...counted, restUntil: resetAt } : counted;
 }
 
-function throttled(pace: Pace, { exhausted, retryAt }: RateHeaders, now: number): Pace {
-  if (exhausted) return closedFor(pace, now, 'quota-exhausted');
-  return closedFor(pace, now, 'voucherify-429', retryAt === undefined ? {} : { until: retryAt });
+function throttled({ exhausted, retryAt }: RateHeaders): Pick<Closing, 'code' | 'until'> {
+  return exhausted ? { code: 'quota-exhausted' } : { code: 'voucherify-429', until: retryAt };
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { type Quota, type Rhythm, rhythmOf } from './rhythm.ts';
 
 /**
  * The pace of one project, pure. The quota is the shop's checkout's: at most a share of it is ever used. One row holds
@@ -12,6 +13,8 @@ const paceSchema = v.looseObject({
   closed: v.exactOptional(
     v.looseObject({
       until: v.number(),
+      /** When it was last closed: an answer to a call that is older says nothing new. */
+      since: v.number(),
       code: v.string(),
       /** How often it was closed in a row: the step of the backoff. */
       times: v.number(),
@@ -28,38 +31,13 @@ const paceSchema = v.looseObject({
 
 export type Pace = v.InferOutput<typeof paceSchema>;
 
-/** The quota as settings have it, until Voucherify says otherwise. */
-export interface Quota {
-  readonly share: number;
-  readonly limit: number;
-  readonly periodMs: number;
-}
-
 /** A project that was never called. */
 export const untouched: Pace = { notBefore: 0 };
 
-/** A row as it was stored; one that cannot be read is an error, since no call may go out without a pace. */
-export function paceFrom(value: unknown): Pace {
-  return v.parse(paceSchema, value);
-}
-
-export interface Rhythm {
-  /** Milliseconds from one call to the next. */
-  readonly intervalMs: number;
-  /** Calls that may go out at once. */
-  readonly burst: number;
-}
-
-/**
- * How fast a project may be called: over any period at most `share × limit` calls, a burst of them included. The burst
- * is a tenth of the share, at most five.
- */
-export function rhythmOf(pace: Pace, quota: Quota): Rhythm {
-  const allowed = (pace.limit ?? quota.limit) * quota.share;
-  const periodMs = pace.periodMs ?? quota.periodMs;
-  if (allowed < 2) return { intervalMs: periodMs / Math.min(allowed, 1), burst: 1 };
-  const burst = Math.max(1, Math.floor(Math.min(5, allowed / 10)));
-  return { intervalMs: periodMs / (allowed - burst), burst };
+/** A row as it was stored; `undefined` when it cannot be read, and then no call may go out. */
+export function paceOrUndefined(value: unknown): Pace | undefined {
+  const parsed = v.safeParse(paceSchema, value);
+  return parsed.success ? parsed.output : undefined;
 }
 
 export interface Wish {
@@ -80,6 +58,7 @@ export type Reservation =
       readonly calls: number;
       /** The one call that finds out whether a closed project is well again. */
       readonly probe: boolean;
+      readonly rhythm: Rhythm;
       readonly next: Pace;
     }
   | { readonly kind: 'held'; readonly until: number; readonly code: string };
@@ -103,12 +82,18 @@ export function closedTo({ closed }: Pace, keyHash: string): Pace['closed'] {
 }
 
 function place(pace: Pace, { calls, fresh, now, latest }: Wish, quota: Quota): Reservation {
-  const { intervalMs, burst } = rhythmOf(pace, quota);
+  const rhythm = rhythmOf(pace, quota);
+  const { intervalMs, burst } = rhythm;
   const credit = fresh ? Math.max(0, burst - calls) * intervalMs : 0;
   const at = Math.max(now, pace.notBefore - credit, pace.restUntil ?? 0);
   if (at > latest) return { kind: 'held', until: at, code: 'paced' };
   const next = { ...pace, notBefore: Math.max(pace.notBefore, at) + calls * intervalMs };
-  return { kind: 'reserved', at, calls, probe: false, next };
+  return { kind: 'reserved', at, calls, probe: false, rhythm, next };
+}
+
+/** Until when the next of the calls that are left of a reservation may go out; later it is one too many. */
+export function goodUntil({ rhythm, next }: Extract<Reservation, { kind: 'reserved' }>, left: number): number {
+  return next.notBefore - left * rhythm.intervalMs + rhythm.lateMs;
 }
 
 const second = 1000;
@@ -131,15 +116,26 @@ function stepMs({ code, times }: Pick<Closed, 'code' | 'times'>): number {
   }
 }
 
-/** Closes the project for everybody; closing it again for the same reason waits longer. */
-export function closedFor(
-  pace: Pace,
-  now: number,
-  code: string,
-  details: { until?: number; keyHash?: string } = {},
-): Pace {
-  const times = pace.closed?.code === code ? pace.closed.times + 1 : 0;
-  const until = details.until ?? now + stepMs({ code, times });
-  const keyHash = details.keyHash === undefined ? {} : { keyHash: details.keyHash };
-  return { ...pace, closed: { code, times, until, ...keyHash } };
+export interface Closing {
+  readonly code: string;
+  readonly now: number;
+  /** When the call went out that was answered so. */
+  readonly sentAt: number;
+  readonly until?: number | undefined;
+  /** Closes it to this key only. */
+  readonly keyHash?: string | undefined;
+}
+
+/**
+ * Closes the project for everybody; when its probe is refused for the same reason, for longer. A call that was under way
+ * when it was closed can only keep it closed, not make the next step longer.
+ */
+export function closedFor(pace: Pace, { code, now, sentAt, until, keyHash }: Closing): Pace {
+  const { closed } = pace;
+  const older = closed !== undefined && sentAt < closed.since;
+  const times = closed?.code === code ? closed.times + (older ? 0 : 1) : 0;
+  const end = until ?? now + stepMs({ code, times });
+  if (older && end <= closed.until) return pace;
+  const key = keyHash === undefined ? {} : { keyHash };
+  return { ...pace, closed: { code, times, until: end, since: now, ...key } };
 }

@@ -1,16 +1,7 @@
 import type { ControlRow, ControlRows } from '../receipts/control.ts';
 import { type Heard, learned } from './learn.ts';
-import {
-  closedTo,
-  type Pace,
-  paceFrom,
-  type Quota,
-  type Reservation,
-  reserve,
-  rhythmOf,
-  untouched,
-  type Wish,
-} from './pace.ts';
+import { closedTo, type Pace, paceOrUndefined, type Reservation, reserve, untouched, type Wish } from './pace.ts';
+import { type Quota, rhythmOf } from './rhythm.ts';
 
 /** The pace of one project as this process sees it. */
 export interface Pacer {
@@ -24,8 +15,8 @@ export interface Pacer {
   learn(heard: Heard): Promise<void>;
 }
 
-/** Others that may write the same row in between before this gives up. */
-const mostTries = 12;
+/** Others that may write the same row in between before this gives up: as many as may come at once. */
+const mostTries = 50;
 
 /**
  * The pacer of one project. The row as it was last seen is kept, so that a process alone needs one call of the store
@@ -34,14 +25,9 @@ const mostTries = 12;
 export function pacer(project: string, quota: Quota, rows: ControlRows): Pacer {
   const row = sharedRow(`pace#${project}`, rows);
   return {
-    burst: () => rhythmOf(paceFrom(row.seen().value), quota).burst,
+    burst: () => rhythmOf(row.pace() ?? untouched, quota).burst,
     reserve: wish => reserveIn(row, wish, quota).catch(() => unavailable(wish)),
-    closed: (keyHash, now) => {
-      const closed = closedTo(paceFrom(row.seen().value), keyHash);
-      return closed === undefined || closed.until <= now
-        ? undefined
-        : { kind: 'held', until: closed.until, code: closed.code };
-    },
+    closed: (keyHash, now) => closedIn(row, keyHash, now),
     learn: heard =>
       row
         .change(pace => learned(pace, heard, quota))
@@ -54,9 +40,9 @@ export function pacer(project: string, quota: Quota, rows: ControlRows): Pacer {
 
 /** What is held by an old row is asked again by a new one, which somebody may have opened in the meantime. */
 async function reserveIn(row: SharedRow, wish: Wish, quota: Quota): Promise<Reservation> {
-  const first = reserve(paceFrom(row.seen().value), wish, quota);
-  if (first.kind === 'held') await row.refresh();
-  let reservation: Reservation = first;
+  const seen = row.pace();
+  if (seen === undefined || reserve(seen, wish, quota).kind === 'held') await row.refresh();
+  let reservation: Reservation = unavailable(wish);
   const written = await row.change(pace => {
     reservation = reserve(pace, wish, quota);
     return reservation.kind === 'reserved' ? reservation.next : pace;
@@ -64,31 +50,52 @@ async function reserveIn(row: SharedRow, wish: Wish, quota: Quota): Promise<Rese
   return written ? reservation : unavailable(wish);
 }
 
-function unavailable({ now }: Wish): Reservation {
+type HeldUntil = Extract<Reservation, { kind: 'held' }>;
+
+function closedIn(row: SharedRow, keyHash: string, now: number): HeldUntil | undefined {
+  const pace = row.pace();
+  if (pace === undefined) return unavailable({ now });
+  const closed = closedTo(pace, keyHash);
+  if (closed === undefined || closed.until <= now) return undefined;
+  return { kind: 'held', until: closed.until, code: closed.code };
+}
+
+function unavailable({ now }: Pick<Wish, 'now'>): HeldUntil {
   return { kind: 'held', until: now, code: 'pace-unavailable' };
 }
 
 interface SharedRow {
-  seen(): ControlRow;
+  /** As it was last seen; `undefined` when what stands there cannot be read. */
+  pace(): Pace | undefined;
   refresh(): Promise<void>;
   /** Writes what `decide` makes of the row, unless it is the same; false when too many others write it. */
   change(decide: (pace: Pace) => Pace): Promise<boolean>;
 }
 
+interface Seen {
+  readonly revision: number;
+  readonly pace: Pace | undefined;
+}
+
+const nothingYet: Seen = { revision: 0, pace: untouched };
+
 function sharedRow(key: string, rows: ControlRows): SharedRow {
-  let seen: ControlRow = { revision: 0, value: untouched };
-  const see = (row: ControlRow | undefined) => {
-    if (row !== undefined && row.revision > seen.revision) seen = row;
+  let seen = nothingYet;
+  const see = (row: ControlRow) => {
+    if (row.revision > seen.revision) seen = { revision: row.revision, pace: paceOrUndefined(row.value) };
   };
   return {
-    seen: () => seen,
-    refresh: async () => see((await rows.read([key])).get(key)),
+    pace: () => seen.pace,
+    refresh: async () => see((await rows.read([key])).get(key) ?? { revision: 0, value: undefined }),
     change: async decide => {
       for (let tries = 0; tries < mostTries; tries += 1) {
-        const before = paceFrom(seen.value);
-        const next = decide(before);
-        if (next === before) return true;
-        const { written, row } = await rows.write(key, seen.revision, next);
+        const { revision, pace } = seen;
+        if (pace === undefined) return false;
+        const next = decide(pace);
+        if (next === pace) return true;
+        const { written, row } = await rows.write(key, revision, next);
+        // A row that was taken away, or put back from a backup, begins anew.
+        if (row.revision < revision) seen = nothingYet;
         see(row);
         if (written) return true;
       }

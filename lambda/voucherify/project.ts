@@ -3,7 +3,7 @@ import type { ReadSecret } from '../io/secret.ts';
 import type { Settings } from '../io/settings.ts';
 import type { ControlRows } from '../receipts/control.ts';
 import { type Voucherify, voucherify } from './client.ts';
-import { byApiKey, byOauth } from './credentials.ts';
+import { byApiKey, byOauth, type Prove, type Proving } from './credentials.ts';
 import { type Gate, line, openGate } from './gate.ts';
 import { keysOf } from './keys.ts';
 import { pacer } from './pacer.ts';
@@ -44,11 +44,21 @@ export function openProject(name: string, { settings, readSecret, control, send,
   return {
     attempt: work => {
       const gate = openGate({ ...shared, ...work });
+      // What stood in the way of credentials is the first call's to report, and is not asked for twice.
+      let known: Proving | undefined;
+      const proveOnce: Prove = async (...asked) => {
+        const proving = known ?? (await prove(...asked));
+        known = undefined;
+        return proving;
+      };
       const admit = async (calls: number, until: number) => {
         const proving = await prove(gate.send, until);
-        return proving.kind === 'credentials' ? gate.admit(calls, proving.headers, until) : undefined;
+        if (proving.kind === 'credentials') return gate.admit(calls, proving.headers, until);
+        if (proving.kind === 'held' && proving.until !== undefined) return proving;
+        known = proving;
+        return undefined;
       };
-      return { voucherify: voucherify(project.baseUrl, prove, gate.send), gate, admit };
+      return { voucherify: voucherify(project.baseUrl, proveOnce, gate.send), gate, admit };
     },
   };
 }

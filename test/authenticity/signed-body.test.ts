@@ -101,6 +101,8 @@ describe('a message of Standard Webhooks', () => {
     ['empty', ''],
     ['empty behind its version', 'v1,'],
     ['joined by a comma', `${published.signature},${published.signature}`],
+    ['folded, as two headers are', `${published.signature}, ${published.signature}`],
+    ['among others with two spaces', `v2,a  ${published.signature}`],
     ['with spare bits set', published.signature.replace('1OE=', '1OF=')],
   ])('is not proved by a signature that is %s', (_, signature) => {
     expect(matchedMessage({ ...published, signature }, publishedKeys, then)).toBeUndefined();

@@ -99,7 +99,16 @@ describe('a token', () => {
   test('has one spelling', () => {
     const token = tokenOf(payload);
     const [head, body, signature] = token.split('.');
-    const others = ['', '..', `${token}.`, `${token}=`, ` ${token}`, `${token}\n`, `${head}.${body}`, `Bearer ${token}`];
+    const others = [
+      '',
+      '..',
+      `${token}.`,
+      `${token}=`,
+      ` ${token}`,
+      `${token}\n`,
+      `${head}.${body}`,
+      `Bearer ${token}`,
+    ];
     for (const other of [...others, `${head}..${signature}`, `.${body}.${signature}`, token.replaceAll('.', ',')]) {
       expect(es384Payload(other, pair.publicKey)).toBeUndefined();
     }
@@ -126,7 +135,11 @@ describe('a token', () => {
       part,
       fc.array(part).map(parts => parts.join('.')),
     );
-    holds(fc.property(text, other => expect(es384Payload(other, pair.publicKey)).toBeUndefined()));
+    holds(
+      fc.property(text, other => {
+        expect(es384Payload(other, pair.publicKey)).toBeUndefined();
+      }),
+    );
   });
 });
 

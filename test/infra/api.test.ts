@@ -80,6 +80,15 @@ describe('addresses that may call', () => {
   test('an empty list is refused: it could mean all or none', () => {
     expect(() => allowing([])).toThrow('settings: operations.allowIps: must hold at least one range');
   });
+
+  test.each([
+    { allowIps: ['192.0.2.0/24'], IpAddressType: 'ipv4' },
+    { allowIps: ['192.0.2.0/24', '2001:db8::/32'], IpAddressType: 'dualstack' },
+  ])('reach it over $IpAddressType with $allowIps', ({ allowIps, IpAddressType }) => {
+    allowing(allowIps).template.hasResourceProperties('AWS::ApiGateway::RestApi', {
+      EndpointConfiguration: { Types: ['REGIONAL'], IpAddressType },
+    });
+  });
 });
 
 describe('the status of one request', () => {

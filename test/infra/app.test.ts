@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
+import { everySetting } from './every-setting.ts';
 
 const root = join(import.meta.dirname, '../..');
 const work = mkdtempSync(join(tmpdir(), 'erasure-synth-'));
@@ -46,8 +47,14 @@ function file(name: string, settings: unknown): string {
   return join(work, name);
 }
 
-const out = { synth: join(work, 'synth'), staged: join(work, 'staged'), wrong: join(work, 'wrong') };
+const out = {
+  synth: join(work, 'synth'),
+  every: join(work, 'every'),
+  staged: join(work, 'staged'),
+  wrong: join(work, 'wrong'),
+};
 let synth: Ended;
+let every: Ended;
 let staged: Ended;
 let wrong: Ended;
 beforeAll(async () => {
@@ -55,18 +62,23 @@ beforeAll(async () => {
   const projects = { main: { baseUrl: 'http://127.0.0.1:4000' } };
   const bad = file('bad.json', { ...example, projects, operations: { alarmEmail: 'hunter2' } });
   const stage = { stage: 'test', settings: other, apiLogRole: 'existing', 'aws:cdk:bundling-stacks': [] };
-  [synth, staged, wrong] = await Promise.all([
+  [synth, every, staged, wrong] = await Promise.all([
     cdk('synth', '--quiet', '--output', out.synth),
+    cdk('synth', '--quiet', '--output', out.every, '-c', `settings=${file('every.json', everySetting)}`),
     app(stage, out.staged),
     app({ settings: bad }, out.wrong),
   ]);
-}, 60_000);
+}, 180_000);
 
 describe('cdk synth, without an account or a network', () => {
-  test('succeeds with the example settings and with nothing to complain of', () => {
-    expect(synth.stderr).not.toMatch(/warning|error|not configured/i);
-    expect(synth.code).toBe(0);
-    expect(readdirSync(out.synth)).toContain('VoucherifyErasure.template.json');
+  test('succeeds with the example settings and with all there are, and with nothing to complain of', () => {
+    for (const { code, stderr } of [synth, every]) {
+      expect(stderr).not.toMatch(/warning|error|not configured/i);
+      expect(code).toBe(0);
+    }
+    for (const folder of [out.synth, out.every]) {
+      expect(readdirSync(folder)).toContain('VoucherifyErasure.template.json');
+    }
   });
 
   test('bundles both functions, which load where nothing is installed', async () => {
@@ -83,11 +95,16 @@ describe('cdk synth, without an account or a network', () => {
 
   const noLint = spawnSync('cfn-lint', ['--version']).error !== undefined;
   if (noLint) console.log('cfn-lint is not on PATH: the template is not linted');
-  test.skipIf(noLint)('makes a template that cfn-lint accepts', async () => {
-    // CDK says twice that a function needs its role.
-    const args = ['--ignore-checks', 'W3005', '--', join(out.synth, 'VoucherifyErasure.template.json')];
-    expect(await run('cfn-lint', args)).toEqual({ code: 0, stdout: '', stderr: '' });
-  });
+  test.skipIf(noLint)(
+    'makes templates that cfn-lint accepts',
+    async () => {
+      const templates = [out.synth, out.every].map(folder => join(folder, 'VoucherifyErasure.template.json'));
+      // CDK says twice that a function needs its role.
+      const args = ['--ignore-checks', 'W3005', '--', ...templates];
+      expect(await run('cfn-lint', args)).toEqual({ code: 0, stdout: '', stderr: '' });
+    },
+    60_000,
+  );
 });
 
 test('another stage and other settings come by `-c`', () => {

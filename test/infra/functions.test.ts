@@ -52,7 +52,7 @@ test.each([
 describe('what the functions are told', () => {
   test('is what they parse: settings, tables and the secrets that each may read', () => {
     const { SETTINGS_JSON, SECRET_ARNS, ...tables } = variablesOf('erasure-webhook');
-    const { operations: _, ...settings } = settingsWith();
+    const { operations: _, $schema: __, ...settings } = settingsWith();
     expect(parseSettings(SETTINGS_JSON, 'deployed')).toEqual({ ...settings, operations: {} });
     expect(tables).toEqual({ RECEIPTS_TABLE: 'erasure-receipts', IDENTIFIERS_TABLE: 'erasure-identifiers' });
     expect(Object.keys(SECRET_ARNS)).toEqual(['erasure/pepper', 'erasure/platform/ketch', 'erasure/voucherify/main']);
@@ -70,7 +70,8 @@ describe('what the functions are told', () => {
     };
     const settings = settingsWith({ platforms });
     const [webhook] = synthesised({ settings }).of('AWS::Lambda::Function');
-    expect(parseSettings(webhook.Environment.Variables.SETTINGS_JSON, 'deployed')).toEqual(settings);
+    const { $schema: _, ...told } = settings;
+    expect(parseSettings(webhook.Environment.Variables.SETTINGS_JSON, 'deployed')).toEqual(told);
   });
 
   test('holds no secret and nobody to write to', () => {
@@ -79,6 +80,13 @@ describe('what the functions are told', () => {
         ...['IDENTIFIERS_TABLE', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'],
       ]);
       expect(JSON.stringify(Environment)).not.toMatch(/REPLACE_ME|resolve:secretsmanager|example\.com/);
+    }
+  });
+
+  test('holds nothing that only an editor reads', () => {
+    const settings = settingsWith({ $schema: './settings.schema.json' });
+    for (const { Environment } of synthesised({ settings }).of('AWS::Lambda::Function')) {
+      expect(Environment.Variables.SETTINGS_JSON).not.toContain('schema');
     }
   });
 

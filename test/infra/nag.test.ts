@@ -1,14 +1,13 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
-import example from '../../infra/settings.json' with { type: 'json' };
 import { ErasureStack } from '../../infra/stack.ts';
+import { everySetting } from './every-setting.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
-const everything = settingsWith({
-  platforms: { ...example.platforms, generic: { scheme: 'basic' } },
-  operations: { alarmEmail: 'on-call@example.com', allowIps: ['192.0.2.0/24'] },
-});
+const everything = settingsWith(everySetting);
+const { waf: _, ...operations } = everySetting.operations;
+const withoutFirewall = settingsWith({ ...everySetting, operations });
 
 function findings(app: App): string[] {
   const packs = [new AwsSolutionsChecks(app), new ServerlessChecks(app)];
@@ -23,6 +22,7 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
   test.each([
     { name: 'the example settings', props: {} },
     { name: 'every setting', props: { settings: everything } },
+    { name: 'every setting but the firewall', props: { settings: withoutFirewall } },
     {
       name: 'a stage in an account that has a role for logs',
       props: { stage: 'test', apiLogRole: 'existing' } as const,
@@ -37,15 +37,18 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
     expect(findings(app)).toEqual([]);
   });
 
-  test('would find just what is accepted, each on its own construct and for a reason', () => {
-    const { app } = synthesised({ settings: everything });
+  test.each([
+    { name: 'every setting', settings: everything, more: [] },
+    { name: 'every setting but the firewall', settings: withoutFirewall, more: ['AwsSolutions-APIG3'] },
+  ])('would find just what is accepted, each on its own construct and for a reason, with $name', one => {
+    const { app } = synthesised({ settings: one.settings });
     const accepted = acknowledgements(app);
     for (const { reason } of accepted) expect(reason.length).toBeGreaterThan(40);
     forgetAcknowledgements(app);
     const found = findings(app).map(finding => finding.replace(/\/Resource$/, ''));
     expect(accepted.map(({ id, path }) => `${id} ${path}`).sort()).toEqual(found.sort());
     expect([...new Set(accepted.map(({ id }) => id.replace(/\[.*/, '')))].sort()).toEqual([
-      ...['AwsSolutions-APIG3', 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'AwsSolutions-IAM4', 'AwsSolutions-IAM5'],
+      ...[...one.more, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'AwsSolutions-IAM4', 'AwsSolutions-IAM5'],
       ...['AwsSolutions-SMG4', 'Serverless-APIGWXrayEnabled', 'Serverless-EventBusDLQ'],
       ...['Serverless-LambdaAsyncFailureDestination', 'Serverless-LambdaDLQ', 'Serverless-SNSRedrivePolicy'],
     ]);

@@ -3,7 +3,6 @@ import type { Wire } from '../support/event.ts';
 import { type House, type HouseOptions, houseFor } from '../support/house.ts';
 
 export const signingSecret = 'segment-secret-of-the-tests-1';
-export const oldSigningSecret = 'segment-secret-of-the-tests-0';
 export const headerSecret = 'segment-header-of-the-tests-1';
 
 export const deletion = {

@@ -2,8 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Wire } from '../support/event.ts';
 import { type House, type HouseOptions, houseFor } from '../support/house.ts';
 
-export const clientSecret = 'shpss_client_secret_of_the_tests_1';
-export const oldSecret = 'shpss_client_secret_of_the_tests_0';
+const clientSecret = 'shpss_client_secret_of_the_tests_1';
 export const shop = 'acme.myshopify.com';
 export const webhookId = 'b54557e4-bdd9-4b37-8a5f-bf7d70bcd043';
 

@@ -3,7 +3,16 @@ import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/erasure.ts';
 import { inert } from '../support/inert.ts';
 import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
-import { apiKey, job, nonce, pemOf, sombraFor, sombraKeys, transcendHouse, transcendWire } from './transcend-messages.ts';
+import {
+  apiKey,
+  job,
+  nonce,
+  pemOf,
+  sombraFor,
+  sombraKeys,
+  transcendHouse,
+  transcendWire,
+} from './transcend-messages.ts';
 
 const email = { identifier: 'ada@example.com', type: 'email' };
 

@@ -5,6 +5,9 @@ export interface Certificate {
   readonly cert: string;
 }
 
+/** The name that the certificate is for, beside the address. */
+export const loopbackName = 'loopback.example';
+
 /** A fresh self-signed certificate for 127.0.0.1 (RFC 5280), so that no key lies in the project. */
 export function loopbackCertificate(): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -12,7 +15,8 @@ export function loopbackCertificate(): Certificate {
   const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from('loopback')))));
   const validity = sequence(der(0x17, Buffer.from('000101000000Z')), der(0x17, Buffer.from('491231235959Z')));
   const isAuthority = sequence(oid('551d13'), octets(sequence(der(0x01, Buffer.from('ff', 'hex')))));
-  const address = sequence(oid('551d11'), octets(sequence(der(0x87, Buffer.from([127, 0, 0, 1])))));
+  const names = sequence(der(0x87, Buffer.from([127, 0, 0, 1])), der(0x82, Buffer.from(loopbackName)));
+  const address = sequence(oid('551d11'), octets(names));
   const signed = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.from([1])),

@@ -138,11 +138,11 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
 }
 
 /** The attempt that the request line makes of a receipt that it has just stored. */
-export async function attemptNow(receipt: Receipt, parts: Parts): Promise<Attempted> {
+export async function attemptNow(receipt: Receipt, parts: Parts, budgetMs = 7000): Promise<Attempted> {
   const kept = await parts.store.kept(receipt.id);
   if (kept === undefined) throw new Error(`no identifiers are kept for ${receipt.id}`);
   const wayTo = waysOf(receipt, true, parts);
-  return attempt({ receipt, kept, wayTo, until: parts.now() + 7000, answersNow: true, toldByCallback: [] }, parts);
+  return attempt({ receipt, kept, wayTo, until: parts.now() + budgetMs, answersNow: true, toldByCallback: [] }, parts);
 }
 
 function receiptOf(id: string, projects: readonly string[], receivedAt: number, facts: Facts): Receipt {

@@ -7,7 +7,6 @@ import {
   type HttpReply,
   type HttpRequest,
   jsonReply,
-  plainRefusal,
   type Reading,
   type Told,
 } from '../platform.ts';
@@ -30,7 +29,7 @@ export function answer(
   settings: GenericSettings,
 ): HttpReply {
   if ('test' in reading) return jsonReply(200, { status: 'test' });
-  if (answered === undefined) return plainRefusal(new Failure('not-found', 'path: no such request'));
+  if (answered === undefined) throw new Failure('not-found', 'path: no such request');
   const { whileOpen, whenUnable } = method === 'GET' ? question : settings;
   const body = standing(answered);
   if ('deletions' in answered.outcome) return jsonReply(isUnable(answered.outcome) ? whenUnable : 200, body);

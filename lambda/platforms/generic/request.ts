@@ -26,7 +26,7 @@ export function read(request: HttpRequest, settings: GenericSettings): Reading {
 
 /** The request that a path asks about. Throws `not-found` when it names none. */
 export function askedReference({ path }: HttpRequest): string {
-  const last = decoded(path.split('/').at(-1) ?? '');
+  const last = decoded(path.slice(path.lastIndexOf('/') + 1));
   if (!referenceShape.test(last)) throw new Failure('not-found', 'path: names no request');
   return last;
 }

@@ -21,7 +21,7 @@ export const genericSettings = v.strictObject({
   reference: v.optional(v.union([pointer, pointers], 'must be a JSON pointer, or several'), '/request_id'),
   /** Where a list of `{type, value}` is, or which places hold an identifier of which kind. */
   identifiers: v.optional(
-    v.union([pointer, kindsByPointer], 'must be a JSON pointer, or kinds by pointer'),
+    v.lazy(places => (typeof places === 'string' ? pointer : kindsByPointer)),
     '/identifiers',
   ),
   submittedAt: v.optional(pointer, '/submitted_at'),

@@ -18,18 +18,16 @@ export interface Fleet {
 const webhookMs = 15_000;
 const sweeperMs = 75_000;
 
-/** How often an idle machine is there no longer when the next invocation comes. */
-const recycled = 0.05;
-
 /** Without `getRemainingTimeInMillis` middy starts no timer of its own, which would run on the real clock. */
 const context = {} as Context;
 
-export function openFleet(outside: Outside): Fleet {
+/** `cold`: how often an idle machine is there no longer when the next invocation comes. */
+export function openFleet(outside: Outside, cold: number): Fleet {
   const { random } = outside;
   const idle: { webhook: Machine[]; sweeper: Machine[] } = { webhook: [], sweeper: [] };
   let coldStarts = 0;
   const taken = (pool: Machine[]) => {
-    const machine = random.chance(recycled) ? undefined : pool.pop();
+    const machine = random.chance(cold) ? undefined : pool.pop();
     if (machine?.life.isAlive()) return machine;
     coldStarts += 1;
     return openMachine(outside);

@@ -38,12 +38,28 @@ export interface Town {
   readonly softDelete: (id: string) => void;
 }
 
+/** Whom a request is about: found by what, or not found at all. */
+export type What = 'source' | 'email' | 'customer' | 'soft' | 'nobody' | 'phone';
+
 /** The people that one request is about, registered, and the request as it will be sent at `at`. */
 export function newAsk(number: number, at: number, town: Town): Ask {
+  const draw = town.random.next();
+  const what = shares.find(([, below]) => draw < below)?.[0] ?? 'phone';
+  return newAskOf(what, number, at, town);
+}
+
+const shares: readonly (readonly [What, number])[] = [
+  ['source', 0.82],
+  ['email', 0.9],
+  ['customer', 0.94],
+  ['soft', 0.96],
+  ['nobody', 0.98],
+];
+
+export function newAskOf(what: What, number: number, at: number, town: Town): Ask {
   const { random } = town;
-  const found = peopled(random.next(), number, town);
-  const callbacks = random.chance(0.7) ? 1 + (random.chance(0.1) ? 1 : 0) : 0;
-  return { uid: random.uuid(), submittedAt: Math.floor(at / 1000), callbacks, ...found };
+  const callbacks = random.chance(0.7) ? 1 + random.below(2) : 0;
+  return { uid: random.uuid(), submittedAt: Math.floor(at / 1000), callbacks, ...peopled[what](number, town) };
 }
 
 /** The same people, asked for once more under another id. */
@@ -53,14 +69,17 @@ export function askedTwice(ask: Ask, at: number, { random }: Town): Ask {
 
 type Peopled = Pick<Ask, 'identities' | 'people' | 'needed' | 'identifiable'>;
 
-function peopled(draw: number, number: number, town: Town): Peopled {
-  if (draw < 0.82) return bySource(number, town);
-  if (draw < 0.9) return byEmail(number, town);
-  if (draw < 0.94) return byCustomerId(number, town);
-  if (draw < 0.96) return softDeleted(number, town);
-  if (draw < 0.98) return { ...looked([identity('account_id', `nobody-${number}`)], []), needed: town.projects.length };
-  return { ...looked([identity('phone', '+15550100')], []), needed: 0, identifiable: false };
-}
+const peopled: Readonly<Record<What, (number: number, town: Town) => Peopled>> = {
+  source: bySource,
+  email: byEmail,
+  customer: byCustomerId,
+  soft: softDeleted,
+  nobody: (number, { projects }) => ({
+    ...looked([identity('account_id', `nobody-${number}`)], []),
+    needed: projects.length,
+  }),
+  phone: () => ({ ...looked([identity('phone', '+15550100')], []), needed: 0, identifiable: false }),
+};
 
 function bySource(number: number, town: Town): Peopled {
   const source = `source-${number}`;

@@ -14,8 +14,7 @@ export function reregistrations(world: World, { people, uid }: Ask, at: number):
     const again = () => {
       const isOdd = random.chance(0.2);
       time.in(random.between(0, random.pick([0, 1000, 30_000, 120_000])) + (isOdd ? attemptMs : 0), () => {
-        truth.note(uid, `${person.id} signs up again`);
-        signUp(person, isOdd, world);
+        truth.newcomer(signUp(person, isOdd, world), uid);
       });
     };
     if (random.chance(0.5)) {
@@ -37,8 +36,8 @@ export function reregistrations(world: World, { people, uid }: Ask, at: number):
  * An odd one is known by the old one's id, which the same path takes. Not within one attempt: Voucherify offers no call
  * that would tell the two apart between the look-up and the deletion that follows it at once.
  */
-function signUp({ customer, id, project }: Person, isOdd: boolean, { voucherify }: World): void {
+function signUp({ customer, id, project }: Person, isOdd: boolean, { voucherify }: World): string {
   const { source_id, ...rest } = customer;
   const known = isOdd ? { source_id: id } : { ...(source_id === undefined ? {} : { source_id }) };
-  voucherify.sandbox.register({ ...rest, ...known }, project);
+  return voucherify.sandbox.register({ ...rest, ...known }, project);
 }

@@ -10,13 +10,17 @@ export interface Truth {
   violated(what: string, uid?: string): void;
   /** Something of a request's story, for whoever reads about its violation. */
   note(uid: string, event: string): void;
-  /** The request that a person belongs to. */
+  /** Somebody signed up after the request: whatever is asked, it is not them. */
+  newcomer(customerId: string, uid: string): void;
+  /** The requests that mean a person. */
   asksFor(customerId: string): readonly Ask[];
   /** Somebody was deleted permanently: by the program, or by somebody else. */
   removed(customerId: string, by: 'program' | 'others'): void;
   /** Somebody else deleted them softly: from now on they are found by their id only. */
   hid(customerId: string): void;
   isGone(customerId: string): boolean;
+  /** Whether a look-up would find them. */
+  isThere(customerId: string): boolean;
   wasRemovedByOthers(customerId: string): boolean;
   /** Judges a receipt at the moment at which it is closed. */
   closed(ask: Ask, receipt: Receipt): void;
@@ -31,6 +35,7 @@ export function newTruth(now: () => number, start: number): Truth {
   const stories = new Map<string, string[]>();
   const gone = new Map<string, 'program' | 'others'>();
   const hidden = new Set<string>();
+  const newcomers = new Map<string, string>();
   const violations: string[] = [];
   const truth: Truth = {
     asks,
@@ -48,13 +53,20 @@ export function newTruth(now: () => number, start: number): Truth {
       stories.set(uid, story);
       if (story.length < longestStory) story.push(`${((now() - start) / 1000).toFixed(3)} s  ${event}`);
     },
+    newcomer: (id, uid) => {
+      // Whoever is still there only refreshes what is known of them.
+      if (!owners.has(id)) newcomers.set(id, uid);
+      truth.note(uid, `${id} signs up`);
+    },
     asksFor: id => owners.get(id) ?? [],
     removed: (id, by) => {
+      if (by === 'program' && newcomers.has(id)) truth.violated(`wrong: ${id} is another one`, newcomers.get(id));
       if (gone.has(id)) truth.violated(`${id} was deleted twice`, owners.get(id)?.[0]?.uid);
       gone.set(id, by);
     },
     hid: id => hidden.add(id),
     isGone: id => gone.has(id),
+    isThere: id => !gone.has(id) && !hidden.has(id),
     wasRemovedByOthers: id => gone.get(id) === 'others',
     closed: (ask, receipt) => judgeClosed(ask, receipt, { truth, gone, hidden, owners }),
   };

@@ -1,4 +1,10 @@
-import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../../infra/local/sandbox/sandbox.ts';
+import {
+  openSandbox,
+  type Sandbox,
+  type SandboxCustomer,
+  type SandboxRequest,
+  Unreachable,
+} from '../../../infra/local/sandbox/sandbox.ts';
 import type { OutboundCall } from '../../../lambda/io/outbound.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import type { Outside, Served } from './outside.ts';
@@ -65,9 +71,8 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
     arrives,
   };
   const removeByOthers: Voucherify['removeByOthers'] = (id, project, how) => {
-    if (truth.isGone(id)) return false;
-    if (how === 'soft') sandbox.softDelete(id);
-    else sandbox.respond(shopsOwn(project, id));
+    if (!truth.isThere(id)) return false;
+    if (!isDone(sandbox, shopsOwn(how, project, id))) return false;
     if (how === 'soft') truth.hid(id);
     else truth.removed(id, 'others');
     return true;
@@ -81,9 +86,22 @@ export function keyOf(project: string) {
   return { project, appId: `app-${project}`, appToken: `token-of-${project}` };
 }
 
-function shopsOwn(project: string, id: string) {
+/** Their own key; `DELETE` is the soft one. */
+function shopsOwn(how: 'soft' | 'permanent', project: string, id: string): SandboxRequest {
   const headers = { 'x-app-id': `shop-${project}`, 'x-app-token': keyOf(project).appToken };
-  return { method: 'POST', target: `/v1/customers/${id}/permanent-deletion`, headers, body: '' };
+  const target = `/v1/customers/${id}`;
+  return how === 'soft'
+    ? { method: 'DELETE', target, headers, body: '' }
+    : { method: 'POST', target: `${target}/permanent-deletion`, headers, body: '' };
+}
+
+/** In an outage the others can do nothing either. */
+function isDone(sandbox: Sandbox, request: SandboxRequest): boolean {
+  try {
+    return sandbox.respond(request).status < 300;
+  } catch {
+    return false;
+  }
 }
 
 function respond(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): Served {

@@ -6,15 +6,27 @@ import type { Truth } from './truth.ts';
 /** Every write that took effect, judged, and how many receipts wait for what. */
 export interface Watch {
   readonly receipts: ReadonlyMap<string, Receipt>;
+  /** What was written when, by request, where that is kept. */
+  readonly writes: ReadonlyMap<string, readonly Write[]>;
   waiting(): { readonly open: number; readonly callBack: number; readonly human: number };
+}
+
+interface Write {
+  readonly at: number;
+  readonly receipt: Receipt;
 }
 
 /** What a closed receipt may still change: how telling the platform stands, and nothing of the erasure. */
 const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack']);
 
 /** A store in which every write is compared with what stood before it. */
-export function watchedStore(store: ReceiptStore, truth: Truth): { store: ReceiptStore; watch: Watch } {
+export function watchedStore(
+  store: ReceiptStore,
+  truth: Truth,
+  now: () => number,
+): { readonly store: ReceiptStore; readonly watch: Watch } {
   const receipts = new Map<string, Receipt>();
+  const writes = new Map<string, Write[]>();
   const counts = { open: 0, callBack: 0, human: 0 };
   const count = (receipt: Receipt, by: 1 | -1) => {
     if (receipt.state === 'open') counts.open += by;
@@ -26,7 +38,9 @@ export function watchedStore(store: ReceiptStore, truth: Truth): { store: Receip
     if (before !== undefined) count(before, -1);
     count(receipt, 1);
     receipts.set(receipt.id, receipt);
-    truth.note(uidOf(receipt), storyOf(receipt));
+    const uid = uidOf(receipt);
+    writes.set(uid, [...(writes.get(uid) ?? []), { at: now(), receipt }]);
+    truth.note(uid, storyOf(receipt));
   };
   const watching: ReceiptStore = {
     ...store,
@@ -42,7 +56,7 @@ export function watchedStore(store: ReceiptStore, truth: Truth): { store: Receip
       return replaced;
     },
   };
-  return { store: watching, watch: { receipts, waiting: () => counts } };
+  return { store: watching, watch: { receipts, writes, waiting: () => counts } };
 }
 
 /** The harness sends UUIDs only, and those stand in a receipt in clear. */

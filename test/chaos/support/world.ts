@@ -28,6 +28,10 @@ export interface WorldOptions {
   readonly lags?: boolean;
   /** How often an answer to the platform is lost. */
   readonly lost?: number;
+  /** How often an invocation finds no warm machine; 0.05 where nothing is said. */
+  readonly coldStarts?: number;
+  /** Milliseconds that one way to Voucherify and back takes at most. */
+  readonly slowest?: number;
   /** Has the last word on the stores that the machines see. */
   readonly change?: (stores: Stores) => Stores;
 }
@@ -67,7 +71,7 @@ export function openWorld(options: WorldOptions): World {
   const sqlite = openSqliteStore(':memory:');
   const lag = random.fork();
   const bring = (change: () => void) => time.in(lag.chance(0.01) ? lag.between(0, 90_000) : lag.between(0, 1000), change);
-  const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth);
+  const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth, time.now);
   const stores = options.change?.({ store, control: sqlite.control }) ?? { store, control: sqlite.control };
   const voucherify = openVoucherify({ projects, now: time.now, random: random.fork(), truth, callsPerMinute });
   const receiver = newReceiver(truth);
@@ -77,7 +81,7 @@ export function openWorld(options: WorldOptions): World {
     settings: settingsOf(options, projects, callsPerMinute),
     now: time.now,
     wait: time.wait,
-    travel: travelling(time, random.fork()),
+    travel: travelling(time, random.fork(), options.slowest ?? 150),
     fates: typeof mix === 'function' ? mix : drawnFrom(mix, random.fork()),
     random: random.fork(),
     ...stores,
@@ -88,7 +92,7 @@ export function openWorld(options: WorldOptions): World {
       if (line.alarm !== undefined) alarms.push(line);
     },
   };
-  const fleet = openFleet(outside);
+  const fleet = openFleet(outside, options.coldStarts ?? 0.05);
   const sender = newSender({ fleet, truth, random: random.fork(), now: time.now, wait: time.wait, lost });
   const close = () => {
     voucherify.sandbox.close();
@@ -99,10 +103,11 @@ export function openWorld(options: WorldOptions): World {
 }
 
 /** Milliseconds that one way takes at least and at most. */
-const ways = { store: [1, 8], control: [1, 8], secret: [2, 15], voucherify: [20, 150], callback: [20, 150] } as const;
+const ways = { store: [1, 8], control: [1, 8], secret: [2, 15], callback: [20, 150] } as const;
 
-function travelling(time: VirtualTime, random: Random): Travel {
-  return (port, slow) => time.wait(slow ? random.between(300, 3000) : random.between(...ways[port]));
+function travelling(time: VirtualTime, random: Random, slowest: number): Travel {
+  const between = { ...ways, voucherify: [20, slowest] as const };
+  return (port, slow) => time.wait(slow ? random.between(300, 3000) : random.between(...between[port]));
 }
 
 function secretsOf(projects: readonly string[]): Record<string, string> {

@@ -31,11 +31,10 @@ const assets = v.looseObject({
 });
 
 export type Resource = v.InferOutput<typeof resource>;
-export type FunctionProperties = v.InferOutput<typeof functionProperties>;
 
 /** One function as the template describes it, and the folder that would be uploaded for it. */
 export interface AssembledFunction {
-  readonly properties: FunctionProperties;
+  readonly properties: v.InferOutput<typeof functionProperties>;
   readonly bundle: string;
 }
 

@@ -44,7 +44,9 @@ function intrinsic(name: string, argument: unknown, known: Known): string {
       return parts.map(part => resolvedText(part, known)).join(separator);
     }
     case 'Fn::Sub':
-      return v.parse(v.string(), argument).replaceAll(/\$\{([^}]+)\}/g, (_, named: string) => substituted(named, known));
+      return v
+        .parse(v.string(), argument)
+        .replaceAll(/\$\{([^}]+)\}/g, (_, named: string) => substituted(named, known));
     default:
       throw new Error(`the template uses ${name}, which is not resolved here`);
   }

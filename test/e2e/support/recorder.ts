@@ -46,7 +46,9 @@ export async function startRecorder(target: string, timeline: Timeline): Promise
   function forwarded({ method, url, headers }: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const passedOn = { agent, method: String(method), headers };
-      request(new URL(String(url), target), passedOn, resolve).on('error', reject).end(body);
+      request(new URL(String(url), target), passedOn, resolve)
+        .on('error', reject)
+        .end(body);
     });
   }
 

@@ -20,95 +20,89 @@ interface Invocation {
   readonly id: string;
   readonly event: string;
   readonly deadline: number;
-  readonly arn: string;
 }
 
-interface Settled {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
+interface State {
+  readonly name: string;
+  readonly started: PromiseWithResolvers<void>;
+  /** Events that no instance has taken yet, and questions for one that are not answered yet. */
+  readonly waiting: Invocation[];
+  readonly polls: ServerResponse[];
+  /** What is to be done with the end of each invocation, by its id. */
+  readonly open: Map<string, PromiseWithResolvers<unknown>>;
+  gone?: Error;
 }
-
-const path = /^\/2018-06-01\/runtime\/(?:invocation\/(?<next>next)|invocation\/(?<id>[^/]+)\/(?<end>response|error)|(?<init>init\/error))$/;
 
 /** Starts the API for a function of this name. */
 export async function startRuntimeApi(name: string): Promise<RuntimeApi> {
-  const waiting: Invocation[] = [];
-  const open = new Map<string, Settled>();
-  const polls: ServerResponse[] = [];
   const started = Promise.withResolvers<void>();
-  let gone: Error | undefined;
   started.promise.catch(() => undefined);
-  const fail = (error: Error) => {
-    gone ??= error;
-    started.reject(gone);
-    for (const one of open.values()) one.reject(gone);
-    open.clear();
-  };
-  const handOut = () => {
-    for (let poll = polls[0]; poll !== undefined && waiting.length > 0; poll = polls[0]) {
-      polls.shift();
-      give(waiting.shift(), poll);
-    }
-  };
-  const server = createServer((request, response) => void answer(request, response));
-
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { next, id, end, init } = path.exec(String(request.url))?.groups ?? {};
-    if (next !== undefined) {
-      started.resolve();
-      polls.push(response);
-      response.once('close', () => polls.includes(response) && polls.splice(polls.indexOf(response), 1));
-      handOut();
-      return;
-    }
-    const body = await text(request);
-    if (init !== undefined) fail(new Error(`the function did not start: ${body}`));
-    settle(id, end, body);
-    response.writeHead(id === undefined && init === undefined ? 404 : 202, { 'content-length': 0 }).end();
-  }
-
-  function settle(id: string | undefined, end: string | undefined, body: string): void {
-    const settled = open.get(id ?? '');
-    if (end === 'response') settled?.resolve(JSON.parse(body));
-    else settled?.reject(new Error(`the function failed: ${body}`));
-    open.delete(id ?? '');
-  }
-
-  const address = `127.0.0.1:${await listening(server)}`;
+  const state: State = { name, started, waiting: [], polls: [], open: new Map() };
+  const server = createServer((request, response) => void answer(request, response, state));
   return {
-    address,
+    address: `127.0.0.1:${await listening(server)}`,
     ready: started.promise,
-    fail,
-    invoke: (event, timeoutMs) =>
-      new Promise((resolve, reject) => {
-        if (gone !== undefined) throw gone;
-        const id = randomUUID();
-        const late = setTimeout(() => settled.reject(new Error(`${name} gave no answer in ${timeoutMs} ms`)), timeoutMs);
-        const settled: Settled = {
-          resolve: value => [clearTimeout(late), resolve(value)],
-          reject: error => [clearTimeout(late), reject(error)],
-        };
-        open.set(id, settled);
-        const arn = `arn:aws:lambda:eu-west-1:123456789012:function:${name}`;
-        waiting.push({ id, event: JSON.stringify(event), deadline: Date.now() + timeoutMs, arn });
-        handOut();
-      }),
+    fail: error => fail(error, state),
+    invoke: (event, timeoutMs) => invoke(event, timeoutMs, state),
     close: async () => {
-      fail(new Error('the Runtime API is closed'));
+      fail(new Error('the Runtime API is closed'), state);
       await closed(server);
     },
   };
 }
 
-function give(invocation: Invocation | undefined, poll: ServerResponse): void {
-  if (invocation === undefined) return;
-  const { id, event, deadline, arn } = invocation;
+async function invoke(event: unknown, timeoutMs: number, state: State): Promise<unknown> {
+  if (state.gone !== undefined) throw state.gone;
+  const id = randomUUID();
+  const end = Promise.withResolvers<unknown>();
+  const late = () => end.reject(new Error(`${state.name} gave no answer in ${timeoutMs} ms`));
+  const timer = setTimeout(late, timeoutMs);
+  state.open.set(id, end);
+  state.waiting.push({ id, event: JSON.stringify(event), deadline: Date.now() + timeoutMs });
+  handOut(state);
+  try {
+    return await end.promise;
+  } finally {
+    clearTimeout(timer);
+    state.open.delete(id);
+  }
+}
+
+function fail(error: Error, state: State): void {
+  state.gone ??= error;
+  state.started.reject(state.gone);
+  for (const end of state.open.values()) end.reject(state.gone);
+}
+
+const path = /\/runtime\/(?:(?<init>init\/error)|invocation\/(?:(?<next>next)|(?<id>[^/]+)\/(?<end>response|error)))$/;
+
+async function answer(request: IncomingMessage, response: ServerResponse, state: State): Promise<void> {
+  const { next, id = '', end, init } = path.exec(String(request.url))?.groups ?? {};
+  if (next !== undefined) {
+    state.started.resolve();
+    state.polls.push(response);
+    handOut(state);
+    return;
+  }
+  const body = await text(request);
+  if (init !== undefined) fail(new Error(`the function did not start: ${body}`), state);
+  if (end === 'response') state.open.get(id)?.resolve(JSON.parse(body));
+  if (end === 'error') state.open.get(id)?.reject(new Error(`the function failed: ${body}`));
+  response.writeHead(202, { 'content-length': 0 }).end();
+}
+
+function handOut({ name, waiting, polls }: State): void {
+  const [invocation] = waiting;
+  const [poll] = polls;
+  if (invocation === undefined || poll === undefined) return;
+  waiting.shift();
+  polls.shift();
   const headers = {
     'content-type': 'application/json',
-    'lambda-runtime-aws-request-id': id,
-    'lambda-runtime-deadline-ms': String(deadline),
-    'lambda-runtime-invoked-function-arn': arn,
+    'lambda-runtime-aws-request-id': invocation.id,
+    'lambda-runtime-deadline-ms': String(invocation.deadline),
+    'lambda-runtime-invoked-function-arn': `arn:aws:lambda:eu-west-1:123456789012:function:${name}`,
     'lambda-runtime-trace-id': `Root=1-${'0'.repeat(8)}-${'0'.repeat(24)};Sampled=0`,
   };
-  poll.writeHead(200, headers).end(event);
+  poll.writeHead(200, headers).end(invocation.event);
 }

@@ -34,10 +34,10 @@ export function timeline(): Timeline {
   };
 }
 
-/** The calls before the first one to Voucherify. */
-export function beforeVoucherify(calls: readonly TimedCall[]): readonly TimedCall[] {
-  const first = calls.find(({ to }) => to === 'voucherify');
-  return first === undefined ? calls : calls.filter(({ ended }) => ended < first.began);
+/** Those of the calls that were answered before the first one to Voucherify began. */
+export function beforeVoucherify(calls: readonly TimedCall[], all: readonly TimedCall[]): readonly TimedCall[] {
+  const first = all.find(({ to }) => to === 'voucherify')?.began ?? Number.POSITIVE_INFINITY;
+  return calls.filter(({ ended }) => ended < first);
 }
 
 /** The longest chain of calls each of which began after the one before it was answered. */

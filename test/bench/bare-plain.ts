@@ -1,0 +1,59 @@
+import { createHash, createHmac } from 'node:crypto';
+import { bareHandler } from './bare-handler.ts';
+
+/*
+ * The yardstick without any package: requests signed by hand. `node:http` is loaded the quick way, since an ES import of
+ * it costs 12 ms on Node 24.
+ */
+const { Agent, request } = process.getBuiltinModule('node:http');
+const agent = new Agent({ keepAlive: true });
+const endpoint = new URL(process.env['AWS_ENDPOINT_URL'] ?? '');
+const TableName = process.env['RECEIPTS_TABLE'] ?? '';
+
+const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** AWS Signature Version 4 (IAM User Guide, "Create a signed AWS API request"). */
+function signed(service: string, target: string, body: string): Record<string, string> {
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const region = process.env['AWS_REGION'] ?? '';
+  const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`;
+  const named = 'host;x-amz-date;x-amz-target';
+  const canonical = `POST\n/\n\nhost:${endpoint.host}\nx-amz-date:${time}\nx-amz-target:${target}\n\n${named}\n${sha256(body)}`;
+  const parts = [time.slice(0, 8), region, service, 'aws4_request'];
+  const key = parts.reduce<string | Buffer>(hmac, `AWS4${process.env['AWS_SECRET_ACCESS_KEY']}`);
+  const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString('hex');
+  const credential = `${process.env['AWS_ACCESS_KEY_ID']}/${scope}`;
+  return {
+    'content-type': 'application/x-amz-json-1.0',
+    'x-amz-date': time,
+    'x-amz-target': target,
+    authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${named}, Signature=${signature}`,
+  };
+}
+
+function call(service: string, target: string, input: unknown): Promise<unknown> {
+  const body = JSON.stringify(input);
+  return new Promise((resolve, reject) => {
+    const sent = request(endpoint, { method: 'POST', headers: signed(service, target, body), agent }, answer => {
+      const chunks: Buffer[] = [];
+      answer.on('data', chunk => chunks.push(chunk));
+      answer.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())));
+    });
+    sent.on('error', reject).end(body);
+  });
+}
+
+const dynamodb = (operation: string, input: unknown) => call('dynamodb', `DynamoDB_20120810.${operation}`, input);
+
+/** The least that makes these calls. */
+export const handler = bareHandler({
+  secret: async SecretId => {
+    const answer = await call('secretsmanager', 'secretsmanager.GetSecretValue', { SecretId });
+    return (answer as { SecretString: string }).SecretString;
+  },
+  transact: rows => dynamodb('TransactWriteItems', { TransactItems: rows.map(Item => ({ Put: { TableName, Item } })) }),
+  put: Item => dynamodb('PutItem', { TableName, Item }),
+  count: Key => dynamodb('UpdateItem', { TableName, Key, UpdateExpression: 'ADD n :one' }),
+  get: Keys => dynamodb('BatchGetItem', { RequestItems: { [TableName]: { Keys } } }),
+});

@@ -1,0 +1,25 @@
+import {
+  BatchGetItemCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { bareHandler } from './bare-handler.ts';
+
+const dynamodb = new DynamoDBClient({});
+const secrets = new SecretsManagerClient({});
+const TableName = process.env['RECEIPTS_TABLE'] ?? '';
+
+/** The yardstick on the AWS SDK, as most people would write it. */
+export const handler = bareHandler({
+  secret: async SecretId => (await secrets.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? '',
+  transact: rows => {
+    const TransactItems = rows.map(Item => ({ Put: { TableName, Item } }));
+    return dynamodb.send(new TransactWriteItemsCommand({ TransactItems }));
+  },
+  put: Item => dynamodb.send(new PutItemCommand({ TableName, Item })),
+  count: Key => dynamodb.send(new UpdateItemCommand({ TableName, Key, UpdateExpression: 'ADD n :one' })),
+  get: Keys => dynamodb.send(new BatchGetItemCommand({ RequestItems: { [TableName]: { Keys: [...Keys] } } })),
+});

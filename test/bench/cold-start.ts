@@ -1,0 +1,54 @@
+import * as v from 'valibot';
+import { type FunctionProcess, startFunction } from '../e2e/support/function-process.ts';
+import { described } from '../e2e/support/instances.ts';
+import { deleteRequest } from '../e2e/support/messages.ts';
+import type { BenchWorld } from './bench-world.ts';
+import { markdown, summary } from './statistics.ts';
+import type { Subject } from './subjects.ts';
+
+interface Started {
+  readonly readyMs: number;
+  readonly answeredMs: number;
+}
+
+/** Fresh processes under the runtime interface client, one subject after the other so that drift meets all alike. */
+export async function coldStart(world: BenchWorld, runs: number): Promise<string> {
+  const measured = new Map<string, Started[]>(world.subjects.map(({ name }) => [name, []]));
+  for (let run = 0; run < runs; run += 1) {
+    for (const subject of world.subjects) measured.get(subject.name)?.push(await startOnce(world, subject, run));
+  }
+  const rows = [...measured].map(([name, started]) => {
+    const ready = summary(started.map(({ readyMs }) => readyMs));
+    const answered = summary(started.map(({ answeredMs }) => answeredMs));
+    const { least, median, most } = answered;
+    return [name, ...[ready.median, median, least, most].map(ms => ms.toFixed(1))];
+  });
+  const head = ['fresh process', 'started, median ms', 'first answer, median ms', 'least', 'most'];
+  return `${markdown([head, ...rows])}\n\n${runs} starts each, under ${world.client.name}`;
+}
+
+const executed = v.looseObject({ statusCode: v.literal(200) });
+
+async function startOnce(world: BenchWorld, subject: Subject, run: number): Promise<Started> {
+  const started = await startFunction({
+    ...described(world.assembly.webhook),
+    bundle: subject.folder,
+    variables: world.variables,
+    surroundings: world.surroundings,
+    client: world.client.entry,
+    preload: world.preload,
+  });
+  try {
+    return await timed(started, run);
+  } finally {
+    await started.stop();
+  }
+}
+
+async function timed({ spawnedAt, ready, invoke }: FunctionProcess, run: number): Promise<Started> {
+  const answer = invoke(deleteRequest(`crm-cold-${process.pid}-${run}`));
+  await Promise.race([ready, answer]);
+  const readyMs = performance.now() - spawnedAt;
+  v.parse(executed, await answer);
+  return { readyMs, answeredMs: performance.now() - spawnedAt };
+}

@@ -1,0 +1,56 @@
+import { cpus, loadavg, release } from 'node:os';
+import { isStale, synthesise } from '../e2e/support/assembly.ts';
+import { inBenchWorld } from './bench-world.ts';
+import { bundleBytes } from './bundle-bytes.ts';
+import { coldStart } from './cold-start.ts';
+import { warm } from './warm.ts';
+
+const help = `Measures the webhook's bundle of cdk.out against bare handlers that make the same calls to the same servers.
+
+  npm run bench                   everything, about two minutes
+  npm run bench -- bundle         bytes of the bundles
+  npm run bench -- cold           fresh processes, from the spawn to the first answer
+  npm run bench -- warm           requests one after the other: time, memory, calls
+
+  --starts N     fresh processes for each subject (25)
+  --requests N   requests for each subject and round (1500)
+  --own-client   not under the official runtime interface client but under a loop of our own
+
+Nothing here is a test: times depend on the machine and on what else runs there.
+`;
+
+const known = ['bundle', 'cold', 'warm'];
+
+if (process.argv.includes('--help')) process.stdout.write(help);
+else await measure(process.argv.slice(2));
+
+async function measure(args: readonly string[]): Promise<void> {
+  const asked = known.filter(part => args.includes(part));
+  const wants = (part: string) => asked.length === 0 || asked.includes(part);
+  if (isStale()) synthesise();
+  console.log(
+    `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,
+  );
+  console.log(`load before: ${loads()}\n`);
+  await inBenchWorld(args.includes('--own-client') ? 'own' : 'official', async world => {
+    if (wants('bundle')) console.log(`${bundleBytes(world)}\n`);
+    if (wants('cold')) console.log(`${await coldStart(world, numberAfter('--starts', args, 25))}\n`);
+    if (wants('warm')) {
+      for (const table of await warm(world, numberAfter('--requests', args, 1500))) console.log(`${table}\n`);
+    }
+  });
+  console.log(`load after: ${loads()}`);
+}
+
+function numberAfter(option: string, args: readonly string[], otherwise: number): number {
+  const given = args.indexOf(option);
+  return given < 0 ? otherwise : Math.max(1, Math.trunc(Number(args[given + 1])) || otherwise);
+}
+
+/** Of the last minute and of the last five, which hold what others do and what this does itself. */
+function loads(): string {
+  return loadavg()
+    .slice(0, 2)
+    .map(load => load.toFixed(2))
+    .join(', ');
+}

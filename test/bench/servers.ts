@@ -1,0 +1,81 @@
+/* A process of its own: what stands for AWS and for Voucherify, the same for everybody who is measured. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
+import * as v from 'valibot';
+import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { startTlsFront } from '../e2e/support/fronts.ts';
+import { listening } from '../e2e/support/listen.ts';
+
+/** What this process tells the one that started it. */
+export type Told =
+  | { readonly ports: { readonly aws: number; readonly voucherify: number } }
+  | { readonly counts: Readonly<Record<string, number>> };
+
+const key = { appId: 'app-of-the-bench-run', appToken: 'token-of-the-bench-run', project: 'main' };
+
+const secrets: readonly (readonly [part: string, text: string])[] = [
+  ['pepper', 'pepper-of-the-bench-run-that-is-long-enough-for-it'],
+  ['platform', JSON.stringify({ current: 'Bearer shared-secret-of-the-e2e-run' })],
+  ['voucherify', JSON.stringify({ appId: key.appId, appToken: key.appToken })],
+];
+
+const secretId = v.looseObject({ SecretId: v.string() });
+
+/** Takes every write and knows no row: what is measured is whoever asks. */
+function answerTo(operation: string, input: unknown): unknown {
+  switch (operation) {
+    case 'GetSecretValue': {
+      const { SecretId } = v.parse(secretId, input);
+      const [, text] = secrets.find(([part]) => SecretId.includes(part)) ?? [];
+      return { ARN: SecretId, Name: SecretId, SecretString: text, VersionId: '0'.repeat(32) };
+    }
+    case 'UpdateItem':
+      return { Attributes: { count: { N: '1' } } };
+    case 'BatchGetItem':
+      return { Responses: {}, UnprocessedKeys: {} };
+    default:
+      return {};
+  }
+}
+
+const counts: Record<string, number> = {};
+
+function count(operation: string): void {
+  counts[operation] = (counts[operation] ?? 0) + 1;
+}
+
+async function aws(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const operation = String(request.headers['x-amz-target']).replace(/^.*\./, '');
+  count(operation);
+  const body = JSON.stringify(answerTo(operation, await json(request)));
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
+}
+
+/** Whoever is looked up by a source_id exists. */
+function welcoming(sandbox: Sandbox): Sandbox {
+  return {
+    ...sandbox,
+    respond: request => {
+      count(`${request.method} Voucherify`);
+      const sourceId = /^\/v1\/customers\/(crm-[\w-]+)$/.exec(request.target)?.[1];
+      if (sourceId !== undefined) {
+        sandbox.register({ source_id: sourceId, created_at: '2025-03-01T09:00:00.000Z' }, key.project);
+      }
+      return sandbox.respond(request);
+    },
+  };
+}
+
+function tell(told: Told): void {
+  process.send?.(told);
+}
+
+const [certificate = '', privateKey = ''] = [process.env['CERTIFICATE'], process.env['PRIVATE_KEY']];
+const sandbox = openSandbox({ now: Date.now, keys: [key], limit: { calls: 1_000_000_000, periodSeconds: 60 } });
+const served = await serveSandbox(welcoming(sandbox), 0);
+const front = await startTlsFront({ cert: certificate, key: privateKey, file: '' }, served.port);
+const port = await listening(createServer((request, response) => void aws(request, response)));
+process.on('message', () => tell({ counts }));
+process.on('disconnect', () => process.exit());
+tell({ ports: { aws: port, voucherify: front.port } });

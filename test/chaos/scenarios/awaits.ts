@@ -1,0 +1,85 @@
+import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import type { Fate, Port } from '../support/faults.ts';
+import { judge } from '../support/judge.ts';
+import { live } from '../support/live.ts';
+import { type Ask, newAskOf, type What } from '../support/people.ts';
+import { townOf } from '../support/population.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+/** A short story that is told again and again, each time with a crash at another of its awaits. */
+interface Story {
+  readonly name: string;
+  readonly what: What;
+  readonly projects: readonly [string, ...string[]];
+  /** Milliseconds from the start at which the one request is delivered. */
+  readonly deliveredAt: readonly number[];
+  /** What becomes of the first calls of a port, in order; all others go well. */
+  readonly script?: Partial<Record<Port, readonly Fate[]>>;
+}
+
+const one = ['main'] as const;
+const two = ['main', 'us'] as const;
+const failing: readonly Fate[] = ['ok', 'refused', 'refused', 'cut-after'];
+
+/** Together they pass every await of accept, attempt, sweep and callback. */
+export const stories: readonly Story[] = [
+  { name: 'deleted at once', what: 'source', projects: one, deliveredAt: [0] },
+  { name: 'finished by the sweep, called back', what: 'source', projects: one, deliveredAt: [0], script: { voucherify: failing } },
+  { name: 'an e-mail of three people in two projects', what: 'email', projects: two, deliveredAt: [0] },
+  { name: 'the same, with failures', what: 'email', projects: two, deliveredAt: [0], script: { voucherify: failing } },
+  { name: 'soft-deleted', what: 'soft', projects: one, deliveredAt: [0], script: { voucherify: ['ok', 'hang'] } },
+  { name: 'delivered three times', what: 'source', projects: one, deliveredAt: [0, 30, 400], script: { voucherify: failing } },
+  {
+    name: 'a callback that is refused and lost',
+    what: 'source',
+    projects: one,
+    deliveredAt: [0],
+    script: { voucherify: ['refused'], callback: ['refused', 'cut-after'] },
+  },
+  { name: 'nobody', what: 'nobody', projects: two, deliveredAt: [0], script: { voucherify: ['hang', 'refused'] } },
+];
+
+export interface Told {
+  /** Port calls in all: each is an await at which the program can be cut off. */
+  readonly calls: readonly string[];
+  readonly violations: readonly string[];
+  /** From the crash to the next attempt, in milliseconds; zero where nothing was left to do. */
+  readonly recoveryMs: number;
+}
+
+/** Tells a story, once without a crash or with one at call number `crashAt`, before or after its effect. */
+export async function tell(story: Story, crash?: { at: number; when: 'crash-before' | 'crash-after' }): Promise<Told> {
+  const calls: string[] = [];
+  const seen = new Map<Port, number>();
+  let crashedAt: number | undefined;
+  const world: World = openWorld({
+    seed: 1,
+    projects: story.projects,
+    mix: (port, verb) => {
+      calls.push(`${port} ${verb}`);
+      const count = seen.get(port) ?? 0;
+      seen.set(port, count + 1);
+      if (crash?.at !== calls.length) return story.script?.[port]?.[count] ?? 'ok';
+      crashedAt = world.time.now();
+      return crash.when;
+    },
+  });
+  const ask: Ask = { ...newAskOf(story.what, 1, world.start, townOf(world)), callbacks: 2 };
+  world.truth.ask(ask);
+  const deliveries = story.deliveredAt.map(at => [at, ask] as const);
+  await live(world, { deliveries, oddSweeps: 0, longest: 86_400_000 });
+  await judge(world);
+  const told = { calls, violations: world.truth.violations, recoveryMs: recovery(world, ask, crashedAt) };
+  world.close();
+  return told;
+}
+
+/** From a crash to the next attempt of a receipt that was left open. */
+function recovery({ watch, time }: World, { uid }: Ask, crashedAt = Number.POSITIVE_INFINITY): number {
+  const writes = watch.writes.get(uid) ?? [];
+  const before = writes.findLast(({ at }) => at <= crashedAt);
+  if (before === undefined || isFinal(before.receipt.state)) return 0;
+  const claims = before.receipt.claims;
+  const next = writes.find(({ at, receipt }) => at > crashedAt && (receipt.claims > claims || isFinal(receipt.state)));
+  return (next?.at ?? time.now()) - crashedAt;
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { markdown, summary } from '../bench/statistics.ts';
+import { physicalIds } from './support/cloudformation.ts';
+import { type Created, resolved, resolvedText } from './support/intrinsics.ts';
+import { startRuntimeApi } from './support/runtime-api.ts';
+import { beforeVoucherify, longestChain, type TimedCall, tally, timeline } from './support/timeline.ts';
+
+const known = new Map<string, Created>([
+  ['AWS::Region', { ref: 'eu-west-1' }],
+  ['Key', { ref: 'key-1', attributes: { Arn: 'arn:key-1' } }],
+]);
+
+describe('resolved', () => {
+  it.each([
+    [{ Ref: 'Key' }, 'key-1'],
+    [{ 'Fn::GetAtt': ['Key', 'Arn'] }, 'arn:key-1'],
+    [{ 'Fn::Join': [':', ['a', { Ref: 'AWS::Region' }, { Ref: 'Key' }]] }, 'a:eu-west-1:key-1'],
+    [{ 'Fn::Sub': `${'$'}{AWS::Region}/${'$'}{Key}/${'$'}{Key.Arn}` }, 'eu-west-1/key-1/arn:key-1'],
+    [
+      { Plain: 'text', Deep: [{ Ref: 'Key' }, 5, null] },
+      { Plain: 'text', Deep: ['key-1', 5, null] },
+    ],
+  ])('puts what was created in the place of %j', (value, expected) => {
+    expect(resolved(value, known)).toEqual(expected);
+  });
+
+  it.each([
+    [{ Ref: 'Nobody' }, 'Nobody, which was not created'],
+    [{ 'Fn::GetAtt': ['Key', 'Name'] }, 'Key.Name, which is not known here'],
+    [{ 'Fn::Select': [0, ['a']] }, 'Fn::Select, which is not resolved here'],
+  ])('guesses nothing of %j', (value, message) => {
+    expect(() => resolvedText(value, known)).toThrow(message);
+  });
+});
+
+describe('longestChain', () => {
+  const call = (began: number, ended: number): TimedCall => ({ to: 'aws', operation: 'GetItem', began, ended });
+
+  it.each([
+    ['nothing', [], 0],
+    ['one after the other', [call(1, 2), call(3, 4), call(5, 6)], 3],
+    ['side by side', [call(1, 4), call(2, 5), call(3, 6)], 1],
+    ['one, then two side by side', [call(1, 2), call(3, 6), call(4, 5)], 2],
+    ['a long one beside two short ones', [call(1, 8), call(2, 3), call(4, 5)], 2],
+  ])('counts %s', (_, calls, expected) => {
+    expect(longestChain(calls)).toBe(expected);
+  });
+
+  it('ends at the first call to Voucherify', () => {
+    const events = timeline();
+    for (const to of ['aws', 'aws', 'voucherify', 'aws'] as const) events.begin(to, `to ${to}`)();
+    const all = events.since(0);
+    expect(longestChain(beforeVoucherify(all, all))).toBe(2);
+    expect(tally(all)).toBe('3 to aws, 1 to voucherify');
+  });
+});
+
+it('physical ids are read from what CloudFormation describes', () => {
+  const member = (logical: string, physical: string) =>
+    `<member><PhysicalResourceId>${physical}</PhysicalResourceId><LogicalResourceId>${logical}</LogicalResourceId></member>`;
+  const xml = `<r>${member('Receipts', 'erasure-receipts')}${member('Role', 'role-1')}</r>`;
+  expect([...physicalIds(xml)]).toEqual([
+    ['Receipts', 'erasure-receipts'],
+    ['Role', 'role-1'],
+  ]);
+});
+
+describe('the Runtime API', () => {
+  it('hands an event out and gives the answer, and the failure of the next', async () => {
+    const api = await startRuntimeApi('erasure-webhook');
+    const runtime = `http://${api.address}/2018-06-01/runtime/invocation`;
+    const answered = api.invoke({ one: 1 }, 5000);
+    const next = await fetch(`${runtime}/next`);
+    const id = next.headers.get('lambda-runtime-aws-request-id');
+    expect(await next.json()).toEqual({ one: 1 });
+    await fetch(`${runtime}/${id}/response`, { method: 'POST', body: '{"two":2}' });
+    expect(await answered).toEqual({ two: 2 });
+    const failed = expect(api.invoke({}, 5000)).rejects.toThrow('the function failed: {"errorType":"X"}');
+    const last = (await fetch(`${runtime}/next`)).headers.get('lambda-runtime-aws-request-id');
+    await fetch(`${runtime}/${last}/error`, { method: 'POST', body: '{"errorType":"X"}' });
+    await failed;
+    await api.close();
+  });
+
+  it('fails what a function that has gone did not answer', async () => {
+    const api = await startRuntimeApi('erasure-webhook');
+    const unanswered = expect(api.invoke({}, 5000)).rejects.toThrow('gone');
+    api.fail(new Error('gone'));
+    await unanswered;
+    await expect(api.ready).rejects.toThrow('gone');
+    await api.close();
+  });
+});
+
+it('measurements are told by their order', () => {
+  expect(summary([5, 1, 3])).toEqual({ least: 1, median: 3, p99: 5, most: 5 });
+  expect(() => summary([])).toThrow('nothing was measured');
+  expect(
+    markdown([
+      ['a', 'b'],
+      ['c', 1],
+    ]),
+  ).toBe('| a | b |\n| --- | --: |\n| c | 1 |');
+});

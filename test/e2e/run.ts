@@ -1,0 +1,62 @@
+import { motoIsHere } from '../support/moto.ts';
+import { calls } from './scenarios/calls.ts';
+import { logs } from './scenarios/logs.ts';
+import { npmStart } from './scenarios/npm-start.ts';
+import { outage } from './scenarios/outage.ts';
+import { template } from './scenarios/template.ts';
+import { erasure, placeholders, rotation } from './scenarios/webhook.ts';
+import { isStale, readAssembly, synthesise } from './support/assembly.ts';
+import { type Checks, startChecks } from './support/checks.ts';
+import { type ClientWish, inWorld, redirections, type World } from './support/world.ts';
+
+const help = `Runs the bundles of cdk.out as Lambda would, against an emulated AWS and a sandbox Voucherify.
+
+  npm run e2e [-- --own-client]
+
+The bundles and their environment come from the template; cdk.out is made anew where it is missing or stale. They run on
+this Node under the official runtime interface client (aws-lambda-ric), which is built once in a cache folder; where it
+cannot be built, or with --own-client, under a loop of our own, which is then said. Needed: moto_server and openssl on
+the PATH; for the official client a C++ compiler, make, cmake, autoconf, automake and libtool.
+
+Exit code: 0 all passed, 1 something failed, 2 it could not be run.
+`;
+
+if (process.argv.includes('--help')) process.stdout.write(help);
+else process.exitCode = await run(process.argv.includes('--own-client') ? 'own' : 'official');
+
+async function run(wish: ClientWish): Promise<0 | 1 | 2> {
+  if (!motoIsHere()) return 2;
+  const checks = startChecks();
+  try {
+    if (isStale()) {
+      checks.heading('cdk.out is missing or stale: cdk synth');
+      synthesise();
+    }
+    await inWorld(readAssembly(), wish, checks.note, world => scenarios(world, checks));
+    checks.heading('npm start with AWS_ENDPOINT_URL');
+    await npmStart(checks);
+  } catch (error) {
+    console.error(error);
+    return 2;
+  } finally {
+    console.log(`\n${checks.passed} passed, ${checks.failed} failed`);
+  }
+  return checks.failed === 0 ? 0 : 1;
+}
+
+async function scenarios(world: World, checks: Checks): Promise<void> {
+  checks.heading(`Under ${world.client.name} (${world.client.remark}), Node ${process.version}. Redirected:`);
+  for (const line of redirections) checks.note(line);
+  checks.heading('The template');
+  await template(world, checks);
+  checks.heading('The webhook');
+  await placeholders(world, checks);
+  await erasure(world, checks);
+  await rotation(world, checks);
+  checks.heading('Calls on the request path');
+  await calls(world, checks);
+  checks.heading('The sweep');
+  await outage(world, checks);
+  checks.heading('The logs');
+  await logs(world, checks);
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import * as v from 'valibot';
+import type { Checks } from '../support/checks.ts';
+import { callback, deleteRequest, send, standingOf, tick } from '../support/messages.ts';
+import type { World } from '../support/world.ts';
+import { register } from './webhook.ts';
+
+/** The sweep's clock runs ahead by this much instead of anybody waiting for the backoff. */
+const aheadMs = 60_000;
+
+const swept = v.object({ claimed: v.number(), closed: v.number(), delivered: v.number() });
+const event = v.object({ kind: v.string(), event: v.object({ status: v.string(), reason: v.string() }) });
+
+/** Accepted while Voucherify is down, finished by the sweep's bundle, and told by callback. */
+export async function outage(world: World, checks: Checks): Promise<void> {
+  const customer = register(world, 'crm-outage');
+  const deleted = () => world.sandbox.deletions().filter(({ customerId }) => customerId === customer).length;
+  const webhook = await world.start('webhook');
+  let receipt = '';
+  world.sandbox.outage('down');
+  await checks.step('Voucherify down: accepted and answered in_progress, nothing lost', async () => {
+    const answer = await send(webhook, deleteRequest('crm-outage', { callbacks: [callback] }));
+    assert.equal(answer.status, 200);
+    assert.deepEqual([standingOf(answer).status, deleted()], ['in_progress', 0]);
+    receipt = standingOf(answer).receipt;
+    assert.equal((await receiptOf(world, receipt))?.state, 'open');
+    assert.equal((await world.account.rows('identifiers')).length, 1);
+  });
+  await webhook.stop();
+  world.sandbox.outage(undefined);
+  const sweeper = await world.start('sweeper', { aheadMs });
+  await checks.step(
+    `Voucherify back: the sweep erases (its clock ${aheadMs / 1000} s ahead, past the backoff)`,
+    async () => {
+      const result = v.parse(swept, await sweeper.invoke(tick));
+      assert.deepEqual(result, { claimed: 1, closed: 1, delivered: 1 });
+      assert.deepEqual([deleted(), (await receiptOf(world, receipt))?.state], [1, 'erased']);
+    },
+  );
+  await checks.step('the callback came with its header, and the identifiers are gone', async () => {
+    const [got, ...more] = world.callbacks;
+    assert.deepEqual([got?.url, got?.authorization, more], ['/callbacks/1', callback.headers.Authorization, []]);
+    const { kind, event: told } = v.parse(event, got?.body);
+    assert.deepEqual([kind, told.status, told.reason], ['DeleteStatusEvent', 'completed', 'executed']);
+    assert.deepEqual(await world.account.rows('identifiers'), []);
+  });
+  await checks.step('the next sweep has nothing to do', async () => {
+    assert.deepEqual(v.parse(swept, await sweeper.invoke(tick)), { claimed: 0, closed: 0, delivered: 0 });
+    assert.equal(world.callbacks.length, 1);
+  });
+  await sweeper.stop();
+}
+
+async function receiptOf({ account }: World, id: string) {
+  return (await account.receipts()).find(receipt => receipt.id === id);
+}

@@ -1,0 +1,50 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import * as v from 'valibot';
+import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import { emulated } from '../../support/moto.ts';
+import type { Assembly } from './assembly.ts';
+import { type Deployment, deploy } from './deployment.ts';
+
+/** The emulated account as its owner sees it: past every recorder. */
+export interface Account {
+  readonly deployment: Deployment;
+  readonly tables: { readonly receipts: string; readonly identifiers: string };
+  /** Puts a new version into a secret, by its deployed name. */
+  fill(secret: string, value: unknown): Promise<void>;
+  /** Every row of a table, as JSON. */
+  rows(table: 'receipts' | 'identifiers'): Promise<readonly string[]>;
+  receipts(): Promise<readonly Receipt[]>;
+  close(): void;
+}
+
+const tableNames = v.object({ RECEIPTS_TABLE: v.string(), IDENTIFIERS_TABLE: v.string() });
+
+/** Deploys into the emulator. */
+export async function openAccount(assembly: Assembly, endpoint: string): Promise<Account> {
+  const secrets = new SecretsManagerClient(emulated(endpoint));
+  const dynamodb = new DynamoDBClient(emulated(endpoint));
+  const deployment = await deploy(assembly, endpoint, secrets);
+  const named = v.parse(tableNames, deployment.variablesOf(assembly.webhook));
+  const tables = { receipts: named.RECEIPTS_TABLE, identifiers: named.IDENTIFIERS_TABLE };
+  const scan = async (table: keyof typeof tables) =>
+    (await dynamodb.send(new ScanCommand({ TableName: tables[table], ConsistentRead: true }))).Items ?? [];
+  return {
+    deployment,
+    tables,
+    fill: async (secret, value) => {
+      const SecretId = deployment.secrets.get(secret);
+      await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(value) }));
+    },
+    rows: async table => (await scan(table)).map(item => JSON.stringify(item)),
+    receipts: async () => {
+      const items = (await scan('receipts')).filter(item => item['sk']?.S === 'receipt');
+      return items.map(item => receiptFrom(item['row']?.S ?? ''));
+    },
+    close: () => {
+      secrets.destroy();
+      dynamodb.destroy();
+    },
+  };
+}

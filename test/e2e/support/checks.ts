@@ -1,0 +1,40 @@
+/** Steps that pass or fail, each told as it ends. */
+export interface Checks {
+  readonly passed: number;
+  readonly failed: number;
+  /** Runs one step; a step that throws has failed, and the next ones run all the same. */
+  step(name: string, run: () => void | Promise<void>): Promise<void>;
+  /** Says something that is neither. */
+  note(line: string): void;
+  heading(line: string): void;
+}
+
+/** Steps that are told on stdout. */
+export function startChecks(): Checks {
+  const counts = { passed: 0, failed: 0 };
+  return {
+    get passed() {
+      return counts.passed;
+    },
+    get failed() {
+      return counts.failed;
+    },
+    step: async (name, run) => {
+      const began = performance.now();
+      try {
+        await run();
+        counts.passed += 1;
+        console.log(`  ok      ${name} (${Math.round(performance.now() - began)} ms)`);
+      } catch (error) {
+        counts.failed += 1;
+        console.log(`  FAILED  ${name}\n${indented(error instanceof Error ? error.message : String(error))}`);
+      }
+    },
+    note: line => console.log(`          ${line}`),
+    heading: line => console.log(`\n${line}`),
+  };
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '          ');
+}

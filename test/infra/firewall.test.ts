@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { largestBody } from '../../lambda/io/gateway.ts';
+import { settingsWith, synthesised } from './synthesised.ts';
+
+const { of, readable, template } = synthesised({
+  settings: settingsWith({ operations: { waf: true } }),
+  stage: 'test',
+});
+const [acl] = of('AWS::WAFv2::WebACL');
+const [rate, body, ...others] = acl.Rules;
+const [stage] = of('AWS::ApiGateway::Stage');
+
+describe('without being asked for', () => {
+  test.each([{}, { waf: false }])('there is no firewall: it costs a sum each month', operations => {
+    const { template: plain } = synthesised({ settings: settingsWith({ operations }) });
+    plain.resourceCountIs('AWS::WAFv2::WebACL', 0);
+    plain.resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
+  });
+});
+
+describe('the firewall', () => {
+  test('stands before the stage, in its region, and lets through what no rule stops', () => {
+    expect(acl).toMatchObject({ Name: 'erasure-test', Scope: 'REGIONAL', DefaultAction: { Allow: {} } });
+    const [{ ResourceArn, WebACLArn }] = of('AWS::WAFv2::WebACLAssociation');
+    const arn = 'arn:AWS::Partition:apigateway:AWS::Region::/restapis/erasure-test/stages/ApiDeploymentStagev1';
+    expect(readable(ResourceArn)).toMatch(new RegExp(`^${arn}`));
+    expect(readable(WebACLArn)).toBe('arn(erasure-test)');
+    template.resourceCountIs('AWS::WAFv2::WebACLAssociation', 1);
+  });
+
+  test('tells an address that alone takes half of the stage’s room to come again', () => {
+    expect(rate.Statement).toEqual({
+      RateBasedStatement: { AggregateKeyType: 'IP', EvaluationWindowSec: 60, Limit: 600 },
+    });
+    const { RateBasedStatement: counted } = rate.Statement;
+    const [{ ThrottlingRateLimit }] = stage.MethodSettings;
+    expect(counted.Limit / counted.EvaluationWindowSec).toBe(ThrottlingRateLimit / 2);
+    expect(rate.Action).toEqual({
+      Block: {
+        CustomResponse: {
+          ResponseCode: 429,
+          CustomResponseBodyKey: 'too-many',
+          ResponseHeaders: [{ Name: 'Retry-After', Value: '60' }],
+        },
+      },
+    });
+  });
+
+  test('turns away the bodies that the function would, and no smaller one', () => {
+    // WAF can look at 64 KB of a body; one that is longer matches unseen.
+    expect(acl.AssociationConfig).toEqual({ RequestBody: { API_GATEWAY: { DefaultSizeInspectionLimit: 'KB_64' } } });
+    expect(largestBody).toBe(64 * 1024);
+    expect(body.Statement).toEqual({
+      SizeConstraintStatement: {
+        FieldToMatch: { Body: { OversizeHandling: 'MATCH' } },
+        ComparisonOperator: 'GT',
+        Size: largestBody,
+        TextTransformations: [{ Priority: 0, Type: 'NONE' }],
+      },
+    });
+    expect(body.Action).toEqual({
+      Block: { CustomResponse: { ResponseCode: 413, CustomResponseBodyKey: 'too-large' } },
+    });
+  });
+
+  test('reads nothing into what a body says: people have all kinds of names', () => {
+    expect(others).toEqual([]);
+    expect(JSON.stringify(acl)).not.toMatch(/ManagedRuleGroup|Xss|Sqli|RegexPattern|ByteMatch/i);
+    expect([rate.Priority, body.Priority]).toEqual([0, 1]);
+  });
+
+  test('answers in the words of the gateway, with no variable in them', () => {
+    const texts = Object.entries(acl.CustomResponseBodies);
+    expect(texts).toEqual([
+      ['too-many', { ContentType: 'APPLICATION_JSON', Content: '{"message":"too many requests"}' }],
+      ['too-large', { ContentType: 'APPLICATION_JSON', Content: '{"message":"the body is too large"}' }],
+    ]);
+  });
+
+  test('counts, and keeps no request: neither samples nor a log', () => {
+    for (const one of [acl, rate, body]) {
+      expect(one.VisibilityConfig).toEqual({
+        CloudWatchMetricsEnabled: true,
+        MetricName: one.Name,
+        SampledRequestsEnabled: false,
+      });
+    }
+    template.resourceCountIs('AWS::WAFv2::LoggingConfiguration', 0);
+  });
+
+  test('is on the dashboard, with each of its rules', () => {
+    const [board] = of('AWS::CloudWatch::Dashboard');
+    const text = String(readable(board.DashboardBody));
+    expect(text).toContain('Turned away by the firewall');
+    for (const rule of ['erasure-test-rate', 'erasure-test-body']) {
+      const metric = `"AWS/WAFV2","BlockedRequests","Region","AWS::Region","Rule","${rule}","WebACL","erasure-test"`;
+      expect(text).toContain(metric);
+    }
+  });
+});

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createTables } from '../../infra/local/aws-tables.ts';
+import { type AwsProblem, awsClientOptions } from '../../lambda/io/aws-clients.ts';
+import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
+import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control.contract.ts';
+import {
+  type Answer,
+  answers,
+  deadEndpoint,
+  forwarded,
+  hangs,
+  passesTo,
+  refuses,
+  startAwsEndpoint,
+} from '../support/aws-endpoint.ts';
+import { emulated, emulatedInTurn, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
+
+describe.skipIf(!motoIsHere())('on moto', () => {
+  let moto: Moto;
+  beforeAll(async () => {
+    moto = await startMoto();
+  });
+  afterAll(async () => {
+    await moto.stop();
+  });
+
+  async function opened(endpoint = moto.endpoint) {
+    const run = randomUUID();
+    const tables = { receipts: `receipts-${run}`, identifiers: `identifiers-${run}` };
+    const admin = new DynamoDBClient(emulatedInTurn(moto.endpoint));
+    await createTables(admin, tables);
+    const client = new DynamoDBClient(emulatedInTurn(endpoint));
+    const control = dynamodbControl(client, tables.receipts, { callMs: 10_000 });
+    const close = () => {
+      client.destroy();
+      admin.destroy();
+    };
+    const rows = async () => {
+      const { Items = [] } = await admin.send(new ScanCommand({ TableName: tables.receipts, ConsistentRead: true }));
+      return Items;
+    };
+    return { control, close, rows };
+  }
+
+  describeControl('DynamoDB', opened.bind(undefined, undefined));
+
+  describe('DynamoDB, the rows', () => {
+    it('are apart from the receipts, and a counter expires', async () => {
+      const { control, close, rows } = await opened();
+      onTestFinished(close);
+      await control.write('pace#main', 0, { notBefore: 7 });
+      await control.count('intake#ketch#1', 1_800_000_000);
+      const [counter, pace] = (await rows()).toSorted((a, b) => String(a['pk']?.S).localeCompare(String(b['pk']?.S)));
+      const key = (name: string) => ({ pk: { S: name }, sk: { S: 'control' } });
+      expect(counter).toEqual({ ...key('intake#ketch#1'), count: { N: '1' }, expiresAt: { N: '1800000000' } });
+      expect(pace).toEqual({
+        ...key('pace#main'),
+        revision: { N: '1' },
+        row: { S: '{"notBefore":7}' },
+        writeId: { S: expect.any(String) },
+      });
+    });
+  });
+
+  describe('DynamoDB, a write whose answer is lost', () => {
+    /** The emulator is really asked, and the first answer to a write is lost on the way. */
+    async function losing() {
+      let left = 1;
+      const loses: Answer = async (call, response) => {
+        const answer = await forwarded(moto.endpoint, call);
+        if (call.operation === 'PutItem' && left > 0) {
+          left -= 1;
+          response.destroy();
+          return;
+        }
+        response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' }).end(answer.body);
+      };
+      const server = await startAwsEndpoint(loses);
+      const open = await opened(server.endpoint);
+      onTestFinished(async () => {
+        open.close();
+        await server.stop();
+      });
+      return { ...open, server };
+    }
+
+    it('is known again as its own when the client sends it a second time', async () => {
+      const { control, server } = await losing();
+      const value = { pause: { actor: 'intake' } };
+      expect(await control.write('pause#all', 0, value)).toEqual({ written: true, row: { revision: 1, value } });
+      expect(server.operations).toEqual(['PutItem', 'PutItem']);
+      expect(await control.read(['pause#all'])).toEqual(new Map([['pause#all', { revision: 1, value }]]));
+    });
+
+    it('is not mistaken for the same write of somebody else', async () => {
+      const { control, server } = await losing();
+      server.answerWith(passesTo(moto.endpoint));
+      const value = { pause: { actor: 'intake' } };
+      expect(await control.write('pause#all', 0, value)).toMatchObject({ written: true });
+      expect(await control.write('pause#all', 0, value)).toEqual({ written: false, row: { revision: 1, value } });
+    });
+  });
+});
+
+const quick = { connectMs: 60, answerMs: 60, callMs: 150 };
+
+async function scripted(answer: Answer) {
+  const server = await startAwsEndpoint(answer);
+  const client = new DynamoDBClient({ ...awsClientOptions(quick), ...emulated(server.endpoint) });
+  const problems: AwsProblem[] = [];
+  const control = dynamodbControl(client, 'receipts', {
+    callMs: quick.callMs,
+    log: problem => problems.push(problem),
+  });
+  const close = async () => {
+    client.destroy();
+    await server.stop();
+  };
+  return { control, close, problems, server };
+}
+
+describeUnreachableControl('DynamoDB, nobody listens', async () => {
+  const client = new DynamoDBClient({ ...awsClientOptions(quick), ...emulated(await deadEndpoint()) });
+  return { control: dynamodbControl(client, 'receipts'), close: () => client.destroy() };
+});
+describeUnreachableControl('DynamoDB, hanging', () => scripted(hangs));
+describeUnreachableControl('DynamoDB, throttling', () =>
+  scripted(refuses(400, 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException')),
+);
+describeUnreachableControl('DynamoDB, refusing', () =>
+  scripted(refuses(400, 'com.amazon.coral.service#AccessDeniedException')),
+);
+
+describe('DynamoDB, hard to reach', () => {
+  it('is asked for all rows at once and strongly consistent; a part of them is worth nothing', async () => {
+    const bodies: string[] = [];
+    const unread = { receipts: { Keys: [{ pk: { S: 'pause#all' }, sk: { S: 'control' } }] } };
+    const { control, close } = await scripted((call, response) => {
+      bodies.push(call.body);
+      return answers(200, { Responses: { receipts: [] }, UnprocessedKeys: unread })(call, response);
+    });
+    onTestFinished(close);
+    expectUnavailable(await control.read(['pause#all', told]).catch((error: unknown) => error));
+    expect(bodies).toHaveLength(1);
+    expect(JSON.parse(bodies[0] ?? '')).toMatchObject({ RequestItems: { receipts: { ConsistentRead: true } } });
+  });
+
+  it.each([
+    ['no table', {}],
+    ['a row without a key', { Responses: { receipts: [{ revision: { N: '3' }, row: { S: '{"a":1}' } }] } }],
+    ['a row without a row', { Responses: { receipts: [{ pk: { S: 'pause#all' }, revision: { N: '3' } }] } }],
+  ])('gives nothing made up for an answer of %s', async (_, body) => {
+    const { control, close } = await scripted(answers(200, body));
+    onTestFinished(close);
+    expect((await control.read(['pause#all'])).get('pause#all')?.value).toBeUndefined();
+  });
+
+  it('logs which call failed and how, and nothing that was sent', async () => {
+    const { control, close, problems } = await scripted(refuses(400, 'AccessDeniedException'));
+    onTestFinished(close);
+    await Promise.allSettled([control.read([told]), control.write(told, 0, told), control.count(told, 1)]);
+    const error = 'AccessDeniedException';
+    const calls = problems.toSorted((a, b) => a.call.localeCompare(b.call));
+    expect(calls).toEqual(['count', 'read-control', 'write-control'].map(call => ({ call, error })));
+  });
+});

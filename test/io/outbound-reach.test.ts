@@ -1,0 +1,79 @@
+import type { LookupFunction } from 'node:net';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { outbound } from '../../lambda/io/outbound.ts';
+import { loopbackCertificate, loopbackName } from '../support/erasing-certificate.ts';
+import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+
+closeServersAfterEach();
+
+const certificate = loopbackCertificate();
+const before = getCACertificates('default');
+beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
+afterAll(() => setDefaultCACertificates(before));
+
+const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 5000 }) as const;
+
+describe('a sender that reads little', () => {
+  it.each([
+    [9, 'xxxxxxxxx'],
+    [10, 'xxxxxxxxxx'],
+  ])('takes an answer of %i bytes whole', async (size, body) => {
+    const { url } = await serve((_, response) => response.end('x'.repeat(size)));
+    for (const cut of [true, false]) {
+      expect(await outbound(Date.now, { largest: 10, cut })(get(url))).toMatchObject({ kind: 'answer', body });
+    }
+  });
+
+  it('takes a longer one for none, or cuts it off where that is asked for', async () => {
+    const { url } = await serve((_, response) => response.writeHead(202, { 'Retry-After': '7' }).end('x'.repeat(11)));
+    expect(await outbound(Date.now, { largest: 10 })(get(url))).toMatchObject({ kind: 'no-answer', code: 'too-large' });
+    expect(await outbound(Date.now, { largest: 10, cut: true })(get(url))).toMatchObject({
+      kind: 'answer',
+      status: 202,
+      headers: { 'retry-after': '7' },
+      body: 'x'.repeat(10),
+    });
+  });
+
+  it('hangs up on one that never ends, without waiting for its deadline', async () => {
+    let hungUp: (value: string) => void;
+    const closed = new Promise<string>(resolve => (hungUp = resolve));
+    const { url } = await serve((_, response) => {
+      response.on('close', () => hungUp('closed'));
+      response.write('x'.repeat(100));
+    });
+    const answer = await outbound(Date.now, { largest: 10, cut: true })(get(url));
+    expect(answer).toMatchObject({ kind: 'answer', status: 200, body: 'x'.repeat(10) });
+    expect(await closed).toBe('closed');
+  });
+});
+
+describe('a sender that checks addresses', () => {
+  const named = (url: URL) => new URL(`https://${loopbackName}:${url.port}/`);
+
+  it('connects to what its look-up gives, under the name that was asked for', async () => {
+    const asked: string[] = [];
+    const lookup: LookupFunction = (name, options, done) => {
+      asked.push(name);
+      if (options.all === true) done(null, [{ address: '127.0.0.1', family: 4 }]);
+      else done(null, '127.0.0.1', 4);
+    };
+    const { url } = await serve((request, response) => response.end(request.headers.host), certificate);
+    const answer = await outbound(Date.now, { lookup })(get(named(url)));
+    expect(answer).toMatchObject({ kind: 'answer', body: `${loopbackName}:${url.port}` });
+    expect(asked).toEqual([loopbackName]);
+  });
+
+  it('does not connect where its look-up refuses', async () => {
+    let calls = 0;
+    const lookup: LookupFunction = (_, __, done) => done(new Error('refused'), '', 0);
+    const { url } = await serve(() => (calls += 1), certificate);
+    expect(await outbound(Date.now, { lookup })(get(named(url)))).toEqual({
+      kind: 'no-answer',
+      code: 'not-connected',
+      effect: 'none',
+    });
+    expect(calls).toBe(0);
+  });
+});

@@ -1,0 +1,125 @@
+import { createHmac } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../../lambda/failure.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
+import type { HttpRequest, Means } from '../../lambda/platforms/platform.ts';
+import { eventuallyHolds, holds } from '../support/fuzz.ts';
+import { order } from './generic-messages.ts';
+import { deletion } from './segment-messages.ts';
+import { redaction, shop } from './shopify-messages.ts';
+import { job, pemOf, sombraKeys } from './transcend-messages.ts';
+
+const now = Date.parse('2026-01-15T12:00:00Z');
+const secret = { current: 'user:a-secret-of-24-characters', apiKey: 'key', header: 'a-header-of-24-characters' };
+const identities = { coreIdentifier: 'source_id' };
+const sombraUrl = 'https://sombra.example';
+const platforms = openPlatforms({
+  generic: { scheme: 'basic' },
+  'in-house': { type: 'generic', scheme: 'header', match: {}, reference: ['/a/0'], identifiers: { '/b~1c': 'email' } },
+  segment: {},
+  shopify: { shops: [shop], customerId: 'source_id' },
+  transcend: { audience: 'acme', sombraUrl, identities, publicKey: pemOf(sombraKeys.publicKey) },
+});
+const names = [...platforms.keys()];
+const seeds: Readonly<Record<string, unknown>> = {
+  generic: order,
+  'in-house': { a: ['1'], 'b/c': 'ada@example.com' },
+  segment: deletion,
+  shopify: redaction,
+  transcend: job(),
+};
+
+/** A genuine body with any of its fields replaced by anything. */
+function spoiledBody(name: string): fc.Arbitrary<string> {
+  const seed = Object.entries(seeds[name] as object);
+  const fields = seed.map(([key, value]) => [key, fc.oneof(fc.constant(value), fc.jsonValue())] as const);
+  return fc.record(Object.fromEntries(fields), { requiredKeys: [] }).map(body => JSON.stringify(body));
+}
+
+const headerNames = ['content-type', 'x-shopify-topic', 'x-shopify-webhook-id', 'x-transcend-nonce', 'x-sombra-token'];
+const values = fc.oneof(fc.string(), fc.constantFrom('application/json', 'customers/redact', 'id-1'));
+const headers = fc
+  .dictionary(
+    fc.constantFrom(...headerNames, 'authorization', 'x-signature', 'webhook-id'),
+    fc.array(values, { maxLength: 2 }),
+  )
+  .map(lists => new Map(Object.entries(lists)));
+
+function requestFor(name: string): fc.Arbitrary<HttpRequest> {
+  const texts = fc.oneof(spoiledBody(name), fc.json(), fc.string()).map(text => Buffer.from(text));
+  return fc.record({
+    method: fc.constantFrom('POST', 'GET'),
+    path: fc.string().map(id => `/webhooks/${name}/${id}`),
+    headers,
+    rawBody: fc.oneof(texts, fc.uint8Array()),
+  });
+}
+
+describe.each(names)('%s', name => {
+  const platform = platforms.get(name)!;
+
+  test('reads any request, or refuses it, and never throws anything else', () => {
+    const readable = requestFor(name).map(request => ({
+      ...request,
+      headers: new Map([...request.headers, ['content-type', ['application/json']]]),
+    }));
+    holds(
+      fc.property(readable, request => {
+        const reading = onlyFailures(() => platform.read(request, { scheme: '', secret: 'current' }));
+        if (reading === undefined || !('erase' in reading)) return;
+        for (const { reference, identities: sent, identifiers } of reading.erase) {
+          expect(reference).not.toBe('');
+          expect(identifiers.length).toBeLessThanOrEqual(sent.length);
+        }
+      }),
+    );
+  });
+
+  test('lets nobody in who proves nothing, whatever they send, and calls nobody', async () => {
+    const means: Means = {
+      secret: async () => JSON.stringify(secret),
+      now: () => now,
+      send: () => Promise.reject(new Error('nobody is to be called')),
+    };
+    await eventuallyHolds(
+      fc.asyncProperty(requestFor(name), async request => {
+        const refused = await platform.verify(request, means).catch((thrown: unknown) => thrown);
+        expect(refused).toBeInstanceOf(Failure);
+        expect((refused as Failure).status).toBe(401);
+      }),
+    );
+  });
+});
+
+test('a signed body of any kind is refused as unreadable, or read', async () => {
+  const means: Means = { secret: async () => JSON.stringify(secret), now: () => now, send: () => Promise.reject() };
+  await eventuallyHolds(
+    fc.asyncProperty(fc.oneof(fc.json(), fc.string(), spoiledBody('segment')), async text => {
+      const signature = createHmac('sha1', secret.current).update(text).digest('hex');
+      const request = {
+        method: 'POST',
+        path: '',
+        headers: new Map([['x-signature', [signature]]]),
+        rawBody: Buffer.from(text),
+      };
+      const outcome = await platforms
+        .get('segment')!
+        .verify(request, means)
+        .catch((thrown: unknown) => thrown);
+      const needsHeader = { status: 401, message: 'x-webhook-secret: an array needs it' };
+      expect(outcome).toMatchObject(
+        outcome instanceof Error ? needsHeader : { scheme: 'hmac-sha1', secret: 'current' },
+      );
+    }),
+  );
+});
+
+function onlyFailures<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (thrown) {
+    expect(thrown).toBeInstanceOf(Failure);
+    return undefined;
+  }
+}

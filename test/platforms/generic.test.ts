@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest';
+import { inert } from '../support/inert.ts';
+import { callbackUrl, genericHouse, genericWire, order, question } from './generic-messages.ts';
+
+describe('an order in our own words', () => {
+  test('is erased and answered with what Voucherify said', async () => {
+    const house = await genericHouse();
+    const answer = await house.send(genericWire());
+    const [receipt] = await house.receipts();
+    expect(answer).toMatchObject({
+      status: 200,
+      json: {
+        request_id: 'req-1',
+        receipt_id: receipt!.id,
+        status: 'erased',
+        deletions: [{ project: 'main', status: 'DONE', related_object_id: 'cust_AdaExample00000000000001' }],
+        completed_at: '2026-01-15T12:00:00.000Z',
+      },
+    });
+    expect(receipt).toMatchObject({ authentication: { scheme: 'standard-webhooks', secret: 'current' } });
+  });
+
+  test('says of a customer who was gone when we came back that there is no answer to show', async () => {
+    const platform = (await genericHouse()).parts.platforms.get('generic')!;
+    const request = { method: 'POST', path: '', headers: new Map(), rawBody: Buffer.from('') };
+    const deletions = [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] as const;
+    const answered = {
+      reference: 'r',
+      receiptId: 'i',
+      outcome: { kind: 'erased', at: 0, deletions },
+      callbackFollows: false,
+    } as const;
+    const { body } = platform.answer(request, { erase: [] }, [answered]);
+    expect(JSON.parse(body)).toMatchObject({ deletions: [{ project: 'main', proof: 'gone' }] });
+    expect(() => platform.answer(request, { erase: [] }, [])).toThrow(expect.objectContaining({ code: 'not-found' }));
+  });
+
+  test('that is open is answered with 202, and that waits for a person says so', async () => {
+    const house = await genericHouse({ limits: { customersPerRequest: 1 } });
+    house.sandbox.outage('error');
+    expect(await house.send(genericWire())).toMatchObject({
+      status: 202,
+      headers: { 'retry-after': '60' },
+      json: { request_id: 'req-1', status: 'in_progress', deletions: [] },
+    });
+    house.sandbox.outage(undefined);
+    const family = { ...order, request_id: 'req-2', identifiers: [{ type: 'email', value: 'family@example.com' }] };
+    expect(await house.send(genericWire(family))).toMatchObject({ status: 202, json: { status: 'needs_human' } });
+  });
+
+  test('may give the times and a callback', async () => {
+    const times = { submitted_at: '2026-01-15T12:30:00+01:00', due_at: '2026-02-14T11:00:00Z' };
+    const house = await genericHouse({ limits: { holdSeconds: 60 } });
+    await house.send(genericWire({ ...order, ...times, callback_url: callbackUrl }));
+    const [receipt] = await house.receipts();
+    const [submittedAt, dueAt] = [Date.parse('2026-01-15T11:30:00Z'), Date.parse('2026-02-14T11:00:00Z')];
+    expect(receipt).toMatchObject({ submittedAt, dueAt, hasCallbacks: true });
+    expect(await house.parts.store.kept(receipt!.id)).toMatchObject({ callbacks: [{ url: callbackUrl, headers: {} }] });
+  });
+
+  test.each([
+    ['nulls', { submitted_at: null, due_at: null, callback_url: null, test: null }],
+    ['empty texts', { submitted_at: '', due_at: '', callback_url: '' }],
+    ['its flag as text', { test: 'false' }],
+    ['an id that is a number', { request_id: 7 }],
+    ['an id of every character it may have', { request_id: 'A-z.0_9:'.padEnd(128, 'x') }],
+  ])('may hold %s', async (_, change) => {
+    expect(await (await genericHouse()).send(genericWire({ ...order, ...change }))).toMatchObject({ status: 200 });
+  });
+
+  test.each([true, 'true'])('that says test: %j is answered, and nothing is stored', async flag => {
+    const store = inert<object>('store');
+    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
+    const answer = await house.send(genericWire({ ...order, test: flag }));
+    expect(answer).toMatchObject({ status: 200, json: { status: 'test' } });
+    expect(store.calls).toEqual([]);
+  });
+
+  test.each([
+    ['/type', { type: 'access' }],
+    ['/type', { type: undefined }],
+    ['/request_id', { request_id: undefined }],
+    ['/request_id', { request_id: '' }],
+    ['/request_id', { request_id: 'ada@example.com' }],
+    ['/request_id', { request_id: 'a/b' }],
+    ['/request_id', { request_id: 'x'.repeat(129) }],
+    ['/request_id', { request_id: 9_007_199_254_740_992 }],
+    ['/request_id', { request_id: { id: 'ada' } }],
+    ['identifiers', { identifiers: undefined }],
+    ['identifiers', { identifiers: { type: 'email', value: 'ada@example.com' } }],
+    ['identifiers', { identifiers: Array.from({ length: 51 }, () => order.identifiers[0]) }],
+    ['identifiers.0.type', { identifiers: [{ type: 'e-mail', value: 'ada@example.com' }] }],
+    ['identifiers.1.value', { identifiers: [order.identifiers[0], { type: 'email', value: 7 }] }],
+    ['/submitted_at', { submitted_at: '2026-01-15T11:30:00' }],
+    ['/submitted_at', { submitted_at: '2026-13-15T11:30:00Z' }],
+    ['/due_at', { due_at: 'tomorrow for ada' }],
+    ['/callback_url', { callback_url: ['https://ada.example'] }],
+    ['/test', { test: 'ada' }],
+    ['/test', { test: 0 }],
+  ])('is refused when %s does not fit: %j', async (field, change) => {
+    const store = inert<object>('store');
+    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
+    const answer = await house.send(genericWire({ ...order, ...change }));
+    expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
+    expect(answer.text).toContain(`"${field}: `);
+    expect(store.calls).toEqual([]);
+    expect(answer.text + house.lines.join()).not.toMatch(/ada|access|900719/);
+  });
+});
+
+describe('a question', () => {
+  test('is answered with how the request stands', async () => {
+    const house = await genericHouse();
+    house.sandbox.outage('error');
+    await house.send(genericWire());
+    const open = { status: 202, json: { request_id: 'req-1', status: 'in_progress', deletions: [] } };
+    expect(await house.send(question('req-1'))).toMatchObject(open);
+    house.sandbox.outage(undefined);
+    house.clock.at += 120_000;
+    await house.sweep();
+    const answer = await house.send(question('req-1', {}, { at: house.clock.at }));
+    expect(answer).toMatchObject({
+      status: 200,
+      json: { request_id: 'req-1', status: 'erased', completed_at: expect.any(String) },
+    });
+    expect(answer.json).not.toHaveProperty('deletions.0.related_object_id');
+  });
+
+  test('gets 200 or 202 whatever an order of this sender gets', async () => {
+    const house = await genericHouse({ section: { whileOpen: 503, whenUnable: 422 } });
+    const nobody = { ...order, identifiers: [] };
+    expect((await house.send(genericWire(nobody))).status).toBe(422);
+    expect(await house.send(question('req-1'))).toMatchObject({ status: 200, json: { status: 'not_identifiable' } });
+    house.sandbox.outage('error');
+    expect((await house.send(genericWire({ ...order, request_id: 'req:2' }))).status).toBe(503);
+    expect(await house.send(question('req:2'))).toMatchObject({ status: 202, json: { status: 'in_progress' } });
+  });
+
+  test('for what was never asked is answered with 404', async () => {
+    const house = await genericHouse();
+    expect(await house.send(question('req-1'))).toMatchObject({ status: 404, json: { error: { code: 'not-found' } } });
+  });
+
+  test.each(['a b', 'ada@example.com', '%', 'x'.repeat(129)])('for %o names no request', async id => {
+    const house = await genericHouse();
+    const wire = { ...question('req-1'), path: `/webhooks/generic/${id}` };
+    expect(await house.send(wire)).toMatchObject({ status: 404 });
+  });
+
+  test('is proved for one request and for five minutes, before anything is looked up', async () => {
+    const store = inert<object>('store');
+    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
+    const wires = [
+      { ...question('req-1'), path: '/webhooks/generic/req-2' },
+      question('req-1', { 'webhook-signature': [] }),
+      question('req-1', {}, { secret: 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' }),
+      question('req-1', {}, { at: house.clock.at - 301_000 }),
+      { ...question('req-1'), body: ' ' },
+    ];
+    for (const wire of wires) expect(await house.send(wire)).toMatchObject({ status: 401 });
+    expect(store.calls).toEqual([]);
+  });
+
+  test('cannot be told apart from an order by its dots alone', async () => {
+    const house = await genericHouse();
+    await house.send(genericWire({ ...order, request_id: 'req.1768478400' }));
+    const asked = question('req.1768478400');
+    const split = { 'webhook-id': 'req', 'webhook-timestamp': '1768478400' };
+    const posted = {
+      ...genericWire(),
+      headers: { ...asked.headers, ...split },
+      body: `${asked.headers['webhook-timestamp']}.`,
+    };
+    expect(await house.send(asked)).toMatchObject({ status: 200 });
+    expect(
+      (await house.send({ ...posted, headers: { ...posted.headers, 'Content-Type': 'application/json' } })).status,
+    ).toBe(400);
+    expect(await house.receipts()).toHaveLength(1);
+  });
+});

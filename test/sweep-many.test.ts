@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import { Failure } from '../lambda/failure.ts';
+import type { Receipt } from '../lambda/receipts/receipt.ts';
+import type { ReceiptStore } from '../lambda/receipts/store.ts';
+import { answer, html } from './support/erasing-answers.ts';
+import { crashingStore } from './support/erasing-crash.ts';
+import { changedStore, type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
+
+const id = (index: number) => `cust_${String(index).padStart(24, '0')}`;
+
+/** So many people, each asked about by a receipt of their own. */
+async function crowd(house: ErasingHouse, count: number, first = 1): Promise<readonly Receipt[]> {
+  const receipts: Receipt[] = [];
+  for (let index = first; index < first + count; index += 1) {
+    house.person({ id: id(index), source_id: `crm-${index}` });
+    receipts.push(await house.accept(one('source_id', `crm-${index}`)));
+  }
+  return receipts;
+}
+
+const posts = (house: ErasingHouse) => house.sent.filter(call => call.startsWith('POST')).length;
+const states = async (house: ErasingHouse, receipts: readonly Receipt[]) =>
+  (await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).map(receipt => receipt.state);
+
+describe('a sweep', () => {
+  it('works until nothing is due, and tells what it did', async () => {
+    const house = erasingHouse();
+    const receipts = await crowd(house, 120);
+    house.clock.now += 5000;
+    expect(await house.sweep()).toMatchObject({ claimed: 120, closed: 120, failed: 0, needsHuman: 0, oldestOpenMs: 0 });
+    expect(house.deleted().toSorted()).toEqual(receipts.map((_, index) => id(index + 1)));
+    expect(house.lines.at(-1)).toMatchObject({ event: 'sweep', claimed: 120, closed: 120 });
+    expect(await house.sweep()).toMatchObject({ claimed: 0, closed: 0 });
+  });
+
+  it('tells how old the oldest is that stays open, and how many wait for a person', async () => {
+    const house = erasingHouse();
+    await crowd(house, 2);
+    house.meddle = (call, pass) => (call.url.pathname.includes('crm-1') ? answer(400, {}) : pass());
+    await house.sweep(start + 1000);
+    house.meddle = () => answer(503, html);
+    await house.accept(one('source_id', 'crm-9'));
+    expect(await house.sweep(start + 61_000)).toMatchObject({
+      claimed: 1,
+      closed: 0,
+      needsHuman: 1,
+      oldestOpenMs: 60_000,
+    });
+  });
+
+  it('leaves alone what is not due', async () => {
+    const house = erasingHouse();
+    await house.accept(one('source_id', 'crm-1'), { attempted: true });
+    expect(await house.sweep(start + 14_999)).toMatchObject({ claimed: 0 });
+    expect(await house.sweep(start + 15_000)).toMatchObject({ claimed: 1 });
+  });
+
+  it('finishes the others beside one that ends every process, which gets to a person after five claims', async () => {
+    const crash = crashingStore();
+    const house = erasingHouse(crash.options);
+    const receipts = await crowd(house, 8);
+    crash.at = 'result';
+    crash.only = 'receipt-3';
+    expect(await house.sweep()).toMatchObject({ claimed: expect.any(Number), closed: 7, failed: 1 });
+    for (let claims = 2; claims <= 5; claims += 1) {
+      expect(await house.sweepWhenDue('receipt-3')).toMatchObject({ state: 'open', claims });
+      const fresh = await house.accept(one('source_id', `crm-fresh-${claims}`));
+      await house.sweep();
+      expect(await house.receipt(fresh.id)).toMatchObject({ state: 'no-match' });
+    }
+    expect(await house.sweepWhenDue('receipt-3')).toMatchObject({
+      state: 'needs-human',
+      reason: 'claims-without-result',
+    });
+    expect(house.alarms().filter(alarm => alarm === 'needs-human')).toHaveLength(1);
+    expect((await states(house, receipts)).filter(state => state === 'erased')).toHaveLength(7);
+    expect(house.deleted()).toHaveLength(8);
+  });
+
+  it('goes on beside receipts that cannot be read, however many stand before the others', async () => {
+    const house = erasingHouse(
+      changedStore(store => ({
+        read: async receipt => {
+          if (Number(receipt.slice('receipt-'.length)) <= 130) throw new Failure('unavailable', 'a newer version');
+          return store.read(receipt);
+        },
+      })),
+    );
+    await crowd(house, 130);
+    house.clock.now += 1000;
+    await crowd(house, 5, 131);
+    expect(await house.sweep()).toMatchObject({ closed: 5, failed: 130 });
+    expect(house.deleted().toSorted()).toEqual([131, 132, 133, 134, 135].map(id));
+    expect(house.lines).toContainEqual({ event: 'attempt', receipt: 'receipt-1', code: 'unavailable' });
+  });
+
+  it('throws when the index cannot be read', async () => {
+    const house = erasingHouse(
+      changedStore(() => ({
+        due: () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached')),
+      })),
+    );
+    await expect(house.sweep()).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('an index that lags', () => {
+  const lagging = (change: (ids: readonly string[], store: ReceiptStore) => readonly string[]) =>
+    changedStore(store => ({ due: async (...asked) => change(await store.due(...asked), store) }));
+
+  it('and suggests what is claimed, closed, waiting or unknown changes nothing', async () => {
+    const stale = ['receipt-1', 'receipt-2', 'receipt-3', 'nobody', 'receipt-1'];
+    const house = erasingHouse(lagging((ids, _) => [...stale, ...ids]));
+    const receipts = await crowd(house, 3);
+    house.meddle = (call, pass) => {
+      if (call.url.pathname.endsWith('crm-2')) return answer(400, {});
+      return call.url.pathname.endsWith('crm-3') ? answer(503, html) : pass();
+    };
+    await house.sweep();
+    const standing = await Promise.all(receipts.map(receipt => house.receipt(receipt.id)));
+    expect(standing.map(receipt => receipt.state)).toEqual(['erased', 'needs-human', 'open']);
+    const calls = house.sent.length;
+    expect(await house.sweep()).toMatchObject({ claimed: 0, failed: 0 });
+    expect(await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).toEqual(standing);
+    expect(house.sent).toHaveLength(calls);
+  });
+
+  it('and leaves some out only delays them', async () => {
+    let sweeps = 0;
+    const house = erasingHouse(lagging(ids => (sweeps === 1 ? ids.slice(0, 1) : ids)));
+    await crowd(house, 3);
+    sweeps = 1;
+    await house.sweep();
+    sweeps = 2;
+    await house.sweep(start + 60_000);
+    expect(house.deleted().toSorted()).toEqual([1, 2, 3].map(id));
+  });
+});
+
+describe('sweeps that overlap', () => {
+  it('attempt and delete everything once', async () => {
+    const house = erasingHouse();
+    const receipts = await crowd(house, 20);
+    const swept = await Promise.all([house.sweep(), house.sweep(), house.sweep()]);
+    expect(swept.map(({ claimed }) => claimed).reduce((a, b) => a + b)).toBe(20);
+    expect(new Set(await states(house, receipts))).toEqual(new Set(['erased']));
+    expect(new Set((await Promise.all(receipts.map(({ id: one }) => house.receipt(one)))).map(r => r.claims))).toEqual(
+      new Set([1]),
+    );
+    expect(posts(house)).toBe(20);
+    expect(house.deleted()).toHaveLength(20);
+  });
+
+  it('by more than a claim, because one of them hangs, still delete everything once and lose nothing', async () => {
+    const house = erasingHouse();
+    const receipts = await crowd(house, 6);
+    let later: Promise<unknown> | undefined;
+    house.meddle = async (call, pass) => {
+      if (call.method === 'GET' || later !== undefined) return pass();
+      house.clock.now += 61_000;
+      later = house.sweep();
+      await later;
+      return pass();
+    };
+    await house.sweep();
+    await later;
+    await house.sweep(house.clock.now + 3_600_000);
+    expect(new Set(await states(house, receipts))).toEqual(new Set(['erased']));
+    expect(house.deleted().toSorted()).toEqual([1, 2, 3, 4, 5, 6].map(id));
+  });
+});

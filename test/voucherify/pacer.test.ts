@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import { Failure } from '../../lambda/failure.ts';
+import type { ControlRows } from '../../lambda/receipts/control.ts';
+import { paceOrUndefined } from '../../lambda/voucherify/pace.ts';
+import { pacer } from '../../lambda/voucherify/pacer.ts';
+import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { answered, heard, minute, now, rate, second, unanswered } from '../support/pace-heard.ts';
+import { type MemoryRows, memoryRows } from '../support/pace-rows.ts';
+
+const quota = { share: 0.5, limit: 100, periodMs: minute };
+const { intervalMs } = rhythmOf({}, quota);
+const wish = (more: object = {}) => ({ calls: 1, fresh: true, keyHash: 'key-1', now, latest: now + 7000, ...more });
+const unreachable = async (): Promise<never> => {
+  throw new Failure('unavailable', 'the receipt store cannot be reached', { alarm: 'store-unavailable' });
+};
+const down: ControlRows = { read: unreachable, write: unreachable, count: unreachable };
+const notBeforeIn = ({ rows }: MemoryRows) => paceOrUndefined(rows.get('pace#main')?.value)?.notBefore;
+const unavailable = { kind: 'held', until: now, code: 'pace-unavailable' };
+
+describe('a process alone', () => {
+  it('reserves with one call of the store each time', async () => {
+    const rows = memoryRows();
+    const one = pacer('main', quota, rows);
+    expect(one.burst()).toBe(5);
+    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
+    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
+    await one.learn(heard(answered(200)));
+    expect(rows.calls).toEqual(['write', 'write']);
+    expect(rows.rows.get('pace#main')?.revision).toBe(2);
+    expect(notBeforeIn(rows)).toBeCloseTo(now + 2 * intervalMs, 2);
+  });
+
+  it('has a row for each project', async () => {
+    const rows = memoryRows();
+    await pacer('main', quota, rows).reserve(wish({ calls: 5 }));
+    const us = pacer('us', quota, rows);
+    expect(await us.reserve(wish({ calls: 5 }))).toMatchObject({ at: now });
+    expect([...rows.rows.keys()]).toEqual(['pace#main', 'pace#us']);
+  });
+
+  it('writes down what it learns, if it is new', async () => {
+    const rows = memoryRows();
+    const one = pacer('main', quota, rows);
+    await one.learn(heard(answered(200, rate(20, 19, 30 * second))));
+    await one.learn(heard(answered(200, rate(20, 18, 30 * second))));
+    expect(rows.calls).toEqual(['write']);
+    expect(one.burst()).toBe(1);
+  });
+});
+
+describe('many processes', () => {
+  it('that start cold at once each get a place of their own', async () => {
+    const rows = memoryRows();
+    const many = { ...quota, limit: 2000 };
+    const cold = Array.from({ length: 50 }, () => pacer('main', many, rows));
+    const places = await Promise.all(cold.map(one => one.reserve(wish({ calls: 2 }))));
+    const at = places.map(place => (place.kind === 'reserved' ? place.at : Number.NaN)).toSorted((a, b) => a - b);
+    const step = rhythmOf({}, many).intervalMs;
+    expect(at).toHaveLength(50);
+    const turns = at.map(time => Math.round(((time - now) / step) * 100) / 100);
+    expect(turns).toEqual(at.map((_, index) => Math.max(0, 2 * index - 3)));
+  });
+
+  it('that are held look at the row again: somebody may have opened it', async () => {
+    const rows = memoryRows();
+    const [one, other] = [pacer('main', quota, rows), pacer('main', quota, rows)];
+    await one.learn(heard(answered(429)));
+    expect(one.closed('key-1', now)).toEqual({ kind: 'held', until: now + minute, code: 'voucherify-429' });
+    expect(await other.reserve(wish())).toMatchObject({ kind: 'held', until: now + minute });
+    await other.learn(heard(answered(200)));
+    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', probe: false });
+  });
+
+  it('let one probe through in all, at every step', async () => {
+    const rows = memoryRows();
+    const all = Array.from({ length: 20 }, () => pacer('main', quota, rows));
+    await all[0]?.learn(heard(answered(503), { receipt: 'a' }));
+    for (const receipt of ['a', 'b', 'a', 'b']) await all[1]?.learn(heard(unanswered, { receipt }));
+    const tried = async (at: number) => {
+      const places = await Promise.all(all.map(one => one.reserve(wish({ calls: 2, now: at, latest: at + 7000 }))));
+      return places.filter(place => place.kind === 'reserved').map(({ probe, calls }) => ({ probe, calls }));
+    };
+    expect(await tried(now + 9999)).toEqual([]);
+    expect(await tried(now + 10_000)).toEqual([{ probe: true, calls: 1 }]);
+    expect(await tried(now + 19_999)).toEqual([]);
+    expect(await tried(now + 20_000)).toEqual([{ probe: true, calls: 1 }]);
+  });
+
+  it('count failures together', async () => {
+    const rows = memoryRows();
+    const all = Array.from({ length: 5 }, () => pacer('main', quota, rows));
+    await Promise.all(all.map((one, at) => one.learn(heard(unanswered, { receipt: `receipt-${at}` }))));
+    expect(paceOrUndefined(rows.rows.get('pace#main')?.value)).toMatchObject({
+      failures: { count: 5 },
+      closed: { code: 'failures', until: now + 10 * second },
+    });
+  });
+
+  it('do not keep one trying for ever', async () => {
+    let revision = 0;
+    let writes = 0;
+    const contested: ControlRows = {
+      ...down,
+      write: async () => {
+        writes += 1;
+        revision += 1;
+        return { written: false, row: { revision, value: { notBefore: 0 } } };
+      },
+    };
+    expect(await pacer('main', quota, contested).reserve(wish())).toEqual(unavailable);
+    expect(writes).toBe(50);
+  });
+
+  it('know a refused key by its hash, and another one opens the project for all', async () => {
+    const rows = memoryRows();
+    const [one, other] = [pacer('main', quota, rows), pacer('main', quota, rows)];
+    await one.learn(heard(answered(403)));
+    expect(one.closed('key-2', now)).toBeUndefined();
+    expect(await other.reserve(wish())).toMatchObject({ kind: 'held', code: 'key-refused' });
+    expect(await other.reserve(wish({ keyHash: 'key-2' }))).toMatchObject({ kind: 'reserved', probe: false });
+    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', probe: false });
+  });
+});
+
+describe('a pace', () => {
+  it('that cannot be reached holds everybody, and learning from answers throws nothing', async () => {
+    const one = pacer('main', quota, down);
+    expect(await one.reserve(wish())).toEqual(unavailable);
+    expect(await one.learn(heard(answered(429)))).toBeUndefined();
+    expect(one.closed('key-1', now)).toBeUndefined();
+  });
+
+  it('whose write fails gives no place, and has one again when it can be written', async () => {
+    const rows = memoryRows();
+    let works = false;
+    const shaky = {
+      ...rows,
+      write: (...write: Parameters<ControlRows['write']>) => (works ? rows.write(...write) : unreachable()),
+    };
+    const one = pacer('main', quota, shaky);
+    expect(await one.reserve(wish())).toEqual(unavailable);
+    works = true;
+    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
+  });
+
+  it('that is spoiled holds everybody, and what was reserved before, until it can be read again', async () => {
+    const rows = memoryRows();
+    const one = pacer('main', quota, rows);
+    rows.rows.set('pace#main', { revision: 7, value: { notBefore: 'soon' } });
+    expect(await one.reserve(wish())).toEqual(unavailable);
+    expect(one.closed('key-1', now)).toEqual(unavailable);
+    expect(one.burst()).toBeGreaterThanOrEqual(1);
+    await one.learn(heard(answered(200)));
+    expect(rows.rows.get('pace#main')?.revision).toBe(7);
+    rows.rows.set('pace#main', { revision: 8, value: { notBefore: now + second } });
+    expect(await one.reserve(wish({ calls: 5 }))).toMatchObject({ kind: 'reserved', at: now + second });
+  });
+
+  it('that was taken away begins anew, also in a process that has seen it', async () => {
+    const rows = memoryRows();
+    const one = pacer('main', quota, rows);
+    for (let reserved = 0; reserved < 3; reserved += 1) await one.reserve(wish());
+    rows.rows.clear();
+    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
+    expect(rows.rows.get('pace#main')?.revision).toBe(1);
+    rows.rows.set('pace#main', { revision: 1, value: { notBefore: now + 5000 } });
+    await one.reserve(wish());
+    rows.rows.set('pace#main', { revision: 1, value: { notBefore: now + 5000 } });
+    expect(await one.reserve(wish({ calls: 5 }))).toMatchObject({ kind: 'reserved', at: now + 5000 });
+  });
+});

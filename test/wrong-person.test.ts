@@ -1,0 +1,266 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SandboxCustomer } from '../infra/local/sandbox/sandbox.ts';
+import { type Identifier, isUsable } from '../lambda/erasure.ts';
+import { answer, done, html } from './support/erasing-answers.ts';
+import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
+
+const id = (letter: string) => `cust_${letter.repeat(24)}`;
+const ada = id('A');
+
+/** People whose names are traps: blank, dots, paths, encodings, look-alikes, shared and mixed-case addresses. */
+const sourceIds = [
+  ' ',
+  '.',
+  '..',
+  '0',
+  '%2e%2e',
+  '%2F',
+  'a/b',
+  'a',
+  'b',
+  '../a',
+  'permanent-deletion',
+  'a/permanent-deletion',
+  '?',
+  '#',
+  '\\',
+  'ä',
+  'a\u0308',
+  'null',
+  'undefined',
+  '*',
+  id('B'),
+  id('Z'),
+  'crm-1',
+  'CRM-1',
+  'crm-1 ',
+  'crm-10',
+  'kate@example.com',
+  '{}',
+  '1',
+  '01',
+  '1.0',
+];
+const emails = [
+  'kate@example.com',
+  '\u212aate@example.com',
+  'KATE@EXAMPLE.COM',
+  'kate+1@example.com',
+  ' kate@example.com',
+  'a@b',
+  '@',
+  '*',
+  '%',
+  ' ',
+  'a',
+];
+const people: readonly (SandboxCustomer & { readonly id: string })[] = [
+  ...sourceIds.map((source_id, index) => ({ id: `cust_S${String(index).padStart(23, '0')}`, source_id })),
+  ...emails.map((email, index) => ({ id: `cust_E${String(index).padStart(23, '0')}`, email })),
+  ...['A', 'B', 'C', 'a'].map(letter => ({ id: id(letter) })),
+];
+const known = new Map(people.map(person => [person.id, person]));
+
+/** Lower case by the alphabet alone: other letters that end up the same are of other people. */
+const folded = (text: string) => text.trim().replace(/[A-Z]/g, letter => letter.toLowerCase());
+
+function isMeant({ kind, value }: Identifier, person: SandboxCustomer): boolean {
+  if (kind === 'customer_id') return person.id === value;
+  if (kind === 'source_id') return person.source_id === value;
+  return kind === 'email' && person.email !== undefined && folded(person.email) === folded(value);
+}
+
+const pieces = fc.constantFrom(
+  '.',
+  '/',
+  '%',
+  '%2e',
+  '%2F',
+  '\\',
+  '?',
+  '#',
+  ' ',
+  '\0',
+  '\ud800',
+  'a',
+  'cust_',
+  '@',
+  '\u212a',
+  '🙂',
+);
+const value = fc.oneof(
+  fc.constantFrom(...people.flatMap(({ id: own, source_id, email }) => [own, source_id ?? own, email ?? own])),
+  fc.array(pieces, { maxLength: 5 }).map(parts => parts.join('')),
+  fc.string({ unit: 'binary', maxLength: 6 }),
+  fc.tuple(fc.constantFrom(...sourceIds, ...emails, ada), pieces).map(([whole, piece]) => whole + piece),
+  fc.constantFrom(...sourceIds, ...emails, ada).map(whole => whole.toUpperCase()),
+  fc.constantFrom(...sourceIds, ...emails, ada).map(encodeURIComponent),
+);
+const identifier: fc.Arbitrary<Identifier> = fc.record({
+  kind: fc.constantFrom('customer_id' as const, 'source_id' as const, 'email' as const, 'phone' as const),
+  value,
+});
+
+describe('in a project full of people with odd names', () => {
+  it('nobody disappears but who was named exactly, whatever is asked', async () => {
+    const house = erasingHouse({ customersPerRequest: 50 });
+    for (const person of people) house.person(person);
+    let deleted = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(identifier, { minLength: 1, maxLength: 2 }), async identifiers => {
+        const before = house.deleted().length;
+        const { outcome } = await house.ask(identifiers);
+        const gone = house.deleted().slice(before);
+        for (const one of gone) {
+          const person = known.get(one);
+          expect(
+            identifiers.some(asked => person !== undefined && isMeant(asked, person)),
+            `${one} was not meant`,
+          ).toBe(true);
+          if (person !== undefined) house.person(person);
+        }
+        expect(outcome.kind === 'erased').toBe(gone.length > 0);
+        const plain = identifiers.filter(asked => isUsable(asked) && asked.kind !== 'source_id');
+        const meant = people.filter(person => plain.some(asked => isMeant(asked, person)));
+        // What the sandbox's list finds by neither spelling cannot be found: it compares letter case.
+        const findable = meant.filter(({ email }) => email === undefined || plain.some(asked => asked.value === email));
+        expect(gone).toEqual(expect.arrayContaining(findable.map(person => person.id)));
+        expect(house.sandbox.customers()).toHaveLength(people.length);
+        deleted += gone.length;
+      }),
+      { seed: 20261124, numRuns: 1500 },
+    );
+    expect(deleted).toBeGreaterThan(200);
+  });
+});
+
+describe('a source_id that looks like an id', () => {
+  it('deletes its owner and not the one with that id', async () => {
+    const house = erasingHouse();
+    house.person({ id: id('B'), source_id: id('L') });
+    house.person({ id: id('C'), source_id: 'crm-2' });
+    await house.ask(one('source_id', id('L')));
+    expect(house.deleted()).toEqual([id('B')]);
+    await house.ask(one('source_id', id('C')));
+    expect(house.deleted()).toEqual([id('B')]);
+  });
+
+  it('of somebody deletes nobody when it is the id of somebody else', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada });
+    house.person({ id: id('B'), source_id: ada });
+    const { outcome } = await house.ask(one('source_id', ada));
+    expect(outcome.kind).toBe('not-identifiable');
+    expect(house.deleted()).toEqual([]);
+  });
+
+  it('that is asked for as an id deletes nobody', async () => {
+    const house = erasingHouse();
+    house.person({ id: id('B'), source_id: ada });
+    const { outcome } = await house.ask(one('customer_id', ada));
+    expect(outcome.kind).toBe('no-match');
+    expect(house.deleted()).toEqual([]);
+  });
+
+  it('that comes up while the id is being deleted is not deleted by a second try', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada });
+    house.meddle = (call, pass) => {
+      if (call.method === 'GET') return pass();
+      house.meddle = undefined;
+      pass();
+      house.person({ id: id('B'), source_id: ada });
+      return { kind: 'no-answer', code: 'cut-off', effect: 'possible' };
+    };
+    const { receipt } = await house.ask(one('customer_id', ada));
+    await house.sweepWhenDue(receipt.id);
+    expect(house.deleted()).toEqual([ada]);
+  });
+});
+
+describe('a customer who came after the request', () => {
+  const later = new Date(start + 1).toISOString();
+  const same = { source_id: 'crm-1', email: 'ada@example.com' };
+  const all: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')];
+
+  it('is not the one that was meant', async () => {
+    const house = erasingHouse();
+    house.person({ ...same, created_at: later });
+    expect((await house.ask(all)).outcome.kind).toBe('no-match');
+    expect(house.deleted()).toEqual([]);
+  });
+
+  it('is not meant by a request that the platform dates earlier than it came', async () => {
+    const house = erasingHouse();
+    house.person({ ...same, created_at: new Date(start - 1000).toISOString() });
+    expect((await house.ask(all, { submittedAt: start - 1001 })).outcome.kind).toBe('no-match');
+    expect(house.deleted()).toEqual([]);
+  });
+
+  /** The first attempt fails in some way; then the person is deleted by somebody and signs up again. */
+  const failures: readonly (readonly [string, (house: ErasingHouse) => void])[] = [
+    ['look-up', house => (house.meddle = () => answer(503, html))],
+    ['deletion', house => (house.meddle = (call, pass) => (call.method === 'POST' ? answer(503, html) : pass()))],
+    [
+      'answer',
+      house => (house.meddle = (call, pass) => (call.method === 'POST' && pass() ? answer(503, html) : pass())),
+    ],
+  ];
+  it.each(failures)(
+    'and was signed up again between two attempts, of which the first lost its %s, stays',
+    async (_, fail) => {
+      const house = erasingHouse();
+      const first = house.person({ id: ada, ...same });
+      fail(house);
+      const { receipt } = await house.ask(all);
+      house.meddle = undefined;
+      house.clock.now += 1000;
+      if (house.sandbox.customers().length > 0) house.sandbox.softDelete(first);
+      const again = house.person({ ...same, created_at: new Date(house.clock.now).toISOString() });
+      const closed = await house.sweepWhenDue(receipt.id);
+      expect(['erased', 'no-match']).toContain(closed.state);
+      expect(house.deleted()).not.toContain(again);
+      expect(house.sandbox.customers().map(customer => customer.id)).toContain(again);
+    },
+  );
+});
+
+describe('an answer that proves nothing', () => {
+  const answers: readonly (readonly [string, unknown])[] = [
+    ['{}', {}],
+    ['HTML', html],
+    ['another customer', { ...done, related_object_id: id('B') }],
+    ['another status', { ...done, related_object_id: ada, status: 'FAILED' }],
+    ['no customer counted', { ...done, related_object_id: ada, data_json: { customer: 0 } }],
+  ];
+
+  it.each(answers)(
+    '(%s) is never reported as erased while the person is there, and nobody else is touched',
+    async (_, body) => {
+      const house = erasingHouse();
+      house.person({ id: ada, source_id: 'crm-1', email: 'family@example.com' });
+      house.person({ id: id('B'), source_id: 'crm-2', email: 'other@example.com' });
+      house.meddle = (call, pass) => (call.method === 'POST' ? answer(200, body) : pass());
+      const { receipt } = await house.ask(one('source_id', 'crm-1'));
+      for (let sweeps = 0; sweeps < 5; sweeps += 1) await house.sweepWhenDue(receipt.id);
+      expect(await house.receipt(receipt.id)).toMatchObject({
+        state: 'needs-human',
+        projects: { main: { deletions: [] } },
+      });
+      expect(house.deleted()).toEqual([]);
+    },
+  );
+
+  it.each(answers)('(%s) to a deletion that took place leads to no other deletion', async (_, body) => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    house.person({ id: id('B'), source_id: 'crm-2' });
+    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? answer(200, body) : pass());
+    const { receipt } = await house.ask(one('source_id', 'crm-1'));
+    house.person({ source_id: 'crm-1', created_at: new Date(start + 1).toISOString() });
+    for (let sweeps = 0; sweeps < 5; sweeps += 1) await house.sweepWhenDue(receipt.id);
+    expect(['erased', 'needs-human']).toContain((await house.receipt(receipt.id)).state);
+    expect(house.deleted()).toEqual([ada]);
+  });
+});
