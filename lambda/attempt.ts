@@ -70,6 +70,7 @@ export async function attempt(work: Work, parts: Parts): Promise<Attempted> {
     now: now(),
     retryAt: retryAt(generation, parts),
     answersNow: work.answersNow,
+    toldByCallback: work.toldByCallback ?? [],
   };
   const { receipt: standing, done } = await advance(
     store,

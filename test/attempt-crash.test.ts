@@ -154,6 +154,21 @@ describe('a second attempt while the first is still under way', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
+  it('that was overtaken by one that asks a person does not ask again', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    house.meddle = async (_, pass) => {
+      house.meddle = () => answer(400, {});
+      house.clock.now += 15_000;
+      await house.sweep();
+      return pass();
+    };
+    const { outcome } = await house.ask(one('source_id', 'crm-1'));
+    expect(outcome.kind).toBe('needs-human');
+    expect(house.alarms()).toEqual(['needs-human']);
+    expect(house.deleted()).toEqual([]);
+  });
+
   it('that was overtaken and found nobody does not say so', async () => {
     const house = erasingHouse();
     house.meddle = async (_, pass) => {

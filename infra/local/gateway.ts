@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { finished } from 'node:stream/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import type { GatewayEvent, GatewayHandler } from '../../lambda/io/gateway.ts';
 
@@ -17,15 +19,21 @@ export interface LocalGateway {
  * they do behind the deployed API. Throws Node's own error when the port cannot be had.
  */
 export async function serveGateway(handler: GatewayHandler, port: number): Promise<LocalGateway> {
-  const server = createServer((request, response) => void exchange(handler, request, response));
+  const underWay = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const one = exchange(handler, request, response).finally(() => underWay.delete(one));
+    underWay.add(one);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
-  return { url: `http://127.0.0.1:${portOf(server)}`, close: () => closed(server) };
+  return { url: `http://127.0.0.1:${portOf(server)}`, close: () => closed(server, underWay) };
 }
 
+/** Resolves when the answer is on its way, or when there is nobody left to take it. */
 async function exchange(handler: GatewayHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const answered = finished(response).catch(() => undefined);
   try {
     const result = await handler(await eventOf(request), contextUntil(performance.now() + timeoutMs));
     const headers = { ...result.headers };
@@ -37,6 +45,7 @@ async function exchange(handler: GatewayHandler, request: IncomingMessage, respo
   } catch {
     response.writeHead(502, { 'Content-Type': 'application/json' }).end('{"message":"Internal server error"}');
   }
+  await answered;
 }
 
 async function eventOf(request: IncomingMessage): Promise<GatewayEvent> {
@@ -83,9 +92,13 @@ function portOf(server: Server): number {
   return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
-function closed(server: Server): Promise<void> {
-  return new Promise(resolve => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
+/**
+ * What is under way gets as long as a request has on Lambda. A connection on which nothing was ever sent is not idle to
+ * Node, and a closing server no longer times anything out, so whatever is left then is broken.
+ */
+async function closed(server: Server, underWay: ReadonlySet<Promise<void>>): Promise<void> {
+  const end = new Promise<void>(resolve => server.close(() => resolve()));
+  await Promise.race([Promise.all(underWay), setTimeout(timeoutMs, undefined, { ref: false })]);
+  server.closeAllConnections();
+  await end;
 }

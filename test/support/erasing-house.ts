@@ -56,6 +56,8 @@ export interface ErasingHouse {
   /** The ids of the customers that were deleted, in order, by the sandbox's own log. */
   deleted(): readonly string[];
   alarms(): readonly string[];
+  /** Done by itself when the test is over. */
+  close(): void;
 }
 
 export interface Facts {
@@ -129,11 +131,15 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
     receipt: async id => found(await store.read(id)),
     deleted: () => sandbox.deletions().map(deletion => deletion.customerId),
     alarms: () => lines.flatMap(line => line.alarm ?? []),
+    close: () => {
+      if (closed) return;
+      closed = true;
+      store.close();
+      sandbox.close();
+    },
   };
-  onTestFinished(() => {
-    store.close();
-    sandbox.close();
-  });
+  let closed = false;
+  onTestFinished(house.close);
   return house;
 }
 

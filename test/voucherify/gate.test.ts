@@ -64,25 +64,27 @@ describe('a call', () => {
   });
 
   it('tells failures of one receipt from those of many', async () => {
-    const { process, calls, call } = opened(() => answered(503));
-    for (let one = 0; one < 6; one += 1) await process.gate(true, 'a').send(call());
+    const { process, calls, call, clock } = opened(() => answered(503));
+    const send = (receipt: string) => clock.finish(process.gate(true, receipt).send(call()));
+    for (let one = 0; one < 6; one += 1) await send('a');
     expect(calls).toHaveLength(6);
-    await process.gate(true, 'b').send(call());
-    expect(await process.gate(true, 'c').send(call())).toMatchObject({ kind: 'held', code: 'failures' });
+    await send('b');
+    expect(await send('c')).toMatchObject({ kind: 'held', code: 'failures' });
     expect(calls).toHaveLength(7);
   });
 });
 
 describe('one reservation', () => {
   it('covers the calls that are expected, and the next ones get another', async () => {
-    const { process, rows, call } = opened();
+    const { process, rows, call, clock } = opened();
     const gate = process.gate(true);
+    const send = () => clock.finish(gate.send(call()));
     gate.expect(2);
-    await gate.send(call());
+    await send();
     gate.expect(4);
-    for (let one = 0; one < 4; one += 1) await gate.send(call());
+    for (let one = 0; one < 4; one += 1) await send();
     expect(rows.calls).toEqual(['write', 'write']);
-    await gate.send(call());
+    await send();
     expect(rows.calls).toEqual(['write', 'write', 'write']);
   });
 

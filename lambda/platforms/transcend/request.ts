@@ -8,11 +8,6 @@ import { commonSettings, headerName, identityKinds, isOrigin } from '../common-s
 import { shaped, timeOf } from '../fields.ts';
 import { type HttpRequest, type Reading, singleHeader } from '../platform.ts';
 
-/** Plain http is for a Sombra that stands in for the real one on your machine. */
-function isSombra(url: string): boolean {
-  return isOrigin(url) && /^(https:\/\/|http:\/\/127\.0\.0\.1:)/.test(url);
-}
-
 /** What settings say of Transcend. */
 export const transcendSettings = v.strictObject({
   projects: commonSettings.projects,
@@ -20,7 +15,7 @@ export const transcendSettings = v.strictObject({
   audience: v.pipe(v.string(), v.nonEmpty('must not be empty')),
   sombraUrl: v.pipe(
     v.string(),
-    v.check(isSombra, 'must be an origin such as https://multi-tenant.sombra.transcend.io'),
+    v.check(isOrigin, 'must be an origin such as https://multi-tenant.sombra.transcend.io'),
   ),
   header: v.optional(headerName, 'x-webhook-secret'),
   /** What identifiers are in Voucherify, by the name that Transcend gives their type; `coreIdentifier` among them. */

@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { OutboundResult } from '../../lambda/io/outbound.ts';
+import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import { answer, html } from './erasing-answers.ts';
+import { type ErasingHouse, type ErasingOptions, erasingHouse } from './erasing-house.ts';
+
+/** What may befall a call to Voucherify. `after` lets it take place first. */
+export const callFaults = [
+  'none',
+  'none',
+  'lost',
+  'lost-after',
+  'refused',
+  'error',
+  'error-after',
+  'throttled',
+  'unauthorized',
+  'empty',
+  'empty-after',
+  'resent',
+  'resent-throttled',
+  'deleted-meanwhile',
+  'registered-meanwhile',
+  'swept-meanwhile',
+] as const;
+/** What may befall a write of the receipt. `after` lets it be written first. */
+export const writeFaults = ['none', 'none', 'none', 'fails', 'fails-after'] as const;
+
+type CallFault = (typeof callFaults)[number];
+
+export const faultScript = fc.record({
+  calls: fc.array(fc.constantFrom(...callFaults), { maxLength: 12 }),
+  writes: fc.array(fc.constantFrom(...writeFaults), { maxLength: 8 }),
+});
+
+export interface FaultyHouse {
+  readonly house: ErasingHouse;
+  /** From here on nothing goes wrong any more. */
+  heal(): void;
+}
+
+/** A house in which calls and writes fail by the script, and in which a closed receipt may never be written again. */
+export function faultyHouse(
+  script: { readonly calls: readonly CallFault[]; readonly writes: readonly (typeof writeFaults)[number][] },
+  meanwhile: { readonly deletes: (house: ErasingHouse) => void; readonly registers: (house: ErasingHouse) => void },
+): FaultyHouse {
+  const [calls, writes] = [[...script.calls], [...script.writes]];
+  const options: ErasingOptions = { change: ({ store }) => ({ store: faultyStore(store, writes) }) };
+  const house = erasingHouse(options);
+  const act = (fault: CallFault) => {
+    if (fault === 'deleted-meanwhile') meanwhile.deletes(house);
+    if (fault === 'registered-meanwhile') meanwhile.registers(house);
+  };
+  house.meddle = async (_, pass) => {
+    const fault = calls.shift() ?? 'none';
+    act(fault);
+    if (fault === 'swept-meanwhile') {
+      house.clock.now += 61_000;
+      await house.sweep();
+    }
+    return answered(fault, pass);
+  };
+  return {
+    house,
+    heal: () => {
+      calls.length = 0;
+      writes.length = 0;
+    },
+  };
+}
+
+function answered(fault: CallFault, pass: () => OutboundResult): OutboundResult {
+  if (fault.endsWith('-after') || fault.startsWith('resent')) pass();
+  switch (fault) {
+    case 'lost':
+    case 'lost-after':
+      return { kind: 'no-answer', code: 'timed-out', effect: 'possible' };
+    case 'refused':
+      return { kind: 'no-answer', code: 'not-connected', effect: 'none' };
+    case 'error':
+    case 'error-after':
+      return answer(502, html);
+    case 'throttled':
+      return answer(429, {});
+    case 'unauthorized':
+      return answer(401, {});
+    case 'empty':
+    case 'empty-after':
+      return answer(200, {});
+    case 'resent-throttled':
+      return { ...answer(429, {}), resent: true };
+    case 'resent': {
+      const second = pass();
+      return second.kind === 'answer' ? { ...second, resent: true } : second;
+    }
+    default:
+      return pass();
+  }
+}
+
+function faultyStore(store: ReceiptStore, faults: (typeof writeFaults)[number][]): ReceiptStore {
+  const closed = new Map<string, Receipt>();
+  return {
+    ...store,
+    replace: async (next, also) => {
+      const fault = faults.shift() ?? 'none';
+      if (fault === 'fails') throw new Error('the store failed');
+      const before = await store.read(next.id);
+      const written = await store.replace(next, also);
+      if (written && before !== undefined)
+        expect(isFinal(before.state), 'a closed receipt was written again').toBe(false);
+      if (written && isFinal(next.state)) closed.set(next.id, next);
+      if (fault === 'fails-after') throw new Error('the store failed after it wrote');
+      return written;
+    },
+  };
+}
