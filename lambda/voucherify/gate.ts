@@ -111,7 +111,7 @@ function reserved(way: Way, calls: number, key: string, latest: number): Promise
     if (ahead > 0) await way.wait(Math.ceil(ahead));
     return reservation;
   };
-  return reserveAndWait();
+  return way.fresh ? reserveAndWait() : way.line(reserveAndWait);
 }
 
 /** A key is known by a hash of what it sends, so that a new one opens what the old one closed. */
