@@ -73,8 +73,12 @@ async function deletePin(pin: Pin, todo: ToDelete): Promise<Gone> {
   if (answer.kind === 'deleted') return answer;
   if (answer.kind !== 'not-found') return resent ? { ...answer, effect: 'possible' } : answer;
   if (isOtherKey(reply, pin, todo)) return otherKey;
-  const firstTry = !todo.mayBeTried && !resent;
-  return { kind: !pin.seen && firstTry ? 'nobody' : 'gone' };
+  return absent(pin, todo.mayBeTried || resent);
+}
+
+/** A pin that nobody showed and nothing was posted to before names nobody; every other one is gone. */
+function absent({ seen }: Pin, mayBeTried: boolean): Gone {
+  return { kind: seen || mayBeTried ? 'gone' : 'nobody' };
 }
 
 /** Before posting to a pin again: the path takes a source_id too, and somebody new may be known by this one. */
@@ -84,7 +88,7 @@ async function lookAgain(pin: Pin, todo: ToDelete): Promise<Gone | 'same'> {
   if (lookUp.kind === 'nobody') return 'same';
   if (lookUp.kind !== 'customer') return { ...lookUp, effect: 'none' };
   if (lookUp.customer.id === pin.customerId) return 'same';
-  return isOtherKey(reply, pin, todo) ? otherKey : { kind: 'gone' };
+  return isOtherKey(reply, pin, todo) ? otherKey : absent(pin, todo.mayBeTried);
 }
 
 /** A key of another project says of every customer that it is not there. */

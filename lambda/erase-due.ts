@@ -59,10 +59,13 @@ async function isPaused(receipt: Receipt, { control }: Parts): Promise<boolean> 
   return paused.size > 0;
 }
 
-/** Look-ups of a receipt without pins, else a look and a deletion for each pin, as far as the receipt can tell. */
+/**
+ * Look-ups and one deletion of a receipt without pins, else a look and a deletion for each pin, as far as the receipt can
+ * tell. Reserved together, so that a sweep that ends does not part a look-up from its deletion.
+ */
 function likelyCalls({ projects, subjectMacs }: Receipt): number {
   const pins = Math.max(0, ...Object.values(projects).map(progress => progress.pins - progress.deletions.length));
-  return pins > 0 ? 2 * pins : Math.max(1, subjectMacs.length);
+  return pins > 0 ? 2 * pins : Math.max(1, subjectMacs.length) + 1;
 }
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Parts): Promise<void> {

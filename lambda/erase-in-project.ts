@@ -2,7 +2,7 @@ import { deletePins } from './delete-pins.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
-import { pinned, type Receipt } from './receipts/receipt.ts';
+import { type ProjectProgress, pinned, type Receipt } from './receipts/receipt.ts';
 import type { ProjectResult } from './receipts/result.ts';
 import type { KeptWithPins, Pin } from './receipts/store.ts';
 import { type Candidate, lookUpCalls } from './voucherify/find-customers.ts';
@@ -30,15 +30,18 @@ export interface ErasedInProject {
 /** One attempt in one project: everybody is looked up and pinned before anybody is deleted. */
 export async function eraseInProject(project: string, handle: Handle, parts: Parts): Promise<ErasedInProject> {
   const way = handle.wayTo(project);
-  if (way === undefined) return human(handle.receipt, 'project-not-in-settings');
+  const progress = handle.receipt.projects[project];
+  if (way === undefined || progress === undefined) return human(handle.receipt, 'project-not-in-settings');
   const pins = handle.kept.pins[project] ?? [];
-  if (pins.length !== (handle.receipt.projects[project]?.pins ?? 0)) return human(handle.receipt, 'pins-missing');
-  if (pins.length > 0) return deleting(project, { ...handle, pins, justResolved: false, way }, parts);
-  return resolving(project, { ...handle, way }, parts);
+  if (pins.length !== progress.pins) return human(handle.receipt, 'pins-missing');
+  if (pins.length > 0) return deleting(project, { ...handle, way, progress, pins, justResolved: false }, parts);
+  return resolving(project, { ...handle, way, progress }, parts);
 }
 
 interface Resolving extends Handle {
   readonly way: Way;
+  /** As it stood under the claim, so before the pins of this attempt. */
+  readonly progress: ProjectProgress;
 }
 
 async function resolving(project: string, handle: Resolving, parts: Parts): Promise<ErasedInProject> {
@@ -79,9 +82,8 @@ interface Deleting extends Resolving {
 }
 
 async function deleting(project: string, handle: Deleting, parts: Parts): Promise<ErasedInProject> {
-  const progress = handle.receipt.projects[project];
-  const mayBeTried = progress?.tried ?? false;
-  const done = new Set(progress?.deletions.map(deletion => deletion.pin));
+  const { tried: mayBeTried } = handle.progress;
+  const done = new Set(handle.progress.deletions.map(deletion => deletion.pin));
   const macs = await parts.macs();
   const { voucherify, gate } = handle.way;
   gate.expect((handle.pins.length - done.size) * (handle.justResolved ? 1 : 2));

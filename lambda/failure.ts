@@ -1,7 +1,7 @@
 /** Refusals. Imports nothing. */
 
 /** The one table of statuses: what is refused, and whose fault it is. */
-export const statusOf = {
+const statusOf = {
   invalid: 400,
   unauthorized: 401,
   forbidden: 403,

@@ -29,7 +29,7 @@ export interface Ports {
 }
 
 /** In milliseconds. */
-export interface Times {
+interface Times {
   /** How far a claim moves the next attempt: longer than an attempt takes. */
   readonly claimMs: number;
   /** The first step of the backoff, doubled with each claim. */

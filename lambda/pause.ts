@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { Failure } from './failure.ts';
 import type { ControlRow, ControlRows } from './receipts/control.ts';
 
 /** What is paused: everything, one platform, or one project. Requests are accepted all the same, nothing is deleted. */
@@ -75,7 +76,7 @@ async function turn(scope: Scope, to: (row: ControlRow) => object | undefined, c
     if (written) return true;
     standing = after;
   }
-  return false;
+  throw new Failure('unavailable', 'the pause cannot be written', { alarm: 'store-unavailable' });
 }
 
 function keyOf(scope: Scope): string {

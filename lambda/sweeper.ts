@@ -2,8 +2,11 @@ import { deployedParts } from './io/aws-ports.ts';
 import type { Parts } from './parts.ts';
 import { type Swept, sweep } from './sweep.ts';
 
-/** How long one run of the sweep begins new work, in milliseconds; the next run begins a minute later. */
-const sweepMs = 50_000;
+/**
+ * How long one run of the sweep begins new work, in milliseconds. With what its attempts may outlast it, it ends where
+ * the next one begins: time in between would be lost to a backlog, and two at once would reserve calls for one receipt.
+ */
+const sweepMs = 55_000;
 
 /** The sweep as a handler of the once-a-minute schedule; the event says nothing. */
 export function sweepHandler(parts: () => Parts): () => Promise<Swept> {

@@ -126,6 +126,15 @@ describe('before a pin is posted to again', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
+  it('a pin that nobody showed and nothing was posted to is nobody when the look shows somebody else', async () => {
+    const house = erasingHouse();
+    onNextDeletion(house, answer(429, {}));
+    const { receipt } = await house.ask(one('customer_id', ada));
+    house.person({ source_id: ada });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
+    expect(house.deleted()).toEqual([]);
+  });
+
   it.each([
     ['lost', lost('possible')],
     ['a 500', answer(500, html)],

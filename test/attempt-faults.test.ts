@@ -35,7 +35,7 @@ describe('whatever goes wrong, and in whatever order', () => {
       fc.asyncProperty(faultScript, situation, fc.boolean(), async (script, { is, by }, atOnce) => {
         const strangers = new Set<string>();
         let byOthers = 0;
-        const { house, heal } = faultyHouse(script, {
+        const { house, heal, writtenAgain } = faultyHouse(script, {
           deletes: place => {
             const before = place.deleted().length;
             deletes(place);
@@ -58,6 +58,7 @@ describe('whatever goes wrong, and in whatever order', () => {
         heal();
         for (let sweeps = 0; sweeps < 8; sweeps += 1) await house.sweepWhenDue(accepted.id);
 
+        expect(writtenAgain, 'a closed receipt was written again').toEqual([]);
         const receipt = await house.receipt(accepted.id);
         const ours = house.deleted().length - byOthers;
         expect(
@@ -80,8 +81,8 @@ describe('whatever goes wrong, and in whatever order', () => {
         ends.set(receipt.state, (ends.get(receipt.state) ?? 0) + 1);
         house.close();
       }),
-      { seed: 20261124, numRuns: 500 },
+      { seed: 20261124, numRuns: 300 },
     );
-    for (const state of ['erased', 'no-match', 'needs-human']) expect(ends.get(state), state).toBeGreaterThan(10);
+    for (const state of ['erased', 'no-match', 'needs-human']) expect(ends.get(state), state).toBeGreaterThan(3);
   });
 });

@@ -46,6 +46,17 @@ describe('a request that comes again', () => {
     expect(again.text).toBe(first.text);
   });
 
+  test('is not counted as one more', async () => {
+    const house = await ketchHouse({ limits: { requestsPerHour: 1 } });
+    for (const _ of [1, 2, 3]) expect((await house.send(withCallback())).status).toBe(200);
+    expect(house.alarms()).toEqual([]);
+    const metadata = { uid: '22880925-aac5-42f9-a653-cb6921d36102', tenant: 'axonic' };
+    const other = deleteRequest({ callbacks: [callback], identities: [account('crm-10043')] }, { metadata });
+    expect(await house.send(ketchWire(other))).toMatchObject(inProgress);
+    expect(house.alarms()).toEqual(['platform-paused']);
+    expect(house.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
+  });
+
   test('keeps the callbacks that came first, and is promised them', async () => {
     const house = await downHouse();
     await house.send(withCallback());

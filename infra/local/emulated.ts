@@ -6,7 +6,7 @@ import { createTables } from './aws-tables.ts';
 import { type Options, UsageError } from './options.ts';
 
 /** Table names of a local run against an emulator. */
-export const localTables = { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' };
+const localTables = { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' };
 
 export interface Emulated {
   readonly ports: Ports;

@@ -11,7 +11,7 @@ export interface LocalRun {
   readonly parts: Parts;
   /** Where the sandbox listens; absent when an emulator stands in for everything. */
   readonly sandboxUrl: string | undefined;
-  /** Stops taking requests and sweeping, waits for what is under way, and closes the store. */
+  /** Stops taking requests and sweeping, waits for what is under way, and closes the store; once. */
   close(): Promise<void>;
 }
 
@@ -31,23 +31,36 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
     await Promise.all([gateway.close(), sweeps.close()]);
     await house.close();
   };
-  return { url: gateway.url, parts, sandboxUrl: house.sandboxUrl, close };
+  let closing: Promise<void> | undefined;
+  return {
+    url: gateway.url,
+    parts,
+    sandboxUrl: house.sandboxUrl,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
 }
 
-/** The schedule's part on this machine. A sweep that fails is logged; the next one comes all the same. */
+/**
+ * The schedule's part on this machine: one sweep at a time, since those that overlap would take each other's places in
+ * the pace when they come this often. A sweep that fails is logged; the next one comes all the same.
+ */
 function sweepEvery(everyMs: number, parts: Parts): { close(): Promise<void> } {
   const sweep = sweepHandler(() => parts);
-  const running = new Set<Promise<unknown>>();
+  let running: Promise<unknown> | undefined;
   const timer = setInterval(() => {
-    const swept: Promise<unknown> = sweep()
+    running ??= sweep()
       .catch(() => parts.log({ event: 'sweep', code: 'unavailable' }))
-      .finally(() => running.delete(swept));
-    running.add(swept);
+      .finally(() => {
+        running = undefined;
+      });
   }, everyMs);
   return {
     close: async () => {
       clearInterval(timer);
-      await Promise.all(running);
+      await running;
     },
   };
 }

@@ -69,10 +69,9 @@ function customerUrl(baseUrl: string, id: string): URL {
 
 /** `URL` resolves dots even when they are encoded, so the finished path is what is checked. */
 function checked(baseUrl: string, id: string, rest: string, shape: RegExp): URL {
-  if (!isPlainValue(id)) throw new RangeError('customer id: cannot stand in a path');
-  const url = new URL(`/v1/customers/${encodeURIComponent(id)}${rest}`, baseUrl);
-  const segment = shape.exec(url.pathname)?.[1];
-  if (segment === undefined || decodeURIComponent(segment) !== id || url.search !== '' || url.hash !== '') {
+  const url = isPlainValue(id) ? new URL(`/v1/customers/${encodeURIComponent(id)}${rest}`, baseUrl) : undefined;
+  const segment = shape.exec(url?.pathname ?? '')?.[1] ?? '';
+  if (url === undefined || decodeURIComponent(segment) !== id || url.search !== '' || url.hash !== '') {
     throw new RangeError('customer id: cannot stand in a path');
   }
   return url;

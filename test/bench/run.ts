@@ -1,5 +1,6 @@
 import { cpus, loadavg, release } from 'node:os';
 import { isStale, synthesise } from '../e2e/support/assembly.ts';
+import { endOnSignals } from '../e2e/support/signals.ts';
 import { inBenchWorld } from './bench-world.ts';
 import { bundleBytes } from './bundle-bytes.ts';
 import { coldStart } from './cold-start.ts';
@@ -27,6 +28,7 @@ else await measure(process.argv.slice(2));
 async function measure(args: readonly string[]): Promise<void> {
   const asked = known.filter(part => args.includes(part));
   const wants = (part: string) => asked.length === 0 || asked.includes(part);
+  endOnSignals();
   if (isStale()) synthesise();
   console.log(
     `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,

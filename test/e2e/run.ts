@@ -7,6 +7,7 @@ import { template } from './scenarios/template.ts';
 import { erasure, placeholders, rotation } from './scenarios/webhook.ts';
 import { isStale, readAssembly, synthesise } from './support/assembly.ts';
 import { type Checks, startChecks } from './support/checks.ts';
+import { endOnSignals } from './support/signals.ts';
 import { type ClientWish, inWorld, redirections, type World } from './support/world.ts';
 
 const help = `Runs the bundles of cdk.out as Lambda would, against an emulated AWS and a sandbox Voucherify.
@@ -26,6 +27,7 @@ else process.exitCode = await run(process.argv.includes('--own-client') ? 'own' 
 
 async function run(wish: ClientWish): Promise<0 | 1 | 2> {
   if (!motoIsHere()) return 2;
+  endOnSignals();
   const checks = startChecks();
   try {
     if (isStale()) {

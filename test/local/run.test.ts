@@ -36,7 +36,9 @@ describe('a local run', () => {
   });
 
   test('sweeps by itself: what was left open is ended', async () => {
-    const run = await runWith({ sweepMs: 50, backoffMs: 50 });
+    const { settings } = readOptions({});
+    const main = { ...settings.projects['main']!, callsPerMinute: 1_000_000, quotaShare: 1 };
+    const run = await runWith({ sweepMs: 50, backoffMs: 50, settings: { ...settings, projects: { main } } });
     await outage(run, 'down');
     expect(await ask(run)).toMatchObject({ json: { response: { status: 'in_progress' } } });
     await outage(run, null);

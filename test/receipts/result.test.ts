@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { mostUnproven } from '../../lambda/receipts/result.ts';
 import {
   claimedOnce,
   deletion,
   erased,
-  human,
   keptDeletion,
-  later,
   mustRecord,
   nobody,
   now,
@@ -72,99 +69,6 @@ describe('a result that finishes', () => {
     expect(next.expiresAt).toBeUndefined();
     expect(mustRecord(next, { us: erased })).toMatchObject({ state: 'erased' });
     expect(mustRecord(two, {})).toMatchObject({ state: 'open' });
-  });
-});
-
-describe('a result that does not', () => {
-  it('puts the receipt off and starts the counting of claims anew', () => {
-    const next = mustRecord({ ...pinnedOnce, unrecordedClaims: 4 }, { main: later() });
-    expect(next).toEqual({
-      ...pinnedOnce,
-      revision: pinnedOnce.revision + 1,
-      nextAttemptAt: now + 30_000,
-      lastResult: 'voucherify-503',
-      unrecordedClaims: 0,
-    });
-    expect(next.expiresAt).toBeUndefined();
-  });
-
-  it('waits for the latest of the backoff and what any project asks for', () => {
-    const at = (...times: (number | undefined)[]) => {
-      const [main, us] = times.map(notBefore => later(notBefore === undefined ? {} : { notBefore }));
-      return mustRecord(two, { main: main ?? nobody, us: us ?? nobody }).nextAttemptAt;
-    };
-    expect(at(undefined, now + 50_000)).toBe(now + 50_000);
-    expect(at(now + 70_000, now + 50_000)).toBe(now + 70_000);
-    expect(at(now + 10, undefined)).toBe(now + 30_000);
-  });
-
-  it('keeps proofs and effects of one project while another goes on', () => {
-    const first = mustRecord(two, {
-      main: erased,
-      us: later({ tried: true, deletions: [deletion(1, { project: 'us' })] }),
-    });
-    expect(first.state).toBe('open');
-    expect(first.projects).toEqual({
-      main: { state: 'erased', pins: 0, tried: false, deletions: [keptDeletion()] },
-      us: { state: 'open', pins: 0, tried: true, deletions: [keptDeletion(1, { project: 'us' })] },
-    });
-    const second = mustRecord(first, { us: later() });
-    expect(second.projects['us']).toMatchObject({ tried: true, deletions: [keptDeletion(1, { project: 'us' })] });
-    expect(mustRecord(second, { us: nobody })).toMatchObject({ state: 'erased' });
-  });
-
-  it('takes a proof once, and the first one stands', () => {
-    const first = mustRecord(pinnedOnce, { main: later({ deletions: [deletion()] }) });
-    const again = mustRecord(first, {
-      main: { kind: 'erased', deletions: [deletion(0, { proof: 'gone', at: now + 9 }), deletion(1)] },
-    });
-    expect(again.projects['main']?.deletions).toEqual([keptDeletion(), keptDeletion(1)]);
-  });
-
-  it('is not taken of a project that the receipt does not know', () => {
-    const next = mustRecord(pinnedOnce, { main: later(), eu: erased });
-    expect(next.projects).toEqual(pinnedOnce.projects);
-    expect(mustRecord(pinnedOnce, { eu: erased })).toMatchObject({ state: 'open' });
-  });
-
-  it('never reopens what is closed in a project', () => {
-    const first = mustRecord(two, { main: nobody, us: later() });
-    const next = mustRecord(first, { main: erased, us: later() });
-    expect(next.projects['main']).toEqual(first.projects['main']);
-  });
-
-  it.each([true, false])('notes that the platform was told so, where it was (%s)', answersNow => {
-    expect(mustRecord(pinnedOnce, { main: later() }, { answersNow }).answeredOpen).toBe(answersNow);
-    expect(mustRecord(pinnedOnce, { main: human() }, { answersNow }).answeredOpen).toBe(answersNow);
-    const told = { ...pinnedOnce, answeredOpen: true };
-    expect(mustRecord(told, { main: later() }, { answersNow }).answeredOpen).toBe(true);
-  });
-
-  it('asks a person where one project must, and keeps what the others proved', () => {
-    const next = mustRecord(two, { main: erased, us: human('too-many-matches', { tried: true }) });
-    expect(next).toMatchObject({
-      state: 'needs-human',
-      reason: 'too-many-matches',
-      queue: 'needs-human',
-      unrecordedClaims: 0,
-    });
-    expect(next.projects).toMatchObject({ main: { state: 'erased' }, us: { state: 'open', tried: true } });
-    expect(mustRecord(two, { main: later(), us: human() })).toMatchObject({
-      state: 'needs-human',
-      reason: 'voucherify-400',
-    });
-  });
-
-  it('asks a person after three answers without proof, however they are spread', () => {
-    let receipt = pinnedOnce;
-    for (let count = 1; count < mostUnproven; count += 1) {
-      receipt = mustRecord(receipt, { main: later({ unproven: true }) });
-      expect(receipt).toMatchObject({ state: 'open', unproven: count });
-      receipt = mustRecord(receipt, { main: later() });
-      expect(receipt).toMatchObject({ state: 'open', unproven: count });
-    }
-    const last = mustRecord(receipt, { main: later({ unproven: true }) });
-    expect(last).toMatchObject({ state: 'needs-human', reason: 'unproven-answers', unproven: mostUnproven });
   });
 });
 

@@ -1,24 +1,23 @@
 import { onTestFinished } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
+import { openSandbox, type Sandbox, type SandboxCustomer } from '../../infra/local/sandbox/sandbox.ts';
 import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
 import { type Attempted, attempt, waysOf } from '../../lambda/attempt.ts';
 import type { Identifier, IdentifierKind } from '../../lambda/erasure.ts';
 import type { LogLine } from '../../lambda/io/log.ts';
 import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
-import { parseSettings } from '../../lambda/io/settings.ts';
 import { assemble, type Parts, type Ports } from '../../lambda/parts.ts';
 import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { type Swept, sweep } from '../../lambda/sweep.ts';
 import type { Voucherify } from '../../lambda/voucherify/client.ts';
+import { counting, passed, plenty, settingsOf } from './erasing-ports.ts';
 
 export const start = Date.UTC(2026, 10, 24, 12);
 const longAgo = '2025-01-01T00:00:00.000Z';
-const plenty = 1_000_000;
 
 /** Stands between us and the sandbox; `pass` is the sandbox's own answer. */
-export type Meddle = (call: OutboundCall, pass: () => OutboundResult) => OutboundResult | Promise<OutboundResult>;
+type Meddle = (call: OutboundCall, pass: () => OutboundResult) => OutboundResult | Promise<OutboundResult>;
 
 export interface ErasingOptions {
   readonly projects?: readonly string[];
@@ -28,7 +27,7 @@ export interface ErasingOptions {
   readonly change?: (ports: Ports) => Partial<Ports>;
 }
 
-export type Store = ReturnType<typeof openSqliteStore>;
+type Store = ReturnType<typeof openSqliteStore>;
 
 /** The erasing side without any platform: parts over a store and the sandbox's own `respond`, and a clock that stands. */
 export interface ErasingHouse {
@@ -60,7 +59,7 @@ export interface ErasingHouse {
   close(): void;
 }
 
-export interface Facts {
+interface Facts {
   readonly attempted?: boolean;
   readonly submittedAt?: number;
   readonly hasCallbacks?: boolean;
@@ -166,40 +165,6 @@ function receiptOf(id: string, projects: readonly string[], receivedAt: number, 
     projects,
     { attemptAt: receivedAt + (attempted ? 15_000 : 0), attemptFollows: attempted },
   );
-}
-
-function settingsOf(projects: readonly string[], customersPerRequest: number): Ports['settings'] {
-  const named = Object.fromEntries(
-    projects.map(name => [
-      name,
-      { baseUrl: `https://${name}.api.voucherify.io`, quotaShare: 1, callsPerMinute: plenty },
-    ]),
-  );
-  return parseSettings(
-    JSON.stringify({ projects: named, platforms: {}, limits: { customersPerRequest, requestsPerHour: plenty } }),
-    'deployed',
-  );
-}
-
-/** What the sandbox answers, as the sender would give it. */
-function passed(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): OutboundResult {
-  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  try {
-    const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
-    return { kind: 'answer', ...answer, resent: false };
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'cut-off', effect: 'possible' };
-  }
-}
-
-/** Ids that are the same in every run. */
-function counting(): () => string {
-  let count = 0;
-  return () => {
-    count += 1;
-    return String(count).padStart(24, 'A');
-  };
 }
 
 function found(receipt: Receipt | undefined): Receipt {

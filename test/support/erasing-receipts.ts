@@ -1,7 +1,7 @@
 import type { Deletion } from '../../lambda/erasure.ts';
 import { changed, opened, type ProjectProgress, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { type ProjectResult, type Recording, recorded } from '../../lambda/receipts/result.ts';
-import { done, pin } from './erasing-answers.ts';
+import { done } from './erasing-answers.ts';
 
 export const now = Date.UTC(2026, 10, 24, 12);
 
@@ -68,5 +68,3 @@ export function mustRecord(...args: Parameters<typeof record>): Receipt {
   if (next === undefined) throw new Error('the rules refuse this');
   return next;
 }
-
-export { pin };

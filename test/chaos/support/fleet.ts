@@ -51,7 +51,7 @@ function ended<T>(
   machine: Machine,
   ms: number,
   work: (machine: Machine) => Promise<T>,
-  { wait, random }: Outside,
+  { timeout, random }: Outside,
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     let isOver = false;
@@ -61,7 +61,7 @@ function ended<T>(
     };
     machine.life.onCrash(end);
     work(machine).then(end, reject);
-    void wait(ms).then(() => {
+    void timeout(ms).then(() => {
       if (isOver) return;
       if (random.chance(0.5)) void machine.life.crash();
       end();

@@ -16,6 +16,8 @@ export interface Outside {
   readonly now: () => number;
   readonly wait: (ms: number) => Promise<void>;
   readonly travel: Travel;
+  /** Settles when an invocation that may take so long has run out of time. */
+  readonly timeout: (ms: number) => Promise<void>;
   readonly fates: Fates;
   readonly random: Random;
   readonly store: ReceiptStore;

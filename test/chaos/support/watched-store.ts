@@ -84,6 +84,7 @@ function judgeWrite(before: Receipt | undefined, next: Receipt, { pins, forget }
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
 }
 
-function erasurePart(receipt: Receipt): object {
+/** All of a receipt but how telling the platform stands. */
+export function erasurePart(receipt: Receipt): object {
   return Object.fromEntries(Object.entries(receipt).filter(([name]) => !tellingOnly.has(name)));
 }

@@ -32,9 +32,13 @@ export interface WorldOptions {
   readonly coldStarts?: number;
   /** Milliseconds that one way to Voucherify and back takes at most. */
   readonly slowest?: number;
+  /** Another schedule than that of the virtual clock. */
+  readonly schedule?: (time: VirtualTime) => Schedule;
   /** Has the last word on the stores that the machines see. */
   readonly change?: (stores: Stores) => Stores;
 }
+
+export type Schedule = Pick<Outside, 'now' | 'wait' | 'travel' | 'timeout'>;
 
 export interface Stores {
   readonly store: ReceiptStore;
@@ -67,21 +71,21 @@ export function openWorld(options: WorldOptions): World {
   const { seed, mix, projects = ['main'], callsPerMinute = 1_000_000, lags = false, lost = 0 } = options;
   const random = seeded(seed);
   const time = virtualTime(start);
-  const truth = newTruth(time.now, start);
+  const schedule = options.schedule?.(time) ?? travelling(time, random.fork(), options.slowest ?? 150);
+  const { now, wait } = schedule;
+  const truth = newTruth(now, start);
   const sqlite = openSqliteStore(':memory:');
   const lag = random.fork();
   const bring = (change: () => void) => time.in(lag.chance(0.01) ? lag.between(0, 90_000) : lag.between(0, 1000), change);
-  const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth, time.now);
+  const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth, now);
   const stores = options.change?.({ store, control: sqlite.control }) ?? { store, control: sqlite.control };
-  const voucherify = openVoucherify({ projects, now: time.now, random: random.fork(), truth, callsPerMinute });
+  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, callsPerMinute });
   const receiver = newReceiver(truth);
   const alarms: LogLine[] = [];
   const secrets = secretsOf(projects);
   const outside: Outside = {
     settings: settingsOf(options, projects, callsPerMinute),
-    now: time.now,
-    wait: time.wait,
-    travel: travelling(time, random.fork(), options.slowest ?? 150),
+    ...schedule,
     fates: typeof mix === 'function' ? mix : drawnFrom(mix, random.fork()),
     random: random.fork(),
     ...stores,
@@ -93,7 +97,7 @@ export function openWorld(options: WorldOptions): World {
     },
   };
   const fleet = openFleet(outside, options.coldStarts ?? 0.05);
-  const sender = newSender({ fleet, truth, random: random.fork(), now: time.now, wait: time.wait, lost });
+  const sender = newSender({ fleet, truth, random: random.fork(), now, wait, lost });
   const close = () => {
     voucherify.sandbox.close();
     sqlite.close();
@@ -105,9 +109,10 @@ export function openWorld(options: WorldOptions): World {
 /** Milliseconds that one way takes at least and at most. */
 const ways = { store: [1, 8], control: [1, 8], secret: [2, 15], callback: [20, 150] } as const;
 
-function travelling(time: VirtualTime, random: Random, slowest: number): Travel {
+function travelling(time: VirtualTime, random: Random, slowest: number): Schedule {
   const between = { ...ways, voucherify: [20, slowest] as const };
-  return (port, slow) => time.wait(slow ? random.between(300, 3000) : random.between(...between[port]));
+  const travel: Travel = (port, slow) => time.wait(slow ? random.between(300, 3000) : random.between(...between[port]));
+  return { now: time.now, wait: time.wait, timeout: time.wait, travel };
 }
 
 function secretsOf(projects: readonly string[]): Record<string, string> {

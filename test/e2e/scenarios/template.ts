@@ -13,6 +13,7 @@ export async function template({ assembly, account, moto }: World, checks: Check
   if (error !== undefined) checks.note('skipped: cfn-lint is not on the PATH (pip install cfn-lint)');
   // Bit 2 is for errors, 4 for warnings (cfn-lint README, exit codes).
   else await checks.step('cfn-lint finds no error in the template', () => assert.equal(Number(status) & 2, 0, stdout));
+  for (const warning of stdout?.match(/^W\d+ .*/gm) ?? []) checks.note(warning);
   await checks.step('CloudFormation makes tables, roles and rule of it', () => {
     const { made } = account.deployment;
     assert.deepEqual([made.get('AWS::DynamoDB::Table'), made.get('AWS::Events::Rule')], [2, 1]);

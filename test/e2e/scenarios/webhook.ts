@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Checks } from '../support/checks.ts';
 import { deleteRequest, ketchSecret, send, standingOf } from '../support/messages.ts';
+import { tally } from '../support/timeline.ts';
 import { firstKey } from '../support/voucherify.ts';
 import type { World } from '../support/world.ts';
 
@@ -36,6 +37,7 @@ export async function erasure(world: World, checks: Checks): Promise<void> {
   const customer = register(world, 'crm-10042');
   const event = deleteRequest('crm-10042');
   const webhook = await world.start('webhook');
+  const began = world.timeline.now();
   let first = '';
   await checks.step('one erasure through the webhook: answered completed, executed', async () => {
     const answer = await send(webhook, event);
@@ -43,6 +45,7 @@ export async function erasure(world: World, checks: Checks): Promise<void> {
     assert.equal(answer.status, 200);
     assert.deepEqual([standingOf(answer).status, standingOf(answer).reason], ['completed', 'executed']);
   });
+  checks.note(`calls, the first time that this project is asked at all: ${tally(world.timeline.since(began))}`);
   await checks.step('the sandbox logged one permanent deletion, of that person', () => {
     assert.deepEqual(
       world.sandbox.deletions().map(({ customerId }) => customerId),

@@ -1,0 +1,50 @@
+import { calm } from '../support/faults.ts';
+import { judge } from '../support/judge.ts';
+import { live } from '../support/live.ts';
+import { newAskOf } from '../support/people.ts';
+import { townOf } from '../support/population.ts';
+import { mostInWindow } from '../support/windows.ts';
+import { openWorld } from '../support/world.ts';
+
+export interface BacklogNumbers {
+  readonly violations: readonly string[];
+  /** From the end of the outage to the last receipt's end, in minutes. */
+  readonly minutes: number;
+  /** What it takes at the pace that the rules allow: the calls, one interval after the other. */
+  readonly expected: number;
+  readonly most: number;
+  readonly refusedForQuota: number;
+}
+
+const minute = 60_000;
+
+/** Everything comes in while Voucherify is down; then it must drain as fast as the share lets it, and no faster. */
+export async function runBacklog(seed: number, requests: number, limit = 160, share = 0.5): Promise<BacklogNumbers> {
+  const world = openWorld({ seed, mix: calm, callsPerMinute: limit, quotaShare: share, lags: true });
+  const { time, start, voucherify } = world;
+  const within = requests * 200;
+  const town = townOf(world);
+  const deliveries = Array.from({ length: requests }, (_, number) => {
+    const at = (number * within) / requests;
+    const ask = { ...newAskOf('source', number, start + at, town), callbacks: 1 };
+    world.truth.ask(ask);
+    return [at, ask] as const;
+  });
+  const back = within + 30 * minute;
+  voucherify.sandbox.outage('down');
+  time.in(back, () => voucherify.sandbox.outage(undefined));
+  await live(world, { deliveries, oddSweeps: 0, longest: 30 * 24 * 60 * minute });
+  await judge(world);
+  const ends = [...world.watch.receipts.values()].map(({ closedAt = Number.POSITIVE_INFINITY }) => closedAt);
+  const needed = [...world.truth.asks.values()].reduce((sum, ask) => sum + ask.needed, 0);
+  const burst = Math.max(1, Math.floor(Math.min(5, (limit * share) / 10)));
+  const numbers = {
+    violations: world.truth.violations,
+    minutes: (ends.reduce((last, at) => Math.max(last, at), 0) - start - back) / minute,
+    expected: needed / (limit * share - burst),
+    most: mostInWindow(voucherify.sent, 'main', minute),
+    refusedForQuota: voucherify.sent.filter(call => call.status === 429).length,
+  };
+  world.close();
+  return numbers;
+}

@@ -1,0 +1,103 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { openSqliteStore } from '../../../infra/local/sqlite.ts';
+import { advance } from '../../../lambda/receipts/advance.ts';
+import { forgets, isFinal, opened, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
+import { anyStep, projects, type Step } from '../support/rule-steps.ts';
+import { erasurePart } from '../support/watched-store.ts';
+
+/** How the receipt stood before each command. */
+interface Model {
+  before: Receipt;
+}
+
+interface Real {
+  readonly store: ReceiptStore;
+  /** Every version that a worker may still hold in its hands. */
+  readonly versions: Receipt[];
+  now: number;
+}
+
+const start = Date.UTC(2026, 10, 24, 12);
+
+/** Sequences of whatever workers may do, each over the version that it holds; `closed` counts those that came to an end. */
+export function sequences(closed: { count: number }) {
+  const commands = fc.commands([anyStep().map(step => new Command(step))], { maxCommands: 40, size: 'max' });
+  return fc.asyncProperty(commands, fc.boolean(), async (some, hasCallbacks) => {
+    const store = openSqliteStore(':memory:');
+    const first = receiptOf(hasCallbacks);
+    await store.accept(first, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    const model: Model = { before: first };
+    try {
+      await fc.asyncModelRun(() => ({ model, real: { store, versions: [first], now: start } }), some);
+    } finally {
+      store.close();
+    }
+    if (isFinal(model.before.state)) closed.count += 1;
+  });
+}
+
+function receiptOf(hasCallbacks: boolean): Receipt {
+  const facts = {
+    id: 'receipt',
+    platform: 'ketch',
+    payloadMac: 'payload',
+    subjectMacs: ['subject'],
+    authentication: { scheme: 'shared-secret', secret: 'current' },
+    receivedAt: start,
+    submittedAt: start,
+    hasCallbacks,
+  };
+  return opened(facts, projects, { attemptAt: start + 15_000, attemptFollows: true });
+}
+
+/** As the program does it: over what the worker holds, and again over what stands when that was overtaken. */
+class Command implements fc.AsyncCommand<Model, Real> {
+  readonly step: Step;
+
+  constructor(step: Step) {
+    this.step = step;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    const { age, laterMs, change } = this.step;
+    real.now += laterMs;
+    const held = real.versions.at(-1 - (age % real.versions.length)) ?? model.before;
+    await advance(real.store, held, change(held, real.now), next => ({ forget: forgets(next) }));
+    const after = (await real.store.read(held.id)) ?? model.before;
+    judgeStep(model.before, after);
+    if (forgets(after) && (await real.store.kept(held.id)) !== undefined) throw new Error('closed, told and not forgotten');
+    model.before = after;
+    real.versions.push(after);
+  }
+
+  toString(): string {
+    return `${this.step.name}, ${this.step.age} versions late, ${this.step.laterMs} ms later`;
+  }
+}
+
+/** What no command may ever do. */
+function judgeStep(before: Receipt, after: Receipt): void {
+  const violated = (what: string) => {
+    throw new Error(`${what}: ${JSON.stringify(before)} became ${JSON.stringify(after)}`);
+  };
+  const wasFinal = isFinal(before.state);
+  if (wasFinal && !isDeepStrictEqual(erasurePart(before), erasurePart(after))) violated('a closed receipt changed');
+  if (before.state === 'needs-human' && after.state !== 'needs-human') violated('nobody decided');
+  if ((after.expiresAt !== undefined) !== isFinal(after.state)) violated('expires while it is open');
+  if (after.state === 'open' && after.queue !== 'erase') violated('open, and in no queue');
+  if (before.queue === undefined && after.queue !== undefined) violated('came back into a queue');
+  const ends = Object.values(after.projects).map(({ state }) => state);
+  if (isFinal(after.state) && ends.includes('open')) violated('closed while a project is open');
+  for (const [project, { pins, state }] of Object.entries(before.projects)) {
+    const now = after.projects[project];
+    if (pins > 0 && now?.pins !== pins) violated('pins changed');
+    if (state !== 'open' && now?.state !== state) violated('the end of a project changed');
+    if (pins > 0 && now?.state === 'not-identifiable') violated('pinned, and not identifiable');
+  }
+}

@@ -1,0 +1,79 @@
+import { onTestFinished } from 'vitest';
+import { openSandbox, type Sandbox, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
+import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
+import { byOauth, type Prove, type Proving } from '../../lambda/voucherify/credentials.ts';
+import type { Keys } from '../../lambda/voucherify/keys.ts';
+import { now } from './pace-heard.ts';
+
+export const baseUrl = 'https://api.voucherify.io';
+export const oldKeys: Keys = { appId: 'app-old', appToken: 'token-old' };
+export const newKeys: Keys = { appId: 'app-new', appToken: 'token-new' };
+
+/** One project of the sandbox, reached over its own `respond`, and a prover by OAuth. */
+export interface TokenHouse {
+  readonly clock: { now: number };
+  readonly sandbox: Sandbox;
+  readonly prove: Prove;
+  /** What the secret holds, and what a cache still believes; `undefined` cannot be read. */
+  readonly secret: { newest: Keys | undefined; cached: Keys | undefined };
+  /** Whether each look at the secret was for a fresh one. */
+  readonly looks: boolean[];
+  readonly calls: readonly OutboundCall[];
+  /** Stands between us and the sandbox. */
+  meddle: ((call: OutboundCall, pass: () => OutboundResult) => OutboundResult | Promise<OutboundResult>) | undefined;
+  send(call: OutboundCall): Promise<OutboundResult>;
+  /** The status of a look-up under these credentials. */
+  status(proving: Proving): Promise<number | undefined>;
+}
+
+export function tokenHouse(): TokenHouse {
+  const clock = { now };
+  const sandbox = openSandbox({
+    now: () => clock.now,
+    keys: [{ ...oldKeys, project: 'main' }],
+    limit: { calls: 1_000_000, periodSeconds: 60 },
+  });
+  onTestFinished(() => sandbox.close());
+  const secret: TokenHouse['secret'] = { newest: oldKeys, cached: oldKeys };
+  const looks: boolean[] = [];
+  const calls: OutboundCall[] = [];
+  const readKeys = async ({ fresh = false } = {}) => {
+    looks.push(fresh);
+    if (fresh) secret.cached = secret.newest;
+    return secret.cached;
+  };
+  const house: TokenHouse = {
+    clock,
+    sandbox,
+    prove: byOauth(baseUrl, readKeys, () => clock.now),
+    secret,
+    looks,
+    calls,
+    meddle: undefined,
+    send: async call => {
+      calls.push(call);
+      const pass = () => respond(sandbox, call);
+      return house.meddle === undefined ? pass() : house.meddle(call, pass);
+    },
+    status: async proving => {
+      if (proving.kind !== 'credentials') return undefined;
+      const headers = { ...proving.headers, Accept: 'application/json' };
+      const url = new URL('/v1/customers/nobody', baseUrl);
+      const answer = respond(sandbox, { method: 'GET', url, headers, until: clock.now });
+      return answer.kind === 'answer' ? answer.status : undefined;
+    },
+  };
+  return house;
+}
+
+/** What the sandbox answers, as a sender would give it. */
+export function respond(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): OutboundResult {
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  try {
+    const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
+    return { kind: 'answer', ...answer, resent: false };
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'cut-off', effect: 'possible' };
+  }
+}

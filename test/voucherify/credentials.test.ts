@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import type { OutboundResult } from '../../lambda/io/outbound.ts';
+import { byApiKey, type Proving } from '../../lambda/voucherify/credentials.ts';
+import { done, notFound, pin } from '../support/erasing-answers.ts';
+import { minute, second } from '../support/pace-heard.ts';
+import { newKeys, oldKeys, type TokenHouse, tokenHouse } from '../support/pace-tokens.ts';
+
+const until = Number.MAX_SAFE_INTEGER;
+const prove = ({ prove: ask, send }: TokenHouse, refused?: Proving) =>
+  ask(send, until, refused?.kind === 'credentials' ? refused : undefined);
+const answer = (status: number, body: unknown): OutboundResult => ({
+  kind: 'answer',
+  status,
+  headers: {},
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+  resent: false,
+});
+
+describe('an application key', () => {
+  it('proves by its two headers, and is read afresh once it was refused', async () => {
+    const looks: unknown[] = [];
+    const proving = byApiKey(async options => {
+      looks.push(options);
+      return oldKeys;
+    });
+    const send = async () => answer(500, '');
+    const expected = {
+      kind: 'credentials',
+      appId: 'app-old',
+      headers: { 'X-App-Id': 'app-old', 'X-App-Token': 'token-old' },
+    };
+    const credentials = await proving(send, until);
+    expect(credentials).toEqual(expected);
+    if (credentials.kind === 'credentials') expect(await proving(send, until, credentials)).toEqual(expected);
+    expect(looks).toEqual([{ fresh: false }, { fresh: true }]);
+    expect(await byApiKey(async () => undefined)(send, until)).toEqual({ kind: 'no-keys' });
+  });
+});
+
+describe('a token', () => {
+  it('is asked for as the documentation says, and opens the customers', async () => {
+    const house = tokenHouse();
+    const proving = await prove(house);
+    expect(house.calls).toHaveLength(1);
+    expect(house.calls[0]).toEqual({
+      method: 'POST',
+      url: new URL('https://api.voucherify.io/v1/oauth/token'),
+      headers: {
+        Accept: 'application/json',
+        'Content-Type': 'application/x-www-form-urlencoded',
+        'X-App-Id': 'app-old',
+        'X-App-Token': 'token-old',
+      },
+      body: 'grant_type=client_credentials&scope=customers',
+      until,
+    });
+    expect(proving).toEqual({
+      kind: 'credentials',
+      appId: 'app-old',
+      headers: { Authorization: expect.stringMatching(/^Bearer \S{20,}$/) },
+    });
+    expect(await house.status(proving)).toBe(404);
+  });
+
+  it('is shared until a minute before it ends, and then there is one new one', async () => {
+    const house = tokenHouse();
+    const first = await prove(house);
+    house.clock.now += 839_999;
+    expect(await prove(house)).toBe(first);
+    expect(await house.status(first)).toBe(404);
+    house.clock.now += 1;
+    const second = await prove(house);
+    expect(second).not.toEqual(first);
+    expect(await prove(house)).toBe(second);
+    expect(house.calls).toHaveLength(2);
+  });
+
+  it('is asked for once by fifty who come at once', async () => {
+    const house = tokenHouse();
+    const all = await Promise.all(Array.from({ length: 50 }, () => prove(house)));
+    expect(new Set(all).size).toBe(1);
+    expect(house.calls).toHaveLength(1);
+  });
+
+  it('that was refused is replaced once for all who hold it, however late they find out', async () => {
+    const house = tokenHouse();
+    const refused = await prove(house);
+    const together = await Promise.all([prove(house, refused), prove(house, refused), prove(house)]);
+    expect(new Set(together).size).toBe(1);
+    expect(together[0]).not.toEqual(refused);
+    expect(await prove(house, refused)).toBe(together[0]);
+    expect(house.calls).toHaveLength(2);
+    expect(house.looks).toEqual([false, true]);
+  });
+
+  it('that was refused is not used again when there is no new one', async () => {
+    const house = tokenHouse();
+    const refused = await prove(house);
+    house.sandbox.outage('error');
+    expect(await prove(house, refused)).toEqual({ kind: 'held', code: 'token-500' });
+    house.sandbox.outage(undefined);
+    expect(await house.status(await prove(house))).toBe(404);
+  });
+
+  it('of a key that was rotated is asked for with the new key', async () => {
+    const house = tokenHouse();
+    const first = await prove(house);
+    house.sandbox.revoke('app-old');
+    house.sandbox.addKey({ ...newKeys, project: 'main' });
+    house.secret.newest = newKeys;
+    expect(await house.status(first)).toBe(401);
+    const second = await prove(house, first);
+    expect(second).toMatchObject({ appId: 'app-new' });
+    expect(await house.status(second)).toBe(404);
+    expect(house.calls).toHaveLength(2);
+  });
+
+  it('that a stale key asks for in vain is asked for again with the newest one', async () => {
+    const house = tokenHouse();
+    house.sandbox.addKey({ ...oldKeys, appToken: 'regenerated', project: 'main' });
+    house.secret.newest = { ...oldKeys, appToken: 'regenerated' };
+    expect(await house.status(await prove(house))).toBe(404);
+    expect(house.calls.map(({ headers }) => headers['X-App-Token'])).toEqual(['token-old', 'regenerated']);
+    expect(house.looks).toEqual([false, true]);
+  });
+
+  it.each([
+    ['the same', oldKeys],
+    ['none', undefined],
+  ])('is not asked for again where the newest key is %s: that is its 401', async (_, newest) => {
+    const house = tokenHouse();
+    house.sandbox.revoke('app-old');
+    house.secret.newest = newest;
+    expect(await prove(house)).toMatchObject({ kind: 'answer', status: 401 });
+    expect(house.calls).toHaveLength(1);
+  });
+
+  it('is not asked for without a key', async () => {
+    const house = tokenHouse();
+    house.secret.cached = undefined;
+    expect(await prove(house)).toEqual({ kind: 'no-keys' });
+    expect(house.calls).toEqual([]);
+  });
+
+  it('that ends at once serves those who asked for it, and nobody after them', async () => {
+    const house = tokenHouse();
+    let issued = 0;
+    house.meddle = () => {
+      issued += 1;
+      return answer(200, { access_token: `token${issued}`, expires_in: 30 });
+    };
+    const both = await Promise.all([prove(house), prove(house)]);
+    expect(both[0]).toMatchObject({ headers: { Authorization: 'Bearer token1' } });
+    expect(both[1]).toBe(both[0]);
+    expect(await prove(house)).toMatchObject({ headers: { Authorization: 'Bearer token2' } });
+  });
+});
+
+describe('no token', () => {
+  it.each([
+    ['down', 'token-cut-off'],
+    ['hang', 'token-timed-out'],
+    ['error', 'token-500'],
+  ] as const)(
+    'comes from an endpoint that is %s: that did nothing to a customer, and is asked again',
+    async (mode, code) => {
+      const house = tokenHouse();
+      house.sandbox.outage(mode);
+      expect(await Promise.all([prove(house), prove(house)])).toEqual([
+        { kind: 'held', code },
+        { kind: 'held', code },
+      ]);
+      expect(house.calls).toHaveLength(1);
+      house.sandbox.outage(undefined);
+      house.clock.now += second;
+      expect(await prove(house)).toMatchObject({ kind: 'credentials' });
+    },
+  );
+
+  it.each([401, 402, 403, 429])('but its refusal is handed on for %i, which holds for customers too', async status => {
+    const house = tokenHouse();
+    house.meddle = () => answer(status, { code: status });
+    expect(await prove(house)).toEqual(answer(status, { code: status }));
+  });
+
+  it.each<[string, number, unknown]>([
+    ['a deletion', 200, { ...done, related_object_id: pin }],
+    ['a customer', 200, { id: pin, object: 'customer' }],
+    ["a customer's 404", 404, notFound],
+    ['a bad scope', 400, { code: 400, key: 'invalid_scope' }],
+    ['a page', 200, '<!doctype html><html></html>'],
+    ['nothing', 200, ''],
+    ['no token', 200, { expires_in: 900 }],
+    ['an empty token', 200, { access_token: '', expires_in: 900 }],
+    ['a token with a line break', 200, { access_token: 'a\r\nX-Evil: 1', expires_in: 900 }],
+    ['a token with a space', 200, { access_token: 'a b', expires_in: 900 }],
+    ['a token in another alphabet', 200, { access_token: 'tökén', expires_in: 900 }],
+    ['no end', 200, { access_token: 'a' }],
+    ['an end that is over', 200, { access_token: 'a', expires_in: 0 }],
+    ['an end in words', 200, { access_token: 'a', expires_in: '900' }],
+    ['a token under another status', 201, { access_token: 'a', expires_in: 900 }],
+    ['a token that is not there', 404, { access_token: 'a', expires_in: 900 }],
+  ])('is read from %s', async (_, status, body) => {
+    const house = tokenHouse();
+    house.meddle = () => answer(status, body);
+    expect(await prove(house)).toEqual({ kind: 'held', code: `token-${status}` });
+  });
+
+  it('is asked for while the gate holds, and the gate says until when', async () => {
+    const house = tokenHouse();
+    const held = { kind: 'held', code: 'voucherify-429', until: house.clock.now + minute } as const;
+    expect(await house.prove(async () => held, until)).toEqual(held);
+    expect(await prove(house)).toMatchObject({ kind: 'credentials' });
+  });
+});
