@@ -9,6 +9,8 @@ export interface OutboundCall {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly until: number;
+  /** Bytes of the answer that are read, where the usual cap is too small. */
+  readonly largest?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export type OutboundResult =
     }
   | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
 
-type NoAnswer = 'not-connected' | 'timed-out' | 'cut-off' | 'redirected' | 'too-large';
+export type NoAnswer = 'not-connected' | 'timed-out' | 'cut-off' | 'redirected' | 'too-large';
 
 /** Sends a call and never throws: what goes wrong is a value that names neither URL, headers nor body. */
 export type Send = (call: OutboundCall) => Promise<OutboundResult>;
@@ -82,7 +84,7 @@ function sendOnce(call: OutboundCall, now: () => number, way: Way): Promise<Sent
     const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), left);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
     request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : lost(connected)));
-    request.on('response', response => collect(response, way, settle));
+    request.on('response', response => collect(response, { ...way, ...caps(call) }, settle));
     request.end(call.body);
   });
 }
@@ -110,6 +112,10 @@ function whenConnected(request: ClientRequest, socket: Socket, connected: () => 
 
 function isIdleReset(request: ClientRequest, error: Error): boolean {
   return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function caps({ largest }: OutboundCall): Reach {
+  return largest === undefined ? {} : { largest };
 }
 
 function collect(response: IncomingMessage, { largest = largestAnswer, cut }: Way, settle: (sent: Sent) => void): void {

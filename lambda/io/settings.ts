@@ -102,14 +102,13 @@ function settingsSchema(where: Where) {
     }),
     v.partialCheck(
       [['projects'], ['platforms']],
-      ({ projects, platforms }) => named('projects', platforms).every(one => Object.hasOwn(projects, one)),
+      ({ projects, platforms }) => routed(platforms).every(one => Object.hasOwn(projects, one)),
       'platforms: name a project that is not in projects',
     ),
     v.partialCheck(
       [['platforms']],
-      ({ platforms }) =>
-        where === 'local' || !named('callbackOrigins', platforms).some(one => loopbackOrigin.test(one)),
-      'platforms: callbacks go to https origins only',
+      ({ platforms }) => where === 'local' || !holdsLoopback(platforms),
+      'platforms: plain http is for local runs only',
     ),
   );
 }
@@ -117,10 +116,17 @@ function settingsSchema(where: Where) {
 export type Settings = v.InferOutput<ReturnType<typeof settingsSchema>>;
 export type ProjectSettings = Settings['projects'][string];
 
-/** What the sections list under one name. They may have problems of their own, which are reported all the same. */
-function named(list: 'projects' | 'callbackOrigins', platforms: Readonly<Record<string, unknown>>): readonly string[] {
-  const listing = v.object({ [list]: v.array(v.string()) });
-  return Object.values(platforms).flatMap(section => (v.is(listing, section) ? (section[list] ?? []) : []));
+const routing = v.object({ projects: v.array(v.string()) });
+
+/** The sections may have problems of their own, which are reported all the same. */
+function routed(platforms: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.values(platforms).flatMap(section => (v.is(routing, section) ? section.projects : []));
+}
+
+/** Whether any value, in whatever section and under whatever name, is an address that only a local run may use. */
+function holdsLoopback(value: unknown): boolean {
+  if (typeof value === 'string') return loopbackOrigin.test(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsLoopback);
 }
 
 /** Settings that do not fit: every problem at once, each with its field, none with its value. */

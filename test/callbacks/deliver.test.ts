@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deliver } from '../../lambda/callbacks/deliver.ts';
-import type { NoAnswer, OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
+import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
 import type { Callback } from '../../lambda/platforms/platform.ts';
 import { answered, now, second } from '../support/pace-heard.ts';
 
@@ -66,13 +66,13 @@ describe('the answer to a callback', () => {
     expect((await delivered(answered(status))).delivery).toEqual({ kind: 'later' });
   });
 
-  it.each<[NoAnswer, 'none' | 'possible']>([
+  it.each([
     ['not-connected', 'none'],
     ['timed-out', 'possible'],
     ['cut-off', 'possible'],
     ['redirected', 'possible'],
     ['too-large', 'possible'],
-  ])('that never came (%s) is asked for again', async (code, effect) => {
+  ] as const)('that never came (%s) is asked for again', async (code, effect) => {
     expect((await delivered({ kind: 'no-answer', code, effect })).delivery).toEqual({ kind: 'later' });
   });
 

@@ -74,7 +74,18 @@ describe('an origin of callbacks', () => {
   });
 
   test('may be on loopback in a local run only', () => {
+    const problem = 'platforms: plain http is for local runs only';
     expect(withOrigin('http://127.0.0.1:3000', 'local')).toEqual([]);
-    expect(withOrigin('http://127.0.0.1:3000', 'deployed')).toEqual(['platforms: callbacks go to https origins only']);
+    expect(withOrigin('http://127.0.0.1:3000', 'deployed')).toEqual([problem]);
   });
+});
+
+test('no other address of a platform may be on loopback in a deployed stack either', () => {
+  const withSombra = (sombraUrl: string, where: Where) =>
+    spoiled(settings => {
+      settings['platforms'].transcend = { audience: 'acme', sombraUrl, identities: { coreIdentifier: 'source_id' } };
+    }, where);
+  expect(withSombra('https://multi-tenant.sombra.transcend.io', 'deployed')).toEqual([]);
+  expect(withSombra('http://127.0.0.1:3000', 'local')).toEqual([]);
+  expect(withSombra('http://127.0.0.1:3000', 'deployed')).toEqual(['platforms: plain http is for local runs only']);
 });

@@ -44,6 +44,7 @@ describe.each(each)('%s', (_, call) => {
       method: _ === 'a deletion' ? 'POST' : 'GET',
       url: expect.objectContaining({ origin: 'https://main.api.voucherify.io' }),
       until,
+      ...(_ === 'a list' ? { largest: 4_194_304 } : {}),
       headers: {
         Accept: 'application/json',
         'X-App-Id': 'app-old',

@@ -122,10 +122,22 @@ describe('a list that is longer than a page', () => {
 
   it('with trouble on a later page finds nobody at all', async () => {
     const house = erasingHouse({ customersPerRequest: 50 });
-    for (let index = 0; index < 35; index += 1) house.person({ email });
+    for (let index = 0; index < 135; index += 1) house.person({ email, created_at: after });
     house.meddle = (call, pass) =>
       call.url.searchParams.get('page') === '2' ? { kind: 'no-answer', code: 'cut-off', effect: 'possible' } : pass();
     expect((await house.ask(one('email', email))).outcome).toMatchObject({ kind: 'in-progress' });
     expect(house.deleted()).toEqual([]);
+  });
+});
+
+describe('a page', () => {
+  it('of a hundred people with much metadata is read whole, though it outgrows the cap of every other answer', async () => {
+    const house = erasingHouse({ customersPerRequest: 2 });
+    const bulky = { note: 'x'.repeat(2000) };
+    for (let index = 0; index < 99; index += 1) house.person({ email, created_at: after, metadata: bulky });
+    const meant = house.person({ email });
+    expect((await house.ask(one('email', email))).outcome).toMatchObject({ kind: 'erased' });
+    expect(house.deleted()).toEqual([meant]);
+    expect(house.sent[0]).toContain('limit=100');
   });
 });

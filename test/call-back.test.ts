@@ -1,0 +1,158 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { OutboundCall } from '../lambda/io/outbound.ts';
+import { account, deleteRequest, ketchHouse, ketchWire, uid } from './support/ketch.ts';
+import { owing, targets } from './support/pace-called.ts';
+import { answered, hour, minute } from './support/pace-heard.ts';
+import { registered } from './support/pace-ketch.ts';
+
+const to = ({ url, headers }: OutboundCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
+const bodyOf = (call: OutboundCall | undefined): unknown => JSON.parse(call?.body ?? '');
+
+describe('a platform that was told "in progress"', () => {
+  it('hears of the end once, at every callback, with the headers that came with it', async () => {
+    const { called, sweepAfter, isKept } = await owing(targets);
+    expect(called.calls).toEqual([]);
+    await sweepAfter(hour);
+    expect(called.calls.map(to).toSorted()).toEqual([
+      ['/callback', 'Bearer cb-token-1'],
+      ['/other', 'cb-token-2'],
+    ]);
+    expect(await isKept()).toBe(false);
+    for (let later = 0; later < 10; later += 1) await sweepAfter(24 * hour);
+    expect(called.calls).toHaveLength(2);
+  });
+
+  it('is told nothing before the end', async () => {
+    const { house, called, sweepAfter, isKept } = await owing();
+    house.sandbox.outage('error');
+    for (let later = 0; later < 5; later += 1) await sweepAfter(hour);
+    expect(called.calls).toEqual([]);
+    expect(await isKept()).toBe(true);
+    house.sandbox.outage(undefined);
+    await sweepAfter(hour);
+    expect(called.calls).toHaveLength(1);
+    expect(bodyOf(called.calls[0])).toMatchObject({ kind: 'DeleteStatusEvent', event: { status: 'completed' } });
+  });
+
+  it.each([
+    ['erased', 'crm-1', 'executed'],
+    ['no match', 'nobody', 'no_match'],
+  ])('hears that it ended as %s', async (_, sourceId, reason) => {
+    const { house, called, sweepAfter } = await owing();
+    if (sourceId === 'nobody') for (const { id } of house.sandbox.customers()) house.sandbox.softDelete(id);
+    await sweepAfter(hour);
+    expect(bodyOf(called.calls[0])).toMatchObject({ event: { status: 'completed', reason } });
+  });
+
+  it('hears it also when only a repetition of the request was answered so', async () => {
+    const { house, called, sweepAfter } = await owing([]);
+    await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
+    await sweepAfter(hour);
+    expect(called.calls).toEqual([]);
+  });
+});
+
+describe('a platform that got the result in its answer', () => {
+  it('is not called back, and its callbacks are forgotten at once', async () => {
+    const calls: OutboundCall[] = [];
+    const house = await ketchHouse({
+      change: () => ({
+        sendCallback: async call => {
+          calls.push(call);
+          return answered(200);
+        },
+      }),
+    });
+    registered(house, 'crm-1');
+    await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
+    const [receipt] = await house.receipts();
+    expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredOpen: false });
+    expect(await house.parts.store.kept(receipt?.id ?? '')).toBeUndefined();
+    house.clock.at += hour;
+    await house.sweep();
+    expect(calls).toEqual([]);
+  });
+});
+
+const fixture = join(import.meta.dirname, '../../shared/fixtures/ketch/delete-status-event.json');
+const hasFixture = existsSync(fixture);
+if (!hasFixture) console.log('skipped: the published DeleteStatusEvent is not beside this repository');
+
+interface StatusEvent {
+  readonly clock: string;
+  readonly callbacks: {
+    readonly completed: { method: string; url: string; headers: Record<string, string>; body: object };
+  };
+}
+
+describe.skipIf(!hasFixture)('the published DeleteStatusEvent', () => {
+  it('is what Ketch gets', async () => {
+    const published = JSON.parse(readFileSync(fixture, 'utf8')) as StatusEvent;
+    const { method, url, headers, body } = published.callbacks.completed;
+    const { Authorization = '' } = headers;
+    const at = Date.parse(published.clock) - hour;
+    const { called, receipt, sweepAfter } = await owing([{ url, headers: { Authorization } }], { at });
+    await sweepAfter(hour);
+    const call = called.calls[0];
+    expect(call).toMatchObject({ method, url: new URL(url), headers });
+    const { id } = await receipt();
+    const event = { ...Object(Object(body).event), resultMessage: expect.any(String), requestID: id };
+    expect(bodyOf(call)).toEqual({ ...body, event });
+    expect(bodyOf(call)).toMatchObject({ metadata: { uid } });
+  });
+});
+
+describe('several callbacks', () => {
+  it('are each told once: who has taken it is not asked again', async () => {
+    const { house, called, receipt, sweepAfter, isKept } = await owing(targets);
+    called.answer = ({ url }) => answered(url.pathname === '/other' ? 503 : 200);
+    await sweepAfter(hour);
+    expect(called.calls).toHaveLength(2);
+    expect(await receipt()).toMatchObject({ queue: 'call-back', callBack: { tries: 1, delivered: [0] } });
+    expect(await isKept()).toBe(true);
+    called.answer = () => answered(204);
+    await sweepAfter(2 * minute);
+    expect(called.calls.slice(2).map(to)).toEqual([['/other', 'cb-token-2']]);
+    expect(await receipt()).toMatchObject({ state: 'erased', callBack: { tries: 2, delivered: [0, 1] } });
+    expect(await isKept()).toBe(false);
+    expect(house.alarms()).toEqual([]);
+  });
+
+  it('of which one is refused for good are over, with an alarm, once the other is told', async () => {
+    const { house, called, receipt, sweepAfter, isKept } = await owing(targets);
+    called.answer = ({ url }) => answered(url.pathname === '/other' ? 410 : 503);
+    await sweepAfter(hour);
+    expect(house.alarms()).toEqual([]);
+    called.answer = () => answered(200);
+    await sweepAfter(2 * minute);
+    expect(called.calls.slice(2).map(to)).toEqual([['/callback', 'Bearer cb-token-1']]);
+    expect(await receipt()).toMatchObject({ callBack: { delivered: [0], refused: [1] }, state: 'erased' });
+    expect(house.alarms()).toEqual(['callback-given-up']);
+    expect(await isKept()).toBe(false);
+  });
+});
+
+describe('a sweep', () => {
+  it('counts what was delivered to all', async () => {
+    const { house, called } = await owing(targets);
+    called.answer = () => answered(503);
+    house.clock.at += hour;
+    expect(await house.sweep()).toMatchObject({ closed: 1, delivered: 0 });
+    called.answer = () => answered(200);
+    house.clock.at += 2 * minute;
+    expect(await house.sweep()).toMatchObject({ closed: 0, delivered: 1 });
+  });
+
+  it('that runs beside another tells nobody twice', async () => {
+    const { house, called } = await owing(targets);
+    called.answer = () => answered(503);
+    house.clock.at += hour;
+    await house.sweep();
+    called.answer = () => answered(200);
+    house.clock.at += 2 * minute;
+    await Promise.all([house.sweep(), house.sweep(), house.sweep()]);
+    expect(called.calls).toHaveLength(4);
+  });
+});
