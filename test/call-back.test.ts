@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { callbackSender } from '../lambda/io/callback-sender.ts';
 import type { OutboundCall } from '../lambda/io/outbound.ts';
+import { closeServersAfterEach, serve } from './support/erasing-servers.ts';
 import { account, deleteRequest, ketchHouse, ketchWire, uid } from './support/ketch.ts';
 import { owing, targets } from './support/pace-called.ts';
 import { answered, hour, minute } from './support/pace-heard.ts';
@@ -46,7 +49,7 @@ describe('a platform that was told "in progress"', () => {
     expect(bodyOf(called.calls[0])).toMatchObject({ event: { status: 'completed', reason } });
   });
 
-  it('hears it also when only a repetition of the request was answered so', async () => {
+  it('is not called at addresses that only a repetition of the request brought', async () => {
     const { house, called, sweepAfter } = await owing([]);
     await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
     await sweepAfter(hour);
@@ -73,6 +76,34 @@ describe('a platform that got the result in its answer', () => {
     house.clock.at += hour;
     await house.sweep();
     expect(calls).toEqual([]);
+  });
+});
+
+describe('over a real connection', () => {
+  closeServersAfterEach();
+
+  it('the event arrives with its headers, at the address that settings allow', async () => {
+    const seen: unknown[] = [];
+    const { url } = await serve(async (request, response) => {
+      const { method, url: path, headers } = request;
+      const { kind } = Object(JSON.parse(await text(request)));
+      seen.push({ method, path, kind, authorization: headers.authorization, host: headers.host });
+      response.writeHead(204).end();
+    });
+    const sent = {
+      url: `${url.origin}/callback`,
+      headers: { Authorization: 'Bearer cb-token-1', Host: 'evil.example' },
+    };
+    const { sweepAfter, isKept } = await owing([sent], {
+      section: { callbackOrigins: [url.origin] },
+      change: ({ now }) => ({ sendCallback: callbackSender(now) }),
+    });
+    await sweepAfter(hour);
+    const authorization = 'Bearer cb-token-1';
+    expect(seen).toEqual([
+      { method: 'POST', path: '/callback', kind: 'DeleteStatusEvent', authorization, host: url.host },
+    ]);
+    expect(await isKept()).toBe(false);
   });
 });
 

@@ -1,47 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { ErasureRequest } from '../lambda/erasure.ts';
 import { Failure } from '../lambda/failure.ts';
 import type { Parts } from '../lambda/parts.ts';
-import { jsonReply, type Platform, type Reading } from '../lambda/platforms/platform.ts';
+import type { Platform, Reading } from '../lambda/platforms/platform.ts';
 import { receive } from '../lambda/receive.ts';
 import { fixtureTime, houseFor } from './support/house.ts';
 import { inertPorts } from './support/inert.ts';
-import { requestOf } from './support/requests.ts';
-
-const request = { ...requestOf({}), path: '/webhooks/steps' };
-const erasure: ErasureRequest = {
-  reference: 'r-1',
-  scope: 's',
-  identities: [],
-  identifiers: [{ kind: 'source_id', value: 'crm-10042' }],
-  callbacks: [],
-};
-
-/** A platform that notes each step that is asked of it; `change` replaces one. */
-function noting(steps: string[], change: Partial<Platform> = {}): Platform {
-  const noted = <T>(step: string, result: T) => {
-    steps.push(step);
-    return result;
-  };
-  return {
-    waits: 'result',
-    callbackOrigins: [],
-    projects: undefined,
-    verify: async () => noted('verify', { scheme: 'none', secret: 'current' as const }),
-    read: () => noted<Reading>('read', { erase: [erasure] }),
-    answer: (_, __, answered) =>
-      noted(
-        'answer',
-        jsonReply(
-          200,
-          answered.map(one => one.outcome.kind),
-        ),
-      ),
-    refuse: (_, failure) => noted('refuse', jsonReply(failure.status, failure.code)),
-    notify: async () => noted('notify', []),
-    ...change,
-  };
-}
+import { noting, request } from './support/noting-platform.ts';
 
 /** Parts whose ports must not be touched, but those that `use` names. */
 async function partsFor(platform: Platform, use: (parts: Parts) => Partial<Parts> = () => ({})) {

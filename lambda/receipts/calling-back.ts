@@ -32,6 +32,7 @@ export function told(receipt: Receipt, { now, targets, delivered, refused, retry
   if (!isFinal(receipt.state) || receipt.queue !== 'call-back') return undefined;
   const before = receipt.callBack ?? untold;
   const callBack = {
+    ...before,
     tries: before.tries + 1,
     delivered: union(before.delivered, delivered),
     refused: union(before.refused, refused),

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { everySetting } from '../infra/every-setting.ts';
 import { holds } from '../support/fuzz.ts';
 import { ends, type Loose, problemsOf, settingsText } from '../support/settings.ts';
 
@@ -10,7 +11,6 @@ function places(value: unknown, path: readonly string[] = []): (readonly string[
 }
 
 describe('a value of settings', () => {
-  const paths = places(JSON.parse(settingsText())).filter(path => path.length > 0);
   const planted = fc.stringMatching(/^[g-z]{10}$/);
   const shapes = [
     (token: string) => token,
@@ -20,17 +20,21 @@ describe('a value of settings', () => {
     (token: string) => ` ${token}\n`,
   ];
 
-  test('never shows, wherever it stands; the field that it spoils is named', () => {
+  test.each([
+    ['the ones of the other tests', settingsText()],
+    ['all that there are', JSON.stringify(everySetting)],
+  ])('never shows, wherever it stands; the field that it spoils is named: %s', (_, fitting) => {
+    expect(problemsOf(fitting)).toEqual([]);
+    const paths = places(JSON.parse(fitting)).filter(path => path.length > 0);
     const spots = fc.array(fc.tuple(fc.constantFrom(...paths), fc.constantFrom(...shapes)), {
       minLength: 1,
       maxLength: 4,
     });
     holds(
       fc.property(planted, spots, fc.constantFrom(...ends), (token, plan, where) => {
-        const text = settingsText(settings => {
-          for (const [path, shape] of plan) plant(settings, path, shape(token));
-        });
-        const problems = problemsOf(text, where);
+        const settings = JSON.parse(fitting) as Loose;
+        for (const [path, shape] of plan) plant(settings, path, shape(token));
+        const problems = problemsOf(JSON.stringify(settings), where);
         expect(problems.join('; ')).not.toContain(token);
         for (const problem of problems)
           expect(problem).toMatch(/^(\$schema|projects|platforms|limits|operations)\b.*: \S/);

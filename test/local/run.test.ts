@@ -52,9 +52,9 @@ describe('a local run', () => {
     const { store } = run.parts;
     const { due } = store;
     Object.assign(store, { due: () => Promise.reject(new Error('lost')) });
-    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","code":"unavailable"');
+    await expect.poll(() => run.lines.join(''), { timeout: 4000 }).toContain('"event":"sweep","code":"unavailable"');
     Object.assign(store, { due });
-    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","claimed":0');
+    await expect.poll(() => run.lines.join(''), { timeout: 4000 }).toContain('"event":"sweep","claimed":0');
   });
 
   test('keeps what it promised over a restart', async () => {
@@ -84,6 +84,8 @@ describe('a local run', () => {
 
   test('says that nothing can be kept in a folder that is none', async () => {
     const problem = 'DATA_DIR: the files of the local run cannot be opened in /dev/null';
-    await expect(runWith({ data: '/dev/null' })).rejects.toThrow(new UsageError(problem));
+    const started = runWith({ data: '/dev/null' });
+    await expect(started).rejects.toBeInstanceOf(UsageError);
+    await expect(started).rejects.toThrow(problem);
   });
 });

@@ -44,6 +44,12 @@ describe('a DeleteRequest', () => {
     expect(erasure.callbacks).toEqual([{ url: callback.url, headers: {} }]);
   });
 
+  test('with zero for its times has none: else everybody would be newer than the request', () => {
+    const erasure = read(deleteRequest({ submittedTimestamp: 0, dueTimestamp: 0 }));
+    expect(erasure).not.toHaveProperty('submittedAt');
+    expect(erasure).not.toHaveProperty('dueAt');
+  });
+
   test('is read with whatever else stands in it', () => {
     const extra = { context: { a: 1 }, claims: [null], messages: 'x', legalBasisCode: {} };
     expect(read(deleteRequest(extra, { extra }))).toEqual(read(deleteRequest()));

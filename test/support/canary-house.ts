@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Planted } from './canary.ts';
+import { expect } from 'vitest';
+import { leaks, Planted } from './canary.ts';
 import type { Answer, Wire } from './event.ts';
 import type { House, HouseOptions } from './house.ts';
 import { deleteRequest, ketchHouse, ketchSecretText, ketchWire } from './ketch.ts';
@@ -55,7 +56,7 @@ export async function canaryHouse(
     shown: () => ({
       answers: JSON.stringify(answers),
       log: house.lines.join(''),
-      receipts: JSON.stringify([...rows(file, 'receipts'), ...rows(file, 'subjects')]),
+      receipts: JSON.stringify(['receipts', 'subjects', 'control'].flatMap(table => rows(file, table))),
     }),
     identifiers: () => [...rows(file, 'kept'), ...rows(file, 'pins')],
   };
@@ -104,11 +105,17 @@ export function strangeHeaders(planted: Planted): Wire['headers'] {
   };
 }
 
-function rows(file: string, table: 'receipts' | 'subjects' | 'kept' | 'pins'): readonly unknown[] {
+function rows(file: string, table: string): readonly unknown[] {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
     return database.prepare(`SELECT * FROM ${table}`).all();
   } finally {
     database.close();
   }
+}
+
+/** Asserts that no token shows anywhere. */
+export function expectSilence({ planted, shown }: CanaryHouse): void {
+  expect(planted.tokens.size).toBeGreaterThan(30);
+  expect(leaks(planted.tokens, shown())).toEqual([]);
 }

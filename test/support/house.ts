@@ -14,7 +14,6 @@ import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Swept } from '../../lambda/sweep.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { controlRows } from './control-rows.ts';
 import { type Answer, eventOf, invoke, type Wire } from './event.ts';
 
 /** The time of the dated fixtures. */
@@ -82,7 +81,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const plain: Ports = {
     settings: settingsOf(options, projects, options.baseUrl ?? server.url),
     store: remembering(store, accepted),
-    control: controlRows(),
+    control: store.control,
     readSecret: (name, how) => embeddedSecrets(secrets)(name, how),
     send: outbound(now),
     sendCallback: outbound(now),

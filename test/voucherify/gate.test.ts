@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { line } from '../../lambda/voucherify/gate.ts';
 import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
 import { virtualClock } from '../support/pace-clock.ts';
 import { answered, minute, now, second } from '../support/pace-heard.ts';
@@ -241,5 +242,27 @@ describe('a call that was reserved before', () => {
     await again.send(call());
     expect(await again.send(call())).toEqual(answered(200));
     expect(calls).toHaveLength(4);
+  });
+});
+
+describe('a line', () => {
+  it('works one after the other, and goes on after one that failed', async () => {
+    const inLine = line();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const first = inLine(async () => {
+      begun.push('first');
+      await promise;
+      begun.push('first fails');
+      throw new Error('failed');
+    });
+    const second = inLine(async () => {
+      begun.push('second');
+      return 2;
+    });
+    resolve();
+    await expect(first).rejects.toThrow('failed');
+    expect(await second).toBe(2);
+    expect(begun).toEqual(['first', 'first fails', 'second']);
   });
 });

@@ -20,6 +20,12 @@ describe('the limit', () => {
     expect(hearing(rate(2000, 1998, 30 * second), pace)).toBe(pace);
   });
 
+  it('that a row holds without a period is that of settings', () => {
+    const pace = { notBefore: 0, limit: 100 };
+    expect(hearing(rate(100, 99, 30 * second), pace)).toBe(pace);
+    expect(hearing(rate(100, 99, 30 * minute), pace).periodMs).toBe(hour);
+  });
+
   it('follows Voucherify up and down', () => {
     const pace = hearing(rate(2000, 1999, 30 * second), hearing(rate(100, 99, 30 * second)));
     expect(pace.limit).toBe(2000);

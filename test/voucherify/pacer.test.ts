@@ -38,6 +38,16 @@ describe('a process alone', () => {
     expect([...rows.rows.keys()]).toEqual(['pace#main', 'pace#us']);
   });
 
+  it('writes nothing for a place that would come too late', async () => {
+    const rows = memoryRows();
+    expect(await pacer('main', quota, rows).reserve(wish({ latest: now - 1 }))).toEqual({
+      kind: 'held',
+      until: now,
+      code: 'paced',
+    });
+    expect(rows.calls).toEqual(['read']);
+  });
+
   it('writes down what it learns, if it is new', async () => {
     const rows = memoryRows();
     const one = pacer('main', quota, rows);

@@ -83,9 +83,14 @@ function erasure(metadata: Metadata, details: DeleteRequest, kinds: KetchSetting
     })),
     identifiers: details.identities.flatMap(identity => identifier(identity, kinds)),
     callbacks: details.callbacks,
-    ...(submittedTimestamp === undefined ? {} : { submittedAt: submittedTimestamp * 1000 }),
-    ...(dueTimestamp === undefined ? {} : { dueAt: dueTimestamp * 1000 }),
+    ...(isSet(submittedTimestamp) ? { submittedAt: submittedTimestamp * 1000 } : {}),
+    ...(isSet(dueTimestamp) ? { dueAt: dueTimestamp * 1000 } : {}),
   };
+}
+
+/** Zero is how a program in Go spells a time that it never set: no customer is older than 1970. */
+function isSet(seconds: number | undefined): seconds is number {
+  return seconds !== undefined && seconds > 0;
 }
 
 /** A hash and an unmapped space identify nobody. */

@@ -20,8 +20,8 @@ export function openMachine(outside: Outside): Machine {
   const life = newLife(outside.now, outside.wait);
   const random = outside.random.fork();
   const call = <T>(port: Port, verb: string, effect: () => Promise<T>) => through(port, verb, effect, outside, life);
-  const { store, control, secrets } = outside;
-  const fetch = (name: string) => call('secret', name, async () => textOf(secrets[name]));
+  const { store, control } = outside.stores();
+  const fetch = (name: string) => call('secret', name, async () => textOf(outside.secrets[name]));
   const parts = assemble({
     settings: outside.settings,
     store: {

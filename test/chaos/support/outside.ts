@@ -10,6 +10,11 @@ import type { Random } from './random.ts';
 /** What answers a call that arrives, or why nothing will come back. */
 export type Served = Extract<OutboundResult, { kind: 'answer' }> | 'cut' | 'silent';
 
+export interface Stores {
+  readonly store: ReceiptStore;
+  readonly control: ControlRows;
+}
+
 /** Everything that machines share: the world beyond their ports. */
 export interface Outside {
   readonly settings: Settings;
@@ -20,8 +25,8 @@ export interface Outside {
   readonly timeout: (ms: number) => Promise<void>;
   readonly fates: Fates;
   readonly random: Random;
-  readonly store: ReceiptStore;
-  readonly control: ControlRows;
+  /** The stores, as the next machine that starts sees them. */
+  readonly stores: () => Stores;
   /** Texts by design name, as they stand at the moment. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Voucherify: told when a call goes out, and asked when it arrives. */

@@ -26,6 +26,8 @@ export interface Voucherify {
   register(customer: SandboxCustomer, project: string): string;
   /** Another department of the shop deletes somebody, softly or permanently; false when they are gone already. */
   removeByOthers(id: string, project: string, how: 'soft' | 'permanent'): boolean;
+  /** Breaks every connection to one project, or mends them. */
+  down(project: string, isDown: boolean): void;
   /** Told of every permanent deletion that the program made. */
   onDeleted(told: (customerId: string) => void): void;
 }
@@ -50,8 +52,9 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const sent: Sent[] = [];
   const last = new WeakMap<OutboundCall, Sent>();
   const told: ((customerId: string) => void)[] = [];
+  const dead = new Set<string>();
   const arrives = (call: OutboundCall): Served => {
-    const served = respond(sandbox, call);
+    const served = dead.has(projectOf(call)) ? 'cut' : respond(sandbox, call);
     const record = last.get(call);
     if (record !== undefined && typeof served === 'object') record.status = served.status;
     const deleted = deletedBy(call, served);
@@ -64,7 +67,7 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   };
   const port: Outside['voucherify'] = {
     sent: call => {
-      const record = { project: call.url.hostname.split('.')[0] ?? '', at: now(), status: 0 };
+      const record = { project: projectOf(call), at: now(), status: 0 };
       sent.push(record);
       last.set(call, record);
     },
@@ -79,7 +82,20 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   };
   const register = (customer: SandboxCustomer, project: string) =>
     sandbox.register({ created_at: longAgo, ...customer }, project);
-  return { port, sandbox, sent, register, removeByOthers, onDeleted: one => told.push(one) };
+  return {
+    port,
+    sandbox,
+    sent,
+    register,
+    removeByOthers,
+    down: (project, isDown) => void (isDown ? dead.add(project) : dead.delete(project)),
+    onDeleted: one => told.push(one),
+  };
+}
+
+/** Each project has a host of its own here. */
+function projectOf({ url }: OutboundCall): string {
+  return url.hostname.split('.')[0] ?? '';
 }
 
 export function keyOf(project: string) {

@@ -1,14 +1,12 @@
 import { openSqliteStore } from '../../../infra/local/sqlite.ts';
 import type { LogLine } from '../../../lambda/io/log.ts';
 import { parseSettings } from '../../../lambda/io/settings.ts';
-import type { ControlRows } from '../../../lambda/receipts/control.ts';
-import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
 import { drawnFrom, type Fates, type Mix } from './faults.ts';
 import { type Fleet, openFleet } from './fleet.ts';
 import { withLaggingIndex } from './lagging-index.ts';
 import { ketchSecret, ketchSection } from './ketch.ts';
 import type { Travel } from './life.ts';
-import type { Outside } from './outside.ts';
+import type { Outside, Stores } from './outside.ts';
 import { type Random, seeded } from './random.ts';
 import { newReceiver, type Receiver } from './receiver.ts';
 import { newSender, type Sender } from './sender.ts';
@@ -23,6 +21,9 @@ export interface WorldOptions {
   readonly projects?: readonly [string, ...string[]];
   readonly callsPerMinute?: number;
   readonly quotaShare?: number;
+  /** How long the quota's period is, and what settings believe of it. */
+  readonly periodSeconds?: number;
+  readonly quotaPeriod?: 'minute' | 'hour';
   readonly limits?: Readonly<Record<string, number>>;
   /** Whether the index of the store lags behind, by up to some seconds. */
   readonly lags?: boolean;
@@ -34,16 +35,11 @@ export interface WorldOptions {
   readonly slowest?: number;
   /** Another schedule than that of the virtual clock. */
   readonly schedule?: (time: VirtualTime) => Schedule;
-  /** Has the last word on the stores that the machines see. */
-  readonly change?: (stores: Stores) => Stores;
+  /** The stores as the next machine that starts sees them; all see the same where nothing is said. */
+  readonly seenAs?: (stores: Stores, random: Random) => Stores;
 }
 
 export type Schedule = Pick<Outside, 'now' | 'wait' | 'travel' | 'timeout'>;
-
-export interface Stores {
-  readonly store: ReceiptStore;
-  readonly control: ControlRows;
-}
 
 /** Everything that is outside of the program, on a clock that jumps. */
 export interface World {
@@ -68,7 +64,7 @@ export interface World {
 const start = Date.UTC(2026, 10, 24, 12);
 
 export function openWorld(options: WorldOptions): World {
-  const { seed, mix, projects = ['main'], callsPerMinute = 1_000_000, lags = false, lost = 0 } = options;
+  const { seed, mix, projects = ['main'], callsPerMinute = 1_000_000, lags = false, lost = 0, periodSeconds = 60 } = options;
   const random = seeded(seed);
   const time = virtualTime(start);
   const schedule = options.schedule?.(time) ?? travelling(time, random.fork(), options.slowest ?? 150);
@@ -78,8 +74,9 @@ export function openWorld(options: WorldOptions): World {
   const lag = random.fork();
   const bring = (change: () => void) => time.in(lag.chance(0.01) ? lag.between(0, 90_000) : lag.between(0, 1000), change);
   const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth, now);
-  const stores = options.change?.({ store, control: sqlite.control }) ?? { store, control: sqlite.control };
-  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, callsPerMinute });
+  const stores = { store, control: sqlite.control };
+  const turns = random.fork();
+  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, callsPerMinute, periodSeconds });
   const receiver = newReceiver(truth);
   const alarms: LogLine[] = [];
   const secrets = secretsOf(projects);
@@ -88,7 +85,7 @@ export function openWorld(options: WorldOptions): World {
     ...schedule,
     fates: typeof mix === 'function' ? mix : drawnFrom(mix, random.fork()),
     random: random.fork(),
-    ...stores,
+    stores: () => options.seenAs?.(stores, turns) ?? stores,
     secrets,
     voucherify: voucherify.port,
     callbacks: receiver.port,
@@ -124,11 +121,10 @@ function secretsOf(projects: readonly string[]): Record<string, string> {
   };
 }
 
-function settingsOf({ quotaShare = 0.5, limits = {} }: WorldOptions, projects: readonly string[], calls: number) {
-  const named = projects.map(name => [
-    name,
-    { baseUrl: `https://${name}.api.voucherify.io`, quotaShare, callsPerMinute: calls },
-  ]);
+function settingsOf(options: WorldOptions, projects: readonly string[], callsPerMinute: number) {
+  const { quotaShare = 0.5, quotaPeriod = 'minute', limits = {} } = options;
+  const quota = { quotaShare, quotaPeriod, callsPerMinute };
+  const named = projects.map(name => [name, { baseUrl: `https://${name}.api.voucherify.io`, ...quota }]);
   const plenty = { requestsPerHour: 1_000_000 };
   const text = { projects: Object.fromEntries(named), platforms: { ketch: ketchSection }, limits: { ...plenty, ...limits } };
   return parseSettings(JSON.stringify(text), 'deployed');

@@ -1,0 +1,54 @@
+import { pausesOf, resume } from '../../../lambda/pause.ts';
+import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { calm, type Mix } from '../support/faults.ts';
+import { judge } from '../support/judge.ts';
+import { live } from '../support/live.ts';
+import { newAskOf } from '../support/people.ts';
+import { townOf } from '../support/population.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+export interface FloodNumbers {
+  readonly violations: readonly string[];
+  readonly accepted: number;
+  /** Of which so many came to an end before a person let them go. */
+  readonly proceeded: number;
+  readonly paused: boolean;
+  readonly alarms: number;
+  readonly finished: number;
+}
+
+const hour = 3_600_000;
+const scope = 'platform:ketch';
+
+/** Whoever holds the platform's secret orders a mass deletion within an hour; two hours later a person lets it go. */
+export async function runFlood(seed: number, requests: number, perHour: number, mix: Mix = calm): Promise<FloodNumbers> {
+  const world = openWorld({ seed, mix, callsPerMinute: 2000, limits: { requestsPerHour: perHour }, lags: true });
+  const { time, watch, stores, alarms } = world;
+  const town = townOf(world);
+  const deliveries = Array.from({ length: requests }, (_, number) => {
+    const at = (number * hour) / requests;
+    const ask = { ...newAskOf('source', number, world.start + at, town), callbacks: 1 };
+    world.truth.ask(ask);
+    return [at, ask] as const;
+  });
+  const ended = () => [...watch.receipts.values()].filter(({ state }) => isFinal(state)).length;
+  let [proceeded, paused] = [0, false];
+  time.in(3 * hour, () => {
+    proceeded = ended();
+    void pausesOf([scope], stores.control).then(({ paused: scopes }) => {
+      paused = scopes.has(scope);
+      return resume(scope, { actor: 'on-call', reason: 'looked at it', at: time.now() }, stores.control);
+    });
+  });
+  await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour });
+  await judge(world);
+  world.close();
+  return {
+    violations: world.truth.violations,
+    accepted: watch.receipts.size,
+    proceeded,
+    paused,
+    alarms: alarms.filter(({ alarm }) => alarm === 'platform-paused').length,
+    finished: ended(),
+  };
+}

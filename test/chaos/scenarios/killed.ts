@@ -1,0 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout } from 'node:timers/promises';
+import * as v from 'valibot';
+import { openSandbox } from '../../../infra/local/sandbox/sandbox.ts';
+import { localKetchSecret } from '../../../infra/local/embedded-secrets.ts';
+import { type CallbackServer, serveCallbacks } from '../support/callback-server.ts';
+import { ketchSection } from '../support/ketch.ts';
+import { type LocalRun, startLocalRun } from '../support/local-run.ts';
+import { type Random, seeded } from '../support/random.ts';
