@@ -66,6 +66,7 @@ function sweepEvery(everyMs: number, parts: Parts): { close(): Promise<void> } {
 }
 
 function portProblem(error: unknown, port: number): unknown {
-  const busy = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-  return busy ? new UsageError(`port ${port} is in use: set PORT to another one`) : error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return new UsageError(`port ${port} is in use: set PORT to another one`);
+  return code === 'EACCES' ? new UsageError(`port ${port} is not allowed to you: set PORT to one above 1023`) : error;
 }

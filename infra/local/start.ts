@@ -7,7 +7,7 @@ else await start();
 async function start(): Promise<void> {
   try {
     const run = await startLocalRun(readOptions(process.env));
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void run.close());
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void run.close());
     if (run.sandboxUrl !== undefined) console.log(`sandbox Voucherify ${run.sandboxUrl}`);
     console.log(`ready ${run.url}`);
   } catch (error) {

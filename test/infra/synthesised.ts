@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { afterAll } from 'vitest';
 import cdkJson from '../../cdk.json' with { type: 'json' };
 import type { ErasureWebhookProps } from '../../infra/erasure-webhook.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
@@ -14,7 +13,7 @@ import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
 process.env['CDK_VALIDATION'] = 'false';
 
 const outdirs = mkdtempSync(join(tmpdir(), 'erasure-templates-'));
-afterAll(() => rmSync(outdirs, { recursive: true }));
+process.once('exit', () => rmSync(outdirs, { recursive: true, force: true }));
 
 /** The example settings, with some top-level sections replaced. */
 export function settingsWith(change: Readonly<Record<string, unknown>> = {}): Settings {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
 import { inert } from '../support/inert.ts';
-import { ada, type Suite } from './contract.ts';
+import { ada, type Suite } from './contract-case.ts';
 
 export function bodies(suite: Suite): void {
   const { expectRefusal, message, sign } = suite;

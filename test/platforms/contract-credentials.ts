@@ -4,7 +4,7 @@ import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
 import type { House, HouseOptions } from '../support/house.ts';
 import { inert } from '../support/inert.ts';
-import type { Suite } from './contract.ts';
+import type { Suite } from './contract-case.ts';
 
 export function credentials(suite: Suite): void {
   const { coversBody, headers, refusedWith, expectRefusal } = suite;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { storeUnavailable } from '../../lambda/io/store-failure.ts';
 import type { Answer } from '../support/event.ts';
 import type { House } from '../support/house.ts';
-import { ada, cleo, type Suite } from './contract.ts';
+import { ada, cleo, type Suite } from './contract-case.ts';
 
 export function requests(suite: Suite): void {
   const { expectRefusal, expectSame = sameText } = suite;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { unusableSecrets, weakValues } from '../support/unusable-secrets.ts';
-import type { Suite } from './contract.ts';
+import type { Suite } from './contract-case.ts';
 
 export function secrets(suite: Suite): void {
   const { name, secretText, expectRefusal, refusedWith } = suite;

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Answer, Wire } from '../support/event.ts';
-import { describePlatform, type PlatformCase } from './contract.ts';
+import { describePlatform } from './contract.ts';
+import type { PlatformCase } from './contract-case.ts';
 import { genericWire, order, signed, signingSecret } from './generic-messages.ts';
 
 const keyOf = (byte: number) => `whsec_${Buffer.alloc(24, byte).toString('base64')}`;

@@ -1,4 +1,5 @@
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { broken } from '../support/bounds.ts';
 import type { Fate, Port } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
@@ -7,7 +8,7 @@ import { townOf } from '../support/population.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 /** A short story that is told again and again, each time with a crash at another of its awaits. */
-interface Story {
+export interface Story {
   readonly name: string;
   readonly what: What;
   readonly projects: readonly [string, ...string[]];
@@ -24,11 +25,23 @@ const failing: readonly Fate[] = ['ok', 'refused', 'refused', 'cut-after'];
 /** Together they pass every await of accept, attempt, sweep and callback. */
 export const stories: readonly Story[] = [
   { name: 'deleted at once', what: 'source', projects: one, deliveredAt: [0] },
-  { name: 'finished by the sweep, called back', what: 'source', projects: one, deliveredAt: [0], script: { voucherify: failing } },
+  {
+    name: 'finished by the sweep, called back',
+    what: 'source',
+    projects: one,
+    deliveredAt: [0],
+    script: { voucherify: failing },
+  },
   { name: 'an e-mail of three people in two projects', what: 'email', projects: two, deliveredAt: [0] },
   { name: 'the same, with failures', what: 'email', projects: two, deliveredAt: [0], script: { voucherify: failing } },
   { name: 'soft-deleted', what: 'soft', projects: one, deliveredAt: [0], script: { voucherify: ['ok', 'hang'] } },
-  { name: 'delivered three times', what: 'source', projects: one, deliveredAt: [0, 30, 400], script: { voucherify: failing } },
+  {
+    name: 'delivered three times',
+    what: 'source',
+    projects: one,
+    deliveredAt: [0, 30, 400],
+    script: { voucherify: failing },
+  },
   {
     name: 'a callback that is refused and lost',
     what: 'source',
@@ -39,7 +52,34 @@ export const stories: readonly Story[] = [
   { name: 'nobody', what: 'nobody', projects: two, deliveredAt: [0], script: { voucherify: ['hang', 'refused'] } },
 ];
 
-export interface Told {
+export interface AwaitsNumbers {
+  readonly violations: readonly string[];
+  readonly awaits: number;
+  readonly crashes: number;
+  /** From a crash to the next attempt at worst, in milliseconds. */
+  readonly slowestRecoveryMs: number;
+}
+
+/** A claim of a minute, a minute to the next sweep, and what the sweep's own calls take. */
+const longestRecoveryMs = 120_500;
+
+/** Tells a story once without a crash, and then once for each of its awaits with a crash before and one after it. */
+export async function runAwaits(story: Story): Promise<AwaitsNumbers> {
+  const clean = await tell(story);
+  const violations = [...clean.violations];
+  let slowestRecoveryMs = 0;
+  for (const [index, call] of clean.calls.entries()) {
+    for (const when of ['crash-before', 'crash-after'] as const) {
+      const told = await tell(story, { at: index + 1, when });
+      violations.push(...told.violations.map(one => `${when} call ${index + 1}, ${call}: ${one}`));
+      slowestRecoveryMs = Math.max(slowestRecoveryMs, told.recoveryMs);
+    }
+  }
+  violations.push(...broken(['recovery in milliseconds', slowestRecoveryMs, longestRecoveryMs]));
+  return { violations, awaits: clean.calls.length, crashes: 2 * clean.calls.length, slowestRecoveryMs };
+}
+
+interface Told {
   /** Port calls in all: each is an await at which the program can be cut off. */
   readonly calls: readonly string[];
   readonly violations: readonly string[];
@@ -48,7 +88,7 @@ export interface Told {
 }
 
 /** Tells a story, once without a crash or with one at call number `crashAt`, before or after its effect. */
-export async function tell(story: Story, crash?: { at: number; when: 'crash-before' | 'crash-after' }): Promise<Told> {
+async function tell(story: Story, crash?: { at: number; when: 'crash-before' | 'crash-after' }): Promise<Told> {
   const calls: string[] = [];
   const seen = new Map<Port, number>();
   let crashedAt: number | undefined;

@@ -1,3 +1,4 @@
+import { broken } from '../support/bounds.ts';
 import { calm } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
@@ -17,6 +18,9 @@ export interface BacklogNumbers {
 }
 
 const minute = 60_000;
+
+/** After an outage: the last pause between two probes, the sweep that brings the good one, and the sweep that follows. */
+const awakeningMinutes = 3;
 
 /** Everything comes in while Voucherify is down; then it must drain as fast as the share lets it, and no faster. */
 export async function runBacklog(seed: number, requests: number, limit = 160, share = 0.5): Promise<BacklogNumbers> {
@@ -39,12 +43,16 @@ export async function runBacklog(seed: number, requests: number, limit = 160, sh
   const needed = [...world.truth.asks.values()].reduce((sum, ask) => sum + ask.needed, 0);
   const burst = Math.max(1, Math.floor(Math.min(5, (limit * share) / 10)));
   const numbers = {
-    violations: world.truth.violations,
     minutes: (ends.reduce((last, at) => Math.max(last, at), 0) - start - back) / minute,
     expected: needed / (limit * share - burst),
     most: mostInWindow(voucherify.sent, 'main', minute),
     refusedForQuota: voucherify.sent.filter(call => call.status === 429).length,
   };
   world.close();
-  return numbers;
+  const bounds = broken(
+    ['minutes to drain', numbers.minutes, numbers.expected * 1.05 + awakeningMinutes],
+    ['calls in a minute', numbers.most, limit * share],
+    ['calls refused for the quota', numbers.refusedForQuota, 0],
+  );
+  return { ...numbers, violations: [...world.truth.violations, ...bounds] };
 }

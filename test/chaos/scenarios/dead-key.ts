@@ -1,3 +1,4 @@
+import { broken } from '../support/bounds.ts';
 import { calm } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
@@ -43,11 +44,15 @@ export async function runDeadKey(seed: number, requests: number): Promise<DeadKe
   world.close();
   const probes = voucherify.sent.filter(({ at }) => at > start + dies + 10 * minute && at < start + renewed);
   const good = voucherify.sent.find(({ at, status }) => at >= start + renewed && status < 300 && status > 0);
+  const alarms = world.alarms.filter(({ alarm }) => alarm === 'voucherify-refuses-the-key').length;
+  const mostProbes = mostInWindow(probes, 'main', minute);
+  const reopenedMs = (good?.at ?? time.now()) - start - renewed;
+  const bounds = broken(['probes in a minute', mostProbes, 1], ['until it is opened', reopenedMs, 2 * minute]);
   return {
-    violations: world.truth.violations,
-    alarms: world.alarms.filter(({ alarm }) => alarm === 'voucherify-refuses-the-key').length,
-    mostProbes: mostInWindow(probes, 'main', minute),
+    violations: [...world.truth.violations, ...bounds, ...(alarms > 0 ? [] : ['nobody was told of the dead key'])],
+    alarms,
+    mostProbes,
     probesAnHour: probes.length / ((renewed - dies - 10 * minute) / hour),
-    reopenedMs: (good?.at ?? time.now()) - start - renewed,
+    reopenedMs,
   };
 }

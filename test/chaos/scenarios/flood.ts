@@ -1,11 +1,12 @@
 import { pausesOf, resume } from '../../../lambda/pause.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { broken } from '../support/bounds.ts';
 import { calm, type Mix } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
 import { newAskOf } from '../support/people.ts';
 import { townOf } from '../support/population.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { openWorld } from '../support/world.ts';
 
 export interface FloodNumbers {
   readonly violations: readonly string[];
@@ -21,7 +22,12 @@ const hour = 3_600_000;
 const scope = 'platform:ketch';
 
 /** Whoever holds the platform's secret orders a mass deletion within an hour; two hours later a person lets it go. */
-export async function runFlood(seed: number, requests: number, perHour: number, mix: Mix = calm): Promise<FloodNumbers> {
+export async function runFlood(
+  seed: number,
+  requests: number,
+  perHour: number,
+  mix: Mix = calm,
+): Promise<FloodNumbers> {
   const world = openWorld({ seed, mix, callsPerMinute: 2000, limits: { requestsPerHour: perHour }, lags: true });
   const { time, watch, stores, alarms } = world;
   const town = townOf(world);
@@ -43,12 +49,18 @@ export async function runFlood(seed: number, requests: number, perHour: number, 
   await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour });
   await judge(world);
   world.close();
+  const finished = ended();
+  const violations = [
+    ...world.truth.violations,
+    ...broken(['requests that proceeded', proceeded, perHour], ['requests that were lost', requests - finished, 0]),
+    ...(paused ? [] : ['no pause stood']),
+  ];
   return {
-    violations: world.truth.violations,
+    violations,
     accepted: watch.receipts.size,
     proceeded,
     paused,
     alarms: alarms.filter(({ alarm }) => alarm === 'platform-paused').length,
-    finished: ended(),
+    finished,
   };
 }

@@ -1,3 +1,4 @@
+import { broken } from '../support/bounds.ts';
 import { calm } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
@@ -17,7 +18,11 @@ export interface HourlyNumbers {
 const hour = 3_600_000;
 
 /** A limit of a hundred calls an hour, whatever settings believe its period to be. */
-export async function runHourly(seed: number, requests: number, quotaPeriod: 'minute' | 'hour'): Promise<HourlyNumbers> {
+export async function runHourly(
+  seed: number,
+  requests: number,
+  quotaPeriod: 'minute' | 'hour',
+): Promise<HourlyNumbers> {
   const world = openWorld({ seed, mix: calm, callsPerMinute: 100, periodSeconds: 3600, quotaPeriod });
   const { time, start, voucherify } = world;
   const town = townOf(world);
@@ -30,10 +35,15 @@ export async function runHourly(seed: number, requests: number, quotaPeriod: 'mi
   await live(world, { deliveries, oddSweeps: 0, longest: 60 * 24 * hour });
   await judge(world);
   world.close();
+  const most = mostInWindow(voucherify.sent, 'main', hour);
+  const refusedForQuota = voucherify.sent.filter(({ status }) => status === 429).length;
   return {
-    violations: world.truth.violations,
-    most: mostInWindow(voucherify.sent, 'main', hour),
-    refusedForQuota: voucherify.sent.filter(({ status }) => status === 429).length,
+    violations: [
+      ...world.truth.violations,
+      ...broken(['calls in an hour', most, 50], ['calls refused for the quota', refusedForQuota, 0]),
+    ],
+    most,
+    refusedForQuota,
     hours: (time.now() - start) / hour,
   };
 }

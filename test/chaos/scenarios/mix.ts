@@ -1,5 +1,6 @@
 import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
-import type { Mix } from '../support/faults.ts';
+import { broken } from '../support/bounds.ts';
+import { type Mix, usual } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
 import { populated } from '../support/population.ts';
@@ -12,8 +13,10 @@ export interface MixOptions {
   readonly mix: Mix;
   /** Voucherify is out of order for so long, from a quarter of the requests on. */
   readonly outageMs?: number;
+  /** The callback address is out of order for so long, from the beginning on. */
+  readonly callbacksDownMs?: number;
+  readonly skewMs?: number;
   readonly projects?: readonly [string, ...string[]];
-  readonly callsPerMinute?: number;
 }
 
 export interface MixNumbers {
@@ -39,16 +42,37 @@ const outages: readonly [Outage, ...Outage[]] = ['error', 'down', 'hang'];
 const pauseMs = 8640;
 
 /** Requests, faults of every port, crashes, duplicates, people who sign up again, and an outage. */
-export async function runMix({ seed, requests, mix, outageMs = 0, ...rest }: MixOptions): Promise<MixNumbers> {
-  const world = openWorld({ callsPerMinute: 1000, ...rest, seed, mix, lags: seed % 2 === 1, lost: 0.01 });
+export async function runMix(options: MixOptions): Promise<MixNumbers> {
+  const { seed, requests, mix, outageMs = 0, callbacksDownMs = 0, ...rest } = options;
+  const world = openWorld({ callsPerMinute, quotaShare, ...rest, seed, mix, lags: seed % 2 === 1, lost: 0.01 });
   const within = requests * pauseMs;
   const deliveries = populated(world, { requests, within, duplicates: 0.1, reregistered: 0.02 });
   outage(world, within / 4, outageMs);
+  world.receiver.down(callbacksDownMs > 0);
+  world.time.in(callbacksDownMs, () => world.receiver.down(false));
   await live(world, { deliveries, oddSweeps: 0.03, longest: within + outageMs + 30 * 24 * hour });
   await judge(world);
   const numbers = numbersOf(world);
   world.close();
-  return numbers;
+  return { ...numbers, violations: [...numbers.violations, ...boundsOf(numbers, options)] };
+}
+
+const callsPerMinute = 1000;
+const quotaShare = 0.5;
+
+/** How often one needed call may be made on average, by the length of the outage, under the usual faults. */
+function mostCalls({ requests, outageMs = 0, mix }: MixOptions): number {
+  if (mix !== usual || requests < 500) return Number.POSITIVE_INFINITY;
+  if (outageMs === 0) return 1.25;
+  return requests < 10_000 ? Number.POSITIVE_INFINITY : 2.5;
+}
+
+function boundsOf(numbers: MixNumbers, options: MixOptions): readonly string[] {
+  return broken(
+    ['calls for each needed one', numbers.callsPerNeeded, mostCalls(options)],
+    ['calls in a minute', numbers.mostCallsInMinute, callsPerMinute * quotaShare],
+    ['calls refused for the quota', numbers.refusedForQuota, 0],
+  );
 }
 
 function outage({ time, random, voucherify }: World, begins: number, lasts: number): void {

@@ -1,3 +1,4 @@
+import { broken } from '../support/bounds.ts';
 import { calm, type Mix } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { type Delivery, live } from '../support/live.ts';
@@ -46,11 +47,12 @@ export async function runQuota(options: QuotaOptions): Promise<QuotaNumbers> {
   await judge(world);
   const { sent } = world.voucherify;
   world.close();
-  return {
-    violations: world.truth.violations,
-    most: mostInWindow(sent, 'main', 60_000),
-    allowed: limit * share,
-    refusedForQuota: sent.filter(call => call.status === 429).length,
-    calls: sent.length,
-  };
+  const most = mostInWindow(sent, 'main', 60_000);
+  const refusedForQuota = sent.filter(call => call.status === 429).length;
+  const bounds = broken(
+    ['calls in a minute', most, limit * share],
+    ['calls refused for the quota', refusedForQuota, 0],
+  );
+  const violations = [...world.truth.violations, ...bounds];
+  return { violations, most, allowed: limit * share, refusedForQuota, calls: sent.length };
 }

@@ -71,7 +71,8 @@ class Command implements fc.AsyncCommand<Model, Real> {
     await advance(real.store, held, change(held, real.now), next => ({ forget: forgets(next) }));
     const after = (await real.store.read(held.id)) ?? model.before;
     judgeStep(model.before, after);
-    if (forgets(after) && (await real.store.kept(held.id)) !== undefined) throw new Error('closed, told and not forgotten');
+    if (forgets(after) && (await real.store.kept(held.id)) !== undefined)
+      throw new Error('closed, told and not forgotten');
     model.before = after;
     real.versions.push(after);
   }

@@ -1,4 +1,5 @@
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { broken } from '../support/bounds.ts';
 import { calm, type Mix } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
@@ -43,8 +44,12 @@ export async function runTwoProjects(seed: number, requests: number, mix: Mix = 
   await judge(world);
   world.close();
   const writes = [...watch.writes.values()].reduce((sum, { length }) => sum + length, 0);
+  const bounds = broken(
+    ['receipts closed while one project was out of reach', closedMeanwhile, 0],
+    ['people of the other project who had to wait', requests - deletedMeanwhile, 0],
+  );
   return {
-    violations: world.truth.violations,
+    violations: [...world.truth.violations, ...bounds],
     closedMeanwhile,
     deletedMeanwhile,
     askedMeanwhile: requests,

@@ -39,8 +39,7 @@ export function openFleet(outside: Outside, cold: number): Fleet {
     return result;
   };
   return {
-    deliver: event =>
-      invoke(idle.webhook, webhookMs, ({ parts }) => webhookHandler(() => parts)(event, context)),
+    deliver: event => invoke(idle.webhook, webhookMs, ({ parts }) => webhookHandler(() => parts)(event, context)),
     sweep: () => invoke(idle.sweeper, sweeperMs, ({ parts }) => sweepHandler(() => parts)().catch(() => undefined)),
     coldStarts: () => coldStarts,
   };

@@ -18,10 +18,11 @@ export const ketchSection = {
 /** The DeleteRequest of an ask, as API Gateway hands it over. */
 export function deliveryOf(ask: Ask): GatewayEvent {
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: secret };
-  return eventOf({ path: '/webhooks/ketch', headers, body: JSON.stringify(bodyOf(ask)) });
+  return eventOf({ path: '/webhooks/ketch', headers, body: JSON.stringify(bodyOf(ask, callbackOrigin)) });
 }
 
-function bodyOf({ uid, identities, submittedAt, callbacks }: Ask) {
+/** The body of the request, with callbacks to this origin. */
+export function bodyOf({ uid, identities, submittedAt, callbacks }: Ask, origin: string) {
   return {
     apiVersion: 'dsr/v1',
     kind: 'DeleteRequest',
@@ -29,7 +30,7 @@ function bodyOf({ uid, identities, submittedAt, callbacks }: Ask) {
     request: {
       environment: 'production',
       identities,
-      callbacks: Array.from({ length: callbacks }, (_, index) => callbackTo(index)),
+      callbacks: Array.from({ length: callbacks }, (_, index) => callbackTo(origin, index)),
       submittedTimestamp: submittedAt,
       dueTimestamp: submittedAt + 30 * 86_400,
     },

@@ -19,9 +19,9 @@ export function withLaggingIndex(store: ReceiptStore, later: (bring: () => void)
     UPDATE SET revision = excluded.revision, queue = excluded.queue, at = excluded.at WHERE excluded.revision > revision
   `);
   const find = database.prepare('SELECT id FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
-  const index = ({ id, revision, queue = null, nextAttemptAt = null }: Receipt) =>
+  const index = ({ id, revision, queue, nextAttemptAt }: Receipt) =>
     later(() => {
-      bring.run(id, revision, queue, nextAttemptAt);
+      bring.run(id, revision, queue ?? null, nextAttemptAt ?? null);
     });
   return {
     ...store,

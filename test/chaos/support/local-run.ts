@@ -16,7 +16,11 @@ export interface LocalRun {
 /** Starts a local run on a free port and waits until it is ready; throws what it printed when it ends before. */
 export async function startLocalRun(variables: Readonly<Record<string, string>>): Promise<LocalRun> {
   const env = { PORT: '0', ...variables };
-  const child = spawn(process.execPath, ['infra/local/start.ts'], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['infra/local/start.ts'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const end = new Promise<number | null>(resolve => child.once('close', resolve));
   const printed = await new Promise<string>((resolve, reject) => {
     let [out, errors] = ['', ''];

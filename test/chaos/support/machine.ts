@@ -19,6 +19,8 @@ const longestFreeze = 180_000;
 export function openMachine(outside: Outside): Machine {
   const life = newLife(outside.now, outside.wait);
   const random = outside.random.fork();
+  const skew = Math.round(random.between(-outside.skewMs, outside.skewMs));
+  const now = () => outside.now() + skew;
   const call = <T>(port: Port, verb: string, effect: () => Promise<T>) => through(port, verb, effect, outside, life);
   const { store, control } = outside.stores();
   const fetch = (name: string) => call('secret', name, async () => textOf(outside.secrets[name]));
@@ -37,10 +39,10 @@ export function openMachine(outside: Outside): Machine {
       write: (key, expected, value) => call('control', 'write', () => control.write(key, expected, value)),
       count: (key, expiresAt) => call('control', 'count', () => control.count(key, expiresAt)),
     },
-    readSecret: cachedSecrets(fetch, { now: outside.now, random: random.next, isOutage, failed: () => undefined }),
-    send: faultySend({ port: 'voucherify', ...outside.voucherify }, outside, life),
-    sendCallback: faultySend({ port: 'callback', sent: () => undefined, ...outside.callbacks }, outside, life),
-    now: outside.now,
+    readSecret: cachedSecrets(fetch, { now, random: random.next, isOutage, failed: () => undefined }),
+    send: faultySend({ port: 'voucherify', now, ...outside.voucherify }, outside, life),
+    sendCallback: faultySend({ port: 'callback', now, sent: () => undefined, ...outside.callbacks }, outside, life),
+    now,
     random: random.next,
     wait: async ms => {
       await outside.wait(ms);

@@ -20,6 +20,8 @@ export interface Outside {
   readonly settings: Settings;
   readonly now: () => number;
   readonly wait: (ms: number) => Promise<void>;
+  /** How far a machine's clock may be off, in milliseconds. */
+  readonly skewMs: number;
   readonly travel: Travel;
   /** Settles when an invocation that may take so long has run out of time. */
   readonly timeout: (ms: number) => Promise<void>;

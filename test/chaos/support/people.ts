@@ -1,5 +1,5 @@
-import type { Random } from './random.ts';
 import type { SandboxCustomer } from '../../../infra/local/sandbox/sandbox.ts';
+import type { Random } from './random.ts';
 
 /** Somebody whom a request means, in one project. */
 export interface Person {

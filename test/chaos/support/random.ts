@@ -36,7 +36,9 @@ export function seeded(seed: number): Random {
     letters: () => letters(24, alphabet).join(''),
     uuid: () => {
       const hex = letters(32, '0123456789abcdef').join('');
-      return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20)].join('-');
+      return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20)].join(
+        '-',
+      );
     },
     fork: () => seeded(below(4_294_967_296)),
   };

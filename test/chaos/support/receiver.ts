@@ -27,8 +27,8 @@ const event = v.object({
 
 export const callbackOrigin = 'https://dsr.ketch.com';
 
-export function callbackTo(index: number) {
-  return { url: `${callbackOrigin}/callbacks/${index}`, headers: { Authorization: `Bearer callback-${index}` } };
+export function callbackTo(origin: string, index: number) {
+  return { url: `${origin}/callbacks/${index}`, headers: { Authorization: `Bearer callback-${index}` } };
 }
 
 export function newReceiver(truth: Truth): Receiver {
@@ -36,7 +36,10 @@ export function newReceiver(truth: Truth): Receiver {
   let isDown = false;
   const hear = (call: OutboundCall) => {
     const parsed = v.safeParse(event, jsonOrUndefined(call.body ?? ''));
-    if (!parsed.success) return truth.violated('a callback that is no DeleteStatusEvent');
+    if (!parsed.success) {
+      truth.violated('a callback that is no DeleteStatusEvent');
+      return;
+    }
     const { metadata, event: told } = parsed.output;
     const index = call.url.pathname.split('/').at(-1) ?? '';
     if (call.headers['Authorization'] !== `Bearer callback-${index}`) truth.violated('wrong headers', metadata.uid);

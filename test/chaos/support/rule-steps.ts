@@ -17,9 +17,18 @@ export const projects = ['main', 'us'];
 
 /** Any step with any result, true or not: the rules must hold for all of them. */
 export function anyStep(): fc.Arbitrary<Step> {
-  const worker = { age: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.nat({ max: 6 })), laterMs: fc.constantFrom(0, 1, 30_000, 60_000, 600_000, 9 * 86_400_000) };
+  const worker = {
+    age: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.nat({ max: 6 })),
+    laterMs: fc.constantFrom(0, 1, 30_000, 60_000, 600_000, 9 * 86_400_000),
+  };
   return fc
-    .record({ ...worker, deed: fc.oneof(asking, ...steps.map(arbitrary => ({ arbitrary, weight: 4 })), { arbitrary: recording(), weight: 30 }) })
+    .record({
+      ...worker,
+      deed: fc.oneof(asking, ...steps.map(arbitrary => ({ arbitrary, weight: 4 })), {
+        arbitrary: recording(),
+        weight: 30,
+      }),
+    })
     .map(({ deed: [name, change], ...rest }) => ({ ...rest, name, change }));
 }
 
@@ -31,16 +40,23 @@ const steps: readonly fc.Arbitrary<Deed>[] = [
   fc.constant<Deed>(['claim', (_, now) => standing => claimed(standing, now, now + 60_000)]),
   fc.constant<Deed>(['put off', (_, now) => standing => postponed(standing, now, now + 300_000)]),
   fc.constant<Deed>(['answer that it is open', () => answeredOpen]),
-  fc.tuple(fc.constantFrom(...projects), fc.integer({ min: 1, max: 3 })).map(
-    ([project, pins]): Deed => [`pin ${pins} in ${project}`, held => standing => pinned(standing, held.claims, project, pins)],
-  ),
+  fc
+    .tuple(fc.constantFrom(...projects), fc.integer({ min: 1, max: 3 }))
+    .map(
+      ([project, pins]): Deed => [
+        `pin ${pins} in ${project}`,
+        held => standing => pinned(standing, held.claims, project, pins),
+      ],
+    ),
   fc.constant<Deed>(['begin to call back', (_, now) => standing => calling(standing, now, now + 60_000)]),
-  fc.tuple(someIndices, someIndices, fc.integer({ min: 0, max: 3 })).map(
-    ([delivered, refused, targets]): Deed => [
-      `call back: taken by ${delivered}, refused by ${refused} of ${targets}`,
-      (_, now) => standing => told(standing, { now, targets, delivered, refused, retryAt: now + 60_000 }),
-    ],
-  ),
+  fc
+    .tuple(someIndices, someIndices, fc.integer({ min: 0, max: 3 }))
+    .map(
+      ([delivered, refused, targets]): Deed => [
+        `call back: taken by ${delivered}, refused by ${refused} of ${targets}`,
+        (_, now) => standing => told(standing, { now, targets, delivered, refused, retryAt: now + 60_000 }),
+      ],
+    ),
 ];
 
 const asking = fc.constant<Deed>([
@@ -49,7 +65,9 @@ const asking = fc.constant<Deed>([
 ]);
 
 function recording(): fc.Arbitrary<Deed> {
-  const results = fc.subarray(projects, { minLength: 1 }).chain(some => fc.record(Object.fromEntries(some.map(project => [project, result(project)]))));
+  const results = fc
+    .subarray(projects, { minLength: 1 })
+    .chain(some => fc.record(Object.fromEntries(some.map(project => [project, result(project)]))));
   return fc.tuple(results, fc.boolean()).map(([found, answersNow]): Deed => {
     const kinds = Object.entries(found).map(([project, { kind }]) => `${kind} in ${project}`);
     const change: Step['change'] = (held, now) => standing =>
@@ -61,10 +79,27 @@ function recording(): fc.Arbitrary<Deed> {
 function result(project: string): fc.Arbitrary<ProjectResult> {
   const deletions = (count: number) =>
     Array.from({ length: count }, (_, pin) => ({ project, pin, at: 0, proof: 'gone' as const }));
-  const unfinished = { code: fc.constantFrom('one', 'other'), deletions: fc.nat({ max: 2 }).map(deletions), tried: fc.boolean() };
+  const unfinished = {
+    code: fc.constantFrom('one', 'other'),
+    deletions: fc.nat({ max: 2 }).map(deletions),
+    tried: fc.boolean(),
+  };
   return fc.oneof(
-    { arbitrary: fc.record({ kind: fc.constant('erased' as const), deletions: fc.integer({ min: 1, max: 3 }).map(deletions) }), weight: 6 },
-    { arbitrary: fc.record({ kind: fc.constant('no-match' as const), deletions: fc.constant([] as const), knownPins: fc.nat({ max: 3 }) }), weight: 6 },
+    {
+      arbitrary: fc.record({
+        kind: fc.constant('erased' as const),
+        deletions: fc.integer({ min: 1, max: 3 }).map(deletions),
+      }),
+      weight: 6,
+    },
+    {
+      arbitrary: fc.record({
+        kind: fc.constant('no-match' as const),
+        deletions: fc.constant([] as const),
+        knownPins: fc.nat({ max: 3 }),
+      }),
+      weight: 6,
+    },
     { arbitrary: fc.constant({ kind: 'not-identifiable', deletions: [], knownPins: 0 } as const), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('later' as const), ...unfinished, unproven: fc.boolean() }), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('human' as const), ...unfinished }), weight: 1 },

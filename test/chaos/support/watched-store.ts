@@ -72,15 +72,17 @@ function storyOf({ state, queue, nextAttemptAt, claims, projects, lastResult, re
 
 function judgeWrite(before: Receipt | undefined, next: Receipt, { pins, forget }: Also, truth: Truth): void {
   const uid = uidOf(next);
-  if (before === undefined) return truth.violated('replaced what was never stored', uid);
+  const ask = truth.asks.get(uid);
+  if (before === undefined || ask === undefined) {
+    truth.violated('a receipt of nobody', uid);
+    return;
+  }
   if (next.revision !== before.revision + 1) truth.violated('a revision was skipped', uid);
   if (isFinal(before.state) && !isDeepStrictEqual(erasurePart(before), erasurePart(next))) {
     truth.violated('a closed receipt changed', uid);
   }
   if (pins !== undefined && before.projects[pins.project]?.pins !== 0) truth.violated('pins were written twice', uid);
   if (forget === true && (!isFinal(next.state) || next.queue !== undefined)) truth.violated('forgotten too early', uid);
-  const ask = truth.asks.get(uid);
-  if (ask === undefined) return truth.violated('a receipt of nobody', uid);
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
 }
 

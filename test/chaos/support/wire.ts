@@ -9,6 +9,8 @@ const longestFreeze = 180_000;
 
 interface Wire {
   readonly port: 'voucherify' | 'callback';
+  /** The machine's own clock. */
+  readonly now: () => number;
   /** Told when the call leaves the machine. */
   readonly sent: (call: OutboundCall) => void;
   readonly arrives: (call: OutboundCall) => Served;
@@ -19,7 +21,7 @@ export function faultySend(wire: Wire, outside: Outside, life: Life): Send {
   return async call => {
     await life.awake();
     const fate = outside.fates(wire.port, call.method);
-    if (outside.now() >= call.until) return noAnswer('timed-out', 'none');
+    if (wire.now() >= call.until) return noAnswer('timed-out', 'none');
     wire.sent(call);
     await outside.travel(wire.port, fate === 'slow');
     if (!life.isAlive()) return afterDeath(call, fate, wire, outside);
@@ -55,10 +57,10 @@ async function comesBack(
 ): Promise<OutboundResult> {
   await outside.travel(wire.port, fate === 'slow');
   const silent = served === 'silent' || fate === 'hang' || (fate === 'cut-after' && outside.random.chance(0.5));
-  if (silent) await outside.wait(call.until - outside.now());
+  if (silent) await outside.wait(call.until - wire.now());
   if (fate === 'stall') life.freeze(outside.random.between(1000, longestFreeze));
   await life.awake();
-  if (silent || outside.now() > call.until) return noAnswer('timed-out', 'possible');
+  if (silent || wire.now() > call.until) return noAnswer('timed-out', 'possible');
   return answered(fate, served, outside);
 }
 

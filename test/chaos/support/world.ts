@@ -1,18 +1,17 @@
 import { openSqliteStore } from '../../../infra/local/sqlite.ts';
 import type { LogLine } from '../../../lambda/io/log.ts';
-import { parseSettings } from '../../../lambda/io/settings.ts';
-import { drawnFrom, type Fates, type Mix } from './faults.ts';
+import { drawnFrom, type Fates, type Mix, type Port } from './faults.ts';
 import { type Fleet, openFleet } from './fleet.ts';
 import { withLaggingIndex } from './lagging-index.ts';
-import { ketchSecret, ketchSection } from './ketch.ts';
 import type { Travel } from './life.ts';
 import type { Outside, Stores } from './outside.ts';
 import { type Random, seeded } from './random.ts';
 import { newReceiver, type Receiver } from './receiver.ts';
 import { newSender, type Sender } from './sender.ts';
+import { secretsOf, settingsOf } from './settings.ts';
 import { newTruth, type Truth } from './truth.ts';
 import { type VirtualTime, virtualTime } from './virtual-time.ts';
-import { keyOf, openVoucherify, type Voucherify } from './voucherify.ts';
+import { openVoucherify, type Voucherify } from './voucherify.ts';
 import { type Watch, watchedStore } from './watched-store.ts';
 
 export interface WorldOptions {
@@ -27,6 +26,8 @@ export interface WorldOptions {
   readonly limits?: Readonly<Record<string, number>>;
   /** Whether the index of the store lags behind, by up to some seconds. */
   readonly lags?: boolean;
+  /** How far the clock of a machine may be off, in milliseconds. */
+  readonly skewMs?: number;
   /** How often an answer to the platform is lost. */
   readonly lost?: number;
   /** How often an invocation finds no warm machine; 0.05 where nothing is said. */
@@ -64,7 +65,15 @@ export interface World {
 const start = Date.UTC(2026, 10, 24, 12);
 
 export function openWorld(options: WorldOptions): World {
-  const { seed, mix, projects = ['main'], callsPerMinute = 1_000_000, lags = false, lost = 0, periodSeconds = 60 } = options;
+  const {
+    seed,
+    mix,
+    projects = ['main'],
+    callsPerMinute = 1_000_000,
+    lags = false,
+    lost = 0,
+    periodSeconds = 60,
+  } = options;
   const random = seeded(seed);
   const time = virtualTime(start);
   const schedule = options.schedule?.(time) ?? travelling(time, random.fork(), options.slowest ?? 150);
@@ -72,7 +81,8 @@ export function openWorld(options: WorldOptions): World {
   const truth = newTruth(now, start);
   const sqlite = openSqliteStore(':memory:');
   const lag = random.fork();
-  const bring = (change: () => void) => time.in(lag.chance(0.01) ? lag.between(0, 90_000) : lag.between(0, 1000), change);
+  const bring = (change: () => void) =>
+    time.in(lag.chance(0.01) ? lag.between(0, 90_000) : lag.between(0, 1000), change);
   const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth, now);
   const stores = { store, control: sqlite.control };
   const turns = random.fork();
@@ -83,6 +93,7 @@ export function openWorld(options: WorldOptions): World {
   const outside: Outside = {
     settings: settingsOf(options, projects, callsPerMinute),
     ...schedule,
+    skewMs: options.skewMs ?? 0,
     fates: typeof mix === 'function' ? mix : drawnFrom(mix, random.fork()),
     random: random.fork(),
     stores: () => options.seenAs?.(stores, turns) ?? stores,
@@ -104,28 +115,20 @@ export function openWorld(options: WorldOptions): World {
 }
 
 /** Milliseconds that one way takes at least and at most. */
-const ways = { store: [1, 8], control: [1, 8], secret: [2, 15], callback: [20, 150] } as const;
+type Range = readonly [least: number, most: number];
 
 function travelling(time: VirtualTime, random: Random, slowest: number): Schedule {
-  const between = { ...ways, voucherify: [20, slowest] as const };
-  const travel: Travel = (port, slow) => time.wait(slow ? random.between(300, 3000) : random.between(...between[port]));
+  const wire: Range = [20, slowest];
+  const store: Range = [1, 8];
+  const ways: Readonly<Record<Port, Range>> = {
+    store,
+    control: store,
+    secret: [2, 15],
+    voucherify: wire,
+    callback: wire,
+  };
+  const travel: Travel = (port, slow) => time.wait(random.between(...(slow ? slowWay : ways[port])));
   return { now: time.now, wait: time.wait, timeout: time.wait, travel };
 }
 
-function secretsOf(projects: readonly string[]): Record<string, string> {
-  const keys = projects.map(project => [`erasure/voucherify/${project}`, JSON.stringify(keyOf(project))] as const);
-  return {
-    'erasure/pepper': 'pepper-of-the-chaos-with-more-than-43-characters',
-    'erasure/platform/ketch': ketchSecret,
-    ...Object.fromEntries(keys),
-  };
-}
-
-function settingsOf(options: WorldOptions, projects: readonly string[], callsPerMinute: number) {
-  const { quotaShare = 0.5, quotaPeriod = 'minute', limits = {} } = options;
-  const quota = { quotaShare, quotaPeriod, callsPerMinute };
-  const named = projects.map(name => [name, { baseUrl: `https://${name}.api.voucherify.io`, ...quota }]);
-  const plenty = { requestsPerHour: 1_000_000 };
-  const text = { projects: Object.fromEntries(named), platforms: { ketch: ketchSection }, limits: { ...plenty, ...limits } };
-  return parseSettings(JSON.stringify(text), 'deployed');
-}
+const slowWay: Range = [300, 3000];

@@ -1,0 +1,33 @@
+import { parseSettings, type Settings } from '../../../lambda/io/settings.ts';
+import { ketchSecret, ketchSection } from './ketch.ts';
+import { keyOf } from './voucherify.ts';
+
+export interface QuotaOptions {
+  readonly quotaShare?: number;
+  readonly quotaPeriod?: 'minute' | 'hour';
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** What the machines' secrets say: of Ketch, the pepper, and a key for each project. */
+export function secretsOf(projects: readonly string[]): Record<string, string> {
+  const keys = projects.map(project => [`erasure/voucherify/${project}`, JSON.stringify(keyOf(project))] as const);
+  return {
+    'erasure/pepper': 'pepper-of-the-chaos-with-more-than-43-characters',
+    'erasure/platform/ketch': ketchSecret,
+    ...Object.fromEntries(keys),
+  };
+}
+
+/** Settings of a deployed stack; each project has a host of its own. */
+export function settingsOf(options: QuotaOptions, projects: readonly string[], callsPerMinute: number): Settings {
+  const { quotaShare = 0.5, quotaPeriod = 'minute', limits = {} } = options;
+  const quota = { quotaShare, quotaPeriod, callsPerMinute };
+  const named = projects.map(name => [name, { baseUrl: `https://${name}.api.voucherify.io`, ...quota }]);
+  const plenty = { requestsPerHour: 1_000_000 };
+  const text = {
+    projects: Object.fromEntries(named),
+    platforms: { ketch: ketchSection },
+    limits: { ...plenty, ...limits },
+  };
+  return parseSettings(JSON.stringify(text), 'deployed');
+}
