@@ -8,22 +8,19 @@ import type { Outside, Stores } from './outside.ts';
 import { type Random, seeded } from './random.ts';
 import { newReceiver, type Receiver } from './receiver.ts';
 import { newSender, type Sender } from './sender.ts';
-import { secretsOf, settingsOf } from './settings.ts';
+import { type QuotaOptions, secretsOf, settingsOf } from './settings.ts';
 import { newTruth, type Truth } from './truth.ts';
 import { type VirtualTime, virtualTime } from './virtual-time.ts';
 import { openVoucherify, type Voucherify } from './voucherify.ts';
 import { type Watch, watchedStore } from './watched-store.ts';
 
-export interface WorldOptions {
+export interface WorldOptions extends QuotaOptions {
   readonly seed: number;
   readonly mix: Mix | Fates;
   readonly projects?: readonly [string, ...string[]];
   readonly callsPerMinute?: number;
-  readonly quotaShare?: number;
-  /** How long the quota's period is, and what settings believe of it. */
+  /** How long the period of the quota really is. */
   readonly periodSeconds?: number;
-  readonly quotaPeriod?: 'minute' | 'hour';
-  readonly limits?: Readonly<Record<string, number>>;
   /** Whether the index of the store lags behind, by up to some seconds. */
   readonly lags?: boolean;
   /** How far the clock of a machine may be off, in milliseconds. */
