@@ -160,6 +160,27 @@ describe('a target', () => {
     expect(await open.receipt()).toMatchObject({ callBack: { delivered: [0] } });
   });
 
+  it('that is asked by two workers, one of them long overdue, raises one alarm', async () => {
+    const open = await owing();
+    const { promise: overdue, resolve: answers } = Promise.withResolvers<void>();
+    const { promise: begun, resolve: begins } = Promise.withResolvers<void>();
+    open.called.answer = async () => {
+      begins();
+      if (open.called.calls.length === 1) await overdue;
+      return answered(410);
+    };
+    open.house.clock.at += hour;
+    const first = open.house.sweep();
+    await begun;
+    await open.sweepAfter(minute);
+    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    answers();
+    await first;
+    expect(open.called.calls).toHaveLength(2);
+    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    expect(await open.receipt()).toMatchObject({ callBack: { tries: 1, refused: [0] } });
+  });
+
   it('has ten seconds, and the claim outlasts them', async () => {
     const open = await owing();
     open.called.answer = () => answered(503);

@@ -62,7 +62,7 @@ export function byOauth(baseUrl: string, readKeys: ReadKeys, now: () => number):
     const keys = await readKeys({ fresh });
     if (keys === undefined) return { kind: 'no-keys' };
     const first = await askWith(keys, send, until);
-    if (fresh || first.kind !== 'answer' || first.status !== 401) return first;
+    if (first.kind !== 'answer' || first.status !== 401) return first;
     const newest = await readKeys({ fresh: true });
     return newest === undefined || isSame(keys, newest) ? first : askWith(newest, send, until);
   };

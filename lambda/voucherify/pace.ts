@@ -14,7 +14,7 @@ const paceSchema = v.looseObject({
     v.looseObject({
       until: v.number(),
       /** When it was last closed: an answer to a call that is older says nothing new. */
-      since: v.number(),
+      since: v.optional(v.number(), 0),
       code: v.string(),
       /** How often it was closed in a row: the step of the backoff. */
       times: v.number(),

@@ -28,6 +28,7 @@ export interface BenchWorld {
 /** Opens it, lets it be used, and ends its processes, whatever happens. */
 export async function inBenchWorld(wish: ClientWish, use: (world: BenchWorld) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const { key, cert, file } = throwawayCertificate(folder, Object.values(hosts));
   const env = { ...process.env, CERTIFICATE: cert, PRIVATE_KEY: key };
   const servers = fork(new URL(import.meta.resolve('./servers.ts')), { env });
@@ -50,7 +51,6 @@ export async function inBenchWorld(wish: ClientWish, use: (world: BenchWorld) =>
   } finally {
     servers.kill();
     await ended;
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -46,7 +46,7 @@ function overhead(all: All, times: number): string {
     name,
     median.toFixed(2),
     p99.toFixed(2),
-    (ours - median).toFixed(2),
+    name === 'webhook' ? '' : (ours - median).toFixed(2),
   ]);
   const head = ['warm request', 'p50, ms', 'p99, ms', 'webhook over it at p50, ms'];
   return `${markdown([head, ...rows])}\n\n${rounds} processes of ${times} requests each, after ${unmeasured} unmeasured`;

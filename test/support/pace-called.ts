@@ -5,7 +5,7 @@ import { account, deleteRequest, ketchHouse, ketchWire } from './ketch.ts';
 import { answered } from './pace-heard.ts';
 import { registered } from './pace-ketch.ts';
 
-export type Answering = (call: OutboundCall) => OutboundResult;
+export type Answering = (call: OutboundCall) => OutboundResult | Promise<OutboundResult>;
 
 /** Whoever is called back: how it answers may be changed, and every call is kept. */
 export interface Called {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OutboundCall } from '../../lambda/io/outbound.ts';
 import type { Ports } from '../../lambda/parts.ts';
+import { openProject } from '../../lambda/voucherify/project.ts';
 import { answer, notFound } from '../support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
 import { hour, minute, second } from '../support/pace-heard.ts';
@@ -115,6 +116,33 @@ describe('a dead key', () => {
     await house.sweep(start + minute);
     expect(looks()).toBe(2);
     expect(new Set(house.alarms())).toEqual(new Set(['voucherify-refuses-the-key']));
+  });
+});
+
+describe('many processes by OAuth, each with a token of its own', () => {
+  it('are all held by what one of them was forbidden, and try it once a minute together', async () => {
+    const house = oauthHouse();
+    const processes = Array.from({ length: 4 }, () => openProject('main', house.parts));
+    house.meddle = (call, pass) => (isToken(call) ? pass() : answer(403, { code: 403 }));
+    const looks = () => house.sent.filter(call => call.startsWith('GET')).length;
+    const all = async () => {
+      for (const process of processes) {
+        const way = process.attempt({ receipt: 'receipt-1', fresh: true });
+        await way.voucherify.lookUp('crm-1', house.clock.now + 7000);
+      }
+    };
+    // Each has its token before anything is forbidden.
+    for (const process of processes) {
+      expect(await process.attempt({ receipt: 'receipt-0', fresh: true }).admit(1, start + 7000)).toBeUndefined();
+    }
+    for (let at = 0; at < 60; at += 10) {
+      house.clock.now = start + at * second;
+      await all();
+    }
+    expect(looks()).toBe(1);
+    house.clock.now = start + minute;
+    await all();
+    expect(looks()).toBe(2);
   });
 });
 

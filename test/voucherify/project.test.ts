@@ -5,7 +5,7 @@ import { outbound } from '../../lambda/io/outbound.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { openProject } from '../../lambda/voucherify/project.ts';
 import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
-import { hour, minute } from '../support/pace-heard.ts';
+import { answered, hour, minute } from '../support/pace-heard.ts';
 import { voucherifyAt } from '../support/pace-processes.ts';
 import { memoryRows } from '../support/pace-rows.ts';
 
@@ -61,6 +61,28 @@ describe('a project', () => {
     rows.rows.set('pace#main', { revision: 3, value: { notBefore: 0, closed } });
     const way = project.attempt({ receipt: 'receipt-1', fresh: false });
     expect(await way.admit(2, start + 7000)).toEqual({ kind: 'held', until: start + hour, code: 'quota-exhausted' });
+  });
+
+  it('that was not given a token says so at the first call, and asks again for the next one', async () => {
+    let status = 500;
+    const token = { access_token: 'abc', expires_in: 900 };
+    const { send, calls } = voucherifyAt({ now: () => start }, () => ({
+      ...answered(status),
+      body: JSON.stringify(token),
+    }));
+    const { project } = opened({ auth: 'oauth' }, { send });
+    const way = project.attempt({ receipt: 'receipt-1', fresh: true });
+    expect(await way.admit(2, start + 7000)).toBeUndefined();
+    status = 200;
+    const held = { kind: 'held', code: 'token-500' };
+    expect((await way.voucherify.lookUp('crm-1', start + 7000)).result).toEqual(held);
+    expect(calls).toHaveLength(1);
+    expect((await way.voucherify.lookUp('crm-1', start + 7000)).result).toMatchObject({ kind: 'answer' });
+    expect(calls.map(({ call }) => call.url.pathname)).toEqual([
+      '/v1/oauth/token',
+      '/v1/oauth/token',
+      '/v1/customers/crm-1',
+    ]);
   });
 
   it.each(['api-key', 'oauth'])('without keys goes on, so that the attempt can say so: by %s', async auth => {

@@ -41,7 +41,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         mixed('everything, often', { seed: 2, requests: 500, mix: wild, projects: two, skewMs: 20_000 }),
         mixed('everything, often, six hours down', { seed: 3, requests: 500, mix: wild, outageMs: 6 * hour }),
         mixed('the usual', { seed: 4, requests: 500, mix: usual }),
-        mixed('the usual, five days down', { seed: 5, requests: 500, mix: usual, outageMs: 120 * hour }),
+        mixed('the usual, a day down', { seed: 5, requests: 500, mix: usual, outageMs: 24 * hour }),
       ],
       full: seeds(20).flatMap(seed => [
         mixed('the usual', { seed, requests: 10_000, mix: usual, skewMs: 500 }),

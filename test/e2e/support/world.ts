@@ -90,7 +90,9 @@ async function opened(
 /** A new folder that goes away at the end. */
 function temporaryFolder(closers: (() => void)[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-e2e-'));
-  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  closers.push(remove);
   return folder;
 }
 

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { type Defect, defects } from './support/defects.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const parts = ['lambda', 'infra', 'test', 'package.json'];
+
+/** Plants each defect into a copy of the code and runs the small size there; gives how many nobody caught. */
+export async function runPlanted(match: string): Promise<number> {
+  let missed = 0;
+  for (const defect of defects.filter(({ name }) => name.includes(match))) {
+    const caught = await caughtBy(defect);
+    missed += caught === undefined ? 1 : 0;
+    console.log(`${caught === undefined ? 'MISSED' : 'caught'} ${defect.name}${caught === undefined ? '' : `: ${caught}`}`);
+  }
+  return missed;
+}
+
+/** The first run that fails, and what it says. */
+async function caughtBy({ name, file, is, becomes }: Defect): Promise<string | undefined> {
+  const copy = mkdtempSync(join(tmpdir(), 'planted-'));
+  try {
+    for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+    const sound = readFileSync(join(copy, file), 'utf8');
+    if (!sound.includes(is)) throw new Error(`${name}: ${file} has changed, plant it elsewhere`);
+    writeFileSync(join(copy, file), sound.replace(is, () => becomes));
+    return firstFailure(await printedIn(copy));
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+async function printedIn(copy: string): Promise<string> {
+  const child = spawn(process.execPath, ['test/chaos/run.ts', '--small', '--first'], {
+    cwd: copy,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return `${out}\n${errors}`;
+}
+
+function firstFailure(printed: string): string | undefined {
+  const lines = printed.split('\n');
+  const failed = lines.findIndex(line => line.startsWith('FAIL '));
+  if (failed !== -1) return `${lines[failed]?.replace(/ \(.*/, '').slice(5)}: ${lines[failed + 1]?.trim()}`;
+  return lines.find(line => /^\w*Error: /.test(line));
+}

@@ -1,0 +1,168 @@
+/** A mistake that somebody could make, as a change of one place in the code. */
+export interface Defect {
+  readonly name: string;
+  readonly file: string;
+  readonly is: string;
+  readonly becomes: string;
+}
+
+/** Each must be caught: a judge that nothing can fail proves nothing. */
+export const defects: readonly Defect[] = [
+  {
+    name: 'a receipt is answered before it is stored',
+    file: 'lambda/accept.ts',
+    is: 'const standing = await parts.store.accept(receipt, kept);',
+    becomes: `void parts.store.accept(receipt, kept).catch(() => undefined);
+  const standing = { stored: false, receipt };`,
+  },
+  {
+    name: 'the pins of an earlier attempt are looked up again',
+    file: 'lambda/erase-in-project.ts',
+    is: 'if (pins.length > 0) return deleting(',
+    becomes: 'if (pins.length > 99) return deleting(',
+  },
+  {
+    name: 'pins are written again',
+    file: 'lambda/receipts/receipt.ts',
+    is: "if (progress?.state !== 'open' || progress.pins > 0) return undefined;",
+    becomes: "if (progress?.state !== 'open') return undefined;",
+  },
+  {
+    name: 'the created-after guard is dropped',
+    file: 'lambda/voucherify/resolve.ts',
+    is: 'createdAt(one) <= submittedAt',
+    becomes: 'createdAt(one) <= submittedAt + 1e15',
+  },
+  {
+    name: 'a pin is posted to again without another look',
+    file: 'lambda/delete-pins.ts',
+    is: "todo.justResolved ? 'same' : await lookAgain(pin, todo)",
+    becomes: "todo.justResolved ? 'same' : 'same'",
+  },
+  {
+    name: 'a 404 on a pin is not taken for gone',
+    file: 'lambda/delete-pins.ts',
+    is: 'return absent(pin, todo.mayBeTried || resent);',
+    becomes: "return { kind: 'later', code: 'gone', effect: 'none', stop: false };",
+  },
+  {
+    name: 'any 200 is taken for a proof',
+    file: 'lambda/voucherify/answer.ts',
+    is: "if (!parsed.success) return unproven('unproven-deletion');",
+    becomes: "if (!parsed.success) return { kind: 'deleted', received: { status: 'DONE', data_json: {} } };",
+  },
+  {
+    name: 'a deletion without an answer is taken for done',
+    file: 'lambda/delete-pins.ts',
+    is: "if (answer.kind !== 'not-found') return resent",
+    becomes: "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  if (answer.kind !== 'not-found') return resent",
+  },
+  {
+    name: 'the identifiers are deleted after a failed attempt',
+    file: 'lambda/attempt.ts',
+    is: 'next => ({ forget: forgets(next) }),',
+    becomes: 'next => ({ forget: forgets(next) || next.claims > 0 }),',
+  },
+  {
+    name: 'a closed receipt may be recorded again',
+    file: 'lambda/receipts/result.ts',
+    is: "if (receipt.state !== 'open') return undefined;",
+    becomes: '',
+  },
+  {
+    name: 'nobody is found although a pin is stored',
+    file: 'lambda/receipts/result.ts',
+    is: "return 'knownPins' in result && progress?.pins !== result.knownPins;",
+    becomes: "return 'knownPins' in result && progress === undefined;",
+  },
+  {
+    name: 'a late worker has its say',
+    file: 'lambda/receipts/result.ts',
+    is: "if (!late || results.every(([, result]) => result.kind === 'erased')) return results;",
+    becomes: 'if (late || !late) return results;',
+  },
+  {
+    name: 'closed when one project is done',
+    file: 'lambda/receipts/result.ts',
+    is: ".every(progress => progress.state !== 'open');",
+    becomes: ".some(progress => progress.state !== 'open');",
+  },
+  {
+    name: 'a claim does not move the next attempt',
+    file: 'lambda/receipts/receipt.ts',
+    is: 'return changed(standing, {\n    nextAttemptAt: until,',
+    becomes: 'return changed(standing, {\n    nextAttemptAt: Math.min(now, until),',
+  },
+  {
+    name: 'a claim is never given up',
+    file: 'lambda/erase-due.ts',
+    is: 'now + parts.times.claimMs)',
+    becomes: 'now + 10 * parts.times.claimMs)',
+  },
+  {
+    name: 'the store is written over whatever stands there',
+    file: 'infra/local/sqlite.ts',
+    is: 'WHERE id = ? AND revision = ?',
+    becomes: 'WHERE id = ? AND revision <> -1 - ?',
+  },
+  {
+    name: 'a callback is tried once',
+    file: 'lambda/receipts/calling-back.ts',
+    is: 'if (!over && !answered)',
+    becomes: 'if (targets < 0)',
+  },
+  {
+    name: 'a callback is owed only by chance of who closes',
+    file: 'lambda/receipts/result.ts',
+    is: 'receipt.hasCallbacks && (receipt.answeredOpen || !answered)',
+    becomes: 'receipt.hasCallbacks && !answered && !receipt.answeredOpen',
+  },
+  {
+    name: 'what a newer version wrote is dropped',
+    file: 'lambda/receipts/calling-back.ts',
+    is: '    ...before,\n',
+    becomes: '',
+  },
+  {
+    name: 'the pace is not waited for',
+    file: 'lambda/voucherify/pace.ts',
+    is: 'const at = Math.max(now, ',
+    becomes: 'const at = Math.min(now, ',
+  },
+  {
+    name: 'the burst is not taken out of the share',
+    file: 'lambda/voucherify/pace.ts',
+    is: 'intervalMs: periodMs / (allowed - burst)',
+    becomes: 'intervalMs: periodMs / (allowed + burst)',
+  },
+  {
+    name: 'each process has a pace of its own',
+    file: 'lambda/voucherify/pacer.ts',
+    is: 'sharedRow(`pace#${project}`, rows)',
+    becomes: 'sharedRow(`pace#${project}${Math.random()}`, rows)',
+  },
+  {
+    name: 'the hourly intake is not counted',
+    file: 'lambda/intake.ts',
+    is: 'return counted > parts.settings.limits.requestsPerHour;',
+    becomes: 'return counted > 1e9;',
+  },
+  {
+    name: 'a pause does not hold the sweep',
+    file: 'lambda/erase-due.ts',
+    is: 'return paused.size > 0;',
+    becomes: 'return paused.size > 99;',
+  },
+  {
+    name: 'a dead key is probed by everybody',
+    file: 'lambda/voucherify/learn.ts',
+    is: "'key-refused'",
+    becomes: "'voucherify-429', until: 0",
+  },
+  {
+    name: 'the sweep stops after its first batch of failures',
+    file: 'lambda/sweep.ts',
+    is: "counts.failed += 1;",
+    becomes: 'counts.failed += 1;\n    run.stopped = true;',
+  },
+];
