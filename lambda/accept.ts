@@ -1,7 +1,9 @@
 import { isAllowedOrigin } from './callbacks/allowed-origin.ts';
 import type { ErasureRequest } from './erasure.ts';
 import { Failure } from './failure.ts';
+import { lookAround } from './intake.ts';
 import type { Parts } from './parts.ts';
+import type { Pauses } from './pause.ts';
 import type { Platform, Proof } from './platforms/platform.ts';
 import { opened, type Receipt } from './receipts/receipt.ts';
 import type { Kept } from './receipts/store.ts';
@@ -22,6 +24,8 @@ export interface Accepted {
   readonly stored: boolean;
   /** Whether this line goes on to attempt it. */
   readonly attempts: boolean;
+  /** As they stood while it was stored; absent when they could not be told. */
+  readonly pauses: Pauses | undefined;
 }
 
 /** The sweep leaves a request line's own attempt this much time after its budget, in milliseconds. */
@@ -37,7 +41,9 @@ export async function accept(asked: Asked, parts: Parts): Promise<Accepted> {
   const kept = { reference, scope, identifiers, callbacks };
   const attempts = asked.platform.waits === 'result' && parts.settings.limits.holdSeconds === 0;
   const receipt = await receiptFor(asked, callbacks.length > 0, attempts, parts);
-  const standing = await parts.store.accept(receipt, kept);
+  const projects = Object.keys(receipt.projects);
+  const stores = parts.store.accept(receipt, kept);
+  const [standing, pauses] = await Promise.all([stores, lookAround(asked.name, projects, parts)]);
   if (standing.receipt.payloadMac !== receipt.payloadMac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
       alarm: 'payload-mismatch',
@@ -45,7 +51,7 @@ export async function accept(asked: Asked, parts: Parts): Promise<Accepted> {
   }
   const { stored } = standing;
   parts.log({ event: 'accepted', platform: asked.name, receipt: receipt.id, code: stored ? 'stored' : 'repeated' });
-  return { receipt: standing.receipt, kept, stored, attempts: attempts && stored };
+  return { receipt: standing.receipt, kept, stored, attempts: attempts && stored, pauses };
 }
 
 async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean, parts: Parts): Promise<Receipt> {

@@ -1,22 +1,34 @@
 import type { Parts } from './parts.ts';
-import { pause, pausesOf, type Scope, scopesOf } from './pause.ts';
+import { type Pauses, pause, pausesOf, type Scope, scopesOf } from './pause.ts';
 import type { Receipt } from './receipts/receipt.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
 /**
+ * Reads beside the acceptance what a first call waits for: pauses, and how the pace stands. Never throws; `undefined`
+ * when the pauses cannot be told.
+ */
+export async function lookAround(
+  platform: string,
+  projects: readonly string[],
+  parts: Parts,
+): Promise<Pauses | undefined> {
+  const looks = projects.map(project => parts.projects.get(project)?.look());
+  const pauses = pausesOf(scopesOf(platform, projects), parts.control).catch(() => undefined);
+  await Promise.all(looks);
+  return pauses;
+}
+
+/**
  * Whether a receipt that was stored just now may be attempted: nothing that it falls under is paused, and its platform
  * has not asked for more than `requestsPerHour` in this hour of the clock. One more pauses the platform: whoever holds
  * its secret could be ordering a mass deletion, and a person must look. When it cannot be told, it may not.
  */
-export async function mayProceed(receipt: Receipt, parts: Parts): Promise<boolean> {
-  const { platform } = receipt;
-  const scopes = scopesOf(platform, Object.keys(receipt.projects));
-  const known = Promise.all([countNow(platform, parts), pausesOf(scopes, parts.control)]);
+export async function mayProceed({ platform }: Receipt, pauses: Pauses | undefined, parts: Parts): Promise<boolean> {
   try {
-    const [asked, pauses] = await known;
-    if (pauses.paused.size > 0) return false;
+    const asked = await countNow(platform, parts);
+    if (pauses === undefined || pauses.paused.size > 0) return false;
     if (!(await isTooMany(asked, pauses.resumedAt(scopeOf(platform)), platform, parts))) return true;
     await pausePlatform(platform, parts);
     return false;

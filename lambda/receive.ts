@@ -106,7 +106,7 @@ async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
 
 /** Only a receipt that was stored just now is attempted here; what stood before is the sweep's. */
 async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Promise<Attempted> {
-  const { receipt, kept, stored, attempts } = accepted;
+  const { receipt, kept, stored, attempts, pauses } = accepted;
   const standing = { receipt, outcome: outcomeOf(receipt, parts.now()) };
   if (!stored) return standing;
   const until = asked.receivedAt + parts.settings.limits.answerBudgetMs * (1 - writingShare);
@@ -119,9 +119,9 @@ async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Prom
     answersNow: true,
     toldByCallback: asked.platform.toldByCallback ?? [],
   };
-  // What the first answer waits for is asked at once: a place for the look-ups, and whether anything is paused.
+  // What the first answer waits for is written at once: a place for the look-ups, and one more in this hour's count.
   const admitted = attempts ? admit(receipt, wayTo, lookUpCalls(kept.identifiers) + 1, until) : Promise.resolve();
-  const proceeds = await mayProceed(receipt, parts);
+  const proceeds = await mayProceed(receipt, pauses, parts);
   await admitted;
   return attempts && proceeds ? attempt(work, parts) : standing;
 }

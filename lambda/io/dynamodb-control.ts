@@ -25,10 +25,29 @@ export function dynamodbControl(
   const run = <T>(call: string, verb: () => Promise<T>) =>
     guarded(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
-    read: keys => run('read-control', () => read(client, table, keys, callMs)),
+    read: together(keys => run('read-control', () => read(client, table, keys, callMs))),
     write: (key, expected, value) =>
       run('write-control', () => write(client, table, { key, revision: expected + 1, value }, callMs)),
     count: (key, expiresAt) => run('count', () => count(client, table, key, expiresAt, callMs)),
+  };
+}
+
+/** Rows that are asked for in one turn are read by one call. */
+function together(read: ControlRows['read']): ControlRows['read'] {
+  let next: { readonly keys: Set<string>; readonly rows: ReturnType<ControlRows['read']> } | undefined;
+  const begin = () => {
+    const keys = new Set<string>();
+    const rows = Promise.resolve().then(() => {
+      next = undefined;
+      return read([...keys]);
+    });
+    return { keys, rows };
+  };
+  return async keys => {
+    next ??= begin();
+    for (const key of keys) next.keys.add(key);
+    const rows = await next.rows;
+    return new Map([...rows].filter(([key]) => keys.includes(key)));
   };
 }
 

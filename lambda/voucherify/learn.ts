@@ -72,7 +72,7 @@ function limited(pace: Pace, headers: RateHeaders, now: number, quota: Quota): P
   const { limit = 0, remaining, resetAt = 0, ofCycle } = headers;
   if (ofCycle || limit === 0) return pace;
   const periodMs = resetAt > now + hourlyFromMs && resetAt <= now + hour ? hour : (pace.periodMs ?? quota.periodMs);
-  const known = pace.limit === limit && (pace.periodMs ?? quota.periodMs) === periodMs;
+  const known = (pace.limit ?? quota.limit) === limit && (pace.periodMs ?? quota.periodMs) === periodMs;
   const counted = known ? pace : { ...pace, limit, periodMs };
   const scarce = remaining !== undefined && remaining < (1 - quota.share) * limit && resetAt <= now + periodMs;
   return scarce && resetAt > Math.max(now, counted.restUntil ?? 0) ? { ...counted, restUntil: resetAt } : counted;

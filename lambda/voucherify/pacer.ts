@@ -7,6 +7,8 @@ import { type Quota, rhythmOf } from './rhythm.ts';
 export interface Pacer {
   /** Calls that one reservation may hold. */
   burst(): number;
+  /** Reads the row, so that a reservation is not overtaken by what others wrote before it. Never throws. */
+  look(): Promise<void>;
   /** Reserves by one conditional write. Never throws: a pace that cannot be read or written holds everybody. */
   reserve(wish: Wish): Promise<Reservation>;
   /** What this process knows to close the project: calls that were reserved before are not made either. */
@@ -26,6 +28,7 @@ export function pacer(project: string, quota: Quota, rows: ControlRows): Pacer {
   const row = sharedRow(`pace#${project}`, rows);
   return {
     burst: () => rhythmOf(row.pace() ?? untouched, quota).burst,
+    look: () => row.refresh().catch(() => undefined),
     reserve: wish => reserveIn(row, wish, quota).catch(() => unavailable(wish)),
     closed: (keyHash, now) => closedIn(row, keyHash, now),
     learn: heard =>

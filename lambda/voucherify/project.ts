@@ -10,6 +10,8 @@ import { pacer } from './pacer.ts';
 
 /** One Voucherify project as a process holds it: its credentials and its pace, shared by all attempts. */
 export interface Project {
+  /** Reads how the pace stands, beside something else that must be waited for. Never throws. */
+  look(): Promise<void>;
   /** The way of one attempt to this project. */
   attempt(work: { readonly receipt: string; readonly fresh: boolean }): Way;
 }
@@ -42,6 +44,7 @@ export function openProject(name: string, { settings, readSecret, control, send,
   const periodMs = project.quotaPeriod === 'hour' ? hour : minute;
   const shared = { send, now, wait, line: line(), pacer: pacer(name, quotaOf(project, periodMs), control) };
   return {
+    look: shared.pacer.look,
     attempt: work => {
       const gate = openGate({ ...shared, ...work });
       // What stood in the way of credentials is the first call's to report, and is not asked for twice.

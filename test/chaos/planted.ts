@@ -15,20 +15,27 @@ export async function runPlanted(match: string): Promise<number> {
   for (const defect of defects.filter(({ name }) => name.includes(match))) {
     const caught = await caughtBy(defect);
     missed += caught === undefined ? 1 : 0;
-    console.log(`${caught === undefined ? 'MISSED' : 'caught'} ${defect.name}${caught === undefined ? '' : `: ${caught}`}`);
+    console.log(
+      `${caught === undefined ? 'MISSED' : 'caught'} ${defect.name}${caught === undefined ? '' : `: ${caught}`}`,
+    );
   }
   return missed;
 }
 
 /** The first run that fails, and what it says. */
-async function caughtBy({ name, file, is, becomes }: Defect): Promise<string | undefined> {
+async function caughtBy(defect: Defect): Promise<string | undefined> {
   const copy = mkdtempSync(join(tmpdir(), 'planted-'));
   try {
     for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-    const sound = readFileSync(join(copy, file), 'utf8');
-    if (!sound.includes(is)) throw new Error(`${name}: ${file} has changed, plant it elsewhere`);
-    writeFileSync(join(copy, file), sound.replace(is, () => becomes));
+    for (const { file, is, becomes } of [defect, defect.also ?? []].flat()) {
+      const sound = readFileSync(join(copy, file), 'utf8');
+      if (!sound.includes(is)) throw new Error(`${defect.name}: ${file} has changed, plant it elsewhere`);
+      writeFileSync(
+        join(copy, file),
+        sound.replace(is, () => becomes),
+      );
+    }
     return firstFailure(await printedIn(copy));
   } finally {
     rmSync(copy, { recursive: true, force: true });

@@ -66,6 +66,14 @@ export function tokenHouse(): TokenHouse {
   return house;
 }
 
+/** Time enough for everything. */
+export const until = Number.MAX_SAFE_INTEGER;
+
+/** Credentials of the house, or others than those that were refused. */
+export function prove({ prove: ask, send }: TokenHouse, refused?: Proving): Promise<Proving> {
+  return ask(send, until, refused?.kind === 'credentials' ? refused : undefined);
+}
+
 /** What the sandbox answers, as a sender would give it. */
 export function respond(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): OutboundResult {
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

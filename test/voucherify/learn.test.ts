@@ -20,6 +20,10 @@ describe('the limit', () => {
     expect(hearing(rate(2000, 1998, 30 * second), pace)).toBe(pace);
   });
 
+  it('that settings say already is not written down', () => {
+    expect(hearing(rate(100, 99, 30 * second))).toBe(untouched);
+  });
+
   it('that a row holds without a period is that of settings', () => {
     const pace = { notBefore: 0, limit: 100 };
     expect(hearing(rate(100, 99, 30 * second), pace)).toBe(pace);
@@ -39,13 +43,14 @@ describe('the limit', () => {
     ['what is over', -second, minute],
     ['more than an hour', hour + second, minute],
   ])('whose reset lies %s ahead', (_, resetMs, periodMs) => {
-    expect(hearing(rate(100, 99, resetMs)).periodMs).toBe(periodMs);
+    expect(hearing(rate(100, 99, resetMs)).periodMs ?? quota.periodMs).toBe(periodMs);
   });
 
   it('stays hourly when the reset comes near, and where settings say so', () => {
     const pace = hearing(rate(100, 99, 20 * minute));
     expect(hearing(rate(100, 60, 5 * second), pace)).toBe(pace);
-    expect(hearing(rate(100, 99, 5 * second), untouched, { ...quota, periodMs: hour }).periodMs).toBe(hour);
+    const hourly = { ...quota, periodMs: hour };
+    expect(hearing(rate(50, 49, 5 * second), untouched, hourly).periodMs).toBe(hour);
   });
 
   it('of the cycle is not taken for that of the minute', () => {

@@ -70,6 +70,11 @@ function mostCalls({ requests, outageMs = 0, mix }: MixOptions): number {
 function boundsOf(numbers: MixNumbers, options: MixOptions): readonly string[] {
   return broken(
     ['calls for each needed one', numbers.callsPerNeeded, mostCalls(options)],
+    [
+      'receipts that wait for a person',
+      numbers.waitingForPerson,
+      options.requests * (options.mix === usual ? 0.001 : 0.1),
+    ],
     ['calls in a minute', numbers.mostCallsInMinute, callsPerMinute * quotaShare],
     ['calls refused for the quota', numbers.refusedForQuota, 0],
   );

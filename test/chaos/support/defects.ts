@@ -1,6 +1,11 @@
-/** A mistake that somebody could make, as a change of one place in the code. */
-export interface Defect {
+/** A mistake that somebody could make. */
+export interface Defect extends Change {
   readonly name: string;
+  /** What else has to change for it. */
+  readonly also?: Change;
+}
+
+interface Change {
   readonly file: string;
   readonly is: string;
   readonly becomes: string;
@@ -14,6 +19,11 @@ export const defects: readonly Defect[] = [
     is: 'const standing = await parts.store.accept(receipt, kept);',
     becomes: `void parts.store.accept(receipt, kept).catch(() => undefined);
   const standing = { stored: false, receipt };`,
+    also: {
+      file: 'lambda/receive.ts',
+      is: 'if (isFinal(receipt.state) || !receipt.hasCallbacks) return',
+      becomes: 'if (isFinal(receipt.state) || receipt.id.length > 0) return',
+    },
   },
   {
     name: 'the pins of an earlier attempt are looked up again',
@@ -55,7 +65,8 @@ export const defects: readonly Defect[] = [
     name: 'a deletion without an answer is taken for done',
     file: 'lambda/delete-pins.ts',
     is: "if (answer.kind !== 'not-found') return resent",
-    becomes: "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  if (answer.kind !== 'not-found') return resent",
+    becomes:
+      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  if (answer.kind !== 'not-found') return resent",
   },
   {
     name: 'the identifiers are deleted after a failed attempt',
@@ -76,22 +87,10 @@ export const defects: readonly Defect[] = [
     becomes: "return 'knownPins' in result && progress === undefined;",
   },
   {
-    name: 'a late worker has its say',
-    file: 'lambda/receipts/result.ts',
-    is: "if (!late || results.every(([, result]) => result.kind === 'erased')) return results;",
-    becomes: 'if (late || !late) return results;',
-  },
-  {
     name: 'closed when one project is done',
     file: 'lambda/receipts/result.ts',
     is: ".every(progress => progress.state !== 'open');",
     becomes: ".some(progress => progress.state !== 'open');",
-  },
-  {
-    name: 'a claim does not move the next attempt',
-    file: 'lambda/receipts/receipt.ts',
-    is: 'return changed(standing, {\n    nextAttemptAt: until,',
-    becomes: 'return changed(standing, {\n    nextAttemptAt: Math.min(now, until),',
   },
   {
     name: 'a claim is never given up',
@@ -108,8 +107,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a callback is tried once',
     file: 'lambda/receipts/calling-back.ts',
-    is: 'if (!over && !answered)',
-    becomes: 'if (targets < 0)',
+    is: 'if (now < until && !answered) {',
+    becomes: 'if (targets < 0) {',
   },
   {
     name: 'a callback is owed only by chance of who closes',
@@ -156,13 +155,13 @@ export const defects: readonly Defect[] = [
   {
     name: 'a dead key is probed by everybody',
     file: 'lambda/voucherify/learn.ts',
-    is: "'key-refused'",
-    becomes: "'voucherify-429', until: 0",
+    is: 'case 401:\n',
+    becomes: 'case 401:\n      return counted;\n    case 499:\n',
   },
   {
     name: 'the sweep stops after its first batch of failures',
     file: 'lambda/sweep.ts',
-    is: "counts.failed += 1;",
+    is: 'counts.failed += 1;',
     becomes: 'counts.failed += 1;\n    run.stopped = true;',
   },
 ];

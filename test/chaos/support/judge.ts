@@ -22,6 +22,9 @@ export async function judge(world: World): Promise<void> {
   }
 }
 
+/** What these faults alone may come to; everything else would be the program's own doing. */
+const worthAPerson = new Set(['claims-without-result', 'unproven-answers']);
+
 /** Without a receipt nothing may have been promised or done. */
 function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
   if (sender.exchanges.get(uid)?.accepted) truth.violated('lost: accepted, and no receipt', uid);
@@ -30,6 +33,7 @@ function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
 function judgeEnd({ uid }: Ask, receipt: Receipt, human: ReadonlySet<string>, { truth }: World): void {
   if (isFinal(receipt.state)) return;
   if (receipt.state === 'open') truth.violated('lost: never ended', uid);
+  else if (!worthAPerson.has(receipt.reason ?? '')) truth.violated(`asks a person: ${receipt.reason}`, uid);
   // The sweep counts those that wait for a person as long as they wait: that is the alarm that stands.
   else if (!human.has(receipt.id)) truth.violated('silent: waits for a person, and nobody is told', uid);
 }
@@ -54,15 +58,18 @@ function judgeAnswers({ uid, callbacks }: Ask, receipt: Receipt, { sender, recei
   for (const final of exchange?.finals ?? []) {
     if (final !== word) truth.violated(`answered ${final}, and it is ${receipt.state}`, uid);
   }
-  const givenUp = receipt.callBack?.endedAt !== undefined && receipt.callBack.delivered.length < callbacks;
+  const tried = (receipt.callBack?.endedAt ?? 0) - (receipt.closedAt ?? 0);
   for (let index = 0; index < callbacks; index += 1) {
     const { texts, times } = receiver.told(uid, index);
     for (const text of texts) if (text !== word) truth.violated(`called back ${text}: ${receipt.state}`, uid);
     const isOwed = exchange?.toldOpen === true && isFinal(receipt.state);
-    if (isOwed && times === 0 && !givenUp) truth.violated('never called back', uid);
+    if (isOwed && times === 0 && tried < leastTried) truth.violated('never called back', uid);
     if (isOwed && receipt.queue === 'call-back') truth.violated('calling back never ended', uid);
   }
 }
+
+/** A platform that cannot be reached is told again and again for a week. */
+const leastTried = 7 * 86_400_000;
 
 /** Only people who were asked for and were there before the request; each at most once. */
 function judgeDeletions({ voucherify, truth }: World): void {

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { callBack } from '../lambda/call-back.ts';
+import type { OutboundCall } from '../lambda/io/outbound.ts';
+import { assemble } from '../lambda/parts.ts';
+import type { Receipt } from '../lambda/receipts/receipt.ts';
+import { sweep } from '../lambda/sweep.ts';
+import { callbackUrl, genericHouse, genericWire, order } from './platforms/generic-messages.ts';
+import { fixtureTime, type House } from './support/house.ts';
+import { type CalledHouse, owing, targets } from './support/pace-called.ts';
+import { answered, hour, minute, second } from './support/pace-heard.ts';
+
+const day = 24 * hour;
+const lost = { kind: 'no-answer', code: 'cut-off', effect: 'possible' } as const;
+
+/** Sweeps once a minute, as the schedule does, and jumps over the minutes in which nothing is due. */
+async function sweepUntil({ house, receipt }: CalledHouse, end: number): Promise<void> {
+  while (house.clock.at < end) {
+    const { nextAttemptAt = end } = await receipt();
+    const due = Math.ceil((Math.max(nextAttemptAt, house.clock.at + 1) - fixtureTime) / minute) * minute;
+    house.clock.at = Math.min(end, fixtureTime + due);
+    await house.sweep();
+  }
+}
+
+/** What a receipt says of the erasure, without how telling the platform stands. */
+function erasureOf({ queue: _, nextAttemptAt: __, callBack: ___, revision: ____, ...erasure }: Receipt) {
+  return erasure;
+}
+
+/** The same house after a deployment with other settings. */
+function deployedWith(house: House, platforms: Readonly<Record<string, unknown>>): () => Promise<unknown> {
+  const { parts } = house;
+  const changed = assemble({ ...parts, settings: { ...parts.settings, platforms } });
+  return () => sweep(changed, house.clock.at + 50 * second);
+}
+
+describe('settings that were changed in between', () => {
+  it('no longer list the origin: it is not called, and a person is told', async () => {
+    const open = await owing(targets);
+    open.called.answer = () => answered(503);
+    await open.sweepAfter(hour);
+    const [ketch] = Object.values(open.house.parts.settings.platforms);
+    const after = deployedWith(open.house, { ketch: { ...Object(ketch), callbackOrigins: [] } });
+    open.house.clock.at += hour;
+    await after();
+    expect(open.called.calls).toHaveLength(2);
+    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    expect(await open.isKept()).toBe(false);
+  });
+
+  it('no longer hold the platform: it may be put back, and is then told', async () => {
+    const open = await owing();
+    open.called.answer = () => answered(503);
+    await open.sweepAfter(hour);
+    const without = deployedWith(open.house, {});
+    open.house.clock.at += hour;
+    await without();
+    expect(open.called.calls).toHaveLength(1);
+    expect(await open.receipt()).toMatchObject({ queue: 'call-back', callBack: { tries: 2 } });
+    open.called.answer = () => answered(200);
+    await open.sweepAfter(hour);
+    expect(open.called.calls).toHaveLength(2);
+    expect(await open.isKept()).toBe(false);
+  });
+});
+
+describe('a callback that is signed', () => {
+  it('waits for its secret, with an alarm, and is then sent with its signature', async () => {
+    const calls: OutboundCall[] = [];
+    const sendCallback = async (call: OutboundCall) => {
+      calls.push(call);
+      return answered(200);
+    };
+    const house = await genericHouse({ change: () => ({ sendCallback }) });
+    house.sandbox.outage('error');
+    await house.send(genericWire({ ...order, callback_url: callbackUrl }));
+    house.sandbox.outage(undefined);
+    const secret = house.secrets['erasure/platform/generic'] ?? '';
+    house.secrets['erasure/platform/generic'] = 'REPLACE_ME';
+    house.clock.at += hour;
+    expect(await house.sweep()).toMatchObject({ closed: 1, failed: 1, delivered: 0 });
+    expect(house.alarms()).toContain('secret-unusable');
+    expect(calls).toEqual([]);
+    house.secrets['erasure/platform/generic'] = secret;
+    house.clock.at += hour;
+    expect(await house.sweep()).toMatchObject({ failed: 0, delivered: 1 });
+    expect(calls).toHaveLength(1);
+    expect(calls[0]?.headers).toMatchObject({ 'webhook-signature': expect.stringMatching(/^v1,/) });
+  });
+});
+
+it('nobody is told for a receipt that is not there, or that owes nothing', async () => {
+  const open = await owing();
+  expect(await callBack('nobody', open.house.parts)).toBe(false);
+  expect(await callBack((await open.receipt()).id, open.house.parts)).toBe(false);
+  expect(open.called.calls).toEqual([]);
+});
+
+it('a receipt whose addresses are lost raises an alarm instead of passing for told', async () => {
+  let missing = false;
+  const open = await owing(undefined, {
+    change: ({ store }) => ({ store: { ...store, kept: async id => (missing ? undefined : store.kept(id)) } }),
+  });
+  open.called.answer = () => answered(503);
+  await open.sweepAfter(hour);
+  missing = true;
+  open.house.clock.at += hour;
+  expect(await open.house.sweep()).toMatchObject({ delivered: 0 });
+  expect(open.house.alarms()).toEqual(['callback-given-up']);
+  expect(await open.receipt()).toMatchObject({ state: 'erased' });
+  expect(await open.receipt()).not.toHaveProperty('queue');
+});
+
+it('nothing but codes is logged, whatever is sent and answered', async () => {
+  const open = await owing(targets);
+  open.called.answer = ({ url }) => ({
+    ...answered(url.pathname === '/other' ? 410 : 503, { 'x-echo': 'cb-token-1' }),
+    body: 'crm-1 cb-token-2',
+  });
+  await open.sweepAfter(hour);
+  open.called.answer = () => lost;
+  await open.sweepAfter(hour);
+  open.called.answer = () => answered(200);
+  await open.sweepAfter(hour);
+  const lines = open.house.logged().filter(line => line.event === 'call-back');
+  const known = { time: expect.any(String), event: 'call-back', platform: 'ketch', receipt: (await open.receipt()).id };
+  expect(lines).toEqual(['later', 'later', 'ended'].map(code => ({ ...known, code })));
+  const all = open.house.lines.join('\n');
+  expect(all).toContain('callback-given-up');
+  for (const text of ['crm-1', 'cb-token', 'dsr.ketch.com', '/callback', '22880925']) expect(all).not.toContain(text);
+});
