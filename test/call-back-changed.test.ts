@@ -2,30 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { callBack } from '../lambda/call-back.ts';
 import type { OutboundCall } from '../lambda/io/outbound.ts';
 import { assemble } from '../lambda/parts.ts';
-import type { Receipt } from '../lambda/receipts/receipt.ts';
 import { sweep } from '../lambda/sweep.ts';
 import { callbackUrl, genericHouse, genericWire, order } from './platforms/generic-messages.ts';
-import { fixtureTime, type House } from './support/house.ts';
-import { type CalledHouse, owing, targets } from './support/pace-called.ts';
-import { answered, hour, minute, second } from './support/pace-heard.ts';
+import type { House } from './support/house.ts';
+import { owing, targets } from './support/pace-called.ts';
+import { answered, hour, second } from './support/pace-heard.ts';
 
-const day = 24 * hour;
 const lost = { kind: 'no-answer', code: 'cut-off', effect: 'possible' } as const;
-
-/** Sweeps once a minute, as the schedule does, and jumps over the minutes in which nothing is due. */
-async function sweepUntil({ house, receipt }: CalledHouse, end: number): Promise<void> {
-  while (house.clock.at < end) {
-    const { nextAttemptAt = end } = await receipt();
-    const due = Math.ceil((Math.max(nextAttemptAt, house.clock.at + 1) - fixtureTime) / minute) * minute;
-    house.clock.at = Math.min(end, fixtureTime + due);
-    await house.sweep();
-  }
-}
-
-/** What a receipt says of the erasure, without how telling the platform stands. */
-function erasureOf({ queue: _, nextAttemptAt: __, callBack: ___, revision: ____, ...erasure }: Receipt) {
-  return erasure;
-}
 
 /** The same house after a deployment with other settings. */
 function deployedWith(house: House, platforms: Readonly<Record<string, unknown>>): () => Promise<unknown> {

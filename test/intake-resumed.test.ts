@@ -1,11 +1,8 @@
-import { ask, askFor, callsIn, completed, held, hour, limits, minute, most, paused, registered, resumed, statesIn, why, wordOf } from './support/pace-intake.ts';
 import { describe, expect, it } from 'vitest';
 import { pause, resume } from '../lambda/pause.ts';
-import { genericHouse, genericWire, order } from './platforms/generic-messages.ts';
-import { segmentHouse, segmentWire } from './platforms/segment-messages.ts';
-import { controlRows } from './support/control-rows.ts';
-import { fixtureTime, type House, houseFor } from './support/house.ts';
-import { ketchHouse, ketchSecretText, ketchSection, ketchWire } from './support/ketch.ts';
+import { ketchHouse } from './support/ketch.ts';
+import { hour, minute } from './support/pace-heard.ts';
+import { askFor, completed, held, limits, most, paused, resumed, why } from './support/pace-intake.ts';
 
 describe('a platform that was let go within the hour', () => {
   it.each([

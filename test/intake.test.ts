@@ -1,11 +1,12 @@
-import { ask, askFor, callsIn, completed, held, hour, limits, minute, most, paused, registered, resumed, statesIn, why, wordOf } from './support/pace-intake.ts';
 import { describe, expect, it } from 'vitest';
-import { pause, resume } from '../lambda/pause.ts';
-import { genericHouse, genericWire, order } from './platforms/generic-messages.ts';
+import { resume } from '../lambda/pause.ts';
 import { segmentHouse, segmentWire } from './platforms/segment-messages.ts';
 import { controlRows } from './support/control-rows.ts';
-import { fixtureTime, type House, houseFor } from './support/house.ts';
-import { ketchHouse, ketchSecretText, ketchSection, ketchWire } from './support/ketch.ts';
+import { fixtureTime } from './support/house.ts';
+import { ketchHouse } from './support/ketch.ts';
+import { hour } from './support/pace-heard.ts';
+import { askFor, completed, held, limits, most, paused, resumed, why } from './support/pace-intake.ts';
+import { ask, callsIn, registered, statesIn, wordOf } from './support/pace-ketch.ts';
 
 describe('requests of one platform in an hour', () => {
   it('proceed up to the limit; one more pauses the platform, and a person is told once', async () => {

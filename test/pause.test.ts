@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
-import { type Pause, pause, pausesOf, resume, type Scope, scopesOf } from '../lambda/pause.ts';
+import { isScope, type Pause, pause, pausesOf, resume, type Scope, scopesOf } from '../lambda/pause.ts';
 import type { ControlRow, ControlRows } from '../lambda/receipts/control.ts';
 import { memoryRows } from './support/pace-rows.ts';
 
@@ -13,6 +13,27 @@ describe('a receipt falls under', () => {
   it('everything, its platform and each of its projects', () => {
     expect(scopesOf('ketch', ['main', 'us'])).toEqual(['all', 'platform:ketch', 'project:main', 'project:us']);
     expect(scopesOf('ketch', [])).toEqual(['all', 'platform:ketch']);
+  });
+});
+
+describe('a scope', () => {
+  it.each(['all', 'platform:ketch', 'platform:in-house-2', 'project:main'])('is %s', text => {
+    expect(isScope(text)).toBe(true);
+  });
+
+  it.each([
+    '',
+    'ALL',
+    'all ',
+    'ketch',
+    'platform:',
+    'platform:Ketch',
+    'project:a b',
+    'project:main\n',
+    'tenant:main',
+    'platform:a#b',
+  ])('is not %j', text => {
+    expect(isScope(text)).toBe(false);
   });
 });
 

@@ -1,13 +1,17 @@
-import type { LookupAddress } from 'node:dns';
-import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { callbackSender } from '../../lambda/io/callback-sender.ts';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
-import type { Resolve } from '../../lambda/io/public-address.ts';
-import { loopbackCertificate, loopbackName } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import {
+  certificate,
+  here,
+  named,
+  notConnected,
+  onlyHere,
+  post,
+  resolvesTo,
+  trustCertificate,
+} from '../support/pace-callback.ts';
 
 closeServersAfterEach();
 trustCertificate();

@@ -1,34 +1,13 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { ADA, callerOf, freshSandbox, json, PROJECT_KEYS, START } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const ADA = 'cust_AdaExample00000000000001';
-const KEYS = [
-  { appId: 'app-main', appToken: 'token-main', project: 'main' },
-  { appId: 'app-shop', appToken: 'token-shop', project: 'shop' },
-];
-
-let now = START;
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  now = START;
-  sandbox = openSandbox({ now: () => now, keys: KEYS, seed: seededCustomers });
-});
-
-function call(method: string, target: string, body?: unknown, app = 'main'): SandboxAnswer {
-  const headers = { 'x-app-id': `app-${app}`, 'x-app-token': `token-${app}`, 'content-type': 'application/json' };
-  return sandbox.respond({ method, target, headers, body: body === undefined ? '' : JSON.stringify(body) });
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(PROJECT_KEYS);
+const call = callerOf(fresh);
 
 describe('creating people', () => {
   test('POST refreshes by source_id and keeps what is not given', () => {
-    now += 1_000;
+    fresh.now += 1_000;
     const answer = call('POST', '/v1/customers', {
       source_id: 'crm-10042',
       phone: '+1 555 010 9999',
@@ -72,7 +51,7 @@ describe('creating people', () => {
       source_id: 'crm-10042',
       email: 'new@example.com',
     });
-    sandbox.softDelete(ADA);
+    fresh.sandbox.softDelete(ADA);
     expect(call('POST', '/v1/customers', { id: ADA }).status).toBe(404);
     expect(call('POST', '/v1/customers', { id: 'cust_FayExample00000000000006' }, 'shop').status).toBe(404);
     expect(json(call('POST', '/v1/customers', { id: 'cust_Nobody' }))).toMatchObject({ resource_id: 'cust_Nobody' });
@@ -85,16 +64,16 @@ describe('creating people', () => {
   });
 
   test('register takes a given id once, and only in a project that exists', () => {
-    expect(sandbox.register({ id: 'cust_Given', source_id: 'given' }, 'shop')).toBe('cust_Given');
-    expect(sandbox.register({ id: 'cust_Given', name: 'Named' }, 'shop')).toBe('cust_Given');
-    expect(() => sandbox.register({ id: 'cust_Given' }, 'main')).toThrow('taken');
-    sandbox.softDelete('cust_Given');
-    expect(() => sandbox.register({ id: 'cust_Given' }, 'shop')).toThrow('taken');
-    expect(() => sandbox.register({}, 'nowhere')).toThrow('no project nowhere');
+    expect(fresh.sandbox.register({ id: 'cust_Given', source_id: 'given' }, 'shop')).toBe('cust_Given');
+    expect(fresh.sandbox.register({ id: 'cust_Given', name: 'Named' }, 'shop')).toBe('cust_Given');
+    expect(() => fresh.sandbox.register({ id: 'cust_Given' }, 'main')).toThrow('taken');
+    fresh.sandbox.softDelete('cust_Given');
+    expect(() => fresh.sandbox.register({ id: 'cust_Given' }, 'shop')).toThrow('taken');
+    expect(() => fresh.sandbox.register({}, 'nowhere')).toThrow('no project nowhere');
   });
 
   test('ids come from the random source that was given', () => {
-    const sandbox = openSandbox({ now: () => START, keys: KEYS, random: () => 'R'.repeat(24) });
+    const sandbox = openSandbox({ now: () => START, keys: PROJECT_KEYS, random: () => 'R'.repeat(24) });
     expect(sandbox.register({}, 'main')).toBe(`cust_${'R'.repeat(24)}`);
   });
 });

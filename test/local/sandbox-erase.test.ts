@@ -1,30 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import { ADA, callerOf, freshSandbox, json, PROJECT_KEYS, START } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const ADA = 'cust_AdaExample00000000000001';
-const KEYS = [
-  { appId: 'app-main', appToken: 'token-main', project: 'main' },
-  { appId: 'app-shop', appToken: 'token-shop', project: 'shop' },
-];
-
-let now = START;
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  now = START;
-  sandbox = openSandbox({ now: () => now, keys: KEYS, seed: seededCustomers });
-});
-
-function call(method: string, target: string, body?: unknown, app = 'main'): SandboxAnswer {
-  const headers = { 'x-app-id': `app-${app}`, 'x-app-token': `token-${app}`, 'content-type': 'application/json' };
-  return sandbox.respond({ method, target, headers, body: body === undefined ? '' : JSON.stringify(body) });
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(PROJECT_KEYS);
+const call = callerOf(fresh);
 
 describe('permanent deletion', () => {
   test('answers the documented body, misspelling included, and logs what it did', () => {
@@ -49,8 +27,8 @@ describe('permanent deletion', () => {
       object: 'pernament_deletion',
     });
     const logged = { project: 'main', customerId: ADA, sourceId: 'crm-10042', deletionId, at: START };
-    expect(sandbox.deletions()).toEqual([logged]);
-    expect(json(answer)).toMatchObject({ id: sandbox.deletions()[0]?.deletionId });
+    expect(fresh.sandbox.deletions()).toEqual([logged]);
+    expect(json(answer)).toMatchObject({ id: fresh.sandbox.deletions()[0]?.deletionId });
   });
 
   test('leaves nobody to be found, and the second time is a 404', () => {
@@ -62,13 +40,13 @@ describe('permanent deletion', () => {
       expect(json(again)).toMatchObject({ key: 'not_found', resource_type: 'customer' });
     }
     expect(json(call('GET', '/v1/customers?email=ada%40example.com'))).toMatchObject({ total: 0 });
-    expect(sandbox.deletions()).toHaveLength(1);
-    expect(sandbox.customers()).toHaveLength(5);
+    expect(fresh.sandbox.deletions()).toHaveLength(1);
+    expect(fresh.sandbox.customers()).toHaveLength(5);
   });
 
   test('frees the source_id for a new person, whom a retry by source_id would hit', () => {
     call('POST', '/v1/customers/crm-10042/permanent-deletion');
-    const again = sandbox.register({ source_id: 'crm-10042' }, 'main');
+    const again = fresh.sandbox.register({ source_id: 'crm-10042' }, 'main');
     expect(again).not.toBe(ADA);
     expect(call('POST', `/v1/customers/${ADA}/permanent-deletion`).status).toBe(404);
     expect(json(call('POST', '/v1/customers/crm-10042/permanent-deletion'))).toMatchObject({
@@ -84,13 +62,13 @@ describe('permanent deletion', () => {
       message: 'HTTP Method Not Allowed',
       details: expect.stringContaining('POST'),
     });
-    expect(sandbox.deletions()).toEqual([]);
+    expect(fresh.sandbox.deletions()).toEqual([]);
   });
 });
 
 describe('a plain DELETE', () => {
   test('hides the person, renames the source_id, and leaves a permanent deletion by id possible', () => {
-    now += 1_500;
+    fresh.now += 1_500;
     const answer = call('DELETE', '/v1/customers/crm-10042');
     expect([answer.status, answer.body]).toEqual([204, '']);
     const renamed = 'crm-10042_deleted2026-01-15T12:00:01.500Z';
@@ -103,22 +81,24 @@ describe('a plain DELETE', () => {
     expect(call('POST', '/v1/customers/crm-10042/permanent-deletion').status).toBe(404);
     expect(call('POST', `/v1/customers/${encodeURIComponent(renamed)}/permanent-deletion`).status).toBe(404);
     expect(json(call('POST', `/v1/customers/${ADA}/permanent-deletion`))).toMatchObject({ related_object_id: ADA });
-    expect(sandbox.deletions()).toMatchObject([{ customerId: ADA, sourceId: renamed }]);
+    expect(fresh.sandbox.deletions()).toMatchObject([{ customerId: ADA, sourceId: renamed }]);
   });
 
   test('can happen twice in one millisecond to two people with the same source_id', () => {
-    sandbox.softDelete(ADA);
-    const twin = sandbox.register({ source_id: 'crm-10042' }, 'main');
-    sandbox.softDelete(twin);
-    const gone = sandbox.customers().filter(customer => customer.deleted_at !== null);
+    fresh.sandbox.softDelete(ADA);
+    const twin = fresh.sandbox.register({ source_id: 'crm-10042' }, 'main');
+    fresh.sandbox.softDelete(twin);
+    const gone = fresh.sandbox.customers().filter(customer => customer.deleted_at !== null);
     expect(gone.map(customer => customer.id)).toEqual([ADA, twin]);
     expect(new Set(gone.map(customer => customer.source_id)).size).toBe(1);
   });
 
   test('of nobody, or twice, is an error of the caller', () => {
-    sandbox.softDelete('cust_DaraExample0000000000004');
-    expect(() => sandbox.softDelete('cust_DaraExample0000000000004')).toThrow('nobody');
-    expect(() => sandbox.softDelete('cust_Nobody')).toThrow('nobody');
-    expect(sandbox.customers().filter(customer => customer.deleted_at !== null)).toMatchObject([{ source_id: null }]);
+    fresh.sandbox.softDelete('cust_DaraExample0000000000004');
+    expect(() => fresh.sandbox.softDelete('cust_DaraExample0000000000004')).toThrow('nobody');
+    expect(() => fresh.sandbox.softDelete('cust_Nobody')).toThrow('nobody');
+    expect(fresh.sandbox.customers().filter(customer => customer.deleted_at !== null)).toMatchObject([
+      { source_id: null },
+    ]);
   });
 });

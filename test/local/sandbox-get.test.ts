@@ -1,36 +1,18 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
+import { describe, expect, test } from 'vitest';
+import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { ADA, callerOf, freshSandbox, json, PROJECT_KEYS, START } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const ADA = 'cust_AdaExample00000000000001';
-const KEYS = [
-  { appId: 'app-main', appToken: 'token-main', project: 'main' },
-  { appId: 'app-shop', appToken: 'token-shop', project: 'shop' },
-];
-
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  sandbox = openSandbox({ now: () => START, keys: KEYS, seed: seededCustomers });
-});
-
-function call(method: string, target: string, body?: unknown, app = 'main'): SandboxAnswer {
-  const headers = { 'x-app-id': `app-${app}`, 'x-app-token': `token-${app}`, 'content-type': 'application/json' };
-  return sandbox.respond({ method, target, headers, body: body === undefined ? '' : JSON.stringify(body) });
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(PROJECT_KEYS);
+const call = callerOf(fresh);
 
 describe('the seeded people', () => {
   test('have distinct ids in the form of the real ones, and belong to the first project only', () => {
-    const ids = sandbox.customers().map(customer => customer.id);
+    const ids = fresh.sandbox.customers().map(customer => customer.id);
     expect(ids).toEqual(seededCustomers.map(customer => customer.id));
     expect(new Set(ids).size).toBe(6);
     expect(ids.every(id => /^cust_[A-Za-z0-9]{24}$/.test(id))).toBe(true);
-    expect(new Set(sandbox.customers().map(customer => customer.project))).toEqual(new Set(['main']));
+    expect(new Set(fresh.sandbox.customers().map(customer => customer.project))).toEqual(new Set(['main']));
   });
 
   test('need a project to belong to', () => {
@@ -77,14 +59,14 @@ describe('GET one customer', () => {
   });
 
   test('prefers the id over a source_id that is the same, and falls back to it when the id is gone', () => {
-    const twin = sandbox.register({ source_id: ADA, name: 'Not Ada' }, 'main');
+    const twin = fresh.sandbox.register({ source_id: ADA, name: 'Not Ada' }, 'main');
     expect(json(call('GET', `/v1/customers/${ADA}`))).toMatchObject({ name: 'Ada Example' });
-    sandbox.softDelete(ADA);
+    fresh.sandbox.softDelete(ADA);
     expect(json(call('GET', `/v1/customers/${ADA}`))).toMatchObject({ id: twin, name: 'Not Ada' });
   });
 
   test('shares nothing between projects', () => {
-    const other = sandbox.register({ source_id: 'crm-10042', email: 'ada@example.com' }, 'shop');
+    const other = fresh.sandbox.register({ source_id: 'crm-10042', email: 'ada@example.com' }, 'shop');
     expect(json(call('GET', '/v1/customers/crm-10042', undefined, 'shop'))).toMatchObject({ id: other });
     expect(call('GET', `/v1/customers/${ADA}`, undefined, 'shop').status).toBe(404);
     expect(call('POST', `/v1/customers/${ADA}/permanent-deletion`, undefined, 'shop').status).toBe(404);
@@ -94,7 +76,7 @@ describe('GET one customer', () => {
   test.each(['crm/7', 'a%2Fb', 'ümlaut@example.com', 'e\u0301', 'a?b#c', 'with space', 'a+b'])(
     'keeps %j apart from all else',
     sourceId => {
-      const id = sandbox.register({ source_id: sourceId }, 'main');
+      const id = fresh.sandbox.register({ source_id: sourceId }, 'main');
       expect(json(call('GET', `/v1/customers/${encodeURIComponent(sourceId)}`))).toMatchObject({
         id,
         source_id: sourceId,
@@ -104,7 +86,7 @@ describe('GET one customer', () => {
   );
 
   test('may lack source_id and created_at', () => {
-    const id = sandbox.register({ created_at: null }, 'main');
+    const id = fresh.sandbox.register({ created_at: null }, 'main');
     const body = json(call('GET', `/v1/customers/${id}`));
     expect(body).toMatchObject({ id, summary: { orders: { total_count: 0, average_amount: 0 } } });
     expect(body).not.toHaveProperty('created_at');

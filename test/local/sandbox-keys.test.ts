@@ -1,39 +1,9 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import { freshSandbox, getterOf, json, key, NUMBERED_KEYS, tokensOf } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const KEYS = [
-  { appId: 'app-1', appToken: 'token-1', project: 'main' },
-  { appId: 'app-2', appToken: 'token-2', project: 'main' },
-  { appId: 'app-3', appToken: 'token-3', project: 'shop' },
-];
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const GRANT = 'grant_type=client_credentials&scope=customers';
-
-let now = START;
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  now = START;
-  sandbox = openSandbox({ now: () => now, keys: KEYS, seed: seededCustomers });
-});
-
-function get(headers: Record<string, string>, target = '/v1/customers/crm-10042'): SandboxAnswer {
-  return sandbox.respond({ method: 'GET', target, headers, body: '' });
-}
-
-function token(headers: Record<string, string>, body = GRANT): SandboxAnswer {
-  return sandbox.respond({ method: 'POST', target: '/v1/oauth/token', headers: { ...FORM, ...headers }, body });
-}
-
-function key(n: number, token = n): Record<string, string> {
-  return { 'x-app-id': `app-${n}`, 'x-app-token': `token-${token}` };
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(NUMBERED_KEYS);
+const get = getterOf(fresh);
+const token = tokensOf(fresh);
 
 describe('keys', () => {
   test.each([
@@ -58,16 +28,16 @@ describe('keys', () => {
   });
 
   test('can be revoked, added and given another token', () => {
-    sandbox.revoke('app-1');
-    sandbox.revoke('app-unknown');
+    fresh.sandbox.revoke('app-1');
+    fresh.sandbox.revoke('app-unknown');
     expect(get(key(1)).status).toBe(401);
     expect(get(key(2)).status).toBe(200);
-    sandbox.addKey({ appId: 'app-1', appToken: 'token-8', project: 'main' });
+    fresh.sandbox.addKey({ appId: 'app-1', appToken: 'token-8', project: 'main' });
     expect(get(key(1)).status).toBe(401);
     expect(get(key(1, 8)).status).toBe(200);
-    sandbox.addKey({ appId: 'app-4', appToken: 'token-4', project: 'new' });
+    fresh.sandbox.addKey({ appId: 'app-4', appToken: 'token-4', project: 'new' });
     expect(get(key(4)).status).toBe(404);
-    expect(sandbox.projects()).toEqual(['main', 'shop', 'new']);
+    expect(fresh.sandbox.projects()).toEqual(['main', 'shop', 'new']);
   });
 });
 
@@ -88,8 +58,8 @@ describe('media types', () => {
 
   test('a body must say what it is, and a token wants a form', () => {
     const post = { method: 'POST', target: '/v1/customers', headers: key(1), body: '{}' };
-    expect(sandbox.respond(post).status).toBe(415);
+    expect(fresh.sandbox.respond(post).status).toBe(415);
     expect(token({ ...key(1), 'content-type': 'application/json' }).status).toBe(415);
-    expect(sandbox.customers()).toHaveLength(6);
+    expect(fresh.sandbox.customers()).toHaveLength(6);
   });
 });

@@ -1,46 +1,16 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { freshSandbox, getterOf, json, key, NUMBERED_KEYS, START, tokensOf } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const KEYS = [
-  { appId: 'app-1', appToken: 'token-1', project: 'main' },
-  { appId: 'app-2', appToken: 'token-2', project: 'main' },
-  { appId: 'app-3', appToken: 'token-3', project: 'shop' },
-];
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const GRANT = 'grant_type=client_credentials&scope=customers';
-
-let now = START;
-let sandbox: Sandbox;
-
-beforeEach(() => limitTo(100));
-
-function limitTo(calls: number): void {
-  now = START;
-  sandbox = openSandbox({ now: () => now, keys: KEYS, limit: { calls, periodSeconds: 60 }, seed: seededCustomers });
-}
-
-function get(headers: Record<string, string>, target = '/v1/customers/crm-10042'): SandboxAnswer {
-  return sandbox.respond({ method: 'GET', target, headers, body: '' });
-}
-
-function token(headers: Record<string, string>, body = GRANT): SandboxAnswer {
-  return sandbox.respond({ method: 'POST', target: '/v1/oauth/token', headers: { ...FORM, ...headers }, body });
-}
-
-function key(n: number, token = n): Record<string, string> {
-  return { 'x-app-id': `app-${n}`, 'x-app-token': `token-${token}` };
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(NUMBERED_KEYS);
+const get = getterOf(fresh);
+const token = tokensOf(fresh);
+const limitTo = (calls: number): void => fresh.open({ calls, periodSeconds: 60 });
 
 describe('the rate limit', () => {
   test('counts down in a fixed window, refuses, and opens again when the window ends', () => {
     limitTo(2);
-    now += 20_001;
+    fresh.now += 20_001;
     const end = String(START / 1000 + 60);
     const standing = (remaining: string) => ({
       'x-rate-limit-limit': '2',
@@ -53,9 +23,9 @@ describe('the rate limit', () => {
     expect(refused.status).toBe(429);
     expect(json(refused)).toEqual({ code: 429, message: 'Too many requests hit the API too quickly.' });
     expect(refused.headers).toMatchObject({ ...standing('0'), 'retry-after': '40' });
-    now += 39_998;
+    fresh.now += 39_998;
     expect(get(key(1)).headers).toMatchObject({ 'retry-after': '1' });
-    now += 1;
+    fresh.now += 1;
     expect(get(key(1)).headers).toMatchObject({
       'x-rate-limit-remaining': '1',
       'x-rate-limit-retry': String(START / 1000 + 120),
@@ -74,15 +44,20 @@ describe('the rate limit', () => {
     limitTo(3);
     expect(get(key(1), '/v1/nowhere').headers).toHaveProperty('x-rate-limit-remaining', '2');
     expect(token(key(1), '').headers).toHaveProperty('x-rate-limit-remaining', '1');
-    const gone = sandbox.respond({ method: 'DELETE', target: '/v1/customers/crm-10042', headers: key(1), body: '' });
+    const gone = fresh.sandbox.respond({
+      method: 'DELETE',
+      target: '/v1/customers/crm-10042',
+      headers: key(1),
+      body: '',
+    });
     expect([gone.status, gone.headers['x-rate-limit-remaining']]).toEqual([204, '0']);
     const target = '/v1/customers/crm-10043/permanent-deletion';
-    expect(sandbox.respond({ method: 'POST', target, headers: key(1), body: '' }).status).toBe(429);
-    expect(sandbox.deletions()).toEqual([]);
+    expect(fresh.sandbox.respond({ method: 'POST', target, headers: key(1), body: '' }).status).toBe(429);
+    expect(fresh.sandbox.deletions()).toEqual([]);
   });
 
   test('is 100 calls in 60 s unless told otherwise', () => {
-    const sandbox = openSandbox({ now: () => START, keys: KEYS });
+    const sandbox = openSandbox({ now: () => START, keys: NUMBERED_KEYS });
     const answer = sandbox.respond({ method: 'GET', target: '/v1/customers', headers: key(1), body: '' });
     expect(answer.headers).toMatchObject({
       'x-rate-limit-limit': '100',

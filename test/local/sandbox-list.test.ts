@@ -1,27 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import { callerOf, freshSandbox, json, PROJECT_KEYS } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const KEYS = [
-  { appId: 'app-main', appToken: 'token-main', project: 'main' },
-  { appId: 'app-shop', appToken: 'token-shop', project: 'shop' },
-];
-
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  sandbox = openSandbox({ now: () => START, keys: KEYS, seed: seededCustomers });
-});
-
-function call(method: string, target: string, body?: unknown, app = 'main'): SandboxAnswer {
-  const headers = { 'x-app-id': `app-${app}`, 'x-app-token': `token-${app}`, 'content-type': 'application/json' };
-  return sandbox.respond({ method, target, headers, body: body === undefined ? '' : JSON.stringify(body) });
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(PROJECT_KEYS);
+const call = callerOf(fresh);
 
 describe('GET customers', () => {
   test('matches an e-mail exactly and case-sensitively', () => {
@@ -40,7 +21,7 @@ describe('GET customers', () => {
   });
 
   test('reads a raw plus as a space, so only an escaped one finds the address', () => {
-    sandbox.register({ email: 'ada+shop@example.com' }, 'main');
+    fresh.sandbox.register({ email: 'ada+shop@example.com' }, 'main');
     expect(json(call('GET', '/v1/customers?email=ada+shop%40example.com'))).toMatchObject({ total: 0 });
     expect(json(call('GET', '/v1/customers?email=ada%2Bshop%40example.com'))).toMatchObject({ total: 1 });
   });
@@ -51,7 +32,7 @@ describe('GET customers', () => {
 
   test('pages newest first, ten at a time unless told otherwise, until an empty page', () => {
     for (let n = 0; n < 12; n += 1) {
-      sandbox.register({ source_id: `office-${n}`, email: 'office@example.com' }, 'main');
+      fresh.sandbox.register({ source_id: `office-${n}`, email: 'office@example.com' }, 'main');
     }
     const list = '/v1/customers?email=office%40example.com';
     const first = json(call('GET', list));

@@ -1,31 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
-import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { describe, expect, test } from 'vitest';
+import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { ADA } from '../support/sandbox-fresh.ts';
+import { servedSandbox } from '../support/sandbox-served.ts';
 
-const ADA = 'cust_AdaExample00000000000001';
-const HEADERS = { 'X-App-Id': 'app-1', 'X-App-Token': 'token-1' };
-
-let sandbox: Sandbox;
-let server: SandboxServer;
-
-beforeEach(async () => {
-  const keys = [{ appId: 'app-1', appToken: 'token-1', project: 'main' }];
-  sandbox = openSandbox({ now: () => Date.parse('2026-01-15T12:00:00.000Z'), keys, seed: seededCustomers });
-  server = await serveSandbox(sandbox, 0);
-});
-
-afterEach(() => server.close());
-
-function get(path: string): Promise<Response> {
-  return fetch(`${server.url}${path}`, { headers: HEADERS, signal: AbortSignal.timeout(5_000) });
-}
-
-function post(path: string, body?: unknown): Promise<Response> {
-  const content = body === undefined ? {} : { body: JSON.stringify(body) };
-  const headers = body === undefined ? HEADERS : { ...HEADERS, 'content-type': 'application/json' };
-  return fetch(`${server.url}${path}`, { method: 'POST', headers, ...content, signal: AbortSignal.timeout(5_000) });
-}
+const served = servedSandbox();
+const { get, post } = served;
 
 describe('the operator’s routes', () => {
   test('begin and end an outage, and work during it', async () => {
@@ -57,7 +37,7 @@ describe('the operator’s routes', () => {
     const people = await (await get('/sandbox/customers')).json();
     expect(people).toHaveLength(6);
     expect(people).toMatchObject({ 5: { id: 'cust_Gil', created_at: '2020-01-01T00:00:00Z', deleted_at: null } });
-    expect(sandbox.calls().map(call => call.kind)).toEqual(['permanent-deletion']);
+    expect(served.sandbox.calls().map(call => call.kind)).toEqual(['permanent-deletion']);
   });
 
   test.each([
@@ -65,11 +45,11 @@ describe('the operator’s routes', () => {
     [{ project: 'nowhere' }, 'no project nowhere'],
     [{ id: ADA, project: 'other' }, 'taken'],
   ])('refuse to register %j', async (body, reason) => {
-    sandbox.addKey({ appId: 'app-2', appToken: 'token-2', project: 'other' });
+    served.sandbox.addKey({ appId: 'app-2', appToken: 'token-2', project: 'other' });
     const answer = await post('/sandbox/customers', body);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ message: expect.stringContaining(reason) });
-    expect(sandbox.customers()).toHaveLength(6);
+    expect(served.sandbox.customers()).toHaveLength(6);
   });
 
   test('register nobody where there is no project', async () => {

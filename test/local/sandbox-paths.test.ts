@@ -1,28 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import { ADA, callerOf, freshSandbox, json, PROJECT_KEYS } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const ADA = 'cust_AdaExample00000000000001';
-const KEYS = [
-  { appId: 'app-main', appToken: 'token-main', project: 'main' },
-  { appId: 'app-shop', appToken: 'token-shop', project: 'shop' },
-];
-
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  sandbox = openSandbox({ now: () => START, keys: KEYS, seed: seededCustomers });
-});
-
-function call(method: string, target: string, body?: unknown, app = 'main'): SandboxAnswer {
-  const headers = { 'x-app-id': `app-${app}`, 'x-app-token': `token-${app}`, 'content-type': 'application/json' };
-  return sandbox.respond({ method, target, headers, body: body === undefined ? '' : JSON.stringify(body) });
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(PROJECT_KEYS);
+const call = callerOf(fresh);
 
 describe('paths that are not what they look like', () => {
   test.each([
@@ -41,7 +21,7 @@ describe('paths that are not what they look like', () => {
     expect(json(answer)).toMatchObject({ code: 404 });
     expect(json(answer)).not.toHaveProperty('key');
     expect(json(answer)).not.toHaveProperty('resource_type');
-    expect(sandbox.deletions()).toEqual([]);
+    expect(fresh.sandbox.deletions()).toEqual([]);
   });
 
   test('a dot for an id makes the action the id', () => {

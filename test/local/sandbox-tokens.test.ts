@@ -1,39 +1,10 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { openSandbox, type Sandbox, type SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
-import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
+import { describe, expect, test } from 'vitest';
+import type { SandboxAnswer } from '../../infra/local/sandbox/sandbox.ts';
+import { freshSandbox, getterOf, json, key, NUMBERED_KEYS, START, tokensOf } from '../support/sandbox-fresh.ts';
 
-const START = Date.parse('2026-01-15T12:00:00.000Z');
-const KEYS = [
-  { appId: 'app-1', appToken: 'token-1', project: 'main' },
-  { appId: 'app-2', appToken: 'token-2', project: 'main' },
-  { appId: 'app-3', appToken: 'token-3', project: 'shop' },
-];
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const GRANT = 'grant_type=client_credentials&scope=customers';
-
-let now = START;
-let sandbox: Sandbox;
-
-beforeEach(() => {
-  now = START;
-  sandbox = openSandbox({ now: () => now, keys: KEYS, seed: seededCustomers });
-});
-
-function get(headers: Record<string, string>, target = '/v1/customers/crm-10042'): SandboxAnswer {
-  return sandbox.respond({ method: 'GET', target, headers, body: '' });
-}
-
-function token(headers: Record<string, string>, body = GRANT): SandboxAnswer {
-  return sandbox.respond({ method: 'POST', target: '/v1/oauth/token', headers: { ...FORM, ...headers }, body });
-}
-
-function key(n: number, token = n): Record<string, string> {
-  return { 'x-app-id': `app-${n}`, 'x-app-token': `token-${token}` };
-}
-
-function json(answer: SandboxAnswer): unknown {
-  return JSON.parse(answer.body);
-}
+const fresh = freshSandbox(NUMBERED_KEYS);
+const get = getterOf(fresh);
+const token = tokensOf(fresh);
 
 function bearerOf(answer: SandboxAnswer): Record<string, string> {
   return { authorization: `Bearer ${/"access_token":"(\w+)"/.exec(answer.body)?.[1]}` };
@@ -41,7 +12,7 @@ function bearerOf(answer: SandboxAnswer): Record<string, string> {
 
 describe('bearer tokens', () => {
   test('are granted for 900 s and open what their key opens', () => {
-    now += 500;
+    fresh.now += 500;
     const granted = token(key(1));
     expect(granted.status).toBe(200);
     expect(json(granted)).toEqual({
@@ -54,19 +25,19 @@ describe('bearer tokens', () => {
     });
     expect(get(bearerOf(granted)).status).toBe(200);
     expect(get(bearerOf(token(key(3)))).status).toBe(404);
-    now += 899_499;
+    fresh.now += 899_499;
     expect(get(bearerOf(granted)).status).toBe(200);
-    now += 1;
+    fresh.now += 1;
     expect(get(bearerOf(granted)).status).toBe(401);
   });
 
   test('outlive other grants, and those that expired are forgotten', () => {
     const first = token(key(1));
-    now += 600_000;
+    fresh.now += 600_000;
     const second = token(key(1), 'grant_type=client_credentials&scope=api+customers');
     expect(json(second)).toMatchObject({ scope: 'api customers' });
     expect(get(bearerOf(first)).status).toBe(200);
-    now += 300_000;
+    fresh.now += 300_000;
     token(key(1));
     expect(get(bearerOf(first)).status).toBe(401);
     expect(get(bearerOf(second)).status).toBe(200);
@@ -74,9 +45,9 @@ describe('bearer tokens', () => {
 
   test('die with their key but not with its old token', () => {
     const granted = token(key(1));
-    sandbox.addKey({ appId: 'app-1', appToken: 'token-8', project: 'main' });
+    fresh.sandbox.addKey({ appId: 'app-1', appToken: 'token-8', project: 'main' });
     expect(get(bearerOf(granted)).status).toBe(200);
-    sandbox.revoke('app-1');
+    fresh.sandbox.revoke('app-1');
     expect(get(bearerOf(granted)).status).toBe(401);
   });
 

@@ -2,13 +2,13 @@ import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime, type House } from './house.ts';
 import { account, deleteRequest, ketchHouse, ketchWire } from './ketch.ts';
-import { answered } from './pace-heard.ts';
+import { answered, minute } from './pace-heard.ts';
 import { registered } from './pace-ketch.ts';
 
-export type Answering = (call: OutboundCall) => OutboundResult | Promise<OutboundResult>;
+type Answering = (call: OutboundCall) => OutboundResult | Promise<OutboundResult>;
 
 /** Whoever is called back: how it answers may be changed, and every call is kept. */
-export interface Called {
+interface Called {
   answer: Answering;
   readonly calls: (OutboundCall & { readonly at: number })[];
 }
@@ -69,4 +69,14 @@ export async function owing(
       await house.sweep();
     },
   };
+}
+
+/** Sweeps once a minute, as the schedule does, and jumps over the minutes in which nothing is due. */
+export async function sweepUntil({ house, receipt }: CalledHouse, end: number): Promise<void> {
+  while (house.clock.at < end) {
+    const { nextAttemptAt = end } = await receipt();
+    const due = Math.ceil((Math.max(nextAttemptAt, house.clock.at + 1) - fixtureTime) / minute) * minute;
+    house.clock.at = Math.min(end, fixtureTime + due);
+    await house.sweep();
+  }
 }

@@ -1,18 +1,24 @@
 import type { OutboundResult } from '../../lambda/io/outbound.ts';
 import { type Heard, learned } from '../../lambda/voucherify/learn.ts';
-import type { Pace } from '../../lambda/voucherify/pace.ts';
+import type { Pace, Wish } from '../../lambda/voucherify/pace.ts';
 import { heard, minute, unanswered } from './pace-heard.ts';
 
 /** The half of a hundred calls a minute. */
 export const quota = { share: 0.5, limit: 100, periodMs: minute };
+
 /** The pace after one more answer. */
-export const learn = (pace: Pace, result: OutboundResult, more: Partial<Heard> = {}) =>
-  learned(pace, heard(result, more), quota);
+export function learn(pace: Pace, result: OutboundResult, more: Partial<Heard> = {}): Pace {
+  return learned(pace, heard(result, more), quota);
+}
+
 /** A fresh request that needs two calls. */
-export const wish = (at: number, keyHash = 'key-1') => ({ calls: 2, fresh: true, keyHash, now: at, latest: at + 7000 });
+export function wish(at: number, keyHash = 'key-1'): Wish {
+  return { calls: 2, fresh: true, keyHash, now: at, latest: at + 7000 };
+}
+
 /** The pace after five failures in a row, over two receipts. */
-export const failing = (pace: Pace, at: number) => {
+export function failing(pace: Pace, at: number): Pace {
   let next = pace;
   for (const receipt of ['a', 'b', 'a', 'b', 'a']) next = learn(next, unanswered, { receipt, now: at });
   return next;
-};
+}

@@ -2,19 +2,21 @@ import { resume } from '../../lambda/pause.ts';
 import type { House } from './house.ts';
 import { ask, registered, wordOf } from './pace-ketch.ts';
 
-export { hour, minute } from './pace-heard.ts';
-export * from './pace-ketch.ts';
+/** What a platform may ask for in an hour, in these tests. */
+export const most = 4;
+export const limits = { requestsPerHour: most };
+export const paused = 'platform-paused';
 
-const minute = 60_000;
-const hour = 60 * minute;
-const most = 4;
-const limits = { requestsPerHour: most };
-const why = (house: House) => ({ actor: 'ada', reason: 'it was the spring cleaning', at: house.clock.at });
-const resumed = (house: House) => resume('platform:ketch', why(house), house.parts.control);
-const paused = 'platform-paused';
+export function why(house: House) {
+  return { actor: 'ada', reason: 'it was the spring cleaning', at: house.clock.at };
+}
 
-/** Asks for people whom everybody has; what each was answered. */
-async function askFor(house: House, count: number, from = 0): Promise<readonly (string | number)[]> {
+export function resumed(house: House): Promise<boolean> {
+  return resume('platform:ketch', why(house), house.parts.control);
+}
+
+/** Asks for people who are all there, one after the other; what each was answered. */
+export async function askFor(house: House, count: number, from = 0): Promise<readonly (string | number)[]> {
   const words: (string | number)[] = [];
   for (let person = from; person < from + count; person += 1) {
     registered(house, `crm-${person}`);
@@ -23,5 +25,10 @@ async function askFor(house: House, count: number, from = 0): Promise<readonly (
   return words;
 }
 
-const completed = (count: number) => Array.from({ length: count }, () => 'completed');
-const held = (count: number) => Array.from({ length: count }, () => 'in_progress');
+export function completed(count: number): readonly string[] {
+  return Array.from({ length: count }, () => 'completed');
+}
+
+export function held(count: number): readonly string[] {
+  return Array.from({ length: count }, () => 'in_progress');
+}

@@ -2,21 +2,24 @@ import type { OutboundCall } from '../../lambda/io/outbound.ts';
 import type { Ports } from '../../lambda/parts.ts';
 import { type ErasingHouse, erasingHouse } from './erasing-house.ts';
 
-const token = 'POST /v1/oauth/token';
-const secret = 'erasure/voucherify/main';
-const isToken = ({ url }: OutboundCall) => url.pathname === '/v1/oauth/token';
+/** A call for a token, as a house names it. */
+export const token = 'POST /v1/oauth/token';
+export const secret = 'erasure/voucherify/main';
 
-/** The erasing side under OAuth, and what is stored of it. */
-function oauthHouse(): ErasingHouse {
+export function isToken({ url }: OutboundCall): boolean {
+  return url.pathname === '/v1/oauth/token';
+}
+
+export function tokensIn(sent: readonly string[]): number {
+  return sent.filter(call => call === token).length;
+}
+
+/** The erasing side under OAuth. */
+export function oauthHouse(): ErasingHouse {
   return erasingHouse({ change: ({ settings }) => ({ settings: byOauth(settings) }) });
 }
 
 function byOauth(settings: Ports['settings']): Ports['settings'] {
-  const projects = Object.entries(settings.projects).map(([name, project]) => [
-    name,
-    { ...project, auth: 'oauth' as const },
-  ]);
-  return { ...settings, projects: Object.fromEntries(projects) };
+  const changed = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, auth: 'oauth' }]);
+  return { ...settings, projects: Object.fromEntries(changed) };
 }
-
-const tokensIn = (sent: readonly string[]) => sent.filter(call => call === token).length;

@@ -5,7 +5,7 @@ import { byOauth, type Prove, type Proving } from '../../lambda/voucherify/crede
 import type { Keys } from '../../lambda/voucherify/keys.ts';
 import { now } from './pace-heard.ts';
 
-export const baseUrl = 'https://api.voucherify.io';
+const baseUrl = 'https://api.voucherify.io';
 export const oldKeys: Keys = { appId: 'app-old', appToken: 'token-old' };
 export const newKeys: Keys = { appId: 'app-new', appToken: 'token-new' };
 

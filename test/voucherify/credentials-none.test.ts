@@ -1,8 +1,7 @@
-import { newKeys, oldKeys, prove, tokenHouse, until } from '../support/pace-tokens.ts';
 import { describe, expect, it } from 'vitest';
-import { byApiKey, type Proving } from '../../lambda/voucherify/credentials.ts';
 import { answer, done, notFound, pin } from '../support/erasing-answers.ts';
 import { minute, second } from '../support/pace-heard.ts';
+import { prove, tokenHouse, until } from '../support/pace-tokens.ts';
 
 describe('no token', () => {
   it.each([

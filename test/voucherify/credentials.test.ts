@@ -1,9 +1,7 @@
+import { describe, expect, it } from 'vitest';
+import { byApiKey } from '../../lambda/voucherify/credentials.ts';
 import { answer } from '../support/erasing-answers.ts';
 import { newKeys, oldKeys, prove, tokenHouse, until } from '../support/pace-tokens.ts';
-import { describe, expect, it } from 'vitest';
-import { byApiKey, type Proving } from '../../lambda/voucherify/credentials.ts';
-import { done, notFound, pin } from '../support/erasing-answers.ts';
-import { minute, second } from '../support/pace-heard.ts';
 
 describe('an application key', () => {
   it('proves by its two headers, and is read afresh once it was refused', async () => {

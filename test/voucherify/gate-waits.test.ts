@@ -1,8 +1,6 @@
-import { intervalMs, openedGates as opened, quota } from '../support/pace-gates.ts';
-import { answered, minute, now, second } from '../support/pace-heard.ts';
 import { describe, expect, it } from 'vitest';
-import { line } from '../../lambda/voucherify/gate.ts';
-import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { intervalMs, openedGates as opened } from '../support/pace-gates.ts';
+import { answered, minute, now, second } from '../support/pace-heard.ts';
 
 describe('a wait', () => {
   const full = async (open: ReturnType<typeof opened>) => {

@@ -1,8 +1,8 @@
-import { intervalMs, openedGates as opened, quota } from '../support/pace-gates.ts';
-import { answered, minute, now, second } from '../support/pace-heard.ts';
 import { describe, expect, it } from 'vitest';
 import { line } from '../../lambda/voucherify/gate.ts';
 import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { intervalMs, openedGates as opened, quota } from '../support/pace-gates.ts';
+import { answered, minute, now } from '../support/pace-heard.ts';
 
 describe('a call', () => {
   it('goes out after its place is reserved, and never without', async () => {

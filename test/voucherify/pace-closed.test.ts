@@ -1,9 +1,8 @@
-import { failing, learn, quota, wish } from '../support/pace-closing.ts';
 import { describe, expect, it } from 'vitest';
 import type { OutboundResult } from '../../lambda/io/outbound.ts';
-import { type Heard, learned } from '../../lambda/voucherify/learn.ts';
-import { closedTo, type Pace, reserve, untouched } from '../../lambda/voucherify/pace.ts';
-import { answered, heard, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
+import { type Pace, reserve, untouched } from '../../lambda/voucherify/pace.ts';
+import { failing, learn, quota, wish } from '../support/pace-closing.ts';
+import { answered, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
 
 /** Probes whenever one is let through, and is answered the same again: how long each wait was, in seconds. */
 function waits(first: Pace, result: OutboundResult, count: number): readonly number[] {

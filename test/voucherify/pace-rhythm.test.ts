@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { goodUntil, type Pace, paceOrUndefined, reserve, untouched } from '../../lambda/voucherify/pace.ts';
+import { goodUntil, type Pace, reserve, untouched } from '../../lambda/voucherify/pace.ts';
 import { type Quota, rhythmOf } from '../../lambda/voucherify/rhythm.ts';
 import { holds } from '../support/fuzz.ts';
 import { mostAllowed, mostInAPeriod } from '../support/pace-windows.ts';

@@ -1,9 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { goodUntil, type Pace, paceOrUndefined, reserve, untouched } from '../../lambda/voucherify/pace.ts';
 import { type Quota, rhythmOf } from '../../lambda/voucherify/rhythm.ts';
-import { holds } from '../support/fuzz.ts';
-import { mostAllowed, mostInAPeriod } from '../support/pace-windows.ts';
 
 const minute = 60_000;
 const hour = 3_600_000;
@@ -16,6 +13,11 @@ describe('a row of the pace', () => {
     const row = { notBefore: 1.5, restUntil: 3, closed, limit: 100, periodMs: minute, newer: { a: 1 } };
     expect(paceOrUndefined(row)).toEqual(row);
     expect(paceOrUndefined({ ...row, failures: { count: 4, receipts: ['a', 'b'] } })).toBeDefined();
+  });
+
+  it('that does not say since when it is closed has been closed for ever', () => {
+    const closed = { until: 1, code: 'failures', times: 2 };
+    expect(paceOrUndefined({ notBefore: 1, closed })?.closed).toEqual({ ...closed, since: 0 });
   });
 
   it.each([

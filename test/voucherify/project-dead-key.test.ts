@@ -1,11 +1,9 @@
-import { isToken, oauthHouse, secret, token, tokensIn } from '../support/pace-oauth.ts';
 import { describe, expect, it } from 'vitest';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
-import type { Ports } from '../../lambda/parts.ts';
 import { openProject } from '../../lambda/voucherify/project.ts';
-import { answer, notFound } from '../support/erasing-answers.ts';
-import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
+import { answer } from '../support/erasing-answers.ts';
+import { erasingHouse, one, start } from '../support/erasing-house.ts';
 import { hour, minute, second } from '../support/pace-heard.ts';
+import { isToken, oauthHouse, secret, token } from '../support/pace-oauth.ts';
 
 describe('a dead key', () => {
   it('under OAuth pages, is tried once a minute, and costs no claim while it is closed', async () => {

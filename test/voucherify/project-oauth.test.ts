@@ -1,11 +1,8 @@
-import { isToken, oauthHouse, secret, token, tokensIn } from '../support/pace-oauth.ts';
 import { describe, expect, it } from 'vitest';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
-import type { Ports } from '../../lambda/parts.ts';
-import { openProject } from '../../lambda/voucherify/project.ts';
 import { answer, notFound } from '../support/erasing-answers.ts';
-import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
-import { hour, minute, second } from '../support/pace-heard.ts';
+import { one, start } from '../support/erasing-house.ts';
+import { minute } from '../support/pace-heard.ts';
+import { isToken, oauthHouse, secret, token, tokensIn } from '../support/pace-oauth.ts';
 
 describe('a project by OAuth', () => {
   it('erases with one token for every erasure of a quarter of an hour', async () => {

@@ -10,8 +10,8 @@ import { openWorld, type World } from '../support/world.ts';
 interface Meeting {
   readonly what: What;
   readonly deliveries: number;
-  /** A sweep after each of these pauses, in milliseconds. */
-  readonly sweepsAfter: readonly number[];
+  /** When each sweep begins: after so many turns of others, and with the clock so many milliseconds further. */
+  readonly sweeps: readonly { readonly turns: number; readonly laterMs: number }[];
   readonly callbacks: number;
   readonly projects: readonly [string, ...string[]];
   /** Fates of some of the calls, by number. */
@@ -28,13 +28,17 @@ const fate = fc.constantFrom<Fate>(
   'refused',
   'hang',
   'stall',
+  'stall',
   'throttled',
 );
 
 const meeting: fc.Arbitrary<Meeting> = fc.record({
   what: fc.constantFrom<What>('source', 'source', 'email', 'soft', 'nobody'),
   deliveries: fc.integer({ min: 2, max: 5 }),
-  sweepsAfter: fc.array(fc.constantFrom(0, 16_000, 80_000), { minLength: 1, maxLength: 3 }),
+  sweeps: fc.array(fc.record({ turns: fc.nat({ max: 40 }), laterMs: fc.constantFrom(0, 16_000, 80_000) }), {
+    minLength: 1,
+    maxLength: 4,
+  }),
   callbacks: fc.integer({ min: 0, max: 2 }),
   projects: fc.constantFrom<Meeting['projects']>(['main'], ['main'], ['main', 'us']),
   fates: fc.array(fc.tuple(fc.integer({ min: 1, max: 90 }), fate), { maxLength: 4 }),
@@ -67,9 +71,9 @@ export const anyOrder = fc.asyncProperty(fc.scheduler(), meeting, async (schedul
 
 async function meet({ sender, fleet }: World, ask: Ask, met: Meeting, schedule: Stepped): Promise<void> {
   for (let count = 0; count < met.deliveries; count += 1) void sender.deliver(ask);
-  for (const after of met.sweepsAfter) {
-    void schedule.travel('store', false).then(() => {
-      schedule.forward(after);
+  for (const { turns, laterMs } of met.sweeps) {
+    void schedule.pass(turns).then(() => {
+      schedule.forward(laterMs);
       void fleet.sweep();
     });
   }

@@ -14,11 +14,10 @@ interface Change {
 /** Each must be caught: a judge that nothing can fail proves nothing. */
 export const defects: readonly Defect[] = [
   {
-    name: 'a receipt is answered before it is stored',
+    name: 'a request is answered although it could not be stored',
     file: 'lambda/accept.ts',
-    is: 'const standing = await parts.store.accept(receipt, kept);',
-    becomes: `void parts.store.accept(receipt, kept).catch(() => undefined);
-  const standing = { stored: false, receipt };`,
+    is: 'parts.store.accept(receipt, kept)',
+    becomes: 'parts.store.accept(receipt, kept).catch(() => ({ stored: false, receipt }))',
     also: {
       file: 'lambda/receive.ts',
       is: 'if (isFinal(receipt.state) || !receipt.hasCallbacks) return',
@@ -137,8 +136,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'each process has a pace of its own',
     file: 'lambda/voucherify/pacer.ts',
-    is: 'sharedRow(`pace#${project}`, rows)',
-    becomes: 'sharedRow(`pace#${project}${Math.random()}`, rows)',
+    is: 'const row = sharedRow(',
+    becomes: 'const row = sharedRow(String(Math.random()) + ',
   },
   {
     name: 'the hourly intake is not counted',

@@ -57,6 +57,8 @@ export function openMachine(outside: Outside): Machine {
 async function through<T>(port: Port, verb: string, effect: () => Promise<T>, outside: Outside, life: Life) {
   await life.awake();
   const fate = outside.fates(port, verb);
+  const stallsFirst = fate === 'stall' && outside.random.chance(0.5);
+  if (stallsFirst) await frozen(outside, life);
   await outside.travel(port, fate === 'slow' || fate === 'hang');
   if (!life.isAlive()) return afterDeath(effect, reaches(fate) && outside.random.chance(0.5));
   if (fate === 'crash-before') return life.crash();
@@ -64,10 +66,15 @@ async function through<T>(port: Port, verb: string, effect: () => Promise<T>, ou
   await result?.catch(() => undefined);
   if (fate === 'crash-after') return life.crash();
   await outside.travel(port, fate === 'slow');
-  if (fate === 'stall') life.freeze(outside.random.between(1000, longestFreeze));
+  if (fate === 'stall' && !stallsFirst) await frozen(outside, life);
   await life.awake();
   if (result === undefined || throws(fate)) throw port === 'secret' ? noSecret() : storeUnavailable();
   return result;
+}
+
+function frozen({ random }: Outside, life: Life): Promise<void> {
+  life.freeze(random.between(1000, longestFreeze));
+  return life.awake();
 }
 
 async function afterDeath<T>(effect: () => Promise<T>, happens: boolean): Promise<never> {
