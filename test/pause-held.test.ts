@@ -26,6 +26,15 @@ describe.each<Scope>(['all', 'platform:ketch', 'project:main'])('while %s is pau
     expect(house.alarms()).toEqual([]);
   });
 
+  it('a request takes no place of the pace from those that are not held', async () => {
+    const house = await ketchHouse();
+    await pauseOf(house, scope);
+    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(house, sourceId);
+    house.clock.at += 60 * minute;
+    await house.sweep();
+    expect(await house.parts.control.read(['pace#main'])).toEqual(new Map());
+  });
+
   it('the sweep claims none of it, and lets all go after it is resumed', async () => {
     const house = await ketchHouse();
     const ids = ['crm-1', 'crm-2'].map(sourceId => registered(house, sourceId));

@@ -28,7 +28,7 @@ export type OutboundResult =
     }
   | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
 
-export type NoAnswer = 'not-connected' | 'timed-out' | 'cut-off' | 'redirected' | 'too-large';
+type NoAnswer = 'not-connected' | 'timed-out' | 'cut-off' | 'redirected' | 'too-large';
 
 /** Sends a call and never throws: what goes wrong is a value that names neither URL, headers nor body. */
 export type Send = (call: OutboundCall) => Promise<OutboundResult>;

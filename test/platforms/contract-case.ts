@@ -32,7 +32,7 @@ export interface PlatformCase {
   readonly others?: readonly { readonly what: string; readonly wire: Wire; readonly status: number }[];
 }
 
-export interface Asked {
+interface Asked {
   readonly id: number;
   readonly sourceId: string;
   /** Fields that no contract knows, for the outermost object. */

@@ -128,10 +128,10 @@ export const defects: readonly Defect[] = [
     becomes: 'const at = Math.min(now, ',
   },
   {
-    name: 'the burst is not taken out of the share',
+    name: 'the whole limit is used',
     file: 'lambda/voucherify/pace.ts',
-    is: 'intervalMs: periodMs / (allowed - burst)',
-    becomes: 'intervalMs: periodMs / (allowed + burst)',
+    is: '* quota.share',
+    becomes: '* Math.max(1, quota.share)',
   },
   {
     name: 'each process has a pace of its own',
