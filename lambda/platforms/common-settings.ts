@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as v from 'valibot';
 
 /** What every platform's settings may hold. */
@@ -6,7 +7,7 @@ export const commonSettings = {
   projects: v.optional(v.pipe(v.array(v.string()), v.nonEmpty('must name at least one project'))),
   /** Exact origins (`https://host`, in a local run also `http://127.0.0.1:port`) that callbacks may go to. */
   callbackOrigins: v.optional(
-    v.array(v.pipe(v.string(), v.check(isOrigin, 'must be an origin such as https://host'))),
+    v.array(v.pipe(v.string(), v.check(isCallbackOrigin, 'must be an origin such as https://host'))),
     [],
   ),
 };
@@ -32,4 +33,11 @@ export const loopbackOrigin = /^http:\/\/127\.0\.0\.1:\d{1,5}$/;
 /** Whether a text is exactly an origin, with no path behind it: https, or plain http on this machine. */
 export function isOrigin(text: string): boolean {
   return (text.startsWith('https://') || loopbackOrigin.test(text)) && URL.parse(text)?.origin === text;
+}
+
+/** Callbacks, whose URLs come from a request, go to port 443 of a named host and to nothing else. */
+function isCallbackOrigin(text: string): boolean {
+  if (loopbackOrigin.test(text)) return true;
+  const { hostname, port } = URL.parse(text) ?? { hostname: '', port: '' };
+  return isOrigin(text) && port === '' && isIP(hostname.replace(/^\[(.*)\]$/, '$1')) === 0;
 }

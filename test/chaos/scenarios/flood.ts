@@ -46,7 +46,7 @@ export async function runFlood(
       return resume(scope, { actor: 'on-call', reason: 'looked at it', at: time.now() }, stores.control);
     });
   });
-  await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour });
+  await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour, atLeast: 3 * hour });
   await judge(world);
   world.close();
   const finished = ended();

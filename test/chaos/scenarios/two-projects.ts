@@ -40,7 +40,7 @@ export async function runTwoProjects(seed: number, requests: number, mix: Mix = 
     deletedMeanwhile = voucherify.sandbox.deletions().length;
     voucherify.down('us', false);
   });
-  await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour });
+  await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour, atLeast: 24 * hour });
   await judge(world);
   world.close();
   const writes = [...watch.writes.values()].reduce((sum, { length }) => sum + length, 0);

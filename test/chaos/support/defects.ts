@@ -129,9 +129,9 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'the whole limit is used',
-    file: 'lambda/voucherify/pace.ts',
-    is: '* quota.share',
-    becomes: '* Math.max(1, quota.share)',
+    file: 'lambda/voucherify/rhythm.ts',
+    is: 'limit * quota.share',
+    becomes: 'limit * Math.max(1, quota.share)',
   },
   {
     name: 'each process has a pace of its own',
@@ -156,11 +156,5 @@ export const defects: readonly Defect[] = [
     file: 'lambda/voucherify/learn.ts',
     is: 'case 401:\n',
     becomes: 'case 401:\n      return counted;\n    case 499:\n',
-  },
-  {
-    name: 'the sweep stops after its first batch of failures',
-    file: 'lambda/sweep.ts',
-    is: 'counts.failed += 1;',
-    becomes: 'counts.failed += 1;\n    run.stopped = true;',
   },
 ];

@@ -8,6 +8,8 @@ export interface Course {
   readonly deliveries: readonly Delivery[];
   /** How often a minute's sweep does not come, or comes twice or three times at once. */
   readonly oddSweeps: number;
+  /** Virtual time that it lasts at least, in milliseconds. */
+  readonly atLeast?: number;
   /** Virtual time after which whatever is open is stuck, in milliseconds. */
   readonly longest: number;
 }
@@ -16,7 +18,7 @@ const minute = 60_000;
 const afterwards = 10 * minute;
 
 /** Lives through all deliveries until nothing more is to come, or nothing more comes. */
-export async function live(world: World, { deliveries, oddSweeps, longest }: Course): Promise<void> {
+export async function live(world: World, { deliveries, oddSweeps, longest, atLeast = 0 }: Course): Promise<void> {
   const { time, watch, start, sender } = world;
   let unsettled = deliveries.length;
   for (const [at, ask] of deliveries) {
@@ -28,7 +30,8 @@ export async function live(world: World, { deliveries, oddSweeps, longest }: Cou
   }
   const isOver = () => {
     const { open, callBack } = watch.waiting();
-    return (unsettled === 0 && open === 0 && callBack === 0) || time.now() - start > longest;
+    const passed = time.now() - start;
+    return (unsettled === 0 && open === 0 && callBack === 0 && passed > atLeast) || passed > longest;
   };
   sweepEveryMinute(world, oddSweeps);
   await time.run(isOver);
