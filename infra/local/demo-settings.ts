@@ -8,6 +8,7 @@ export function parseDemoSettings(ketchUrl: string): Settings {
     identities: { account_id: 'source_id', email: 'email' },
     callbackOrigins: [ketchUrl],
   };
-  const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
+  // A larger plan than the smallest, so that the sweep need not wait long for its turn.
+  const projects = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 2000 } };
   return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
 }

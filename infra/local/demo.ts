@@ -49,7 +49,7 @@ async function act2(run: LocalRun, ketchUrl: string): Promise<void> {
     { url: `${ketchUrl}/callback`, headers: { Authorization: 'Bearer demo' } },
   ]);
   await showReceipt(reply, run.parts);
-  title('Voucherify is back, and the sweep comes round; it waits its turn, since the quota is the checkout’s');
+  title('Voucherify is back, and the sweep comes round');
   await outage(run, null);
   console.log('the sweep', JSON.stringify(await sweep(run.parts, Date.now() + 60_000)));
   await showReceipt(reply, run.parts);

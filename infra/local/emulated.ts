@@ -28,7 +28,7 @@ export async function openEmulated(options: Options): Promise<Emulated> {
     client.destroy();
   }
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
-  const ports = awsPorts({ settings: options.settings, secretArns, tables: localTables }, options.now);
+  const ports = awsPorts({ settings: options.settings, secretArns, tables: localTables }, options.now, options.log);
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
   return { ports: { ...ports, times }, sandboxUrl: undefined, close: async () => undefined };
 }

@@ -54,8 +54,8 @@ function portsFromEnvironment(variables: Readonly<Record<string, string | undefi
 }
 
 /** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
-export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => number): Ports {
-  const log = jsonLog(line => process.stdout.write(line), now);
+export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => number, write = toLogs): Ports {
+  const log = jsonLog(write, now);
   const random = Math.random;
   const options = awsClientOptions();
   const dynamodb = new DynamoDBClient(options);
@@ -71,6 +71,11 @@ export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => 
     wait: ms => setTimeout(ms),
     log,
   };
+}
+
+/** Lambda takes standard output for its log, line by line. */
+function toLogs(line: string): void {
+  process.stdout.write(line);
 }
 
 /** What a failed call of AWS leaves in the log: its name, the error's name and how old the secret is that served. */

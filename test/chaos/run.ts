@@ -1,5 +1,6 @@
 import { runPlanted } from './planted.ts';
-import { type Outcome, type Size, scenarios } from './scenarios/index.ts';
+import { type Size, scenarios } from './scenarios/index.ts';
+import type { Outcome } from './scenarios/runs.ts';
 
 const help = `Proof under fire: the built program, on a clock that jumps, under faults that a seed decides.
 

@@ -12,7 +12,6 @@ const steps: readonly (readonly [name: string, command: string, ...args: string[
   ['types', 'tsc', '--noEmit'],
   ['arrows', 'node', 'test/support/arrows.ts'],
   ['dead code', 'knip'],
-  ['synth and nag', 'cdk', 'synth', '--quiet'],
   ['tests', 'vitest', 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`],
 ];
 

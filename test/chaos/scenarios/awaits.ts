@@ -107,7 +107,7 @@ async function tell(story: Story, crash?: { at: number; when: 'crash-before' | '
   const ask: Ask = { ...newAskOf(story.what, 1, world.start, townOf(world)), callbacks: 2 };
   world.truth.ask(ask);
   const deliveries = story.deliveredAt.map(at => [at, ask] as const);
-  await live(world, { deliveries, oddSweeps: 0, longest: 86_400_000 });
+  await live(world, { deliveries, oddSweeps: 0, longest: 86_400_000, afterwards: 61_000 });
   await judge(world);
   const told = { calls, violations: world.truth.violations, recoveryMs: recovery(world, ask, crashedAt) };
   world.close();

@@ -3,23 +3,11 @@ import { runAwaits, stories } from './awaits.ts';
 import { runBacklog } from './backlog.ts';
 import { runDeadKey } from './dead-key.ts';
 import { runFlood } from './flood.ts';
-import { runHourly } from './hourly.ts';
 import { runKilled } from './killed.ts';
-import { type MixOptions, runMix } from './mix.ts';
 import { runInterleavings, runRules } from './properties.ts';
-import { type QuotaOptions, runQuota } from './quota.ts';
+import { both, hourly, mixed, quota, quotas, type Run, seeds } from './runs.ts';
 import { runTwoProjects } from './two-projects.ts';
 import { runVersions } from './versions.ts';
-
-/** What came of one run: what must not be, and what was counted. */
-export interface Outcome {
-  readonly violations: readonly string[];
-}
-
-export interface Run {
-  readonly label: string;
-  readonly run: () => Promise<Outcome>;
-}
 
 export type Size = 'small' | 'full';
 
@@ -37,9 +25,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     what: 'requests under faults of every port, crashes, duplicates, people who sign up again, and outages',
     runs: {
       small: [
-        mixed('everything, often', { seed: 1, requests: 500, mix: wild }),
-        mixed('everything, often', { seed: 2, requests: 500, mix: wild, projects: two, skewMs: 20_000 }),
-        mixed('everything, often, six hours down', { seed: 3, requests: 500, mix: wild, outageMs: 6 * hour }),
+        mixed('everything, often', { seed: 1, requests: 500, mix: wild, operated: true }),
+        mixed('everything, often, two projects', { seed: 2, requests: 500, mix: wild, projects: two, skewMs: 20_000 }),
+        mixed('everything, often, by tokens, six hours down', {
+          seed: 3,
+          requests: 500,
+          mix: wild,
+          auth: 'oauth',
+          outageMs: 6 * hour,
+        }),
         mixed('the usual', { seed: 4, requests: 500, mix: usual }),
         mixed('the usual, a day down', { seed: 5, requests: 500, mix: usual, outageMs: 24 * hour }),
       ],
@@ -60,6 +54,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
           projects: two,
           outageMs: 6 * hour,
           skewMs: 20_000,
+          operated: true,
+          auth: seed % 2 === 0 ? 'oauth' : 'api-key',
         }),
       ]),
     },
@@ -155,44 +151,3 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 };
-
-function seeds(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => index + 1);
-}
-
-function both(runs: readonly Run[]): Scenario['runs'] {
-  return { small: runs, full: runs };
-}
-
-function mixed(label: string, options: MixOptions): Run {
-  return { label: `seed ${options.seed}, ${options.requests} requests, ${label}`, run: () => runMix(options) };
-}
-
-function quota(options: QuotaOptions): Run {
-  const { seed, atOnce, limit, share, slowest, coldStarts } = options;
-  const label = `seed ${seed}, ${atOnce} at once, ${share} of ${limit}, up to ${slowest} ms, ${coldStarts} cold`;
-  return { label, run: () => runQuota(options) };
-}
-
-function quotas(): readonly Run[] {
-  const limits = [
-    { limit: 100, share: 0.5 },
-    { limit: 100, share: 1 },
-    { limit: 20, share: 0.5 },
-    { limit: 1000, share: 0.5 },
-  ];
-  return limits.flatMap(limit =>
-    [1, 2, 5, 10, 20, 50].flatMap((atOnce, seed) =>
-      [150, 1500].flatMap(slowest =>
-        [0.05, 1].map(coldStarts => quota({ seed, atOnce, slowest, coldStarts, ...limit })),
-      ),
-    ),
-  );
-}
-
-function hourly(requests: number, seed: number): readonly Run[] {
-  return (['hour', 'minute'] as const).map(period => ({
-    label: `seed ${seed}, ${requests} requests, settings say ${period}`,
-    run: () => runHourly(seed, requests, period),
-  }));
-}

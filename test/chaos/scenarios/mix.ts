@@ -1,5 +1,5 @@
-import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
 import { broken } from '../support/bounds.ts';
+import { judgePauses, outage, pauses, rotations } from '../support/disturbances.ts';
 import { type Mix, usual } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
@@ -16,6 +16,9 @@ export interface MixOptions {
   /** The callback address is out of order for so long, from the beginning on. */
   readonly callbacksDownMs?: number;
   readonly skewMs?: number;
+  /** Whether people pause and resume, and keys get other tokens, now and then. */
+  readonly operated?: boolean;
+  readonly auth?: 'api-key' | 'oauth';
   readonly projects?: readonly [string, ...string[]];
 }
 
@@ -36,22 +39,24 @@ export interface MixNumbers {
 }
 
 const hour = 3_600_000;
-const outages: readonly [Outage, ...Outage[]] = ['error', 'down', 'hang'];
 
 /** One request every 8.64 s on average: ten thousand in a day. */
 const pauseMs = 8640;
 
 /** Requests, faults of every port, crashes, duplicates, people who sign up again, and an outage. */
 export async function runMix(options: MixOptions): Promise<MixNumbers> {
-  const { seed, requests, mix, outageMs = 0, callbacksDownMs = 0, ...rest } = options;
+  const { seed, requests, mix, outageMs = 0, callbacksDownMs = 0, operated = false, ...rest } = options;
   const world = openWorld({ callsPerMinute, quotaShare, ...rest, seed, mix, lags: seed % 2 === 1, lost: 0.01 });
   const within = requests * pauseMs;
   const deliveries = populated(world, { requests, within, duplicates: 0.1, reregistered: 0.02 });
   outage(world, within / 4, outageMs);
+  if (operated) rotations(world, within);
+  const held = operated ? pauses(world, within) : [];
   world.receiver.down(callbacksDownMs > 0);
   world.time.in(callbacksDownMs, () => world.receiver.down(false));
   await live(world, { deliveries, oddSweeps: 0.03, longest: within + outageMs + 30 * 24 * hour });
   await judge(world);
+  judgePauses(world, held);
   const numbers = numbersOf(world);
   world.close();
   return { ...numbers, violations: [...numbers.violations, ...boundsOf(numbers, options)] };
@@ -78,13 +83,6 @@ function boundsOf(numbers: MixNumbers, options: MixOptions): readonly string[] {
     ['calls in a minute', numbers.mostCallsInMinute, callsPerMinute * quotaShare],
     ['calls refused for the quota', numbers.refusedForQuota, 0],
   );
-}
-
-function outage({ time, random, voucherify }: World, begins: number, lasts: number): void {
-  const mode = random.pick(outages);
-  if (lasts === 0) return;
-  time.in(begins, () => voucherify.sandbox.outage(mode));
-  time.in(begins + lasts, () => voucherify.sandbox.outage(undefined));
 }
 
 function numbersOf({ truth, watch, voucherify, fleet, time, start, sender, outside }: World): MixNumbers {

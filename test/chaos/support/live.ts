@@ -10,15 +10,17 @@ export interface Course {
   readonly oddSweeps: number;
   /** Virtual time that it lasts at least, in milliseconds. */
   readonly atLeast?: number;
+  /** Virtual time that it goes on after everything has ended, in milliseconds; ten minutes where nothing is said. */
+  readonly afterwards?: number;
   /** Virtual time after which whatever is open is stuck, in milliseconds. */
   readonly longest: number;
 }
 
 const minute = 60_000;
-const afterwards = 10 * minute;
 
 /** Lives through all deliveries until nothing more is to come, or nothing more comes. */
-export async function live(world: World, { deliveries, oddSweeps, longest, atLeast = 0 }: Course): Promise<void> {
+export async function live(world: World, course: Course): Promise<void> {
+  const { deliveries, oddSweeps, longest, atLeast = 0, afterwards = 10 * minute } = course;
   const { time, watch, start, sender } = world;
   let unsettled = deliveries.length;
   for (const [at, ask] of deliveries) {

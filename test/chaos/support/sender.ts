@@ -8,7 +8,7 @@ import type { Random } from './random.ts';
 import type { Truth } from './truth.ts';
 
 /** What the platform knows of one of its requests. */
-export interface Exchange {
+interface Exchange {
   /** It was answered 2xx: from then on it must never be lost. */
   accepted: boolean;
   /** It was answered 2xx and "in progress": from then on a callback is owed. */

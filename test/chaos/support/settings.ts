@@ -5,6 +5,7 @@ import { keyOf } from './voucherify.ts';
 export interface QuotaOptions {
   readonly quotaShare?: number;
   readonly quotaPeriod?: 'minute' | 'hour';
+  readonly auth?: 'api-key' | 'oauth';
   readonly limits?: Readonly<Record<string, number>>;
 }
 
@@ -20,8 +21,8 @@ export function secretsOf(projects: readonly string[]): Record<string, string> {
 
 /** Settings of a deployed stack; each project has a host of its own. */
 export function settingsOf(options: QuotaOptions, projects: readonly string[], callsPerMinute: number): Settings {
-  const { quotaShare = 0.5, quotaPeriod = 'minute', limits = {} } = options;
-  const quota = { quotaShare, quotaPeriod, callsPerMinute };
+  const { quotaShare = 0.5, quotaPeriod = 'minute', auth = 'api-key', limits = {} } = options;
+  const quota = { auth, quotaShare, quotaPeriod, callsPerMinute };
   const named = projects.map(name => [name, { baseUrl: `https://${name}.api.voucherify.io`, ...quota }]);
   const plenty = { requestsPerHour: 1_000_000 };
   const text = {

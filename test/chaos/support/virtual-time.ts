@@ -3,7 +3,7 @@ export interface VirtualTime {
   /** Epoch milliseconds, whole ones. */
   now(): number;
   /** Runs something after that many milliseconds. */
-  in(ms: number, run: () => void): void;
+  in(ms: number, run: () => unknown): void;
   wait(ms: number): Promise<void>;
   /** Lives through the events, each with everything that follows from it at once, until `isOver`. */
   run(isOver: () => boolean): Promise<void>;
@@ -15,7 +15,7 @@ interface Event {
   readonly at: number;
   /** Of two events at one time the one that was asked for first comes first. */
   readonly order: number;
-  readonly run: () => void;
+  readonly run: () => unknown;
 }
 
 export function virtualTime(start: number): VirtualTime {
@@ -29,6 +29,7 @@ export function virtualTime(start: number): VirtualTime {
     },
     wait: ms => new Promise(resolve => time.in(ms, resolve)),
     run: async isOver => {
+      await everythingThatFollows();
       while (!isOver()) {
         const event = pop(waiting);
         if (event === undefined) return;

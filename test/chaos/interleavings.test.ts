@@ -1,0 +1,4 @@
+import { describeSmall } from './support/small.ts';
+
+describeSmall('interleavings');
+describeSmall('rules');

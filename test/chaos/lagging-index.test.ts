@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { describeStore } from '../store.contract.ts';
+import { kept, now, putOff, receiptOf } from '../support/receipt-builders.ts';
+import { withLaggingIndex } from './support/lagging-index.ts';
+
+function opened(later: (bring: () => void) => void) {
+  const sqlite = openSqliteStore(':memory:');
+  return { store: withLaggingIndex(sqlite, later), close: () => sqlite.close() };
+}
+
+describeStore('a store whose index does not lag at the moment', async () => opened(bring => bring()));
+
+it('suggests what is done and not what waits until its index has heard of it, in whatever order', async () => {
+  const heard: (() => void)[] = [];
+  const { store, close } = opened(bring => heard.push(bring));
+  const receipt = receiptOf();
+  await store.accept(receipt, kept);
+  expect(await store.due('erase', now, 10)).toEqual([]);
+  await store.replace(putOff(receipt, now + 60_000));
+  const [accepted, putOffLater] = heard;
+  putOffLater?.();
+  accepted?.();
+  expect(await store.due('erase', now, 10)).toEqual([]);
+  expect(await store.due('erase', now + 60_000, 10)).toEqual([receipt.id]);
+  close();
+});

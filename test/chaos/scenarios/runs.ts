@@ -1,0 +1,54 @@
+import { runHourly } from './hourly.ts';
+import { type MixOptions, runMix } from './mix.ts';
+import { type QuotaOptions, runQuota } from './quota.ts';
+
+/** What came of one run: what must not be; whatever else it holds was counted. */
+export interface Outcome {
+  readonly violations: readonly string[];
+}
+
+export interface Run {
+  readonly label: string;
+  readonly run: () => Promise<Outcome>;
+}
+
+export function seeds(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
+}
+
+export function both(runs: readonly Run[]): { readonly small: readonly Run[]; readonly full: readonly Run[] } {
+  return { small: runs, full: runs };
+}
+
+export function mixed(label: string, options: MixOptions): Run {
+  return { label: `seed ${options.seed}, ${options.requests} requests, ${label}`, run: () => runMix(options) };
+}
+
+export function quota(options: QuotaOptions): Run {
+  const { seed, atOnce, limit, share, slowest, coldStarts } = options;
+  const label = `seed ${seed}, ${atOnce} at once, ${share} of ${limit}, up to ${slowest} ms, ${coldStarts} cold`;
+  return { label, run: () => runQuota(options) };
+}
+
+export function quotas(): readonly Run[] {
+  const limits = [
+    { limit: 100, share: 0.5 },
+    { limit: 100, share: 1 },
+    { limit: 20, share: 0.5 },
+    { limit: 1000, share: 0.5 },
+  ];
+  return limits.flatMap(limit =>
+    [1, 2, 5, 10, 20, 50].flatMap((atOnce, seed) =>
+      [150, 1500].flatMap(slowest =>
+        [0.05, 1].map(coldStarts => quota({ seed, atOnce, slowest, coldStarts, ...limit })),
+      ),
+    ),
+  );
+}
+
+export function hourly(requests: number, seed: number): readonly Run[] {
+  return (['hour', 'minute'] as const).map(period => ({
+    label: `seed ${seed}, ${requests} requests, settings say ${period}`,
+    run: () => runHourly(seed, requests, period),
+  }));
+}

@@ -1,0 +1,71 @@
+import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
+import { pause, resume, type Scope } from '../../../lambda/pause.ts';
+import { keyOf } from './voucherify.ts';
+import type { World } from './world.ts';
+
+const minute = 60_000;
+const outages: readonly [Outage, ...Outage[]] = ['error', 'down', 'hang'];
+
+/** Voucherify is out of order in one of three ways. */
+export function outage({ time, random, voucherify }: World, begins: number, lasts: number): void {
+  const mode = random.pick(outages);
+  if (lasts === 0) return;
+  time.in(begins, () => voucherify.sandbox.outage(mode));
+  time.in(begins + lasts, () => voucherify.sandbox.outage(undefined));
+}
+
+/** Keys get another token, now and then; the new version of the secret comes at once or some minutes later. */
+export function rotations({ time, random, voucherify, secrets, outside }: World, within: number): void {
+  for (const project of Object.keys(outside.settings.projects)) {
+    for (let at = within / 5; at < within; at += within / 5) {
+      time.in(at, () => {
+        const { appId } = keyOf(project);
+        const appToken = random.letters();
+        voucherify.sandbox.addKey({ project, appId, appToken });
+        time.in(random.pick([0, minute, 5 * minute]), () => {
+          secrets[`erasure/voucherify/${project}`] = JSON.stringify({ appId, appToken });
+        });
+      });
+    }
+  }
+}
+
+/** From when on nothing may be deleted, and until when. */
+interface Held {
+  readonly scope: Scope;
+  readonly from: number;
+  until: number;
+}
+
+/** Longest that an attempt goes on that had begun before a pause, in milliseconds, with the clocks that are off. */
+const attemptMs = 70_000;
+
+/** People pause and resume, now and then; gives how long each pause stood. */
+export function pauses(world: World, within: number): readonly Held[] {
+  const { time, random, stores, outside } = world;
+  const project: Scope = `project:${Object.keys(outside.settings.projects)[0]}`;
+  const all: Held[] = [];
+  const why = () => ({ actor: 'on-call', reason: 'chaos', at: time.now() });
+  for (let at = within / 7; at < within; at += within / 7) {
+    time.in(at, async () => {
+      const scope = random.pick<Scope>(['all', 'platform:ketch', project]);
+      if (!(await pause(scope, why(), stores.control))) return;
+      const held: Held = { scope, from: time.now() + attemptMs, until: Number.POSITIVE_INFINITY };
+      all.push(held);
+      time.in(random.between(3 * minute, 20 * minute), () => {
+        held.until = time.now();
+        void resume(scope, why(), stores.control);
+      });
+    });
+  }
+  return all;
+}
+
+/** A pause of a project holds whatever is routed there; here that is everything. */
+export function judgePauses({ voucherify, truth }: World, all: readonly Held[]): void {
+  for (const { customerId, at } of voucherify.sandbox.deletions()) {
+    const held = all.find(({ from, until }) => at > from && at < until);
+    if (held === undefined || truth.wasRemovedByOthers(customerId)) continue;
+    truth.violated(`${customerId} was deleted although ${held.scope} was paused`, truth.asksFor(customerId)[0]?.uid);
+  }
+}

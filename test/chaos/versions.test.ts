@@ -1,0 +1,3 @@
+import { describeSmall } from './support/small.ts';
+
+describeSmall('versions');
