@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { assemble, type Parts, type Ports } from '../parts.ts';
-import { awsClientOptions } from './aws-clients.ts';
+import { type AwsProblem, awsClientOptions } from './aws-clients.ts';
 import { callbackSender } from './callback-sender.ts';
 import { dynamodbStore } from './dynamodb.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
@@ -78,10 +78,14 @@ function toLogs(line: string): void {
   process.stdout.write(line);
 }
 
-/** What a failed call of AWS leaves in the log: its name, the error's name and how old the secret is that served. */
+/** What a failed call of AWS leaves in the log: names, and how old the secret is that was served instead. */
 function awsLog(log: Log) {
-  return (problem: { call: string; error: string; staleMs?: number }) => {
-    const { call, error, staleMs } = problem;
-    log({ event: 'aws', call, code: error, ...(staleMs === undefined ? {} : { staleMs }) });
-  };
+  return ({ call, error, secret, staleMs }: AwsProblem) =>
+    log({
+      event: 'aws',
+      call,
+      code: error,
+      ...(secret === undefined ? {} : { secret }),
+      ...(staleMs === undefined ? {} : { staleMs }),
+    });
 }
