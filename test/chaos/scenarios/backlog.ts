@@ -15,9 +15,15 @@ export interface BacklogNumbers {
   readonly expected: number;
   readonly most: number;
   readonly refusedForQuota: number;
+  /** Requests that came in while it drained, and those of them that were answered with their end at once. */
+  readonly fresh: number;
+  readonly freshAnswered: number;
 }
 
 const minute = 60_000;
+
+/** Minutes between two requests that come in meanwhile. */
+const freshEvery = 2;
 
 /** After an outage: the last pause between two probes, the sweep that brings the good one, and the sweep that follows. */
 const awakeningMinutes = 3;
@@ -28,13 +34,17 @@ export async function runBacklog(seed: number, requests: number, limit = 160, sh
   const { time, start, voucherify } = world;
   const within = requests * 200;
   const town = townOf(world);
-  const deliveries = Array.from({ length: requests }, (_, number) => {
-    const at = (number * within) / requests;
+  const asked = (at: number, number: number) => {
     const ask = { ...newAskOf('source', number, start + at, town), callbacks: 1 };
     world.truth.ask(ask);
     return [at, ask] as const;
-  });
+  };
   const back = within + 30 * minute;
+  const backlog = Array.from({ length: requests }, (_, number) => asked((number * within) / requests, number));
+  const fresh = Array.from({ length: requests / 100 }, (_, number) =>
+    asked(back + (5 + number * freshEvery) * minute, requests + number),
+  );
+  const deliveries = [...backlog, ...fresh];
   voucherify.sandbox.outage('down');
   time.in(back, () => voucherify.sandbox.outage(undefined));
   await live(world, { deliveries, oddSweeps: 0, longest: 30 * 24 * 60 * minute });
@@ -47,12 +57,15 @@ export async function runBacklog(seed: number, requests: number, limit = 160, sh
     expected: needed / (limit * share - burst),
     most: mostInWindow(voucherify.sent, 'main', minute),
     refusedForQuota: voucherify.sent.filter(call => call.status === 429).length,
+    fresh: fresh.length,
+    freshAnswered: fresh.filter(([, { uid }]) => world.sender.exchanges.get(uid)?.toldOpen === false).length,
   };
   world.close();
   const bounds = broken(
     ['minutes to drain', numbers.minutes, numbers.expected * 1.05 + awakeningMinutes],
     ['calls in a minute', numbers.most, limit * share],
     ['calls refused for the quota', numbers.refusedForQuota, 0],
+    ['fresh requests that had to wait', numbers.fresh - numbers.freshAnswered, 0],
   );
   return { ...numbers, violations: [...world.truth.violations, ...bounds] };
 }

@@ -13,8 +13,9 @@ export interface QuotaOptions {
   readonly atOnce: number;
   readonly limit: number;
   readonly share: number;
-  /** Milliseconds that Voucherify takes at most for one way. */
+  /** Milliseconds that Voucherify takes at most for one way; half a minute so, half a minute quick where it is unsteady. */
   readonly slowest: number;
+  readonly unsteady?: boolean;
   readonly coldStarts: number;
   readonly mix?: Mix;
   readonly minutes?: number;
@@ -31,8 +32,9 @@ export interface QuotaNumbers {
 
 /** Nobody else uses the quota; what comes in is about twice of what the share lets through. */
 export async function runQuota(options: QuotaOptions): Promise<QuotaNumbers> {
-  const { seed, atOnce, limit, share, slowest, coldStarts, mix = calm, minutes = 10 } = options;
-  const world = openWorld({ seed, mix, callsPerMinute: limit, quotaShare: share, slowest, coldStarts });
+  const { seed, atOnce, limit, share, slowest, coldStarts, unsteady = false, mix = calm, minutes = 10 } = options;
+  const slow = (now: number) => (unsteady && now % 60_000 > 30_000 ? 150 : slowest);
+  const world = openWorld({ seed, mix, callsPerMinute: limit, quotaShare: share, slowest: slow, coldStarts });
   const town = townOf(world);
   const every = (atOnce * 60_000) / (limit * share);
   const deliveries: Delivery[] = [];

@@ -26,7 +26,8 @@ export function mixed(label: string, options: MixOptions): Run {
 
 export function quota(options: QuotaOptions): Run {
   const { seed, atOnce, limit, share, slowest, coldStarts } = options;
-  const label = `seed ${seed}, ${atOnce} at once, ${share} of ${limit}, up to ${slowest} ms, ${coldStarts} cold`;
+  const speed = `${options.unsteady === true ? 'now and then' : 'always'} up to ${slowest} ms`;
+  const label = `seed ${seed}, ${atOnce} at once, ${share} of ${limit}, ${speed}, ${coldStarts} cold`;
   return { label, run: () => runQuota(options) };
 }
 
@@ -37,11 +38,10 @@ export function quotas(): readonly Run[] {
     { limit: 20, share: 0.5 },
     { limit: 1000, share: 0.5 },
   ];
+  const speeds = [{ slowest: 150 }, { slowest: 1500 }, { slowest: 6000, unsteady: true }];
   return limits.flatMap(limit =>
     [1, 2, 5, 10, 20, 50].flatMap((atOnce, seed) =>
-      [150, 1500].flatMap(slowest =>
-        [0.05, 1].map(coldStarts => quota({ seed, atOnce, slowest, coldStarts, ...limit })),
-      ),
+      speeds.flatMap(speed => [0.05, 1].map(coldStarts => quota({ seed, atOnce, coldStarts, ...speed, ...limit }))),
     ),
   );
 }

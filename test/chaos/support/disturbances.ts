@@ -6,12 +6,28 @@ import type { World } from './world.ts';
 const minute = 60_000;
 const outages: readonly [Outage, ...Outage[]] = ['error', 'down', 'hang'];
 
-/** Voucherify is out of order in one of three ways. */
-export function outage({ time, random, voucherify }: World, begins: number, lasts: number): void {
+/** Voucherify is out of order in one of three ways; when it comes back, the alarm by age must have stood. */
+export function outage(world: World, begins: number, lasts: number): void {
+  const { time, random, voucherify } = world;
   const mode = random.pick(outages);
   if (lasts === 0) return;
   time.in(begins, () => voucherify.sandbox.outage(mode));
-  time.in(begins + lasts, () => voucherify.sandbox.outage(undefined));
+  time.in(begins + lasts, () => {
+    voucherify.sandbox.outage(undefined);
+    judgeAlarm(world);
+  });
+}
+
+/** How far the age of the oldest open receipt may be off in what the sweeps of an hour report, in milliseconds. */
+const roughly = 90 * minute;
+
+function judgeAlarm({ time, watch, reported, truth }: World): void {
+  const now = time.now();
+  const open = [...watch.receipts.values()].filter(({ state }) => state === 'open');
+  const oldest = Math.max(0, ...open.map(({ receivedAt }) => now - receivedAt));
+  const ofLastHour = reported.filter(({ at }) => at > now - 60 * minute).map(({ oldestOpenMs }) => oldestOpenMs);
+  const told = Math.max(0, ...ofLastHour);
+  if (told < oldest - roughly) truth.violated(`silent: ${told} ms old at most, say the sweeps, and it is ${oldest}`);
 }
 
 /** Keys get another token, now and then; the new version of the secret comes at once or some minutes later. */

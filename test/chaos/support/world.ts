@@ -29,8 +29,8 @@ export interface WorldOptions extends QuotaOptions {
   readonly lost?: number;
   /** How often an invocation finds no warm machine; 0.05 where nothing is said. */
   readonly coldStarts?: number;
-  /** Milliseconds that one way to Voucherify and back takes at most. */
-  readonly slowest?: number;
+  /** Milliseconds that one way to Voucherify takes at most, at a time. */
+  readonly slowest?: (now: number) => number;
   /** Another schedule than that of the virtual clock. */
   readonly schedule?: (time: VirtualTime) => Schedule;
   /** The stores as the next machine that starts sees them; all see the same where nothing is said. */
@@ -53,6 +53,8 @@ export interface World {
   readonly sender: Sender;
   /** Lines of the log that raise an alarm. */
   readonly alarms: readonly LogLine[];
+  /** The age of the oldest open receipt, as each sweep reported it. */
+  readonly reported: readonly { readonly at: number; readonly oldestOpenMs: number }[];
   /** Texts of the secrets; may be changed while it runs. */
   readonly secrets: Record<string, string>;
   readonly stores: Stores;
@@ -73,7 +75,7 @@ export function openWorld(options: WorldOptions): World {
   } = options;
   const random = seeded(seed);
   const time = virtualTime(start);
-  const schedule = options.schedule?.(time) ?? travelling(time, random.fork(), options.slowest ?? 150);
+  const schedule = options.schedule?.(time) ?? travelling(time, random.fork(), options.slowest ?? usually);
   const { now, wait } = schedule;
   const truth = newTruth(now, start);
   const sqlite = openSqliteStore(':memory:');
@@ -86,6 +88,7 @@ export function openWorld(options: WorldOptions): World {
   const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, callsPerMinute, periodSeconds });
   const receiver = newReceiver(truth);
   const alarms: LogLine[] = [];
+  const reported: { at: number; oldestOpenMs: number }[] = [];
   const secrets = secretsOf(projects);
   const outside: Outside = {
     settings: settingsOf(options, projects, callsPerMinute),
@@ -99,6 +102,7 @@ export function openWorld(options: WorldOptions): World {
     callbacks: receiver.port,
     log: line => {
       if (line.alarm !== undefined) alarms.push(line);
+      if (line.oldestOpenMs !== undefined) reported.push({ at: now(), oldestOpenMs: line.oldestOpenMs });
     },
   };
   const fleet = openFleet(outside, options.coldStarts ?? 0.05);
@@ -108,14 +112,14 @@ export function openWorld(options: WorldOptions): World {
     sqlite.close();
   };
   const seen = { start, time, random, truth, watch, voucherify, receiver, outside, fleet, sender };
-  return { ...seen, alarms, secrets, stores, close };
+  return { ...seen, alarms, reported, secrets, stores, close };
 }
 
 /** Milliseconds that one way takes at least and at most. */
 type Range = readonly [least: number, most: number];
 
-function travelling(time: VirtualTime, random: Random, slowest: number): Schedule {
-  const wire: Range = [20, slowest];
+function travelling(time: VirtualTime, random: Random, slowest: (now: number) => number): Schedule {
+  const wire: Range = [20, 150];
   const store: Range = [1, 8];
   const ways: Readonly<Record<Port, Range>> = {
     store,
@@ -124,8 +128,13 @@ function travelling(time: VirtualTime, random: Random, slowest: number): Schedul
     voucherify: wire,
     callback: wire,
   };
-  const travel: Travel = (port, slow) => time.wait(random.between(...(slow ? slowWay : ways[port])));
+  const way = (port: Port): Range => (port === 'voucherify' ? [20, slowest(time.now())] : ways[port]);
+  const travel: Travel = (port, slow) => time.wait(random.between(...(slow ? slowWay : way(port))));
   return { now: time.now, wait: time.wait, timeout: time.wait, travel };
+}
+
+function usually(): number {
+  return 150;
 }
 
 const slowWay: Range = [300, 3000];
