@@ -1,45 +1,61 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import * as v from 'valibot';
 
 /**
- * `npm run check`: everything that must be green, one step after the other, so that the first red one is the last thing
- * on the screen. The counts at the end are those of the test runner.
+ * `npm run check`: everything that must be green. The quick steps run beside each other, the tests after them; `cdk
+ * synth`, cdk-nag and the assertions on roles and template are tests. The counts at the end are the test runner's.
  */
 const results = 'coverage/results.json';
-const steps: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+
+type Step = readonly [name: string, command: string, ...args: string[]];
+
+const quick: readonly Step[] = [
   ['format and lint', 'biome', 'check', '--error-on-warnings', '.'],
   ['types', 'tsc', '--noEmit'],
   ['arrows', 'node', 'test/support/arrows.ts'],
   ['dead code', 'knip'],
-  ['tests', 'vitest', 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`],
+];
+const tests: Step = [
+  'tests',
+  'vitest',
+  'run',
+  '--coverage',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${results}`,
 ];
 
 if (process.argv.includes('--help')) {
-  console.log(`npm run check runs, in this order: ${steps.map(([name]) => name).join(', ')}`);
+  console.log(`npm run check runs: ${[...quick, tests].map(([name]) => name).join(', ')}`);
 } else {
   rmSync(results, { force: true });
-  const failed = steps.find(step => !passes(step));
-  if (failed !== undefined) console.error(`check: ${failed[0]} failed`);
+  const passed = (await Promise.all(quick.map(step => passes(step, 'pipe')))).every(Boolean);
+  const green = passed && (await passes(tests, 'inherit'));
   console.log(counts());
-  process.exitCode = failed === undefined ? 0 : 1;
+  process.exitCode = green ? 0 : 1;
 }
 
-function passes([name, command, ...args]: (typeof steps)[number]): boolean {
-  console.log(`\n== ${name}`);
+/** Runs a step; what it prints comes as one piece, or as it goes with `inherit`. */
+function passes([name, command, ...args]: Step, output: 'pipe' | 'inherit'): Promise<boolean> {
   const began = performance.now();
-  const { status } = spawnSync(command, args, { stdio: 'inherit' });
-  console.log(`== ${name}: ${status === 0 ? 'ok' : 'failed'} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
-  return status === 0;
+  const child = spawn(command, args, { stdio: ['ignore', output, output] });
+  const printed: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => printed.push(chunk));
+  return new Promise(resolve => {
+    child.once('close', code => {
+      process.stdout.write(Buffer.concat(printed));
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      console.log(`== ${name}: ${code === 0 ? 'ok' : 'FAILED'} in ${seconds} s`);
+      resolve(code === 0);
+    });
+  });
 }
 
 function counts(): string {
   if (!existsSync(results)) return '0 passed, 0 failed';
   const counted = v.object({ numPassedTests: v.number(), numFailedTests: v.number(), numPendingTests: v.number() });
-  const { numPassedTests, numFailedTests, numPendingTests } = v.parse(
-    counted,
-    JSON.parse(readFileSync(results, 'utf8')),
-  );
-  if (numPendingTests > 0) console.log(`${numPendingTests} skipped, each with its reason above`);
-  return `${numPassedTests} passed, ${numFailedTests} failed`;
+  const run = v.parse(counted, JSON.parse(readFileSync(results, 'utf8')));
+  if (run.numPendingTests > 0) console.log(`${run.numPendingTests} skipped, each with its reason above`);
+  return `${run.numPassedTests} passed, ${run.numFailedTests} failed`;
 }
