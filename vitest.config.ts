@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Files share no state, so they can share a worker: loading the CDK once and not a dozen times saves half a minute.
     isolate: false,
+    maxWorkers: '100%',
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
