@@ -84,7 +84,7 @@ function sendOnce(call: OutboundCall, now: () => number, way: Way): Promise<Sent
     const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), left);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
     request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : lost(connected)));
-    request.on('response', response => collect(response, { ...way, ...caps(call) }, settle));
+    request.on('response', response => collect(response, call.largest ?? way.largest ?? largestAnswer, way, settle));
     request.end(call.body);
   });
 }
@@ -114,11 +114,7 @@ function isIdleReset(request: ClientRequest, error: Error): boolean {
   return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
-function caps({ largest }: OutboundCall): Reach {
-  return largest === undefined ? {} : { largest };
-}
-
-function collect(response: IncomingMessage, { largest = largestAnswer, cut }: Way, settle: (sent: Sent) => void): void {
+function collect(response: IncomingMessage, largest: number, { cut }: Way, settle: (sent: Sent) => void): void {
   const status = Number(response.statusCode);
   if (status >= 300 && status < 400) {
     settle(noAnswer('redirected', true));

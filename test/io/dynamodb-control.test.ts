@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createTables } from '../../infra/local/aws-tables.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AwsProblem, awsClientOptions } from '../../lambda/io/aws-clients.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control.contract.ts';
@@ -15,28 +13,15 @@ import {
   refuses,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
-import { emulated, emulatedInTurn, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
+import { emulated, motoIsHere } from '../support/moto.ts';
+import { freshTables, motoForSuite } from '../support/moto-suite.ts';
 
 describe.skipIf(!motoIsHere())('on moto', () => {
-  let moto: Moto;
-  beforeAll(async () => {
-    moto = await startMoto();
-  });
-  afterAll(async () => {
-    await moto.stop();
-  });
+  const moto = motoForSuite();
 
-  async function opened(endpoint = moto.endpoint) {
-    const run = randomUUID();
-    const tables = { receipts: `receipts-${run}`, identifiers: `identifiers-${run}` };
-    const admin = new DynamoDBClient(emulatedInTurn(moto.endpoint));
-    await createTables(admin, tables);
-    const client = new DynamoDBClient(emulatedInTurn(endpoint));
+  async function opened(endpoint = moto().endpoint) {
+    const { tables, admin, client, close } = await freshTables(moto(), endpoint);
     const control = dynamodbControl(client, tables.receipts, { callMs: 10_000 });
-    const close = () => {
-      client.destroy();
-      admin.destroy();
-    };
     const rows = async () => {
       const { Items = [] } = await admin.send(new ScanCommand({ TableName: tables.receipts, ConsistentRead: true }));
       return Items;
@@ -69,7 +54,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     async function losing() {
       let left = 1;
       const loses: Answer = async (call, response) => {
-        const answer = await forwarded(moto.endpoint, call);
+        const answer = await forwarded(moto().endpoint, call);
         if (call.operation === 'PutItem' && left > 0) {
           left -= 1;
           response.destroy();
@@ -96,7 +81,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
     it('is not mistaken for the same write of somebody else', async () => {
       const { control, server } = await losing();
-      server.answerWith(passesTo(moto.endpoint));
+      server.answerWith(passesTo(moto().endpoint));
       const value = { pause: { actor: 'intake' } };
       expect(await control.write('pause#all', 0, value)).toMatchObject({ written: true });
       expect(await control.write('pause#all', 0, value)).toEqual({ written: false, row: { revision: 1, value } });

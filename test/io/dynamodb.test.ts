@@ -1,33 +1,19 @@
-import { randomUUID } from 'node:crypto';
-import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTables } from '../../infra/local/aws-tables.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { describeStore, unavailable } from '../store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
-import { emulatedInTurn, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
+import { motoIsHere } from '../support/moto.ts';
+import { freshTables, motoForSuite } from '../support/moto-suite.ts';
 import { closed, expiresAt, kept, next, now, pins, putOff, receiptOf, withPins } from '../support/receipt-builders.ts';
 
 describe.skipIf(!motoIsHere())('on moto', () => {
-  let moto: Moto;
-  beforeAll(async () => {
-    moto = await startMoto();
-  });
-  afterAll(async () => {
-    await moto.stop();
-  });
+  const moto = motoForSuite();
 
-  async function opened(endpoint = moto.endpoint) {
-    const run = randomUUID();
-    const tables = { receipts: `receipts-${run}`, identifiers: `identifiers-${run}` };
-    const admin = new DynamoDBClient(emulatedInTurn(moto.endpoint));
-    await createTables(admin, tables);
-    const client = new DynamoDBClient(emulatedInTurn(endpoint));
+  async function opened(endpoint = moto().endpoint) {
+    const { tables, admin, client, close } = await freshTables(moto(), endpoint);
     const store = dynamodbStore(client, tables, { callMs: 10_000 });
-    const close = () => {
-      client.destroy();
-      admin.destroy();
-    };
     return { store, close, admin, tables };
   }
 
@@ -127,7 +113,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     let front: AwsEndpoint;
     let open: Awaited<ReturnType<typeof opened>>;
     beforeEach(async () => {
-      front = await startAwsEndpoint(passesTo(moto.endpoint));
+      front = await startAwsEndpoint(passesTo(moto().endpoint));
       open = await opened(front.endpoint);
     });
     afterEach(async () => {
@@ -138,8 +124,8 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     /** The write reaches DynamoDB and is done; its answer never arrives, once. */
     function loseNextAnswer() {
       front.answerWith(async (call, response) => {
-        front.answerWith(passesTo(moto.endpoint));
-        await forwarded(moto.endpoint, call);
+        front.answerWith(passesTo(moto().endpoint));
+        await forwarded(moto().endpoint, call);
         response.destroy();
       });
     }
@@ -170,7 +156,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await open.store.replace(closed(receipt), { forget: true });
       expect(await open.store.due('erase', now, 10)).toEqual([]);
       front.answerWith((call, response) =>
-        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(moto.endpoint)(call, response),
+        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(moto().endpoint)(call, response),
       );
       expect(await open.store.due('erase', now, 10)).toEqual([receipt.id]);
       const suggested = await open.store.read(receipt.id);
@@ -182,12 +168,12 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     async function recordNextAnswer(): Promise<unknown> {
       let seen: unknown;
       front.answerWith(async (call, response) => {
-        const answer = await forwarded(moto.endpoint, call);
+        const answer = await forwarded(moto().endpoint, call);
         seen = JSON.parse(answer.body);
         return answers(answer.status, seen)(call, response);
       });
       expect(await open.store.due('erase', now, 10)).toEqual(['receipt-1']);
-      front.answerWith(passesTo(moto.endpoint));
+      front.answerWith(passesTo(moto().endpoint));
       return seen;
     }
 
@@ -200,7 +186,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     /** The next write is answered so and does nothing; reads and later writes are real. */
     function answerNextWrite(answer: ReturnType<typeof refuses>) {
       front.answerWith((call, response) => {
-        front.answerWith(passesTo(moto.endpoint));
+        front.answerWith(passesTo(moto().endpoint));
         return answer(call, response);
       });
     }

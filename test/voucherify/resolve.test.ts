@@ -1,22 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Identifier } from '../../lambda/erasure.ts';
 import { lookUpCalls } from '../../lambda/voucherify/find-customers.ts';
-import { resolve } from '../../lambda/voucherify/resolve.ts';
-import { callsTo, type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
-
-const id = (letter: string) => `cust_${letter.repeat(24)}`;
-const [ada, ben, cleo] = [id('A'), id('B'), id('C')];
-const iso = (at: number) => new Date(at).toISOString();
-
-function resolved(house: ErasingHouse, identifiers: readonly Identifier[], mostCustomers = 5, submittedAt = start) {
-  const ways = { voucherify: callsTo(house), now: () => house.clock.now, until: start + 10_000 };
-  return resolve({ identifiers, submittedAt, mostCustomers }, ways);
-}
-
-async function found(house: ErasingHouse, identifiers: readonly Identifier[], submittedAt = start) {
-  const answer = await resolved(house, identifiers, 5, submittedAt);
-  return answer.kind === 'found' ? answer.candidates.map(({ id: one, seen }) => [one, seen]) : answer.kind;
-}
+import { erasingHouse, one, start } from '../support/erasing-house.ts';
+import { ada, ben, cleo, found, id, iso, resolved } from '../support/erasing-resolve.ts';
 
 describe('a customer id', () => {
   it('is found under itself', async () => {
