@@ -19,6 +19,9 @@ export const byCode = {
     'Requests of a platform are accepted and nobody is erased: it was paused, by a person or for sending too many.',
   'callback-given-up': 'A platform will never hear the result of an erasure: its callback failed for too long.',
   'store-unavailable': 'Erasure requests are answered 503: the receipts table cannot be read or written.',
+  'unproven-answer':
+    'Nobody knows whether a person was erased: Voucherify answered a deletion with 200 and proved nothing.',
+  'evidence-unsigned': 'An erasure cannot be proved to anybody else: its closed receipt could not be signed.',
   internal: 'An erasure met an error of ours that nobody foresaw.',
 } as const satisfies Record<Alarm, string>;
 

@@ -30,6 +30,8 @@ export type Alarm =
   | 'platform-paused'
   | 'callback-given-up'
   | 'store-unavailable'
+  | 'unproven-answer'
+  | 'evidence-unsigned'
   | 'internal';
 
 /** Seconds after which a caller that was answered 503 should come back. */

@@ -25,6 +25,13 @@ export interface LogLine {
   readonly staleMs?: number;
   readonly needsHuman?: number;
   readonly oldestOpenMs?: number;
+  /** How much of the time that the law allows the worst open receipt has used, in percent. */
+  readonly deadlineUsed?: number;
+  /** Scopes that are paused. */
+  readonly paused?: number;
+  /** Closed receipts that were signed, and that wait for it. */
+  readonly signed?: number;
+  readonly unsigned?: number;
   /** File and line of our own code. */
   readonly origin?: string;
   readonly secret?: string;
