@@ -1,4 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Environment } from '../lambda/io/environment.ts';
 import { type Settings, SettingsError } from '../lambda/io/settings.ts';
@@ -12,6 +13,8 @@ interface Told {
   readonly tables: Tables;
   /** Only those that it may read. */
   readonly secrets: Secrets;
+  /** Only of whoever signs. */
+  readonly evidenceKey?: IKey;
 }
 
 /** A function's variables. Throws `SettingsError` where `cdk deploy` would fail after minutes: they are too large. */
@@ -23,6 +26,7 @@ export function environment(scope: Construct, told: Told): Readonly<Record<strin
     SECRET_ARNS: Stack.of(scope).toJsonString(Object.fromEntries(arns)),
     RECEIPTS_TABLE: told.tables.receipts.tableName,
     IDENTIFIERS_TABLE: told.tables.identifiers.tableName,
+    ...(told.evidenceKey === undefined ? {} : { EVIDENCE_KEY: told.evidenceKey.keyArn }),
   } satisfies Environment;
 }
 
@@ -36,14 +40,16 @@ const mostBytes = 4096;
 
 /** ARNs are tokens here, so they count with the longest parts they can have. */
 const longestArn = 'arn:aws-us-gov:secretsmanager:ap-northeast-1:123456789012:secret:';
+const longestKeyArn = 'arn:aws-us-gov:kms:ap-northeast-1:123456789012:key/12345678-1234-1234-1234-123456789012';
 
-function refuseTooLarge({ prefix, settings, secrets }: Told): void {
+function refuseTooLarge({ prefix, settings, secrets, evidenceKey }: Told): void {
   const arns = [...secrets.keys()].map(name => [name, `${longestArn}${deployedName(name, prefix)}-AbCdEf`]);
   const variables = {
     SETTINGS_JSON: forFunctions(settings),
     SECRET_ARNS: JSON.stringify(Object.fromEntries(arns)),
     RECEIPTS_TABLE: `${prefix}-receipts`,
     IDENTIFIERS_TABLE: `${prefix}-identifiers`,
+    ...(evidenceKey === undefined ? {} : { EVIDENCE_KEY: longestKeyArn }),
   } satisfies Environment;
   // Lambda measures the variables as JSON, quotes escaped: its refusal prints the text that it measured.
   const bytes = Buffer.byteLength(JSON.stringify(variables));

@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Settings } from '../lambda/io/settings.ts';
 import { bundledFunction, type Running } from './bundled-function.ts';
@@ -22,6 +23,7 @@ interface Needs {
   readonly settings: Settings;
   readonly readable: Readable;
   readonly tables: Tables;
+  readonly evidenceKey: IKey;
 }
 
 /** Both functions. Neither has reserved concurrency: a new account has none to reserve, and its deployment would fail. */
@@ -29,15 +31,15 @@ export function functions(scope: Construct, prefix: string, needs: Needs): Funct
   return { webhook: webhook(scope, prefix, needs), sweeper: sweeper(scope, prefix, needs) };
 }
 
-function webhook(scope: Construct, prefix: string, needs: Needs): Running {
+function webhook(scope: Construct, prefix: string, { settings, tables, readable }: Needs): Running {
   const running = bundledFunction(scope, 'Webhook', {
     name: 'webhook',
     prefix,
     description: 'Answers privacy platforms.',
-    timeout: webhookTimeout(needs.settings.limits.answerBudgetMs),
+    timeout: webhookTimeout(settings.limits.answerBudgetMs),
     // A platform waits for a cold start with three TLS handshakes, and processor time comes with memory.
     memorySize: 512,
-    environment: environment(scope, { ...needs, prefix, secrets: needs.readable.webhook }),
+    environment: environment(scope, { settings, tables, prefix, secrets: readable.webhook }),
   });
   acknowledge(running.function, 'Serverless-LambdaDLQ', 'It is invoked synchronously only: there is nothing to keep.');
   return running;

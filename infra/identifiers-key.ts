@@ -2,13 +2,14 @@ import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
+import { administration } from './key-administration.ts';
 
 /**
  * The key of the identifiers table. The account may administer it and make a table with it, but not decrypt: whoever
  * wants to read identifiers must first change this policy, which CloudTrail shows.
  */
 export function identifiersKey(scope: Construct): IKey {
-  const policy = new PolicyDocument({ statements: [administration(), tableCreation(scope)] });
+  const policy = new PolicyDocument({ statements: [administration(rotation), tableCreation(scope)] });
   return new Key(scope, 'IdentifiersKey', {
     description: 'Identifiers of people whose erasure is open. Only the erasure functions may decrypt.',
     enableKeyRotation: true,
@@ -16,6 +17,8 @@ export function identifiersKey(scope: Construct): IKey {
     policy,
   });
 }
+
+const rotation = ['DisableKeyRotation', 'EnableKeyRotation', 'GetKeyRotationStatus', 'ListKeyRotations'];
 
 /**
  * What DynamoDB needs of a caller who uses a table with a key of one's own (DynamoDB Developer Guide, "Encryption at
@@ -39,22 +42,6 @@ export function allowUse(key: IKey, roles: readonly IRole[]): void {
       conditions: viaDynamodb(key),
     }),
   );
-}
-
-/** In a key policy `*` is this key (KMS Developer Guide, "Key policies"). */
-function administration(): PolicyStatement {
-  const actions = [
-    ...['CancelKeyDeletion', 'DescribeKey', 'DisableKey', 'DisableKeyRotation', 'EnableKey', 'EnableKeyRotation'],
-    ...['GetKeyPolicy', 'GetKeyRotationStatus', 'ListGrants', 'ListKeyPolicies', 'ListKeyRotations'],
-    ...['ListResourceTags', 'PutKeyPolicy', 'RevokeGrant', 'ScheduleKeyDeletion', 'TagResource', 'UntagResource'],
-    ...['UpdateKeyDescription'],
-  ];
-  return new PolicyStatement({
-    sid: 'Administration',
-    principals: [new AccountRootPrincipal()],
-    actions: actions.map(action => `kms:${action}`),
-    resources: ['*'],
-  });
 }
 
 /** The deploying role is not known here; whichever the account lets create tables may hand this key to DynamoDB. */

@@ -1,9 +1,11 @@
 import { admit, attempt, openProjects, waysOf } from './attempt.ts';
+import { closeRefused } from './close-refused.ts';
 import type { WayTo } from './erase-in-project.ts';
 import type { Parts } from './parts.ts';
 import { pausesOf, scopesOf } from './pause.ts';
 import { advance } from './receipts/advance.ts';
-import { asksHuman, claimed, isDue, postponed, type Receipt } from './receipts/receipt.ts';
+import { claimed, isDue, postponed } from './receipts/claiming.ts';
+import { asksHuman, isRefusalDecided, type Receipt } from './receipts/receipt.ts';
 
 /** Longest that one attempt takes, and longest that it outlasts the sweep, in milliseconds: shorter than its claim. */
 const attemptMs = 25_000;
@@ -14,8 +16,8 @@ const pausedMs = 300_000;
 
 export interface EraseDue {
   readonly kind: 'nothing' | 'held' | 'taken-by-another' | 'attempted' | 'closed';
-  /** How old the receipt is, if it is still open; zero if it is not. */
-  readonly openMs: number;
+  /** The receipt, if it was looked at and is still open. */
+  readonly open?: Receipt;
   /** Every project is held: whatever else is due could not be done either. */
   readonly allHeld?: boolean;
 }
@@ -27,23 +29,23 @@ export interface EraseDue {
 export async function eraseDue(id: string, parts: Parts, sweepEnds: number): Promise<EraseDue> {
   const receipt = await parts.store.read(id);
   // The index may lag: whether a receipt is due is decided on the receipt itself.
-  if (receipt === undefined || !isDue(receipt, parts.now())) return { kind: 'nothing', openMs: 0 };
-  const openMs = parts.now() - receipt.receivedAt;
+  if (receipt === undefined || !isDue(receipt, parts.now())) return { kind: 'nothing' };
+  if (isRefusalDecided(receipt)) return (await closeRefused(receipt, parts)) ? { kind: 'closed' } : { kind: 'nothing' };
   if (await isPaused(receipt, parts)) {
     await postpone(receipt, parts.now() + pausedMs, parts);
-    return { kind: 'held', openMs };
+    return { kind: 'held', open: receipt };
   }
   const until = Math.min(parts.now() + attemptMs, sweepEnds + outlastMs);
   const wayTo = waysOf(receipt, false, parts);
   const { admitted, heldUntil } = await admit(receipt, wayTo, likelyCalls(receipt), until);
   if (!admitted) {
     await postpone(receipt, heldUntil, parts);
-    return { kind: 'held', openMs, allHeld: openProjects(receipt).length === parts.projects.size };
+    return { kind: 'held', open: receipt, allHeld: openProjects(receipt).length === parts.projects.size };
   }
   const taken = await claim(receipt, parts);
-  if (taken === undefined) return { kind: 'taken-by-another', openMs };
+  if (taken === undefined) return { kind: 'taken-by-another', open: receipt };
   const closed = await attemptClaimed(taken, wayTo, until, parts);
-  return closed ? { kind: 'closed', openMs: 0 } : { kind: 'attempted', openMs };
+  return closed ? { kind: 'closed' } : { kind: 'attempted', open: taken };
 }
 
 /** Whether it was closed. What is kept apart is read under the claim, so that no pin is overlooked. */

@@ -2,6 +2,7 @@ import { deletePins } from './delete-pins.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
+import { mostCustomersOf } from './receipts/deciding.ts';
 import { type ProjectProgress, pinned, type Receipt } from './receipts/receipt.ts';
 import type { ProjectResult } from './receipts/result.ts';
 import type { KeptWithPins, Pin } from './receipts/store.ts';
@@ -49,7 +50,7 @@ async function resolving(project: string, handle: Resolving, parts: Parts): Prom
   const asked = {
     identifiers,
     submittedAt: handle.receipt.submittedAt,
-    mostCustomers: parts.settings.limits.customersPerRequest,
+    mostCustomers: mostCustomersOf(handle.receipt) ?? parts.settings.limits.customersPerRequest,
   };
   // Most requests find one customer: its deletion is reserved along with the look-ups.
   handle.way.gate.expect(lookUpCalls(identifiers) + 1);

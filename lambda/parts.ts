@@ -6,6 +6,7 @@ import { openPlatforms } from './platforms/index.ts';
 import type { Platform } from './platforms/platform.ts';
 import type { ControlRows } from './receipts/control.ts';
 import { type Macs, macsFrom } from './receipts/mac.ts';
+import type { Signer } from './receipts/signer.ts';
 import type { ReceiptStore } from './receipts/store.ts';
 import { openProject, type Project } from './voucherify/project.ts';
 
@@ -25,6 +26,8 @@ export interface Ports {
   /** Resolves after that many milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
   readonly log: Log;
+  /** Signs evidence. Only the sweep has one. */
+  readonly signer?: Signer;
   readonly times?: Partial<Times>;
 }
 

@@ -17,7 +17,15 @@ export interface Pause {
 }
 
 const decision = v.looseObject({ actor: v.string(), reason: v.string(), at: v.number() });
-const pauseRow = v.looseObject({ pause: v.nullable(decision), resumed: v.exactOptional(decision) });
+const pauseRow = v.looseObject({
+  pause: v.nullable(decision),
+  resumed: v.exactOptional(decision),
+  /** Every turn, the newest last, as far as they are kept. */
+  history: v.exactOptional(v.array(v.looseObject({ ...decision.entries, what: v.string() }))),
+});
+
+/** Turns of one scope that are kept. */
+const mostHistory = 50;
 
 /** Others that may pause or resume in between before this gives up. */
 const mostTries = 8;
@@ -35,6 +43,18 @@ export async function pausesOf(scopes: readonly Scope[], control: ControlRows): 
     paused: new Set(scopes.filter(scope => isPaused(stored(scope)))),
     resumedAt: scope => resumedAt(stored(scope)),
   };
+}
+
+/** Everything that is paused of what settings hold. Throws `unavailable` when it cannot be told. */
+export async function pausedScopes({ platforms, projects }: Named, control: ControlRows): Promise<ReadonlySet<Scope>> {
+  const ofPlatforms = Object.keys(platforms).map((name): Scope => `platform:${name}`);
+  const ofProjects = Object.keys(projects).map((name): Scope => `project:${name}`);
+  return (await pausesOf(['all', ...ofPlatforms, ...ofProjects], control)).paused;
+}
+
+interface Named {
+  readonly platforms: object;
+  readonly projects: object;
 }
 
 export interface Pauses {
@@ -58,12 +78,31 @@ function resumedAt({ value }: ControlRow): number {
 
 /** Pauses a scope; false when it is paused already, whose reason then stands. */
 export function pause(scope: Scope, why: Pause, control: ControlRows): Promise<boolean> {
-  return turn(scope, row => (isPaused(row) ? undefined : { pause: why }), control);
+  return turn(scope, row => (isPaused(row) ? undefined : { pause: why, ...turned('pause', why, row) }), control);
 }
 
 /** Lets a scope go again and keeps who did so, and why; false when it was not paused. */
 export function resume(scope: Scope, resumed: Pause, control: ControlRows): Promise<boolean> {
-  return turn(scope, row => (isPaused(row) ? { pause: null, resumed } : undefined), control);
+  const after = (row: ControlRow) => ({ pause: null, resumed, ...turned('resume', resumed, row) });
+  return turn(scope, row => (isPaused(row) ? after(row) : undefined), control);
+}
+
+/** Who turned a scope, when and why, the oldest first. Throws as {@link pausesOf} does. */
+export async function turnsOf(scope: Scope, control: ControlRows): Promise<readonly Turn[]> {
+  return historyOf((await control.read([keyOf(scope)])).get(keyOf(scope)) ?? noRow);
+}
+
+export interface Turn extends Pause {
+  readonly what: string;
+}
+
+function turned(what: string, why: Pause, row: ControlRow): { readonly history: readonly Turn[] } {
+  return { history: [...historyOf(row), { ...why, what }].slice(-mostHistory) };
+}
+
+function historyOf({ value }: ControlRow): readonly Turn[] {
+  const parsed = v.safeParse(pauseRow, value);
+  return parsed.success ? (parsed.output.history ?? []) : [];
 }
 
 async function turn(scope: Scope, to: (row: ControlRow) => object | undefined, control: ControlRows): Promise<boolean> {
@@ -72,11 +111,18 @@ async function turn(scope: Scope, to: (row: ControlRow) => object | undefined, c
   for (let tries = 0; tries < mostTries; tries += 1) {
     const next = to(standing);
     if (next === undefined) return false;
-    const { written, row: after } = await control.write(key, standing.revision, next);
+    // What another version of this code wrote stays.
+    const value = { ...known(standing), ...next };
+    const { written, row: after } = await control.write(key, standing.revision, value);
     if (written) return true;
     standing = after;
   }
   throw new Failure('unavailable', 'the pause cannot be written', { alarm: 'store-unavailable' });
+}
+
+function known({ value }: ControlRow): object {
+  const parsed = v.safeParse(pauseRow, value);
+  return parsed.success ? parsed.output : {};
 }
 
 function keyOf(scope: Scope): string {

@@ -1,4 +1,5 @@
 import { deployedParts } from './io/aws-ports.ts';
+import { deployedSigner } from './io/kms-signer.ts';
 import type { Parts } from './parts.ts';
 import { type Swept, sweep } from './sweep.ts';
 
@@ -16,4 +17,4 @@ export function sweepHandler(parts: () => Parts): () => Promise<Swept> {
   };
 }
 
-export const handler = sweepHandler(deployedParts(process.env));
+export const handler = sweepHandler(deployedParts(process.env, deployedSigner));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimed } from '../lambda/receipts/receipt.ts';
+import { claimed } from '../lambda/receipts/claiming.ts';
 import { answer } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 

@@ -110,7 +110,7 @@ describe('a pause', () => {
     const house = await ketchHouse({ change: () => ({ control: reachable(() => !down) }) });
     registered(house, 'crm-1');
     expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ claimed: 0, failed: 1 });
+    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ claimed: 0, failed: 2 });
     expect(callsIn(house)).toEqual([]);
     down = false;
     expect(await sweepAfter(house, 60 * minute)).toMatchObject({ closed: 1 });

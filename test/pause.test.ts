@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
-import { isScope, type Pause, pause, pausesOf, resume, type Scope, scopesOf } from '../lambda/pause.ts';
+import { isScope, type Pause, pause, pausesOf, resume, type Scope, scopesOf, turnsOf } from '../lambda/pause.ts';
 import type { ControlRow, ControlRows } from '../lambda/receipts/control.ts';
 import { memoryRows } from './support/pace-rows.ts';
 
 const why: Pause = { actor: 'ada', reason: 'the shop moves', at: 1000 };
 const later: Pause = { actor: 'bob', reason: 'it has moved', at: 2000 };
 const scopes: readonly Scope[] = ['all', 'platform:ketch', 'project:main'];
+const turn = (what: string, { actor, reason, at }: Pause) => ({ what, actor, reason, at });
 const pausedIn = async (rows: ControlRows) => [...(await pausesOf(scopes, rows)).paused];
 
 describe('a receipt falls under', () => {
@@ -43,14 +44,16 @@ describe.each(scopes)('a pause of %s', scope => {
     expect(await pausedIn(rows)).toEqual([]);
     expect(await pause(scope, why, rows)).toBe(true);
     expect(await pausedIn(rows)).toEqual([scope]);
-    expect(rows.rows).toEqual(new Map([[`pause#${scope}`, { revision: 1, value: { pause: why } }]]));
+    expect(rows.rows).toEqual(
+      new Map([[`pause#${scope}`, { revision: 1, value: { pause: why, history: [turn('pause', why)] } }]]),
+    );
   });
 
   it('is not taken over by another, whose reason would hide the first', async () => {
     const rows = memoryRows();
     await pause(scope, why, rows);
     expect(await pause(scope, later, rows)).toBe(false);
-    expect(rows.rows.get(`pause#${scope}`)?.value).toEqual({ pause: why });
+    expect(rows.rows.get(`pause#${scope}`)?.value).toMatchObject({ pause: why });
   });
 
   it('is let go once, with who and why, and may come again', async () => {
@@ -60,10 +63,22 @@ describe.each(scopes)('a pause of %s', scope => {
     await pause(scope, why, rows);
     expect(await resume(scope, later, rows)).toBe(true);
     expect(await pausedIn(rows)).toEqual([]);
-    expect(rows.rows.get(`pause#${scope}`)?.value).toEqual({ pause: null, resumed: later });
+    expect(rows.rows.get(`pause#${scope}`)?.value).toMatchObject({ pause: null, resumed: later });
     expect(await resume(scope, later, rows)).toBe(false);
     expect(await pause(scope, why, rows)).toBe(true);
     expect(await pausedIn(rows)).toEqual([scope]);
+    expect(await turnsOf(scope, rows)).toEqual([turn('pause', why), turn('resume', later), turn('pause', why)]);
+  });
+
+  it('keeps the last fifty turns', async () => {
+    const rows = memoryRows();
+    for (let at = 0; at < 30; at += 1) {
+      await pause(scope, { ...why, at }, rows);
+      await resume(scope, { ...later, at }, rows);
+    }
+    const turns = await turnsOf(scope, rows);
+    expect(turns).toHaveLength(50);
+    expect(turns.at(-1)).toEqual(turn('resume', { ...later, at: 29 }));
   });
 
   it('knows when it was let go', async () => {
@@ -101,6 +116,8 @@ describe('a row that cannot be read', () => {
     const rows = memoryRows();
     rows.rows.set('pause#all', { revision: 4, value: { pause: null, resumed: { ...later, ticket: 7 }, newer: 1 } });
     expect(await pausedIn(rows)).toEqual([]);
+    await pause('all', why, rows);
+    expect(rows.rows.get('pause#all')?.value).toMatchObject({ pause: why, newer: 1, resumed: { ticket: 7 } });
   });
 });
 
@@ -110,7 +127,9 @@ describe('many at once', () => {
     const all = Array.from({ length: 20 }, (_, at) => pause('all', { ...why, actor: `actor-${at}` }, rows));
     const done = await Promise.all(all);
     expect(done.filter(Boolean)).toHaveLength(1);
-    expect(rows.rows.get('pause#all')?.value).toEqual({ pause: { ...why, actor: `actor-${done.indexOf(true)}` } });
+    expect(rows.rows.get('pause#all')?.value).toMatchObject({
+      pause: { ...why, actor: `actor-${done.indexOf(true)}` },
+    });
   });
 
   it('let it go once', async () => {

@@ -42,8 +42,10 @@ describe('a sweep', () => {
       claimed: 1,
       closed: 0,
       needsHuman: 1,
-      oldestOpenMs: 60_000,
+      oldestOpenMs: 61_000,
+      deadlineUsed: 0,
     });
+    expect(await house.sweep(start + 15 * 86_400_000)).toMatchObject({ deadlineUsed: 50 });
   });
 
   it('leaves alone what is not due', async () => {

@@ -6,6 +6,7 @@ import { outbound, type Send } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
 import { embeddedTexts, localKeys } from './embedded-secrets.ts';
+import { localSigner } from './local-signer.ts';
 import { type Options, UsageError } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 import { seededCustomers } from './sandbox/seeded-customers.ts';
@@ -26,7 +27,7 @@ export interface Embedded {
  */
 export async function openEmbedded(options: Options): Promise<Embedded> {
   const file = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
-  const { store, sandbox } = inFolder(options, () => ({
+  const { store, sandbox, signer } = inFolder(options, () => ({
     store: openSqliteStore(file('erasure.sqlite')),
     sandbox: openSandbox({
       file: file('sandbox.sqlite'),
@@ -35,6 +36,7 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
       limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
       seed: seededCustomers,
     }),
+    signer: localSigner(file('evidence-key.pem')),
   }));
   const server = await serveSandbox(sandbox, 0);
   const ports = {
@@ -48,6 +50,7 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     random: Math.random,
     wait: (ms: number) => setTimeout(ms),
     log: jsonLog(options.log, options.now),
+    signer,
     times: { claimMs: options.claimMs, backoffMs: options.backoffMs },
   };
   const close = async () => {

@@ -1,12 +1,17 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { awsClientOptions } from '../../lambda/io/aws-clients.ts';
 import { awsPorts } from '../../lambda/io/aws-ports.ts';
+import { kmsSigner } from '../../lambda/io/kms-signer.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
+import { createEvidenceKey } from './aws-key.ts';
 import { createTables } from './aws-tables.ts';
 import { type Options, UsageError } from './options.ts';
 
-/** Table names of a local run against an emulator. */
+/** Names of a local run against an emulator: those of a deployment without a stage. */
 const localTables = { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' };
+const localKey = 'alias/erasure-evidence';
 
 export interface Emulated {
   readonly ports: Ports;
@@ -15,22 +20,27 @@ export interface Emulated {
 }
 
 /**
- * Ports on the AWS adapters, against the endpoint that `AWS_ENDPOINT_URL` names: the tables are created where they are
- * missing, secrets are read under their design names, and nothing embedded stands in.
+ * Ports on the AWS adapters, against the endpoint that `AWS_ENDPOINT_URL` names: the tables and the key for evidence are created
+ * where they are missing, secrets are read under their design names, and nothing embedded stands in.
  */
 export async function openEmulated(options: Options): Promise<Emulated> {
-  const client = new DynamoDBClient({});
-  try {
-    await createTables(client, localTables);
-  } catch {
-    throw new UsageError('AWS_ENDPOINT_URL: the tables cannot be created there');
-  } finally {
-    client.destroy();
-  }
+  await create(new DynamoDBClient({}), client => createTables(client, localTables), 'the tables');
+  await create(new KMSClient({}), client => createEvidenceKey(client, localKey), 'the key for evidence');
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
   const ports = awsPorts({ settings: options.settings, secretArns, tables: localTables }, options.now, options.log);
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
-  return { ports: { ...ports, times }, sandboxUrl: undefined, close: async () => undefined };
+  const signer = kmsSigner(new KMSClient(awsClientOptions()), localKey);
+  return { ports: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
+}
+
+async function create<C extends { destroy(): void }>(client: C, make: (client: C) => Promise<void>, what: string) {
+  try {
+    await make(client);
+  } catch {
+    throw new UsageError(`AWS_ENDPOINT_URL: ${what} cannot be created there`);
+  } finally {
+    client.destroy();
+  }
 }
 
 function secretNames({ projects, platforms }: Settings): readonly string[] {

@@ -2,11 +2,12 @@ import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { assemble, type Parts, type Ports } from '../parts.ts';
+import type { Signer } from '../receipts/signer.ts';
 import { type AwsProblem, awsClientOptions } from './aws-clients.ts';
 import { callbackSender } from './callback-sender.ts';
 import { dynamodbStore } from './dynamodb.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
-import { parseEnvironment } from './environment.ts';
+import { parseEnvironment, type Variables } from './environment.ts';
 import { jsonLog, type Log } from './log.ts';
 import { outbound } from './outbound.ts';
 import { secretsManager } from './secrets.ts';
@@ -20,12 +21,13 @@ export interface AwsNames {
 
 /**
  * The parts of a deployed function, put together once. In Lambda that is while the function starts, which is on no
- * request's time.
+ * request's time. `signer` is asked for by a function that signs, so that no other carries the client for it.
  */
-export function deployedParts(variables: Readonly<Record<string, string | undefined>>): () => Parts {
+export function deployedParts(variables: Variables, signer?: (variables: Variables) => Signer): () => Parts {
   let made: Parts | undefined;
   const parts = () => {
-    made ??= assemble(portsFromEnvironment(variables));
+    const signing = signer === undefined ? {} : { signer: signer(variables) };
+    made ??= assemble({ ...portsFromEnvironment(variables), ...signing });
     return made;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
@@ -43,7 +45,7 @@ function readAhead({ readSecret }: Parts, secrets: readonly string[]): void {
 }
 
 /** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */
-function portsFromEnvironment(variables: Readonly<Record<string, string | undefined>>): Ports {
+function portsFromEnvironment(variables: Variables): Ports {
   const environment = parseEnvironment(variables);
   const names = {
     settings: parseSettings(environment.SETTINGS_JSON, 'deployed'),

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** The environment variables of both functions. The stack must `satisfy` it, so a forgotten one does not compile. */
+/** The environment variables of the functions. The stack must `satisfy` it, so a forgotten one does not compile. */
 export interface Environment {
   /** The settings file, as JSON. */
   readonly SETTINGS_JSON: string;
@@ -8,6 +8,8 @@ export interface Environment {
   readonly SECRET_ARNS: string;
   readonly RECEIPTS_TABLE: string;
   readonly IDENTIFIERS_TABLE: string;
+  /** ARN of the key that evidence is signed with; only the sweep has it. */
+  readonly EVIDENCE_KEY?: string;
 }
 
 const filled = v.pipe(v.string(), v.nonEmpty());
@@ -17,10 +19,13 @@ const environment = v.object({
   SECRET_ARNS: arns,
   RECEIPTS_TABLE: filled,
   IDENTIFIERS_TABLE: filled,
+  EVIDENCE_KEY: v.exactOptional(filled),
 });
 
+export type Variables = Readonly<Record<string, string | undefined>>;
+
 /** Throws an error that names every variable that is missing or unreadable, and no value. */
-export function parseEnvironment(variables: Readonly<Record<string, string | undefined>>) {
+export function parseEnvironment(variables: Variables) {
   const parsed = v.safeParse(environment, variables);
   if (parsed.success) return parsed.output;
   const names = new Set(parsed.issues.map(issue => v.getDotPath(issue)?.split('.')[0]));

@@ -1,86 +1,16 @@
 import * as v from 'valibot';
-import type { Deletion, IdentifierKind } from '../erasure.ts';
+import type { IdentifierKind } from '../erasure.ts';
 import { Failure } from '../failure.ts';
-import type { ProjectProgress, Queue, Receipt, State } from '../receipts/receipt.ts';
+import type { Receipt } from '../receipts/receipt.ts';
 import type { Kept, Pin } from '../receipts/store.ts';
 import { parseOrUndefined } from './json.ts';
 import { storeUnavailable } from './store-failure.ts';
+import { oneOf, receiptSchema } from './stored-receipt.ts';
 
 /*
  * Rows as they are stored, the same text in every store. Two versions of this code may take turns on one row, so
  * fields that are not known here survive, and a row whose known fields are not what they were is left alone.
  */
-const deletion = v.looseObject({
-  project: v.string(),
-  pin: v.number(),
-  proof: oneOf<Deletion['proof']>({ deleted: 'deleted', gone: 'gone' }),
-  at: v.number(),
-  received: v.exactOptional(
-    v.looseObject({
-      id: v.exactOptional(v.string()),
-      created_at: v.exactOptional(v.string()),
-      related_object: v.exactOptional(v.string()),
-      status: v.string(),
-      data_json: v.record(v.string(), v.number()),
-      object: v.exactOptional(v.string()),
-    }),
-  ),
-});
-
-const progress = v.looseObject({
-  state: oneOf<ProjectProgress['state']>({
-    open: 'open',
-    erased: 'erased',
-    'no-match': 'no-match',
-    'not-identifiable': 'not-identifiable',
-  }),
-  pins: v.number(),
-  tried: v.boolean(),
-  deletions: v.array(deletion),
-});
-
-const receiptSchema = v.looseObject({
-  v: v.literal(1),
-  id: v.string(),
-  revision: v.number(),
-  platform: v.string(),
-  reference: v.exactOptional(v.string()),
-  payloadMac: v.string(),
-  subjectMacs: v.array(v.string()),
-  authentication: v.looseObject({ scheme: v.string(), secret: v.string() }),
-  state: oneOf<State>({
-    open: 'open',
-    'needs-human': 'needs-human',
-    erased: 'erased',
-    'no-match': 'no-match',
-    'not-identifiable': 'not-identifiable',
-    refused: 'refused',
-  }),
-  reason: v.exactOptional(v.string()),
-  receivedAt: v.number(),
-  submittedAt: v.number(),
-  dueAt: v.exactOptional(v.number()),
-  closedAt: v.exactOptional(v.number()),
-  expiresAt: v.exactOptional(v.number()),
-  queue: v.exactOptional(oneOf<Queue>({ erase: 'erase', 'call-back': 'call-back', 'needs-human': 'needs-human' })),
-  nextAttemptAt: v.exactOptional(v.number()),
-  hasCallbacks: v.boolean(),
-  answeredOpen: v.boolean(),
-  claims: v.number(),
-  unrecordedClaims: v.number(),
-  unproven: v.number(),
-  lastResult: v.exactOptional(v.string()),
-  projects: v.record(v.string(), progress),
-  callBack: v.exactOptional(
-    v.looseObject({
-      tries: v.number(),
-      delivered: v.array(v.number()),
-      refused: v.array(v.number()),
-      endedAt: v.exactOptional(v.number()),
-    }),
-  ),
-});
-
 const kind = oneOf<IdentifierKind>({
   customer_id: 'customer_id',
   source_id: 'source_id',
@@ -116,11 +46,6 @@ function read<T>(schema: v.GenericSchema<unknown, T>, row: string): T {
   const parsed = v.safeParse(schema, parseOrUndefined(row)?.value);
   if (!parsed.success) throw storeUnavailable('a stored row is not of a version that this code knows');
   return parsed.output;
-}
-
-/** One of the words of a union. One that is added there and forgotten here does not compile. */
-function oneOf<Union extends string>(words: { readonly [Word in Union]: Word }) {
-  return v.enum(words);
 }
 
 /** Actions one transaction may hold (DynamoDB API Reference, TransactWriteItems). */

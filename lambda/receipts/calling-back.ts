@@ -43,8 +43,7 @@ export function told(receipt: Receipt, { now, targets, delivered, refused, retry
     // A target that wants to be asked later than that is asked one last time.
     return changed(receipt, { callBack, nextAttemptAt: Math.min(Math.max(retryAt, now), until) });
   }
-  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
-  return changed(rest, { callBack: { ...callBack, endedAt: now } });
+  return changed(receipt, { callBack: { ...callBack, endedAt: now }, queue: 'sign', nextAttemptAt: now });
 }
 
 /** Whether some target never took it. */

@@ -29,6 +29,8 @@ export interface Receipt {
   readonly hasCallbacks: boolean;
   /** Whether the platform was ever answered that this is not finished: then it waits for a callback. */
   readonly answeredOpen: boolean;
+  /** What the request itself was answered with, and when; absent where it only was acknowledged. */
+  readonly firstAnswer?: { readonly at: number; readonly as: 'outcome' | 'in-progress' };
   /** Attempts that were ever begun: the generation of the worker that holds the last claim. */
   readonly claims: number;
   /** Claims since the last recorded result; several in a row are a poison request. */
@@ -39,6 +41,10 @@ export interface Receipt {
   readonly projects: Readonly<Record<string, ProjectProgress>>;
   /** How telling the platform stands, once that has begun. */
   readonly callBack?: CallBack;
+  /** What operators decided, the oldest first. */
+  readonly decisions?: readonly Decision[];
+  /** The signed form of the closed receipt: a compact JWS, written once. */
+  readonly evidence?: string;
 }
 
 /** Indices are those of the callbacks that are kept. */
@@ -50,9 +56,21 @@ export interface CallBack {
   readonly endedAt?: number;
 }
 
+/** A decision of an operator: who, when and why, and what it was about. */
+export interface Decision {
+  readonly at: number;
+  readonly by: string;
+  readonly what: 'retry' | 'refuse';
+  readonly why: string;
+  /** Why the receipt had asked for a person. */
+  readonly about?: string;
+  /** How many customers may be deleted in one project instead of what settings say. */
+  readonly mostCustomers?: number;
+}
+
 export type State = 'open' | 'needs-human' | FinalKind;
-/** `needs-human` is worked on by nobody; it is counted, so that its alarm stands. */
-export type Queue = 'erase' | 'call-back' | 'needs-human';
+/** `needs-human` is worked on by nobody; it is counted, so that its alarm stands. `sign` holds what is closed and told. */
+export type Queue = 'erase' | 'call-back' | 'needs-human' | 'sign';
 
 export interface ProjectProgress {
   readonly state: 'open' | 'erased' | 'no-match' | 'not-identifiable';
@@ -62,9 +80,6 @@ export interface ProjectProgress {
   readonly tried: boolean;
   readonly deletions: readonly Deletion[];
 }
-
-/** Claims without a result after which a person must look. */
-export const mostUnrecordedClaims = 5;
 
 export type Facts = Pick<
   Receipt,
@@ -103,36 +118,6 @@ export function opened(
   };
 }
 
-/** A worker takes a due receipt until `until`; after too many claims without a result it asks for a person instead. */
-export function claimed(receipt: Receipt, now: number, until: number): Receipt | undefined {
-  if (!isDue(receipt, now)) return undefined;
-  const standing = receipt.unrecordedClaims > 0 ? afterCrash(receipt) : receipt;
-  if (receipt.unrecordedClaims >= mostUnrecordedClaims) return asksHuman(standing, 'claims-without-result');
-  return changed(standing, {
-    nextAttemptAt: until,
-    claims: receipt.claims + 1,
-    unrecordedClaims: receipt.unrecordedClaims + 1,
-  });
-}
-
-/** A claim left no result: what it posted to the pins that were there by then may have had its effect. */
-function afterCrash(receipt: Receipt): Receipt {
-  const projects = Object.entries(receipt.projects).map(([project, progress]) => {
-    const posted = progress.state === 'open' && progress.pins > 0;
-    return [project, posted ? { ...progress, tried: true } : progress] as const;
-  });
-  return { ...receipt, projects: Object.fromEntries(projects) };
-}
-
-/** Put off without a claim, because everybody is held: nobody has tried anything. */
-export function postponed(receipt: Receipt, now: number, until: number): Receipt | undefined {
-  return isDue(receipt, now) ? changed(receipt, { nextAttemptAt: until }) : undefined;
-}
-
-export function isDue({ state, nextAttemptAt }: Receipt, now: number): boolean {
-  return state === 'open' && nextAttemptAt !== undefined && nextAttemptAt <= now;
-}
-
 /** Pins are written once, by the worker with the last claim. */
 export function pinned(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
   const progress = receipt.projects[project];
@@ -142,9 +127,19 @@ export function pinned(receipt: Receipt, generation: number, project: string, pi
 }
 
 /** The platform is about to be told that this is not finished. */
-export function answeredOpen(receipt: Receipt): Receipt | undefined {
+export function answeredOpen(receipt: Receipt, now: number): Receipt | undefined {
   if (isFinal(receipt.state) || receipt.answeredOpen) return undefined;
-  return changed(receipt, { answeredOpen: true });
+  return changed(receipt, answersOpen(receipt, now));
+}
+
+/** What an answer that this is not finished leaves in the receipt. */
+export function answersOpen({ firstAnswer }: Receipt, now: number): Pick<Receipt, 'answeredOpen' | 'firstAnswer'> {
+  return { answeredOpen: true, firstAnswer: firstAnswer ?? { at: now, as: 'in-progress' } };
+}
+
+/** Whether the last word on an open receipt is an operator's that it is refused. */
+export function isRefusalDecided({ state, decisions }: Receipt): boolean {
+  return state === 'open' && decisions?.at(-1)?.what === 'refuse';
 }
 
 /** No worker touches it until an operator decides; not final towards the platform. */
@@ -153,9 +148,9 @@ export function asksHuman(receipt: Receipt, reason: string): Receipt {
   return changed(receipt, { ...waits, state: 'needs-human', reason, lastResult: reason });
 }
 
-/** Whether a closed receipt has nothing left to do that needs the identifiers. */
+/** Whether a closed receipt has nothing left to do that needs the identifiers: signing does not. */
 export function forgets(receipt: Receipt): boolean {
-  return isFinal(receipt.state) && receipt.queue === undefined;
+  return isFinal(receipt.state) && receipt.queue !== 'call-back';
 }
 
 export function isFinal(state: State): state is FinalKind {

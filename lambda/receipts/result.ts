@@ -1,6 +1,7 @@
 import type { Deletion, FinalKind } from '../erasure.ts';
 import type { Alarm } from '../failure.ts';
-import { asksHuman, changed, type ProjectProgress, type Receipt } from './receipt.ts';
+import { closed } from './closing.ts';
+import { answersOpen, asksHuman, changed, isRefusalDecided, type ProjectProgress, type Receipt } from './receipt.ts';
 
 /** What one attempt found out in one project. */
 export type ProjectResult =
@@ -20,10 +21,6 @@ const wrongCustomerDeleted = 'wrong-customer-deleted' satisfies Alarm;
 
 /** Answers that said 200 and proved nothing, after which a person must look. */
 export const mostUnproven = 3;
-
-/** Evidence is kept for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
-const evidenceDays = 762;
-const dayMs = 86_400_000;
 
 export interface Recording {
   /** `claims` as it stood when the attempt began: somebody who claimed since has the say. */
@@ -83,28 +80,30 @@ function advanced(before: ProjectProgress, result: ProjectResult): ProjectProgre
 }
 
 function concluded(next: Receipt, results: readonly ProjectResult[], recording: Recording): Receipt {
-  const later = results.filter(result => result.kind === 'later');
-  const human = results.find(result => result.kind === 'human');
-  const unproven = next.unproven + (later.some(result => result.unproven === true) ? 1 : 0);
+  const unproven = next.unproven + (results.some(isUnproven) ? 1 : 0);
   const counted = { ...next, unproven, unrecordedClaims: 0 };
-  const [first] = later;
-  const finished = Object.values(next.projects).every(progress => progress.state !== 'open');
-  if (finished) return closed(counted, recording);
-  const told = { ...counted, answeredOpen: next.answeredOpen || recording.answersNow };
-  if (human !== undefined) return asksHuman(told, human.code);
-  if (unproven >= mostUnproven) return asksHuman(told, 'unproven-answers');
-  const nextAttemptAt = Math.max(recording.retryAt, ...later.map(result => result.notBefore ?? 0));
-  return changed(told, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
+  const states = Object.values(next.projects).map(progress => progress.state);
+  if (!states.includes('open')) return ended(counted, combined(states), recording);
+  const human = results.find(result => result.kind === 'human')?.code;
+  if (isRefusalDecided(next) && human !== wrongCustomerDeleted) return ended(counted, 'refused', recording);
+  const told = recording.answersNow ? { ...counted, ...answersOpen(counted, recording.now) } : counted;
+  if (human !== undefined) return asksHuman(told, human);
+  return unproven < mostUnproven ? putOff(told, results, recording) : asksHuman(told, 'unproven-answers');
 }
 
-function closed(receipt: Receipt, { now, answersNow, toldByCallback = [] }: Recording): Receipt {
-  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
-  const state = combined(Object.values(receipt.projects).map(progress => progress.state));
-  const answered = answersNow && !toldByCallback.includes(state);
-  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answered);
-  const waits = owesCallback ? { queue: 'call-back' as const, nextAttemptAt: now } : {};
-  const expiresAt = Math.ceil((now + evidenceDays * dayMs) / 1000);
-  return changed({ ...rest, ...waits }, { state, closedAt: now, expiresAt, lastResult: state });
+function putOff(receipt: Receipt, results: readonly ProjectResult[], { retryAt }: Recording): Receipt {
+  const later = results.filter(result => result.kind === 'later');
+  const [first] = later;
+  const nextAttemptAt = Math.max(retryAt, ...later.map(result => result.notBefore ?? 0));
+  return changed(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
+}
+
+function isUnproven(result: ProjectResult): boolean {
+  return result.kind === 'later' && result.unproven === true;
+}
+
+function ended(receipt: Receipt, state: FinalKind, { now, answersNow, toldByCallback = [] }: Recording): Receipt {
+  return closed(receipt, { state, now, answered: answersNow && !toldByCallback.includes(state) });
 }
 
 /** Erased anywhere is erased; identifiable nowhere is not identifiable; everything else found nobody. */

@@ -4,6 +4,8 @@ import { synthesised } from './synthesised.ts';
 
 const { of, readable, resources, template } = synthesised();
 
+const account = { AWS: 'arn:AWS::Partition:iam::AWS::AccountId:root' };
+
 describe('tables', () => {
   const keys = [
     { AttributeName: 'pk', KeyType: 'HASH' },
@@ -48,7 +50,6 @@ describe('tables', () => {
 describe('the key of the identifiers', () => {
   const [key] = of('AWS::KMS::Key');
   const [administration, tableCreation, use, ...others] = key.KeyPolicy.Statement.map(readable);
-  const account = { AWS: 'arn:AWS::Partition:iam::AWS::AccountId:root' };
   const viaDynamodb = { StringEquals: { 'kms:ViaService': 'dynamodb.AWS::Region.amazonaws.com' } };
 
   test('only the two roles use it, and only through DynamoDB', () => {
@@ -87,6 +88,33 @@ describe('the key of the identifiers', () => {
   });
 });
 
+describe('the key that evidence is signed with', () => {
+  const key = of('AWS::KMS::Key').find(({ KeyUsage }) => KeyUsage === 'SIGN_VERIFY');
+  const [administration, signing, ...others] = key.KeyPolicy.Statement.map(readable);
+
+  test('makes ES256 signatures, and has the name that the operator’s tool asks for', () => {
+    expect(key.KeySpec).toBe('ECC_NIST_P256');
+    expect(of('AWS::KMS::Alias').map(({ AliasName }) => AliasName)).toEqual(['alias/erasure-evidence']);
+  });
+
+  test('signs for the sweep alone', () => {
+    expect(signing).toMatchObject({
+      Sid: 'SignByTheSweep',
+      Effect: 'Allow',
+      Principal: { AWS: expect.stringContaining('SweeperRole') },
+      Action: ['kms:GetPublicKey', 'kms:Sign'],
+      Resource: '*',
+    });
+    expect(others).toEqual([]);
+  });
+
+  test('is administered by the account, which shows its public half and cannot sign', () => {
+    expect(administration).toMatchObject({ Sid: 'Administration', Effect: 'Allow', Principal: account });
+    expect(administration.Action.filter((action: string) => /kms:Sign|CreateGrant|\*/.test(action))).toEqual([]);
+    expect(administration.Action).toEqual(expect.arrayContaining(['kms:GetPublicKey', 'kms:PutKeyPolicy']));
+  });
+});
+
 describe('secrets', () => {
   test('start with what the functions refuse, in the shape that they read, word for word', () => {
     // CloudFormation rewrites a secret when this text changes: whoever changes it overwrites real keys.
@@ -112,6 +140,7 @@ test('what is stored stays when the stack goes, under logical ids that must not 
   }
   // Another id is another resource: CloudFormation would try to make a second table of the same name.
   expect(kept.sort()).toEqual([
+    'ErasureEvidenceKeyA2D037DE',
     'ErasureIdentifiers1C3A682E',
     'ErasureIdentifiersKey1309A529',
     'ErasureReceiptsA62ABA2D',

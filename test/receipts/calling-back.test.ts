@@ -71,8 +71,7 @@ describe('telling', () => {
     const first = telling(owing(), { delivered: [1] });
     const end = telling(first, { now: now + 1000, delivered: [0] });
     expect(end.callBack).toEqual({ tries: 2, delivered: [0, 1], refused: [], endedAt: now + 1000 });
-    expect(end).not.toHaveProperty('queue');
-    expect(end).not.toHaveProperty('nextAttemptAt');
+    expect(end).toMatchObject({ queue: 'sign', nextAttemptAt: now + 1000 });
     expect(forgets(end)).toBe(true);
     expect(wasGivenUp(end, 2)).toBe(false);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { asksHuman, claimed } from '../../lambda/receipts/receipt.ts';
+import { claimed } from '../../lambda/receipts/claiming.ts';
+import { asksHuman } from '../../lambda/receipts/receipt.ts';
 import {
   claimedOnce,
   erased,

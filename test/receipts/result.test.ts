@@ -19,9 +19,10 @@ const day = 86_400_000;
 describe('a result that finishes', () => {
   it('closes the receipt, and only then it may expire: after 762 days, in whole seconds', () => {
     const next = mustRecord(pinnedOnce, { main: erased }, { now: now + 1 });
-    const { queue: _, nextAttemptAt: __, ...rest } = pinnedOnce;
     expect(next).toEqual({
-      ...rest,
+      ...pinnedOnce,
+      queue: 'sign',
+      nextAttemptAt: now + 1,
       revision: pinnedOnce.revision + 1,
       state: 'erased',
       closedAt: now + 1,
@@ -52,15 +53,15 @@ describe('a result that finishes', () => {
   });
 
   it.each([
-    ['no callbacks', { hasCallbacks: false, answeredOpen: true }, false, undefined],
-    ['told in this answer', { hasCallbacks: true, answeredOpen: false }, true, undefined],
+    ['no callbacks', { hasCallbacks: false, answeredOpen: true }, false, 'sign'],
+    ['told in this answer', { hasCallbacks: true, answeredOpen: false }, true, 'sign'],
     ['never told anything', { hasCallbacks: true, answeredOpen: false }, false, 'call-back'],
     ['told before that it goes on', { hasCallbacks: true, answeredOpen: true }, false, 'call-back'],
     ['told before, and again now', { hasCallbacks: true, answeredOpen: true }, true, 'call-back'],
   ] as const)('owes a callback or not: %s', (_, facts, answersNow, queue) => {
     const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { answersNow });
     expect(next.queue).toBe(queue);
-    expect(next.nextAttemptAt).toBe(queue === undefined ? undefined : now + 1000);
+    expect(next.nextAttemptAt).toBe(now + 1000);
   });
 
   it('of one project does not close the others', () => {

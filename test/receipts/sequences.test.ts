@@ -1,16 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  answeredOpen,
-  asksHuman,
-  claimed,
-  isFinal,
-  mostUnrecordedClaims,
-  pinned,
-  postponed,
-  type Receipt,
-} from '../../lambda/receipts/receipt.ts';
+import { claimed, mostUnrecordedClaims, postponed } from '../../lambda/receipts/claiming.ts';
+import { closedAsRefused, refusalDecided, retried } from '../../lambda/receipts/deciding.ts';
+import { answeredOpen, asksHuman, isFinal, pinned, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { mostUnproven, type ProjectResult, recorded } from '../../lambda/receipts/result.ts';
+import { signed } from '../../lambda/receipts/signing.ts';
 import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';
 
 const projects = ['main', 'us'];
@@ -25,7 +19,7 @@ type Step =
       readonly results: { readonly main?: ProjectResult; readonly us?: ProjectResult };
       readonly answersNow: boolean;
     }
-  | { readonly do: 'answer-open' | 'ask-human' };
+  | { readonly do: 'answer-open' | 'ask-human' | 'retry' | 'refuse' | 'close-refused' | 'sign' };
 
 const deletions = fc.uniqueArray(fc.nat(2), { maxLength: 2 }).map(pins => pins.map(index => deletion(index)));
 const unfinished = { code: fc.constantFrom(...codes), deletions, tried: fc.boolean() };
@@ -60,6 +54,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: pin },
   { weight: 6, arbitrary: record },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('answer-open' as const, 'ask-human' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('retry' as const, 'refuse' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('close-refused' as const, 'sign' as const) }) },
 );
 
 interface World {
@@ -79,9 +75,18 @@ function taken(world: World, one: Step): Receipt | undefined {
     case 'pin':
       return pinned(receipt, receipt.claims + one.generation, one.project, one.pins);
     case 'answer-open':
-      return answeredOpen(receipt);
+      return answeredOpen(receipt, world.time);
     case 'ask-human':
       return receipt.state === 'open' ? asksHuman(receipt, 'identifiers-missing') : undefined;
+    case 'retry':
+      return retried(receipt, { at: world.time, by: 'ada', what: 'retry', why: 'a drill' });
+    case 'refuse':
+      return refusalDecided(receipt, { at: world.time, by: 'ada', what: 'refuse', why: 'a drill' });
+    case 'close-refused':
+      world.time += 60_000;
+      return closedAsRefused(receipt, world.time);
+    case 'sign':
+      return signed(receipt, 'a.compact.jws');
     case 'record': {
       const { results, answersNow } = one;
       const times = { now: world.time, retryAt: world.time + 30_000 };
@@ -92,7 +97,10 @@ function taken(world: World, one: Step): Receipt | undefined {
 
 /** What no single change may do. */
 function judge(before: Receipt, after: Receipt, one: Step): void {
-  expect(isFinal(before.state), 'a closed receipt was changed').toBe(false);
+  if (isFinal(before.state)) judgeClosed(before, after);
+  expect((after.decisions ?? []).slice(0, before.decisions?.length ?? 0), 'a decision was lost').toEqual(
+    before.decisions ?? [],
+  );
   expect(after.revision).toBe(before.revision + 1);
   expect(after.claims - before.claims).toBe(one.do === 'claim' && after.state === 'open' ? 1 : 0);
   for (const project of ['main', 'us'] as const) {
@@ -111,6 +119,13 @@ function judge(before: Receipt, after: Receipt, one: Step): void {
   if (one.do === 'record' && one.generation !== 0) judgeLate(Object.values(one.results));
 }
 
+/** Of a closed receipt nothing changes but who is told and the signature, which comes last and once. */
+function judgeClosed(before: Receipt, after: Receipt): void {
+  const erasure = ({ revision, queue, nextAttemptAt, decisions, evidence, ...rest }: Receipt) => rest;
+  expect(erasure(after), 'a closed receipt was changed').toEqual(erasure(before));
+  expect(before.evidence, 'a signed receipt was changed').toBeUndefined();
+}
+
 function judgeLate(results: readonly ProjectResult[]): void {
   const wrong = results.some(one => one.kind === 'human' && one.code === 'wrong-customer-deleted');
   expect(wrong || results.every(({ kind }) => kind === 'erased'), 'a late worker was listened to').toBe(true);
@@ -121,9 +136,13 @@ function judgeStanding(receipt: Receipt, time: number): void {
   const { state, queue, nextAttemptAt, closedAt, expiresAt } = receipt;
   const states = projects.map(project => receipt.projects[project]?.state);
   if (isFinal(state)) {
-    expect(states).not.toContain('open');
-    expect(state === 'erased').toBe(states.includes('erased'));
-    expect(queue === undefined || (queue === 'call-back' && receipt.hasCallbacks)).toBe(true);
+    if (state === 'refused') expect(receipt.decisions?.at(-1)?.what).toMatch(/refuse|retry/);
+    else {
+      expect(states).not.toContain('open');
+      expect(state === 'erased').toBe(states.includes('erased'));
+    }
+    expect(queue === 'call-back' ? receipt.hasCallbacks : true).toBe(true);
+    expect(queue === undefined, 'closed, not signed, and nobody comes back').toBe(receipt.evidence !== undefined);
     expect(expiresAt).toBe(Math.ceil(((closedAt ?? 0) + 762 * 86_400_000) / 1000));
   } else {
     expect(states).toContain('open');
@@ -156,6 +175,7 @@ describe('no sequence of changes', () => {
       { seed: 20261124, numRuns: 2000 },
     );
     // Otherwise the property would hold of nothing.
-    for (const state of ['open', 'needs-human', 'erased', 'no-match']) expect(reached.get(state)).toBeGreaterThan(20);
+    for (const state of ['open', 'needs-human', 'erased', 'no-match', 'refused'])
+      expect(reached.get(state)).toBeGreaterThan(20);
   });
 });

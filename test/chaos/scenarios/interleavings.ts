@@ -83,7 +83,10 @@ async function meet({ sender, fleet }: World, ask: Ask, met: Meeting, schedule: 
 /** Nothing fails any more: everything must come to an end, and the platform, if it asks again, is told. */
 async function converge({ watch, fleet, sender }: World, ask: Ask, schedule: Stepped): Promise<void> {
   if (!sender.exchanges.get(ask.uid)?.accepted) await sender.deliver(ask);
-  const isOver = () => watch.waiting().open === 0 && watch.waiting().callBack === 0;
+  const isOver = () => {
+    const { open, callBack, unsigned } = watch.waiting();
+    return open + callBack + unsigned === 0;
+  };
   for (let minutes = 0; minutes < mostMinutes && !isOver(); minutes += 1) {
     schedule.forward(60_000);
     await fleet.sweep();

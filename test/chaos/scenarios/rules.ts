@@ -89,12 +89,14 @@ function judgeStep(before: Receipt, after: Receipt): void {
   };
   const wasFinal = isFinal(before.state);
   if (wasFinal && !isDeepStrictEqual(erasurePart(before), erasurePart(after))) violated('a closed receipt changed');
-  if (before.state === 'needs-human' && after.state !== 'needs-human') violated('nobody decided');
+  const decided = (after.decisions?.length ?? 0) > (before.decisions?.length ?? 0);
+  if (before.state === 'needs-human' && after.state !== 'needs-human' && !decided) violated('nobody decided');
   if ((after.expiresAt !== undefined) !== isFinal(after.state)) violated('expires while it is open');
   if (after.state === 'open' && after.queue !== 'erase') violated('open, and in no queue');
   if (before.queue === undefined && after.queue !== undefined) violated('came back into a queue');
   const ends = Object.values(after.projects).map(({ state }) => state);
-  if (isFinal(after.state) && ends.includes('open')) violated('closed while a project is open');
+  if (isFinal(after.state) && after.state !== 'refused' && ends.includes('open'))
+    violated('closed while a project is open');
   for (const [project, { pins, state }] of Object.entries(before.projects)) {
     const now = after.projects[project];
     if (pins > 0 && now?.pins !== pins) violated('pins changed');

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts';
 
 /** Where a machine's calls go. */
-export type Port = 'store' | 'control' | 'secret' | 'voucherify' | 'callback';
+export type Port = 'store' | 'control' | 'secret' | 'voucherify' | 'callback' | 'signer';
 
 /**
  * What becomes of one call. `cut-before` and `hang` have no effect on the other side, `cut-after` and `refused-after`
@@ -31,7 +31,7 @@ export type Fates = (port: Port, verb: string) => Fate;
 export type Mix = Readonly<Record<Port, readonly (readonly [fate: Fate, probability: number])[]>>;
 
 /** Nothing ever fails. */
-export const calm: Mix = { store: [], control: [], secret: [], voucherify: [], callback: [] };
+export const calm: Mix = { store: [], control: [], secret: [], voucherify: [], callback: [], signer: [] };
 
 const crashes: Mix['store'] = [
   ['crash-before', 0.0005],
@@ -55,6 +55,7 @@ export const usual: Mix = {
     ['crash-after', 0.001],
   ],
   callback: [...crashes, ['refused', 0.05], ['hang', 0.02], ['cut-before', 0.02], ['cut-after', 0.03]],
+  signer: [...crashes, ['cut-before', 0.01], ['cut-after', 0.01]],
 };
 
 const wildCrashes: Mix['store'] = [
@@ -75,6 +76,7 @@ export const wild: Mix = {
   store: wildStorage,
   control: wildStorage,
   secret: wildStorage,
+  signer: wildStorage,
   voucherify: [
     ...wildCrashes,
     ...wildCrashes,

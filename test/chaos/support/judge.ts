@@ -31,7 +31,10 @@ function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
 }
 
 function judgeEnd({ uid }: Ask, receipt: Receipt, human: ReadonlySet<string>, { truth }: World): void {
-  if (isFinal(receipt.state)) return;
+  if (isFinal(receipt.state)) {
+    if (receipt.evidence === undefined) truth.violated('closed, and never signed', uid);
+    return;
+  }
   if (receipt.state === 'open') truth.violated('lost: never ended', uid);
   else if (!worthAPerson.has(receipt.reason ?? '')) truth.violated(`asks a person: ${receipt.reason}`, uid);
   // The sweep counts those that wait for a person as long as they wait: that is the alarm that stands.
@@ -40,7 +43,7 @@ function judgeEnd({ uid }: Ask, receipt: Receipt, human: ReadonlySet<string>, { 
 
 async function judgeKept({ uid }: Ask, receipt: Receipt, { stores, truth }: World): Promise<void> {
   const kept = await stores.store.kept(receipt.id);
-  const isOver = isFinal(receipt.state) && receipt.queue === undefined;
+  const isOver = isFinal(receipt.state) && receipt.queue !== 'call-back';
   if (isOver && kept !== undefined) truth.violated('closed and told, and identifiers are still kept', uid);
   if (!isOver && kept === undefined) truth.violated('identifiers are gone too early', uid);
 }

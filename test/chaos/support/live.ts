@@ -31,9 +31,10 @@ export async function live(world: World, course: Course): Promise<void> {
     });
   }
   const isOver = () => {
-    const { open, callBack } = watch.waiting();
+    const { open, callBack, unsigned } = watch.waiting();
     const passed = time.now() - start;
-    return (unsettled === 0 && open === 0 && callBack === 0 && passed > atLeast) || passed > longest;
+    const isDone = unsettled + open + callBack + unsigned === 0;
+    return (isDone && passed > atLeast) || passed > longest;
   };
   sweepEveryMinute(world, oddSweeps);
   await time.run(isOver);

@@ -49,6 +49,10 @@ export function openMachine(outside: Outside): Machine {
       await life.awake();
     },
     log: outside.log,
+    signer: {
+      publicKey: () => call('signer', 'public-key', () => outside.signer.publicKey()),
+      sign: bytes => call('signer', 'sign', () => outside.signer.sign(bytes)),
+    },
   });
   return { parts, life };
 }

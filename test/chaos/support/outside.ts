@@ -2,6 +2,7 @@ import type { Log } from '../../../lambda/io/log.ts';
 import type { OutboundCall, OutboundResult } from '../../../lambda/io/outbound.ts';
 import type { Settings } from '../../../lambda/io/settings.ts';
 import type { ControlRows } from '../../../lambda/receipts/control.ts';
+import type { Signer } from '../../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Fates } from './faults.ts';
 import type { Travel } from './life.ts';
@@ -35,5 +36,7 @@ export interface Outside {
   readonly voucherify: { sent(call: OutboundCall): void; arrives(call: OutboundCall): Served };
   /** The platform's callback address. */
   readonly callbacks: { arrives(call: OutboundCall): Served };
+  /** Keeps the key that evidence is signed with. */
+  readonly signer: Signer;
   readonly log: Log;
 }

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { calling, told } from '../../../lambda/receipts/calling-back.ts';
-import { answeredOpen, asksHuman, claimed, pinned, postponed, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { claimed, postponed } from '../../../lambda/receipts/claiming.ts';
+import { closedAsRefused, type Decided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import { answeredOpen, asksHuman, pinned, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recorded } from '../../../lambda/receipts/result.ts';
+import { signed } from '../../../lambda/receipts/signing.ts';
 
 /** One thing that a worker does to a receipt of which it may hold an old version. */
 export interface Step {
@@ -39,7 +42,7 @@ const someIndices = fc.subarray([0, 1, 2]);
 const steps: readonly fc.Arbitrary<Deed>[] = [
   fc.constant<Deed>(['claim', (_, now) => standing => claimed(standing, now, now + 60_000)]),
   fc.constant<Deed>(['put off', (_, now) => standing => postponed(standing, now, now + 300_000)]),
-  fc.constant<Deed>(['answer that it is open', () => answeredOpen]),
+  fc.constant<Deed>(['answer that it is open', (_, now) => standing => answeredOpen(standing, now)]),
   fc
     .tuple(fc.constantFrom(...projects), fc.integer({ min: 1, max: 3 }))
     .map(
@@ -48,6 +51,10 @@ const steps: readonly fc.Arbitrary<Deed>[] = [
         held => standing => pinned(standing, held.claims, project, pins),
       ],
     ),
+  fc.constant<Deed>(['let it go on', (_, now) => standing => retried(standing, decision('retry', now))]),
+  fc.constant<Deed>(['refuse it', (_, now) => standing => refusalDecided(standing, decision('refuse', now))]),
+  fc.constant<Deed>(['close it as refused', (_, now) => standing => closedAsRefused(standing, now)]),
+  fc.constant<Deed>(['sign it', () => standing => signed(standing, 'a.compact.jws')]),
   fc.constant<Deed>(['begin to call back', (_, now) => standing => calling(standing, now, now + 60_000)]),
   fc
     .tuple(someIndices, someIndices, fc.integer({ min: 0, max: 3 }))
@@ -58,6 +65,10 @@ const steps: readonly fc.Arbitrary<Deed>[] = [
       ],
     ),
 ];
+
+function decision(what: 'retry' | 'refuse', at: number): Decided {
+  return { at, by: 'ada', what, why: 'a drill' };
+}
 
 const asking = fc.constant<Deed>([
   'ask for a person',

@@ -8,7 +8,7 @@ export interface Watch {
   readonly receipts: ReadonlyMap<string, Receipt>;
   /** What was written when, by request, where that is kept. */
   readonly writes: ReadonlyMap<string, readonly Write[]>;
-  waiting(): { readonly open: number; readonly callBack: number; readonly human: number };
+  waiting(): { readonly open: number; readonly callBack: number; readonly human: number; readonly unsigned: number };
 }
 
 interface Write {
@@ -16,8 +16,8 @@ interface Write {
   readonly receipt: Receipt;
 }
 
-/** What a closed receipt may still change: how telling the platform stands, and nothing of the erasure. */
-const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack']);
+/** What a closed receipt may still change: how telling the platform and signing stand, and nothing of the erasure. */
+const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack', 'evidence', 'decisions']);
 
 /** A store in which every write is compared with what stood before it. */
 export function watchedStore(
@@ -27,11 +27,12 @@ export function watchedStore(
 ): { readonly store: ReceiptStore; readonly watch: Watch } {
   const receipts = new Map<string, Receipt>();
   const writes = new Map<string, Write[]>();
-  const counts = { open: 0, callBack: 0, human: 0 };
+  const counts = { open: 0, callBack: 0, human: 0, unsigned: 0 };
   const count = (receipt: Receipt, by: 1 | -1) => {
     if (receipt.state === 'open') counts.open += by;
     if (receipt.state === 'needs-human') counts.human += by;
     if (receipt.queue === 'call-back') counts.callBack += by;
+    if (receipt.queue === 'sign') counts.unsigned += by;
   };
   const keep = (receipt: Receipt) => {
     const before = receipts.get(receipt.id);
@@ -82,7 +83,8 @@ function judgeWrite(before: Receipt | undefined, next: Receipt, { pins, forget }
     truth.violated('a closed receipt changed', uid);
   }
   if (pins !== undefined && before.projects[pins.project]?.pins !== 0) truth.violated('pins were written twice', uid);
-  if (forget === true && (!isFinal(next.state) || next.queue !== undefined)) truth.violated('forgotten too early', uid);
+  if (forget === true && (!isFinal(next.state) || next.queue === 'call-back'))
+    truth.violated('forgotten too early', uid);
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
 }
 

@@ -1,3 +1,4 @@
+import { localSigner } from '../../../infra/local/local-signer.ts';
 import { openSqliteStore } from '../../../infra/local/sqlite.ts';
 import type { LogLine } from '../../../lambda/io/log.ts';
 import { drawnFrom, type Fates, type Mix, type Port } from './faults.ts';
@@ -100,6 +101,7 @@ export function openWorld(options: WorldOptions): World {
     secrets,
     voucherify: voucherify.port,
     callbacks: receiver.port,
+    signer: localSigner(':memory:'),
     log: line => {
       if (line.alarm !== undefined) alarms.push(line);
       if (line.oldestOpenMs !== undefined) reported.push({ at: now(), oldestOpenMs: line.oldestOpenMs });
@@ -125,6 +127,7 @@ function travelling(time: VirtualTime, random: Random, slowest: (now: number) =>
     store,
     control: store,
     secret: [2, 15],
+    signer: [2, 15],
     voucherify: wire,
     callback: wire,
   };

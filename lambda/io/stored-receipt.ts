@@ -1,0 +1,98 @@
+import * as v from 'valibot';
+import type { Deletion } from '../erasure.ts';
+import type { Decision, ProjectProgress, Queue, Receipt, State } from '../receipts/receipt.ts';
+
+const deletion = v.looseObject({
+  project: v.string(),
+  pin: v.number(),
+  proof: oneOf<Deletion['proof']>({ deleted: 'deleted', gone: 'gone' }),
+  at: v.number(),
+  received: v.exactOptional(
+    v.looseObject({
+      id: v.exactOptional(v.string()),
+      created_at: v.exactOptional(v.string()),
+      related_object: v.exactOptional(v.string()),
+      status: v.string(),
+      data_json: v.record(v.string(), v.number()),
+      object: v.exactOptional(v.string()),
+    }),
+  ),
+});
+
+const progress = v.looseObject({
+  state: oneOf<ProjectProgress['state']>({
+    open: 'open',
+    erased: 'erased',
+    'no-match': 'no-match',
+    'not-identifiable': 'not-identifiable',
+  }),
+  pins: v.number(),
+  tried: v.boolean(),
+  deletions: v.array(deletion),
+});
+
+const decision = v.looseObject({
+  at: v.number(),
+  by: v.string(),
+  what: oneOf<Decision['what']>({ retry: 'retry', refuse: 'refuse' }),
+  why: v.string(),
+  about: v.exactOptional(v.string()),
+  mostCustomers: v.exactOptional(v.number()),
+});
+
+type FirstAnswer = NonNullable<Receipt['firstAnswer']>['as'];
+
+/** A receipt's row; see stored-rows.ts. */
+export const receiptSchema = v.looseObject({
+  v: v.literal(1),
+  id: v.string(),
+  revision: v.number(),
+  platform: v.string(),
+  reference: v.exactOptional(v.string()),
+  payloadMac: v.string(),
+  subjectMacs: v.array(v.string()),
+  authentication: v.looseObject({ scheme: v.string(), secret: v.string() }),
+  state: oneOf<State>({
+    open: 'open',
+    'needs-human': 'needs-human',
+    erased: 'erased',
+    'no-match': 'no-match',
+    'not-identifiable': 'not-identifiable',
+    refused: 'refused',
+  }),
+  reason: v.exactOptional(v.string()),
+  receivedAt: v.number(),
+  submittedAt: v.number(),
+  dueAt: v.exactOptional(v.number()),
+  closedAt: v.exactOptional(v.number()),
+  expiresAt: v.exactOptional(v.number()),
+  queue: v.exactOptional(
+    oneOf<Queue>({ erase: 'erase', 'call-back': 'call-back', 'needs-human': 'needs-human', sign: 'sign' }),
+  ),
+  nextAttemptAt: v.exactOptional(v.number()),
+  hasCallbacks: v.boolean(),
+  answeredOpen: v.boolean(),
+  firstAnswer: v.exactOptional(
+    v.looseObject({ at: v.number(), as: oneOf<FirstAnswer>({ outcome: 'outcome', 'in-progress': 'in-progress' }) }),
+  ),
+  claims: v.number(),
+  unrecordedClaims: v.number(),
+  unproven: v.number(),
+  lastResult: v.exactOptional(v.string()),
+  projects: v.record(v.string(), progress),
+  callBack: v.exactOptional(
+    v.looseObject({
+      tries: v.number(),
+      delivered: v.array(v.number()),
+      refused: v.array(v.number()),
+      endedAt: v.exactOptional(v.number()),
+    }),
+  ),
+  decisions: v.exactOptional(v.array(decision)),
+  evidence: v.exactOptional(v.string()),
+});
+
+/** One of the words of a union. One that is added there and forgotten here does not compile. */
+export function oneOf<Union extends string>(words: { readonly [Word in Union]: Word }) {
+  return v.enum(words);
+}

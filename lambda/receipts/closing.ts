@@ -1,0 +1,28 @@
+import type { FinalKind } from '../erasure.ts';
+import { changed, type Receipt } from './receipt.ts';
+
+/** Evidence is kept for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
+const evidenceDays = 762;
+const dayMs = 86_400_000;
+
+interface Closing {
+  readonly state: FinalKind;
+  readonly now: number;
+  /** Whether the answer to this very request tells the platform the outcome. */
+  readonly answered: boolean;
+}
+
+/** Ends a receipt, once: whoever is owed a callback gets it, and then it is signed. */
+export function closed(receipt: Receipt, { state, now, answered }: Closing): Receipt {
+  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answered);
+  const firstAnswer = receipt.firstAnswer ?? (answered ? { at: now, as: 'outcome' as const } : undefined);
+  return changed(receipt, {
+    state,
+    queue: owesCallback ? 'call-back' : 'sign',
+    nextAttemptAt: now,
+    closedAt: now,
+    expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
+    lastResult: state,
+    ...(firstAnswer === undefined ? {} : { firstAnswer }),
+  });
+}

@@ -1,0 +1,54 @@
+import { afterCrash, isDue } from './claiming.ts';
+import { closed } from './closing.ts';
+import { changed, type Decision, isFinal, isRefusalDecided, type Receipt } from './receipt.ts';
+
+/** Longest that a worker may hold a claim, with a margin, in milliseconds: nobody posts for a receipt after it. */
+const longestClaimMs = 60_000;
+
+/** A decision as an operator makes it: the receipt adds what it was about. */
+export type Decided = Omit<Decision, 'about'>;
+
+/**
+ * An operator lets a receipt go on, now: one that asked for a person, or one that waits for its next attempt, its
+ * callback or its signature. Not after somebody else was deleted: that receipt posts nothing more.
+ */
+export function retried(receipt: Receipt, decided: Decided): Receipt | undefined {
+  if (receipt.queue === undefined || receipt.reason === 'wrong-customer-deleted') return undefined;
+  const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? decided.at, decided.at) };
+  if (receipt.state !== 'needs-human') return withDecision(receipt, decided, soon);
+  const { reason: _, ...rest } = receipt;
+  const anew = { state: 'open', queue: 'erase', nextAttemptAt: decided.at, unproven: 0, unrecordedClaims: 0 } as const;
+  return withDecision(rest, withReason(decided, receipt), anew);
+}
+
+/**
+ * An operator decides that an erasure is not to be done. The sweep closes it as `refused`, and not before the last
+ * claim has run out: a worker that still holds one tells first what it has deleted.
+ */
+export function refusalDecided(receipt: Receipt, decided: Decided): Receipt | undefined {
+  if (isFinal(receipt.state) || isRefusalDecided(receipt)) return undefined;
+  const latest = decided.at + longestClaimMs;
+  const claimEnds = receipt.state === 'needs-human' ? decided.at : Math.min(receipt.nextAttemptAt ?? latest, latest);
+  const waits = { state: 'open', queue: 'erase', nextAttemptAt: claimEnds } as const;
+  return withDecision(receipt, withReason(decided, receipt), waits);
+}
+
+/** The sweep's part of a refusal. What a worker without a result may have deleted stays marked as possible. */
+export function closedAsRefused(receipt: Receipt, now: number): Receipt | undefined {
+  if (!isRefusalDecided(receipt) || !isDue(receipt, now)) return undefined;
+  const standing = receipt.unrecordedClaims > 0 ? afterCrash(receipt) : receipt;
+  return closed(standing, { state: 'refused', now, answered: false });
+}
+
+/** How many customers of one project may be deleted for this receipt, where an operator has said so. */
+export function mostCustomersOf({ decisions = [] }: Receipt): number | undefined {
+  return decisions.findLast(decision => decision.mostCustomers !== undefined)?.mostCustomers;
+}
+
+function withReason(decided: Decided, { reason }: Receipt): Decision {
+  return reason === undefined ? decided : { ...decided, about: reason };
+}
+
+function withDecision(receipt: Receipt, decision: Decision, change: Partial<Receipt>): Receipt {
+  return changed(receipt, { ...change, decisions: [...(receipt.decisions ?? []), decision] });
+}

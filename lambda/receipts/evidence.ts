@@ -1,0 +1,114 @@
+import type { ReceivedDeletion } from '../erasure.ts';
+import type { CallBack, Decision, ProjectProgress, Receipt } from './receipt.ts';
+
+/** Who issues evidence (RFC 7519, section 4.1.1). */
+export const issuer = 'voucherify-erasure-webhook';
+
+/**
+ * What a closed receipt proves, in words that stand alone years later; all times are ISO 8601 in UTC. It names nobody:
+ * the person is there as the HMACs that `ops find` computes again.
+ */
+export interface Evidence {
+  readonly iss: string;
+  readonly v: 1;
+  readonly receipt: string;
+  readonly platform: string;
+  readonly reference?: string;
+  readonly authentication: Receipt['authentication'];
+  readonly asked: {
+    readonly what: 'permanent erasure';
+    readonly payloadMac: string;
+    readonly subjectMacs: readonly string[];
+    readonly submittedAt: string;
+    readonly receivedAt: string;
+    readonly dueAt?: string;
+  };
+  /** What the request itself was answered with; `accepted` where the platform takes no result. */
+  readonly answer: { readonly as: 'outcome' | 'in-progress' | 'accepted'; readonly at: string };
+  readonly outcome: Receipt['state'];
+  readonly closedAt?: string;
+  /** Why it had to ask for a person, if it did. */
+  readonly reason?: string;
+  readonly projects: Readonly<Record<string, ProjectEvidence>>;
+  /** How many of the addresses that were owed a callback took it; absent where none was owed. */
+  readonly callbacks?: {
+    readonly taken: number;
+    readonly refused: number;
+    readonly tries: number;
+    readonly at?: string;
+  };
+  readonly decisions: readonly (Omit<Decision, 'at'> & { readonly at: string })[];
+}
+
+interface ProjectEvidence {
+  readonly outcome: ProjectProgress['state'];
+  /** Customers that were pinned, so were to be deleted. */
+  readonly customers: number;
+  /** Whether something was posted whose effect nobody proved. */
+  readonly unproven: boolean;
+  readonly deletions: readonly {
+    readonly proof: 'deleted' | 'gone';
+    readonly at: string;
+    readonly voucherify?: Omit<ReceivedDeletion, 'related_object_id'>;
+  }[];
+}
+
+/** The evidence of a receipt, closed or not: everything that it says is in the receipt. */
+export function evidenceOf(receipt: Receipt): Evidence {
+  const { id, platform, reference, authentication, closedAt, reason, callBack, decisions = [] } = receipt;
+  return {
+    iss: issuer,
+    v: 1,
+    receipt: id,
+    platform,
+    ...(reference === undefined ? {} : { reference }),
+    authentication,
+    asked: askedOf(receipt),
+    answer: answerOf(receipt),
+    outcome: receipt.state,
+    ...(closedAt === undefined ? {} : { closedAt: iso(closedAt) }),
+    ...(reason === undefined ? {} : { reason }),
+    projects: Object.fromEntries(Object.entries(receipt.projects).map(([name, one]) => [name, projectOf(one)])),
+    ...(callBack === undefined ? {} : { callbacks: callbacksOf(callBack) }),
+    decisions: decisions.map(decision => ({ ...decision, at: iso(decision.at) })),
+  };
+}
+
+function askedOf({ payloadMac, subjectMacs, submittedAt, receivedAt, dueAt }: Receipt): Evidence['asked'] {
+  return {
+    what: 'permanent erasure',
+    payloadMac,
+    subjectMacs,
+    submittedAt: iso(submittedAt),
+    receivedAt: iso(receivedAt),
+    ...(dueAt === undefined ? {} : { dueAt: iso(dueAt) }),
+  };
+}
+
+function answerOf({ firstAnswer, receivedAt }: Receipt): Evidence['answer'] {
+  return firstAnswer === undefined
+    ? { as: 'accepted', at: iso(receivedAt) }
+    : { as: firstAnswer.as, at: iso(firstAnswer.at) };
+}
+
+function projectOf({ state, pins, tried, deletions }: ProjectProgress): ProjectEvidence {
+  return {
+    outcome: state,
+    customers: pins,
+    unproven: state === 'open' && tried,
+    deletions: deletions.map(({ proof, at, received }) => ({
+      proof,
+      at: iso(at),
+      ...(received === undefined ? {} : { voucherify: received }),
+    })),
+  };
+}
+
+function callbacksOf({ delivered, refused, tries, endedAt }: CallBack): NonNullable<Evidence['callbacks']> {
+  const ended = endedAt === undefined ? {} : { at: iso(endedAt) };
+  return { taken: delivered.length, refused: refused.length, tries, ...ended };
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
