@@ -3,12 +3,13 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Environment } from '../lambda/io/environment.ts';
 import { type Settings, SettingsError } from '../lambda/io/settings.ts';
-import { deployedName, type Secrets } from './secrets.ts';
+import { deployedName, type Names } from './names.ts';
+import type { Secrets } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
 /** What a function is told of the deployment. */
 interface Told {
-  readonly prefix: string;
+  readonly named: Names;
   readonly settings: Settings;
   readonly tables: Tables;
   /** Only those that it may read. */
@@ -42,13 +43,13 @@ const mostBytes = 4096;
 const longestArn = 'arn:aws-us-gov:secretsmanager:ap-northeast-1:123456789012:secret:';
 const longestKeyArn = 'arn:aws-us-gov:kms:ap-northeast-1:123456789012:key/12345678-1234-1234-1234-123456789012';
 
-function refuseTooLarge({ prefix, settings, secrets, evidenceKey }: Told): void {
-  const arns = [...secrets.keys()].map(name => [name, `${longestArn}${deployedName(name, prefix)}-AbCdEf`]);
+function refuseTooLarge({ named, settings, secrets, evidenceKey }: Told): void {
+  const arns = [...secrets.keys()].map(name => [name, `${longestArn}${deployedName(name, named)}-AbCdEf`]);
   const variables = {
     SETTINGS_JSON: forFunctions(settings),
     SECRET_ARNS: JSON.stringify(Object.fromEntries(arns)),
-    RECEIPTS_TABLE: `${prefix}-receipts`,
-    IDENTIFIERS_TABLE: `${prefix}-identifiers`,
+    RECEIPTS_TABLE: named.receipts,
+    IDENTIFIERS_TABLE: named.identifiers,
     ...(evidenceKey === undefined ? {} : { EVIDENCE_KEY: longestKeyArn }),
   } satisfies Environment;
   // Lambda measures the variables as JSON, quotes escaped: its refusal prints the text that it measured.

@@ -10,6 +10,7 @@ import { firewall } from './firewall.ts';
 import { functions } from './functions.ts';
 import { grantSweeper, grantWebhook } from './grants.ts';
 import { allowUse } from './identifiers-key.ts';
+import { namesOf } from './names.ts';
 import { sweepEveryMinute } from './schedule.ts';
 import { readableBySweeper, secrets, secretsToFill } from './secrets.ts';
 import { tables } from './tables.ts';
@@ -38,20 +39,21 @@ export class ErasureWebhook extends Construct {
 
   constructor(scope: Construct, id: string, { settings, stage, apiLogRole = 'create' }: ErasureWebhookProps) {
     super(scope, id);
-    const prefix = stage === undefined ? 'erasure' : `erasure-${stage}`;
+    const named = namesOf(stage);
+    const { prefix } = named;
     const { operations } = settings;
-    const secret = secrets(this, prefix, settings);
-    const stored = tables(this, prefix);
+    const secret = secrets(this, named, settings);
+    const stored = tables(this, named);
     const readable = { webhook: secret, sweeper: readableBySweeper(secret, settings) };
-    const signingKey = evidenceKey(this, prefix);
-    const running = functions(this, prefix, { settings, readable, tables: stored, evidenceKey: signingKey });
+    const signingKey = evidenceKey(this, named);
+    const running = functions(this, named, { settings, readable, tables: stored, evidenceKey: signingKey });
     grantWebhook(running.webhook, stored, readable.webhook);
     grantSweeper(running.sweeper, stored, readable.sweeper);
     allowUse(stored.key, [running.webhook.role, running.sweeper.role]);
     allowSigning(signingKey, running.sweeper.role);
     sweepEveryMinute(this, prefix, running.sweeper.function);
     const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
-    this.secretsToFill = secretsToFill(settings, prefix);
+    this.secretsToFill = secretsToFill(settings, named);
     const domain = ownDomain(gateway, operations);
     this.webhookUrl = domain?.webhookUrl ?? gateway.urlForPath('/webhooks/');
     this.pointDomainTo = domain?.pointTo;

@@ -3,13 +3,14 @@ import { type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { administration } from './key-administration.ts';
+import type { Names } from './names.ts';
 
 /**
  * The key that evidence is signed with. It never leaves KMS, and the account's administrators cannot sign with it
  * without changing this policy, which CloudTrail shows. KMS does not rotate keys of this kind (KMS Developer Guide,
  * "Rotating AWS KMS keys"); it is kept when the stack goes, though what it signed is verified without it.
  */
-export function evidenceKey(scope: Construct, prefix: string): IKey {
+export function evidenceKey(scope: Construct, { evidenceKey: alias }: Names): IKey {
   const key = new Key(scope, 'EvidenceKey', {
     description: 'Signs the evidence of closed erasures. Only the sweep may sign.',
     keySpec: KeySpec.ECC_NIST_P256,
@@ -17,13 +18,8 @@ export function evidenceKey(scope: Construct, prefix: string): IKey {
     removalPolicy: RemovalPolicy.RETAIN,
     policy: new PolicyDocument({ statements: [administration(['GetPublicKey'])] }),
   });
-  key.addAlias(evidenceAlias(prefix));
+  key.addAlias(alias);
   return key;
-}
-
-/** Under which name the operator's tool asks for the public half. */
-export function evidenceAlias(prefix: string): string {
-  return `alias/${prefix}-evidence`;
 }
 
 /** The statement in the key's own policy is enough for a role of the same account. */

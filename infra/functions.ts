@@ -5,6 +5,7 @@ import type { Settings } from '../lambda/io/settings.ts';
 import { bundledFunction, type Running } from './bundled-function.ts';
 import { environment } from './environment.ts';
 import { acknowledge } from './nag.ts';
+import type { Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
@@ -27,19 +28,19 @@ interface Needs {
 }
 
 /** Both functions. Neither has reserved concurrency: a new account has none to reserve, and its deployment would fail. */
-export function functions(scope: Construct, prefix: string, needs: Needs): Functions {
-  return { webhook: webhook(scope, prefix, needs), sweeper: sweeper(scope, prefix, needs) };
+export function functions(scope: Construct, named: Names, needs: Needs): Functions {
+  return { webhook: webhook(scope, named, needs), sweeper: sweeper(scope, named, needs) };
 }
 
-function webhook(scope: Construct, prefix: string, { settings, tables, readable }: Needs): Running {
+function webhook(scope: Construct, named: Names, { settings, tables, readable }: Needs): Running {
   const running = bundledFunction(scope, 'Webhook', {
     name: 'webhook',
-    prefix,
+    prefix: named.prefix,
     description: 'Answers privacy platforms.',
     timeout: webhookTimeout(settings.limits.answerBudgetMs),
     // A platform waits for a cold start with three TLS handshakes, and processor time comes with memory.
     memorySize: 512,
-    environment: environment(scope, { settings, tables, prefix, secrets: readable.webhook }),
+    environment: environment(scope, { settings, tables, named, secrets: readable.webhook }),
   });
   acknowledge(running.function, 'Serverless-LambdaDLQ', 'It is invoked synchronously only: there is nothing to keep.');
   return running;
@@ -53,16 +54,16 @@ function webhookTimeout(answerBudgetMs: number): Duration {
   return Duration.seconds(Math.min(Math.ceil(answerBudgetMs / 1000) + 7, 28));
 }
 
-function sweeper(scope: Construct, prefix: string, needs: Needs): Running {
+function sweeper(scope: Construct, named: Names, needs: Needs): Running {
   const running = bundledFunction(scope, 'Sweeper', {
     name: 'sweeper',
-    prefix,
+    prefix: named.prefix,
     description: 'Brings open erasures to an end, every minute.',
     // It begins work for 50 s, and what it began ends within ten more, its writing aside. Two sweeps may overlap.
     timeout: Duration.seconds(75),
     // Nobody waits for it and most runs find nothing to do.
     memorySize: 256,
-    environment: environment(scope, { ...needs, prefix, secrets: needs.readable.sweeper }),
+    environment: environment(scope, { ...needs, named, secrets: needs.readable.sweeper }),
     // The next minute's sweep is the retry of the last one's; an old invocation would only overlap with it.
     invoked: { retryAttempts: 0, maxEventAge: Duration.minutes(1) },
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSettings, type Settings, SettingsError } from '../lambda/io/settings.ts';
+import { isStage } from './names.ts';
 
 /** What `-c name=value` can say. */
 interface Options {
@@ -21,10 +22,6 @@ export function readOptions(context: (key: string) => unknown): Options {
     throw new SettingsError(['-c apiLogRole must be create or existing']);
   }
   return { stage, settings: readSettings(context('settings')), apiLogRole };
-}
-
-function isStage(stage: unknown): stage is string {
-  return typeof stage === 'string' && /^[a-z][a-z0-9-]{0,15}$/.test(stage);
 }
 
 /** A path on the command line is meant from where the operator stands; the default lies beside this file. */

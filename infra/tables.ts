@@ -11,6 +11,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { queueIndex, tableKeys, ttlAttribute } from '../lambda/io/table-layout.ts';
 import { identifiersKey } from './identifiers-key.ts';
+import type { Names } from './names.ts';
 
 export interface Tables {
   readonly receipts: Table;
@@ -22,15 +23,15 @@ export interface Tables {
  * Both tables. `Table` and not `TableV2`: cdk-nag looks for point-in-time recovery on the first only, and emulators know
  * the first only.
  */
-export function tables(scope: Construct, prefix: string): Tables {
+export function tables(scope: Construct, named: Names): Tables {
   const key = identifiersKey(scope);
-  return { receipts: receipts(scope, prefix), identifiers: identifiers(scope, prefix, key), key };
+  return { receipts: receipts(scope, named), identifiers: identifiers(scope, named, key), key };
 }
 
-function receipts(scope: Construct, prefix: string): Table {
+function receipts(scope: Construct, named: Names): Table {
   const table = new Table(scope, 'Receipts', {
     ...kept(35),
-    tableName: `${prefix}-receipts`,
+    tableName: named.receipts,
     timeToLiveAttribute: ttlAttribute,
   });
   table.addGlobalSecondaryIndex({
@@ -43,10 +44,10 @@ function receipts(scope: Construct, prefix: string): Table {
 }
 
 /** One day of backups, the shortest there is: what is deleted here must be gone. */
-function identifiers(scope: Construct, prefix: string, encryptionKey: IKey): Table {
+function identifiers(scope: Construct, named: Names, encryptionKey: IKey): Table {
   return new Table(scope, 'Identifiers', {
     ...kept(1),
-    tableName: `${prefix}-identifiers`,
+    tableName: named.identifiers,
     encryption: TableEncryption.CUSTOMER_MANAGED,
     encryptionKey,
   });

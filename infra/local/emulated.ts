@@ -3,15 +3,14 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { awsClientOptions } from '../../lambda/io/aws-clients.ts';
 import { awsPorts } from '../../lambda/io/aws-ports.ts';
 import { kmsSigner } from '../../lambda/io/kms-signer.ts';
-import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
+import { namesOf, secretNames } from '../names.ts';
 import { createEvidenceKey } from './aws-key.ts';
 import { createTables } from './aws-tables.ts';
 import { type Options, UsageError } from './options.ts';
 
-/** Names of a local run against an emulator: those of a deployment without a stage. */
-const localTables = { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' };
-const localKey = 'alias/erasure-evidence';
+/** An emulator holds what a deployment without a stage does. */
+const names = namesOf();
 
 export interface Emulated {
   readonly ports: Ports;
@@ -24,12 +23,12 @@ export interface Emulated {
  * where they are missing, secrets are read under their design names, and nothing embedded stands in.
  */
 export async function openEmulated(options: Options): Promise<Emulated> {
-  await create(new DynamoDBClient({}), client => createTables(client, localTables), 'the tables');
-  await create(new KMSClient({}), client => createEvidenceKey(client, localKey), 'the key for evidence');
+  await create(new DynamoDBClient({}), client => createTables(client, names), 'the tables');
+  await create(new KMSClient({}), client => createEvidenceKey(client, names.evidenceKey), 'the key for evidence');
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
-  const ports = awsPorts({ settings: options.settings, secretArns, tables: localTables }, options.now, options.log);
+  const ports = awsPorts({ settings: options.settings, secretArns, tables: names }, options.now, options.log);
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
-  const signer = kmsSigner(new KMSClient(awsClientOptions()), localKey);
+  const signer = kmsSigner(new KMSClient(awsClientOptions()), names.evidenceKey);
   return { ports: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
 }
 
@@ -41,12 +40,4 @@ async function create<C extends { destroy(): void }>(client: C, make: (client: C
   } finally {
     client.destroy();
   }
-}
-
-function secretNames({ projects, platforms }: Settings): readonly string[] {
-  return [
-    'erasure/pepper',
-    ...Object.keys(platforms).map(name => `erasure/platform/${name}`),
-    ...Object.keys(projects).map(name => `erasure/voucherify/${name}`),
-  ];
 }

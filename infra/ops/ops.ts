@@ -1,91 +1,84 @@
-import { userInfo } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { isScope, type Pause, pause, pausesOf, resume, type Scope } from '../../lambda/pause.ts';
-import type { ControlRows } from '../../lambda/receipts/control.ts';
-import { openControl, type Target } from './target.ts';
+import { Failure } from '../../lambda/failure.ts';
+import { parseSettings, SettingsError } from '../../lambda/io/settings.ts';
+import { UsageError } from '../local/options.ts';
+import { isStage, namesOf } from '../names.ts';
+import type { Command, Typed } from './command.ts';
+import { commands, commonHelp, commonOptions, overview } from './commands.ts';
+import { type Desk, deployedDesk, localDesk } from './desk.ts';
+import { processOutput } from './output.ts';
+import { Refused } from './refused.ts';
 
-const help = `Pauses and resumes deletions. Requests are accepted all the same while a pause stands.
+const [name = '--help', ...rest] = process.argv.slice(2);
+process.exitCode = await main().catch(told);
 
-  npm run ops -- pauses SCOPE [SCOPE ...]    how scopes stand
-  npm run ops -- pause  SCOPE --why "…"      delete nothing in this scope
-  npm run ops -- resume SCOPE --why "…"      let it go again
-
-SCOPE is all, platform:NAME or project:NAME.
-
-  --why TEXT      the reason; it is kept with your name and the time (no personal data, please)
-  --by NAME       who decides, if not the user of this machine
-  --stage NAME    the stage that was deployed with -c stage=NAME
-  --local FOLDER  a local run's DATA_DIR instead of AWS
-`;
-
-const options = {
-  why: { type: 'string' },
-  by: { type: 'string' },
-  stage: { type: 'string' },
-  local: { type: 'string' },
-  help: { type: 'boolean' },
-} as const;
-
-/** What the person typed cannot be done: one clear line, exit code 2. */
-class Refused extends Error {}
-
-try {
-  process.exitCode = await run();
-} catch (error) {
-  const message = error instanceof Refused || isUnknownOption(error) ? error.message : 'the table cannot be reached';
-  console.error(message);
-  process.exitCode = error instanceof Refused || isUnknownOption(error) ? 2 : 1;
-}
-
-async function run(): Promise<number> {
-  const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  const [command, ...scopes] = positionals;
-  if (values.help === true || command === undefined) {
-    process.stdout.write(help);
-    return command === undefined && values.help !== true ? 2 : 0;
+async function main(): Promise<number> {
+  if (name === '--help' || name === 'help') {
+    process.stdout.write(overview());
+    return process.argv.length > 2 ? 0 : 2;
   }
-  const control = openControl(targetOf(values));
-  if (command === 'pauses') return show(scopes.map(scopeOf), control);
-  const [scope] = scopes;
-  if (command !== 'pause' && command !== 'resume') throw new Refused(`no such command; see --help`);
-  if (scope === undefined || scopes.length > 1) throw new Refused(`${command}: name one scope`);
-  return decide(command, scopeOf(scope), decisionOf(values), control);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new Refused('no such command; npm run ops -- --help lists them');
+  const typed = parsed(command);
+  if (typed.isSet('help')) {
+    process.stdout.write(`${command.help}\n${commonHelp}`);
+    return 0;
+  }
+  const desk = opened(typed);
+  try {
+    return await command.run(typed, desk, processOutput(typed.isSet('json')));
+  } finally {
+    desk.close();
+  }
 }
 
-async function show(scopes: readonly Scope[], control: ControlRows): Promise<number> {
-  if (scopes.length === 0) throw new Refused('pauses: name the scopes');
-  const { paused } = await pausesOf(scopes, control);
-  for (const scope of scopes) console.log(`${scope}: ${paused.has(scope) ? 'paused' : 'not paused'}`);
-  return 0;
+function parsed({ options }: Command): Typed {
+  const { values, positionals } = parseArgs({
+    args: rest,
+    options: { ...options, ...commonOptions },
+    allowPositionals: true,
+  });
+  const given = new Map<string, unknown>(Object.entries(values));
+  const text = (option: string) => {
+    const value = given.get(option);
+    return typeof value === 'string' ? value : undefined;
+  };
+  return { positionals, text, isSet: option => given.get(option) === true };
 }
 
-/** Exit code 3 says that it was so already. */
-async function decide(command: 'pause' | 'resume', scope: Scope, why: Pause, control: ControlRows): Promise<number> {
-  const changed = await (command === 'pause' ? pause : resume)(scope, why, control);
-  const done = command === 'pause' ? 'paused' : 'not paused any more';
-  console.log(changed ? `${scope}: ${done}` : `${scope}: was ${command === 'pause' ? 'paused' : 'not paused'} already`);
-  return changed ? 0 : 3;
+function opened(typed: Typed): Desk {
+  if (typed.isSet('local')) return localDesk({ ...process.env, ...withSettings(typed) });
+  const stage = typed.text('stage');
+  if (stage !== undefined && !isStage(stage)) throw new Refused('--stage: must be the name that was deployed');
+  // Only an emulator may stand on this machine.
+  const where = process.env['AWS_ENDPOINT_URL'] === undefined ? 'deployed' : 'local';
+  const file = typed.text('settings') ?? 'infra/settings.json';
+  return deployedDesk(parseSettings(read(file), where), namesOf(stage));
 }
 
-function scopeOf(text: string): Scope {
-  if (!isScope(text)) throw new Refused('SCOPE: must be all, platform:NAME or project:NAME');
-  return text;
+function withSettings(typed: Typed) {
+  const SETTINGS = typed.text('settings');
+  return SETTINGS === undefined ? {} : { SETTINGS };
 }
 
-function decisionOf({ why, by }: { readonly why?: string | undefined; readonly by?: string | undefined }): Pause {
-  if (why === undefined || why.trim() === '') throw new Refused('--why: must say the reason');
-  return { actor: by ?? userInfo().username, reason: why, at: Date.now() };
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    throw new Refused('--settings: the file cannot be read');
+  }
 }
 
-function targetOf({
-  stage,
-  local,
-}: {
-  readonly stage?: string | undefined;
-  readonly local?: string | undefined;
-}): Target {
-  if (local !== undefined) return { folder: local };
-  return { table: stage === undefined ? 'erasure-receipts' : `erasure-${stage}-receipts` };
+/** One line for whoever typed it, and never an error's own text that could hold what was sent. */
+function told(error: unknown): number {
+  const typedWrongly = error instanceof Refused || error instanceof UsageError || isUnknownOption(error);
+  if (typedWrongly || error instanceof Failure || error instanceof SettingsError) console.error(error.message);
+  else
+    console.error(
+      `this failed (${error instanceof Error ? error.name : 'unknown'}): see whether your credentials and region are those of the deployment`,
+    );
+  return typedWrongly ? 2 : 1;
 }
 
 function isUnknownOption(error: unknown): error is Error {

@@ -17,7 +17,7 @@ export interface Advanced {
  * be reached, when the receipt is gone, or when too many others write it.
  */
 export async function advance(
-  store: ReceiptStore,
+  store: Pick<ReceiptStore, 'read' | 'replace'>,
   receipt: Receipt,
   change: (standing: Receipt) => Receipt | undefined,
   also: (next: Receipt) => Also = () => ({}),

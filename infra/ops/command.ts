@@ -1,0 +1,25 @@
+import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Desk } from './desk.ts';
+import type { Output } from './output.ts';
+
+/** One command of the operator's tool. */
+export interface Command {
+  /** What it does, in one line of the overview. */
+  readonly summary: string;
+  /** Its whole help, with examples. */
+  readonly help: string;
+  /** Beside those that every command takes. */
+  readonly options: ParseArgsOptionsConfig;
+  /**
+   * Gives the exit code: 0 done, 1 something is wrong, 3 nothing had to be changed. Throws `Refused` for what was
+   * typed, and `Failure` when the deployment cannot be reached.
+   */
+  run(typed: Typed, desk: Desk, output: Output): Promise<number>;
+}
+
+export interface Typed {
+  readonly positionals: readonly string[];
+  /** The value of an option that takes one. */
+  text(option: string): string | undefined;
+  isSet(option: string): boolean;
+}

@@ -1,0 +1,39 @@
+import type { Command } from './command.ts';
+import { pauseCommand, pausesCommand, resumeCommand } from './pausing.ts';
+
+/** The table: one line a command. */
+export const commands: Readonly<Record<string, Command>> = {
+  pause: pauseCommand,
+  resume: resumeCommand,
+  pauses: pausesCommand,
+};
+
+/** Taken by every command. */
+export const commonOptions = {
+  stage: { type: 'string' },
+  settings: { type: 'string' },
+  local: { type: 'boolean' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+export const commonHelp = `  --stage NAME    the stage that was deployed with -c stage=NAME
+  --settings FILE the settings that were deployed, if not infra/settings.json
+  --local         the store of npm start (in DATA_DIR) instead of AWS
+  --json          for scripts
+  --help          what a command takes, with examples
+`;
+
+/** All commands, a line each. */
+export function overview(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  return `The operator's tool. It works with your own AWS credentials, and no command can show an identifier.
+
+  npm run ops -- COMMAND [...]
+
+${lines.join('\n')}
+
+${commonHelp}
+Exit codes: 0 done, 1 something is wrong, 2 typed wrongly, 3 nothing had to be changed.
+`;
+}

@@ -1,0 +1,45 @@
+import { styleText } from 'node:util';
+
+/** What a command says: results on standard output, for people or as JSON; the rest on standard error. */
+export interface Output {
+  readonly json: boolean;
+  /** One line of the result. */
+  print(line: string): void;
+  /** The result for scripts. */
+  printJson(value: unknown): void;
+  /** How far long work has come; only where a person looks on. */
+  progress(text: string): void;
+}
+
+/** Writes to the streams of this process. */
+export function processOutput(json: boolean): Output {
+  return {
+    json,
+    print: line => process.stdout.write(`${line}\n`),
+    printJson: value => process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`),
+    progress: text => {
+      if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+    },
+  };
+}
+
+export type Tone = 'good' | 'bad' | 'quiet';
+
+const formats = { good: 'green', bad: 'red', quiet: 'dim' } as const;
+
+/** A text in a colour, on a terminal that shows colours; plain elsewhere (`NO_COLOR` is heard). */
+export function toned(tone: Tone, text: string): string {
+  return styleText(formats[tone], text, { stream: process.stdout });
+}
+
+/** Lines of a table with as wide columns as they need. */
+export function tableLines(header: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)));
+  return all.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
