@@ -7,6 +7,7 @@ import type { Tables } from './tables.ts';
 
 /** What a function is told of the deployment. */
 interface Told {
+  /** Of every name; the namespace of the metrics is no more than that. */
   readonly prefix: string;
   readonly settings: Settings;
   readonly tables: Tables;
@@ -23,6 +24,7 @@ export function environment(scope: Construct, told: Told): Readonly<Record<strin
     SECRET_ARNS: Stack.of(scope).toJsonString(Object.fromEntries(arns)),
     RECEIPTS_TABLE: told.tables.receipts.tableName,
     IDENTIFIERS_TABLE: told.tables.identifiers.tableName,
+    METRICS_NAMESPACE: told.prefix,
   } satisfies Environment;
 }
 
@@ -44,6 +46,7 @@ function refuseTooLarge({ prefix, settings, secrets }: Told): void {
     SECRET_ARNS: JSON.stringify(Object.fromEntries(arns)),
     RECEIPTS_TABLE: `${prefix}-receipts`,
     IDENTIFIERS_TABLE: `${prefix}-identifiers`,
+    METRICS_NAMESPACE: prefix,
   } satisfies Environment;
   // Lambda measures the variables as JSON, quotes escaped: its refusal prints the text that it measured.
   const bytes = Buffer.byteLength(JSON.stringify(variables));

@@ -8,6 +8,8 @@ export interface Environment {
   readonly SECRET_ARNS: string;
   readonly RECEIPTS_TABLE: string;
   readonly IDENTIFIERS_TABLE: string;
+  /** Of this deployment's own metrics in CloudWatch. */
+  readonly METRICS_NAMESPACE: string;
 }
 
 const filled = v.pipe(v.string(), v.nonEmpty());
@@ -17,6 +19,7 @@ const environment = v.object({
   SECRET_ARNS: arns,
   RECEIPTS_TABLE: filled,
   IDENTIFIERS_TABLE: filled,
+  METRICS_NAMESPACE: filled,
 });
 
 /** Throws an error that names every variable that is missing or unreadable, and no value. */
