@@ -54,12 +54,15 @@ export function embeddedMetrics(line: Counted, namespace: string, at: number): R
 }
 
 function groupsOf(line: Counted): readonly Group[] {
-  const alarms: Group = { sets: [['alarm']], values: [['Alarms', 1]] };
-  if (line.event === 'sweep') return [alarms, { sets: [[]], values: ofSweep(line) }];
-  if (line.event === 'closed')
-    return [alarms, { sets: [['platform', 'outcome'], ['outcome']], values: [['Closed', 1]] }];
+  return [{ sets: [['alarm']], values: [['Alarms', 1]] }, ...ofEvent(line)];
+}
+
+function ofEvent(line: Counted): readonly Group[] {
   const isNew = line.event === 'accepted' && line.code === 'stored';
-  return isNew ? [alarms, { sets: [['platform']], values: [['Accepted', 1]] }] : [alarms];
+  if (isNew) return [{ sets: [['platform']], values: [['Accepted', 1]] }];
+  if (line.event === 'sweep') return [{ sets: [[]], values: ofSweep(line) }];
+  if (line.event !== 'closed') return [];
+  return [{ sets: [['platform', 'outcome'], ['outcome']], values: [['Closed', 1]] }];
 }
 
 function ofSweep(line: Counted): Group['values'] {
