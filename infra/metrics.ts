@@ -2,8 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FinalKind } from '../lambda/erasure.ts';
 import type { Alarm } from '../lambda/failure.ts';
-import type { LogLine } from '../lambda/io/log.ts';
-import type { MetricName } from '../lambda/io/metrics.ts';
+import type { Dimension, MetricName } from '../lambda/io/metrics.ts';
 import { entries } from './entries.ts';
 
 /** The metrics that the functions' log lines carry, as alarms and the dashboard ask for them: by the minute. */
@@ -31,8 +30,8 @@ export function ownMetrics(namespace: string): OwnMetrics {
   };
 }
 
-/** Fields of a log line: a name that it does not have does not compile. */
-type Dimensions = Readonly<Partial<Record<keyof LogLine, string>>>;
+/** A dimension that no line carries does not compile. */
+type Dimensions = Readonly<Partial<Record<Dimension, string>>>;
 
 /** Metrics by the names that they have in an expression. */
 export type Parts = Readonly<Record<string, Metric>>;

@@ -27,7 +27,7 @@ const units = {
 export type MetricName = keyof typeof units;
 
 /** The fields of a line that may tell metrics of one name apart: each has few values, all of them words of ours. */
-type Dimension = 'alarm' | 'platform' | 'outcome';
+export type Dimension = 'alarm' | 'platform' | 'outcome';
 
 /** Numbers that are counted under the same sets of dimensions. */
 interface Group {
