@@ -1,43 +1,43 @@
 import type { Alarm } from '../lambda/failure.ts';
 
-/** Who is hurt, in one sentence for whoever is woken; the key is the section of RUNBOOK.md. */
-export const byCode = {
-  'secret-unusable':
-    'Erasure requests are answered 503: a secret is missing, malformed or still the placeholder that the stack put in.',
-  'pepper-unusable': 'Every erasure request is answered 503: the pepper is missing or too short.',
-  'payload-mismatch':
-    'A platform sent one request id with two contents; the person of the second one is not being erased.',
-  'callback-origin-refused':
-    'A platform will not hear the result of an erasure: its callback address is not in the settings.',
-  'needs-human': 'The erasure of a person has stopped and goes on only when somebody decides.',
+/** Who is hurt, in one sentence for whoever is woken; the key names the alarm and its section of RUNBOOK.md. */
+export const texts = {
+  'oldest-open-half': 'A person has waited for erasure for half of the time that the law allows.',
+  'oldest-open-late': 'A person has waited for erasure for four fifths of the time that the law allows.',
+  'needs-human': 'At least one person is not erased until somebody decides; this stands until it is done.',
   'wrong-customer-deleted':
     'Voucherify may have deleted somebody else: its answer names another customer than the one that was to be erased.',
-  'voucherify-refuses-the-key': 'Nobody is being erased in a project: Voucherify refuses its key.',
-  'voucherify-quota-exhausted':
-    "Nobody is being erased in a project and the shop's own calls may fail: Voucherify's quota is used up.",
-  'platform-paused':
-    'Requests of a platform are accepted and nobody is erased: it was paused, by a person or for sending too many.',
-  'callback-given-up': 'A platform will never hear the result of an erasure: its callback failed for too long.',
-  'store-unavailable': 'Erasure requests are answered 503: the receipts table cannot be read or written.',
-  'unproven-answer':
-    'Nobody knows whether a person was erased: Voucherify answered a deletion with 200 and proved nothing.',
+  'voucherify-refuses-us':
+    "Nobody is being erased in a project: Voucherify refuses its key, or the quota is used up and the shop's own calls fail too.",
+  'sweep-stopped': 'Open erasures are not worked on and nobody is called back: no sweep has ended for five minutes.',
+  'unproven-answers':
+    'Nobody can tell whether a person was found or erased: Voucherify answered 200 and proved nothing.',
+  paused: 'Requests are accepted and nobody is erased: a pause stands, by a person or for too many requests at once.',
+  'no-match-rate':
+    'Persons may be told that they are unknown and stay in Voucherify: far more requests than usual find nobody.',
+  'platforms-turned-away':
+    'Platforms are answered 5xx, or erasures stand still: a secret, the store, Lambda or our own code fails.',
+  'platform-not-told':
+    'A platform believes something else than what happened: it must be talked to, or a person is not erased or not told.',
   'evidence-unsigned': 'An erasure cannot be proved to anybody else: its closed receipt could not be signed.',
-  internal: 'An erasure met an error of ours that nobody foresaw.',
-} as const satisfies Record<Alarm, string>;
-
-/** Alarms that stand on numbers, not on a single line of a log. */
-export const byNumber = {
-  'waiting-for-a-person': 'At least one person waits for erasure until somebody decides; this stands until it is done.',
-  'sweep-stopped': 'Open erasures are not worked on: no sweep has ended for five minutes.',
-  'oldest-open-half': 'A person has waited for erasure for half of the month that the law allows.',
-  'oldest-open-late': 'A person has waited for erasure for four fifths of the month that the law allows.',
-  'webhook-errors': 'A platform got no answer of ours: the webhook function crashed or ran out of time.',
-  'webhook-throttled': 'Platforms are turned away: Lambda has no room for the webhook function.',
-  'sweeper-errors': 'Open erasures are worked on with gaps: the sweep failed three times in five minutes.',
-  'sweeper-throttled': 'Open erasures are worked on with gaps: Lambda has no room for the sweep.',
-  'api-5xx': 'A platform was answered 5xx; if it does not send again, a person is not erased.',
-  'receipts-throttled': 'Erasure requests may be answered 503: DynamoDB turns calls to the receipts table away.',
-  'identifiers-throttled': 'Erasure requests may be answered 503: DynamoDB turns calls to the identifiers table away.',
 } as const;
 
-export type NumberAlarm = keyof typeof byNumber;
+export type AlarmName = keyof typeof texts;
+
+/** The alarm that a code of a log line raises: a code that raises none does not compile. */
+export const raisedBy: Readonly<Record<Alarm, AlarmName>> = {
+  'needs-human': 'needs-human',
+  'wrong-customer-deleted': 'wrong-customer-deleted',
+  'voucherify-refuses-the-key': 'voucherify-refuses-us',
+  'voucherify-quota-exhausted': 'voucherify-refuses-us',
+  'unproven-answer': 'unproven-answers',
+  'platform-paused': 'paused',
+  'secret-unusable': 'platforms-turned-away',
+  'pepper-unusable': 'platforms-turned-away',
+  'store-unavailable': 'platforms-turned-away',
+  internal: 'platforms-turned-away',
+  'payload-mismatch': 'platform-not-told',
+  'callback-origin-refused': 'platform-not-told',
+  'callback-given-up': 'platform-not-told',
+  'evidence-unsigned': 'evidence-unsigned',
+};

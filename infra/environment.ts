@@ -9,6 +9,7 @@ import type { Tables } from './tables.ts';
 
 /** What a function is told of the deployment. */
 interface Told {
+  /** Of every name; its prefix is the namespace of the metrics. */
   readonly named: Names;
   readonly settings: Settings;
   readonly tables: Tables;
@@ -27,6 +28,7 @@ export function environment(scope: Construct, told: Told): Readonly<Record<strin
     SECRET_ARNS: Stack.of(scope).toJsonString(Object.fromEntries(arns)),
     RECEIPTS_TABLE: told.tables.receipts.tableName,
     IDENTIFIERS_TABLE: told.tables.identifiers.tableName,
+    METRICS_NAMESPACE: told.named.prefix,
     ...(told.evidenceKey === undefined ? {} : { EVIDENCE_KEY: told.evidenceKey.keyArn }),
   } satisfies Environment;
 }
@@ -50,6 +52,7 @@ function refuseTooLarge({ named, settings, secrets, evidenceKey }: Told): void {
     SECRET_ARNS: JSON.stringify(Object.fromEntries(arns)),
     RECEIPTS_TABLE: named.receipts,
     IDENTIFIERS_TABLE: named.identifiers,
+    METRICS_NAMESPACE: named.prefix,
     ...(evidenceKey === undefined ? {} : { EVIDENCE_KEY: longestKeyArn }),
   } satisfies Environment;
   // Lambda measures the variables as JSON, quotes escaped: its refusal prints the text that it measured.

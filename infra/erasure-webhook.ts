@@ -58,7 +58,7 @@ export class ErasureWebhook extends Construct {
     this.webhookUrl = domain?.webhookUrl ?? gateway.urlForPath('/webhooks/');
     this.pointDomainTo = domain?.pointTo;
     const turnedAway = operations.waf === true ? firewall(gateway, prefix) : [];
-    const watched = { api: gateway, tables: stored, turnedAway, ...running };
+    const watched = { api: gateway, platforms: Object.keys(settings.platforms), turnedAway, ...running };
     const alarming = alarms(this, prefix, watched, operations.alarmEmail);
     this.alarmTopic = alarming.topic;
     dashboard(this, prefix, watched, alarming);

@@ -1,70 +1,57 @@
 import { Duration } from 'aws-cdk-lib';
-import { Metric, Stats, Unit } from 'aws-cdk-lib/aws-cloudwatch';
-import { FilterPattern, type ILogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs';
-import type { Construct } from 'constructs';
+import { MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { FinalKind } from '../lambda/erasure.ts';
 import type { Alarm } from '../lambda/failure.ts';
-import type { LogLine } from '../lambda/io/log.ts';
-import type { Functions } from './functions.ts';
+import type { Dimension, MetricName } from '../lambda/io/metrics.ts';
+import { entries } from './entries.ts';
 
-/** What the functions' logs tell, as metrics of the deployment's own namespace. */
-export interface LogMetrics {
+/** The metrics that the functions' log lines carry, as alarms and the dashboard ask for them: by the minute. */
+export interface OwnMetrics {
   readonly alarm: (code: Alarm) => Metric;
+  readonly accepted: (platform: string) => Metric;
+  /** Receipts that were closed, of every platform or of one. */
+  readonly closed: (outcome: FinalKind, platform?: string) => Metric;
   /** One a run. */
   readonly sweeps: Metric;
-  readonly oldestOpen: Metric;
-  readonly needsHuman: Metric;
+  /** The largest number that a sweep told. */
+  readonly ofSweep: (name: MetricName) => Metric;
 }
 
-/** Adds the filters; the functions themselves write nothing but log lines. */
-export function logMetrics(scope: Construct, namespace: string, { webhook, sweeper }: Functions): LogMetrics {
-  for (const [id, { logs }] of Object.entries({ WebhookAlarms: webhook, SweeperAlarms: sweeper })) {
-    new MetricFilter(scope, id, {
-      logGroup: logs,
-      filterPattern: FilterPattern.stringValue(field('alarm'), '=', '*'),
-      metricNamespace: namespace,
-      metricName: 'Alarms',
-      metricValue: '1',
-      dimensions: { Code: field('alarm') },
-      unit: Unit.COUNT,
-    });
-  }
-  const sweep = (name: string, value: string, unit: Unit) => ofSweep(scope, namespace, sweeper.logs, name, value, unit);
+export function ownMetrics(namespace: string): OwnMetrics {
+  const metric = (metricName: MetricName, statistic: string, dimensions: Dimensions = {}) =>
+    new Metric({ namespace, metricName, statistic, dimensionsMap: { ...dimensions }, period: Duration.minutes(1) });
+  const closed = (dimensions: Dimensions) => metric('Closed', Stats.SUM, dimensions);
   return {
-    alarm: code => metric({ namespace, metricName: 'Alarms', dimensionsMap: { Code: code }, statistic: Stats.SUM }),
-    sweeps: sweep('Sweeps', '1', Unit.COUNT).with({ statistic: Stats.SUM }),
-    oldestOpen: sweep('OldestOpen', field('oldestOpenMs'), Unit.MILLISECONDS),
-    needsHuman: sweep('NeedsHuman', field('needsHuman'), Unit.COUNT),
+    alarm: code => metric('Alarms', Stats.SUM, { alarm: code }),
+    accepted: platform => metric('Accepted', Stats.SUM, { platform }),
+    closed: (outcome, platform) => closed(platform === undefined ? { outcome } : { platform, outcome }),
+    sweeps: metric('Sweeps', Stats.SUM),
+    ofSweep: name => metric(name, Stats.MAXIMUM),
   };
 }
 
-/** A number out of the line that every sweep ends with. */
-function ofSweep(
-  scope: Construct,
-  namespace: string,
-  logGroup: ILogGroup,
-  metricName: string,
-  metricValue: string,
-  unit: Unit,
-): Metric {
-  const filterPattern = FilterPattern.stringValue(field('event'), '=', sweepEvent);
-  new MetricFilter(scope, metricName, {
-    logGroup,
-    filterPattern,
-    metricNamespace: namespace,
-    metricName,
-    metricValue,
-    unit,
-  });
-  return metric({ namespace, metricName, statistic: Stats.MAXIMUM });
+/** A dimension that no line carries does not compile. */
+type Dimensions = Readonly<Partial<Record<Dimension, string>>>;
+
+/** Metrics by the names that they have in an expression. */
+export type Parts = Readonly<Record<string, Metric>>;
+
+/** All of them together; one that is silent counts nothing. */
+export function together(parts: Parts, period: Duration): MathExpression {
+  return new MathExpression({ expression: sumOf(parts), usingMetrics: every(period, parts), period });
 }
 
-const sweepEvent: LogLine['event'] = 'sweep';
-
-/** The name of a field is one that the log has, or this does not compile. */
-function field(name: keyof LogLine): string {
-  return `$.${name}`;
+/** The same metrics by another period: an expression takes one for all. */
+export function every(period: Duration, parts: Parts): Record<string, Metric> {
+  return Object.fromEntries(entries(parts).map(([name, metric]) => [name, metric.with({ period })]));
 }
 
-function metric(props: ConstructorParameters<typeof Metric>[0]): Metric {
-  return new Metric({ period: Duration.minutes(1), ...props });
+/**
+ * `SUM` is not used: an alarm asks for more data than it judges, and over a single metric it would add up all of it
+ * (CloudWatch User Guide, "Using math expressions", SUM).
+ */
+export function sumOf(parts: Parts): string {
+  return Object.keys(parts)
+    .map(name => `FILL(${name}, 0)`)
+    .join(' + ');
 }

@@ -3,7 +3,7 @@ import type { FinalKind, Outcome } from './erasure.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
-import { forgets, outcomeOf, type Receipt } from './receipts/receipt.ts';
+import { forgets, isFinal, outcomeOf, type Receipt } from './receipts/receipt.ts';
 import { type ProjectResult, recorded } from './receipts/result.ts';
 import type { KeptWithPins } from './receipts/store.ts';
 
@@ -80,7 +80,9 @@ export async function attempt(work: Work, parts: Parts): Promise<Attempted> {
   );
   const outcome = outcomeOf(standing, now());
   const code = standing.lastResult ?? 'overtaken';
-  log({ event: 'attempt', platform: standing.platform, receipt: standing.id, outcome: outcome.kind, code });
+  // Closed by this very write: whoever was overtaken sees the same outcome and must not count it again.
+  const event = done && isFinal(standing.state) ? 'closed' : 'attempt';
+  log({ event, platform: standing.platform, receipt: standing.id, outcome: outcome.kind, code });
   if (done && standing.state === 'needs-human') alarm('needs-human', standing, parts);
   return { receipt: standing, outcome: done ? withCustomers(outcome, results) : outcome };
 }

@@ -15,6 +15,6 @@ export async function closeRefused(receipt: Receipt, { store, now, log }: Parts)
     next => ({ forget: forgets(next) }),
   );
   if (done)
-    log({ event: 'attempt', platform: closed.platform, receipt: closed.id, outcome: 'refused', code: 'refused' });
+    log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });
   return done;
 }

@@ -125,6 +125,33 @@ it('somebody else who was deleted stops the deletion of the others', async () =>
   expect(house.sent.filter(call => call.startsWith('POST'))).toHaveLength(1);
 });
 
+it.each([
+  ['a deletion', everyPost(answer(200, {}))],
+  ['a deletion in HTML', everyPost(answer(200, html))],
+  ['a look-up', every(answer(200, { id: 'crm-1' }))],
+])('%s that is answered 200 and proves nothing is told at once, each time', async (_, prepare) => {
+  const house = erasingHouse();
+  house.person({ id: ada, source_id: 'crm-1' });
+  prepare(house);
+  await house.ask(one('source_id', 'crm-1'));
+  expect(house.alarms()).toEqual(['unproven-answer']);
+  expect(house.lines).toContainEqual(
+    expect.objectContaining({ event: 'alarm', platform: 'generic', receipt: 'receipt-1' }),
+  );
+  await house.sweepWhenDue('receipt-1');
+  await house.sweepWhenDue('receipt-1');
+  expect(house.alarms()).toEqual(['unproven-answer', 'unproven-answer', 'unproven-answer', 'needs-human']);
+});
+
+it('what is not an answer of Voucherify is not told before it keeps coming', async () => {
+  const house = erasingHouse();
+  house.person({ id: ada });
+  everyPost(answer(410, html))(house);
+  await house.ask(one('customer_id', ada));
+  expect(house.alarms()).toEqual([]);
+  expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unproven: 1 });
+});
+
 it('two workers who both need a person ask once', async () => {
   const house = erasingHouse();
   const receipt = await house.accept(one('customer_id', ada));

@@ -118,7 +118,7 @@ describe('the first attempt', () => {
     house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com', name: 'Ada Example' });
     const { receipt } = await house.ask([...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')]);
     await house.ask(one('source_id', 'crm-9'));
-    const line = { event: 'attempt', platform: 'generic', receipt: receipt.id, outcome: 'erased', code: 'erased' };
+    const line = { event: 'closed', platform: 'generic', receipt: receipt.id, outcome: 'erased', code: 'erased' };
     expect(house.lines).toContainEqual(line);
     expect(house.lines).toContainEqual({ ...line, receipt: 'receipt-2', outcome: 'no-match', code: 'no-match' });
     expect(house.alarms()).toEqual([]);

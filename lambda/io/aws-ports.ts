@@ -17,6 +17,8 @@ export interface AwsNames {
   readonly settings: Settings;
   readonly secretArns: Readonly<Record<string, string>>;
   readonly tables: { readonly receipts: string; readonly identifiers: string };
+  /** Without it, the log carries no metrics. */
+  readonly metricsNamespace?: string;
 }
 
 /**
@@ -51,13 +53,15 @@ function portsFromEnvironment(variables: Variables): Ports {
     settings: parseSettings(environment.SETTINGS_JSON, 'deployed'),
     secretArns: environment.SECRET_ARNS,
     tables: { receipts: environment.RECEIPTS_TABLE, identifiers: environment.IDENTIFIERS_TABLE },
+    metricsNamespace: environment.METRICS_NAMESPACE,
   };
   return awsPorts(names, Date.now);
 }
 
 /** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
-export function awsPorts({ settings, secretArns, tables }: AwsNames, now: () => number, write = toLogs): Ports {
-  const log = jsonLog(write, now);
+export function awsPorts(names: AwsNames, now: () => number, write = toLogs): Ports {
+  const { settings, secretArns, tables } = names;
+  const log = jsonLog(write, now, names.metricsNamespace);
   const random = Math.random;
   const options = awsClientOptions();
   const dynamodb = new DynamoDBClient(options);

@@ -8,6 +8,8 @@ export interface Environment {
   readonly SECRET_ARNS: string;
   readonly RECEIPTS_TABLE: string;
   readonly IDENTIFIERS_TABLE: string;
+  /** Of this deployment's own metrics in CloudWatch. */
+  readonly METRICS_NAMESPACE: string;
   /** ARN of the key that evidence is signed with; only the sweep has it. */
   readonly EVIDENCE_KEY?: string;
 }
@@ -19,6 +21,7 @@ const environment = v.object({
   SECRET_ARNS: arns,
   RECEIPTS_TABLE: filled,
   IDENTIFIERS_TABLE: filled,
+  METRICS_NAMESPACE: filled,
   EVIDENCE_KEY: v.exactOptional(filled),
 });
 

@@ -1,11 +1,13 @@
 import type { Alarm, Failure, FailureCode } from '../failure.ts';
+import { embeddedMetrics } from './metrics.ts';
 
 /**
  * Every field that a log line may have. It is an allow-list of our own codes, counts and pseudonyms: never an event, a
  * body, a header, an identifier, a URL or another service's text.
  */
 export interface LogLine {
-  readonly event: 'request' | 'accepted' | 'attempt' | 'refused' | 'call-back' | 'sweep' | 'alarm' | 'aws';
+  /** `closed` is the attempt that closed a receipt: one line a receipt, whoever else worked on it. */
+  readonly event: 'request' | 'accepted' | 'attempt' | 'closed' | 'refused' | 'call-back' | 'sweep' | 'alarm' | 'aws';
   readonly platform?: string;
   /** The receipt's id: an HMAC. */
   readonly receipt?: string;
@@ -39,9 +41,16 @@ export interface LogLine {
 
 export type Log = (line: LogLine) => void;
 
-/** Logs one JSON object a line, stamped with the injected clock. */
-export function jsonLog(write: (line: string) => void, now: () => number): Log {
-  return line => write(`${JSON.stringify({ time: new Date(now()).toISOString(), ...line })}\n`);
+/**
+ * Logs one JSON object a line, stamped with the injected clock. With a namespace, lines that count something carry their
+ * metrics for CloudWatch along.
+ */
+export function jsonLog(write: (line: string) => void, now: () => number, namespace?: string): Log {
+  return line => {
+    const at = now();
+    const metrics = namespace === undefined ? {} : embeddedMetrics(line, namespace, at);
+    write(`${JSON.stringify({ time: new Date(at).toISOString(), ...line, ...metrics })}\n`);
+  };
 }
 
 /** What a log may say of a refusal. */

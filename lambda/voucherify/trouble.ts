@@ -34,8 +34,13 @@ export function understood(reply: Reply, now: number): { kind: 'ok'; json: unkno
   return refused(result, now);
 }
 
-/** An answer that claims success, or denies it, without proof. */
+/** A 200 that proves nothing: nobody can tell what it did or left undone, so a person is told at once. */
 export function unproven(code: string): Trouble {
+  return { ...unclear(code), alarm: 'unproven-answer' };
+}
+
+/** An answer that is not Voucherify's as documented; a person looks when it keeps coming. */
+function unclear(code: string): Later {
   return { ...later(code, 'possible'), unproven: true };
 }
 
@@ -59,7 +64,7 @@ function refused(answer: Answer, now: number): Trouble {
     case 429:
       return throttled(answer, now);
     default:
-      return answer.status >= 500 ? later(code, 'possible') : unproven(code);
+      return answer.status >= 500 ? later(code, 'possible') : unclear(code);
   }
 }
 

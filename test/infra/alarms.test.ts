@@ -1,21 +1,43 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { byCode, byNumber } from '../../infra/alarm-texts.ts';
-import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
+import { raisedBy, texts } from '../../infra/alarm-texts.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised();
 const alarms = of('AWS::CloudWatch::Alarm');
-const filters = of('AWS::Logs::MetricFilter');
 const runbook = readFileSync(join(import.meta.dirname, '../../RUNBOOK.md'), 'utf8');
 
 const alarm = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `erasure-${name}`);
+const atLeast = (Threshold: number) => ({ ComparisonOperator: 'GreaterThanOrEqualToThreshold', Threshold });
+
+interface Query {
+  readonly Id: string;
+  readonly Expression?: string;
+  readonly MetricStat?: { readonly Metric: Record<string, unknown>; readonly Period: number; readonly Stat: string };
+  readonly ReturnData: boolean;
+}
+
+const queries = (name: string): readonly Query[] => alarm(name).Metrics;
+const metricsOf = (name: string) => queries(name).flatMap(({ MetricStat }) => MetricStat ?? []);
 
 describe('alarms', () => {
-  test('are one a code that a log line may carry, and those on numbers', () => {
-    const names = [...Object.keys(byCode), ...Object.keys(byNumber)];
-    expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual(names.map(name => `erasure-${name}`));
+  test('are one for each way in which somebody is hurt', () => {
+    expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual([
+      'erasure-oldest-open-half',
+      'erasure-oldest-open-late',
+      'erasure-needs-human',
+      'erasure-wrong-customer-deleted',
+      'erasure-voucherify-refuses-us',
+      'erasure-sweep-stopped',
+      'erasure-unproven-answers',
+      'erasure-paused',
+      'erasure-no-match-rate',
+      'erasure-platforms-turned-away',
+      'erasure-platform-not-told',
+      'erasure-evidence-unsigned',
+    ]);
+    expect(alarms).toHaveLength(Object.keys(texts).length);
   });
 
   test('say who is hurt and which section of the runbook helps, and reach somebody', () => {
@@ -28,22 +50,35 @@ describe('alarms', () => {
     }
   });
 
-  test('of a code stand at the first line', () => {
-    for (const code of Object.keys(byCode)) {
-      expect(alarm(code)).toMatchObject({
-        Namespace: 'erasure',
-        MetricName: 'Alarms',
-        Dimensions: [{ Name: 'Code', Value: code }],
-        Statistic: 'Sum',
-        Threshold: 1,
-        TreatMissingData: 'notBreaching',
-      });
+  test.each(Object.entries(raisedBy))('the code %s raises %s, and has a part of its section', (code, name) => {
+    expect(metricsOf(name)).toContainEqual({
+      Metric: { Namespace: 'erasure', MetricName: 'Alarms', Dimensions: [{ Name: 'alarm', Value: code }] },
+      Period: expect.any(Number),
+      Stat: 'Sum',
+    });
+    const [, section = ''] = runbook.split(`\n## ${name}\n`);
+    expect(section.split('\n## ')[0]).toContain(`\`${code}\``);
+  });
+
+  test('that count something stand at the first, for minutes, and add up at most ten metrics', () => {
+    const counting = alarms.filter(one => one.Metrics !== undefined && one.ThresholdMetricId === undefined);
+    expect(counting).toHaveLength(8);
+    for (const one of counting) {
+      expect(one).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1, TreatMissingData: 'notBreaching' });
+      const [sum, ...parts] = one.Metrics as [Query, ...Query[]];
+      expect(sum).toMatchObject({ Expression: parts.map(({ Id }) => `FILL(${Id}, 0)`).join(' + '), ReturnData: true });
+      expect(parts.every(({ ReturnData }) => !ReturnData)).toBe(true);
+      expect(parts.length).toBeLessThanOrEqual(10);
+      const periods = new Set(parts.map(({ MetricStat }) => MetricStat?.Period));
+      const hourly = one.AlarmName === 'erasure-voucherify-refuses-us';
+      expect([...periods, one.EvaluationPeriods]).toEqual(hourly ? [300, 13] : [60, 5]);
     }
   });
 
   test('tell when sweeps stay away for five minutes: silence is the alarm', () => {
     expect(alarm('sweep-stopped')).toMatchObject({
       MetricName: 'Sweeps',
+      Statistic: 'Sum',
       Period: 60,
       EvaluationPeriods: 5,
       ComparisonOperator: 'LessThanThreshold',
@@ -52,68 +87,80 @@ describe('alarms', () => {
     });
   });
 
-  test('tell the age of the oldest open erasure at half and at four fifths of a month', () => {
-    const age = { MetricName: 'OldestOpen', Statistic: 'Maximum', TreatMissingData: 'ignore' };
-    expect(alarm('oldest-open-half')).toMatchObject({ ...age, Threshold: 15 * 86_400_000 });
-    expect(alarm('oldest-open-late')).toMatchObject({ ...age, Threshold: 24 * 86_400_000 });
+  test('tell how much of the deadline the worst open erasure has used: half, and four fifths', () => {
+    const used = { Namespace: 'erasure', MetricName: 'DeadlineUsed', Statistic: 'Maximum', TreatMissingData: 'ignore' };
+    expect(alarm('oldest-open-half')).toMatchObject({ ...used, ...atLeast(50), Period: 3600 });
+    expect(alarm('oldest-open-late')).toMatchObject({ ...used, ...atLeast(80), Period: 3600 });
   });
 
-  test('stand as long as somebody waits for a person', () => {
-    expect(alarm('waiting-for-a-person')).toMatchObject({
-      MetricName: 'NeedsHuman',
-      Statistic: 'Maximum',
-      Threshold: 1,
+  test('stand as long as somebody waits for a person, and as long as a pause stands', () => {
+    const standing = (MetricName: string) => ({
+      Metric: { Namespace: 'erasure', MetricName },
+      Period: 60,
+      Stat: 'Maximum',
     });
+    expect(metricsOf('needs-human')).toContainEqual(standing('NeedsHuman'));
+    expect(metricsOf('paused')).toContainEqual(standing('Paused'));
   });
 
-  test('watch functions, gateway and tables', () => {
-    const watched = alarms.map(({ AlarmName, Namespace, MetricName, Dimensions }) => [
-      AlarmName,
-      [Namespace, MetricName, readable(Dimensions?.[0]?.Value)],
+  test('watch what turns platforms away before our own log can say so', () => {
+    const watched = metricsOf('platforms-turned-away').map(({ Metric }) => [Metric['Namespace'], Metric['MetricName']]);
+    expect(watched.filter(([namespace]) => namespace !== 'erasure')).toEqual([
+      ['AWS/Lambda', 'Errors'],
+      ['AWS/Lambda', 'Throttles'],
+      ['AWS/ApiGateway', '5XXError'],
     ]);
-    expect(Object.fromEntries(watched)).toMatchObject({
-      'erasure-webhook-errors': ['AWS/Lambda', 'Errors', 'erasure-webhook'],
-      'erasure-webhook-throttled': ['AWS/Lambda', 'Throttles', 'erasure-webhook'],
-      'erasure-sweeper-errors': ['AWS/Lambda', 'Errors', 'erasure-sweeper'],
-      'erasure-sweeper-throttled': ['AWS/Lambda', 'Throttles', 'erasure-sweeper'],
-      'erasure-api-5xx': ['AWS/ApiGateway', '5XXError', 'erasure'],
-    });
-    const throttled = JSON.stringify(readable(alarm('receipts-throttled').Metrics));
-    for (const part of ['ReadThrottleEvents', 'WriteThrottleEvents', 'GlobalSecondaryIndexName', '"queue"']) {
-      expect(throttled).toContain(part);
-    }
+    const functions = JSON.stringify(readable(alarm('platforms-turned-away').Metrics));
+    expect(functions).toContain('"erasure-webhook"');
+    expect(functions).not.toContain('sweeper');
   });
 });
 
-describe('log filters find what the functions log', () => {
-  const logged = (line: LogLine) => {
-    const lines: string[] = [];
-    const log = jsonLog(
-      written => lines.push(written),
-      () => 0,
+// Whether CloudWatch learns a band that is of use can only be seen in an account; here it is what is asked of it.
+describe('the share of requests that find nobody', () => {
+  test('is held against what CloudWatch has learnt, upwards only', () => {
+    expect(alarm('no-match-rate')).toMatchObject({
+      ComparisonOperator: 'GreaterThanUpperThreshold',
+      ThresholdMetricId: 'expr_1',
+      EvaluationPeriods: 1,
+      TreatMissingData: 'ignore',
+    });
+    expect(alarm('no-match-rate')).not.toHaveProperty('Threshold');
+    const [band, share] = queries('no-match-rate');
+    expect(band).toMatchObject({ Id: 'expr_1', Expression: 'ANOMALY_DETECTION_BAND(m0, 3)', ReturnData: true });
+    expect(share).toMatchObject({ Id: 'm0', ReturnData: true });
+  });
+
+  test('is of all that was closed in an hour, and there is none below ten', () => {
+    const share = 'IF(closed >= 10, 100 * (FILL(no_match, 0) + FILL(not_identifiable, 0)) / closed)';
+    const expressions = new Map(queries('no-match-rate').map(({ Id, Expression }) => [Id, Expression]));
+    expect(expressions.get('m0')).toBe(share);
+    expect(expressions.get('closed')).toBe('FILL(erased, 0) + FILL(no_match, 0) + FILL(not_identifiable, 0)');
+    expect(metricsOf('no-match-rate')).toEqual(
+      ['no-match', 'not-identifiable', 'erased'].map(Value => ({
+        Metric: { Namespace: 'erasure', MetricName: 'Closed', Dimensions: [{ Name: 'outcome', Value }] },
+        Period: 3600,
+        Stat: 'Sum',
+      })),
     );
-    log(line);
-    return lines.join('');
-  };
-
-  test('a line with an alarm, in either log, counts under its code', () => {
-    const ofAlarms = filters.filter(({ FilterPattern }) => FilterPattern === '{ $.alarm = "*" }');
-    expect(ofAlarms.map(({ LogGroupName }) => readable(LogGroupName))).toEqual([
-      ...['/aws/lambda/erasure-webhook', '/aws/lambda/erasure-sweeper'],
-    ]);
-    for (const { MetricTransformations } of ofAlarms) {
-      expect(MetricTransformations[0]).toMatchObject({ Dimensions: [{ Key: 'Code', Value: '$.alarm' }] });
-    }
-    expect(logged({ event: 'alarm', alarm: 'needs-human' })).toMatch(/^\{.*"alarm":"needs-human".*\}\n$/);
   });
 
-  test('the line that ends a sweep gives a heartbeat, an age and a count', () => {
-    const ofSweep = filters.filter(({ FilterPattern }) => FilterPattern === '{ $.event = "sweep" }');
-    const values = ofSweep.map(({ MetricTransformations: [one] }) => [one.MetricName, one.MetricValue]);
-    const wanted = { Sweeps: '1', OldestOpen: '$.oldestOpenMs', NeedsHuman: '$.needsHuman' };
-    expect(Object.fromEntries(values)).toEqual(wanted);
-    expect(logged({ event: 'sweep', oldestOpenMs: 1, needsHuman: 0 })).toMatch(/^\{.*"event":"sweep".*\}\n$/);
+  test('keeps to what anomaly detection on metric math allows', () => {
+    const all = queries('no-match-rate');
+    expect(all.length).toBeLessThanOrEqual(10);
+    expect(new Set(metricsOf('no-match-rate').map(({ Period }) => Period)).size).toBe(1);
+    expect(JSON.stringify(all)).not.toMatch(/METRICS\(|SEARCH\(/);
   });
+});
+
+test('nothing is filtered out of the logs: the lines carry their metrics', () => {
+  template.resourceCountIs('AWS::Logs::MetricFilter', 0);
+  const staged = synthesised({ stage: 'test' });
+  for (const { Environment } of staged.of('AWS::Lambda::Function')) {
+    expect(Environment.Variables.METRICS_NAMESPACE).toBe('erasure-test');
+  }
+  const own = JSON.stringify(staged.of('AWS::CloudWatch::Alarm')).match(/"Namespace":"erasure[^"]*"/g);
+  expect(new Set(own)).toEqual(new Set(['"Namespace":"erasure-test"']));
 });
 
 test('the topic lets alarms of this account publish, over TLS, and nobody else', () => {
@@ -134,13 +181,4 @@ test('the topic writes to the address in the settings, if there is one', () => {
   const settings = settingsWith({ operations: { alarmEmail: 'on-call@example.com' } });
   const subscription = { Protocol: 'email', Endpoint: 'on-call@example.com' };
   synthesised({ settings }).template.hasResourceProperties('AWS::SNS::Subscription', subscription);
-});
-
-test('one dashboard shows them all', () => {
-  const [board] = of('AWS::CloudWatch::Dashboard');
-  expect(board.DashboardName).toBe('erasure');
-  const body = String(readable(board.DashboardBody));
-  for (const name of [...Object.keys(byCode), 'Requests', 'Oldest open erasure', 'Waiting for a person']) {
-    expect(body).toContain(name);
-  }
 });

@@ -51,9 +51,10 @@ test.each([
 
 describe('what the functions are told', () => {
   test('is what they parse: settings, tables and the secrets that each may read', () => {
-    const { SETTINGS_JSON, SECRET_ARNS, ...tables } = variablesOf('erasure-webhook');
+    const { SETTINGS_JSON, SECRET_ARNS, METRICS_NAMESPACE, ...tables } = variablesOf('erasure-webhook');
     const { operations: _, $schema: __, ...settings } = settingsWith();
     expect(parseSettings(SETTINGS_JSON, 'deployed')).toEqual({ ...settings, operations: {} });
+    expect(METRICS_NAMESPACE).toBe('erasure');
     expect(tables).toEqual({ RECEIPTS_TABLE: 'erasure-receipts', IDENTIFIERS_TABLE: 'erasure-identifiers' });
     expect(Object.keys(SECRET_ARNS)).toEqual(['erasure/pepper', 'erasure/platform/ketch', 'erasure/voucherify/main']);
     expect(variablesOf('erasure-sweeper').SECRET_ARNS).toEqual(SECRET_ARNS);
@@ -75,7 +76,7 @@ describe('what the functions are told', () => {
   });
 
   test('holds no secret and nobody to write to', () => {
-    const both = ['IDENTIFIERS_TABLE', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'];
+    const both = ['IDENTIFIERS_TABLE', 'METRICS_NAMESPACE', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'];
     for (const { Environment, FunctionName } of functions) {
       const own = FunctionName === 'erasure-sweeper' ? ['EVIDENCE_KEY'] : [];
       expect(Object.keys(Environment.Variables).sort()).toEqual([...own, ...both]);

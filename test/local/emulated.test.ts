@@ -84,6 +84,7 @@ describe.skipIf(!motoIsHere())('with AWS_ENDPOINT_URL', () => {
       SECRET_ARNS: JSON.stringify(arns),
       RECEIPTS_TABLE: 'erasure-receipts',
       IDENTIFIERS_TABLE: 'erasure-identifiers',
+      METRICS_NAMESPACE: 'erasure',
     });
     expect(parts()).toBe(parts());
     expect((await parts().macs()).appId('x')).toMatch(/^[\w-]{43}$/);

@@ -31,7 +31,7 @@ describe('a local run', () => {
   test('serves the handlers that Lambda runs, with embedded secrets and a sandbox', async () => {
     const run = await runWith();
     expect(await ask(run)).toMatchObject({ status: 200, json: { response: { reason: 'executed' } } });
-    expect(run.lines.map(line => (jsonOrUndefined(line) as { event: string }).event)).toEqual(['accepted', 'attempt']);
+    expect(run.lines.map(line => (jsonOrUndefined(line) as { event: string }).event)).toEqual(['accepted', 'closed']);
     expect(await sendOver(run.url, ketchWire())).toMatchObject({ status: 403 });
   });
 

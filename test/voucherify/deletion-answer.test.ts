@@ -7,7 +7,14 @@ const judge = (body: unknown) => judgeDeletion(reply(200, body), pin, now);
 const without = (field: keyof typeof done) =>
   Object.fromEntries(Object.entries(done).filter(([name]) => name !== field));
 const counted = (customer: unknown) => ({ ...done, data_json: { ...done.data_json, customer } });
-const unproven = (code: string) => ({ kind: 'later', code, effect: 'possible', stop: false, unproven: true });
+const unproven = (code: string) => ({
+  kind: 'later',
+  code,
+  effect: 'possible',
+  stop: false,
+  unproven: true,
+  alarm: 'unproven-answer',
+});
 
 describe('a 200 to a permanent deletion', () => {
   it('as it is documented proves it, and is kept as it came', () => {

@@ -4,6 +4,8 @@ import { html, now, pin, reply } from '../support/erasing-answers.ts';
 
 const person = { id: pin, source_id: 'crm-1', email: 'ada@example.com', created_at: '2025-01-01T00:00:00Z' };
 
+const unproven = { kind: 'later', effect: 'possible', stop: false, unproven: true, alarm: 'unproven-answer' };
+
 /** What is in the place of a customer and is none. */
 const strange: readonly (readonly [string, unknown])[] = [
   ['no object', 'cust_1'],
@@ -34,7 +36,7 @@ describe('a look-up', () => {
   );
 
   it.each(strange)('that brings %s proves nothing', (_, body) => {
-    const told = { kind: 'later', code: 'unreadable-customer', effect: 'possible', stop: false, unproven: true };
+    const told = { ...unproven, code: 'unreadable-customer' };
     expect(judgeLookUp(reply(200, body === 'cust_1' ? '"cust_1"' : body), now)).toEqual(told);
   });
 
@@ -53,7 +55,7 @@ describe('a page', () => {
   });
 
   it.each(strange)('with one row of %s is worth nothing', (_, row) => {
-    const told = { kind: 'later', code: 'unreadable-list', effect: 'possible', stop: false, unproven: true };
+    const told = { ...unproven, code: 'unreadable-list' };
     expect(page({ customers: [person, row, person] })).toEqual(told);
   });
 

@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
+import { embeddedMetrics } from '../../lambda/io/metrics.ts';
+import { fits, type Schema } from '../infra/json-schema.ts';
+import { leaks, token } from '../support/canary.ts';
+import { holds } from '../support/fuzz.ts';
+
+const at = Date.parse('2026-01-15T12:00:00.123Z');
+const dimensions = ['alarm', 'platform', 'outcome'];
+
+/** What a line counts, in few words: the numbers, and under which sets of dimensions each. */
+function counted(line: LogLine) {
+  const { _aws, ...values } = embeddedMetrics(line, 'erasure', at);
+  const sets = directivesOf({ _aws }).flatMap(({ Dimensions, Metrics }) =>
+    Metrics.map(({ Name }) => [Name, Dimensions.map(set => set.join('+'))] as const),
+  );
+  return { values, sets: Object.fromEntries(sets) };
+}
+
+interface Directive {
+  readonly Namespace: string;
+  readonly Dimensions: readonly (readonly string[])[];
+  readonly Metrics: readonly { readonly Name: string; readonly Unit: string }[];
+}
+
+function directivesOf({ _aws }: Readonly<Record<string, unknown>>): readonly Directive[] {
+  return (_aws as { readonly CloudWatchMetrics: readonly Directive[] } | undefined)?.CloudWatchMetrics ?? [];
+}
+
+describe('a line of the log counts', () => {
+  test.each<[LogLine, object, object]>([
+    [{ event: 'alarm', alarm: 'needs-human', platform: 'ketch' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
+    [{ event: 'refused', alarm: 'internal', code: 'internal' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
+    [{ event: 'accepted', platform: 'ketch', code: 'stored' }, { Accepted: 1 }, { Accepted: ['platform'] }],
+    [
+      { event: 'closed', platform: 'ketch', outcome: 'no-match', code: 'no-match' },
+      { Closed: 1 },
+      { Closed: ['platform+outcome', 'outcome'] },
+    ],
+    [{ event: 'sweep' }, { Sweeps: 1 }, { Sweeps: [''] }],
+    [
+      { event: 'sweep', oldestOpenMs: 7, deadlineUsed: 0.5, needsHuman: 0, paused: 2, signed: 9, unsigned: 1 },
+      { Sweeps: 1, OldestOpen: 7, DeadlineUsed: 0.5, NeedsHuman: 0, Paused: 2, Unsigned: 1 },
+      { Sweeps: [''], OldestOpen: [''], DeadlineUsed: [''], NeedsHuman: [''], Paused: [''], Unsigned: [''] },
+    ],
+    [
+      { event: 'sweep', alarm: 'evidence-unsigned' },
+      { Alarms: 1, Sweeps: 1 },
+      { Alarms: ['alarm'], Sweeps: [''] },
+    ],
+  ])('%j', (line, values, sets) => {
+    expect(counted(line)).toEqual({ values, sets });
+  });
+
+  test.each<LogLine>([
+    { event: 'accepted', platform: 'ketch', code: 'repeated' },
+    { event: 'attempt', platform: 'ketch', outcome: 'erased', code: 'erased' },
+    { event: 'call-back', platform: 'ketch', code: 'ended' },
+    { event: 'aws', call: 'GetItem', code: 'TimeoutError' },
+    { event: 'accepted', code: 'stored' },
+    { event: 'closed', platform: '', outcome: '' },
+  ])('nothing: %j', line => {
+    expect(embeddedMetrics(line, 'erasure', at)).toEqual({});
+  });
+
+  test('what it knows, where a name or a number is missing', () => {
+    expect(counted({ event: 'closed', outcome: 'erased' }).sets).toEqual({ Closed: ['outcome'] });
+    expect(counted({ event: 'sweep', oldestOpenMs: Number.NaN }).values).toEqual({ Sweeps: 1 });
+  });
+});
+
+describe('the log of a function', () => {
+  const logged = (line: LogLine, namespace?: string): string => {
+    const lines: string[] = [];
+    jsonLog(
+      written => lines.push(written),
+      () => at,
+      namespace,
+    )(line);
+    return lines.join('');
+  };
+
+  test('carries the metrics in the line itself, under the namespace of the deployment', () => {
+    const line: LogLine = { event: 'accepted', platform: 'ketch', code: 'stored' };
+    expect(JSON.parse(logged(line, 'erasure-test'))).toEqual({
+      time: '2026-01-15T12:00:00.123Z',
+      ...line,
+      _aws: {
+        Timestamp: at,
+        CloudWatchMetrics: [
+          { Namespace: 'erasure-test', Dimensions: [['platform']], Metrics: [{ Name: 'Accepted', Unit: 'Count' }] },
+        ],
+      },
+      Accepted: 1,
+    });
+  });
+
+  test('stays as it is without a namespace', () => {
+    expect(logged({ event: 'sweep', paused: 0 })).toBe(
+      '{"time":"2026-01-15T12:00:00.123Z","event":"sweep","paused":0}\n',
+    );
+  });
+});
+
+/** CloudWatch User Guide, "Specification: Embedded metric format": its schema, and that nothing may be added to it. */
+const emf: Schema = {
+  type: 'object',
+  required: ['_aws'],
+  properties: {
+    _aws: {
+      type: 'object',
+      required: ['Timestamp', 'CloudWatchMetrics'],
+      additionalProperties: false,
+      properties: { Timestamp: { type: 'integer' }, CloudWatchMetrics: { type: 'array', items: directive() } },
+    },
+  },
+};
+
+function directive(): Schema {
+  const name = { type: 'string', pattern: '^.+$', minLength: 1, maxLength: 255 };
+  const unit = { type: 'string', enum: ['Milliseconds', 'Percent', 'Count'] };
+  const metric = {
+    type: 'object',
+    required: ['Name'],
+    additionalProperties: false,
+    properties: { Name: name, Unit: unit },
+  };
+  return {
+    type: 'object',
+    required: ['Namespace', 'Dimensions', 'Metrics'],
+    additionalProperties: false,
+    properties: {
+      Namespace: name,
+      Dimensions: { type: 'array', minItems: 1, items: { type: 'array', minItems: 0, items: name } },
+      Metrics: { type: 'array', items: metric },
+    },
+  };
+}
+
+/** Every field of a line with a word in it that cannot come up by chance: a field that is forgotten does not compile. */
+const texts = { project: '', receipt: '', code: '', call: '', origin: '', secret: '' } as const;
+const numbers = {
+  ...{ status: 0, durationMs: 0, claimed: 0, closed: 0, held: 0, delivered: 0, failed: 0, staleMs: 0, signed: 0 },
+  ...{ needsHuman: 0, oldestOpenMs: 0, deadlineUsed: 0, paused: 0, unsigned: 0 },
+} as const;
+const counting = ['needsHuman', 'oldestOpenMs', 'deadlineUsed', 'paused', 'unsigned'];
+const everything: Required<LogLine> = {
+  ...texts,
+  ...numbers,
+  ...{ event: 'sweep', alarm: 'internal', platform: 'ketch', outcome: 'erased' },
+};
+const events: readonly LogLine['event'][] = [
+  ...(['request', 'accepted', 'attempt', 'closed', 'refused', 'call-back', 'sweep', 'alarm', 'aws'] as const),
+];
+
+const anyLine: fc.Arbitrary<LogLine> = fc.record(
+  {
+    event: fc.constantFrom(...events),
+    alarm: fc.constantFrom<LogLine['alarm'] & string>('internal', 'needs-human'),
+    platform: fc.constantFrom('ketch', 'in-house'),
+    outcome: fc.constantFrom('erased', 'in-progress'),
+    ...Object.fromEntries(Object.keys(texts).map(name => [name, fc.constantFrom(token(name), 'stored')])),
+    ...Object.fromEntries(Object.keys(numbers).map(name => [name, fc.double({ noDefaultInfinity: true })])),
+  },
+  { requiredKeys: ['event'] },
+);
+
+describe('whatever a line says', () => {
+  test('its metrics are in the published format', () => {
+    holds(
+      fc.property(anyLine, line => {
+        const metrics = embeddedMetrics(line, 'erasure', at);
+        if (Object.keys(metrics).length === 0) return;
+        const root = JSON.parse(JSON.stringify({ ...line, ...metrics })) as Readonly<Record<string, unknown>>;
+        expect(fits(root, emf)).toBe(true);
+        for (const { Dimensions, Metrics } of directivesOf(root)) {
+          expect(Metrics.length).toBeGreaterThan(0);
+          expect(Metrics.length).toBeLessThanOrEqual(100);
+          for (const { Name } of Metrics) expect(root[Name]).toEqual(expect.any(Number));
+          for (const set of Dimensions) {
+            expect(set.length).toBeLessThanOrEqual(30);
+            for (const name of set) expect(root[name]).toMatch(/./);
+          }
+        }
+      }),
+    );
+  });
+
+  test('they tell apart by code, platform and outcome alone, and take nothing else of it but numbers', () => {
+    const planted = new Map(Object.keys(texts).map(name => [name, token(name)]));
+    holds(
+      fc.property(anyLine, line => {
+        const { _aws, ...values } = embeddedMetrics(line, 'erasure', at);
+        for (const value of Object.values(values)) expect(Number.isFinite(value)).toBe(true);
+        const names = directivesOf({ _aws }).flatMap(({ Dimensions }) => Dimensions.flat());
+        expect(dimensions).toEqual(expect.arrayContaining(names));
+        expect(leaks(planted, { metrics: JSON.stringify({ _aws, values }) })).toEqual([]);
+      }),
+    );
+  });
+
+  test('a field that is neither a dimension nor counted changes nothing', () => {
+    for (const event of events) {
+      const told = { ...everything, event, code: 'stored' };
+      const needed = ['event', 'code', ...dimensions, ...counting];
+      const rest = Object.fromEntries(Object.entries(told).filter(([name]) => needed.includes(name)));
+      expect(embeddedMetrics({ event, ...rest }, 'erasure', at)).toEqual(embeddedMetrics(told, 'erasure', at));
+    }
+  });
+});

@@ -1,0 +1,118 @@
+import { isObject } from '../infra/json-schema.ts';
+
+/** Of an alarm's definition in the template, what decides whether it stands. */
+interface AlarmDefinition {
+  readonly AlarmName: string;
+  readonly ComparisonOperator: string;
+  readonly Threshold?: number;
+  readonly ThresholdMetricId?: string;
+  readonly TreatMissingData?: string;
+  readonly Metrics?: readonly Query[];
+}
+
+type Query = { readonly Id: string; readonly ReturnData?: boolean } & (
+  | { readonly Expression: string }
+  | { readonly MetricStat: { readonly Metric: MetricDefinition; readonly Stat: string } }
+);
+
+interface MetricDefinition {
+  readonly Namespace: string;
+  readonly MetricName: string;
+  readonly Dimensions?: readonly { readonly Name: string; readonly Value: string }[];
+}
+
+/**
+ * The names of the alarms that would stand if these lines of the log were all of one period. `alarms` are the properties
+ * of `AWS::CloudWatch::Alarm` as synthesised. What AWS's own services count is taken as silent, and an alarm on an anomaly
+ * as never standing: neither can be told from a log. Throws for a definition that it cannot judge.
+ */
+export function standingAlarms(
+  alarms: readonly Readonly<Record<string, unknown>>[],
+  emfLines: readonly string[],
+): readonly string[] {
+  const counted = pointsOf(emfLines);
+  return alarms
+    .map(alarm => alarm as unknown as AlarmDefinition)
+    .filter(alarm => alarm.ThresholdMetricId === undefined && stands(alarm, watchedValue(alarm, counted)))
+    .map(({ AlarmName }) => AlarmName);
+}
+
+function stands(
+  { AlarmName, ComparisonOperator, Threshold = Number.NaN, TreatMissingData }: AlarmDefinition,
+  value?: number,
+) {
+  if (value === undefined) return TreatMissingData === 'breaching';
+  if (ComparisonOperator === 'GreaterThanOrEqualToThreshold') return value >= Threshold;
+  if (ComparisonOperator === 'LessThanThreshold') return value < Threshold;
+  throw new Error(`${AlarmName}: ${ComparisonOperator} is not judged here`);
+}
+
+/** `undefined` for a metric that is silent. */
+function watchedValue(alarm: AlarmDefinition, counted: Points): number | undefined {
+  const { Metrics } = alarm;
+  if (Metrics === undefined) {
+    const { Statistic, ...metric } = alarm as unknown as MetricDefinition & { readonly Statistic: string };
+    return statistic(Statistic, counted.get(keyOf(metric)));
+  }
+  const stats = Metrics.flatMap(query => ('MetricStat' in query ? [[query.Id, query.MetricStat] as const] : []));
+  const values = new Map(stats.map(([id, { Metric, Stat }]) => [id, statistic(Stat, counted.get(keyOf(Metric)))]));
+  const [watched] = Metrics.filter(query => query.ReturnData === true);
+  if (watched === undefined || !('Expression' in watched)) throw new Error(`${alarm.AlarmName}: watches no expression`);
+  return sum(watched.Expression, values);
+}
+
+/** `FILL(a, 0) + FILL(b, 0)`: the one form of expression that is judged here. */
+function sum(expression: string, values: ReadonlyMap<string, number | undefined>): number {
+  return expression
+    .split(' + ')
+    .map(term => {
+      const name = /^FILL\((\w+), 0\)$/.exec(term)?.[1] ?? '';
+      if (!values.has(name)) throw new Error(`${expression}: is not judged here`);
+      return values.get(name) ?? 0;
+    })
+    .reduce((total, value) => total + value, 0);
+}
+
+function statistic(name: string, points: readonly number[] | undefined): number | undefined {
+  if (points === undefined) return undefined;
+  if (name === 'Sum') return points.reduce((total, point) => total + point, 0);
+  if (name === 'Maximum') return Math.max(...points);
+  throw new Error(`${name}: is not judged here`);
+}
+
+/** What was counted, by metric and dimensions. */
+type Points = ReadonlyMap<string, readonly number[]>;
+
+/** As CloudWatch takes them out of the lines: once for each set of dimensions. */
+function pointsOf(lines: readonly string[]): Points {
+  const points = new Map<string, number[]>();
+  for (const line of lines) {
+    const root = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    for (const { key, value } of pointsIn(root)) points.set(key, [...(points.get(key) ?? []), value]);
+  }
+  return points;
+}
+
+interface Directive {
+  readonly Namespace: string;
+  readonly Dimensions: readonly (readonly string[])[];
+  readonly Metrics: readonly { readonly Name: string }[];
+}
+
+function pointsIn(root: Readonly<Record<string, unknown>>): readonly { key: string; value: number }[] {
+  if (!isObject(root['_aws'])) return [];
+  const directives = root['_aws']['CloudWatchMetrics'] as readonly Directive[];
+  return directives.flatMap(({ Namespace, Dimensions, Metrics }) =>
+    Dimensions.flatMap(set =>
+      Metrics.map(({ Name }) => {
+        const named = set.map(name => ({ Name: name, Value: String(root[name]) }));
+        return { key: keyOf({ Namespace, MetricName: Name, Dimensions: named }), value: Number(root[Name]) };
+      }),
+    ),
+  );
+}
+
+function keyOf({ Namespace, MetricName, Dimensions = [] }: MetricDefinition): string {
+  const named = Dimensions.map(({ Name, Value }) => `${Name}=${JSON.stringify(Value)}`).sort();
+  return [Namespace, MetricName, ...named].join(' ');
+}
