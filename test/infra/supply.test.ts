@@ -19,6 +19,11 @@ describe('what is shipped', () => {
     }
   });
 
+  test('holds nothing that would record calls with their URLs', () => {
+    const recorders = /xray|powertools|opentelemetry|datadog|newrelic|sentry|lumigo/i;
+    expect(shipped.map(one => one['bom-ref']).filter(ref => recorders.test(ref))).toEqual([]);
+  });
+
   test('has a name, a version, an address and a licence, each', () => {
     for (const one of shipped) {
       expect(one).toMatchObject({ name: expect.stringMatching(/./), version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
