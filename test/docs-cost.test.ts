@@ -67,6 +67,12 @@ describe('the page on costs', () => {
     expect(totals.get(text)).toEqual(said);
   });
 
+  test('is what the README says in round numbers', () => {
+    const [month, many] = [fixed, (processed + stored) * 100_000].map(Math.round);
+    const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+    expect(readme).toContain(`About ${month} dollars a month and ${many} for 100,000 erasures`);
+  });
+
   test('says whether the goal holds', () => {
     const month = fixed + (prices.get('acl') ?? 0) + 2 * (prices.get('acl-rule') ?? 0);
     expect(month).toBeLessThanOrEqual(25);

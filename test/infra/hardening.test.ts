@@ -22,7 +22,7 @@ describe.each([
     for (const { Environment } of functions) {
       const { SECRET_ARNS, ...others } = Environment.Variables;
       expect(Object.keys(others).join(' ')).not.toMatch(/SECRET|TOKEN|PASSWORD|CREDENTIAL|API_?KEY|PEPPER/i);
-      const arns: Record<string, string> = JSON.parse(String(readable(SECRET_ARNS)));
+      const arns = JSON.parse(String(readable(SECRET_ARNS))) as Record<string, string>;
       for (const arn of Object.values(arns)) expect(arn).toMatch(/^erasure(-test)?\//);
     }
   });
