@@ -40,6 +40,13 @@ describe('the commands, as processes', () => {
     expect(stderr).toMatch(/^ENOENT[^\n]*\n$/);
   });
 
+  test('without npm there is one line that says so', () => {
+    const env = { PATH: work };
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['infra/supply/sbom.ts'], { encoding: 'utf8', env });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toBe('npm cannot list what is installed: run npm ci, with npm 10 or newer\n');
+  });
+
   test.each(['sbom', 'licences'])('%s has a help, which it also gives for what it does not know', name => {
     const asked = run(name, '--help');
     expect(asked).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining(`npm run ${name} -- --`) });
