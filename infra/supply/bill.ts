@@ -46,7 +46,8 @@ export async function bill(): Promise<Bill> {
 /** What npm lists, with the scopes that the bundles give, and without what only this machine has. */
 export function billOf(known: Bill, shipped: ReadonlySet<string>): Bill {
   const whole = known.metadata.component;
-  const components = known.components.filter(isLocked).map(one => described(one, shipped));
+  const locked = known.components.filter(isLocked).map(one => described(one, shipped));
+  const components = once(locked, one => one['bom-ref']);
   const refs = new Set([whole, ...components].map(one => one['bom-ref']));
   const lost = [...shipped].filter(name => !refs.has(name));
   if (lost.length > 0) throw new Error(`in a bundle and not in the lock file: ${lost.join(', ')}`);
@@ -55,10 +56,15 @@ export function billOf(known: Bill, shipped: ReadonlySet<string>): Bill {
     // npm calls the project by the folder that it lies in; its reference is `name@version`.
     metadata: { ...known.metadata, component: { ...whole, name: whole['bom-ref'].replace(/@[^@]*$/, '') } },
     components,
-    dependencies: known.dependencies
+    dependencies: once(known.dependencies, ({ ref }) => ref)
       .filter(({ ref }) => refs.has(ref))
       .map(one => ({ ...one, dependsOn: one.dependsOn.filter(ref => refs.has(ref)) })),
   };
+}
+
+/** npm 10 lists a package once for each folder that it lies in; a reference may stand once (CycloneDX 1.5, bom-ref). */
+function once<T>(listed: readonly T[], keyOf: (one: T) => string): T[] {
+  return [...new Map(listed.map(one => [keyOf(one), one])).values()];
 }
 
 /** Components of which something is in a bundle. */

@@ -57,6 +57,7 @@ describe('the bill of materials', () => {
     expect(tools).toEqual(expect.arrayContaining(['aws-cdk-lib', 'constructs', 'cdk-nag', 'esbuild', 'vitest']));
     const refs = whole.components.map(one => one['bom-ref']);
     expect(refs).toEqual([...new Set(refs)]);
+    expect(whole.dependencies).toHaveLength(new Set(whole.dependencies.map(({ ref }) => ref)).size);
     expect(tools.length + shipped.length).toBe(refs.length);
   });
 
@@ -112,6 +113,11 @@ describe('of what npm lists', () => {
     const { components, dependencies } = billOf(npms(listed('a'), listed('b', extraneous)), new Set(['a@1.0.0']));
     expect(components).toEqual([listed('a', { scope: 'required' })]);
     expect(dependencies).toEqual([{ ref: '@us/project@1.0.0', dependsOn: ['a@1.0.0'] }]);
+  });
+
+  test('a package that lies in two folders is listed once', () => {
+    const { components } = billOf(npms(listed('a'), listed('b'), listed('a')), new Set());
+    expect(components.map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
   test('nothing that is shipped may be missing', () => {
