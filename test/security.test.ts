@@ -19,7 +19,7 @@ const rows = page
 
 /** Files that a text names, each with the test behind it if there is one. */
 function shownBy(text: string) {
-  return [...text.matchAll(/`(test\/[^`]+)`(?: "([^"]+)")?/g)].map(([, file = '', name]) => ({ file, name }));
+  return [...text.matchAll(/`(test\/[^`]+)`(?: "([^"]+)")?/g)].map(([, file = '', name = '']) => ({ file, name }));
 }
 
 describe('the threat model', () => {
@@ -34,7 +34,7 @@ describe('the threat model', () => {
     expect(shownBy(tests).length).toBeGreaterThan(0);
   });
 
-  test.each(shownBy(page))('names $file, which is there and holds the test "$name"', ({ file, name = '' }) => {
+  test.each(shownBy(page))('names $file, which is there and holds $name', ({ file, name }) => {
     expect(existsSync(join(root, file))).toBe(true);
     expect(readFileSync(join(root, file), 'utf8')).toContain(name);
   });
