@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, type EventInvokeConfigOptions, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { type BundlingOptions, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { bundling, entryOf, type FunctionName, root } from './bundling.ts';
 
 /** A function with the role that is granted to and the log that is watched. */
 export interface Running {
@@ -15,7 +16,7 @@ export interface Running {
 
 interface What {
   /** Its entry is `lambda/<name>.ts`. */
-  readonly name: 'webhook' | 'sweeper';
+  readonly name: FunctionName;
   readonly prefix: string;
   readonly description: string;
   readonly timeout: Duration;
@@ -38,7 +39,7 @@ export function bundledFunction(scope: Construct, id: string, what: What): Runni
     ...settled,
     ...invoked,
     functionName: `${prefix}-${name}`,
-    entry: join(root, 'lambda', `${name}.ts`),
+    entry: entryOf(name),
     handler: 'handler',
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
@@ -49,21 +50,7 @@ export function bundledFunction(scope: Construct, id: string, what: What): Runni
     tracing: Tracing.ACTIVE,
     projectRoot: root,
     depsLockFilePath: join(root, 'package-lock.json'),
-    bundling,
+    bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true },
   });
   return { function: created, role, logs };
 }
-
-const root = join(import.meta.dirname, '..');
-
-/**
- * The SDK goes into the bundle, so that what was tested is what runs. Without `module` first its CommonJS build is
- * taken, which fails at start inside an ES module.
- */
-const bundling: BundlingOptions = {
-  format: OutputFormat.ESM,
-  target: 'node24',
-  mainFields: ['module', 'main'],
-  bundleAwsSDK: true,
-  minify: true,
-};

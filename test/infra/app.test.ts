@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
+import { bundles } from '../../infra/supply/shipped.ts';
 import { everySetting } from './every-setting.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -91,6 +92,13 @@ describe('cdk synth, without an account or a network', () => {
       expect(loaded).toEqual({ code: 0, stdout: 'function\n', stderr: '' });
       expect(readFileSync(path).length).toBeLessThan(600_000);
     }
+  });
+
+  test('makes the very bundles that the bill of materials speaks of', async () => {
+    const assets = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
+    const made = assets.map(name => readFileSync(join(out.synth, name, 'index.mjs'), 'utf8'));
+    const { outputFiles } = await bundles();
+    expect(outputFiles.map(({ text }) => text).sort()).toEqual(made.sort());
   });
 
   const noLint = spawnSync('cfn-lint', ['--version']).error !== undefined;

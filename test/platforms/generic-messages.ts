@@ -14,7 +14,7 @@ export const order = {
   ],
 };
 
-type Options = Partial<Omit<HouseOptions, 'platforms' | 'secrets'>> & { section?: object; secret?: object };
+type Options = Partial<HouseOptions> & { section?: object; secret?: object };
 
 /** A house that serves a generic sender; `section` changes its settings and `secret` its secret. */
 export function genericHouse({ section = {}, secret = {}, ...rest }: Options = {}): Promise<House> {

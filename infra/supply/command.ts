@@ -1,0 +1,33 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Values = Readonly<Record<string, unknown>>;
+
+/**
+ * Runs a command with its options, `--help` among them. Exit code 2 for options that it does not know, 1 and one line
+ * for what goes wrong, else what the command gives.
+ */
+export async function command(help: string, options: Options, run: (values: Values) => Promise<number>): Promise<void> {
+  const values = valuesOf(options);
+  if (values === undefined) {
+    process.stderr.write(help);
+    process.exitCode = 2;
+  } else if (values['help'] === true) {
+    process.stdout.write(help);
+  } else {
+    process.exitCode = await run(values).catch(failed);
+  }
+}
+
+function valuesOf(options: Options): Values | undefined {
+  try {
+    return parseArgs({ options: { ...options, help: { type: 'boolean' } } }).values;
+  } catch {
+    return undefined;
+  }
+}
+
+function failed(error: unknown): number {
+  console.error(error instanceof Error ? error.message : 'an error without a message');
+  return 1;
+}

@@ -1,0 +1,19 @@
+import { writeFileSync } from 'node:fs';
+import { bill } from './bill.ts';
+import { command } from './command.ts';
+
+const help = `Writes a software bill of materials, CycloneDX 1.5 in JSON: "required" is what is inside the functions' bundles,
+"excluded" what only builds, tests and deploys them. Reads what is installed; asks no network.
+
+  npm run --silent sbom > sbom.cdx.json
+  npm run sbom -- --out sbom.cdx.json
+
+  --out FILE   write there and not to the standard output
+`;
+
+await command(help, { out: { type: 'string' } }, async ({ out }) => {
+  const text = `${JSON.stringify(await bill(), undefined, 2)}\n`;
+  if (typeof out === 'string') writeFileSync(out, text);
+  else process.stdout.write(text);
+  return 0;
+});

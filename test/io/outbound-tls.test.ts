@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { outbound } from '../../lambda/io/outbound.ts';
+import { loopbackName } from '../support/erasing-certificate.ts';
+import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import { certificate, named, notConnected, post, trustCertificate } from '../support/pace-callback.ts';
+
+closeServersAfterEach();
+
+/** A server over TLS that notes whom it heard, and a sender that is led to it whatever the name. */
+async function listening() {
+  const heard: unknown[] = [];
+  const { url } = await serve(async ({ headers }, response) => {
+    heard.push(headers.authorization);
+    response.end();
+  }, certificate);
+  const send = outbound(Date.now, { lookup: (_, { all }, found) => answer(all === true, found) });
+  return { url, heard, send };
+}
+
+type Found = Parameters<NonNullable<NonNullable<Parameters<typeof outbound>[1]>['lookup']>>[2];
+
+function answer(all: boolean, found: Found): void {
+  if (all) found(null, [{ address: '127.0.0.1', family: 4 }]);
+  else found(null, '127.0.0.1', 4);
+}
+
+describe('a server whose certificate nobody vouches for', () => {
+  it('hears nothing: no key and no identifier', async () => {
+    const { url, heard, send } = await listening();
+    expect(await send(post(named(url)))).toEqual(notConnected);
+    expect(heard).toEqual([]);
+  });
+});
+
+describe('a server whose certificate is trusted', () => {
+  trustCertificate();
+
+  it('is spoken to under the name that it is for, and hears nothing under another', async () => {
+    const { url, heard, send } = await listening();
+    expect(await send(post(named(url)))).toMatchObject({ kind: 'answer', status: 200 });
+    const elsewhere = new URL(named(url).href.replace(loopbackName, 'api.voucherify.io'));
+    expect(await send(post(elsewhere))).toEqual(notConnected);
+    expect(heard).toEqual(['Bearer cb-token-1']);
+  });
+});
