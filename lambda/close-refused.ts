@@ -14,7 +14,6 @@ export async function closeRefused(receipt: Receipt, { store, now, log }: Parts)
     standing => closedAsRefused(standing, now()),
     next => ({ forget: forgets(next) }),
   );
-  if (done)
-    log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });
+  if (done) log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });
   return done;
 }
