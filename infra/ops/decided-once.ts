@@ -5,7 +5,7 @@ import type { Desk } from './desk.ts';
 
 /** What became of one decision on one receipt; `nothing` where it stands so already. */
 export interface Judged {
-  readonly result: 'changed' | 'nothing' | 'not-possible' | 'not-found';
+  readonly result: 'changed' | 'nothing' | 'not-possible' | 'not-found' | 'failed';
   readonly said: string;
 }
 
@@ -24,7 +24,7 @@ export async function decidedOnce(id: string, { store }: Pick<Desk, 'store'>, de
     const { receipt, done } = await advance(store, found, deciding.change);
     return done ? { result: 'changed', said: deciding.changed(receipt) } : deciding.unchanged(receipt);
   } catch (error) {
-    if (error instanceof Failure) return { result: 'not-found', said: `nothing was changed: ${error.message}` };
+    if (error instanceof Failure) return { result: 'failed', said: `nothing was changed: ${error.message}` };
     throw error;
   }
 }

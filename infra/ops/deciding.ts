@@ -76,16 +76,18 @@ async function decideAll(what: string, deciding: (words: Decided) => Deciding, {
 
 /** What was typed may be anything, an address too: only what is known to be a receipt's id is printed. */
 function nameOf({ result }: Judged, id = '', at: number): string {
-  return result === 'not-found' ? `number ${at + 1}` : id;
+  return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
 }
 
-function lineOf({ result, said }: Judged, name: string): string {
-  const isBad = result === 'not-possible' || result === 'not-found';
-  return `${name}: ${isBad ? toned('bad', said) : said}`;
+function lineOf(judged: Judged, name: string): string {
+  return `${name}: ${isBad(judged) ? toned('bad', judged.said) : judged.said}`;
 }
 
 function exitCode(all: readonly Judged[]): number {
-  const some = (...results: readonly Judged['result'][]) => all.some(({ result }) => results.includes(result));
-  if (some('not-possible', 'not-found')) return 1;
-  return some('changed') ? 0 : 3;
+  if (all.some(isBad)) return 1;
+  return all.some(({ result }) => result === 'changed') ? 0 : 3;
+}
+
+function isBad({ result }: Judged): boolean {
+  return result !== 'changed' && result !== 'nothing';
 }
