@@ -73,7 +73,7 @@ function print(lines: readonly Line[], unreadable: number, output: Output): void
     output.print(csvRecord(columns));
     for (const line of lines) output.print(csvRecord(cellsOf(line)));
   }
-  const told = `${unreadable} receipts are of a version that this one does not know: they are missing in these figures`;
+  const told = `missing in these figures: ${unreadable} of a version that this one does not know`;
   if (unreadable > 0) console.error(told);
 }
 
