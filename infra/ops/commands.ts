@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { doctorCommand } from './doctor/doctor.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pausing.ts';
 
 /** The table: one line a command. */
@@ -6,6 +7,7 @@ export const commands: Readonly<Record<string, Command>> = {
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,
+  doctor: doctorCommand,
 };
 
 /** Taken by every command. */
