@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pausing.ts';
+import { tryCommand } from './try/try.ts';
 
 /** The table: one line a command. */
 export const commands: Readonly<Record<string, Command>> = {
@@ -8,6 +9,7 @@ export const commands: Readonly<Record<string, Command>> = {
   resume: resumeCommand,
   pauses: pausesCommand,
   doctor: doctorCommand,
+  try: tryCommand,
 };
 
 /** Taken by every command. */

@@ -74,7 +74,9 @@ async function examined(check: Check, patient: Patient, mostMs: number): Promise
   const late = new Promise<readonly Finding[]>(resolve => {
     timer = setTimeout(() => resolve([bad(`took longer than ${mostMs / 1000} s: is the network in order?`)]), mostMs);
   });
-  const examining = Promise.resolve(patient).then(check.examine).catch((error: unknown) => [bad(failed(error))]);
+  const examining = Promise.resolve(patient)
+    .then(check.examine)
+    .catch((error: unknown) => [bad(failed(error))]);
   return Promise.race([examining, late]).finally(() => clearTimeout(timer));
 }
 
