@@ -18,9 +18,15 @@ export function ofStranger(result: OutboundResult, { refusedWith }: Pick<Trial, 
   const { status, body } = result;
   const isOurs = v.is(ours, parseOrUndefined(body)?.value);
   if (status === refusedWith && isOurs) return { fine: true, says: 'turned away: nobody without the secret gets in' };
-  if (status < 300)
-    return wrong('it was let in! pause everything (npm run ops -- pause all) and see what answers there');
+  if (status < 300 && isSaidByUs(body)) return wrong(letIn);
   return wrong(isOurs ? refusals[status] : before[status]);
+}
+
+const letIn = 'it was let in! pause everything (npm run ops -- pause all --why "…") and see what answers there';
+
+/** Some platforms are acknowledged by a status alone; a page of somebody else's is neither empty nor JSON. */
+function isSaidByUs(body: string): boolean {
+  return body === '' || parseOrUndefined(body) !== undefined;
 }
 
 /** Judges the answer to the genuine request. */
