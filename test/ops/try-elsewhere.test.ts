@@ -79,6 +79,14 @@ describe('try', () => {
     await expect(asked({}, positionals, options)).rejects.toThrow(message);
   });
 
+  test('says so of a platform that nobody has written a trial for', async () => {
+    const { desk } = await patientWith({ platforms });
+    const settings = { ...desk.settings, platforms: { acme: {} } };
+    const options = { url: 'https://127.0.0.1:9/webhooks/' };
+    const trying = recorded(tryCommand, { ...desk, settings }, { positionals: ['acme'], options });
+    await expect(trying).rejects.toThrow('PLATFORM: nobody has written a trial for acme');
+  });
+
   test('needs npm start for --local', async () => {
     await expect(asked({ local: { run: undefined } }, ['shopify'])).rejects.toThrow(
       '--local: npm start is not running',

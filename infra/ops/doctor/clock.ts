@@ -16,11 +16,9 @@ export const clockCheck: Check = {
   },
 };
 
-async function offMs({ settings, probe, local }: Patient): Promise<number | undefined> {
-  if (local !== undefined && local.run === undefined) return undefined;
-  const probes = await Promise.all(Object.keys(settings.projects).map(probe));
-  const offs = probes.flatMap(({ result, at }) => {
-    const told = result.kind === 'answer' ? Date.parse(result.headers['date'] ?? '') : Number.NaN;
+async function offMs({ probes }: Patient): Promise<number | undefined> {
+  const offs = [...(await probes()).values()].flatMap(({ result, at }) => {
+    const told = result.kind === 'answer' ? Date.parse(String(result.headers['date'])) : Number.NaN;
     return Number.isNaN(told) ? [] : [Math.abs(at - told)];
   });
   return offs.length === 0 ? undefined : Math.min(...offs);

@@ -50,7 +50,7 @@ const longestMs = 20_000;
 
 /** Runs all checks beside each other and tells what they found. Exit code 1 when anything is bad. Never throws. */
 export async function doctor(desk: Desk, output: Output, mostMs = longestMs): Promise<number> {
-  const patient: Patient = { ...desk, probe: probesOf(desk) };
+  const patient: Patient = { ...desk, probes: probesOf(desk) };
   output.progress('looking …');
   const all = await Promise.all(
     checks.map(async check => ({ check, findings: await examined(check, patient, mostMs) })),

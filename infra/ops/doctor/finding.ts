@@ -16,7 +16,8 @@ export interface Check {
 
 /** The desk, and one call to each project of Voucherify that all checks share. */
 export interface Patient extends Desk {
-  readonly probe: (project: string) => Promise<Probe>;
+  /** By project; empty where Voucherify must not be asked. Never throws. */
+  readonly probes: () => Promise<ReadonlyMap<string, Probe>>;
 }
 
 export function ok(says: string): Finding {

@@ -15,9 +15,11 @@ export const scheduleCheck: Check = {
   },
 };
 
+const never = 'no sweep has ever ended (the first does a minute after a deployment or npm start)';
+
 /** A local run sweeps for the first time a minute after it began. */
 function missing(ended: number | undefined, { local }: Patient): Finding {
-  const says = ended === undefined ? 'no sweep has ever ended' : `no sweep has ended since ${moment(ended)}`;
+  const says = ended === undefined ? never : `no sweep has ended since ${moment(ended)}`;
   if (local === undefined) return bad(`${says}: look at the rule and the sweeper's log (RUNBOOK.md#sweep-stopped)`);
   const began = Date.parse(local.run?.startedAt ?? '');
   if (Date.now() - began <= latestMs) return warning(`${says}: npm start began ${seconds(Date.now() - began)} ago`);

@@ -9,22 +9,19 @@ import { secretCalled } from './secrets.ts';
 export const voucherifyCheck: Check = {
   name: 'voucherify',
   examine: async patient => {
-    // Without npm start there is no sandbox, and the embedded keys are none of Voucherify's business.
-    if (patient.local !== undefined && patient.local.run === undefined) return [];
-    const projects = Object.keys(patient.settings.projects);
-    const found = await Promise.all(projects.map(name => ofProject(name, patient)));
-    return [...found.flat(), ...(await sharedKeys(projects, patient))];
+    const found = [...(await patient.probes())].map(([name, probe]) => ofProject(name, probe, patient));
+    return [...found.flat(), ...(await sharedKeys(patient))];
   },
 };
 
-async function ofProject(name: string, patient: Patient): Promise<readonly Finding[]> {
-  const probe = await patient.probe(name);
+function ofProject(name: string, probe: Probe, patient: Patient): readonly Finding[] {
   if (probe.page.kind !== 'page' || probe.result.kind !== 'answer') return [refused(name, probe, patient)];
   // Voucherify docs, Error object and Customer object: no answer names the project.
   const which = 'which project it is of, no answer tells: compare its app id with the dashboard (Project settings)';
-  const project = patient.settings.projects[name];
-  const quota = project === undefined ? [] : quotaFindings(name, project, probe.result.headers, probe.at);
-  return [ok(`${name}: the key is live and may read customers; ${which}`), ...quota];
+  return [
+    ok(`${name}: the key is live and may read customers; ${which}`),
+    ...quotaFindings(name, probe.project, probe.result.headers, probe.at),
+  ];
 }
 
 function refused(name: string, { result, at }: Probe, patient: Patient): Finding {
@@ -58,7 +55,8 @@ const whatToDo: Readonly<Record<number, string>> = {
 };
 
 /** One app id is one project: two names for it would count its quota twice. */
-async function sharedKeys(projects: readonly string[], { readSecret }: Patient): Promise<readonly Finding[]> {
+async function sharedKeys({ settings, readSecret }: Patient): Promise<readonly Finding[]> {
+  const projects = Object.keys(settings.projects);
   const keys = await Promise.all(
     projects.map(async name => [name, (await keysOf(name, readSecret)())?.appId] as const),
   );

@@ -32,7 +32,7 @@ function transcendUntried(section: unknown, { name }: Invented): Untried {
     headers: text => ({ ...json, [header]: parseSharedSecret(text).current, 'x-sombra-token': 'none' }),
     refusedWith: 401,
     instead:
-      'Transcend signs with a key of its own, so have it send the request: in Transcend, Infrastructure, Integrations, ' +
-      'this webhook, send a test; 204 is right (docs/platforms/transcend.md)',
+      'Transcend signs with a key of its own, so have it send the request: in Transcend, Integrations, the custom ' +
+      'integration of this webhook, a request in test mode; 204 is right (docs/platforms/transcend.md)',
   };
 }
