@@ -134,12 +134,6 @@ export const defects: readonly Defect[] = [
     becomes: 'receipt.queue === undefined',
   },
   {
-    name: 'a signature may be written over what has changed since',
-    file: 'lambda/receipts/signing.ts',
-    is: "receipt.queue !== 'sign'",
-    becomes: "receipt.queue === 'erase'",
-  },
-  {
     name: 'what a newer version wrote is dropped',
     file: 'lambda/receipts/calling-back.ts',
     is: '    ...before,\n',
