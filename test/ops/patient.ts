@@ -1,16 +1,17 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { localSigner } from '../../infra/local/local-signer.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
 import { namesOf } from '../../infra/names.ts';
-import type { Desk } from '../../infra/ops/desk.ts';
+import { type Desk, localDesk } from '../../infra/ops/desk.ts';
 import { doctorCommand } from '../../infra/ops/doctor/doctor.ts';
 import { beat } from '../../lambda/heartbeat.ts';
-import { parseSettings } from '../../lambda/io/settings.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { Planted } from '../support/canary.ts';
+import { temporaryFolder } from '../support/local-process.ts';
 import { recorded } from './recorded.ts';
 
 export interface Patient {
@@ -52,29 +53,24 @@ export async function patientWith({
   }));
   const sandbox = openSandbox({ now: Date.now, keys });
   const server = await serveSandbox(sandbox, 0);
-  const store = openSqliteStore(':memory:');
-  onTestFinished(async () => {
-    await server.close();
-    sandbox.close();
-    store.close();
-  });
+  const DATA_DIR = temporaryFolder();
+  const store = openSqliteStore(join(DATA_DIR, 'erasure.sqlite'));
   const named = Object.entries(projects).map(([name, more]) => [name, { baseUrl: server.url, ...more }]);
-  const settings = parseSettings(JSON.stringify({ projects: Object.fromEntries(named), platforms, limits }), 'local');
+  const SETTINGS = join(DATA_DIR, 'settings.json');
+  writeFileSync(SETTINGS, JSON.stringify({ projects: Object.fromEntries(named), platforms, limits }));
   const secrets: Record<string, string> = { 'erasure/pepper': `pepper-${planted.token('pepper').repeat(2)}` };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
   for (const name of Object.keys(platforms)) secrets[`erasure/platform/${name}`] = sharedBy(planted, name);
   await beat(store.control, Date.now());
-  const desk = {
-    settings,
-    store,
-    control: store.control,
-    readSecret: (...asked: Parameters<Desk['readSecret']>) => embeddedSecrets(secrets)(...asked),
-    signer: localSigner(':memory:'),
-    now: Date.now,
-    names: namesOf('shop'),
-    close: () => undefined,
-    ...change,
-  };
+  const { local: _, close, ...own } = localDesk({ DATA_DIR, SETTINGS });
+  onTestFinished(async () => {
+    close();
+    store.close();
+    sandbox.close();
+    await server.close();
+  });
+  const readSecret = (...asked: Parameters<Desk['readSecret']>) => embeddedSecrets(secrets)(...asked);
+  const desk = { ...own, close: () => undefined, readSecret, names: namesOf('shop'), ...change };
   return { desk, store, secrets, sandbox, planted };
 }
 
