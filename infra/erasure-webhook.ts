@@ -56,7 +56,7 @@ export class ErasureWebhook extends Construct {
     allowUse(stored.key, [running.webhook.role, running.sweeper.role]);
     allowSigning(signingKey, running.sweeper.role);
     this.operatorPolicy = operatorPolicy(this, named, {
-      receipts: stored.receipts,
+      tables: stored,
       secrets: secret,
       evidenceKey: signingKey,
     });

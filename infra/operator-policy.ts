@@ -8,17 +8,19 @@ import type { Secrets } from './secrets.ts';
 import type { Tables } from './tables.ts';
 
 interface Reached {
-  readonly receipts: Tables['receipts'];
+  readonly tables: Pick<Tables, 'receipts' | 'identifiers'>;
   readonly secrets: Secrets;
   readonly evidenceKey: IKey;
 }
 
 /**
  * What the operator's tool asks for, and no more; it is attached to nobody: the shop decides who operates. It reads
- * every secret, since the tool tries them out. Nothing in it reaches the identifiers, and nobody may delete a receipt.
+ * every secret, since the tool tries them out. Of the identifiers it sees how their table is kept and never a row, and nobody may
+ * delete a receipt.
  * A key's policy has to agree (KMS Developer Guide, "IAM policies"): that of evidence leaves its public half to the account.
  */
-export function operatorPolicy(scope: Construct, { prefix }: Names, { receipts, secrets, evidenceKey }: Reached) {
+export function operatorPolicy(scope: Construct, { prefix }: Names, { tables, secrets, evidenceKey }: Reached) {
+  const { receipts, identifiers } = tables;
   return new ManagedPolicy(scope, 'OperatorPolicy', {
     // Policies are of an account and not of a region, and two regions of one account may have a deployment each.
     managedPolicyName: `${prefix}-operator-${Aws.REGION}`,
@@ -26,6 +28,7 @@ export function operatorPolicy(scope: Construct, { prefix }: Names, { receipts, 
     statements: [
       allowing('Receipts', receiptActions, [receipts.tableArn]),
       allowing('Queue', ['dynamodb:Query'], [`${receipts.tableArn}/index/${queueIndex.name}`]),
+      allowing('Tables', tableActions, [receipts.tableArn, identifiers.tableArn]),
       allowing(
         'Secrets',
         ['secretsmanager:GetSecretValue'],
@@ -41,6 +44,9 @@ const receiptActions = [
   ...['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
   ...['dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
 ];
+
+/** How tables are kept: their descriptions. */
+const tableActions = ['dynamodb:DescribeContinuousBackups', 'dynamodb:DescribeTable', 'dynamodb:DescribeTimeToLive'];
 
 function allowing(sid: string, actions: string[], resources: string[]): PolicyStatement {
   return new PolicyStatement({ sid, actions, resources });

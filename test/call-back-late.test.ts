@@ -7,7 +7,7 @@ import { answered, hour, minute, second } from './support/pace-heard.ts';
 const day = 24 * hour;
 
 /** What a receipt says of the erasure, without how telling the platform stands. */
-function erasureOf({ queue: _, nextAttemptAt: __, callBack: ___, revision: ____, ...erasure }: Receipt) {
+function erasureOf({ queue, nextAttemptAt, callBack, revision, evidence, ...erasure }: Receipt) {
   return erasure;
 }
 

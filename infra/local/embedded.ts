@@ -6,6 +6,7 @@ import { outbound, type Send } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { Ports } from '../../lambda/parts.ts';
 import { embeddedTexts, localKeys } from './embedded-secrets.ts';
+import { inSandbox } from './in-sandbox.ts';
 import { localSigner } from './local-signer.ts';
 import { type Options, UsageError } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
@@ -77,9 +78,4 @@ function toThisMachineOnly(send: Send): Send {
 
 function callsPerMinute({ projects }: Settings): number {
   return Math.max(...Object.values(projects).map(project => project.callsPerMinute));
-}
-
-function inSandbox(settings: Settings, baseUrl: string): Settings {
-  const moved = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
-  return { ...settings, projects: Object.fromEntries(moved) };
 }

@@ -26,7 +26,8 @@ export async function openEmulated(options: Options): Promise<Emulated> {
   await create(new DynamoDBClient({}), client => createTables(client, names), 'the tables');
   await create(new KMSClient({}), client => createEvidenceKey(client, names.evidenceKey), 'the key for evidence');
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
-  const ports = awsPorts({ settings: options.settings, secretArns, tables: names }, options.now, options.log);
+  const named = { settings: options.settings, secretArns, tables: names, metricsNamespace: names.prefix };
+  const ports = awsPorts(named, options.now, options.log);
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
   const signer = kmsSigner(new KMSClient(awsClientOptions()), names.evidenceKey);
   return { ports: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };

@@ -5,6 +5,7 @@ import { openEmbedded } from './embedded.ts';
 import { openEmulated } from './emulated.ts';
 import { serveGateway } from './gateway.ts';
 import { type Options, UsageError } from './options.ts';
+import { leaveWord } from './running.ts';
 
 export interface LocalRun {
   readonly url: string;
@@ -27,7 +28,10 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
     throw portProblem(error, options.port);
   });
   const sweeps = sweepEvery(options.sweepMs, parts);
+  const { sandboxUrl } = house;
+  const forget = leaveWord(options.data, { url: gateway.url, ...(sandboxUrl === undefined ? {} : { sandboxUrl }) });
   const close = async () => {
+    forget();
     await Promise.all([gateway.close(), sweeps.close()]);
     await house.close();
   };
@@ -35,7 +39,7 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
   return {
     url: gateway.url,
     parts,
-    sandboxUrl: house.sandboxUrl,
+    sandboxUrl,
     close: () => {
       closing ??= close();
       return closing;

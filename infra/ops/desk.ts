@@ -14,12 +14,15 @@ import type { ControlRows } from '../../lambda/receipts/control.ts';
 import type { Signer } from '../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { embeddedTexts } from '../local/embedded-secrets.ts';
+import { inSandbox } from '../local/in-sandbox.ts';
 import { localSigner } from '../local/local-signer.ts';
 import { readOptions } from '../local/options.ts';
+import { type Running, runningIn } from '../local/running.ts';
 import { embeddedSecrets } from '../local/secrets.ts';
 import { openSqliteStore } from '../local/sqlite.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../names.ts';
 import { type AllReceipts, allOnDynamodb, allOnSqlite } from './all-receipts.ts';
+import { type KeptTable, keptTables } from './kept-tables.ts';
 import { Refused } from './refused.ts';
 
 /** What the commands work at. What is kept apart from a receipt is not here: no command can show an identifier. */
@@ -35,6 +38,10 @@ export interface Desk {
   readonly now: () => number;
   /** What the parts are called, for messages that say what to do. */
   readonly names: Names;
+  /** How AWS keeps the two tables; absent where they are no tables of AWS. Throws the SDK's own errors. */
+  readonly tables?: () => Promise<readonly KeptTable[]>;
+  /** Set for what runs on this machine; `run` while `npm start` is under way. */
+  readonly local?: { readonly run: Running | undefined };
   close(): void;
 }
 
@@ -51,6 +58,7 @@ export function deployedDesk(settings: Settings, names: Names): Desk {
     control: dynamodbControl(dynamodb, names.receipts, { log }),
     readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
     signer: kmsSigner(new KMSClient(options), names.evidenceKey),
+    tables: () => keptTables(dynamodb, names),
     now: Date.now,
     names,
     close: () => dynamodb.destroy(),
@@ -62,14 +70,19 @@ function log({ call, error, secret }: AwsProblem): void {
   console.error(`${call}${secret === undefined ? '' : ` of ${secret}`}: ${error}`);
 }
 
+const notLocal =
+  '--local: npm start keeps nothing itself now: leave --local out, and set AWS_ENDPOINT_URL as it has it';
+
 /** The desk of `npm start`, which may be running: of the folder that `DATA_DIR` names. */
 export function localDesk(environment: Readonly<Record<string, string | undefined>>): Desk {
   const { settings, data, now } = readOptions(environment);
+  const run = runningIn(data);
   const file = join(data, 'erasure.sqlite');
+  if (run !== undefined && run.sandboxUrl === undefined) throw new Refused(notLocal);
   if (!existsSync(file)) throw new Refused('--local: nothing was ever run in the folder that DATA_DIR names');
   const store = openSqliteStore(file);
   return {
-    settings,
+    settings: run?.sandboxUrl === undefined ? settings : inSandbox(settings, run.sandboxUrl),
     store,
     all: allOnSqlite(file),
     control: store.control,
@@ -77,6 +90,7 @@ export function localDesk(environment: Readonly<Record<string, string | undefine
     signer: localSigner(join(data, 'evidence-key.pem')),
     now,
     names: namesOf(),
+    local: { run },
     close: () => store.close(),
   };
 }

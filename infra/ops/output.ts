@@ -23,9 +23,9 @@ export function processOutput(json: boolean): Output {
   };
 }
 
-export type Tone = 'good' | 'bad' | 'quiet';
+export type Tone = 'good' | 'warning' | 'bad' | 'quiet';
 
-const formats = { good: 'green', bad: 'red', quiet: 'dim' } as const;
+const formats = { good: 'green', warning: 'yellow', bad: 'red', quiet: 'dim' } as const;
 
 /** A text in a colour, on a terminal that shows colours; plain elsewhere (`NO_COLOR` is heard). */
 export function toned(tone: Tone, text: string): string {

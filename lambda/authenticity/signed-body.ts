@@ -21,10 +21,17 @@ export function matchedSignature(
   given: string,
   body: BinaryLike,
   { current, previous }: SharedSecret,
-  { hash, encoding }: SignatureForm,
+  form: SignatureForm,
 ): 'current' | 'previous' | undefined {
-  const sign = (key: string) => createHmac(hash, key).update(body).digest(encoding);
-  return matchedSecret(given, bothOf(sign, current, previous));
+  return matchedSecret(
+    given,
+    bothOf(key => bodySignature(key, body, form), current, previous),
+  );
+}
+
+/** The signature of a body, as its sender writes it down. */
+export function bodySignature(key: string, body: BinaryLike, { hash, encoding }: SignatureForm): string {
+  return createHmac(hash, key).update(body).digest(encoding);
 }
 
 /** Keys for Standard Webhooks: the secret's bytes, not its text. */

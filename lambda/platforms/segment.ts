@@ -38,6 +38,7 @@ export function segment(settings: SegmentSettings): Platform {
     waits: 'acknowledgement',
     callbackOrigins: [],
     projects: settings.projects,
+    checkSecret: text => parseSecret(segmentSecret, text),
     verify: (request, means) => verify(request, means, settings.header),
     read: request => read(request, settings),
     answer: () => emptyReply(200),
@@ -51,7 +52,9 @@ async function verify(request: HttpRequest, { secret }: Means, header: string): 
   const secrets = parseSecret(segmentSecret, await secret());
   const body = jsonOrUndefined(request.rawBody);
   const given = singleHeader(request, 'X-Signature') ?? '';
-  const labels = [request.rawBody, ...resaid(body)].map(text => matchedSignature(given, text, secrets, signatureForm));
+  const labels = [request.rawBody, ...resaid(body)].map(text =>
+    matchedSignature(given, text, secrets, segmentSignature),
+  );
   const matched = labels.find(label => label !== undefined);
   if (matched === undefined) throw new Failure('unauthorized', 'X-Signature: does not match');
   if (!Array.isArray(body)) return { scheme: 'hmac-sha1', secret: matched };
@@ -59,7 +62,7 @@ async function verify(request: HttpRequest, { secret }: Means, header: string): 
   return { scheme: 'hmac-sha1+shared-secret', secret: matched };
 }
 
-const signatureForm = { hash: 'sha1', encoding: 'hex' } as const;
+export const segmentSignature = { hash: 'sha1', encoding: 'hex' } as const;
 
 /** "Authentication" signs `JSON.stringify` of the event, which need not be the bytes that were sent. */
 function resaid(body: unknown): readonly string[] {

@@ -41,6 +41,7 @@ export function shopify(settings: ShopifySettings): Platform {
     waits: 'acknowledgement',
     callbackOrigins: [],
     projects: settings.projects,
+    checkSecret: parseSharedSecret,
     verify,
     read: request => read(request, settings),
     answer: () => emptyReply(200),
@@ -49,13 +50,13 @@ export function shopify(settings: ShopifySettings): Platform {
   };
 }
 
-const signatureForm = { hash: 'sha256', encoding: 'base64' } as const;
+export const shopifySignature = { hash: 'sha256', encoding: 'base64' } as const;
 
 /** "Verify webhook deliveries": the app's client secret signs the raw body; a review of the app expects 401. */
 async function verify(request: HttpRequest, { secret }: Means): Promise<Proof> {
   const secrets = parseSharedSecret(await secret());
   const given = singleHeader(request, 'X-Shopify-Hmac-SHA256') ?? '';
-  const matched = matchedSignature(given, request.rawBody, secrets, signatureForm);
+  const matched = matchedSignature(given, request.rawBody, secrets, shopifySignature);
   if (matched === undefined) throw new Failure('unauthorized', 'X-Shopify-Hmac-SHA256: does not match');
   return { scheme: 'hmac-sha256', secret: matched };
 }

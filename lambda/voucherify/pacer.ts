@@ -25,7 +25,7 @@ const mostTries = 50;
  * for a reservation; whoever was overtaken sees the newer row and decides again.
  */
 export function pacer(project: string, quota: Quota, rows: ControlRows): Pacer {
-  const row = sharedRow(`pace#${project}`, rows);
+  const row = sharedRow(keyOf(project), rows);
   return {
     burst: () => rhythmOf(row.pace() ?? untouched, quota).burst,
     look: () => row.refresh().catch(() => undefined),
@@ -39,6 +39,17 @@ export function pacer(project: string, quota: Quota, rows: ControlRows): Pacer {
           () => undefined,
         ),
   };
+}
+
+/** How the pace of a project stands; `undefined` when its row cannot be read. Throws what {@link ControlRows} throw. */
+export async function paceOf(project: string, rows: ControlRows): Promise<Pace | undefined> {
+  const key = keyOf(project);
+  const row = (await rows.read([key])).get(key);
+  return row === undefined ? untouched : paceOrUndefined(row.value);
+}
+
+function keyOf(project: string): string {
+  return `pace#${project}`;
 }
 
 /** What is held by an old row is asked again by a new one, which somebody may have opened in the meantime. */

@@ -1,12 +1,13 @@
 import type { Send } from '../io/outbound.ts';
 import type { ReadSecret } from '../io/secret.ts';
-import type { Settings } from '../io/settings.ts';
+import type { ProjectSettings, Settings } from '../io/settings.ts';
 import type { ControlRows } from '../receipts/control.ts';
 import { type Voucherify, voucherify } from './client.ts';
 import { byApiKey, byOauth, type Prove, type Proving } from './credentials.ts';
 import { type Gate, line, openGate } from './gate.ts';
 import { keysOf } from './keys.ts';
 import { pacer } from './pacer.ts';
+import type { Quota } from './rhythm.ts';
 
 /** One Voucherify project as a process holds it: its credentials and its pace, shared by all attempts. */
 export interface Project {
@@ -39,10 +40,8 @@ const hour = 3_600_000;
 export function openProject(name: string, { settings, readSecret, control, send, now, wait }: Needs): Project {
   const project = settings.projects[name];
   if (project === undefined) throw new RangeError('project: not in settings');
-  const readKeys = keysOf(name, readSecret);
-  const prove = project.auth === 'oauth' ? byOauth(project.baseUrl, readKeys, now) : byApiKey(readKeys);
-  const periodMs = project.quotaPeriod === 'hour' ? hour : minute;
-  const shared = { send, now, wait, line: line(), pacer: pacer(name, quotaOf(project, periodMs), control) };
+  const prove = proveOf(name, project, { readSecret, now });
+  const shared = { send, now, wait, line: line(), pacer: pacer(name, quotaOf(project), control) };
   return {
     look: shared.pacer.look,
     attempt: work => {
@@ -66,6 +65,17 @@ export function openProject(name: string, { settings, readSecret, control, send,
   };
 }
 
-function quotaOf(project: Settings['projects'][string], periodMs: number) {
-  return { share: project.quotaShare, limit: project.callsPerMinute, periodMs };
+/** How a project proves itself, as settings say. */
+export function proveOf(
+  name: string,
+  { auth, baseUrl }: ProjectSettings,
+  { readSecret, now }: Pick<Needs, 'readSecret' | 'now'>,
+): Prove {
+  const readKeys = keysOf(name, readSecret);
+  return auth === 'oauth' ? byOauth(baseUrl, readKeys, now) : byApiKey(readKeys);
+}
+
+/** The quota of a project, as settings have it. */
+export function quotaOf({ quotaShare, callsPerMinute, quotaPeriod }: ProjectSettings): Quota {
+  return { share: quotaShare, limit: callsPerMinute, periodMs: quotaPeriod === 'hour' ? hour : minute };
 }

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { next, receiptOf } from '../support/receipt-builders.ts';
 import { runMix } from './scenarios/mix.ts';
 import { broken } from './support/bounds.ts';
+import { defects } from './support/defects.ts';
 import { calm, wild } from './support/faults.ts';
 import { judge } from './support/judge.ts';
 import { live } from './support/live.ts';
@@ -9,6 +12,14 @@ import { newAskOf } from './support/people.ts';
 import { townOf } from './support/population.ts';
 import { mostInWindow } from './support/windows.ts';
 import { openWorld, type World } from './support/world.ts';
+
+describe('a defect', () => {
+  it.each(
+    defects.flatMap(({ also, name, ...first }) => [first, also ?? []].flat().map(change => [name, change] as const)),
+  )('that %s can still be planted', (_, { file, is }) => {
+    expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8').split(is)).toHaveLength(2);
+  });
+});
 
 describe('a seed', () => {
   it('decides everything: the same seed is the same run, another is another', async () => {

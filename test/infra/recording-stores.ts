@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import { allOnDynamodb } from '../../infra/ops/all-receipts.ts';
+import { keptTables } from '../../infra/ops/kept-tables.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 
@@ -22,6 +23,7 @@ export function recordingStores(answers: Readonly<Record<string, object>> = {}) 
     store: dynamodbStore(client, tables),
     control: dynamodbControl(client, tables.receipts),
     all: allOnDynamodb(client, tables.receipts, () => undefined),
+    tables: () => keptTables(client, tables),
     asked,
   };
 }

@@ -48,7 +48,7 @@ describe.skipIf(!motoIsHere())('with AWS_ENDPOINT_URL', () => {
   });
 
   const options = () => ({
-    ...readOptions({ PORT: '0', AWS_ENDPOINT_URL: moto.endpoint, SWEEP_SECONDS: '3600' }),
+    ...readOptions({ PORT: '0', AWS_ENDPOINT_URL: moto.endpoint, SWEEP_SECONDS: '3600', DATA_DIR: ':memory:' }),
     log: () => undefined,
     settings: parseSettings(
       JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch } }),

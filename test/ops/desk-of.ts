@@ -1,7 +1,7 @@
 import { commands } from '../../infra/ops/commands.ts';
 import type { Desk } from '../../infra/ops/desk.ts';
-import type { Output } from '../../infra/ops/output.ts';
 import { typedFrom } from '../../infra/ops/typed.ts';
+import { recordingOutput } from './recorded.ts';
 
 /** What a command printed, and its exit code. */
 export interface Ran {
@@ -16,18 +16,8 @@ export interface Ran {
 export async function run(desk: Desk, name: string, ...args: readonly string[]): Promise<Ran> {
   const command = commands[name];
   if (command === undefined) throw new Error(`no such command: ${name}`);
-  const lines: string[] = [];
-  const progress: string[] = [];
-  let json: unknown;
   const typed = typedFrom(command, args);
-  const output: Output = {
-    json: typed.isSet('json'),
-    print: line => lines.push(line),
-    printJson: value => {
-      json = JSON.parse(JSON.stringify(value));
-    },
-    progress: text => progress.push(text),
-  };
+  const { output, lines, printed, progress } = recordingOutput(typed.isSet('json'));
   const status = await command.run(typed, desk, output);
-  return { status, lines, json, progress };
+  return { status, lines, progress, json: printed[0] && JSON.parse(JSON.stringify(printed[0])) };
 }

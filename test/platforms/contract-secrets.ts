@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { unusableSecret } from '../../lambda/authenticity/shared-secret.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { unusableSecrets, weakValues } from '../support/unusable-secrets.ts';
 import type { Suite } from './contract-case.ts';
 
@@ -32,6 +34,22 @@ export function secrets(suite: Suite): void {
   test.each(texts)('that is $why lets nobody in', async ({ text }) => {
     const house = await suite.house({ secrets: { [secret]: text } });
     await expectNobody(house, current);
+  });
+
+  const check = (text: string) =>
+    openPlatforms({ [name]: suite.section })
+      .get(name)
+      ?.checkSecret(text);
+
+  test.each(texts)('that is $why is no secret to the check either', ({ text }) => {
+    expect(() => check(text)).toThrow(unusableSecret());
+  });
+
+  test.each([
+    ['alone', secretText(current)],
+    ['beside the one before', secretText(current, previous)],
+  ])('that is good %s passes the check', (_, text) => {
+    expect(() => check(text)).not.toThrow();
   });
 
   const weakTexts = weakValues.flatMap(({ why, value }) => (typeof value === 'string' ? [{ why, value }] : []));

@@ -1,4 +1,6 @@
+import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { localSigner } from '../../infra/local/local-signer.ts';
 import { openSandbox, type Sandbox, type SandboxCustomer } from '../../infra/local/sandbox/sandbox.ts';
 import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
@@ -89,6 +91,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
     random: () => 0.5,
     wait: async () => undefined,
     log: jsonLog(line => lines.push(line), now),
+    signer: localSigner(file === ':memory:' ? file : join(dirname(file), 'evidence-key.pem')),
   };
   const parts = assemble({ ...plain, ...options.change?.(plain) });
   const handler = webhookHandler(() => parts);

@@ -21,6 +21,7 @@ export function noting(steps: string[], change: Partial<Platform> = {}): Platfor
     waits: 'result',
     callbackOrigins: [],
     projects: undefined,
+    checkSecret: () => noted('check-secret', undefined),
     verify: async () => noted('verify', { scheme: 'none', secret: 'current' as const }),
     read: () => noted<Reading>('read', { erase: [erasure] }),
     answer: (_, __, answered) =>

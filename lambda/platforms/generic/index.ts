@@ -1,5 +1,5 @@
 import { type Platform, plainRefusal } from '../platform.ts';
-import { callbackKeys, verify } from './proof.ts';
+import { callbackKeys, checkSecret, verify } from './proof.ts';
 import { answer, notify } from './reply.ts';
 import { read } from './request.ts';
 import type { GenericSettings } from './settings.ts';
@@ -14,6 +14,7 @@ export function generic(settings: GenericSettings): Platform {
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
     tellsStatus: true,
+    checkSecret: text => checkSecret(text, settings),
     verify: (request, means) => verify(request, means, settings),
     read: request => read(request, settings),
     answer: (request, reading, answered) => answer(request, reading, answered, settings),

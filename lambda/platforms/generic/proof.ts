@@ -18,6 +18,12 @@ export async function verify(request: HttpRequest, means: Means, settings: Gener
   return { scheme: settings.scheme, secret };
 }
 
+/** Throws what {@link verify} throws for the text of a secret that the scheme cannot use. */
+export function checkSecret(text: string, { scheme }: GenericSettings): void {
+  const parse = { 'standard-webhooks': parseSigningKeys, header: parseSharedSecret, basic: parseCredentials };
+  parse[scheme](text);
+}
+
 /** The keys that a callback is signed with: those of the sender's signatures, else the text of its secret. */
 export function callbackKeys(text: string, { scheme }: GenericSettings): SigningKeys {
   return scheme === 'standard-webhooks' ? parseSigningKeys(text) : textAsKeys(parseSharedSecret(text));
@@ -29,7 +35,7 @@ type Label = Proof['secret'] | undefined;
 const matchedBy: Readonly<Record<GenericSettings['scheme'], Matched>> = {
   'standard-webhooks': (request, text, now) => matchedSignature(request, parseSigningKeys(text), now),
   header: (request, text, _, { header }) => matchedSecret(headerOf(request, header), parseSharedSecret(text)),
-  basic: (request, text) => matchedCredentials(headerOf(request, 'Authorization'), parseSharedSecret(text)),
+  basic: (request, text) => matchedCredentials(headerOf(request, 'Authorization'), parseCredentials(text)),
 };
 
 /** A question has no body, so its id names what is asked: one signature opens one request only. */
@@ -41,10 +47,13 @@ function matchedSignature(request: HttpRequest, keys: SigningKeys, now: number):
 }
 
 /** RFC 7617, section 2: the scheme's name in any case, then `user:password` in base64. */
-function matchedCredentials(given: string, { current, previous }: SharedSecret): Label {
-  const credentials = /^basic +(\S+)$/i.exec(given)?.[1] ?? '';
-  const expected = { current: encoded(current), ...(previous === undefined ? {} : { previous: encoded(previous) }) };
-  return matchedSecret(credentials, expected);
+function matchedCredentials(given: string, expected: SharedSecret): Label {
+  return matchedSecret(/^basic +(\S+)$/i.exec(given)?.[1] ?? '', expected);
+}
+
+function parseCredentials(text: string): SharedSecret {
+  const { current, previous } = parseSharedSecret(text);
+  return { current: encoded(current), ...(previous === undefined ? {} : { previous: encoded(previous) }) };
 }
 
 function encoded(userAndPassword: string): string {

@@ -13,6 +13,7 @@ export function ketch(settings: KetchSettings): Platform {
     waits: 'result',
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
+    checkSecret: parseSharedSecret,
     verify: (request, means) => verify(request, means, settings.header),
     read: request => read(request, settings),
     answer: (request, _, answered) => answer(metadataOf(request), answered),

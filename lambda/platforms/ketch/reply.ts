@@ -51,7 +51,7 @@ function standing(outcome: Outcome, requestID: string) {
 }
 
 /** Without callbacks nothing could ever complete an `in_progress`; Ketch asks again and then gets the result. */
-const notYet = new Failure('unavailable', 'not finished yet, ask again', { verified: true });
+export const notYet = new Failure('unavailable', 'not finished yet, ask again', { verified: true });
 
 const errorWords: Readonly<Record<FailureCode, string>> = {
   invalid: 'invalid',

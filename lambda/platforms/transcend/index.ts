@@ -1,5 +1,5 @@
 import { type Platform, plainRefusal } from '../platform.ts';
-import { sombraHeaders, verify } from './proof.ts';
+import { sombraHeaders, transcendSecret, verify } from './proof.ts';
 import { answer, notify } from './reply.ts';
 import { read, type TranscendSettings } from './request.ts';
 import { signingKey } from './signing-key.ts';
@@ -16,6 +16,7 @@ export function transcend(settings: TranscendSettings): Platform {
     projects: settings.projects,
     // Its answer says "nobody" or "taken" and has no word for more.
     toldByCallback: ['erased', 'not-identifiable', 'refused'],
+    checkSecret: transcendSecret,
     verify: (request, means) => verify(request, means, settings, key),
     read: request => read(request, settings),
     answer: (_, reading, answered) => answer(reading, answered),

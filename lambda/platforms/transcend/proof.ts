@@ -6,13 +6,18 @@ import { type HttpRequest, type Means, type Proof, singleHeader } from '../platf
 import { coreIdentifierOf, type TranscendSettings } from './request.ts';
 import type { SigningKey, SombraHeaders } from './signing-key.ts';
 
-const transcendSecret = v.object({
+const schema = v.object({
   ...sharedSecret.entries,
   /** The API key that is tied to this integration. */
   apiKey: outboundKey,
   /** The internal key of a Sombra that you host yourself. */
   sombraApiKey: v.exactOptional(outboundKey),
 });
+
+/** Reads the secret. Throws what {@link parseSecret} throws. */
+export function transcendSecret(text: string): v.InferOutput<typeof schema> {
+  return parseSecret(schema, text);
+}
 
 /** A token may be as old as Transcend's retries last, five hours, with room to spare; clocks differ by minutes. */
 const oldestMs = 86_400_000;
@@ -31,7 +36,7 @@ export async function verify(
 ): Promise<Proof> {
   const text = await means.secret();
   const given = singleHeader(request, settings.header) ?? '';
-  const secret = matchedSecret(given, parseSecret(transcendSecret, text));
+  const secret = matchedSecret(given, transcendSecret(text));
   if (secret === undefined) throw new Failure('unauthorized', `${settings.header}: does not match`);
   const token = singleHeader(request, 'x-sombra-token') ?? '';
   const payload = await signedPayload(token, renewed => signingKey(means, sombraHeaders(text), renewed));
@@ -47,7 +52,7 @@ export async function verify(
 
 /** What we show Sombra. */
 export function sombraHeaders(text: string): SombraHeaders {
-  const { apiKey, sombraApiKey } = parseSecret(transcendSecret, text);
+  const { apiKey, sombraApiKey } = transcendSecret(text);
   const own = sombraApiKey === undefined ? {} : { 'x-sombra-authorization': `Bearer ${sombraApiKey}` };
   return { authorization: `Bearer ${apiKey}`, ...own };
 }

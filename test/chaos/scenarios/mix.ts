@@ -3,6 +3,7 @@ import { judgePauses, outage, pauses, rotations } from '../support/disturbances.
 import { type Mix, usual } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
 import { live } from '../support/live.ts';
+import { operator } from '../support/operator.ts';
 import { populated } from '../support/population.ts';
 import { mostInWindow } from '../support/windows.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -16,7 +17,7 @@ export interface MixOptions {
   /** The callback address is out of order for so long, from the beginning on. */
   readonly callbacksDownMs?: number;
   readonly skewMs?: number;
-  /** Whether people pause and resume, and keys get other tokens, now and then. */
+  /** Whether people pause and resume, decide on receipts, and keys get other tokens, now and then. */
   readonly operated?: boolean;
   readonly auth?: 'api-key' | 'oauth';
   readonly projects?: readonly [string, ...string[]];
@@ -26,6 +27,8 @@ export interface MixNumbers {
   readonly violations: readonly string[];
   readonly receipts: number;
   readonly waitingForPerson: number;
+  /** By an operator. */
+  readonly refused: number;
   readonly calls: number;
   readonly callsPerNeeded: number;
   /** In any sliding minute, for the busiest project. */
@@ -51,6 +54,7 @@ export async function runMix(options: MixOptions): Promise<MixNumbers> {
   const deliveries = populated(world, { requests, within, duplicates: 0.1, reregistered: 0.02 });
   outage(world, within / 4, outageMs);
   if (operated) rotations(world, within);
+  if (operated) operator(world, within);
   const held = operated ? pauses(world, within) : [];
   world.receiver.down(callbacksDownMs > 0);
   world.time.in(callbacksDownMs, () => world.receiver.down(false));
@@ -94,6 +98,7 @@ function numbersOf({ truth, watch, voucherify, fleet, time, start, sender, outsi
     violations: truth.violations,
     receipts: watch.receipts.size,
     waitingForPerson: watch.waiting().human,
+    refused: [...watch.receipts.values()].filter(({ state }) => state === 'refused').length,
     calls: sent.length,
     callsPerNeeded: sent.length / needed,
     mostCallsInMinute: Math.max(...projects.map(project => mostInWindow(sent, project, 60_000))),

@@ -88,8 +88,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'closed when one project is done',
     file: 'lambda/receipts/result.ts',
-    is: ".every(progress => progress.state !== 'open');",
-    becomes: ".some(progress => progress.state !== 'open');",
+    is: "if (!states.includes('open')) return",
+    becomes: "if (states.some(state => state !== 'open')) return",
   },
   {
     name: 'a claim is never given up',
@@ -111,9 +111,27 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a callback is owed only by chance of who closes',
-    file: 'lambda/receipts/result.ts',
+    file: 'lambda/receipts/closing.ts',
     is: 'receipt.hasCallbacks && (receipt.answeredOpen || !answered)',
     becomes: 'receipt.hasCallbacks && !answered && !receipt.answeredOpen',
+  },
+  {
+    name: 'what is closed is not signed',
+    file: 'lambda/receipts/closing.ts',
+    is: "'call-back' : 'sign'",
+    becomes: "'call-back' : undefined",
+  },
+  {
+    name: 'what is told is not signed',
+    file: 'lambda/receipts/calling-back.ts',
+    is: "queue: 'sign'",
+    becomes: 'queue: undefined',
+  },
+  {
+    name: 'what waits for its signature keeps the identifiers',
+    file: 'lambda/receipts/receipt.ts',
+    is: "receipt.queue !== 'call-back'",
+    becomes: 'receipt.queue === undefined',
   },
   {
     name: 'what a newer version wrote is dropped',

@@ -52,6 +52,7 @@ const words = new Map<string, string>([
   ['erased', 'completed/executed'],
   ['no-match', 'completed/no_match'],
   ['not-identifiable', 'completed/insufficient_identification'],
+  ['refused', 'completed/unknown'],
 ]);
 
 /** Whatever was ever said to be final is what the receipt says, and whoever was told to wait was told the end. */

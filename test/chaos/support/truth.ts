@@ -8,6 +8,8 @@ export interface Truth {
   readonly violations: readonly string[];
   ask(ask: Ask): void;
   violated(what: string, uid?: string): void;
+  /** An operator decided that a request is not to be done. */
+  refused(uid: string): void;
   /** Something of a request's story, for whoever reads about its violation. */
   note(uid: string, event: string): void;
   /** Somebody signed up after the request: whatever is asked, it is not them. */
@@ -36,6 +38,7 @@ export function newTruth(now: () => number, start: number): Truth {
   const gone = new Map<string, 'program' | 'others'>();
   const hidden = new Set<string>();
   const newcomers = new Map<string, string>();
+  const refusals = new Set<string>();
   const violations: string[] = [];
   const truth: Truth = {
     asks,
@@ -48,6 +51,7 @@ export function newTruth(now: () => number, start: number): Truth {
       const story = uid === undefined ? [] : (stories.get(uid) ?? []);
       violations.push([`${what}${uid === undefined ? '' : ` (${uid})`}`, ...story].join('\n    '));
     },
+    refused: uid => refusals.add(uid),
     note: (uid, event) => {
       const story = stories.get(uid) ?? [];
       stories.set(uid, story);
@@ -68,7 +72,10 @@ export function newTruth(now: () => number, start: number): Truth {
     isGone: id => gone.has(id),
     isThere: id => !gone.has(id) && !hidden.has(id),
     wasRemovedByOthers: id => gone.get(id) === 'others',
-    closed: (ask, receipt) => judgeClosed(ask, receipt, { truth, gone, hidden, owners }),
+    closed: (ask, receipt) => {
+      if (receipt.state !== 'refused') judgeClosed(ask, receipt, { truth, gone, hidden, owners });
+      else if (!refusals.has(ask.uid)) truth.violated('refused by nobody', ask.uid);
+    },
   };
   return truth;
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { createLocalJWKSet, jwtVerify } from 'jose';
 import * as v from 'valibot';
+import { issuer } from '../../../lambda/receipts/evidence.ts';
+import { evidenceType, keySet } from '../../../lambda/receipts/signer.ts';
 import type { Checks } from '../support/checks.ts';
 import { callback, deleteRequest, send, standingOf, tick } from '../support/messages.ts';
 import type { World } from '../support/world.ts';
@@ -8,7 +11,7 @@ import { register } from './webhook.ts';
 /** The sweep's clock runs ahead by this much instead of anybody waiting for the backoff. */
 const aheadMs = 60_000;
 
-const swept = v.object({ claimed: v.number(), closed: v.number(), delivered: v.number() });
+const swept = v.object({ claimed: v.number(), closed: v.number(), delivered: v.number(), unsigned: v.number() });
 const event = v.object({ kind: v.string(), event: v.object({ status: v.string(), reason: v.string() }) });
 
 /** Accepted while Voucherify is down, finished by the sweep's bundle, and told by callback. */
@@ -33,7 +36,7 @@ export async function outage(world: World, checks: Checks): Promise<void> {
     `Voucherify back: the sweep erases (its clock ${aheadMs / 1000} s ahead, past the backoff)`,
     async () => {
       const result = v.parse(swept, await sweeper.invoke(tick));
-      assert.deepEqual(result, { claimed: 1, closed: 1, delivered: 1 });
+      assert.deepEqual(result, { claimed: 1, closed: 1, delivered: 1, unsigned: 0 });
       assert.deepEqual([deleted(), (await receiptOf(world, receipt))?.state], [1, 'erased']);
     },
   );
@@ -44,8 +47,14 @@ export async function outage(world: World, checks: Checks): Promise<void> {
     assert.deepEqual([kind, told.status, told.reason], ['DeleteStatusEvent', 'completed', 'executed']);
     assert.deepEqual(await world.account.rows('identifiers'), []);
   });
+  await checks.step('its evidence is signed by the key in KMS, and a JOSE library verifies it', async () => {
+    const { evidence = '', platform } = (await receiptOf(world, receipt)) ?? {};
+    const keys = createLocalJWKSet(keySet(await world.account.evidenceKey()));
+    const { payload } = await jwtVerify(evidence, keys, { issuer, typ: evidenceType, clockTolerance: aheadMs / 1000 });
+    assert.deepEqual([payload['receipt'], payload['platform'], payload['outcome']], [receipt, platform, 'erased']);
+  });
   await checks.step('the next sweep has nothing to do', async () => {
-    assert.deepEqual(v.parse(swept, await sweeper.invoke(tick)), { claimed: 0, closed: 0, delivered: 0 });
+    assert.deepEqual(v.parse(swept, await sweeper.invoke(tick)), { claimed: 0, closed: 0, delivered: 0, unsigned: 0 });
     assert.equal(world.callbacks.length, 1);
   });
   await sweeper.stop();

@@ -1,8 +1,12 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
+import { namesOf } from '../../../infra/names.ts';
+import { kmsSigner } from '../../../lambda/io/kms-signer.ts';
 import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { PublicKey } from '../../../lambda/receipts/signer.ts';
 import { emulated } from '../../support/moto.ts';
 import type { Assembly } from './assembly.ts';
 import { type Deployment, deploy } from './deployment.ts';
@@ -16,6 +20,8 @@ export interface Account {
   /** Every row of a table, as JSON. */
   rows(table: 'receipts' | 'identifiers'): Promise<readonly string[]>;
   receipts(): Promise<readonly Receipt[]>;
+  /** The public half of the key that evidence is signed with. */
+  evidenceKey(): Promise<PublicKey>;
   close(): void;
 }
 
@@ -25,6 +31,7 @@ const tableNames = v.object({ RECEIPTS_TABLE: v.string(), IDENTIFIERS_TABLE: v.s
 export async function openAccount(assembly: Assembly, endpoint: string): Promise<Account> {
   const secrets = new SecretsManagerClient(emulated(endpoint));
   const dynamodb = new DynamoDBClient(emulated(endpoint));
+  const kms = new KMSClient(emulated(endpoint));
   const deployment = await deploy(assembly, endpoint, secrets);
   const named = v.parse(tableNames, deployment.variablesOf(assembly.webhook));
   const tables = { receipts: named.RECEIPTS_TABLE, identifiers: named.IDENTIFIERS_TABLE };
@@ -42,9 +49,11 @@ export async function openAccount(assembly: Assembly, endpoint: string): Promise
       const items = (await scan('receipts')).filter(item => item['sk']?.S === 'receipt');
       return items.map(item => receiptFrom(item['row']?.S ?? ''));
     },
+    evidenceKey: () => kmsSigner(kms, namesOf().evidenceKey).publicKey(),
     close: () => {
       secrets.destroy();
       dynamodb.destroy();
+      kms.destroy();
     },
   };
 }

@@ -32,7 +32,7 @@ const account: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Deploys tables, roles and rule through CloudFormation, and secrets and key by plain calls, since the emulator's
+ * Deploys tables, roles and rule through CloudFormation, and secrets and keys by plain calls, since the emulator's
  * CloudFormation leaves them out. Functions get the ARNs that they would have: processes stand in for them.
  */
 export async function deploy(assembly: Assembly, endpoint: string, secrets: SecretsManagerClient): Promise<Deployment> {
@@ -43,7 +43,12 @@ export async function deploy(assembly: Assembly, endpoint: string, secrets: Secr
     known.set(id, { ref: arn });
     arns.set(name, arn);
   }
-  for (const [id] of ofType(assembly, 'AWS::KMS::Key')) known.set(id, await createKey(endpoint));
+  for (const [id, { Properties }] of ofType(assembly, 'AWS::KMS::Key')) {
+    known.set(id, await createKey(Properties, endpoint));
+  }
+  for (const [, { Properties }] of ofType(assembly, 'AWS::KMS::Alias')) {
+    await callJson(endpoint, 'kms', 'TrentService.CreateAlias', plain(Properties, known));
+  }
   for (const [id, { Properties }] of ofType(assembly, 'AWS::Lambda::Function')) {
     const ref = v.parse(v.string(), Properties['FunctionName']);
     known.set(id, { ref, attributes: { Arn: `arn:aws:lambda:eu-west-1:123456789012:function:${ref}` } });
@@ -90,7 +95,8 @@ async function createSecret(properties: Resource['Properties'], client: SecretsM
 
 const createdKey = v.object({ KeyMetadata: v.object({ KeyId: v.string(), Arn: v.string() }) });
 
-async function createKey(endpoint: string): Promise<Created> {
-  const { KeyMetadata } = v.parse(createdKey, await callJson(endpoint, 'kms', 'TrentService.CreateKey', {}));
+async function createKey({ KeySpec, KeyUsage }: Resource['Properties'], endpoint: string): Promise<Created> {
+  const asked = await callJson(endpoint, 'kms', 'TrentService.CreateKey', { KeySpec, KeyUsage });
+  const { KeyMetadata } = v.parse(createdKey, asked);
   return { ref: KeyMetadata.KeyId, attributes: { Arn: KeyMetadata.Arn } };
 }

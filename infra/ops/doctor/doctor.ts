@@ -1,0 +1,96 @@
+import { Failure } from '../../../lambda/failure.ts';
+import type { Command } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import { type Output, type Tone, toned } from '../output.ts';
+import { clockCheck } from './clock.ts';
+import { evidenceKeyCheck } from './evidence-key.ts';
+import { bad, type Check, type Finding, type Patient } from './finding.ts';
+import { localRunCheck } from './local-run.ts';
+import { paceCheck } from './pace.ts';
+import { probesOf } from './probe.ts';
+import { scheduleCheck } from './schedule.ts';
+import { secretsCheck } from './secrets.ts';
+import { settingsCheck } from './settings.ts';
+import { tablesCheck } from './tables.ts';
+import { voucherifyCheck } from './voucherify.ts';
+import { waitingCheck } from './waiting.ts';
+
+/** In the order in which they are told: what the next one needs comes first. */
+const checks: readonly Check[] = [
+  localRunCheck,
+  settingsCheck,
+  secretsCheck,
+  voucherifyCheck,
+  paceCheck,
+  clockCheck,
+  tablesCheck,
+  scheduleCheck,
+  waitingCheck,
+  evidenceKeyCheck,
+];
+
+export const doctorCommand: Command = {
+  summary: 'is everything there, filled in and alive? what is not, and what to do',
+  options: {},
+  help: `npm run ops -- doctor
+
+Looks at settings, secrets, the keys and the quota of Voucherify, the clock, the tables, the schedule, what waits, and the
+key for evidence. It changes nothing. It makes one call to each project (two with OAuth), which counts against its quota
+and goes past the pace: it lists the customers with an address that nobody has. Exit code 1 when a line begins with ✗.
+
+  npm run ops -- doctor
+  npm run ops -- doctor --local
+  AWS_ENDPOINT_URL=http://127.0.0.1:5000 npm run ops -- doctor --settings my-settings.json --json
+`,
+  run: (_, desk, output) => doctor(desk, output),
+};
+
+/** Longest that one check may take, in milliseconds. */
+const longestMs = 20_000;
+
+/** Runs all checks beside each other and tells what they found. Exit code 1 when anything is bad. Never throws. */
+export async function doctor(desk: Desk, output: Output, mostMs = longestMs): Promise<number> {
+  const patient: Patient = { ...desk, probes: probesOf(desk) };
+  output.progress('looking …');
+  const all = await Promise.all(
+    checks.map(async check => ({ check, findings: await examined(check, patient, mostMs) })),
+  );
+  output.progress('');
+  const told = all.flatMap(({ check, findings }) => findings.map(finding => ({ check: check.name, ...finding })));
+  if (output.json) output.printJson(told);
+  else for (const line of told) output.print(worded(line));
+  const counts = Object.groupBy(told, ({ grade }) => grade);
+  if (!output.json) {
+    output.print(
+      `${counts.ok?.length ?? 0} fine, ${counts.warning?.length ?? 0} to look at, ${counts.bad?.length ?? 0} wrong`,
+    );
+  }
+  return counts.bad === undefined ? 0 : 1;
+}
+
+/** A check that fails or takes too long is a finding as well. */
+async function examined(check: Check, patient: Patient, mostMs: number): Promise<readonly Finding[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly Finding[]>(resolve => {
+    timer = setTimeout(() => resolve([bad(`took longer than ${mostMs / 1000} s: is the network in order?`)]), mostMs);
+  });
+  const examining = Promise.resolve(patient)
+    .then(check.examine)
+    .catch((error: unknown) => [bad(failed(error))]);
+  return Promise.race([examining, late]).finally(() => clearTimeout(timer));
+}
+
+function failed(error: unknown): string {
+  if (error instanceof Failure) return `cannot be told: ${error.message}`;
+  return `cannot be told (${error instanceof Error ? error.name : 'unknown'}): are credentials and region those of the deployment?`;
+}
+
+const marks: Readonly<Record<Finding['grade'], readonly [Tone, string]>> = {
+  ok: ['good', '✓'],
+  warning: ['warning', '!'],
+  bad: ['bad', '✗'],
+};
+
+function worded({ check, grade, says }: Finding & { readonly check: string }): string {
+  return `${toned(...marks[grade])} ${check.padEnd(12)} ${says}`;
+}

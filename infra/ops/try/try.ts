@@ -1,0 +1,111 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Failure } from '../../../lambda/failure.ts';
+import { outbound } from '../../../lambda/io/outbound.ts';
+import { openPlatforms } from '../../../lambda/platforms/index.ts';
+import { deployedName, platformSecrets } from '../../names.ts';
+import type { Command, Typed } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import type { Output } from '../output.ts';
+import { Refused } from '../refused.ts';
+import { endpointOf } from './endpoint.ts';
+import { type Sent, sentJson, sentLines } from './told.ts';
+import type { Trial, Untried } from './trial.ts';
+import { trialOf } from './trials.ts';
+import { ofGenuine, ofStranger } from './verdict.ts';
+
+export const tryCommand: Command = {
+  summary: 'send a signed test request to the endpoint, and one with a wrong secret',
+  options: { url: { type: 'string' } },
+  help: `npm run ops -- try PLATFORM --url WebhookUrl
+
+Sends two requests as the platform would: one with a wrong secret, which must be turned away, and then, only if it was and
+by us, one with the platform's secret. Nobody is ever deleted by them. What each platform's is:
+
+  generic senders  an erasure with the test flag: nothing is stored
+  segment, shopify an event that asks for nothing: nothing is stored
+  ketch            its contract has no trial: a request for an invented person. It costs a look-up in each project and
+                   leaves a receipt with the outcome no-match
+  transcend        only Transcend can sign one: says where to send it from, exit code 2
+
+  --url URL       the stack's output WebhookUrl (https://…/webhooks/); with --local it is found by itself
+
+  npm run ops -- try ketch --url https://abc123.execute-api.eu-west-1.amazonaws.com/v1/webhooks/
+  npm run ops -- try ketch --local
+  AWS_ENDPOINT_URL=http://127.0.0.1:5000 npm run ops -- try ketch --url http://127.0.0.1:3000/webhooks/
+`,
+  run: (typed, desk, output) => tryPlatform(typed, desk, output),
+};
+
+/** Longest that a request may take, in milliseconds: longer than the gateway waits. */
+const longestMs = 30_000;
+
+/** Exit code 0 when both were answered as they must be, else 1. */
+async function tryPlatform(typed: Typed, desk: Desk, output: Output): Promise<number> {
+  const name = platformOf(typed, desk);
+  const url = endpointOf(name, typed, desk);
+  const uuid = randomUUID();
+  const trial = trialOf(name, desk.settings.platforms[name], { uuid, name: `erasure-try-${uuid}` });
+  if (trial === undefined) throw new Refused(`PLATFORM: nobody has written a trial for ${name}`);
+  const sent =
+    'judge' in trial ? await both(trial, name, url, desk, output) : [told(await stranger(trial, url, desk), output)];
+  if (output.json) output.printJson(sent.map(sentJson));
+  if (sent.some(({ fine }) => !fine)) return 1;
+  if (!('judge' in trial)) throw new Refused(trial.instead);
+  return 0;
+}
+
+/** The platform's secret goes only to an endpoint that turned a stranger away in our own words. */
+async function both(trial: Trial, name: string, url: URL, desk: Desk, output: Output): Promise<readonly Sent[]> {
+  const secretText = await secretOf(name, desk);
+  const first = told(await stranger(trial, url, desk), output);
+  if (!first.fine) return [first];
+  if (!output.json) output.print(`Now ${trial.sends}:`);
+  return [first, told(await genuine(trial, secretText, url, desk), output)];
+}
+
+function told(sent: Sent, output: Output): Sent {
+  for (const line of output.json ? [] : sentLines(sent)) output.print(line);
+  return sent;
+}
+
+function platformOf({ positionals }: Typed, { settings }: Desk): string {
+  const [name, ...others] = positionals;
+  if (name === undefined || others.length > 0) throw new Refused('PLATFORM: name one');
+  const known = Object.keys(settings.platforms);
+  if (!known.includes(name)) throw new Refused(`PLATFORM: must be one of the settings: ${known.join(', ')}`);
+  return name;
+}
+
+/** A secret that the function would not use either is not sent anywhere. */
+async function secretOf(name: string, { readSecret, settings, names, local }: Desk): Promise<string> {
+  const design = `${platformSecrets}${name}`;
+  const called = local === undefined ? deployedName(design, names) : design;
+  const text = await readSecret(design);
+  try {
+    openPlatforms({ [name]: settings.platforms[name] })
+      .get(name)
+      ?.checkSecret(text);
+  } catch {
+    throw new Failure('unavailable', `${called}: is not usable; npm run ops -- doctor says what it must hold`);
+  }
+  return text;
+}
+
+/** A value that fits every scheme, and that nobody has. */
+async function stranger(trial: Trial | Untried, url: URL, desk: Desk): Promise<Sent> {
+  const text = JSON.stringify({ current: `whsec_${randomBytes(32).toString('base64')}` });
+  const { result, ms } = await timed(trial, text, url, desk);
+  return { what: 'with a wrong secret', url, ms, result, ...ofStranger(result, trial) };
+}
+
+async function genuine(trial: Trial, secretText: string, url: URL, desk: Desk): Promise<Sent> {
+  const { result, ms } = await timed(trial, secretText, url, desk);
+  return { what: "with the platform's secret", url, ms, result, ...ofGenuine(result, trial) };
+}
+
+async function timed({ headers, body }: Trial | Untried, text: string, url: URL, { now }: Desk) {
+  const sentAt = performance.now();
+  const call = { method: 'POST', url, headers: headers(text, now()), body, until: now() + longestMs } as const;
+  const result = await outbound(now)(call);
+  return { result, ms: Math.round(performance.now() - sentAt) };
+}

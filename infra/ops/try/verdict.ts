@@ -1,0 +1,69 @@
+import * as v from 'valibot';
+import { parseOrUndefined } from '../../../lambda/io/json.ts';
+import type { OutboundResult } from '../../../lambda/io/outbound.ts';
+import type { Trial } from './trial.ts';
+
+/** What an answer means: whether it is the right one, and what to do if it is not. */
+export interface Verdict {
+  readonly fine: boolean;
+  readonly says: string;
+}
+
+/** Every refusal of ours says what is wrong in `error`; a gateway or a firewall before us does not. */
+const ours = v.object({ error: v.looseObject({}) });
+
+/** Judges the answer to a request that a stranger could have sent. */
+export function ofStranger(result: OutboundResult, { refusedWith }: Pick<Trial, 'refusedWith'>): Verdict {
+  if (result.kind === 'no-answer') return wrong(unreached(result.code));
+  const { status, body } = result;
+  const isOurs = v.is(ours, parseOrUndefined(body)?.value);
+  if (status === refusedWith && isOurs) return { fine: true, says: 'turned away: nobody without the secret gets in' };
+  if (status < 300 && isSaidByUs(body)) return wrong(letIn);
+  return wrong(isOurs ? refusals[status] : before[status]);
+}
+
+const letIn = 'it was let in! pause everything (npm run ops -- pause all --why "…") and see what answers there';
+
+/** Some platforms are acknowledged by a status alone; a page of somebody else's is neither empty nor JSON. */
+function isSaidByUs(body: string): boolean {
+  return body === '' || parseOrUndefined(body) !== undefined;
+}
+
+/** Judges the answer to the genuine request. */
+export function ofGenuine(result: OutboundResult, { judge }: Pick<Trial, 'judge'>): Verdict {
+  if (result.kind === 'no-answer') return wrong(unreached(result.code));
+  const says = judge(result);
+  if (says !== undefined) return { fine: true, says };
+  return wrong(v.is(ours, parseOrUndefined(result.body)?.value) ? refusals[result.status] : before[result.status]);
+}
+
+function wrong(
+  says = 'this is not the answer that it should be: is the URL the output WebhookUrl of this deployment?',
+) {
+  return { fine: false, says };
+}
+
+function unreached(code: string): string {
+  return `no answer (${code}): is the URL right, is it deployed or is npm start running, and is this machine online?`;
+}
+
+const rotated =
+  'the endpoint holds another secret: it sees a new one within six minutes; is it of this --stage and these settings?';
+
+/** What our own refusals mean here. */
+const refusals: Readonly<Record<number, string>> = {
+  401: rotated,
+  403: `${rotated} Or it was deployed with other settings: the answer says what is not served`,
+  404: 'the platform is not in the settings that were deployed: deploy again',
+  400: 'the endpoint reads it otherwise: deploy these settings, or name those that were deployed with --settings',
+  503: 'something it needs is missing: npm run ops -- doctor says what (RUNBOOK.md#platforms-turned-away)',
+  500: 'the endpoint failed (RUNBOOK.md#platforms-turned-away)',
+};
+
+/** What the answers of a gateway or a firewall mean, which come before ours. */
+const before: Readonly<Record<number, string>> = {
+  403: 'turned away before it reached the function: is this machine in allowIps, and the path /webhooks/?',
+  429: 'too many requests at the gateway: wait a minute',
+  502: 'the function crashed (RUNBOOK.md#platforms-turned-away)',
+  504: 'the function took too long (RUNBOOK.md#platforms-turned-away)',
+};

@@ -1,0 +1,37 @@
+import { advance } from '../../../lambda/receipts/advance.ts';
+import { refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { uidOf } from './watched-store.ts';
+import type { World } from './world.ts';
+
+const everyMs = 1_800_000;
+
+/** How often somebody who asks for a person is refused instead of tried again, and an open receipt out of the blue. */
+const refusedOfAsking = 0.2;
+const refusedOfOpen = 0.02;
+
+/** Somebody on call, for as long as requests come and a day longer: decides on what asks for a person, and refuses some. */
+export function operator(world: World, within: number): void {
+  const random = world.random.fork();
+  const shift = () => {
+    if (world.time.now() - world.start > within + 24 * 3_600_000) return;
+    world.time.in(everyMs * (0.5 + random.next()), shift);
+    for (const receipt of [...world.watch.receipts.values()].filter(({ state }) => !isFinal(state))) {
+      const asks = receipt.state === 'needs-human';
+      if (random.chance(asks ? refusedOfAsking : refusedOfOpen)) void decide('refuse', receipt, world);
+      else if (asks) void decide('retry', receipt, world);
+    }
+  };
+  world.time.in(everyMs, shift);
+}
+
+/** As the operator's tool does it, over whatever the workers write in the meantime. */
+async function decide(what: 'retry' | 'refuse', receipt: Receipt, { stores, truth, time }: World): Promise<void> {
+  const change = what === 'retry' ? retried : refusalDecided;
+  const uid = uidOf(receipt);
+  // Before it is written: the sweep may close it while the answer is on its way.
+  if (what === 'refuse') truth.refused(uid);
+  const decided = { at: time.now(), by: 'on-call', what, why: 'chaos' };
+  const { done } = await advance(stores.store, receipt, standing => change(standing, decided));
+  if (done) truth.note(uid, `an operator decides: ${what}`);
+}

@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  DynamoDBClient,
+  UpdateContinuousBackupsCommand,
+  UpdateTableCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createEvidenceKey } from '../../infra/local/aws-key.ts';
+import { createTables } from '../../infra/local/aws-tables.ts';
+import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { deployedName, type Names, namesOf } from '../../infra/names.ts';
+import { deployedDesk } from '../../infra/ops/desk.ts';
+import { doctorCommand } from '../../infra/ops/doctor/doctor.ts';
+import { beat } from '../../lambda/heartbeat.ts';
+import { parseSettings } from '../../lambda/io/settings.ts';
+import { leaks, Planted } from '../support/canary.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { emulated, motoIsHere } from '../support/moto.ts';
+import { motoForSuite } from '../support/moto-suite.ts';
+import { ops } from './ops-process.ts';
+import { ketch } from './patient.ts';
+import { recorded } from './recorded.ts';
+
+describe.skipIf(!motoIsHere())('the doctor on moto', () => {
+  const moto = motoForSuite();
+  const someone = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  const environment = () => ({ ...someone, AWS_ENDPOINT_URL: moto().endpoint });
+
+  beforeEach(() => {
+    for (const [name, value] of Object.entries(environment())) vi.stubEnv(name, value);
+  });
+
+  /** Tables, key and secrets of a stage, and a sandbox Voucherify on this machine. */
+  async function deployed(stage: string, texts: Readonly<Record<string, string>> = {}) {
+    const planted = new Planted();
+    const names = namesOf(stage);
+    const key = { appId: planted.token('app id'), appToken: planted.token('app token') };
+    const sandbox = openSandbox({ now: Date.now, keys: [{ ...key, project: 'main' }] });
+    const server = await serveSandbox(sandbox, 0);
+    onTestFinished(async () => {
+      await server.close();
+      sandbox.close();
+    });
+    const secrets = {
+      'erasure/pepper': `pepper-${planted.token('pepper').repeat(2)}`,
+      'erasure/platform/ketch': JSON.stringify({ current: `Bearer ${planted.token('ketch')}` }),
+      'erasure/voucherify/main': JSON.stringify(key),
+      ...texts,
+    };
+    await made(names, secrets);
+    const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch } });
+    return { names, planted, settings };
+  }
+
+  async function made(names: Names, secrets: Readonly<Record<string, string>>): Promise<void> {
+    const options = emulated(moto().endpoint);
+    await createTables(new DynamoDBClient(options), names);
+    await createEvidenceKey(new KMSClient(options), names.evidenceKey);
+    const client = new SecretsManagerClient(options);
+    for (const [name, SecretString] of Object.entries(secrets)) {
+      await client.send(new CreateSecretCommand({ Name: deployedName(name, names), SecretString }));
+    }
+  }
+
+  test('finds a stage fine, and the guards of its tables missing until they are there', async () => {
+    const { names, planted, settings } = await deployed('one');
+    const desk = deployedDesk(parseSettings(settings, 'local'), names);
+    onTestFinished(() => desk.close());
+    await beat(desk.control, Date.now());
+    const bare = await recorded(doctorCommand, desk, { secrets: planted.tokens });
+    expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
+    expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
+      expect.stringMatching(/^! tables +erasure-one-receipts: .*closed receipts never expire/),
+      expect.stringMatching(/^! tables +erasure-one-identifiers: point-in-time recovery is off/),
+    ]);
+    expect(bare.code).toBe(0);
+    await guarded(names);
+    const { lines } = await recorded(doctorCommand, desk, { secrets: planted.tokens });
+    expect(lines.at(-1)).toMatch(/^\d+ fine, 0 to look at, 0 wrong$/);
+  });
+
+  test('as a process says which secret is wrong by its deployed name, shows none, and exits with 1', async () => {
+    const { planted, settings } = await deployed('two', { 'erasure/platform/ketch': '{"current":"REPLACE_ME"}' });
+    const file = join(temporaryFolder(), 'settings.json');
+    // Nobody listens there: this process cannot answer while it waits for another.
+    writeFileSync(file, settings.replace(/http:[^"]+/, 'http://127.0.0.1:9'));
+    const { status, stdout, stderr } = ops(['doctor', '--stage', 'three', '--settings', file], environment());
+    expect(status).toBe(1);
+    expect(stdout).toContain('✗ secrets      erasure-three/platform/ketch: cannot be read');
+    expect(stderr).toContain('GetSecretValue of erasure/platform/ketch: ResourceNotFoundException');
+    const wrong = ops(['doctor', '--stage', 'two', '--settings', file], environment());
+    expect(wrong.stdout).toContain('✗ secrets      erasure-two/platform/ketch: still holds REPLACE_ME');
+    expect(wrong.stdout).toContain('✗ schedule     no sweep has ever ended');
+    expect(leaks(planted.tokens, { stdout: stdout + wrong.stdout, stderr: stderr + wrong.stderr })).toEqual([]);
+  });
+
+  async function guarded({ receipts, identifiers }: Names): Promise<void> {
+    const client = new DynamoDBClient(emulated(moto().endpoint));
+    const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+    const TimeToLiveSpecification = { Enabled: true, AttributeName: 'expiresAt' };
+    await client.send(new UpdateTimeToLiveCommand({ TableName: receipts, TimeToLiveSpecification }));
+    for (const TableName of [receipts, identifiers]) {
+      await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: true }));
+      await client.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }));
+    }
+  }
+});

@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { embeddedSecrets } from '../../infra/local/secrets.ts';
+import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { namesOf } from '../../infra/names.ts';
+import { type Desk, localDesk } from '../../infra/ops/desk.ts';
+import { doctorCommand } from '../../infra/ops/doctor/doctor.ts';
+import { beat } from '../../lambda/heartbeat.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import { Planted } from '../support/canary.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { recorded } from './recorded.ts';
+
+export interface Patient {
+  readonly desk: Desk;
+  readonly store: ReceiptStore;
+  /** Texts by design name; may be changed before it is examined. */
+  readonly secrets: Record<string, string>;
+  readonly sandbox: Sandbox;
+  readonly planted: Planted;
+}
+
+export interface Sick {
+  readonly platforms?: Readonly<Record<string, unknown>>;
+  readonly limits?: Readonly<Record<string, number>>;
+  /** Fields of the settings of each project. */
+  readonly projects?: Readonly<Record<string, object>>;
+  readonly change?: Partial<Desk>;
+}
+
+export const ketch = {
+  tenants: ['axonic'],
+  environments: ['production'],
+  identities: { account_id: 'source_id', email: 'email' },
+  callbackOrigins: ['https://dsr.ketch.com'],
+};
+
+/** A deployment with the stage `shop` that lacks nothing, but for what is changed; the wire and the store are real. */
+export async function patientWith({
+  platforms = { ketch },
+  limits = {},
+  projects = { main: {} },
+  change,
+}: Sick = {}): Promise<Patient> {
+  const planted = new Planted();
+  const keys = Object.keys(projects).map(project => ({
+    project,
+    appId: planted.token(`app id of ${project}`),
+    appToken: planted.token(`token of ${project}`),
+  }));
+  const sandbox = openSandbox({ now: Date.now, keys });
+  const server = await serveSandbox(sandbox, 0);
+  const DATA_DIR = temporaryFolder();
+  const store = openSqliteStore(join(DATA_DIR, 'erasure.sqlite'));
+  const named = Object.entries(projects).map(([name, more]) => [name, { baseUrl: server.url, ...more }]);
+  const SETTINGS = join(DATA_DIR, 'settings.json');
+  writeFileSync(SETTINGS, JSON.stringify({ projects: Object.fromEntries(named), platforms, limits }));
+  const secrets: Record<string, string> = { 'erasure/pepper': `pepper-${planted.token('pepper').repeat(2)}` };
+  for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
+  for (const name of Object.keys(platforms)) secrets[`erasure/platform/${name}`] = sharedBy(planted, name);
+  await beat(store.control, Date.now());
+  const { local: _, close, ...own } = localDesk({ DATA_DIR, SETTINGS });
+  onTestFinished(async () => {
+    close();
+    store.close();
+    sandbox.close();
+    await server.close();
+  });
+  const readSecret = (...asked: Parameters<Desk['readSecret']>) => embeddedSecrets(secrets)(...asked);
+  const desk = { ...own, close: () => undefined, readSecret, names: namesOf('shop'), ...change };
+  return { desk, store, secrets, sandbox, planted };
+}
+
+function sharedBy(planted: Planted, platform: string): string {
+  return JSON.stringify({ current: `secret:${planted.token(`secret of ${platform}`)}` });
+}
+
+/** What the doctor says of it, without ever showing a secret. */
+export function examined({ desk, planted }: Patient) {
+  return recorded(doctorCommand, desk, { secrets: planted.tokens });
+}
+
+/** Asserts that the doctor says this, in a line that begins with the mark and the check, and ends as it must. */
+export async function expectFinding(patient: Patient, begins: string, says: string): Promise<void> {
+  const { code, lines } = await examined(patient);
+  const found = lines.filter(line => line.startsWith(begins)).join('\n');
+  expect(found, lines.join('\n')).toContain(says);
+  expect(code).toBe(lines.some(line => line.startsWith('✗')) ? 1 : 0);
+  expect(code).toBe(begins.startsWith('✗') ? 1 : code);
+}

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { claimed } from '../../lambda/receipts/claiming.ts';
+import {
+  closedAsRefused,
+  type Decided,
+  mostCustomersOf,
+  refusalDecided,
+  retried,
+} from '../../lambda/receipts/deciding.ts';
+import { asksHuman, isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { signed, unsignedUntil } from '../../lambda/receipts/signing.ts';
+import {
+  claimedOnce,
+  deletion,
+  erased,
+  human,
+  keptDeletion,
+  later,
+  mustRecord,
+  nobody,
+  now,
+  withProgress,
+} from '../support/erasing-receipts.ts';
+
+const decided: Decided = { at: now + 1000, by: 'ada', what: 'retry', why: 'it was looked at' };
+const refusal: Decided = { ...decided, what: 'refuse', why: 'ordered by a thief' };
+const asked = (reason = 'too-many-matches') => asksHuman(claimedOnce({ unproven: 2 }), reason);
+
+function must(receipt: Receipt | undefined): Receipt {
+  if (receipt === undefined) throw new Error('the rules refuse this');
+  return receipt;
+}
+
+describe('a retry', () => {
+  it('lets a receipt that asked for a person go on, now, and keeps who, when, why and about what', () => {
+    const next = must(retried(asked(), decided));
+    expect(next).toMatchObject({
+      state: 'open',
+      queue: 'erase',
+      nextAttemptAt: now + 1000,
+      unproven: 0,
+      unrecordedClaims: 0,
+      decisions: [{ ...decided, about: 'too-many-matches' }],
+    });
+    expect(next).not.toHaveProperty('reason');
+    expect(claimed(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
+  });
+
+  it('may raise how many customers are deleted for it, until another one says otherwise', () => {
+    const raised = must(retried(asked(), { ...decided, mostCustomers: 9 }));
+    expect(mostCustomersOf(raised)).toBe(9);
+    const again = must(retried(asksHuman(raised, 'unproven-answers'), decided));
+    expect(mostCustomersOf(again)).toBe(9);
+    expect(mostCustomersOf(asked())).toBeUndefined();
+  });
+
+  it('brings forward what waits for its time, its callback or its signature', () => {
+    for (const queue of ['erase', 'call-back', 'sign'] as const) {
+      const waits = claimedOnce({
+        queue,
+        state: queue === 'erase' ? 'open' : 'erased',
+        nextAttemptAt: now + 3_600_000,
+      });
+      expect(retried(waits, decided)).toMatchObject({ queue, nextAttemptAt: now + 1000, decisions: [decided] });
+    }
+    expect(retried(claimedOnce({ nextAttemptAt: now }), decided)).toMatchObject({ nextAttemptAt: now });
+  });
+
+  it('never lets go what has deleted somebody else, nor touches what is signed', () => {
+    expect(retried(asked('wrong-customer-deleted'), decided)).toBeUndefined();
+    const refused = must(refusalDecided(asked('wrong-customer-deleted'), refusal));
+    expect(retried(refused, decided)).toBeUndefined();
+    const { queue: _, nextAttemptAt: __, ...done } = claimedOnce({ state: 'erased', evidence: 'a.b.c' });
+    expect(retried(done, decided)).toBeUndefined();
+  });
+});
+
+describe('a refusal', () => {
+  it('waits for the sweep, which closes the receipt, and nobody claims it any more', () => {
+    const next = must(refusalDecided(asked(), refusal));
+    expect(next).toMatchObject({
+      state: 'open',
+      queue: 'erase',
+      nextAttemptAt: now + 1000,
+      reason: 'too-many-matches',
+      decisions: [{ ...refusal, about: 'too-many-matches' }],
+    });
+    expect(isRefusalDecided(next)).toBe(true);
+    expect(claimed(next, now + 1000, now + 61_000)).toBeUndefined();
+    expect(closedAsRefused(next, now + 999)).toBeUndefined();
+    expect(closedAsRefused(next, now + 1000)).toMatchObject({
+      state: 'refused',
+      queue: 'sign',
+      closedAt: now + 1000,
+      lastResult: 'refused',
+    });
+  });
+
+  it('of a receipt that somebody works on waits until the claim has run out', () => {
+    expect(refusalDecided(claimedOnce({ nextAttemptAt: now + 15_000 }), refusal)).toMatchObject({
+      nextAttemptAt: now + 15_000,
+    });
+    expect(refusalDecided(claimedOnce({ nextAttemptAt: now + 3_600_000 }), refusal)).toMatchObject({
+      nextAttemptAt: now + 61_000,
+    });
+  });
+
+  it('can be taken back as long as it is not done', () => {
+    const back = must(retried(must(refusalDecided(claimedOnce(), refusal)), decided));
+    expect(isRefusalDecided(back)).toBe(false);
+    expect(closedAsRefused(back, now + 1e9)).toBeUndefined();
+  });
+
+  it('is made once, and not of what is closed', () => {
+    const next = must(refusalDecided(claimedOnce(), refusal));
+    expect(refusalDecided(next, refusal)).toBeUndefined();
+    const closed = must(closedAsRefused(next, now + 1e9));
+    expect(refusalDecided(closed, refusal)).toBeUndefined();
+    expect(refusalDecided(claimedOnce({ state: 'erased' }), refusal)).toBeUndefined();
+  });
+
+  it('tells a platform that waits for a callback', () => {
+    const next = must(refusalDecided(claimedOnce({ hasCallbacks: true, answeredOpen: true }), refusal));
+    expect(closedAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'call-back' });
+  });
+
+  it('does not hide what a worker without a result may have deleted', () => {
+    const posting = withProgress(claimedOnce(), 'main', { pins: 1 });
+    const closed = must(closedAsRefused(must(refusalDecided(posting, refusal)), now + 1e9));
+    expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, tried: true });
+  });
+});
+
+describe('a worker that comes back to a refusal', () => {
+  const two = ['main', 'us'];
+  const refused = (more: Partial<Receipt> = {}) => must(refusalDecided(claimedOnce(more, two), refusal));
+
+  it('that has erased everybody closes it as what is true', () => {
+    expect(mustRecord(refused(), { main: erased, us: nobody })).toMatchObject({ state: 'erased' });
+  });
+
+  it('that has not closes it as refused, with what it did delete', () => {
+    const closed = mustRecord(refused(), { main: erased, us: later() });
+    expect(closed).toMatchObject({ state: 'refused', queue: 'sign' });
+    expect(closed.projects['main']?.deletions).toEqual([keptDeletion()]);
+    expect(mustRecord(refused(), { main: human(), us: later() })).toMatchObject({ state: 'refused' });
+  });
+
+  it('that has deleted somebody else asks for a person all the same', () => {
+    const wrong = human('wrong-customer-deleted', { deletions: [deletion()] });
+    expect(mustRecord(refused(), { main: wrong })).toMatchObject({ state: 'needs-human' });
+  });
+});
+
+it('only what is closed and told is signed', () => {
+  for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'call-back' })]) {
+    expect(signed(receipt, 'a.b.c')).toBeUndefined();
+    expect(unsignedUntil(receipt, now)).toBeUndefined();
+  }
+});
