@@ -117,7 +117,7 @@ test('the sweep starts every minute, and a start that failed is not made up for'
 
 test('the outputs say where to point platforms, whom to tell and what to fill', () => {
   const outputs = template.toJSON()['Outputs'];
-  expect(Object.keys(outputs)).toEqual(['WebhookUrl', 'AlarmTopic', 'SecretsToFill']);
+  expect(Object.keys(outputs)).toEqual(['WebhookUrl', 'AlarmTopic', 'OperatorPolicy', 'SecretsToFill']);
   expect(readable(outputs['WebhookUrl'].Value)).toMatch(/^https:.*\/webhooks\/$/);
   expect(outputs['SecretsToFill'].Value).toBe('erasure/platform/ketch erasure/voucherify/main');
 });

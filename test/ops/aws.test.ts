@@ -2,14 +2,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readOptions } from '../../infra/local/options.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { namesOf } from '../../infra/names.ts';
+import { deployedDesk } from '../../infra/ops/desk.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { emulated, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
+import { run } from './desk-of.ts';
 import { ops } from './ops-process.ts';
 
 const secret = 'Bearer the-secret-of-an-operated-run';
@@ -43,7 +46,8 @@ describe.skipIf(!motoIsHere())('the operator’s tool on AWS’s own interfaces'
     await moto.stop();
   });
 
-  test('finds, shows, lists, refuses and reports what the service did', async () => {
+  test('finds, shows, lists, refuses and reports what the service did', { timeout: 30_000 }, async () => {
+    const began = Date.now();
     const environment = {
       AWS_ENDPOINT_URL: moto.endpoint,
       AWS_REGION: 'eu-west-1',
@@ -59,6 +63,7 @@ describe.skipIf(!motoIsHere())('the operator’s tool on AWS’s own interfaces'
       ...readOptions({ PORT: '0', SWEEP_SECONDS: '3600', SETTINGS: file, AWS_ENDPOINT_URL: moto.endpoint }),
       log: () => undefined,
     });
+    onTestFinished(() => local.close());
     const secrets = new SecretsManagerClient(emulated(moto.endpoint));
     for (const [Name, SecretString] of Object.entries(texts)) {
       await secrets.send(new CreateSecretCommand({ Name, SecretString }));
@@ -72,32 +77,29 @@ describe.skipIf(!motoIsHere())('the operator’s tool on AWS’s own interfaces'
     );
     const sweep = sweepHandler(() => local.parts);
     await sweep();
-    const tool = (args: readonly string[], input?: string) => ops([...args, '--settings', file], environment, input);
-
-    const found = tool(['find', '--source-id', '-', '--json'], 'crm-1');
+    const found = ops(['find', '--source-id', '-', '--json', '--settings', file], environment, 'crm-1');
     expect(found).toMatchObject({ status: 0, stderr: '' });
     const { receipts } = JSON.parse(found.stdout) as { receipts: { receipt: string; signed: boolean }[] };
     expect(receipts).toMatchObject([{ outcome: 'erased', proof: { deleted: 1, gone: 0 }, signed: true }]);
-    const jws = tool(['show', receipts[0]!.receipt, '--jws']).stdout.trim();
-    const keys = JSON.parse(tool(['jwks']).stdout) as JSONWebKeySet;
+    const desk = deployedDesk(local.parts.settings, namesOf());
+    onTestFinished(() => desk.close());
+    const erased = receipts[0]!.receipt;
+    const [jws = ''] = (await run(desk, 'show', erased, '--jws')).lines;
+    const keys = (await run(desk, 'jwks')).json as JSONWebKeySet;
     const { payload } = await compactVerify(jws, createLocalJWKSet(keys));
-    expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ receipt: receipts[0]!.receipt });
-    expect(tool(['show', receipts[0]!.receipt]).stdout).toContain('the signature is good');
+    expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ receipt: erased });
+    expect((await run(desk, 'show', erased)).lines.join()).toContain('the signature is good');
 
-    const listed = tool(['list', '--json']);
-    const waiting = JSON.parse(listed.stdout) as { receipt: string }[];
+    const waiting = (await run(desk, 'list', '--json')).json as { receipt: string }[];
     expect(waiting).toMatchObject([{ state: 'needs-human', why: 'too-many-matches' }]);
-    const refused = tool(['refuse', '-', '--why', 'a shared mailbox', '--by', 'zoe'], `${waiting[0]!.receipt}\n`);
-    expect(refused).toMatchObject({
-      status: 0,
-      stdout: expect.stringContaining('closed as refused by the next sweep'),
-    });
+    const refused = await run(desk, 'refuse', waiting[0]!.receipt, '--why', 'a shared mailbox', '--by', 'zoe');
+    expect(refused.status).toBe(0);
     await sweep();
-    const today = new Date().toISOString().slice(0, 10);
-    const report = tool(['report', '--from', today, '--to', today]);
+    const year = new Date(began).getUTCFullYear();
+    const days = ['--from', `${year}-01-01`, '--to', `${year + 1}-12-31`];
+    const report = ops(['report', ...days, '--settings', file], environment);
     expect(report).toMatchObject({ status: 0, stderr: '' });
     expect(report.stdout.split('\r\n').at(-2)).toMatch(/^total,2,1,1,0,0,1,0,/);
-    await local.close();
   });
 
   async function ask(uid: string, identity: object, status: number): Promise<void> {
