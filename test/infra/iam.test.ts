@@ -45,10 +45,7 @@ describe('what the functions may do, statement by statement', () => {
         Condition: { StringEqualsIfExists: { 'dynamodb:ReturnValues': 'NONE' } },
       },
       secretsOf(
-        'erasure/pepper',
-        'erasure/platform/ketch',
-        'erasure/platform/segment',
-        'erasure/platform/generic',
+        ...['erasure/pepper', 'erasure/platform/generic', 'erasure/platform/ketch', 'erasure/platform/segment'],
         'erasure/voucherify/main',
       ),
       logsOf('webhook'),
