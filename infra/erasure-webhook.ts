@@ -1,3 +1,4 @@
+import type { IManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Settings } from '../lambda/io/settings.ts';
@@ -11,6 +12,7 @@ import { functions } from './functions.ts';
 import { grantSweeper, grantWebhook } from './grants.ts';
 import { allowUse } from './identifiers-key.ts';
 import { namesOf } from './names.ts';
+import { operatorPolicy } from './operator-policy.ts';
 import { sweepEveryMinute } from './schedule.ts';
 import { readableBySweeper, secrets, secretsToFill } from './secrets.ts';
 import { tables } from './tables.ts';
@@ -36,6 +38,8 @@ export class ErasureWebhook extends Construct {
   readonly alarmTopic: ITopic;
   /** Names of the secrets that the stack cannot know. */
   readonly secretsToFill: readonly string[];
+  /** For whoever runs the operator's tool; attached to nobody. */
+  readonly operatorPolicy: IManagedPolicy;
 
   constructor(scope: Construct, id: string, { settings, stage, apiLogRole = 'create' }: ErasureWebhookProps) {
     super(scope, id);
@@ -51,6 +55,11 @@ export class ErasureWebhook extends Construct {
     grantSweeper(running.sweeper, stored, readable.sweeper);
     allowUse(stored.key, [running.webhook.role, running.sweeper.role]);
     allowSigning(signingKey, running.sweeper.role);
+    this.operatorPolicy = operatorPolicy(this, named, {
+      tables: stored,
+      secrets: secret,
+      evidenceKey: signingKey,
+    });
     sweepEveryMinute(this, prefix, running.sweeper.function);
     const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);

@@ -1,13 +1,26 @@
 import type { Command } from './command.ts';
+import { refuseCommand, retryCommand } from './deciding.ts';
 import { doctorCommand } from './doctor/doctor.ts';
+import { findCommand } from './finding.ts';
+import { listCommand } from './listing.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pausing.ts';
+import { jwksCommand } from './publishing.ts';
+import { reportCommand } from './reporting.ts';
+import { showCommand } from './showing.ts';
 import { tryCommand } from './try/try.ts';
 
 /** The table: one line a command. */
 export const commands: Readonly<Record<string, Command>> = {
+  list: listCommand,
+  show: showCommand,
+  find: findCommand,
+  retry: retryCommand,
+  refuse: refuseCommand,
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,
+  report: reportCommand,
+  jwks: jwksCommand,
   doctor: doctorCommand,
   try: tryCommand,
 };

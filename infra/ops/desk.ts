@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type AwsProblem, awsClientOptions } from '../../lambda/io/aws-clients.ts';
+import { type AwsProblem, awsClientOptions, errorNameOf } from '../../lambda/io/aws-clients.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 import { kmsSigner } from '../../lambda/io/kms-signer.ts';
@@ -21,6 +21,7 @@ import { type Running, runningIn } from '../local/running.ts';
 import { embeddedSecrets } from '../local/secrets.ts';
 import { openSqliteStore } from '../local/sqlite.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../names.ts';
+import { type AllReceipts, allOnDynamodb, allOnSqlite } from './all-receipts.ts';
 import { type KeptTable, keptTables } from './kept-tables.ts';
 import { Refused } from './refused.ts';
 
@@ -28,6 +29,8 @@ import { Refused } from './refused.ts';
 export interface Desk {
   readonly settings: Settings;
   readonly store: Pick<ReceiptStore, 'read' | 'replace' | 'due' | 'find'>;
+  /** Reads every receipt there is, which takes long. */
+  readonly all: AllReceipts;
   readonly control: ControlRows;
   readonly readSecret: ReadSecret;
   readonly signer: Pick<Signer, 'publicKey'>;
@@ -51,6 +54,7 @@ export function deployedDesk(settings: Settings, names: Names): Desk {
   return {
     settings,
     store: dynamodbStore(dynamodb, names, { log }),
+    all: allOnDynamodb(dynamodb, names.receipts, thrown => log({ call: 'scan', error: errorNameOf(thrown) })),
     control: dynamodbControl(dynamodb, names.receipts, { log }),
     readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
     signer: kmsSigner(new KMSClient(options), names.evidenceKey),
@@ -80,6 +84,7 @@ export function localDesk(environment: Readonly<Record<string, string | undefine
   return {
     settings: run?.sandboxUrl === undefined ? settings : inSandbox(settings, run.sandboxUrl),
     store,
+    all: allOnSqlite(file),
     control: store.control,
     readSecret: embeddedSecrets(embeddedTexts(settings)),
     signer: localSigner(join(data, 'evidence-key.pem')),

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Failure } from '../../lambda/failure.ts';
 import { parseSettings, SettingsError } from '../../lambda/io/settings.ts';
 import { UsageError } from '../local/options.ts';
 import { isStage, namesOf } from '../names.ts';
-import type { Command, Typed } from './command.ts';
-import { commands, commonHelp, commonOptions, overview } from './commands.ts';
+import type { Typed } from './command.ts';
+import { commands, commonHelp, overview } from './commands.ts';
 import { type Desk, deployedDesk, localDesk } from './desk.ts';
 import { processOutput } from './output.ts';
 import { Refused } from './refused.ts';
+import { typedFrom } from './typed.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
 process.exitCode = await main().catch(told);
@@ -20,7 +20,7 @@ async function main(): Promise<number> {
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new Refused('no such command; npm run ops -- --help lists them');
-  const typed = parsed(command);
+  const typed = typedFrom(command, rest);
   if (typed.isSet('help')) {
     process.stdout.write(`${command.help}\n${commonHelp}`);
     return 0;
@@ -31,20 +31,6 @@ async function main(): Promise<number> {
   } finally {
     desk.close();
   }
-}
-
-function parsed({ options }: Command): Typed {
-  const { values, positionals } = parseArgs({
-    args: rest,
-    options: { ...options, ...commonOptions },
-    allowPositionals: true,
-  });
-  const given = new Map<string, unknown>(Object.entries(values));
-  const text = (option: string) => {
-    const value = given.get(option);
-    return typeof value === 'string' ? value : undefined;
-  };
-  return { positionals, text, isSet: option => given.get(option) === true };
 }
 
 function opened(typed: Typed): Desk {

@@ -70,6 +70,8 @@ describe('what the functions may do, statement by statement', () => {
 
   test('nobody else may do anything, and Lambda alone takes the roles', () => {
     template.resourceCountIs('AWS::IAM::Policy', 2);
+    // What operators may do has a test of its own; it is attached to nobody.
+    template.resourceCountIs('AWS::IAM::ManagedPolicy', 1);
     const roles = of('AWS::IAM::Role');
     const lambdas = roles.filter(role => JSON.stringify(role).includes('lambda.amazonaws.com'));
     expect(lambdas).toHaveLength(2);

@@ -1,20 +1,31 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
+import { allOnDynamodb } from '../../infra/ops/all-receipts.ts';
+import { keptTables } from '../../infra/ops/kept-tables.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 
-/** The real adapters and client over a wire that says yes, and what permissions were asked of it. */
-export function recordingStores() {
+/**
+ * The real adapters and client over a wire that says yes, or what `answers` hold for an operation, and what permissions
+ * were asked of it.
+ */
+export function recordingStores(answers: Readonly<Record<string, object>> = {}) {
   const asked = new Set<string>();
   const handle = async (request: { headers: Record<string, string>; body: Uint8Array }) => {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
     for (const action of actionsOf(operation, JSON.parse(new TextDecoder().decode(request.body)))) asked.add(action);
-    return { response: { statusCode: 200, headers: {}, body: Buffer.from('{}') } };
+    return { response: { statusCode: 200, headers: {}, body: Buffer.from(JSON.stringify(answers[operation] ?? {})) } };
   };
   const credentials = { accessKeyId: 'none', secretAccessKey: 'none' };
   const client = new DynamoDBClient({ region: 'eu-west-1', credentials, requestHandler: { handle } });
   const tables = { receipts: 'erasure-receipts', identifiers: 'erasure-identifiers' };
-  return { store: dynamodbStore(client, tables), control: dynamodbControl(client, tables.receipts), asked };
+  return {
+    store: dynamodbStore(client, tables),
+    control: dynamodbControl(client, tables.receipts),
+    all: allOnDynamodb(client, tables.receipts, () => undefined),
+    tables: () => keptTables(client, tables),
+    asked,
+  };
 }
 
 const call = v.object({ TableName: v.string(), IndexName: v.optional(v.string()) });

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
 
-/** The operator's tool as a process, and what it printed. */
-export function ops(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+/** The operator's tool as a process, with `input` on its standard input, and what it printed. */
+export function ops(args: readonly string[], environment: Readonly<Record<string, string>> = {}, input = '') {
   const env = { ...process.env, NO_COLOR: '1', ...environment };
   const { status, stdout, stderr } = spawnSync(process.execPath, ['infra/ops/ops.ts', ...args], {
     encoding: 'utf8',
     env,
+    input,
   });
   return { status, stdout, stderr };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Command, Typed } from '../../infra/ops/command.ts';
 import type { Desk } from '../../infra/ops/desk.ts';
+import type { Output } from '../../infra/ops/output.ts';
 import { leaks } from '../support/canary.ts';
 
 export interface Recorded {
@@ -27,17 +28,24 @@ export async function recorded(
     secrets?: ReadonlyMap<string, string>;
   } = {},
 ): Promise<Recorded> {
-  const lines: string[] = [];
-  const printed: unknown[] = [];
-  const output = {
-    json: options['json'] === true,
-    print: (line: string) => void lines.push(line),
-    printJson: (value: unknown) => void printed.push(value),
-    progress: () => undefined,
-  };
+  const { output, lines, printed } = recordingOutput(options['json'] === true);
   const code = await command.run(typedAs(positionals, options), desk, output);
   expect(leaks(secrets, { lines: lines.join('\n'), json: JSON.stringify(printed) })).toEqual([]);
   return { code, lines, json: printed[0] };
+}
+
+/** What a command says, kept. */
+export function recordingOutput(json: boolean) {
+  const lines: string[] = [];
+  const printed: unknown[] = [];
+  const progress: string[] = [];
+  const output: Output = {
+    json,
+    print: line => void lines.push(line),
+    printJson: value => void printed.push(value),
+    progress: text => void progress.push(text),
+  };
+  return { output, lines, printed, progress };
 }
 
 function typedAs(positionals: readonly string[], options: Options): Typed {

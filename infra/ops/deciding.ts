@@ -1,0 +1,93 @@
+import type { Command, Typed } from './command.ts';
+import { type Deciding, decidedOnce, type Judged } from './decided-once.ts';
+import { type Decided, decisionHelp, decisionOf, decisionOptions } from './decision.ts';
+import { refusing, retrying } from './decisions.ts';
+import type { Desk } from './desk.ts';
+import { numberOf } from './numbers.ts';
+import { type Output, toned } from './output.ts';
+import { receiptsNamed } from './receipts-named.ts';
+
+const namingHelp = `RECEIPT is one or many, or - for one a line on standard input. Each gets a line of its own. Exit code 0: all are changed;
+3: they stood so already; 1: some are unknown or cannot be changed, the others are.
+`;
+
+/** Most customers of one project that one request may delete: what settings allow at most. */
+const mostCustomers = 50;
+
+export const retryCommand: Command = {
+  summary: 'let receipts go on: those that wait for a person, or for their next attempt',
+  options: { ...decisionOptions, max: { type: 'string' } },
+  help: `npm run ops -- retry RECEIPT... --why "…" [--max N]
+
+The next sweep tries again, within a minute (a pause still holds it). It also takes a refusal back that no sweep has carried
+out yet. A receipt for which somebody else was deleted is never tried again.
+
+${namingHelp}
+${decisionHelp}
+  --max N         delete up to N customers in each project, 1 to ${mostCustomers}: only for receipts that stopped at too-many-matches
+
+  npm run ops -- retry RECEIPT --why "the key of the project is back"
+  npm run ops -- retry RECEIPT --max 12 --why "one person with twelve profiles, seen by the shop"
+  npm run -s ops -- list --state needs-human --json | jq -r ".[].receipt" | npm run -s ops -- retry - --why "mended"
+`,
+  run: async (typed, desk, output) => {
+    const most = numberOf(typed, 'max', mostCustomers);
+    return decideAll('retry', words => retrying(words, most), { typed, desk, output });
+  },
+};
+
+export const refuseCommand: Command = {
+  summary: 'decide that receipts are not to be carried out: the sweep closes them, the platform hears it',
+  options: decisionOptions,
+  help: `npm run ops -- refuse RECEIPT... --why "…"
+
+The next sweep closes it as refused, and the platform is told. Where an attempt is under way, it is closed after that, and what
+was deleted by then stays deleted and is recorded. Until it is closed, "retry" takes the refusal back.
+
+${namingHelp}
+${decisionHelp}
+
+  npm run ops -- refuse RECEIPT --why "a shared mailbox: the platform asks again with an id"
+  npm run -s ops -- refuse - --why "ordered by mistake, see the incident" < receipts.txt
+`,
+  run: (typed, desk, output) => decideAll('refuse', refusing, { typed, desk, output }),
+};
+
+interface At {
+  readonly typed: Typed;
+  readonly desk: Desk;
+  readonly output: Output;
+}
+
+async function decideAll(what: string, deciding: (words: Decided) => Deciding, { typed, desk, output }: At) {
+  const decision = deciding(decisionOf(typed, desk));
+  const ids = await receiptsNamed(what, typed);
+  const all: Judged[] = [];
+  for (const [at, id] of ids.entries()) {
+    output.progress(`${at + 1} of ${ids.length}`);
+    const judged = await decidedOnce(id, desk, decision);
+    output.progress('');
+    all.push(judged);
+    if (!output.json) output.print(lineOf(judged, nameOf(judged, id, at)));
+  }
+  if (output.json) output.printJson(all.map((judged, at) => ({ receipt: nameOf(judged, ids[at], at), ...judged })));
+  return exitCode(all);
+}
+
+/** What was typed may be anything, an address too: only what is known to be a receipt's id is printed. */
+function nameOf({ result }: Judged, id = '', at: number): string {
+  return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
+}
+
+function lineOf(judged: Judged, name: string): string {
+  return `${name}: ${isBad(judged) ? toned('bad', judged.said) : judged.said}`;
+}
+
+function exitCode(all: readonly Judged[]): number {
+  if (all.some(isBad)) return 1;
+  return all.some(({ result }) => result === 'changed') ? 0 : 3;
+}
+
+function isBad({ result }: Judged): boolean {
+  return result !== 'changed' && result !== 'nothing';
+}

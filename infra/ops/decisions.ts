@@ -1,0 +1,47 @@
+import { type Decided, refusalDecided, retried } from '../../lambda/receipts/deciding.ts';
+import { isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Deciding, Judged } from './decided-once.ts';
+import type { Decided as Words } from './decision.ts';
+
+/** The only stop that another number of customers can mend. */
+const tooMany = 'too-many-matches';
+
+/** Lets a receipt go on, with up to `mostCustomers` in each project where that is what it stopped at. */
+export function retrying(words: Words, mostCustomers?: number): Deciding {
+  const most = mostCustomers === undefined ? {} : { mostCustomers };
+  const decided: Decided = { ...words, ...most, what: 'retry' };
+  const isAboutMany = ({ reason }: Receipt) => mostCustomers === undefined || reason === tooMany;
+  return {
+    change: standing => (isAboutMany(standing) ? retried(standing, decided) : undefined),
+    changed: next => `${wasRefused(next) ? 'the refusal is taken back; it goes on' : 'goes on'} with the next sweep`,
+    unchanged: standing =>
+      isAboutMany(standing) ? notRetried(standing) : notPossible(`--max is for what stopped at ${tooMany}`),
+  };
+}
+
+function wasRefused({ state, decisions = [] }: Receipt): boolean {
+  return state === 'open' && decisions.at(-2)?.what === 'refuse';
+}
+
+function notRetried({ queue, state }: Receipt): Judged {
+  if (queue === undefined) return { result: 'nothing', said: `closed already as ${state}: nothing is left to be done` };
+  return notPossible('somebody else was deleted for it: this one posts nothing more');
+}
+
+/** Decides that a receipt is not to be carried out. */
+export function refusing(words: Words): Deciding {
+  return {
+    change: standing => refusalDecided(standing, { ...words, what: 'refuse' }),
+    changed: () => 'will be closed as refused by the next sweep',
+    unchanged: notRefused,
+  };
+}
+
+function notRefused(standing: Receipt): Judged {
+  if (isRefusalDecided(standing) || standing.state === 'refused') return { result: 'nothing', said: 'refused already' };
+  return notPossible(`closed already as ${standing.state}: it cannot be refused any more`);
+}
+
+function notPossible(why: string): Judged {
+  return { result: 'not-possible', said: `nothing was changed: ${why}` };
+}

@@ -1,0 +1,52 @@
+import type { Receipt, State } from '../../lambda/receipts/receipt.ts';
+import { dayMs } from './times.ts';
+
+/** What the CCPA regulations, section 7102(a)(1), ask for of requests to delete, and what stands behind it. */
+export interface Figures {
+  readonly received: number;
+  /** In whole or in part. */
+  readonly complied: number;
+  readonly denied: number;
+  readonly noMatch: number;
+  readonly open: number;
+  readonly refused: number;
+  readonly notIdentifiable: number;
+  /** Days from the request to its end, of all that have ended; absent where none has. */
+  readonly medianDays?: number;
+  readonly meanDays?: number;
+}
+
+/** One receipt as far as it is counted. */
+export type Counted = Pick<Receipt, 'state' | 'submittedAt' | 'closedAt'>;
+
+/** The figures of some receipts. */
+export function figuresOf(receipts: readonly Counted[]): Figures {
+  const count = (...states: readonly State[]) => receipts.filter(({ state }) => states.includes(state)).length;
+  const days = receipts.flatMap(({ submittedAt, closedAt }) =>
+    closedAt === undefined ? [] : [(closedAt - submittedAt) / dayMs],
+  );
+  return {
+    received: receipts.length,
+    complied: count('erased'),
+    denied: count('refused', 'not-identifiable'),
+    noMatch: count('no-match'),
+    open: count('open', 'needs-human'),
+    refused: count('refused'),
+    notIdentifiable: count('not-identifiable'),
+    ...(days.length === 0 ? {} : { medianDays: rounded(median(days)), meanDays: rounded(mean(days)) }),
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return mean(sorted.slice(Math.ceil(half) - 1, Math.floor(half) + 1));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function rounded(days: number): number {
+  return Math.round(days * 100) / 100;
+}

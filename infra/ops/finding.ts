@@ -1,0 +1,97 @@
+import type { IdentifierKind } from '../../lambda/erasure.ts';
+import { macsFrom } from '../../lambda/receipts/mac.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { pepperName } from '../names.ts';
+import type { Command, Typed } from './command.ts';
+import type { Desk } from './desk.ts';
+import { foundAnswer, foundRow } from './found.ts';
+import { inputLines } from './input.ts';
+import { type Output, tableLines } from './output.ts';
+import { readReceipts } from './read-receipts.ts';
+import { Refused } from './refused.ts';
+
+const kinds: Readonly<Record<string, IdentifierKind>> = {
+  email: 'email',
+  'source-id': 'source_id',
+  'customer-id': 'customer_id',
+  phone: 'phone',
+};
+
+export const findCommand: Command = {
+  summary: 'whether a person was erased, when, and with what proof',
+  options: Object.fromEntries(Object.keys(kinds).map(option => [option, { type: 'string' } as const])),
+  help: `npm run ops -- find --email - | --source-id - | --customer-id - | --phone -
+
+"Did you erase this person?" Receipts hold keyed hashes (HMACs) and no identifier: this computes them again and never
+prints or keeps what you asked for. Give one or several; a receipt of any of them is found. It answers for what platforms
+asked for here in the last 25 months. Exit code 0: found; 1: not found.
+
+  -               reads the value from standard input: type it, then Enter. So no shell remembers it
+  VALUE           the value itself, which your shell's history keeps
+
+E-mail addresses are found in any case; everything else is compared to the letter.
+
+  npm run ops -- find --email -
+  npm run ops -- find --source-id - < value.txt
+  npm run ops -- find --customer-id - --json
+`,
+  run: find,
+};
+
+async function find(typed: Typed, desk: Desk, output: Output): Promise<number> {
+  const asked = await askedFor(typed);
+  const macs = macsFrom(await desk.readSecret(pepperName));
+  const ids = await Promise.all(asked.map(identifier => desk.store.find(macs.subject(identifier))));
+  const receipts = await readReceipts([...new Set(ids.flat())], desk.store);
+  print(
+    receipts.toSorted((a, b) => a.receivedAt - b.receivedAt),
+    output,
+  );
+  return receipts.length === 0 ? 1 : 0;
+}
+
+async function askedFor(typed: Typed) {
+  if (typed.positionals.length > 0) throw new Refused('find: takes options only');
+  const given = Object.entries(kinds).flatMap(([option, kind]) => {
+    const value = typed.text(option);
+    return value === undefined ? [] : [{ option, kind, value }];
+  });
+  if (given.length === 0) throw new Refused('find: name an identifier, such as --email -');
+  if (given.filter(({ value }) => value === '-').length > 1) throw new Refused('find: one value from standard input');
+  return Promise.all(given.map(async ({ option, kind, value }) => ({ kind, value: await givenValue(option, value) })));
+}
+
+async function givenValue(option: string, typed: string): Promise<string> {
+  const value = typed === '-' ? await firstLine() : typed;
+  if (value.trim() === '') throw new Refused(`--${option}: is empty`);
+  return value;
+}
+
+async function firstLine(): Promise<string> {
+  for await (const line of inputLines()) return line;
+  return '';
+}
+
+const header = ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF', 'SIGNED'];
+
+function print(receipts: readonly Receipt[], output: Output): void {
+  const answer = foundAnswer(receipts);
+  if (output.json) output.printJson({ answer, receipts: receipts.map(foundRow) });
+  else for (const line of [answer, ...linesOf(receipts)]) output.print(line);
+}
+
+function linesOf(receipts: readonly Receipt[]): readonly string[] {
+  const cells = receipts
+    .map(foundRow)
+    .map(row => [
+      ...[row.receipt, row.platform, row.receivedAt, row.outcome, row.closedAt ?? '-'],
+      proofText(row.proof),
+      row.signed ? 'yes' : 'no',
+    ]);
+  return cells.length === 0 ? [] : tableLines(header, cells);
+}
+
+function proofText({ deleted, gone }: ReturnType<typeof foundRow>['proof']): string {
+  const parts = [...(deleted > 0 ? [`deleted ${deleted}`] : []), ...(gone > 0 ? [`gone ${gone}`] : [])];
+  return parts.length === 0 ? '-' : parts.join(', ');
+}

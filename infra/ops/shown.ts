@@ -1,0 +1,80 @@
+import { dueAtOf } from '../../lambda/receipts/deadline.ts';
+import type { Evidence } from '../../lambda/receipts/evidence.ts';
+import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { answersOf } from './eight-answers.ts';
+import { type Output, toned } from './output.ts';
+import type { SignedEvidence, Verdict } from './signed-evidence.ts';
+import { instant } from './times.ts';
+import { usedPercent, whyOf } from './waiting.ts';
+
+/** One receipt as `show` shows it: the evidence, and whose signature it bears. */
+export interface Shown {
+  readonly receipt: Receipt;
+  readonly evidence: Evidence;
+  readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: Verdict };
+}
+
+export function printShown(shown: Shown, now: number, output: Output): void {
+  if (output.json) output.printJson(asJson(shown, now));
+  else for (const line of textOf(shown, now)) output.print(line);
+}
+
+/** The evidence itself, and beside it what scripts ask for. */
+function asJson({ receipt, evidence, signature }: Shown, now: number): object {
+  const { queue, nextAttemptAt, claims, lastResult } = receipt;
+  return {
+    ...evidence,
+    waitsFor: queue ?? null,
+    nextAttemptAt: nextAttemptAt === undefined ? null : instant(nextAttemptAt),
+    lastResult: lastResult ?? null,
+    attempts: claims,
+    dueAt: instant(dueAtOf(receipt)),
+    deadlineUsedPercent: usedPercent(receipt, now),
+    signed: signature !== undefined,
+    ...(signature === undefined ? {} : { signature: { ...signature, at: instant(signature.at) } }),
+  };
+}
+
+function textOf(shown: Shown, now: number): readonly string[] {
+  const { receipt, evidence } = shown;
+  const sections = [...answersOf(evidence), { heading: 'Is it signed?', lines: signatureLines(shown) }];
+  return [
+    `receipt ${evidence.receipt}`,
+    ...standingLines(receipt, now),
+    ...sections.flatMap(({ heading, lines }) => ['', heading, ...lines.map(line => `  ${line}`)]),
+  ];
+}
+
+/** How a receipt that is not finished goes on. */
+function standingLines(receipt: Receipt, now: number): readonly string[] {
+  const { state, nextAttemptAt } = receipt;
+  if (isFinal(state)) return [state];
+  const used = `${usedPercent(receipt, now)} % of its time is used, it is due at ${instant(dueAtOf(receipt))}`;
+  const next = nextAttemptAt === undefined || state === 'needs-human' ? 'your decision' : instant(nextAttemptAt);
+  return [`${state}: ${whyOf(receipt)}`, `goes on after ${next}; ${used}`];
+}
+
+const verdicts: Readonly<Record<Verdict, string>> = {
+  good: 'the signature is good',
+  bad: 'THE SIGNATURE IS WRONG: this is not what was signed',
+  'another-key': 'the key in use is another one: check it with the key set that was published then',
+  unchecked: 'the signature was not checked: the key cannot be asked',
+};
+
+function signatureLines({ receipt, signature }: Shown): readonly string[] {
+  if (signature === undefined) return [unsignedLine(receipt)];
+  const { keyId, at, verdict, disagreeing } = signature;
+  const judged = verdict === 'bad' ? toned('bad', verdicts.bad) : verdicts[verdict];
+  const row = `THE RECEIPT SAYS SOMETHING ELSE NOW THAN WHAT WAS SIGNED: ${disagreeing.join(', ')}`;
+  return [
+    `signed at ${instant(at)} with the key ${keyId}; ${judged}`,
+    disagreeing.length === 0 ? 'the receipt says what was signed' : toned('bad', row),
+  ];
+}
+
+function unsignedLine({ queue, closedAt }: Receipt): string {
+  if (closedAt === undefined) return 'not signed: it has not ended yet';
+  return queue === undefined
+    ? 'not signed: it was closed before receipts were signed'
+    : 'not signed yet: it is signed when its platform was told';
+}

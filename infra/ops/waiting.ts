@@ -1,0 +1,57 @@
+import { deadlineUsed, dueAtOf } from '../../lambda/receipts/deadline.ts';
+import { isRefusalDecided, type Queue, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Desk } from './desk.ts';
+import { readReceipts } from './read-receipts.ts';
+
+/** What a receipt can wait for, in the words of `list --state`, and the queue that holds it. */
+export const waitingStates = {
+  'needs-human': 'needs-human',
+  open: 'erase',
+  'call-back': 'call-back',
+  sign: 'sign',
+} as const satisfies Readonly<Record<string, Queue>>;
+
+export type WaitingState = keyof typeof waitingStates;
+
+/** Ids of one queue that are looked at where only those of one platform are wanted. */
+const mostLookedThrough = 1000;
+
+/** Every queue holds what is due at the end of time. */
+const ever = Number.MAX_SAFE_INTEGER;
+
+interface Wanted {
+  readonly states: readonly WaitingState[];
+  readonly platform: string | undefined;
+  readonly limit: number;
+}
+
+/**
+ * What waits: first what waits for a person, and then what is due first. `more` says that there is more than that.
+ * Throws as the store does.
+ */
+export async function waitingOf({ states, platform, limit }: Wanted, { store }: Pick<Desk, 'store'>) {
+  const most = platform === undefined ? limit + 1 : mostLookedThrough;
+  const ids = await Promise.all(states.map(state => store.due(waitingStates[state], ever, most)));
+  const receipts = await readReceipts([...new Set(ids.flat())], store);
+  // The index lags: a receipt counts as what it says itself.
+  const waiting = receipts.filter(
+    one => states.some(state => waitingStates[state] === one.queue) && (platform ?? one.platform) === one.platform,
+  );
+  const sorted = waiting.toSorted((a, b) => rank(a) - rank(b) || dueAtOf(a) - dueAtOf(b));
+  const lookedThrough = platform !== undefined && ids.some(found => found.length === most);
+  return { receipts: sorted.slice(0, limit), more: sorted.length > limit || lookedThrough };
+}
+
+function rank({ queue }: Receipt): number {
+  return queue === 'needs-human' ? 0 : 1;
+}
+
+/** Why a receipt waits: what made it ask for a person, or what its last attempt came to. */
+export function whyOf(receipt: Receipt): string {
+  return isRefusalDecided(receipt) ? 'to-be-refused' : (receipt.reason ?? receipt.lastResult ?? 'not-tried-yet');
+}
+
+/** How much of its time it has used, in whole percent; that of a closed receipt no longer grows. */
+export function usedPercent(receipt: Receipt, now: number): number {
+  return Math.floor(deadlineUsed(receipt, receipt.closedAt ?? now));
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { localSigner } from '../../infra/local/local-signer.ts';
+import { namesOf } from '../../infra/names.ts';
+import type { Desk } from '../../infra/ops/desk.ts';
+import { tablesCheck } from '../../infra/ops/doctor/tables.ts';
+import example from '../../infra/settings.json' with { type: 'json' };
+import { run } from '../ops/desk-of.ts';
+import { receiptOf } from '../support/receipt-builders.ts';
+import { recordingStores } from './recording-stores.ts';
+import { settingsWith, synthesised } from './synthesised.ts';
+
+const settings = settingsWith({ platforms: { ...example.platforms, segment: {} } });
+const { of, readable, template } = synthesised({ settings });
+const [policy] = of('AWS::IAM::ManagedPolicy');
+const statements = policy.PolicyDocument.Statement.map(readable);
+
+describe('what an operator may do', () => {
+  test('is what the commands ask DynamoDB for, and all of that', async () => {
+    const item = { Item: { row: { S: JSON.stringify(receiptOf()) } } };
+    const { asked, ...stores } = recordingStores({ GetItem: item });
+    const desk = deskOver(stores);
+    const why = ['--why', 'a drill'];
+    await run(desk, 'list');
+    await run(desk, 'show', 'receipt-1');
+    await run(desk, 'find', '--email', 'zoe@example.com');
+    expect((await run(desk, 'retry', 'receipt-1', ...why)).status).toBe(0);
+    expect((await run(desk, 'refuse', 'receipt-1', ...why)).status).toBe(0);
+    await run(desk, 'report', '--from', '2026-01-01', '--to', '2026-01-31');
+    await run(desk, 'pause', 'all', ...why);
+    await run(desk, 'pauses', 'all');
+    // Beside these reads the doctor asks Voucherify, which is not here.
+    await tablesCheck.examine({ ...desk, probes: async () => new Map() });
+    const granted = statements.flatMap(
+      ({ Action, Resource }: { Action: string | string[]; Resource: string | string[] }) =>
+        [Action].flat().flatMap(action => [Resource].flat().map(resource => `${action} ${resource}`)),
+    );
+    expect([...asked].sort()).toEqual(granted.filter((one: string) => one.startsWith('dynamodb:')).sort());
+  });
+
+  test('is to read the secrets that it tries, and the public half of the key, and nothing of the identifiers', () => {
+    expect(statements.slice(3)).toEqual([
+      {
+        Sid: 'Secrets',
+        Effect: 'Allow',
+        Action: 'secretsmanager:GetSecretValue',
+        Resource: ['erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'],
+      },
+      { Sid: 'EvidenceKey', Effect: 'Allow', Action: 'kms:GetPublicKey', Resource: 'arn(EvidenceKey)' },
+    ]);
+    const ofIdentifiers = statements.filter((one: object) => JSON.stringify(one).includes('dentifiers'));
+    expect(ofIdentifiers.map(({ Action }: { Action: string[] }) => Action)).toEqual([
+      ['dynamodb:DescribeContinuousBackups', 'dynamodb:DescribeTable', 'dynamodb:DescribeTimeToLive'],
+    ]);
+    expect(JSON.stringify(statements)).not.toContain('*');
+  });
+
+  test('is attached to nobody, and its ARN is an output', () => {
+    expect(Object.keys(policy).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
+    expect(readable(policy.ManagedPolicyName)).toBe('erasure-operator-AWS::Region');
+    // IAM takes no other characters in a description.
+    expect(policy.Description).toMatch(/^[ -~]+$/);
+    template.hasOutput('OperatorPolicy', {
+      Value: { Ref: Object.keys(template.findResources('AWS::IAM::ManagedPolicy'))[0] },
+    });
+  });
+});
+
+function deskOver(stores: Pick<Desk, 'store' | 'control' | 'all' | 'tables'>): Desk {
+  return {
+    ...stores,
+    settings,
+    readSecret: async () => 'a-pepper-of-a-test-that-is-as-long-as-it-has-to-be',
+    signer: localSigner(':memory:'),
+    now: () => 0,
+    names: namesOf(),
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { embeddedTexts } from '../../infra/local/embedded-secrets.ts';
+import { localSigner } from '../../infra/local/local-signer.ts';
+import { readOptions } from '../../infra/local/options.ts';
+import { namesOf } from '../../infra/names.ts';
+import { allOnSqlite } from '../../infra/ops/all-receipts.ts';
+import { leaks, token } from '../support/canary.ts';
+import { canaryHouse } from '../support/canary-house.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { minute } from '../support/pace-heard.ts';
+import { run } from './desk-of.ts';
+import { profiles } from './office.ts';
+import { ops } from './ops-process.ts';
+
+const why = ['--why', 'a drill', '--by', 'zoe'];
+
+/** A house in which everything personal is a token, with a receipt that waits for a person and one that is closed. */
+async function planted() {
+  const folder = temporaryFolder();
+  const file = join(folder, 'erasure.sqlite');
+  const signer = localSigner(join(folder, 'evidence-key.pem'));
+  const pepper = embeddedTexts(readOptions({}).settings)['erasure/pepper']!;
+  const canary = await canaryHouse({ file, secrets: { 'erasure/pepper': pepper }, change: () => ({ signer }) });
+  const { house } = canary;
+  await canary.send(
+    canary.wire({ callbacks: [] }, { metadata: { uid: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11', tenant: 'axonic' } }),
+  );
+  house.clock.at += minute;
+  await house.sweep();
+  const email = `${token('field mailbox')}+x@${token('field domain')}.example`;
+  profiles(house, email, 7);
+  await canary.send(canary.wire());
+  const { store, control, readSecret, settings } = house.parts;
+  const desk = { settings, store, all: allOnSqlite(file), control, readSecret, signer, now: () => house.clock.at };
+  return { canary, email, folder, desk: { ...desk, names: namesOf(), close: () => undefined } };
+}
+
+describe('no command shows an identifier, a callback or a secret', () => {
+  test('not in text, not as JSON, not on standard error', async () => {
+    const { canary, email, desk } = await planted();
+    const receipts = await canary.house.receipts();
+    expect(receipts.map(({ state }) => state)).toEqual(['no-match', 'needs-human']);
+    const [closed, human] = receipts.map(({ id }) => id) as [string, string];
+    // There is something to leak.
+    const kept = JSON.stringify(await canary.house.parts.store.kept(human));
+    expect(leaks(canary.planted.tokens, { kept }).length).toBeGreaterThan(5);
+    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const source = token('field source id');
+    const commands: readonly (readonly [name: string, ...args: string[]])[] = [
+      ['list'],
+      ['show', closed],
+      ['show', human],
+      ['show', source],
+      ['find', '--email', email],
+      ['find', '--source-id', source, '--phone', `+${token('field phone')}`],
+      ['find', '--customer-id', source],
+      ['report', '--from', '2026-01-01', '--to', '2026-12-31'],
+      ['jwks'],
+      ['retry', human, source, ...why],
+      ['refuse', human, closed, email, ...why],
+      ['pause', 'all', ...why],
+      ['pauses', 'all'],
+      ['resume', 'all', ...why],
+    ];
+    const places: Record<string, string> = {};
+    for (const command of commands) {
+      for (const more of [[], ['--json']]) {
+        const [name, ...args] = command;
+        const { lines, json, progress } = await run(desk, name, ...args, ...more);
+        places[[...command, ...more].join(' ')] = JSON.stringify([lines, json ?? null, progress]);
+      }
+    }
+    places['show --jws'] = (await run(desk, 'show', closed, '--jws')).lines.join();
+    places['its payload'] = Buffer.from(places['show --jws'].split('.')[1]!, 'base64url').toString();
+    places['standard error'] = JSON.stringify(said.mock.calls);
+    expect(places[`find --email ${email}`]).toContain(human);
+    expect(places['its payload']).toContain(closed);
+    expect(leaks(canary.planted.tokens, places)).toEqual([]);
+  });
+
+  test('nor what somebody typed in the wrong place, as processes', async () => {
+    const { canary, email, folder } = await planted();
+    const source = token('field source id');
+    const typed = [
+      ['find', '--email', email],
+      ['find', `--emial=${email}`],
+      ['find', email],
+      ['show', source],
+      ['refuse', source, ...why],
+      ['list', '--state', source],
+    ];
+    const places = typed.map(args => {
+      const { stdout, stderr } = ops([...args, '--local'], { DATA_DIR: folder }, source);
+      expect(stdout + stderr).not.toBe('');
+      return [args[0]!, stdout + stderr] as const;
+    });
+    for (const [place, text] of places) expect(leaks(canary.planted.tokens, { [place]: text })).toEqual([]);
+  });
+});
