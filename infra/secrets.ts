@@ -20,10 +20,11 @@ export function secrets(scope: Construct, named: Names, settings: Settings): Sec
   return new Map(names.map(name => [name, secret(scope, name, deployedName(name, named))]));
 }
 
-/** The webhook judges the callers, so of the platforms' secrets the sweep gets only those that callbacks may need. */
+/** The webhook judges the callers, so of the platforms' secrets the sweep gets only those that its callbacks are proved with. */
 export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
-  const called = [...openPlatforms(platforms)].filter(([, { callbackOrigins }]) => callbackOrigins.length > 0);
-  const needed = called.map(([platform]) => `${platformSecrets}${platform}`);
+  const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, notifiesWithSecret = false }]) =>
+    callbackOrigins.length > 0 && notifiesWithSecret ? [`${platformSecrets}${name}`] : [],
+  );
   return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }
 

@@ -6,8 +6,9 @@ import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
+const generic = { scheme: 'standard-webhooks', callbackOrigins: ['https://dsr.example.com'] };
 const { of, readable, template } = synthesised({
-  settings: settingsWith({ platforms: { ...example.platforms, segment: {} } }),
+  settings: settingsWith({ platforms: { ...example.platforms, segment: {}, generic } }),
 });
 const xray = { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' };
 const receipts = {
@@ -43,12 +44,15 @@ describe('what the functions may do, statement by statement', () => {
         Resource: 'arn(erasure-identifiers)',
         Condition: { StringEqualsIfExists: { 'dynamodb:ReturnValues': 'NONE' } },
       },
-      secretsOf('erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'),
+      secretsOf(
+        ...['erasure/pepper', 'erasure/platform/generic', 'erasure/platform/ketch', 'erasure/platform/segment'],
+        'erasure/voucherify/main',
+      ),
       logsOf('webhook'),
     ]);
   });
 
-  test('the sweep works on what is due, and knows the secrets of platforms only where it calls back', () => {
+  test('the sweep works on what is due, and knows the secrets of platforms only where its callbacks are signed', () => {
     expect(statementsOf('Sweeper')).toEqual([
       xray,
       { Sid: 'Queue', Effect: 'Allow', Action: 'dynamodb:Query', Resource: 'arn(erasure-receipts)/index/queue' },
@@ -59,7 +63,7 @@ describe('what the functions may do, statement by statement', () => {
         Action: ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'],
         Resource: 'arn(erasure-identifiers)',
       },
-      secretsOf('erasure/pepper', 'erasure/platform/ketch', 'erasure/voucherify/main'),
+      secretsOf('erasure/pepper', 'erasure/platform/generic', 'erasure/voucherify/main'),
       logsOf('sweeper'),
     ]);
   });

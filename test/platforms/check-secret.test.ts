@@ -17,3 +17,23 @@ test.each([
   const platform = openPlatforms({ [name]: section }).get(name)!;
   expect(() => platform.checkSecret(JSON.stringify(secret))).toThrow('the secret of this platform is not usable');
 });
+
+test.each([
+  ['ketch', { tenants: ['axonic'], environments: ['production'], identities: {} }],
+  ['generic', { scheme: 'header' }],
+  ['transcend', transcend],
+  ['segment', {}],
+  ['shopify', { shops: ['acme.myshopify.com'], customerId: 'source_id' }],
+])('%s reads its secret to notify only where it says so', async (name, section) => {
+  const platform = openPlatforms({ [name]: section }).get(name)!;
+  let read = 0;
+  const secret = async () => {
+    read += 1;
+    return JSON.stringify({ current, apiKey: 'key' });
+  };
+  const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
+  const callbacks = [{ url: 'https://example.com/callback', headers: {} }];
+  const told = { reference: '1', scope: '', receiptId: 'receipt', outcome, callbacks };
+  await platform.notify(told, { secret, now: () => 0 });
+  expect(read > 0).toBe(platform.notifiesWithSecret === true);
+});

@@ -14,6 +14,7 @@ export function generic(settings: GenericSettings): Platform {
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
     tellsStatus: true,
+    notifiesWithSecret: true,
     checkSecret: text => checkSecret(text, settings),
     verify: (request, means) => verify(request, means, settings),
     read: request => read(request, settings),

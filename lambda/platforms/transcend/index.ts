@@ -16,6 +16,7 @@ export function transcend(settings: TranscendSettings): Platform {
     projects: settings.projects,
     // Its answer says "nobody" or "taken" and has no word for more.
     toldByCallback: ['erased', 'not-identifiable', 'refused'],
+    notifiesWithSecret: true,
     checkSecret: transcendSecret,
     verify: (request, means) => verify(request, means, settings, key),
     read: request => read(request, settings),
