@@ -7,6 +7,7 @@ import { namesOf } from '../../infra/names.ts';
 import { allOnSqlite } from '../../infra/ops/all-receipts.ts';
 import type { Desk } from '../../infra/ops/desk.ts';
 import type { OutboundCall } from '../../lambda/io/outbound.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { House } from '../support/house.ts';
 import { account, callback, deleteRequest, ketchHouse, ketchWire, tenant } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -95,4 +96,14 @@ export async function erased({ house, asked, sweep }: Office, sourceId = 'crm-1'
 
 export function byEmail(identityValue: string) {
   return { identitySpace: 'email', identityFormat: 'raw', identityValue };
+}
+
+/** Who decides, and why. */
+export function by(name: string, why: string): readonly string[] {
+  return ['--by', name, '--why', why];
+}
+
+/** A receipt as it is stored. */
+export async function standing({ desk }: Office, id: string): Promise<Receipt> {
+  return (await desk.store.read(id))!;
 }
