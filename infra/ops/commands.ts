@@ -1,12 +1,12 @@
 import type { Command } from './command.ts';
-import { refuseCommand, retryCommand } from './deciding.ts';
+import { refuseCommand, retryCommand } from './decide/deciding.ts';
 import { doctorCommand } from './doctor/doctor.ts';
-import { findCommand } from './finding.ts';
-import { listCommand } from './listing.ts';
+import { findCommand } from './find/finding.ts';
+import { jwksCommand } from './jwks.ts';
+import { listCommand } from './list/listing.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pausing.ts';
-import { jwksCommand } from './publishing.ts';
-import { reportCommand } from './reporting.ts';
-import { showCommand } from './showing.ts';
+import { reportCommand } from './report/reporting.ts';
+import { showCommand } from './show/showing.ts';
 import { tryCommand } from './try/try.ts';
 
 /** The table: one line a command. */

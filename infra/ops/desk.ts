@@ -21,9 +21,9 @@ import { type Running, runningIn } from '../local/running.ts';
 import { embeddedSecrets } from '../local/secrets.ts';
 import { openSqliteStore } from '../local/sqlite.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../names.ts';
-import { type AllReceipts, allOnDynamodb, allOnSqlite } from './all-receipts.ts';
 import { type KeptTable, keptTables } from './kept-tables.ts';
 import { Refused } from './refused.ts';
+import { type AllReceipts, allOnDynamodb, allOnSqlite } from './report/all-receipts.ts';
 
 /** What the commands work at. What is kept apart from a receipt is not here: no command can show an identifier. */
 export interface Desk {

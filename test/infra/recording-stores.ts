@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import { allOnDynamodb } from '../../infra/ops/all-receipts.ts';
 import { keptTables } from '../../infra/ops/kept-tables.ts';
+import { allOnDynamodb } from '../../infra/ops/report/all-receipts.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 

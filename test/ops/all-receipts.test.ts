@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
-import { type AllReceipts, allOnDynamodb, allOnSqlite } from '../../infra/ops/all-receipts.ts';
+import { type AllReceipts, allOnDynamodb, allOnSqlite } from '../../infra/ops/report/all-receipts.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 import type { ControlRows } from '../../lambda/receipts/control.ts';

@@ -4,7 +4,7 @@ import { embeddedTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readOptions } from '../../infra/local/options.ts';
 import { namesOf } from '../../infra/names.ts';
-import { allOnSqlite } from '../../infra/ops/all-receipts.ts';
+import { allOnSqlite } from '../../infra/ops/report/all-receipts.ts';
 import { leaks, token } from '../support/canary.ts';
 import { canaryHouse } from '../support/canary-house.ts';
 import { temporaryFolder } from '../support/local-process.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { csvRecord } from '../../infra/ops/csv.ts';
-import { type Counted, figuresOf } from '../../infra/ops/figures.ts';
+import { csvRecord } from '../../infra/ops/report/csv.ts';
+import { type Counted, figuresOf } from '../../infra/ops/report/figures.ts';
 import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
 import { hour } from '../support/pace-heard.ts';

@@ -1,14 +1,14 @@
-import type { IdentifierKind } from '../../lambda/erasure.ts';
-import { macsFrom } from '../../lambda/receipts/mac.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { pepperName } from '../names.ts';
-import type { Command, Typed } from './command.ts';
-import type { Desk } from './desk.ts';
+import type { IdentifierKind } from '../../../lambda/erasure.ts';
+import { macsFrom } from '../../../lambda/receipts/mac.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import { pepperName } from '../../names.ts';
+import type { Command, Typed } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import { inputLines } from '../input.ts';
+import { type Output, tableLines } from '../output.ts';
+import { readReceipts } from '../read-receipts.ts';
+import { Refused } from '../refused.ts';
 import { foundAnswer, foundRow } from './found.ts';
-import { inputLines } from './input.ts';
-import { type Output, tableLines } from './output.ts';
-import { readReceipts } from './read-receipts.ts';
-import { Refused } from './refused.ts';
 
 const kinds: Readonly<Record<string, IdentifierKind>> = {
   email: 'email',

@@ -1,7 +1,7 @@
-import { type Decided, refusalDecided, retried } from '../../lambda/receipts/deciding.ts';
-import { isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { type Decided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import { isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Decided as Words } from '../decision.ts';
 import type { Deciding, Judged } from './decided-once.ts';
-import type { Decided as Words } from './decision.ts';
 
 /** The only stop that another number of customers can mend. */
 const tooMany = 'too-many-matches';

@@ -1,10 +1,10 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { parseOrUndefined } from '../../lambda/io/json.ts';
-import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { keySet, type PublicKey } from '../../lambda/receipts/signer.ts';
+import { parseOrUndefined } from '../../../lambda/io/json.ts';
+import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import { keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
 import { evidenceFrom } from './evidence-schema.ts';
 
 /** What is read out of a signed receipt. */

@@ -1,4 +1,4 @@
-import type { Evidence } from '../../lambda/receipts/evidence.ts';
+import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 
 /** Why a person was asked, and what operators decided; their words are kept on one line. */
 export function whyLines({ reason, decisions }: Evidence): readonly string[] {

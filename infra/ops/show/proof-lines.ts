@@ -1,4 +1,4 @@
-import type { Evidence } from '../../lambda/receipts/evidence.ts';
+import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 
 type Project = Evidence['projects'][string];
 type Deletion = Project['deletions'][number];

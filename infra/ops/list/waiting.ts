@@ -1,7 +1,7 @@
-import { deadlineUsed, dueAtOf } from '../../lambda/receipts/deadline.ts';
-import { isRefusalDecided, type Queue, type Receipt } from '../../lambda/receipts/receipt.ts';
-import type { Desk } from './desk.ts';
-import { readReceipts } from './read-receipts.ts';
+import { deadlineUsed, dueAtOf } from '../../../lambda/receipts/deadline.ts';
+import { isRefusalDecided, type Queue, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Desk } from '../desk.ts';
+import { readReceipts } from '../read-receipts.ts';
 
 /** What a receipt can wait for, in the words of `list --state`, and the queue that holds it. */
 export const waitingStates = {

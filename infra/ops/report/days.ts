@@ -1,5 +1,5 @@
-import { Refused } from './refused.ts';
-import { dayMs } from './times.ts';
+import { Refused } from '../refused.ts';
+import { dayMs } from '../times.ts';
 
 /** From the beginning of the first day until before the end of the last, in epoch milliseconds. */
 export interface Period {

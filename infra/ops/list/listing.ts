@@ -1,11 +1,11 @@
-import { dueAtOf } from '../../lambda/receipts/deadline.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import type { Command, Typed } from './command.ts';
-import type { Desk } from './desk.ts';
-import { numberOf } from './numbers.ts';
-import { type Output, tableLines, toned } from './output.ts';
-import { Refused } from './refused.ts';
-import { instant, span } from './times.ts';
+import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Command, Typed } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import { numberOf } from '../numbers.ts';
+import { type Output, tableLines, toned } from '../output.ts';
+import { Refused } from '../refused.ts';
+import { instant, span } from '../times.ts';
 import { usedPercent, type WaitingState, waitingOf, waitingStates, whyOf } from './waiting.ts';
 
 const usualLimit = 50;

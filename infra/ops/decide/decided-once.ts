@@ -1,7 +1,7 @@
-import { Failure } from '../../lambda/failure.ts';
-import { advance } from '../../lambda/receipts/advance.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import type { Desk } from './desk.ts';
+import { Failure } from '../../../lambda/failure.ts';
+import { advance } from '../../../lambda/receipts/advance.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Desk } from '../desk.ts';
 
 /** What became of one decision on one receipt; `nothing` where it stands so already. */
 export interface Judged {

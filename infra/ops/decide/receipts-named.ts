@@ -1,6 +1,6 @@
-import type { Typed } from './command.ts';
-import { inputLines } from './input.ts';
-import { Refused } from './refused.ts';
+import type { Typed } from '../command.ts';
+import { inputLines } from '../input.ts';
+import { Refused } from '../refused.ts';
 
 /** The receipts that a command was given, each once: as arguments, or with `-` one a line on standard input. */
 export async function receiptsNamed(command: string, { positionals }: Typed): Promise<readonly string[]> {

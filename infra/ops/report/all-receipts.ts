@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
-import { awsTimeouts, callDeadline } from '../../lambda/io/aws-clients.ts';
-import { receiptKey, textOf } from '../../lambda/io/dynamodb-rows.ts';
-import { guarded } from '../../lambda/io/store-failure.ts';
-import { receiptFrom } from '../../lambda/io/stored-rows.ts';
-import { tableKeys } from '../../lambda/io/table-layout.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { awsTimeouts, callDeadline } from '../../../lambda/io/aws-clients.ts';
+import { receiptKey, textOf } from '../../../lambda/io/dynamodb-rows.ts';
+import { guarded } from '../../../lambda/io/store-failure.ts';
+import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
+import { tableKeys } from '../../../lambda/io/table-layout.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 
 /** Every receipt, in no order, as it stood when the reading came by. Throws `unavailable` when the store is not there. */
 export type AllReceipts = (unreadable: () => void) => AsyncIterable<Receipt>;

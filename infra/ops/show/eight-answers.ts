@@ -1,4 +1,4 @@
-import type { Evidence } from '../../lambda/receipts/evidence.ts';
+import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { doneLines, sureLines } from './proof-lines.ts';
 import { toldLines, whyLines } from './told-lines.ts';
 

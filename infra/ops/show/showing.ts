@@ -1,9 +1,9 @@
-import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import type { Command, Typed } from './command.ts';
-import type { Desk } from './desk.ts';
-import type { Output } from './output.ts';
-import { Refused } from './refused.ts';
+import { evidenceOf } from '../../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Command, Typed } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import type { Output } from '../output.ts';
+import { Refused } from '../refused.ts';
 import { printShown, type Shown } from './shown.ts';
 import { signedEvidenceIn, verdictOn } from './signed-evidence.ts';
 

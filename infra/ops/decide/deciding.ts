@@ -1,10 +1,10 @@
-import type { Command, Typed } from './command.ts';
+import type { Command, Typed } from '../command.ts';
+import { type Decided, decisionHelp, decisionOf, decisionOptions } from '../decision.ts';
+import type { Desk } from '../desk.ts';
+import { numberOf } from '../numbers.ts';
+import { type Output, toned } from '../output.ts';
 import { type Deciding, decidedOnce, type Judged } from './decided-once.ts';
-import { type Decided, decisionHelp, decisionOf, decisionOptions } from './decision.ts';
 import { refusing, retrying } from './decisions.ts';
-import type { Desk } from './desk.ts';
-import { numberOf } from './numbers.ts';
-import { type Output, toned } from './output.ts';
 import { receiptsNamed } from './receipts-named.ts';
 
 const namingHelp = `RECEIPT is one or many, or - for one a line on standard input. Each gets a line of its own. Exit code 0: all are changed;

@@ -1,5 +1,5 @@
-import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { instant } from './times.ts';
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { instant } from '../times.ts';
 
 /** The answer to "did you erase this person?" in one line, from all receipts that name them. */
 export function foundAnswer(receipts: readonly Receipt[]): string {

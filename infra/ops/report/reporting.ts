@@ -1,10 +1,10 @@
-import type { Command, Typed } from './command.ts';
+import type { Command, Typed } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import type { Output } from '../output.ts';
+import { Refused } from '../refused.ts';
 import { csvRecord } from './csv.ts';
 import { periodOf } from './days.ts';
-import type { Desk } from './desk.ts';
 import { type Counted, type Figures, figuresOf } from './figures.ts';
-import type { Output } from './output.ts';
-import { Refused } from './refused.ts';
 
 export const reportCommand: Command = {
   summary: 'counts and times of a period, for the CCPA’s yearly metrics',

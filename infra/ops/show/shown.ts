@@ -1,11 +1,11 @@
-import { dueAtOf } from '../../lambda/receipts/deadline.ts';
-import type { Evidence } from '../../lambda/receipts/evidence.ts';
-import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
+import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { usedPercent, whyOf } from '../list/waiting.ts';
+import { type Output, toned } from '../output.ts';
+import { instant } from '../times.ts';
 import { answersOf } from './eight-answers.ts';
-import { type Output, toned } from './output.ts';
 import type { SignedEvidence, Verdict } from './signed-evidence.ts';
-import { instant } from './times.ts';
-import { usedPercent, whyOf } from './waiting.ts';
 
 /** One receipt as `show` shows it: the evidence, and whose signature it bears. */
 export interface Shown {
