@@ -2,21 +2,22 @@ import * as v from 'valibot';
 import type { Deletion } from '../erasure.ts';
 import type { Decision, ProjectProgress, Queue, Receipt, State } from '../receipts/receipt.ts';
 
+/** The deletion as Voucherify answered it, as far as a receipt keeps it. */
+export const receivedSchema = v.looseObject({
+  id: v.exactOptional(v.string()),
+  created_at: v.exactOptional(v.string()),
+  related_object: v.exactOptional(v.string()),
+  status: v.string(),
+  data_json: v.record(v.string(), v.number()),
+  object: v.exactOptional(v.string()),
+});
+
 const deletion = v.looseObject({
   project: v.string(),
   pin: v.number(),
   proof: oneOf<Deletion['proof']>({ deleted: 'deleted', gone: 'gone' }),
   at: v.number(),
-  received: v.exactOptional(
-    v.looseObject({
-      id: v.exactOptional(v.string()),
-      created_at: v.exactOptional(v.string()),
-      related_object: v.exactOptional(v.string()),
-      status: v.string(),
-      data_json: v.record(v.string(), v.number()),
-      object: v.exactOptional(v.string()),
-    }),
-  ),
+  received: v.exactOptional(receivedSchema),
 });
 
 const progress = v.looseObject({

@@ -15,8 +15,9 @@ export type Decided = Omit<Decision, 'about'>;
 export function retried(receipt: Receipt, decided: Decided): Receipt | undefined {
   if (receipt.queue === undefined || receipt.reason === 'wrong-customer-deleted') return undefined;
   const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? decided.at, decided.at) };
-  if (receipt.state !== 'needs-human') return withDecision(receipt, decided, soon);
+  if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
   const { reason: _, ...rest } = receipt;
+  if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
   const anew = { state: 'open', queue: 'erase', nextAttemptAt: decided.at, unproven: 0, unrecordedClaims: 0 } as const;
   return withDecision(rest, withReason(decided, receipt), anew);
 }

@@ -10,6 +10,7 @@ export const issuer = 'voucherify-erasure-webhook';
  */
 export interface Evidence {
   readonly iss: string;
+  /** Another form is another number: `show` compares what was signed with what the receipt says now, field by field. */
   readonly v: 1;
   readonly receipt: string;
   readonly platform: string;

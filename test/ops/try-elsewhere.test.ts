@@ -49,6 +49,19 @@ describe('try at an endpoint that is not as it should be', () => {
     expect(calls[0]!.body).toBe(calls[1]!.body);
   });
 
+  test('shows nothing of an endpoint that repeats what it was sent', async () => {
+    let calls = 0;
+    const url = await scripted(({ headers }) => {
+      calls += 1;
+      return calls === 1 ? refusal : { status: 200, body: { echo: headers } };
+    });
+    const { desk } = await patientWith({ platforms });
+    const asked = { positionals: ['shopify'], options: { url: `${url}/webhooks/` } };
+    const { lines } = await recorded(tryCommand, desk, asked);
+    expect(lines.join()).toContain('characters that are no answer of ours');
+    expect(lines.join().toLowerCase()).not.toContain('x-shopify-hmac-sha256');
+  });
+
   test('shows no page of somebody else', async () => {
     const { text } = await trying({ status: 200, body: '\u001b[2J<html>' });
     expect(text).toContain('(10 characters that are no answer of ours)');

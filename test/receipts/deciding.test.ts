@@ -108,6 +108,9 @@ describe('a refusal', () => {
   it('can be taken back as long as it is not done', () => {
     const back = must(retried(must(refusalDecided(claimedOnce(), refusal)), decided));
     expect(isRefusalDecided(back)).toBe(false);
+    const stopped = must(retried(must(refusalDecided(asked(), refusal)), decided));
+    expect(stopped).not.toHaveProperty('reason');
+    expect(stopped.decisions?.map(({ about }) => about)).toEqual(['too-many-matches', 'too-many-matches']);
     expect(closedAsRefused(back, now + 1e9)).toBeUndefined();
   });
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { receiptSchema } from '../../../lambda/io/stored-receipt.ts';
+import { receiptSchema, receivedSchema } from '../../../lambda/io/stored-receipt.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 
 const { state, authentication } = receiptSchema.entries;
@@ -7,16 +7,7 @@ const { state, authentication } = receiptSchema.entries;
 const deletion = v.looseObject({
   proof: v.picklist(['deleted', 'gone']),
   at: v.string(),
-  voucherify: v.exactOptional(
-    v.looseObject({
-      id: v.exactOptional(v.string()),
-      created_at: v.exactOptional(v.string()),
-      related_object: v.exactOptional(v.string()),
-      status: v.string(),
-      data_json: v.record(v.string(), v.number()),
-      object: v.exactOptional(v.string()),
-    }),
-  ),
+  voucherify: v.exactOptional(receivedSchema),
 });
 
 const evidence = v.looseObject({

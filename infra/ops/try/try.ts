@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Failure } from '../../../lambda/failure.ts';
-import { outbound } from '../../../lambda/io/outbound.ts';
+import { type OutboundResult, outbound } from '../../../lambda/io/outbound.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { deployedName, platformSecrets } from '../../names.ts';
 import type { Command, Typed } from '../command.ts';
@@ -105,7 +105,18 @@ async function genuine(trial: Trial, secretText: string, url: URL, desk: Desk): 
 
 async function timed({ headers, body }: Trial | Untried, text: string, url: URL, { now }: Desk) {
   const sentAt = performance.now();
-  const call = { method: 'POST', url, headers: headers(text, now()), body, until: now() + longestMs } as const;
+  const proof = headers(text, now());
+  const call = { method: 'POST', url, headers: proof, body, until: now() + longestMs } as const;
   const result = await outbound(now)(call);
-  return { result, ms: Math.round(performance.now() - sentAt) };
+  return { result: withoutEcho(result, Object.values(proof)), ms: Math.round(performance.now() - sentAt) };
+}
+
+/** Shorter values are no secrets: a content type, a topic. */
+const leastSecret = 20;
+
+/** An endpoint that is not ours may send back what it was sent: that must not reach a terminal or a file. */
+function withoutEcho(result: OutboundResult, proof: readonly string[]): OutboundResult {
+  const secrets = proof.flatMap(value => value.split(' ')).filter(part => part.length >= leastSecret);
+  if (result.kind !== 'answer' || !secrets.some(secret => result.body.includes(secret))) return result;
+  return { ...result, body: '(it repeats what it was sent)' };
 }
