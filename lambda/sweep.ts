@@ -42,7 +42,7 @@ export interface Swept {
  */
 export async function sweep(parts: Parts, until: number): Promise<Swept> {
   const run: Run = { parts, until, counts: { ...nothing }, stopped: false };
-  const all = (queue: Queue, work: Work, isOver = () => false) =>
+  const all: All = (queue, work, isOver = () => false) =>
     eachDue(queue, parts, { work: id => work(id, run), isOver: () => parts.now() >= until || isOver() });
   const [erasing, calling] = await Promise.all([
     all('erase', sweepOne, () => run.stopped),
@@ -50,7 +50,7 @@ export async function sweep(parts: Parts, until: number): Promise<Swept> {
   ]);
   // What this sweep closed is told by this sweep, and what it told is signed by it.
   const calledNow = await all('call-back', callBackOne);
-  const signing = await all('sign', signOne, () => parts.signer === undefined || run.counts.unsigned > 0);
+  const signing = await signAll(run, all);
   run.counts.failed = erasing + calling + calledNow + signing;
   await lookAround(run);
   await endRun(run);
@@ -64,6 +64,8 @@ const nothing: Swept = {
 };
 
 type Work = (id: string, run: Run) => Promise<void>;
+/** Works through a queue and gives how many failed. */
+type All = (queue: Queue, work: Work, isOver?: () => boolean) => Promise<number>;
 
 interface Run {
   readonly parts: Parts;
@@ -87,11 +89,16 @@ async function callBackOne(id: string, { parts, counts }: Run): Promise<void> {
   if (await callBack(id, parts)) counts.delivered += 1;
 }
 
-async function signOne(id: string, { parts, counts }: Run): Promise<void> {
-  if (parts.signer === undefined) return;
-  const done = await signReceipt(id, parts.signer, parts);
-  if (done === 'signed') counts.signed += 1;
-  if (done === 'failed') counts.unsigned = 1;
+/** Until it fails once: the others are left for a later sweep. */
+async function signAll({ parts, counts }: Run, all: All): Promise<number> {
+  const { signer } = parts;
+  if (signer === undefined) return 0;
+  const signOne = async (id: string) => {
+    const done = await signReceipt(id, signer, parts);
+    if (done === 'signed') counts.signed += 1;
+    if (done === 'failed') counts.unsigned = 1;
+  };
+  return all('sign', signOne, () => counts.unsigned > 0);
 }
 
 /** What stands and nobody works on: alarms are for it. */

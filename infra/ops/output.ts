@@ -43,3 +43,8 @@ export function tableLines(header: readonly string[], rows: readonly (readonly s
       .trimEnd(),
   );
 }
+
+/** A person's text must not move the cursor of whoever reads it. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ');
+}

@@ -2,7 +2,7 @@ import { isScope, type Pause, pause, pausedScopes, resume, type Scope, turnsOf }
 import type { Command, Typed } from './command.ts';
 import { decisionHelp, decisionOf, decisionOptions } from './decision.ts';
 import type { Desk } from './desk.ts';
-import type { Output } from './output.ts';
+import { type Output, oneLine } from './output.ts';
 import { Refused } from './refused.ts';
 
 const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. While a pause stands, requests are accepted and nothing is deleted in it.
@@ -77,7 +77,7 @@ async function history(scopes: readonly string[], { control }: Desk, output: Out
   for (const [scope, all] of output.json ? [] : turns) {
     output.print(`${scope}: ${all.at(-1)?.what === 'pause' ? 'paused' : 'not paused'}`);
     for (const { at, actor, what, reason } of all)
-      output.print(`  ${new Date(at).toISOString()}  ${what} by ${actor}: ${reason}`);
+      output.print(oneLine(`  ${new Date(at).toISOString()}  ${what} by ${actor}: ${reason}`));
   }
   return 0;
 }

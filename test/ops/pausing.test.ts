@@ -1,25 +1,57 @@
 import { expect, test } from 'vitest';
-import { localFolder, ops } from './ops-process.ts';
+import { office } from './office.ts';
 
-test('pauses and resumes a scope, says when it was so already, and who did so and why', () => {
-  const at = { DATA_DIR: localFolder() };
-  const why = ['--why', 'a drill', '--by', 'on-call', '--local'];
-  expect(ops(['pause', 'platform:ketch', ...why], at)).toMatchObject({
+const why = ['--why', 'a drill', '--by', 'on-call'];
+
+test('pauses and resumes a scope, says when it was so already, and who did so and why', async () => {
+  const { run } = await office();
+  expect(await run('pause', 'platform:ketch', ...why)).toMatchObject({
     status: 0,
-    stdout: 'platform:ketch: paused now\n',
+    lines: ['platform:ketch: paused now'],
   });
-  expect(ops(['pauses', '--local'], at).stdout).toBe('platform:ketch: paused\n');
-  expect(ops(['pause', 'platform:ketch', ...why], at)).toMatchObject({
+  expect(await run('pauses')).toMatchObject({ status: 0, lines: ['platform:ketch: paused'] });
+  expect(await run('pause', 'platform:ketch', ...why)).toMatchObject({
     status: 3,
-    stdout: 'platform:ketch: was paused already\n',
+    lines: ['platform:ketch: was paused already'],
   });
-  expect(ops(['resume', 'platform:ketch', ...why, '--json'], at)).toMatchObject({
-    status: 0,
-    stdout: expect.stringContaining('"changed": true'),
+  expect((await run('pauses', 'platform:ketch')).lines[0]).toBe('platform:ketch: paused');
+  expect(await run('resume', 'platform:ketch', ...why)).toMatchObject({ lines: ['platform:ketch: not paused now'] });
+  expect(await run('resume', 'platform:ketch', ...why)).toMatchObject({
+    status: 3,
+    lines: ['platform:ketch: was not paused already'],
   });
-  expect(ops(['pauses', '--local'], at).stdout).toBe('nothing is paused\n');
-  const history = ops(['pauses', 'platform:ketch', '--local'], at).stdout;
-  expect(history).toMatch(
-    /^platform:ketch: not paused\n {2}\S+Z {2}pause by on-call: a drill\n {2}\S+Z {2}resume by on-call/,
-  );
+  expect((await run('pauses')).lines).toEqual(['nothing is paused']);
+  const [state, ...turns] = (await run('pauses', 'platform:ketch')).lines;
+  expect(state).toBe('platform:ketch: not paused');
+  expect(turns.map(turn => turn.replace(/^ +\S+Z +/, ''))).toEqual([
+    ...['pause by on-call: a drill', 'resume by on-call: a drill'],
+  ]);
+});
+
+test('tells scripts the same', async () => {
+  const { run } = await office();
+  const scope = 'project:main';
+  expect((await run('pause', scope, ...why, '--json')).json).toEqual({ scope, paused: true, changed: true });
+  expect((await run('pauses', '--json')).json).toEqual({ paused: [scope] });
+  const turn = { what: 'pause', actor: 'on-call', reason: 'a drill', at: expect.any(Number) };
+  expect((await run('pauses', scope, '--json')).json).toEqual({ [scope]: [turn] });
+});
+
+test('keeps the name of whoever uses this machine, where nobody is named', async () => {
+  const { run } = await office();
+  await run('pause', 'all', '--why', 'a drill');
+  expect((await run('pauses', 'all')).lines[1]).toMatch(/pause by \S+: a drill$/);
+});
+
+test.each([
+  [['pause', 'platform:ketch'], '--why: must say the reason'],
+  [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
+  [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
+  [['resume', '--why', 'x'], 'resume: name one scope'],
+  [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
+  [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],
+  [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must say who'],
+])('refuses %j: %s', async ([name = '', ...args], message) => {
+  const { run } = await office();
+  await expect(run(name, ...args)).rejects.toThrow(message);
 });

@@ -1,4 +1,5 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { oneLine } from '../output.ts';
 
 /** Why a person was asked, and what operators decided; their words are kept on one line. */
 export function whyLines({ reason, decisions }: Evidence): readonly string[] {
@@ -24,9 +25,4 @@ export function toldLines({ platform, answer, callbacks, closedAt }: Evidence): 
   return [
     `${platform}, by callbacks: ${taken} taken, ${refused} refused, in ${tries === 1 ? 'one try' : `${tries} tries`}; ${ended}`,
   ];
-}
-
-/** A reason is a person's text: it must not move the cursor of whoever reads it. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, ' ');
 }
