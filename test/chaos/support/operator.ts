@@ -8,7 +8,7 @@ const everyMs = 1_800_000;
 
 /** How often somebody who asks for a person is refused instead of tried again, and an open receipt out of the blue. */
 const refusedOfAsking = 0.2;
-const refusedOfOpen = 0.02;
+const refusedOfOpen = 0.003;
 
 /** Somebody on call, for as long as requests come and a day longer: decides on what asks for a person, and refuses some. */
 export function operator(world: World, within: number): void {
