@@ -16,7 +16,7 @@ export const texts = {
   'no-match-rate':
     'Persons may be told that they are unknown and stay in Voucherify: far more requests than usual find nobody.',
   'platforms-turned-away':
-    'Platforms are answered 5xx, or erasures stand still: a secret, the store, Lambda or our own code fails.',
+    'Platforms are turned away, or erasures stand still: a secret, the store, Lambda or our own code fails.',
   'platform-not-told':
     'A platform believes something else than what happened: it must be talked to, or a person is not erased or not told.',
   'evidence-unsigned': 'An erasure cannot be proved to anybody else: its closed receipt could not be signed.',

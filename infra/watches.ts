@@ -16,8 +16,11 @@ export interface Watched extends Functions {
   readonly turnedAway: readonly IMetric[];
 }
 
-/** Sweeps that fail or find no room have no alarm of their own: when they hurt somebody, the sweep has stopped. */
-export function watches(metrics: OwnMetrics, { api, webhook }: Watched): Readonly<Record<AlarmName, Watch>> {
+/**
+ * Sweeps that fail or find no room have no alarm of their own: when they hurt somebody, the sweep has stopped. Nor has a
+ * 5xx by itself: where a platform cannot be told later, 503 is how it is asked to come again, and nothing is wrong.
+ */
+export function watches(metrics: OwnMetrics, { webhook }: Watched): Readonly<Record<AlarmName, Watch>> {
   const codes = (name: AlarmName) => codesOf(name, metrics);
   const deadline = metrics.ofSweep('DeadlineUsed');
   return {
@@ -34,7 +37,6 @@ export function watches(metrics: OwnMetrics, { api, webhook }: Watched): Readonl
       ...codes('platforms-turned-away'),
       errors: webhook.function.metricErrors(),
       throttles: webhook.function.metricThrottles(),
-      answered_5xx: api.deploymentStage.metricServerError(),
     }),
     'platform-not-told': anyOf(codes('platform-not-told')),
     'evidence-unsigned': anyOf(codes('evidence-unsigned')),
