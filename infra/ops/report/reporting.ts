@@ -19,7 +19,7 @@ reads every receipt, so it takes a while; receipts go 25 months after they were 
   complied_in_whole_or_part   erased in at least one project
   denied                      refused + not_identifiable
   no_match                    nobody was found: there was nothing to delete. Neither complied with nor denied here;
-                              where to count it is your privacy officer's choice
+                              where to count it is your privacy officer's choice. Each "try ketch" is one of these
   open                        not ended, those that wait for a person included
   refused                     an operator refused it, also where a part had been erased before ("show" tells)
   not_identifiable            denied because no identifier could be looked up (not verifiable)

@@ -26,7 +26,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     runs: {
       small: [
         mixed('everything, often', { seed: 1, requests: 500, mix: wild, operated: true }),
-        mixed('everything, often, two projects', { seed: 2, requests: 500, mix: wild, projects: two, skewMs: 20_000 }),
+        mixed('everything, often, two projects', {
+          seed: 2,
+          requests: 500,
+          mix: wild,
+          projects: two,
+          skewMs: 20_000,
+          decided: true,
+        }),
         mixed('everything, often, by tokens, six hours down', {
           seed: 3,
           requests: 500,
@@ -55,6 +62,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
           outageMs: 6 * hour,
           skewMs: 20_000,
           operated: true,
+          decided: true,
           auth: seed % 2 === 0 ? 'oauth' : 'api-key',
         }),
       ]),

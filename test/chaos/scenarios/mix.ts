@@ -17,8 +17,10 @@ export interface MixOptions {
   /** The callback address is out of order for so long, from the beginning on. */
   readonly callbacksDownMs?: number;
   readonly skewMs?: number;
-  /** Whether people pause and resume, decide on receipts, and keys get other tokens, now and then. */
+  /** Whether people pause and resume, and keys get other tokens, now and then. */
   readonly operated?: boolean;
+  /** Whether somebody on call decides on receipts. */
+  readonly decided?: boolean;
   readonly auth?: 'api-key' | 'oauth';
   readonly projects?: readonly [string, ...string[]];
 }
@@ -48,13 +50,22 @@ const pauseMs = 8640;
 
 /** Requests, faults of every port, crashes, duplicates, people who sign up again, and an outage. */
 export async function runMix(options: MixOptions): Promise<MixNumbers> {
-  const { seed, requests, mix, outageMs = 0, callbacksDownMs = 0, operated = false, ...rest } = options;
+  const {
+    seed,
+    requests,
+    mix,
+    outageMs = 0,
+    callbacksDownMs = 0,
+    operated = false,
+    decided = false,
+    ...rest
+  } = options;
   const world = openWorld({ callsPerMinute, quotaShare, ...rest, seed, mix, lags: seed % 2 === 1, lost: 0.01 });
   const within = requests * pauseMs;
   const deliveries = populated(world, { requests, within, duplicates: 0.1, reregistered: 0.02 });
   outage(world, within / 4, outageMs);
   if (operated) rotations(world, within);
-  if (operated) operator(world, within);
+  if (decided) operator(world, within);
   const held = operated ? pauses(world, within) : [];
   world.receiver.down(callbacksDownMs > 0);
   world.time.in(callbacksDownMs, () => world.receiver.down(false));
