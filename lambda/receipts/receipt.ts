@@ -118,11 +118,11 @@ export function opened(
   };
 }
 
-/** Pins are written once, by the worker with the last claim. */
+/** Pins are written once, by the worker with the last claim, and not when an operator has refused meanwhile. */
 export function pinned(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
   const progress = receipt.projects[project];
   if (progress?.state !== 'open' || progress.pins > 0) return undefined;
-  const free = receipt.state === 'open' && receipt.claims === generation;
+  const free = receipt.state === 'open' && receipt.claims === generation && !isRefusalDecided(receipt);
   return free ? changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, pins } } }) : undefined;
 }
 

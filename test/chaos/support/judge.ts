@@ -1,5 +1,6 @@
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { Ask } from './people.ts';
+import type { Truth } from './truth.ts';
 import { uidOf } from './watched-store.ts';
 import type { World } from './world.ts';
 
@@ -25,14 +26,27 @@ export async function judge(world: World): Promise<void> {
 /** What these faults alone may come to; everything else would be the program's own doing. */
 const worthAPerson = new Set(['claims-without-result', 'unproven-answers']);
 
+/** Whoever was deleted for a request that was refused is in its evidence, as deleted or as perhaps deleted. */
+function judgeRefused({ uid, people }: Ask, { projects }: Receipt, truth: Truth): void {
+  for (const [project, { deletions, tried }] of Object.entries(projects)) {
+    const gone = people.filter(
+      ({ id, project: of }) =>
+        of === project && truth.isGone(id) && !truth.wasRemovedByOthers(id) && truth.asksFor(id).length === 1,
+    );
+    if (gone.length > deletions.length && !tried) truth.violated('deleted, refused, and nothing said of it', uid);
+  }
+}
+
 /** Without a receipt nothing may have been promised or done. */
 function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
   if (sender.exchanges.get(uid)?.accepted) truth.violated('lost: accepted, and no receipt', uid);
 }
 
-function judgeEnd({ uid }: Ask, receipt: Receipt, human: ReadonlySet<string>, { truth }: World): void {
+function judgeEnd(ask: Ask, receipt: Receipt, human: ReadonlySet<string>, { truth }: World): void {
+  const { uid } = ask;
   if (isFinal(receipt.state)) {
     if (receipt.evidence === undefined) truth.violated('closed, and never signed', uid);
+    if (receipt.state === 'refused') judgeRefused(ask, receipt, truth);
     return;
   }
   if (receipt.state === 'open') truth.violated('lost: never ended', uid);
