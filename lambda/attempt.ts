@@ -3,7 +3,8 @@ import type { FinalKind, Outcome } from './erasure.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
-import { forgets, isFinal, outcomeOf, type Receipt } from './receipts/receipt.ts';
+import { outcomeOf } from './receipts/answering.ts';
+import { forgets, isFinal, type Receipt } from './receipts/receipt.ts';
 import { type ProjectResult, recorded } from './receipts/result.ts';
 import type { KeptWithPins } from './receipts/store.ts';
 

@@ -2,8 +2,9 @@ import { type Delivery, deliver } from './callbacks/deliver.ts';
 import type { Parts } from './parts.ts';
 import type { Callback, Platform } from './platforms/platform.ts';
 import { advance } from './receipts/advance.ts';
+import { outcomeOf } from './receipts/answering.ts';
 import { calling, isOwed, told, untold, wasGivenUp } from './receipts/calling-back.ts';
-import { forgets, outcomeOf, type Receipt } from './receipts/receipt.ts';
+import { forgets, type Receipt } from './receipts/receipt.ts';
 import type { KeptWithPins } from './receipts/store.ts';
 
 /** Longest that one call may take, in milliseconds. */

@@ -13,7 +13,8 @@ import {
   type Reading,
 } from './platforms/platform.ts';
 import { advance } from './receipts/advance.ts';
-import { answeredOpen, isFinal, outcomeOf } from './receipts/receipt.ts';
+import { answeredOpen, outcomeOf } from './receipts/answering.ts';
+import { isFinal } from './receipts/receipt.ts';
 import { lookUpCalls } from './voucherify/find-customers.ts';
 
 /** Kept free at the end of the answer budget for writing the result down: an eighth of it. */

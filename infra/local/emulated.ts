@@ -1,8 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { awsClientOptions } from '../../lambda/io/aws-clients.ts';
+import { awsClientOptions, errorNameOf } from '../../lambda/io/aws-clients.ts';
 import { awsPorts } from '../../lambda/io/aws-ports.ts';
 import { kmsSigner } from '../../lambda/io/kms-signer.ts';
+import { jsonLog } from '../../lambda/io/log.ts';
 import type { Ports } from '../../lambda/parts.ts';
 import { namesOf, secretNames } from '../names.ts';
 import { createEvidenceKey } from './aws-key.ts';
@@ -19,25 +20,31 @@ export interface Emulated {
 }
 
 /**
- * Ports on the AWS adapters, against the endpoint that `AWS_ENDPOINT_URL` names: the tables and the key for evidence are created
- * where they are missing, secrets are read under their design names, and nothing embedded stands in.
+ * Ports on the AWS adapters, against the endpoint that `AWS_ENDPOINT_URL` names: tables and signing key are created where
+ * they are missing, secrets are read under their design names, and nothing embedded stands in.
  */
 export async function openEmulated(options: Options): Promise<Emulated> {
-  await create(new DynamoDBClient({}), client => createTables(client, names), 'the tables');
-  await create(new KMSClient({}), client => createEvidenceKey(client, names.evidenceKey), 'the key for evidence');
+  const log = jsonLog(options.log, options.now);
+  const kms = new KMSClient(awsClientOptions());
+  await tablesThere();
+  // An emulator may have no KMS: everything else works without, and the sweep says that it cannot sign.
+  await createEvidenceKey(kms, names.evidenceKey).catch((thrown: unknown) =>
+    log({ event: 'aws', call: 'CreateKey', code: errorNameOf(thrown) }),
+  );
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
   const named = { settings: options.settings, secretArns, tables: names, metricsNamespace: names.prefix };
   const ports = awsPorts(named, options.now, options.log);
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
-  const signer = kmsSigner(new KMSClient(awsClientOptions()), names.evidenceKey);
+  const signer = kmsSigner(kms, names.evidenceKey);
   return { ports: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
 }
 
-async function create<C extends { destroy(): void }>(client: C, make: (client: C) => Promise<void>, what: string) {
+async function tablesThere(): Promise<void> {
+  const client = new DynamoDBClient({});
   try {
-    await make(client);
+    await createTables(client, names);
   } catch {
-    throw new UsageError(`AWS_ENDPOINT_URL: ${what} cannot be created there`);
+    throw new UsageError('AWS_ENDPOINT_URL: the tables cannot be created there');
   } finally {
     client.destroy();
   }

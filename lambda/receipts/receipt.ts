@@ -1,4 +1,4 @@
-import type { Deletion, FinalKind, Outcome } from '../erasure.ts';
+import type { Deletion, FinalKind } from '../erasure.ts';
 
 /**
  * The rules of a receipt, pure. A row is open until it is closed, once: every change below answers `undefined` when the
@@ -126,17 +126,6 @@ export function pinned(receipt: Receipt, generation: number, project: string, pi
   return free ? changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, pins } } }) : undefined;
 }
 
-/** The platform is about to be told that this is not finished. */
-export function answeredOpen(receipt: Receipt, now: number): Receipt | undefined {
-  if (isFinal(receipt.state) || receipt.answeredOpen) return undefined;
-  return changed(receipt, answersOpen(receipt, now));
-}
-
-/** What an answer that this is not finished leaves in the receipt. */
-export function answersOpen({ firstAnswer }: Receipt, now: number): Pick<Receipt, 'answeredOpen' | 'firstAnswer'> {
-  return { answeredOpen: true, firstAnswer: firstAnswer ?? { at: now, as: 'in-progress' } };
-}
-
 /** Whether the last word on an open receipt is an operator's that it is refused. */
 export function isRefusalDecided({ state, decisions }: Receipt): boolean {
   return state === 'open' && decisions?.at(-1)?.what === 'refuse';
@@ -155,19 +144,6 @@ export function forgets(receipt: Receipt): boolean {
 
 export function isFinal(state: State): state is FinalKind {
   return state !== 'open' && state !== 'needs-human';
-}
-
-/** Longest a platform is told to wait before it looks again. */
-const nextLookMs = 900_000;
-
-/** How the receipt stands, as an outcome; open ones are expected in a quarter of an hour or when they are due. */
-export function outcomeOf(receipt: Receipt, now: number): Outcome {
-  if (isFinal(receipt.state)) {
-    const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
-    return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
-  }
-  const expectedAt = Math.min(now + nextLookMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
-  return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-human', expectedAt };
 }
 
 /** The next revision. */

@@ -1,7 +1,8 @@
 import type { Deletion, FinalKind } from '../erasure.ts';
 import type { Alarm } from '../failure.ts';
+import { answersOpen } from './answering.ts';
 import { closed } from './closing.ts';
-import { answersOpen, asksHuman, changed, isRefusalDecided, type ProjectProgress, type Receipt } from './receipt.ts';
+import { asksHuman, changed, isRefusalDecided, type ProjectProgress, type Receipt } from './receipt.ts';
 
 /** What one attempt found out in one project. */
 export type ProjectResult =

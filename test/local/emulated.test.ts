@@ -1,11 +1,12 @@
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readOptions, UsageError } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { deployedParts } from '../../lambda/io/aws-ports.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
+import { startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { type Moto, motoIsHere, startMoto } from '../support/moto.ts';
 
 const ketch = { tenants: ['axonic'], environments: ['production'], identities: { account_id: 'source_id' } };
@@ -96,5 +97,23 @@ describe.skipIf(!motoIsHere())('with AWS_ENDPOINT_URL', () => {
   test('an endpoint where no tables can be made is one clear line', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:9');
     await expect(startLocalRun(options())).rejects.toThrow(UsageError);
+  });
+
+  test('an endpoint without KMS serves all the same, and the log says what is missing', async () => {
+    const answers: Readonly<Record<string, string>> = {
+      CreateTable: '{}',
+      DescribeTable: '{"Table":{"TableStatus":"ACTIVE"}}',
+    };
+    const endpoint = await startAwsEndpoint(({ operation }, response) => {
+      const answer = answers[operation];
+      response.statusCode = answer === undefined ? 400 : 200;
+      response.end(answer ?? '{"__type":"UnknownOperationException"}');
+    });
+    onTestFinished(endpoint.stop);
+    vi.stubEnv('AWS_ENDPOINT_URL', endpoint.endpoint);
+    const lines: string[] = [];
+    const run = await startLocalRun({ ...options(), log: line => lines.push(line) });
+    onTestFinished(() => run.close());
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ call: 'CreateKey', code: 'UnknownOperationException' });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { answeredOpen, asksHuman, forgets, isFinal, outcomeOf, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { answeredOpen, outcomeOf } from '../../lambda/receipts/answering.ts';
+import { asksHuman, forgets, isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
