@@ -10,17 +10,20 @@ import type { Names } from './names.ts';
  * without changing this policy, which CloudTrail shows. KMS does not rotate keys of this kind (KMS Developer Guide,
  * "Rotating AWS KMS keys"); it is kept when the stack goes, though what it signed is verified without it.
  */
-export function evidenceKey(scope: Construct, { evidenceKey: alias }: Names): IKey {
+export function evidenceKey(scope: Construct, { evidenceKey: name }: Names): IKey {
   const key = new Key(scope, 'EvidenceKey', {
     description: 'Signs the evidence of closed erasures. Only the sweep may sign.',
     keySpec: KeySpec.ECC_NIST_P256,
     keyUsage: KeyUsage.SIGN_VERIFY,
     removalPolicy: RemovalPolicy.RETAIN,
-    policy: new PolicyDocument({ statements: [administration(['GetPublicKey'])] }),
+    policy: new PolicyDocument({ statements: [administration([...alias, 'GetPublicKey'])] }),
   });
-  key.addAlias(alias);
+  key.addAlias(name);
   return key;
 }
+
+/** A key's alias is asked for at the key too (KMS Developer Guide, "Controlling access to aliases"). */
+const alias = ['CreateAlias', 'DeleteAlias', 'UpdateAlias'];
 
 /** The statement in the key's own policy is enough for a role of the same account. */
 export function allowSigning(key: IKey, role: IRole): void {

@@ -39,7 +39,7 @@ export function watches(metrics: OwnMetrics, { webhook }: Watched): Readonly<Rec
       throttles: webhook.function.metricThrottles(),
     }),
     'platform-not-told': anyOf(codes('platform-not-told')),
-    'evidence-unsigned': anyOf(codes('evidence-unsigned')),
+    'evidence-unsigned': anyOf({ ...codes('evidence-unsigned'), waiting: metrics.ofSweep('Unsigned') }),
   };
 }
 

@@ -69,6 +69,8 @@ async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean
     submittedAt: Math.min(receivedAt, erasure.submittedAt ?? receivedAt),
     ...(erasure.dueAt === undefined ? {} : { dueAt: erasure.dueAt }),
     hasCallbacks,
+    // Until the outcome takes its place: whoever waits for a result is answered that there is none yet.
+    ...(asked.platform.waits === 'result' ? { firstAnswer: { at: receivedAt, as: 'in-progress' as const } } : {}),
   };
   const attemptAt = receivedAt + (attempts ? answerBudgetMs + grace : holdSeconds * 1000);
   const projects = asked.platform.projects ?? Object.keys(parts.settings.projects);

@@ -105,6 +105,8 @@ async function eraseEverywhere(work: Work, parts: Parts): Promise<Erased> {
     for (const raised of erased.alarms) alarm(raised, work.receipt, parts);
     results[project] = erased.result;
     handle = { ...handle, receipt: erased.receipt };
+    // For a receipt that has hit somebody else nothing more is posted, anywhere.
+    if (erased.alarms.includes('wrong-customer-deleted')) break;
   }
   return { receipt: handle.receipt, results };
 }

@@ -3,7 +3,7 @@ import type { Parts } from './parts.ts';
 import type { Callback, Platform } from './platforms/platform.ts';
 import { advance } from './receipts/advance.ts';
 import { outcomeOf } from './receipts/answering.ts';
-import { calling, isOwed, told, untold, wasGivenUp } from './receipts/calling-back.ts';
+import { calling, isOwed, told, untellable, untold, wasGivenUp } from './receipts/calling-back.ts';
 import { forgets, type Receipt } from './receipts/receipt.ts';
 import type { KeptWithPins } from './receipts/store.ts';
 
@@ -27,7 +27,7 @@ export async function callBack(id: string, parts: Parts): Promise<boolean> {
   const { receipt } = claim;
   const kept = await parts.store.kept(id);
   const platform = parts.platforms.get(receipt.platform);
-  if (kept === undefined) return record(receipt, 1, nobodyLeft, parts);
+  if (kept === undefined) return giveUp(receipt, parts);
   const callbacks = await callbacksOf(receipt, kept, platform, parts);
   const deliveries = await deliverAll(receipt, callbacks, platform, parts);
   return record(receipt, callbacks.length, deliveries, parts);
@@ -45,7 +45,11 @@ async function callbacksOf(receipt: Receipt, kept: KeptWithPins, platform: Platf
 type Deliveries = ReadonlyMap<number, Delivery>;
 
 /** Where to tell it is lost, so somebody who was to be told never is. */
-const nobodyLeft: Deliveries = new Map([[0, { kind: 'refused' }]]);
+async function giveUp(receipt: Receipt, parts: Parts): Promise<false> {
+  const { done } = await advance(parts.store, receipt, standing => untellable(standing, parts.now()));
+  if (done) parts.log({ event: 'alarm', alarm: 'callback-given-up', platform: receipt.platform, receipt: receipt.id });
+  return false;
+}
 
 /** Only to the targets that have neither taken nor refused it yet. */
 async function deliverAll(

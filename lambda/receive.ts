@@ -101,7 +101,7 @@ async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
   const { receipt, outcome } = await attemptOnce(accepted, asked, parts);
   const answered = { reference: asked.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
   if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...answered, outcome };
-  const marked = await advance(parts.store, receipt, standing => answeredOpen(standing, parts.now()));
+  const marked = await advance(parts.store, receipt, answeredOpen);
   return { ...answered, outcome: outcomeOf(marked.receipt, parts.now()) };
 }
 

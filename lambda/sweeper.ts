@@ -1,7 +1,8 @@
 import { deployedParts } from './io/aws-ports.ts';
 import { deployedSigner } from './io/kms-signer.ts';
+import type { Swept } from './look-around.ts';
 import type { Parts } from './parts.ts';
-import { type Swept, sweep } from './sweep.ts';
+import { sweep } from './sweep.ts';
 
 /**
  * How long one run of the sweep begins new work, in milliseconds. With what its attempts may outlast it, it ends where

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { localSigner } from '../infra/local/local-signer.ts';
 import { Failure } from '../lambda/failure.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import { answer, html } from './support/erasing-answers.ts';
@@ -92,6 +93,28 @@ describe('a sweep', () => {
     expect(await house.sweep()).toMatchObject({ closed: 5, failed: 130 });
     expect(house.deleted().toSorted()).toEqual([131, 132, 133, 134, 135].map(id));
     expect(house.lines).toContainEqual({ event: 'attempt', receipt: 'receipt-1', code: 'unavailable' });
+  });
+
+  it('signs beside a backlog that takes all of its time, and tells of what has waited too long', async () => {
+    const house = erasingHouse({ change: () => ({ signer: localSigner(':memory:') }) });
+    const [first] = await crowd(house, 1);
+    house.meddle = (_, pass) => pass();
+    await house.sweep();
+    await crowd(house, 200, 2);
+    expect((await house.receipt(first!.id)).evidence).toBeDefined();
+    house.meddle = (_, pass) => {
+      house.clock.now += 1000;
+      return pass();
+    };
+    const busy = await house.sweep();
+    expect(busy.closed).toBeGreaterThan(10);
+    expect(await house.store.due('erase', house.clock.now, 1)).toHaveLength(1);
+    const next = await house.sweep();
+    expect(next.signed).toBeGreaterThanOrEqual(busy.closed - busy.signed);
+    const without = erasingHouse();
+    await crowd(without, 1);
+    await without.sweep();
+    expect(await without.sweep(start + 3_600_000)).toMatchObject({ unsigned: 1 });
   });
 
   it('throws when the index cannot be read', async () => {

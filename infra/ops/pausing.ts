@@ -54,6 +54,8 @@ async function turn(what: 'pause' | 'resume', typed: Typed, desk: Desk, output: 
   const [text, ...others] = typed.positionals;
   if (text === undefined || others.length > 0) throw new Refused(`${what}: name one scope`);
   const scope = scopeOf(text);
+  // What is not in the settings holds nobody; a name that was there may still have to be let go.
+  if (what === 'pause' && !isInSettings(scope, desk)) throw new Refused('SCOPE: names nothing of the settings');
   const { by, why, at } = decisionOf(typed, desk);
   const decided: Pause = { actor: by, reason: why, at };
   const changed = await (what === 'pause' ? pause : resume)(scope, decided, desk.control);
@@ -80,6 +82,12 @@ async function history(scopes: readonly string[], { control }: Desk, output: Out
       output.print(oneLine(`  ${new Date(at).toISOString()}  ${what} by ${actor}: ${reason}`));
   }
   return 0;
+}
+
+function isInSettings(scope: Scope, { settings }: Desk): boolean {
+  const [kind, name = ''] = scope.split(':');
+  if (kind === 'all') return true;
+  return Object.hasOwn(kind === 'platform' ? settings.platforms : settings.projects, name);
 }
 
 function scopeOf(text: string): Scope {

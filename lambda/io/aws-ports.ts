@@ -28,8 +28,7 @@ export interface AwsNames {
 export function deployedParts(variables: Variables, signer?: (variables: Variables) => Signer): () => Parts {
   let made: Parts | undefined;
   const parts = () => {
-    const signing = signer === undefined ? {} : { signer: signer(variables) };
-    made ??= assemble({ ...portsFromEnvironment(variables), ...signing });
+    made ??= assemble({ ...portsFromEnvironment(variables), ...(signer && { signer: signer(variables) }) });
     return made;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {

@@ -2,14 +2,9 @@ import type { Outcome } from '../erasure.ts';
 import { changed, isFinal, type Receipt } from './receipt.ts';
 
 /** The platform is about to be told that this is not finished. */
-export function answeredOpen(receipt: Receipt, now: number): Receipt | undefined {
+export function answeredOpen(receipt: Receipt): Receipt | undefined {
   if (isFinal(receipt.state) || receipt.answeredOpen) return undefined;
-  return changed(receipt, answersOpen(receipt, now));
-}
-
-/** What an answer that this is not finished leaves in the receipt. */
-export function answersOpen({ firstAnswer }: Receipt, now: number): Pick<Receipt, 'answeredOpen' | 'firstAnswer'> {
-  return { answeredOpen: true, firstAnswer: firstAnswer ?? { at: now, as: 'in-progress' } };
+  return changed(receipt, { answeredOpen: true });
 }
 
 /** Longest a platform is told to wait before it looks again. */

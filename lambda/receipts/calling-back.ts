@@ -43,6 +43,16 @@ export function told(receipt: Receipt, { now, targets, delivered, refused, retry
     // A target that wants to be asked later than that is asked one last time.
     return changed(receipt, { callBack, nextAttemptAt: Math.min(Math.max(retryAt, now), until) });
   }
+  return ended(receipt, callBack, now);
+}
+
+/** Where to tell it is lost: nobody can be told any more, and nobody has refused to hear it. */
+export function untellable(receipt: Receipt, now: number): Receipt | undefined {
+  if (!isFinal(receipt.state) || receipt.queue !== 'call-back') return undefined;
+  return ended(receipt, receipt.callBack ?? untold, now);
+}
+
+function ended(receipt: Receipt, callBack: CallBack, now: number): Receipt {
   return changed(receipt, { callBack: { ...callBack, endedAt: now }, queue: 'sign', nextAttemptAt: now });
 }
 

@@ -15,7 +15,6 @@ interface Closing {
 /** Ends a receipt, once: whoever is owed a callback gets it, and then it is signed. */
 export function closed(receipt: Receipt, { state, now, answered }: Closing): Receipt {
   const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answered);
-  const firstAnswer = receipt.firstAnswer ?? (answered ? { at: now, as: 'outcome' as const } : undefined);
   return changed(receipt, {
     state,
     queue: owesCallback ? 'call-back' : 'sign',
@@ -23,6 +22,6 @@ export function closed(receipt: Receipt, { state, now, answered }: Closing): Rec
     closedAt: now,
     expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
     lastResult: state,
-    ...(firstAnswer === undefined ? {} : { firstAnswer }),
+    ...(answered ? { firstAnswer: { at: now, as: 'outcome' } } : {}),
   });
 }

@@ -14,7 +14,9 @@ export type Decided = Omit<Decision, 'about'>;
  */
 export function retried(receipt: Receipt, decided: Decided): Receipt | undefined {
   if (receipt.queue === undefined || receipt.reason === 'wrong-customer-deleted') return undefined;
-  const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? decided.at, decided.at) };
+  // A claim runs to its end: whoever holds it may still be posting.
+  const isHeld = receipt.state === 'open' && receipt.unrecordedClaims > 0;
+  const soon = isHeld ? {} : { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? decided.at, decided.at) };
   if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
   const { reason: _, ...rest } = receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);

@@ -93,6 +93,7 @@ export type Facts = Pick<
   | 'submittedAt'
   | 'dueAt'
   | 'hasCallbacks'
+  | 'firstAnswer'
 >;
 
 /** A new receipt. `attemptFollows` says that the writer goes on to attempt it, which is its first claim. */

@@ -1,6 +1,5 @@
 import type { Deletion, FinalKind } from '../erasure.ts';
 import type { Alarm } from '../failure.ts';
-import { answersOpen } from './answering.ts';
 import { closed } from './closing.ts';
 import { asksHuman, changed, isRefusalDecided, type ProjectProgress, type Receipt } from './receipt.ts';
 
@@ -18,7 +17,7 @@ interface Unfinished {
 }
 
 /** The code of a deletion that hit somebody else. */
-const wrongCustomerDeleted = 'wrong-customer-deleted' satisfies Alarm;
+export const wrongCustomerDeleted = 'wrong-customer-deleted' satisfies Alarm;
 
 /** Answers that said 200 and proved nothing, after which a person must look. */
 export const mostUnproven = 3;
@@ -38,6 +37,7 @@ export interface Recording {
 
 /** The result of an attempt: closes the receipt, asks for a person, or puts it off. */
 export function recorded(receipt: Receipt, recording: Recording): Receipt | undefined {
+  if (receipt.state === 'needs-human') return nowWrong(receipt, recording);
   if (receipt.state !== 'open') return undefined;
   const results = telling(Object.entries(recording.results), receipt.claims !== recording.generation);
   if (results === undefined) return undefined;
@@ -85,11 +85,23 @@ function concluded(next: Receipt, results: readonly ProjectResult[], recording: 
   const counted = { ...next, unproven, unrecordedClaims: 0 };
   const states = Object.values(next.projects).map(progress => progress.state);
   if (!states.includes('open')) return ended(counted, combined(states), recording);
-  const human = results.find(result => result.kind === 'human')?.code;
+  const human = codeForHuman(results);
   if (isRefusalDecided(next) && human !== wrongCustomerDeleted) return ended(counted, 'refused', recording);
-  const told = recording.answersNow ? { ...counted, ...answersOpen(counted, recording.now) } : counted;
+  const told = { ...counted, answeredOpen: next.answeredOpen || recording.answersNow };
   if (human !== undefined) return asksHuman(told, human);
   return unproven < mostUnproven ? putOff(told, results, recording) : asksHuman(told, 'unproven-answers');
+}
+
+/** That somebody else was deleted outweighs every other reason. */
+function codeForHuman(results: readonly ProjectResult[]): string | undefined {
+  const codes = results.flatMap(result => (result.kind === 'human' ? [result.code] : []));
+  return codes.find(code => code === wrongCustomerDeleted) ?? codes[0];
+}
+
+/** Whoever already waits for a person must not be retried after somebody else was deleted for it. */
+function nowWrong(receipt: Receipt, { results }: Recording): Receipt | undefined {
+  const isWrong = codeForHuman(Object.values(results)) === wrongCustomerDeleted;
+  return isWrong && receipt.reason !== wrongCustomerDeleted ? asksHuman(receipt, wrongCustomerDeleted) : undefined;
 }
 
 function putOff(receipt: Receipt, results: readonly ProjectResult[], { retryAt }: Recording): Receipt {

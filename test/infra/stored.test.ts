@@ -112,6 +112,9 @@ describe('the key that evidence is signed with', () => {
     expect(administration).toMatchObject({ Sid: 'Administration', Effect: 'Allow', Principal: account });
     expect(administration.Action.filter((action: string) => /kms:Sign|CreateGrant|\*/.test(action))).toEqual([]);
     expect(administration.Action).toEqual(expect.arrayContaining(['kms:GetPublicKey', 'kms:PutKeyPolicy']));
+    // Without these nobody could give it its name, and the deployment would fail.
+    const naming = ['kms:CreateAlias', 'kms:DeleteAlias', 'kms:UpdateAlias'];
+    expect(administration.Action).toEqual(expect.arrayContaining(naming));
   });
 });
 

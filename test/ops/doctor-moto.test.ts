@@ -71,7 +71,7 @@ describe.skipIf(!motoIsHere())('the doctor on moto', () => {
     const { names, planted, settings } = await deployed('one');
     const desk = deployedDesk(parseSettings(settings, 'local'), names);
     onTestFinished(() => desk.close());
-    await beat(desk.control, Date.now());
+    await beat(desk.control, { at: Date.now(), worst: undefined });
     const bare = await recorded(doctorCommand, desk, { secrets: planted.tokens });
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([

@@ -58,7 +58,7 @@ describe('the doctor on the tables', () => {
 describe('the doctor on the schedule', () => {
   const sweptAt = async (at: number, change = {}) => {
     const patient = await patientWith({ change });
-    await beat(patient.desk.control, at);
+    await beat(patient.desk.control, { at, worst: undefined });
     return patient;
   };
   const since = (ms: number) => ({

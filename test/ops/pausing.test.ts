@@ -47,6 +47,8 @@ test.each([
   [['pause', 'platform:ketch'], '--why: must say the reason'],
   [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
   [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
+  [['pause', 'project:mian', '--why', 'x'], 'SCOPE: names nothing of the settings'],
+  [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: names nothing of the settings'],
   [['resume', '--why', 'x'], 'resume: name one scope'],
   [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
   [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],

@@ -5,6 +5,7 @@ import {
   isOwed,
   type Told,
   told,
+  untellable,
   untold,
   wasGivenUp,
 } from '../../lambda/receipts/calling-back.ts';
@@ -24,6 +25,20 @@ function telling(receipt: Receipt, more: Partial<Told> = {}): Receipt {
   if (next === undefined) throw new Error('the rules refuse this');
   return next;
 }
+
+describe('a platform that nobody knows how to reach any more', () => {
+  it('ends, and nobody is said to have refused', () => {
+    const end = untellable(owing({ callBack: { tries: 2, delivered: [0], refused: [] } }), now + 1000);
+    expect(end).toMatchObject({ queue: 'sign', nextAttemptAt: now + 1000 });
+    expect(end?.callBack).toEqual({ tries: 2, delivered: [0], refused: [], endedAt: now + 1000 });
+    expect(untellable(owing(), now)?.callBack).toEqual({ tries: 0, delivered: [], refused: [], endedAt: now });
+  });
+
+  it('is none that waits for something else', () => {
+    expect(untellable(owing({ queue: 'sign' }), now)).toBeUndefined();
+    expect(untellable(owing({ state: 'open' }), now)).toBeUndefined();
+  });
+});
 
 describe('a platform is to be told', () => {
   it('from the time on that the receipt waits for', () => {

@@ -60,10 +60,20 @@ describe('a retry', () => {
         queue,
         state: queue === 'erase' ? 'open' : 'erased',
         nextAttemptAt: now + 3_600_000,
+        unrecordedClaims: 0,
       });
       expect(retried(waits, decided)).toMatchObject({ queue, nextAttemptAt: now + 1000, decisions: [decided] });
     }
     expect(retried(claimedOnce({ nextAttemptAt: now }), decided)).toMatchObject({ nextAttemptAt: now });
+  });
+
+  it('does not cut a claim short: whoever holds it may still be posting, and a refusal must wait for that', () => {
+    const held = claimedOnce({ nextAttemptAt: now + 60_000 });
+    const next = must(retried(held, decided));
+    expect(next).toMatchObject({ nextAttemptAt: now + 60_000, decisions: [decided] });
+    const refused = must(refusalDecided(next, refusal));
+    expect(closedAsRefused(refused, now + 59_999)).toBeUndefined();
+    expect(closedAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });
   });
 
   it('never lets go what has deleted somebody else, nor touches what is signed', () => {

@@ -76,7 +76,7 @@ function taken(world: World, one: Step): Receipt | undefined {
     case 'pin':
       return pinned(receipt, receipt.claims + one.generation, one.project, one.pins);
     case 'answer-open':
-      return answeredOpen(receipt, world.time);
+      return answeredOpen(receipt);
     case 'ask-human':
       return receipt.state === 'open' ? asksHuman(receipt, 'identifiers-missing') : undefined;
     case 'retry':

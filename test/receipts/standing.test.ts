@@ -8,14 +8,14 @@ const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
 describe('the note that a platform was told it is not finished', () => {
   const receipt = claimedOnce();
   it('is made once, and only while that is true', () => {
-    const next = answeredOpen(receipt, now);
-    expect(next).toEqual({ ...receipt, revision: 2, answeredOpen: true, firstAnswer: { at: now, as: 'in-progress' } });
-    expect(next && answeredOpen(next, now + 1)).toBeUndefined();
-    expect(answeredOpen({ ...receipt, state: 'needs-human' }, now)).toMatchObject({
+    const next = answeredOpen(receipt);
+    expect(next).toEqual({ ...receipt, revision: 2, answeredOpen: true });
+    expect(next && answeredOpen(next)).toBeUndefined();
+    expect(answeredOpen({ ...receipt, state: 'needs-human' })).toMatchObject({
       state: 'needs-human',
       answeredOpen: true,
     });
-    for (const state of finals) expect(answeredOpen({ ...receipt, state }, now)).toBeUndefined();
+    for (const state of finals) expect(answeredOpen({ ...receipt, state })).toBeUndefined();
   });
 });
 

@@ -6,10 +6,11 @@ import { type Attempted, attempt, waysOf } from '../../lambda/attempt.ts';
 import type { Identifier, IdentifierKind } from '../../lambda/erasure.ts';
 import type { LogLine } from '../../lambda/io/log.ts';
 import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
+import type { Swept } from '../../lambda/look-around.ts';
 import { assemble, type Parts, type Ports } from '../../lambda/parts.ts';
 import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { type Swept, sweep } from '../../lambda/sweep.ts';
+import { sweep } from '../../lambda/sweep.ts';
 import type { Voucherify } from '../../lambda/voucherify/client.ts';
 import { counting, passed, plenty, settingsOf } from './erasing-ports.ts';
 

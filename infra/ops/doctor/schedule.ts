@@ -8,7 +8,7 @@ const latestMs = 180_000;
 export const scheduleCheck: Check = {
   name: 'schedule',
   examine: async patient => {
-    const ended = await lastBeat(patient.control);
+    const ended = (await lastBeat(patient.control))?.at;
     const now = patient.now();
     if (ended !== undefined && now - ended <= latestMs) return [ok(`a sweep ended ${seconds(now - ended)} ago`)];
     return [missing(ended, patient)];
