@@ -88,6 +88,15 @@ describe('the evidence of an erasure', () => {
     for (const personal of ['crm-10042', 'cust_', 'ada', 'example.com']) expect(text).not.toContain(personal);
   });
 
+  it('does not put a time into the mouth of a platform that named none', async () => {
+    const house = await ketchHouse();
+    const { submittedTimestamp: _, ...request } = deleteRequest().request;
+    await house.send(ketchWire({ ...deleteRequest(), request }));
+    await house.sweep();
+    const { asked } = decodeJwt((await onlyReceipt(house)).evidence ?? '') as { asked: object };
+    expect(asked).not.toHaveProperty('submittedAt');
+  });
+
   it('is refused when a single character of it is another', async () => {
     const house = await erasedHouse();
     const { evidence = '' } = await onlyReceipt(house);

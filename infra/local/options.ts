@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
 
@@ -8,6 +9,8 @@ export class UsageError extends Error {}
 export interface Options {
   readonly port: number;
   readonly settings: Settings;
+  /** Where the settings were read from, if from a file. */
+  readonly settingsFile?: string;
   readonly sweepMs: number;
   readonly claimMs: number;
   readonly backoffMs: number;
@@ -72,6 +75,7 @@ export function readOptions(environment: Readonly<Record<string, string | undefi
   return {
     port: PORT,
     settings: readSettings(SETTINGS),
+    settingsFile: resolve(SETTINGS),
     sweepMs: SWEEP_SECONDS * 1000,
     claimMs: CLAIM_SECONDS * 1000,
     backoffMs: BACKOFF_SECONDS * 1000,

@@ -29,7 +29,11 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
   });
   const sweeps = sweepEvery(options.sweepMs, parts);
   const { sandboxUrl } = house;
-  const forget = leaveWord(options.data, { url: gateway.url, ...(sandboxUrl === undefined ? {} : { sandboxUrl }) });
+  const forget = leaveWord(options.data, {
+    url: gateway.url,
+    ...(options.settingsFile === undefined ? {} : { settings: options.settingsFile }),
+    ...(sandboxUrl === undefined ? {} : { sandboxUrl }),
+  });
   const close = async () => {
     forget();
     await Promise.all([gateway.close(), sweeps.close()]);

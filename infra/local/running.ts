@@ -7,6 +7,8 @@ const schema = v.object({
   url: v.string(),
   /** Absent where an emulator stands in for everything. */
   sandboxUrl: v.exactOptional(v.string()),
+  /** The settings file that it uses. */
+  settings: v.exactOptional(v.string()),
   pid: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   /** ISO 8601. */
   startedAt: v.string(),
@@ -19,9 +21,9 @@ export type Running = v.InferOutput<typeof schema>;
  * Leaves word of a run in its folder, for the operator's tool; gives what takes it away again. A folder that nothing can
  * be written to is left as it is: the run needs no such word.
  */
-export function leaveWord(folder: string, urls: Pick<Running, 'url' | 'sandboxUrl'>): () => void {
+export function leaveWord(folder: string, told: Pick<Running, 'url' | 'sandboxUrl' | 'settings'>): () => void {
   if (folder === ':memory:') return () => undefined;
-  const running: Running = { ...urls, pid: process.pid, startedAt: new Date().toISOString() };
+  const running: Running = { ...told, pid: process.pid, startedAt: new Date().toISOString() };
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(fileIn(folder), JSON.stringify(running));

@@ -38,7 +38,13 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
   return {
     accept: (receipt, kept) => guarded(() => accept(database, receipt, kept)),
     read: id => guarded(() => read(database, id)),
-    replace: (next, also = {}) => guarded(() => transaction(database, () => replace(database, next, also))),
+    replace: (next, also = {}) =>
+      guarded(() => {
+        const replaced = transaction(database, () => replace(database, next, also));
+        // What is overwritten in the file still stands in its log until then.
+        if (also.forget === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+        return replaced;
+      }),
     due: (queue, now, limit) =>
       guarded(() => {
         const rows = database.prepare(dueQuery).all(queue, now, Math.max(limit, 0));
@@ -76,7 +82,7 @@ function accept(database: DatabaseSync, receipt: Receipt, kept: Kept) {
 
 function read(database: DatabaseSync, id: string): Receipt | undefined {
   const row = database.prepare('SELECT row FROM receipts WHERE id = ?').get(id);
-  return row === undefined ? undefined : receiptFrom(text(row, 'row'));
+  return row === undefined ? undefined : receiptFrom(text(row, 'row'), id);
 }
 
 function replace(database: DatabaseSync, next: Receipt, { pins, forget = false }: Also): boolean {

@@ -29,6 +29,7 @@ export function decisionOf(typed: Typed, { now }: Pick<Desk, 'now'>): Decided {
 
 function kept(option: string, text = ''): string {
   if (text.trim() === '') throw new Refused(`${option}: must say ${option === '--why' ? 'the reason' : 'who'}`);
+  if (/\S@\S+\.\S/.test(text)) throw new Refused(`${option}: holds an e-mail address, and it is kept for 25 months`);
   if (text.length > longestText) throw new Refused(`${option}: at most ${longestText} characters`);
   return text;
 }

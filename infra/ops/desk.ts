@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Failure } from '../../lambda/failure.ts';
 import { type AwsProblem, awsClientOptions, errorNameOf } from '../../lambda/io/aws-clients.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
@@ -11,7 +12,7 @@ import type { ReadSecret } from '../../lambda/io/secret.ts';
 import { secretsManager } from '../../lambda/io/secrets.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
 import type { ControlRows } from '../../lambda/receipts/control.ts';
-import type { Signer } from '../../lambda/receipts/signer.ts';
+import type { PublicKey, Signer } from '../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { embeddedTexts } from '../local/embedded-secrets.ts';
 import { inSandbox } from '../local/in-sandbox.ts';
@@ -70,13 +71,26 @@ function log({ call, error, secret }: AwsProblem): void {
   console.error(`${call}${secret === undefined ? '' : ` of ${secret}`}: ${error}`);
 }
 
+/** Never made here: a new key would hide that the old one is gone. */
+async function localKey(file: string): Promise<PublicKey> {
+  if (!existsSync(file))
+    throw new Failure('unavailable', 'evidence-key.pem is missing in the folder that DATA_DIR names');
+  try {
+    return await localSigner(file).publicKey();
+  } catch {
+    throw new Failure('unavailable', 'evidence-key.pem in the folder that DATA_DIR names is no key');
+  }
+}
+
 const notLocal =
   '--local: npm start keeps nothing itself now: leave --local out, and set AWS_ENDPOINT_URL as it has it';
 
 /** The desk of `npm start`, which may be running: of the folder that `DATA_DIR` names. */
 export function localDesk(environment: Readonly<Record<string, string | undefined>>): Desk {
-  const { settings, data, now } = readOptions(environment);
+  const { data } = readOptions(environment);
   const run = runningIn(data);
+  // Whoever names no other settings means those of the run.
+  const { settings, now } = readOptions({ SETTINGS: run?.settings, ...environment });
   const file = join(data, 'erasure.sqlite');
   if (run !== undefined && run.sandboxUrl === undefined) throw new Refused(notLocal);
   if (!existsSync(file)) throw new Refused('--local: nothing was ever run in the folder that DATA_DIR names');
@@ -87,7 +101,7 @@ export function localDesk(environment: Readonly<Record<string, string | undefine
     all: allOnSqlite(file),
     control: store.control,
     readSecret: embeddedSecrets(embeddedTexts(settings)),
-    signer: localSigner(join(data, 'evidence-key.pem')),
+    signer: { publicKey: () => localKey(join(data, 'evidence-key.pem')) },
     now,
     names: namesOf(),
     local: { run },

@@ -11,6 +11,9 @@ import { Refused } from './refused.ts';
 import { typedFrom } from './typed.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
+process.stdout.on('error', outputLost);
+/** What usually is in the way between an operator and a deployment. */
+const hint = rest.includes('--local') ? '' : ': credentials, region, --stage? npm run ops -- doctor tells';
 process.exitCode = await main().catch(told);
 
 async function main(): Promise<number> {
@@ -59,14 +62,20 @@ function read(file: string): string {
 /** One line for whoever typed it, and never an error's own text that could hold what was sent. */
 function told(error: unknown): number {
   const typedWrongly = error instanceof Refused || error instanceof UsageError || isUnknownOption(error);
-  if (typedWrongly || error instanceof Failure || error instanceof SettingsError) console.error(error.message);
-  else
-    console.error(
-      `this failed (${error instanceof Error ? error.name : 'unknown'}): see whether your credentials and region are those of the deployment`,
-    );
+  if (isUnknownOption(error)) console.error(`no such option, or one without its value; npm run ops -- ${name} --help`);
+  else if (typedWrongly || error instanceof SettingsError) console.error(error.message);
+  else if (error instanceof Failure) console.error(`${error.message}${error.code === 'unavailable' ? hint : ''}`);
+  else console.error(`this failed (${error instanceof Error ? error.name : 'unknown'})${hint}`);
   return typedWrongly ? 2 : 1;
 }
 
 function isUnknownOption(error: unknown): error is Error {
   return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
+
+/** Whoever reads on may have read enough: that is no failure of the command. */
+function outputLost(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit();
+  console.error('the output cannot be written');
+  process.exit(1);
 }

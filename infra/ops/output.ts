@@ -44,7 +44,7 @@ export function tableLines(header: readonly string[], rows: readonly (readonly s
   );
 }
 
-/** A person's text must not move the cursor of whoever reads it. */
+/** A person's text must neither move the cursor of whoever reads it nor turn the direction of what stands beside it. */
 export function oneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, ' ');
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
 }

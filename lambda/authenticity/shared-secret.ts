@@ -13,7 +13,15 @@ export interface SharedSecret {
 export const shortestSecret = 24;
 
 /** A value that callers prove themselves with. */
-export const inboundSecret = v.pipe(v.string(), v.minLength(shortestSecret), v.regex(/^(?!REPLACE_ME)/));
+export const inboundSecret = v.pipe(
+  v.string(),
+  v.minLength(shortestSecret),
+  v.regex(/^(?!REPLACE_ME)/),
+  // Pasted with it: no header carries white space at its ends (RFC 9110, section 5.5), so nobody would ever match.
+  v.regex(/^\S.*\S$/su),
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  v.regex(/^[^\u0000-\u001f\u007f]*$/u),
+);
 
 /** A key that we prove ourselves with elsewhere: how long it is, is not ours to say. */
 export const outboundKey = v.pipe(v.string(), v.nonEmpty(), v.regex(/^(?!REPLACE_ME)/));

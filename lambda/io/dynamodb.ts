@@ -39,7 +39,7 @@ export function dynamodbStore(
     guarded(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
     accept: (receipt, kept) => run('accept', () => accept(calls, tables, receipt, kept)),
-    read: id => run('read', async () => receiptIn(await calls.standing(id))),
+    read: id => run('read', async () => receiptIn(await calls.standing(id), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
     due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.suggested(queue, now, limit))),
     kept: id => run('kept', async () => keptIn(await calls.partition(tables.identifiers, id))),
@@ -53,7 +53,7 @@ async function accept(calls: Calls, tables: Tables, receipt: Receipt, kept: Kept
   const refused = await calls.write(acceptance(tables, receipt, kept, writeId));
   if (refused === undefined) return { stored: true, receipt };
   const item = refused.standing ?? (await calls.standing(receipt.id));
-  const standing = receiptIn(item);
+  const standing = receiptIn(item, receipt.id);
   if (standing === undefined) throw storeUnavailable();
   return { stored: item?.['writeId']?.S === writeId, receipt: standing };
 }
@@ -74,8 +74,8 @@ async function find(calls: Calls, tables: Tables, subjectMac: string): Promise<r
   return lookUps.map(lookUp => textOf(lookUp, tableKeys.sort));
 }
 
-function receiptIn(item: Item | undefined): Receipt | undefined {
-  return item === undefined ? undefined : receiptFrom(textOf(item, 'row'));
+function receiptIn(item: Item | undefined, id: string): Receipt | undefined {
+  return item === undefined ? undefined : receiptFrom(textOf(item, 'row'), id);
 }
 
 function keptIn(items: readonly Item[]): KeptWithPins | undefined {

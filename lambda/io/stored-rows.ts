@@ -27,9 +27,15 @@ const keptSchema = v.looseObject({
 
 const pinsSchema = v.array(v.looseObject({ customerId: v.string(), seen: v.boolean(), appIdMac: v.string() }));
 
-/** Throws `unavailable` for a receipt of a version that this code does not know: it must be left for one that does. */
-export function receiptFrom(row: string): Receipt {
-  return read(receiptSchema, row);
+/**
+ * Throws `unavailable` for a receipt of a version that this code does not know, which must be left for one that does, and
+ * for a row that stands where the receipt `id` should.
+ */
+export function receiptFrom(row: string, id?: string): Receipt {
+  const receipt = read(receiptSchema, row);
+  if (id !== undefined && receipt.id !== id)
+    throw storeUnavailable('a stored row holds another receipt than its key says');
+  return receipt;
 }
 
 /** Throws as {@link receiptFrom} does. */

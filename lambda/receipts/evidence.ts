@@ -20,7 +20,8 @@ export interface Evidence {
     readonly what: 'permanent erasure';
     readonly payloadMac: string;
     readonly subjectMacs: readonly string[];
-    readonly submittedAt: string;
+    /** Absent where the platform named no earlier time than that of its request. */
+    readonly submittedAt?: string;
     readonly receivedAt: string;
     readonly dueAt?: string;
   };
@@ -80,7 +81,7 @@ function askedOf({ payloadMac, subjectMacs, submittedAt, receivedAt, dueAt }: Re
     what: 'permanent erasure',
     payloadMac,
     subjectMacs,
-    submittedAt: iso(submittedAt),
+    ...(submittedAt < receivedAt ? { submittedAt: iso(submittedAt) } : {}),
     receivedAt: iso(receivedAt),
     ...(dueAt === undefined ? {} : { dueAt: iso(dueAt) }),
   };

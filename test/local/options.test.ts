@@ -40,7 +40,8 @@ describe('the options of a local run', () => {
       BACKOFF_SECONDS: '0.05',
       AWS_ENDPOINT_URL: 'http://127.0.0.1:5000',
     });
-    const { settings: _, now: __, log: ___, ...rest } = options;
+    const { settings: _, now: __, log: ___, settingsFile, ...rest } = options;
+    expect(settingsFile).toMatch(/^\/.*\.json$/);
     expect(rest).toEqual({
       port: 0,
       data: ':memory:',

@@ -98,8 +98,22 @@ describe('SQLite', () => {
         .join();
     expect(bytes()).toContain('cust_secret_1');
     await store.replace(closed(next), { forget: true });
+    // While the store is still open, and when it is not.
+    expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
     store.close();
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
+  });
+
+  it('gives no receipt that another one’s row was put in the place of', async () => {
+    const file = newFile();
+    const store = openSqliteStore(file);
+    for (const id of ['receipt-1', 'receipt-2']) await store.accept(receiptOf({ id }), kept);
+    const database = new DatabaseSync(file);
+    database.exec("UPDATE receipts SET row = (SELECT row FROM receipts WHERE id = 'receipt-2') WHERE id = 'receipt-1'");
+    database.close();
+    await expect(store.read('receipt-1')).rejects.toThrow('a stored row holds another receipt than its key says');
+    expect(await store.read('receipt-2')).toMatchObject({ id: 'receipt-2' });
+    store.close();
   });
 
   it('loses nothing it acknowledged when its process is killed', async () => {

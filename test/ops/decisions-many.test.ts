@@ -11,7 +11,7 @@ describe('many at once', () => {
     expect(mixed).toMatchObject({
       status: 1,
       lines: [
-        `${one}: goes on with the next sweep`,
+        `${one}: goes on with the next sweep, and stops again unless fewer customers match by then: see --max`,
         'number 2: no such receipt',
         `${other}: closed already as erased: nothing is left to be done`,
       ],
@@ -39,7 +39,10 @@ describe('many at once', () => {
     };
     expect(await run({ ...at.desk, store: broken }, 'retry', one, other, ...by('zoe', 'x'))).toMatchObject({
       status: 1,
-      lines: ['number 1: nothing was changed: the receipt cannot be written', `${other}: goes on with the next sweep`],
+      lines: [
+        'number 1: nothing was changed: the receipt cannot be written',
+        `${other}: goes on with the next sweep, and stops again unless fewer customers match by then: see --max`,
+      ],
     });
   });
 
@@ -48,7 +51,13 @@ describe('many at once', () => {
     const ids = [await stopped(at), await stopped(at, 'other@example.com')];
     const { status, stdout, stderr } = at.process(['retry', '-', ...by('zoe', 'mended')], `${ids.join('\r\n')}\n\n`);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toBe(ids.map(id => `${id}: goes on with the next sweep\n`).join(''));
+    expect(stdout).toBe(
+      ids
+        .map(
+          id => `${id}: goes on with the next sweep, and stops again unless fewer customers match by then: see --max\n`,
+        )
+        .join(''),
+    );
     expect(at.process(['retry', '-', ...by('zoe', 'mended')])).toMatchObject({
       status: 2,
       stderr: 'retry: name receipts, or - for standard input\n',

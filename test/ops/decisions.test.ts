@@ -10,7 +10,7 @@ describe('a change by an operator', () => {
     at.house.clock.at += 1000;
     expect(await at.run('retry', id, ...by('zoe', 'mended'))).toMatchObject({
       status: 0,
-      lines: [`${id}: goes on with the next sweep`],
+      lines: [`${id}: goes on with the next sweep, and stops again unless fewer customers match by then: see --max`],
     });
     const after = await standing(at, id);
     expect(after.revision).toBe(before.revision + 1);
@@ -104,7 +104,7 @@ describe('a refusal', () => {
     const [kept, closed] = [await stopped(at), await stopped(at, 'other@example.com')];
     await at.run('refuse', kept, closed, ...by('zoe', 'shared mailbox'));
     expect((await at.run('retry', kept, ...by('max', 'one person after all'))).lines).toEqual([
-      `${kept}: the refusal is taken back; it goes on with the next sweep`,
+      `${kept}: the refusal is taken back; it goes on with the next sweep, and stops again unless fewer customers match by then: see --max`,
     ]);
     await at.sweep();
     expect(await standing(at, kept)).toMatchObject({ state: 'needs-human' });

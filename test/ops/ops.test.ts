@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands, commonHelp } from '../../infra/ops/commands.ts';
@@ -7,7 +9,10 @@ describe('the operator’s tool', () => {
   test.each([
     [['pause', 'platform:ketch'], '--why: must say the reason'],
     [['constructor'], 'no such command; npm run ops -- --help lists them'],
-    [['pause', 'all', '--wyh', 'x'], '--wyh'],
+    [
+      ['pause', 'all', '--ada@example.com', 'x'],
+      'no such option, or one without its value; npm run ops -- pause --help',
+    ],
   ])('refuses %j with one line and exit code 2', (args, message) => {
     const { status, stderr } = ops([...args, '--local'], { DATA_DIR: localFolder() });
     expect({ status, message: stderr }).toEqual({ status: 2, message: expect.stringContaining(message) });
@@ -23,12 +28,30 @@ describe('the operator’s tool', () => {
     expect(ops(['pauses', '--settings', 'none.json']).stderr).toBe('--settings: the file cannot be read\n');
   });
 
+  test('ends quietly when nobody reads on', () => {
+    const script = `"${process.execPath}" infra/ops/ops.ts --help | head -c 1 > /dev/null; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+    expect({ code: stdout.trim(), stderr }).toEqual({ code: '0', stderr: '' });
+  });
+
+  test('says which file is missing beside a local run, and makes none', () => {
+    const DATA_DIR = localFolder();
+    expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({
+      status: 1,
+      stderr: 'evidence-key.pem is missing in the folder that DATA_DIR names\n',
+    });
+    writeFileSync(join(DATA_DIR, 'evidence-key.pem'), 'no key');
+    expect(ops(['jwks', '--local'], { DATA_DIR }).stderr).toBe(
+      'evidence-key.pem in the folder that DATA_DIR names is no key\n',
+    );
+  });
+
   test('names what AWS refused, and exits with 1', () => {
     const nobody = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_REGION: 'eu-west-1' };
     const someone = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
     const { status, stderr } = ops(['pauses'], { ...nobody, ...someone });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^read-control: \w+\nthe receipt store cannot be reached\n$/);
+    expect(stderr).toMatch(/^read-control: \w+\nthe receipt store cannot be reached: credentials, region, --stage\? /);
   });
 
   test('has a help, and one for every command', () => {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import { localSigner } from '../../infra/local/local-signer.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { embeddedSecrets } from '../../infra/local/secrets.ts';
@@ -61,6 +62,7 @@ export async function patientWith({
   const secrets: Record<string, string> = { 'erasure/pepper': `pepper-${planted.token('pepper').repeat(2)}` };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
   for (const name of Object.keys(platforms)) secrets[`erasure/platform/${name}`] = sharedBy(planted, name);
+  localSigner(join(DATA_DIR, 'evidence-key.pem'));
   await beat(store.control, { at: Date.now(), worst: undefined });
   const { local: _, close, ...own } = localDesk({ DATA_DIR, SETTINGS });
   onTestFinished(async () => {

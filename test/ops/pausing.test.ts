@@ -53,6 +53,10 @@ test.each([
   [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
   [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],
   [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must say who'],
+  [
+    ['pause', 'all', '--why', 'asked by ada@example.com'],
+    '--why: holds an e-mail address, and it is kept for 25 months',
+  ],
 ])('refuses %j: %s', async ([name = '', ...args], message) => {
   const { run } = await office();
   await expect(run(name, ...args)).rejects.toThrow(message);

@@ -40,9 +40,9 @@ describe('show, of what was signed', () => {
     const id = await erased(at);
     const withSigner = (signer: typeof at.desk.signer) => run({ ...at.desk, signer }, 'show', id);
     const other = await withSigner(localSigner(':memory:'));
-    expect([other.status, other.lines.join('\n')]).toEqual([0, expect.stringContaining('the key in use is another')]);
+    expect([other.status, other.lines.join('\n')]).toEqual([1, expect.stringContaining('the key in use is another')]);
     const deaf = await withSigner({ publicKey: () => Promise.reject(new Error('no')) });
-    expect([deaf.status, deaf.lines.join('\n')]).toEqual([0, expect.stringContaining('was not checked')]);
+    expect([deaf.status, deaf.lines.join('\n')]).toEqual([1, expect.stringContaining('was not checked')]);
     const said = errors();
     await rewritten(at, id, { evidence: 'e30.e30.e30' });
     expect(await at.run('show', id)).toMatchObject({ status: 1, lines: [] });

@@ -66,7 +66,8 @@ describe('show, of an erasure that is done', () => {
     expect(said['How sure is that?']).toContain('deleted (1)');
     expect(said['How sure is that?']).toContain('gone (1): Voucherify answered 404');
     expect(said['How sure is that?']).toContain('project us: something was posted whose effect nobody has proved');
-    expect(said['Is it signed?']).toContain('not signed: it was closed before receipts were signed');
+    expect(said['Is it signed?']).toContain('THE SIGNATURE IS MISSING');
+    expect(await at.run('show', id)).toMatchObject({ status: 1 });
   });
 
   test('gives scripts the evidence and how it stands', async () => {

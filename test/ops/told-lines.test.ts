@@ -32,12 +32,12 @@ describe('why it was refused, or a person was asked', () => {
   test('is told with every decision, each on a line of its own', () => {
     const about = 'too-many-matches';
     const raised = { ...decision, about, mostCustomers: 9 };
-    const moving = { ...decision, what: 'refuse', why: 'line\u001b[2J\none' } as const;
+    const moving = { ...decision, what: 'refuse', why: 'line\u001b[2J\none\u202e' } as const;
     expect(why({ reason: about, decisions: [decision, raised, moving] })).toEqual([
       'it asked for a person: too-many-matches',
       `${at}  retry by ada: seen`,
       `${at}  retry, of at most 9 customers a project by ada, after too-many-matches: seen`,
-      `${at}  refuse by ada: line [2J one`,
+      `${at}  refuse by ada: line [2J one `,
     ]);
   });
 

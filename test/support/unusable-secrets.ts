@@ -12,6 +12,9 @@ export const weakValues: readonly { readonly why: string; readonly value: unknow
   { why: 'one character too short', value: 'x'.repeat(23) },
   { why: 'a prefix and no secret', value: 'whsec_' },
   { why: 'a prefix and one byte', value: 'whsec_AA==' },
+  { why: 'pasted with a space behind it', value: 'Bearer abcdefghijklmnopqrstuvwxyz ' },
+  { why: 'pasted with a line break', value: 'abcdefghijklmnopqrstuvwxyz\n' },
+  { why: 'broken into two lines', value: 'abcdefghijklmnop\nqrstuvwxyz' },
 ];
 
 /** Texts of a secret `{"current", "previous"?}` that must never let anybody in. */

@@ -13,10 +13,18 @@ export function retrying(words: Words, mostCustomers?: number): Deciding {
   const isAboutMany = ({ reason }: Receipt) => mostCustomers === undefined || reason === tooMany;
   return {
     change: standing => (isAboutMany(standing) ? retried(standing, decided) : undefined),
-    changed: next => `${wasRefused(next) ? 'the refusal is taken back; it goes on' : 'goes on'} with the next sweep`,
+    changed: next =>
+      `${wasRefused(next) ? 'the refusal is taken back; it goes on' : 'goes on'} with the next sweep${stopsAgain(next)}`,
     unchanged: standing =>
       isAboutMany(standing) ? notRetried(standing) : notPossible(`--max is for what stopped at ${tooMany}`),
   };
+}
+
+/** A number that was enough once may not be any more, and without a larger one nothing has changed. */
+function stopsAgain({ decisions = [] }: Receipt): string {
+  const last = decisions.at(-1);
+  if (last?.about !== tooMany || last.mostCustomers !== undefined) return '';
+  return ', and stops again unless fewer customers match by then: see --max';
 }
 
 function wasRefused({ state, decisions = [] }: Receipt): boolean {

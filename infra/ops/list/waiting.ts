@@ -13,7 +13,7 @@ export const waitingStates = {
 
 export type WaitingState = keyof typeof waitingStates;
 
-/** Ids of one queue that are looked at where only those of one platform are wanted. */
+/** Ids of one queue that are looked at: it holds them by their next attempt, and what is due first may be anywhere. */
 const mostLookedThrough = 1000;
 
 /** Every queue holds what is due at the end of time. */
@@ -30,16 +30,16 @@ interface Wanted {
  * Throws as the store does.
  */
 export async function waitingOf({ states, platform, limit }: Wanted, { store }: Pick<Desk, 'store'>) {
-  const most = platform === undefined ? limit + 1 : mostLookedThrough;
-  const ids = await Promise.all(states.map(state => store.due(waitingStates[state], ever, most)));
-  const receipts = await readReceipts([...new Set(ids.flat())], store);
+  const ids = await Promise.all(states.map(state => store.due(waitingStates[state], ever, mostLookedThrough + 1)));
+  const looked = ids.map(found => found.slice(0, mostLookedThrough));
+  const receipts = await readReceipts([...new Set(looked.flat())], store);
   // The index lags: a receipt counts as what it says itself.
   const waiting = receipts.filter(
     one => states.some(state => waitingStates[state] === one.queue) && (platform ?? one.platform) === one.platform,
   );
   const sorted = waiting.toSorted((a, b) => rank(a) - rank(b) || dueAtOf(a) - dueAtOf(b));
-  const lookedThrough = platform !== undefined && ids.some(found => found.length === most);
-  return { receipts: sorted.slice(0, limit), more: sorted.length > limit || lookedThrough };
+  const notAll = ids.some(found => found.length > mostLookedThrough);
+  return { receipts: sorted.slice(0, limit), more: sorted.length > limit || notAll };
 }
 
 function rank({ queue }: Receipt): number {

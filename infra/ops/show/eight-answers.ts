@@ -29,7 +29,9 @@ function receivedLines({ asked, platform }: Evidence): readonly string[] {
   const due = asked.dueAt === undefined ? 'no other time than the month of the law' : asked.dueAt;
   return [
     `${asked.receivedAt}`,
-    `the person asked by ${asked.submittedAt}, as far as ${platform} says; it named as due: ${due}`,
+    asked.submittedAt === undefined
+      ? `${platform} did not say when the person asked; it named as due: ${due}`
+      : `the person asked by ${asked.submittedAt}, as far as ${platform} says; it named as due: ${due}`,
   ];
 }
 

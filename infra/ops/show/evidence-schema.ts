@@ -22,7 +22,7 @@ const evidence = v.looseObject({
     what: v.literal('permanent erasure'),
     payloadMac: v.string(),
     subjectMacs: v.array(v.string()),
-    submittedAt: v.string(),
+    submittedAt: v.exactOptional(v.string()),
     receivedAt: v.string(),
     dueAt: v.exactOptional(v.string()),
   }),

@@ -4,12 +4,16 @@ type Project = Evidence['projects'][string];
 type Deletion = Project['deletions'][number];
 
 /** What was done in each project of Voucherify, and by which deletion. */
-export function doneLines({ projects }: Evidence): readonly string[] {
+export function doneLines({ projects, outcome }: Evidence): readonly string[] {
+  const of = (project: Project) =>
+    project.outcome === 'open' && outcome === 'refused' ? notDone : outcomes[project.outcome];
   return Object.entries(projects).flatMap(([name, project]) => [
-    `project ${name}: ${outcomes[project.outcome]}${pinnedOf(project)}`,
+    `project ${name}: ${of(project)}${pinnedOf(project)}`,
     ...project.deletions.map(deletion => `  ${deletionText(deletion)}`),
   ]);
 }
+
+const notDone = 'not carried out to its end: refused';
 
 const outcomes = {
   open: 'not finished',

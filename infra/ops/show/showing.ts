@@ -13,7 +13,8 @@ export const showCommand: Command = {
   help: `npm run ops -- show RECEIPT [--jws]
 
 Answers what an auditor asks of one erasure, and says what stays elsewhere. Of a signed receipt it shows what was signed,
-checks the signature, and says so where the receipt no longer agrees with it (exit code 1).
+checks the signature, and says so where it is missing, cannot be checked with the key in use, or says something else than
+the receipt (exit code 1).
 
   --jws           only the signed evidence, a compact JWS (RFC 7515); exit code 1 where it is not signed yet
 
@@ -33,7 +34,7 @@ async function show(typed: Typed, desk: Desk, output: Output): Promise<number> {
   const shown = await shownOf(receipt, desk);
   if (shown === undefined) return wrong('its evidence has a form that this version does not know: see it with --jws');
   printShown(shown, desk.now(), output);
-  return shown.signature?.verdict === 'bad' || (shown.signature?.disagreeing.length ?? 0) > 0 ? 1 : 0;
+  return isInOrder(shown) ? 0 : 1;
 }
 
 /** What was signed is what is shown. */
@@ -46,6 +47,12 @@ async function shownOf(receipt: Receipt, { signer }: Desk): Promise<Shown | unde
   return { receipt, evidence, signature: { ...signature, verdict } };
 }
 
+/** What waits is not signed yet; everything else is signed, by the key in use, and says what was signed. */
+function isInOrder({ receipt, signature }: Shown): boolean {
+  if (signature === undefined) return receipt.queue !== undefined;
+  return signature.verdict === 'good' && signature.disagreeing.length === 0;
+}
+
 function printed(jws: string, output: Output): number {
   output.print(jws);
   return 0;
@@ -53,7 +60,9 @@ function printed(jws: string, output: Output): number {
 
 function unsigned({ queue, closedAt }: Receipt): number {
   if (closedAt === undefined) return wrong('not signed: it has not ended yet');
-  return wrong(queue === undefined ? 'not signed: it was closed before receipts were signed' : 'not signed yet');
+  return wrong(
+    queue === undefined ? 'THE SIGNATURE IS MISSING: it is closed, and nothing waits for one' : 'not signed yet',
+  );
 }
 
 function wrong(line: string): number {

@@ -75,6 +75,6 @@ function signatureLines({ receipt, signature }: Shown): readonly string[] {
 function unsignedLine({ queue, closedAt }: Receipt): string {
   if (closedAt === undefined) return 'not signed: it has not ended yet';
   return queue === undefined
-    ? 'not signed: it was closed before receipts were signed'
+    ? toned('bad', 'THE SIGNATURE IS MISSING: it is closed, and nothing waits for one')
     : 'not signed yet: it is signed when its platform was told';
 }
