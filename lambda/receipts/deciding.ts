@@ -1,6 +1,7 @@
 import { afterCrash, isDue } from './claiming.ts';
 import { closed } from './closing.ts';
 import { changed, type Decision, isFinal, isRefusalDecided, type Receipt } from './receipt.ts';
+import { wrongCustomerDeleted } from './result.ts';
 
 /** Longest that a worker may hold a claim, with a margin, in milliseconds: nobody posts for a receipt after it. */
 const longestClaimMs = 60_000;
@@ -13,7 +14,7 @@ export type Decided = Omit<Decision, 'about'>;
  * callback or its signature. Not after somebody else was deleted: that receipt posts nothing more.
  */
 export function retried(receipt: Receipt, decided: Decided): Receipt | undefined {
-  if (receipt.queue === undefined || receipt.reason === 'wrong-customer-deleted') return undefined;
+  if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted) return undefined;
   // A claim runs to its end: whoever holds it may still be posting.
   const isHeld = receipt.state === 'open' && receipt.unrecordedClaims > 0;
   const soon = isHeld ? {} : { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? decided.at, decided.at) };
