@@ -84,7 +84,11 @@ async function showReceipt(id: string, { store }: Parts): Promise<void> {
   const deletions = Object.values(receipt?.projects ?? {}).flatMap(progress => progress.deletions);
   for (const { received } of deletions)
     show('what Voucherify answered to the deletion, as far as the receipt keeps it', received);
-  show('the receipt', receipt);
+  const { evidence, ...rest } = receipt ?? {};
+  show('the receipt', rest);
+  if (evidence === undefined) return;
+  const payload = Buffer.from(evidence.split('.')[1] ?? '', 'base64url').toString();
+  show('its evidence: this, signed (a JWS that any JOSE library verifies)', JSON.parse(payload));
 }
 
 async function outage(run: LocalRun, mode: 'error' | null): Promise<void> {
