@@ -47,11 +47,11 @@ export function every(period: Duration, parts: Parts): Record<string, Metric> {
 }
 
 /**
- * `SUM` is not used: an alarm asks for more data than it judges, and over a single metric it would add up all of it
- * (CloudWatch User Guide, "Using math expressions", SUM).
+ * A metric that no line has ever carried does not exist, and adding to what is not there could be nothing: `SUM` over an
+ * array takes the series that there are. Over a single one it would add up all of its time instead (CloudWatch User
+ * Guide, "Using math expressions", SUM).
  */
 export function sumOf(parts: Parts): string {
-  return Object.keys(parts)
-    .map(name => `FILL(${name}, 0)`)
-    .join(' + ');
+  const filled = Object.keys(parts).map(name => `FILL(${name}, 0)`);
+  return filled.length === 1 ? filled.join() : `SUM([${filled.join(', ')}])`;
 }

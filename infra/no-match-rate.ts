@@ -3,8 +3,8 @@ import { Alarm, ComparisonOperator, MathExpression, Metric, TreatMissingData } f
 import { every, type OwnMetrics, sumOf, together } from './metrics.ts';
 import type { Watch } from './watch.ts';
 
-/** Receipts that must be closed in an hour before their share says anything: two at night do not. */
-const leastClosed = 10;
+/** What is added to the receipts of an hour, so that two at night make no share worth an alarm. */
+const damping = 10;
 
 /** How far above the usual share it must be, in standard deviations of what CloudWatch has learnt. */
 const far = 3;
@@ -12,21 +12,21 @@ const far = 3;
 const hour = Duration.hours(1);
 
 /**
- * The share of closed receipts that found nobody, in percent. A wrong mapping ends in `not-identifiable` as often as in
- * `no-match`, so both count. An hour with few receipts has no share at all, so that nothing is learnt from it.
+ * The share of closed receipts that found nobody, in percent, damped: the fewer there are, the smaller it is. A wrong
+ * mapping ends in `not-identifiable` as often as in `no-match`, so both count.
  */
 export function shareOfNobody(metrics: OwnMetrics): MathExpression {
   const nobody = { no_match: metrics.closed('no-match'), not_identifiable: metrics.closed('not-identifiable') };
   const closed = together({ erased: metrics.closed('erased'), ...nobody }, hour);
   return new MathExpression({
-    expression: `IF(closed >= ${leastClosed}, 100 * (${sumOf(nobody)}) / closed)`,
+    expression: `100 * (${sumOf(nobody)}) / (closed + ${damping})`,
     usingMetrics: { ...every(hour, nobody), closed },
     label: 'Closed without finding anybody (%)',
     period: hour,
   });
 }
 
-/** Stands while the last hour that has a share was far above the band that CloudWatch has learnt for it. */
+/** Stands while the last hour was far above the band that CloudWatch has learnt for it. */
 export function farAboveUsual(metric: MathExpression): Watch {
   return {
     metric: Metric.anomalyDetectionFor({ metric, stdDevs: far, period: hour }),

@@ -66,7 +66,10 @@ describe('alarms', () => {
     for (const one of counting) {
       expect(one).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1, TreatMissingData: 'notBreaching' });
       const [sum, ...parts] = one.Metrics as [Query, ...Query[]];
-      expect(sum).toMatchObject({ Expression: parts.map(({ Id }) => `FILL(${Id}, 0)`).join(' + '), ReturnData: true });
+      const filled = parts.map(({ Id }) => `FILL(${Id}, 0)`).join(', ');
+      // A metric that was never counted must not swallow the others.
+      const Expression = parts.length === 1 ? filled : `SUM([${filled}])`;
+      expect(sum).toMatchObject({ Expression, ReturnData: true });
       expect(parts.every(({ ReturnData }) => !ReturnData)).toBe(true);
       expect(parts.length).toBeLessThanOrEqual(10);
       const periods = new Set(parts.map(({ MetricStat }) => MetricStat?.Period));
@@ -130,11 +133,11 @@ describe('the share of requests that find nobody', () => {
     expect(share).toMatchObject({ Id: 'm0', ReturnData: true });
   });
 
-  test('is of all that was closed in an hour, and there is none below ten', () => {
-    const share = 'IF(closed >= 10, 100 * (FILL(no_match, 0) + FILL(not_identifiable, 0)) / closed)';
+  test('is of all that was closed in an hour, and small where that is little', () => {
+    const share = '100 * (SUM([FILL(no_match, 0), FILL(not_identifiable, 0)])) / (closed + 10)';
     const expressions = new Map(queries('no-match-rate').map(({ Id, Expression }) => [Id, Expression]));
     expect(expressions.get('m0')).toBe(share);
-    expect(expressions.get('closed')).toBe('FILL(erased, 0) + FILL(no_match, 0) + FILL(not_identifiable, 0)');
+    expect(expressions.get('closed')).toBe('SUM([FILL(erased, 0), FILL(no_match, 0), FILL(not_identifiable, 0)])');
     expect(metricsOf('no-match-rate')).toEqual(
       ['no-match', 'not-identifiable', 'erased'].map(Value => ({
         Metric: { Namespace: 'erasure', MetricName: 'Closed', Dimensions: [{ Name: 'outcome', Value }] },

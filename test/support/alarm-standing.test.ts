@@ -67,7 +67,7 @@ test('a definition that cannot be judged is refused', () => {
   );
   expect(judge({ Metrics: [] })).toThrow('a: watches no expression');
   const metric = { Id: 'm', MetricStat: { Metric: { Namespace: 'n', MetricName: 'm' }, Stat: 'Sum' } };
-  for (const Expression of ['SUM(METRICS())', 'FILL(m, 0) + FILL(other, 0)']) {
+  for (const Expression of ['SUM(METRICS())', 'SUM([FILL(m, 0), FILL(other, 0)])', 'FILL(m, 0) + FILL(m, 0)']) {
     expect(judge({ Metrics: [{ Id: 'e', Expression, ReturnData: true }, metric] })).toThrow(
       `${Expression}: is not judged here`,
     );

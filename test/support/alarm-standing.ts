@@ -61,10 +61,11 @@ function watchedValue(alarm: AlarmDefinition, counted: Points): number | undefin
   return sum(watched.Expression, values);
 }
 
-/** `FILL(a, 0) + FILL(b, 0)`: the one form of expression that is judged here. */
+/** `FILL(a, 0)` or `SUM([FILL(a, 0), FILL(b, 0)])`: the two forms of expression that are judged here. */
 function sum(expression: string, values: ReadonlyMap<string, number | undefined>): number {
-  return expression
-    .split(' + ')
+  const terms = /^SUM\(\[(.*)\]\)$/.exec(expression)?.[1] ?? expression;
+  return terms
+    .split(/(?<=\)), /)
     .map(term => {
       const name = /^FILL\((\w+), 0\)$/.exec(term)?.[1] ?? '';
       if (!values.has(name)) throw new Error(`${expression}: is not judged here`);
