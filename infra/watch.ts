@@ -46,8 +46,8 @@ export function silent(metric: Metric): Watch {
 }
 
 /**
- * Stands from a percentage of the deadline on. A sweep knows the age of what it worked on, and it works on every open
- * receipt at least once an hour. No sweep says nothing about ages, so the alarm stays as it is; that there is none has
+ * Stands from a percentage of the deadline on. A sweep knows the age of what it came by, and of the worst that the one
+ * before it knew. No sweep says nothing about ages, so the alarm stays as it is; that there is none has
  * its own alarm.
  */
 export function used(deadline: Metric, percent: number): Watch {

@@ -29,7 +29,7 @@ export interface Swept {
   readonly needsHuman: number;
   /** Scopes that are paused. */
   readonly paused: number;
-  /** Age of the oldest receipt that was looked at and is still open; each is looked at at least once an hour. */
+  /** Age of the oldest receipt that was looked at and is still open. */
   readonly oldestOpenMs: number;
   /** How much of its time the worst of them has used, in whole percent. */
   readonly deadlineUsed: number;
@@ -69,8 +69,8 @@ export async function lookAround(run: Noting): Promise<void> {
 }
 
 /**
- * Ends a sweep: the worst that the last one knew, which this one may not have come by; then the schedule's sign of life, and what is
- * paused. Whoever cannot be asked for them does not undo the sweep.
+ * Ends a sweep: what is paused, the worst that the last sweep knew and this one may not have come by, and the schedule's
+ * sign of life. Whoever cannot be asked for them does not undo the sweep.
  */
 export async function endRun(run: Noting): Promise<void> {
   const { parts, counts } = run;

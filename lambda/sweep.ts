@@ -7,9 +7,8 @@ import type { Queue } from './receipts/receipt.ts';
 import { signReceipt } from './sign.ts';
 
 /**
- * The sweep: due receipts, claim, attempt, close or put off, and beside them the callbacks that are due, until nothing
- * is due or the time is over (epoch ms); then what is closed and told is signed. Throws `unavailable` when the index
- * cannot be read.
+ * The sweep: due receipts, claim, attempt, close or put off, and beside them the callbacks and the signatures that are
+ * due, until nothing is or the time is over (epoch ms). Throws `unavailable` when the index cannot be read.
  */
 export async function sweep(parts: Parts, until: number): Promise<Swept> {
   const run: Run = { ...noting(parts), until, stopped: false };

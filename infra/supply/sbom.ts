@@ -13,7 +13,16 @@ const help = `Writes a software bill of materials, CycloneDX 1.5 in JSON: "requi
 
 await command(help, { out: { type: 'string' } }, async ({ out }) => {
   const text = `${JSON.stringify(await bill(), undefined, 2)}\n`;
-  if (typeof out === 'string') writeFileSync(out, text);
+  if (typeof out === 'string') write(out, text);
   else process.stdout.write(text);
   return 0;
 });
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new Error(`--out: the file cannot be written (${code})`);
+  }
+}

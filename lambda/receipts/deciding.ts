@@ -17,7 +17,8 @@ export function retried(receipt: Receipt, decided: Decided): Receipt | undefined
   if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted) return undefined;
   // A claim runs to its end: whoever holds it may still be posting.
   const isHeld = receipt.state === 'open' && receipt.unrecordedClaims > 0;
-  const soon = isHeld ? {} : { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? decided.at, decided.at) };
+  const at = decided.at + (isHeld ? longestClaimMs : 0);
+  const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? at, at) };
   if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
   const { reason: _, ...rest } = receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);

@@ -119,14 +119,6 @@ export function opened(
   };
 }
 
-/** Pins are written once, by the worker with the last claim, and not when an operator has refused meanwhile. */
-export function pinned(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
-  const progress = receipt.projects[project];
-  if (progress?.state !== 'open' || progress.pins > 0) return undefined;
-  const free = receipt.state === 'open' && receipt.claims === generation && !isRefusalDecided(receipt);
-  return free ? changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, pins } } }) : undefined;
-}
-
 /** Whether the last word on an open receipt is an operator's that it is refused. */
 export function isRefusalDecided({ state, decisions }: Receipt): boolean {
   return state === 'open' && decisions?.at(-1)?.what === 'refuse';

@@ -71,6 +71,10 @@ describe('a retry', () => {
     const held = claimedOnce({ nextAttemptAt: now + 60_000 });
     const next = must(retried(held, decided));
     expect(next).toMatchObject({ nextAttemptAt: now + 60_000, decisions: [decided] });
+    // One that the pace has put off for long after such a claim is brought forward all the same.
+    expect(retried({ ...held, nextAttemptAt: now + 3_600_000 }, decided)).toMatchObject({
+      nextAttemptAt: now + 61_000,
+    });
     const refused = must(refusalDecided(next, refusal));
     expect(closedAsRefused(refused, now + 59_999)).toBeUndefined();
     expect(closedAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });

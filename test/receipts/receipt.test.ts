@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { claimed, mostUnrecordedClaims, postponed } from '../../lambda/receipts/claiming.ts';
-import { opened, pinned } from '../../lambda/receipts/receipt.ts';
+import { claimed, mostUnrecordedClaims, pinned, postponed } from '../../lambda/receipts/claiming.ts';
+import { opened } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;

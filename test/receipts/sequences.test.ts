@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answeredOpen } from '../../lambda/receipts/answering.ts';
-import { claimed, mostUnrecordedClaims, postponed } from '../../lambda/receipts/claiming.ts';
+import { claimed, mostUnrecordedClaims, pinned, postponed } from '../../lambda/receipts/claiming.ts';
 import { closedAsRefused, refusalDecided, retried } from '../../lambda/receipts/deciding.ts';
-import { asksHuman, isFinal, pinned, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { asksHuman, isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { mostUnproven, type ProjectResult, recorded } from '../../lambda/receipts/result.ts';
 import { signed } from '../../lambda/receipts/signing.ts';
 import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';

@@ -1,4 +1,5 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { oneLine } from '../output.ts';
 
 type Project = Evidence['projects'][string];
 type Deletion = Project['deletions'][number];
@@ -31,7 +32,7 @@ function deletionText({ proof, at, voucherify }: Deletion): string {
   if (voucherify === undefined) return `${proof} at ${at}`;
   const { id = 'without an id', status, data_json } = voucherify;
   const counts = Object.entries(data_json).map(([what, count]) => `${what} ${count}`);
-  return `${proof} at ${at}: Voucherify’s deletion ${id}, ${status}; ${counts.join(', ')}`;
+  return oneLine(`${proof} at ${at}: Voucherify’s deletion ${id}, ${status}; ${counts.join(', ')}`);
 }
 
 /** What the grades of proof mean, of those that occur. */

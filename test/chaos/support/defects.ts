@@ -32,7 +32,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'pins are written again',
-    file: 'lambda/receipts/receipt.ts',
+    file: 'lambda/receipts/claiming.ts',
     is: "if (progress?.state !== 'open' || progress.pins > 0) return undefined;",
     becomes: "if (progress?.state !== 'open') return undefined;",
   },
