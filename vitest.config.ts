@@ -6,6 +6,9 @@ export default defineConfig({
     // Files share no state, so they can share a worker: loading the CDK once and not a dozen times saves half a minute.
     isolate: false,
     maxWorkers: '100%',
+    // Generous: a busy machine is slow, and slow is not wrong. A test that never ends still ends the run.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
