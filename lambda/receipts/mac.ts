@@ -10,6 +10,8 @@ export interface Macs {
   /** E-mail addresses are trimmed and lower-cased, so that a person is found however they spell theirs. */
   subject(identifier: Identifier): string;
   appId(appId: string): string;
+  /** Over the id of one delivery of a request. */
+  delivery(platform: string, deliveryId: string): string;
 }
 
 /** Shortest pepper that is accepted: 32 random bytes in base64url. */
@@ -27,6 +29,7 @@ export function macsFrom(pepper: string): Macs {
     payload: identities => mac('payload', identities.map(asText).toSorted()),
     subject: ({ kind, value }) => mac('subject', kind, kind === 'email' ? value.trim().toLowerCase() : value),
     appId: appId => mac('app-id', appId),
+    delivery: (platform, deliveryId) => mac('delivery', platform, deliveryId),
   };
 }
 
