@@ -101,13 +101,17 @@ async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean
   return opened(facts, projects, { attemptAt, attemptFollows: attempts });
 }
 
-/** A callback to an origin that settings do not list is dropped, and a person is told. */
+/** More callbacks of one request would be a flood of calls, and a claim has not the time for them. */
+const mostCallbacks = 10;
+
+/** Drops callbacks to an origin that settings do not list, and those over {@link mostCallbacks}; each with an alarm. */
 function allowedCallbacks({ erasure, platform, name }: Asked, { log }: Parts): Kept['callbacks'] {
   const allowed = erasure.callbacks.filter(({ url }) => isAllowedOrigin(url, platform.callbackOrigins));
   if (allowed.length < erasure.callbacks.length) {
     log({ event: 'alarm', alarm: 'callback-origin-refused', platform: name });
   }
-  return allowed;
+  if (allowed.length > mostCallbacks) log({ event: 'alarm', alarm: 'callbacks-dropped', platform: name });
+  return allowed.slice(0, mostCallbacks);
 }
 
 /** Only an id that cannot be personal is kept in clear. */

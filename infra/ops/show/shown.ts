@@ -2,7 +2,7 @@ import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { usedPercent, whyOf } from '../list/waiting.ts';
-import { oneLine, type Output, toned } from '../output.ts';
+import { type Output, oneLine, toned } from '../output.ts';
 import { instant } from '../times.ts';
 import { answersOf } from './eight-answers.ts';
 import type { SignedEvidence, Verdict } from './signed-evidence.ts';

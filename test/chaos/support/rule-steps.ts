@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { answeredOpen } from '../../../lambda/receipts/answering.ts';
 import { calling, told } from '../../../lambda/receipts/calling-back.ts';
 import { claimed, pinned, postponed } from '../../../lambda/receipts/claiming.ts';
-import { closedAsRefused, type Decided, newRequestDecided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import {
+  closedAsRefused,
+  type Decided,
+  newRequestDecided,
+  refusalDecided,
+  retried,
+} from '../../../lambda/receipts/deciding.ts';
 import { asksHuman, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recorded } from '../../../lambda/receipts/result.ts';
 import { signed } from '../../../lambda/receipts/signing.ts';
