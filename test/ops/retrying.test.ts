@@ -119,6 +119,9 @@ describe('retry --new-request', () => {
       decisions: [{ what: 'new-request', by: 'zoe', why: 'the shop asked for it again', at: decidedAt }],
     });
     expect(at.house.alarms()).toEqual([]);
+    const shown = await run(at.desk, 'show', opened!.id);
+    expect(shown.status).toBe(0);
+    expect(shown.lines.join('\n')).toContain('new-request by zoe: the shop asked for it again');
   });
 
   test('opens one request a decision: later deliveries are compared with the receipt that it opened', async () => {
