@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlainValue, longestIdentifier } from '../../lambda/erasure.ts';
+import { isPlainValue, isUsable, longestIdentifier } from '../../lambda/erasure.ts';
 import type { OutboundCall } from '../../lambda/io/outbound.ts';
 import { deletionUrl } from '../../lambda/voucherify/client.ts';
 import { answer } from '../support/erasing-answers.ts';
