@@ -4,7 +4,7 @@ import { canonicalEmail, longestIdentifier } from './email.ts';
 
 export type IdentifierKind = 'customer_id' | 'source_id' | 'email' | 'phone';
 
-/** What a person is known by in Voucherify. A hash is never an identifier. */
+/** What a person is known by in Voucherify. A hash is never a value: where one counts, the value is empty. */
 export interface Identifier {
   readonly kind: IdentifierKind;
   readonly value: string;
