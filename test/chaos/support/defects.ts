@@ -175,4 +175,10 @@ export const defects: readonly Defect[] = [
     is: 'case 401:\n',
     becomes: 'case 401:\n      return counted;\n    case 499:\n',
   },
+  {
+    name: 'the unsigned webhook id is the reference of a redaction',
+    file: 'lambda/platforms/shopify.ts',
+    is: "createHash('sha256').update(request.rawBody)",
+    becomes: "createHash('sha256').update(deliveryId ?? request.rawBody)",
+  },
 ];
