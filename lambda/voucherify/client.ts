@@ -20,7 +20,7 @@ export interface Voucherify {
 }
 
 /** Rows that are asked for at once: the largest page there is (Voucherify OpenAPI, List customers). */
-export const pageSize = 100;
+const pageSize = 100;
 
 /** A page of customers with all their metadata outgrows the cap of every other answer, in bytes. */
 const largestPage = 4_194_304;
