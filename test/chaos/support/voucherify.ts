@@ -124,7 +124,7 @@ function respond(sandbox: Sandbox, { method, url, headers, body = '' }: Outbound
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
-    return { kind: 'answer', ...answer, resent: false };
+    return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     return error.outage === 'hang' ? 'silent' : 'cut';
