@@ -93,7 +93,8 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   const todo = { ...handle, project, voucherify, done, mayBeTried, now: parts.now, appIdMac: macs.appId };
   const deletedPins = await deletePins(todo);
   const { deletions, absent, tried, trouble, alarms } = deletedPins;
-  if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, absent, tried }, alarms };
+  if (trouble !== undefined)
+    return { receipt: handle.receipt, result: { ...trouble, deletions, absent, tried }, alarms };
   const anybody = deletions.length + proved.length > 0;
   const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };

@@ -86,27 +86,36 @@ describe('a pin that nobody ever showed', () => {
     house.meddle = (call, pass) => {
       if (call.method === 'GET' && isShown) return answer(200, { id: ada });
       isShown = false;
-      return call.method === 'GET' ? pass() : (pass(), answer(404, notFound));
+      const answered = pass();
+      return call.method === 'GET' ? answered : answer(404, notFound);
     };
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased', projects: { main: { deletions: gone } } });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+      state: 'erased',
+      projects: { main: { deletions: gone } },
+    });
     expect(house.deleted()).toEqual([ada]);
   });
 
   it('and that another pin failed beside is nobody still: its own first try said so', async () => {
     const house = erasingHouse();
     house.person({ id: 'cust_B', email: 'ada@example.com' });
-    house.meddle = (call, pass) => (call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost('possible') : pass());
+    house.meddle = (call, pass) =>
+      call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost('possible') : pass();
     const { receipt } = await house.ask([...one('customer_id', ada), ...one('email', 'ada@example.com')]);
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 2, tried: true, absent: [0] } } });
     house.meddle = undefined;
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ pin: 1 }] } } });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+      state: 'erased',
+      projects: { main: { deletions: [{ pin: 1 }] } },
+    });
     expect(house.sent.filter(call => call === deletion)).toHaveLength(1);
   });
 
   it('and that is all that is left, is no match when the first try of each said so', async () => {
     const house = erasingHouse();
     const ben = 'cust_BBBBBBBBBBBBBBBBBBBBBBBB';
-    house.meddle = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(ben) ? answer(429, {}) : pass());
+    house.meddle = (call, pass) =>
+      call.method === 'POST' && call.url.pathname.includes(ben) ? answer(429, {}) : pass();
     const { receipt } = await house.ask([...one('customer_id', ada), ...one('customer_id', ben)]);
     expect(receipt.projects).toMatchObject({ main: { absent: [0], tried: false } });
     house.meddle = undefined;
@@ -142,7 +151,11 @@ describe('before a pin is posted to again', () => {
     house.person({ source_id: ada });
     const posts = house.sent.filter(call => call === deletion).length;
     const asked = await house.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed', projects: { main: { deletions: [] } } });
+    expect(asked).toMatchObject({
+      state: 'needs-human',
+      reason: 'pin-shadowed',
+      projects: { main: { deletions: [] } },
+    });
     expect(house.sent.filter(call => call === deletion)).toHaveLength(posts);
     expect(house.deleted()).toEqual([ada]);
   });

@@ -47,7 +47,11 @@ describe('a 404 on the deletion of somebody who was found', () => {
   it('proves nothing where another one is shown under that id', async () => {
     const house = denying(answer(200, { id: 'cust_B', source_id: ada }));
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed', projects: { main: { deletions: [] } } });
+    expect(receipt).toMatchObject({
+      state: 'needs-human',
+      reason: 'pin-shadowed',
+      projects: { main: { deletions: [] } },
+    });
   });
 
   it.each([
@@ -84,7 +88,11 @@ describe('a 404 on the deletion of somebody who was found', () => {
       return meddle?.(call, pass) ?? pass();
     };
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'other-app-id', projects: { main: { deletions: [] } } });
+    expect(receipt).toMatchObject({
+      state: 'needs-human',
+      reason: 'other-app-id',
+      projects: { main: { deletions: [] } },
+    });
   });
 
   it('does not keep the others from being deleted', async () => {
@@ -102,8 +110,69 @@ describe('a 404 on a deletion that is posted again', () => {
     const house = denying();
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     const calls = house.sent.length;
-    house.meddle = (call, pass) => (call.method === 'POST' ? (house.sandbox.softDelete(ada), denied) : pass());
+    house.meddle = (call, pass) => {
+      if (call.method === 'POST') house.sandbox.softDelete(ada);
+      return call.method === 'POST' ? denied : pass();
+    };
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
     expect(house.sent.slice(calls)).toEqual([get, post, get]);
+  });
+});
+
+describe('the quota of a deletion that is answered 404', () => {
+  it.each([
+    [1, 'is that of the look-up and the deletion as long as it is not', false],
+    [2, 'has the confirming look reserved when it is needed', true],
+  ])('in %i reservations, %s', async (reservations, _, isDenied) => {
+    let writes = 0;
+    const house = erasingHouse({
+      change: ({ control }) => ({
+        control: {
+          ...control,
+          write: (key, ...more) => {
+            if (key === 'pace#main') writes += 1;
+            return control.write(key, ...more);
+          },
+        },
+      }),
+    });
+    house.person({ id: ada, source_id: 'crm-1' });
+    house.meddle = (call, pass) => (isDenied && call.method === 'POST' ? denied : pass());
+    await house.ask(one('source_id', 'crm-1'));
+    expect(house.sent).toHaveLength(isDenied ? 3 : 2);
+    expect(writes).toBe(reservations);
+  });
+
+  it('that lets two calls into one attempt still comes to its end', async () => {
+    const house = erasingHouse({
+      change: ({ settings }) => ({
+        settings: {
+          ...settings,
+          projects: Object.fromEntries(
+            Object.entries(settings.projects).map(([name, project]) => [
+              name,
+              { ...project, quotaShare: 0.5, callsPerMinute: 8 },
+            ]),
+          ),
+        },
+        wait: async ms => {
+          house.clock.now += ms;
+        },
+      }),
+    });
+    house.person({ id: ada, source_id: 'crm-1' });
+    const receipt = await house.accept(one('source_id', 'crm-1'));
+    let isThere = true;
+    house.meddle = (call, pass) => {
+      // Without the headers of the sandbox's own limit, which is larger.
+      if (call.method === 'GET') return { ...pass(), headers: {} };
+      if (isThere) house.sandbox.softDelete(ada);
+      isThere = false;
+      return denied;
+    };
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', lastResult: 'paced' });
+    expect(house.sent).toEqual(['GET /v1/customers/crm-1', post]);
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(house.sent.slice(2)).toEqual([get, post]);
   });
 });

@@ -48,13 +48,16 @@ describe.each([
     expect(ports[2]).not.toBe(ports[0]);
   });
 
-  it.each(['reset', 'end'] as const)('and ends (%s) is not called again for a call that must not be repeated', async how => {
-    const { url, ports } = await scripted(['answer', how, 'answer'], tls);
-    const send = outbound(Date.now);
-    await send(call(url));
-    expect(await send(call(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
-    expect(ports).toEqual([ports[0], ports[0]]);
-  });
+  it.each(['reset', 'end'] as const)(
+    'and ends (%s) is not called again for a call that must not be repeated',
+    async how => {
+      const { url, ports } = await scripted(['answer', how, 'answer'], tls);
+      const send = outbound(Date.now);
+      await send(call(url));
+      expect(await send(call(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+      expect(ports).toEqual([ports[0], ports[0]]);
+    },
+  );
 
   it('and resets is not called a third time', async () => {
     const { url, ports } = await scripted(['answer', 'reset', 'reset', 'answer'], tls);
@@ -76,7 +79,11 @@ describe.each([
 
   it('for the first time is not called again', async () => {
     const { url, ports } = await scripted(['reset', 'answer'], tls);
-    expect(await outbound(Date.now)(repeatable(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+    expect(await outbound(Date.now)(repeatable(url))).toEqual({
+      kind: 'no-answer',
+      code: 'cut-off',
+      effect: 'possible',
+    });
     expect(ports).toHaveLength(1);
   });
 });
@@ -116,7 +123,11 @@ describe('TLS', () => {
   it('refuses a certificate that nobody vouches for, and nothing was sent', async () => {
     let requests = 0;
     const { url } = await serve(() => (requests += 1), loopbackCertificate());
-    expect(await outbound(Date.now)(repeatable(url))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
+    expect(await outbound(Date.now)(repeatable(url))).toEqual({
+      kind: 'no-answer',
+      code: 'not-connected',
+      effect: 'none',
+    });
     expect(requests).toBe(0);
   });
 
