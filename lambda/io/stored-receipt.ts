@@ -30,6 +30,7 @@ const progress = v.looseObject({
   pins: v.number(),
   tried: v.boolean(),
   deletions: v.array(deletion),
+  absent: v.exactOptional(v.array(v.number())),
 });
 
 const decision = v.looseObject({

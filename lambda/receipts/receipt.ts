@@ -83,6 +83,8 @@ export interface ProjectProgress {
   /** Whether a deletion that has not been proved may have had its effect all the same. */
   readonly tried: boolean;
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index: never seen, and a 404 on the first try. Such a try is not repeated. */
+  readonly absent?: readonly number[];
 }
 
 export type Facts = Pick<

@@ -13,6 +13,8 @@ export type ProjectResult =
 interface Unfinished {
   readonly code: string;
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index. */
+  readonly absent?: readonly number[];
   readonly tried: boolean;
 }
 
@@ -75,7 +77,9 @@ function advanced(before: ProjectProgress, result: ProjectResult): ProjectProgre
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
   const deletions = [...before.deletions, ...fresh];
   if (result.kind === 'later' || result.kind === 'human') {
-    return { ...before, deletions, tried: before.tried || result.tried };
+    const absent = [...new Set([...(before.absent ?? []), ...(result.absent ?? [])])];
+    const none = absent.length === 0 ? {} : { absent };
+    return { ...before, deletions, ...none, tried: before.tried || result.tried };
   }
   return { ...before, deletions, state: result.kind };
 }

@@ -1,8 +1,8 @@
 import { emailSpellings, isSameEmail } from '../email.ts';
 import { type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
-import { pageSize, type Reply, type Voucherify } from './client.ts';
-import type { Trouble } from './trouble.ts';
+import type { Reply, Voucherify } from './client.ts';
+import { type Trouble, unproven } from './trouble.ts';
 
 /** A customer that one identifier names. An unseen one was not shown to us and may have been deleted softly. */
 export type Candidate =
@@ -81,21 +81,30 @@ async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
 /** Highest page there is (Voucherify OpenAPI, List customers). */
 const lastPage = 99;
 
-/** Read to the end before anything is deleted, since deleting shifts the pages. */
+/**
+ * Read to the end before anything is deleted, since deleting shifts the pages. A short page is not the end: that is
+ * when as many rows were read as the largest `total` of all pages. A page without a new row before that means that the
+ * list shrank in the meantime or contradicts itself. Somebody may be missing, so it is read again from the beginning.
+ */
 async function readPages(
   email: string,
   { voucherify, now, until, isTooMany }: LookUps,
   candidates: Map<string, Candidate>,
   matches: (customer: Customer) => boolean,
 ): Promise<Trouble | undefined> {
-  let read = 0;
+  const rows = new Set<string>();
+  let total = 0;
   for (let page = 1; page <= lastPage && !isTooMany([...candidates.values()]); page += 1) {
     const reply = await voucherify.listByEmail(email, page, until);
     const answer = judgePage(reply, now());
     if (answer.kind !== 'page') return answer;
     for (const row of answer.customers.filter(matches)) candidates.set(row.id, seen(row, reply.appId));
-    read += answer.customers.length;
-    if (answer.customers.length < pageSize || read >= answer.total) return undefined;
+    total = Math.max(total, answer.total);
+    const before = rows.size;
+    for (const { id } of answer.customers) rows.add(id);
+    const isNew = rows.size > before;
+    if (rows.size >= total && !(isNew && answer.has_more === true)) return undefined;
+    if (!isNew) return unproven('incomplete-list');
   }
   return { kind: 'human', code: 'too-many-matches', effect: 'none', stop: true };
 }
