@@ -19,8 +19,35 @@ export interface Pin {
   readonly appIdMac: string;
 }
 
+/** A customer that a look-up found: what the created-after guard and the pin need to know. */
+export interface Candidate {
+  readonly id: string;
+  /** Whether Voucherify showed this customer; an unseen one may have been deleted softly. */
+  readonly seen: boolean;
+  /** As Voucherify wrote it; absent where it is missing. */
+  readonly createdAt?: string;
+}
+
+/** A look-up that was completed: one identifier in one spelling, all its pages. */
+export interface LookUpResult {
+  /** Index of the identifier among those that are kept. */
+  readonly identifier: number;
+  readonly spelling: string;
+  /** False where the value cannot be looked up as what it is. */
+  readonly identifiable: boolean;
+  readonly candidates: readonly Candidate[];
+}
+
+/** The completed look-ups of one project, kept until its pins are written. */
+export interface LookUpResults {
+  /** HMAC of the app id that all of them were made with: under another one they prove nothing. */
+  readonly appIdMac: string;
+  readonly results: readonly LookUpResult[];
+}
+
 export interface KeptWithPins extends Kept {
   readonly pins: Readonly<Record<string, readonly Pin[]>>;
+  readonly lookUps: Readonly<Record<string, LookUpResults>>;
 }
 
 /**
@@ -44,6 +71,8 @@ export interface ReceiptStore {
 
 export interface Also {
   readonly pins?: { readonly project: string; readonly pins: readonly Pin[] };
-  /** Delete what is kept apart, pins included. */
+  /** Replace the completed look-ups of these projects; delete them where there are none any more. */
+  readonly lookUps?: readonly { readonly project: string; readonly lookUps: LookUpResults | undefined }[];
+  /** Delete what is kept apart, pins and look-ups included. */
   readonly forget?: boolean;
 }
