@@ -100,7 +100,7 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   const todo = { ...handle, project, voucherify, done, mayBeTried, now: parts.now, appIdMac: macs.appId };
   const deletedPins = await deletePins(todo);
   const { deletions, tried, trouble, alarms } = deletedPins;
-  if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried }, alarms };
+  if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried, resumable: true }, alarms };
   const anybody = deletions.length + done.size > 0;
   const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
@@ -108,7 +108,7 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
 
 function troubled(receipt: Receipt, trouble: Trouble, lookUps?: LookUpResults): ErasedInProject {
   const alarms = trouble.alarm === undefined ? [] : [trouble.alarm];
-  return { receipt, result: { ...trouble, deletions: [], tried: false, ...(lookUps && { lookUps }) }, alarms };
+  return { receipt, result: { ...trouble, deletions: [], tried: false, ...(lookUps && { lookUps, resumable: true }) }, alarms };
 }
 
 function human(receipt: Receipt, code: string): ErasedInProject {

@@ -17,6 +17,8 @@ interface Unfinished {
   readonly tried: boolean;
   /** Completed look-ups that replace those that are kept: the next attempt goes on from them. None of them: starts anew. */
   readonly lookUps?: LookUpResults;
+  /** The next attempt goes on where this one stopped. */
+  readonly resumable?: boolean;
 }
 
 /** The code of a deletion that hit somebody else. */
@@ -125,14 +127,10 @@ function putOff(receipt: Receipt, results: readonly ProjectResult[], { retryAt }
   const later = results.filter(result => result.kind === 'later');
   const [first] = later;
   // What the quota alone interrupted goes on when the quota allows it: nothing failed, so nothing backs off.
-  const isInterrupted = later.length > 0 && later.every(result => result.code === 'paced' && hasAdvanced(result));
+  const isInterrupted = later.length > 0 && later.every(result => result.code === 'paced' && result.resumable === true);
   const notBefore = Math.max(...later.map(result => result.notBefore ?? 0));
   const nextAttemptAt = isInterrupted ? notBefore : Math.max(retryAt, notBefore);
   return changed(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
-}
-
-function hasAdvanced({ lookUps, deletions }: Unfinished): boolean {
-  return lookUps !== undefined || deletions.length > 0;
 }
 
 function isUnproven(result: ProjectResult): boolean {
