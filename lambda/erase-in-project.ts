@@ -1,4 +1,5 @@
 import { deletePins } from './delete-pins.ts';
+import type { LookUpResults } from './erasure.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
@@ -6,7 +7,7 @@ import { pinned } from './receipts/claiming.ts';
 import { mostCustomersOf } from './receipts/deciding.ts';
 import type { ProjectProgress, Receipt } from './receipts/receipt.ts';
 import type { ProjectResult } from './receipts/result.ts';
-import type { KeptWithPins, LookUpResults, Pin } from './receipts/store.ts';
+import type { KeptWithPins, Pin } from './receipts/store.ts';
 import { lookUpCalls } from './voucherify/find-customers.ts';
 import { lookUpProgress } from './voucherify/look-up-progress.ts';
 import type { Way } from './voucherify/project.ts';
@@ -100,7 +101,8 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   const todo = { ...handle, project, voucherify, done, mayBeTried, now: parts.now, appIdMac: macs.appId };
   const deletedPins = await deletePins(todo);
   const { deletions, tried, trouble, alarms } = deletedPins;
-  if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried, resumable: true }, alarms };
+  if (trouble !== undefined)
+    return { receipt: handle.receipt, result: { ...trouble, deletions, tried, resumable: true }, alarms };
   const anybody = deletions.length + done.size > 0;
   const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
@@ -108,7 +110,11 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
 
 function troubled(receipt: Receipt, trouble: Trouble, lookUps?: LookUpResults): ErasedInProject {
   const alarms = trouble.alarm === undefined ? [] : [trouble.alarm];
-  return { receipt, result: { ...trouble, deletions: [], tried: false, ...(lookUps && { lookUps, resumable: true }) }, alarms };
+  return {
+    receipt,
+    result: { ...trouble, deletions: [], tried: false, ...(lookUps && { lookUps, resumable: true }) },
+    alarms,
+  };
 }
 
 function human(receipt: Receipt, code: string): ErasedInProject {

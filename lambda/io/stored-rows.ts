@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import type { IdentifierKind } from '../erasure.ts';
+import type { IdentifierKind, LookUpResults } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { Kept, LookUpResults, Pin } from '../receipts/store.ts';
+import type { Kept, Pin } from '../receipts/store.ts';
 import { parseOrUndefined } from './json.ts';
 import { storeUnavailable } from './store-failure.ts';
 import { oneOf, receiptSchema } from './stored-receipt.ts';
@@ -34,9 +34,7 @@ const lookUpsSchema = v.looseObject({
       identifier: v.number(),
       spelling: v.string(),
       identifiable: v.boolean(),
-      candidates: v.array(
-        v.looseObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) }),
-      ),
+      candidates: v.array(v.looseObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
     }),
   ),
 });

@@ -1,8 +1,8 @@
-import type { Deletion, FinalKind } from '../erasure.ts';
+import type { Deletion, FinalKind, LookUpResults } from '../erasure.ts';
 import type { Alarm } from '../failure.ts';
 import { closed } from './closing.ts';
 import { asksHuman, changed, isRefusalDecided, type ProjectProgress, type Receipt } from './receipt.ts';
-import type { Also, LookUpResults } from './store.ts';
+import type { Also } from './store.ts';
 
 /** What one attempt found out in one project. */
 export type ProjectResult =

@@ -1,8 +1,6 @@
-import { type Identifier, isUsable } from '../erasure.ts';
-import type { Candidate } from '../receipts/store.ts';
+import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
 import { pageSize, type Voucherify } from './client.ts';
-import type { LookUpOnce } from './look-up-progress.ts';
 import type { Trouble } from './trouble.ts';
 
 /** What one identifier names: customers, nobody, or nothing that can be looked up. */
@@ -11,6 +9,9 @@ export type Found =
   | { readonly kind: 'nobody' }
   | { readonly kind: 'not-identifiable' }
   | Trouble;
+
+/** Makes the look-up of one spelling with the client that it hands over, unless it is completed already. */
+export type LookUpOnce = (spelling: string, lookUp: (voucherify: Voucherify) => Promise<Found>) => Promise<Found>;
 
 export interface LookUps {
   readonly once: LookUpOnce;

@@ -20,7 +20,7 @@ export interface ExpectedCalls {
 }
 
 /** What can ever fit, however long it is waited for. */
-export interface Capacity {
+interface Capacity {
   /** Calls that can go out one right after the other; none where the share is less than one call a period. */
   readonly together: number;
   /** Calls of one whole attempt of the sweep. */

@@ -1,13 +1,7 @@
-import type { Candidate, LookUpResult, LookUpResults } from '../receipts/store.ts';
+import type { Candidate, LookUpResult, LookUpResults } from '../erasure.ts';
 import type { Voucherify } from './client.ts';
-import type { Found } from './find-customers.ts';
+import type { Found, LookUpOnce } from './find-customers.ts';
 import type { Trouble } from './trouble.ts';
-
-/** Makes one look-up, through the client that it is handed. */
-type LookUp = (voucherify: Voucherify) => Promise<Found>;
-
-/** Makes the look-up of one spelling, unless it is completed already. */
-export type LookUpOnce = (spelling: string, lookUp: LookUp) => Promise<Found>;
 
 /** The completed look-ups of one request in one project, over all its attempts. */
 export interface LookUpProgress {
@@ -25,10 +19,7 @@ export interface LookUpProgress {
  * Goes on from what earlier attempts kept. A look-up under another app id may be of another project: it discards all that
  * were made before it, and answers `later`, since the identifiers before it have to be looked up again.
  */
-export function lookUpProgress(
-  kept: LookUpResults | undefined,
-  appIdMac: (appId: string) => string,
-): LookUpProgress {
+export function lookUpProgress(kept: LookUpResults | undefined, appIdMac: (appId: string) => string): LookUpProgress {
   let { appIdMac: mac, results } = kept ?? { appIdMac: '', results: [] };
   let hasAdded = false;
   const completed = (result: LookUpResult, appIds: ReadonlySet<string>): Trouble | undefined => {

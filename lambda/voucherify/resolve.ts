@@ -1,5 +1,4 @@
-import type { Identifier } from '../erasure.ts';
-import type { Candidate } from '../receipts/store.ts';
+import type { Candidate, Identifier } from '../erasure.ts';
 import type { Voucherify } from './client.ts';
 import { findCustomers, type LookUps } from './find-customers.ts';
 import type { LookUpProgress } from './look-up-progress.ts';

@@ -15,7 +15,13 @@ export function resolved(
   submittedAt = start,
 ) {
   const progress = lookUpProgress(undefined, appId => appId);
-  const ways = { voucherify: callsTo(house), progress, now: () => house.clock.now, until: start + 10_000, mostPages: 99 };
+  const ways = {
+    voucherify: callsTo(house),
+    progress,
+    now: () => house.clock.now,
+    until: start + 10_000,
+    mostPages: 99,
+  };
   return resolve({ identifiers, submittedAt, mostCustomers }, ways);
 }
 

@@ -1,5 +1,6 @@
+import type { LookUpResults } from '../../lambda/erasure.ts';
 import type { Queue, Receipt, State } from '../../lambda/receipts/receipt.ts';
-import type { Kept, LookUpResults, Pin } from '../../lambda/receipts/store.ts';
+import type { Kept, Pin } from '../../lambda/receipts/store.ts';
 
 /** Rows for tests of the stores. They hold the shapes and none of the rules, which have tests of their own. */
 export const now = Date.UTC(2026, 10, 24, 12);

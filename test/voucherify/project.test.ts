@@ -60,7 +60,11 @@ describe('a project', () => {
     const closed = { code: 'quota-exhausted', times: 0, since: start, until: start + hour };
     rows.rows.set('pace#main', { revision: 3, value: { notBefore: 0, closed } });
     const way = project.attempt({ receipt: 'receipt-1', fresh: false });
-    expect(await way.admit({ calls: 2 }, start + 7000)).toEqual({ kind: 'held', until: start + hour, code: 'quota-exhausted' });
+    expect(await way.admit({ calls: 2 }, start + 7000)).toEqual({
+      kind: 'held',
+      until: start + hour,
+      code: 'quota-exhausted',
+    });
   });
 
   it('that was not given a token says so at the first call, and asks again for the next one', async () => {
