@@ -11,7 +11,7 @@ import type { KeptWithPins, Pin } from './receipts/store.ts';
 import { lookUpCalls } from './voucherify/find-customers.ts';
 import { lookUpProgress } from './voucherify/look-up-progress.ts';
 import type { Way } from './voucherify/project.ts';
-import { resolve } from './voucherify/resolve.ts';
+import { endWithoutMatch, resolve } from './voucherify/resolve.ts';
 import type { Trouble } from './voucherify/trouble.ts';
 
 /** The way of this attempt to a project; none to a project that settings no longer hold. */
@@ -104,7 +104,8 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   if (trouble !== undefined)
     return { receipt: handle.receipt, result: { ...trouble, deletions, tried, resumable: true }, alarms };
   const anybody = deletions.length + done.size > 0;
-  const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
+  const end = endWithoutMatch(handle.kept.identifiers);
+  const nobody = { kind: end, deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
 }
 

@@ -1,3 +1,4 @@
+import { emailSpellings, isSameEmail } from '../email.ts';
 import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
 import { pageSize, type Voucherify } from './client.ts';
@@ -40,8 +41,7 @@ export async function findCustomers(identifier: Identifier, lookUps: LookUps): P
 
 /** Calls that looking these up takes, as far as it can be known before an e-mail's pages are seen. */
 export function lookUpCalls(identifiers: readonly Identifier[]): number {
-  const spellings = ({ value }: Identifier) => new Set([value, value.toLowerCase()]).size;
-  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? spellings(one) : 1));
+  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? emailSpellings(one.value).length : 1));
   return calls.reduce((sum, count) => sum + count, 0);
 }
 
@@ -70,10 +70,10 @@ function found(customer: Customer): Found {
   return { kind: 'found', candidates: [seen(customer)] };
 }
 
-/** Voucherify does not say whether it compares letter case: asked as given and lower-cased, and compared again here. */
+/** Voucherify does not say how it compares addresses: every spelling is looked up, and what it returns compared here. */
 async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
   const candidates = new Map<string, Candidate>();
-  for (const spelling of new Set([email, email.toLowerCase()])) {
+  for (const spelling of emailSpellings(email)) {
     const found = await lookUps.once(spelling, voucherify => findBySpelling(spelling, email, lookUps, voucherify));
     if (found.kind === 'later' || found.kind === 'human') return found;
     if (found.kind === 'found') for (const one of found.candidates) candidates.set(one.id, one);
@@ -91,13 +91,6 @@ async function findBySpelling(
   const matches = (row: Customer) => isSameEmail(row.email, email);
   const trouble = await readPages(spelling, { ...lookUps, voucherify }, candidates, matches);
   return trouble ?? { kind: 'found', candidates: [...candidates.values()] };
-}
-
-/** The same in both cases: the Kelvin sign lower-cased is a k, and yet another person's address. */
-function isSameEmail(stored: unknown, asked: string): boolean {
-  if (typeof stored !== 'string') return false;
-  const [one, other] = [stored.trim(), asked.trim()];
-  return one.toLowerCase() === other.toLowerCase() && one.toUpperCase() === other.toUpperCase();
 }
 
 /** Highest page there is (Voucherify OpenAPI, List customers). */

@@ -1,4 +1,4 @@
-import type { Candidate, Identifier } from '../erasure.ts';
+import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
 import type { Voucherify } from './client.ts';
 import { findCustomers, type LookUps } from './find-customers.ts';
 import type { LookUpProgress } from './look-up-progress.ts';
@@ -33,16 +33,24 @@ export async function resolve(asked: Asked, { voucherify, progress, ...ways }: W
   // When the erasure was asked for never changes: whoever is newer now is newer when the pins are written.
   const matters = (candidate: Candidate) => !(createdAt(candidate) > asked.submittedAt);
   const candidates = new Map<string, Candidate>();
-  let identifiable = false;
+  let isLookedUp = false;
+  let isComplete = true;
   for (const [index, identifier] of asked.identifiers.entries()) {
     const once = progress.of(index, voucherify, matters);
     const found = await findCustomers(identifier, { ...ways, isTooMany, once });
     if (found.kind === 'later' || found.kind === 'human') return found;
-    if (found.kind !== 'not-identifiable') identifiable = true;
+    if (found.kind !== 'not-identifiable') isLookedUp = true;
+    else if (identifier.kind !== 'phone') isComplete = false;
     if (found.kind === 'found')
       for (const one of found.candidates) candidates.set(one.id, better(candidates.get(one.id), one));
   }
-  return identifiable ? guarded([...candidates.values()], asked) : { kind: 'not-identifiable' };
+  const resolved = guarded([...candidates.values()], asked);
+  return resolved.kind === 'no-match' && !(isLookedUp && isComplete) ? { kind: 'not-identifiable' } : resolved;
+}
+
+/** How a project ends in which nobody was found, by its identifiers alone. */
+export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' | 'not-identifiable' {
+  return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
 
 function better(known: Candidate | undefined, one: Candidate): Candidate {
