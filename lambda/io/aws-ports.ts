@@ -10,6 +10,7 @@ import { dynamodbControl } from './dynamodb-control.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
 import { jsonLog, type Log } from './log.ts';
 import { outbound } from './outbound.ts';
+import { readAhead } from './read-ahead.ts';
 import { secretsManager } from './secrets.ts';
 import { parseSettings, type Settings } from './settings.ts';
 
@@ -22,27 +23,24 @@ export interface AwsNames {
 }
 
 /**
- * The parts of a deployed function, put together once. In Lambda that is while the function starts, which is on no
- * request's time. `signer` is asked for by a function that signs, so that no other carries the client for it.
+ * The parts of a deployed function, put together once. In Lambda that is while the function starts, on no request's
+ * time, and its secrets are read then too. `signer` is asked for by a function that signs, so that no other carries the
+ * client for it. Throws when the environment or the settings in it do not fit.
  */
-export function deployedParts(variables: Variables, signer?: (variables: Variables) => Signer): () => Parts {
+export async function deployedParts(
+  variables: Variables,
+  signer?: (variables: Variables) => Signer,
+): Promise<() => Parts> {
   let made: Parts | undefined;
   const parts = () => {
     made ??= assemble({ ...portsFromEnvironment(variables), ...(signer && { signer: signer(variables) }) });
     return made;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
-    readAhead(parts(), Object.keys(parseEnvironment(variables).SECRET_ARNS));
+    const { readSecret, wait } = parts();
+    await readAhead(readSecret, Object.keys(parseEnvironment(variables).SECRET_ARNS), wait);
   }
   return parts;
-}
-
-/**
- * Begins to read the secrets, so that the first request finds them there or on their way. Nobody waits for it, and what
- * cannot be read now is asked for again when it is needed.
- */
-function readAhead({ readSecret }: Parts, secrets: readonly string[]): void {
-  for (const name of secrets) readSecret(name).catch(() => undefined);
 }
 
 /** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */

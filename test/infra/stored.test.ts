@@ -52,7 +52,7 @@ describe('the key of the identifiers', () => {
   const [administration, deployed, granted, use, ...others] = key.KeyPolicy.Statement.map(readable);
   const viaDynamodb = { StringEquals: { 'kms:ViaService': 'dynamodb.AWS::Region.amazonaws.com' } };
 
-  test('only the two roles use it, and only through DynamoDB', () => {
+  test('the functions’ two roles use it, only through DynamoDB', () => {
     expect(use).toEqual({
       Sid: 'UseByTheFunctions',
       Effect: 'Allow',

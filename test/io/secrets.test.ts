@@ -95,6 +95,24 @@ describe('a secret', () => {
     expect(server.operations).toHaveLength(2);
   });
 
+  it('is fetched once more by a caller who joined a fetch that failed: it may have been frozen with the instance', async () => {
+    const { read, server } = await opened((call, response) => {
+      server.answerWith(holds('first'));
+      return refuses(500, 'InternalServiceError')(call, response);
+    });
+    const [began, ...joined] = await Promise.allSettled([read(name), read(name), read(name)]);
+    expect(began).toMatchObject({ status: 'rejected' });
+    expect(joined).toEqual(Array.from({ length: 2 }, () => ({ status: 'fulfilled', value: 'first' })));
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('is fetched twice and no more for callers at the same time while Secrets Manager is down', async () => {
+    const { read, server } = await opened(refuses(500, 'InternalServiceError'));
+    const failures = await Promise.allSettled(Array.from({ length: 5 }, () => read(name)));
+    expect(failures.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'rejected'));
+    expect(server.operations).toHaveLength(2);
+  });
+
   it('that has no ARN is never asked for', async () => {
     const { read, server, problems } = await opened(holds('text'));
     for (const unknown of ['erasure/platform/other', 'constructor', '__proto__']) {

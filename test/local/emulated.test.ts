@@ -79,7 +79,7 @@ describe.skipIf(!motoIsHere())('with AWS_ENDPOINT_URL', () => {
   test('the parts of a deployed function are put together from its environment, once', async () => {
     const arns = Object.fromEntries(Object.keys(texts).map(name => [name, name]));
     const settings = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: { ketch } };
-    const parts = deployedParts({
+    const parts = await deployedParts({
       AWS_LAMBDA_FUNCTION_NAME: 'webhook',
       SETTINGS_JSON: JSON.stringify(settings),
       SECRET_ARNS: JSON.stringify(arns),
