@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { assemble, type Parts, type Ports } from '../parts.ts';
 import type { Signer } from '../receipts/signer.ts';
-import { type AwsProblem, awsClientOptions } from './aws-clients.ts';
+import { type AwsProblem, awsClientOptions, awsTimeouts, type Timeouts } from './aws-clients.ts';
 import { callbackSender } from './callback-sender.ts';
 import { dynamodbStore } from './dynamodb.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
@@ -30,10 +30,11 @@ export interface AwsNames {
 export async function deployedParts(
   variables: Variables,
   signer?: (variables: Variables) => Signer,
+  timeouts: Timeouts = awsTimeouts,
 ): Promise<() => Parts> {
   let made: Parts | undefined;
   const parts = () => {
-    made ??= assemble({ ...portsFromEnvironment(variables), ...(signer && { signer: signer(variables) }) });
+    made ??= assemble({ ...portsFromEnvironment(variables, timeouts), ...(signer && { signer: signer(variables) }) });
     return made;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
@@ -44,7 +45,7 @@ export async function deployedParts(
 }
 
 /** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */
-function portsFromEnvironment(variables: Variables): Ports {
+function portsFromEnvironment(variables: Variables, timeouts: Timeouts): Ports {
   const environment = parseEnvironment(variables);
   const names = {
     settings: parseSettings(environment.SETTINGS_JSON, 'deployed'),
@@ -52,21 +53,37 @@ function portsFromEnvironment(variables: Variables): Ports {
     tables: { receipts: environment.RECEIPTS_TABLE, identifiers: environment.IDENTIFIERS_TABLE },
     metricsNamespace: environment.METRICS_NAMESPACE,
   };
-  return awsPorts(names, Date.now);
+  return awsPorts(names, Date.now, { timeouts });
+}
+
+interface AwsPortsOptions {
+  /** Takes each log line. */
+  readonly write?: (line: string) => void;
+  readonly timeouts?: Timeouts;
 }
 
 /** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
-export function awsPorts(names: AwsNames, now: () => number, write = toLogs): Ports {
+export function awsPorts(
+  names: AwsNames,
+  now: () => number,
+  { write = toLogs, timeouts = awsTimeouts }: AwsPortsOptions = {},
+): Ports {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
   const random = Math.random;
-  const options = awsClientOptions();
+  const options = awsClientOptions(timeouts);
+  const { callMs } = timeouts;
   const dynamodb = new DynamoDBClient(options);
   return {
     settings,
-    store: dynamodbStore(dynamodb, tables, { log: awsLog(log) }),
-    control: dynamodbControl(dynamodb, tables.receipts, { log: awsLog(log) }),
-    readSecret: secretsManager(new SecretsManagerClient(options), secretArns, { now, random, log: awsLog(log) }),
+    store: dynamodbStore(dynamodb, tables, { callMs, log: awsLog(log) }),
+    control: dynamodbControl(dynamodb, tables.receipts, { callMs, log: awsLog(log) }),
+    readSecret: secretsManager(new SecretsManagerClient(options), secretArns, {
+      now,
+      random,
+      callMs,
+      log: awsLog(log),
+    }),
     send: outbound(now),
     sendCallback: callbackSender(now),
     now,

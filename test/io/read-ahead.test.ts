@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
+import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { deployedParts } from '../../lambda/io/aws-ports.ts';
 import { readAhead } from '../../lambda/io/read-ahead.ts';
 import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
@@ -80,14 +81,18 @@ describe('a deployed function', () => {
     for (const [name, value] of Object.entries({ ...aws, ...credentials })) vi.stubEnv(name, value);
     const lines: string[] = [];
     vi.spyOn(process.stdout, 'write').mockImplementation(line => lines.push(String(line)) > 0);
-    const parts = await deployedParts({
-      AWS_LAMBDA_FUNCTION_NAME: 'webhook',
-      SETTINGS_JSON: JSON.stringify(example),
-      SECRET_ARNS: JSON.stringify(secretArns),
-      RECEIPTS_TABLE: 'erasure-receipts',
-      IDENTIFIERS_TABLE: 'erasure-identifiers',
-      METRICS_NAMESPACE: 'erasure',
-    });
+    const parts = await deployedParts(
+      {
+        AWS_LAMBDA_FUNCTION_NAME: 'webhook',
+        SETTINGS_JSON: JSON.stringify(example),
+        SECRET_ARNS: JSON.stringify(secretArns),
+        RECEIPTS_TABLE: 'erasure-receipts',
+        IDENTIFIERS_TABLE: 'erasure-identifiers',
+        METRICS_NAMESPACE: 'erasure',
+      },
+      undefined,
+      patientTimeouts,
+    );
     return { endpoint, lines, parts };
   }
 

@@ -42,9 +42,7 @@ describe('a local run', () => {
     await outage(run, 'down');
     expect(await ask(run)).toMatchObject({ json: { response: { status: 'in_progress' } } });
     await outage(run, null);
-    await expect
-      .poll(() => ask(run), { timeout: 10_000 })
-      .toMatchObject({ json: { response: { reason: 'executed' } } });
+    await expect.poll(() => ask(run)).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
   test('goes on sweeping when one sweep fails', async () => {
@@ -52,9 +50,9 @@ describe('a local run', () => {
     const { store } = run.parts;
     const { due } = store;
     Object.assign(store, { due: () => Promise.reject(new Error('lost')) });
-    await expect.poll(() => run.lines.join(''), { timeout: 4000 }).toContain('"event":"sweep","code":"unavailable"');
+    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","code":"unavailable"');
     Object.assign(store, { due });
-    await expect.poll(() => run.lines.join(''), { timeout: 4000 }).toContain('"event":"sweep","claimed":0');
+    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","claimed":0');
   });
 
   test('keeps what it promised over a restart', async () => {
