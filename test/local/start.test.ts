@@ -23,7 +23,8 @@ function settingsIn(folder: string): string {
     callbackOrigins: ['https://dsr.ketch.com'],
   };
   const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
-  writeFileSync(file, JSON.stringify({ projects, platforms: { ketch } }));
+  const limits = { answerBudgetMs: 14_000 };
+  writeFileSync(file, JSON.stringify({ projects, platforms: { ketch }, limits }));
   return file;
 }
 
