@@ -63,11 +63,10 @@ async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean
     platform: name,
     ...(isUuid(erasure.reference) ? { reference: erasure.reference } : {}),
     payloadMac: macs.payload(erasure.identities),
-    subjectMacs: [...new Set(erasure.identifiers.map(macs.subject))],
+    subjectMacs: [...new Set(erasure.identifiers.filter(({ value }) => value !== '').map(macs.subject))],
     authentication: { scheme: proof.scheme, secret: proof.secret },
     receivedAt,
-    submittedAt: Math.min(receivedAt, erasure.submittedAt ?? receivedAt),
-    ...(erasure.dueAt === undefined ? {} : { dueAt: erasure.dueAt }),
+    ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
     // Until the outcome takes its place: whoever waits for a result is answered that there is none yet.
     ...(asked.platform.waits === 'result' ? { firstAnswer: { at: receivedAt, as: 'in-progress' as const } } : {}),
@@ -75,6 +74,20 @@ async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean
   const attemptAt = receivedAt + (attempts ? answerBudgetMs + grace : holdSeconds * 1000);
   const projects = asked.platform.projects ?? Object.keys(parts.settings.projects);
   return opened(facts, projects, { attemptAt, attemptFollows: attempts });
+}
+
+/** No request is older: zero times (year 1 in Go and .NET, 1970 elsewhere) and seconds read as milliseconds are. */
+const earliestRequest = Date.UTC(2015, 0, 1);
+
+/**
+ * The times that the receipt keeps: an implausible one is missing, so that the time of receipt takes its place in the
+ * created-after guard, and the legal month that of the due time.
+ */
+function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, receivedAt: number) {
+  return {
+    submittedAt: submittedAt < earliestRequest ? receivedAt : Math.min(receivedAt, submittedAt),
+    ...(dueAt < receivedAt ? {} : { dueAt }),
+  };
 }
 
 /** A callback to an origin that settings do not list is dropped, and a person is told. */

@@ -9,7 +9,7 @@ import type { ProjectResult } from './receipts/result.ts';
 import type { KeptWithPins, Pin } from './receipts/store.ts';
 import { type Candidate, lookUpCalls } from './voucherify/find-customers.ts';
 import type { Way } from './voucherify/project.ts';
-import { resolve } from './voucherify/resolve.ts';
+import { endWithoutMatch, resolve } from './voucherify/resolve.ts';
 import type { Trouble } from './voucherify/trouble.ts';
 
 /** The way of this attempt to a project; none to a project that settings no longer hold. */
@@ -94,7 +94,8 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   const { deletions, tried, trouble, alarms } = deletedPins;
   if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried }, alarms };
   const anybody = deletions.length + done.size > 0;
-  const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
+  const end = endWithoutMatch(handle.kept.identifiers);
+  const nobody = { kind: end, deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
 }
 

@@ -1,8 +1,10 @@
-/** The words of this service. Imports nothing. All times are epoch milliseconds. */
+import { canonicalEmail, longestIdentifier } from './email.ts';
+
+/** The words of this service. Imports nothing but the form of an e-mail address. All times are epoch milliseconds. */
 
 export type IdentifierKind = 'customer_id' | 'source_id' | 'email' | 'phone';
 
-/** What a person is known by in Voucherify. A hash is never an identifier. */
+/** What a person is known by in Voucherify. A hash is never a value: where one counts, the value is empty. */
 export interface Identifier {
   readonly kind: IdentifierKind;
   readonly value: string;
@@ -63,8 +65,7 @@ export type Outcome =
   | { readonly kind: FinalKind; readonly at: number; readonly deletions: readonly Deletion[] }
   | { readonly kind: 'in-progress' | 'needs-human'; readonly expectedAt: number };
 
-/** Longest identifier that is looked up, in UTF-16 code units. */
-export const longestIdentifier = 512;
+export { longestIdentifier };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/u;
@@ -86,5 +87,6 @@ export function isCustomerId(value: string): boolean {
 /** Whether an identifier may be looked up. Voucherify cannot look up a phone number. */
 export function isUsable({ kind, value }: Identifier): boolean {
   if (kind === 'phone') return false;
+  if (kind === 'email') return canonicalEmail(value) !== undefined;
   return kind === 'customer_id' ? isCustomerId(value) : isPlainValue(value);
 }

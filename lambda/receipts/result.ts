@@ -119,10 +119,10 @@ function ended(receipt: Receipt, state: FinalKind, { now, answersNow, toldByCall
   return closed(receipt, { state, now, answered: answersNow && !toldByCallback.includes(state) });
 }
 
-/** Erased anywhere is erased; identifiable nowhere is not identifiable; everything else found nobody. */
+/** Erased in any project is erased; else not identifiable in any is not identifiable; else there is no match. */
 function combined(states: readonly ProjectProgress['state'][]): FinalKind {
   if (states.includes('erased')) return 'erased';
-  return states.every(state => state === 'not-identifiable') ? 'not-identifiable' : 'no-match';
+  return states.includes('not-identifiable') ? 'not-identifiable' : 'no-match';
 }
 
 /** A receipt keeps no customer's id. */

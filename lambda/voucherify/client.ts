@@ -1,4 +1,4 @@
-import { isPlainValue } from '../erasure.ts';
+import { isPlainValue, isUsable } from '../erasure.ts';
 import type { OutboundResult } from '../io/outbound.ts';
 import type { Credentials, Prove } from './credentials.ts';
 import type { GatedSend, Held } from './gate.ts';
@@ -84,7 +84,7 @@ function checked(baseUrl: string, id: string, rest: string, shape: RegExp): URL 
 
 /** A blank e-mail may list everybody, so none is ever sent. Throws `RangeError`. */
 function listUrl(baseUrl: string, email: string, page: number): URL {
-  if (!isPlainValue(email)) throw new RangeError('email: cannot stand in a query');
+  if (!isUsable({ kind: 'email', value: email })) throw new RangeError('email: cannot stand in a query');
   const url = new URL('/v1/customers', baseUrl);
   url.search = new URLSearchParams({ email, limit: String(pageSize), page: String(page) }).toString();
   return url;

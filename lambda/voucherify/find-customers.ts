@@ -1,3 +1,4 @@
+import { emailSpellings, isSameEmail } from '../email.ts';
 import { type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
 import { pageSize, type Reply, type Voucherify } from './client.ts';
@@ -40,8 +41,7 @@ export async function findCustomers(identifier: Identifier, lookUps: LookUps): P
 
 /** Calls that looking these up takes, as far as it can be known before an e-mail's pages are seen. */
 export function lookUpCalls(identifiers: readonly Identifier[]): number {
-  const spellings = ({ value }: Identifier) => new Set([value, value.toLowerCase()]).size;
-  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? spellings(one) : 1));
+  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? emailSpellings(one.value).length : 1));
   return calls.reduce((sum, count) => sum + count, 0);
 }
 
@@ -68,21 +68,14 @@ function found(customer: Customer, { appId }: Reply): Found {
   return { kind: 'found', candidates: [seen(customer, appId)] };
 }
 
-/** Voucherify does not say whether it compares letter case: asked as given and lower-cased, and compared again here. */
+/** Voucherify does not say how it compares addresses: every spelling is looked up, and what it returns compared here. */
 async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
   const candidates = new Map<string, Candidate>();
-  for (const spelling of new Set([email, email.toLowerCase()])) {
+  for (const spelling of emailSpellings(email)) {
     const trouble = await readPages(spelling, lookUps, candidates, row => isSameEmail(row.email, email));
     if (trouble !== undefined) return trouble;
   }
   return candidates.size === 0 ? { kind: 'nobody' } : { kind: 'found', candidates: [...candidates.values()] };
-}
-
-/** The same in both cases: the Kelvin sign lower-cased is a k, and yet another person's address. */
-function isSameEmail(stored: unknown, asked: string): boolean {
-  if (typeof stored !== 'string') return false;
-  const [one, other] = [stored.trim(), asked.trim()];
-  return one.toLowerCase() === other.toLowerCase() && one.toUpperCase() === other.toUpperCase();
 }
 
 /** Highest page there is (Voucherify OpenAPI, List customers). */

@@ -1,4 +1,4 @@
-import type { Identifier } from '../erasure.ts';
+import { type Identifier, isUsable } from '../erasure.ts';
 import { type Candidate, findCustomers, type LookUps } from './find-customers.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -24,15 +24,23 @@ export async function resolve(asked: Asked, ways: Omit<LookUps, 'isTooMany'>): P
   const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.mostCustomers;
   const lookUps = { ...ways, isTooMany };
   const candidates = new Map<string, Candidate>();
-  let identifiable = false;
+  let isLookedUp = false;
+  let isComplete = true;
   for (const identifier of asked.identifiers) {
     const found = await findCustomers(identifier, lookUps);
     if (found.kind === 'later' || found.kind === 'human') return found;
-    if (found.kind !== 'not-identifiable') identifiable = true;
+    if (found.kind !== 'not-identifiable') isLookedUp = true;
+    else if (identifier.kind !== 'phone') isComplete = false;
     if (found.kind === 'found')
       for (const one of found.candidates) candidates.set(one.id, better(candidates.get(one.id), one));
   }
-  return identifiable ? guarded([...candidates.values()], asked) : { kind: 'not-identifiable' };
+  const resolved = guarded([...candidates.values()], asked);
+  return resolved.kind === 'no-match' && !(isLookedUp && isComplete) ? { kind: 'not-identifiable' } : resolved;
+}
+
+/** How a project ends in which nobody was found, by its identifiers alone. */
+export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' | 'not-identifiable' {
+  return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
 
 function better(known: Candidate | undefined, one: Candidate): Candidate {

@@ -106,13 +106,12 @@ function result(project: string): fc.Arbitrary<ProjectResult> {
     },
     {
       arbitrary: fc.record({
-        kind: fc.constant('no-match' as const),
+        kind: fc.constantFrom('no-match' as const, 'no-match' as const, 'not-identifiable' as const),
         deletions: fc.constant([] as const),
         knownPins: fc.nat({ max: 3 }),
       }),
-      weight: 6,
+      weight: 9,
     },
-    { arbitrary: fc.constant({ kind: 'not-identifiable', deletions: [], knownPins: 0 } as const), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('later' as const), ...unfinished, unproven: fc.boolean() }), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('human' as const), ...unfinished }), weight: 1 },
   );
