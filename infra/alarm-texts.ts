@@ -10,8 +10,7 @@ export const texts = {
   'voucherify-refuses-us':
     "Nobody is being erased in a project: Voucherify refuses its key, or the quota is used up and the shop's own calls fail too.",
   'sweep-stopped': 'Open erasures are not worked on and nobody is called back: no sweep has ended for five minutes.',
-  'unproven-answers':
-    'Nobody can tell whether a person was found or erased: Voucherify answered 200 and proved nothing.',
+  'unproven-answers': 'Nobody can tell whether a person was found or erased: an answer of Voucherify proved nothing.',
   paused: 'Requests are accepted and nobody is erased: a pause stands, by a person or for too many requests at once.',
   'no-match-rate':
     'Persons may be told that they are unknown and stay in Voucherify: far more requests than usual find nobody.',

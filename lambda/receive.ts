@@ -124,7 +124,7 @@ async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Prom
   const wayTo = waysOf(receipt, true, parts);
   const work = {
     receipt,
-    kept: { ...kept, pins: {} },
+    kept: { ...kept, pins: {}, lookUps: {} },
     until,
     wayTo,
     answersNow: true,
@@ -133,7 +133,9 @@ async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Prom
   // What the first answer waits for is written at once: a place for the look-ups, and one more in this hour's count.
   // Nobody who is held takes a place from the others.
   const free = attempts && pauses?.paused.size === 0;
-  const admitted = free ? admit(receipt, wayTo, lookUpCalls(kept.identifiers) + 1, until) : Promise.resolve();
+  const admitted = free
+    ? admit(receipt, wayTo, () => ({ calls: lookUpCalls(kept.identifiers) + 1 }), until)
+    : Promise.resolve();
   const proceeds = await mayProceed(receipt, pauses, parts);
   await admitted;
   return attempts && proceeds ? attempt(work, parts) : standing;

@@ -28,8 +28,10 @@ const progress = v.looseObject({
     'not-identifiable': 'not-identifiable',
   }),
   pins: v.number(),
+  lookedUp: v.exactOptional(v.number()),
   tried: v.boolean(),
   deletions: v.array(deletion),
+  absent: v.exactOptional(v.array(v.number())),
 });
 
 const decision = v.looseObject({

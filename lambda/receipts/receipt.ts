@@ -80,9 +80,13 @@ export interface ProjectProgress {
   readonly state: 'open' | 'erased' | 'no-match' | 'not-identifiable';
   /** How many customers are pinned; zero as long as nothing is. */
   readonly pins: number;
+  /** How many completed look-ups are kept until the pins are written; absent where none ever were. */
+  readonly lookedUp?: number;
   /** Whether a deletion that has not been proved may have had its effect all the same. */
   readonly tried: boolean;
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index: never seen, and a 404 on the first try. Such a try is not repeated. */
+  readonly absent?: readonly number[];
 }
 
 export type Facts = Pick<
