@@ -29,12 +29,40 @@ export interface ErasureRequest {
   readonly reference: string;
   /** The tenant, shop or audience within which `reference` is unique; empty where the platform has none. */
   readonly scope: string;
+  /** The platform's id of this one delivery; nothing signs it, so it only tells two deliveries apart. */
+  readonly deliveryId?: string;
   readonly identities: readonly Identity[];
   /** The mapped identities; may hold unusable values, see {@link isUsable}. */
   readonly identifiers: readonly Identifier[];
   readonly submittedAt?: number;
   readonly dueAt?: number;
   readonly callbacks: readonly CallbackTarget[];
+}
+
+/** A customer that a look-up found: what the created-after guard and the pin need to know. */
+export interface Candidate {
+  readonly id: string;
+  /** Whether Voucherify showed this customer; an unseen one may have been deleted softly. */
+  readonly seen: boolean;
+  /** As Voucherify wrote it; absent where it is missing. */
+  readonly createdAt?: string;
+}
+
+/** A look-up that was completed: one identifier in one spelling, all its pages. */
+export interface LookUpResult {
+  /** Index of the identifier among those that are kept. */
+  readonly identifier: number;
+  readonly spelling: string;
+  /** False where the value cannot be looked up as what it is. */
+  readonly identifiable: boolean;
+  readonly candidates: readonly Candidate[];
+}
+
+/** The completed look-ups of one project, kept until its pins are written. */
+export interface LookUpResults {
+  /** HMAC of the app id that all of them were made with: under another one they prove nothing. */
+  readonly appIdMac: string;
+  readonly results: readonly LookUpResult[];
 }
 
 /** The object Voucherify answers a permanent deletion with; a receipt keeps it without `related_object_id`. */

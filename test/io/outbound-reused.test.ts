@@ -11,7 +11,7 @@ const before = getCACertificates('default');
 beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
 afterAll(() => setDefaultCACertificates(before));
 
-const call = (url: URL) => ({ method: 'POST', url, headers: {}, until: Date.now() + 5000 }) as const;
+const call = (url: URL) => ({ method: 'POST', url, headers: {}, until: Date.now() + 60_000 }) as const;
 const repeatable = (url: URL) => ({ ...call(url), repeatable: true }) as const;
 
 /** Answers the requests in turn, or breaks the connection where the script says so; `ports` tells connections apart. */

@@ -196,9 +196,27 @@ export const defects: readonly Defect[] = [
     becomes: 'return paused.size > 99;',
   },
   {
+    name: 'look-ups start anew with every attempt',
+    file: 'lambda/erase-in-project.ts',
+    is: 'lookUpProgress(kept, ',
+    becomes: 'lookUpProgress(undefined, ',
+  },
+  {
+    name: 'look-ups under another app id are used',
+    file: 'lambda/voucherify/look-up-progress.ts',
+    is: 'const isOther = results.length > 0 && ',
+    becomes: 'const isOther = results.length > 1e9 && ',
+  },
+  {
     name: 'a dead key is probed by everybody',
     file: 'lambda/voucherify/learn.ts',
     is: 'case 401:\n',
     becomes: 'case 401:\n      return counted;\n    case 499:\n',
+  },
+  {
+    name: 'the unsigned webhook id is the reference of a redaction',
+    file: 'lambda/platforms/shopify.ts',
+    is: "createHash('sha256').update(request.rawBody)",
+    becomes: "createHash('sha256').update(deliveryId ?? request.rawBody)",
   },
 ];
