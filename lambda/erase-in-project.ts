@@ -92,7 +92,8 @@ interface Deleting extends Resolving {
 
 async function deleting(project: string, handle: Deleting, parts: Parts): Promise<ErasedInProject> {
   const { tried: mayBeTried } = handle.progress;
-  const done = new Set(handle.progress.deletions.map(deletion => deletion.pin));
+  const proved = handle.progress.deletions.map(deletion => deletion.pin);
+  const done = new Set([...proved, ...(handle.progress.absent ?? [])]);
   const macs = await parts.macs();
   const { voucherify, gate } = handle.way;
   const { justResolved } = handle;
@@ -100,10 +101,10 @@ async function deleting(project: string, handle: Deleting, parts: Parts): Promis
   gate.expect({ calls: (handle.pins.length - done.size) * (justResolved ? 1 : 2), inPairs: !justResolved });
   const todo = { ...handle, project, voucherify, done, mayBeTried, now: parts.now, appIdMac: macs.appId };
   const deletedPins = await deletePins(todo);
-  const { deletions, tried, trouble, alarms } = deletedPins;
+  const { deletions, absent, tried, trouble, alarms } = deletedPins;
   if (trouble !== undefined)
-    return { receipt: handle.receipt, result: { ...trouble, deletions, tried, resumable: true }, alarms };
-  const anybody = deletions.length + done.size > 0;
+    return { receipt: handle.receipt, result: { ...trouble, deletions, absent, tried, resumable: true }, alarms };
+  const anybody = deletions.length + proved.length > 0;
   const end = endWithoutMatch(handle.kept.identifiers);
   const nobody = { kind: end, deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };

@@ -29,6 +29,8 @@ export interface ErasureRequest {
   readonly reference: string;
   /** The tenant, shop or audience within which `reference` is unique; empty where the platform has none. */
   readonly scope: string;
+  /** The platform's id of this one delivery; nothing signs it, so it only tells two deliveries apart. */
+  readonly deliveryId?: string;
   readonly identities: readonly Identity[];
   /** The mapped identities; may hold unusable values, see {@link isUsable}. */
   readonly identifiers: readonly Identifier[];

@@ -86,7 +86,7 @@ describe('the first attempt', () => {
     expect(beside.kind).toBe('no-match');
   });
 
-  it('counts a customer as gone who disappeared between the look and the deletion', async () => {
+  it('counts a customer as gone who disappeared between the look and the deletion, after one more look', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.meddle = (call, pass) => {
@@ -99,6 +99,8 @@ describe('the first attempt', () => {
       at: start,
       deletions: [{ project: 'main', pin: 0, proof: 'gone', at: start }],
     });
+    const look = `GET /v1/customers/${ada}`;
+    expect(house.sent).toEqual([look, `POST /v1/customers/${ada}/permanent-deletion`, look]);
   });
 
   it('is erased when only one of two could be found at all', async () => {

@@ -9,7 +9,7 @@ import type { Also, Kept, KeptWithPins, ReceiptStore } from '../../lambda/receip
 import { sqliteControl } from './sqlite-control.ts';
 
 /** How long one process waits for another that writes, in milliseconds. */
-const busyMs = 5000;
+const busyMs = 30_000;
 
 /**
  * What was acknowledged is on the disk (FULL syncs the log with every commit), and what was deleted is overwritten:

@@ -11,6 +11,8 @@ export interface Macs {
   /** Over the canonical form of an e-mail address, so that a person is found in any spelling; else over the exact value. */
   subject(identifier: Identifier): string;
   appId(appId: string): string;
+  /** Over the id of one delivery of a request. */
+  delivery(platform: string, deliveryId: string): string;
 }
 
 /** Shortest pepper that is accepted: 32 random bytes in base64url. */
@@ -28,6 +30,7 @@ export function macsFrom(pepper: string): Macs {
     payload: identities => mac('payload', identities.map(asText).toSorted()),
     subject: ({ kind, value }) => mac('subject', kind, kind === 'email' ? (canonicalEmail(value) ?? value) : value),
     appId: appId => mac('app-id', appId),
+    delivery: (platform, deliveryId) => mac('delivery', platform, deliveryId),
   };
 }
 

@@ -14,6 +14,8 @@ export type ProjectResult =
 interface Unfinished {
   readonly code: string;
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index. */
+  readonly absent?: readonly number[];
   readonly tried: boolean;
   /** Completed look-ups that replace those that are kept: the next attempt goes on from them. None of them: starts anew. */
   readonly lookUps?: LookUpResults;
@@ -93,8 +95,10 @@ function advanced(before: ProjectProgress, result: ProjectResult): ProjectProgre
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
   const deletions = [...before.deletions, ...fresh];
   if (result.kind === 'later' || result.kind === 'human') {
+    const absent = [...new Set([...(before.absent ?? []), ...(result.absent ?? [])])];
+    const none = absent.length === 0 ? {} : { absent };
     const lookedUp = result.lookUps === undefined ? {} : { lookedUp: result.lookUps.results.length };
-    return { ...before, ...lookedUp, deletions, tried: before.tried || result.tried };
+    return { ...before, ...lookedUp, deletions, ...none, tried: before.tried || result.tried };
   }
   return { ...before, deletions, state: result.kind };
 }

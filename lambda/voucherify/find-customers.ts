@@ -1,8 +1,8 @@
 import { emailSpellings, isSameEmail } from '../email.ts';
 import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
-import { pageSize, type Voucherify } from './client.ts';
-import type { Trouble } from './trouble.ts';
+import type { Voucherify } from './client.ts';
+import { type Trouble, unproven } from './trouble.ts';
 
 /** What one identifier names: customers, nobody, or nothing that can be looked up. */
 export type Found =
@@ -96,22 +96,33 @@ async function findBySpelling(
 /** Highest page there is (Voucherify OpenAPI, List customers). */
 const lastPage = 99;
 
-/** Read to the end before anything is deleted, since deleting shifts the pages. */
+/**
+ * Read to the end before anything is deleted, since deleting shifts the pages. A short page is not the end: that is
+ * when as many rows were read as the largest `total` of all pages. A page without a new row before that means that the
+ * list shrank in the meantime or contradicts itself. Somebody may be missing, so it is read again from the beginning.
+ */
 async function readPages(
   email: string,
   { voucherify, now, until, isTooMany, mostPages }: LookUps & { readonly voucherify: Voucherify },
   candidates: Map<string, Candidate>,
   matches: (customer: Customer) => boolean,
 ): Promise<Trouble | undefined> {
-  let read = 0;
+  const rows = new Set<string>();
+  let total = 0;
+  let largestPage = 1;
   for (let page = 1; page <= lastPage && !isTooMany([...candidates.values()]); page += 1) {
     const reply = await voucherify.listByEmail(email, page, until);
     const answer = judgePage(reply, now());
     if (answer.kind !== 'page') return answer;
     for (const row of answer.customers.filter(matches)) candidates.set(row.id, seen(row));
-    read += answer.customers.length;
-    if (answer.customers.length < pageSize || read >= answer.total) return undefined;
-    const neverFits = answer.total > mostPages * pageSize && !isTooMany([...candidates.values()]);
+    total = Math.max(total, answer.total);
+    const before = rows.size;
+    for (const { id } of answer.customers) rows.add(id);
+    const isNew = rows.size > before;
+    if (rows.size >= total && !(isNew && answer.has_more === true)) return undefined;
+    if (!isNew) return unproven('incomplete-list');
+    largestPage = Math.max(largestPage, answer.customers.length);
+    const neverFits = total > mostPages * largestPage && !isTooMany([...candidates.values()]);
     if (neverFits) return { kind: 'human', code: 'quota-too-small', effect: 'none', stop: true };
   }
   return { kind: 'human', code: 'too-many-matches', effect: 'none', stop: true };

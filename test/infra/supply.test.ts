@@ -8,7 +8,7 @@ let shipped: readonly Component[];
 beforeAll(async () => {
   whole = await bill();
   shipped = shippedIn(whole);
-}, 60_000);
+});
 
 describe('what is shipped', () => {
   test('is what is inside the bundles, and no tool that makes or tests them', () => {

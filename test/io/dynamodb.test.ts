@@ -26,7 +26,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
   async function opened(endpoint = moto().endpoint) {
     const { tables, admin, client, close } = await freshTables(moto(), endpoint);
-    const store = dynamodbStore(client, tables, { callMs: 10_000 });
+    const store = dynamodbStore(client, tables, { callMs: 60_000 });
     return { store, close, admin, tables };
   }
 

@@ -95,11 +95,9 @@ describe('nesting', () => {
   });
 
   test('as deep as 64 KiB allow is refused and not a crash', () => {
-    const started = performance.now();
     expect(refusal(() => strict(nested('[', ']', 32_768)))).toBe('invalid: body: is nested too deeply');
     expect(refusal(() => strict('{"a":'.repeat(13_000)))).toBe('invalid: body: is not JSON');
     expect(refusal(() => strict(`"${'\\"'.repeat(32_000)}`))).toBe('invalid: body: is not JSON');
     expect(strict(`"${'\\"'.repeat(32_000)}"`)).toHaveLength(32_000);
-    expect(performance.now() - started).toBeLessThan(1000);
   });
 });

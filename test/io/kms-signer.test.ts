@@ -3,6 +3,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { describe, expect, it } from 'vitest';
 import { createEvidenceKey } from '../../infra/local/aws-key.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
+import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { deployedSigner, kmsSigner } from '../../lambda/io/kms-signer.ts';
 import type { Signer } from '../../lambda/receipts/signer.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
@@ -31,9 +32,9 @@ describe.runIf(motoIsHere())('a signer on KMS, as another implementation of AWS 
   it('makes ES256 signatures with the key under its alias, which is made once', async () => {
     const client = new KMSClient(emulated(moto().endpoint));
     await createEvidenceKey(client, 'alias/erasure-evidence');
-    const first = await kmsSigner(client, 'alias/erasure-evidence').publicKey();
+    const first = await kmsSigner(client, 'alias/erasure-evidence', patientTimeouts.callMs).publicKey();
     await createEvidenceKey(client, 'alias/erasure-evidence');
-    const signer = kmsSigner(client, 'alias/erasure-evidence');
+    const signer = kmsSigner(client, 'alias/erasure-evidence', patientTimeouts.callMs);
     expect(await signer.publicKey()).toEqual(first);
     for (let count = 0; count < 20; count += 1) expect(await isSignedBy(signer)).toBe(true);
     expect(await isSignedBy(signer, Buffer.from('something else'))).toBe(false);
@@ -41,7 +42,7 @@ describe.runIf(motoIsHere())('a signer on KMS, as another implementation of AWS 
 
   it('throws when there is no such key, and asks again the next time', async () => {
     const client = new KMSClient(emulated(moto().endpoint));
-    const signer = kmsSigner(client, 'alias/later');
+    const signer = kmsSigner(client, 'alias/later', patientTimeouts.callMs);
     await expect(signer.publicKey()).rejects.toThrow();
     await expect(signer.sign(text)).rejects.toThrow();
     await createEvidenceKey(client, 'alias/later');

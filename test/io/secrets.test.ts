@@ -4,7 +4,7 @@ import {
   PutSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/io/aws-clients.ts';
 import type { ReadSecret } from '../../lambda/io/secret.ts';
 import { secretsManager } from '../../lambda/io/secrets.ts';
@@ -14,7 +14,6 @@ import {
   answers,
   deadEndpoint,
   drips,
-  hangs,
   refuses,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
@@ -25,9 +24,10 @@ const day = 24 * 60 * minute;
 const name = 'erasure/platform/ketch';
 const arns = { [name]: 'arn:of-ketch', 'erasure/pepper': 'arn:of-pepper' };
 const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });
-const quick: Timeouts = { connectMs: 100, answerMs: 100, callMs: 300 };
+/** For what must come, however slow the machine is. */
+const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
 /** One attempt, so that the error is the first answer's: how attempts are made is the store's test. */
-const once = { ...awsClientOptions(quick), maxAttempts: 1 };
+const once = { ...awsClientOptions(patient), maxAttempts: 1 };
 const holds = (SecretString: string): Answer => answers(200, { ARN: 'arn:of-ketch', Name: name, SecretString });
 
 interface Opened {
@@ -35,6 +35,20 @@ interface Opened {
   readonly server: AwsEndpoint;
   readonly problems: AwsProblem[];
   readonly clock: { now: number };
+}
+
+/** Deadlines of the calls that are under way: they pass when an answer of the script says so, and not by the clock. */
+const deadlines: AbortController[] = [];
+beforeEach(() => {
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+    const deadline = new AbortController();
+    deadlines.push(deadline);
+    return deadline.signal;
+  });
+});
+
+function pastDeadline(): void {
+  for (const deadline of deadlines.splice(0)) deadline.abort(new DOMException('too late', 'TimeoutError'));
 }
 
 const closing: (() => Promise<void>)[] = [];
@@ -54,7 +68,7 @@ async function opened(answer: Answer, random = 0): Promise<Opened> {
   const read = secretsManager(client, arns, {
     now: () => clock.now,
     random: () => random,
-    callMs: quick.callMs,
+    callMs: patient.callMs,
     log: problem => problems.push(problem),
   });
   return { read, server, problems, clock };
@@ -92,6 +106,24 @@ describe('a secret', () => {
     const { read, server } = await opened((call, response) => holds(call.body)(call, response));
     const texts = await Promise.all([...Array.from({ length: 20 }, () => read(name)), read('erasure/pepper')]);
     expect(new Set(texts).size).toBe(2);
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('is fetched once more by a caller who joined a fetch that failed: it may have been frozen with the instance', async () => {
+    const { read, server } = await opened((call, response) => {
+      server.answerWith(holds('first'));
+      return refuses(500, 'InternalServiceError')(call, response);
+    });
+    const [began, ...joined] = await Promise.allSettled([read(name), read(name), read(name)]);
+    expect(began).toMatchObject({ status: 'rejected' });
+    expect(joined).toEqual(Array.from({ length: 2 }, () => ({ status: 'fulfilled', value: 'first' })));
+    expect(server.operations).toHaveLength(2);
+  });
+
+  it('is fetched twice and no more for callers at the same time while Secrets Manager is down', async () => {
+    const { read, server } = await opened(refuses(500, 'InternalServiceError'));
+    const failures = await Promise.allSettled(Array.from({ length: 5 }, () => read(name)));
+    expect(failures.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'rejected'));
     expect(server.operations).toHaveLength(2);
   });
 
@@ -141,8 +173,8 @@ const outages: [string, Answer, string][] = [
   ['an internal error', refuses(500, 'InternalServiceError'), 'InternalServiceError'],
   ['a gateway that is down', (_, response) => void response.writeHead(503).end('<html>'), 'SyntaxError'],
   ['a reset', (_, response) => void response.destroy(), 'TimeoutError'],
-  ['silence', hangs, 'TimeoutError'],
-  ['a drip', drips, 'AbortError'],
+  ['silence', pastDeadline, 'AbortError'],
+  ['a drip', (call, response) => drips(call, response, pastDeadline), 'AbortError'],
 ];
 
 const refusals: [string, Answer][] = [
@@ -190,7 +222,7 @@ describe('what is served stale', () => {
   });
 
   it('stands for nobody listening at all', async () => {
-    const client = new SecretsManagerClient({ ...awsClientOptions(quick), ...emulated(await deadEndpoint()) });
+    const client = new SecretsManagerClient({ ...once, ...emulated(await deadEndpoint()) });
     const read = secretsManager(client, arns, { now: () => 0, random: () => 0 });
     await expect(read(name)).rejects.toThrow(unusable);
     client.destroy();
@@ -253,7 +285,7 @@ describe.skipIf(!motoIsHere())('secrets on moto', () => {
   let client: SecretsManagerClient;
   beforeAll(async () => {
     moto = await startMoto();
-    client = new SecretsManagerClient({ ...awsClientOptions(), ...emulated(moto.endpoint) });
+    client = new SecretsManagerClient({ ...awsClientOptions(patient), ...emulated(moto.endpoint) });
   });
   afterAll(async () => {
     client.destroy();

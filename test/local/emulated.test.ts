@@ -4,11 +4,14 @@ import { readOptions, UsageError } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { deployedParts } from '../../lambda/io/aws-ports.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { type Moto, motoIsHere, startMoto } from '../support/moto.ts';
 
+/** As long as the local gateway allows: the emulator is slow on a busy machine. */
+const limits = { answerBudgetMs: 14_000 };
 const ketch = { tenants: ['axonic'], environments: ['production'], identities: { account_id: 'source_id' } };
 const secret = 'Bearer the-secret-of-an-emulated-run';
 const texts = {
@@ -52,7 +55,7 @@ describe.skipIf(!motoIsHere())('with AWS_ENDPOINT_URL', () => {
     ...readOptions({ PORT: '0', AWS_ENDPOINT_URL: moto.endpoint, SWEEP_SECONDS: '3600', DATA_DIR: ':memory:' }),
     log: () => undefined,
     settings: parseSettings(
-      JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch } }),
+      JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch }, limits }),
       'local',
     ),
   });
@@ -79,14 +82,18 @@ describe.skipIf(!motoIsHere())('with AWS_ENDPOINT_URL', () => {
   test('the parts of a deployed function are put together from its environment, once', async () => {
     const arns = Object.fromEntries(Object.keys(texts).map(name => [name, name]));
     const settings = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: { ketch } };
-    const parts = deployedParts({
-      AWS_LAMBDA_FUNCTION_NAME: 'webhook',
-      SETTINGS_JSON: JSON.stringify(settings),
-      SECRET_ARNS: JSON.stringify(arns),
-      RECEIPTS_TABLE: 'erasure-receipts',
-      IDENTIFIERS_TABLE: 'erasure-identifiers',
-      METRICS_NAMESPACE: 'erasure',
-    });
+    const parts = await deployedParts(
+      {
+        AWS_LAMBDA_FUNCTION_NAME: 'webhook',
+        SETTINGS_JSON: JSON.stringify(settings),
+        SECRET_ARNS: JSON.stringify(arns),
+        RECEIPTS_TABLE: 'erasure-receipts',
+        IDENTIFIERS_TABLE: 'erasure-identifiers',
+        METRICS_NAMESPACE: 'erasure',
+      },
+      undefined,
+      patientTimeouts,
+    );
     expect(parts()).toBe(parts());
     expect((await parts().macs()).appId('x')).toMatch(/^[\w-]{43}$/);
     expect(await parts().store.read('nobody')).toBeUndefined();

@@ -79,7 +79,7 @@ describe('no command shows an identifier, a callback or a secret', () => {
     expect(leaks(canary.planted.tokens, places)).toEqual([]);
   });
 
-  test('nor what somebody typed in the wrong place, as processes', { timeout: 30_000 }, async () => {
+  test('nor what somebody typed in the wrong place, as processes', async () => {
     const { canary, email, folder } = await planted();
     const source = token('field source id');
     const typed = [

@@ -21,7 +21,7 @@ test('npm start, doctor and try find each other, and what is left when it ends i
     status: 2,
     stderr: '--local: npm start is not running in the folder that DATA_DIR names\n',
   });
-}, 30_000);
+});
 
 test('--local is not for npm start on an emulator', () => {
   const DATA_DIR = localFolder();

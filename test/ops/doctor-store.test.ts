@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { beat } from '../../lambda/heartbeat.ts';
-import { examined, expectFinding, patientWith } from './patient.ts';
+import { examined, expectFinding, patientWith, stopClock } from './patient.ts';
+
+stopClock();
 
 const minute = 60_000;
 const day = 86_400_000;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type ScriptedAnswer, scripted } from '../support/scripted-voucherify.ts';
-import { examined, expectFinding, patientWith } from './patient.ts';
+import { examined, expectFinding, patientWith, stopClock } from './patient.ts';
+
+stopClock();
 
 const nobody = { object: 'list', data_ref: 'customers', customers: [], total: 0 };
 const inSeconds = (seconds: number) => String(Math.floor(Date.now() / 1000) + seconds);

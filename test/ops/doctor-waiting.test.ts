@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { pause } from '../../lambda/pause.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { examined, expectFinding, patientWith } from './patient.ts';
+import { examined, expectFinding, patientWith, stopClock } from './patient.ts';
+
+stopClock();
 
 const minute = 60_000;
 const day = 86_400_000;

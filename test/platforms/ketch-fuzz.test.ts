@@ -59,11 +59,10 @@ const bodies = fc.oneof(
 const types = fc.oneof({ weight: 9, arbitrary: fc.constant('application/json') }, fc.string());
 
 describe('whatever is sent', () => {
-  test('it is read, or refused with a Failure that repeats nothing of it, and quickly', () => {
+  test('it is read, or refused with a Failure that repeats nothing of it', () => {
     holds(
       fc.property(bodies, types, (body, type) => {
         const request = requestOf(body, { 'content-type': type });
-        const begun = performance.now();
         try {
           platform.read(request, proof);
         } catch (thrown) {
@@ -74,7 +73,6 @@ describe('whatever is sent', () => {
           const reply = platform.refuse(request, (thrown as Failure).afterVerification());
           expect(jsonOrUndefined(reply.body)).toMatchObject({ kind: 'Error' });
         }
-        expect(performance.now() - begun).toBeLessThan(250);
       }),
     );
   });

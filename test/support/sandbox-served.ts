@@ -23,7 +23,7 @@ export function servedSandbox(): ServedSandbox {
   });
   afterEach(() => server.close());
   const send = (path: string, init: RequestInit): Promise<Response> =>
-    fetch(`${server.url}${path}`, { headers: HEADERS, signal: AbortSignal.timeout(5_000), ...init });
+    fetch(`${server.url}${path}`, { headers: HEADERS, signal: AbortSignal.timeout(60_000), ...init });
   return {
     get sandbox() {
       return fresh.sandbox;

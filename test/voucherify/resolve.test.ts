@@ -61,7 +61,7 @@ describe('a source_id', () => {
   it('is never taken from an answer about somebody else', async () => {
     const house = erasingHouse();
     const body = JSON.stringify({ id: ben, source_id: 'crm-2', created_at: iso(0) });
-    house.meddle = () => ({ kind: 'answer', status: 200, headers: {}, body, resent: false });
+    house.meddle = () => ({ kind: 'answer', status: 200, headers: {}, body });
     expect(await found(house, one('source_id', 'crm-1'))).toBe('no-match');
     expect(await found(house, one('customer_id', ada))).toBe('no-match');
   });
@@ -86,7 +86,7 @@ describe('several identifiers', () => {
     house.person({ id: ada, email: 'ada@example.com' });
     const unseen = one('customer_id', ada);
     house.meddle = (call, pass) => {
-      const gone = { kind: 'answer', status: 404, headers: {}, resent: false } as const;
+      const gone = { kind: 'answer', status: 404, headers: {} } as const;
       const notFound = JSON.stringify({ key: 'not_found', resource_type: 'customer' });
       return call.url.pathname.endsWith(ada) ? { ...gone, body: notFound } : pass();
     };

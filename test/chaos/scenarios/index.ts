@@ -5,6 +5,7 @@ import { runDeadKey } from './dead-key.ts';
 import { runFlood } from './flood.ts';
 import { runKilled } from './killed.ts';
 import { runInterleavings, runRules } from './properties.ts';
+import { runReplays } from './replays.ts';
 import { both, hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runTwoProjects } from './two-projects.ts';
 import { runVersions } from './versions.ts';
@@ -139,6 +140,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     runs: {
       small: hourly(60, 1),
       full: seeds(3).flatMap(seed => hourly(400, seed)),
+    },
+  },
+  replays: {
+    what: 'signed redactions of Shopify that are replayed after the customers registered again',
+    runs: {
+      small: [{ label: 'seed 1, 50 customers', run: () => runReplays(1, 50) }],
+      full: seeds(5).map(seed => ({ label: `seed ${seed}, 1000 customers`, run: () => runReplays(seed, 1000) })),
     },
   },
   'small-quota': {
