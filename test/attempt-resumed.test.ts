@@ -46,6 +46,13 @@ function lookUps(house: ErasingHouse): readonly string[] {
   return house.sent.filter(call => call.startsWith('GET'));
 }
 
+/** Somebody else deletes a customer permanently, with the project's own key. */
+async function deletedByTheShop(house: ErasingHouse, id: string): Promise<void> {
+  const target = `/v1/customers/${id}/permanent-deletion`;
+  const headers = { 'x-app-id': 'app-main', 'x-app-token': 'token-main' };
+  await house.sandbox.respond({ method: 'POST', target, headers, body: '' });
+}
+
 const ids = (count: number) => Array.from({ length: count }, (_, at) => one('source_id', `crm-${at}`)).flat();
 const mixed = (name: string) => one('email', `${name}.Example@Example.com`);
 
@@ -183,6 +190,22 @@ describe('what was completed', () => {
     expect(claims).toBe(2);
     expect(receipt.projects['main']).not.toHaveProperty('lookedUp');
     expect(await rows(house)).toEqual({});
+  });
+
+  it('never leads to a newcomer: a customer found by an earlier attempt is looked at again before the deletion', async () => {
+    const house = houseWith(hourly);
+    const id = house.person({ source_id: 'crm-0' });
+    const { receipt } = await house.ask(ids(5));
+    expect(receipt.projects['main']).toMatchObject({ lookedUp: 2, pins: 0 });
+    await deletedByTheShop(house, id);
+    const newcomer = house.person({ source_id: id });
+    let standing = receipt;
+    for (let sweeps = 0; standing.state === 'open' && sweeps < 9; sweeps += 1) {
+      await house.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
+      standing = await house.receipt(receipt.id);
+    }
+    expect(standing).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed' });
+    expect(house.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
   });
 
   it('goes with the identifiers when the receipt is closed', async () => {
