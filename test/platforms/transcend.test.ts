@@ -75,6 +75,7 @@ describe('an erasure job', () => {
         { url: 'https://multi-tenant.sombra.transcend.io/v1/data-silo', headers: { 'x-transcend-nonce': nonce } },
       ],
       pins: {},
+      lookUps: {},
     });
   });
 
