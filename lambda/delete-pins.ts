@@ -80,7 +80,11 @@ async function deletePin(pin: Pin, todo: ToDelete): Promise<Gone> {
   if (answer.kind !== 'not-found') return answer;
   if (isOtherKey(reply, pin, todo)) return otherKey;
   if (!pin.seen && look !== 'shown') return todo.mayBeTried ? unseenUnproven : { kind: 'nobody' };
-  return look === 'absent' ? { kind: 'gone' } : confirm(pin, todo);
+  if (look === 'absent') return { kind: 'gone' };
+  const confirmed = await confirm(pin, todo);
+  // Shown, 404, and no quota for the confirming GET: a later attempt may meet the same, so it counts, and that ends it.
+  const isUndecided = look === 'shown' && confirmed.kind === 'later' && confirmed.code === 'paced';
+  return isUndecided ? { ...confirmed, unproven: true } : confirmed;
 }
 
 /** A 404 on a deletion proves that a customer is gone only if a look at the pin is answered 404 too. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Identifier } from '../lambda/erasure.ts';
 import type { ProjectSettings } from '../lambda/io/settings.ts';
+import { answer, notFound } from './support/erasing-answers.ts';
 import { type ErasingHouse, type ErasingOptions, erasingHouse, one, start } from './support/erasing-house.ts';
 import { hour, minute } from './support/pace-heard.ts';
 import { mostInAPeriod } from './support/pace-windows.ts';
@@ -214,6 +215,16 @@ describe('what was completed', () => {
     expect(receipt.state).toBe('erased');
     expect(await house.store.kept(receipt.id)).toBeUndefined();
   });
+});
+
+it('a customer who is shown and whose deletion is answered 404 goes to a person although no confirming GET ever fits', async () => {
+  const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+  house.person({ source_id: 'crm-0' });
+  house.meddle = (call, pass) => (call.method === 'POST' ? answer(404, notFound) : pass());
+  const receipt = await finished(house, ids(1));
+  expect(receipt).toMatchObject({ state: 'needs-human', reason: 'unproven-answers' });
+  // The look-up and its deletion, and a look and a deletion in each of three attempts.
+  expect(house.sent.length).toBeLessThanOrEqual(2 + 2 * 3);
 });
 
 describe('what can never fit goes to a person at once', () => {
