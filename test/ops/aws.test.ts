@@ -28,7 +28,7 @@ const family = Array.from({ length: 7 }, (_, at) => ({
   created_at,
 }));
 
-describe.skipIf(!motoIsHere())('the operator’s tool on AWS’s own interfaces', () => {
+describe.skipIf(!motoIsHere())('ops on AWS interfaces', () => {
   let moto: Moto;
   let sandbox: Sandbox;
   let server: SandboxServer;
@@ -46,7 +46,7 @@ describe.skipIf(!motoIsHere())('the operator’s tool on AWS’s own interfaces'
     await moto.stop();
   });
 
-  test('finds, shows, lists, refuses and reports what the service did', { timeout: 30_000 }, async () => {
+  test('commands: find, show, list, refuse and report what the service did', async () => {
     const began = Date.now();
     const environment = {
       AWS_ENDPOINT_URL: moto.endpoint,
