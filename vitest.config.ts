@@ -9,6 +9,8 @@ export default defineConfig({
     // Generous: a busy machine is slow, and slow is not wrong. A test that never ends still ends the run.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What a passing test prints is of no interest.
+    silent: 'passed-only',
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,

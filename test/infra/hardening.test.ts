@@ -55,4 +55,9 @@ describe.each([
       if (one.Type === 'AWS::DynamoDB::Table') expect(one.Properties.DeletionProtectionEnabled).toBe(true);
     }
   });
+
+  test('API stage: logs no bodies', () => {
+    const settings = of('AWS::ApiGateway::Stage').flatMap(({ MethodSettings }) => MethodSettings);
+    expect(settings.map(({ DataTraceEnabled }) => DataTraceEnabled)).toEqual([false]);
+  });
 });
