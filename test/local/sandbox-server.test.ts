@@ -152,13 +152,12 @@ describe('sandbox file', () => {
     file = join(temporaryFolder(), 'voucherify.sqlite');
   });
   const opened = (): Sandbox => openSandbox({ file, now: () => START, keys: KEYS, seed: seededCustomers });
-  const moduleUrl = (name: string) =>
-    JSON.stringify(new URL(`../../infra/local/sandbox/${name}.ts`, import.meta.url).href);
+  const url = ({ href }: URL) => JSON.stringify(href);
 
   /** A process that deletes a customer in the same file, prints the status and keeps running. */
   const victim = `
-    import { openSandbox } from ${moduleUrl('sandbox')};
-    import { seededCustomers } from ${moduleUrl('seeded-customers')};
+    import { openSandbox } from ${url(new URL('../../infra/local/sandbox/sandbox.ts', import.meta.url))};
+    import { seededCustomers } from ${url(new URL('../../infra/local/sandbox/seeded-customers.ts', import.meta.url))};
     const [file, now, keys, headers, target] = JSON.parse(process.argv[1]);
     const sandbox = openSandbox({ file, now: () => now, keys, seed: seededCustomers });
     console.log(sandbox.respond({ method: 'POST', target, headers, body: '' }).status);

@@ -5,8 +5,10 @@ import { toldLines, whyLines } from '../../infra/ops/show/told-lines.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { changed, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now } from '../support/erasing-receipts.ts';
+import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
 import { registered } from '../support/pace-ketch.ts';
+import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { run } from './desk-of.ts';
 import { byEmail, erased, errors, type Office, office, standing, stopped } from './office.ts';
 
@@ -203,6 +205,16 @@ describe('show: an unfinished receipt', () => {
     expect((await sections(at, none))[done]).toContain('nobody was found');
     expect((await sections(at, phone))[done]).toContain('can be looked up in Voucherify');
     expect((await sections(at, none))['Is it signed?']).toContain('not signed yet');
+  });
+
+  test('times: says when the platform stated none', async () => {
+    const at = await office();
+    await at.house.parts.store.accept(
+      receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
+      kept,
+    );
+    const none = 'did not say when the person asked; it named as due: no other time than the month of the law';
+    expect((await sections(at, 'r-1'))['When was it received?']).toContain(none);
   });
 
   test('receipt id: exactly one that exists', async () => {
