@@ -10,13 +10,12 @@ export const texts = {
   'voucherify-refuses-us':
     "Nobody is being erased in a project: Voucherify refuses its key, or the quota is used up and the shop's own calls fail too.",
   'sweep-stopped': 'Open erasures are not worked on and nobody is called back: no sweep has ended for five minutes.',
-  'unproven-answers':
-    'Nobody can tell whether a person was found or erased: Voucherify answered 200 and proved nothing.',
+  'unproven-answers': 'Nobody can tell whether a person was found or erased: an answer of Voucherify proved nothing.',
   paused: 'Requests are accepted and nobody is erased: a pause stands, by a person or for too many requests at once.',
   'no-match-rate':
     'Persons may be told that they are unknown and stay in Voucherify: far more requests than usual find nobody.',
   'platforms-turned-away':
-    'Platforms are turned away, or erasures stand still: a secret, the store, Lambda or our own code fails.',
+    'Platforms are turned away, or erasures stand still: we refuse a request, or a secret, the store, Lambda or our own code fails.',
   'platform-not-told':
     'A platform believes something else than what happened: it must be talked to, or a person is not erased or not told.',
   'evidence-unsigned': 'An erasure cannot be proved to anybody else: its closed receipt could not be signed.',
@@ -36,8 +35,11 @@ export const raisedBy: Readonly<Record<Alarm, AlarmName>> = {
   'pepper-unusable': 'platforms-turned-away',
   'store-unavailable': 'platforms-turned-away',
   internal: 'platforms-turned-away',
+  'request-refused': 'platforms-turned-away',
   'payload-mismatch': 'platform-not-told',
+  'repeated-redaction': 'platform-not-told',
   'callback-origin-refused': 'platform-not-told',
+  'callbacks-dropped': 'platform-not-told',
   'callback-given-up': 'platform-not-told',
   'evidence-unsigned': 'evidence-unsigned',
 };

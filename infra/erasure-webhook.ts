@@ -1,10 +1,11 @@
-import type { IManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import type { IManagedPolicy, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Settings } from '../lambda/io/settings.ts';
 import { alarms } from './alarms.ts';
 import { api } from './api.ts';
 import { dashboard } from './dashboard.ts';
+import { deployerOf } from './deployer.ts';
 import { ownDomain } from './domain.ts';
 import { allowSigning, evidenceKey } from './evidence-key.ts';
 import { firewall } from './firewall.ts';
@@ -27,9 +28,17 @@ export interface ErasureWebhookProps {
    * where somebody else has.
    */
   readonly apiLogRole?: 'create' | 'existing';
+  /**
+   * Who creates the resources. The default is the role of the stack's synthesizer that CloudFormation runs as; needed
+   * where the synthesizer has none, or where `cdk deploy --role-arn` names another one.
+   */
+  readonly deployer?: IPrincipal;
 }
 
-/** The whole service. Throws `SettingsError` for settings that do not fit into a function's environment. */
+/**
+ * The whole service. Throws `SettingsError` for settings that do not fit into a function's environment, and an error
+ * where `deployer` is missing and needed.
+ */
 export class ErasureWebhook extends Construct {
   /** Without the platform's name, with the slash before it. */
   readonly webhookUrl: string;
@@ -41,13 +50,14 @@ export class ErasureWebhook extends Construct {
   /** For whoever runs the operator's tool; attached to nobody. */
   readonly operatorPolicy: IManagedPolicy;
 
-  constructor(scope: Construct, id: string, { settings, stage, apiLogRole = 'create' }: ErasureWebhookProps) {
+  constructor(scope: Construct, id: string, props: ErasureWebhookProps) {
     super(scope, id);
+    const { settings, stage, apiLogRole = 'create', deployer = deployerOf(this) } = props;
     const named = namesOf(stage);
     const { prefix } = named;
     const { operations } = settings;
     const secret = secrets(this, named, settings);
-    const stored = tables(this, named);
+    const stored = tables(this, named, deployer);
     const readable = { webhook: secret, sweeper: readableBySweeper(secret, settings) };
     const signingKey = evidenceKey(this, named);
     const running = functions(this, named, { settings, readable, tables: stored, evidenceKey: signingKey });

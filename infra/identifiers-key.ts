@@ -1,29 +1,30 @@
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { AccountRootPrincipal, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IPrincipal, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { administration } from './key-administration.ts';
 
 /**
- * The key of the identifiers table. The account may administer it and make a table with it, but not decrypt: whoever
- * wants to read identifiers must first change this policy, which CloudTrail shows.
+ * Creates the key of the identifiers table. The account may administer it but not decrypt with it, and the deployment
+ * only through DynamoDB: an administrator who wants to read identifiers must first change this policy, which CloudTrail
+ * shows.
  */
-export function identifiersKey(scope: Construct): IKey {
-  const policy = new PolicyDocument({ statements: [administration(rotation), tableCreation(scope)] });
+export function identifiersKey(scope: Construct, deployer: IPrincipal): IKey {
+  const statements = [administration(rotation), ...deployment(scope, deployer)];
   return new Key(scope, 'IdentifiersKey', {
     description: 'Identifiers of people whose erasure is open. Only the erasure functions may decrypt.',
     enableKeyRotation: true,
     removalPolicy: RemovalPolicy.RETAIN,
-    policy,
+    policy: new PolicyDocument({ statements }),
   });
 }
 
 const rotation = ['DisableKeyRotation', 'EnableKeyRotation', 'GetKeyRotationStatus', 'ListKeyRotations'];
 
 /**
- * What DynamoDB needs of a caller who uses a table with a key of one's own (DynamoDB Developer Guide, "Encryption at
- * rest usage notes", authorizing use of a customer managed key), and through DynamoDB only. The roles need no statement
- * of their own beside it.
+ * Allows the functions what DynamoDB needs of a caller who uses a table with a customer managed key (DynamoDB Developer
+ * Guide, "Encryption at rest usage notes", authorizing use of a customer managed key), and through DynamoDB only. The
+ * roles need no statement of their own beside it.
  */
 export function allowUse(key: IKey, roles: readonly IRole[]): void {
   key.addToResourcePolicy(
@@ -35,6 +36,7 @@ export function allowUse(key: IKey, roles: readonly IRole[]): void {
         'kms:DescribeKey',
         'kms:Encrypt',
         'kms:GenerateDataKey',
+        'kms:GenerateDataKeyWithoutPlaintext',
         'kms:ReEncryptFrom',
         'kms:ReEncryptTo',
       ],
@@ -44,15 +46,27 @@ export function allowUse(key: IKey, roles: readonly IRole[]): void {
   );
 }
 
-/** The deploying role is not known here; whichever the account lets create tables may hand this key to DynamoDB. */
-function tableCreation(scope: Construct): PolicyStatement {
-  return new PolicyStatement({
-    sid: 'TableCreation',
-    principals: [new AccountRootPrincipal()],
-    actions: ['kms:CreateGrant', 'kms:DescribeKey'],
-    resources: ['*'],
-    conditions: viaDynamodb(scope),
-  });
+/**
+ * What DynamoDB needs of the principal who selects the key for a table (same page of the DynamoDB Developer Guide), and
+ * grants only for AWS services (KMS Developer Guide, "kms:GrantIsForAWSResource").
+ */
+function deployment(scope: Construct, deployer: IPrincipal): PolicyStatement[] {
+  const shared = { principals: [deployer], resources: ['*'] };
+  const conditions = viaDynamodb(scope);
+  return [
+    new PolicyStatement({
+      ...shared,
+      sid: 'UseByTheDeployment',
+      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      conditions,
+    }),
+    new PolicyStatement({
+      ...shared,
+      sid: 'GrantByTheDeployment',
+      actions: ['kms:CreateGrant'],
+      conditions: { ...conditions, Bool: { 'kms:GrantIsForAWSResource': 'true' } },
+    }),
+  ];
 }
 
 function viaDynamodb(scope: Construct | IKey) {

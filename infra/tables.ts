@@ -7,6 +7,7 @@ import {
   TableEncryption,
   type TableProps,
 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { queueIndex, tableKeys, ttlAttribute } from '../lambda/io/table-layout.ts';
@@ -20,11 +21,11 @@ export interface Tables {
 }
 
 /**
- * Both tables. `Table` and not `TableV2`: cdk-nag looks for point-in-time recovery on the first only, and emulators know
- * the first only.
+ * Both tables; `deployer` creates them with the key. `Table` and not `TableV2`: cdk-nag looks for point-in-time recovery
+ * on the first only, and emulators know the first only.
  */
-export function tables(scope: Construct, named: Names): Tables {
-  const key = identifiersKey(scope);
+export function tables(scope: Construct, named: Names, deployer: IPrincipal): Tables {
+  const key = identifiersKey(scope, deployer);
   return { receipts: receipts(scope, named), identifiers: identifiers(scope, named, key), key };
 }
 

@@ -5,7 +5,7 @@ import { lookAround } from './intake.ts';
 import type { Parts } from './parts.ts';
 import type { Pauses } from './pause.ts';
 import type { Platform, Proof } from './platforms/platform.ts';
-import { opened, type Receipt } from './receipts/receipt.ts';
+import { type Decision, isFinal, opened, type Receipt } from './receipts/receipt.ts';
 import type { Kept } from './receipts/store.ts';
 
 /** A verified erasure request, and the platform that asked. */
@@ -15,6 +15,8 @@ export interface Asked {
   readonly proof: Proof;
   readonly erasure: ErasureRequest;
   readonly receivedAt: number;
+  /** Set where an operator decided that this delivery opens a new request: the decision, and which new request it is. */
+  readonly newRequest?: { readonly number: number; readonly decision: Decision };
 }
 
 export interface Accepted {
@@ -50,12 +52,32 @@ export async function accept(asked: Asked, parts: Parts): Promise<Accepted> {
     });
   }
   const { stored } = standing;
+  const { newRequest } = standing.receipt;
+  if (newRequest !== undefined) return accept(asNewRequest(asked, newRequest), parts);
+  if (!stored) reportRepeated(standing.receipt, receipt, parts);
   parts.log({ event: 'accepted', platform: asked.name, receipt: receipt.id, code: stored ? 'stored' : 'repeated' });
   return { receipt: standing.receipt, kept, stored, attempts: attempts && stored, pauses };
 }
 
+/** The same delivery as the request that an operator decided on: its reference is numbered, its time is the decision's. */
+function asNewRequest(asked: Asked, decision: Decision): Asked {
+  const { newRequest: { number: last } = { number: 0 }, erasure } = asked;
+  const number = last + 1;
+  const reference = `${erasure.reference.replace(/#\d+$/, '')}#${number}`;
+  return { ...asked, erasure: { ...erasure, reference, submittedAt: decision.at }, newRequest: { number, decision } };
+}
+
+/**
+ * A genuine second request can have the same bytes as the first, and so can a replay. Unless the delivery id shows that
+ * it is the delivery of the first request, sent again, an operator looks at it; a missing id shows nothing.
+ */
+function reportRepeated(standing: Receipt, { deliveryHmac }: Receipt, { log }: Parts): void {
+  if (!isFinal(standing.state) || standing.deliveryHmac === deliveryHmac) return;
+  log({ event: 'alarm', alarm: 'repeated-redaction', platform: standing.platform, receipt: standing.id });
+}
+
 async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean, parts: Parts): Promise<Receipt> {
-  const { erasure, name, proof, receivedAt } = asked;
+  const { erasure, name, proof, receivedAt, newRequest } = asked;
   const macs = await parts.macs();
   const { answerBudgetMs, holdSeconds } = parts.settings.limits;
   const facts = {
@@ -63,12 +85,13 @@ async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean
     platform: name,
     ...(isUuid(erasure.reference) ? { reference: erasure.reference } : {}),
     payloadMac: macs.payload(erasure.identities),
-    subjectMacs: [...new Set(erasure.identifiers.map(macs.subject))],
+    ...(erasure.deliveryId === undefined ? {} : { deliveryHmac: macs.delivery(name, erasure.deliveryId) }),
+    subjectMacs: [...new Set(erasure.identifiers.filter(({ value }) => value !== '').map(macs.subject))],
     authentication: { scheme: proof.scheme, secret: proof.secret },
     receivedAt,
-    submittedAt: Math.min(receivedAt, erasure.submittedAt ?? receivedAt),
-    ...(erasure.dueAt === undefined ? {} : { dueAt: erasure.dueAt }),
+    ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
+    ...(newRequest === undefined ? {} : { decisions: [newRequest.decision] }),
     // Until the outcome takes its place: whoever waits for a result is answered that there is none yet.
     ...(asked.platform.waits === 'result' ? { firstAnswer: { at: receivedAt, as: 'in-progress' as const } } : {}),
   };
@@ -77,13 +100,31 @@ async function receiptFor(asked: Asked, hasCallbacks: boolean, attempts: boolean
   return opened(facts, projects, { attemptAt, attemptFollows: attempts });
 }
 
-/** A callback to an origin that settings do not list is dropped, and a person is told. */
+/** No request is older: zero times (year 1 in Go and .NET, 1970 elsewhere) and seconds read as milliseconds are. */
+const earliestRequest = Date.UTC(2015, 0, 1);
+
+/**
+ * The times that the receipt keeps: an implausible one is missing, so that the time of receipt takes its place in the
+ * created-after guard, and the legal month that of the due time.
+ */
+function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, receivedAt: number) {
+  return {
+    submittedAt: submittedAt < earliestRequest ? receivedAt : Math.min(receivedAt, submittedAt),
+    ...(dueAt < receivedAt ? {} : { dueAt }),
+  };
+}
+
+/** More callbacks of one request would be a flood of calls, and a claim has not the time for them. */
+const mostCallbacks = 10;
+
+/** Drops callbacks to an origin that settings do not list, and those over {@link mostCallbacks}; each with an alarm. */
 function allowedCallbacks({ erasure, platform, name }: Asked, { log }: Parts): Kept['callbacks'] {
   const allowed = erasure.callbacks.filter(({ url }) => isAllowedOrigin(url, platform.callbackOrigins));
   if (allowed.length < erasure.callbacks.length) {
     log({ event: 'alarm', alarm: 'callback-origin-refused', platform: name });
   }
-  return allowed;
+  if (allowed.length > mostCallbacks) log({ event: 'alarm', alarm: 'callbacks-dropped', platform: name });
+  return allowed.slice(0, mostCallbacks);
 }
 
 /** Only an id that cannot be personal is kept in clear. */

@@ -4,9 +4,10 @@ import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
 import { outcomeOf } from './receipts/answering.ts';
-import { forgets, isFinal, type Receipt } from './receipts/receipt.ts';
-import { type ProjectResult, recorded } from './receipts/result.ts';
+import { forgets, isFinal, type ProjectProgress, type Receipt } from './receipts/receipt.ts';
+import { lookUpsOf, type ProjectResult, recorded } from './receipts/result.ts';
 import type { KeptWithPins } from './receipts/store.ts';
+import type { ExpectedCalls } from './voucherify/gate.ts';
 
 export interface Work {
   /** The receipt under the claim that this attempt is made for. */
@@ -39,8 +40,14 @@ export interface Admission {
 }
 
 /** Reserves the first calls in every project that is still open, before the attempt begins. */
-export async function admit(receipt: Receipt, wayTo: WayTo, calls: number, until: number): Promise<Admission> {
-  const held = await Promise.all(openProjects(receipt).map(project => wayTo(project)?.admit(calls, until)));
+export async function admit(
+  receipt: Receipt,
+  wayTo: WayTo,
+  callsIn: (progress: ProjectProgress | undefined) => ExpectedCalls,
+  until: number,
+): Promise<Admission> {
+  const reserve = (project: string) => wayTo(project)?.admit(callsIn(receipt.projects[project]), until);
+  const held = await Promise.all(openProjects(receipt).map(reserve));
   const heldUntil = Math.min(...held.map(one => one?.until ?? 0));
   return { admitted: held.some(one => one === undefined), heldUntil };
 }
@@ -77,7 +84,7 @@ export async function attempt(work: Work, parts: Parts): Promise<Attempted> {
     store,
     receipt,
     before => recorded(before, recording),
-    next => ({ forget: forgets(next) }),
+    next => ({ forget: forgets(next), lookUps: lookUpsOf(next, recording) }),
   );
   const outcome = outcomeOf(standing, now());
   const code = standing.lastResult ?? 'overtaken';

@@ -1,4 +1,6 @@
 import { type Delivery, deliver } from './callbacks/deliver.ts';
+import { failureOf } from './failure.ts';
+import { logged } from './io/log.ts';
 import type { Parts } from './parts.ts';
 import type { Callback, Platform } from './platforms/platform.ts';
 import { advance } from './receipts/advance.ts';
@@ -10,15 +12,19 @@ import type { KeptWithPins } from './receipts/store.ts';
 /** Longest that one call may take, in milliseconds. */
 const callMs = 10_000;
 
+/** The part of a claim in which calls may begin: the last one, and writing it down, end before the claim does. */
+const beginningShare = 1 / 2;
+
 /** A minute, doubled with every try, up to six hours. */
 const firstStepMs = 60_000;
 const longestStepMs = 6 * 3_600_000;
 
 /**
  * Tells the platform of one closed receipt how it ended, if that is due. What was owed is kept until every target has
- * taken it or it is given up; then it is forgotten. Gives whether every target has taken it by now.
+ * taken it or it is given up; then it is forgotten. No call but the first begins after `sweepEnds` (epoch ms). Returns
+ * whether every target has taken it by now.
  */
-export async function callBack(id: string, parts: Parts): Promise<boolean> {
+export async function callBack(id: string, parts: Parts, sweepEnds: number): Promise<boolean> {
   const owed = await parts.store.read(id);
   if (owed === undefined || !isOwed(owed, parts.now())) return false;
   const until = parts.now() + parts.times.claimMs;
@@ -29,17 +35,28 @@ export async function callBack(id: string, parts: Parts): Promise<boolean> {
   const platform = parts.platforms.get(receipt.platform);
   if (kept === undefined) return giveUp(receipt, parts);
   const callbacks = await callbacksOf(receipt, kept, platform, parts);
-  const deliveries = await deliverAll(receipt, callbacks, platform, parts);
+  const beginUntil = Math.min(parts.now() + parts.times.claimMs * beginningShare, sweepEnds);
+  const deliveries = await deliverAll(receipt, callbacks, platform, beginUntil, parts);
   return record(receipt, callbacks.length, deliveries, parts);
 }
 
-/** A platform that settings no longer hold cannot be told; it may be put back, so this is tried again. */
+/**
+ * A platform that settings no longer hold cannot be told, and neither can one whose secret is not usable (that is logged
+ * with its alarm): each of its targets has had a failed try, since both may be mended.
+ */
 async function callbacksOf(receipt: Receipt, kept: KeptWithPins, platform: Platform | undefined, parts: Parts) {
-  if (platform === undefined) return kept.callbacks.map(() => undefined);
+  const none = kept.callbacks.map(() => undefined);
+  if (platform === undefined) return none;
   const { reference, scope, callbacks } = kept;
   const outcome = outcomeOf(receipt, parts.now());
   const secret = () => parts.readSecret(`erasure/platform/${receipt.platform}`);
-  return platform.notify({ reference, scope, receiptId: receipt.id, outcome, callbacks }, { secret, now: parts.now });
+  const told = { reference, scope, receiptId: receipt.id, outcome, callbacks };
+  try {
+    return await platform.notify(told, { secret, now: parts.now });
+  } catch (error) {
+    parts.log({ event: 'call-back', platform: receipt.platform, receipt: receipt.id, ...logged(failureOf(error)) });
+    return none;
+  }
 }
 
 type Deliveries = ReadonlyMap<number, Delivery>;
@@ -51,29 +68,29 @@ async function giveUp(receipt: Receipt, parts: Parts): Promise<false> {
   return false;
 }
 
-/** Only to the targets that have neither taken nor refused it yet. */
+/**
+ * One after the other, only to the targets that have neither taken nor refused it yet. Each try begins with another one,
+ * so that slow targets never keep the others from their turn; who gets none in this try is asked later.
+ */
 async function deliverAll(
   receipt: Receipt,
   callbacks: readonly (Callback | undefined)[],
   platform: Platform | undefined,
+  beginUntil: number,
   parts: Parts,
 ): Promise<Deliveries> {
-  const { delivered, refused } = receipt.callBack ?? untold;
+  const { sendCallback: send, now } = parts;
+  const { tries, delivered, refused } = receipt.callBack ?? untold;
   const answered = new Set([...delivered, ...refused]);
-  const post = {
-    send: parts.sendCallback,
-    origins: platform?.callbackOrigins ?? [],
-    now: parts.now,
-    until: parts.now() + callMs,
-  };
   const open = [...callbacks.entries()].filter(([index]) => !answered.has(index));
-  const sent = open.map(
-    async ([index, callback]): Promise<[number, Delivery]> => [
-      index,
-      callback === undefined ? { kind: 'later' } : await deliver(callback, post),
-    ],
-  );
-  return new Map(await Promise.all(sent));
+  const first = tries % Math.max(1, open.length);
+  const deliveries = new Map<number, Delivery>();
+  for (const [index, callback] of [...open.slice(first), ...open.slice(0, first)]) {
+    const isItsTurn = callback !== undefined && (deliveries.size === 0 || now() <= beginUntil);
+    const post = { send, origins: platform?.callbackOrigins ?? [], now, until: now() + callMs };
+    deliveries.set(index, isItsTurn ? await deliver(callback, post) : { kind: 'later' });
+  }
+  return deliveries;
 }
 
 async function record(receipt: Receipt, targets: number, deliveries: Deliveries, parts: Parts): Promise<boolean> {

@@ -3,13 +3,13 @@ import type { Alarm } from './failure.ts';
 import type { Pin } from './receipts/store.ts';
 import { judgeDeletion, judgeLookUp } from './voucherify/answer.ts';
 import type { Reply, Voucherify } from './voucherify/client.ts';
-import type { Trouble } from './voucherify/trouble.ts';
+import { type Trouble, unproven } from './voucherify/trouble.ts';
 
 export interface ToDelete {
   readonly project: string;
   readonly voucherify: Voucherify;
   readonly pins: readonly Pin[];
-  /** Pins that are proved to be gone already, by index. */
+  /** Pins of which nothing is left to do, by index: proved to be gone, or absent. */
   readonly done: ReadonlySet<number>;
   /** The pins were resolved by this attempt: nobody can have posted to them yet. */
   readonly justResolved: boolean;
@@ -22,6 +22,8 @@ export interface ToDelete {
 
 export interface DeletedPins {
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index: never seen, and a 404 on the first try. */
+  readonly absent: readonly number[];
   /** Whether a deletion that is not proved may have had its effect. */
   readonly tried: boolean;
   readonly trouble: Trouble | undefined;
@@ -31,26 +33,31 @@ export interface DeletedPins {
 /** Deletes the pins that are left, one after the other; trouble with one does not keep the others from going. */
 export async function deletePins(todo: ToDelete): Promise<DeletedPins> {
   const deletions: Deletion[] = [];
+  const absent: number[] = [];
   const troubles: Trouble[] = [];
   for (const [index, pin] of todo.pins.entries()) {
     if (todo.done.has(index)) continue;
     const gone = await deletePin(pin, todo);
     if (gone.kind === 'later' || gone.kind === 'human') troubles.push(gone);
-    else if (gone.kind !== 'nobody')
-      deletions.push({ ...proofOf(gone), project: todo.project, pin: index, at: todo.now() });
+    else if (gone.kind === 'nobody') absent.push(index);
+    else deletions.push({ ...proofOf(gone), project: todo.project, pin: index, at: todo.now() });
     if ('stop' in gone && gone.stop) break;
   }
   return {
     deletions,
+    absent,
     tried: troubles.some(trouble => trouble.effect === 'possible'),
     trouble: weightiest(troubles),
     alarms: troubles.flatMap(trouble => trouble.alarm ?? []),
   };
 }
 
-/** A person is asked where one pin needs it; else all are put off together, to the latest time that any asks for. */
+/**
+ * A person is asked where one pin needs it; what stops the attempt comes last and has the say. Otherwise all are put off
+ * together, to the latest time that any asks for.
+ */
 function weightiest(troubles: readonly Trouble[]): Trouble | undefined {
-  const human = troubles.find(trouble => trouble.kind === 'human');
+  const human = troubles.findLast(trouble => trouble.kind === 'human');
   const later = troubles.filter(trouble => trouble.kind === 'later');
   const [first] = later;
   if (human !== undefined || first === undefined) return human;
@@ -65,30 +72,35 @@ type Gone =
   | Trouble;
 
 async function deletePin(pin: Pin, todo: ToDelete): Promise<Gone> {
-  const taken = todo.justResolved ? 'same' : await lookAgain(pin, todo);
-  if (taken !== 'same') return taken;
+  const look = todo.justResolved ? 'not-looked' : await lookAt(pin, todo);
+  // Nothing was posted in this attempt.
+  if (typeof look === 'object') return { ...look, effect: 'none' };
   const reply = await todo.voucherify.deletePermanently(pin.customerId, todo.until);
-  const resent = reply.result.kind === 'answer' && reply.result.resent;
   const answer = judgeDeletion(reply, pin.customerId, todo.now());
-  if (answer.kind === 'deleted') return answer;
-  if (answer.kind !== 'not-found') return resent ? { ...answer, effect: 'possible' } : answer;
+  if (answer.kind !== 'not-found') return answer;
   if (isOtherKey(reply, pin, todo)) return otherKey;
-  return absent(pin, todo.mayBeTried || resent);
+  if (!pin.seen && look !== 'shown') return todo.mayBeTried ? unseenUnproven : { kind: 'nobody' };
+  return look === 'absent' ? { kind: 'gone' } : confirm(pin, todo);
 }
 
-/** A pin that nobody showed and nothing was posted to before names nobody; every other one is gone. */
-function absent({ seen }: Pin, mayBeTried: boolean): Gone {
-  return { kind: seen || mayBeTried ? 'gone' : 'nobody' };
+/** A 404 on a deletion proves that a customer is gone only if a look at the pin is answered 404 too. */
+async function confirm(pin: Pin, todo: ToDelete): Promise<Gone> {
+  const look = await lookAt(pin, todo);
+  if (look === 'absent') return { kind: 'gone' };
+  if (look === 'shown') return unproven('deletion-404-still-shown');
+  return look === 'absent-under-other-key' ? otherKey : { ...look, effect: 'possible' };
 }
 
-/** Before posting to a pin again: the path takes a source_id too, and somebody new may be known by this one. */
-async function lookAgain(pin: Pin, todo: ToDelete): Promise<Gone | 'same'> {
+type Look = 'shown' | 'absent' | 'absent-under-other-key' | Trouble;
+
+/** Looks at a pin before it is posted to again, or to confirm a 404. The path takes a source_id too. */
+async function lookAt(pin: Pin, todo: ToDelete): Promise<Look> {
   const reply = await todo.voucherify.lookUp(pin.customerId, todo.until);
   const lookUp = judgeLookUp(reply, todo.now());
-  if (lookUp.kind === 'nobody') return 'same';
-  if (lookUp.kind !== 'customer') return { ...lookUp, effect: 'none' };
-  if (lookUp.customer.id === pin.customerId) return 'same';
-  return isOtherKey(reply, pin, todo) ? otherKey : absent(pin, todo.mayBeTried);
+  if (lookUp.kind === 'later' || lookUp.kind === 'human') return lookUp;
+  if (lookUp.kind === 'nobody') return isOtherKey(reply, pin, todo) ? 'absent-under-other-key' : 'absent';
+  if (lookUp.customer.id === pin.customerId) return 'shown';
+  return isOtherKey(reply, pin, todo) ? otherKey : pinShadowed;
 }
 
 /** A key of another project says of every customer that it is not there. */
@@ -97,6 +109,10 @@ function isOtherKey(reply: Reply, pin: Pin, todo: ToDelete): boolean {
 }
 
 const otherKey: Trouble = { kind: 'human', code: 'other-app-id', effect: 'none', stop: true };
+/** The look shows another customer, who has the pin as source_id: nobody can tell what became of the pin itself. */
+const pinShadowed: Trouble = { kind: 'human', code: 'pin-shadowed', effect: 'none', stop: false };
+/** Never shown, and a deletion without an answer before this 404: nobody can tell whether it deleted anybody. */
+const unseenUnproven: Trouble = { kind: 'human', code: 'unseen-unproven', effect: 'possible', stop: false };
 
 function proofOf(gone: Exclude<Gone, Trouble | { kind: 'nobody' }>): Pick<Deletion, 'proof' | 'received'> {
   return gone.kind === 'deleted' ? { proof: 'deleted', received: gone.received } : { proof: 'gone' };

@@ -5,10 +5,10 @@ import type { Parts } from './parts.ts';
 import { pausesOf, scopesOf } from './pause.ts';
 import { advance } from './receipts/advance.ts';
 import { claimed, isDue, postponed } from './receipts/claiming.ts';
-import { asksHuman, isRefusalDecided, type Receipt } from './receipts/receipt.ts';
+import { asksHuman, isRefusalDecided, type ProjectProgress, type Receipt } from './receipts/receipt.ts';
+import { attemptMs, type ExpectedCalls } from './voucherify/gate.ts';
 
-/** Longest that one attempt takes, and longest that it outlasts the sweep, in milliseconds: shorter than its claim. */
-const attemptMs = 25_000;
+/** Longest that an attempt outlasts the sweep, in milliseconds: its claim is longer. */
 const outlastMs = 5000;
 
 /** How soon the sweep looks again at a receipt that is held by a pause, in milliseconds. */
@@ -37,7 +37,7 @@ export async function eraseDue(id: string, parts: Parts, sweepEnds: number): Pro
   }
   const until = Math.min(parts.now() + attemptMs, sweepEnds + outlastMs);
   const wayTo = waysOf(receipt, false, parts);
-  const { admitted, heldUntil } = await admit(receipt, wayTo, likelyCalls(receipt), until);
+  const { admitted, heldUntil } = await admit(receipt, wayTo, progress => likelyCalls(receipt, progress), until);
   if (!admitted) {
     await postpone(receipt, heldUntil, parts);
     return { kind: 'held', open: receipt, allHeld: openProjects(receipt).length === parts.projects.size };
@@ -62,12 +62,13 @@ async function isPaused(receipt: Receipt, { control }: Parts): Promise<boolean> 
 }
 
 /**
- * Look-ups and one deletion of a receipt without pins, else a look and a deletion for each pin, as far as the receipt can
- * tell. Reserved together, so that a sweep that ends does not part a look-up from its deletion.
+ * What is left of a project, as far as the receipt can tell: look-ups and one deletion without pins, else a look and a
+ * deletion for each pin. Reserved together, so that a sweep that ends does not part a look-up from its deletion.
  */
-function likelyCalls({ projects, subjectMacs }: Receipt): number {
-  const pins = Math.max(0, ...Object.values(projects).map(progress => progress.pins - progress.deletions.length));
-  return pins > 0 ? 2 * pins : Math.max(1, subjectMacs.length) + 1;
+function likelyCalls({ subjectMacs }: Receipt, progress?: ProjectProgress): ExpectedCalls {
+  const { pins = 0, deletions = [], lookedUp = 0 } = progress ?? {};
+  if (pins > 0) return { calls: 2 * (pins - deletions.length), inPairs: true };
+  return { calls: Math.max(1, subjectMacs.length - lookedUp) + 1 };
 }
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Parts): Promise<void> {

@@ -1,4 +1,5 @@
 import { deletePins } from './delete-pins.ts';
+import type { LookUpResults } from './erasure.ts';
 import type { Alarm } from './failure.ts';
 import type { Parts } from './parts.ts';
 import { advance } from './receipts/advance.ts';
@@ -7,9 +8,10 @@ import { mostCustomersOf } from './receipts/deciding.ts';
 import type { ProjectProgress, Receipt } from './receipts/receipt.ts';
 import type { ProjectResult } from './receipts/result.ts';
 import type { KeptWithPins, Pin } from './receipts/store.ts';
-import { type Candidate, lookUpCalls } from './voucherify/find-customers.ts';
+import { lookUpCalls } from './voucherify/find-customers.ts';
+import { lookUpProgress } from './voucherify/look-up-progress.ts';
 import type { Way } from './voucherify/project.ts';
-import { resolve } from './voucherify/resolve.ts';
+import { endWithoutMatch, resolve } from './voucherify/resolve.ts';
 import type { Trouble } from './voucherify/trouble.ts';
 
 /** The way of this attempt to a project; none to a project that settings no longer hold. */
@@ -53,30 +55,35 @@ async function resolving(project: string, handle: Resolving, parts: Parts): Prom
     submittedAt: handle.receipt.submittedAt,
     mostCustomers: mostCustomersOf(handle.receipt) ?? parts.settings.limits.customersPerRequest,
   };
+  const { voucherify, gate } = handle.way;
+  const { together, inAttempt } = gate.capacity();
+  if (together === 0) return human(handle.receipt, 'quota-too-small');
+  const kept = handle.kept.lookUps[project];
+  const progress = lookUpProgress(kept, (await parts.macs()).appId);
   // Most requests find one customer: its deletion is reserved along with the look-ups.
-  handle.way.gate.expect(lookUpCalls(identifiers) + 1);
-  const { voucherify } = handle.way;
-  const resolved = await resolve(asked, { voucherify, now: parts.now, until: handle.until });
-  if (resolved.kind === 'later' || resolved.kind === 'human') return troubled(handle.receipt, resolved);
+  gate.expect({ calls: Math.max(0, lookUpCalls(identifiers) - progress.count()) + 1 });
+  const ways = { voucherify, progress, now: parts.now, until: handle.until, mostPages: inAttempt };
+  const resolved = await resolve(asked, ways);
+  if (resolved.kind === 'later') return troubled(handle.receipt, resolved, progress.added());
+  // What a person decides on is looked up anew: they may have changed it by then.
+  if (resolved.kind === 'human') return troubled(handle.receipt, resolved, kept && noLookUps);
   if (resolved.kind !== 'found') {
     return { receipt: handle.receipt, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
   }
-  const pins = await pinsOf(resolved.candidates, parts);
+  const appIdMac = progress.appIdMac();
+  const pins = resolved.candidates.map(({ id, seen }) => ({ customerId: id, seen, appIdMac }));
   const generation = handle.receipt.claims;
   const { receipt, done } = await advance(
     parts.store,
     handle.receipt,
     standing => pinned(standing, generation, project, pins.length),
-    () => ({ pins: { project, pins } }),
+    () => ({ pins: { project, pins }, ...(kept && { lookUps: [{ project, lookUps: undefined }] }) }),
   );
   if (!done) return troubled(receipt, { kind: 'later', code: 'overtaken', effect: 'none', stop: true });
   return deleting(project, { ...handle, receipt, pins, justResolved: true }, parts);
 }
 
-async function pinsOf(candidates: readonly Candidate[], parts: Parts): Promise<readonly Pin[]> {
-  const macs = await parts.macs();
-  return candidates.map(({ id, seen, appId }) => ({ customerId: id, seen, appIdMac: macs.appId(appId) }));
-}
+const noLookUps: LookUpResults = { appIdMac: '', results: [] };
 
 interface Deleting extends Resolving {
   readonly pins: readonly Pin[];
@@ -85,22 +92,31 @@ interface Deleting extends Resolving {
 
 async function deleting(project: string, handle: Deleting, parts: Parts): Promise<ErasedInProject> {
   const { tried: mayBeTried } = handle.progress;
-  const done = new Set(handle.progress.deletions.map(deletion => deletion.pin));
+  const proved = handle.progress.deletions.map(deletion => deletion.pin);
+  const done = new Set([...proved, ...(handle.progress.absent ?? [])]);
   const macs = await parts.macs();
   const { voucherify, gate } = handle.way;
-  gate.expect((handle.pins.length - done.size) * (handle.justResolved ? 1 : 2));
+  const { justResolved } = handle;
+  if (!justResolved && gate.capacity().together < 2) return human(handle.receipt, 'quota-too-small');
+  gate.expect({ calls: (handle.pins.length - done.size) * (justResolved ? 1 : 2), inPairs: !justResolved });
   const todo = { ...handle, project, voucherify, done, mayBeTried, now: parts.now, appIdMac: macs.appId };
   const deletedPins = await deletePins(todo);
-  const { deletions, tried, trouble, alarms } = deletedPins;
-  if (trouble !== undefined) return { receipt: handle.receipt, result: { ...trouble, deletions, tried }, alarms };
-  const anybody = deletions.length + done.size > 0;
-  const nobody = { kind: 'no-match', deletions: [], knownPins: handle.pins.length } as const;
+  const { deletions, absent, tried, trouble, alarms } = deletedPins;
+  if (trouble !== undefined)
+    return { receipt: handle.receipt, result: { ...trouble, deletions, absent, tried, resumable: true }, alarms };
+  const anybody = deletions.length + proved.length > 0;
+  const end = endWithoutMatch(handle.kept.identifiers);
+  const nobody = { kind: end, deletions: [], knownPins: handle.pins.length } as const;
   return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
 }
 
-function troubled(receipt: Receipt, trouble: Trouble): ErasedInProject {
+function troubled(receipt: Receipt, trouble: Trouble, lookUps?: LookUpResults): ErasedInProject {
   const alarms = trouble.alarm === undefined ? [] : [trouble.alarm];
-  return { receipt, result: { ...trouble, deletions: [], tried: false }, alarms };
+  return {
+    receipt,
+    result: { ...trouble, deletions: [], tried: false, ...(lookUps && { lookUps, resumable: true }) },
+    alarms,
+  };
 }
 
 function human(receipt: Receipt, code: string): ErasedInProject {

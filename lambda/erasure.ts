@@ -1,8 +1,10 @@
-/** The words of this service. Imports nothing. All times are epoch milliseconds. */
+import { canonicalEmail, longestIdentifier } from './email.ts';
+
+/** The words of this service. Imports nothing but the form of an e-mail address. All times are epoch milliseconds. */
 
 export type IdentifierKind = 'customer_id' | 'source_id' | 'email' | 'phone';
 
-/** What a person is known by in Voucherify. A hash is never an identifier. */
+/** What a person is known by in Voucherify. A hash is never a value: where one counts, the value is empty. */
 export interface Identifier {
   readonly kind: IdentifierKind;
   readonly value: string;
@@ -27,12 +29,40 @@ export interface ErasureRequest {
   readonly reference: string;
   /** The tenant, shop or audience within which `reference` is unique; empty where the platform has none. */
   readonly scope: string;
+  /** The platform's id of this one delivery; nothing signs it, so it only tells two deliveries apart. */
+  readonly deliveryId?: string;
   readonly identities: readonly Identity[];
   /** The mapped identities; may hold unusable values, see {@link isUsable}. */
   readonly identifiers: readonly Identifier[];
   readonly submittedAt?: number;
   readonly dueAt?: number;
   readonly callbacks: readonly CallbackTarget[];
+}
+
+/** A customer that a look-up found: what the created-after guard and the pin need to know. */
+export interface Candidate {
+  readonly id: string;
+  /** Whether Voucherify showed this customer; an unseen one may have been deleted softly. */
+  readonly seen: boolean;
+  /** As Voucherify wrote it; absent where it is missing. */
+  readonly createdAt?: string;
+}
+
+/** A look-up that was completed: one identifier in one spelling, all its pages. */
+export interface LookUpResult {
+  /** Index of the identifier among those that are kept. */
+  readonly identifier: number;
+  readonly spelling: string;
+  /** False where the value cannot be looked up as what it is. */
+  readonly identifiable: boolean;
+  readonly candidates: readonly Candidate[];
+}
+
+/** The completed look-ups of one project, kept until its pins are written. */
+export interface LookUpResults {
+  /** HMAC of the app id that all of them were made with: under another one they prove nothing. */
+  readonly appIdMac: string;
+  readonly results: readonly LookUpResult[];
 }
 
 /** The object Voucherify answers a permanent deletion with; a receipt keeps it without `related_object_id`. */
@@ -63,8 +93,7 @@ export type Outcome =
   | { readonly kind: FinalKind; readonly at: number; readonly deletions: readonly Deletion[] }
   | { readonly kind: 'in-progress' | 'needs-human'; readonly expectedAt: number };
 
-/** Longest identifier that is looked up, in UTF-16 code units. */
-export const longestIdentifier = 512;
+export { longestIdentifier };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/u;
@@ -86,5 +115,6 @@ export function isCustomerId(value: string): boolean {
 /** Whether an identifier may be looked up. Voucherify cannot look up a phone number. */
 export function isUsable({ kind, value }: Identifier): boolean {
   if (kind === 'phone') return false;
+  if (kind === 'email') return canonicalEmail(value) !== undefined;
   return kind === 'customer_id' ? isCustomerId(value) : isPlainValue(value);
 }

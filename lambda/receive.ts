@@ -2,7 +2,7 @@ import { type Accepted, type Asked, accept } from './accept.ts';
 import { type Attempted, admit, attempt, waysOf } from './attempt.ts';
 import { Failure, failureOf } from './failure.ts';
 import { mayProceed } from './intake.ts';
-import { logged } from './io/log.ts';
+import { type LogLine, logged } from './io/log.ts';
 import type { Parts } from './parts.ts';
 import {
   type Answered,
@@ -42,8 +42,18 @@ export async function receive(request: HttpRequest, parts: Parts): Promise<HttpR
 export function refuse(request: HttpRequest, failure: Failure, parts: Parts): HttpReply {
   const platform = parts.platforms.get(platformName(request));
   const named = platform === undefined ? {} : { platform: platformName(request) };
-  parts.log({ event: 'refused', ...named, ...logged(failure), status: failure.status });
+  parts.log({ event: 'refused', ...named, ...logged(failure), ...turnedAway(failure), status: failure.status });
   return platform?.refuse(request, failure) ?? plainRefusal(failure);
+}
+
+/**
+ * The alarm for a genuine request that is turned away for good: nobody would hear of it otherwise. The rule is the
+ * failure's message, which never holds a value from outside. What is answered 5xx comes again, but 501.
+ */
+function turnedAway({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
+  const isFinal = status < 500 || code === 'unimplemented';
+  if (!isFinal || (alarm === undefined && !verified)) return {};
+  return { alarm: alarm ?? 'request-refused', rule: message };
 }
 
 /** A platform, or a platform and the reference of an earlier request; nothing else is reachable. */
@@ -114,7 +124,7 @@ async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Prom
   const wayTo = waysOf(receipt, true, parts);
   const work = {
     receipt,
-    kept: { ...kept, pins: {} },
+    kept: { ...kept, pins: {}, lookUps: {} },
     until,
     wayTo,
     answersNow: true,
@@ -123,7 +133,9 @@ async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Prom
   // What the first answer waits for is written at once: a place for the look-ups, and one more in this hour's count.
   // Nobody who is held takes a place from the others.
   const free = attempts && pauses?.paused.size === 0;
-  const admitted = free ? admit(receipt, wayTo, lookUpCalls(kept.identifiers) + 1, until) : Promise.resolve();
+  const admitted = free
+    ? admit(receipt, wayTo, () => ({ calls: lookUpCalls(kept.identifiers) + 1 }), until)
+    : Promise.resolve();
   const proceeds = await mayProceed(receipt, pauses, parts);
   await admitted;
   return attempts && proceeds ? attempt(work, parts) : standing;

@@ -49,8 +49,8 @@ async function sweepOne(id: string, run: Run): Promise<void> {
   run.stopped ||= allHeld ?? false;
 }
 
-async function callBackOne(id: string, { parts, counts }: Run): Promise<void> {
-  if (await callBack(id, parts)) counts.delivered += 1;
+async function callBackOne(id: string, { parts, until, counts }: Run): Promise<void> {
+  if (await callBack(id, parts, until)) counts.delivered += 1;
 }
 
 /** Until it fails once: the others are left for a later sweep. */

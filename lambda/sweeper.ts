@@ -18,4 +18,4 @@ export function sweepHandler(parts: () => Parts): () => Promise<Swept> {
   };
 }
 
-export const handler = sweepHandler(deployedParts(process.env, deployedSigner));
+export const handler = sweepHandler(await deployedParts(process.env, deployedSigner));

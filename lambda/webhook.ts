@@ -11,4 +11,4 @@ export function webhookHandler(parts: () => Parts): GatewayHandler {
   });
 }
 
-export const handler: GatewayHandler = webhookHandler(deployedParts(process.env));
+export const handler: GatewayHandler = webhookHandler(await deployedParts(process.env));

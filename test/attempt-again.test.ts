@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OutboundResult } from '../lambda/io/outbound.ts';
-import { answer, html, notFound } from './support/erasing-answers.ts';
+import { answer, done, html, notFound } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
@@ -36,15 +36,17 @@ describe('a deletion whose answer was lost', () => {
     ['a 200 that proves nothing', answer(200, {})],
     ['a 404 of a proxy', answer(404, html)],
   ])('(%s) after it took place is proved by the next attempt, and happens once', async (_, result) => {
-    for (const prepare of [(house: ErasingHouse) => house.person({ id: ada }), softlyDeleted]) {
+    const person = (house: ErasingHouse) => house.person({ id: ada });
+    const erased = { state: 'erased', projects: { main: { deletions: gone } } };
+    const unproven = { state: 'needs-human', reason: 'unseen-unproven', projects: { main: { deletions: [] } } };
+    for (const [prepare, end] of [[person, erased] as const, [softlyDeleted, unproven] as const]) {
       const house = erasingHouse();
       prepare(house);
       onNextDeletion(house, result, true);
       const { receipt, outcome } = await house.ask(one('customer_id', ada));
       expect(outcome).toMatchObject({ kind: 'in-progress' });
       expect(receipt).toMatchObject({ state: 'open', projects: { main: { tried: true, pins: 1, deletions: [] } } });
-      const closed = await house.sweepWhenDue(receipt.id);
-      expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: gone } } });
+      expect(await house.sweepWhenDue(receipt.id)).toMatchObject(end);
       expect(house.deleted()).toEqual([ada]);
       expect(house.sent).toEqual([look, deletion, look, deletion]);
     }
@@ -75,21 +77,49 @@ describe('a pin that nobody ever showed', () => {
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
-  it('is gone when the first answer was sent for twice: the first time may have deleted them', async () => {
+  it('and that a look shows before the second try is erased like any other', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
-    onNextDeletion(house, { ...answer(404, notFound), resent: true }, true);
-    const { outcome } = await house.ask(one('customer_id', ada));
-    expect(outcome).toMatchObject({ kind: 'erased', deletions: gone });
+    onNextDeletion(house, lost('possible'));
+    const { receipt } = await house.ask(one('customer_id', ada));
+    let isShown = true;
+    house.meddle = (call, pass) => {
+      if (call.method === 'GET' && isShown) return answer(200, { id: ada });
+      isShown = false;
+      const answered = pass();
+      return call.method === 'GET' ? answered : answer(404, notFound);
+    };
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+      state: 'erased',
+      projects: { main: { deletions: gone } },
+    });
+    expect(house.deleted()).toEqual([ada]);
   });
 
-  it('is gone when it was sent for twice, then throttled, then not found', async () => {
+  it('and that another pin failed beside is nobody still: its own first try said so', async () => {
     const house = erasingHouse();
-    softlyDeleted(house);
-    onNextDeletion(house, { ...answer(429, {}), resent: true }, true);
-    const { receipt } = await house.ask(one('customer_id', ada));
-    expect(receipt.projects).toMatchObject({ main: { tried: true } });
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    house.person({ id: 'cust_B', email: 'ada@example.com' });
+    house.meddle = (call, pass) =>
+      call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost('possible') : pass();
+    const { receipt } = await house.ask([...one('customer_id', ada), ...one('email', 'ada@example.com')]);
+    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 2, tried: true, absent: [0] } } });
+    house.meddle = undefined;
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+      state: 'erased',
+      projects: { main: { deletions: [{ pin: 1 }] } },
+    });
+    expect(house.sent.filter(call => call === deletion)).toHaveLength(1);
+  });
+
+  it('and that is all that is left, is no match when the first try of each said so', async () => {
+    const house = erasingHouse();
+    const ben = 'cust_BBBBBBBBBBBBBBBBBBBBBBBB';
+    house.meddle = (call, pass) =>
+      call.method === 'POST' && call.url.pathname.includes(ben) ? answer(429, {}) : pass();
+    const { receipt } = await house.ask([...one('customer_id', ada), ...one('customer_id', ben)]);
+    expect(receipt.projects).toMatchObject({ main: { absent: [0], tried: false } });
+    house.meddle = undefined;
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
   it('stays known as tried through attempts that could not do anything', async () => {
@@ -101,7 +131,7 @@ describe('a pin that nobody ever showed', () => {
       onNextDeletion(house, result);
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
     }
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'unseen-unproven' });
   });
 });
 
@@ -112,7 +142,7 @@ describe('before a pin is posted to again', () => {
     return (await house.ask(one('source_id', 'crm-1'))).receipt;
   };
 
-  it('it is looked at: an id that has become the source_id of somebody else is gone', async () => {
+  it('it is looked at: an id that has become the source_id of somebody else proves nothing', async () => {
     const house = erasingHouse();
     const receipt = await first(house);
     onNextDeletion(house, lost('possible'), true);
@@ -120,18 +150,49 @@ describe('before a pin is posted to again', () => {
     expect(house.deleted()).toEqual([ada]);
     house.person({ source_id: ada });
     const posts = house.sent.filter(call => call === deletion).length;
-    const closed = await house.sweepWhenDue(receipt.id);
-    expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: gone } } });
+    const asked = await house.sweepWhenDue(receipt.id);
+    expect(asked).toMatchObject({
+      state: 'needs-human',
+      reason: 'pin-shadowed',
+      projects: { main: { deletions: [] } },
+    });
     expect(house.sent.filter(call => call === deletion)).toHaveLength(posts);
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('a pin that nobody showed and nothing was posted to is nobody when the look shows somebody else', async () => {
+  it('and another one is shown instead, the other pins are deleted all the same', async () => {
+    const house = erasingHouse();
+    for (const id of [ada, 'cust_B', 'cust_C']) house.person({ id, email: 'family@example.com' });
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    const { receipt } = await house.ask(one('email', 'family@example.com'));
+    house.sandbox.softDelete(ada);
+    const newcomer = house.person({ source_id: ada });
+    house.meddle = undefined;
+    const asked = await house.sweepWhenDue(receipt.id);
+    expect(asked).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed' });
+    expect(house.deleted().toSorted()).toEqual(['cust_B', 'cust_C']);
+    expect(house.sandbox.customers().map(({ id }) => id)).toContain(newcomer);
+  });
+
+  it('and another one is shown instead, a wrong customer that is deleted afterwards has the say', async () => {
+    const house = erasingHouse();
+    for (const id of [ada, 'cust_B']) house.person({ id, email: 'family@example.com' });
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    const { receipt } = await house.ask(one('email', 'family@example.com'));
+    house.meddle = (call, pass) => {
+      if (call.method === 'GET') return call.url.pathname.endsWith('B') ? pass() : answer(200, { id: 'cust_N' });
+      return answer(200, { ...done, related_object_id: 'cust_X' });
+    };
+    const asked = await house.sweepWhenDue(receipt.id);
+    expect(asked).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted' });
+  });
+
+  it('a pin that nobody showed and nothing was posted to is not nobody because the look shows another one', async () => {
     const house = erasingHouse();
     onNextDeletion(house, answer(429, {}));
     const { receipt } = await house.ask(one('customer_id', ada));
     house.person({ source_id: ada });
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed' });
     expect(house.deleted()).toEqual([]);
   });
 

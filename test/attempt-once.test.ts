@@ -77,7 +77,16 @@ describe('the first attempt', () => {
     expect(house.sent).toEqual([`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`]);
   });
 
-  it('counts a customer as gone who disappeared between the look and the deletion', async () => {
+  it('reports no match of an id that nobody has only if everything else could be looked up', async () => {
+    const house = erasingHouse();
+    const { receipt, outcome } = await house.ask([...one('customer_id', ada), ...one('email', 'ada @example.com')]);
+    expect(outcome).toEqual({ kind: 'not-identifiable', at: start, deletions: [] });
+    expect(receipt.projects).toMatchObject({ main: { state: 'not-identifiable', pins: 1, tried: false } });
+    const { outcome: beside } = await house.ask([...one('customer_id', ada), ...one('phone', '+1 555 010 0042')]);
+    expect(beside.kind).toBe('no-match');
+  });
+
+  it('counts a customer as gone who disappeared between the look and the deletion, after one more look', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.meddle = (call, pass) => {
@@ -90,6 +99,8 @@ describe('the first attempt', () => {
       at: start,
       deletions: [{ project: 'main', pin: 0, proof: 'gone', at: start }],
     });
+    const look = `GET /v1/customers/${ada}`;
+    expect(house.sent).toEqual([look, `POST /v1/customers/${ada}/permanent-deletion`, look]);
   });
 
   it('is erased when only one of two could be found at all', async () => {

@@ -8,6 +8,7 @@ import type { House } from './support/house.ts';
 import { owing, targets } from './support/pace-called.ts';
 import { answered, hour, second } from './support/pace-heard.ts';
 
+const day = 24 * hour;
 const lost = { kind: 'no-answer', code: 'cut-off', effect: 'possible' } as const;
 
 /** The same house after a deployment with other settings. */
@@ -61,8 +62,12 @@ describe('a callback that is signed', () => {
     const secret = house.secrets['erasure/platform/generic'] ?? '';
     house.secrets['erasure/platform/generic'] = 'REPLACE_ME';
     house.clock.at += hour;
-    expect(await house.sweep()).toMatchObject({ closed: 1, failed: 1, delivered: 0 });
-    expect(house.alarms()).toContain('secret-unusable');
+    expect(await house.sweep()).toMatchObject({ closed: 1, failed: 0, delivered: 0 });
+    expect(house.logged().find(({ alarm }) => alarm === 'secret-unusable')).toMatchObject({
+      event: 'call-back',
+      platform: 'generic',
+      receipt: (await house.receipts())[0]!.id,
+    });
     expect(calls).toEqual([]);
     house.secrets['erasure/platform/generic'] = secret;
     house.clock.at += hour;
@@ -70,12 +75,42 @@ describe('a callback that is signed', () => {
     expect(calls).toHaveLength(1);
     expect(calls[0]?.headers).toMatchObject({ 'webhook-signature': expect.stringMatching(/^v1,/) });
   });
+
+  it('whose secret stays unusable is given up like any other: the evidence is signed, and nothing personal stays', async () => {
+    const house = await genericHouse();
+    house.sandbox.outage('error');
+    await house.send(genericWire({ ...order, callback_url: callbackUrl }));
+    house.sandbox.outage(undefined);
+    house.secrets['erasure/platform/generic'] = 'REPLACE_ME';
+    house.clock.at += hour;
+    const closedAt = house.clock.at;
+    const standing = async () => (await house.receipts())[0]!;
+    const waits: number[] = [];
+    await house.sweep();
+    while ((await standing()).queue !== undefined && house.clock.at < closedAt + 9 * day) {
+      const { nextAttemptAt = 0 } = await standing();
+      waits.push(nextAttemptAt - house.clock.at);
+      expect(await house.parts.store.kept((await standing()).id)).toBeDefined();
+      house.clock.at = nextAttemptAt;
+      await house.sweep();
+    }
+    expect(waits.slice(0, 3)).toEqual([45 * second, 90 * second, 180 * second]);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(6 * hour);
+    expect(house.clock.at).toBe(closedAt + 8 * day);
+    const { evidence, ...receipt } = await standing();
+    expect(receipt).toMatchObject({ state: 'erased', callBack: { delivered: [], tries: waits.length + 1 } });
+    expect(evidence).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
+    expect(await house.parts.store.kept(receipt.id)).toBeUndefined();
+    const alarms = house.alarms();
+    expect(alarms.filter(alarm => alarm === 'secret-unusable')).toHaveLength(waits.length + 1);
+    expect(alarms.filter(alarm => alarm === 'callback-given-up')).toHaveLength(1);
+  });
 });
 
 it('nobody is told for a receipt that is not there, or that owes nothing', async () => {
   const open = await owing();
-  expect(await callBack('nobody', open.house.parts)).toBe(false);
-  expect(await callBack((await open.receipt()).id, open.house.parts)).toBe(false);
+  expect(await callBack('nobody', open.house.parts, Number.POSITIVE_INFINITY)).toBe(false);
+  expect(await callBack((await open.receipt()).id, open.house.parts, Number.POSITIVE_INFINITY)).toBe(false);
   expect(open.called.calls).toEqual([]);
 });
 

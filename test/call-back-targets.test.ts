@@ -1,10 +1,83 @@
 import { describe, expect, it } from 'vitest';
+import { callBack } from '../lambda/call-back.ts';
 import { fixtureTime } from './support/house.ts';
 import { owing, sweepUntil } from './support/pace-called.ts';
 import { answered, hour, minute, second } from './support/pace-heard.ts';
 
 const day = 24 * hour;
 const lost = { kind: 'no-answer', code: 'cut-off', effect: 'possible' } as const;
+
+/** As many targets, all of the one origin. */
+const many = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ url: `https://dsr.ketch.com/${index}`, headers: {} }));
+
+describe('many targets of one request', () => {
+  it('are ten at most: the order is carried out, the others are dropped with an alarm', async () => {
+    const open = await owing(many(12));
+    expect(open.house.alarms()).toEqual(['callbacks-dropped']);
+    expect(open.house.logged().find(({ alarm }) => alarm !== undefined)).toMatchObject({ platform: 'ketch' });
+    await open.sweepAfter(hour);
+    expect(open.called.calls.map(({ url }) => url.pathname)).toEqual(many(10).map((_, index) => `/${index}`));
+    expect(await open.receipt()).toMatchObject({ state: 'erased' });
+    expect(await open.isKept()).toBe(false);
+  });
+
+  it('are counted by those that may be called', async () => {
+    const elsewhere = Array.from({ length: 5 }, (_, index) => ({ url: `https://evil.example/${index}`, headers: {} }));
+    const open = await owing([...elsewhere, ...many(10)]);
+    expect(open.house.alarms()).toEqual(['callback-origin-refused']);
+    await open.sweepAfter(hour);
+    expect(open.called.calls).toHaveLength(10);
+  });
+
+  it('are called one after the other', async () => {
+    const open = await owing(many(10));
+    let [atOnce, most] = [0, 0];
+    open.called.answer = async () => {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      await new Promise(setImmediate);
+      atOnce -= 1;
+      return answered(200);
+    };
+    await open.sweepAfter(hour);
+    expect(open.called.calls).toHaveLength(10);
+    expect(most).toBe(1);
+  });
+
+  it('that are all slow get their turns by and by, and no claim is outlasted', async () => {
+    const open = await owing(many(10));
+    open.called.answer = () => {
+      open.house.clock.at += 10 * second;
+      return answered(503);
+    };
+    await open.sweepAfter(hour);
+    const [first] = open.called.calls;
+    expect(open.called.calls.length).toBeLessThan(10);
+    expect(open.called.calls.at(-1)!.until - first!.at).toBeLessThan(open.house.parts.times.claimMs);
+    expect(await open.receipt()).toMatchObject({ queue: 'call-back', callBack: { tries: 1, delivered: [] } });
+    await sweepUntil(open, open.house.clock.at + day);
+    expect(new Set(open.called.calls.map(({ url }) => url.pathname)).size).toBe(10);
+  });
+
+  it('have no call that begins after the end of the sweep', async () => {
+    const open = await owing(many(10));
+    open.called.answer = () => answered(503);
+    await open.sweepAfter(hour);
+    const before = open.called.calls.length;
+    open.house.clock.at += hour;
+    open.called.answer = () => {
+      open.house.clock.at += 10 * second;
+      return answered(200);
+    };
+    await callBack((await open.receipt()).id, open.house.parts, open.house.clock.at + 5 * second);
+    expect(open.called.calls).toHaveLength(before + 1);
+    expect((await open.receipt()).callBack?.delivered).toHaveLength(1);
+    await sweepUntil(open, open.house.clock.at + day);
+    expect((await open.receipt()).callBack?.delivered).toHaveLength(10);
+    expect(open.called.calls).toHaveLength(before + 10);
+  });
+});
 
 describe('a target', () => {
   it.each([404, 410])('that says %i is told no more, with an alarm at once', async status => {

@@ -45,8 +45,23 @@ describe('a value', () => {
   ])('such as %j is taken verbatim', value => {
     expect(isPlainValue(value)).toBe(true);
     expect(isUsable({ kind: 'source_id', value })).toBe(true);
-    expect(isUsable({ kind: 'email', value })).toBe(true);
   });
+});
+
+describe('an e-mail address', () => {
+  it.each(['a', 'ada@example.com', ' ada@example.com\r\n', '\u200bada@example.com', 'Zoë🙂@x', '...'])(
+    'such as %j is usable',
+    value => {
+      expect(isUsable({ kind: 'email', value })).toBe(true);
+    },
+  );
+
+  it.each(['ada lovelace@example.com', 'ada@exa\u200bmple.com', 'ada@example.com\0', '\u200b'])(
+    'such as %j is not usable',
+    value => {
+      expect(isUsable({ kind: 'email', value })).toBe(false);
+    },
+  );
 });
 
 describe('a customer id', () => {

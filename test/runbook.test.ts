@@ -36,7 +36,9 @@ async function deployment() {
   const DATA_DIR = temporaryFolder();
   const environment = { DATA_DIR, PORT: '0', SWEEP_SECONDS: '3600' };
   const running = await startLocalRun({ ...readOptions(environment), log: () => undefined });
-  const desk = localDesk(environment);
+  const local = localDesk(environment);
+  const platforms = { ...local.settings.platforms, shopify: { shops: ['acme.myshopify.com'] } };
+  const desk = { ...local, settings: { ...local.settings, platforms } };
   onTestFinished(async () => {
     desk.close();
     await running.close();
@@ -63,7 +65,14 @@ async function deployment() {
     await advance(running.parts.store, receipt, standing => asksHuman(standing, 'too-many-matches'));
     return receipt.id;
   };
-  return { running, desk, environment, erased, stopped };
+  /** A redaction of Shopify that is closed. */
+  const redacted = async () => {
+    const facts = { id: 'redacted-1', platform: 'shopify', state: 'erased', closedAt: Date.now() } as const;
+    const { queue: _, nextAttemptAt: __, ...receipt } = receiptOf(facts);
+    await running.parts.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    return receipt.id;
+  };
+  return { running, desk, environment, erased, stopped, redacted };
 }
 
 /** Commands that decide need a receipt that waits for a decision. */
@@ -71,8 +80,9 @@ const decides = /ops -- (retry|refuse) /;
 
 /** What a placeholder stands for. */
 async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>): Promise<string> {
+  const stopped = line.includes('--new-request') ? here.redacted : here.stopped;
   return line
-    .replaceAll('<receipt>', decides.test(line) ? await here.stopped() : here.erased)
+    .replaceAll('<receipt>', decides.test(line) ? await stopped() : here.erased)
     .replaceAll('<WebhookUrl>', `${here.running.url}/webhooks/`)
     .replaceAll('<platform>', 'ketch')
     .replaceAll('<project>', 'main')
@@ -105,7 +115,7 @@ test('every command of the tool in the runbook and in the page on evidence runs'
     const right = args.includes('--email') || args.includes('--customer-id') ? [1] : (expected[name] ?? [0]);
     expect(right, `${line}: ${status}`).toContain(status);
   }
-}, 60_000);
+});
 
 const aws = (process.env['PATH'] ?? '').split(delimiter).some(folder => existsSync(join(folder, 'aws')));
 if (!aws) console.log('skipped: the command line of AWS is not on the PATH (pip install awscli)');

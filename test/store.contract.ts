@@ -2,7 +2,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../lambda/receipts/store.ts';
-import { closed, kept, now, personal, pins, putOff, queued, receiptOf, withPins } from './support/receipt-builders.ts';
+import {
+  closed,
+  kept,
+  lookUps,
+  now,
+  personal,
+  pins,
+  putOff,
+  queued,
+  receiptOf,
+  withLookUps,
+  withPins,
+} from './support/receipt-builders.ts';
 
 export interface OpenedStore {
   readonly store: ReceiptStore;
@@ -30,7 +42,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       it('stores the receipt, what is kept apart and a look-up row per subject', async () => {
         const receipt = await accepted(receiptOf({ reference: 'b3c1', dueAt: now + 1 }));
         expect(await store.read(receipt.id)).toEqual(receipt);
-        expect(await store.kept(receipt.id)).toEqual({ ...kept, pins: {} });
+        expect(await store.kept(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.find('mac-of-email')).toEqual([receipt.id]);
         expect(await store.find('mac-of-source-id')).toEqual([receipt.id]);
       });
@@ -45,7 +57,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           receipt: claim,
         });
         expect(await store.read(first.id)).toEqual(claim);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {} });
+        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.find('mac-of-another')).toEqual([]);
       });
 
@@ -115,8 +127,9 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const late = { ...closed(standing), revision };
         expect(await store.replace(late, { pins: { project: 'main', pins } })).toBe(false);
         expect(await store.replace(late, { forget: true })).toBe(false);
+        expect(await store.replace(late, { lookUps: [{ project: 'main', lookUps }] })).toBe(false);
         expect(await store.read(first.id)).toEqual(standing);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {} });
+        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
       });
 
@@ -157,7 +170,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.replace(second, { pins: { project: 'main', pins } })).toBe(true);
         expect(await store.replace(third, { pins: { project: 'us', pins: pins.slice(1) } })).toBe(true);
         expect(await store.read(first.id)).toEqual(third);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: { main: pins, us: pins.slice(1) } });
+        expect(await store.kept(first.id)).toEqual({ ...kept, pins: { main: pins, us: pins.slice(1) }, lookUps: {} });
       });
 
       it('outlive every write that does not forget them', async () => {
@@ -165,7 +178,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
         expect(await store.replace(closed(second), { forget: false })).toBe(true);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: { main: pins } });
+        expect(await store.kept(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
       });
 
       it('are gone once forgotten, and the receipt and its look-up rows stay', async () => {
@@ -183,8 +196,46 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const first = await accepted(receiptOf());
         const other = await accepted(receiptOf({ id: 'receipt-2' }));
         await store.replace(closed(first), { forget: true });
-        expect(await store.kept(other.id)).toEqual({ ...kept, pins: {} });
+        expect(await store.kept(other.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.find('mac-of-email')).toEqual([first.id, other.id]);
+      });
+    });
+
+    describe('completed look-ups', () => {
+      const fewer = { ...lookUps, results: lookUps.results.slice(1) };
+      const lookedUp = async () => {
+        const first = await accepted(receiptOf({}, ['main', 'us']));
+        const second = withLookUps(withLookUps(first, 'main', 2), 'us', 1);
+        const both = [
+          { project: 'main', lookUps },
+          { project: 'us', lookUps: fewer },
+        ];
+        expect(await store.replace({ ...second, revision: 2 }, { lookUps: both })).toBe(true);
+        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: { main: lookUps, us: fewer } });
+        return { ...second, revision: 2 };
+      };
+
+      it('are written with the receipt, for several projects at once, and replaced', async () => {
+        const standing = await lookedUp();
+        const next = withLookUps(standing, 'main', 1);
+        expect(await store.replace(next, { lookUps: [{ project: 'main', lookUps: fewer }] })).toBe(true);
+        expect(await store.kept(next.id)).toEqual({ ...kept, pins: {}, lookUps: { main: fewer, us: fewer } });
+      });
+
+      it('of one project are deleted with the write of its pins', async () => {
+        const standing = await lookedUp();
+        const next = withPins(withLookUps(standing, 'main', 0), 'main', 2);
+        const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps: undefined }] };
+        expect(await store.replace({ ...next, revision: 3 }, also)).toBe(true);
+        expect(await store.kept(next.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: { us: fewer } });
+      });
+
+      it.each(['counted', 'discarded by the same write'])('that are %s are gone once forgotten', async how => {
+        const standing = await lookedUp();
+        const end = closed(how === 'counted' ? standing : { ...withLookUps(standing, 'main', 0), revision: 2 });
+        const discarded = how === 'counted' ? {} : { lookUps: [{ project: 'main', lookUps: undefined }] };
+        expect(await store.replace(end, { forget: true, ...discarded })).toBe(true);
+        expect(await store.kept(end.id)).toBeUndefined();
       });
     });
 
@@ -249,7 +300,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         await expect(store.read(first.id)).rejects.toThrow(unavailable);
         await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
         expect(await store.due('erase', now, 10)).toEqual([first.id]);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {} });
+        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
       });
     });
   });
@@ -265,6 +316,7 @@ export function describeUnreachableStore(name: string, open: () => Promise<Opene
       ['read', store => store.read(receipt.id)],
       ['replace', store => store.replace(next)],
       ['replace with pins', store => store.replace(next, { pins: { project: 'main', pins } })],
+      ['replace with look-ups', store => store.replace(next, { lookUps: [{ project: 'main', lookUps }] })],
       ['replace and forget', store => store.replace(next, { forget: true })],
       ['due', store => store.due('erase', now, 10)],
       ['kept', store => store.kept(receipt.id)],

@@ -138,7 +138,7 @@ describe('a path', () => {
 
 describe('the deployed handler', () => {
   test('cannot be called without its environment, and tells no value of it', async () => {
-    await expect(handler(eventOf(ketchWire()), contextWith(1000))).rejects.toThrow(
+    await expect(handler(eventOf(ketchWire()), contextWith(600_000))).rejects.toThrow(
       /^environment: SETTINGS_JSON, SECRET_ARNS, .* missing or unreadable$/,
     );
   });

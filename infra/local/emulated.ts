@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { awsClientOptions, errorNameOf } from '../../lambda/io/aws-clients.ts';
+import { awsClientOptions, errorNameOf, patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { awsPorts } from '../../lambda/io/aws-ports.ts';
 import { kmsSigner } from '../../lambda/io/kms-signer.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
@@ -25,7 +25,7 @@ export interface Emulated {
  */
 export async function openEmulated(options: Options): Promise<Emulated> {
   const log = jsonLog(options.log, options.now);
-  const kms = new KMSClient(awsClientOptions());
+  const kms = new KMSClient(awsClientOptions(patientTimeouts));
   await tablesThere();
   // An emulator may have no KMS: everything else works without, and the sweep says that it cannot sign.
   await createEvidenceKey(kms, names.evidenceKey).catch((thrown: unknown) =>
@@ -33,9 +33,9 @@ export async function openEmulated(options: Options): Promise<Emulated> {
   );
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
   const named = { settings: options.settings, secretArns, tables: names, metricsNamespace: names.prefix };
-  const ports = awsPorts(named, options.now, options.log);
+  const ports = awsPorts(named, options.now, { write: options.log, timeouts: patientTimeouts });
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
-  const signer = kmsSigner(kms, names.evidenceKey);
+  const signer = kmsSigner(kms, names.evidenceKey, patientTimeouts.callMs);
   return { ports: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
 }
 

@@ -70,7 +70,8 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function contextUntil(end: number): Context {
+/** The context of an invocation that Lambda ends at that time (`performance.now`). */
+export function contextUntil(end: number): Context {
   return {
     callbackWaitsForEmptyEventLoop: false,
     functionName: 'webhook',

@@ -2,14 +2,14 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { guarded } from '../../lambda/io/store-failure.ts';
-import { keptFrom, pinsFrom, receiptFrom, refuseOversized } from '../../lambda/io/stored-rows.ts';
+import { keptFrom, lookUpsFrom, pinsFrom, receiptFrom, refuseOversized } from '../../lambda/io/stored-rows.ts';
 import type { ControlRows } from '../../lambda/receipts/control.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Also, Kept, KeptWithPins, ReceiptStore } from '../../lambda/receipts/store.ts';
 import { sqliteControl } from './sqlite-control.ts';
 
 /** How long one process waits for another that writes, in milliseconds. */
-const busyMs = 5000;
+const busyMs = 30_000;
 
 /**
  * What was acknowledged is on the disk (FULL syncs the log with every commit), and what was deleted is overwritten:
@@ -25,6 +25,7 @@ const setUp = `
   CREATE TABLE IF NOT EXISTS subjects (mac TEXT, id TEXT, PRIMARY KEY (mac, id)) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kept (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS pins (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
+  CREATE TABLE IF NOT EXISTS look_ups (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
 `;
 
 /**
@@ -85,7 +86,7 @@ function read(database: DatabaseSync, id: string): Receipt | undefined {
   return row === undefined ? undefined : receiptFrom(text(row, 'row'), id);
 }
 
-function replace(database: DatabaseSync, next: Receipt, { pins, forget = false }: Also): boolean {
+function replace(database: DatabaseSync, next: Receipt, { pins, lookUps = [], forget = false }: Also): boolean {
   const { id, revision, queue = null, nextAttemptAt = null } = next;
   const update = database.prepare(
     'UPDATE receipts SET revision = ?, queue = ?, next_attempt_at = ?, row = ? WHERE id = ? AND revision = ?',
@@ -95,9 +96,16 @@ function replace(database: DatabaseSync, next: Receipt, { pins, forget = false }
   if (forget) {
     database.prepare('DELETE FROM kept WHERE id = ?').run(id);
     database.prepare('DELETE FROM pins WHERE id = ?').run(id);
-  } else if (pins !== undefined) {
+    database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
+    return true;
+  }
+  if (pins !== undefined) {
     const insert = database.prepare('INSERT OR REPLACE INTO pins VALUES (?, ?, ?)');
     insert.run(id, pins.project, JSON.stringify(pins.pins));
+  }
+  for (const { project, lookUps: row } of lookUps) {
+    if (row === undefined) database.prepare('DELETE FROM look_ups WHERE id = ? AND project = ?').run(id, project);
+    else database.prepare('INSERT OR REPLACE INTO look_ups VALUES (?, ?, ?)').run(id, project, JSON.stringify(row));
   }
   return true;
 }
@@ -105,9 +113,15 @@ function replace(database: DatabaseSync, next: Receipt, { pins, forget = false }
 function kept(database: DatabaseSync, id: string): KeptWithPins | undefined {
   const row = database.prepare('SELECT row FROM kept WHERE id = ?').get(id);
   if (row === undefined) return undefined;
-  const pinned = database.prepare('SELECT project, row FROM pins WHERE id = ?').all(id);
-  const pins = pinned.map(pin => [text(pin, 'project'), pinsFrom(text(pin, 'row'))] as const);
-  return { ...keptFrom(text(row, 'row')), pins: Object.fromEntries(pins) };
+  const byProject = <T>(table: 'pins' | 'look_ups', from: (row: string) => T) => {
+    const rows = database.prepare(`SELECT project, row FROM ${table} WHERE id = ?`).all(id);
+    return Object.fromEntries(rows.map(one => [text(one, 'project'), from(text(one, 'row'))] as const));
+  };
+  return {
+    ...keptFrom(text(row, 'row')),
+    pins: byProject('pins', pinsFrom),
+    lookUps: byProject('look_ups', lookUpsFrom),
+  };
 }
 
 function transaction<T>(database: DatabaseSync, run: () => T): T {

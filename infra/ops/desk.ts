@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Failure } from '../../lambda/failure.ts';
-import { type AwsProblem, awsClientOptions, errorNameOf } from '../../lambda/io/aws-clients.ts';
+import { type AwsProblem, awsClientOptions, errorNameOf, patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 import { kmsSigner } from '../../lambda/io/kms-signer.ts';
@@ -48,17 +48,18 @@ export interface Desk {
 
 /** The desk of a deployment, or of what `AWS_ENDPOINT_URL` names, with the operator's own credentials. */
 export function deployedDesk(settings: Settings, names: Names): Desk {
-  const options = awsClientOptions();
+  const options = awsClientOptions(patientTimeouts);
+  const { callMs } = patientTimeouts;
   const dynamodb = new DynamoDBClient(options);
   const arns = Object.fromEntries(secretNames(settings).map(name => [name, deployedName(name, names)]));
-  const clock = { now: Date.now, random: Math.random, log };
+  const clock = { now: Date.now, random: Math.random, callMs, log };
   return {
     settings,
-    store: dynamodbStore(dynamodb, names, { log }),
+    store: dynamodbStore(dynamodb, names, { callMs, log }),
     all: allOnDynamodb(dynamodb, names.receipts, thrown => log({ call: 'scan', error: errorNameOf(thrown) })),
-    control: dynamodbControl(dynamodb, names.receipts, { log }),
+    control: dynamodbControl(dynamodb, names.receipts, { callMs, log }),
     readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
-    signer: kmsSigner(new KMSClient(options), names.evidenceKey),
+    signer: kmsSigner(new KMSClient(options), names.evidenceKey, callMs),
     tables: () => keptTables(dynamodb, names),
     now: Date.now,
     names,

@@ -21,7 +21,8 @@ export async function deliver(callback: Callback, { send, origins, now, until }:
   if (!isAllowedOrigin(callback.url, origins)) return { kind: 'refused' };
   const { method, url, headers, body } = callback;
   const framed = { ...carried(headers), 'Content-Length': String(Buffer.byteLength(body)) };
-  return judged(await send({ method, url: new URL(url), headers: framed, body, until }), callback, now());
+  const call = { method, url: new URL(url), headers: framed, body, until, repeatable: true };
+  return judged(await send(call), callback, now());
 }
 
 /** Headers of the connection itself. A request has no say in them: `Host` alone would lead past the origin (RFC 9110). */

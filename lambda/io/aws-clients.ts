@@ -11,6 +11,9 @@ export interface Timeouts {
 /** A secret and then an acceptance, each at its worst, still fit into the five seconds some platforms wait. */
 export const awsTimeouts: Timeouts = { connectMs: 500, answerMs: 1000, callMs: 2000 };
 
+/** For an operator at a terminal and for emulators: no platform waits, and a late answer is better than none. */
+export const patientTimeouts: Timeouts = { connectMs: 10_000, answerMs: 30_000, callMs: 60_000 };
+
 /** Sockets per host; a sweep works on about as many receipts at once. */
 const mostSockets = 50;
 

@@ -3,13 +3,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { assemble, type Parts, type Ports } from '../parts.ts';
 import type { Signer } from '../receipts/signer.ts';
-import { type AwsProblem, awsClientOptions } from './aws-clients.ts';
+import { type AwsProblem, awsClientOptions, awsTimeouts, type Timeouts } from './aws-clients.ts';
 import { callbackSender } from './callback-sender.ts';
 import { dynamodbStore } from './dynamodb.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
 import { jsonLog, type Log } from './log.ts';
 import { outbound } from './outbound.ts';
+import { readAhead } from './read-ahead.ts';
 import { secretsManager } from './secrets.ts';
 import { parseSettings, type Settings } from './settings.ts';
 
@@ -22,31 +23,29 @@ export interface AwsNames {
 }
 
 /**
- * The parts of a deployed function, put together once. In Lambda that is while the function starts, which is on no
- * request's time. `signer` is asked for by a function that signs, so that no other carries the client for it.
+ * The parts of a deployed function, put together once. In Lambda that is while the function starts, on no request's
+ * time, and its secrets are read then too. `signer` is asked for by a function that signs, so that no other carries the
+ * client for it. Throws when the environment or the settings in it do not fit.
  */
-export function deployedParts(variables: Variables, signer?: (variables: Variables) => Signer): () => Parts {
+export async function deployedParts(
+  variables: Variables,
+  signer?: (variables: Variables) => Signer,
+  timeouts: Timeouts = awsTimeouts,
+): Promise<() => Parts> {
   let made: Parts | undefined;
   const parts = () => {
-    made ??= assemble({ ...portsFromEnvironment(variables), ...(signer && { signer: signer(variables) }) });
+    made ??= assemble({ ...portsFromEnvironment(variables, timeouts), ...(signer && { signer: signer(variables) }) });
     return made;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
-    readAhead(parts(), Object.keys(parseEnvironment(variables).SECRET_ARNS));
+    const { readSecret, wait } = parts();
+    await readAhead(readSecret, Object.keys(parseEnvironment(variables).SECRET_ARNS), wait);
   }
   return parts;
 }
 
-/**
- * Begins to read the secrets, so that the first request finds them there or on their way. Nobody waits for it, and what
- * cannot be read now is asked for again when it is needed.
- */
-function readAhead({ readSecret }: Parts, secrets: readonly string[]): void {
-  for (const name of secrets) readSecret(name).catch(() => undefined);
-}
-
 /** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */
-function portsFromEnvironment(variables: Variables): Ports {
+function portsFromEnvironment(variables: Variables, timeouts: Timeouts): Ports {
   const environment = parseEnvironment(variables);
   const names = {
     settings: parseSettings(environment.SETTINGS_JSON, 'deployed'),
@@ -54,21 +53,37 @@ function portsFromEnvironment(variables: Variables): Ports {
     tables: { receipts: environment.RECEIPTS_TABLE, identifiers: environment.IDENTIFIERS_TABLE },
     metricsNamespace: environment.METRICS_NAMESPACE,
   };
-  return awsPorts(names, Date.now);
+  return awsPorts(names, Date.now, { timeouts });
+}
+
+interface AwsPortsOptions {
+  /** Takes each log line. */
+  readonly write?: (line: string) => void;
+  readonly timeouts?: Timeouts;
 }
 
 /** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
-export function awsPorts(names: AwsNames, now: () => number, write = toLogs): Ports {
+export function awsPorts(
+  names: AwsNames,
+  now: () => number,
+  { write = toLogs, timeouts = awsTimeouts }: AwsPortsOptions = {},
+): Ports {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
   const random = Math.random;
-  const options = awsClientOptions();
+  const options = awsClientOptions(timeouts);
+  const { callMs } = timeouts;
   const dynamodb = new DynamoDBClient(options);
   return {
     settings,
-    store: dynamodbStore(dynamodb, tables, { log: awsLog(log) }),
-    control: dynamodbControl(dynamodb, tables.receipts, { log: awsLog(log) }),
-    readSecret: secretsManager(new SecretsManagerClient(options), secretArns, { now, random, log: awsLog(log) }),
+    store: dynamodbStore(dynamodb, tables, { callMs, log: awsLog(log) }),
+    control: dynamodbControl(dynamodb, tables.receipts, { callMs, log: awsLog(log) }),
+    readSecret: secretsManager(new SecretsManagerClient(options), secretArns, {
+      now,
+      random,
+      callMs,
+      log: awsLog(log),
+    }),
     send: outbound(now),
     sendCallback: callbackSender(now),
     now,

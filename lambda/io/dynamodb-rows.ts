@@ -61,18 +61,30 @@ function expiries(tables: Tables, { expiresAt, ...next }: Receipt): TransactWrit
 /** Neither reads nor asks for old values: the webhook's role may do neither on this table. */
 function keptApart(tables: Tables, next: Receipt, also: Also): TransactWriteItem[] {
   const TableName = tables.identifiers;
-  if (also.forget === true) {
-    const pinned = Object.entries(next.projects).filter(([, { pins }]) => pins > 0);
-    const sorts = [keptSort, ...pinned.map(([project]) => pinsSort(project))];
-    return sorts.map(sort => ({ Delete: { TableName, Key: key(next.id, sort) } }));
-  }
-  if (also.pins === undefined) return [];
-  const { project, pins } = also.pins;
-  return [{ Put: { TableName, Item: { ...key(next.id, pinsSort(project)), row: { S: JSON.stringify(pins) } } } }];
+  const put = (sort: string, row: object): TransactWriteItem => ({
+    Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) } } },
+  });
+  const remove = (sort: string): TransactWriteItem => ({ Delete: { TableName, Key: key(next.id, sort) } });
+  const { pins, lookUps = [] } = also;
+  if (also.forget === true) return sortsOf(next, lookUps).map(remove);
+  const changed = lookUps.map(({ project, lookUps: row }) =>
+    row === undefined ? remove(lookUpsSort(project)) : put(lookUpsSort(project), row),
+  );
+  return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
+}
+
+/** Every row that is kept apart for a receipt: a project has pins, or look-ups before them. */
+function sortsOf({ projects }: Receipt, lookUps: NonNullable<Also['lookUps']>): readonly string[] {
+  const rows = Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
+    const lookedUpBefore = lookedUp > 0 || lookUps.some(one => one.project === project);
+    return [...(pins > 0 ? [pinsSort(project)] : []), ...(lookedUpBefore ? [lookUpsSort(project)] : [])];
+  });
+  return [keptSort, ...rows];
 }
 
 export const keptSort = 'kept';
 export const pinsPrefix = 'pins#';
+export const lookUpsPrefix = 'lookups#';
 export const receiptPrefix = 'receipt#';
 
 /** The key of a receipt. */
@@ -99,6 +111,10 @@ function lookUpKeys({ id, subjectMacs }: Pick<Receipt, 'id' | 'subjectMacs'>): I
 
 function pinsSort(project: string): string {
   return `${pinsPrefix}${project}`;
+}
+
+function lookUpsSort(project: string): string {
+  return `${lookUpsPrefix}${project}`;
 }
 
 function key(partition: string, sort: string): Item {

@@ -8,6 +8,7 @@ import {
   acceptance,
   type Item,
   keptSort,
+  lookUpsPrefix,
   pinsPrefix,
   replacement,
   subjectPartition,
@@ -15,7 +16,7 @@ import {
   textOf,
 } from './dynamodb-rows.ts';
 import { guarded, storeUnavailable } from './store-failure.ts';
-import { keptFrom, pinsFrom, receiptFrom, refuseOversized } from './stored-rows.ts';
+import { keptFrom, lookUpsFrom, pinsFrom, receiptFrom, refuseOversized } from './stored-rows.ts';
 import { tableKeys } from './table-layout.ts';
 
 export interface DynamodbStoreOptions {
@@ -82,7 +83,15 @@ function keptIn(items: readonly Item[]): KeptWithPins | undefined {
   const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
   const kept = rows.find(({ sort }) => sort === keptSort);
   if (kept === undefined) return undefined;
-  const pinned = rows.filter(({ sort }) => sort.startsWith(pinsPrefix));
-  const pins = pinned.map(({ sort, row }) => [sort.slice(pinsPrefix.length), pinsFrom(row)] as const);
-  return { ...keptFrom(kept.row), pins: Object.fromEntries(pins) };
+  const byProject = <T>(prefix: string, from: (row: string) => T) =>
+    Object.fromEntries(
+      rows
+        .filter(({ sort }) => sort.startsWith(prefix))
+        .map(({ sort, row }) => [sort.slice(prefix.length), from(row)] as const),
+    );
+  return {
+    ...keptFrom(kept.row),
+    pins: byProject(pinsPrefix, pinsFrom),
+    lookUps: byProject(lookUpsPrefix, lookUpsFrom),
+  };
 }

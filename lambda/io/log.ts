@@ -15,6 +15,8 @@ export interface LogLine {
   readonly outcome?: string;
   readonly code?: FailureCode | (string & {});
   readonly alarm?: Alarm;
+  /** The field or rule by which a genuine request was refused: a text of our own. */
+  readonly rule?: string;
   readonly status?: number;
   readonly durationMs?: number;
   readonly claimed?: number;

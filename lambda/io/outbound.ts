@@ -11,11 +11,13 @@ export interface OutboundCall {
   readonly until: number;
   /** Bytes of the answer that are read, where the usual cap is too small. */
   readonly largest?: number;
+  /** Whether it may be sent a second time, see {@link outbound}. Never for a call that must not happen twice. */
+  readonly repeatable?: boolean;
 }
 
 /**
  * What came back: an answer, or none. `effect` says whether the other side may have acted: it cannot have where no
- * connection was ever made. `resent` says that the call went out twice, see {@link outbound}.
+ * connection was ever made.
  */
 export type OutboundResult =
   | {
@@ -24,7 +26,6 @@ export type OutboundResult =
       /** Lower-case names. */
       readonly headers: Readonly<Record<string, string | undefined>>;
       readonly body: string;
-      readonly resent: boolean;
     }
   | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
 
@@ -46,16 +47,18 @@ export interface Reach {
 
 /**
  * A sender that keeps connections alive. Redirects are not followed: they would carry the key to another origin. The one
- * retry is for a reset of a reused connection before any byte of the answer, which is how an idle connection ends.
+ * retry is for a reset of a reused connection before any byte of the answer, which is how an idle connection ends, and
+ * only for a call that is `repeatable`: the other side may have acted on the first one.
  */
 export function outbound(now: () => number, reach: Reach = {}): Send {
   const agent = new Agent({ keepAlive: true });
   return async call => {
     const first = await sendOnce(call, now, { ...reach, agent });
     if (first !== 'reset-while-idle') return first;
+    if (call.repeatable !== true) return noAnswer('cut-off', true);
     const second = await sendOnce(call, now, { ...reach, agent: new Agent() });
     if (second === 'reset-while-idle') return noAnswer('cut-off', true);
-    return second.kind === 'answer' ? { ...second, resent: true } : { ...second, effect: 'possible' };
+    return second.kind === 'answer' ? second : { ...second, effect: 'possible' };
   };
 }
 
@@ -125,7 +128,7 @@ function collect(response: IncomingMessage, largest: number, { cut }: Way, settl
   const answered = () => {
     const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
     const body = Buffer.concat(chunks).subarray(0, largest).toString('utf8');
-    settle({ kind: 'answer', status, headers, body, resent: false });
+    settle({ kind: 'answer', status, headers, body });
   };
   response.on('data', (chunk: Buffer) => {
     size += chunk.length;

@@ -53,10 +53,23 @@ export function cachedSecrets(fetch: (name: string) => Promise<string>, options:
     return due;
   }
 
-  function sharedFlight(name: string): Promise<string> {
-    const flight = flights.get(name) ?? refreshed(name).finally(() => flights.delete(name));
-    flights.set(name, flight);
-    return flight;
+  /**
+   * Joins a fetch under way. One that began before may have timed out only because the instance was frozen meanwhile, so
+   * whoever joined it asks once more when it ends in an outage.
+   */
+  async function sharedFlight(name: string): Promise<string> {
+    const underWay = flights.get(name);
+    if (underWay === undefined) return flight(name);
+    return underWay.catch(thrown => {
+      if (!options.isOutage(thrown)) throw thrown;
+      return flights.get(name) ?? flight(name);
+    });
+  }
+
+  function flight(name: string): Promise<string> {
+    const begun = refreshed(name).finally(() => flights.delete(name));
+    flights.set(name, begun);
+    return begun;
   }
 
   async function refreshed(name: string): Promise<string> {

@@ -28,14 +28,16 @@ const progress = v.looseObject({
     'not-identifiable': 'not-identifiable',
   }),
   pins: v.number(),
+  lookedUp: v.exactOptional(v.number()),
   tried: v.boolean(),
   deletions: v.array(deletion),
+  absent: v.exactOptional(v.array(v.number())),
 });
 
 const decision = v.looseObject({
   at: v.number(),
   by: v.string(),
-  what: oneOf<Decision['what']>({ retry: 'retry', refuse: 'refuse' }),
+  what: oneOf<Decision['what']>({ retry: 'retry', refuse: 'refuse', 'new-request': 'new-request' }),
   why: v.string(),
   about: v.exactOptional(v.string()),
   mostCustomers: v.exactOptional(v.number()),
@@ -51,6 +53,7 @@ export const receiptSchema = v.looseObject({
   platform: v.string(),
   reference: v.exactOptional(v.string()),
   payloadMac: v.string(),
+  deliveryHmac: v.exactOptional(v.string()),
   subjectMacs: v.array(v.string()),
   authentication: v.looseObject({ scheme: v.string(), secret: v.string() }),
   state: oneOf<State>({
@@ -90,6 +93,7 @@ export const receiptSchema = v.looseObject({
     }),
   ),
   decisions: v.exactOptional(v.array(decision)),
+  newRequest: v.exactOptional(decision),
   evidence: v.exactOptional(v.string()),
 });
 

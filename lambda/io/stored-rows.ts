@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { IdentifierKind } from '../erasure.ts';
+import type { IdentifierKind, LookUpResults } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import type { Kept, Pin } from '../receipts/store.ts';
@@ -27,6 +27,18 @@ const keptSchema = v.looseObject({
 
 const pinsSchema = v.array(v.looseObject({ customerId: v.string(), seen: v.boolean(), appIdMac: v.string() }));
 
+const lookUpsSchema = v.looseObject({
+  appIdMac: v.string(),
+  results: v.array(
+    v.looseObject({
+      identifier: v.number(),
+      spelling: v.string(),
+      identifiable: v.boolean(),
+      candidates: v.array(v.looseObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
+    }),
+  ),
+});
+
 /**
  * Throws `unavailable` for a receipt of a version that this code does not know, which must be left for one that does, and
  * for a row that stands where the receipt `id` should.
@@ -48,6 +60,11 @@ export function pinsFrom(row: string): readonly Pin[] {
   return read(pinsSchema, row);
 }
 
+/** Throws as {@link receiptFrom} does. */
+export function lookUpsFrom(row: string): LookUpResults {
+  return read(lookUpsSchema, row);
+}
+
 function read<T>(schema: v.GenericSchema<unknown, T>, row: string): T {
   const parsed = v.safeParse(schema, parseOrUndefined(row)?.value);
   if (!parsed.success) throw storeUnavailable('a stored row is not of a version that this code knows');
@@ -59,7 +76,7 @@ const mostActions = 100;
 
 /**
  * Throws `too-large` for a receipt that could not be closed in one transaction: closing writes the receipt and every
- * look-up row and deletes what is kept apart and the pins of every project.
+ * look-up row and deletes what is kept apart and the pins, or else the completed look-ups, of every project.
  */
 export function refuseOversized(receipt: Receipt): void {
   const actions = 2 + new Set(receipt.subjectMacs).size + Object.keys(receipt.projects).length;

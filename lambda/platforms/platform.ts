@@ -86,6 +86,8 @@ export interface Platform {
   readonly toldByCallback?: readonly FinalKind[];
   /** Whether `GET /webhooks/<name>/<reference>` tells how an erasure stands. */
   readonly tellsStatus?: true;
+  /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
+  readonly referenceIsDigest?: true;
   /** Whether `notify` proves itself with the secret: only then may the sweep read it. */
   readonly notifiesWithSecret?: true;
   /** Throws what `verify` throws for a secret's text that it cannot use; says nothing of any caller. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { parseSharedSecret } from '../authenticity/shared-secret.ts';
 import { matchedSignature } from '../authenticity/signed-body.ts';
@@ -5,7 +6,7 @@ import type { ErasureRequest, IdentifierKind } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 import { parseStrictJson } from '../io/json.ts';
 import { commonSettings } from './common-settings.ts';
-import { shaped, timeOf } from './fields.ts';
+import { shaped } from './fields.ts';
 import {
   emptyReply,
   type HttpRequest,
@@ -41,6 +42,7 @@ export function shopify(settings: ShopifySettings): Platform {
     waits: 'acknowledgement',
     callbackOrigins: [],
     projects: settings.projects,
+    referenceIsDigest: true,
     checkSecret: parseSharedSecret,
     verify,
     read: request => read(request, settings),
@@ -80,28 +82,29 @@ function read(request: HttpRequest, settings: ShopifySettings): Reading {
   return { erase: [erasure(request, shop, body.customer, settings)] };
 }
 
-/** Shopify repeats the webhook's id, and the time at which it was triggered, with each delivery of the same message. */
+/**
+ * The signature covers the body alone, so the reference is the hex SHA-256 digest of the body, and the webhook's id and
+ * time in the headers decide nothing: without `submittedAt` the first delivery is the time of the request.
+ */
 function erasure(
   request: HttpRequest,
   shop: string,
   { id, email, phone }: v.InferOutput<typeof customer>,
   settings: ShopifySettings,
 ): ErasureRequest {
-  const reference = singleHeader(request, 'X-Shopify-Webhook-Id') ?? '';
-  if (!/^[A-Za-z0-9-]{1,128}$/.test(reference)) throw new Failure('invalid', 'X-Shopify-Webhook-Id: is missing');
-  const submittedAt = timeOf(singleHeader(request, 'X-Shopify-Triggered-At'));
+  const deliveryId = singleHeader(request, 'X-Shopify-Webhook-Id');
   const known = [
     ...identity('customer.id', settings.customerId, id),
     ...identity('customer.email', 'email', email),
     ...identity('customer.phone', 'phone', phone),
   ];
   return {
-    reference,
+    reference: createHash('sha256').update(request.rawBody).digest('hex'),
     scope: shop,
+    ...(deliveryId === undefined ? {} : { deliveryId }),
     identities: known.map(({ space, value }) => ({ space, format: 'raw', value })),
     identifiers: known.flatMap(({ kind, value }) => (kind === undefined ? [] : [{ kind, value }])),
     callbacks: [],
-    ...(submittedAt === undefined ? {} : { submittedAt }),
   };
 }
 

@@ -32,12 +32,17 @@ export function postponed(receipt: Receipt, now: number, until: number): Receipt
   return isDue(receipt, now) ? changed(receipt, { nextAttemptAt: until }) : undefined;
 }
 
-/** Pins are written once, by the worker with the last claim, and not when an operator has refused meanwhile. */
+/**
+ * Pins are written once, by the worker with the last claim, and not when an operator has refused meanwhile. The look-ups
+ * that they come from are discarded then.
+ */
 export function pinned(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
   const progress = receipt.projects[project];
   if (progress?.state !== 'open' || progress.pins > 0) return undefined;
   const free = receipt.state === 'open' && receipt.claims === generation && !isRefusalDecided(receipt);
-  return free ? changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, pins } } }) : undefined;
+  if (!free) return undefined;
+  const lookedUp = progress.lookedUp === undefined ? {} : { lookedUp: 0 };
+  return changed(receipt, { projects: { ...receipt.projects, [project]: { ...progress, ...lookedUp, pins } } });
 }
 
 export function isDue({ state, nextAttemptAt }: Receipt, now: number): boolean {

@@ -38,6 +38,15 @@ export function refusalDecided(receipt: Receipt, decided: Decided): Receipt | un
   return withDecision(receipt, withReason(decided, receipt), waits);
 }
 
+/**
+ * An operator decides that the next delivery of the same body opens a new request. Only for a closed receipt, and once.
+ * Kept beside `decisions`, since the signed evidence of this receipt does not change.
+ */
+export function newRequestDecided(receipt: Receipt, decided: Decided): Receipt | undefined {
+  if (!isFinal(receipt.state) || receipt.newRequest !== undefined) return undefined;
+  return changed(receipt, { newRequest: decided });
+}
+
 /** The sweep's part of a refusal. What a worker without a result may have deleted stays marked as possible. */
 export function closedAsRefused(receipt: Receipt, now: number): Receipt | undefined {
   if (!isRefusalDecided(receipt) || !isDue(receipt, now)) return undefined;

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { canonicalEmail } from '../email.ts';
 import type { Identifier, Identity } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 
@@ -7,9 +8,11 @@ export interface Macs {
   receipt(platform: string, scope: string, reference: string): string;
   /** Over the identities as sent, in any order: the same request id with another payload is a conflict. */
   payload(identities: readonly Identity[]): string;
-  /** E-mail addresses are trimmed and lower-cased, so that a person is found however they spell theirs. */
+  /** Over the canonical form of an e-mail address, so that a person is found in any spelling; else over the exact value. */
   subject(identifier: Identifier): string;
   appId(appId: string): string;
+  /** Over the id of one delivery of a request. */
+  delivery(platform: string, deliveryId: string): string;
 }
 
 /** Shortest pepper that is accepted: 32 random bytes in base64url. */
@@ -25,8 +28,9 @@ export function macsFrom(pepper: string): Macs {
   return {
     receipt: (platform, scope, reference) => mac('receipt', platform, scope, reference),
     payload: identities => mac('payload', identities.map(asText).toSorted()),
-    subject: ({ kind, value }) => mac('subject', kind, kind === 'email' ? value.trim().toLowerCase() : value),
+    subject: ({ kind, value }) => mac('subject', kind, kind === 'email' ? (canonicalEmail(value) ?? value) : value),
     appId: appId => mac('app-id', appId),
+    delivery: (platform, deliveryId) => mac('delivery', platform, deliveryId),
   };
 }
 

@@ -14,6 +14,8 @@ export interface Receipt {
   /** The platform's own id of the request, in clear only where it is a UUID. */
   readonly reference?: string;
   readonly payloadMac: string;
+  /** HMAC of the id of the first delivery, where the platform sends one; see `deliveryId`. */
+  readonly deliveryHmac?: string;
   readonly subjectMacs: readonly string[];
   readonly authentication: { readonly scheme: string; readonly secret: string };
   readonly state: State;
@@ -43,6 +45,8 @@ export interface Receipt {
   readonly callBack?: CallBack;
   /** What operators decided, the oldest first. */
   readonly decisions?: readonly Decision[];
+  /** Of a closed receipt: the operator's decision that the next delivery of the same body opens a new request. */
+  readonly newRequest?: Decision;
   /** The signed form of the closed receipt: a compact JWS, written once. */
   readonly evidence?: string;
 }
@@ -60,7 +64,7 @@ export interface CallBack {
 export interface Decision {
   readonly at: number;
   readonly by: string;
-  readonly what: 'retry' | 'refuse';
+  readonly what: 'retry' | 'refuse' | 'new-request';
   readonly why: string;
   /** Why the receipt had asked for a person. */
   readonly about?: string;
@@ -76,9 +80,13 @@ export interface ProjectProgress {
   readonly state: 'open' | 'erased' | 'no-match' | 'not-identifiable';
   /** How many customers are pinned; zero as long as nothing is. */
   readonly pins: number;
+  /** How many completed look-ups are kept until the pins are written; absent where none ever were. */
+  readonly lookedUp?: number;
   /** Whether a deletion that has not been proved may have had its effect all the same. */
   readonly tried: boolean;
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index: never seen, and a 404 on the first try. Such a try is not repeated. */
+  readonly absent?: readonly number[];
 }
 
 export type Facts = Pick<
@@ -87,6 +95,7 @@ export type Facts = Pick<
   | 'platform'
   | 'reference'
   | 'payloadMac'
+  | 'deliveryHmac'
   | 'subjectMacs'
   | 'authentication'
   | 'receivedAt'
@@ -94,6 +103,7 @@ export type Facts = Pick<
   | 'dueAt'
   | 'hasCallbacks'
   | 'firstAnswer'
+  | 'decisions'
 >;
 
 /** A new receipt. `attemptFollows` says that the writer goes on to attempt it, which is its first claim. */

@@ -1,7 +1,8 @@
-import type { Deletion, FinalKind } from '../erasure.ts';
+import type { Deletion, FinalKind, LookUpResults } from '../erasure.ts';
 import type { Alarm } from '../failure.ts';
 import { closed } from './closing.ts';
 import { asksHuman, changed, isRefusalDecided, type ProjectProgress, type Receipt } from './receipt.ts';
+import type { Also } from './store.ts';
 
 /** What one attempt found out in one project. */
 export type ProjectResult =
@@ -13,7 +14,13 @@ export type ProjectResult =
 interface Unfinished {
   readonly code: string;
   readonly deletions: readonly Deletion[];
+  /** Pins that name nobody, by index. */
+  readonly absent?: readonly number[];
   readonly tried: boolean;
+  /** Completed look-ups that replace those that are kept: the next attempt goes on from them. None of them: starts anew. */
+  readonly lookUps?: LookUpResults;
+  /** The next attempt goes on where this one stopped. */
+  readonly resumable?: boolean;
 }
 
 /** The code of a deletion that hit somebody else. */
@@ -55,6 +62,19 @@ export function recorded(receipt: Receipt, recording: Recording): Receipt | unde
   );
 }
 
+/**
+ * The completed look-ups that are stored with a recorded result: only those that the receipt counts, so none of a late
+ * worker.
+ */
+export function lookUpsOf(next: Receipt, { generation, results }: Recording): NonNullable<Also['lookUps']> {
+  if (next.claims !== generation) return [];
+  return Object.entries(results).flatMap(([project, result]) => {
+    const lookUps = 'lookUps' in result ? result.lookUps : undefined;
+    if (lookUps === undefined || next.projects[project]?.lookedUp !== lookUps.results.length) return [];
+    return [{ project, lookUps: lookUps.results.length === 0 ? undefined : lookUps }];
+  });
+}
+
 type Results = readonly (readonly [project: string, result: ProjectResult])[];
 
 /** Of a late worker only what stays true counts: that all is erased, or that somebody else was deleted. */
@@ -75,7 +95,10 @@ function advanced(before: ProjectProgress, result: ProjectResult): ProjectProgre
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
   const deletions = [...before.deletions, ...fresh];
   if (result.kind === 'later' || result.kind === 'human') {
-    return { ...before, deletions, tried: before.tried || result.tried };
+    const absent = [...new Set([...(before.absent ?? []), ...(result.absent ?? [])])];
+    const none = absent.length === 0 ? {} : { absent };
+    const lookedUp = result.lookUps === undefined ? {} : { lookedUp: result.lookUps.results.length };
+    return { ...before, ...lookedUp, deletions, ...none, tried: before.tried || result.tried };
   }
   return { ...before, deletions, state: result.kind };
 }
@@ -107,7 +130,10 @@ function nowWrong(receipt: Receipt, { results }: Recording): Receipt | undefined
 function putOff(receipt: Receipt, results: readonly ProjectResult[], { retryAt }: Recording): Receipt {
   const later = results.filter(result => result.kind === 'later');
   const [first] = later;
-  const nextAttemptAt = Math.max(retryAt, ...later.map(result => result.notBefore ?? 0));
+  // What the quota alone interrupted goes on when the quota allows it: nothing failed, so nothing backs off.
+  const isInterrupted = later.length > 0 && later.every(result => result.code === 'paced' && result.resumable === true);
+  const notBefore = Math.max(...later.map(result => result.notBefore ?? 0));
+  const nextAttemptAt = isInterrupted ? notBefore : Math.max(retryAt, notBefore);
   return changed(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
 }
 
@@ -119,10 +145,10 @@ function ended(receipt: Receipt, state: FinalKind, { now, answersNow, toldByCall
   return closed(receipt, { state, now, answered: answersNow && !toldByCallback.includes(state) });
 }
 
-/** Erased anywhere is erased; identifiable nowhere is not identifiable; everything else found nobody. */
+/** Erased in any project is erased; else not identifiable in any is not identifiable; else there is no match. */
 function combined(states: readonly ProjectProgress['state'][]): FinalKind {
   if (states.includes('erased')) return 'erased';
-  return states.every(state => state === 'not-identifiable') ? 'not-identifiable' : 'no-match';
+  return states.includes('not-identifiable') ? 'not-identifiable' : 'no-match';
 }
 
 /** A receipt keeps no customer's id. */

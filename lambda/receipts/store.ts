@@ -1,4 +1,4 @@
-import type { CallbackTarget, Identifier } from '../erasure.ts';
+import type { CallbackTarget, Identifier, LookUpResults } from '../erasure.ts';
 import type { Queue, Receipt } from './receipt.ts';
 
 /** What is kept apart from the receipt, in the identifiers table, and only while it is needed. */
@@ -21,6 +21,7 @@ export interface Pin {
 
 export interface KeptWithPins extends Kept {
   readonly pins: Readonly<Record<string, readonly Pin[]>>;
+  readonly lookUps: Readonly<Record<string, LookUpResults>>;
 }
 
 /**
@@ -44,6 +45,8 @@ export interface ReceiptStore {
 
 export interface Also {
   readonly pins?: { readonly project: string; readonly pins: readonly Pin[] };
-  /** Delete what is kept apart, pins included. */
+  /** Replace the completed look-ups of these projects; delete them where there are none any more. */
+  readonly lookUps?: readonly { readonly project: string; readonly lookUps: LookUpResults | undefined }[];
+  /** Delete what is kept apart, pins and look-ups included. */
   readonly forget?: boolean;
 }

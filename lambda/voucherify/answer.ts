@@ -13,7 +13,15 @@ export interface Customer {
 }
 
 export type LookUp = { readonly kind: 'customer'; readonly customer: Customer } | { readonly kind: 'nobody' } | Trouble;
-export type Page = { readonly kind: 'page'; readonly customers: readonly Customer[]; readonly total: number } | Trouble;
+export type Page =
+  | {
+      readonly kind: 'page';
+      readonly customers: readonly Customer[];
+      readonly total: number;
+      /** Not in every answer (Voucherify OpenAPI, List customers). */
+      readonly has_more?: unknown;
+    }
+  | Trouble;
 export type DeletionAnswer =
   | { readonly kind: 'deleted'; readonly received: ReceivedDeletion }
   | { readonly kind: 'not-found' }
@@ -34,7 +42,11 @@ export function judgeLookUp(reply: Reply, now: number): LookUp {
   return parsed.success ? { kind: 'customer', customer: parsed.output } : unproven('unreadable-customer');
 }
 
-const list = v.object({ customers: v.array(customer), total: v.pipe(v.number(), v.integer(), v.minValue(0)) });
+const list = v.object({
+  customers: v.array(customer),
+  total: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  has_more: v.optional(v.unknown()),
+});
 
 /** Judges one page of `GET /v1/customers?email=`; one row that cannot be read makes the page worth nothing. */
 export function judgePage(reply: Reply, now: number): Page {

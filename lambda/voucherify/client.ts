@@ -1,4 +1,4 @@
-import { isPlainValue } from '../erasure.ts';
+import { isPlainValue, isUsable } from '../erasure.ts';
 import type { OutboundResult } from '../io/outbound.ts';
 import type { Credentials, Prove } from './credentials.ts';
 import type { GatedSend, Held } from './gate.ts';
@@ -20,19 +20,20 @@ export interface Voucherify {
 }
 
 /** Rows that are asked for at once: the largest page there is (Voucherify OpenAPI, List customers). */
-export const pageSize = 100;
+const pageSize = 100;
 
 /** A page of customers with all their metadata outgrows the cap of every other answer, in bytes. */
 const largestPage = 4_194_304;
 
 /** A client for one project and one attempt: the only place that builds a URL of Voucherify. */
 export function voucherify(baseUrl: string, prove: Prove, send: GatedSend): Voucherify {
-  const call = (method: 'GET' | 'POST', url: URL, until: number, more: Pick<Call, 'largest'> = {}) =>
-    sendProved({ method, url, until, ...more }, prove, send);
+  const get = (url: URL, until: number, more: Pick<Call, 'largest'> = {}) =>
+    sendProved({ method: 'GET', url, until, repeatable: true, ...more }, prove, send);
   return {
-    lookUp: (id, until) => call('GET', customerUrl(baseUrl, id), until),
-    listByEmail: (email, page, until) => call('GET', listUrl(baseUrl, email, page), until, { largest: largestPage }),
-    deletePermanently: (id, until) => call('POST', deletionUrl(baseUrl, id), until),
+    lookUp: (id, until) => get(customerUrl(baseUrl, id), until),
+    listByEmail: (email, page, until) => get(listUrl(baseUrl, email, page), until, { largest: largestPage }),
+    // Not repeatable: the pin is looked at before it is posted to again.
+    deletePermanently: (id, until) => sendProved({ method: 'POST', url: deletionUrl(baseUrl, id), until }, prove, send),
   };
 }
 
@@ -41,6 +42,7 @@ interface Call {
   readonly url: URL;
   readonly until: number;
   readonly largest?: number;
+  readonly repeatable?: boolean;
 }
 
 /** Refused credentials are fetched afresh once, since they may have been rotated; the same ones are not tried again. */
@@ -84,7 +86,7 @@ function checked(baseUrl: string, id: string, rest: string, shape: RegExp): URL 
 
 /** A blank e-mail may list everybody, so none is ever sent. Throws `RangeError`. */
 function listUrl(baseUrl: string, email: string, page: number): URL {
-  if (!isPlainValue(email)) throw new RangeError('email: cannot stand in a query');
+  if (!isUsable({ kind: 'email', value: email })) throw new RangeError('email: cannot stand in a query');
   const url = new URL('/v1/customers', baseUrl);
   url.search = new URLSearchParams({ email, limit: String(pageSize), page: String(page) }).toString();
   return url;

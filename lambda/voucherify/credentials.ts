@@ -87,6 +87,7 @@ function tokenCall(baseUrl: string, keys: Keys, until: number): Parameters<Gated
     headers: { ...keyHeaders(keys), Accept: 'application/json', 'Content-Type': 'application/x-www-form-urlencoded' },
     body: 'grant_type=client_credentials&scope=customers',
     until,
+    repeatable: true,
   };
 }
 

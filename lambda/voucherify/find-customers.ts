@@ -1,12 +1,8 @@
-import { type Identifier, isUsable } from '../erasure.ts';
+import { emailSpellings, isSameEmail } from '../email.ts';
+import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
 import { type Customer, judgeLookUp, judgePage } from './answer.ts';
-import { pageSize, type Reply, type Voucherify } from './client.ts';
-import type { Trouble } from './trouble.ts';
-
-/** A customer that one identifier names. An unseen one was not shown to us and may have been deleted softly. */
-export type Candidate =
-  | { readonly seen: true; readonly id: string; readonly customer: Customer; readonly appId: string }
-  | { readonly seen: false; readonly id: string; readonly appId: string };
+import type { Voucherify } from './client.ts';
+import { type Trouble, unproven } from './trouble.ts';
 
 /** What one identifier names: customers, nobody, or nothing that can be looked up. */
 export type Found =
@@ -15,12 +11,17 @@ export type Found =
   | { readonly kind: 'not-identifiable' }
   | Trouble;
 
+/** Makes the look-up of one spelling with the client that it hands over, unless it is completed already. */
+export type LookUpOnce = (spelling: string, lookUp: (voucherify: Voucherify) => Promise<Found>) => Promise<Found>;
+
 export interface LookUps {
-  readonly voucherify: Voucherify;
+  readonly once: LookUpOnce;
   readonly now: () => number;
   readonly until: number;
   /** Whether these are more than may be deleted already, so that the rest need not be read. */
   readonly isTooMany: (candidates: readonly Candidate[]) => boolean;
+  /** Pages of one spelling that one attempt can ever read. */
+  readonly mostPages: number;
 }
 
 /** Looks one identifier up and keeps only what it matches exactly. */
@@ -40,73 +41,93 @@ export async function findCustomers(identifier: Identifier, lookUps: LookUps): P
 
 /** Calls that looking these up takes, as far as it can be known before an e-mail's pages are seen. */
 export function lookUpCalls(identifiers: readonly Identifier[]): number {
-  const spellings = ({ value }: Identifier) => new Set([value, value.toLowerCase()]).size;
-  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? spellings(one) : 1));
+  const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? emailSpellings(one.value).length : 1));
   return calls.reduce((sum, count) => sum + count, 0);
 }
 
 /** A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). */
-async function findById(id: string, { voucherify, now, until }: LookUps): Promise<Found> {
-  const reply = await voucherify.lookUp(id, until);
-  const lookUp = judgeLookUp(reply, now());
-  if (lookUp.kind === 'nobody') return { kind: 'found', candidates: [{ seen: false, id, appId: reply.appId }] };
-  if (lookUp.kind !== 'customer') return lookUp;
-  // The path takes a source_id as well: somebody else's may equal the id that was asked for.
-  return lookUp.customer.id === id ? found(lookUp.customer, reply) : { kind: 'nobody' };
+async function findById(id: string, { once, now, until }: LookUps): Promise<Found> {
+  return once(id, async voucherify => {
+    const lookUp = judgeLookUp(await voucherify.lookUp(id, until), now());
+    if (lookUp.kind === 'nobody') return { kind: 'found', candidates: [{ id, seen: false }] };
+    if (lookUp.kind !== 'customer') return lookUp;
+    // The path takes a source_id as well: somebody else's may equal the id that was asked for.
+    return lookUp.customer.id === id ? found(lookUp.customer) : { kind: 'nobody' };
+  });
 }
 
-async function findBySourceId(sourceId: string, { voucherify, now, until }: LookUps): Promise<Found> {
-  const reply = await voucherify.lookUp(sourceId, until);
-  const lookUp = judgeLookUp(reply, now());
-  if (lookUp.kind !== 'customer') return lookUp;
-  if (lookUp.customer.source_id === sourceId) return found(lookUp.customer, reply);
-  // It is the id of somebody who is known by another source_id: the value cannot be looked up as what it is.
-  return { kind: lookUp.customer.id === sourceId ? 'not-identifiable' : 'nobody' };
+async function findBySourceId(sourceId: string, { once, now, until }: LookUps): Promise<Found> {
+  return once(sourceId, async voucherify => {
+    const lookUp = judgeLookUp(await voucherify.lookUp(sourceId, until), now());
+    if (lookUp.kind !== 'customer') return lookUp;
+    if (lookUp.customer.source_id === sourceId) return found(lookUp.customer);
+    // It is the id of somebody who is known by another source_id: the value cannot be looked up as what it is.
+    return { kind: lookUp.customer.id === sourceId ? 'not-identifiable' : 'nobody' };
+  });
 }
 
-function found(customer: Customer, { appId }: Reply): Found {
-  return { kind: 'found', candidates: [seen(customer, appId)] };
+function found(customer: Customer): Found {
+  return { kind: 'found', candidates: [seen(customer)] };
 }
 
-/** Voucherify does not say whether it compares letter case: asked as given and lower-cased, and compared again here. */
+/** Voucherify does not say how it compares addresses: every spelling is looked up, and what it returns compared here. */
 async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
   const candidates = new Map<string, Candidate>();
-  for (const spelling of new Set([email, email.toLowerCase()])) {
-    const trouble = await readPages(spelling, lookUps, candidates, row => isSameEmail(row.email, email));
-    if (trouble !== undefined) return trouble;
+  for (const spelling of emailSpellings(email)) {
+    const found = await lookUps.once(spelling, voucherify => findBySpelling(spelling, email, lookUps, voucherify));
+    if (found.kind === 'later' || found.kind === 'human') return found;
+    if (found.kind === 'found') for (const one of found.candidates) candidates.set(one.id, one);
   }
   return candidates.size === 0 ? { kind: 'nobody' } : { kind: 'found', candidates: [...candidates.values()] };
 }
 
-/** The same in both cases: the Kelvin sign lower-cased is a k, and yet another person's address. */
-function isSameEmail(stored: unknown, asked: string): boolean {
-  if (typeof stored !== 'string') return false;
-  const [one, other] = [stored.trim(), asked.trim()];
-  return one.toLowerCase() === other.toLowerCase() && one.toUpperCase() === other.toUpperCase();
+async function findBySpelling(
+  spelling: string,
+  email: string,
+  lookUps: LookUps,
+  voucherify: Voucherify,
+): Promise<Found> {
+  const candidates = new Map<string, Candidate>();
+  const matches = (row: Customer) => isSameEmail(row.email, email);
+  const trouble = await readPages(spelling, { ...lookUps, voucherify }, candidates, matches);
+  return trouble ?? { kind: 'found', candidates: [...candidates.values()] };
 }
 
 /** Highest page there is (Voucherify OpenAPI, List customers). */
 const lastPage = 99;
 
-/** Read to the end before anything is deleted, since deleting shifts the pages. */
+/**
+ * Read to the end before anything is deleted, since deleting shifts the pages. A short page is not the end: that is
+ * when as many rows were read as the largest `total` of all pages. A page without a new row before that means that the
+ * list shrank in the meantime or contradicts itself. Somebody may be missing, so it is read again from the beginning.
+ */
 async function readPages(
   email: string,
-  { voucherify, now, until, isTooMany }: LookUps,
+  { voucherify, now, until, isTooMany, mostPages }: LookUps & { readonly voucherify: Voucherify },
   candidates: Map<string, Candidate>,
   matches: (customer: Customer) => boolean,
 ): Promise<Trouble | undefined> {
-  let read = 0;
+  const rows = new Set<string>();
+  let total = 0;
+  let largestPage = 1;
   for (let page = 1; page <= lastPage && !isTooMany([...candidates.values()]); page += 1) {
     const reply = await voucherify.listByEmail(email, page, until);
     const answer = judgePage(reply, now());
     if (answer.kind !== 'page') return answer;
-    for (const row of answer.customers.filter(matches)) candidates.set(row.id, seen(row, reply.appId));
-    read += answer.customers.length;
-    if (answer.customers.length < pageSize || read >= answer.total) return undefined;
+    for (const row of answer.customers.filter(matches)) candidates.set(row.id, seen(row));
+    total = Math.max(total, answer.total);
+    const before = rows.size;
+    for (const { id } of answer.customers) rows.add(id);
+    const isNew = rows.size > before;
+    if (rows.size >= total && !(isNew && answer.has_more === true)) return undefined;
+    if (!isNew) return unproven('incomplete-list');
+    largestPage = Math.max(largestPage, answer.customers.length);
+    const neverFits = total > mostPages * largestPage && !isTooMany([...candidates.values()]);
+    if (neverFits) return { kind: 'human', code: 'quota-too-small', effect: 'none', stop: true };
   }
   return { kind: 'human', code: 'too-many-matches', effect: 'none', stop: true };
 }
 
-function seen(customer: Customer, appId: string): Candidate {
-  return { seen: true, id: customer.id, customer, appId };
+function seen({ id, created_at: createdAt }: Customer): Candidate {
+  return typeof createdAt === 'string' ? { id, seen: true, createdAt } : { id, seen: true };
 }

@@ -12,11 +12,26 @@ export interface Held {
 
 export type GatedSend = (call: OutboundCall) => Promise<OutboundResult | Held>;
 
+/** Calls that are to come, so that one reservation covers them. */
+export interface ExpectedCalls {
+  readonly calls: number;
+  /** Each GET is followed by the POST that it allows: a reservation holds both. */
+  readonly inPairs?: boolean;
+}
+
+/** What can ever fit, however long it is waited for. */
+interface Capacity {
+  /** Calls that can go out one right after the other; none where the share is less than one call a period. */
+  readonly together: number;
+  /** Calls of one whole attempt of the sweep. */
+  readonly inAttempt: number;
+}
+
 /** The way of one attempt to one project: every call of it passes here, and none without a reservation. */
 export interface Gate {
   readonly send: GatedSend;
-  /** Says how many calls are to come, so that one reservation covers them. */
-  expect(calls: number): void;
+  expect(expected: ExpectedCalls): void;
+  capacity(): Capacity;
   /** Reserves before there is a call, waiting for the place until `until`. Gives what holds it, if anything does. */
   admit(calls: number, headers: OutboundCall['headers'], until: number): Promise<Held | undefined>;
 }
@@ -46,6 +61,9 @@ export function line(): Line {
   };
 }
 
+/** Longest that one attempt of the sweep takes, in milliseconds. */
+export const attemptMs = 25_000;
+
 /** Less time than this is not enough for a call, in milliseconds. */
 const leastCallMs = 200;
 
@@ -56,8 +74,11 @@ export function openGate(way: Way): Gate {
   let place: Reserved | undefined;
   let left = 0;
   let toCome = 0;
+  let together = 1;
   const admit: Gate['admit'] = async (calls, headers, until) => {
-    const next = await reserved(way, Math.min(calls, mostAtOnce(way)), keyHash(headers), until - leastCallMs);
+    const most = Math.max(together, mostAtOnce(way));
+    const many = Math.min(Math.max(together, Math.min(calls, most - (most % together))), way.pacer.rhythm().burst);
+    const next = await reserved(way, many, keyHash(headers), until - leastCallMs);
     if (next.kind === 'held') return next;
     place = next;
     left = next.calls;
@@ -66,19 +87,25 @@ export function openGate(way: Way): Gate {
   /** What was reserved and not used in time is lost: a call that is later still would be one too many. */
   const good = () => {
     while (place !== undefined && left > 0 && way.now() > goodUntil(place, left)) left -= 1;
-    return left > 0;
+    return left;
   };
-  const held = async ({ headers, until }: OutboundCall): Promise<Held | undefined> => {
+  /** A look is made only where the deletion after it has its place too; the probe of a closed project is alone. */
+  const least = ({ method }: OutboundCall) =>
+    method === 'GET' && place?.probe !== true ? Math.min(together, way.pacer.rhythm().burst) : 1;
+  const held = async (call: OutboundCall): Promise<Held | undefined> => {
+    const { headers, until } = call;
     if (way.now() > until - leastCallMs) return { kind: 'held', code: 'out-of-time' };
-    const holds = good() ? undefined : await admit(Math.max(1, toCome), headers, until);
+    const holds = good() >= least(call) ? undefined : await admit(Math.max(1, toCome), headers, until);
     if (holds !== undefined || place?.probe === true) return holds;
     return way.pacer.closed(keyHash(headers), way.now());
   };
   return {
     admit,
-    expect(calls) {
+    expect({ calls, inPairs = false }) {
       toCome = calls;
+      together = inPairs ? 2 : 1;
     },
+    capacity: () => capacityOf(way),
     send: async call => {
       const holds = await held(call);
       if (holds !== undefined) return holds;
@@ -89,9 +116,20 @@ export function openGate(way: Way): Gate {
   };
 }
 
-/** The sweep reserves half a burst at once: then a fresh request's own burst reaches beyond what lies before it. */
-function mostAtOnce({ pacer, fresh }: Way): number {
-  return fresh ? pacer.burst() : Math.max(1, Math.floor(pacer.burst() / 2));
+/**
+ * The sweep reserves half a burst at once: then a fresh request's own burst reaches beyond what lies before it. Where the
+ * next call would not fit into the attempt, it takes all of it.
+ */
+function mostAtOnce({ pacer, fresh }: Pick<Way, 'pacer' | 'fresh'>): number {
+  const { burst, intervalMs } = pacer.rhythm();
+  return fresh || intervalMs > attemptMs / 2 ? burst : Math.max(1, Math.floor(burst / 2));
+}
+
+function capacityOf({ pacer }: Way): Capacity {
+  const { allowed, burst, intervalMs } = pacer.rhythm();
+  const atOnce = mostAtOnce({ pacer, fresh: false });
+  const followUps = Math.floor((attemptMs - leastCallMs) / (atOnce * intervalMs));
+  return { together: allowed < 1 ? 0 : burst, inAttempt: atOnce * (1 + followUps) };
 }
 
 async function sendAndLearn({ pacer, send, now, receipt }: Way, call: OutboundCall): Promise<OutboundResult> {

@@ -1,12 +1,12 @@
 import type { ControlRow, ControlRows } from '../receipts/control.ts';
 import { type Heard, learned } from './learn.ts';
 import { closedTo, type Pace, paceOrUndefined, type Reservation, reserve, untouched, type Wish } from './pace.ts';
-import { type Quota, rhythmOf } from './rhythm.ts';
+import { type Quota, type Rhythm, rhythmOf } from './rhythm.ts';
 
 /** The pace of one project as this process sees it. */
 export interface Pacer {
-  /** Calls that one reservation may hold. */
-  burst(): number;
+  /** How fast the project may be called; one reservation holds a burst at most. */
+  rhythm(): Rhythm;
   /** Reads the row, so that a reservation is not overtaken by what others wrote before it. Never throws. */
   look(): Promise<void>;
   /** Reserves by one conditional write. Never throws: a pace that cannot be read or written holds everybody. */
@@ -27,7 +27,7 @@ const mostTries = 50;
 export function pacer(project: string, quota: Quota, rows: ControlRows): Pacer {
   const row = sharedRow(keyOf(project), rows);
   return {
-    burst: () => rhythmOf(row.pace() ?? untouched, quota).burst,
+    rhythm: () => rhythmOf(row.pace() ?? untouched, quota),
     look: () => row.refresh().catch(() => undefined),
     reserve: wish => reserveIn(row, wish, quota).catch(() => unavailable(wish)),
     closed: (keyHash, now) => closedIn(row, keyHash, now),

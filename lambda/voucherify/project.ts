@@ -4,7 +4,7 @@ import type { ProjectSettings, Settings } from '../io/settings.ts';
 import type { ControlRows } from '../receipts/control.ts';
 import { type Voucherify, voucherify } from './client.ts';
 import { byApiKey, byOauth, type Prove, type Proving } from './credentials.ts';
-import { type Gate, line, openGate } from './gate.ts';
+import { type ExpectedCalls, type Gate, line, openGate } from './gate.ts';
 import { keysOf } from './keys.ts';
 import { pacer } from './pacer.ts';
 import type { Quota } from './rhythm.ts';
@@ -21,7 +21,7 @@ export interface Way {
   readonly voucherify: Voucherify;
   readonly gate: Gate;
   /** Reserves the first calls before the attempt begins; gives what holds it, if anything does. */
-  admit(calls: number, until: number): ReturnType<Gate['admit']>;
+  admit(expected: ExpectedCalls, until: number): ReturnType<Gate['admit']>;
 }
 
 export interface Needs {
@@ -53,9 +53,12 @@ export function openProject(name: string, { settings, readSecret, control, send,
         known = undefined;
         return proving;
       };
-      const admit = async (calls: number, until: number) => {
+      const admit = async (expected: ExpectedCalls, until: number) => {
         const proving = await prove(gate.send, until);
-        if (proving.kind === 'credentials') return gate.admit(calls, proving.headers, until);
+        if (proving.kind === 'credentials') {
+          gate.expect(expected);
+          return gate.admit(expected.calls, proving.headers, until);
+        }
         if (proving.kind === 'held' && proving.until !== undefined) return proving;
         known = proving;
         return undefined;

@@ -1,5 +1,7 @@
-import type { Identifier } from '../erasure.ts';
-import { type Candidate, findCustomers, type LookUps } from './find-customers.ts';
+import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
+import type { Voucherify } from './client.ts';
+import { findCustomers, type LookUps } from './find-customers.ts';
+import type { LookUpProgress } from './look-up-progress.ts';
 import type { Trouble } from './trouble.ts';
 
 export interface Asked {
@@ -16,23 +18,39 @@ export type Resolved =
   | { readonly kind: 'not-identifiable' }
   | Trouble;
 
+interface Ways extends Omit<LookUps, 'isTooMany' | 'once'> {
+  readonly voucherify: Voucherify;
+  readonly progress: LookUpProgress;
+}
+
 /**
- * Everybody whom the identifiers of one request name in one project: the union of all look-ups, without those who were
- * created after the request. Deletes nothing, and answers trouble rather than a part.
+ * Everybody whom the identifiers of one request name in one project: the union of all look-ups of all its attempts,
+ * without those who were created after the request. Deletes nothing, and answers trouble rather than a part: what was
+ * completed by then is in the progress.
  */
-export async function resolve(asked: Asked, ways: Omit<LookUps, 'isTooMany'>): Promise<Resolved> {
+export async function resolve(asked: Asked, { voucherify, progress, ...ways }: Ways): Promise<Resolved> {
   const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.mostCustomers;
-  const lookUps = { ...ways, isTooMany };
+  // When the erasure was asked for never changes: whoever is newer now is newer when the pins are written.
+  const matters = (candidate: Candidate) => !(createdAt(candidate) > asked.submittedAt);
   const candidates = new Map<string, Candidate>();
-  let identifiable = false;
-  for (const identifier of asked.identifiers) {
-    const found = await findCustomers(identifier, lookUps);
+  let isLookedUp = false;
+  let isComplete = true;
+  for (const [index, identifier] of asked.identifiers.entries()) {
+    const once = progress.of(index, voucherify, matters);
+    const found = await findCustomers(identifier, { ...ways, isTooMany, once });
     if (found.kind === 'later' || found.kind === 'human') return found;
-    if (found.kind !== 'not-identifiable') identifiable = true;
+    if (found.kind !== 'not-identifiable') isLookedUp = true;
+    else if (identifier.kind !== 'phone') isComplete = false;
     if (found.kind === 'found')
       for (const one of found.candidates) candidates.set(one.id, better(candidates.get(one.id), one));
   }
-  return identifiable ? guarded([...candidates.values()], asked) : { kind: 'not-identifiable' };
+  const resolved = guarded([...candidates.values()], asked);
+  return resolved.kind === 'no-match' && !(isLookedUp && isComplete) ? { kind: 'not-identifiable' } : resolved;
+}
+
+/** How a project ends in which nobody was found, by its identifiers alone. */
+export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' | 'not-identifiable' {
+  return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
 
 function better(known: Candidate | undefined, one: Candidate): Candidate {
@@ -53,10 +71,9 @@ function meant(candidates: readonly Candidate[], { submittedAt }: Asked): readon
 const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 /** Epoch milliseconds; NaN when it cannot be read. An unseen customer tells no time, and its id is its own proof. */
-function createdAt(candidate: Candidate): number {
-  if (!candidate.seen) return 0;
-  const { created_at } = candidate.customer;
-  return typeof created_at === 'string' && isoTimestamp.test(created_at) ? Date.parse(created_at) : Number.NaN;
+function createdAt({ seen, createdAt: text = '' }: Candidate): number {
+  if (!seen) return 0;
+  return isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
 }
 
 function human(code: string): Trouble {

@@ -6,6 +6,8 @@ export interface Quota {
 }
 
 export interface Rhythm {
+  /** Calls that a period allows; less than one where it takes several periods for one. */
+  readonly allowed: number;
   /** Milliseconds from one call to the next. */
   readonly intervalMs: number;
   /** Calls that may go out at once. */
@@ -19,17 +21,18 @@ const leastLateMs = 1000;
 
 /**
  * How fast a project may be called: over any period at most `share × limit` calls, a burst of them and those that are
- * late included. The burst is a tenth of the share, at most five. One call an interval and a burst leave one call to
- * spare in every period, which is what may be late; many calls a second leave too little, so their interval is longer.
+ * late included. The burst is a tenth of the share, at most five, and two where the share has two: a look and the
+ * deletion that follows it go out together. One call an interval and a burst leave one call to spare in every period,
+ * which is what may be late; many calls a second leave too little, so their interval is longer.
  */
 export function rhythmOf(learnt: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): Rhythm {
   const { limit = quota.limit, periodMs = quota.periodMs } = learnt;
   const share = limit * quota.share;
   // Rounded down but for what multiplying has lost; less than one call a period is a longer period.
   const allowed = share < 1 ? share : Math.floor(share + 1e-9);
-  const burst = Math.max(1, Math.floor(Math.min(5, allowed / 10)));
+  const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 10)));
   const steady = periodMs / (allowed > burst ? allowed - burst : allowed);
   const spare = Math.max(allowed, 1) + 1 - burst;
   const intervalMs = Math.max(steady, (periodMs + leastLateMs) / spare);
-  return { intervalMs, burst, lateMs: intervalMs * spare - periodMs };
+  return { allowed, intervalMs, burst, lateMs: intervalMs * spare - periodMs };
 }

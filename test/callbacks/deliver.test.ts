@@ -32,6 +32,7 @@ describe('a callback', () => {
       headers: { 'Content-Type': 'application/json', Authorization: 'Bearer cb-token-1', 'Content-Length': '20' },
       body: '{"name":"Zoë 🙂"}',
       until: now + 10_000,
+      repeatable: true,
     };
     expect(calls).toEqual([expected]);
   });

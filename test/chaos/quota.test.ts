@@ -1,3 +1,4 @@
 import { describeSmall } from './support/small.ts';
 
-for (const name of ['quota', 'backlog', 'flood', 'projects', 'keys', 'hourly']) describeSmall(name);
+for (const name of ['quota', 'backlog', 'flood', 'projects', 'keys', 'hourly', 'small-quota', 'replays'])
+  describeSmall(name);

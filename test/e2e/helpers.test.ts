@@ -69,13 +69,13 @@ describe('the Runtime API', () => {
   it('hands an event out and gives the answer, and the failure of the next', async () => {
     const api = await startRuntimeApi('erasure-webhook');
     const runtime = `http://${api.address}/2018-06-01/runtime/invocation`;
-    const answered = api.invoke({ one: 1 }, 5000);
+    const answered = api.invoke({ one: 1 }, 60_000);
     const next = await fetch(`${runtime}/next`);
     const id = next.headers.get('lambda-runtime-aws-request-id');
     expect(await next.json()).toEqual({ one: 1 });
     await fetch(`${runtime}/${id}/response`, { method: 'POST', body: '{"two":2}' });
     expect(await answered).toEqual({ two: 2 });
-    const failed = expect(api.invoke({}, 5000)).rejects.toThrow('the function failed: {"errorType":"X"}');
+    const failed = expect(api.invoke({}, 60_000)).rejects.toThrow('the function failed: {"errorType":"X"}');
     const last = (await fetch(`${runtime}/next`)).headers.get('lambda-runtime-aws-request-id');
     await fetch(`${runtime}/${last}/error`, { method: 'POST', body: '{"errorType":"X"}' });
     await failed;
@@ -84,7 +84,7 @@ describe('the Runtime API', () => {
 
   it('fails what a function that has gone did not answer', async () => {
     const api = await startRuntimeApi('erasure-webhook');
-    const unanswered = expect(api.invoke({}, 5000)).rejects.toThrow('gone');
+    const unanswered = expect(api.invoke({}, 60_000)).rejects.toThrow('gone');
     api.fail(new Error('gone'));
     await unanswered;
     await expect(api.ready).rejects.toThrow('gone');

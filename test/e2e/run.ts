@@ -1,5 +1,6 @@
 import { motoIsHere } from '../support/moto.ts';
 import { calls } from './scenarios/calls.ts';
+import { frozen } from './scenarios/frozen.ts';
 import { logs } from './scenarios/logs.ts';
 import { npmStart } from './scenarios/npm-start.ts';
 import { outage } from './scenarios/outage.ts';
@@ -57,6 +58,8 @@ async function scenarios(world: World, checks: Checks): Promise<void> {
   await rotation(world, checks);
   checks.heading('Calls on the request path');
   await calls(world, checks);
+  checks.heading('Starts that Lambda freezes, and starts without Secrets Manager');
+  await frozen(world, checks);
   checks.heading('The sweep');
   await outage(world, checks);
   checks.heading('The logs');

@@ -49,33 +49,24 @@ describe('tables', () => {
 
 describe('the key of the identifiers', () => {
   const [key] = of('AWS::KMS::Key');
-  const [administration, tableCreation, use, ...others] = key.KeyPolicy.Statement.map(readable);
+  const [administration, deployed, granted, use, ...others] = key.KeyPolicy.Statement.map(readable);
   const viaDynamodb = { StringEquals: { 'kms:ViaService': 'dynamodb.AWS::Region.amazonaws.com' } };
 
-  test('only the two roles use it, and only through DynamoDB', () => {
+  test('the functions’ two roles use it, only through DynamoDB', () => {
     expect(use).toEqual({
       Sid: 'UseByTheFunctions',
       Effect: 'Allow',
       Principal: { AWS: ['arn(SweeperRole)', 'arn(WebhookRole)'] },
       Action: [
-        ...['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt'],
-        ...['kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+        ...['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey'],
+        ...['kms:GenerateDataKeyWithoutPlaintext', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
       ],
       Resource: '*',
       Condition: viaDynamodb,
     });
+    // The deployment's two statements have a test file of their own.
+    expect([deployed.Sid, granted.Sid]).toEqual(['UseByTheDeployment', 'GrantByTheDeployment']);
     expect(others).toEqual([]);
-  });
-
-  test('whoever deploys may make a table with it', () => {
-    expect(tableCreation).toEqual({
-      Sid: 'TableCreation',
-      Effect: 'Allow',
-      Principal: account,
-      Action: ['kms:CreateGrant', 'kms:DescribeKey'],
-      Resource: '*',
-      Condition: viaDynamodb,
-    });
   });
 
   test('the account administers it, and can neither read with it nor let others', () => {

@@ -12,7 +12,7 @@ let shipped: readonly Component[];
 beforeAll(async () => {
   whole = await bill();
   shipped = shippedIn(whole);
-}, 60_000);
+});
 
 describe('shipped packages', () => {
   test('list: contains what is in the bundles, and no tool', () => {

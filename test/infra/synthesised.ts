@@ -20,10 +20,15 @@ export function settingsWith(change: Readonly<Record<string, unknown>> = {}): Se
   return parseSettings(JSON.stringify({ ...example, ...change }), 'deployed');
 }
 
-/** The stack as `cdk synth` makes it, but for the bundling, which takes seconds and is tried once, as a process. */
+/** An app with our feature flags, but without the bundling, which takes seconds and is tried once, as a process. */
+export function appOfTests(more: Readonly<Record<string, unknown>> = {}): App {
+  const context = { ...cdkJson.context, 'aws:cdk:bundling-stacks': [], ...more };
+  return new App({ context, outdir: mkdtempSync(join(outdirs, 'app-')) });
+}
+
+/** The stack as `cdk synth` makes it, without the bundling. */
 export function synthesised(props: Partial<ErasureWebhookProps> = {}) {
-  const context = { ...cdkJson.context, 'aws:cdk:bundling-stacks': [] };
-  const app = new App({ context, outdir: mkdtempSync(join(outdirs, 'app-')) });
+  const app = appOfTests();
   const stack = new ErasureStack(app, 'Test', { settings: settingsWith(), ...props });
   const template = Template.fromStack(stack);
   return { app, stack, template, ...reading(template) };

@@ -170,7 +170,6 @@ describe('callback answer', () => {
       status: 200,
       headers: expect.anything(),
       body: 'x'.repeat(1024),
-      resent: false,
     });
     expect(await closed).toBeGreaterThan(0);
   });

@@ -21,7 +21,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
   async function opened(endpoint = moto().endpoint) {
     const { tables, admin, client, close } = await freshTables(moto(), endpoint);
-    const control = dynamodbControl(client, tables.receipts, { callMs: 10_000 });
+    const control = dynamodbControl(client, tables.receipts, { callMs: 60_000 });
     const rows = async () => {
       const { Items = [] } = await admin.send(new ScanCommand({ TableName: tables.receipts, ConsistentRead: true }));
       return Items;
@@ -89,14 +89,16 @@ describe.skipIf(!motoIsHere())('on moto', () => {
   });
 });
 
+/** For what must come, however slow the machine is; and for what never comes. */
+const patient = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
 const quick = { connectMs: 60, answerMs: 60, callMs: 150 };
 
-async function scripted(answer: Answer) {
+async function scripted(answer: Answer, timeouts = patient) {
   const server = await startAwsEndpoint(answer);
-  const client = new DynamoDBClient({ ...awsClientOptions(quick), ...emulated(server.endpoint) });
+  const client = new DynamoDBClient({ ...awsClientOptions(timeouts), ...emulated(server.endpoint) });
   const problems: AwsProblem[] = [];
   const control = dynamodbControl(client, 'receipts', {
-    callMs: quick.callMs,
+    callMs: timeouts.callMs,
     log: problem => problems.push(problem),
   });
   const close = async () => {
@@ -110,7 +112,7 @@ describeUnreachableControl('DynamoDB, nobody listens', async () => {
   const client = new DynamoDBClient({ ...awsClientOptions(quick), ...emulated(await deadEndpoint()) });
   return { control: dynamodbControl(client, 'receipts'), close: () => client.destroy() };
 });
-describeUnreachableControl('DynamoDB, hanging', () => scripted(hangs));
+describeUnreachableControl('DynamoDB, hanging', () => scripted(hangs, quick));
 describeUnreachableControl('DynamoDB, throttling', () =>
   scripted(refuses(400, 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException')),
 );

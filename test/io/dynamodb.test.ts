@@ -2,18 +2,31 @@ import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTables } from '../../infra/local/aws-tables.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import type { Also } from '../../lambda/receipts/store.ts';
 import { describeStore, unavailable } from '../store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { motoIsHere } from '../support/moto.ts';
 import { freshTables, motoForSuite } from '../support/moto-suite.ts';
-import { closed, expiresAt, kept, next, now, pins, putOff, receiptOf, withPins } from '../support/receipt-builders.ts';
+import {
+  closed,
+  expiresAt,
+  kept,
+  lookUps,
+  next,
+  now,
+  pins,
+  putOff,
+  receiptOf,
+  withLookUps,
+  withPins,
+} from '../support/receipt-builders.ts';
 
 describe.skipIf(!motoIsHere())('on moto', () => {
   const moto = motoForSuite();
 
   async function opened(endpoint = moto().endpoint) {
     const { tables, admin, client, close } = await freshTables(moto(), endpoint);
-    const store = dynamodbStore(client, tables, { callMs: 10_000 });
+    const store = dynamodbStore(client, tables, { callMs: 60_000 });
     return { store, close, admin, tables };
   }
 
@@ -75,6 +88,23 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(left).toHaveLength(3);
       expect(left[0]).not.toHaveProperty('queue');
       expect(left[0]).not.toHaveProperty('nextAttemptAt');
+    });
+
+    it.each<[string, number, Also['lookUps']]>([
+      ['counted by the receipt', 2, []],
+      ['discarded by the closing write', 0, [{ project: 'main', lookUps: undefined }]],
+    ])('of completed look-ups that are %s go with the identifiers', async (_, count, discarded = []) => {
+      const receipt = receiptOf({}, ['main', 'us']);
+      await open.store.accept(receipt, kept);
+      const second = withLookUps(receipt, 'main', 2);
+      await open.store.replace(second, { lookUps: [{ project: 'main', lookUps }] });
+      expect((await rows(open.tables.identifiers)).map(row => row['sk'])).toEqual([
+        { S: 'kept' },
+        { S: 'lookups#main' },
+      ]);
+      const end = { ...closed(withLookUps(second, 'main', count)), revision: 3 };
+      expect(await open.store.replace(end, { forget: true, lookUps: discarded })).toBe(true);
+      expect(await rows(open.tables.identifiers)).toEqual([]);
     });
 
     it('keep attributes that another version of this code wrote', async () => {

@@ -3,6 +3,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { describe, expect, test } from 'vitest';
 import { createEvidenceKey } from '../../infra/local/aws-key.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
+import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { deployedSigner, kmsSigner } from '../../lambda/io/kms-signer.ts';
 import type { Signer } from '../../lambda/receipts/signer.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
@@ -29,9 +30,9 @@ describe.runIf(motoIsHere())('KMS signer on moto', () => {
   test('signatures: are ES256 with the key of the alias, which is created once', async () => {
     const client = new KMSClient(emulated(moto().endpoint));
     await createEvidenceKey(client, 'alias/erasure-evidence');
-    const first = await kmsSigner(client, 'alias/erasure-evidence').publicKey();
+    const first = await kmsSigner(client, 'alias/erasure-evidence', patientTimeouts.callMs).publicKey();
     await createEvidenceKey(client, 'alias/erasure-evidence');
-    const signer = kmsSigner(client, 'alias/erasure-evidence');
+    const signer = kmsSigner(client, 'alias/erasure-evidence', patientTimeouts.callMs);
     expect(await signer.publicKey()).toEqual(first);
     for (let count = 0; count < 5; count += 1) expect(await isSignedBy(signer)).toBe(true);
     expect(await isSignedBy(signer, Buffer.from('something else'))).toBe(false);
@@ -39,7 +40,7 @@ describe.runIf(motoIsHere())('KMS signer on moto', () => {
 
   test('missing key: is an error, and is looked up again the next time', async () => {
     const client = new KMSClient(emulated(moto().endpoint));
-    const signer = kmsSigner(client, 'alias/later');
+    const signer = kmsSigner(client, 'alias/later', patientTimeouts.callMs);
     await expect(signer.publicKey()).rejects.toThrow();
     await expect(signer.sign(text)).rejects.toThrow();
     await createEvidenceKey(client, 'alias/later');

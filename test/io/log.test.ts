@@ -104,7 +104,7 @@ function directive(): Schema {
 }
 
 /** Every field of a line with a word in it that cannot come up by chance: a field that is forgotten does not compile. */
-const texts = { project: '', receipt: '', code: '', call: '', origin: '', secret: '' } as const;
+const texts = { project: '', receipt: '', code: '', call: '', origin: '', secret: '', rule: '' } as const;
 const numbers = {
   ...{ status: 0, durationMs: 0, claimed: 0, closed: 0, held: 0, delivered: 0, failed: 0, staleMs: 0, signed: 0 },
   ...{ needsHuman: 0, oldestOpenMs: 0, deadlineUsed: 0, paused: 0, unsigned: 0 },

@@ -12,7 +12,7 @@ const before = getCACertificates('default');
 beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
 afterAll(() => setDefaultCACertificates(before));
 
-const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 5000 }) as const;
+const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 60_000 }) as const;
 
 describe('a sender that reads little', () => {
   it.each([

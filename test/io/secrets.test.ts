@@ -4,7 +4,7 @@ import {
   PutSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/io/aws-clients.ts';
 import type { ReadSecret } from '../../lambda/io/secret.ts';
 import { secretsManager } from '../../lambda/io/secrets.ts';
@@ -14,7 +14,6 @@ import {
   answers,
   deadEndpoint,
   drips,
-  hangs,
   refuses,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
@@ -26,9 +25,10 @@ const day = 24 * 60 * minute;
 const name = 'erasure/platform/ketch';
 const arns = { [name]: 'arn:of-ketch', 'erasure/pepper': 'arn:of-pepper' };
 const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });
-/** For endpoints that never answer; all others get time enough for a busy machine. */
-const quick: Timeouts = { connectMs: 1000, answerMs: 200, callMs: 600 };
-const patient: Timeouts = { connectMs: 30_000, answerMs: 30_000, callMs: 30_000 };
+/** For what must come, however slow the machine is. */
+const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
+/** One attempt, so that the error is the first answer's: how attempts are made is the store's test. */
+const once = { ...awsClientOptions(patient), maxAttempts: 1 };
 const holds = (SecretString: string): Answer => answers(200, { ARN: 'arn:of-ketch', Name: name, SecretString });
 
 interface Opened {
@@ -38,14 +38,23 @@ interface Opened {
   readonly clock: { now: number };
 }
 
-async function opened(answer: Answer, { random = 0, timeouts = patient } = {}): Promise<Opened> {
-  const server = await startAwsEndpoint(answer);
-  const client = new SecretsManagerClient({
-    ...awsClientOptions(timeouts),
-    // One attempt, so that the error is the first answer's: how attempts are made is the store's test.
-    maxAttempts: 1,
-    ...emulated(server.endpoint),
+/** Deadlines of the calls that are under way: they pass when an answer of the script says so, and not by the clock. */
+const deadlines: AbortController[] = [];
+beforeEach(() => {
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+    const deadline = new AbortController();
+    deadlines.push(deadline);
+    return deadline.signal;
   });
+});
+
+function pastDeadline(): void {
+  for (const deadline of deadlines.splice(0)) deadline.abort(new DOMException('too late', 'TimeoutError'));
+}
+
+async function opened(answer: Answer, random = 0): Promise<Opened> {
+  const server = await startAwsEndpoint(answer);
+  const client = new SecretsManagerClient({ ...once, ...emulated(server.endpoint) });
   onTestFinished(async () => {
     client.destroy();
     await server.stop();
@@ -55,7 +64,7 @@ async function opened(answer: Answer, { random = 0, timeouts = patient } = {}): 
   const read = secretsManager(client, arns, {
     now: () => clock.now,
     random: () => random,
-    callMs: timeouts.callMs,
+    callMs: patient.callMs,
     log: problem => problems.push(problem),
   });
   return { read, server, problems, clock };
@@ -78,7 +87,7 @@ describe('secrets', () => {
     [0.5, 5.5 * minute],
     [0.999, 5 * minute + 59_940],
   ])('cache: is valid for five minutes plus up to one at random (%s)', async (random, freshFor) => {
-    const { read, server, clock } = await opened(holds('first'), { random });
+    const { read, server, clock } = await opened(holds('first'), random);
     await read(name);
     server.answerWith(holds('second'));
     clock.now += freshFor - 1;
@@ -93,6 +102,24 @@ describe('secrets', () => {
     const { read, server } = await opened((call, response) => holds(call.body)(call, response));
     const texts = await Promise.all([...Array.from({ length: 20 }, () => read(name)), read('erasure/pepper')]);
     expect(new Set(texts).size).toBe(2);
+    expect(server.operations).toHaveLength(2);
+  });
+
+  test('parallel reads: those that joined a failed fetch share a second one, because it may have been frozen', async () => {
+    const { read, server } = await opened((call, response) => {
+      server.answerWith(holds('first'));
+      return refuses(500, 'InternalServiceError')(call, response);
+    });
+    const [began, ...joined] = await Promise.allSettled([read(name), read(name), read(name)]);
+    expect(began).toMatchObject({ status: 'rejected' });
+    expect(joined).toEqual(Array.from({ length: 2 }, () => ({ status: 'fulfilled', value: 'first' })));
+    expect(server.operations).toHaveLength(2);
+  });
+
+  test('parallel reads during an outage: fetch twice and no more', async () => {
+    const { read, server } = await opened(refuses(500, 'InternalServiceError'));
+    const failures = await Promise.allSettled(Array.from({ length: 5 }, () => read(name)));
+    expect(failures.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'rejected'));
     expect(server.operations).toHaveLength(2);
   });
 
@@ -138,8 +165,8 @@ const outages: [string, Answer, string][] = [
   ['too many requests', refuses(429, 'SomethingElse'), 'SomethingElse'],
   ['a gateway that is down', (_, response) => void response.writeHead(503).end('<html>'), 'SyntaxError'],
   ['a reset', (_, response) => void response.destroy(), 'TimeoutError'],
-  ['silence', hangs, 'TimeoutError'],
-  ['a drip', drips, 'AbortError'],
+  ['silence', pastDeadline, 'AbortError'],
+  ['a drip', (call, response) => drips(call, response, pastDeadline), 'AbortError'],
 ];
 
 const refusals: [string, Answer][] = [
@@ -151,15 +178,13 @@ const refusals: [string, Answer][] = [
 ];
 
 describe.each(outages)('secrets during an outage (%s)', (_, outage, error) => {
-  const timeouts = outage === hangs || outage === drips ? quick : patient;
-
   test('without a cached value: fails', async () => {
-    const { read } = await opened(outage, { timeouts });
+    const { read } = await opened(outage);
     await expect(read(name)).rejects.toThrow(unusable);
   });
 
   test('with a cached value: serves it, and retries after a minute', async () => {
-    const { read, server, problems, clock } = await opened(holds('first'), { timeouts });
+    const { read, server, problems, clock } = await opened(holds('first'));
     await read(name);
     server.answerWith(outage);
     clock.now += 5 * minute;
@@ -188,7 +213,7 @@ describe('stale secrets', () => {
   });
 
   test('unreachable endpoint: fails', async () => {
-    const client = new SecretsManagerClient({ ...awsClientOptions(quick), ...emulated(await deadEndpoint()) });
+    const client = new SecretsManagerClient({ ...once, ...emulated(await deadEndpoint()) });
     const read = secretsManager(client, arns, { now: () => 0, random: () => 0 });
     await expect(read(name)).rejects.toThrow(unusable);
     client.destroy();
@@ -250,7 +275,7 @@ describe.skipIf(!motoIsHere())('secrets on moto', () => {
   const moto = motoForSuite();
 
   test('versions: the current one is read; after a rotation and a deletion too', async () => {
-    const client = new SecretsManagerClient({ ...awsClientOptions(), ...emulated(moto().endpoint) });
+    const client = new SecretsManagerClient({ ...awsClientOptions(patient), ...emulated(moto().endpoint) });
     onTestFinished(() => client.destroy());
     const { ARN: arn = '' } = await client.send(new CreateSecretCommand({ Name: name, SecretString: 'first' }));
     const clock = { now: 0 };

@@ -8,6 +8,7 @@ import { readOptions, UsageError } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
 import { deployedParts } from '../../lambda/io/aws-ports.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { type Answer, answers, deadEndpoint, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
@@ -81,6 +82,8 @@ describe('tables of an emulator', () => {
   });
 });
 
+/** As long as the local gateway allows: the emulator is slow on a busy machine. */
+const limits = { answerBudgetMs: 14_000 };
 const ketch = { tenants: [tenant], environments: ['production'], identities: { account_id: 'source_id' } };
 const secret = 'Bearer the-secret-of-an-emulated-run';
 const texts = {
@@ -115,7 +118,7 @@ describe.skipIf(!motoIsHere())('local run with AWS_ENDPOINT_URL', () => {
   async function runAt(endpoint: string) {
     vi.stubEnv('AWS_ENDPOINT_URL', endpoint);
     const lines: string[] = [];
-    const settings = { projects: { main: { baseUrl: server.url } }, platforms: { ketch } };
+    const settings = { projects: { main: { baseUrl: server.url } }, platforms: { ketch }, limits };
     const variables = { PORT: '0', AWS_ENDPOINT_URL: endpoint, SWEEP_SECONDS: '3600', DATA_DIR: ':memory:' };
     const run = await startLocalRun({
       ...readOptions(variables),
@@ -148,14 +151,15 @@ describe.skipIf(!motoIsHere())('local run with AWS_ENDPOINT_URL', () => {
   test('deployed function: its parts are created once from its environment', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL', moto.endpoint);
     const settings = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: { ketch } };
-    const parts = deployedParts({
+    const environment = {
       AWS_LAMBDA_FUNCTION_NAME: 'webhook',
       SETTINGS_JSON: JSON.stringify(settings),
       SECRET_ARNS: JSON.stringify(Object.fromEntries(Object.keys(texts).map(name => [name, name]))),
       RECEIPTS_TABLE: 'erasure-receipts',
       IDENTIFIERS_TABLE: 'erasure-identifiers',
       METRICS_NAMESPACE: 'erasure',
-    });
+    };
+    const parts = await deployedParts(environment, undefined, patientTimeouts);
     expect(parts()).toBe(parts());
     expect((await parts().macs()).appId('x')).toMatch(/^[\w-]{43}$/);
     expect(await parts().store.read('unknown')).toBeUndefined();

@@ -17,7 +17,10 @@ import { runToEnd, startLocalProcess, temporaryFolder } from '../support/local-p
 async function runWith(options: Partial<Options> = {}): Promise<LocalRun & { lines: string[] }> {
   const lines: string[] = [];
   const variables = { PORT: '0', DATA_DIR: ':memory:', CLOCK: '2026-01-15T12:00:00Z' };
-  const run = await startLocalRun({ ...readOptions(variables), log: line => lines.push(line), ...options });
+  const given = { ...readOptions(variables), log: (line: string) => lines.push(line), ...options };
+  // As long as the local gateway allows: what is answered here must not depend on how busy the machine is.
+  const settings = { ...given.settings, limits: { ...given.settings.limits, answerBudgetMs: 14_000 } };
+  const run = await startLocalRun({ ...given, settings });
   onTestFinished(() => run.close());
   return { ...run, lines };
 }
@@ -46,9 +49,7 @@ describe('local run', () => {
     await outage(run.sandboxUrl!, 'down');
     expect(await request(run)).toMatchObject({ json: { response: { status: 'in_progress' } } });
     await outage(run.sandboxUrl!, null);
-    await expect
-      .poll(() => request(run), { timeout: 10_000 })
-      .toMatchObject({ json: { response: { reason: 'executed' } } });
+    await expect.poll(() => request(run)).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
   test('sweep: continues after a sweep that failed', async () => {
@@ -56,9 +57,9 @@ describe('local run', () => {
     const { store } = run.parts;
     const { due } = store;
     Object.assign(store, { due: () => Promise.reject(new Error('lost')) });
-    await expect.poll(() => run.lines.join(''), { timeout: 4000 }).toContain('"event":"sweep","code":"unavailable"');
+    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","code":"unavailable"');
     Object.assign(store, { due });
-    await expect.poll(() => run.lines.join(''), { timeout: 4000 }).toContain('"event":"sweep","claimed":0');
+    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","claimed":0');
   });
 
   test('port in use: is a usage error and leaves the files free', async () => {
@@ -141,7 +142,7 @@ describe('npm start', () => {
       callbackOrigins: ['https://dsr.ketch.com'],
     };
     const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
-    writeFileSync(SETTINGS, JSON.stringify({ projects, platforms: { ketch } }));
+    writeFileSync(SETTINGS, JSON.stringify({ projects, platforms: { ketch }, limits: { answerBudgetMs: 14_000 } }));
     const variables = { DATA_DIR: join(folder, 'data'), SETTINGS, CLOCK: full.clock };
     const run = await startLocalProcess(variables);
     const send = (fixture: Fixture, body = fixture.request.rawBody) =>
@@ -149,7 +150,7 @@ describe('npm start', () => {
     expect(run.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expectAnswer(await send(named('wrong-secret')), named('wrong-secret').responses['rejected']!);
     const first = await send(full);
-    expectAnswer(first, full.responses['deleted']!, 30);
+    expectAnswer(first, full.responses['deleted']!, 290);
     expect((await send(full)).text).toBe(first.text);
     await outage(run.sandboxUrl, 'down');
     const later = '22880925-aac5-42f9-a653-cb6921d36101';

@@ -58,7 +58,7 @@ describe('SQLite store', () => {
     store.close();
     const after = openSqliteStore(file);
     expect(await after.read(receipt.id)).toMatchObject({ revision: 2 });
-    expect(await after.kept(receipt.id)).toEqual({ ...kept, pins: { main: pins } });
+    expect(await after.kept(receipt.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
     expect(await after.due('erase', now, 10)).toEqual([receipt.id]);
     expect(await after.find('mac-of-email')).toEqual([receipt.id]);
     after.close();
@@ -130,7 +130,7 @@ describe('SQLite store', () => {
     const store = openSqliteStore(file);
     for (const id of acknowledged) {
       expect(await store.read(id)).toMatchObject({ id, revision: 2 });
-      expect(await store.kept(id)).toEqual({ ...kept, pins: { main: pins } });
+      expect(await store.kept(id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
     }
     store.close();
   });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type ScriptedAnswer, scripted } from '../support/scripted-voucherify.ts';
-import { examined, expectFinding, patientWith } from './patient.ts';
+import { examined, expectFinding, patientWith, stopClock } from './patient.ts';
+
+stopClock();
 
 const none = { object: 'list', data_ref: 'customers', customers: [], total: 0 };
 const rate = (limit: number, remaining: number, reset = 55) => ({

@@ -7,7 +7,9 @@ import { pause } from '../../lambda/pause.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { recordingOutput } from './desk-of.ts';
-import { changed, examined, expectFinding, ketch, type Patient, patientWith, type Sick } from './patient.ts';
+import { changed, examined, expectFinding, ketch, type Patient, patientWith, type Sick, stopClock } from './patient.ts';
+
+stopClock();
 
 const minute = 60_000;
 const day = 86_400_000;

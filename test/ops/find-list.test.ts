@@ -25,6 +25,7 @@ describe('find', () => {
     for (const args of [
       ['--source-id', 'crm-1'],
       ['--email', ' ZOE@Example.com '],
+      ['--email', '\u00a0zoe@EXAMPLE.com\u200b'],
       ['--source-id', 'crm-1', '--email', 'unknown@example.com'],
     ]) {
       const { status, lines } = await at.run('find', ...args);

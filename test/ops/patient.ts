@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, vi } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
@@ -13,6 +13,12 @@ import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { type Ran, run } from './desk-of.ts';
+
+/** Stops the clock during each test of the calling file, so that ages and limits do not depend on how fast it runs. */
+export function stopClock(): void {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+  afterEach(() => void vi.useRealTimers());
+}
 
 export interface Patient {
   readonly desk: Desk;

@@ -223,8 +223,8 @@ describe.skipIf(!motoIsHere())('report on moto', () => {
       await admin.send(new UpdateItemCommand(update));
     };
     return {
-      store: dynamodbStore(client, tables, { callMs: 10_000 }),
-      control: dynamodbControl(client, tables.receipts, { callMs: 10_000 }),
+      store: dynamodbStore(client, tables, { callMs: 60_000 }),
+      control: dynamodbControl(client, tables.receipts, { callMs: 60_000 }),
       all: page => allOnDynamodb(client, tables.receipts, () => undefined, page),
       outdate,
       close,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { storeUnavailable } from '../../lambda/io/store-failure.ts';
-import type { Answer } from '../support/event.ts';
+import type { Answer, Wire } from '../support/event.ts';
 import type { House } from '../support/house.ts';
 import { ada, cleo, type Suite } from './contract-case.ts';
 
@@ -46,6 +46,33 @@ export function requests(suite: Suite): void {
     }
     expect(erased(house)).toEqual([ada.customerId]);
     expect(await house.receipts()).toHaveLength(1);
+  });
+
+  test('never take their id, scope or time from a header that the credentials do not cover', async () => {
+    const house = await suite.house();
+    const wire = await suite.genuine(house);
+    await house.send(wire);
+    await house.sweep();
+    const [first] = await house.receipts();
+    for (const stranger of withOtherHeaders(wire, suite.headers)) {
+      house.clock.at += 1000;
+      house.sandbox.register({ source_id: ada.sourceId }, 'main');
+      house.clock.at += 1000;
+      await house.send(stranger);
+      await house.sweep();
+    }
+    expect(erased(house)).toEqual([ada.customerId]);
+    expect(await house.receipts()).toEqual([first]);
+  });
+
+  test('have the time of the first delivery or of what the credentials cover, whatever other headers say', async () => {
+    const [plain, other] = [await suite.house(), await suite.house()];
+    const wire = await suite.genuine(plain);
+    await plain.send(wire);
+    const [expected] = await plain.receipts();
+    const [stranger] = withOtherHeaders(wire, suite.headers);
+    await other.send(stranger!);
+    expect(await other.receipts()).toMatchObject([{ id: expected!.id, submittedAt: expected!.submittedAt }]);
   });
 
   if (suite.idHoldsIdentities !== true)
@@ -136,6 +163,31 @@ export function requests(suite: Suite): void {
     await house.sweep();
     return answer;
   }
+}
+
+/** Headers that senders put an id, a scope or a time into. */
+const ofSenders = {
+  'Idempotency-Key': 'another',
+  'X-Request-Id': 'another',
+  'webhook-id': 'another',
+  'webhook-timestamp': '1400000000',
+  'X-Shopify-Webhook-Id': 'another',
+  'X-Shopify-Triggered-At': '2014-01-01T00:00:00Z',
+  'X-Shopify-Shop-Domain': 'another.myshopify.com',
+  'X-Segment-Timestamp': '2014-01-01T00:00:00Z',
+  Date: 'Wed, 01 Jan 2014 00:00:00 GMT',
+} as const;
+
+/** The same message with other values in all headers of that kind, and with each header that is no proof left out. */
+function withOtherHeaders(wire: Wire, credentials: readonly string[]): readonly Wire[] {
+  const isProof = (name: string) => credentials.some(one => one.toLowerCase() === name.toLowerCase());
+  const added = Object.fromEntries(Object.entries(ofSenders).filter(([name]) => !isProof(name)));
+  const needed = new Set(['content-type']);
+  const left = Object.keys(wire.headers).filter(name => !isProof(name) && !needed.has(name.toLowerCase()));
+  return [added, ...left.map(name => ({ [name]: [] }))].map(change => ({
+    ...wire,
+    headers: { ...wire.headers, ...change },
+  }));
 }
 
 function erased(house: House): readonly string[] {

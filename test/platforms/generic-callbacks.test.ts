@@ -76,7 +76,7 @@ describe('a callback', () => {
 function keeping(calls: OutboundCall[]): Send {
   return async call => {
     calls.push(call);
-    return { kind: 'answer', status: 204, headers: {}, body: '', resent: false };
+    return { kind: 'answer', status: 204, headers: {}, body: '' };
   };
 }
 

@@ -48,6 +48,44 @@ describe('a request that needs a person', () => {
   });
 });
 
+describe('a request for somebody unknown', () => {
+  const raw = (identitySpace: string, identityValue: string) => ({
+    identitySpace,
+    identityFormat: 'raw',
+    identityValue,
+  });
+  const hash = (identitySpace: string) => ({ identitySpace, identityFormat: 'md5', identityValue: 'a1b2c3' });
+  const unknown = account('crm-none');
+
+  test.each([
+    ['and nothing else', [unknown], 'no_match'],
+    ['with a phone number', [unknown, raw('phone', '+15550100')], 'no_match'],
+    ['with a hash of the same space', [unknown, hash('account_id')], 'no_match'],
+    ['with a hash of an unmapped space', [unknown, hash('other')], 'no_match'],
+    ['with a hashed phone number', [unknown, hash('phone')], 'no_match'],
+    ['with a hash of another space', [hash('email'), unknown], 'insufficient_identification'],
+    ['with an empty address', [unknown, raw('email', '')], 'insufficient_identification'],
+    ['with a line break inside the address', [unknown, raw('email', 'a\n@x.y')], 'insufficient_identification'],
+    ['with a line break after the address', [unknown, raw('email', 'nobody@x.y\n')], 'no_match'],
+    ['with a malformed customer id', [unknown, raw('customer', 'crm-1')], 'insufficient_identification'],
+  ])('%s', async (_, identities, reason) => {
+    const house = await ketchHouse();
+    const { json } = await house.send(ketchWire(deleteRequest({ identities })));
+    expect(json).toMatchObject({ response: { status: 'completed', reason } });
+    const named = new Set((await house.receipts())[0]?.subjectMacs);
+    expect(named.size).toBe(identities.filter(one => one.identityFormat === 'raw' && one.identityValue !== '').length);
+  });
+
+  test('in one project, who is not identifiable in another, is not identifiable', async () => {
+    const house = await ketchHouse({ projects: ['main', 'us'] });
+    house.sandbox.register({ id: 'cust_OtherPersons0000000000009', source_id: 'crm-9' }, 'us');
+    const identities = [account('cust_OtherPersons0000000000009')];
+    const { json } = await house.send(ketchWire(deleteRequest({ identities })));
+    expect(json).toMatchObject({ response: { status: 'completed', reason: 'insufficient_identification' } });
+    expect(house.sandbox.deletions()).toEqual([]);
+  });
+});
+
 describe('a callback', () => {
   const open = async (callbacks: readonly object[], section = {}) => {
     const house = await ketchHouse({ section });

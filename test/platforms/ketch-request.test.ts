@@ -44,10 +44,9 @@ describe('a DeleteRequest', () => {
     expect(erasure.callbacks).toEqual([{ url: callback.url, headers: {} }]);
   });
 
-  test('with zero for its times has none: else everybody would be newer than the request', () => {
-    const erasure = read(deleteRequest({ submittedTimestamp: 0, dueTimestamp: 0 }));
-    expect(erasure).not.toHaveProperty('submittedAt');
-    expect(erasure).not.toHaveProperty('dueAt');
+  test.each([0, 1, -62_135_596_800])('has the times that it says, plausible or not: %j', seconds => {
+    const erasure = read(deleteRequest({ submittedTimestamp: seconds, dueTimestamp: seconds }));
+    expect(erasure).toMatchObject({ submittedAt: seconds * 1000, dueAt: seconds * 1000 });
   });
 
   test('is read with whatever else stands in it', () => {
@@ -63,13 +62,27 @@ describe('a DeleteRequest', () => {
   );
 });
 
-describe('an identity is no identifier', () => {
-  test.each(['md5', 'sha1', 'sha256', 'sha512', 'RAW', '', ' raw', 'bcrypt'])('in the format %j', identityFormat => {
+describe('an identity in clear', () => {
+  const formats = ['md5', 'sha1', 'sha256', 'sha512', 'RAW', '', ' raw', 'bcrypt'];
+
+  test.each(formats)('is not what has the format %j: it counts as an unusable one', identityFormat => {
     const erasure = read(deleteRequest({ identities: [{ ...account('crm-1'), identityFormat }] }));
-    expect(erasure.identifiers).toEqual([]);
+    expect(erasure.identifiers).toEqual([{ kind: 'source_id', value: '' }]);
     expect(erasure.identities).toEqual([{ space: 'account_id', format: identityFormat, value: 'crm-1' }]);
   });
 
+  test('makes the hashes of its own space needless, and of no other', () => {
+    const hash = (identitySpace: string) => ({ identitySpace, identityFormat: 'md5', identityValue: 'a1b2' });
+    const identities = [hash('account_id'), account('crm-1'), hash('email'), hash('unknown'), hash('phone')];
+    expect(read(deleteRequest({ identities })).identifiers).toEqual([
+      { kind: 'source_id', value: 'crm-1' },
+      { kind: 'email', value: '' },
+      { kind: 'phone', value: '' },
+    ]);
+  });
+});
+
+describe('an identity is no identifier', () => {
   test.each(['Account_id', 'account_id ', 'constructor', '__proto__', 'toString', 'hasOwnProperty', ''])(
     'in the space %j',
     identitySpace => {

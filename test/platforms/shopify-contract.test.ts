@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { expect } from 'vitest';
 import { describePlatform } from './contract.ts';
-import { redaction, shop, shopifyWire, webhookId } from './shopify-messages.ts';
+import { redaction, shop, shopifyWire } from './shopify-messages.ts';
 
 const topic = (name: string) => shopifyWire(redaction, { 'X-Shopify-Topic': name });
 
@@ -15,8 +15,8 @@ describePlatform('shopify', {
   },
   message: ({ id, sourceId, extra = {} }) =>
     shopifyWire(
-      { ...redaction, customer: { id: sourceId }, ...extra },
-      { 'X-Shopify-Webhook-Id': `${webhookId.slice(0, -1)}${id}`, 'X-Shopify-Hmac-SHA256': [] },
+      { ...redaction, customer: { id: sourceId }, orders_to_redact: [id], ...extra },
+      { 'X-Shopify-Hmac-SHA256': [] },
     ),
   sign: (wire, secret) => {
     const signature = createHmac('sha256', secret).update(wire.body).digest('base64');
@@ -26,6 +26,7 @@ describePlatform('shopify', {
   coversBody: true,
   refusedWith: 401,
   anyContentType: true,
+  idHoldsIdentities: true,
   expectRefusal: ({ json }) => expect(json).toMatchObject({ error: { code: expect.any(String) } }),
   others: [
     { what: 'a request for data', wire: topic('customers/data_request'), status: 200 },

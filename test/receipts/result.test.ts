@@ -38,7 +38,8 @@ describe('a result that finishes', () => {
     ['erased', erased, nobody, 'erased'],
     ['erased', unidentifiable, erased, 'erased'],
     ['no-match', nobody, nobody, 'no-match'],
-    ['no-match', nobody, unidentifiable, 'no-match'],
+    ['not-identifiable', nobody, unidentifiable, 'not-identifiable'],
+    ['not-identifiable', unidentifiable, nobody, 'not-identifiable'],
     ['not-identifiable', unidentifiable, unidentifiable, 'not-identifiable'],
   ] as const)('is %s in all from its projects', (_, main, us, state) => {
     expect(record(two, { main, us })).toMatchObject({ state, lastResult: state });

@@ -26,6 +26,8 @@ let moto: Moto;
 let secrets: SecretsManagerClient;
 let running: Started;
 let url = '';
+/** The run may go on past midnight. */
+const firstDay = new Date().toISOString().slice(0, 10);
 let template: Template;
 let receipt = '';
 
@@ -72,7 +74,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     sandbox.register({ source_id: 'crm-77', email: 'zoe@example.com', created_at: '2025-03-01T09:00:00.000Z' }, 'main');
     [voucherify, moto] = await Promise.all([serveSandbox(sandbox, 0), startMoto()]);
     secrets = new SecretsManagerClient(emulated(moto.endpoint));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await running?.stop();
@@ -86,7 +88,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     const { code, stdout } = await clone.script('demo');
     expect(code).toBe(0);
     expect(stdout).toContain('"reason": "executed"');
-  }, 60_000);
+  });
 
   test('is told which setting is wrong, and synthesises once it is right', async () => {
     const settings = join(clone.folder, 'infra/settings.json');
@@ -101,10 +103,12 @@ describe.runIf(motoIsHere())('a stranger', () => {
     const out = join(clone.folder, 'cdk.out');
     const file = readdirSync(out).find(name => name.endsWith('.template.json')) ?? '';
     template = JSON.parse(readFileSync(join(out, file), 'utf8')) as Template;
-  }, 120_000);
+  });
 
   test('is told by the doctor what is missing, each with what to do', async () => {
-    const mine = { ...example, projects: { main: { ...example.projects.main, baseUrl: voucherify.url } } };
+    const projects = { main: { ...example.projects.main, baseUrl: voucherify.url } };
+    // As long as the local gateway allows: the emulator is slow on a busy machine.
+    const mine = { ...example, projects, limits: { answerBudgetMs: 14_000 } };
     writeFileSync(join(clone.folder, 'mine.json'), JSON.stringify(mine));
     for (const { Name, SecretString = 'pepper-that-the-stack-would-have-drawn-of-62-kinds' } of of(
       'AWS::SecretsManager::Secret',
@@ -116,7 +120,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     for (const missing of ['erasure/platform/ketch', 'erasure/voucherify/main', 'erasure-receipts']) {
       expect(stdout).toMatch(new RegExp(`✗.*${missing}`));
     }
-  }, 60_000);
+  });
 
   test('fills the secrets, starts, and the doctor is content', async () => {
     for (const [SecretId, text] of [
@@ -132,7 +136,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     const { code, stdout } = await ops(['doctor']);
     expect(stdout).not.toContain('✗');
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   test('tries the endpoint: a stranger is refused, and a genuine request is answered', async () => {
     const { code, stdout } = await ops(['try', 'ketch', '--url', `${url}/webhooks/`]);
@@ -140,7 +144,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     expect(stdout).toContain('no_match');
     expect(code).toBe(0);
     expect(sandbox.deletions()).toEqual([]);
-  }, 60_000);
+  });
 
   test('lives through an outage: the request is kept, and the alarm of whoever waits too long stands', async () => {
     sandbox.outage('error');
@@ -163,7 +167,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     expect(standing).toEqual(expect.arrayContaining(['erasure-oldest-open-half', 'erasure-oldest-open-late']));
     expect(standing).not.toContain('erasure-needs-human');
     expect((await ops(['show', receipt])).stdout).toContain('voucherify-500');
-  }, 60_000);
+  });
 
   test('lets it go on when the outage is over: erased, by one who is named', async () => {
     sandbox.outage(undefined);
@@ -171,7 +175,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     await running.printed(new RegExp(`"event":"closed".*"receipt":"${receipt}".*"outcome":"erased"`));
     expect(sandbox.deletions()).toHaveLength(1);
     await running.printed(/"signed":[1-9]/);
-  }, 60_000);
+  });
 
   test('proves it a year later, offline, with a public key set and a standard JOSE library', async () => {
     await running.printed(/"event":"sweep".*"closed":0/);
@@ -188,15 +192,15 @@ describe.runIf(motoIsHere())('a stranger', () => {
       decisions: [{ why: 'is it over?' }, { what: 'retry', by: 'on-call', why: 'Voucherify is back' }],
     });
     const today = new Date().toISOString().slice(0, 10);
-    const report = await ops(['report', '--from', today, '--to', today]);
+    const report = await ops(['report', '--from', firstDay, '--to', today]);
     expect(report.stdout).toMatch(/ketch/);
     expect(await ops(['show', receipt])).toMatchObject({ code: 0, stdout: expect.stringContaining('on-call') });
-  }, 60_000);
+  });
 
   test('stops it cleanly', async () => {
     expect(await running.stop()).toBe(0);
     expect(running.lines.join('\n')).not.toMatch(/crm-77|zoe@|Bearer/);
-  }, 60_000);
+  });
 });
 
 /** Runs the script of docs/evidence.md in a folder that holds these files, and gives what it printed. */

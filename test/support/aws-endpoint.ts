@@ -21,7 +21,8 @@ export interface AwsEndpoint {
 export async function startAwsEndpoint(first: Answer): Promise<AwsEndpoint> {
   let answer = first;
   const operations: string[] = [];
-  const server = createServer(async (request, response) => {
+  // An idle connection stays open on a slow machine too.
+  const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
     const operation = String(request.headers['x-amz-target']).replace(/^.*\./u, '');
     operations.push(operation);
     await answer({ operation, body: await text(request), request }, response);
@@ -63,10 +64,10 @@ export function refuses(status: number, type: string, more: object = {}): Answer
 
 export const hangs: Answer = () => {};
 
-/** Sends a byte now and then and never ends. */
-export const drips: Answer = (_, response) => {
+/** Sends a byte now and then and never ends; `begun` is called with each. */
+export const drips = (_: AwsCall, response: ServerResponse, begun: () => void = () => undefined): void => {
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
-  const drip = setInterval(() => response.write(' '), 10);
+  const drip = setInterval(() => response.write(' ', begun), 10);
   response.once('close', () => clearInterval(drip));
 };
 

@@ -8,7 +8,7 @@ export const now = Date.UTC(2026, 10, 24, 12);
 /** A text stands as it is, everything else as JSON. */
 export function answer(status: number, body: unknown, headers: Answer['headers'] = {}): Answer {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return { kind: 'answer', status, headers, body: text, resent: false };
+  return { kind: 'answer', status, headers, body: text };
 }
 
 export function reply(status: number, body: unknown, headers: Answer['headers'] = {}): Reply {

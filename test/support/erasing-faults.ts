@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { OutboundResult } from '../../lambda/io/outbound.ts';
 import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { answer, html } from './erasing-answers.ts';
+import { answer, html, notFound } from './erasing-answers.ts';
 import { type ErasingHouse, type ErasingOptions, erasingHouse } from './erasing-house.ts';
 
 /** What may befall a call to Voucherify. `after` lets it take place first. */
@@ -18,8 +18,7 @@ const callFaults = [
   'unauthorized',
   'empty',
   'empty-after',
-  'resent',
-  'resent-throttled',
+  'deletion-not-found',
   'deleted-meanwhile',
   'registered-meanwhile',
   'swept-meanwhile',
@@ -57,14 +56,14 @@ export function faultyHouse(
     if (fault === 'deleted-meanwhile') meanwhile.deletes(house);
     if (fault === 'registered-meanwhile') meanwhile.registers(house);
   };
-  house.meddle = async (_, pass) => {
+  house.meddle = async ({ method }, pass) => {
     const fault = calls.shift() ?? 'none';
     act(fault);
     if (fault === 'swept-meanwhile') {
       house.clock.now += 61_000;
       await house.sweep();
     }
-    return answered(fault, pass);
+    return answered(fault, method, pass);
   };
   return {
     house,
@@ -76,8 +75,8 @@ export function faultyHouse(
   };
 }
 
-function answered(fault: CallFault, pass: () => OutboundResult): OutboundResult {
-  if (fault.endsWith('-after') || fault.startsWith('resent')) pass();
+function answered(fault: CallFault, method: string, pass: () => OutboundResult): OutboundResult {
+  if (fault.endsWith('-after')) pass();
   switch (fault) {
     case 'lost':
     case 'lost-after':
@@ -91,15 +90,11 @@ function answered(fault: CallFault, pass: () => OutboundResult): OutboundResult 
       return answer(429, {});
     case 'unauthorized':
       return answer(401, {});
+    case 'deletion-not-found':
+      return method === 'POST' ? answer(404, notFound) : pass();
     case 'empty':
     case 'empty-after':
       return answer(200, {});
-    case 'resent-throttled':
-      return { ...answer(429, {}), resent: true };
-    case 'resent': {
-      const second = pass();
-      return second.kind === 'answer' ? { ...second, resent: true } : second;
-    }
     default:
       return pass();
   }

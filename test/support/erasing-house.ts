@@ -24,6 +24,8 @@ export interface ErasingOptions {
   readonly projects?: readonly string[];
   readonly customersPerRequest?: number;
   readonly random?: () => number;
+  /** The limit of the sandbox; plenty where nothing is said. */
+  readonly limit?: { readonly calls: number; readonly periodSeconds: number };
   /** Has the last word on the ports. */
   readonly change?: (ports: Ports) => Partial<Ports>;
 }
@@ -73,11 +75,11 @@ export function one(kind: IdentifierKind, value: string): readonly Identifier[] 
 
 /** Opens a house and closes it when the test is over. */
 export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
-  const { projects = ['main'], random = () => 0.5 } = options;
+  const { projects = ['main'], random = () => 0.5, limit = { calls: plenty, periodSeconds: 60 } } = options;
   const clock = { now: start };
   const now = () => clock.now;
   const keys = projects.map(project => ({ project, appId: `app-${project}`, appToken: `token-${project}` }));
-  const sandbox = openSandbox({ now, keys, limit: { calls: plenty, periodSeconds: 60 }, random: counting() });
+  const sandbox = openSandbox({ now, keys, limit, random: counting() });
   const store = openSqliteStore(':memory:');
   const [lines, sent] = [[] as LogLine[], [] as string[]];
   const secrets: Record<string, string> = { 'erasure/pepper': 'pepper-of-the-tests-with-more-than-43-characters' };

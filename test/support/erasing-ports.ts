@@ -25,7 +25,7 @@ export function passed(sandbox: Sandbox, { method, url, headers, body = '' }: Ou
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
-    return { kind: 'answer', ...answer, resent: false };
+    return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'cut-off', effect: 'possible' };

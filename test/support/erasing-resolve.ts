@@ -1,4 +1,5 @@
 import type { Identifier } from '../../lambda/erasure.ts';
+import { lookUpProgress } from '../../lambda/voucherify/look-up-progress.ts';
 import { resolve } from '../../lambda/voucherify/resolve.ts';
 import { callsTo, type ErasingHouse, start } from './erasing-house.ts';
 
@@ -13,7 +14,14 @@ export function resolved(
   mostCustomers = 5,
   submittedAt = start,
 ) {
-  const ways = { voucherify: callsTo(house), now: () => house.clock.now, until: start + 10_000 };
+  const progress = lookUpProgress(undefined, appId => appId);
+  const ways = {
+    voucherify: callsTo(house),
+    progress,
+    now: () => house.clock.now,
+    until: start + 10_000,
+    mostPages: 99,
+  };
   return resolve({ identifiers, submittedAt, mostCustomers }, ways);
 }
 

@@ -10,6 +10,9 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/** An idle connection stays open on a slow machine too; milliseconds. */
+const patient = { keepAliveTimeout: 60_000 };
+
 const open = new Set<Listening>();
 
 /** Closes whatever a test opened. */
@@ -21,7 +24,10 @@ export function closeServersAfterEach(): void {
 
 /** A web server on a free loopback port; with a certificate it speaks TLS. */
 export function serve(listener: RequestListener, certificate?: Certificate): Promise<Listening> {
-  const server = certificate === undefined ? createServer(listener) : createTlsServer({ ...certificate }, listener);
+  const server =
+    certificate === undefined
+      ? createServer(patient, listener)
+      : createTlsServer({ ...certificate, ...patient }, listener);
   return listening(server, certificate === undefined ? 'http' : 'https', () => server.closeAllConnections());
 }
 

@@ -38,7 +38,7 @@ export function plainEventOf(wire: Wire): GatewayEvent {
 }
 
 /** Calls a handler as Lambda does. */
-export async function invoke(handler: GatewayHandler, event: GatewayEvent, leftMs = 15_000): Promise<Answer> {
+export async function invoke(handler: GatewayHandler, event: GatewayEvent, leftMs = 600_000): Promise<Answer> {
   const result = await handler(event, contextWith(leftMs));
   const headers = Object.entries(result.headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]);
   return {

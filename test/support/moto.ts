@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { awsClientOptions } from '../../lambda/io/aws-clients.ts';
+import { awsClientOptions, patientTimeouts } from '../../lambda/io/aws-clients.ts';
 
-const startMs = 30_000;
+const startMs = 180_000;
 
 /** Whether an independent AWS emulator is installed here; says so on stdout when it is not. */
 export function motoIsHere(): boolean {
@@ -73,7 +73,7 @@ export function emulated(endpoint: string) {
  * verbs still interleave.
  */
 export function emulatedInTurn(endpoint: string) {
-  const { requestHandler, ...options } = awsClientOptions({ connectMs: 10_000, answerMs: 10_000, callMs: 10_000 });
+  const { requestHandler, ...options } = awsClientOptions(patientTimeouts);
   const httpAgent = { keepAlive: true, maxSockets: 1 };
   return { ...emulated(endpoint), ...options, requestHandler: { ...requestHandler, httpAgent } };
 }

@@ -33,7 +33,7 @@ export function named({ port }: URL, path = '/'): URL {
 
 export function post(url: URL, more: Partial<OutboundCall> = {}): OutboundCall {
   const headers = { Authorization: 'Bearer cb-token-1' };
-  return { method: 'POST', url, headers, body: '{}', until: Date.now() + 5000, ...more };
+  return { method: 'POST', url, headers, body: '{}', until: Date.now() + 60_000, ...more };
 }
 
 export const notConnected = { kind: 'no-answer', code: 'not-connected', effect: 'none' };

@@ -9,7 +9,7 @@ export const hour = 60 * minute;
 type Headers = Readonly<Record<string, string>>;
 
 export function answered(status: number, headers: Headers = {}): OutboundResult {
-  return { kind: 'answer', status, headers, body: '', resent: false };
+  return { kind: 'answer', status, headers, body: '' };
 }
 
 export const unanswered: OutboundResult = { kind: 'no-answer', code: 'timed-out', effect: 'possible' };

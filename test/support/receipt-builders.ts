@@ -1,3 +1,4 @@
+import type { LookUpResults } from '../../lambda/erasure.ts';
 import type { Queue, Receipt, State } from '../../lambda/receipts/receipt.ts';
 import type { Kept, Pin } from '../../lambda/receipts/store.ts';
 
@@ -18,6 +19,22 @@ export const pins: readonly Pin[] = [
   { customerId: 'cust_secret_1', seen: true, appIdMac: 'mac-of-app-id' },
   { customerId: 'cust_secret_2', seen: false, appIdMac: 'mac-of-app-id' },
 ];
+
+export const lookUps: LookUpResults = {
+  appIdMac: 'mac-of-app-id',
+  results: [
+    { identifier: 0, spelling: 'zoë@example.com', identifiable: true, candidates: [] },
+    {
+      identifier: 1,
+      spelling: 'shop#1/äöü 🙂',
+      identifiable: true,
+      candidates: [
+        { id: 'cust_secret_3', seen: true, createdAt: '2025-01-01T00:00:00.000Z' },
+        { id: 'cust_secret_4', seen: false },
+      ],
+    },
+  ],
+};
 
 /** Whatever stands in `kept` and in `pins` must never show in an error. */
 export const personal = ['of-zoe', 'example.com', 'shop#1', 'callback-token', 'cust_secret'];
@@ -57,6 +74,11 @@ export function putOff(receipt: Receipt, until: number): Receipt {
 
 export function withPins(receipt: Receipt, project: string, count: number): Receipt {
   const progress = { ...receipt.projects[project]!, pins: count };
+  return next(receipt, { projects: { ...receipt.projects, [project]: progress } });
+}
+
+export function withLookUps(receipt: Receipt, project: string, lookedUp: number): Receipt {
+  const progress = { ...receipt.projects[project]!, lookedUp };
   return next(receipt, { projects: { ...receipt.projects, [project]: progress } });
 }
 

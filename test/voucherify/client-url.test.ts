@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlainValue, longestIdentifier } from '../../lambda/erasure.ts';
+import { isPlainValue, isUsable, longestIdentifier } from '../../lambda/erasure.ts';
 import type { OutboundCall } from '../../lambda/io/outbound.ts';
 import { deletionUrl } from '../../lambda/voucherify/client.ts';
 import { answer } from '../support/erasing-answers.ts';
@@ -108,30 +108,34 @@ describe('the URL of a permanent deletion', () => {
 describe('the other calls', () => {
   it('name exactly the value as well, or are not made', async () => {
     const { client, calls } = recording();
+    const made = async (call: () => Promise<unknown>) => await call();
     await fc.assert(
       fc.asyncProperty(anyId, fc.integer({ min: 1, max: 99 }), async (value, page) => {
         calls.length = 0;
-        const made = async (call: () => Promise<unknown>) => await call();
-        if (!isPlainValue(value)) {
-          await expect(made(() => client.lookUp(value, until))).rejects.toThrow(RangeError);
-          await expect(made(() => client.listByEmail(value, page, until))).rejects.toThrow(RangeError);
-          expect(calls).toEqual([]);
-          return;
+        const [lookUp, list] = [() => client.lookUp(value, until), () => client.listByEmail(value, page, until)];
+        if (isPlainValue(value)) await lookUp();
+        else await expect(made(lookUp)).rejects.toThrow(RangeError);
+        const [one] = calls.splice(0).map(call => call.url);
+        if (isPlainValue(value)) {
+          expect(decodeURIComponent(/^\/v1\/customers\/([^/]+)$/.exec(one?.pathname ?? '')?.[1] ?? '')).toBe(value);
         }
-        await client.lookUp(value, until);
-        await client.listByEmail(value, page, until);
-        const [one, list] = calls.map(call => call.url);
-        expect(decodeURIComponent(/^\/v1\/customers\/([^/]+)$/.exec(one?.pathname ?? '')?.[1] ?? '')).toBe(value);
-        expect(`${one?.search}${one?.hash}`).toBe('');
-        expect(list?.pathname).toBe('/v1/customers');
-        expect(Object.fromEntries(list?.searchParams ?? [])).toEqual({
-          email: value,
-          limit: expect.stringMatching(/^\d+$/),
-          page: String(page),
-        });
+        expect(`${one?.search ?? ''}${one?.hash ?? ''}`).toBe('');
+        if (isUsable({ kind: 'email', value })) await list();
+        else await expect(made(list)).rejects.toThrow(RangeError);
+        expect(calls.map(({ url }) => [url.pathname, Object.fromEntries(url.searchParams)])).toEqual(
+          isUsable({ kind: 'email', value })
+            ? [['/v1/customers', { email: value, limit: expect.stringMatching(/^\d+$/), page: String(page) }]]
+            : [],
+        );
       }),
       { seed: 20261124, numRuns: 2000 },
     );
+  });
+
+  it('ask for an e-mail address with its line break, since it may be stored so', async () => {
+    const { client, calls } = recording();
+    await client.listByEmail('ada@example.com\r\n', 1, until);
+    expect(calls[0]?.url.search).toMatch(/^\?email=ada%40example\.com%0D%0A&/);
   });
 
   it('write a plus sign so that it is not read as a space', async () => {

@@ -45,6 +45,7 @@ describe.each(each)('%s', (_, call) => {
       url: expect.objectContaining({ origin: 'https://main.api.voucherify.io' }),
       until,
       ...(_ === 'a list' ? { largest: 4_194_304 } : {}),
+      ...(_ === 'a deletion' ? {} : { repeatable: true }),
       headers: {
         Accept: 'application/json',
         'X-App-Id': 'app-old',

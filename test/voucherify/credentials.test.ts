@@ -40,6 +40,7 @@ describe('a token', () => {
       },
       body: 'grant_type=client_credentials&scope=customers',
       until,
+      repeatable: true,
     });
     expect(proving).toEqual({
       kind: 'credentials',

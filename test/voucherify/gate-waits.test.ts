@@ -5,7 +5,7 @@ import { answered, minute, now, second } from '../support/pace-heard.ts';
 describe('a wait', () => {
   const full = async (open: ReturnType<typeof opened>) => {
     const gate = open.process.gate(true);
-    gate.expect(5);
+    gate.expect({ calls: 5 });
     await gate.send(open.call());
   };
 
@@ -79,7 +79,7 @@ describe('a call that was reserved before', () => {
     });
     const waiting = process.gate(true);
     const gate = process.gate(true);
-    gate.expect(5);
+    gate.expect({ calls: 5 });
     const first = gate.send(call());
     const late = waiting.send(call());
     expect(await clock.finish(first)).toEqual(answered(429));
@@ -93,14 +93,14 @@ describe('a call that was reserved before', () => {
     await process.gate(true).send(call());
     await clock.run(now + minute);
     const gate = process.gate(true);
-    gate.expect(2);
+    gate.expect({ calls: 2 });
     expect(await gate.send(call())).toEqual(answered(429));
     expect(await gate.send(call())).toMatchObject({ kind: 'held', until: now + 3 * minute });
     expect(calls).toHaveLength(2);
     status = 200;
     await clock.run(now + 3 * minute);
     const again = process.gate(true);
-    again.expect(2);
+    again.expect({ calls: 2 });
     await again.send(call());
     expect(await again.send(call())).toEqual(answered(200));
     expect(calls).toHaveLength(4);

@@ -62,9 +62,9 @@ describe('one reservation', () => {
     const { process, rows, call, clock } = opened();
     const gate = process.gate(true);
     const send = () => clock.finish(gate.send(call()));
-    gate.expect(2);
+    gate.expect({ calls: 2 });
     await send();
-    gate.expect(4);
+    gate.expect({ calls: 4 });
     for (let one = 0; one < 4; one += 1) await send();
     expect(rows.calls).toEqual(['write', 'write']);
     await send();
@@ -77,7 +77,7 @@ describe('one reservation', () => {
     const { headers, until } = call();
     expect(await gate.admit(3, headers, until)).toBeUndefined();
     expect(calls).toEqual([]);
-    gate.expect(3);
+    gate.expect({ calls: 3 });
     for (let one = 0; one < 3; one += 1) await gate.send(call());
     expect(rows.calls).toEqual(['write']);
   });
@@ -85,7 +85,7 @@ describe('one reservation', () => {
   it('is of a burst at most', async () => {
     const { process, rows, call } = opened();
     const gate = process.gate(true);
-    gate.expect(12);
+    gate.expect({ calls: 12 });
     for (let one = 0; one < 5; one += 1) await gate.send(call());
     expect(rows.calls).toEqual(['write']);
   });
@@ -97,7 +97,7 @@ describe('one reservation', () => {
   ])('of the sweep is of half a burst at most: of %i calls with %i at once', async (expected, limit) => {
     const { process, rows, clock, call } = opened(() => answered(200), { ...quota, limit: limit * 20 });
     const gate = process.gate(false);
-    gate.expect(expected);
+    gate.expect({ calls: expected });
     await clock.finish(gate.send(call(minute)));
     const most = Math.max(1, Math.floor(limit / 2));
     expect(rows.rows.get('pace#main')?.value).toEqual({
@@ -111,7 +111,7 @@ describe('one reservation', () => {
   it('lapses when its time is over: what is late gets a new place', async () => {
     const { process, rows, clock, call } = opened();
     const gate = process.gate(true);
-    gate.expect(3);
+    gate.expect({ calls: 3 });
     await gate.send(call());
     await clock.run(now + 2 * intervalMs);
     await gate.send(call());

@@ -50,7 +50,12 @@ describe('a page', () => {
 
   it('holds its customers and how many there are in all', () => {
     const customers = [person, { id: 'cust_2' }];
-    expect(page({ customers, total: 250, has_more: true })).toEqual({ kind: 'page', customers, total: 250 });
+    expect(page({ customers, total: 250, has_more: true })).toEqual({
+      kind: 'page',
+      customers,
+      total: 250,
+      has_more: true,
+    });
     expect(page({ customers: [], total: 0 })).toEqual({ kind: 'page', customers: [], total: 0 });
   });
 

@@ -40,7 +40,7 @@ describe('a pace', () => {
     rows.rows.set('pace#main', { revision: 7, value: { notBefore: 'soon' } });
     expect(await one.reserve(wish())).toEqual(unavailable);
     expect(one.closed('key-1', now)).toEqual(unavailable);
-    expect(one.burst()).toBeGreaterThanOrEqual(1);
+    expect(one.rhythm().burst).toBeGreaterThanOrEqual(1);
     await one.learn(heard(answered(200)));
     expect(rows.rows.get('pace#main')?.revision).toBe(7);
     rows.rows.set('pace#main', { revision: 8, value: { notBefore: now + second } });

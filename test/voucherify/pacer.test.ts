@@ -21,7 +21,7 @@ describe('a process alone', () => {
   it('reserves with one call of the store each time', async () => {
     const rows = memoryRows();
     const one = pacer('main', quota, rows);
-    expect(one.burst()).toBe(5);
+    expect(one.rhythm().burst).toBe(5);
     expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
     expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
     await one.learn(heard(answered(200)));
@@ -54,7 +54,7 @@ describe('a process alone', () => {
     await one.learn(heard(answered(200, rate(20, 19, 30 * second))));
     await one.learn(heard(answered(200, rate(20, 18, 30 * second))));
     expect(rows.calls).toEqual(['write']);
-    expect(one.burst()).toBe(1);
+    expect(one.rhythm().burst).toBe(2);
   });
 });
 

@@ -56,7 +56,9 @@ describe('many processes by OAuth, each with a token of its own', () => {
     };
     // Each has its token before anything is forbidden.
     for (const process of processes) {
-      expect(await process.attempt({ receipt: 'receipt-0', fresh: true }).admit(1, start + 7000)).toBeUndefined();
+      expect(
+        await process.attempt({ receipt: 'receipt-0', fresh: true }).admit({ calls: 1 }, start + 7000),
+      ).toBeUndefined();
     }
     for (let at = 0; at < 60; at += 10) {
       house.clock.now = start + at * second;

@@ -61,7 +61,7 @@ describe('a source_id', () => {
   it('is never taken from an answer about somebody else', async () => {
     const house = erasingHouse();
     const body = JSON.stringify({ id: ben, source_id: 'crm-2', created_at: iso(0) });
-    house.meddle = () => ({ kind: 'answer', status: 200, headers: {}, body, resent: false });
+    house.meddle = () => ({ kind: 'answer', status: 200, headers: {}, body });
     expect(await found(house, one('source_id', 'crm-1'))).toBe('no-match');
     expect(await found(house, one('customer_id', ada))).toBe('no-match');
   });
@@ -86,7 +86,7 @@ describe('several identifiers', () => {
     house.person({ id: ada, email: 'ada@example.com' });
     const unseen = one('customer_id', ada);
     house.meddle = (call, pass) => {
-      const gone = { kind: 'answer', status: 404, headers: {}, resent: false } as const;
+      const gone = { kind: 'answer', status: 404, headers: {} } as const;
       const notFound = JSON.stringify({ key: 'not_found', resource_type: 'customer' });
       return call.url.pathname.endsWith(ada) ? { ...gone, body: notFound } : pass();
     };
@@ -101,8 +101,44 @@ describe('several identifiers', () => {
     ['only a phone', one('phone', '+1 555 010 0042'), 'not-identifiable'],
     ['only what cannot be looked up', one('source_id', ' '), 'not-identifiable'],
     ['one that can, and finds nobody', [...one('phone', '+1'), ...one('source_id', 'crm-9')], 'no-match'],
+    ['an unknown one beside an empty one', [...one('source_id', 'crm-9'), ...one('email', '')], 'not-identifiable'],
+    [
+      'an unknown one beside an address with a space inside',
+      [...one('email', 'ada @example.com'), ...one('source_id', 'crm-9')],
+      'not-identifiable',
+    ],
+    [
+      'an unknown one beside a malformed customer id',
+      [...one('source_id', 'crm-9'), ...one('customer_id', 'cust-1')],
+      'not-identifiable',
+    ],
+    [
+      'an unknown one, a phone, and a source_id with a line break',
+      [...one('email', 'eve@example.com'), ...one('phone', '+1'), ...one('source_id', 'crm-9\n')],
+      'not-identifiable',
+    ],
   ] as const)('that are %s', async (_, identifiers, kind) => {
     expect(await found(erasingHouse(), identifiers)).toBe(kind);
+    expect(await found(erasingHouse(), identifiers.toReversed())).toBe(kind);
+  });
+
+  it('name whom the usable ones find, whatever is malformed beside them', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    expect(await found(house, [...one('email', ' '), ...one('source_id', 'crm-1')])).toEqual([[ada, true]]);
+  });
+
+  it('are not identifiable when a malformed one stands beside somebody who came later', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1', created_at: iso(start + 1) });
+    const malformed = one('email', 'ada @example.com');
+    expect(await found(house, [...one('source_id', 'crm-1'), ...malformed])).toBe('not-identifiable');
+  });
+
+  it('are not identifiable when one is the id of somebody else and the other is unknown', async () => {
+    const house = erasingHouse();
+    house.person({ id: ada, source_id: 'crm-1' });
+    expect(await found(house, [...one('source_id', ada), ...one('email', 'eve@example.com')])).toBe('not-identifiable');
   });
 
   it('are counted together, after the guard, against the most that one request may delete', async () => {

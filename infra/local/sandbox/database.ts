@@ -24,7 +24,7 @@ const TABLES = `
  * @throws the error of SQLite when the file cannot be opened or is no database.
  */
 export function openDatabase(file: string, fill: (sql: SQLTagStore) => void): SQLTagStore {
-  const database = new DatabaseSync(file, { timeout: 5_000 });
+  const database = new DatabaseSync(file, { timeout: 30_000 });
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   const sql = database.createTagStore();
   if (database.prepare('PRAGMA user_version').get()?.['user_version'] === 0) {

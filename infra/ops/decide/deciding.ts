@@ -1,10 +1,12 @@
+import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import type { Command, Typed } from '../command.ts';
 import { type Decided, decisionHelp, decisionOf, decisionOptions } from '../decision.ts';
 import type { Desk } from '../desk.ts';
 import { numberOf } from '../numbers.ts';
 import { type Output, toned } from '../output.ts';
+import { Refused } from '../refused.ts';
 import { type Deciding, decidedOnce, type Judged } from './decided-once.ts';
-import { refusing, retrying } from './decisions.ts';
+import { allowingNewRequest, refusing, retrying } from './decisions.ts';
 import { receiptsNamed } from './receipts-named.ts';
 
 const namingHelp = `RECEIPT is one or many, or - for one a line on standard input. Each gets a line of its own. Exit code 0: all are changed;
@@ -16,8 +18,8 @@ const mostCustomers = 50;
 
 export const retryCommand: Command = {
   summary: 'let receipts go on: those that wait for a person, or for their next attempt',
-  options: { ...decisionOptions, max: { type: 'string' } },
-  help: `npm run ops -- retry RECEIPT... --why "…" [--max N]
+  options: { ...decisionOptions, max: { type: 'string' }, 'new-request': { type: 'boolean' } },
+  help: `npm run ops -- retry RECEIPT... --why "…" [--max N | --new-request]
 
 The next sweep tries again, within a minute (a pause still holds it). It also takes a refusal back that no sweep has carried
 out yet. A receipt for which somebody else was deleted is never tried again.
@@ -25,13 +27,21 @@ out yet. A receipt for which somebody else was deleted is never tried again.
 ${namingHelp}
 ${decisionHelp}
   --max N         delete up to N customers in each project, 1 to ${mostCustomers}: only for receipts that stopped at too-many-matches
+  --new-request   the next delivery of the same body opens a new request, and erases who was there at your decision: only
+                  for closed receipts of a platform without request ids (Shopify), after the alarm repeated-redaction
 
   npm run ops -- retry RECEIPT --why "the key of the project is back"
   npm run ops -- retry RECEIPT --max 12 --why "one person with twelve profiles, seen by the shop"
+  npm run ops -- retry RECEIPT --new-request --why "the shop confirms that the customer asked again"
   npm run -s ops -- list --state needs-human --json | jq -r ".[].receipt" | npm run -s ops -- retry - --why "mended"
 `,
   run: async (typed, desk, output) => {
     const most = numberOf(typed, 'max', mostCustomers);
+    if (typed.isSet('new-request')) {
+      if (most !== undefined) throw new Refused('retry: --max and --new-request do not go together');
+      const platforms = openPlatforms(desk.settings.platforms);
+      return decideAll('retry', words => allowingNewRequest(words, platforms), { typed, desk, output });
+    }
     return decideAll('retry', words => retrying(words, most), { typed, desk, output });
   },
 };

@@ -1,5 +1,6 @@
-import { type Decided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
-import { isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Platform } from '../../../lambda/platforms/platform.ts';
+import { type Decided, newRequestDecided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { Decided as Words } from '../decision.ts';
 import type { Deciding, Judged } from './decided-once.ts';
 
@@ -34,6 +35,28 @@ function wasRefused({ state, decisions = [] }: Receipt): boolean {
 function notRetried({ queue, state }: Receipt): Judged {
   if (queue === undefined) return { result: 'nothing', said: `closed already as ${state}: nothing is left to be done` };
   return notPossible('somebody else was deleted for it: this one posts nothing more');
+}
+
+/** Lets the next delivery of the same body open a new request, for platforms whose reference is a digest of the body. */
+export function allowingNewRequest(words: Words, platforms: ReadonlyMap<string, Platform>): Deciding {
+  const isDigest = ({ platform }: Receipt) => platforms.get(platform)?.referenceIsDigest === true;
+  const decided: Decided = { ...words, what: 'new-request' };
+  return {
+    change: standing => (isDigest(standing) ? newRequestDecided(standing, decided) : undefined),
+    changed: () => 'the next delivery of the same body opens a new request: have it sent again',
+    unchanged: standing => (isDigest(standing) ? notAllowed(standing) : hasRequestIds(standing)),
+  };
+}
+
+function notAllowed({ state }: Receipt): Judged {
+  if (isFinal(state)) return { result: 'nothing', said: 'decided already' };
+  return notPossible('it is not closed yet, and goes on by itself');
+}
+
+function hasRequestIds({ platform }: Receipt): Judged {
+  return notPossible(
+    `--new-request is for platforms without request ids (shopify); ${platform} asks again under a new id`,
+  );
 }
 
 /** Decides that a receipt is not to be carried out. */

@@ -14,7 +14,7 @@ export function quotaFindings(name: string, project: ProjectSettings, headers: H
   if (limit === undefined || ofCycle) {
     return [warning(`${name}: Voucherify tells no limit now, so ${said(quota)} of the settings are believed`)];
   }
-  const result = { kind: 'answer', status: 200, headers, body: '', resent: false } as const;
+  const result = { kind: 'answer', status: 200, headers, body: '' } as const;
   const heard = { result, receipt: '', keyHash: '', byToken: false, sentAt: now, now };
   const { limit: _, periodMs = quota.periodMs, restUntil } = learned(untouched, heard, quota);
   const told = { limit, periodMs };

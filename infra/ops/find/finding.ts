@@ -29,7 +29,8 @@ asked for here in the last 25 months. Exit code 0: found; 1: not found.
   -               reads the value from standard input: type it, then Enter. So no shell remembers it
   VALUE           the value itself, which your shell's history keeps
 
-E-mail addresses are found in any case; everything else is compared to the letter.
+E-mail addresses are found in any spelling (letter case, normal form, Punycode, blanks around them); everything else is
+compared to the letter.
 
   npm run ops -- find --email -
   npm run ops -- find --source-id - < value.txt

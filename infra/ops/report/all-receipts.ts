@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
-import { awsTimeouts, callDeadline } from '../../../lambda/io/aws-clients.ts';
+import { callDeadline, patientTimeouts } from '../../../lambda/io/aws-clients.ts';
 import { receiptKey, textOf } from '../../../lambda/io/dynamodb-rows.ts';
 import { guarded } from '../../../lambda/io/store-failure.ts';
 import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
@@ -32,7 +32,7 @@ export function allOnDynamodb(
     let ExclusiveStartKey: ScanCommandOutput['LastEvaluatedKey'];
     do {
       const scan = new ScanCommand({ ...input, ExclusiveStartKey });
-      const found = await guarded(() => client.send(scan, callDeadline(awsTimeouts.callMs)), failed);
+      const found = await guarded(() => client.send(scan, callDeadline(patientTimeouts.callMs)), failed);
       for (const item of found.Items ?? []) yield* readable(() => textOf(item, 'row'), unreadable);
       ExclusiveStartKey = found.LastEvaluatedKey;
     } while (ExclusiveStartKey !== undefined);

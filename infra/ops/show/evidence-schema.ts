@@ -46,7 +46,7 @@ const evidence = v.looseObject({
     v.looseObject({
       at: v.string(),
       by: v.string(),
-      what: v.picklist(['retry', 'refuse']),
+      what: v.picklist(['retry', 'refuse', 'new-request']),
       why: v.string(),
       about: v.exactOptional(v.string()),
       mostCustomers: v.exactOptional(v.number()),

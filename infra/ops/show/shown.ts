@@ -2,7 +2,7 @@ import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { usedPercent, whyOf } from '../list/waiting.ts';
-import { type Output, toned } from '../output.ts';
+import { type Output, oneLine, toned } from '../output.ts';
 import { instant } from '../times.ts';
 import { answersOf } from './eight-answers.ts';
 import type { SignedEvidence, Verdict } from './signed-evidence.ts';
@@ -21,12 +21,13 @@ export function printShown(shown: Shown, now: number, output: Output): void {
 
 /** The evidence itself, and beside it what scripts ask for. */
 function asJson({ receipt, evidence, signature }: Shown, now: number): object {
-  const { queue, nextAttemptAt, claims, lastResult } = receipt;
+  const { queue, nextAttemptAt, claims, lastResult, newRequest } = receipt;
   return {
     ...evidence,
     waitsFor: queue ?? null,
     nextAttemptAt: nextAttemptAt === undefined ? null : instant(nextAttemptAt),
     lastResult: lastResult ?? null,
+    ...(newRequest === undefined ? {} : { newRequest: { ...newRequest, at: instant(newRequest.at) } }),
     attempts: claims,
     dueAt: instant(dueAtOf(receipt)),
     deadlineUsedPercent: usedPercent(receipt, now),
@@ -41,6 +42,7 @@ function textOf(shown: Shown, now: number): readonly string[] {
   return [
     `receipt ${evidence.receipt}`,
     ...standingLines(receipt, now),
+    ...newRequestLines(receipt),
     ...sections.flatMap(({ heading, lines }) => ['', heading, ...lines.map(line => `  ${line}`)]),
   ];
 }
@@ -52,6 +54,13 @@ function standingLines(receipt: Receipt, now: number): readonly string[] {
   const used = `${usedPercent(receipt, now)} % of its time is used, it is due at ${instant(dueAtOf(receipt))}`;
   const next = nextAttemptAt === undefined || state === 'needs-human' ? 'your decision' : instant(nextAttemptAt);
   return [`${state}: ${whyOf(receipt)}`, `goes on after ${next}; ${used}`];
+}
+
+/** Not part of the evidence of this receipt: the request that it allows has a receipt of its own. */
+function newRequestLines({ newRequest }: Receipt): readonly string[] {
+  if (newRequest === undefined) return [];
+  const { at, by, why } = newRequest;
+  return [oneLine(`new request allowed at ${instant(at)} by ${by}: ${why}`)];
 }
 
 const verdicts: Readonly<Record<Verdict, string>> = {

@@ -38,7 +38,8 @@ const headerMap = v.record(
 );
 /** As a whole: the path to one of them would show a name that came from outside. */
 const headers = v.custom<Readonly<Record<string, string>>>(value => v.is(headerMap, value));
-const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(8_640_000_000_000));
+/** As far as a `Date` reaches; Go writes a time that was never set as the seconds of the year 1. */
+const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(-8_640_000_000_000), v.maxValue(8_640_000_000_000));
 const deleteRequest = v.object({
   request: v.object({
     environment: v.string(),
@@ -81,22 +82,29 @@ function erasure(metadata: Metadata, details: DeleteRequest, kinds: KetchSetting
       format,
       value,
     })),
-    identifiers: details.identities.flatMap(identity => identifier(identity, kinds)),
+    identifiers: identifiers(details.identities, kinds),
     callbacks: details.callbacks,
-    ...(isSet(submittedTimestamp) ? { submittedAt: submittedTimestamp * 1000 } : {}),
-    ...(isSet(dueTimestamp) ? { dueAt: dueTimestamp * 1000 } : {}),
+    ...(submittedTimestamp === undefined ? {} : { submittedAt: submittedTimestamp * 1000 }),
+    ...(dueTimestamp === undefined ? {} : { dueAt: dueTimestamp * 1000 }),
   };
 }
 
-/** Zero is how a program in Go spells a time that it never set: no customer is older than 1970. */
-function isSet(seconds: number | undefined): seconds is number {
-  return seconds !== undefined && seconds > 0;
+/**
+ * The identities of mapped spaces. A hash identifies nobody: it is an unusable identifier without a value, unless its space
+ * has a value in clear as well.
+ */
+function identifiers(sent: DeleteRequest['identities'], kinds: KetchSettings['identities']): Identifier[] {
+  const inClear = new Set(sent.filter(isInClear).map(({ identitySpace }) => identitySpace));
+  return sent.flatMap(identity => {
+    const { identitySpace: space, identityValue: value } = identity;
+    const kind = Object.hasOwn(kinds, space) ? kinds[space] : undefined;
+    if (kind === undefined || (!isInClear(identity) && inClear.has(space))) return [];
+    return [{ kind, value: isInClear(identity) ? value : '' }];
+  });
 }
 
-/** A hash and an unmapped space identify nobody. */
-function identifier(identity: DeleteRequest['identities'][number], kinds: KetchSettings['identities']): Identifier[] {
-  const kind = Object.hasOwn(kinds, identity.identitySpace) ? kinds[identity.identitySpace] : undefined;
-  return kind === undefined || identity.identityFormat !== 'raw' ? [] : [{ kind, value: identity.identityValue }];
+function isInClear({ identityFormat }: DeleteRequest['identities'][number]): boolean {
+  return identityFormat === 'raw';
 }
 
 /** What a refusal may name: a uid that is one, and a tenant that is ours. */

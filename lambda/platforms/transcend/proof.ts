@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { matchedSecret, outboundKey, parseSecret, sharedSecret } from '../../authenticity/shared-secret.ts';
 import { es384Payload, holdsNow } from '../../authenticity/signed-token.ts';
-import { Failure } from '../../failure.ts';
+import { Failure, failureOf } from '../../failure.ts';
 import { type HttpRequest, type Means, type Proof, singleHeader } from '../platform.ts';
 import { coreIdentifierOf, type TranscendSettings } from './request.ts';
 import type { SigningKey, SombraHeaders } from './signing-key.ts';
@@ -44,10 +44,19 @@ export async function verify(
   if (!v.is(claims, payload) || !holdsNow(payload, expected)) {
     throw new Failure('unauthorized', 'x-sombra-token: is not one for this request');
   }
-  if (payload.value !== coreIdentifierOf(request)) {
+  if (payload.value !== readAfterProof(() => coreIdentifierOf(request))) {
     throw new Failure('unauthorized', 'coreIdentifier.value: is not the one of the token');
   }
   return { scheme: 'es384-token+shared-secret', secret };
+}
+
+/** Secret and token prove the caller, even where the body cannot be read. */
+function readAfterProof<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw failureOf(error).afterVerification();
+  }
 }
 
 /** What we show Sombra. */

@@ -16,6 +16,8 @@ export interface Story {
   readonly deliveredAt: readonly number[];
   /** What becomes of the first calls of a port, in order; all others go well. */
   readonly script?: Partial<Record<Port, readonly Fate[]>>;
+  /** Calls a minute, of which half are ours; plenty where nothing is said. */
+  readonly callsPerMinute?: number;
 }
 
 const one = ['main'] as const;
@@ -49,6 +51,7 @@ export const stories: readonly Story[] = [
     deliveredAt: [0],
     script: { voucherify: ['refused'], callback: ['refused', 'cut-after'] },
   },
+  { name: 'look-ups of several attempts', what: 'many', projects: one, deliveredAt: [0], callsPerMinute: 30 },
   { name: 'nobody', what: 'nobody', projects: two, deliveredAt: [0], script: { voucherify: ['hang', 'refused'] } },
 ];
 
@@ -95,6 +98,7 @@ async function tell(story: Story, crash?: { at: number; when: 'crash-before' | '
   const world: World = openWorld({
     seed: 1,
     projects: story.projects,
+    ...(story.callsPerMinute === undefined ? {} : { callsPerMinute: story.callsPerMinute }),
     mix: (port, verb) => {
       calls.push(`${port} ${verb}`);
       const count = seen.get(port) ?? 0;

@@ -5,7 +5,8 @@ import { runDeadKey } from './dead-key.ts';
 import { runFlood } from './flood.ts';
 import { runKilled } from './killed.ts';
 import { runInterleavings, runRules } from './properties.ts';
-import { both, hourly, mixed, quota, quotas, type Run, seeds } from './runs.ts';
+import { runReplays } from './replays.ts';
+import { both, hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runTwoProjects } from './two-projects.ts';
 import { runVersions } from './versions.ts';
 
@@ -139,6 +140,41 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     runs: {
       small: hourly(60, 1),
       full: seeds(3).flatMap(seed => hourly(400, seed)),
+    },
+  },
+  replays: {
+    what: 'signed redactions of Shopify that are replayed after the customers registered again',
+    runs: {
+      small: [{ label: 'seed 1, 50 customers', run: () => runReplays(1, 50) }],
+      full: seeds(5).map(seed => ({ label: `seed ${seed}, 1000 customers`, run: () => runReplays(seed, 1000) })),
+    },
+  },
+  'small-quota': {
+    what: 'requests of ten look-ups, where one attempt has calls for a few of them',
+    runs: {
+      small: [
+        smallQuota('calm', { seed: 1, requests: 10, limit: 20, quotaPeriod: 'minute' }),
+        smallQuota('the usual faults', { seed: 2, requests: 3, limit: 10, quotaPeriod: 'hour', mix: usual }),
+        smallQuota('another project’s key at first', {
+          seed: 3,
+          requests: 1,
+          limit: 10,
+          quotaPeriod: 'hour',
+          otherKeyMs: hour,
+        }),
+      ],
+      full: seeds(5).flatMap(seed => [
+        smallQuota('calm', { seed, requests: 200, limit: 20, quotaPeriod: 'minute' }),
+        smallQuota('the usual faults', { seed, requests: 200, limit: 40, quotaPeriod: 'minute', mix: usual }),
+        smallQuota('the usual faults', { seed, requests: 10, limit: 10, quotaPeriod: 'hour', mix: usual }),
+        smallQuota('another project’s key at first', {
+          seed,
+          requests: 1,
+          limit: 10,
+          quotaPeriod: 'hour',
+          otherKeyMs: hour,
+        }),
+      ]),
     },
   },
   versions: {

@@ -54,9 +54,10 @@ export async function runKilled({ seed, requests, kills, progress }: KilledOptio
       await again();
     }
     await sent;
-    // What a killed process had in hand is due only later: each start jumps ahead.
+    // What a killed process had in hand is due only later: each start jumps ahead, and lives longer, so that a slow
+    // machine gets to an end as well.
     while (waitingIn(folder) > 0 && killed < kills + mostMore) {
-      await setTimeout(700);
+      await setTimeout(700 * (1 + killed - kills));
       if (waitingIn(folder) > 0) await again();
     }
     const code = await run.stop();

@@ -101,6 +101,5 @@ function judgeStep(before: Receipt, after: Receipt): void {
     const now = after.projects[project];
     if (pins > 0 && now?.pins !== pins) violated('pins changed');
     if (state !== 'open' && now?.state !== state) violated('the end of a project changed');
-    if (pins > 0 && now?.state === 'not-identifiable') violated('pinned, and not identifiable');
   }
 }

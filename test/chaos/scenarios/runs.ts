@@ -1,6 +1,7 @@
 import { runHourly } from './hourly.ts';
 import { type MixOptions, runMix } from './mix.ts';
 import { type QuotaOptions, runQuota } from './quota.ts';
+import { runSmallQuota, type SmallQuotaOptions } from './small-quota.ts';
 
 /** What came of one run: what must not be; whatever else it holds was counted. */
 export interface Outcome {
@@ -29,6 +30,12 @@ export function quota(options: QuotaOptions): Run {
   const speed = `${options.unsteady === true ? 'now and then' : 'always'} up to ${slowest} ms`;
   const label = `seed ${seed}, ${atOnce} at once, ${share} of ${limit}, ${speed}, ${coldStarts} cold`;
   return { label, run: () => runQuota(options) };
+}
+
+export function smallQuota(label: string, options: SmallQuotaOptions): Run {
+  const { seed, requests, limit, quotaPeriod } = options;
+  const what = `seed ${seed}, ${requests} requests, half of ${limit} calls an ${quotaPeriod}, ${label}`;
+  return { label: what.replace('an minute', 'a minute'), run: () => runSmallQuota(options) };
 }
 
 export function quotas(): readonly Run[] {

@@ -45,14 +45,40 @@ export const defects: readonly Defect[] = [
   {
     name: 'a pin is posted to again without another look',
     file: 'lambda/delete-pins.ts',
-    is: "todo.justResolved ? 'same' : await lookAgain(pin, todo)",
-    becomes: "todo.justResolved ? 'same' : 'same'",
+    is: "todo.justResolved ? 'not-looked' : await lookAt(pin, todo)",
+    becomes: "todo.justResolved ? 'not-looked' : 'not-looked'",
   },
   {
     name: 'a 404 on a pin is not taken for gone',
     file: 'lambda/delete-pins.ts',
-    is: 'return absent(pin, todo.mayBeTried || resent);',
-    becomes: "return { kind: 'later', code: 'gone', effect: 'none', stop: false };",
+    is: "if (answer.kind !== 'not-found') return answer;",
+    becomes:
+      "if (answer.kind !== 'not-found') return answer;\n  return { kind: 'later', code: 'gone', effect: 'none', stop: false };",
+  },
+  {
+    name: 'a 404 on a deletion is taken for gone without a look',
+    file: 'lambda/delete-pins.ts',
+    is: "if (look === 'shown') return unproven('deletion-404-still-shown');",
+    becomes: "if (look === 'shown') return { kind: 'gone' };",
+  },
+  {
+    name: 'another customer under the pin is taken for gone',
+    file: 'lambda/delete-pins.ts',
+    is: "if (typeof look === 'object') return { ...look, effect: 'none' };",
+    becomes:
+      "if (typeof look === 'object') return look.code === 'pin-shadowed' ? { kind: 'gone' } : { ...look, effect: 'none' };",
+  },
+  {
+    name: 'a deletion is sent again after a reset',
+    file: 'lambda/voucherify/client.ts',
+    is: 'url: deletionUrl(baseUrl, id), until }',
+    becomes: 'url: deletionUrl(baseUrl, id), until, repeatable: true }',
+  },
+  {
+    name: 'a short page ends the reading',
+    file: 'lambda/voucherify/find-customers.ts',
+    is: 'const before = rows.size;',
+    becomes: 'if (answer.customers.length < 100) return undefined;\n    const before = rows.size;',
   },
   {
     name: 'any 200 is taken for a proof',
@@ -63,9 +89,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'a deletion without an answer is taken for done',
     file: 'lambda/delete-pins.ts',
-    is: "if (answer.kind !== 'not-found') return resent",
+    is: 'const answer = judgeDeletion(reply, pin.customerId, todo.now());',
     becomes:
-      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  if (answer.kind !== 'not-found') return resent",
+      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  const answer = judgeDeletion(reply, pin.customerId, todo.now());",
   },
   {
     name: 'the identifiers are deleted after a failed attempt',
@@ -170,9 +196,27 @@ export const defects: readonly Defect[] = [
     becomes: 'return paused.size > 99;',
   },
   {
+    name: 'look-ups start anew with every attempt',
+    file: 'lambda/erase-in-project.ts',
+    is: 'lookUpProgress(kept, ',
+    becomes: 'lookUpProgress(undefined, ',
+  },
+  {
+    name: 'look-ups under another app id are used',
+    file: 'lambda/voucherify/look-up-progress.ts',
+    is: 'const isOther = results.length > 0 && ',
+    becomes: 'const isOther = results.length > 1e9 && ',
+  },
+  {
     name: 'a dead key is probed by everybody',
     file: 'lambda/voucherify/learn.ts',
     is: 'case 401:\n',
     becomes: 'case 401:\n      return counted;\n    case 499:\n',
+  },
+  {
+    name: 'the unsigned webhook id is the reference of a redaction',
+    file: 'lambda/platforms/shopify.ts',
+    is: "createHash('sha256').update(request.rawBody)",
+    becomes: "createHash('sha256').update(deliveryId ?? request.rawBody)",
   },
 ];

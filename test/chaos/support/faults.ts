@@ -5,7 +5,8 @@ export type Port = 'store' | 'control' | 'secret' | 'voucherify' | 'callback' | 
 
 /**
  * What becomes of one call. `cut-before` and `hang` have no effect on the other side, `cut-after` and `refused-after`
- * have theirs and lose or falsify the answer; `stall` freezes the machine with the answer in its hands, as Lambda freezes
+ * have theirs and lose or falsify the answer; `denied` answers a deletion 404 and deletes nobody; `reset` is that of a
+ * connection that was used before, after the other side has read the call; `stall` freezes the machine with the answer in its hands, as Lambda freezes
  * one between two invocations; after a crash nothing of the machine ever goes on.
  */
 export type Fate =
@@ -19,7 +20,8 @@ export type Fate =
   | 'cut-after'
   | 'malformed'
   | 'malformed-after'
-  | 'resent'
+  | 'denied'
+  | 'reset'
   | 'stall'
   | 'crash-before'
   | 'crash-after';
@@ -88,7 +90,8 @@ export const wild: Mix = {
     ['cut-after', 0.05],
     ['malformed', 0.005],
     ['malformed-after', 0.005],
-    ['resent', 0.01],
+    ['denied', 0.01],
+    ['reset', 0.01],
     ['slow', 0.03],
   ],
   callback: [
@@ -116,7 +119,7 @@ export function drawnFrom(mix: Mix, random: Random): Fates {
 
 /** Whether the other side does what it was asked. */
 export function reaches(fate: Fate): boolean {
-  return !['throttled', 'refused', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(fate);
+  return !['throttled', 'refused', 'denied', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(fate);
 }
 
 /** Whether a store or a secret throws instead of answering. */

@@ -24,7 +24,17 @@ export async function judge(world: World): Promise<void> {
 }
 
 /** What these faults alone may come to; everything else would be the program's own doing. */
-const worthAPerson = new Set(['claims-without-result', 'unproven-answers']);
+function isWorthAPerson({ people, identities }: Ask, { reason }: Receipt, { voucherify }: World): boolean {
+  const ids = people.map(({ id }) => id);
+  switch (reason) {
+    case 'pin-shadowed':
+      return voucherify.sandbox.customers().some(({ source_id }) => source_id !== null && ids.includes(source_id));
+    case 'unseen-unproven':
+      return identities.some(({ identitySpace }) => identitySpace === 'customer');
+    default:
+      return reason === 'claims-without-result' || reason === 'unproven-answers';
+  }
+}
 
 /** Whoever was deleted for a request that was refused is in its evidence, as deleted or as perhaps deleted. */
 function judgeRefused({ uid, people }: Ask, { projects }: Receipt, truth: Truth): void {
@@ -42,7 +52,8 @@ function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
   if (sender.exchanges.get(uid)?.accepted) truth.violated('lost: accepted, and no receipt', uid);
 }
 
-function judgeEnd(ask: Ask, receipt: Receipt, human: ReadonlySet<string>, { truth }: World): void {
+function judgeEnd(ask: Ask, receipt: Receipt, human: ReadonlySet<string>, world: World): void {
+  const { truth } = world;
   const { uid } = ask;
   if (isFinal(receipt.state)) {
     if (receipt.evidence === undefined) truth.violated('closed, and never signed', uid);
@@ -50,7 +61,7 @@ function judgeEnd(ask: Ask, receipt: Receipt, human: ReadonlySet<string>, { trut
     return;
   }
   if (receipt.state === 'open') truth.violated('lost: never ended', uid);
-  else if (!worthAPerson.has(receipt.reason ?? '')) truth.violated(`asks a person: ${receipt.reason}`, uid);
+  else if (!isWorthAPerson(ask, receipt, world)) truth.violated(`asks a person: ${receipt.reason}`, uid);
   // The sweep counts those that wait for a person as long as they wait: that is the alarm that stands.
   else if (!human.has(receipt.id)) truth.violated('silent: waits for a person, and nobody is told', uid);
 }

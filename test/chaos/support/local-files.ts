@@ -52,7 +52,7 @@ function deletionsIn(folder: string): readonly string[] {
 }
 
 function reading<T>(folder: string, read: (database: DatabaseSync) => T): T {
-  const database = new DatabaseSync(join(folder, 'erasure.sqlite'), { readOnly: true, timeout: 5000 });
+  const database = new DatabaseSync(join(folder, 'erasure.sqlite'), { readOnly: true, timeout: 30_000 });
   try {
     return read(database);
   } finally {

@@ -39,7 +39,7 @@ export interface Town {
 }
 
 /** Whom a request is about: found by what, or not found at all. */
-export type What = 'source' | 'email' | 'customer' | 'soft' | 'nobody' | 'phone';
+export type What = 'source' | 'email' | 'many' | 'customer' | 'soft' | 'nobody' | 'phone';
 
 /** The people that one request is about, registered, and the request as it will be sent at `at`. */
 export function newAsk(number: number, at: number, town: Town): Ask {
@@ -72,6 +72,7 @@ type Peopled = Pick<Ask, 'identities' | 'people' | 'needed' | 'identifiable'>;
 const peopled: Readonly<Record<What, (number: number, town: Town) => Peopled>> = {
   source: bySource,
   email: byEmail,
+  many: byManyIdentifiers,
   customer: byCustomerId,
   soft: softDeleted,
   nobody: (number, { projects }) => ({
@@ -99,6 +100,21 @@ function byEmail(number: number, town: Town): Peopled {
   );
   const needed = town.projects.length * spellings + people.length;
   return { ...looked([identity('email', asked)], people), needed };
+}
+
+/** Six ids and two addresses in another spelling than they are kept in; the first and the last of them name somebody. */
+function byManyIdentifiers(number: number, town: Town): Peopled {
+  const sources = Array.from({ length: 6 }, (_, at) => `many-${number}-${at}`);
+  const emails = ['a', 'b'].map(letter => `Many-${number}-${letter}@Example.com`);
+  const people = some(town).flatMap(project => [
+    person({ source_id: sources[0] ?? '' }, project, town),
+    person({ source_id: `many-${number}`, email: (emails[1] ?? '').toLowerCase() }, project, town),
+  ]);
+  const identities = [
+    ...sources.map(source => identity('account_id', source)),
+    ...emails.map(email => identity('email', email)),
+  ];
+  return { ...looked(identities, people), needed: town.projects.length * 10 + people.length };
 }
 
 function byCustomerId(number: number, town: Town): Peopled {

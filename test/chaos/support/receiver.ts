@@ -52,7 +52,7 @@ export function newReceiver(truth: Truth): Receiver {
   };
   const arrives = (call: OutboundCall): Served => {
     if (!isDown) hear(call);
-    return { kind: 'answer', status: isDown ? 503 : 200, headers: {}, body: '{}', resent: false };
+    return { kind: 'answer', status: isDown ? 503 : 200, headers: {}, body: '{}' };
   };
   return {
     port: { arrives },

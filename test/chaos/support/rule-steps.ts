@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { answeredOpen } from '../../../lambda/receipts/answering.ts';
 import { calling, told } from '../../../lambda/receipts/calling-back.ts';
 import { claimed, pinned, postponed } from '../../../lambda/receipts/claiming.ts';
-import { closedAsRefused, type Decided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import {
+  closedAsRefused,
+  type Decided,
+  newRequestDecided,
+  refusalDecided,
+  retried,
+} from '../../../lambda/receipts/deciding.ts';
 import { asksHuman, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recorded } from '../../../lambda/receipts/result.ts';
 import { signed } from '../../../lambda/receipts/signing.ts';
@@ -54,6 +60,10 @@ const steps: readonly fc.Arbitrary<Deed>[] = [
     ),
   fc.constant<Deed>(['let it go on', (_, now) => standing => retried(standing, decision('retry', now))]),
   fc.constant<Deed>(['refuse it', (_, now) => standing => refusalDecided(standing, decision('refuse', now))]),
+  fc.constant<Deed>([
+    'allow a new request',
+    (_, now) => standing => newRequestDecided(standing, decision('new-request', now)),
+  ]),
   fc.constant<Deed>(['close it as refused', (_, now) => standing => closedAsRefused(standing, now)]),
   fc.constant<Deed>(['sign it', () => standing => signed(standing, 'a.compact.jws')]),
   fc.constant<Deed>(['begin to call back', (_, now) => standing => calling(standing, now, now + 60_000)]),
@@ -67,7 +77,7 @@ const steps: readonly fc.Arbitrary<Deed>[] = [
     ),
 ];
 
-function decision(what: 'retry' | 'refuse', at: number): Decided {
+function decision(what: Decided['what'], at: number): Decided {
   return { at, by: 'ada', what, why: 'a drill' };
 }
 
@@ -106,13 +116,12 @@ function result(project: string): fc.Arbitrary<ProjectResult> {
     },
     {
       arbitrary: fc.record({
-        kind: fc.constant('no-match' as const),
+        kind: fc.constantFrom('no-match' as const, 'no-match' as const, 'not-identifiable' as const),
         deletions: fc.constant([] as const),
         knownPins: fc.nat({ max: 3 }),
       }),
-      weight: 6,
+      weight: 9,
     },
-    { arbitrary: fc.constant({ kind: 'not-identifiable', deletions: [], knownPins: 0 } as const), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('later' as const), ...unfinished, unproven: fc.boolean() }), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('human' as const), ...unfinished }), weight: 1 },
   );

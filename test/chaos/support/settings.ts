@@ -1,5 +1,6 @@
 import { parseSettings, type Settings } from '../../../lambda/io/settings.ts';
 import { ketchSecret, ketchSection } from './ketch.ts';
+import { shopifySecret, shopifySection } from './shopify.ts';
 import { keyOf } from './voucherify.ts';
 
 export interface QuotaOptions {
@@ -9,12 +10,13 @@ export interface QuotaOptions {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
-/** What the machines' secrets say: of Ketch, the pepper, and a key for each project. */
+/** What the machines' secrets say: of the platforms, the pepper, and a key for each project. */
 export function secretsOf(projects: readonly string[]): Record<string, string> {
   const keys = projects.map(project => [`erasure/voucherify/${project}`, JSON.stringify(keyOf(project))] as const);
   return {
     'erasure/pepper': 'pepper-of-the-chaos-with-more-than-43-characters',
     'erasure/platform/ketch': ketchSecret,
+    'erasure/platform/shopify': shopifySecret,
     ...Object.fromEntries(keys),
   };
 }
@@ -27,7 +29,7 @@ export function settingsOf(options: QuotaOptions, projects: readonly string[], c
   const plenty = { requestsPerHour: 1_000_000 };
   const text = {
     projects: Object.fromEntries(named),
-    platforms: { ketch: ketchSection },
+    platforms: { ketch: ketchSection, shopify: shopifySection },
     limits: { ...plenty, ...limits },
   };
   return parseSettings(JSON.stringify(text), 'deployed');

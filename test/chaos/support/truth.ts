@@ -20,6 +20,8 @@ export interface Truth {
   removed(customerId: string, by: 'program' | 'others'): void;
   /** Somebody else deleted them softly: from now on they are found by their id only. */
   hid(customerId: string): void;
+  /** A look-up at their id was answered 404. */
+  absent(customerId: string): void;
   isGone(customerId: string): boolean;
   /** Whether a look-up would find them. */
   isThere(customerId: string): boolean;
@@ -37,6 +39,7 @@ export function newTruth(now: () => number, start: number): Truth {
   const stories = new Map<string, string[]>();
   const gone = new Map<string, 'program' | 'others'>();
   const hidden = new Set<string>();
+  const absent = new Set<string>();
   const newcomers = new Map<string, string>();
   const refusals = new Set<string>();
   const violations: string[] = [];
@@ -69,11 +72,12 @@ export function newTruth(now: () => number, start: number): Truth {
       gone.set(id, by);
     },
     hid: id => hidden.add(id),
+    absent: id => absent.add(id),
     isGone: id => gone.has(id),
     isThere: id => !gone.has(id) && !hidden.has(id),
     wasRemovedByOthers: id => gone.get(id) === 'others',
     closed: (ask, receipt) => {
-      if (receipt.state !== 'refused') judgeClosed(ask, receipt, { truth, gone, hidden, owners });
+      if (receipt.state !== 'refused') judgeClosed(ask, receipt, { truth, gone, hidden, absent, owners });
       else if (!refusals.has(ask.uid)) truth.violated('refused by nobody', ask.uid);
     },
   };
@@ -84,15 +88,19 @@ interface Known {
   readonly truth: Truth;
   readonly gone: ReadonlyMap<string, 'program' | 'others'>;
   readonly hidden: ReadonlySet<string>;
+  readonly absent: ReadonlySet<string>;
   readonly owners: ReadonlyMap<string, readonly Ask[]>;
 }
 
-function judgeClosed(ask: Ask, receipt: Receipt, { truth, gone, hidden, owners }: Known): void {
+function judgeClosed(ask: Ask, receipt: Receipt, { truth, gone, hidden, absent, owners }: Known): void {
   const there = ask.people.filter(({ id }) => !gone.has(id) && !hidden.has(id));
   const ours = (one: Person) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
-  for (const [project, { state }] of Object.entries(receipt.projects)) {
+  for (const [project, { state, deletions }] of Object.entries(receipt.projects)) {
     const meant = ask.people.filter(one => one.project === project);
     const byId = ask.identities.some(({ identitySpace }) => identitySpace === 'customer');
+    const proved = deletions.filter(({ proof }) => proof === 'gone').length;
+    const confirmed = meant.filter(({ id }) => absent.has(id)).length;
+    if (proved > confirmed) truth.violated('gone, and no look-up was answered 404', ask.uid);
     if (state === 'open') truth.violated(`closed while ${project} is open`, ask.uid);
     if (state === 'erased' && meant.length === 0 && !byId) truth.violated('erased where nobody was meant', ask.uid);
     if (state === 'erased' && there.some(one => meant.includes(one))) truth.violated('falsely erased', ask.uid);

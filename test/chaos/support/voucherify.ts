@@ -39,13 +39,15 @@ interface VoucherifyOptions {
   readonly truth: Truth;
   readonly callsPerMinute: number;
   readonly periodSeconds?: number;
+  /** Whether some lists come in pages that are shorter than asked. */
+  readonly shortPages?: boolean;
 }
 
 const longAgo = '2025-01-01T00:00:00.000Z';
 
 /** The sandbox, in process, and an account of everything that happens in it. */
 export function openVoucherify(options: VoucherifyOptions): Voucherify {
-  const { projects, now, random, truth, callsPerMinute, periodSeconds = 60 } = options;
+  const { projects, now, random, truth, callsPerMinute, periodSeconds = 60, shortPages = false } = options;
   const keys = projects.flatMap(project => [keyOf(project), { ...keyOf(project), appId: `shop-${project}` }]);
   const limit = { calls: callsPerMinute, periodSeconds };
   const sandbox = openSandbox({ now, keys, limit, random: random.letters });
@@ -53,10 +55,13 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const last = new WeakMap<OutboundCall, Sent>();
   const told: ((customerId: string) => void)[] = [];
   const dead = new Set<string>();
+  const watchLooks = looksWatched(truth);
+  const paged = shortPages ? inShortPages(random) : (call: OutboundCall) => call;
   const arrives = (call: OutboundCall): Served => {
-    const served = dead.has(projectOf(call)) ? 'cut' : respond(sandbox, call);
+    const served = dead.has(projectOf(call)) ? 'cut' : respond(sandbox, paged(call));
     const record = last.get(call);
     if (record !== undefined && typeof served === 'object') record.status = served.status;
+    watchLooks(call, served);
     const deleted = deletedBy(call, served);
     if (deleted !== undefined) {
       for (const { uid } of truth.asksFor(deleted)) truth.note(uid, `${deleted} is deleted`);
@@ -67,6 +72,7 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   };
   const port: Outside['voucherify'] = {
     sent: call => {
+      if (last.has(call) && isDeletion(call)) truth.violated('a deletion was sent again within one request');
       const record = { project: projectOf(call), at: now(), status: 0 };
       sent.push(record);
       last.set(call, record);
@@ -124,16 +130,48 @@ function respond(sandbox: Sandbox, { method, url, headers, body = '' }: Outbound
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
-    return { kind: 'answer', ...answer, resent: false };
+    return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     return error.outage === 'hang' ? 'silent' : 'cut';
   }
 }
 
+/** Of some addresses the list comes in pages of one or two rows, whatever is asked for. */
+function inShortPages(random: Random): (call: OutboundCall) => OutboundCall {
+  const limits = new Map<string, number>();
+  return call => {
+    const email = call.url.searchParams.get('email');
+    if (email === null) return call;
+    const limit = limits.get(email) ?? random.pick([100, 100, 1, 2]);
+    limits.set(email, limit);
+    const url = new URL(call.url);
+    url.searchParams.set('limit', String(limit));
+    return { ...call, url };
+  };
+}
+
+function isDeletion({ method, url }: OutboundCall): boolean {
+  return method === 'POST' && url.pathname.endsWith('/permanent-deletion');
+}
+
+/** Every deletion of somebody but the first of each request follows a look of its own; one under a refused key is none. */
+function looksWatched(truth: Truth): (call: OutboundCall, served: Served) => void {
+  const looks = new Map<string, number>();
+  return (call, served) => {
+    const id = /^\/v1\/customers\/([^/]+)/.exec(call.url.pathname)?.[1];
+    const status = typeof served === 'object' ? served.status : 0;
+    if (id === undefined || status === 401) return;
+    if (call.method === 'GET' && status === 404) truth.absent(id);
+    const left = (looks.get(id) ?? Math.max(1, truth.asksFor(id).length)) + (isDeletion(call) ? -1 : 1);
+    looks.set(id, left);
+    if (left < 0) truth.violated('posted to again without a look', truth.asksFor(id)[0]?.uid);
+  };
+}
+
 /** Whoever the sandbox says was deleted: the path may name them otherwise. */
-function deletedBy({ method, url }: OutboundCall, served: Served): string | undefined {
-  if (method !== 'POST' || !url.pathname.endsWith('/permanent-deletion')) return undefined;
+function deletedBy(call: OutboundCall, served: Served): string | undefined {
+  if (!isDeletion(call)) return undefined;
   if (typeof served !== 'object' || served.status !== 200) return undefined;
   const body = jsonOrUndefined(served.body);
   return typeof body === 'object' && body !== null && 'related_object_id' in body

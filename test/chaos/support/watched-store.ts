@@ -16,8 +16,8 @@ interface Write {
   readonly receipt: Receipt;
 }
 
-/** What a closed receipt may still change: how telling the platform and signing stand, and nothing of the erasure. */
-const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack', 'evidence', 'decisions']);
+/** What a closed receipt may still change: how telling the platform and signing stand, and what operators decide. */
+const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack', 'evidence', 'decisions', 'newRequest']);
 
 /** A store in which every write is compared with what stood before it. */
 export function watchedStore(

@@ -20,7 +20,7 @@ interface Wire {
 export function faultySend(wire: Wire, outside: Outside, life: Life): Send {
   return async call => {
     await life.awake();
-    const fate = outside.fates(wire.port, call.method);
+    const fate = fateOf(call, outside.fates(wire.port, call.method));
     if (wire.now() >= call.until) return noAnswer('timed-out', 'none');
     wire.sent(call);
     await outside.travel(wire.port, fate === 'slow');
@@ -32,19 +32,24 @@ export function faultySend(wire: Wire, outside: Outside, life: Life): Send {
   };
 }
 
+/** Only a deletion is denied. */
+function fateOf({ url }: OutboundCall, drawn: Fate): Fate {
+  return drawn === 'denied' && !url.pathname.endsWith('/permanent-deletion') ? 'ok' : drawn;
+}
+
 /** What was on its way when the machine died may still arrive. */
 function afterDeath(call: OutboundCall, fate: Fate, wire: Wire, { random }: Outside): Promise<never> {
   if (reaches(fate) && random.chance(0.5)) wire.arrives(call);
   return never();
 }
 
-/** A connection that was reset while idle: the sender has sent the call twice. */
+/** A reset of a connection that was used before: the sender sends the call again, if it may be repeated. */
 function arrivals(call: OutboundCall, fate: Fate, wire: Wire): Served {
-  if (fate !== 'resent') return wire.arrives(call);
-  wire.arrives(call);
+  const first = wire.arrives(call);
+  if (fate !== 'reset') return first;
+  if (call.repeatable !== true) return 'cut';
   wire.sent(call);
-  const second = wire.arrives(call);
-  return typeof second === 'string' ? second : { ...second, resent: true };
+  return wire.arrives(call);
 }
 
 async function comesBack(
@@ -74,6 +79,8 @@ function answered(fate: Fate, served: Served | undefined, { random }: Outside): 
     case 'malformed':
     case 'malformed-after':
       return answer(200, random.pick(['{}', '<html>fine</html>', '{"status":"DONE"', '[]', '']));
+    case 'denied':
+      return answer(404, '{"code":404,"key":"not_found","resource_type":"customer"}');
     case 'cut-before':
       return random.chance(0.5) ? noAnswer('not-connected', 'none') : noAnswer('cut-off', 'possible');
     case 'cut-after':
@@ -84,7 +91,7 @@ function answered(fate: Fate, served: Served | undefined, { random }: Outside): 
 }
 
 function answer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): OutboundResult {
-  return { kind: 'answer', status, headers, body, resent: false };
+  return { kind: 'answer', status, headers, body };
 }
 
 type Lost = Extract<OutboundResult, { kind: 'no-answer' }>;

@@ -22,6 +22,8 @@ export interface WorldOptions extends QuotaOptions {
   readonly callsPerMinute?: number;
   /** How long the period of the quota really is. */
   readonly periodSeconds?: number;
+  /** Whether some lists of Voucherify come in pages that are shorter than asked. */
+  readonly shortPages?: boolean;
   /** Whether the index of the store lags behind, by up to some seconds. */
   readonly lags?: boolean;
   /** How far the clock of a machine may be off, in milliseconds. */
@@ -73,6 +75,7 @@ export function openWorld(options: WorldOptions): World {
     lags = false,
     lost = 0,
     periodSeconds = 60,
+    shortPages = false,
   } = options;
   const random = seeded(seed);
   const time = virtualTime(start);
@@ -86,7 +89,8 @@ export function openWorld(options: WorldOptions): World {
   const { store, watch } = watchedStore(lags ? withLaggingIndex(sqlite, bring) : sqlite, truth, now);
   const stores = { store, control: sqlite.control };
   const turns = random.fork();
-  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, callsPerMinute, periodSeconds });
+  const quota = { callsPerMinute, periodSeconds };
+  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, ...quota, shortPages });
   const receiver = newReceiver(truth);
   const alarms: LogLine[] = [];
   const reported: { at: number; oldestOpenMs: number }[] = [];

@@ -28,6 +28,9 @@ export interface FunctionProcess {
   readonly ready: Promise<void>;
   /** Hands it an event and gives its answer; rejects when the function fails or does not answer in its time. */
   invoke(event: unknown): Promise<unknown>;
+  /** Stops its processor, as Lambda does between events; time goes on. */
+  freeze(): void;
+  thaw(): void;
   /** Ends it and gives what it wrote to its log. */
   stop(): Promise<string>;
 }
@@ -57,6 +60,8 @@ export async function startFunction(start: Start): Promise<FunctionProcess> {
     spawnedAt,
     ready: api.ready,
     invoke: event => api.invoke(event, start.timeoutSeconds * 1000),
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     stop: async () => {
       child.kill('SIGKILL');
       await exited;

@@ -1,0 +1,26 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { command } from '../supply/command.ts';
+import { duplicateExports } from './duplicate-exports.ts';
+
+const help = `Checks that no two exported symbols of lambda/ and infra/ share a name, and
+prints each name that does, with its files.
+
+  npm run names
+
+  --root FOLDER  the folder that holds lambda/ and infra/, if not this project
+
+Functions, classes, constants, interfaces and types count. Default exports and
+re-exports of a symbol do not. Exit code 1 if a name is shared, or if there is
+no file to check.
+`;
+
+await command(help, { root: { type: 'string' } }, async ({ root }) => {
+  const cwd = typeof root === 'string' ? root : join(import.meta.dirname, '../..');
+  const files = globSync('{lambda,infra}/**/*.ts', { cwd }).sort();
+  const sources = files.map(file => ({ file, text: readFileSync(join(cwd, file), 'utf8') }));
+  const duplicates = duplicateExports(sources);
+  for (const { name, files: exporting } of duplicates) console.error(`${name}: ${exporting.join(', ')}`);
+  console.log(`${files.length} files, ${duplicates.length} exported names that are shared`);
+  return duplicates.length === 0 && files.length > 0 ? 0 : 1;
+});

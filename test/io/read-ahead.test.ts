@@ -1,0 +1,116 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import example from '../../infra/settings.json' with { type: 'json' };
+import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
+import { deployedParts } from '../../lambda/io/aws-ports.ts';
+import { readAhead } from '../../lambda/io/read-ahead.ts';
+import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
+
+/** A clock that jumps by what is waited for, and by how long the instance was frozen meanwhile. */
+function instance(frozenMs: readonly number[] = []) {
+  const waits: number[] = [];
+  let now = 0;
+  const wait = async (ms: number) => {
+    now += ms + (frozenMs[waits.length] ?? 0);
+    waits.push(ms);
+  };
+  return { wait, waits, now: () => now };
+}
+
+const names = ['erasure/pepper', 'erasure/platform/ketch'];
+const never = () => new Promise<string>(() => undefined);
+
+describe('reading secrets ahead', () => {
+  it('ends when every secret was read, each once and all at the same time', async () => {
+    const asked: string[] = [];
+    const open = Promise.withResolvers<string>();
+    const ended = readAhead(
+      name => {
+        asked.push(name);
+        return open.promise;
+      },
+      names,
+      never,
+    );
+    expect(asked).toEqual(names);
+    open.resolve('text');
+    expect(await ended).toBeUndefined();
+  });
+
+  it('ends without an error when a secret cannot be read, after the others', async () => {
+    const slow = Promise.withResolvers<string>();
+    const read = (name: string) => (name === 'erasure/pepper' ? Promise.reject(new Error('down')) : slow.promise);
+    let isOver = false;
+    const ended = readAhead(read, names, never).then(() => {
+      isOver = true;
+    });
+    await Promise.resolve();
+    expect(isOver).toBe(false);
+    slow.resolve('text');
+    await ended;
+  });
+
+  it('stops waiting after five seconds for secrets that are never read', async () => {
+    const { wait, now } = instance();
+    await readAhead(never, names, wait);
+    expect(now()).toBe(5000);
+  });
+
+  it('counts running time: a freeze takes no more from the five seconds than the wait it falls into', async () => {
+    const { wait, waits, now } = instance([0, 0, 3_600_000, 0, 2300]);
+    await readAhead(never, names, wait);
+    expect(now()).toBe(5000 + 3_600_000 + 2300);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(100);
+  });
+
+  it('reads nothing and does not wait where there are no secrets', async () => {
+    const { wait, waits } = instance();
+    await readAhead(never, [], wait);
+    expect(waits).toEqual([]);
+  });
+});
+
+describe('a deployed function', () => {
+  const pepper = 'pepper-of-a-function-that-starts-and-is-long-enough';
+  const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/platform/ketch'].map(name => [name, name]));
+
+  async function starting(...[answer]: Parameters<typeof startAwsEndpoint>) {
+    const endpoint = await startAwsEndpoint(answer);
+    onTestFinished(endpoint.stop);
+    const aws = { AWS_ENDPOINT_URL: endpoint.endpoint, AWS_REGION: 'eu-west-1' };
+    const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+    for (const [name, value] of Object.entries({ ...aws, ...credentials })) vi.stubEnv(name, value);
+    const lines: string[] = [];
+    vi.spyOn(process.stdout, 'write').mockImplementation(line => lines.push(String(line)) > 0);
+    const parts = await deployedParts(
+      {
+        AWS_LAMBDA_FUNCTION_NAME: 'webhook',
+        SETTINGS_JSON: JSON.stringify(example),
+        SECRET_ARNS: JSON.stringify(secretArns),
+        RECEIPTS_TABLE: 'erasure-receipts',
+        IDENTIFIERS_TABLE: 'erasure-identifiers',
+        METRICS_NAMESPACE: 'erasure',
+      },
+      undefined,
+      patientTimeouts,
+    );
+    return { endpoint, lines, parts };
+  }
+
+  it('has its secrets once it has started', async () => {
+    const { endpoint, parts } = await starting(answers(200, { SecretString: pepper }));
+    expect(endpoint.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
+    await parts().macs();
+    expect(endpoint.operations).toHaveLength(2);
+  });
+
+  it.each([
+    ['is down', refuses(500, 'InternalServiceError')],
+    ['refuses', refuses(400, 'AccessDeniedException')],
+  ])('that starts while Secrets Manager %s raises no alarm, and reads again when asked', async (_, answer) => {
+    const { endpoint, lines, parts } = await starting(answer);
+    expect(lines.join('')).toContain('"call":"GetSecretValue"');
+    expect(lines.join('')).not.toContain('alarm');
+    endpoint.answerWith(answers(200, { SecretString: pepper }));
+    expect((await parts().macs()).appId('x')).toMatch(/^[\w-]{43}$/);
+  });
+});

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { redaction, shopifyHouse, shopifyWire } from '../platforms/shopify-messages.ts';
+import { hour } from '../support/pace-heard.ts';
+import { run } from './desk-of.ts';
+import { by, erased, office, standing } from './office.ts';
+
+/** A Shopify customer who was erased and registered again, and an operator beside it. */
+async function redacted() {
+  const house = await shopifyHouse({ customers: [] });
+  const { settings, store } = house.parts;
+  const desk = { ...(await office()).desk, settings, store, now: () => house.clock.at, signer: house.parts.signer! };
+  const person = { source_id: String(redaction.customer.id) };
+  house.sandbox.register({ ...person, created_at: '2025-01-01T00:00:00Z' }, 'main');
+  let deliveries = 0;
+  return {
+    house,
+    desk,
+    /** Registers the customer now, under the id of before. */
+    register: () => house.sandbox.register(person, 'main'),
+    /** One genuine delivery, and the sweep an hour later. */
+    deliver: async () => {
+      deliveries += 1;
+      const wire = shopifyWire(redaction, { 'X-Shopify-Webhook-Id': `delivery-${deliveries}` });
+      expect(await house.send(wire)).toMatchObject({ status: 200, text: '' });
+      house.clock.at += hour;
+      await house.sweep();
+    },
+    decide: (id: string) => run(desk, 'retry', id, '--new-request', ...by('zoe', 'the shop asked for it again')),
+    receipts: () => house.receipts(),
+    deleted: () => house.sandbox.deletions().map(one => one.customerId),
+  };
+}
+
+describe('retry --new-request', () => {
+  test('lets the next delivery of the same body erase again, and only who was there at the decision', async () => {
+    const at = await redacted();
+    await at.deliver();
+    const [first] = await at.receipts();
+    const second = at.register();
+    at.house.clock.at += hour;
+    expect(await at.decide(first!.id)).toMatchObject({
+      status: 0,
+      lines: [`${first!.id}: the next delivery of the same body opens a new request: have it sent again`],
+    });
+    const decidedAt = at.house.clock.at;
+    at.house.clock.at += hour;
+    const later = at.house.sandbox.register({ source_id: 'later', email: redaction.customer.email }, 'main');
+    await at.deliver();
+    expect(at.deleted()).toContain(second);
+    expect(at.deleted()).not.toContain(later);
+    const [, opened] = await at.receipts();
+    expect(opened).toMatchObject({
+      state: 'erased',
+      submittedAt: decidedAt,
+      decisions: [{ what: 'new-request', by: 'zoe', why: 'the shop asked for it again', at: decidedAt }],
+    });
+    expect(at.house.alarms()).toEqual([]);
+    const shown = await run(at.desk, 'show', opened!.id);
+    expect(shown.status).toBe(0);
+    expect(shown.lines.join('\n')).toContain('new-request by zoe: the shop asked for it again');
+  });
+
+  test('opens one request a decision: later deliveries are compared with the receipt that it opened', async () => {
+    const at = await redacted();
+    await at.deliver();
+    const [first] = await at.receipts();
+    await at.decide(first!.id);
+    await at.deliver();
+    const [, second] = await at.receipts();
+    at.register();
+    await at.deliver();
+    expect(await at.receipts()).toHaveLength(2);
+    expect(at.house.logged().filter(({ alarm }) => alarm === 'repeated-redaction')).toMatchObject([
+      { platform: 'shopify', receipt: second!.id },
+    ]);
+    await at.decide(second!.id);
+    await at.deliver();
+    const macs = await at.house.parts.macs();
+    const digest = createHash('sha256').update(JSON.stringify(redaction)).digest('hex');
+    const ids = ['', '#1', '#2'].map(end => macs.receipt('shopify', redaction.shop_domain, `${digest}${end}`));
+    expect((await at.receipts()).map(({ id }) => id)).toEqual(ids);
+    expect(at.deleted()).toHaveLength(2);
+  });
+
+  test('changes nothing of the signed evidence, and show says what was decided', async () => {
+    const at = await redacted();
+    await at.deliver();
+    const [before] = await at.receipts();
+    await at.decide(before!.id);
+    const [after] = await at.receipts();
+    expect(after).toEqual({ ...before, revision: before!.revision + 1, newRequest: expect.any(Object) });
+    const shown = await run(at.desk, 'show', before!.id);
+    expect(shown.status).toBe(0);
+    expect(shown.lines.join('\n')).toContain('new request allowed at 2026-01-15T13:00:00Z by zoe: the shop asked');
+    expect(shown.lines.join('\n')).toContain('the receipt says what was signed');
+    expect((await run(at.desk, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { by: 'zoe' } });
+  });
+
+  test('is refused for a receipt that is not closed, and does nothing twice', async () => {
+    const at = await redacted();
+    at.house.sandbox.outage('error');
+    await at.deliver();
+    const [open] = await at.receipts();
+    const notClosed = 'nothing was changed: it is not closed yet, and goes on by itself';
+    expect(await at.decide(open!.id)).toMatchObject({ status: 1, lines: [`${open!.id}: ${notClosed}`] });
+    expect(await at.receipts()).toEqual([open]);
+    at.house.sandbox.outage(undefined);
+    at.house.clock.at += hour;
+    await at.house.sweep();
+    await at.decide(open!.id);
+    const decided = await at.receipts();
+    expect(await at.decide(open!.id)).toMatchObject({ status: 3, lines: [`${open!.id}: decided already`] });
+    expect(await at.receipts()).toEqual(decided);
+  });
+
+  test('is refused for a platform that has request ids of its own', async () => {
+    const at = await office();
+    const id = await erased(at);
+    const before = await standing(at, id);
+    expect(await at.run('retry', id, '--new-request', ...by('zoe', 'x'))).toMatchObject({
+      status: 1,
+      lines: [
+        `${id}: nothing was changed: --new-request is for platforms without request ids (shopify); ketch asks again under a new id`,
+      ],
+    });
+    expect(await standing(at, id)).toEqual(before);
+  });
+
+  test('does not go with --max', async () => {
+    const at = await office();
+    await expect(at.run('retry', 'any', '--new-request', '--max', '7', ...by('zoe', 'x'))).rejects.toThrow(
+      'retry: --max and --new-request do not go together',
+    );
+  });
+});
