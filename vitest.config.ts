@@ -7,8 +7,8 @@ export default defineConfig({
     isolate: false,
     maxWorkers: '100%',
     // Generous: a busy machine is slow, and slow is not wrong. A test that never ends still ends the run.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     teardownTimeout: 60_000,
     expect: { poll: { timeout: 240_000 } },
     // What a passing test prints is of no interest.

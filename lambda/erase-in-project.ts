@@ -80,7 +80,8 @@ async function resolving(project: string, handle: Resolving, parts: Parts): Prom
     () => ({ pins: { project, pins }, ...(kept && { lookUps: [{ project, lookUps: undefined }] }) }),
   );
   if (!done) return troubled(receipt, { kind: 'later', code: 'overtaken', effect: 'none', stop: true });
-  return deleting(project, { ...handle, receipt, pins, justResolved: true }, parts);
+  // What an earlier attempt found may be hours old, so it is looked at again before it is deleted.
+  return deleting(project, { ...handle, receipt, pins, justResolved: kept === undefined }, parts);
 }
 
 const noLookUps: LookUpResults = { appIdMac: '', results: [] };

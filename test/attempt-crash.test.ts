@@ -14,9 +14,9 @@ function softlyDeleted(house: ErasingHouse): void {
 
 describe('an attempt that ended before it wrote its result', () => {
   it.each([
-    ['seen', (house: ErasingHouse) => house.person({ id: ada })],
-    ['not seen', softlyDeleted],
-  ])('and deleted a pin that was %s leaves it to the next, which proves it', async (_, prepare) => {
+    ['seen leaves it to the next, which proves it', (house: ErasingHouse) => house.person({ id: ada }), 'erased'],
+    ['not seen leaves it to a person: nothing proves it', softlyDeleted, 'needs-human'],
+  ])('and deleted a pin that was %s', async (_, prepare, state) => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     prepare(house);
@@ -25,8 +25,10 @@ describe('an attempt that ended before it wrote its result', () => {
     expect(house.deleted()).toEqual([ada]);
     expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 1 });
     crash.at = undefined;
-    const closed = await house.sweepWhenDue('receipt-1');
-    expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } });
+    const deletions = state === 'erased' ? [{ proof: 'gone' }] : [];
+    const reason = state === 'erased' ? {} : { reason: 'unseen-unproven' };
+    const next = await house.sweepWhenDue('receipt-1');
+    expect(next).toMatchObject({ state, ...reason, projects: { main: { deletions } } });
     expect(house.deleted()).toEqual([ada]);
   });
 
@@ -40,16 +42,16 @@ describe('an attempt that ended before it wrote its result', () => {
     house.meddle = () => answer(429, {}, { 'retry-after': '5' });
     expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 0 });
     house.meddle = undefined;
-    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'erased' });
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-human', reason: 'unseen-unproven' });
   });
 
-  it('and found nobody under an id is counted as gone: it cannot be told any more', async () => {
+  it('and had no match under an id is neither gone nor no match any more', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     crash.at = 'result';
     await expect(house.ask(one('customer_id', ada))).rejects.toThrow('the process ended');
     crash.at = undefined;
-    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'erased' });
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-human', reason: 'unseen-unproven' });
   });
 });
 

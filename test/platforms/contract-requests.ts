@@ -170,12 +170,12 @@ const ofSenders = {
   'Idempotency-Key': 'another',
   'X-Request-Id': 'another',
   'webhook-id': 'another',
-  'webhook-timestamp': '1400000000',
+  'webhook-timestamp': '1451606400',
   'X-Shopify-Webhook-Id': 'another',
-  'X-Shopify-Triggered-At': '2014-01-01T00:00:00Z',
+  'X-Shopify-Triggered-At': '2016-01-01T00:00:00Z',
   'X-Shopify-Shop-Domain': 'another.myshopify.com',
-  'X-Segment-Timestamp': '2014-01-01T00:00:00Z',
-  Date: 'Wed, 01 Jan 2014 00:00:00 GMT',
+  'X-Segment-Timestamp': '2016-01-01T00:00:00Z',
+  Date: 'Fri, 01 Jan 2016 00:00:00 GMT',
 } as const;
 
 /** The same message with other values in all headers of that kind, and with each header that is no proof left out. */

@@ -122,6 +122,44 @@ describe('one reservation', () => {
   });
 });
 
+describe('calls in pairs', () => {
+  const tiny = { ...quota, limit: 10, periodMs: 60 * minute };
+
+  it('are a GET and a POST that are reserved together, however slow the quota is', async () => {
+    const { process, rows, clock, calls, call } = opened(() => answered(200), tiny);
+    const gate = process.gate(false);
+    gate.expect({ calls: 4, inPairs: true });
+    expect(await clock.finish(gate.send(call(minute)))).toEqual(answered(200));
+    expect(await clock.finish(gate.send({ ...call(minute), method: 'POST' }))).toEqual(answered(200));
+    expect(rows.calls).toEqual(['write']);
+    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'paced' });
+    expect(calls).toHaveLength(2);
+  });
+
+  it('never begin where only the GET has its place', async () => {
+    const { process, clock, calls, call } = opened(() => answered(200), tiny);
+    const gate = process.gate(false);
+    await clock.finish(gate.send(call(minute)));
+    gate.expect({ calls: 2, inPairs: true });
+    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'paced' });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('let the probe of a closed project out alone', async () => {
+    let status = 429;
+    const { process, clock, calls, call } = opened(() => answered(status), tiny);
+    await process.gate(true).send(call());
+    await clock.run(now + 61 * minute);
+    status = 200;
+    const gate = process.gate(false);
+    const { headers, until } = call(minute);
+    gate.expect({ calls: 2, inPairs: true });
+    expect(await gate.admit(2, headers, until)).toBeUndefined();
+    expect(await gate.send(call(minute))).toEqual(answered(200));
+    expect(calls).toHaveLength(2);
+  });
+});
+
 describe('a line', () => {
   it('works one after the other, and goes on after one that failed', async () => {
     const inLine = line();

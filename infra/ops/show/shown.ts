@@ -53,7 +53,14 @@ function standingLines(receipt: Receipt, now: number): readonly string[] {
   if (isFinal(state)) return [state];
   const used = `${usedPercent(receipt, now)} % of its time is used, it is due at ${instant(dueAtOf(receipt))}`;
   const next = nextAttemptAt === undefined || state === 'needs-human' ? 'your decision' : instant(nextAttemptAt);
-  return [`${state}: ${whyOf(receipt)}`, `goes on after ${next}; ${used}`];
+  return [`${state}: ${whyOf(receipt)}`, `goes on after ${next}; ${used}`, ...lookUpLines(receipt)];
+}
+
+/** How far a project has come whose look-ups take several attempts. */
+function lookUpLines({ projects }: Receipt): readonly string[] {
+  return Object.entries(projects).flatMap(([project, { lookedUp = 0 }]) =>
+    lookedUp > 0 ? [`project ${project}: completed look-ups that the next attempt goes on from: ${lookedUp}`] : [],
+  );
 }
 
 /** Not part of the evidence of this receipt: the request that it allows has a receipt of its own. */

@@ -53,7 +53,7 @@ export async function runSmallQuota(options: SmallQuotaOptions): Promise<SmallQu
       secrets[secret] = right;
     });
   }
-  await live(world, { deliveries, oddSweeps: 0.03, longest: 30 * 24 * hour });
+  await live(world, { deliveries, oddSweeps: 0.03, longest: 72 * hour });
   await judge(world);
   const needed = [...truth.asks.values()].reduce((sum, ask) => sum + ask.needed, 0);
   const numbers = {

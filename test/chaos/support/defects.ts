@@ -96,8 +96,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'the identifiers are deleted after a failed attempt',
     file: 'lambda/attempt.ts',
-    is: 'next => ({ forget: forgets(next) }),',
-    becomes: 'next => ({ forget: forgets(next) || next.claims > 0 }),',
+    is: 'forget: forgets(next), lookUps',
+    becomes: 'forget: forgets(next) || next.claims > 0, lookUps',
   },
   {
     name: 'a closed receipt may be recorded again',
