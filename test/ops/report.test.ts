@@ -169,7 +169,7 @@ function describeAllReceipts(name: string, open: () => Promise<Opened>): void {
       expect(await read()).toMatchObject({ ids: [], unreadable: 0 });
     });
 
-    test.each([1, 3, 250])('pages of %i rows: return every receipt once', async page => {
+    test.each([1, 2, 250])('pages of %i rows: return every receipt once', async page => {
       const ids = ['receipt-1', 'receipt-2', 'receipt-3', 'receipt-4', 'receipt-5'];
       for (const id of ids) await opened.store.accept(receiptOf({ id, subjectMacs: [`mac-${id}`, 'shared'] }), kept);
       await opened.control.write('pause#all', 0, { pause: null });
