@@ -22,7 +22,7 @@ const queries = (name: string): readonly Query[] => alarm(name).Metrics;
 const metricsOf = (name: string) => queries(name).flatMap(({ MetricStat }) => MetricStat ?? []);
 
 describe('alarms', () => {
-  test('are one for each way in which somebody is hurt', () => {
+  test('list: one alarm for each impact', () => {
     expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual([
       'erasure-oldest-open-half',
       'erasure-oldest-open-late',
@@ -40,7 +40,7 @@ describe('alarms', () => {
     expect(alarms).toHaveLength(Object.keys(texts).length);
   });
 
-  test('say who is hurt and which section of the runbook helps, and reach somebody', () => {
+  test('text: names the impact and the section of the runbook; the topic is notified', () => {
     for (const { AlarmName, AlarmDescription, AlarmActions } of alarms) {
       const name = AlarmName.slice('erasure-'.length);
       expect(AlarmDescription).toMatch(/^[A-Z][^#]+\. RUNBOOK\.md#[a-z0-9-]+$/);
@@ -50,7 +50,7 @@ describe('alarms', () => {
     }
   });
 
-  test.each(Object.entries(raisedBy))('the code %s raises %s, and has a part of its section', (code, name) => {
+  test.each(Object.entries(raisedBy))('code %s: raises %s and is in its section of the runbook', (code, name) => {
     expect(metricsOf(name)).toContainEqual({
       Metric: { Namespace: 'erasure', MetricName: 'Alarms', Dimensions: [{ Name: 'alarm', Value: code }] },
       Period: expect.any(Number),
@@ -60,7 +60,7 @@ describe('alarms', () => {
     expect(section.split('\n## ')[0]).toContain(`\`${code}\``);
   });
 
-  test('that count something stand at the first, for minutes, and add up at most ten metrics', () => {
+  test('counting alarms: start at one, for minutes, with at most ten metrics', () => {
     const counting = alarms.filter(one => one.Metrics !== undefined && one.ThresholdMetricId === undefined);
     expect(counting).toHaveLength(8);
     for (const one of counting) {
@@ -78,7 +78,7 @@ describe('alarms', () => {
     }
   });
 
-  test('tell when sweeps stay away for five minutes: silence is the alarm', () => {
+  test('sweep-stopped: starts after five minutes without a sweep', () => {
     expect(alarm('sweep-stopped')).toMatchObject({
       MetricName: 'Sweeps',
       Statistic: 'Sum',
@@ -90,13 +90,13 @@ describe('alarms', () => {
     });
   });
 
-  test('tell how much of the deadline the worst open erasure has used: half, and four fifths', () => {
+  test('oldest-open: starts at half and at four fifths of the deadline', () => {
     const used = { Namespace: 'erasure', MetricName: 'DeadlineUsed', Statistic: 'Maximum', TreatMissingData: 'ignore' };
     expect(alarm('oldest-open-half')).toMatchObject({ ...used, ...atLeast(50), Period: 3600 });
     expect(alarm('oldest-open-late')).toMatchObject({ ...used, ...atLeast(80), Period: 3600 });
   });
 
-  test('stand as long as somebody waits for a person, and as long as a pause stands', () => {
+  test('needs-human and paused: last as long as their cause', () => {
     const standing = (MetricName: string) => ({
       Metric: { Namespace: 'erasure', MetricName },
       Period: 60,
@@ -106,7 +106,7 @@ describe('alarms', () => {
     expect(metricsOf('paused')).toContainEqual(standing('Paused'));
   });
 
-  test('watch what turns platforms away before our own log can say so, and no 503 that only asks to come again', () => {
+  test('platforms-turned-away: counts errors and throttles of the webhook', () => {
     const watched = metricsOf('platforms-turned-away').map(({ Metric }) => [Metric['Namespace'], Metric['MetricName']]);
     expect(watched.filter(([namespace]) => namespace !== 'erasure')).toEqual([
       ['AWS/Lambda', 'Errors'],
@@ -119,8 +119,8 @@ describe('alarms', () => {
 });
 
 // Whether CloudWatch learns a band that is of use can only be seen in an account; here it is what is asked of it.
-describe('the share of requests that find nobody', () => {
-  test('is held against what CloudWatch has learnt, upwards only', () => {
+describe('alarm no-match-rate', () => {
+  test('band: upper bound of anomaly detection', () => {
     expect(alarm('no-match-rate')).toMatchObject({
       ComparisonOperator: 'GreaterThanUpperThreshold',
       ThresholdMetricId: 'expr_1',
@@ -133,7 +133,7 @@ describe('the share of requests that find nobody', () => {
     expect(share).toMatchObject({ Id: 'm0', ReturnData: true });
   });
 
-  test('is of all that was closed in an hour, and small where that is little', () => {
+  test('share: of all that was closed in an hour, damped for few', () => {
     const share = '100 * (SUM([FILL(no_match, 0), FILL(not_identifiable, 0)])) / (closed + 10)';
     const expressions = new Map(queries('no-match-rate').map(({ Id, Expression }) => [Id, Expression]));
     expect(expressions.get('m0')).toBe(share);
@@ -147,7 +147,7 @@ describe('the share of requests that find nobody', () => {
     );
   });
 
-  test('keeps to what anomaly detection on metric math allows', () => {
+  test('expressions: are those that anomaly detection allows', () => {
     const all = queries('no-match-rate');
     expect(all.length).toBeLessThanOrEqual(10);
     expect(new Set(metricsOf('no-match-rate').map(({ Period }) => Period)).size).toBe(1);
@@ -155,7 +155,7 @@ describe('the share of requests that find nobody', () => {
   });
 });
 
-test('nothing is filtered out of the logs: the lines carry their metrics', () => {
+test('metrics: are in the log lines, without metric filters', () => {
   template.resourceCountIs('AWS::Logs::MetricFilter', 0);
   const staged = synthesised({ stage: 'test' });
   for (const { Environment } of staged.of('AWS::Lambda::Function')) {
@@ -165,7 +165,7 @@ test('nothing is filtered out of the logs: the lines carry their metrics', () =>
   expect(new Set(own)).toEqual(new Set(['"Namespace":"erasure-test"']));
 });
 
-test('the topic lets alarms of this account publish, over TLS, and nobody else', () => {
+test('alarm topic: alarms of this account publish over TLS only', () => {
   const [policy] = of('AWS::SNS::TopicPolicy');
   expect(policy.PolicyDocument.Statement.map(readable)).toMatchObject([
     { Effect: 'Deny', Action: 'sns:Publish', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
@@ -178,7 +178,7 @@ test('the topic lets alarms of this account publish, over TLS, and nobody else',
   ]);
 });
 
-test('the topic writes to the address in the settings, if there is one', () => {
+test('alarm topic: is subscribed by the address in the settings', () => {
   template.resourceCountIs('AWS::SNS::Subscription', 0);
   const settings = settingsWith({ operations: { alarmEmail: 'on-call@example.com' } });
   const subscription = { Protocol: 'email', Endpoint: 'on-call@example.com' };

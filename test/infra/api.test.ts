@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { settingsWith, synthesised } from './synthesised.ts';
 
-const { of, readable } = synthesised();
+const { of, readable, resources } = synthesised();
 const [api] = of('AWS::ApiGateway::RestApi');
 const [stage] = of('AWS::ApiGateway::Stage');
 
-describe('what can be reached', () => {
-  test('is the webhook by any method, and by nothing but this stage', () => {
+describe('API', () => {
+  test('routes: the webhook by any method, invoked by this stage only', () => {
     const parts = of('AWS::ApiGateway::Resource').map(({ PathPart }) => PathPart);
     expect(parts).toEqual(['webhooks', '{platform}']);
     const methods = of('AWS::ApiGateway::Method');
@@ -21,14 +21,14 @@ describe('what can be reached', () => {
     ]);
   });
 
-  test('a POST declares its content type; other methods are the function’s to refuse', () => {
+  test('POST: requires a content type; the function refuses other methods', () => {
     const [post, any] = of('AWS::ApiGateway::Method');
     expect(post.RequestParameters).toEqual({ 'method.request.header.Content-Type': true });
     expect(post.RequestValidatorId).toBeDefined();
     expect(any).not.toHaveProperty('RequestValidatorId');
   });
 
-  test('bytes stay bytes, over TLS 1.2 at least, in the region', () => {
+  test('endpoint: is regional, with TLS 1.2 or newer, and passes bytes unchanged', () => {
     expect(api).toMatchObject({
       BinaryMediaTypes: ['*/*'],
       EndpointConfiguration: { Types: ['REGIONAL'] },
@@ -38,7 +38,7 @@ describe('what can be reached', () => {
   });
 });
 
-test('the stage is throttled and traced, and logs no data', () => {
+test('API stage: is throttled and traced, and logs no data', () => {
   expect(stage.TracingEnabled).toBe(true);
   expect(stage.MethodSettings).toEqual([
     {
@@ -52,14 +52,14 @@ test('the stage is throttled and traced, and logs no data', () => {
   ]);
 });
 
-describe('addresses that may call', () => {
+describe('API allowed addresses', () => {
   const allowing = (allowIps: string[]) => synthesised({ settings: settingsWith({ operations: { allowIps } }) });
 
-  test('are all, where settings list none', () => {
+  test('without a list: all addresses may call', () => {
     expect(api).not.toHaveProperty('Policy');
   });
 
-  test('are those that settings list', () => {
+  test('with a list: only its addresses may call', () => {
     allowing(['192.0.2.0/24', '2001:db8::/32']).template.hasResourceProperties('AWS::ApiGateway::RestApi', {
       Policy: {
         Version: '2012-10-17',
@@ -77,33 +77,89 @@ describe('addresses that may call', () => {
     });
   });
 
-  test('an empty list is refused: it could mean all or none', () => {
-    expect(() => allowing([])).toThrow('settings: operations.allowIps: must hold at least one range');
-  });
-
   test.each([
     { allowIps: ['192.0.2.0/24'], IpAddressType: 'ipv4' },
     { allowIps: ['192.0.2.0/24', '2001:db8::/32'], IpAddressType: 'dualstack' },
-  ])('reach it over $IpAddressType with $allowIps', ({ allowIps, IpAddressType }) => {
+  ])('$allowIps: the endpoint is $IpAddressType', ({ allowIps, IpAddressType }) => {
     allowing(allowIps).template.hasResourceProperties('AWS::ApiGateway::RestApi', {
       EndpointConfiguration: { Types: ['REGIONAL'], IpAddressType },
     });
   });
 });
 
-describe('the status of one request', () => {
+describe('API status route', () => {
   const generic = { scheme: 'standard-webhooks' };
   const { of: withStatus } = synthesised({ settings: settingsWith({ platforms: { generic } }) });
 
-  test('can be asked for where a platform tells it, and by GET alone', () => {
+  test('platform with a status route: GET only', () => {
     const parts = withStatus('AWS::ApiGateway::Resource').map(({ PathPart }) => PathPart);
     expect(parts).toEqual(['webhooks', '{platform}', '{requestId}']);
     expect(withStatus('AWS::ApiGateway::Method').map(({ HttpMethod }) => HttpMethod)).toEqual(['POST', 'ANY', 'GET']);
   });
 
-  test('puts a request into the address, so the gateway is not traced', () => {
+  test('tracing: is off at the gateway, because the path contains the request id', () => {
     expect(withStatus('AWS::ApiGateway::Stage')).toMatchObject([{ TracingEnabled: false }]);
     for (const { TracingConfig } of withStatus('AWS::Lambda::Function'))
       expect(TracingConfig).toEqual({ Mode: 'Active' });
+  });
+});
+
+describe('API logs', () => {
+  test('access log: has these fields, and no path, query, address or caller', () => {
+    expect(JSON.parse(stage.AccessLogSetting.Format)).toEqual({
+      requestId: '$context.extendedRequestId',
+      requestTime: '$context.requestTime',
+      httpMethod: '$context.httpMethod',
+      resourcePath: '$context.resourcePath',
+      status: '$context.status',
+      responseType: '$context.error.responseType',
+      responseLength: '$context.responseLength',
+      responseLatency: '$context.responseLatency',
+      integrationLatency: '$context.integrationLatency',
+      integrationStatus: '$context.integrationStatus',
+      functionRequestId: '$context.awsEndpointRequestId',
+    });
+  });
+
+  test('retention: 90 days, and 30 for execution logs', () => {
+    const kept = of('AWS::Logs::LogGroup').map(one => [readable(one.LogGroupName), one.RetentionInDays]);
+    expect(Object.fromEntries(kept)).toMatchObject({
+      '/aws/apigateway/erasure-access': 90,
+      'API-Gateway-Execution-Logs_erasure/v1': 30,
+    });
+  });
+
+  test('role: is created in a new account and survives the stack', () => {
+    const ofType = (type: string) => Object.keys(resources).filter(id => resources[id].Type === type);
+    const [account = ''] = ofType('AWS::ApiGateway::Account');
+    expect(resources[account].DeletionPolicy).toBe('Retain');
+    const [stageId = ''] = ofType('AWS::ApiGateway::Stage');
+    expect(resources[stageId].DependsOn).toEqual([expect.stringMatching('ExecutionLogs'), account]);
+  });
+
+  test('role: an existing one is left unchanged', () => {
+    synthesised({ apiLogRole: 'existing' }).template.resourceCountIs('AWS::ApiGateway::Account', 0);
+  });
+});
+
+describe('API error answers', () => {
+  const answers = of('AWS::ApiGateway::GatewayResponse');
+
+  test('text: is fixed, without a variable of the request or error', () => {
+    for (const { ResponseTemplates, ResponseParameters = {} } of answers) {
+      expect(Object.keys(ResponseTemplates)).toEqual(['application/json']);
+      expect(JSON.parse(ResponseTemplates['application/json'])).toEqual({ message: expect.any(String) });
+      expect(JSON.stringify([ResponseTemplates, ResponseParameters])).not.toMatch(/\$|context|input|method\.request/);
+    }
+  });
+
+  test('types: all are covered, and retryable ones have Retry-After', () => {
+    const types = answers.map(({ ResponseType }) => ResponseType);
+    expect(types).toEqual(expect.arrayContaining(['DEFAULT_4XX', 'DEFAULT_5XX', 'BAD_REQUEST_BODY', 'THROTTLED']));
+    const retried = answers.filter(({ ResponseParameters }) => ResponseParameters !== undefined);
+    expect(retried.map(({ ResponseType }) => ResponseType)).toEqual(['DEFAULT_5XX', 'THROTTLED']);
+    for (const { ResponseParameters } of retried) {
+      expect(ResponseParameters).toEqual({ 'gatewayresponse.header.Retry-After': "'60'" });
+    }
   });
 });

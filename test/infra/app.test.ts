@@ -71,8 +71,8 @@ beforeAll(async () => {
   ]);
 });
 
-describe('cdk synth, without an account or a network', () => {
-  test('succeeds with the example settings and with all there are, and with nothing to complain of', () => {
+describe('cdk synth without account and network', () => {
+  test('settings: the example and every setting succeed without a warning', () => {
     for (const { code, stderr } of [synth, every]) {
       expect(stderr).not.toMatch(/warning|error|not configured/i);
       expect(code).toBe(0);
@@ -82,7 +82,7 @@ describe('cdk synth, without an account or a network', () => {
     }
   });
 
-  test('bundles both functions, which load where nothing is installed', async () => {
+  test('bundles: load without any installed package', async () => {
     const bundles = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
     expect(bundles).toHaveLength(2);
     for (const bundle of bundles) {
@@ -94,7 +94,7 @@ describe('cdk synth, without an account or a network', () => {
     }
   });
 
-  test('makes the very bundles that the bill of materials speaks of', async () => {
+  test('bundles: are those of the bill of materials', async () => {
     const assets = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
     const made = assets.map(name => readFileSync(join(out.synth, name, 'index.mjs'), 'utf8'));
     const { outputFiles } = await bundles();
@@ -103,7 +103,7 @@ describe('cdk synth, without an account or a network', () => {
 
   const noLint = spawnSync('cfn-lint', ['--version']).error !== undefined;
   if (noLint) console.log('cfn-lint is not on PATH: the template is not linted');
-  test.skipIf(noLint)('makes templates that cfn-lint accepts', async () => {
+  test.skipIf(noLint)('templates: are accepted by cfn-lint', async () => {
     const templates = [out.synth, out.every].map(folder => join(folder, 'VoucherifyErasure.template.json'));
     // CDK says twice that a function needs its role.
     const args = ['--ignore-checks', 'W3005', '--', ...templates];
@@ -111,7 +111,7 @@ describe('cdk synth, without an account or a network', () => {
   });
 });
 
-test('another stage and other settings come by `-c`', () => {
+test('cdk -c: sets stage and settings', () => {
   expect(staged).toEqual({ code: 0, stdout: '', stderr: '' });
   const template = readFileSync(join(out.staged, 'VoucherifyErasure-test.template.json'), 'utf8');
   for (const part of ['erasure-test-receipts', 'erasure-test/platform/ketch', '192.0.2.0/24']) {
@@ -120,7 +120,7 @@ test('another stage and other settings come by `-c`', () => {
   expect(template).not.toContain('AWS::ApiGateway::Account');
 });
 
-test('settings that do not fit end it with 1 and one line, which names them and repeats no value', () => {
+test('cdk -c settings: invalid ones are one line without a value, and exit code 1', () => {
   expect(wrong.stderr).toMatch(/^settings: projects\.main\.baseUrl: [^\n]+; operations\.alarmEmail: [^\n]+\n$/);
   expect(wrong.stderr).not.toMatch(/hunter2|4000/);
   expect(wrong).toMatchObject({ code: 1, stdout: '' });

@@ -23,7 +23,7 @@ const graphs = new Map(widgets.map(({ properties }) => [properties.title, proper
 const shown = (title: string) =>
   (graphs.get(title)?.metrics ?? []).map(parts => parts.filter(part => typeof part === 'string').join(' '));
 
-test('one page answers: who is hurt, how do the erasures do, what are platforms told, how do the functions do', () => {
+test('dashboard: has these graphs, and every alarm', () => {
   expect(board.DashboardName).toBe('erasure');
   expect([...graphs.keys()]).toEqual([
     'Who is hurt',
@@ -37,7 +37,7 @@ test('one page answers: who is hurt, how do the erasures do, what are platforms 
   expect(graphs.get('Who is hurt')?.alarms).toHaveLength(of('AWS::CloudWatch::Alarm').length);
 });
 
-test('what sweeps tell has a graph each', () => {
+test('dashboard: each figure of the sweep has a graph', () => {
   expect(shown('Time used of the deadline (%)')).toEqual(['erasure DeadlineUsed']);
   expect(shown('Age of the oldest open erasure (ms)')).toEqual(['erasure OldestOpen']);
   expect(shown('Sweeps')).toEqual(['erasure Sweeps']);
@@ -46,7 +46,7 @@ test('what sweeps tell has a graph each', () => {
   expect(shown('Closed and not signed')).toEqual(['erasure Unsigned']);
 });
 
-test('every platform in the settings has its lines', () => {
+test('dashboard: each platform of the settings has its lines', () => {
   expect(shown('Accepted, by platform')).toEqual(['ketch', 'segment'].map(name => `erasure Accepted platform ${name}`));
   const outcomes = ['erased', 'no-match', 'not-identifiable', 'refused'];
   expect(shown('Closed, by platform and outcome')).toEqual(
@@ -54,13 +54,7 @@ test('every platform in the settings has its lines', () => {
   );
 });
 
-test('every code is shown by itself, since an alarm may come from several', () => {
+test('dashboard: each alarm code has its own line', () => {
   const codes = Object.keys(raisedBy).map(code => `erasure Alarms alarm ${code}`);
   expect(shown('Codes of the log that raised alarms')).toEqual(codes);
-});
-
-test('what the firewall turned away is shown where there is one', () => {
-  const guarded = synthesised({ settings: settingsWith({ operations: { waf: true } }) });
-  const [{ DashboardBody }] = guarded.of('AWS::CloudWatch::Dashboard');
-  expect(String(guarded.readable(DashboardBody))).toContain('Turned away by the firewall');
 });

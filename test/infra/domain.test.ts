@@ -8,10 +8,10 @@ const hostedZone = { id: 'Z0123456789ABC', name: 'example.com' };
 const inStack = (operations: Readonly<Record<string, unknown>>) =>
   synthesised({ settings: settingsWith({ operations }) });
 
-describe('without a domain of one’s own', () => {
+describe('stack without an own domain', () => {
   const { template } = synthesised();
 
-  test('the address is AWS’s, and nothing is made for another', () => {
+  test('address: is that of AWS', () => {
     template.hasResourceProperties('AWS::ApiGateway::RestApi', { DisableExecuteApiEndpoint: false });
     for (const type of ['ApiGateway::DomainName', 'ApiGateway::BasePathMapping', 'Route53::RecordSet']) {
       template.resourceCountIs(`AWS::${type}`, 0);
@@ -20,10 +20,10 @@ describe('without a domain of one’s own', () => {
   });
 });
 
-describe('a domain of one’s own', () => {
+describe('own domain', () => {
   const { of, readable, template } = inStack({ domain });
 
-  test('takes TLS 1.2 at least, as the API does, with a certificate that is named and not looked up', () => {
+  test('TLS: 1.2 or newer, with the named certificate', () => {
     const [{ EndpointConfiguration, ...named }] = of('AWS::ApiGateway::DomainName');
     expect(named).toEqual({
       DomainName: 'erasure.example.com',
@@ -34,7 +34,7 @@ describe('a domain of one’s own', () => {
     expect(EndpointConfiguration).toEqual({ Types: ['REGIONAL'], IpAddressType: 'ipv4' });
   });
 
-  test('leads to the stage, without a path before the routes', () => {
+  test('mapping: leads to the stage without a path', () => {
     const [mapping, ...others] = of('AWS::ApiGateway::BasePathMapping');
     expect(others).toEqual([]);
     expect(mapping).not.toHaveProperty('BasePath');
@@ -44,16 +44,16 @@ describe('a domain of one’s own', () => {
     });
   });
 
-  test('is the only address: a policy for it would be worth nothing while there is another', () => {
+  test('address: is the only one', () => {
     template.hasResourceProperties('AWS::ApiGateway::RestApi', { DisableExecuteApiEndpoint: true });
   });
 
-  test('comes with a deployment of its own, without which the other address stays', () => {
+  test('deployment: is a new one, without which the old address stays', () => {
     const deployments = (of: typeof template) => Object.keys(of.findResources('AWS::ApiGateway::Deployment'));
     expect(deployments(template)).not.toEqual(deployments(synthesised().template));
   });
 
-  test('is what the outputs say, and where to point it', () => {
+  test('outputs: name the URL and the DNS target', () => {
     const { WebhookUrl, PointDomainTo } = template.toJSON()['Outputs'];
     expect(WebhookUrl.Value).toBe('https://erasure.example.com/webhooks/');
     expect(PointDomainTo.Value['Fn::GetAtt'][1]).toBe('RegionalDomainName');
@@ -61,11 +61,11 @@ describe('a domain of one’s own', () => {
   });
 });
 
-describe('with the zone that the domain lies in', () => {
+describe('own domain with its hosted zone', () => {
   test.each([
     { name: 'erasure.example.com', zone: 'example.com' },
     { name: 'erasure.example.com', zone: 'erasure.example.com' },
-  ])('$zone, the stack makes the record', ({ name, zone }) => {
+  ])('$zone: the stack creates the record', ({ name, zone }) => {
     const { of, template } = inStack({ domain: { ...domain, name, hostedZone: { ...hostedZone, name: zone } } });
     expect(of('AWS::Route53::RecordSet')).toEqual([
       {
@@ -81,7 +81,7 @@ describe('with the zone that the domain lies in', () => {
     expect(Object.keys(template.toJSON()['Outputs'])).not.toContain('PointDomainTo');
   });
 
-  test('and ranges of IPv6, it is reachable over that too', () => {
+  test('IPv6 ranges: the domain is dualstack', () => {
     const { of } = inStack({ domain: { ...domain, hostedZone }, allowIps: ['192.0.2.0/24', '2001:db8::/32'] });
     const [{ EndpointConfiguration }] = of('AWS::ApiGateway::DomainName');
     expect(EndpointConfiguration).toEqual({ Types: ['REGIONAL'], IpAddressType: 'dualstack' });
@@ -89,7 +89,7 @@ describe('with the zone that the domain lies in', () => {
   });
 });
 
-test('nothing about it needs an account or a look-up', () => {
+test('own domain: needs no account and no look-up', () => {
   const { app } = inStack({ domain: { ...domain, hostedZone }, waf: true });
   expect(app.synth().manifest.missing).toBeUndefined();
 });

@@ -10,8 +10,8 @@ const [acl] = of('AWS::WAFv2::WebACL');
 const [rate, body, ...others] = acl.Rules;
 const [stage] = of('AWS::ApiGateway::Stage');
 
-describe('without being asked for', () => {
-  test.each([{}, { waf: false }])('there is no firewall: it costs a sum each month', operations => {
+describe('firewall', () => {
+  test.each([{}, { waf: false }])('default: there is none, because it costs money', operations => {
     const { template: plain } = synthesised({ settings: settingsWith({ operations }) });
     plain.resourceCountIs('AWS::WAFv2::WebACL', 0);
     plain.resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
@@ -19,7 +19,7 @@ describe('without being asked for', () => {
 });
 
 describe('the firewall', () => {
-  test('stands before the stage, in its region, and lets through what no rule stops', () => {
+  test('association: protects the stage and allows by default', () => {
     expect(acl).toMatchObject({ Name: 'erasure-test', Scope: 'REGIONAL', DefaultAction: { Allow: {} } });
     const [{ ResourceArn, WebACLArn }] = of('AWS::WAFv2::WebACLAssociation');
     const arn = 'arn:AWS::Partition:apigateway:AWS::Region::/restapis/erasure-test/stages/ApiDeploymentStagev1';
@@ -28,7 +28,7 @@ describe('the firewall', () => {
     template.resourceCountIs('AWS::WAFv2::WebACLAssociation', 1);
   });
 
-  test('tells an address that alone takes half of the stage’s room to come again', () => {
+  test('rate: an address with half of the stage’s limit gets 429', () => {
     expect(rate.Statement).toEqual({
       RateBasedStatement: { AggregateKeyType: 'IP', EvaluationWindowSec: 60, Limit: 600 },
     });
@@ -46,7 +46,7 @@ describe('the firewall', () => {
     });
   });
 
-  test('turns away the bodies that the function would, and no smaller one', () => {
+  test('size: refuses the same bodies as the function', () => {
     // WAF can look at 64 KB of a body; one that is longer matches unseen.
     expect(acl.AssociationConfig).toEqual({ RequestBody: { API_GATEWAY: { DefaultSizeInspectionLimit: 'KB_64' } } });
     expect(largestBody).toBe(64 * 1024);
@@ -63,13 +63,13 @@ describe('the firewall', () => {
     });
   });
 
-  test('reads nothing into what a body says: people have all kinds of names', () => {
+  test('rules: none inspects content, because names can look like anything', () => {
     expect(others).toEqual([]);
     expect(JSON.stringify(acl)).not.toMatch(/ManagedRuleGroup|Xss|Sqli|RegexPattern|ByteMatch/i);
     expect([rate.Priority, body.Priority]).toEqual([0, 1]);
   });
 
-  test('answers in the words of the gateway, with no variable in them', () => {
+  test('answers: are fixed texts', () => {
     const texts = Object.entries(acl.CustomResponseBodies);
     expect(texts).toEqual([
       ['too-many', { ContentType: 'APPLICATION_JSON', Content: '{"message":"too many requests"}' }],
@@ -77,7 +77,7 @@ describe('the firewall', () => {
     ]);
   });
 
-  test('counts, and keeps no request: neither samples nor a log', () => {
+  test('requests: are counted, and neither sampled nor logged', () => {
     for (const one of [acl, rate, body]) {
       expect(one.VisibilityConfig).toEqual({
         CloudWatchMetricsEnabled: true,
@@ -88,7 +88,7 @@ describe('the firewall', () => {
     template.resourceCountIs('AWS::WAFv2::LoggingConfiguration', 0);
   });
 
-  test('is on the dashboard, with each of its rules', () => {
+  test('dashboard: shows each rule', () => {
     const [board] = of('AWS::CloudWatch::Dashboard');
     const text = String(readable(board.DashboardBody));
     expect(text).toContain('Turned away by the firewall');

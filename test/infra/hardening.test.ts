@@ -7,17 +7,17 @@ const everything = { settings: settingsWith(everySetting), stage: 'test' };
 describe.each([
   { name: 'the example settings', props: {} },
   { name: 'every setting', props: everything },
-])('with $name', ({ props }) => {
+])('stack with $name', ({ props }) => {
   const { of, readable, resources } = synthesised(props);
   const functions = of('AWS::Lambda::Function');
 
-  test('no log is kept for ever', () => {
+  test('logs: are deleted after 30 or 90 days', () => {
     const logs = of('AWS::Logs::LogGroup');
     expect(logs.length).toBeGreaterThan(3);
     for (const { RetentionInDays } of logs) expect([30, 90]).toContain(RetentionInDays);
   });
 
-  test('no variable is named like a secret, but for the list of where the secrets are', () => {
+  test('variables: contain no secret, only where secrets are', () => {
     expect(functions).toHaveLength(2);
     for (const { Environment } of functions) {
       const { SECRET_ARNS, ...others } = Environment.Variables;
@@ -27,7 +27,7 @@ describe.each([
     }
   });
 
-  test('functions can be called by the gateway and by the minute’s tick, from here, and by nobody else', () => {
+  test('functions: are invoked by the gateway and the schedule of this account only', () => {
     expect(of('AWS::Lambda::Url')).toEqual([]);
     const callers = of('AWS::Lambda::Permission');
     for (const { SourceArn } of callers) expect(SourceArn).toBeDefined();
@@ -35,7 +35,7 @@ describe.each([
     expect([...principals].sort()).toEqual(['apigateway.amazonaws.com', 'events.amazonaws.com']);
   });
 
-  test('the tables are the only place that what a request says could lie in', () => {
+  test('data: the tables are the only storage', () => {
     const types = Object.keys(resources).map(id => resources[id].Type);
     const keepers = /::(SQS|Kinesis|KinesisFirehose|StepFunctions|S3|Scheduler|RDS|ElastiCache|Backup)::/;
     expect(types.filter(type => keepers.test(type))).toEqual([]);
@@ -47,14 +47,7 @@ describe.each([
     }
   });
 
-  test('every alarm reaches somebody and says where to read on', () => {
-    for (const { AlarmActions, AlarmDescription } of of('AWS::CloudWatch::Alarm')) {
-      expect(AlarmActions.length).toBeGreaterThan(0);
-      expect(AlarmDescription).toMatch(/RUNBOOK\.md#[a-z0-9-]+$/);
-    }
-  });
-
-  test('every table and key outlives the stack, and no table can be deleted by accident', () => {
+  test('tables and keys: survive the stack and are protected from deletion', () => {
     const kept = Object.keys(resources).filter(id => /::(DynamoDB::Table|KMS::Key)$/.test(resources[id].Type));
     expect(kept.length).toBeGreaterThan(2);
     for (const one of kept.map(id => resources[id])) {
@@ -63,7 +56,7 @@ describe.each([
     }
   });
 
-  test('no stage logs bodies, whatever its method', () => {
+  test('API stage: logs no bodies', () => {
     const settings = of('AWS::ApiGateway::Stage').flatMap(({ MethodSettings }) => MethodSettings);
     expect(settings.map(({ DataTraceEnabled }) => DataTraceEnabled)).toEqual([false]);
   });

@@ -11,6 +11,11 @@ interface Rules {
 /** What editors ignore when they judge. */
 const annotations = ['$schema', 'title', 'description', 'default', 'definitions', 'then', 'else'];
 
+const formats: Readonly<Record<string, (value: string) => boolean>> = {
+  email: value => /^\S+@\S+\.\S+$/.test(value),
+  'date-time': value => !Number.isNaN(Date.parse(value)),
+};
+
 const checks: Readonly<Record<string, Check>> = {
   $ref: (given, value, { root }) => fits(value, referred(given, root), root),
   type: (given, value) => [given].flat().some(type => isOf(type, value)),
@@ -22,7 +27,7 @@ const checks: Readonly<Record<string, Check>> = {
   minLength: (given, value) => typeof value !== 'string' || value.length >= Number(given),
   maxLength: (given, value) => typeof value !== 'string' || value.length <= Number(given),
   pattern: (given, value) => typeof value !== 'string' || new RegExp(String(given), 'u').test(value),
-  format: (given, value) => given !== 'email' || typeof value !== 'string' || /^\S+@\S+\.\S+$/.test(value),
+  format: (given, value) => typeof value !== 'string' || (formats[String(given)]?.(value) ?? true),
   minItems: (given, value) => !Array.isArray(value) || value.length >= Number(given),
   items: (given, value, { root }) => !Array.isArray(value) || value.every(one => fits(one, object(given), root)),
   required: (given, value) => !isObject(value) || list(given).every(name => Object.hasOwn(value, String(name))),
@@ -77,6 +82,7 @@ function referred(pointer: unknown, root: Schema): Schema {
 function isOf(type: unknown, value: unknown): boolean {
   if (type === 'array') return Array.isArray(value);
   if (type === 'object') return isObject(value);
+  if (type === 'null') return value === null;
   if (type === 'integer') return Number.isInteger(value);
   return typeof value === type;
 }

@@ -27,11 +27,11 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
       name: 'a stage in an account that has a role for logs',
       props: { stage: 'test', apiLogRole: 'existing' } as const,
     },
-  ])('finds nothing with $name', ({ props }) => {
+  ])('$name: no finding', ({ props }) => {
     expect(findings(synthesised(props).app)).toEqual([]);
   });
 
-  test('finds nothing in another app, that has none of our feature flags', () => {
+  test('another app without our feature flags: no finding', () => {
     const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
     new ErasureStack(app, 'Theirs', { settings: everything });
     expect(findings(app)).toEqual([]);
@@ -40,7 +40,7 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
   test.each([
     { name: 'every setting', settings: everything, more: [] },
     { name: 'every setting but the firewall', settings: withoutFirewall, more: ['AwsSolutions-APIG3'] },
-  ])('would find just what is accepted, each on its own construct and for a reason, with $name', one => {
+  ])('$name: exactly the accepted findings, each with a reason', one => {
     const { app } = synthesised({ settings: one.settings });
     const accepted = acknowledgements(app);
     for (const { reason } of accepted) expect(reason.length).toBeGreaterThan(40);

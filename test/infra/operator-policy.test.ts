@@ -14,8 +14,8 @@ const { of, readable, template } = synthesised({ settings });
 const [policy] = of('AWS::IAM::ManagedPolicy');
 const statements = policy.PolicyDocument.Statement.map(readable);
 
-describe('what an operator may do', () => {
-  test('is what the commands ask DynamoDB for, and all of that', async () => {
+describe('operator policy', () => {
+  test('DynamoDB: grants exactly what the commands call', async () => {
     const item = { Item: { row: { S: JSON.stringify(receiptOf()) } } };
     const { asked, ...stores } = recordingStores({ GetItem: item });
     const desk = deskOver(stores);
@@ -37,7 +37,7 @@ describe('what an operator may do', () => {
     expect([...asked].sort()).toEqual(granted.filter((one: string) => one.startsWith('dynamodb:')).sort());
   });
 
-  test('is to read the secrets that it tries, and the public half of the key, and nothing of the identifiers', () => {
+  test('secrets and key: can be read, identifiers cannot', () => {
     expect(statements.slice(3)).toEqual([
       {
         Sid: 'Secrets',
@@ -54,7 +54,7 @@ describe('what an operator may do', () => {
     expect(JSON.stringify(statements)).not.toContain('*');
   });
 
-  test('is attached to nobody, and its ARN is an output', () => {
+  test('attachment: none, and its ARN is an output', () => {
     expect(Object.keys(policy).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
     expect(readable(policy.ManagedPolicyName)).toBe('erasure-operator-AWS::Region');
     // IAM takes no other characters in a description.

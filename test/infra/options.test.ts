@@ -18,13 +18,13 @@ function file(name: string, text: string): string {
   return join(work, name);
 }
 
-test('without any, the example settings and no stage', () => {
+test('options of the app: default to the example settings and no stage', () => {
   const { settings, ...others } = options({})();
   expect(others).toEqual({ stage: undefined, apiLogRole: 'create' });
   expect(settings).toMatchObject({ projects: { main: { baseUrl: 'https://api.voucherify.io' } } });
 });
 
-test('a stage, other settings and the role that is there', () => {
+test('options of the app: stage, settings and log role are read', () => {
   const settings = file('other.json', JSON.stringify({ ...example, limits: { holdSeconds: 900 } }));
   expect(options({ stage: 'test-2', settings, apiLogRole: 'existing' })()).toMatchObject({
     stage: 'test-2',
@@ -33,7 +33,7 @@ test('a stage, other settings and the role that is there', () => {
   });
 });
 
-describe('is refused in one line, without the value', () => {
+describe('invalid options of the app: one line without the value', () => {
   test.each([
     { what: 'settings that are not JSON', context: { settings: file('no.json', '{"hunter2"') }, says: 'are not JSON' },
     { what: 'a file that is missing', context: { settings: 'hunter2' }, says: 'the file cannot be read (ENOENT)' },
@@ -48,7 +48,7 @@ describe('is refused in one line, without the value', () => {
     expect(options(context)).toThrow(new SettingsError([says]));
   });
 
-  test.each(['hunter2_', 'Hunter2', '2hunter', '', 'hunter2-is-too-long', 2, true])('the stage %j', stage => {
+  test.each(['hunter2_', 'Hunter2', '2hunter', '', 'hunter2-is-too-long', 2, true])('stage %j', stage => {
     const says = '-c stage must be a lower-case name of at most 16 letters, digits and dashes';
     expect(options({ stage })).toThrow(new SettingsError([says]));
   });

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import schema from '../../infra/settings.schema.json' with { type: 'json' };
-import { parseSettings } from '../../lambda/io/settings.ts';
+import { type ProjectSettings, parseSettings, type Settings } from '../../lambda/io/settings.ts';
+import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
+import { platformsSchema } from '../../lambda/platforms/index.ts';
+import { ketchSettings } from '../../lambda/platforms/ketch/request.ts';
+import { segmentSettings } from '../../lambda/platforms/segment.ts';
+import { shopifySettings } from '../../lambda/platforms/shopify.ts';
+import { transcendSettings } from '../../lambda/platforms/transcend/request.ts';
 import { problemsOf } from '../support/settings.ts';
 import { everySetting } from './every-setting.ts';
 import { fits, isObject, ofEntry, type Schema } from './json-schema.ts';
@@ -68,14 +74,14 @@ function probes({ value, said }: Place): unknown[] {
 
 const anything = [null, true, false, 0, -1, 0.5, 202, '', 'x', 'A b', '/x', 'https://x', [''], {}, { x: 1 }];
 
-test('describes each setting', () => {
+test('settings schema: describes each setting', () => {
   for (const { path, said } of places) {
     if (path.length > 0 && !inMap(path)) expect([path, said['description']]).toEqual([path, expect.any(String)]);
   }
 });
 
-describe('the schema and the parser agree', () => {
-  test('on the settings of this repository, on all there are and on the fewest', () => {
+describe('settings schema and parser agree', () => {
+  test('valid: the settings of this repository, every setting and the fewest', () => {
     const least = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: {} };
     for (const settings of [example, everySetting, least]) {
       expect(fits(settings, root)).toBe(true);
@@ -83,28 +89,28 @@ describe('the schema and the parser agree', () => {
     }
   });
 
-  test('on loopback, in a local run', () => {
+  test('loopback: in a local run', () => {
     const settings = changed(['projects', 'main', 'baseUrl'], 'http://127.0.0.1:3000');
     expect(fits(settings, root)).toBe(true);
     expect(problemsOf(JSON.stringify(settings), 'local')).toEqual([]);
   });
 
-  test('on what may be left out', () => {
+  test('missing: each setting', () => {
     for (const { path } of places) expectAgreement(changed(path, undefined), [path]);
   });
 
-  test('on what may not be there', () => {
+  test('unknown: a key in each object', () => {
     const objects = places.filter(({ value }) => isObject(value));
     for (const { path } of objects) expectAgreement(changed([...path, 'another'], 'x'), [path]);
   });
 
-  test('on what each setting may be', () => {
+  test('values: of each setting', () => {
     for (const place of places) {
       for (const probe of probes(place)) expectAgreement(changed(place.path, probe), [place.path, probe]);
     }
   });
 
-  test('on what a setting is when it is not there', () => {
+  test('defaults: of each setting', () => {
     const withDefault = places.filter(({ said }) => 'default' in said);
     expect(withDefault.length).toBeGreaterThan(20);
     for (const { path, said } of withDefault) {
@@ -115,7 +121,45 @@ describe('the schema and the parser agree', () => {
   });
 });
 
-test('the example settings point to it, if they point anywhere', () => {
+test('settings schema: is where the example settings point', () => {
   const { $schema = './settings.schema.json' } = parseSettings(JSON.stringify(example), 'deployed');
   expect(existsSync(join(import.meta.dirname, '../../infra', $schema))).toBe(true);
+});
+
+type Domain = NonNullable<Settings['operations']['domain']>;
+/** The compiler refuses a list that has one key too many or too few. */
+type KeysOf<T> = Readonly<Record<keyof T, true>>;
+
+const parts = {
+  projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true },
+  limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
+  operations: { alarmEmail: true, allowIps: true, waf: true, domain: true },
+} as const satisfies {
+  projects: KeysOf<ProjectSettings>;
+  limits: KeysOf<Settings['limits']>;
+  operations: KeysOf<Settings['operations']>;
+};
+const whole: KeysOf<Settings> = { $schema: true, projects: true, platforms: true, limits: true, operations: true };
+const domain: KeysOf<Domain> = { name: true, certificateArn: true, hostedZone: true };
+const hostedZone: KeysOf<NonNullable<Domain['hostedZone']>> = { id: true, name: true };
+
+const { definitions } = schema;
+
+describe('settings schema keys', () => {
+  test.each([
+    { what: 'the whole', has: schema.properties, wanted: whole },
+    { what: 'a project', has: definitions.project.properties, wanted: parts.projects },
+    { what: 'the limits', has: definitions.limits.properties, wanted: parts.limits },
+    { what: 'operations', has: definitions.operations.properties, wanted: parts.operations },
+    { what: 'the domain', has: definitions.domain.properties, wanted: domain },
+    { what: 'its zone', has: definitions.domain.properties.hostedZone.properties, wanted: hostedZone },
+    { what: 'the platforms', has: schema.properties.platforms.properties, wanted: platformsSchema.entries },
+    { what: 'ketch', has: definitions.ketch.properties, wanted: ketchSettings.entries },
+    { what: 'generic', has: definitions.generic.properties, wanted: genericSettings.entries },
+    { what: 'transcend', has: definitions.transcend.properties, wanted: transcendSettings.entries },
+    { what: 'segment', has: definitions.segment.properties, wanted: segmentSettings.entries },
+    { what: 'shopify', has: definitions.shopify.properties, wanted: shopifySettings.entries },
+  ])('$what: are those of the parser', ({ has, wanted }) => {
+    expect(Object.keys(has).sort()).toEqual(Object.keys(wanted).sort());
+  });
 });

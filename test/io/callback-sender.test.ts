@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { text } from 'node:stream/consumers';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { callbackSender } from '../../lambda/io/callback-sender.ts';
 import type { Resolve } from '../../lambda/io/public-address.ts';
 import { loopbackName } from '../support/erasing-certificate.ts';
@@ -36,8 +37,8 @@ async function counting(address: string, port = 0) {
   return { url, connections: () => connections };
 }
 
-describe('a callback', () => {
-  it('goes to the address that was checked, with its own headers and body', async () => {
+describe('callback sender', () => {
+  test('request: goes to the checked address, with its own headers and body', async () => {
     const seen: unknown[] = [];
     const { url } = await serve(async ({ method, headers, url: target }, response) => {
       seen.push({ method, target, authorization: headers.authorization, host: headers.host });
@@ -49,13 +50,13 @@ describe('a callback', () => {
     expect(seen).toEqual([{ method: 'POST', target: '/callback', authorization: 'Bearer cb-token-1', host }]);
   });
 
-  it('goes nowhere when the name leads to this machine', async () => {
+  test('name that resolves to this machine: is not connected to', async () => {
     const { url, connections } = await counting('127.0.0.1');
     expect(await callbackSender(Date.now, resolvesTo(here))(post(url))).toEqual(notConnected);
     expect(connections()).toBe(0);
   });
 
-  it('goes nowhere when one address of many is not public, whichever comes first', async () => {
+  test('name with one address that is not allowed: is not connected to, whichever comes first', async () => {
     const { url, connections } = await counting('127.0.0.1');
     const other: LookupAddress = { address: '127.0.0.2', family: 4 };
     for (const addresses of [
@@ -67,21 +68,19 @@ describe('a callback', () => {
     expect(connections()).toBe(0);
   });
 
-  it('goes nowhere when the name cannot be resolved', async () => {
+  test('name that cannot be resolved: is not connected to', async () => {
     const send = callbackSender(Date.now, async () => Promise.reject(new Error('ENOTFOUND')));
     expect(await send(post(new URL('https://dsr.example/')))).toEqual(notConnected);
   });
 
-  it('asks the resolver of the system where no other is given', async () => {
+  test('resolver: is the one of the system by default', async () => {
     const { url, connections } = await counting('127.0.0.1');
     const local = new URL(`https://localhost:${url.port}/`);
     expect(await callbackSender(Date.now)(post(local))).toEqual(notConnected);
     expect(connections()).toBe(0);
   });
-});
 
-describe('a name that changes its mind', () => {
-  it('after it was checked is connected to as it was checked', async () => {
+  test('name that changes its address: is connected to as it was checked', async () => {
     const inside = await counting('127.0.0.2');
     const seen: string[] = [];
     const { url } = await serve((request, response) => {
@@ -101,11 +100,9 @@ describe('a name that changes its mind', () => {
     expect(seen).toEqual(['127.0.0.1']);
     expect(inside.connections()).toBe(0);
   });
-});
 
-describe('an address in digits, which no resolver is asked for', () => {
-  it.each(['127.0.0.1', '2130706433', '0x7f.1', '017700000001', '127.1', '127.0.0.1.'])(
-    'is checked in every spelling: %s',
+  test.each(['2130706433', '0x7f.1', '017700000001', '127.1', '127.0.0.1.'])(
+    'IPv4 address %s: is checked without the resolver',
     async host => {
       const { url, connections } = await counting('127.0.0.1');
       const resolve: Resolve = () => Promise.reject(new Error('nobody is asked'));
@@ -115,8 +112,8 @@ describe('an address in digits, which no resolver is asked for', () => {
     },
   );
 
-  it.each(['[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', '[fe80::1]'])(
-    'of IPv6 as well: %s',
+  test.each(['[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', '[fe80::1]'])(
+    'IPv6 address %s: is checked without the resolver',
     async host => {
       const { url, connections } = await counting('::', 0).catch(() => counting('127.0.0.1'));
       const literal = new URL(`https://${host}:${url.port}/`);
@@ -125,8 +122,69 @@ describe('an address in digits, which no resolver is asked for', () => {
     },
   );
 
-  it('that is allowed is called', async () => {
+  test('allowed address: is called', async () => {
     const { url } = await serve((_, response) => response.end(), certificate);
     expect(await callbackSender(Date.now, resolvesTo(), onlyHere)(post(url))).toMatchObject({ status: 200 });
+  });
+
+  test('plain http: is possible to 127.0.0.1 only, which only settings of a local run allow', async () => {
+    const { url } = await serve((_, response) => response.end());
+    const send = callbackSender(Date.now);
+    expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 200 });
+    for (const host of ['localhost', '[::1]', '127.0.0.2']) {
+      expect(await send(post(new URL(`http://${host}:${url.port}/`)))).toEqual(notConnected);
+    }
+  });
+});
+
+describe('callback answer', () => {
+  const sendHere = callbackSender(Date.now, resolvesTo(here), onlyHere);
+
+  test.each([302, 307, 308])('redirect %i: is not followed', async status => {
+    const seen: unknown[] = [];
+    const other = await serve((request, response) => {
+      seen.push(request.headers);
+      response.end();
+    }, certificate);
+    const { url } = await serve((_, response) => {
+      response.writeHead(status, { Location: named(other.url).href }).end();
+    }, certificate);
+    expect(await sendHere(post(named(url)))).toEqual({ kind: 'no-answer', code: 'redirected', effect: 'possible' });
+    expect(seen).toEqual([]);
+  });
+
+  test('endless body: is read for one kilobyte, then the connection is broken', async () => {
+    const { promise: closed, resolve: hungUp } = Promise.withResolvers<number>();
+    const { url } = await serve((_, response) => {
+      let written = 0;
+      const more = () => {
+        while (!response.destroyed && response.write('x'.repeat(512))) written += 512;
+      };
+      response.on('drain', more).on('close', () => hungUp(written));
+      response.writeHead(200);
+      more();
+    }, certificate);
+    const answer = await sendHere(post(named(url)));
+    expect(answer).toEqual({
+      kind: 'answer',
+      status: 200,
+      headers: expect.anything(),
+      body: 'x'.repeat(1024),
+    });
+    expect(await closed).toBeGreaterThan(0);
+  });
+
+  test('body of one kilobyte: is read whole', async () => {
+    const { url } = await serve(async (request, response) => {
+      await text(request);
+      response.end('x'.repeat(1024));
+    }, certificate);
+    expect(await sendHere(post(named(url)))).toMatchObject({ kind: 'answer', body: 'x'.repeat(1024) });
+  });
+
+  test('late answer: times out', async () => {
+    const { url } = await serve(() => undefined, certificate);
+    const late = post(named(url), { until: Date.now() + 60 });
+    expect(await sendHere(late)).toMatchObject({ kind: 'no-answer', code: 'timed-out' });
   });
 });

@@ -1,37 +1,18 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkedLookup, isPublicAddress, type Resolve, systemResolve } from '../../lambda/io/public-address.ts';
 
-describe('an address of the public internet', () => {
-  it.each([
-    [
-      '1.1.1.1',
-      '8.8.8.8',
-      '9.255.255.255',
-      '11.0.0.0',
-      '100.63.255.255',
-      '100.128.0.0',
-      '126.255.255.255',
-      '128.0.0.0',
-    ],
-    ['169.253.255.255', '169.255.0.0', '172.15.255.255', '172.32.0.0', '192.0.1.0', '192.0.3.0', '192.167.255.255'],
-    ['192.169.0.0', '198.17.255.255', '198.20.0.0', '198.51.99.255', '203.0.112.255', '203.0.114.0', '223.255.255.255'],
-    [
-      '2000::1',
-      '2001:200::1',
-      '2001:4860:4860::8888',
-      '2606:4700:4700::1111',
-      '2a00:1450::1',
-      '3ffe::1',
-      '3fff:1000::1',
-    ],
-  ])('is %s, and so on', (...addresses) => {
-    expect(addresses.filter(address => !isPublicAddress(address))).toEqual([]);
+describe('public address', () => {
+  test.each([
+    '1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0 169.253.255.255',
+    '169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.0 192.0.3.0 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0',
+    '198.51.99.255 203.0.112.255 203.0.114.0 223.255.255.255',
+    '2000::1 2001:200::1 2001:4860:4860::8888 2606:4700:4700::1111 2a00:1450::1 3ffe::1 3fff:1000::1',
+  ])('%s: are public', addresses => {
+    expect(addresses.split(' ').filter(address => !isPublicAddress(address))).toEqual([]);
   });
-});
 
-describe('no address of the public internet', () => {
-  it.each<[string, readonly string[]]>([
+  test.each<[string, readonly string[]]>([
     ['this network', ['0.0.0.0', '0.255.255.255']],
     ['private', ['10.0.0.0', '10.255.255.255', '172.16.0.0', '172.31.255.255', '192.168.0.0', '192.168.255.255']],
     ['shared by carriers', ['100.64.0.0', '100.127.255.255']],
@@ -52,7 +33,7 @@ describe('no address of the public internet', () => {
     ['unique local', ['fc00::1', 'fd00:ec2::254', 'fdff::1']],
     ['site-local', ['fec0::1', 'feff::1']],
     ['an address at all', ['', 'dsr.ketch.com', '1.2.3', '1.2.3.4.5', '256.1.1.1', '0x7f.1', '2130706433', '[::1]']],
-  ])('is one that is %s', (_, addresses) => {
+  ])('%s: is not public', (_, addresses) => {
     expect(addresses.filter(isPublicAddress)).toEqual([]);
   });
 });
@@ -75,13 +56,13 @@ const answering =
   async () =>
     addresses.filter(one => one !== undefined);
 
-describe('a look-up for a connection', () => {
-  it('gives the very addresses that were checked, all or the first', async () => {
+describe('look-up for a connection', () => {
+  test('result: the checked addresses, all or the first', async () => {
     expect(await lookedUp(answering(v4, v6), { all: true })).toEqual([[v4, v6], undefined]);
     expect(await lookedUp(answering(v6, v4), {})).toEqual(['2606:4700:4700::1111', 6]);
   });
 
-  it('asks once for the name, and checks every address', async () => {
+  test('resolver: is asked once, and every address is checked', async () => {
     const asked: string[] = [];
     const checked: string[] = [];
     const resolve: Resolve = async name => {
@@ -93,13 +74,13 @@ describe('a look-up for a connection', () => {
     expect(checked).toEqual(['8.8.8.8', '2606:4700:4700::1111']);
   });
 
-  it.each<[string, Resolve]>([
+  test.each<[string, Resolve]>([
     ['one bad address among good ones', answering(v4, { address: '169.254.169.254', family: 4 }, v6)],
     ['one bad address after good ones', answering(v4, v6, { address: '::ffff:10.0.0.1', family: 6 })],
     ['no address', answering()],
     ['something that is no address', answering({ address: 'localhost', family: 4 })],
     ['a failure', () => Promise.reject(new Error('ENOTFOUND dsr.ketch.com'))],
-  ])('refuses a name with %s, and tells neither name nor address', async (_, resolve) => {
+  ])('%s: is an error without name or address', async (_, resolve) => {
     for (const all of [true, false]) {
       const error = await lookedUp(resolve, { all });
       expect(error).toBeInstanceOf(Error);
@@ -108,7 +89,7 @@ describe('a look-up for a connection', () => {
   });
 });
 
-it("the system's resolver gives all addresses of a name", async () => {
+test('system resolver: returns all addresses of a name', async () => {
   const addresses = await systemResolve('localhost');
   expect(addresses.length).toBeGreaterThan(0);
   expect(addresses.filter(({ address }) => isPublicAddress(address))).toEqual([]);

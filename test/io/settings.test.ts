@@ -1,188 +1,292 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../../lambda/io/settings.ts';
+import { parseSettings, type Where } from '../../lambda/io/settings.ts';
+import { everySetting } from '../infra/every-setting.ts';
+import { holds } from '../support/fuzz.ts';
 import { ends, type Loose, problemsOf, settingsText, spoiled } from '../support/settings.ts';
 
-describe('settings that fit', () => {
-  test.each(ends)('are read for a %s run', where => {
+const defaultProject = { auth: 'api-key', quotaShare: 0.5, callsPerMinute: 100, quotaPeriod: 'minute' };
+
+/** Asserts the problems of changed settings, deployed and local alike. */
+function expectProblems(change: (settings: Loose) => unknown, ...problems: readonly string[]): void {
+  for (const where of ends) expect(spoiled(settings => void change(settings), where)).toEqual(problems);
+}
+
+describe('settings', () => {
+  test.each(ends)('valid: are read for a %s run', where => {
     expect(problemsOf(settingsText(), where)).toEqual([]);
     expect(problemsOf(readFileSync('infra/settings.json', 'utf8'), where)).toEqual([]);
   });
 
-  test('get their defaults', () => {
+  test('defaults: are filled in, except for operations', () => {
     const least = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: {} };
-    const { projects, limits } = parseSettings(JSON.stringify(least), 'deployed');
-    expect(projects['main']).toEqual({
-      baseUrl: 'https://api.voucherify.io',
-      auth: 'api-key',
-      quotaShare: 0.5,
-      callsPerMinute: 100,
-      quotaPeriod: 'minute',
-    });
-    expect(limits).toEqual({
-      customersPerRequest: 5,
-      requestsPerHour: 500,
-      holdSeconds: 0,
-      answerBudgetMs: 8000,
-    });
+    const { projects, limits, operations } = parseSettings(JSON.stringify(least), 'deployed');
+    expect(projects['main']).toEqual({ baseUrl: 'https://api.voucherify.io', ...defaultProject });
+    expect(limits).toEqual({ customersPerRequest: 5, requestsPerHour: 500, holdSeconds: 0, answerBudgetMs: 8000 });
+    expect(operations).toEqual({});
   });
 
-  test('keep a zero that was meant', () => {
-    const { limits } = parseSettings(
-      settingsText(settings => {
-        settings['limits'].holdSeconds = 0;
-        settings['projects'].main.quotaShare = 1;
-      }),
-      'deployed',
-    );
-    expect(limits.holdSeconds).toBe(0);
-  });
-});
-
-describe('settings that do not fit', () => {
-  test.each(['', 'SECRET-TOKEN', '{"SECRET-TOKEN":', 'undefined'])('because they are no JSON: %j', text => {
+  test.each(['', 'SECRET-TOKEN', '{"SECRET-TOKEN":', 'undefined'])('%j: is not JSON', text => {
     expect(problemsOf(text)).toEqual(['are not JSON']);
   });
 
-  test.each(['null', '[]', '"SECRET-TOKEN"', '5'])('because they are %s', text => {
-    const [problem, ...others] = problemsOf(text);
-    expect(problem).toMatch(/must be Object|projects: /);
-    expect([problem, ...others].join()).not.toContain('SECRET-TOKEN');
+  test.each(['null', '[]', '"SECRET-TOKEN"', '5'])('%s: is not an object', text => {
+    const problems = problemsOf(text);
+    expect(problems[0]).toMatch(/must be Object|projects: /);
+    expect(problems.join()).not.toContain('SECRET-TOKEN');
   });
 
-  test.each<[string, (settings: Loose) => void, string]>([
+  const long = 'a'.repeat(41);
+  const seconds = 'must be a whole number from 0 to 2592000';
+  const customers = 'must be a whole number from 1 to 50';
+  const unknownProject = 'platforms: name a project that is not in projects';
+  const unknownPlatform = 'is no platform of ours, and a sender of your own needs "type": "generic"';
+  const main = (change: (project: Loose) => unknown) => (s: Loose) => change(s['projects'].main);
+  const ketch = (change: (platform: Loose) => unknown) => (s: Loose) => change(s['platforms'].ketch);
+  test.each<[problem: string, change: (settings: Loose) => unknown]>([
+    ['projects: must name at least one project', s => Object.assign(s, { projects: {}, platforms: {} })],
+    [`projects.${long}: must be a short lower-case name`, s => (s['projects'][long] = s['projects'].main)],
+    ['projects.main.baseUrl: is missing', main(it => delete it['baseUrl'])],
+    ['projects.main.quotaShare: must be above 0 and at most 1', main(it => (it['quotaShare'] = 0))],
+    ['projects.main.quotaShare: must be above 0 and at most 1', main(it => (it['quotaShare'] = 1.01))],
+    ['projects.main.quotaShare: must be number', main(it => (it['quotaShare'] = '0.5'))],
+    [`limits.holdSeconds: ${seconds}`, s => (s['limits'].holdSeconds = 0.5)],
+    [`limits.holdSeconds: ${seconds}`, s => (s['limits'].holdSeconds = -1)],
+    [`limits.customersPerRequest: ${customers}`, s => (s['limits'].customersPerRequest = '5')],
+    [`limits.customersPerRequest: ${customers}`, s => (s['limits'].customersPerRequest = 0)],
+    ['limits.perDay: is not a setting', s => (s['limits'].perDay = 5)],
+    ['project: is not a setting', s => (s['project'] = {})],
+    [`platforms.catch: ${unknownPlatform}`, s => (s['platforms'].catch = {})],
+    ['platforms.ketch.secret: is not a setting', ketch(it => (it['secret'] = 'x'))],
+    ['platforms.ketch.tenants: must hold at least one entry', ketch(it => (it['tenants'] = []))],
+    ['platforms.ketch.tenants.1: must not be empty', ketch(it => (it['tenants'] = ['a', '']))],
+    ['platforms.ketch.environments: is missing', ketch(it => delete it['environments'])],
+    ['platforms.ketch.header: must be a header name', ketch(it => (it['header'] = 'a b'))],
     [
-      'there is no project',
-      s => Object.assign(s, { projects: {}, platforms: {} }),
-      'projects: must name at least one project',
-    ],
-    [
-      'a project has a long name',
-      s => (s['projects']['a'.repeat(41)] = s['projects'].main),
-      `projects.${'a'.repeat(41)}: must be a short lower-case name`,
-    ],
-    ['a project has no address', s => delete s['projects'].main.baseUrl, 'projects.main.baseUrl: is missing'],
-    [
-      'a share is nothing',
-      s => (s['projects'].main.quotaShare = 0),
-      'projects.main.quotaShare: must be above 0 and at most 1',
-    ],
-    [
-      'a share is too much',
-      s => (s['projects'].main.quotaShare = 1.01),
-      'projects.main.quotaShare: must be above 0 and at most 1',
-    ],
-    ['a share is text', s => (s['projects'].main.quotaShare = '0.5'), 'projects.main.quotaShare: must be number'],
-    [
-      'a limit is no whole number',
-      s => (s['limits'].holdSeconds = 0.5),
-      'limits.holdSeconds: must be a whole number from 0 to 2592000',
-    ],
-    [
-      'a limit is negative',
-      s => (s['limits'].holdSeconds = -1),
-      'limits.holdSeconds: must be a whole number from 0 to 2592000',
-    ],
-    [
-      'a limit is text',
-      s => (s['limits'].customersPerRequest = '5'),
-      'limits.customersPerRequest: must be a whole number from 1 to 50',
-    ],
-    [
-      'nobody could be deleted',
-      s => (s['limits'].customersPerRequest = 0),
-      'limits.customersPerRequest: must be a whole number from 1 to 50',
-    ],
-    ['a limit is unknown', s => (s['limits'].perDay = 5), 'limits.perDay: is not a setting'],
-    ['a setting is misspelled', s => (s['project'] = {}), 'project: is not a setting'],
-    [
-      'a platform is unknown',
-      s => (s['platforms'].catch = {}),
-      'platforms.catch: is no platform of ours, and a sender of your own needs "type": "generic"',
-    ],
-    ['a secret stands in them', s => (s['platforms'].ketch.secret = 'x'), 'platforms.ketch.secret: is not a setting'],
-    [
-      'no tenant is listed',
-      s => (s['platforms'].ketch.tenants = []),
-      'platforms.ketch.tenants: must hold at least one entry',
-    ],
-    [
-      'a tenant is empty',
-      s => (s['platforms'].ketch.tenants = ['a', '']),
-      'platforms.ketch.tenants.1: must not be empty',
-    ],
-    [
-      'no environment is listed',
-      s => delete s['platforms'].ketch.environments,
-      'platforms.ketch.environments: is missing',
-    ],
-    [
-      'a header has a space',
-      s => (s['platforms'].ketch.header = 'a b'),
-      'platforms.ketch.header: must be a header name',
-    ],
-    [
-      'an identity is unknown',
-      s => (s['platforms'].ketch.identities.x = 'name'),
       'platforms.ketch.identities.x: must be customer_id, source_id, email or phone',
+      ketch(it => (it['identities'].x = 'name')),
     ],
-    [
-      'no project is listed',
-      s => (s['platforms'].ketch.projects = []),
-      'platforms.ketch.projects: must name at least one project',
-    ],
-    [
-      'a project is not there',
-      s => (s['platforms'].ketch.projects = ['main', 'x']),
-      'platforms: name a project that is not in projects',
-    ],
-    [
-      'a project is everybody’s',
-      s => (s['platforms'].ketch.projects = ['toString']),
-      'platforms: name a project that is not in projects',
-    ],
-    [
-      'nobody would be paged',
-      s => (s['operations'].alarmEmail = 'on-call'),
-      'operations.alarmEmail: must be an e-mail address',
-    ],
-    [
-      'a range is an address',
-      s => (s['operations'].allowIps = ['192.0.2.1']),
-      'operations.allowIps.0: must be a CIDR range',
-    ],
-  ])('because %s', (_, change, problem) => {
-    for (const where of ends) expect(spoiled(change, where)).toEqual([problem]);
+    ['platforms.ketch.projects: must name at least one project', ketch(it => (it['projects'] = []))],
+    [unknownProject, ketch(it => (it['projects'] = ['main', 'x']))],
+    [unknownProject, ketch(it => (it['projects'] = ['toString']))],
+    ['operations.alarmEmail: must be an e-mail address', s => (s['operations'].alarmEmail = 'on-call')],
+  ])('%s', (problem, change) => {
+    expectProblems(change, problem);
   });
 
-  test('are told of all at once', () => {
-    const problems = spoiled(settings => {
-      settings['projects'].main.baseUrl = 'http://x';
-      settings['projects'].main.quotaShare = 7;
-      settings['platforms'].ketch.header = 'a b';
-      settings['platforms'].ketch.callbackOrigins = ['x', 'y'];
-      settings['limits'].holdSeconds = 'x';
-      settings['other'] = 1;
-    });
-    expect(problems).toEqual([
+  test('several problems: are all named', () => {
+    expectProblems(
+      settings => {
+        settings['projects'].main.baseUrl = 'http://x';
+        settings['platforms'].ketch.callbackOrigins = ['x', 'y'];
+        settings['limits'].holdSeconds = 'x';
+        settings['other'] = 1;
+      },
       'projects.main.baseUrl: must be the https origin of a Voucherify API endpoint',
-      'projects.main.quotaShare: must be above 0 and at most 1',
       'platforms.ketch.callbackOrigins.0: must be an origin such as https://host',
       'platforms.ketch.callbackOrigins.1: must be an origin such as https://host',
-      'platforms.ketch.header: must be a header name',
-      'limits.holdSeconds: must be a whole number from 0 to 2592000',
+      `limits.holdSeconds: ${seconds}`,
       'other: is not a setting',
-    ]);
+    );
   });
 
-  test('are told of a project that is not there beside what is wrong elsewhere', () => {
-    const problems = spoiled(settings => {
+  test('unknown project: is named beside other problems', () => {
+    const both = (settings: Loose) => {
       settings['platforms'].ketch.projects = ['none'];
       settings['limits'].holdSeconds = 'x';
+    };
+    expectProblems(both, `limits.holdSeconds: ${seconds}`, unknownProject);
+  });
+});
+
+/** Where a value may be planted: every leaf, and every object and list as a whole. */
+function places(value: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return [path, ...Object.entries(value).flatMap(([name, inner]) => places(inner, [...path, name]))];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function plant(settings: Loose, path: readonly string[], value: unknown): void {
+  const step = (inner: unknown, name: string) => (isObject(inner) ? inner[name] : undefined);
+  const holder = path.slice(0, -1).reduce(step, settings);
+  if (isObject(holder)) holder[path.at(-1)!] = value;
+}
+
+describe('values of settings', () => {
+  const shapes = [
+    (token: string) => token,
+    (token: string) => [token],
+    (token: string) => ({ inner: token }),
+    (token: string) => `https://${token}.example/`,
+    (token: string) => ` ${token}\n`,
+  ];
+
+  test.each([
+    ['common settings', settingsText()],
+    ['every setting', JSON.stringify(everySetting)],
+  ])('%s: no problem shows a value, and each names its field', (_, fitting) => {
+    expect(problemsOf(fitting)).toEqual([]);
+    const paths = places(JSON.parse(fitting)).filter(path => path.length > 0);
+    const spot = fc.tuple(fc.constantFrom(...paths), fc.constantFrom(...shapes));
+    const spots = fc.array(spot, { minLength: 1, maxLength: 4 });
+    holds(
+      fc.property(fc.stringMatching(/^[g-z]{10}$/), spots, fc.constantFrom(...ends), (token, plan, where) => {
+        const settings = JSON.parse(fitting) as Loose;
+        for (const [path, shape] of plan) plant(settings, path, shape(token));
+        const problems = problemsOf(JSON.stringify(settings), where);
+        expect(problems.join('; ')).not.toContain(token);
+        const named = /^(\$schema|projects|platforms|limits|operations)\b.*: \S/;
+        for (const problem of problems) expect(problem).toMatch(named);
+      }),
+    );
+  });
+});
+
+describe('addresses in settings', () => {
+  const withUrl = (baseUrl: string) => (settings: Loose) => (settings['projects'].main.baseUrl = baseUrl);
+  const withOrigin = (origin: unknown) => (settings: Loose) =>
+    (settings['platforms'].ketch.callbackOrigins = ['https://dsr.ketch.com', origin]);
+  const withSombra = (sombraUrl: string) => (settings: Loose) =>
+    (settings['platforms'].transcend = {
+      audience: 'acme',
+      sombraUrl,
+      identities: { coreIdentifier: 'source_id' },
     });
-    expect(problems).toEqual([
-      'limits.holdSeconds: must be a whole number from 0 to 2592000',
-      'platforms: name a project that is not in projects',
-    ]);
+
+  test.each([...['https://api.voucherify.io', 'https://us1.api.voucherify.io', 'https://shop-1.eu.api.voucherify.io']])(
+    'baseUrl %s: is accepted',
+    url => {
+      expectProblems(withUrl(url));
+    },
+  );
+
+  test.each([
+    ...['http://api.voucherify.io', 'https://voucherify.io', 'https://evilapi.voucherify.io', ''],
+    ...['https://api.voucherify.io.evil.example', 'https://api.voucherify.io@evil.example'],
+    ...['https://user@api.voucherify.io', 'https://api.voucherify.io/', 'https://api.voucherify.io/v1'],
+    ...['https://api.voucherify.io:8443', 'https://api.voucherify.io\n', ' https://api.voucherify.io'],
+    ...['https://API.voucherify.io', 'https://evil.example#.api.voucherify.io', 'https://..api.voucherify.io'],
+    ...['https://evil.example/.api.voucherify.io', 'http://127.0.0.1', 'http://127.0.0.1:99999999'],
+    ...['http://localhost:3000', 'http://127.0.0.2:3000', 'https://127.0.0.1:3000'],
+  ])('baseUrl %j: is refused', url => {
+    expectProblems(withUrl(url), 'projects.main.baseUrl: must be the https origin of a Voucherify API endpoint');
+  });
+
+  test.each([
+    ...['https://dsr.ketch.com/', 'https://dsr.ketch.com:443', 'https://DSR.ketch.com', 'https://u@dsr.ketch.com'],
+    ...['https://dsr.ketch.com:8443', 'https://93.184.216.34', 'https://[2606:2800:220:1::1]'],
+    ...['http://dsr.ketch.com', 'wss://dsr.ketch.com', 'http://localhost:3000', 'dsr.ketch.com', 'null', ''],
+  ])('callback origin %j: is refused', origin => {
+    const problem = 'platforms.ketch.callbackOrigins.1: must be an origin such as https://host';
+    for (const where of ends) expect(spoiled(settings => void withOrigin(origin)(settings), where)).toContain(problem);
+  });
+
+  const localOnly = 'platforms: plain http is for local runs only';
+  const loopback = 'http://127.0.0.1:3000';
+  test.each<[string, (settings: Loose) => unknown, Where, string[]]>([
+    ['baseUrl', withUrl(loopback), 'local', []],
+    ['baseUrl', withUrl(loopback), 'deployed', [expect.stringContaining('projects.main.baseUrl')]],
+    ['callback origin', withOrigin(loopback), 'local', []],
+    ['callback origin', withOrigin(loopback), 'deployed', [localOnly]],
+    ['sombraUrl', withSombra(loopback), 'local', []],
+    ['sombraUrl', withSombra(loopback), 'deployed', [localOnly]],
+    ['sombraUrl over https', withSombra('https://multi-tenant.sombra.transcend.io'), 'deployed', []],
+  ])('%s on loopback: is for local runs only (%#)', (_, change, where, problems) => {
+    expect(spoiled(settings => void change(settings), where)).toEqual(problems);
+  });
+});
+
+const certificateArn = 'arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
+const domain = { name: 'erasure.example.com', certificateArn };
+
+describe('operations in settings', () => {
+  const operation = (part: string, value: unknown) => (settings: Loose) => (settings['operations'][part] = value);
+  const expectDomain = (change: object, ...problems: readonly string[]) =>
+    expectProblems(operation('domain', { ...domain, ...change }), ...problems);
+
+  test.each([
+    ...['192.0.2.0/24', '192.0.2.1/32', '0.0.0.0/0', '2001:DB8:0:0:0:0:0:1/128', '::/0', '::ffff:192.0.2.0/120'],
+  ])('range %s: is accepted', range => {
+    expectProblems(operation('allowIps', [range]));
+  });
+
+  test.each([
+    ...['192.0.2.1', '192.0.2.0/33', '192.0.2.0/024', '192.0.2.0/-1', '192.0.2.0/', '192.0.2.0/24/24'],
+    ...['192.0.2/24', '192.0.2.256/24', '192.0.02.0/24', '192.0.2.0/255.255.255.0', '2001:db8::/129'],
+    ...['2001:db8:::/32', '2001:db8::1::/64', '2001:db8::zz/64', 'fe80::1%eth0/64', '[2001:db8::]/32'],
+    ...['1/1', '.../8', ':::/8', ' 192.0.2.0/24', '192.0.2.0/24\n', 'localhost/8', ''],
+  ])('range %j: is refused', range => {
+    expectProblems(operation('allowIps', ['192.0.2.0/24', range]), 'operations.allowIps.1: must be a CIDR range');
+  });
+
+  test('allowIps: an empty list is refused, because it could mean all or none', () => {
+    expectProblems(operation('allowIps', []), 'operations.allowIps: must hold at least one range');
+  });
+
+  test('waf: is true or false', () => {
+    for (const waf of [true, false]) expectProblems(operation('waf', waf));
+    for (const waf of ['true', 1, null, {}]) expectProblems(operation('waf', waf), 'operations.waf: must be boolean');
+  });
+
+  const longest = `${'a'.repeat(63)}.example`;
+  test.each(['erasure.example.com', 'example.com', 'a.b-c.d1.example', 'xn--bcher-kva.xn--p1ai', longest])(
+    'domain %s: is accepted',
+    name => {
+      expectDomain({ name });
+    },
+  );
+
+  test.each([
+    ...['Erasure.example.com', '*.example.com', 'https://erasure.example.com', 'erasure.example.com/'],
+    ...['erasure.example.com.', 'erasure.example.com:443', 'erasure..example.com', `a${longest}`],
+    ...['-erasure.example.com', 'erasure-.example.com', 'localhost', '192.0.2.1', 'bücher.example'],
+    ...['erasure.example.com\n', ''],
+  ])('domain %j: is refused', name => {
+    expectDomain({ name }, 'operations.domain.name: must be a lower-case domain name such as erasure.example.com');
+  });
+
+  test.each(['aws-cn:acm:cn-north-1', 'aws-us-gov:acm:us-gov-west-1'])('certificate in %s: is accepted', region => {
+    expectDomain({ certificateArn: certificateArn.replace('aws:acm:eu-west-1', region) });
+  });
+
+  test.each([
+    ...['arn:aws:iam::123456789012:server-certificate/erasure', certificateArn.replace('123456789012:', '1234:')],
+    ...['arn:aws:acm:eu-west-1:123456789012:certificate/', '12345678-1234-1234-1234-123456789012', ''],
+  ])('certificate %j: is refused', arn => {
+    const problem = 'operations.domain.certificateArn: must be the ARN of a certificate in ACM';
+    expectDomain({ certificateArn: arn }, problem);
+  });
+
+  test('domain: has a name of at most 253 characters and a certificate, and nothing else', () => {
+    const part = 'operations.domain';
+    expectProblems(operation('domain', {}), `${part}.name: is missing`, `${part}.certificateArn: is missing`);
+    expectDomain({ zone: 'x' }, `${part}.zone: is not a setting`);
+    expectProblems(operation('domain', 'erasure.example.com'), `${part}: must be Object`);
+    expectDomain({ name: `${'a.'.repeat(126)}ab` }, `${part}.name: must be at most 253 characters long`);
+  });
+
+  const id = 'Z0123456789ABC';
+  const zone = 'operations.domain.hostedZone';
+  const outside = `${zone}.name: must be the zone that the domain lies in`;
+  const noId = `${zone}.id: must be the id of a hosted zone, such as Z0123456789ABC`;
+  test.each<[object, string[]]>([
+    [{ id, name: 'example.com' }, []],
+    [{ id, name: 'erasure.example.com' }, []],
+    ...['example.org', 'asure.example.com', 'sub.erasure.example.com'].map((name): [object, string[]] => [
+      { id, name },
+      [outside],
+    ]),
+    ...['z0123456789abc', '/hostedzone/Z0123456789ABC', 'Z', 'example.com', ''].map((wrong): [object, string[]] => [
+      { id: wrong, name: 'example.com' },
+      [noId],
+    ]),
+    [{ name: 'example.com' }, [`${zone}.id: is missing`]],
+    [{ id }, [`${zone}.name: is missing`]],
+  ])('hosted zone %j: %j', (hostedZone, problems) => {
+    expectDomain({ hostedZone }, ...problems);
   });
 });

@@ -29,8 +29,11 @@ async function connectionTo(url: string): Promise<Socket> {
   return socket;
 }
 
-describe('a request over HTTP', () => {
-  test('becomes the event of API Gateway, with its bytes in base64 and every value of a header', async () => {
+/** Sends a request without headers. */
+const send = (url: string, body: string | Uint8Array = '') => sendOver(url, { path: '/', headers: {}, body });
+
+describe('local gateway', () => {
+  test('event: has the form of API Gateway, with the bytes in base64 and every value of a header', async () => {
     const { url, events } = await gatewayBefore(async () => ok);
     const body = Uint8Array.from([0, 255, 128, 10]);
     await sendOver(url, { path: '/webhooks/x?a=b', headers: { 'X-Two': ['a', 'b'], Authorization: ['c', 'd'] }, body });
@@ -39,68 +42,54 @@ describe('a request over HTTP', () => {
     expect(Uint8Array.from(Buffer.from(events[0]!.body!, 'base64'))).toEqual(body);
   });
 
-  test('gets the answer as it is', async () => {
-    const { url } = await gatewayBefore(async () => ok);
-    expect(await sendOver(url, { path: '/', headers: {}, body: '' })).toMatchObject({
-      status: 201,
-      headers: { 'x-own': 'yes', 'content-type': 'text/x' },
-      text: 'döne',
-    });
+  test.each<[string, Result, object]>([
+    ['', ok, { status: 201, headers: { 'x-own': 'yes', 'content-type': 'text/x' }, text: 'döne' }],
+    [' without headers', { statusCode: 204, body: '' }, { status: 204, text: '' }],
+  ])('answer%s: is passed on unchanged', async (_, result, expected) => {
+    const { url } = await gatewayBefore(async () => result);
+    expect(await send(url)).toMatchObject(expected);
   });
 
-  test('may be answered without headers', async () => {
-    const { url } = await gatewayBefore(async () => ({ statusCode: 204, body: '' }));
-    expect(await sendOver(url, { path: '/', headers: {}, body: '' })).toMatchObject({ status: 204, text: '' });
-  });
-
-  test('leaves the handler as much time as Lambda does', async () => {
+  test('context: the handler has as much time as in Lambda', async () => {
     const left: number[] = [];
     const { url } = await gatewayBefore(async (_, context) => {
       left.push(context.getRemainingTimeInMillis());
       for (const end of [context.done, context.fail, context.succeed]) expect(end(undefined as never)).toBeUndefined();
       return ok;
     });
-    await sendOver(url, { path: '/', headers: {}, body: '' });
+    await send(url);
     expect(left[0]).toBeGreaterThan(10_000);
     expect(left[0]).toBeLessThanOrEqual(15_000);
   });
 
-  test('that the handler fails on is a 502 that tells nothing', async () => {
+  test('handler that throws: is a 502 without details', async () => {
     const { url } = await gatewayBefore(() => Promise.reject(new Error('secret')));
-    const answer = await sendOver(url, { path: '/', headers: {}, body: '' });
-    expect(answer).toMatchObject({ status: 502, text: '{"message":"Internal server error"}' });
+    expect(await send(url)).toMatchObject({ status: 502, text: '{"message":"Internal server error"}' });
   });
 
-  test('that is larger than API Gateway passes on is cut, not kept', async () => {
+  test('body over the limit of API Gateway: is cut', async () => {
     const { url, events } = await gatewayBefore(async () => ok);
-    await sendOver(url, { path: '/', headers: {}, body: Buffer.alloc(10_485_760 + 70_000) });
-    const length = Buffer.from(events[0]!.body!, 'base64').length;
+    await send(url, Buffer.alloc(10_485_760 + 70_000));
+    const { length } = Buffer.from(events[0]!.body!, 'base64');
     expect(length).toBeLessThanOrEqual(10_485_760);
     expect(length).toBeGreaterThan(65_536);
   });
 
-  test('whose caller hangs up half-way harms nobody', async () => {
+  test('aborted upload: does not reach the handler', async () => {
     const { url, events } = await gatewayBefore(async () => ok);
     const socket = await connectionTo(url);
     socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab');
     socket.destroy();
-    expect(await sendOver(url, { path: '/', headers: {}, body: '' })).toMatchObject({ status: 201 });
+    expect(await send(url)).toMatchObject({ status: 201 });
     expect(events).toHaveLength(1);
   });
-});
 
-describe('closing', () => {
-  test('waits for what is under way, and answers it', async () => {
-    let answer: (result: Result) => void = () => undefined;
-    let begun: () => void = () => undefined;
-    const underWay = new Promise<void>(resolve => {
-      begun = resolve;
-    });
+  test('close: waits for requests in progress and answers them', async () => {
+    const begun = Promise.withResolvers<void>();
+    const result = Promise.withResolvers<Result>();
     const { url, close } = await gatewayBefore(() => {
-      begun();
-      return new Promise(resolve => {
-        answer = resolve;
-      });
+      begun.resolve();
+      return result.promise;
     });
     const agent = new Agent({ keepAlive: true });
     onTestFinished(() => agent.destroy());
@@ -109,27 +98,28 @@ describe('closing', () => {
       sent.on('error', reject);
       sent.end();
     });
-    await underWay;
+    await begun.promise;
     const closed = close();
-    answer(ok);
+    result.resolve(ok);
     expect(await answered).toBe('döne');
     await closed;
-    await expect(sendOver(url, { path: '/', headers: {}, body: '' })).rejects.toThrow('ECONNREFUSED');
+    await expect(send(url)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('breaks connections that nothing was ever sent on, and those that wait for the next request', async () => {
+  test('close: breaks connections that never sent a request or wait for the next one', async () => {
     const { url, close } = await gatewayBefore(async () => ok);
     const silent = await connectionTo(url);
-    const kept = await connectionTo(url);
-    kept.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await once(kept, 'readable');
+    const idle = await connectionTo(url);
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(idle, 'readable');
     await close();
     expect(await text(silent)).toBe('');
-    expect(await text(kept)).toMatch(/^HTTP\/1\.1 201 /);
+    expect(await text(idle)).toMatch(/^HTTP\/1\.1 201 /);
   });
-});
 
-test('a port that cannot be had is an error of Node’s', async () => {
-  const { url } = await gatewayBefore(async () => ok);
-  await expect(serveGateway(async () => ok, Number(new URL(url).port))).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  test('port in use: passes on the error of Node', async () => {
+    const { url } = await gatewayBefore(async () => ok);
+    const occupied = serveGateway(async () => ok, Number(new URL(url).port));
+    await expect(occupied).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
 });

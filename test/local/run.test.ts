@@ -1,13 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Options, readOptions, UsageError } from '../../infra/local/options.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
+import { leaveWord, runningIn } from '../../infra/local/running.ts';
+import { expectAnswer, type Fixture, ownFixtures, wireOf } from '../support/conformance.ts';
 import { type Answer, jsonOrUndefined } from '../support/event.ts';
 import { sendOver } from '../support/http.ts';
 import { callback, deleteRequest, ketchWire } from '../support/ketch.ts';
-import { temporaryFolder } from '../support/local-process.ts';
+import { runToEnd, startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 
 /** A local run in this process, over the clock of the dated requests; closed when the test is over. */
 async function runWith(options: Partial<Options> = {}): Promise<LocalRun & { lines: string[] }> {
@@ -21,34 +25,34 @@ async function runWith(options: Partial<Options> = {}): Promise<LocalRun & { lin
   return { ...run, lines };
 }
 
-async function ask(run: LocalRun): Promise<Answer> {
+async function request(run: LocalRun): Promise<Answer> {
   const text = await run.parts.readSecret('erasure/platform/ketch');
   const { current } = jsonOrUndefined(text) as { current: string };
   return sendOver(run.url, ketchWire(deleteRequest({ callbacks: [callback] }), { Authorization: current }));
 }
 
-const outage = (run: LocalRun, mode: string | null) =>
-  sendOver(run.sandboxUrl!, { path: '/sandbox/outage', headers: {}, body: JSON.stringify({ mode }) });
+const outage = (sandboxUrl: string, mode: string | null) =>
+  sendOver(sandboxUrl, { path: '/sandbox/outage', headers: {}, body: JSON.stringify({ mode }) });
 
-describe('a local run', () => {
-  test('serves the handlers that Lambda runs, with embedded secrets and a sandbox', async () => {
+describe('local run', () => {
+  test('requests: are served by the handlers of Lambda, with embedded secrets and a sandbox', async () => {
     const run = await runWith();
-    expect(await ask(run)).toMatchObject({ status: 200, json: { response: { reason: 'executed' } } });
+    expect(await request(run)).toMatchObject({ status: 200, json: { response: { reason: 'executed' } } });
     expect(run.lines.map(line => (jsonOrUndefined(line) as { event: string }).event)).toEqual(['accepted', 'closed']);
     expect(await sendOver(run.url, ketchWire())).toMatchObject({ status: 403 });
   });
 
-  test('sweeps by itself: what was left open is ended', async () => {
+  test('sweep: completes what an outage left open', async () => {
     const { settings } = readOptions({});
     const main = { ...settings.projects['main']!, callsPerMinute: 1_000_000, quotaShare: 1 };
     const run = await runWith({ sweepMs: 50, backoffMs: 50, settings: { ...settings, projects: { main } } });
-    await outage(run, 'down');
-    expect(await ask(run)).toMatchObject({ json: { response: { status: 'in_progress' } } });
-    await outage(run, null);
-    await expect.poll(() => ask(run)).toMatchObject({ json: { response: { reason: 'executed' } } });
+    await outage(run.sandboxUrl!, 'down');
+    expect(await request(run)).toMatchObject({ json: { response: { status: 'in_progress' } } });
+    await outage(run.sandboxUrl!, null);
+    await expect.poll(() => request(run)).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
-  test('goes on sweeping when one sweep fails', async () => {
+  test('sweep: continues after a sweep that failed', async () => {
     const run = await runWith({ sweepMs: 20 });
     const { store } = run.parts;
     const { due } = store;
@@ -58,35 +62,149 @@ describe('a local run', () => {
     await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","claimed":0');
   });
 
-  test('keeps what it promised over a restart', async () => {
-    const data = join(temporaryFolder(), 'data');
-    const first = await runWith({ data });
-    const answer = await ask(first);
-    await first.close();
-    const again = await ask(await runWith({ data }));
-    expect(again.text).toBe(answer.text);
-  });
-
-  test('says which port is in use, and leaves its files free', async () => {
+  test('port in use: is a usage error and leaves the files free', async () => {
     const other = createServer();
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;
     const data = join(temporaryFolder(), 'data');
-    await expect(runWith({ port, data })).rejects.toThrow(
-      new UsageError(`port ${port} is in use: set PORT to another one`),
-    );
-    expect((await ask(await runWith({ data }))).status).toBe(200);
+    const problem = new UsageError(`port ${port} is in use: set PORT to another one`);
+    await expect(runWith({ port, data })).rejects.toThrow(problem);
+    expect((await request(await runWith({ data }))).status).toBe(200);
   });
 
-  test('passes on what else keeps it from listening', async () => {
+  test('invalid port: passes on the error of Node', async () => {
     await expect(runWith({ port: 70_000 })).rejects.toMatchObject({ code: 'ERR_SOCKET_BAD_PORT' });
   });
 
-  test('says that nothing can be kept in a folder that is none', async () => {
+  test('DATA_DIR that is no folder: is a usage error', async () => {
     const problem = 'DATA_DIR: the files of the local run cannot be opened in /dev/null';
-    const started = runWith({ data: '/dev/null' });
-    await expect(started).rejects.toBeInstanceOf(UsageError);
-    await expect(started).rejects.toThrow(problem);
+    await expect(runWith({ data: '/dev/null' })).rejects.toThrow(new UsageError(problem));
+  });
+});
+
+describe('run.json', () => {
+  const urls = { url: 'http://127.0.0.1:1', sandboxUrl: 'http://127.0.0.1:2' };
+
+  test('file: exists in the folder of a run until it ends', () => {
+    const folder = join(temporaryFolder(), 'data');
+    expect(runningIn(folder)).toBeUndefined();
+    const forget = leaveWord(folder, urls);
+    expect(runningIn(folder)).toEqual({ ...urls, pid: process.pid, startedAt: expect.stringMatching(/^20\d\d-/) });
+    forget();
+    expect(existsSync(join(folder, 'run.json'))).toBe(false);
+    forget();
+    const first = leaveWord(folder, { url: 'http://127.0.0.1:3' });
+    leaveWord(folder, urls);
+    first();
+    expect(runningIn(folder), 'a later run').toMatchObject(urls);
+  });
+
+  test('file of a process that died: is ignored', () => {
+    const folder = temporaryFolder();
+    leaveWord(folder, urls);
+    const file = join(folder, 'run.json');
+    const text = readFileSync(file, 'utf8');
+    const ofProcess = (pid: number) => writeFileSync(file, text.replace(`"pid":${process.pid}`, `"pid":${pid}`));
+    ofProcess(spawnSync(process.execPath, ['--version']).pid);
+    expect(runningIn(folder)).toBeUndefined();
+    // Process 1 always runs, and belongs to somebody else on most machines.
+    ofProcess(1);
+    expect(runningIn(folder)).toMatchObject(urls);
+  });
+
+  test.each(['', '{"url":"http://127.0.0.1:1","pid":-1,"startedAt":"x"}'])('file with %j: is ignored', text => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'run.json'), text);
+    expect(runningIn(folder)).toBeUndefined();
+  });
+
+  test('folder that cannot be written: is no error', () => {
+    leaveWord(':memory:', urls)();
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    chmodSync(file, 0o400);
+    leaveWord(file, urls)();
+    expect(existsSync(':memory:')).toBe(false);
+  });
+});
+
+describe('npm start', () => {
+  test('process: answers the fixtures of Ketch, keeps its files, logs no person, and stops on a signal', async () => {
+    const named = (name: string) => ownFixtures('ketch').find(({ fixture }) => fixture === `ketch/own/${name}`)!;
+    const full = named('with-callback');
+    const folder = temporaryFolder();
+    const SETTINGS = join(folder, 'settings.json');
+    const ketch = {
+      tenants: ['axonic'],
+      environments: ['production'],
+      identities: full.config['identitySpaces'],
+      callbackOrigins: ['https://dsr.ketch.com'],
+    };
+    const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
+    writeFileSync(SETTINGS, JSON.stringify({ projects, platforms: { ketch }, limits: { answerBudgetMs: 14_000 } }));
+    const variables = { DATA_DIR: join(folder, 'data'), SETTINGS, CLOCK: full.clock };
+    const run = await startLocalProcess(variables);
+    const send = (fixture: Fixture, body = fixture.request.rawBody) =>
+      sendOver(run.url, { ...wireOf(fixture, '/webhooks/ketch'), body });
+    expect(run.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expectAnswer(await send(named('wrong-secret')), named('wrong-secret').responses['rejected']!);
+    const first = await send(full);
+    expectAnswer(first, full.responses['deleted']!, 290);
+    expect((await send(full)).text).toBe(first.text);
+    await outage(run.sandboxUrl, 'down');
+    const later = '22880925-aac5-42f9-a653-cb6921d36101';
+    const open = await send(full, full.request.rawBody.replace('7d8e9f0a-1b2c-4d3e-8f4a-5b6c7d8e9f0a', later));
+    expect(open).toMatchObject({
+      status: 200,
+      json: { response: { status: 'in_progress' }, metadata: { uid: later } },
+    });
+    expect((await sendOver(run.url, wireOf(full, '/webhooks/unknown'))).status).toBe(404);
+    const { code, signal, stderr } = await run.stop();
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('event');
+    for (const known of ['crm-10042', 'ada@example.com', 'ketch-shared-secret', 'cb-token-1', 'Ada']) {
+      expect(stderr).not.toContain(known);
+    }
+    const again = await startLocalProcess(variables);
+    expect((await sendOver(again.url, wireOf(full, '/webhooks/ketch'))).text).toBe(first.text);
+    expect((await again.stop('SIGINT')).code).toBe(0);
+  });
+
+  test('usage error: is one line and exit code 1, and shows no value of the settings', async () => {
+    const file = join(temporaryFolder(), 'settings.json');
+    writeFileSync(file, JSON.stringify({ projects: { main: { baseUrl: 'https://kqzvwxjy.example' } }, platforms: {} }));
+    const problem = 'settings: projects.main.baseUrl: must be the https origin of a Voucherify API endpoint';
+    const ended = await runToEnd({ PORT: '0', DATA_DIR: ':memory:', SETTINGS: file });
+    expect(ended).toEqual({ code: 1, signal: null, stdout: '', stderr: `${file}: ${problem}\n` });
+  });
+
+  test('--help: names every variable and starts nothing', async () => {
+    const { stdout, ...end } = await runToEnd({ PORT: 'x' }, '--help');
+    expect(end).toEqual({ code: 0, signal: null, stderr: '' });
+    const variables = ['PORT', 'SETTINGS', 'DATA_DIR', 'SWEEP_SECONDS', 'CLAIM_SECONDS', 'BACKOFF_SECONDS', 'CLOCK'];
+    for (const name of ['npm start', ...variables, 'AWS_ENDPOINT_URL']) expect(stdout).toContain(name);
+  });
+});
+
+describe('npm run demo', () => {
+  // Nothing of this machine's environment gets in, so that no AWS variable can.
+  const demo = (...args: readonly string[]) =>
+    spawnSync(process.execPath, ['infra/local/demo.ts', ...args], { encoding: 'utf8', env: {} });
+
+  test('process: shows a deletion, and an outage with its callback', () => {
+    const { status, stdout, stderr } = demo();
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const [, first = '', second = '', third = ''] = stdout.split('\n=== ');
+    expect(first).toContain('"reason": "executed"');
+    expect(first).toMatch(/"id": "del_\w{24}"/);
+    expect(second).toContain('"status": "in_progress"');
+    expect(second).toContain('"lastResult": "voucherify-500"');
+    expect(third).toContain('Ketch hears of the end: POST /callback');
+    expect(third).toMatch(/"state": "erased"[\s\S]*"endedAt"/);
+  });
+
+  test('--help: explains the command', () => {
+    expect(demo('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('npm run demo') });
   });
 });

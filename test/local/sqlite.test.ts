@@ -1,40 +1,61 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { sqliteControl } from '../../infra/local/sqlite-control.ts';
+import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control.contract.ts';
 import { describeStore, describeUnreachableStore, unavailable } from '../store.contract.ts';
+import { temporaryFolder } from '../support/local-process.ts';
 import { closed, kept, now, pins, receiptOf, withPins } from '../support/receipt-builders.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'receipts-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-let files = 0;
-const newFile = () => join(folder, `missing-${++files}`, 'receipts.sqlite');
+const newFile = () => join(temporaryFolder(), 'missing', 'erasure.sqlite');
+const pinned = { pins: { project: 'main', pins } };
 
 function opened(file: string) {
   const store = openSqliteStore(file);
   return { store, close: () => store.close() };
 }
 
-describeStore('SQLite in memory', async () => opened(':memory:'));
-describeStore('SQLite in a file', async () => opened(newFile()));
-describeUnreachableStore('SQLite, closed', async () => {
+function closedStore() {
   const store = openSqliteStore(':memory:');
   store.close();
-  return { store, close: () => {} };
-});
+  return { store, control: store.control, close: () => undefined };
+}
 
-describe('SQLite', () => {
-  it('has everything after it was closed and opened again', async () => {
-    const file = newFile();
-    const before = openSqliteStore(file);
+describeStore('SQLite in memory', async () => opened(':memory:'));
+describeStore('SQLite in a file', async () => opened(newFile()));
+describeUnreachableStore('SQLite, closed', async () => closedStore());
+describeControl('SQLite', async () => openSqliteStore(':memory:'));
+describeUnreachableControl('SQLite, closed', async () => closedStore());
+
+describe('SQLite store', () => {
+  let file: string;
+  beforeEach(() => {
+    file = newFile();
+  });
+
+  /** Changes the file behind the back of the store. */
+  function execute(sql: string): void {
+    const database = new DatabaseSync(file);
+    database.exec(sql);
+    database.close();
+  }
+
+  /** A store with one open receipt. */
+  async function storeWithReceipt() {
+    const store = openSqliteStore(file);
     const receipt = receiptOf();
-    await before.accept(receipt, kept);
-    await before.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
-    before.close();
+    await store.accept(receipt, kept);
+    return { store, receipt };
+  }
+
+  test('reopen: returns everything that was stored', async () => {
+    const { store, receipt } = await storeWithReceipt();
+    await store.replace(withPins(receipt, 'main', 2), pinned);
+    store.close();
     const after = openSqliteStore(file);
     expect(await after.read(receipt.id)).toMatchObject({ revision: 2 });
     expect(await after.kept(receipt.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
@@ -43,81 +64,61 @@ describe('SQLite', () => {
     after.close();
   });
 
-  it('is one store for two processes on one file', async () => {
-    const file = newFile();
-    const [one, other] = [openSqliteStore(file), openSqliteStore(file)];
-    const receipt = receiptOf();
-    expect((await one.accept(receipt, kept)).stored).toBe(true);
+  test('two processes on one file: share receipts and revisions', async () => {
+    const { store, receipt } = await storeWithReceipt();
+    const other = openSqliteStore(file);
     expect(await other.accept(receipt, kept)).toEqual({ stored: false, receipt });
     const next = closed(receipt);
-    expect([await other.replace(next), await one.replace(next)]).toEqual([true, false]);
-    one.close();
+    expect([await other.replace(next), await store.replace(next)]).toEqual([true, false]);
+    store.close();
     other.close();
   });
 
-  it('writes all of a change or nothing', async () => {
-    const file = newFile();
-    const store = openSqliteStore(file);
-    const receipt = receiptOf();
-    await store.accept(receipt, kept);
-    const vandal = new DatabaseSync(file);
-    vandal.exec('DROP TABLE pins');
-    vandal.close();
+  test('replace: writes all parts or none', async () => {
+    const { store, receipt } = await storeWithReceipt();
+    execute('DROP TABLE pins');
     const next = withPins(receipt, 'main', 2);
-    await expect(store.replace(next, { pins: { project: 'main', pins } })).rejects.toThrow(unavailable);
+    await expect(store.replace(next, pinned)).rejects.toThrow(unavailable);
     expect(await store.read(receipt.id)).toEqual(receipt);
     expect(await store.replace(next)).toBe(true);
     store.close();
   });
 
-  it('survives an error that ends its transaction by itself', async () => {
-    const file = newFile();
-    const store = openSqliteStore(file);
-    const receipt = receiptOf();
-    await store.accept(receipt, kept);
-    const vandal = new DatabaseSync(file);
-    vandal.exec(`CREATE TRIGGER full BEFORE UPDATE ON receipts BEGIN SELECT RAISE(ROLLBACK, 'full'); END`);
-    const next = closed(receipt);
-    await expect(store.replace(next)).rejects.toThrow(unavailable);
-    vandal.exec('DROP TRIGGER full');
-    vandal.close();
-    expect(await store.replace(next)).toBe(true);
+  test('replace: works again after an error that rolled its transaction back', async () => {
+    const { store, receipt } = await storeWithReceipt();
+    execute("CREATE TRIGGER full BEFORE UPDATE ON receipts BEGIN SELECT RAISE(ROLLBACK, 'full'); END");
+    await expect(store.replace(closed(receipt))).rejects.toThrow(unavailable);
+    execute('DROP TRIGGER full');
+    expect(await store.replace(closed(receipt))).toBe(true);
     store.close();
   });
 
-  it('leaves no trace of an identifier in its files once forgotten and closed', async () => {
-    const file = newFile();
-    const store = openSqliteStore(file);
-    const receipt = receiptOf();
-    await store.accept(receipt, kept);
+  test('forget: leaves no trace of an identifier in any file, open or closed', async () => {
+    const { store, receipt } = await storeWithReceipt();
     const next = withPins(receipt, 'main', 2);
-    await store.replace(next, { pins: { project: 'main', pins } });
+    await store.replace(next, pinned);
+    const folder = join(file, '..');
     const bytes = () =>
-      readdirSync(join(file, '..'))
-        .map(name => readFileSync(join(file, '..', name), 'latin1'))
+      readdirSync(folder)
+        .map(name => readFileSync(join(folder, name), 'latin1'))
         .join();
     expect(bytes()).toContain('cust_secret_1');
     await store.replace(closed(next), { forget: true });
-    // While the store is still open, and when it is not.
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
     store.close();
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
   });
 
-  it('gives no receipt that another one’s row was put in the place of', async () => {
-    const file = newFile();
+  test('read: refuses a row that was copied to the key of another receipt', async () => {
     const store = openSqliteStore(file);
     for (const id of ['receipt-1', 'receipt-2']) await store.accept(receiptOf({ id }), kept);
-    const database = new DatabaseSync(file);
-    database.exec("UPDATE receipts SET row = (SELECT row FROM receipts WHERE id = 'receipt-2') WHERE id = 'receipt-1'");
-    database.close();
+    execute("UPDATE receipts SET row = (SELECT row FROM receipts WHERE id = 'receipt-2') WHERE id = 'receipt-1'");
     await expect(store.read('receipt-1')).rejects.toThrow('a stored row holds another receipt than its key says');
     expect(await store.read('receipt-2')).toMatchObject({ id: 'receipt-2' });
     store.close();
   });
 
-  it('loses nothing it acknowledged when its process is killed', async () => {
-    const file = newFile();
+  test('killed process: loses nothing that it acknowledged', async () => {
     const writer = join(import.meta.dirname, '../support/endless-writer.ts');
     const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'ignore'] });
     const acknowledged: string[] = [];
@@ -132,5 +133,46 @@ describe('SQLite', () => {
       expect(await store.kept(id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
     }
     store.close();
+  });
+});
+
+describe('SQLite control rows', () => {
+  test('file: rows survive a restart and are shared by two processes', async () => {
+    const file = newFile();
+    const [first, second] = [openSqliteStore(file), openSqliteStore(file)];
+    expect(await first.control.write('pace#main', 0, { notBefore: 1 })).toMatchObject({ written: true });
+    expect(await second.control.write('pace#main', 0, { notBefore: 2 })).toEqual({
+      written: false,
+      row: { revision: 1, value: { notBefore: 1 } },
+    });
+    expect(await second.control.write('pace#main', 1, { notBefore: 3 })).toMatchObject({ written: true });
+    expect([await first.control.count('a', 1), await second.control.count('a', 1)]).toEqual([1, 2]);
+    first.close();
+    second.close();
+    const third = openSqliteStore(file);
+    const row = { revision: 2, value: { notBefore: 3 } };
+    expect(await third.control.read(['pace#main'])).toEqual(new Map([['pace#main', row]]));
+    expect(await third.control.count('a', 1)).toBe(3);
+    third.close();
+  });
+
+  test('unreadable row: has its revision and no value, and can be replaced', async () => {
+    const database = new DatabaseSync(':memory:');
+    const control = sqliteControl(database);
+    await control.write('pause#all', 0, 'a');
+    database.exec("UPDATE control SET row = '{spoiled'");
+    const spoiled = { revision: 1, value: undefined };
+    expect(await control.read(['pause#all'])).toEqual(new Map([['pause#all', spoiled]]));
+    expect(await control.write('pause#all', 0, 'b')).toEqual({ written: false, row: spoiled });
+    expect(await control.write('pause#all', 1, 'b')).toEqual({ written: true, row: { revision: 2, value: 'b' } });
+    database.close();
+  });
+
+  test('full disk: the store is unavailable', async () => {
+    const database = new DatabaseSync(':memory:');
+    const control = sqliteControl(database);
+    database.exec("CREATE TRIGGER full BEFORE INSERT ON control BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    expectUnavailable(await control.write(told, 0, { reason: told }).catch((error: unknown) => error));
+    database.close();
   });
 });

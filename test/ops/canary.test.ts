@@ -36,8 +36,8 @@ async function planted() {
   return { canary, email, folder, desk: { ...desk, names: namesOf(), close: () => undefined } };
 }
 
-describe('no command shows an identifier, a callback or a secret', () => {
-  test('not in text, not as JSON, not on standard error', async () => {
+describe('ops: no command prints an identifier, a callback or a secret', () => {
+  test('commands: as text, as JSON and on standard error', async () => {
     const { canary, email, desk } = await planted();
     const receipts = await canary.house.receipts();
     expect(receipts.map(({ state }) => state)).toEqual(['no-match', 'needs-human']);
@@ -79,7 +79,7 @@ describe('no command shows an identifier, a callback or a secret', () => {
     expect(leaks(canary.planted.tokens, places)).toEqual([]);
   });
 
-  test('nor what somebody typed in the wrong place, as processes', async () => {
+  test('processes: not even a value typed in the wrong place', async () => {
     const { canary, email, folder } = await planted();
     const source = token('field source id');
     const typed = [

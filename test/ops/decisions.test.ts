@@ -1,25 +1,35 @@
 import { describe, expect, test } from 'vitest';
+import { account } from '../support/ketch.ts';
+import { registered } from '../support/pace-ketch.ts';
 import { run } from './desk-of.ts';
-import { by, erased, office, standing, stopped } from './office.ts';
+import { by, erased, type Office, office, standing, stopped } from './office.ts';
 
-describe('a change by an operator', () => {
-  test('says who, when and why, and what it was about, and is one revision more', async () => {
+const retried = 'goes on with the next sweep, and stops again unless fewer customers match by then: see --max';
+
+/** A receipt that an outage left open. */
+async function leftOpen(at: Office): Promise<string> {
+  at.house.sandbox.outage('error');
+  registered(at.house, 'crm-1');
+  const id = await at.asked([account('crm-1')]);
+  at.house.sandbox.outage(undefined);
+  return id;
+}
+
+describe('decision of an operator', () => {
+  test('receipt: records who, when, why and about what, as one revision', async () => {
     const at = await office();
     const id = await stopped(at);
     const before = await standing(at, id);
     at.house.clock.at += 1000;
-    expect(await at.run('retry', id, ...by('zoe', 'mended'))).toMatchObject({
-      status: 0,
-      lines: [`${id}: goes on with the next sweep, and stops again unless fewer customers match by then: see --max`],
-    });
+    const decided = await at.run('retry', id, ...by('zoe', 'mended'));
+    expect(decided).toMatchObject({ status: 0, lines: [`${id}: ${retried}`] });
     const after = await standing(at, id);
     expect(after.revision).toBe(before.revision + 1);
-    expect(after.decisions).toEqual([
-      { what: 'retry', by: 'zoe', why: 'mended', at: at.house.clock.at, about: 'too-many-matches' },
-    ]);
+    const decision = { what: 'retry', by: 'zoe', why: 'mended', at: at.house.clock.at, about: 'too-many-matches' };
+    expect(after.decisions).toEqual([decision]);
   });
 
-  test.each(['retry', 'refuse'])('%s changes nothing without a reason or without a receipt', async command => {
+  test.each(['retry', 'refuse'])('%s: needs a receipt, a reason and a name', async command => {
     const at = await office();
     const id = await stopped(at);
     const before = await standing(at, id);
@@ -30,7 +40,7 @@ describe('a change by an operator', () => {
     expect(await standing(at, id)).toEqual(before);
   });
 
-  test('is kept when two operators decide at once, and the later one counts', async () => {
+  test('two operators at once: both decisions are kept, and the later one counts', async () => {
     const at = await office();
     const id = await stopped(at);
     const both = [at.run('retry', id, ...by('zoe', 'mended')), at.run('refuse', id, ...by('max', 'shared mailbox'))];
@@ -42,84 +52,225 @@ describe('a change by an operator', () => {
     expect([state, (await standing(at, id)).state]).toEqual(['open', last === 'refuse' ? 'refused' : 'needs-human']);
   });
 
-  test('is written only over what was read: whoever is overtaken decides anew on what stands then', async () => {
+  test('receipt that changed since it was read: is read and decided again', async () => {
     const at = await office();
     const id = await stopped(at);
     const { store } = at.desk;
-    const overtaken = { first: true };
-    const slow = {
-      ...store,
-      read: async (one: string) => {
-        const read = await store.read(one);
-        // Between the first reading and the writing somebody else refuses it, and the sweep closes it.
-        if (overtaken.first) {
-          overtaken.first = false;
-          await at.run('refuse', id, ...by('max', 'shared mailbox'));
-          await at.sweep();
-        }
-        return read;
-      },
+    let first = true;
+    const read = async (one: string) => {
+      const receipt = await store.read(one);
+      // Between the first reading and the writing somebody else refuses it, and the sweep closes it.
+      if (first) {
+        first = false;
+        await at.run('refuse', id, ...by('max', 'shared mailbox'));
+        await at.sweep();
+      }
+      return receipt;
     };
-    const late = await run({ ...at.desk, store: slow }, 'refuse', id, ...by('zoe', 'too late'));
+    const late = await run({ ...at.desk, store: { ...store, read } }, 'refuse', id, ...by('zoe', 'too late'));
     expect(late).toMatchObject({ status: 3, lines: [`${id}: refused already`] });
     expect((await standing(at, id)).decisions?.map(decision => decision.by)).toEqual(['max']);
   });
-});
 
-describe('a refusal', () => {
-  test('is carried out by the next sweep, is signed with its reason, and the platform hears it', async () => {
+  test('several receipts: one line each, by number if there is no such receipt, and exit code 1', async () => {
+    const at = await office();
+    const [one, other] = [await stopped(at), await erased(at)];
+    const mixed = await at.run('retry', one, 'ada@example.com', other, one, ...by('zoe', 'mended'));
+    expect(mixed).toMatchObject({
+      status: 1,
+      lines: [
+        `${one}: ${retried}`,
+        'number 2: no such receipt',
+        `${other}: closed already as erased: nothing is left to be done`,
+      ],
+    });
+    expect(mixed.progress).toContain('2 of 3');
+    expect((await standing(at, one)).decisions, 'named twice, decided once').toHaveLength(1);
+  });
+
+  test('--json: prints the results in the same order', async () => {
     const at = await office();
     const id = await stopped(at);
-    expect(await at.run('refuse', id, ...by('zoe', 'a shared mailbox'))).toMatchObject({
-      status: 0,
-      lines: [`${id}: will be closed as refused by the next sweep`],
+    expect((await at.run('refuse', id, 'unknown', ...by('zoe', 'mended'), '--json')).json).toEqual([
+      { receipt: id, result: 'changed', said: 'will be closed as refused by the next sweep' },
+      { receipt: 'number 2', result: 'not-found', said: 'no such receipt' },
+    ]);
+  });
+
+  test('receipt that cannot be written: is reported, and the others are decided', async () => {
+    const at = await office();
+    const [one, other] = [await stopped(at), await stopped(at, 'other@example.com')];
+    const { store } = at.desk;
+    const replace: typeof store.replace = async next => next.id !== one && store.replace(next);
+    const decided = await run({ ...at.desk, store: { ...store, replace } }, 'retry', one, other, ...by('zoe', 'x'));
+    expect(decided).toMatchObject({
+      status: 1,
+      lines: ['number 1: nothing was changed: the receipt cannot be written', `${other}: ${retried}`],
     });
+  });
+
+  test('process: reads receipts from standard input', async () => {
+    const at = await office();
+    const ids = [await stopped(at), await stopped(at, 'other@example.com')];
+    const args = ['retry', '-', ...by('zoe', 'mended')];
+    const stdout = ids.map(id => `${id}: ${retried}\n`).join('');
+    expect(at.process(args, `${ids.join('\r\n')}\n\n`)).toEqual({ status: 0, stdout, stderr: '' });
+    const stderr = 'retry: name receipts, or - for standard input\n';
+    expect(at.process(args)).toMatchObject({ status: 2, stderr });
+  });
+});
+
+describe('refuse', () => {
+  test('next sweep: closes the receipt, signs the reason and calls the platform back', async () => {
+    const at = await office();
+    const id = await stopped(at);
+    const lines = [`${id}: will be closed as refused by the next sweep`];
+    expect(await at.run('refuse', id, ...by('zoe', 'a shared mailbox'))).toMatchObject({ status: 0, lines });
     expect(await standing(at, id)).toMatchObject({ state: 'open' });
     await at.sweep();
     const after = await standing(at, id);
     expect(after).toMatchObject({ state: 'refused', reason: 'too-many-matches', evidence: expect.any(String) });
-    expect(at.called.map(call => JSON.parse(call.body ?? ''))).toMatchObject([
-      { event: { status: 'completed', reason: 'unknown' } },
-    ]);
+    const event = { status: 'completed', reason: 'unknown' };
+    expect(at.called.map(call => JSON.parse(call.body ?? ''))).toMatchObject([{ event }]);
     expect(at.house.sandbox.deletions()).toEqual([]);
     expect(await at.desk.store.find(after.subjectMacs[0]!)).toEqual([id]);
   });
 
-  test('stands once: a second one changes nothing', async () => {
+  test('second refusal: changes nothing', async () => {
     const at = await office();
     const id = await stopped(at);
     await at.run('refuse', id, ...by('zoe', 'first'));
     const first = await standing(at, id);
-    expect(await at.run('refuse', id, ...by('max', 'second'))).toMatchObject({
-      status: 3,
-      lines: [`${id}: refused already`],
-    });
+    const again = { status: 3, lines: [`${id}: refused already`] };
+    expect(await at.run('refuse', id, ...by('max', 'second'))).toMatchObject(again);
     expect(await standing(at, id)).toEqual(first);
     await at.sweep();
-    expect(await at.run('refuse', id, ...by('max', 'third'))).toMatchObject({ status: 3 });
+    expect(await at.run('refuse', id, ...by('max', 'third'))).toMatchObject(again);
   });
 
-  test('is taken back by a retry before the sweep, and no more after it', async () => {
+  test('retry: takes a refusal back before the sweep, but not after it', async () => {
     const at = await office();
     const [kept, closed] = [await stopped(at), await stopped(at, 'other@example.com')];
     await at.run('refuse', kept, closed, ...by('zoe', 'shared mailbox'));
-    expect((await at.run('retry', kept, ...by('max', 'one person after all'))).lines).toEqual([
-      `${kept}: the refusal is taken back; it goes on with the next sweep, and stops again unless fewer customers match by then: see --max`,
-    ]);
+    const { lines } = await at.run('retry', kept, ...by('max', 'one person after all'));
+    expect(lines).toEqual([`${kept}: the refusal is taken back; it ${retried}`]);
     await at.sweep();
     expect(await standing(at, kept)).toMatchObject({ state: 'needs-human' });
-    expect(await at.run('retry', closed, ...by('max', 'one person after all'))).toMatchObject({
-      status: 3,
-      lines: [`${closed}: closed already as refused: nothing is left to be done`],
-    });
+    const late = { status: 3, lines: [`${closed}: closed already as refused: nothing is left to be done`] };
+    expect(await at.run('retry', closed, ...by('max', 'one person after all'))).toMatchObject(late);
   });
 
-  test('does not undo what is erased', async () => {
+  test('erased receipt: cannot be refused', async () => {
     const at = await office();
     const id = await erased(at);
-    expect(await at.run('refuse', id, ...by('zoe', 'too late'))).toMatchObject({
-      status: 1,
-      lines: [`${id}: nothing was changed: closed already as erased: it cannot be refused any more`],
-    });
+    const refusal = `${id}: nothing was changed: closed already as erased: it cannot be refused any more`;
+    expect(await at.run('refuse', id, ...by('zoe', 'late'))).toMatchObject({ status: 1, lines: [refusal] });
+  });
+});
+
+describe('retry', () => {
+  test('--max: deletes up to that many customers, and not more', async () => {
+    const at = await office();
+    const [six, eight] = [await stopped(at, 'six@example.com', 6), await stopped(at, 'eight@example.com', 8)];
+    await at.run('retry', six, eight, '--max', '7', ...by('zoe', 'one person, seen by the shop'));
+    await at.sweep();
+    expect(await standing(at, six)).toMatchObject({ state: 'erased', projects: { main: { pins: 6 } } });
+    expect(await standing(at, eight)).toMatchObject({ state: 'needs-human', reason: 'too-many-matches' });
+    expect(at.house.sandbox.deletions()).toHaveLength(6);
+  });
+
+  test.each(['0', '51', 'many', '1.5', ''])('--max %j: is a usage error', async max => {
+    const refused = (await office()).run('retry', 'any', `--max=${max}`, ...by('zoe', 'x'));
+    await expect(refused).rejects.toThrow('--max: must be a whole number from 1 to 50');
+  });
+
+  test('--max: is refused for another reason than too many matches', async () => {
+    const at = await office();
+    const id = await leftOpen(at);
+    const before = await standing(at, id);
+    const lines = [`${id}: nothing was changed: --max is for what stopped at too-many-matches`];
+    expect(await at.run('retry', id, '--max', '7', ...by('zoe', 'x'))).toMatchObject({ status: 1, lines });
+    expect(await standing(at, id)).toEqual(before);
+  });
+
+  test('open receipt: is due at once', async () => {
+    const at = await office();
+    const id = await leftOpen(at);
+    expect((await standing(at, id)).nextAttemptAt).toBeGreaterThan(at.house.clock.at);
+    await at.run('retry', id, ...by('zoe', 'Voucherify is back'));
+    await at.house.sweep();
+    expect(await standing(at, id)).toMatchObject({ state: 'erased' });
+  });
+
+  test('wrong-customer-deleted: never calls Voucherify again, refused or not', async () => {
+    const at = await office();
+    const id = await stopped(at);
+    const before = await standing(at, id);
+    const wrong = { ...before, reason: 'wrong-customer-deleted', revision: before.revision + 1 };
+    await at.desk.store.replace(wrong);
+    const never = { status: 1, lines: [expect.stringContaining('this one posts nothing more')] };
+    expect(await at.run('retry', id, ...by('zoe', 'again'))).toMatchObject(never);
+    expect(await standing(at, id)).toEqual(wrong);
+    await at.run('refuse', id, ...by('zoe', 'see the incident'));
+    expect(await at.run('retry', id, ...by('zoe', 'again'))).toMatchObject(never);
+    await at.sweep();
+    expect(await standing(at, id)).toMatchObject({ state: 'refused', reason: 'wrong-customer-deleted' });
+    expect(at.house.sandbox.deletions()).toEqual([]);
+  });
+});
+
+describe('pause and resume', () => {
+  const ketch = 'platform:ketch';
+  const drill = by('on-call', 'a drill');
+
+  test('scope: is paused and resumed once, and its changes are listed', async () => {
+    const at = await office();
+    const steps: [command: string[], status: number, line: string][] = [
+      [['pause', ketch, ...drill], 0, `${ketch}: paused now`],
+      [['pauses'], 0, `${ketch}: paused`],
+      [['pause', ketch, ...drill], 3, `${ketch}: was paused already`],
+      [['pauses', ketch], 0, `${ketch}: paused`],
+      [['resume', ketch, ...drill], 0, `${ketch}: not paused now`],
+      [['resume', ketch, ...drill], 3, `${ketch}: was not paused already`],
+      [['pauses'], 0, 'nothing is paused'],
+    ];
+    for (const [[name = '', ...args], status, line] of steps) {
+      const ran = await at.run(name, ...args);
+      expect([ran.status, ran.lines[0]]).toEqual([status, line]);
+    }
+    const [state, ...turns] = (await at.run('pauses', ketch)).lines;
+    expect(state).toBe(`${ketch}: not paused`);
+    const said = turns.map(turn => turn.replace(/^ +\S+Z +/, ''));
+    expect(said).toEqual(['pause by on-call: a drill', 'resume by on-call: a drill']);
+  });
+
+  test('--json: prints scope, state and changes', async () => {
+    const at = await office();
+    const scope = 'project:main';
+    expect((await at.run('pause', scope, ...drill, '--json')).json).toEqual({ scope, paused: true, changed: true });
+    expect((await at.run('pauses', '--json')).json).toEqual({ paused: [scope] });
+    const turn = { what: 'pause', actor: 'on-call', reason: 'a drill', at: expect.any(Number) };
+    expect((await at.run('pauses', scope, '--json')).json).toEqual({ [scope]: [turn] });
+  });
+
+  test('without --by: the user of the machine is recorded', async () => {
+    const at = await office();
+    await at.run('pause', 'all', '--why', 'a drill');
+    expect((await at.run('pauses', 'all')).lines[1]).toMatch(/pause by \S+: a drill$/);
+  });
+
+  test.each([
+    [['pause', ketch], '--why: must say the reason'],
+    [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
+    [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
+    [['pause', 'project:mian', '--why', 'x'], 'SCOPE: names nothing of the settings'],
+    [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: names nothing of the settings'],
+    [['resume', '--why', 'x'], 'resume: name one scope'],
+    [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
+    [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],
+    [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must say who'],
+    [['pause', 'all', '--why', 'by ada@example.com'], '--why: holds an e-mail address, and it is kept for 25 months'],
+  ])('%j: %s', async ([name = '', ...args], message) => {
+    await expect((await office()).run(name, ...args)).rejects.toThrow(message);
   });
 });

@@ -1,7 +1,7 @@
 import { commands } from '../../infra/ops/commands.ts';
 import type { Desk } from '../../infra/ops/desk.ts';
+import type { Output } from '../../infra/ops/output.ts';
 import { typedFrom } from '../../infra/ops/typed.ts';
-import { recordingOutput } from './recorded.ts';
 
 /** What a command printed, and its exit code. */
 export interface Ran {
@@ -20,4 +20,18 @@ export async function run(desk: Desk, name: string, ...args: readonly string[]):
   const { output, lines, printed, progress } = recordingOutput(typed.isSet('json'));
   const status = await command.run(typed, desk, output);
   return { status, lines, progress, json: printed[0] && JSON.parse(JSON.stringify(printed[0])) };
+}
+
+/** An output that keeps what a command prints. */
+export function recordingOutput(json = false) {
+  const lines: string[] = [];
+  const printed: unknown[] = [];
+  const progress: string[] = [];
+  const output: Output = {
+    json,
+    print: line => void lines.push(line),
+    printJson: value => void printed.push(value),
+    progress: text => void progress.push(text),
+  };
+  return { output, lines, printed, progress };
 }

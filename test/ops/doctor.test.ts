@@ -1,74 +1,273 @@
 import { describe, expect, test } from 'vitest';
-import { doctor, doctorCommand } from '../../infra/ops/doctor/doctor.ts';
+import { namesOf } from '../../infra/names.ts';
+import { doctor } from '../../infra/ops/doctor/doctor.ts';
 import { Failure } from '../../lambda/failure.ts';
-import { examined, expectFinding, patientWith } from './patient.ts';
-import { recorded } from './recorded.ts';
+import { beat } from '../../lambda/heartbeat.ts';
+import { pause } from '../../lambda/pause.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { kept, receiptOf } from '../support/receipt-builders.ts';
+import { recordingOutput } from './desk-of.ts';
+import { changed, examined, expectFinding, ketch, type Patient, patientWith, type Sick, stopClock } from './patient.ts';
 
-const everything = [
-  'settings',
-  'secrets',
-  'voucherify',
-  'pace',
-  'clock',
-  'tables',
-  'schedule',
-  'waiting',
-  'evidence key',
-];
+stopClock();
 
-describe('the doctor', () => {
-  test('says of a healthy deployment that all is fine, and exits with 0', async () => {
-    const patient = await patientWith();
-    const { code, lines } = await examined(patient);
+const minute = 60_000;
+const day = 86_400_000;
+const lost = () => Promise.reject(new Error('lost'));
+
+describe('doctor', () => {
+  test('healthy deployment: every check is fine and the exit code is 0', async () => {
+    const { status, lines } = await examined(await patientWith());
     expect(lines.filter(line => !line.startsWith('✓'))).toEqual([`${lines.length - 1} fine, 0 to look at, 0 wrong`]);
-    for (const check of everything)
-      expect(
-        lines.some(line => line.startsWith(`✓ ${check}`)),
-        check,
-      ).toBe(true);
-    expect(code).toBe(0);
+    const checks = ['settings', 'secrets', 'voucherify', 'pace', 'clock', 'tables', 'schedule', 'waiting'];
+    for (const check of [...checks, 'evidence key']) {
+      expect(lines, check).toContainEqual(expect.stringMatching(`^✓ ${check}`));
+    }
+    expect(status).toBe(0);
   });
 
-  test('makes one call to each project that reads, and changes nothing', async () => {
+  test('Voucherify: one read per project, and no change', async () => {
     const patient = await patientWith({ projects: { main: {}, us: {} } });
     await examined(patient);
     const calls = patient.sandbox.calls().map(({ kind, project }) => `${kind} ${project}`);
     expect(calls.toSorted()).toEqual(['list main', 'list us']);
   });
 
-  test('gives scripts a list, and the same exit code', async () => {
+  test('--json: prints a list of findings, with the same exit code', async () => {
     const patient = await patientWith();
     patient.secrets['erasure/platform/ketch'] = 'REPLACE_ME';
-    const { code, json, lines } = await recorded(doctorCommand, patient.desk, { options: { json: true } });
-    expect({ code, lines }).toEqual({ code: 1, lines: [] });
+    const { status, json, lines } = await examined(patient, '--json');
+    expect({ status, lines }).toEqual({ status: 1, lines: [] });
     expect(json).toContainEqual({ check: 'secrets', grade: 'bad', says: expect.stringContaining('REPLACE_ME') });
     expect(json).toContainEqual({ check: 'waiting', grade: 'ok', says: 'nothing is paused' });
   });
 
-  test('tells what failed and goes on with the rest', async () => {
+  test('failing check: is reported without its text, and the others run', async () => {
     const patient = await patientWith();
-    const read = () => Promise.reject(new TypeError(patient.planted.token('text of an error')));
-    const control = { ...patient.desk.control, read };
-    await expectFinding({ ...patient, desk: { ...patient.desk, control } }, '✗ pace', 'cannot be told (TypeError)');
-    const unavailable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
-    const lost = { ...patient.desk, control: { ...control, read: unavailable } };
-    await expectFinding(
-      { ...patient, desk: lost },
-      '✗ schedule',
-      'cannot be told: the receipt store cannot be reached',
-    );
+    const read = (error: Error) =>
+      changed(patient, ({ control }) => ({ control: { ...control, read: () => Promise.reject(error) } }));
+    const unexpected = new TypeError(patient.planted.token('text of an error'));
+    await expectFinding(read(unexpected), '✗ pace', 'cannot be told (TypeError)');
+    const failure = new Failure('unavailable', 'the receipt store cannot be reached');
+    await expectFinding(read(failure), '✗ schedule', 'cannot be told: the receipt store cannot be reached');
   });
 
-  test('does not wait for ever', async () => {
+  test('slow check: is given up after the time limit', async () => {
     const { desk } = await patientWith({ change: { signer: { publicKey: () => new Promise(() => undefined) } } });
-    const lines: string[] = [];
-    const output = {
-      json: false,
-      print: (line: string) => void lines.push(line),
-      printJson: () => {},
-      progress: () => {},
-    };
+    const { output, lines } = recordingOutput();
     expect(await doctor(desk, output, 300)).toBe(1);
     expect(lines).toContain('✗ evidence key took longer than 0.3 s: is the network in order?');
+  });
+
+  test('warnings: leave the exit code at 0', async () => {
+    const { status, lines } = await examined(await patientWith({ projects: { main: { quotaShare: 1 } } }));
+    expect([status, lines.filter(line => /^[!✗]/u.test(line)).length]).toEqual([0, 1]);
+  });
+});
+
+const phones = { ...ketch, identities: { mobile: 'phone' } };
+const mapped = { type: 'generic', scheme: 'header', identifiers: { '/phone': 'phone' } };
+const unrouted = { projects: { main: {}, us: {} }, platforms: { ketch: { ...ketch, projects: ['main'] } } };
+const routed = { ketch, form: { type: 'generic', scheme: 'standard-webhooks', projects: ['us'] } };
+
+describe('doctor: settings', () => {
+  test.each<[begins: string, says: string, Sick]>([
+    ['✗', 'no platform is turned on', { platforms: {} }],
+    ['✗', 'platform ketch: its identities map nothing', { platforms: { ketch: phones } }],
+    ['✗', 'platform form: its identities map nothing', { platforms: { form: mapped } }],
+    ['!', 'platform ketch: callbackOrigins is empty', { platforms: { ketch: { ...ketch, callbackOrigins: [] } } }],
+    ['!', 'project main: quotaShare 1 leaves', { projects: { main: { quotaShare: 1 } } }],
+    ['!', 'project us: no platform is routed to it', unrouted],
+    ['✓', 'held 900 s', { limits: { holdSeconds: 900 } }],
+    ['✓', 'limits: at most 5 customers a request', {}],
+    ['✓', 'identities account_id → source_id, email → email; projects main; callbacks to', {}],
+    [
+      '✓',
+      'platform form: scheme standard-webhooks; projects us',
+      { platforms: routed, projects: { main: {}, us: {} } },
+    ],
+    ['✓', 'api-key; erasures use at most 20 % of its quota', { projects: { main: { quotaShare: 0.2 } } }],
+  ])('%s %s', async (mark, says, sick) => {
+    await expectFinding(await patientWith(sick), `${mark} settings`, says);
+  });
+});
+
+const transcend = {
+  audience: 'acme',
+  sombraUrl: 'https://sombra.example.com',
+  identities: { coreIdentifier: 'source_id' },
+};
+const long = 'user:a-secret-that-is-long-enough';
+
+describe('doctor: secrets', () => {
+  const platforms = { ketch, transcend, form: { type: 'generic', scheme: 'basic' } };
+  const inSecret = (secret: object) => JSON.stringify(secret);
+  const filled = inSecret({ current: long, apiKey: 'key' });
+
+  test.each<[mark: string, says: string, name: string, text: string | undefined]>([
+    ['✗', 'erasure-shop/pepper: is shorter than 43 characters', 'pepper', 'too-short'],
+    ['✗', 'erasure-shop/platform/ketch: put in {"current": "…"} as docs/platforms/ketch.md', 'platform/ketch', ''],
+    ['✗', 'at least 24 characters', 'platform/ketch', '{"current":"short"}'],
+    ['✗', 'platform/ketch: still holds REPLACE_ME; put in', 'platform/ketch', '{"current":"REPLACE_ME"}'],
+    ['✗', 'erasure-shop/platform/ketch: cannot be read: is it there', 'platform/ketch', undefined],
+    [
+      '!',
+      'platform/ketch: the one before is still accepted',
+      'platform/ketch',
+      inSecret({ current: long, previous: long }),
+    ],
+    ['✗', 'voucherify/main: put in {"appId": "…", "appToken": "…"}', 'voucherify/main', '{"appId":"a"}'],
+    ['✗', 'still holds REPLACE_ME', 'voucherify/main', '{"appId":"REPLACE_ME","appToken":"REPLACE_ME"}'],
+    ['✗', 'as docs/platforms/transcend.md has it', 'platform/transcend', inSecret({ current: long })],
+    ['✗', 'as docs/platforms/generic.md has it', 'platform/form', inSecret({ current: long.replace(':', '-') })],
+    ['✓', 'erasure-shop/platform/form: filled', 'platform/form', inSecret({ current: long })],
+  ])('%s %s', async (mark, says, name, text) => {
+    const patient = await patientWith({ platforms });
+    patient.secrets['erasure/platform/transcend'] = filled;
+    if (text === undefined) delete patient.secrets[`erasure/${name}`];
+    else patient.secrets[`erasure/${name}`] = text;
+    await expectFinding(patient, `${mark} secrets`, says);
+  });
+
+  test('local run: names a secret as npm start does', async () => {
+    const patient = await patientWith({ change: { local: { run: undefined }, names: namesOf() } });
+    await expectFinding(patient, '✓ secrets', 'erasure/platform/ketch: filled');
+  });
+});
+
+describe('doctor: tables', () => {
+  const receipts = 'erasure-shop-receipts:';
+
+  test.each<[says: string, change: (patient: Patient) => Patient]>([
+    [`${receipts} receipts cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, read: lost } }))],
+    [`${receipts} the queue cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, due: lost } }))],
+    [
+      `${receipts} control rows cannot be read`,
+      it => changed(it, ({ control }) => ({ control: { ...control, read: lost } })),
+    ],
+  ])('✗ %s', async (says, change) => {
+    await expectFinding(change(await patientWith()), '✗ tables', says);
+  });
+
+  const healthy = { active: true, backedUp: true, protectedFromDeletion: true, expires: true, mustExpire: true };
+  const unguarded = { backedUp: false, protectedFromDeletion: false };
+  test.each([
+    ['✓', 'a-table: active, backed up and protected from deletion', {}],
+    ['✓', 'a-table: active', { expires: false, mustExpire: false }],
+    ['!', 'a-table: it is not active: deploy again', { active: false }],
+    ['!', 'a-table: point-in-time recovery is off, deletion protection is off', unguarded],
+    ['!', 'a-table: closed receipts never expire', { expires: false }],
+  ])('%s %s', async (mark, says, more) => {
+    const tables = async () => [{ name: 'a-table', ...healthy, ...more }];
+    await expectFinding(await patientWith({ change: { tables } }), `${mark} tables`, says);
+  });
+
+  test('! table status that cannot be read', async () => {
+    await expectFinding(
+      await patientWith({ change: { tables: lost } }),
+      '! tables',
+      'cannot be seen: may you do dynamodb:Describe*?',
+    );
+  });
+});
+
+describe('doctor: schedule', () => {
+  const runSince = (ms: number) => ({
+    run: { url: 'http://127.0.0.1:1', pid: 1, startedAt: new Date(Date.now() - ms).toISOString() },
+  });
+
+  test.each<[mark: string, says: string, agoMs: number, change?: Sick['change']]>([
+    ['✓', 'a sweep ended ', 2 * minute],
+    ['✗', 'no sweep has ended since 20', 4 * minute],
+    ['✗', 'RUNBOOK.md#sweep-stopped', 4 * minute],
+    ['!', 'npm start began ', day, { local: runSince(5000) }],
+    ['✗', 'SWEEP_SECONDS', day, { local: runSince(day) }],
+    ['✗', 'is npm start running', day, { local: { run: undefined } }],
+  ])('%s %s', async (mark, says, agoMs, change = {}) => {
+    const patient = await patientWith({ change });
+    await beat(patient.desk.control, { at: Date.now() - agoMs, worst: undefined });
+    await expectFinding(patient, `${mark} schedule`, says);
+  });
+
+  test('✗ no sweep has ever ended', async () => {
+    const never = changed(await patientWith(), ({ control }) => ({
+      control: { ...control, read: async () => new Map() },
+    }));
+    await expectFinding(never, '✗ schedule', 'no sweep has ever ended');
+  });
+});
+
+describe('doctor: evidence key and npm start', () => {
+  test('✗ evidence key that is unavailable', async () => {
+    const patient = await patientWith({ change: { signer: { publicKey: lost } } });
+    await expectFinding(patient, '✗ evidence key', 'alias/erasure-shop-evidence: cannot be had');
+  });
+
+  test('✗ npm start that is not running: Voucherify is not called', async () => {
+    const patient = await patientWith({ change: { local: { run: undefined } } });
+    const says = 'is not running in the folder that DATA_DIR names: start it with npm start';
+    await expectFinding(patient, '✗ npm start', says);
+    await expectFinding(patient, '! clock', 'no answer of Voucherify');
+    expect(patient.sandbox.calls()).toEqual([]);
+  });
+});
+
+describe('doctor: receipts that wait', () => {
+  const waiting = async (facts: Partial<Receipt>, count = 1) => {
+    const patient = await patientWith();
+    const now = Date.now();
+    for (let n = 0; n < count; n += 1) {
+      const receipt = receiptOf({ id: `r-${n}`, receivedAt: now, submittedAt: now, nextAttemptAt: now, ...facts });
+      await patient.store.accept(receipt, kept);
+    }
+    return patient;
+  };
+  const review = { state: 'needs-human', queue: 'needs-human', reason: 'too-many-matches' } as const;
+  const unsigned = { state: 'erased', queue: 'sign', closedAt: Date.now() - 61 * minute } as const;
+  const calledBack = { tries: 1, delivered: [0], refused: [], endedAt: Date.now() };
+  const old = (days: number) => ({ submittedAt: Date.now() - days * day - minute, nextAttemptAt: Date.now() + day });
+  const late = 'of its time: npm run ops -- list --state open (RUNBOOK.md#oldest-open';
+
+  test.each<[mark: string, says: string, facts: Partial<Receipt>, count?: number]>([
+    ['!', '1 receipt waits for a person to decide: npm run ops -- list --state needs-human', review],
+    ['!', 'at least 100 receipts wait for a person', review, 101],
+    ['✓', 'has used 10 % of its time', old(3)],
+    ['!', `has used 50 % ${late}-half)`, old(15)],
+    ['✗', `has used 80 % ${late}-late)`, old(24)],
+    ['✗', '1 receipt waits for more than an hour to be signed (RUNBOOK.md#evidence-unsigned)', unsigned],
+    ['✓', 'no evidence waits for its signature', { ...unsigned, callBack: calledBack }],
+  ])('%s %s', async (mark, says, facts, count) => {
+    await expectFinding(await waiting(facts, count), `${mark} waiting`, says);
+  });
+
+  test('✓ an entry of the index without its receipt is not counted', async () => {
+    const gone = changed(await patientWith(), ({ store }) => ({ store: { ...store, due: async () => ['gone'] } }));
+    await expectFinding(gone, '✓ waiting', 'no erasure is open');
+  });
+
+  test('! a pause is named with the command that ends it', async () => {
+    const patient = await patientWith();
+    await pause('platform:ketch', { actor: 'me', reason: 'a drill', at: Date.now() }, patient.desk.control);
+    await expectFinding(patient, '! waiting', 'paused: platform:ketch: npm run ops -- resume');
+  });
+});
+
+describe('doctor: pace', () => {
+  const closedBy = (code: string, until = Date.now() + 10 * minute) => ({
+    notBefore: 0,
+    closed: { until, code, times: 0 },
+  });
+
+  test.each<[mark: string, says: string, row: unknown]>([
+    ['!', '(key-refused): a new key in its secret opens it at once', closedBy('key-refused')],
+    ['!', '(quota-exhausted): one call an hour tries', closedBy('quota-exhausted')],
+    ['!', '(failures): it opens by itself', closedBy('failures')],
+    ['✓', 'main: open', closedBy('failures', Date.now() - 1)],
+    ['!', 'main: rests until 20', { notBefore: 0, restUntil: Date.now() + 10 * minute }],
+    ['✗', 'main: its row cannot be read, so nobody calls', { notBefore: 'soon' }],
+  ])('%s %s', async (mark, says, row) => {
+    const patient = await patientWith();
+    await patient.desk.control.write('pace#main', 0, row);
+    await expectFinding(patient, `${mark} pace`, says);
   });
 });

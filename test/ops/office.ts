@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { embeddedTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readOptions } from '../../infra/local/options.ts';
@@ -106,4 +107,9 @@ export function by(name: string, why: string): readonly string[] {
 /** A receipt as it is stored. */
 export async function standing({ desk }: Office, id: string): Promise<Receipt> {
   return (await desk.store.read(id))!;
+}
+
+/** What a command prints on standard error. */
+export function errors() {
+  return vi.spyOn(console, 'error').mockImplementation(() => undefined);
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { commands, commonHelp } from '../../infra/ops/commands.ts';
 import { localFolder, ops } from './ops-process.ts';
 
-describe('the operator’s tool', () => {
+describe('ops', () => {
   test.each([
     [['pause', 'platform:ketch'], '--why: must say the reason'],
     [['constructor'], 'no such command; npm run ops -- --help lists them'],
@@ -13,13 +13,13 @@ describe('the operator’s tool', () => {
       ['pause', 'all', '--ada@example.com', 'x'],
       'no such option, or one without its value; npm run ops -- pause --help',
     ],
-  ])('refuses %j with one line and exit code 2', (args, message) => {
+  ])('%j: is one line and exit code 2: %s', (args, message) => {
     const { status, stderr } = ops([...args, '--local'], { DATA_DIR: localFolder() });
     expect({ status, message: stderr }).toEqual({ status: 2, message: expect.stringContaining(message) });
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  test('says so when there is nothing to work at', () => {
+  test('deployment or folder that does not exist: is a usage error', () => {
     expect(ops(['pauses', '--local'], { DATA_DIR: join(localFolder(), 'nowhere') })).toMatchObject({
       status: 2,
       stderr: '--local: nothing was ever run in the folder that DATA_DIR names\n',
@@ -28,13 +28,13 @@ describe('the operator’s tool', () => {
     expect(ops(['pauses', '--settings', 'none.json']).stderr).toBe('--settings: the file cannot be read\n');
   });
 
-  test('ends quietly when nobody reads on', () => {
+  test('closed pipe: ends without an error', () => {
     const script = `"${process.execPath}" infra/ops/ops.ts --help | head -c 1 > /dev/null; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
     expect({ code: stdout.trim(), stderr }).toEqual({ code: '0', stderr: '' });
   });
 
-  test('says which file is missing beside a local run, and makes none', () => {
+  test('key of a local run: a missing or unreadable file is named and not created', () => {
     const DATA_DIR = localFolder();
     expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({
       status: 1,
@@ -46,7 +46,7 @@ describe('the operator’s tool', () => {
     );
   });
 
-  test('names what AWS refused, and exits with 1', () => {
+  test('AWS error: is named, with exit code 1', () => {
     const nobody = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_REGION: 'eu-west-1' };
     const someone = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
     const { status, stderr } = ops(['pauses'], { ...nobody, ...someone });
@@ -54,7 +54,7 @@ describe('the operator’s tool', () => {
     expect(stderr).toMatch(/^read-control: \w+\nthe receipt store cannot be reached: credentials, region, --stage\? /);
   });
 
-  test('has a help, and one for every command', () => {
+  test('--help: exists for the tool and for every command', () => {
     const { stdout, status } = ops(['--help']);
     expect(status).toBe(0);
     const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? '');

@@ -8,12 +8,11 @@ import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
 import { namesOf } from '../../infra/names.ts';
 import { type Desk, localDesk } from '../../infra/ops/desk.ts';
-import { doctorCommand } from '../../infra/ops/doctor/doctor.ts';
 import { beat } from '../../lambda/heartbeat.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { Planted } from '../support/canary.ts';
+import { leaks, Planted } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { recorded } from './recorded.ts';
+import { type Ran, run } from './desk-of.ts';
 
 /** Stops the clock during each test of the calling file, so that ages and limits do not depend on how fast it runs. */
 export function stopClock(): void {
@@ -86,16 +85,22 @@ function sharedBy(planted: Planted, platform: string): string {
   return JSON.stringify({ current: `secret:${planted.token(`secret of ${platform}`)}` });
 }
 
-/** What the doctor says of it, without ever showing a secret. */
-export function examined({ desk, planted }: Patient) {
-  return recorded(doctorCommand, desk, { secrets: planted.tokens });
+/** Runs the doctor, which must never show a secret. */
+export async function examined({ desk, planted }: Patient, ...args: readonly string[]): Promise<Ran> {
+  const ran = await run(desk, 'doctor', ...args);
+  expect(leaks(planted.tokens, { ran: JSON.stringify(ran) })).toEqual([]);
+  return ran;
 }
 
-/** Asserts that the doctor says this, in a line that begins with the mark and the check, and ends as it must. */
-export async function expectFinding(patient: Patient, begins: string, says: string): Promise<void> {
-  const { code, lines } = await examined(patient);
+/** Asserts that lines with this mark and check say each text, and that the exit code is 1 if any check failed. */
+export async function expectFinding(patient: Patient, begins: string, ...says: readonly string[]): Promise<void> {
+  const { status, lines } = await examined(patient);
   const found = lines.filter(line => line.startsWith(begins)).join('\n');
-  expect(found, lines.join('\n')).toContain(says);
-  expect(code).toBe(lines.some(line => line.startsWith('✗')) ? 1 : 0);
-  expect(code).toBe(begins.startsWith('✗') ? 1 : code);
+  for (const text of says) expect(found, lines.join('\n')).toContain(text);
+  expect(status).toBe(lines.some(line => line.startsWith('✗')) ? 1 : 0);
+}
+
+/** The same patient with some parts of the desk replaced. */
+export function changed(patient: Patient, change: (desk: Desk) => Partial<Desk>): Patient {
+  return { ...patient, desk: { ...patient.desk, ...change(patient.desk) } };
 }

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readOptions } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
+import { commands } from '../../infra/ops/commands.ts';
 import { type Desk, localDesk } from '../../infra/ops/desk.ts';
-import { tryCommand } from '../../infra/ops/try/try.ts';
 import { parseSharedSecret } from '../../lambda/authenticity/shared-secret.ts';
 import { pause } from '../../lambda/pause.ts';
+import { leaks } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { ketch } from './patient.ts';
-import { recorded } from './recorded.ts';
+import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
+import { type Ran, recordingOutput, run } from './desk-of.ts';
+import { ketch, patientWith } from './patient.ts';
 
 const form = {
   type: 'generic',
@@ -58,44 +60,46 @@ async function secretsOf({ settings, readSecret }: Desk): Promise<ReadonlyMap<st
   return new Map(texts.map((text, at) => [names[at]!, parseSharedSecret(text).current]));
 }
 
-describe('try', () => {
+/** Runs the command, which must not show any secret of the platforms. */
+async function tried(desk: Desk, ...args: readonly string[]): Promise<Ran> {
+  const ran = await run(desk, 'try', ...args);
+  expect(leaks(await secretsOf(desk), { ran: JSON.stringify(ran) })).toEqual([]);
+  return ran;
+}
+
+describe('try at a local run', () => {
+  const nothing = 'the secret is right; nothing was stored';
   test.each([
-    ['ketch', 403, 200, 'the secret is right, a receipt was stored, and Voucherify was asked and knows nobody'],
-    ['generic', 401, 200, 'the secret is right; nothing was stored'],
-    ['form', 401, 200, 'the secret is right; nothing was stored'],
-    ['desk', 401, 200, 'the secret is right; nothing was stored'],
-    ['segment', 401, 200, 'the secret is right; nothing was stored'],
-    ['shopify', 401, 200, 'the secret is right; nothing was stored'],
-  ])('%s: a stranger gets %i, the platform %i, and nobody is deleted', async (name, refused, accepted, says) => {
+    ['ketch', 403, 'the secret is right, a receipt was stored, and Voucherify was asked and knows nobody'],
+    ['generic', 401, nothing],
+    ['form', 401, nothing],
+    ['desk', 401, nothing],
+    ['segment', 401, nothing],
+    ['shopify', 401, nothing],
+  ])('%s: a wrong secret gets %i, the right one 200, and no one is deleted', async (name, refused, says) => {
     const { desk, url, deletions } = await running();
-    const { code, lines } = await recorded(tryCommand, desk, { positionals: [name], secrets: await secretsOf(desk) });
+    const { status, lines } = await tried(desk, name);
     const text = lines.join('\n');
     expect(text).toContain(`POST ${url}/webhooks/${name} with a wrong secret: ${refused} in `);
     expect(text).toContain('✓ turned away: nobody without the secret gets in\nNow ');
-    expect(text).toContain(`POST ${url}/webhooks/${name} with the platform's secret: ${accepted} in `);
+    expect(text).toContain(`POST ${url}/webhooks/${name} with the platform's secret: 200 in `);
     expect(text).toContain(`✓ ${says}`);
-    expect(code).toBe(0);
+    expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
     expect(await desk.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
   });
 
-  test('transcend: a stranger is turned away, and Transcend must send the rest itself', async () => {
+  test('transcend: a wrong secret is refused, and only Transcend can sign the rest', async () => {
     const { desk } = await running();
-    const lines: string[] = [];
-    const output = {
-      json: false,
-      print: (line: string) => void lines.push(line),
-      printJson: () => {},
-      progress: () => {},
-    };
+    const { output, lines } = recordingOutput();
     const typed = { positionals: ['transcend'], text: () => undefined, isSet: () => false };
-    await expect(tryCommand.run(typed, desk, output)).rejects.toThrow(/^Transcend signs with a key of its own/);
+    await expect(commands['try']!.run(typed, desk, output)).rejects.toThrow(/^Transcend signs with a key of its own/);
     expect(lines.at(-1)).toBe('  ✓ turned away: nobody without the secret gets in');
   });
 
-  test('gives scripts what was sent and what it means', async () => {
+  test('--json: prints what was sent and what the answers mean', async () => {
     const { desk, url } = await running();
-    const { json, lines } = await recorded(tryCommand, desk, { positionals: ['generic'], options: { json: true } });
+    const { json, lines } = await tried(desk, 'generic', '--json');
     expect(lines).toEqual([]);
     expect(json).toEqual([
       expect.objectContaining({ what: 'with a wrong secret', status: 401, fine: true }),
@@ -103,67 +107,147 @@ describe('try', () => {
     ]);
   });
 
-  test('ketch: says so when the request is accepted and held', async () => {
+  test('ketch during a pause: the request is accepted and waits', async () => {
     const { desk, deletions } = await running();
     await pause('all', { actor: 'me', reason: 'a drill', at: Date.now() }, desk.control);
-    const { code, lines } = await recorded(tryCommand, desk, { positionals: ['ketch'] });
+    const { status, lines } = await tried(desk, 'ketch');
     expect(lines.at(-1)).toContain('✓ the secret is right and a receipt was stored; it waits for a pause');
-    expect(code).toBe(0);
+    expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
   });
 
   test.each([
-    [{ mail: 'email' }, 'for mail erasure-try-', '@example.invalid', 'knows nobody of that name'],
+    [{ mail: 'email' }, ['for mail erasure-try-', '@example.invalid', 'knows nobody of that name']],
     // An unknown customer's id may be somebody who was deleted softly: it would be posted.
-    [{ customer: 'customer_id' }, 'for erasure_try erasure-try-', '', 'no identity was looked up'],
-  ])('ketch: with %j it takes an identity that can only be looked up', async (identities, sends, more, says) => {
+    [{ customer: 'customer_id' }, ['for erasure_try erasure-try-', 'no identity was looked up']],
+  ])('ketch with the identities %j: sends an identity that can only be looked up', async (identities, says) => {
     const { desk, deletions } = await running({ platforms: { ketch: { ...ketch, identities } } });
-    const { code, lines } = await recorded(tryCommand, desk, { positionals: ['ketch'] });
-    const text = lines.join('\n');
-    for (const part of [sends, more, says]) expect(text).toContain(part);
-    expect(code).toBe(0);
+    const { status, lines } = await tried(desk, 'ketch');
+    for (const part of says) expect(lines.join('\n')).toContain(part);
+    expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
   });
 
   test.each(['ketch', 'generic', 'desk', 'segment', 'shopify'])(
-    '%s: with another secret than the endpoint holds says what to do',
+    '%s with another secret than the endpoint: says what to do',
     async name => {
       const { desk } = await running();
-      const current = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-      const other = {
-        ...desk,
-        readSecret: async () => JSON.stringify({ current: name === 'desk' ? `user:${current}` : current }),
-      };
-      const { code, lines } = await recorded(tryCommand, other, {
-        positionals: [name],
-        secrets: new Map([['other', current]]),
-      });
+      const signing = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+      const current = name === 'desk' ? `user:${signing}` : signing;
+      const { status, lines } = await tried({ ...desk, readSecret: async () => JSON.stringify({ current }) }, name);
       expect(lines.at(-1)).toContain('✗ the endpoint holds another secret: it sees a new one within six minutes');
-      expect(code).toBe(1);
+      expect(status).toBe(1);
     },
   );
 
-  test('with a secret that cannot be used sends nothing', async () => {
+  test('unusable secret: nothing is sent', async () => {
     const { desk } = await running();
-    const other = { ...desk, readSecret: async () => '{"current":"short"}' };
-    const trying = recorded(tryCommand, other, { positionals: ['ketch'] });
+    const trying = run({ ...desk, readSecret: async () => '{"current":"short"}' }, 'try', 'ketch');
     await expect(trying).rejects.toThrow('erasure/platform/ketch: is not usable; npm run ops -- doctor says what');
   });
 
-  test('of a platform that is not deployed says so', async () => {
+  test('platform that is not deployed: is named as such', async () => {
     const { desk, url } = await running({ platforms: { segment: {} } });
-    const settings = {
-      ...desk.settings,
-      platforms: { ...desk.settings.platforms, shopify: { shops: ['a.myshopify.com'] } },
-    };
+    const shopify = { shops: ['a.myshopify.com'] };
+    const settings = { ...desk.settings, platforms: { ...desk.settings.platforms, shopify } };
     const readSecret = async () => JSON.stringify({ current: 'a-secret-that-is-long-enough' });
-    const options = { url: `${url}/webhooks` };
-    const { code, lines } = await recorded(
-      tryCommand,
-      { ...desk, settings, readSecret },
-      { positionals: ['shopify'], options },
-    );
+    const { status, lines } = await tried({ ...desk, settings, readSecret }, 'shopify', '--url', `${url}/webhooks`);
     expect(lines.at(-1)).toContain('✗ the platform is not in the settings that were deployed');
-    expect(code).toBe(1);
+    expect(status).toBe(1);
+  });
+});
+
+const shopifyOnly = { shopify: { shops: ['acme.myshopify.com'] } };
+const refusal = { status: 401, body: { error: { code: 'unauthorized', message: 'does not match' } } };
+
+/** What `try` says of an endpoint with these answers, and the calls that it received. */
+async function trying(answer: (call: ScriptedCall, count: number) => ScriptedAnswer) {
+  const calls: ScriptedCall[] = [];
+  const url = await scripted(call => answer(call, calls.push(call)));
+  const { desk } = await patientWith({ platforms: shopifyOnly });
+  const { status, lines } = await tried(desk, 'shopify', '--url', `${url}/webhooks/`);
+  return { status, text: lines.join('\n'), calls };
+}
+
+describe('try at an endpoint with a fault', () => {
+  test.each<[string, ScriptedAnswer]>([
+    ['it was let in! pause everything', { status: 200 }],
+    ['it was let in! pause everything', { status: 202, body: { status: 'in_progress' } }],
+    ['this is not the answer that it should be', { status: 200, body: '<html>' }],
+    ['this is not the answer that it should be', { status: 401, body: { message: 'Unauthorized' } }],
+    ['turned away before it reached the function', { status: 403, body: { message: 'Forbidden' } }],
+    ['too many requests at the gateway', { status: 429, body: { message: 'Too Many Requests' } }],
+    ['the function crashed', { status: 502, body: { message: 'Internal server error' } }],
+    ['something it needs is missing: npm run ops -- doctor', { status: 503, body: { error: { code: 'unavailable' } } }],
+    ['no answer (redirected)', { status: 301, headers: { Location: 'https://example.com' } }],
+  ])('wrong secret: "%s", and the right one is never sent', async (says, answer) => {
+    const { status, text, calls } = await trying(() => answer);
+    expect(text).toContain(`✗ ${says}`);
+    expect([status, calls.length]).toEqual([1, 1]);
+  });
+
+  test.each<[string, ScriptedAnswer]>([
+    ['the endpoint failed', { status: 500, body: { error: { code: 'internal' } } }],
+    ['the endpoint reads it otherwise', { status: 400, body: { error: { code: 'invalid' } } }],
+    ['the function took too long', { status: 504, body: { message: 'Endpoint request timed out' } }],
+    ['no answer (cut-off)', { status: 200, body: 'x', cut: true }],
+  ])('right secret: "%s"', async (says, answer) => {
+    const { status, text, calls } = await trying((_, count) => (count === 1 ? refusal : answer));
+    expect(text).toContain(`✗ ${says}`);
+    expect([status, calls.length]).toEqual([1, 2]);
+    expect(calls[0]!.body).toBe(calls[1]!.body);
+  });
+
+  test('answer that repeats the request: is not shown', async () => {
+    const echo = (headers: object) => ({ status: 200, body: { echo: headers } });
+    const { text } = await trying(({ headers }, count) => (count === 1 ? refusal : echo(headers)));
+    expect(text).toContain('characters that are no answer of ours');
+    expect(text.toLowerCase()).not.toContain('x-shopify-hmac-sha256');
+  });
+
+  test('answer of somebody else: is not shown', async () => {
+    const { text } = await trying(() => ({ status: 200, body: '\u001b[2J<html>' }));
+    expect(text).toContain('(10 characters that are no answer of ours)');
+    expect(text).not.toContain('\u001b[2J');
+    const long = await trying(() => ({ status: 401, body: { error: { message: 'x'.repeat(2000) } } }));
+    expect(long.text).toContain('characters that are no');
+  });
+
+  test('endpoint that cannot be reached: is reported with its URL', async () => {
+    const { desk } = await patientWith({ platforms: shopifyOnly });
+    const { status, lines } = await tried(desk, 'shopify', '--url', 'https://127.0.0.1:9/v1/webhooks');
+    const line = /^POST https:\/\/127\.0\.0\.1:9\/v1\/webhooks\/shopify with a wrong secret: not-connected in/;
+    expect(lines[0]).toMatch(line);
+    expect(lines.at(-1)).toContain('✗ no answer (not-connected): is the URL right');
+    expect(status).toBe(1);
+  });
+});
+
+describe('try with wrong arguments', () => {
+  test.each([
+    [[], 'PLATFORM: name one'],
+    [['shopify', 'segment'], 'PLATFORM: name one'],
+    [['ketch'], 'PLATFORM: must be one of the settings: shopify'],
+    [['shopify'], "--url: needed, the stack's output WebhookUrl (or --local)"],
+    [['shopify', '--url', 'http://example.com/webhooks/'], '--url: must be'],
+    [['shopify', '--url', 'https://example.com/'], '--url: must be'],
+    [['shopify', '--url', 'https://example.com/webhooks/?a=b'], '--url: must be'],
+    [['shopify', '--url', 'https://user:password@example.com/webhooks/'], '--url: must be'],
+    [['shopify', '--url', 'nowhere'], '--url: must be'],
+  ])('%j: %s', async (args, message) => {
+    const { desk } = await patientWith({ platforms: shopifyOnly });
+    await expect(run(desk, 'try', ...args)).rejects.toThrow(message);
+  });
+
+  test('platform without a trial: is named', async () => {
+    const { desk } = await patientWith({ platforms: shopifyOnly });
+    const acme = { ...desk, settings: { ...desk.settings, platforms: { acme: {} } } };
+    const trying = run(acme, 'try', 'acme', '--url', 'https://127.0.0.1:9/webhooks/');
+    await expect(trying).rejects.toThrow('PLATFORM: nobody has written a trial for acme');
+  });
+
+  test('--local: needs npm start', async () => {
+    const { desk } = await patientWith({ platforms: shopifyOnly, change: { local: { run: undefined } } });
+    await expect(run(desk, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
   });
 });

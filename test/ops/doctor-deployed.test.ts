@@ -11,22 +11,22 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey } from '../../infra/local/aws-key.ts';
 import { createTables } from '../../infra/local/aws-tables.ts';
+import { leaveWord } from '../../infra/local/running.ts';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { deployedName, type Names, namesOf } from '../../infra/names.ts';
 import { deployedDesk } from '../../infra/ops/desk.ts';
-import { doctorCommand } from '../../infra/ops/doctor/doctor.ts';
 import { beat } from '../../lambda/heartbeat.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { leaks, Planted } from '../support/canary.ts';
-import { temporaryFolder } from '../support/local-process.ts';
+import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
-import { ops } from './ops-process.ts';
+import { run } from './desk-of.ts';
+import { localFolder, ops } from './ops-process.ts';
 import { ketch } from './patient.ts';
-import { recorded } from './recorded.ts';
 
-describe.skipIf(!motoIsHere())('the doctor on moto', () => {
+describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
   const moto = motoForSuite();
   const someone = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
   const environment = () => ({ ...someone, AWS_ENDPOINT_URL: moto().endpoint });
@@ -67,24 +67,25 @@ describe.skipIf(!motoIsHere())('the doctor on moto', () => {
     }
   }
 
-  test('finds a stage fine, and the guards of its tables missing until they are there', async () => {
+  test('stage: is fine, and the protection of its tables is missing until it is set up', async () => {
     const { names, planted, settings } = await deployed('one');
     const desk = deployedDesk(parseSettings(settings, 'local'), names);
     onTestFinished(() => desk.close());
     await beat(desk.control, { at: Date.now(), worst: undefined });
-    const bare = await recorded(doctorCommand, desk, { secrets: planted.tokens });
+    const bare = await run(desk, 'doctor');
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
       expect.stringMatching(/^! tables +erasure-one-receipts: .*closed receipts never expire/),
       expect.stringMatching(/^! tables +erasure-one-identifiers: point-in-time recovery is off/),
     ]);
-    expect(bare.code).toBe(0);
+    expect(bare.status).toBe(0);
     await guarded(names);
-    const { lines } = await recorded(doctorCommand, desk, { secrets: planted.tokens });
+    const { lines } = await run(desk, 'doctor');
+    expect(leaks(planted.tokens, { lines: [...bare.lines, ...lines].join() })).toEqual([]);
     expect(lines.at(-1)).toMatch(/^\d+ fine, 0 to look at, 0 wrong$/);
   });
 
-  test('as a process says which secret is wrong by its deployed name, shows none, and exits with 1', async () => {
+  test('process: names a wrong secret by its deployed name, shows none, and exits with 1', async () => {
     const { planted, settings } = await deployed('two', { 'erasure/platform/ketch': '{"current":"REPLACE_ME"}' });
     const file = join(temporaryFolder(), 'settings.json');
     // Nobody listens there: this process cannot answer while it waits for another.
@@ -109,4 +110,32 @@ describe.skipIf(!motoIsHere())('the doctor on moto', () => {
       await client.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }));
     }
   }
+});
+
+describe('doctor and try beside npm start', () => {
+  test('npm start: is found while it runs, and no longer when it ended', async () => {
+    const DATA_DIR = temporaryFolder();
+    const local = await startLocalProcess({ DATA_DIR, SWEEP_SECONDS: '0.5' });
+    const doctor = ops(['doctor', '--local', '--json'], { DATA_DIR });
+    const says = expect.stringContaining(`is running at ${local.url} since 20`);
+    expect(JSON.parse(doctor.stdout)).toContainEqual({ check: 'npm start', grade: 'ok', says });
+    expect(doctor.status, doctor.stdout).toBe(0);
+    expect(ops(['try', 'ketch', '--local'], { DATA_DIR })).toMatchObject({ status: 0, stderr: '' });
+    await local.stop();
+    expect(ops(['try', 'ketch', '--local'], { DATA_DIR })).toMatchObject({
+      status: 2,
+      stderr: '--local: npm start is not running in the folder that DATA_DIR names\n',
+    });
+  });
+
+  test('npm start on an emulator: --local is refused', () => {
+    const DATA_DIR = localFolder();
+    leaveWord(DATA_DIR, { url: 'http://127.0.0.1:1' });
+    const { status, stderr } = ops(['doctor', '--local'], { DATA_DIR });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^--local: npm start keeps nothing itself now: leave --local out/);
+    writeFileSync(join(DATA_DIR, 'run.json'), '');
+    const stdout = expect.stringMatching(/^✗ npm start/);
+    expect(ops(['doctor', '--local'], { DATA_DIR })).toMatchObject({ status: 1, stdout });
+  });
 });

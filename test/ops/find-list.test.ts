@@ -1,0 +1,233 @@
+import { describe, expect, test, vi } from 'vitest';
+import { typedFrom } from '../../infra/ops/typed.ts';
+import { changed } from '../../lambda/receipts/receipt.ts';
+import { fixtureTime } from '../support/house.ts';
+import { account } from '../support/ketch.ts';
+import { hour, minute } from '../support/pace-heard.ts';
+import { registered } from '../support/pace-ketch.ts';
+import { kept, receiptOf } from '../support/receipt-builders.ts';
+import { run } from './desk-of.ts';
+import { byEmail, erased, errors, type Office, office, stopped } from './office.ts';
+
+const day = 24 * hour;
+const cells = (lines: readonly string[]) => lines.map(line => line.split(/ {2,}/));
+
+describe('find', () => {
+  const never = 'nobody of that identifier was ever asked for here (in the last 25 months)';
+
+  test('erased person: says when, and with what proof', async () => {
+    const at = await office();
+    registered(at.house, 'crm-1');
+    const id = await at.asked([account('crm-1'), byEmail('Zoe@example.com')]);
+    await at.sweep();
+    const answer = 'erased 1 time, last on 2026-01-15T12:00:00Z';
+    const [receivedAt, closedAt] = ['2026-01-15T12:00:00Z', '2026-01-15T12:00:00Z'];
+    for (const args of [
+      ['--source-id', 'crm-1'],
+      ['--email', ' ZOE@Example.com '],
+      ['--email', '\u00a0zoe@EXAMPLE.com\u200b'],
+      ['--source-id', 'crm-1', '--email', 'unknown@example.com'],
+    ]) {
+      const { status, lines } = await at.run('find', ...args);
+      expect([status, lines[0]]).toEqual([0, answer]);
+      expect(cells(lines.slice(1))).toEqual([
+        ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF', 'SIGNED'],
+        [id, 'ketch', receivedAt, 'erased', closedAt, 'deleted 1', 'yes'],
+      ]);
+    }
+    const times = { receivedAt, outcome: 'erased', closedAt };
+    const receipt = { receipt: id, platform: 'ketch', ...times, proof: { deleted: 1, gone: 0 }, signed: true };
+    const { json } = await at.run('find', '--source-id', 'crm-1', '--json');
+    expect(json).toEqual({ answer, receipts: [receipt] });
+  });
+
+  test('identifiers: kinds are separate, and only e-mail addresses ignore case', async () => {
+    const at = await office();
+    await erased(at, 'crm-1');
+    const args = [
+      ...['--customer-id', '--email', '--phone'].map(option => [option, 'crm-1']),
+      ['--source-id', 'CRM-1'],
+    ];
+    for (const one of args) expect(await at.run('find', ...one)).toMatchObject({ status: 1, lines: [never] });
+    const { json } = await at.run('find', '--email', 'x@example.com', '--json');
+    expect(json).toEqual({ answer: never, receipts: [] });
+  });
+
+  test('several requests: counts those that are open and how the others ended', async () => {
+    const at = await office();
+    await stopped(at, 'shared@example.com');
+    const find = async () => (await at.run('find', '--email', 'shared@example.com')).lines[0];
+    expect(await find()).toBe('asked for 1 time, not finished');
+    await at.asked([byEmail('shared@example.com')]);
+    expect(await find()).toBe('asked for 2 times, not finished');
+    await at.run('refuse', (await at.house.receipts())[0]!.id, '--why', 'a shared mailbox');
+    await at.sweep();
+    expect(await find()).toBe('asked for 1 time, not finished; asked for 1 time, ended as refused');
+    registered(at.house, 'crm-2');
+    await at.asked([account('crm-2')]);
+    at.house.clock.at += minute;
+    await at.asked([account('crm-2')]);
+    const again = await at.run('find', '--source-id', 'crm-2');
+    expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; asked for 1 time, ended as no-match');
+    expect(again.lines).toHaveLength(4);
+  });
+
+  test('expired receipt: is skipped', async () => {
+    const at = await office();
+    const id = await erased(at, 'crm-1');
+    const store = { ...at.desk.store, read: async (one: string) => (one === id ? undefined : at.desk.store.read(one)) };
+    const found = await run({ ...at.desk, store }, 'find', '--source-id', 'crm-1');
+    expect(found).toMatchObject({ status: 1, lines: [never] });
+  });
+
+  test('process: reads the value from standard input', async () => {
+    const at = await office();
+    await erased(at, ' crm-1');
+    const found = at.process(['find', '--source-id', '-'], ' crm-1\r\nanother line\n');
+    expect(found).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/^erased 1 time, last on/) });
+    const empty = { status: 2, stdout: '', stderr: '--source-id: is empty\n' };
+    expect(at.process(['find', '--source-id', '-'])).toEqual(empty);
+  });
+
+  test.each([
+    [[], 'find: name an identifier, such as --email -'],
+    [['ada@example.com'], 'find: takes options only'],
+    [['--email', ' '], '--email: is empty'],
+    [['--email', '-', '--source-id', '-'], 'find: one value from standard input'],
+  ])('%j: %s', async (args, message) => {
+    await expect((await office()).run('find', ...args)).rejects.toThrow(message);
+  });
+
+  test('unusable pepper: is an error and not an empty result', async () => {
+    const at = await office();
+    const found = run({ ...at.desk, readSecret: async () => 'short' }, 'find', '--email', 'x@example.com');
+    await expect(found).rejects.toMatchObject({ alarm: 'pepper-unusable' });
+  });
+});
+
+describe('list', () => {
+  /** Open receipts that were received one day after the other. */
+  async function open(at: Office, count: number, platform = 'generic'): Promise<void> {
+    for (let one = 0; one < count; one += 1) {
+      const submittedAt = fixtureTime - (one + 1) * day;
+      const facts = { id: `${platform}-${one}`, platform, receivedAt: submittedAt, submittedAt, nextAttemptAt: one };
+      await at.house.parts.store.accept(receiptOf({ ...facts, subjectMacs: [] }), kept);
+    }
+  }
+
+  async function rows(at: Office, ...args: readonly string[]) {
+    const { status, json } = await at.run('list', ...args, '--json');
+    expect(status).toBe(0);
+    return json as readonly { readonly receipt: string; readonly state: string }[];
+  }
+
+  test('nothing to do: says so', async () => {
+    const at = await office();
+    await erased(at);
+    expect(await at.run('list')).toMatchObject({ status: 0, lines: ['nothing waits'] });
+    expect(await rows(at)).toEqual([]);
+  });
+
+  test('order: reviews first, then by due time; --state and --platform select', async () => {
+    const at = await office();
+    registered(at.house, 'crm-1');
+    at.house.sandbox.outage('error');
+    const waiting = await at.asked([account('crm-1')]);
+    at.house.sandbox.outage(undefined);
+    const human = await stopped(at);
+    const unsigned = await at.asked([account('crm-unknown')]);
+    await open(at, 2);
+    const facts = { id: 'untold', platform: 'generic', subjectMacs: [], submittedAt: fixtureTime - 2.5 * day };
+    await at.house.parts.store.accept(receiptOf(facts), kept);
+    const closed = { state: 'erased', queue: 'call-back', closedAt: fixtureTime, nextAttemptAt: fixtureTime } as const;
+    await at.desk.store.replace(changed(receiptOf(facts), closed));
+    const all = await rows(at);
+    expect(all.map(({ receipt, state }) => [receipt, state])).toEqual([
+      [human, 'needs-human'],
+      ['untold', 'call-back'],
+      ['generic-1', 'open'],
+      ['generic-0', 'open'],
+      [waiting, 'open'],
+      [unsigned, 'sign'],
+    ]);
+    for (const state of ['needs-human', 'open', 'call-back', 'sign']) {
+      expect(await rows(at, '--state', state)).toEqual(all.filter(row => row.state === state));
+    }
+    const generic = all.filter(({ receipt }) => /generic|untold/.test(receipt));
+    expect(await rows(at, '--platform', 'generic')).toEqual(generic);
+  });
+
+  test('table: shows why, the age, the used time and the next attempt', async () => {
+    const at = await office();
+    const human = await stopped(at);
+    await open(at, 1);
+    at.house.clock.at += 90 * minute;
+    expect(cells((await at.run('list')).lines)).toEqual([
+      ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'],
+      [human, 'ketch', 'needs-human', 'too-many-matches', '1 h 30 min', '0 %', 'after your decision'],
+      ['generic-0', 'generic', 'open', 'not-tried-yet', '1 d 1 h', '3 %', '1970-01-01T00:00:00Z'],
+    ]);
+    await at.run('refuse', human, '--why', 'a drill');
+    expect((await at.run('list')).lines.join('\n')).toContain('to-be-refused');
+  });
+
+  test('colours: mark receipts after their deadline', async () => {
+    const at = await office();
+    await open(at, 32);
+    vi.stubEnv('FORCE_COLOR', '1');
+    vi.stubEnv('NO_COLOR', undefined);
+    const { lines } = await at.run('list');
+    const red = lines.filter(line => line.includes('\u001b[31m'));
+    // The month is over for the two that came more than thirty days ago.
+    expect(red.map(line => /generic-\d+/.exec(line)?.[0])).toEqual(['generic-31', 'generic-30']);
+  });
+
+  test('--limit: says that there are more', async () => {
+    const at = await office();
+    await open(at, 3);
+    expect((await at.run('list', '--limit', '3')).lines).toHaveLength(4);
+    const { lines } = await at.run('list', '--limit', '2');
+    expect(lines.length).toBe(4);
+    expect(lines.at(-1)).toContain('there are more than these');
+    const said = errors();
+    expect(await rows(at, '--limit', '2')).toHaveLength(2);
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('there are more than these'));
+  });
+
+  test('--platform: finds one receipt among many of another platform', async () => {
+    const at = await office();
+    await open(at, 60);
+    await open(at, 1, 'segment');
+    expect(await rows(at, '--platform', 'segment', '--limit', '5')).toMatchObject([{ receipt: 'segment-0' }]);
+  });
+
+  test.each([
+    [['--state', 'late'], '--state: must be needs-human, open, call-back, sign'],
+    [['--state', 'constructor'], '--state: must be'],
+    [['--limit', '0'], '--limit: must be a whole number from 1 to 1000'],
+    [['all'], 'list: takes options only'],
+  ])('%j: %s', async (args, message) => {
+    await expect((await office()).run('list', ...args)).rejects.toThrow(message);
+  });
+});
+
+describe('arguments', () => {
+  const command = { options: { why: { type: 'string' } } } as const;
+
+  test.each([`-${'a'.repeat(42)}`, `--${'b'.repeat(41)}`, `-_${'7'.repeat(41)}`])(
+    'receipt id %s: is not an option',
+    id => {
+      const typed = typedFrom(command, ['first', id, '--why', 'x', id, '--json']);
+      expect(typed.positionals).toEqual(['first', id, id]);
+      expect([typed.text('why'), typed.isSet('json')]).toEqual(['x', true]);
+      expect(typedFrom(command, ['--', id]).positionals).toEqual([id]);
+      expect(typedFrom(command, ['--why', id]).text('why')).toBe(id);
+    },
+  );
+
+  test('every other dash: is an option', () => {
+    expect(() => typedFrom(command, [`-${'a'.repeat(41)}`])).toThrow("Unknown option '-a'");
+    expect(() => typedFrom(command, ['--wyh', 'x'])).toThrow("Unknown option '--wyh'");
+    expect(typedFrom(command, ['-']).positionals).toEqual(['-']);
+  });
+});

@@ -1,0 +1,242 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { type AllReceipts, allOnDynamodb, allOnSqlite } from '../../infra/ops/report/all-receipts.ts';
+import { csvRecord } from '../../infra/ops/report/csv.ts';
+import { type Counted, figuresOf } from '../../infra/ops/report/figures.ts';
+import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
+import type { ControlRows } from '../../lambda/receipts/control.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import { unavailable } from '../store.contract.ts';
+import { deadEndpoint } from '../support/aws-endpoint.ts';
+import { fixtureTime } from '../support/house.ts';
+import { account } from '../support/ketch.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { motoIsHere } from '../support/moto.ts';
+import { freshTables, motoForSuite } from '../support/moto-suite.ts';
+import { hour } from '../support/pace-heard.ts';
+import { closed, kept, receiptOf } from '../support/receipt-builders.ts';
+import { run } from './desk-of.ts';
+import { erased, errors, office, stopped } from './office.ts';
+
+const day = 24 * hour;
+const january = ['--from', '2026-01-01', '--to', '2026-01-31'];
+const header =
+  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,median_days,mean_days\r';
+
+describe('report', () => {
+  test('figures: count every outcome, for each platform and in total', async () => {
+    const at = await office();
+    await erased(at);
+    const refused = await stopped(at);
+    await at.run('refuse', refused, '--why', 'a shared mailbox');
+    await at.sweep();
+    await stopped(at, 'other@example.com');
+    await at.asked([account('crm-nobody')]);
+    await at.asked([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
+    const { store } = at.house.parts;
+    const facts = { platform: 'segment', receivedAt: fixtureTime, submittedAt: fixtureTime, subjectMacs: [] };
+    await store.accept(receiptOf({ ...facts, id: 'segment-1' }), kept);
+    const { status, lines, progress } = await at.run('report', ...january);
+    expect(status).toBe(0);
+    expect(progress.at(-1)).toBe('');
+    expect(lines).toEqual([
+      header,
+      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0\.0\d,0\.0\d\r$/),
+      'segment,1,0,0,0,1,0,0,,\r',
+      expect.stringMatching(/^total,6,1,2,1,2,1,1,0\.0\d,0\.0\d\r$/),
+    ]);
+    expect((await at.run('report', ...january, '--platform', 'segment')).lines.slice(1)).toEqual([
+      'segment,1,0,0,0,1,0,0,,\r',
+      'total,1,0,0,0,1,0,0,,\r',
+    ]);
+    expect((await at.run('report', ...january, '--platform', 'segment', '--json')).json).toMatchObject({
+      unreadable: 0,
+      lines: [{ platform: 'segment', received: 1, complied: 0, denied: 0, noMatch: 0, open: 1 }, { platform: 'total' }],
+    });
+  });
+
+  test('days: are whole, the first and the last included', async () => {
+    const at = await office();
+    const received = ['2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00Z', '2026-01-31T23:59:59.999Z'];
+    for (const [one, iso] of [...received, '2026-02-01T00:00:00Z'].entries()) {
+      const times = { receivedAt: Date.parse(iso), submittedAt: 0 };
+      await at.house.parts.store.accept(receiptOf({ ...times, id: `receipt-${one}`, subjectMacs: [] }), kept);
+    }
+    const total = async (from: string, to: string) =>
+      (await at.run('report', '--from', from, '--to', to)).lines.at(-1)?.split(',')[1];
+    expect(await total('2026-01-01', '2026-01-31')).toBe('2');
+    expect(await total('2025-12-31', '2025-12-31')).toBe('1');
+    expect(await total('2025-12-31', '2026-02-01')).toBe('4');
+    expect(await total('2024-01-01', '2024-12-31')).toBe('0');
+  });
+
+  test.each([
+    [['--to', '2026-01-31'], '--from: must be a day such as 2026-01-31'],
+    [['--from', '2026-01-01'], '--to: must be a day such as'],
+    [['--from', '2026-02-30', '--to', '2026-03-01'], '--from: must be a day such as'],
+    [['--from', '2026-1-1', '--to', '2026-03-01'], '--from: must be a day such as'],
+    [['--from', '2026-01-02', '--to', '2026-01-01'], '--to: must not be before --from'],
+    [[...january, 'ketch'], 'report: takes options only'],
+  ])('%j: %s', async (args, message) => {
+    await expect((await office()).run('report', ...args)).rejects.toThrow(message);
+  });
+
+  test('unreadable receipt: is reported with exit code 1, and progress is shown', async () => {
+    const at = await office();
+    const said = errors();
+    const all = async function* (unreadable: () => void) {
+      unreadable();
+      for (let one = 0; one < 1000; one += 1) yield receiptOf({ receivedAt: fixtureTime });
+    };
+    const { status, progress, lines } = await run({ ...at.desk, all }, 'report', ...january);
+    expect(status).toBe(1);
+    expect(lines.at(-1)).toMatch(/^total,1000,/);
+    expect(progress).toEqual(['500 receipts read', '1000 receipts read', '']);
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('missing in these figures: 1 of a version'));
+  });
+
+  test('process: prints a CSV file', async () => {
+    const at = await office();
+    await erased(at);
+    const { status, stdout, stderr } = at.process(['report', ...january]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.split('\r\n')).toEqual([
+      header.trimEnd(),
+      'ketch,1,1,0,0,0,0,0,0.04,0.04',
+      'total,1,1,0,0,0,0,0,0.04,0.04',
+      '',
+    ]);
+  });
+});
+
+describe('report: figures', () => {
+  const closedAfter = (days: number): Counted => ({ state: 'erased', submittedAt: 0, closedAt: days * day });
+
+  test.each([
+    [[3], 3, 3],
+    [[10, 1, 1], 1, 4],
+    [[4, 1, 9, 2], 3, 4],
+    [[1, 1, 2.006], 1, 1.34],
+  ])('days %j: the median is %d and the mean %d', (days, medianDays, meanDays) => {
+    expect(figuresOf(days.map(closedAfter))).toMatchObject({ medianDays, meanDays });
+  });
+
+  test('states: add up to what was received', () => {
+    const states = ['erased', 'erased', 'refused', 'not-identifiable', 'no-match', 'open', 'needs-human'] as const;
+    const figures = figuresOf(states.map(state => ({ state, submittedAt: 0 })));
+    const unfavourable = { denied: 2, noMatch: 1, open: 2, refused: 1, notIdentifiable: 1 };
+    expect(figures).toEqual({ received: 7, complied: 2, ...unfavourable });
+  });
+
+  test.each([
+    [['plain', 1, ''], 'plain,1,\r'],
+    [['a,b', 'say "no"', 'two\nlines', 'cr\r'], '"a,b","say ""no""","two\nlines","cr\r"\r'],
+  ])('CSV: the record %j is quoted where needed', (cells, text) => {
+    expect(csvRecord(cells)).toBe(text);
+  });
+});
+
+interface Opened {
+  readonly store: ReceiptStore;
+  readonly control: ControlRows;
+  all(page?: number): AllReceipts;
+  /** Makes a stored row one of a version to come. */
+  outdate(id: string): Promise<void>;
+  close(): void;
+}
+
+function describeAllReceipts(name: string, open: () => Promise<Opened>): void {
+  describe(`report: receipts in ${name}`, () => {
+    let opened: Opened;
+    beforeEach(async () => {
+      opened = await open();
+    });
+    afterEach(() => opened.close());
+    const read = async (page?: number) => {
+      const told = { unreadable: 0 };
+      const count = () => {
+        told.unreadable += 1;
+      };
+      const receipts = await drained(opened.all(page)(count));
+      return { ids: receipts.map(({ id }) => id).sort(), receipts, ...told };
+    };
+
+    test('empty store: returns nothing', async () => {
+      expect(await read()).toMatchObject({ ids: [], unreadable: 0 });
+    });
+
+    test.each([1, 2, 250])('pages of %i rows: return every receipt once', async page => {
+      const ids = ['receipt-1', 'receipt-2', 'receipt-3', 'receipt-4', 'receipt-5'];
+      for (const id of ids) await opened.store.accept(receiptOf({ id, subjectMacs: [`mac-${id}`, 'shared'] }), kept);
+      await opened.control.write('pause#all', 0, { pause: null });
+      const end = closed(receiptOf({ id: 'receipt-2', subjectMacs: ['mac-receipt-2', 'shared'] }));
+      await opened.store.replace(end, { forget: true });
+      const { receipts, ...found } = await read(page);
+      expect(found).toEqual({ ids, unreadable: 0 });
+      expect(receipts).toContainEqual(end);
+    });
+
+    test('receipt of a later version: is counted as unreadable, and the others are returned', async () => {
+      for (const id of ['receipt-1', 'receipt-2', 'receipt-3']) await opened.store.accept(receiptOf({ id }), kept);
+      await opened.outdate('receipt-2');
+      expect(await read(1)).toMatchObject({ ids: ['receipt-1', 'receipt-3'], unreadable: 1 });
+    });
+  });
+}
+
+async function drained<T>(all: AsyncIterable<T>): Promise<readonly T[]> {
+  const every: T[] = [];
+  for await (const one of all) every.push(one);
+  return every;
+}
+
+const laterRow = JSON.stringify({ ...receiptOf(), v: 2 });
+
+describeAllReceipts('SQLite', async () => {
+  const file = join(temporaryFolder(), 'erasure.sqlite');
+  const store = openSqliteStore(file);
+  const outdate = async (id: string) => {
+    const database = new DatabaseSync(file);
+    database.prepare('UPDATE receipts SET row = ? WHERE id = ?').run(laterRow, id);
+    database.close();
+  };
+  return { store, control: store.control, all: page => allOnSqlite(file, page), outdate, close: () => store.close() };
+});
+
+describe.skipIf(!motoIsHere())('report on moto', () => {
+  const moto = motoForSuite();
+
+  describeAllReceipts('DynamoDB', async () => {
+    const { tables, admin, client, close } = await freshTables(moto());
+    const outdate = async (id: string) => {
+      const update = {
+        TableName: tables.receipts,
+        Key: { pk: { S: `receipt#${id}` }, sk: { S: 'receipt' } },
+        UpdateExpression: 'SET #row = :row',
+        ExpressionAttributeNames: { '#row': 'row' },
+        ExpressionAttributeValues: { ':row': { S: laterRow } },
+      };
+      await admin.send(new UpdateItemCommand(update));
+    };
+    return {
+      store: dynamodbStore(client, tables, { callMs: 60_000 }),
+      control: dynamodbControl(client, tables.receipts, { callMs: 60_000 }),
+      all: page => allOnDynamodb(client, tables.receipts, () => undefined, page),
+      outdate,
+      close,
+    };
+  });
+
+  test('DynamoDB unreachable: the store is unavailable, and the error of AWS is passed on', async () => {
+    const { tables, client, close } = await freshTables(moto(), await deadEndpoint());
+    const thrown: unknown[] = [];
+    const all = allOnDynamodb(client, tables.receipts, error => thrown.push(error));
+    await expect(drained(all(() => undefined))).rejects.toThrow(unavailable);
+    expect(thrown).toHaveLength(1);
+    close();
+  });
+});

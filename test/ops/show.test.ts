@@ -1,0 +1,262 @@
+import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { localSigner } from '../../infra/local/local-signer.ts';
+import { toldLines, whyLines } from '../../infra/ops/show/told-lines.ts';
+import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
+import { changed, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { claimedOnce, now } from '../support/erasing-receipts.ts';
+import { fixtureTime } from '../support/house.ts';
+import { account } from '../support/ketch.ts';
+import { registered } from '../support/pace-ketch.ts';
+import { kept, receiptOf } from '../support/receipt-builders.ts';
+import { run } from './desk-of.ts';
+import { byEmail, erased, errors, type Office, office, standing, stopped } from './office.ts';
+
+const headings = [
+  'When was it received?',
+  'By which channel, and how was the sender proved?',
+  'What was asked?',
+  'When was it answered, and how?',
+  'What was done, and where?',
+  'How sure is that?',
+  'Why was it refused, or a person asked?',
+  'Who was told?',
+  'What stays elsewhere',
+  'Is it signed?',
+] as const;
+
+/** The lines under each heading. */
+async function sections(at: Office, id: string): Promise<Readonly<Record<string, string>>> {
+  const [, ...parts] = (await at.run('show', id)).lines.join('\n').split('\n\n');
+  const cut = (part: string) => part.indexOf('\n');
+  return Object.fromEntries(parts.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
+}
+
+async function rewritten(at: Office, id: string, change: Partial<Receipt>): Promise<void> {
+  expect(await at.desk.store.replace(changed(await standing(at, id), change))).toBe(true);
+}
+
+describe('show: an erased receipt', () => {
+  test('sections: answer the eight questions and say what stays elsewhere', async () => {
+    const at = await office();
+    registered(at.house, 'crm-1');
+    const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
+    const id = await at.asked([account('crm-1'), byEmail('zoe@example.com')], { uid });
+    await at.sweep();
+    const [{ deletionId } = { deletionId: '' }] = at.house.sandbox.deletions();
+    const said = await sections(at, id);
+    expect(Object.keys(said)).toEqual(headings);
+    const expected: readonly (readonly (string | RegExp)[])[] = [
+      ['2026-01-15T12:00:00.000Z', '2026-01-15T11:00:00.000Z', '2026-02-14T12:00:00.000Z'],
+      ['the webhook of ketch', uid, 'shared-secret, with the secret "current"'],
+      ['permanent erasure of the person who is known by 2 identifiers'],
+      ['at 2026-01-15T12:00:00.000Z, with the outcome', 'it ended at 2026-01-15T12:00:00.000Z: erased'],
+      ['project main: erased; one customer was found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
+      ['deleted (1): Voucherify’s own record'],
+      ['no person was asked'],
+      ['ketch, by the answer above'],
+      [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
+      [/signed at 2026-01-15T12:01:00Z with the key \S{43}; the signature is good/, 'the receipt says what was signed'],
+    ];
+    for (const [index, heading] of headings.entries()) {
+      for (const text of expected[index]!) expect(said[heading]).toMatch(text);
+    }
+  });
+
+  test('proof: distinguishes deleted, gone and unproven, and reports a missing signature', async () => {
+    const at = await office();
+    const id = await erased(at);
+    const { evidence: _, ...row } = await standing(at, id);
+    const main = row.projects['main']!;
+    const gone = { project: 'main', pin: 1, proof: 'gone', at: at.house.clock.at } as const;
+    const us = { ...main, tried: true, state: 'open', deletions: [] } as const;
+    const projects = { main: { ...main, pins: 2, deletions: [...main.deletions, gone] }, us };
+    await at.desk.store.replace(changed(row, { projects }));
+    const said = await sections(at, id);
+    expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
+    expect(said['What was done, and where?']).toContain('project us: not finished');
+    expect(said['How sure is that?']).toContain('deleted (1)');
+    expect(said['How sure is that?']).toContain('gone (1): Voucherify answered 404');
+    expect(said['How sure is that?']).toContain('project us: something was posted whose effect nobody has proved');
+    expect(said['Is it signed?']).toContain('THE SIGNATURE IS MISSING');
+    expect(await at.run('show', id)).toMatchObject({ status: 1 });
+  });
+
+  test('--json: prints the evidence and its state', async () => {
+    const at = await office();
+    const id = await erased(at);
+    const { status, json } = await at.run('show', id, '--json');
+    expect(status).toBe(0);
+    expect(json).toEqual({
+      ...(JSON.parse(JSON.stringify(evidenceOf(await standing(at, id)))) as object),
+      waitsFor: null,
+      nextAttemptAt: null,
+      lastResult: 'erased',
+      attempts: 1,
+      dueAt: '2026-02-14T12:00:00Z',
+      deadlineUsedPercent: 0,
+      signed: true,
+      signature: { keyId: expect.any(String), at: '2026-01-15T12:01:00Z', verdict: 'good', disagreeing: [] },
+    });
+  });
+
+  test('--jws: prints the signed form, which a JOSE library verifies with the output of jwks', async () => {
+    const at = await office();
+    const id = await erased(at);
+    const { json } = await at.run('jwks');
+    const { lines, status } = await at.run('show', id, '--jws');
+    expect([status, lines.length]).toEqual([0, 1]);
+    const { payload } = await compactVerify(lines[0]!, createLocalJWKSet(json as JSONWebKeySet));
+    expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ receipt: id, outcome: 'erased' });
+  });
+
+  test('receipt that differs from its evidence: shows what was signed, and names the difference', async () => {
+    const at = await office();
+    const id = await erased(at);
+    await rewritten(at, id, { platform: 'another', reason: 'made-up' });
+    const { status, lines } = await at.run('show', id);
+    expect(status).toBe(1);
+    expect(lines.join('\n')).toContain('the webhook of ketch');
+    expect(lines.join('\n')).not.toMatch(/the webhook of another|made-up/);
+    expect(lines.at(-1)).toContain('SOMETHING ELSE NOW THAN WHAT WAS SIGNED: platform, reason');
+  });
+
+  test('forged evidence: the signature is wrong', async () => {
+    const at = await office();
+    const id = await erased(at);
+    const [header, payload, signature] = (await standing(at, id)).evidence!.split('.');
+    const claims = JSON.parse(Buffer.from(payload!, 'base64url').toString()) as object;
+    const forged = Buffer.from(JSON.stringify({ ...claims, outcome: 'no-match' })).toString('base64url');
+    await rewritten(at, id, { evidence: `${header}.${forged}.${signature}` });
+    const { status, lines } = await at.run('show', id);
+    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('THE SIGNATURE IS WRONG')]);
+    expect((await at.run('show', id, '--json')).json).toMatchObject({ signature: { verdict: 'bad' } });
+  });
+
+  test('key: another or an unavailable key is reported, and so is an unknown form', async () => {
+    const at = await office();
+    const id = await erased(at);
+    const withSigner = async (signer: typeof at.desk.signer) => {
+      const { status, lines } = await run({ ...at.desk, signer }, 'show', id);
+      return [status, lines.join('\n')];
+    };
+    const unavailable = { publicKey: () => Promise.reject(new Error('no')) };
+    expect(await withSigner(localSigner(':memory:'))).toEqual([
+      1,
+      expect.stringContaining('the key in use is another'),
+    ]);
+    expect(await withSigner(unavailable)).toEqual([1, expect.stringContaining('was not checked')]);
+    const said = errors();
+    await rewritten(at, id, { evidence: 'e30.e30.e30' });
+    expect(await at.run('show', id)).toMatchObject({ status: 1, lines: [] });
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('a form that this version does not know'));
+  });
+});
+
+describe('show: an unfinished receipt', () => {
+  test('sections: say what it waits for, and that nothing is signed', async () => {
+    const at = await office();
+    const id = await stopped(at);
+    const { lines, status } = await at.run('show', id);
+    expect(status).toBe(0);
+    expect(lines.slice(0, 3)).toEqual([
+      `receipt ${id}`,
+      'needs-human: too-many-matches',
+      'goes on after your decision; 0 % of its time is used, it is due at 2026-02-14T12:00:00Z',
+    ]);
+    const said = await sections(at, id);
+    expect(said['When was it answered, and how?']).toContain('that it was in progress');
+    expect(said['When was it answered, and how?']).toContain('it has not ended yet: needs-human');
+    expect(said['How sure is that?']).toContain('nothing was deleted');
+    expect(said['Who was told?']).toContain('nobody yet');
+    expect(said['Is it signed?']).toContain('not signed: it has not ended yet');
+    const { json } = await at.run('show', id, '--json');
+    expect(json).toMatchObject({ outcome: 'needs-human', signed: false, waitsFor: 'needs-human' });
+    const told = errors();
+    expect(await at.run('show', id, '--jws')).toMatchObject({ status: 1, lines: [] });
+    expect(told).toHaveBeenCalledWith('not signed: it has not ended yet');
+  });
+
+  test('decisions: are listed with name and reason, and who was called back', async () => {
+    const at = await office();
+    const id = await stopped(at);
+    await at.run('retry', id, '--max', '6', '--by', 'zoe', '--why', 'a family\u001b[2J');
+    await at.sweep();
+    await at.run('refuse', id, '--by', 'max', '--why', 'a shared mailbox');
+    const why = 'Why was it refused, or a person asked?';
+    expect((await sections(at, id))[why]).toContain('of at most 6 customers a project by zoe');
+    await at.sweep();
+    const said = await sections(at, id);
+    expect(said[why]!.split('\n')).toEqual([
+      '  it asked for a person: too-many-matches',
+      '  2026-01-15T12:00:00.000Z  retry, of at most 6 customers a project by zoe, after too-many-matches: a family [2J',
+      '  2026-01-15T12:01:00.000Z  refuse by max, after too-many-matches: a shared mailbox',
+    ]);
+    const told = '  ketch, by callbacks: 1 taken, 0 refused, in one try; it ended at 2026-01-15T12:02:00.000Z';
+    expect(said['Who was told?']).toBe(told);
+    expect(said['Is it signed?']).toContain('the signature is good');
+  });
+
+  test('no match: says whether anyone could be looked up', async () => {
+    const at = await office();
+    const none = await at.asked([account('crm-unknown')]);
+    const phone = await at.asked([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
+    const done = 'What was done, and where?';
+    expect((await sections(at, none))[done]).toContain('nobody was found');
+    expect((await sections(at, phone))[done]).toContain('can be looked up in Voucherify');
+    expect((await sections(at, none))['Is it signed?']).toContain('not signed yet');
+  });
+
+  test('times: says when the platform stated none', async () => {
+    const at = await office();
+    await at.house.parts.store.accept(
+      receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
+      kept,
+    );
+    const none = 'did not say when the person asked; it named as due: no other time than the month of the law';
+    expect((await sections(at, 'r-1'))['When was it received?']).toContain(none);
+  });
+
+  test('receipt id: exactly one that exists', async () => {
+    const at = await office();
+    const said = errors();
+    expect(await at.run('show', 'ada@example.com')).toMatchObject({ status: 1, lines: [] });
+    expect(said.mock.calls).toEqual([['no such receipt']]);
+    for (const ids of [[], ['a', 'b']]) {
+      await expect(at.run('show', ...ids)).rejects.toThrow('show: name one receipt');
+    }
+  });
+});
+
+describe('show: lines', () => {
+  const evidence = evidenceOf(claimedOnce());
+  const at = new Date(now).toISOString();
+  const taken = { taken: 1, refused: 0, tries: 1, at };
+
+  test.each<[string, Partial<Evidence>]>([
+    ['generic, by the answer above', { answer: { as: 'outcome', at } }],
+    ['nobody yet', {}],
+    ['no callback was made; generic hears the outcome when it sends its request again', { closedAt: at }],
+    [`generic, by callbacks: 1 taken, 0 refused, in one try; it ended at ${at}`, { callbacks: taken }],
+    [
+      'generic, by callbacks: 0 taken, 1 refused, in 3 tries; it goes on',
+      { callbacks: { taken: 0, refused: 1, tries: 3 } },
+    ],
+  ])('who was told: %s', (line, more) => {
+    expect(toldLines({ ...evidence, ...more })).toEqual([line]);
+  });
+
+  test('why: each decision is one line, without control characters', () => {
+    const decision = { at, by: 'ada', what: 'retry', why: 'seen' } as const;
+    const about = 'too-many-matches';
+    const raised = { ...decision, about, mostCustomers: 9 };
+    const moving = { ...decision, what: 'refuse', why: 'line\u001b[2J\none\u202e' } as const;
+    expect(whyLines({ ...evidence, reason: about, decisions: [decision, raised, moving] })).toEqual([
+      'it asked for a person: too-many-matches',
+      `${at}  retry by ada: seen`,
+      `${at}  retry, of at most 9 customers a project by ada, after too-many-matches: seen`,
+      `${at}  refuse by ada: line [2J one `,
+    ]);
+    expect(whyLines(evidence)).toEqual(['it was not refused, and no person was asked']);
+  });
+});
