@@ -1,8 +1,33 @@
-/** Which way imports may point; the design's layout in rules. */
-const lambda = '^lambda/';
+/** Which way imports may point: the layers of lambda/, lowest first. A file imports only its own layer and lower ones. */
+const layers = [
+  '^lambda/domain/',
+  '^lambda/io/',
+  '^lambda/authentication/',
+  '^lambda/control/',
+  '^lambda/quota/',
+  '^lambda/receipts/',
+  '^lambda/voucherify/',
+  '^lambda/platforms/',
+  '^lambda/settings\\.ts$',
+  '^lambda/services\\.ts$',
+  '^lambda/erasure/',
+  '^lambda/request/',
+  '^lambda/sweep/',
+  '^lambda/aws/',
+  '^lambda/(webhook|sweeper)\\.ts$',
+];
+
+const upward = layers.map((layer, at) => ({
+  name: `no-import-upward: ${layer.replace(/[\^$\\]/g, '')}`,
+  comment: 'A lower layer must not depend on a higher one.',
+  severity: 'error',
+  from: { path: layer },
+  to: { path: layers.slice(at + 1) },
+}));
 
 export default {
   forbidden: [
+    ...upward.slice(0, -1),
     {
       name: 'no-circular',
       comment: 'Two files that need each other are one file, or hide a third.',
@@ -12,108 +37,70 @@ export default {
     },
     {
       name: 'no-orphans',
-      comment: 'A file that nobody imports and that imports nothing is not part of the house.',
+      comment: 'A file that imports nothing and is imported by nothing is dead.',
       severity: 'error',
       from: { orphan: true, pathNot: ['\\.d\\.ts$', '^vitest\\.config\\.ts$', '^\\.dependency-cruiser\\.mjs$'] },
       to: {},
     },
     {
       name: 'no-undeclared-packages',
-      comment: 'What is imported is in package.json.',
+      comment: 'Every imported package is in package.json.',
       severity: 'error',
       from: {},
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
     },
     {
       name: 'lambda-stands-alone',
-      comment: 'The function knows neither the stack, nor your machine, nor its tests.',
+      comment: 'The functions must not depend on the stack, the local run or the tests.',
       severity: 'error',
-      from: { path: lambda },
+      from: { path: '^lambda/' },
       to: { path: ['^infra/', '^test/', 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/'] },
     },
     {
-      name: 'nothing-imports-tests',
+      name: 'no-import-of-tests',
       severity: 'error',
       from: { pathNot: '^test/' },
       to: { path: '^test/' },
     },
     {
-      name: 'words-import-nothing',
-      comment: 'Everybody speaks these words, so they can depend on nobody; an e-mail address has one form everywhere.',
+      name: 'domain-imports-nothing',
+      comment: 'Every layer uses these types, so they depend on none.',
       severity: 'error',
-      from: { path: '^lambda/(erasure|failure|email)\\.ts$' },
-      to: { pathNot: '^lambda/email\\.ts$|^(node:)?url$' },
+      from: { path: '^lambda/domain/' },
+      to: { pathNot: '^lambda/domain/|^(node:)?url$' },
     },
     {
-      name: 'platforms-know-no-other-platform',
-      comment: 'A platform is one file or one folder; deleting it touches the table and nothing else.',
+      name: 'platforms-are-independent',
+      comment: 'A platform is one file or one folder; removing it changes the table and nothing else.',
       severity: 'error',
       from: {
         path: '^lambda/platforms/([^/.]+)(/|\\.ts$)',
-        pathNot: '^lambda/platforms/(index|platform|common-settings|fields)\\.ts$',
+        pathNot: '^lambda/platforms/(index|platform|common-settings|identities)\\.ts$',
       },
       to: {
         path: '^lambda/platforms/([^/.]+)(/|\\.ts$)',
-        pathNot: ['^lambda/platforms/$1(/|\\.ts$)', '^lambda/platforms/(platform|common-settings|fields)\\.ts$'],
+        pathNot: ['^lambda/platforms/$1(/|\\.ts$)', '^lambda/platforms/(platform|common-settings|identities)\\.ts$'],
       },
     },
     {
-      name: 'platforms-know-no-voucherify',
-      comment: 'A platform proves, reads and words; it does not erase, store or send.',
+      name: 'platforms-neither-erase-nor-store',
+      comment: 'A platform verifies, parses and replies.',
       severity: 'error',
       from: { path: '^lambda/platforms/' },
-      to: { path: '^lambda/(voucherify|receipts|callbacks)/|^lambda/(attempt|receive|sweep|parts)\\.ts$' },
+      to: { path: '^lambda/(voucherify|receipts|quota|control)/' },
     },
     {
-      name: 'authenticity-knows-no-platform',
+      name: 'aws-sdk-only-in-aws',
+      comment: 'Everything else runs without AWS.',
       severity: 'error',
-      from: { path: '^lambda/authenticity/' },
-      to: { path: lambda, pathNot: '^lambda/(authenticity/|erasure\\.ts|failure\\.ts|io/json\\.ts)' },
-    },
-    {
-      name: 'voucherify-knows-no-platform-and-no-line',
-      severity: 'error',
-      from: { path: '^lambda/voucherify/' },
-      to: {
-        path: lambda,
-        pathNot:
-          '^lambda/(voucherify/|email\\.ts|erasure\\.ts|failure\\.ts|io/(json|outbound|secret|settings)\\.ts|receipts/control\\.ts)',
-      },
-    },
-    {
-      name: 'receipts-know-only-words',
-      severity: 'error',
-      from: { path: '^lambda/receipts/' },
-      to: { path: lambda, pathNot: '^lambda/(receipts/|email\\.ts|erasure\\.ts|failure\\.ts)' },
-    },
-    {
-      name: 'callbacks-know-no-receipts',
-      severity: 'error',
-      from: { path: '^lambda/callbacks/' },
-      to: {
-        path: lambda,
-        pathNot: '^lambda/(callbacks/|erasure\\.ts|failure\\.ts|io/outbound\\.ts|platforms/platform\\.ts)',
-      },
-    },
-    {
-      name: 'aws-only-in-io',
-      comment: 'AWS has one room; the lines would run on anything.',
-      severity: 'error',
-      from: { path: lambda, pathNot: '^lambda/io/' },
+      from: { path: '^lambda/', pathNot: '^lambda/aws/' },
       to: { path: 'node_modules/(@aws-sdk|@smithy|@middy|aws-lambda|@types/aws-lambda)/' },
     },
     {
-      name: 'only-entries-wire-aws',
+      name: 'only-entries-use-aws-services',
       severity: 'error',
-      from: { path: lambda, pathNot: '^lambda/(webhook|sweeper)\\.ts$' },
-      to: { path: '^lambda/io/aws-ports\\.ts$' },
-    },
-    {
-      name: 'nobody-imports-the-entries',
-      comment: 'Local runs and tests reach the handlers through them, the function does not.',
-      severity: 'error',
-      from: { path: lambda },
-      to: { path: '^lambda/(webhook|sweeper)\\.ts$' },
+      from: { path: '^lambda/', pathNot: '^lambda/(webhook|sweeper)\\.ts$' },
+      to: { path: '^lambda/aws/aws-services\\.ts$' },
     },
   ],
   options: {

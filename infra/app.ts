@@ -1,8 +1,7 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
-import { SettingsError } from '../lambda/io/settings.ts';
-import { readStackOptions } from './options.ts';
-import { ErasureStack } from './stack.ts';
+import { SettingsError } from '../lambda/settings.ts';
+import { ErasureStack, readStackOptions } from './stack/stack.ts';
 
 const app = new App();
 try {

@@ -1,8 +1,8 @@
-import { lambdaServices } from './io/aws-ports.ts';
-import { lambdaSigner } from './io/kms-signer.ts';
-import type { SweepResult } from './look-around.ts';
-import type { Services } from './parts.ts';
-import { sweep } from './sweep.ts';
+import { lambdaServices } from './aws/aws-services.ts';
+import { lambdaSigner } from './aws/kms-signer.ts';
+import type { Services } from './services.ts';
+import type { SweepResult } from './sweep/backlog.ts';
+import { sweep } from './sweep/sweep.ts';
 
 /**
  * How long one run of the sweep begins new work, in milliseconds. With what its attempts may outlast it, it ends where

@@ -1,7 +1,7 @@
-import { lambdaServices } from './io/aws-ports.ts';
-import { type ApiGatewayHandler, apiGatewayHandler } from './io/gateway.ts';
-import type { Services } from './parts.ts';
-import { errorReply, receive } from './receive.ts';
+import { type ApiGatewayHandler, apiGatewayHandler } from './aws/api-gateway.ts';
+import { lambdaServices } from './aws/aws-services.ts';
+import { errorReply, receive } from './request/receive.ts';
+import type { Services } from './services.ts';
 
 /** The request line behind API Gateway; the same handler on AWS, on your machine and in the tests. */
 export function webhookHandler(services: () => Services): ApiGatewayHandler {

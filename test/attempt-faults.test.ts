@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Identifier } from '../lambda/erasure.ts';
+import type { Identifier } from '../lambda/domain/erasure.ts';
 import { isFinal } from '../lambda/receipts/receipt.ts';
 import { faultScript, faultyHouse } from './support/erasing-faults.ts';
 import { attemptNow, type ErasingHouse, one } from './support/erasing-house.ts';

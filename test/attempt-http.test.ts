@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { serveSandbox } from '../infra/local/sandbox/server.ts';
-import { createHttpClient } from '../lambda/io/outbound.ts';
+import { createHttpClient } from '../lambda/io/http-client.ts';
 import { attemptNow, type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 import { closeServersAfterEach, serve } from './support/erasing-servers.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HttpResult } from '../lambda/io/outbound.ts';
+import type { HttpResult } from '../lambda/io/http-client.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { crashingStore } from './support/erasing-crash.ts';
 import { type ErasingHouse, type ErasingOptions, erasingHouse, one, start } from './support/erasing-house.ts';

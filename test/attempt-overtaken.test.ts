@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimReceipt } from '../lambda/receipts/claiming.ts';
+import { claimReceipt } from '../lambda/receipts/transitions.ts';
 import { answer } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Adapters } from '../lambda/parts.ts';
-import { createServices } from '../lambda/parts.ts';
-import { sweep } from '../lambda/sweep.ts';
+import type { Adapters } from '../lambda/services.ts';
+import { createServices } from '../lambda/services.ts';
+import { sweep } from '../lambda/sweep/sweep.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 

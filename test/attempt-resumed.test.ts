@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Identifier } from '../lambda/erasure.ts';
-import type { ProjectSettings } from '../lambda/io/settings.ts';
+import type { Identifier } from '../lambda/domain/erasure.ts';
+import type { ProjectSettings } from '../lambda/voucherify/project-settings.ts';
 import { answer, notFound } from './support/erasing-answers.ts';
 import { type ErasingHouse, type ErasingOptions, erasingHouse, one, start } from './support/erasing-house.ts';
 import { hour, minute } from './support/pace-heard.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { deliverCallbacks } from '../lambda/call-back.ts';
-import type { HttpCall } from '../lambda/io/outbound.ts';
-import { createServices } from '../lambda/parts.ts';
-import { sweep } from '../lambda/sweep.ts';
+import type { HttpCall } from '../lambda/io/http-client.ts';
+import { createServices } from '../lambda/services.ts';
+import { deliverCallbacks } from '../lambda/sweep/deliver-callbacks.ts';
+import { sweep } from '../lambda/sweep/sweep.ts';
 import { callbackUrl, genericHouse, genericWire, order } from './platforms/generic-messages.ts';
 import type { House } from './support/house.ts';
 import { owing, targets } from './support/pace-called.ts';

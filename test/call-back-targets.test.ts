@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deliverCallbacks } from '../lambda/call-back.ts';
+import { deliverCallbacks } from '../lambda/sweep/deliver-callbacks.ts';
 import { fixtureTime } from './support/house.ts';
 import { owing, sweepUntil } from './support/pace-called.ts';
 import { answered, hour, minute, second } from './support/pace-heard.ts';

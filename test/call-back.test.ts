@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HttpCall } from '../lambda/io/outbound.ts';
+import type { HttpCall } from '../lambda/io/http-client.ts';
 import { account, deleteRequest, ketchHouse, ketchWire } from './support/ketch.ts';
 import { owing, targets } from './support/pace-called.ts';
 import { answered, hour, minute } from './support/pace-heard.ts';

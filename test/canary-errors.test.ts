@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Adapters } from '../lambda/parts.ts';
+import type { Adapters } from '../lambda/services.ts';
 import { token } from './support/canary.ts';
 import { canaryHouse, expectSilence } from './support/canary-house.ts';
 import { crash } from './support/crash.ts';

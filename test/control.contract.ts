@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Failure } from '../lambda/failure.ts';
-import type { VersionedRow, VersionedStore } from '../lambda/receipts/control.ts';
+import type { VersionedRow, VersionedStore } from '../lambda/control/versioned-store.ts';
+import { Failure } from '../lambda/domain/failure.ts';
 
 export interface OpenedControl {
   readonly control: VersionedStore;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HttpResult } from '../lambda/io/outbound.ts';
+import type { HttpResult } from '../lambda/io/http-client.ts';
 import { answer, html, notFound } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one } from './support/erasing-house.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalEmail, emailSpellings, isSameEmail, maxIdentifierLength } from '../lambda/email.ts';
-import { createPseudonymizer, minPepperLength } from '../lambda/receipts/mac.ts';
+import { canonicalEmail, emailSpellings, isSameEmail, maxIdentifierLength } from '../lambda/domain/email.ts';
+import { createPseudonymizer, minPepperLength } from '../lambda/receipts/hmac.ts';
 
 const seeded = { seed: 20261128, numRuns: 2000 };
 const hmacs = createPseudonymizer('p'.repeat(minPepperLength));

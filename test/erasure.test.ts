@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type IdentifierKind, isCustomerId, isPlainValue, isUsable, maxIdentifierLength } from '../lambda/erasure.ts';
+import {
+  type IdentifierKind,
+  isCustomerId,
+  isPlainValue,
+  isUsable,
+  maxIdentifierLength,
+} from '../lambda/domain/erasure.ts';
 
 const kinds: readonly IdentifierKind[] = ['customer_id', 'source_id', 'email', 'phone'];
 

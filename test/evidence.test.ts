@@ -1,6 +1,6 @@
 import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { pause, resume } from '../lambda/pause.ts';
+import { pause, resume } from '../lambda/control/pauses.ts';
 import { issuer } from '../lambda/receipts/evidence.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import { evidenceType, keySet } from '../lambda/receipts/signer.ts';

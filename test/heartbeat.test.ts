@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readHeartbeat, writeHeartbeat } from '../lambda/heartbeat.ts';
+import { readHeartbeat, writeHeartbeat } from '../lambda/control/heartbeat.ts';
 import { answer } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 import { memoryRows } from './support/pace-rows.ts';

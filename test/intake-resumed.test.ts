@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pause, resume } from '../lambda/pause.ts';
+import { pause, resume } from '../lambda/control/pauses.ts';
 import { ketchHouse } from './support/ketch.ts';
 import { hour, minute } from './support/pace-heard.ts';
 import { askFor, completed, held, limits, most, paused, resumed, why } from './support/pace-intake.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resume } from '../lambda/pause.ts';
+import { resume } from '../lambda/control/pauses.ts';
 import { segmentHouse, segmentWire } from './platforms/segment-messages.ts';
 import { controlRows } from './support/control-rows.ts';
 import { fixtureTime } from './support/house.ts';

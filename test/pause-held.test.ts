@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type PauseScope, pause, resume } from '../lambda/pause.ts';
+import { type PauseScope, pause, resume } from '../lambda/control/pauses.ts';
 import { controlRows } from './support/control-rows.ts';
 import { fixtureTime, type House, houseFor } from './support/house.ts';
 import { account, deleteRequest, ketchHouse, ketchSecretText, ketchSection, ketchWire } from './support/ketch.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../lambda/failure.ts';
 import {
   isPauseScope,
   type Pause,
@@ -9,8 +8,9 @@ import {
   readPauses,
   resume,
   scopesOf,
-} from '../lambda/pause.ts';
-import type { VersionedRow, VersionedStore } from '../lambda/receipts/control.ts';
+} from '../lambda/control/pauses.ts';
+import type { VersionedRow, VersionedStore } from '../lambda/control/versioned-store.ts';
+import { Failure } from '../lambda/domain/failure.ts';
 import { memoryRows } from './support/pace-rows.ts';
 
 const why: Pause = { actor: 'ada', reason: 'the shop moves', at: 1000 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { storeUnavailable } from '../lambda/io/store-failure.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
+import { storeUnavailable } from '../lambda/receipts/store.ts';
 import type { House } from './support/house.ts';
 import { ketchHouse, ketchWire } from './support/ketch.ts';
 import { downHouse, inProgress, receiptOf, sweepLater, unavailable, withCallback } from './support/open-requests.ts';

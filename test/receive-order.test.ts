@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../lambda/failure.ts';
-import type { Services } from '../lambda/parts.ts';
+import { Failure } from '../lambda/domain/failure.ts';
 import type { ParsedRequest, Platform } from '../lambda/platforms/platform.ts';
-import { receive } from '../lambda/receive.ts';
+import { receive } from '../lambda/request/receive.ts';
+import type { Services } from '../lambda/services.ts';
 import { fixtureTime, houseFor } from './support/house.ts';
 import { inertPorts } from './support/inert.ts';
 import { noting, request } from './support/noting-platform.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { alarmFor } from '../infra/alarm-texts.ts';
+import { alarmFor } from '../infra/stack/alarm-catalog.ts';
 import { signingSecret as genericSecret, genericWire, order, question, signed } from './platforms/generic-messages.ts';
 import { deletion, signingSecret as segmentSecret, segmentWire } from './platforms/segment-messages.ts';
 import { redaction, shop, shopifyWire } from './platforms/shopify-messages.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { pause, readPausedScopes } from '../lambda/pause.ts';
-import { updateReceipt } from '../lambda/receipts/advance.ts';
-import { decideRefusal } from '../lambda/receipts/deciding.ts';
+import { pause, readPausedScopes } from '../lambda/control/pauses.ts';
 import { evidenceOf } from '../lambda/receipts/evidence.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
+import { decideRefusal } from '../lambda/receipts/transitions.ts';
+import { updateReceipt } from '../lambda/receipts/update.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Failure } from '../lambda/failure.ts';
+import { Failure } from '../lambda/domain/failure.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../lambda/receipts/store.ts';
 import {

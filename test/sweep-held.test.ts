@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../lambda/failure.ts';
-import { type PauseScope, pause, resume } from '../lambda/pause.ts';
+import { type PauseScope, pause, resume } from '../lambda/control/pauses.ts';
+import { Failure } from '../lambda/domain/failure.ts';
 import { answer } from './support/erasing-answers.ts';
 import { erasingHouse, one, start } from './support/erasing-house.ts';
 

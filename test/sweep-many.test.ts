@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { localSigner } from '../infra/local/local-signer.ts';
-import { Failure } from '../lambda/failure.ts';
+import { Failure } from '../lambda/domain/failure.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { crashingStore } from './support/erasing-crash.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
-import { recordAttempt } from '../lambda/receipts/result.ts';
+import { recordAttempt } from '../lambda/receipts/record-attempt.ts';
 import type { ReceiptStore } from '../lambda/receipts/store.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { changedStore, type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
-import { sweep } from '../lambda/sweep.ts';
+import { sweep } from '../lambda/sweep/sweep.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { GatewayEvent } from '../lambda/io/gateway.ts';
+import type { GatewayEvent } from '../lambda/aws/api-gateway.ts';
 import { handler, webhookHandler } from '../lambda/webhook.ts';
 import { contextWith, eventOf, invoke, plainEventOf } from './support/event.ts';
 import type { House } from './support/house.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideRetry } from '../lambda/receipts/deciding.ts';
+import { decideRetry } from '../lambda/receipts/transitions.ts';
 import { answer } from './support/erasing-answers.ts';
 import { erasingHouse, one, start } from './support/erasing-house.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Identifier, isUsable } from '../lambda/erasure.ts';
+import { type Identifier, isUsable } from '../lambda/domain/erasure.ts';
 import { answer, done, html } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 import { identifier, isMeant, known, people } from './support/erasing-people.ts';

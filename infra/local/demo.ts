@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Services } from '../../lambda/parts.ts';
-import { sweep } from '../../lambda/sweep.ts';
-import { parseDemoSettings } from './demo-settings.ts';
+import type { Services } from '../../lambda/services.ts';
+import { parseSettings, type Settings } from '../../lambda/settings.ts';
+import { sweep } from '../../lambda/sweep/sweep.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
@@ -119,4 +119,17 @@ function title(text: string): void {
 
 function show(what: string, value: unknown): void {
   console.log(`\n${what}\n${JSON.stringify(value, null, 2)}`);
+}
+
+/** Settings of the demo: as shipped, but Ketch listens on this machine. */
+export function parseDemoSettings(ketchUrl: string): Settings {
+  const ketch = {
+    tenants: ['axonic'],
+    environments: ['production'],
+    identities: { account_id: 'source_id', email: 'email' },
+    callbackOrigins: [ketchUrl],
+  };
+  // A larger plan than the smallest, so that the sweep need not wait long for its turn.
+  const projects = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 2000 } };
+  return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
 }

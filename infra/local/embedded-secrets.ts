@@ -1,4 +1,6 @@
-import type { Settings } from '../../lambda/io/settings.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
+import type { Settings } from '../../lambda/settings.ts';
 
 /** What Ketch sends in its header to a local run. */
 export const localKetchSecret = 'Bearer ketch-shared-secret-7f3c';
@@ -37,4 +39,13 @@ export function localKeys(project: string): { readonly appId: string; readonly a
 function ofGeneric(section: unknown): object {
   const isBasic = typeof section === 'object' && section !== null && 'scheme' in section && section.scheme === 'basic';
   return isBasic ? basic : signing;
+}
+
+/** Secrets that need no account: design names to texts, for local runs. They never change, so `fresh` asks in vain. */
+export function embeddedSecrets(values: Readonly<Record<string, string>>): ReadSecret {
+  return async name => {
+    const text = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (text !== undefined) return text;
+    throw new Failure('unavailable', `the secret ${name} is not usable`, { alarm: 'secret-unusable' });
+  };
 }

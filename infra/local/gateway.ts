@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { finished } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/io/gateway.ts';
+import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 
 /** Lambda's timeout for the webhook, and the largest body that API Gateway passes on. */
 const timeoutMs = 15_000;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
+import { parseSettings, type Settings } from '../../lambda/settings.ts';
 
 /** A mistake of the person who starts it: its message is one clear line, and the exit code 1. */
 export class UsageError extends Error {}
@@ -99,4 +99,10 @@ function clockFrom(iso: string | undefined): () => number {
   if (iso === undefined) return Date.now;
   const ahead = Date.parse(iso) - Date.now();
   return () => Date.now() + ahead;
+}
+
+/** Settings with every project where the sandbox listens. */
+export function withSandboxUrls(settings: Settings, baseUrl: string): Settings {
+  const moved = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
+  return { ...settings, projects: Object.fromEntries(moved) };
 }

@@ -1,11 +1,11 @@
-import { createServices, type Services } from '../../lambda/parts.ts';
+import { createServices, type Services } from '../../lambda/services.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { openSqliteServices } from './embedded.ts';
-import { openEmulatorServices } from './emulated.ts';
+import { openEmulatorServices } from './emulator-services.ts';
 import { serveGateway } from './gateway.ts';
 import { type LocalOptions, UsageError } from './options.ts';
-import { writeRunFile } from './running.ts';
+import { writeRunFile } from './run-file.ts';
+import { openSqliteServices } from './sqlite-services.ts';
 
 export interface LocalRun {
   readonly url: string;

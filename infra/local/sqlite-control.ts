@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { parseJson } from '../../lambda/io/json.ts';
-import { asStoreFailure } from '../../lambda/io/store-failure.ts';
-import type { VersionedRow, VersionedStore } from '../../lambda/receipts/control.ts';
+import { asStoreFailure } from '../../lambda/receipts/store.ts';
 
 const setUp = `
   CREATE TABLE IF NOT EXISTS control (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, row TEXT NOT NULL) STRICT;

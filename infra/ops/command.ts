@@ -1,5 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
-import type { OpsContext } from './desk.ts';
+import type { OpsContext } from './context.ts';
 import type { Output } from './output.ts';
 
 /** One command of the operator's tool. */

@@ -4,7 +4,7 @@ import { doctorCommand } from './doctor/doctor.ts';
 import { findCommand } from './find/finding.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list/listing.ts';
-import { pauseCommand, pausesCommand, resumeCommand } from './pausing.ts';
+import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
 import { reportCommand } from './report/reporting.ts';
 import { showCommand } from './show/showing.ts';
 import { tryCommand } from './try/try.ts';

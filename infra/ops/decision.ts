@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { ParsedArgs } from './command.ts';
-import type { OpsContext } from './desk.ts';
+import type { OpsContext } from './context.ts';
 import { OpsUsageError } from './refused.ts';
 
 /** Options of every command that changes something. */

@@ -4,9 +4,9 @@ import {
   DescribeTimeToLiveCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { callDeadline } from '../../lambda/io/aws-clients.ts';
-import type { TableNames } from '../../lambda/io/dynamodb-rows.ts';
-import { ttlAttribute } from '../../lambda/io/table-layout.ts';
+import { callDeadline } from '../../lambda/aws/clients.ts';
+import type { TableNames } from '../../lambda/aws/dynamodb-items.ts';
+import { ttlAttribute } from '../../lambda/aws/table-layout.ts';
 
 /** How a table of the deployment is kept. */
 export interface TableStatus {

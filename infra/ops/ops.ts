@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { Failure } from '../../lambda/failure.ts';
-import { parseSettings, SettingsError } from '../../lambda/io/settings.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { parseSettings, SettingsError } from '../../lambda/settings.ts';
 import { UsageError } from '../local/options.ts';
-import { isStage, namesOf } from '../names.ts';
+import { isStage, namesOf } from '../stack/names.ts';
 import type { ParsedArgs } from './command.ts';
 import { commands, commonHelp, overview } from './commands.ts';
-import { deployedContext, localContext, type OpsContext } from './desk.ts';
+import { deployedContext, localContext, type OpsContext } from './context.ts';
 import { processOutput } from './output.ts';
 import { OpsUsageError } from './refused.ts';
 import { parseCommandArgs } from './typed.ts';

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runTool } from '../supply/command.ts';
 import { duplicateExports } from './duplicate-exports.ts';
+import { runTool } from './run-tool.ts';
 
 const help = `Checks that no two exported symbols of lambda/ and infra/ share a name, and
 prints each name that does, with its files.

@@ -1,10 +1,10 @@
-import type { GatewayEvent } from '../../lambda/io/gateway.ts';
-import { createServices } from '../../lambda/parts.ts';
+import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
+import { createServices } from '../../lambda/services.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { parseDemoSettings } from '../local/demo-settings.ts';
-import { openSqliteServices } from '../local/embedded.ts';
+import { parseDemoSettings } from '../local/demo.ts';
 import { localKetchSecret } from '../local/embedded-secrets.ts';
 import { contextUntil } from '../local/gateway.ts';
+import { openSqliteServices } from '../local/sqlite-services.ts';
 
 /** The clock stands still, so that every run is the same. */
 const at = Date.parse('2026-01-15T12:00:00Z');

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts';
+import { Failure } from '../domain/failure.ts';
 
 /** Nesting a body may have; no platform needs more than a handful. */
 export const maxJsonDepth = 20;

@@ -1,4 +1,4 @@
-import type { Alarm, Failure, FailureCode } from '../failure.ts';
+import type { Alarm, Failure, FailureCode } from '../domain/failure.ts';
 import { embeddedMetrics } from './metrics.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { loopbackOrigin } from '../domain/allowed-origin.ts';
 
 /** What every platform's settings may hold. */
 export const commonSettings = {
@@ -26,9 +27,6 @@ export const identityKind = v.picklist(
 
 /** What an identity of the platform is in Voucherify. */
 export const identityKinds = v.record(v.string(), identityKind);
-
-/** The one address that plain http may go to, and only in a local run. */
-export const loopbackOrigin = /^http:\/\/127\.0\.0\.1:\d{1,5}$/;
 
 /** Whether a text is exactly an origin, with no path behind it: https, or plain http on this machine. */
 export function isOrigin(text: string): boolean {

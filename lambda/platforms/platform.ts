@@ -1,22 +1,8 @@
-import type { CallbackTarget, ErasureRequest, FinalKind, Outcome } from '../erasure.ts';
-import type { Failure } from '../failure.ts';
-import type { Send } from '../io/outbound.ts';
-
-/** A request as it came over the wire, free of any AWS shape. */
-export interface HttpRequest {
-  readonly method: string;
-  readonly path: string;
-  /** Lower-case names; a repeated header has several values. */
-  readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** The exact bytes: signatures are over these. */
-  readonly rawBody: Uint8Array;
-}
-
-export interface HttpReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+import * as v from 'valibot';
+import type { CallbackTarget, ErasureRequest, FinalKind, Outcome } from '../domain/erasure.ts';
+import { Failure } from '../domain/failure.ts';
+import { type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
+import type { Send } from '../io/http-client.ts';
 
 /** What was proved about the caller: the scheme that proved it and the label of the secret that matched. */
 export interface Authentication {
@@ -107,29 +93,27 @@ export interface Platform {
   ): Promise<readonly CallbackRequest[]>;
 }
 
-/** The one value of a header; `undefined` when it is missing or stands there more than once. */
-export function singleHeader(request: HttpRequest, name: string): string | undefined {
-  const values = request.headers.get(name.toLowerCase());
-  return values?.length === 1 ? values[0] : undefined;
-}
-
-/** A JSON reply. */
-export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpReply {
-  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
-}
-
-/** A reply that says everything by its status. */
-export function emptyReply(status: number): HttpReply {
-  return { status, headers: {}, body: '' };
-}
-
 /** A refusal for callers that have no error form of their own. */
 export function plainErrorReply({ status, code, message, headers }: Failure): HttpReply {
   return jsonReply(status, { error: { code, message } }, headers);
 }
 
-/** Whether the body is declared to be JSON, parameters such as a charset aside (RFC 9110, section 8.3.1). */
-export function isJson(request: HttpRequest): boolean {
-  const type = singleHeader(request, 'content-type')?.split(';', 1)[0] ?? '';
-  return type.trim().toLowerCase() === 'application/json';
+/**
+ * The fields of a body that a contract asks for. Throws `invalid`: the first field that does not fit is named, its value
+ * is not.
+ */
+export function parseBody<S extends v.GenericSchema>(schema: S, body: unknown, contract: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, body, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const field = v.getDotPath(parsed.issues[0]) ?? 'body';
+  throw new Failure('invalid', `${field}: is missing or not what ${contract} asks for`);
+}
+
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+/** An RFC 3339 time in epoch milliseconds; `undefined` for anything else, a time without a zone included. */
+export function parseTime(value: unknown): number | undefined {
+  if (typeof value !== 'string' || !rfc3339.test(value)) return undefined;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : at;
 }

@@ -1,19 +1,18 @@
 import * as v from 'valibot';
-import { inboundSecret, matchSecret, parseSecret, sharedSecret } from '../authenticity/shared-secret.ts';
-import { matchSignature } from '../authenticity/signed-body.ts';
-import type { ErasureRequest } from '../erasure.ts';
-import { Failure } from '../failure.ts';
+import { inboundSecret, matchSecret, parseSecret, sharedSecret } from '../authentication/shared-secret.ts';
+import { matchSignature } from '../authentication/signed-body.ts';
+import type { ErasureRequest } from '../domain/erasure.ts';
+import { Failure } from '../domain/failure.ts';
+import { emptyReply, type HttpRequest, singleHeader } from '../domain/http.ts';
 import { parseStrictJson } from '../io/json.ts';
 import { commonSettings, headerName, identityKind } from './common-settings.ts';
-import { parseBody, parseTime } from './fields.ts';
 import {
   type Authentication,
-  emptyReply,
-  type HttpRequest,
   type ParsedRequest,
   type Platform,
+  parseBody,
+  parseTime,
   plainErrorReply,
-  singleHeader,
   type VerifyContext,
 } from './platform.ts';
 

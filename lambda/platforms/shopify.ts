@@ -1,20 +1,18 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { parseSharedSecret } from '../authenticity/shared-secret.ts';
-import { matchSignature } from '../authenticity/signed-body.ts';
-import type { ErasureRequest, IdentifierKind } from '../erasure.ts';
-import { Failure } from '../failure.ts';
+import { parseSharedSecret } from '../authentication/shared-secret.ts';
+import { matchSignature } from '../authentication/signed-body.ts';
+import type { ErasureRequest, IdentifierKind } from '../domain/erasure.ts';
+import { Failure } from '../domain/failure.ts';
+import { emptyReply, type HttpRequest, singleHeader } from '../domain/http.ts';
 import { parseStrictJson } from '../io/json.ts';
 import { commonSettings } from './common-settings.ts';
-import { parseBody } from './fields.ts';
 import {
   type Authentication,
-  emptyReply,
-  type HttpRequest,
   type ParsedRequest,
   type Platform,
+  parseBody,
   plainErrorReply,
-  singleHeader,
   type VerifyContext,
 } from './platform.ts';
 

@@ -1,4 +1,4 @@
-import type { ReceivedDeletion } from '../erasure.ts';
+import type { ReceivedDeletion } from '../domain/erasure.ts';
 import type { CallbackState, Decision, ProjectProgress, Receipt } from './receipt.ts';
 
 /** Who issues evidence (RFC 7519, section 4.1.1). */

@@ -1,4 +1,5 @@
-import type { Deletion, FinalKind } from '../erasure.ts';
+import type { Deletion, FinalKind, Outcome } from '../domain/erasure.ts';
+import type { Alarm } from '../domain/failure.ts';
 
 /**
  * The rules of a receipt, pure. A row is open until it is closed, once: every change below answers `undefined` when the
@@ -153,3 +154,39 @@ export function isFinal(state: ReceiptState): state is FinalKind {
 export function nextRevision(receipt: Receipt, change: Partial<Receipt>): Receipt {
   return { ...receipt, ...change, revision: receipt.revision + 1 };
 }
+
+/** The platform is about to be told that this is not finished. */
+export function markAnsweredInProgress(receipt: Receipt): Receipt | undefined {
+  if (isFinal(receipt.state) || receipt.answeredInProgress) return undefined;
+  return nextRevision(receipt, { answeredInProgress: true });
+}
+
+/** Longest a platform is told to wait before it looks again. */
+const nextLookMs = 900_000;
+
+/** How the receipt stands, as an outcome; open ones are expected in a quarter of an hour or when they are due. */
+export function outcomeOf(receipt: Receipt, now: number): Outcome {
+  if (isFinal(receipt.state)) {
+    const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
+    return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
+  }
+  const expectedAt = Math.min(now + nextLookMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
+  return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-review', expectedAt };
+}
+
+/** GDPR, Article 12(3): one month, where the platform names no other time. */
+const monthMs = 30 * 86_400_000;
+
+/** How much of its time a receipt has used by now, in percent; over a hundred it is late. */
+export function deadlineUsedPercent(receipt: Receipt, now: number): number {
+  const { submittedAt } = receipt;
+  return (100 * (now - submittedAt)) / (dueAtOf(receipt) - submittedAt);
+}
+
+/** When an erasure is due, in epoch milliseconds. A time before the request itself cannot be meant. */
+export function dueAtOf({ submittedAt, dueAt }: Receipt): number {
+  return dueAt !== undefined && dueAt > submittedAt ? dueAt : submittedAt + monthMs;
+}
+
+/** The code of a deletion that hit another customer. */
+export const wrongCustomerDeleted = 'wrong-customer-deleted' satisfies Alarm;

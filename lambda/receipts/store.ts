@@ -1,4 +1,5 @@
-import type { CallbackTarget, Identifier, LookUpResults } from '../erasure.ts';
+import type { CallbackTarget, Identifier, LookUpResults } from '../domain/erasure.ts';
+import { Failure } from '../domain/failure.ts';
 import type { Receipt, ReceiptQueue } from './receipt.ts';
 
 /** What is kept apart from the receipt, in the identifiers table, and only while it is needed. */
@@ -52,4 +53,23 @@ export interface SideWrites {
   readonly lookUps?: readonly { readonly project: string; readonly lookUps: LookUpResults | undefined }[];
   /** Delete what is kept apart, pins and look-ups included. */
   readonly deletePersonalData?: boolean;
+}
+
+/** What every store throws when it cannot do its work; tells nothing of what was stored or why it failed. */
+export function storeUnavailable(message = 'the receipt store cannot be reached'): Failure {
+  return new Failure('unavailable', message, { alarm: 'store-unavailable' });
+}
+
+/** Runs a verb of a store; whatever it throws that is not a refusal of ours becomes `unavailable`. */
+export async function asStoreFailure<T>(
+  run: () => T | Promise<T>,
+  failed: (thrown: unknown) => void = () => {},
+): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    if (thrown instanceof Failure) throw thrown;
+    failed(thrown);
+    throw storeUnavailable();
+  }
 }

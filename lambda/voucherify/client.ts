@@ -1,7 +1,7 @@
-import { isPlainValue, isUsable } from '../erasure.ts';
-import type { HttpResult } from '../io/outbound.ts';
+import { isPlainValue, isUsable } from '../domain/erasure.ts';
+import type { HttpResult } from '../io/http-client.ts';
+import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
 import type { CredentialProvider, Credentials } from './credentials.ts';
-import type { LimitedSend, RateLimited } from './gate.ts';
 
 /** What a call brought back, and the app id that it was made under. */
 export interface VoucherifyReply {

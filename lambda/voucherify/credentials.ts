@@ -1,8 +1,8 @@
 import * as v from 'valibot';
+import type { HttpResult } from '../io/http-client.ts';
 import { parseJson } from '../io/json.ts';
-import type { HttpResult } from '../io/outbound.ts';
-import type { LimitedSend, RateLimited } from './gate.ts';
-import type { ApiKey, ReadApiKey } from './keys.ts';
+import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
+import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
 
 /** What proves us to Voucherify, and the app id it was made under. */
 export interface Credentials {
@@ -107,4 +107,25 @@ function tokenFrom(answer: { status: number; body: string }, appId: string, now:
   const { access_token, expires_in } = parsed.output;
   const credentials = { kind: 'credentials', appId, headers: { Authorization: `Bearer ${access_token}` } } as const;
   return { credentials, endsAt: now + expires_in * 1000 - spareMs };
+}
+
+/** The application key of one project (Voucherify docs, Authentication). */
+export interface ApiKey {
+  readonly appId: string;
+  readonly appToken: string;
+}
+
+/** Loads the keys; `undefined` when they cannot be read or are not usable. */
+export type ReadApiKey = (options?: { readonly fresh?: boolean }) => Promise<ApiKey | undefined>;
+
+const filled = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/), v.notValues([placeholder]));
+const keysSchema = v.object({ appId: filled, appToken: filled });
+
+/** Reads `erasure/voucherify/<project>`. A failure to read or a placeholder is never replaced by a default. */
+export function apiKeyReader(project: string, readSecret: ReadSecret): ReadApiKey {
+  return async options => {
+    const text = await readSecret(`erasure/voucherify/${project}`, options).catch(() => '');
+    const parsed = v.safeParse(keysSchema, parseJson(text)?.value);
+    return parsed.success ? parsed.output : undefined;
+  };
 }

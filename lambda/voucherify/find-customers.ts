@@ -1,8 +1,8 @@
-import { emailSpellings, isSameEmail } from '../email.ts';
-import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
-import { type Customer, parseLookUp, parsePage } from './answer.ts';
+import { emailSpellings, isSameEmail } from '../domain/email.ts';
+import { type Candidate, type Identifier, isUsable } from '../domain/erasure.ts';
+import { type CallFailure, unprovenFailure } from './classify.ts';
 import type { VoucherifyClient } from './client.ts';
-import { type CallFailure, unprovenFailure } from './trouble.ts';
+import { type Customer, parseLookUp, parsePage } from './responses.ts';
 
 /** What one identifier names: customers, nobody, or nothing that can be looked up. */
 export type LookUpFinding =

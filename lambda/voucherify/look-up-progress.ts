@@ -1,7 +1,7 @@
-import type { Candidate, LookUpResult, LookUpResults } from '../erasure.ts';
+import type { Candidate, LookUpResult, LookUpResults } from '../domain/erasure.ts';
+import type { CallFailure } from './classify.ts';
 import type { VoucherifyClient } from './client.ts';
 import type { LookUpFinding, LookUpOnce } from './find-customers.ts';
-import type { CallFailure } from './trouble.ts';
 
 /** The completed look-ups of one request in one project, over all its attempts. */
 export interface LookUpProgress {

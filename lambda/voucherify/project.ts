@@ -1,13 +1,18 @@
-import type { Send } from '../io/outbound.ts';
-import type { ReadSecret } from '../io/secret.ts';
-import type { ProjectSettings, Settings } from '../io/settings.ts';
-import type { VersionedStore } from '../receipts/control.ts';
+import type { VersionedStore } from '../control/versioned-store.ts';
+import type { Send } from '../io/http-client.ts';
+import type { ReadSecret } from '../io/secret-cache.ts';
+import { createLimitedClient, type ExpectedCalls, type LimitedClient, serialQueue } from '../quota/limited-client.ts';
+import type { Quota } from '../quota/rate-limit.ts';
+import { createRateLimiter } from '../quota/rate-limiter.ts';
 import { createVoucherifyClient, type VoucherifyClient } from './client.ts';
-import { apiKeyCredentials, type CredentialProvider, type CredentialResult, oauthCredentials } from './credentials.ts';
-import { createLimitedClient, type ExpectedCalls, type LimitedClient, serialQueue } from './gate.ts';
-import { apiKeyReader } from './keys.ts';
-import { createRateLimiter } from './pacer.ts';
-import type { Quota } from './rhythm.ts';
+import {
+  apiKeyCredentials,
+  apiKeyReader,
+  type CredentialProvider,
+  type CredentialResult,
+  oauthCredentials,
+} from './credentials.ts';
+import type { ProjectSettings } from './project-settings.ts';
 
 /** One Voucherify project as a process holds it: its credentials and its pace, shared by all attempts. */
 export interface Project {
@@ -25,7 +30,7 @@ export interface ProjectClient {
 }
 
 export interface ProjectContext {
-  readonly settings: Settings;
+  readonly settings: { readonly projects: Readonly<Record<string, ProjectSettings>> };
   readonly readSecret: ReadSecret;
   readonly control: VersionedStore;
   readonly send: Send;

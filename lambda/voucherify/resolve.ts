@@ -1,8 +1,8 @@
-import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
+import { type Candidate, type Identifier, isUsable } from '../domain/erasure.ts';
+import type { CallFailure } from './classify.ts';
 import type { VoucherifyClient } from './client.ts';
 import { findCustomers, type LookUpContext } from './find-customers.ts';
 import type { LookUpProgress } from './look-up-progress.ts';
-import type { CallFailure } from './trouble.ts';
 
 export interface ResolveRequest {
   readonly identifiers: readonly Identifier[];

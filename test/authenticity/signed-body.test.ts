@@ -7,7 +7,7 @@ import {
   parseSigningKeys,
   signedHeaders,
   textAsKeys,
-} from '../../lambda/authenticity/signed-body.ts';
+} from '../../lambda/authentication/signed-body.ts';
 import { holds } from '../support/fuzz.ts';
 
 const sha1Hex = { hash: 'sha1', encoding: 'hex' } as const;

@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { es384Key, es384Payload, isEs384Signature, isTokenValidNow } from '../../lambda/authenticity/signed-token.ts';
+import { es384Key, es384Payload, isEs384Signature, isTokenValidNow } from '../../lambda/authentication/signed-token.ts';
 import { holds } from '../support/fuzz.ts';
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-384' });

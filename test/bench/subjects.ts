@@ -22,7 +22,7 @@ export function subjectsIn(folder: string, assembly: Assembly): readonly Subject
   ];
 }
 
-/** The options of `infra/bundled-function.ts`. */
+/** The options of `infra/stack/bundled-function.ts`. */
 function bundled(url: string, folder: string): string {
   mkdirSync(folder, { recursive: true });
   buildSync({

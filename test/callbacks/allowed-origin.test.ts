@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isAllowedOrigin } from '../../lambda/callbacks/allowed-origin.ts';
+import { isAllowedOrigin } from '../../lambda/domain/allowed-origin.ts';
 import { holds } from '../support/fuzz.ts';
 
 const origins = ['https://dsr.ketch.com', 'https://eu.example.com:8443'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { sendCallback } from '../../lambda/callbacks/deliver.ts';
-import type { HttpCall } from '../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../lambda/io/http-client.ts';
+import { sendCallback } from '../../lambda/sweep/send-callback.ts';
 import { answered, now } from '../support/pace-heard.ts';
 
 const origins = ['https://dsr.ketch.com'];

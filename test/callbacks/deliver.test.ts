@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { sendCallback } from '../../lambda/callbacks/deliver.ts';
-import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { CallbackRequest } from '../../lambda/platforms/platform.ts';
+import { sendCallback } from '../../lambda/sweep/send-callback.ts';
 import { answered, now, second } from '../support/pace-heard.ts';
 
 const callback: CallbackRequest = {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { alarmFor, alarmTexts } from '../../infra/alarm-texts.ts';
+import { alarmFor, alarmTexts } from '../../infra/stack/alarm-catalog.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { alarmFor } from '../../infra/alarm-texts.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
+import { alarmFor } from '../../infra/stack/alarm-catalog.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const settings = settingsWith({ platforms: { ...example.platforms, segment: {} } });

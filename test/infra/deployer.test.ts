@@ -10,8 +10,8 @@ import {
 import { Template } from 'aws-cdk-lib/assertions';
 import { ArnPrincipal } from 'aws-cdk-lib/aws-iam';
 import { describe, expect, test } from 'vitest';
-import { ErasureWebhook } from '../../infra/erasure-webhook.ts';
-import { ErasureStack } from '../../infra/stack.ts';
+import { ErasureWebhook } from '../../infra/stack/erasure-webhook.ts';
+import { ErasureStack } from '../../infra/stack/stack.ts';
 import { appOfTests, settingsWith } from './synthesised.ts';
 
 const settings = settingsWith();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { maxBodyBytes } from '../../lambda/io/gateway.ts';
+import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised({

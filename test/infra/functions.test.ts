@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
-import { parseEnvironment } from '../../lambda/io/environment.ts';
-import { parseSettings, SettingsError } from '../../lambda/io/settings.ts';
+import { parseEnvironment } from '../../lambda/aws/environment.ts';
+import { parseSettings, SettingsError } from '../../lambda/settings.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised({

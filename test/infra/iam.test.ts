@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
-import type { VersionedStore } from '../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';

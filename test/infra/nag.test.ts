@@ -1,7 +1,7 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
-import { ErasureStack } from '../../infra/stack.ts';
+import { ErasureStack } from '../../infra/stack/stack.ts';
 import { everySetting } from './every-setting.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 

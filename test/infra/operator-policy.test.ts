@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { namesOf } from '../../infra/names.ts';
-import type { OpsContext } from '../../infra/ops/desk.ts';
+import type { OpsContext } from '../../infra/ops/context.ts';
 import { tablesCheck } from '../../infra/ops/doctor/tables.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
+import { namesOf } from '../../infra/stack/names.ts';
 import { run } from '../ops/desk-of.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { recordingStores } from './recording-stores.ts';

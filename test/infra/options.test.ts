@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readStackOptions } from '../../infra/options.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
-import { SettingsError } from '../../lambda/io/settings.ts';
+import { readStackOptions } from '../../infra/stack/stack.ts';
+import { SettingsError } from '../../lambda/settings.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'erasure-options-'));
 afterAll(() => rmSync(work, { recursive: true }));

@@ -2,8 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import { readTableStatus } from '../../infra/ops/kept-tables.ts';
 import { scanDynamodb } from '../../infra/ops/report/all-receipts.ts';
-import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
-import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
+import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
+import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 
 /**
  * The real adapters and client over a wire that says yes, or what `answers` hold for an operation, and what permissions

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Bill, bill, billOf, type Component, shippedIn } from '../../infra/supply/bill.ts';
-import { allowed, isAllowed, licenceOf } from '../../infra/supply/licence-rules.ts';
+import { type Bill, bill, billOf, type Component, shippedIn } from '../../infra/tools/bill-of-materials.ts';
+import { allowed, isAllowed, licenceOf } from '../../infra/tools/licence-rules.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 let whole: Bill;
@@ -157,7 +157,7 @@ const work = mkdtempSync(join(tmpdir(), 'erasure-supply-'));
 afterAll(() => rmSync(work, { recursive: true }));
 
 const run = (name: string, ...args: string[]) =>
-  spawnSync(process.execPath, [`infra/supply/${name}.ts`, ...args], { encoding: 'utf8' });
+  spawnSync(process.execPath, [`infra/tools/${name}.ts`, ...args], { encoding: 'utf8' });
 
 describe('supply commands', () => {
   test('licences: are printed one per line and are all allowed', () => {
@@ -191,7 +191,7 @@ describe('supply commands', () => {
 
   test('sbom: needs npm', () => {
     const env = { PATH: work };
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['infra/supply/sbom.ts'], { encoding: 'utf8', env });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['infra/tools/sbom.ts'], { encoding: 'utf8', env });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toBe('npm cannot list what is installed: run npm ci, with npm 10 or newer\n');
   });

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import cdkJson from '../../cdk.json' with { type: 'json' };
-import type { ErasureWebhookProps } from '../../infra/erasure-webhook.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
-import { ErasureStack } from '../../infra/stack.ts';
-import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
+import type { ErasureWebhookProps } from '../../infra/stack/erasure-webhook.ts';
+import { ErasureStack } from '../../infra/stack/stack.ts';
+import { parseSettings, type Settings } from '../../lambda/settings.ts';
 
 /** CDK's own check of the template costs a second a file; `cdk synth` as a process is tested with it. */
 process.env['CDK_VALIDATION'] = 'false';

@@ -74,7 +74,7 @@ describe('npm run trace, as a process', () => {
     const { status, stdout, stderr } = run('--list', '--max-files', '1000', '--max-switches', '1000');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const files = stdout.match(/^lambda\/.*\.ts$/gm) ?? [];
-    expect(files).toContain('lambda/receive.ts');
+    expect(files).toContain('lambda/request/receive.ts');
     expect(stdout).toContain(`files      ${files.length} in `);
     expect(stdout.split('\n').filter(line => line.length > 80)).toEqual([]);
     expect(run('--list', '--max-files', '1')).toMatchObject({ status: 1, stdout, stderr: '' });

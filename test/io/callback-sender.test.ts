@@ -2,8 +2,8 @@ import type { LookupAddress } from 'node:dns';
 import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createCallbackClient } from '../../lambda/io/callback-sender.ts';
 import type { Resolve } from '../../lambda/io/public-address.ts';
+import { createCallbackClient } from '../../lambda/io/public-address.ts';
 import { loopbackName } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 import {

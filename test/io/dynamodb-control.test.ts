@@ -1,7 +1,7 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type AwsProblem, awsClientOptions } from '../../lambda/io/aws-clients.ts';
-import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
+import { type AwsProblem, awsClientOptions } from '../../lambda/aws/clients.ts';
+import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control.contract.ts';
 import {
   type Answer,

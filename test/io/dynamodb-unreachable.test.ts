@@ -1,8 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/io/aws-clients.ts';
-import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
+import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../store.contract.ts';
 import {
   type Answer,

@@ -1,7 +1,7 @@
 import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTables } from '../../infra/local/aws-tables.ts';
-import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
+import { createTables } from '../../infra/local/emulator-services.ts';
+import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
 import { describeStore, unavailable } from '../store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseEnvironment } from '../../lambda/io/environment.ts';
+import { parseEnvironment } from '../../lambda/aws/environment.ts';
 import { holds } from '../support/fuzz.ts';
 
 const variables = {

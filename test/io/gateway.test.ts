@@ -1,9 +1,9 @@
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
-import { apiGatewayHandler, type Handlers, maxBodyBytes } from '../../lambda/io/gateway.ts';
-import type { HttpRequest } from '../../lambda/platforms/platform.ts';
+import { apiGatewayHandler, type Handlers, maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { eventOf, invoke, plainEventOf, type Wire } from '../support/event.ts';
 
 const wire: Wire = { path: '/webhooks/x', headers: { 'X-One': '1', 'X-Two': ['a', 'b'] }, body: 'Zoë\u0000🙂' };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 import { decodeUtf8, maxJsonDepth, parseJson, parseStrictJson } from '../../lambda/io/json.ts';
 import { refusalOf } from '../support/failures.ts';
 import { holds } from '../support/fuzz.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 import { failureFields, jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { embeddedMetrics } from '../../lambda/io/metrics.ts';
 import { fits, type Schema } from '../infra/json-schema.ts';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createHttpClient, type HttpCall } from '../../lambda/io/outbound.ts';
+import { createHttpClient, type HttpCall } from '../../lambda/io/http-client.ts';
 import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
 
 closeServersAfterEach();

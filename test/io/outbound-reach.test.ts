@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createHttpClient } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { loopbackCertificate, loopbackName } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 

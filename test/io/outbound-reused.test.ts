@@ -1,6 +1,6 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createHttpClient } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { type Certificate, loopbackCertificate } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
 

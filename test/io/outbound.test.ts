@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createHttpClient, type HttpCall, maxResponseBytes } from '../../lambda/io/outbound.ts';
+import { createHttpClient, type HttpCall, maxResponseBytes } from '../../lambda/io/http-client.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 
 closeServersAfterEach();

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
-import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
-import { lambdaServices } from '../../lambda/io/aws-ports.ts';
-import { readAhead } from '../../lambda/io/read-ahead.ts';
+import { lambdaServices } from '../../lambda/aws/aws-services.ts';
+import { patientTimeouts } from '../../lambda/aws/clients.ts';
+import { readAhead } from '../../lambda/aws/prefetch-secrets.ts';
 import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 
 /** A clock that jumps by what is waited for, and by how long the instance was frozen meanwhile. */

@@ -5,9 +5,9 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/io/aws-clients.ts';
-import type { ReadSecret } from '../../lambda/io/secret.ts';
-import { secretsManager } from '../../lambda/io/secrets.ts';
+import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
+import { secretsManager } from '../../lambda/aws/secrets-manager.ts';
+import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
 import {
   type Answer,
   type AwsEndpoint,

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalGateway, serveGateway } from '../../infra/local/gateway.ts';
-import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/io/gateway.ts';
+import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { sendOver } from '../support/http.ts';
 
 type Result = Awaited<ReturnType<ApiGatewayHandler>>;

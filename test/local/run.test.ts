@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/local/options.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
-import { readRunFile, writeRunFile } from '../../infra/local/running.ts';
+import { readRunFile, writeRunFile } from '../../infra/local/run-file.ts';
 import { expectAnswer, type Fixture, ownFixtures, wireOf } from '../support/conformance.ts';
 import { type Answer, jsonOrUndefined } from '../support/event.ts';
 import { sendOver } from '../support/http.ts';

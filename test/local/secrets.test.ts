@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 
 describe('embedded secrets', () => {

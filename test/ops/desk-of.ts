@@ -1,5 +1,5 @@
 import { commands } from '../../infra/ops/commands.ts';
-import type { OpsContext } from '../../infra/ops/desk.ts';
+import type { OpsContext } from '../../infra/ops/context.ts';
 import type { Output } from '../../infra/ops/output.ts';
 import { parseCommandArgs } from '../../infra/ops/typed.ts';
 

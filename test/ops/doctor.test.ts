@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { namesOf } from '../../infra/names.ts';
 import { doctor } from '../../infra/ops/doctor/doctor.ts';
-import { Failure } from '../../lambda/failure.ts';
-import { writeHeartbeat } from '../../lambda/heartbeat.ts';
-import { pause } from '../../lambda/pause.ts';
+import { namesOf } from '../../infra/stack/names.ts';
+import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
+import { pause } from '../../lambda/control/pauses.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { recordingOutput } from './desk-of.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 
 /** The operator's tool as a process, with `input` on its standard input, and what it printed. */
 export function ops(args: readonly string[], environment: Readonly<Record<string, string>> = {}, input = '') {

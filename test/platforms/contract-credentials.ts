@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { VersionedStore } from '../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
 import type { House, HouseOptions } from '../support/house.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { storeUnavailable } from '../../lambda/io/store-failure.ts';
+import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import type { Answer, Wire } from '../support/event.ts';
 import type { House } from '../support/house.ts';
 import { ada, cleo, type Suite } from './contract-case.ts';

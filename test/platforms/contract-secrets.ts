@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unusableSecret } from '../../lambda/authenticity/shared-secret.ts';
+import { unusableSecret } from '../../lambda/authentication/shared-secret.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { unusableSecrets, weakValues } from '../support/unusable-secrets.ts';
 import type { Suite } from './contract-case.ts';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { matchSignedMessage, parseSigningKeys } from '../../lambda/authenticity/signed-body.ts';
-import type { HttpCall, Send } from '../../lambda/io/outbound.ts';
+import { matchSignedMessage, parseSigningKeys } from '../../lambda/authentication/signed-body.ts';
+import type { HttpCall, Send } from '../../lambda/io/http-client.ts';
 import { callbackUrl, genericHouse, genericWire, order, signingSecret } from './generic-messages.ts';
 
 const previous = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';

@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
-import type { HttpRequest, VerifyContext } from '../../lambda/platforms/platform.ts';
+import type { VerifyContext } from '../../lambda/platforms/platform.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
 import { order } from './generic-messages.ts';
 import { deletion } from './segment-messages.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 import { valueAt } from '../../lambda/platforms/generic/pointer.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { holds } from '../support/fuzz.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../lambda/erasure.ts';
+import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { expectAnswer, type Fixture, matching, ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
 import { type House, type HouseOptions, houseFor } from '../support/house.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
-import type { Services } from '../../lambda/parts.ts';
-import { receive } from '../../lambda/receive.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { receive } from '../../lambda/request/receive.ts';
+import type { Services } from '../../lambda/services.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
 import { openHouse } from '../support/house.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../lambda/erasure.ts';
-import { Failure } from '../../lambda/failure.ts';
+import type { Outcome } from '../../lambda/domain/erasure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 import { ketch } from '../../lambda/platforms/ketch/index.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { callback, deleteRequest, ketchSection, tenant, uid } from '../support/ketch.ts';

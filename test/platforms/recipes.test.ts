@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../../lambda/io/settings.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { type Fixture, ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
 import { type House, houseFor } from '../support/house.ts';
 

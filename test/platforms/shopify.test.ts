@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 import { ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { houseFor } from '../support/house.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../lambda/erasure.ts';
+import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { type Fixture, ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
 import { type House, houseFor } from '../support/house.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../lambda/erasure.ts';
+import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { inert } from '../support/inert.ts';
 import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
 import {

@@ -8,7 +8,7 @@ import {
   noCallbackYet,
   recordCallback,
   wasCallbackGivenUp,
-} from '../../lambda/receipts/calling-back.ts';
+} from '../../lambda/receipts/callback-state.ts';
 import { needsNoPersonalData, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { closed, now, receiptOf } from '../support/receipt-builders.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deadlineUsedPercent, dueAtOf } from '../../lambda/receipts/deadline.ts';
+import { deadlineUsedPercent, dueAtOf } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce } from '../support/erasing-receipts.ts';
 
 const day = 86_400_000;

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { claimReceipt } from '../../lambda/receipts/claiming.ts';
+import { isRefusalDecided, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
 import {
+  claimReceipt,
   closeAsRefused,
   type DecisionInput,
   decideRefusal,
   decideRetry,
   maxCustomersFor,
-} from '../../lambda/receipts/deciding.ts';
-import { isRefusalDecided, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
-import { postponeSignature, storeEvidence } from '../../lambda/receipts/signing.ts';
+  postponeSignature,
+  storeEvidence,
+} from '../../lambda/receipts/transitions.ts';
 import {
   claimedOnce,
   deletion,

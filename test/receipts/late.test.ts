@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { claimReceipt } from '../../lambda/receipts/claiming.ts';
 import { requestReview } from '../../lambda/receipts/receipt.ts';
+import { claimReceipt } from '../../lambda/receipts/transitions.ts';
 import {
   claimedOnce,
   erased,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Identity } from '../../lambda/erasure.ts';
-import { createPseudonymizer, minPepperLength } from '../../lambda/receipts/mac.ts';
+import type { Identity } from '../../lambda/domain/erasure.ts';
+import { createPseudonymizer, minPepperLength } from '../../lambda/receipts/hmac.ts';
 
 const pepper = 'p'.repeat(minPepperLength);
 const hmacs = createPseudonymizer(pepper);

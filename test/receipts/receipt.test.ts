@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/claiming.ts';
 import { createReceipt } from '../../lambda/receipts/receipt.ts';
+import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/transitions.ts';
 import { claimedOnce, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;

@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { markAnsweredInProgress } from '../../lambda/receipts/answering.ts';
-import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/claiming.ts';
-import { closeAsRefused, decideRefusal, decideRetry } from '../../lambda/receipts/deciding.ts';
-import { isFinal, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
-import { maxUnproven, type ProjectResult, recordAttempt } from '../../lambda/receipts/result.ts';
-import { storeEvidence } from '../../lambda/receipts/signing.ts';
+import { isFinal, markAnsweredInProgress, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import { maxUnproven, type ProjectResult, recordAttempt } from '../../lambda/receipts/record-attempt.ts';
+import {
+  claimReceipt,
+  closeAsRefused,
+  decideRefusal,
+  decideRetry,
+  maxUnrecordedClaims,
+  postponeReceipt,
+  recordPins,
+  storeEvidence,
+} from '../../lambda/receipts/transitions.ts';
 import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';
 
 const projects = ['main', 'us'];

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { markAnsweredInProgress, outcomeOf } from '../../lambda/receipts/answering.ts';
-import { isFinal, needsNoPersonalData, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import {
+  isFinal,
+  markAnsweredInProgress,
+  needsNoPersonalData,
+  outcomeOf,
+  type Receipt,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maxUnproven } from '../../lambda/receipts/result.ts';
+import { maxUnproven } from '../../lambda/receipts/record-attempt.ts';
 import {
   claimedOnce,
   deletion,

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { alarmFor } from '../../infra/alarm-texts.ts';
-import { typedEntries } from '../../infra/entries.ts';
-import type { Alarm } from '../../lambda/failure.ts';
+import { alarmFor, typedEntries } from '../../infra/stack/alarm-catalog.ts';
+import type { Alarm } from '../../lambda/domain/failure.ts';
 import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { synthesised } from '../infra/synthesised.ts';
 import { standingAlarms } from './alarm-standing.ts';

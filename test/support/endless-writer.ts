@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { openSqliteStore } from '../../infra/local/sqlite.ts';
+import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { kept, pins, receiptOf, withPins } from './receipt-builders.ts';
 
 /** Run as a process: fills the store in the file it is given and prints an id once both of its writes are promised. */

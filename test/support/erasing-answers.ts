@@ -1,4 +1,4 @@
-import type { HttpCall, HttpResult, Send } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
 import type { VoucherifyReply } from '../../lambda/voucherify/client.ts';
 
 type Answer = Extract<HttpResult, { kind: 'answer' }>;

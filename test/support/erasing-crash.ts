@@ -1,6 +1,6 @@
-import type { Adapters } from '../../lambda/parts.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { Adapters } from '../../lambda/services.ts';
 import type { ErasingOptions } from './erasing-house.ts';
 
 /** A store that fails one kind of write as long as it is told to, as if the process had ended there. */

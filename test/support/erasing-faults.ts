@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { HttpResult } from '../../lambda/io/outbound.ts';
+import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { answer, html, notFound } from './erasing-answers.ts';

@@ -1,16 +1,16 @@
 import { onTestFinished } from 'vitest';
+import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
 import { openSandbox, type Sandbox, type SandboxCustomer } from '../../infra/local/sandbox/sandbox.ts';
-import { embeddedSecrets } from '../../infra/local/secrets.ts';
-import { openSqliteStore } from '../../infra/local/sqlite.ts';
-import { type AttemptOutcome, attempt, clientsFor } from '../../lambda/attempt.ts';
-import type { Identifier, IdentifierKind } from '../../lambda/erasure.ts';
+import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
+import type { Identifier, IdentifierKind } from '../../lambda/domain/erasure.ts';
+import { type AttemptOutcome, attempt, clientsFor } from '../../lambda/erasure/attempt.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { LogLine } from '../../lambda/io/log.ts';
-import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
-import type { SweepResult } from '../../lambda/look-around.ts';
-import { type Adapters, createServices, type Services } from '../../lambda/parts.ts';
 import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { sweep } from '../../lambda/sweep.ts';
+import { type Adapters, createServices, type Services } from '../../lambda/services.ts';
+import type { SweepResult } from '../../lambda/sweep/backlog.ts';
+import { sweep } from '../../lambda/sweep/sweep.ts';
 import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
 import { counting, passed, plenty, settingsOf } from './erasing-ports.ts';
 

@@ -1,7 +1,7 @@
 import { type Sandbox, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
-import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
-import { parseSettings } from '../../lambda/io/settings.ts';
-import type { Adapters } from '../../lambda/parts.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import type { Adapters } from '../../lambda/services.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 
 /** More calls and requests than any test makes. */
 export const plenty = 1_000_000;

@@ -1,6 +1,6 @@
-import type { Deletion } from '../../lambda/erasure.ts';
+import type { Deletion } from '../../lambda/domain/erasure.ts';
 import { createReceipt, nextRevision, type ProjectProgress, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { type AttemptRecord, type ProjectResult, recordAttempt } from '../../lambda/receipts/result.ts';
+import { type AttemptRecord, type ProjectResult, recordAttempt } from '../../lambda/receipts/record-attempt.ts';
 import { done } from './erasing-answers.ts';
 
 export const now = Date.UTC(2026, 10, 24, 12);

@@ -1,4 +1,4 @@
-import type { Identifier } from '../../lambda/erasure.ts';
+import type { Identifier } from '../../lambda/domain/erasure.ts';
 import { lookUpProgress } from '../../lambda/voucherify/look-up-progress.ts';
 import { resolve } from '../../lambda/voucherify/resolve.ts';
 import { callsTo, type ErasingHouse, start } from './erasing-house.ts';

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/io/gateway.ts';
+import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 
 /** A message as a platform sends it; a header with several values is sent several times. */
 export interface Wire {

@@ -1,4 +1,4 @@
-import { Failure } from '../../lambda/failure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
 
 /** The refusal that a function throws; throws itself when it throws none, or anything else. */
 export function refusalOf(run: () => unknown): Failure {

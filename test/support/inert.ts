@@ -1,4 +1,4 @@
-import type { Adapters } from '../../lambda/parts.ts';
+import type { Adapters } from '../../lambda/services.ts';
 
 export interface Inert<T> {
   readonly port: T;

@@ -1,4 +1,4 @@
-import type { ErasureRequest } from '../../lambda/erasure.ts';
+import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
 import { ketch } from '../../lambda/platforms/ketch/index.ts';
 import { ketchSection } from './ketch.ts';
 import { requestOf } from './requests.ts';

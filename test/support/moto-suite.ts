@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
-import { createTables } from '../../infra/local/aws-tables.ts';
+import { createTables } from '../../infra/local/emulator-services.ts';
 import { emulatedInTurn, type Moto, startMoto } from './moto.ts';
 
 /** One moto for all tests of a suite. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { awsClientOptions, patientTimeouts } from '../../lambda/io/aws-clients.ts';
+import { awsClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
 
 const startMs = 180_000;
 

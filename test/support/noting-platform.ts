@@ -1,5 +1,6 @@
-import type { ErasureRequest } from '../../lambda/erasure.ts';
-import { jsonReply, type ParsedRequest, type Platform } from '../../lambda/platforms/platform.ts';
+import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
+import { jsonReply } from '../../lambda/domain/http.ts';
+import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
 import { requestOf } from './requests.ts';
 
 export const request = { ...requestOf({}), path: '/webhooks/steps' };

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll } from 'vitest';
-import type { HttpCall } from '../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Resolve } from '../../lambda/io/public-address.ts';
 import { loopbackCertificate, loopbackName } from './erasing-certificate.ts';
 

@@ -1,4 +1,4 @@
-import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime, type House } from './house.ts';
 import { account, deleteRequest, ketchHouse, ketchWire } from './ketch.ts';

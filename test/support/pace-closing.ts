@@ -1,6 +1,6 @@
-import type { HttpResult } from '../../lambda/io/outbound.ts';
-import { applyResponse, type ObservedResponse } from '../../lambda/voucherify/learn.ts';
-import type { RateLimitState, ReservationRequest } from '../../lambda/voucherify/pace.ts';
+import type { HttpResult } from '../../lambda/io/http-client.ts';
+import { applyResponse, type ObservedResponse } from '../../lambda/quota/rate-headers.ts';
+import type { RateLimitState, ReservationRequest } from '../../lambda/quota/rate-limit.ts';
 import { heard, minute, unanswered } from './pace-heard.ts';
 
 /** The half of a hundred calls a minute. */

@@ -1,4 +1,4 @@
-import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
+import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { virtualClock } from './pace-clock.ts';
 import { answered, minute, now } from './pace-heard.ts';
 import { callWithin, startProcess, voucherifyAt } from './pace-processes.ts';

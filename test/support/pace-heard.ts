@@ -1,5 +1,5 @@
-import type { HttpResult } from '../../lambda/io/outbound.ts';
-import type { ObservedResponse } from '../../lambda/voucherify/learn.ts';
+import type { HttpResult } from '../../lambda/io/http-client.ts';
+import type { ObservedResponse } from '../../lambda/quota/rate-headers.ts';
 
 export const now = Date.UTC(2026, 10, 24, 12);
 export const second = 1000;

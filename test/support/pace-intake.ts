@@ -1,4 +1,4 @@
-import { resume } from '../../lambda/pause.ts';
+import { resume } from '../../lambda/control/pauses.ts';
 import type { House } from './house.ts';
 import { ask, registered, wordOf } from './pace-ketch.ts';
 

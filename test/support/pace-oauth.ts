@@ -1,5 +1,5 @@
-import type { HttpCall } from '../../lambda/io/outbound.ts';
-import type { Adapters } from '../../lambda/parts.ts';
+import type { HttpCall } from '../../lambda/io/http-client.ts';
+import type { Adapters } from '../../lambda/services.ts';
 import { type ErasingHouse, erasingHouse } from './erasing-house.ts';
 
 /** A call for a token, as a house names it. */

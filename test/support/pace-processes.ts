@@ -1,13 +1,13 @@
-import type { HttpCall, HttpResult, Send } from '../../lambda/io/outbound.ts';
-import type { VersionedStore } from '../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
 import {
   createLimitedClient,
   type LimitedClient,
   type SerialQueue,
   serialQueue,
-} from '../../lambda/voucherify/gate.ts';
-import { createRateLimiter, type RateLimiter } from '../../lambda/voucherify/pacer.ts';
-import type { Quota } from '../../lambda/voucherify/rhythm.ts';
+} from '../../lambda/quota/limited-client.ts';
+import type { Quota } from '../../lambda/quota/rate-limit.ts';
+import { createRateLimiter, type RateLimiter } from '../../lambda/quota/rate-limiter.ts';
 import type { VirtualClock } from './pace-clock.ts';
 import { answered } from './pace-heard.ts';
 

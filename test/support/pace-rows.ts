@@ -1,4 +1,4 @@
-import type { VersionedRow, VersionedStore } from '../../lambda/receipts/control.ts';
+import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 
 /** Control rows in memory that can be looked at, spoiled and counted. */
 export interface MemoryRows extends VersionedStore {

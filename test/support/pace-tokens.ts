@@ -1,12 +1,12 @@
 import { onTestFinished } from 'vitest';
 import { openSandbox, type Sandbox, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
-import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import type { ApiKey } from '../../lambda/voucherify/credentials.ts';
 import {
   type CredentialProvider,
   type CredentialResult,
   oauthCredentials,
 } from '../../lambda/voucherify/credentials.ts';
-import type { ApiKey } from '../../lambda/voucherify/keys.ts';
 import { now } from './pace-heard.ts';
 
 const baseUrl = 'https://api.voucherify.io';

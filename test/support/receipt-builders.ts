@@ -1,4 +1,4 @@
-import type { LookUpResults } from '../../lambda/erasure.ts';
+import type { LookUpResults } from '../../lambda/domain/erasure.ts';
 import type { Receipt, ReceiptQueue, ReceiptState } from '../../lambda/receipts/receipt.ts';
 import type { PersonalData, Pin } from '../../lambda/receipts/store.ts';
 

@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../../lambda/platforms/platform.ts';
+import type { HttpRequest } from '../../lambda/domain/http.ts';
 
 /** A request as a platform's functions get it: an object as JSON, text and bytes as they are. */
 export function requestOf(body: unknown, headers: Readonly<Record<string, string>> = json): HttpRequest {

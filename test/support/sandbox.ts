@@ -1,8 +1,8 @@
 import { afterEach, beforeEach } from 'vitest';
+import type { RateLimit } from '../../infra/local/sandbox/context.ts';
 import { openSandbox, type Sandbox, type SandboxAnswer, type SandboxKey } from '../../infra/local/sandbox/sandbox.ts';
 import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
-import type { RateLimit } from '../../infra/local/sandbox/world.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 

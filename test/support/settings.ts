@@ -1,4 +1,5 @@
-import { parseSettings, SettingsError, type SettingsTarget } from '../../lambda/io/settings.ts';
+import { parseSettings, SettingsError } from '../../lambda/settings.ts';
+import type { SettingsTarget } from '../../lambda/voucherify/project-settings.ts';
 
 /** Settings that fit everywhere; `change` gets a copy that it may spoil. */
 export function settingsText(change: (settings: Loose) => void = () => {}): string {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlainValue, isUsable, maxIdentifierLength } from '../../lambda/erasure.ts';
-import type { HttpCall } from '../../lambda/io/outbound.ts';
+import { isPlainValue, isUsable, maxIdentifierLength } from '../../lambda/domain/erasure.ts';
+import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { deletionUrl } from '../../lambda/voucherify/client.ts';
 import { answer } from '../support/erasing-answers.ts';
 import { callsTo, erasingHouse, start } from '../support/erasing-house.ts';

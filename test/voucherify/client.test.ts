@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
-import type { ApiKey } from '../../lambda/voucherify/keys.ts';
+import type { ApiKey } from '../../lambda/voucherify/credentials.ts';
 import { answer, notFound, scripted } from '../support/erasing-answers.ts';
 import { callsTo, erasingHouse, start } from '../support/erasing-house.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDeletion } from '../../lambda/voucherify/answer.ts';
+import { parseDeletion } from '../../lambda/voucherify/responses.ts';
 import { done, html, now, pin, reply } from '../support/erasing-answers.ts';
 
 const judge = (body: unknown) => parseDeletion(reply(200, body), pin, now);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { serialQueue } from '../../lambda/voucherify/gate.ts';
-import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
+import { serialQueue } from '../../lambda/quota/limited-client.ts';
+import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { intervalMs, openedGates as opened, quota } from '../support/pace-gates.ts';
 import { answered, minute, now } from '../support/pace-heard.ts';
 

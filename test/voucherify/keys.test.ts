@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
-import { apiKeyReader } from '../../lambda/voucherify/keys.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { apiKeyReader } from '../../lambda/voucherify/credentials.ts';
 
 const good = { appId: '01234567-89ab-cdef-0123-456789abcdef', appToken: 'token-1' };
 

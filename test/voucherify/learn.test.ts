@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { applyResponse } from '../../lambda/voucherify/learn.ts';
-import { initialRateLimit, type RateLimitState } from '../../lambda/voucherify/pace.ts';
+import { applyResponse } from '../../lambda/quota/rate-headers.ts';
+import { initialRateLimit, type RateLimitState } from '../../lambda/quota/rate-limit.ts';
 import { answered, heard, hour, minute, now, rate, second, unanswered } from '../support/pace-heard.ts';
 
 const quota = { share: 0.5, limit: 100, periodMs: minute };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseLookUp, parsePage } from '../../lambda/voucherify/answer.ts';
+import { parseLookUp, parsePage } from '../../lambda/voucherify/responses.ts';
 import { html, now, pin, reply } from '../support/erasing-answers.ts';
 
 const person = { id: pin, source_id: 'crm-1', email: 'ada@example.com', created_at: '2025-01-01T00:00:00Z' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { HttpResult } from '../../lambda/io/outbound.ts';
-import { initialRateLimit, type RateLimitState, reserve } from '../../lambda/voucherify/pace.ts';
+import type { HttpResult } from '../../lambda/io/http-client.ts';
+import { initialRateLimit, type RateLimitState, reserve } from '../../lambda/quota/rate-limit.ts';
 import { failing, learn, quota, wish } from '../support/pace-closing.ts';
 import { answered, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
 

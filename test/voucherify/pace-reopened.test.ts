@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breakerFor, initialRateLimit, reserve } from '../../lambda/voucherify/pace.ts';
+import { breakerFor, initialRateLimit, reserve } from '../../lambda/quota/rate-limit.ts';
 import { failing, learn, quota, wish } from '../support/pace-closing.ts';
 import { answered, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
 

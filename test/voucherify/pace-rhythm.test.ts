@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { initialRateLimit, type RateLimitState, reserve, validUntil } from '../../lambda/voucherify/pace.ts';
-import { type Quota, tokenInterval } from '../../lambda/voucherify/rhythm.ts';
+import {
+  initialRateLimit,
+  type Quota,
+  type RateLimitState,
+  reserve,
+  tokenInterval,
+  validUntil,
+} from '../../lambda/quota/rate-limit.ts';
 import { holds } from '../support/fuzz.ts';
 import { mostAllowed, mostInAPeriod } from '../support/pace-windows.ts';
 

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import {
   initialRateLimit,
   parseRateLimit,
+  type Quota,
   type RateLimitState,
   reserve,
+  tokenInterval,
   validUntil,
-} from '../../lambda/voucherify/pace.ts';
-import { type Quota, tokenInterval } from '../../lambda/voucherify/rhythm.ts';
+} from '../../lambda/quota/rate-limit.ts';
 
 const minute = 60_000;
 const hour = 3_600_000;

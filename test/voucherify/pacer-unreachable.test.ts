@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
-import type { VersionedStore } from '../../lambda/receipts/control.ts';
-import { createRateLimiter } from '../../lambda/voucherify/pacer.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { createRateLimiter } from '../../lambda/quota/rate-limiter.ts';
 import { answered, heard, minute, now, second } from '../support/pace-heard.ts';
 import { memoryRows } from '../support/pace-rows.ts';
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../../lambda/failure.ts';
-import type { VersionedStore } from '../../lambda/receipts/control.ts';
-import { parseRateLimit } from '../../lambda/voucherify/pace.ts';
-import { createRateLimiter } from '../../lambda/voucherify/pacer.ts';
-import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { parseRateLimit, tokenInterval } from '../../lambda/quota/rate-limit.ts';
+import { createRateLimiter } from '../../lambda/quota/rate-limiter.ts';
 import { answered, heard, minute, now, rate, second, unanswered } from '../support/pace-heard.ts';
 import { type MemoryRows, memoryRows } from '../support/pace-rows.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
-import { parseSettings } from '../../lambda/io/settings.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { openProject, type Project } from '../../lambda/voucherify/project.ts';
 import { type VirtualClock, virtualClock } from '../support/pace-clock.ts';
 import { hour, minute, now, second } from '../support/pace-heard.ts';

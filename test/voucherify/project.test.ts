@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
-import { createHttpClient } from '../../lambda/io/outbound.ts';
-import { parseSettings } from '../../lambda/io/settings.ts';
+import { createHttpClient } from '../../lambda/io/http-client.ts';
+import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { openProject } from '../../lambda/voucherify/project.ts';
-import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
 import { answered, hour, minute } from '../support/pace-heard.ts';
 import { voucherifyAt } from '../support/pace-processes.ts';
 import { memoryRows } from '../support/pace-rows.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRateHeaders } from '../../lambda/voucherify/rate-headers.ts';
+import { parseRateHeaders } from '../../lambda/quota/rate-headers.ts';
 
 const now = Date.UTC(2026, 10, 24, 12);
 const epoch = (ms: number) => String((now + ms) / 1000);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Identifier } from '../../lambda/erasure.ts';
+import type { Identifier } from '../../lambda/domain/erasure.ts';
 import { lookUpCalls } from '../../lambda/voucherify/find-customers.ts';
 import { erasingHouse, one, start } from '../support/erasing-house.ts';
 import { ada, ben, cleo, found, id, iso, resolved } from '../support/erasing-resolve.ts';

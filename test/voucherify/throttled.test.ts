@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDeletion } from '../../lambda/voucherify/answer.ts';
+import { parseDeletion } from '../../lambda/voucherify/responses.ts';
 import { now, pin, reply } from '../support/erasing-answers.ts';
 
 const second = 1000;

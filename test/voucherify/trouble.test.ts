@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseDeletion, parseLookUp, parsePage } from '../../lambda/voucherify/answer.ts';
 import type { VoucherifyReply } from '../../lambda/voucherify/client.ts';
+import { parseDeletion, parseLookUp, parsePage } from '../../lambda/voucherify/responses.ts';
 import { done, html, notFound, now, pin, reply } from '../support/erasing-answers.ts';
 
 const minute = 60_000;

@@ -1,6 +1,6 @@
+import type { SandboxContext } from './context.ts';
 import type { SandboxKey } from './keys.ts';
 import { findToken } from './tokens.ts';
-import type { SandboxContext } from './world.ts';
 
 /** Whose request it is, and by which of the two ways that was shown. */
 export interface Caller extends Pick<SandboxKey, 'appId' | 'project'> {

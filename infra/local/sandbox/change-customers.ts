@@ -1,7 +1,7 @@
 import type { SQLTagStore } from 'node:sqlite';
+import { isoNow, type SandboxContext } from './context.ts';
 import { profileOf, type SandboxCustomer, type StoredCustomer } from './customer.ts';
 import { findById, findBySourceId } from './find-customers.ts';
-import { isoNow, type SandboxContext } from './world.ts';
 
 /**
  * Creates or refreshes a person and returns them (Voucherify docs, Create Customer): an `id` or else a `source_id` of

@@ -1,8 +1,7 @@
-import { customerBody } from './customer-body.ts';
+import type { SandboxContext } from './context.ts';
+import { customerBody } from './create-customer.ts';
 import { type ListRequest, listCustomers } from './find-customers.ts';
-import { jsonAnswer, type SandboxAnswer } from './message.ts';
-import { badRequest } from './refusals.ts';
-import type { SandboxContext } from './world.ts';
+import { badRequest, jsonAnswer, type SandboxAnswer } from './responses.ts';
 
 /** Documented filters that the sandbox lacks; it refuses them, since to ignore one would answer people not asked for. */
 const LACKING = ['city', 'name', 'segment_id', 'starting_after', 'created_at[', 'updated_at['];

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { customerSchema } from './customer.ts';
-import { jsonAnswer, jsonObjectOf, type SandboxAnswer, type SandboxRequest } from './message.ts';
+import { jsonAnswer, jsonObjectOf, type SandboxAnswer, type SandboxRequest } from './responses.ts';
 import type { Sandbox } from './sandbox.ts';
 
 type Act = (sandbox: Sandbox, body: unknown) => SandboxAnswer;

@@ -1,10 +1,9 @@
 import { removeCustomer } from './change-customers.ts';
+import { isoNow, requestId, type SandboxContext } from './context.ts';
 import type { StoredCustomer } from './customer.ts';
 import { findErasable } from './find-customers.ts';
 import { logDeletion } from './logs.ts';
-import { jsonAnswer, type SandboxAnswer } from './message.ts';
-import { customerNotFound } from './refusals.ts';
-import { isoNow, requestId, type SandboxContext } from './world.ts';
+import { customerNotFound, jsonAnswer, type SandboxAnswer } from './responses.ts';
 
 /**
  * Delete Customer Permanently (Voucherify docs), by `id` or `source_id`, in one step and for good; people soft-deleted

@@ -1,21 +1,20 @@
 import type { SQLTagStore } from 'node:sqlite';
 import { softDeleteCustomer, upsertCustomer } from './change-customers.ts';
+import type { Outage } from './context.ts';
+import { isoNow, type RateLimit, randomId, type SandboxContext } from './context.ts';
 import type { SandboxCustomer, StoredCustomer } from './customer.ts';
 import { openDatabase } from './database.ts';
 import { allCustomers } from './find-customers.ts';
 import { openSandboxKeys, type SandboxKey } from './keys.ts';
 import { type LoggedCall, type LoggedDeletion, loggedCalls, loggedDeletions } from './logs.ts';
-import type { SandboxAnswer, SandboxRequest } from './message.ts';
-import type { Outage } from './outage.ts';
-import { randomId } from './random-id.ts';
 import { sandboxResponse } from './respond.ts';
-import { isoNow, type RateLimit, type SandboxContext } from './world.ts';
+import type { SandboxAnswer, SandboxRequest } from './responses.ts';
 
+export { type Outage, Unreachable } from './context.ts';
 export type { SandboxCustomer, StoredCustomer } from './customer.ts';
 export type { SandboxKey } from './keys.ts';
 export type { LoggedCall, LoggedDeletion } from './logs.ts';
-export type { SandboxAnswer, SandboxRequest } from './message.ts';
-export { type Outage, Unreachable } from './outage.ts';
+export type { SandboxAnswer, SandboxRequest } from './responses.ts';
 
 export interface SandboxOptions {
   /** The SQLite file that keeps people, logs, tokens and spent quota across restarts; absent: in memory. */

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { jsonAnswer, type SandboxAnswer, type SandboxRequest } from './message.ts';
 import { operatorAnswer } from './operator.ts';
+import { jsonAnswer, type SandboxAnswer, type SandboxRequest } from './responses.ts';
 import { type Sandbox, Unreachable } from './sandbox.ts';
 
 /** A sandbox that listens. */

@@ -1,8 +1,7 @@
 import type { SQLTagStore } from 'node:sqlite';
 import * as v from 'valibot';
-import { jsonAnswer, type SandboxAnswer } from './message.ts';
-import { badRequest } from './refusals.ts';
-import type { SandboxContext } from './world.ts';
+import type { SandboxContext } from './context.ts';
+import { badRequest, jsonAnswer, type SandboxAnswer } from './responses.ts';
 
 const LIFE_SECONDS = 900;
 

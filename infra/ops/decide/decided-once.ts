@@ -1,7 +1,7 @@
-import { Failure } from '../../../lambda/failure.ts';
-import { updateReceipt } from '../../../lambda/receipts/advance.ts';
+import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { OpsContext } from '../desk.ts';
+import { updateReceipt } from '../../../lambda/receipts/update.ts';
+import type { OpsContext } from '../context.ts';
 
 /** What became of one decision on one receipt; `nothing` where it stands so already. */
 export interface DecisionResult {

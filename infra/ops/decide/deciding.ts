@@ -1,7 +1,7 @@
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import type { Command, ParsedArgs } from '../command.ts';
+import type { OpsContext } from '../context.ts';
 import { decisionHelp, decisionOf, decisionOptions, type OperatorDecision } from '../decision.ts';
-import type { OpsContext } from '../desk.ts';
 import { numberOf } from '../numbers.ts';
 import { type Output, toned } from '../output.ts';
 import { OpsUsageError } from '../refused.ts';

@@ -1,11 +1,11 @@
 import type { Platform } from '../../../lambda/platforms/platform.ts';
+import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import {
   type DecisionInput,
   decideRefusal,
   decideRetry,
   newRequestDecided,
-} from '../../../lambda/receipts/deciding.ts';
-import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
+} from '../../../lambda/receipts/transitions.ts';
 import type { OperatorDecision as Words } from '../decision.ts';
 import type { DecisionResult, ReceiptDecision } from './decided-once.ts';
 

@@ -1,6 +1,6 @@
-import { Failure } from '../../../lambda/failure.ts';
+import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Command } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import { type Output, type Tone, toned } from '../output.ts';
 import { clockCheck } from './clock.ts';
 import { evidenceKeyCheck } from './evidence-key.ts';

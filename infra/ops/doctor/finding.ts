@@ -1,4 +1,4 @@
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import type { Probe } from './probe.ts';
 
 /** One thing that a check found: what is so or wrong, and what to do; never a secret, an identifier or a key. */

@@ -1,4 +1,4 @@
-import { readRateLimit } from '../../../lambda/voucherify/pacer.ts';
+import { readRateLimit } from '../../../lambda/quota/rate-limiter.ts';
 import { bad, type Check, type CheckContext, type CheckResult, isoSeconds, ok, warning } from './finding.ts';
 
 /** Whether a project is closed for everybody, until when and why. */

@@ -1,9 +1,9 @@
-import { createHttpClient } from '../../../lambda/io/outbound.ts';
-import type { ProjectSettings } from '../../../lambda/io/settings.ts';
-import { type CustomerPage, parsePage } from '../../../lambda/voucherify/answer.ts';
+import { createHttpClient } from '../../../lambda/io/http-client.ts';
 import { createVoucherifyClient, type VoucherifyReply } from '../../../lambda/voucherify/client.ts';
 import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
-import type { OpsContext } from '../desk.ts';
+import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
+import { type CustomerPage, parsePage } from '../../../lambda/voucherify/responses.ts';
+import type { OpsContext } from '../context.ts';
 
 /** What one harmless call to a project brought back. */
 export interface Probe {

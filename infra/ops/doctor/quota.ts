@@ -1,8 +1,7 @@
-import type { ProjectSettings } from '../../../lambda/io/settings.ts';
-import { applyResponse } from '../../../lambda/voucherify/learn.ts';
-import { initialRateLimit } from '../../../lambda/voucherify/pace.ts';
+import { applyResponse, parseRateHeaders } from '../../../lambda/quota/rate-headers.ts';
+import { initialRateLimit } from '../../../lambda/quota/rate-limit.ts';
 import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
-import { parseRateHeaders } from '../../../lambda/voucherify/rate-headers.ts';
+import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import { type CheckResult, isoSeconds, ok, warning } from './finding.ts';
 
 type Headers = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,4 @@
-import { readHeartbeat } from '../../../lambda/heartbeat.ts';
+import { readHeartbeat } from '../../../lambda/control/heartbeat.ts';
 import { bad, type Check, type CheckContext, type CheckResult, isoSeconds, ok, warning } from './finding.ts';
 
 /** Sweeps come once a minute and take less; three missing ones are no accident. */

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
-import { placeholder } from '../../../lambda/io/secret.ts';
+import { placeholder } from '../../../lambda/io/secret-cache.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
-import { createPseudonymizer } from '../../../lambda/receipts/mac.ts';
-import { apiKeyReader } from '../../../lambda/voucherify/keys.ts';
-import { deployedName, pepperName, platformSecrets, secretNames } from '../../names.ts';
+import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
+import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
+import { deployedName, pepperName, platformSecrets, secretNames } from '../../stack/names.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** Whether every secret that settings ask for is there, filled in, and what its reader in the function accepts. */

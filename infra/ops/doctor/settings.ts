@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import type { ProjectSettings } from '../../../lambda/io/settings.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
+import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** What settings say, and what of it can be right only by accident; that they can be read was seen before. */

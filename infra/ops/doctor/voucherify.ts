@@ -1,5 +1,5 @@
-import { apiKeyReader } from '../../../lambda/voucherify/keys.ts';
-import { parseRateHeaders } from '../../../lambda/voucherify/rate-headers.ts';
+import { parseRateHeaders } from '../../../lambda/quota/rate-headers.ts';
+import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { bad, type Check, type CheckContext, type CheckResult, isoSeconds, ok, warning } from './finding.ts';
 import type { Probe } from './probe.ts';
 import { quotaFindings } from './quota.ts';

@@ -1,6 +1,6 @@
-import { readPausedScopes } from '../../../lambda/pause.ts';
-import { deadlineUsedPercent } from '../../../lambda/receipts/deadline.ts';
+import { readPausedScopes } from '../../../lambda/control/pauses.ts';
 import type { Receipt, ReceiptQueue } from '../../../lambda/receipts/receipt.ts';
+import { deadlineUsedPercent } from '../../../lambda/receipts/receipt.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** Of each queue so many are looked at. */

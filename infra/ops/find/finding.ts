@@ -1,9 +1,9 @@
-import type { IdentifierKind } from '../../../lambda/erasure.ts';
-import { createPseudonymizer } from '../../../lambda/receipts/mac.ts';
+import type { IdentifierKind } from '../../../lambda/domain/erasure.ts';
+import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { pepperName } from '../../names.ts';
+import { pepperName } from '../../stack/names.ts';
 import type { Command, ParsedArgs } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import { inputLines } from '../input.ts';
 import { type Output, tableLines } from '../output.ts';
 import { readReceipts } from '../read-receipts.ts';

@@ -1,7 +1,7 @@
-import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import { dueAtOf } from '../../../lambda/receipts/receipt.ts';
 import type { Command, ParsedArgs } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import { numberOf } from '../numbers.ts';
 import { type Output, tableLines, toned } from '../output.ts';
 import { OpsUsageError } from '../refused.ts';

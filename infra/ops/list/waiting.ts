@@ -1,6 +1,11 @@
-import { deadlineUsedPercent, dueAtOf } from '../../../lambda/receipts/deadline.ts';
-import { isRefusalDecided, type Receipt, type ReceiptQueue } from '../../../lambda/receipts/receipt.ts';
-import type { OpsContext } from '../desk.ts';
+import {
+  deadlineUsedPercent,
+  dueAtOf,
+  isRefusalDecided,
+  type Receipt,
+  type ReceiptQueue,
+} from '../../../lambda/receipts/receipt.ts';
+import type { OpsContext } from '../context.ts';
 import { readReceipts } from '../read-receipts.ts';
 
 /** What a receipt can wait for, in the words of `list --state`, and the queue that holds it. */

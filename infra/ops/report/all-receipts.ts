@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
-import { callDeadline, patientTimeouts } from '../../../lambda/io/aws-clients.ts';
-import { receiptKey, textOf } from '../../../lambda/io/dynamodb-rows.ts';
-import { asStoreFailure } from '../../../lambda/io/store-failure.ts';
-import { parseReceiptRow } from '../../../lambda/io/stored-rows.ts';
-import { tableKeys } from '../../../lambda/io/table-layout.ts';
+import { callDeadline, patientTimeouts } from '../../../lambda/aws/clients.ts';
+import { receiptKey, textOf } from '../../../lambda/aws/dynamodb-items.ts';
+import { tableKeys } from '../../../lambda/aws/table-layout.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import { parseReceiptRow } from '../../../lambda/receipts/row-schemas.ts';
+import { asStoreFailure } from '../../../lambda/receipts/store.ts';
 
 /** Every receipt, in no order, as it stood when the reading came by. Throws `unavailable` when the store is not there. */
 export type ScanReceipts = (unreadable: () => void) => AsyncIterable<Receipt>;

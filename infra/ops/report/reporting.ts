@@ -1,5 +1,5 @@
 import type { Command, ParsedArgs } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import type { Output } from '../output.ts';
 import { OpsUsageError } from '../refused.ts';
 import { csvRecord } from './csv.ts';

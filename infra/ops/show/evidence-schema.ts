@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { receiptSchema, receivedSchema } from '../../../lambda/io/stored-receipt.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { receiptSchema, receivedSchema } from '../../../lambda/receipts/row-schemas.ts';
 
 const { state, authentication } = receiptSchema.entries;
 

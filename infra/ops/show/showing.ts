@@ -1,7 +1,7 @@
 import { evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { Command, ParsedArgs } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import type { Output } from '../output.ts';
 import { OpsUsageError } from '../refused.ts';
 import { printReceipt, type ReceiptView } from './shown.ts';

@@ -1,6 +1,5 @@
-import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
-import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { dueAtOf, isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { reasonOf, usedPercent } from '../list/waiting.ts';
 import { type Output, oneLine, toned } from '../output.ts';
 import { instant } from '../times.ts';

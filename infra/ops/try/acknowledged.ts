@@ -1,5 +1,5 @@
-import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
-import { bodySignature } from '../../../lambda/authenticity/signed-body.ts';
+import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
+import { bodySignature } from '../../../lambda/authentication/signed-body.ts';
 import { segmentSignature } from '../../../lambda/platforms/segment.ts';
 import { shopifySignature } from '../../../lambda/platforms/shopify.ts';
 import { type InventedPerson, json, type SmokeRequest } from './trial.ts';

@@ -1,5 +1,5 @@
 import type { ParsedArgs } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import { OpsUsageError } from '../refused.ts';
 
 /** Where a platform's requests go. Throws {@link OpsUsageError} for anything that cannot be the webhook's URL. */

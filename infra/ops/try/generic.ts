@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
-import { parseSigningKeys, signedHeaders } from '../../../lambda/authenticity/signed-body.ts';
+import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
+import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/settings.ts';
 import { type InventedPerson, json, type SmokeRequest } from './trial.ts';

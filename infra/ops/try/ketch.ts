@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
+import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { notFinishedYet } from '../../../lambda/platforms/ketch/reply.ts';
 import { type KetchSettings, ketchSettings } from '../../../lambda/platforms/ketch/request.ts';

@@ -1,5 +1,5 @@
+import type { HttpResult } from '../../../lambda/io/http-client.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
-import type { HttpResult } from '../../../lambda/io/outbound.ts';
 import { toned } from '../output.ts';
 import type { SmokeVerdict } from './verdict.ts';
 

@@ -1,4 +1,4 @@
-import type { HttpReply } from '../../../lambda/platforms/platform.ts';
+import type { HttpReply } from '../../../lambda/domain/http.ts';
 
 /** A request that a platform could have sent, and what must come of it. */
 export interface SmokeRequest {

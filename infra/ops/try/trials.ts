@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
+import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { transcendSettings } from '../../../lambda/platforms/transcend/request.ts';
 import { segmentSmokeRequest, shopifySmokeRequest } from './acknowledged.ts';
 import { genericSmokeRequest } from './generic.ts';

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { Failure } from '../../../lambda/failure.ts';
-import { createHttpClient, type HttpResult } from '../../../lambda/io/outbound.ts';
+import { Failure } from '../../../lambda/domain/failure.ts';
+import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
-import { deployedName, platformSecrets } from '../../names.ts';
+import { deployedName, platformSecrets } from '../../stack/names.ts';
 import type { Command, ParsedArgs } from '../command.ts';
-import type { OpsContext } from '../desk.ts';
+import type { OpsContext } from '../context.ts';
 import type { Output } from '../output.ts';
 import { OpsUsageError } from '../refused.ts';
 import { endpointOf } from './endpoint.ts';

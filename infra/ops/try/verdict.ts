@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import type { HttpResult } from '../../../lambda/io/http-client.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
-import type { HttpResult } from '../../../lambda/io/outbound.ts';
 import type { SmokeRequest } from './trial.ts';
 
 /** What an answer means: whether it is the right one, and what to do if it is not. */

@@ -1,7 +1,18 @@
-import { matchSecret, parseSharedSecret, type SharedSecret, unusableSecret } from '../../authenticity/shared-secret.ts';
-import { matchSignedMessage, parseSigningKeys, type SigningKeys, textAsKeys } from '../../authenticity/signed-body.ts';
-import { Failure } from '../../failure.ts';
-import { type Authentication, type HttpRequest, singleHeader, type VerifyContext } from '../platform.ts';
+import {
+  matchSecret,
+  parseSharedSecret,
+  type SharedSecret,
+  unusableSecret,
+} from '../../authentication/shared-secret.ts';
+import {
+  matchSignedMessage,
+  parseSigningKeys,
+  type SigningKeys,
+  textAsKeys,
+} from '../../authentication/signed-body.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type HttpRequest, singleHeader } from '../../domain/http.ts';
+import type { Authentication, VerifyContext } from '../platform.ts';
 import { statusReference } from './request.ts';
 import type { GenericSettings } from './settings.ts';
 

@@ -1,15 +1,8 @@
-import { type SigningKeys, signedHeaders } from '../../authenticity/signed-body.ts';
-import type { Deletion, Outcome } from '../../erasure.ts';
-import { Failure, retryAfterSeconds } from '../../failure.ts';
-import {
-  type CallbackNotice,
-  type CallbackRequest,
-  type ErasureResult,
-  type HttpReply,
-  type HttpRequest,
-  jsonReply,
-  type ParsedRequest,
-} from '../platform.ts';
+import { type SigningKeys, signedHeaders } from '../../authentication/signed-body.ts';
+import type { Deletion, Outcome } from '../../domain/erasure.ts';
+import { Failure, retryAfterSeconds } from '../../domain/failure.ts';
+import { type HttpReply, type HttpRequest, jsonReply } from '../../domain/http.ts';
+import type { CallbackNotice, CallbackRequest, ErasureResult, ParsedRequest } from '../platform.ts';
 import type { GenericSettings } from './settings.ts';
 
 const words: Readonly<Record<Outcome['kind'], string>> = {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import type { ErasureRequest, Identifier, Identity } from '../../erasure.ts';
-import { Failure } from '../../failure.ts';
+import type { ErasureRequest, Identifier, Identity } from '../../domain/erasure.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type HttpRequest, isJson } from '../../domain/http.ts';
 import { parseStrictJson } from '../../io/json.ts';
 import { identityKind } from '../common-settings.ts';
-import { parseBody, parseTime } from '../fields.ts';
-import { type HttpRequest, isJson, type ParsedRequest } from '../platform.ts';
+import { type ParsedRequest, parseBody, parseTime } from '../platform.ts';
 import { valueAt } from './pointer.ts';
 import type { GenericSettings } from './settings.ts';
 

@@ -1,6 +1,7 @@
-import { matchSecret, parseSharedSecret } from '../../authenticity/shared-secret.ts';
-import { Failure } from '../../failure.ts';
-import { type Authentication, type HttpRequest, type Platform, singleHeader, type VerifyContext } from '../platform.ts';
+import { matchSecret, parseSharedSecret } from '../../authentication/shared-secret.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type HttpRequest, singleHeader } from '../../domain/http.ts';
+import type { Authentication, Platform, VerifyContext } from '../platform.ts';
 import { ketchCallbacks, ketchErrorReply, ketchReply } from './reply.ts';
 import { type KetchSettings, metadataOf, metadataOrUndefined, parseKetchRequest } from './request.ts';
 

@@ -1,12 +1,7 @@
-import type { Outcome } from '../../erasure.ts';
-import { Failure, type FailureCode } from '../../failure.ts';
-import {
-  type CallbackNotice,
-  type CallbackRequest,
-  type ErasureResult,
-  type HttpReply,
-  jsonReply,
-} from '../platform.ts';
+import type { Outcome } from '../../domain/erasure.ts';
+import { Failure, type FailureCode } from '../../domain/failure.ts';
+import { type HttpReply, jsonReply } from '../../domain/http.ts';
+import type { CallbackNotice, CallbackRequest, ErasureResult } from '../platform.ts';
 import type { KetchMetadata } from './request.ts';
 
 type Words = readonly [status: string, reason: string | undefined, message: string];

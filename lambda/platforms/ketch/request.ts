@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import type { ErasureRequest, Identifier } from '../../erasure.ts';
-import { Failure } from '../../failure.ts';
+import type { ErasureRequest, Identifier } from '../../domain/erasure.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type HttpRequest, isJson } from '../../domain/http.ts';
 import { parseJson, parseStrictJson } from '../../io/json.ts';
 import { commonSettings, headerName, identityKinds, nonEmptyStrings } from '../common-settings.ts';
-import { parseBody } from '../fields.ts';
-import { type HttpRequest, isJson, type ParsedRequest } from '../platform.ts';
+import { type ParsedRequest, parseBody } from '../platform.ts';
 
 /** What settings say of Ketch. */
 export const ketchSettings = v.strictObject({

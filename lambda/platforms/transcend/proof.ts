@@ -1,8 +1,9 @@
 import * as v from 'valibot';
-import { matchSecret, outboundKey, parseSecret, sharedSecret } from '../../authenticity/shared-secret.ts';
-import { es384Payload, isTokenValidNow } from '../../authenticity/signed-token.ts';
-import { Failure, failureOf } from '../../failure.ts';
-import { type Authentication, type HttpRequest, singleHeader, type VerifyContext } from '../platform.ts';
+import { matchSecret, outboundKey, parseSecret, sharedSecret } from '../../authentication/shared-secret.ts';
+import { es384Payload, isTokenValidNow } from '../../authentication/signed-token.ts';
+import { Failure, failureOf } from '../../domain/failure.ts';
+import { type HttpRequest, singleHeader } from '../../domain/http.ts';
+import type { Authentication, VerifyContext } from '../platform.ts';
 import { coreIdentifierOf, type TranscendSettings } from './request.ts';
 import type { SigningKey, SombraHeaders } from './signing-key.ts';
 

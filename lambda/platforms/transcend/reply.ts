@@ -1,12 +1,6 @@
-import type { Outcome } from '../../erasure.ts';
-import {
-  type CallbackNotice,
-  type CallbackRequest,
-  type ErasureResult,
-  emptyReply,
-  type HttpReply,
-  type ParsedRequest,
-} from '../platform.ts';
+import type { Outcome } from '../../domain/erasure.ts';
+import { emptyReply, type HttpReply } from '../../domain/http.ts';
+import type { CallbackNotice, CallbackRequest, ErasureResult, ParsedRequest } from '../platform.ts';
 import type { SombraHeaders } from './signing-key.ts';
 
 /** 204: there is no such person, and the job is over; 200: taken, a completion will follow. The body is not read. */

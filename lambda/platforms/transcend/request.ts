@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { es384Key } from '../../authenticity/signed-token.ts';
-import type { ErasureRequest, Identifier, Identity } from '../../erasure.ts';
-import { Failure } from '../../failure.ts';
+import { es384Key } from '../../authentication/signed-token.ts';
+import type { ErasureRequest, Identifier, Identity } from '../../domain/erasure.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import { parseStrictJson } from '../../io/json.ts';
 import { commonSettings, headerName, identityKinds, isOrigin } from '../common-settings.ts';
-import { parseBody, parseTime } from '../fields.ts';
-import { type HttpRequest, type ParsedRequest, singleHeader } from '../platform.ts';
+import { type ParsedRequest, parseBody, parseTime } from '../platform.ts';
 
 /** What settings say of Transcend. */
 export const transcendSettings = v.strictObject({

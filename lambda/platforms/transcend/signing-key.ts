@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { es384Key } from '../../authenticity/signed-token.ts';
-import { Failure } from '../../failure.ts';
+import { es384Key } from '../../authentication/signed-token.ts';
+import { Failure } from '../../domain/failure.ts';
 import type { VerifyContext } from '../platform.ts';
 import type { TranscendSettings } from './request.ts';
 

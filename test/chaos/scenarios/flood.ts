@@ -1,4 +1,4 @@
-import { readPauses, resume } from '../../../lambda/pause.ts';
+import { readPauses, resume } from '../../../lambda/control/pauses.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
 import { broken } from '../support/bounds.ts';
 import { calm, type Mix } from '../support/faults.ts';

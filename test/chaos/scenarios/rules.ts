@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { openSqliteStore } from '../../../infra/local/sqlite.ts';
-import { updateReceipt } from '../../../lambda/receipts/advance.ts';
+import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
 import { createReceipt, isFinal, needsNoPersonalData, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
+import { updateReceipt } from '../../../lambda/receipts/update.ts';
 import { anyStep, projects, type Step } from '../support/rule-steps.ts';
 import { erasurePart } from '../support/watched-store.ts';
 

@@ -1,4 +1,4 @@
-import type { VersionedStore } from '../../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
 import { type Mix, wild } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';

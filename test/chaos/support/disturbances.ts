@@ -1,5 +1,5 @@
 import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
-import { type PauseScope, pause, resume } from '../../../lambda/pause.ts';
+import { type PauseScope, pause, resume } from '../../../lambda/control/pauses.ts';
 import { keyOf } from './voucherify.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyResult, Context } from 'aws-lambda';
-import type { GatewayEvent } from '../../../lambda/io/gateway.ts';
-import type { SweepResult } from '../../../lambda/look-around.ts';
+import type { GatewayEvent } from '../../../lambda/aws/api-gateway.ts';
+import type { SweepResult } from '../../../lambda/sweep/backlog.ts';
 import { sweepHandler } from '../../../lambda/sweeper.ts';
 import { webhookHandler } from '../../../lambda/webhook.ts';
 import { type Machine, openMachine } from './machine.ts';

@@ -1,4 +1,4 @@
-import type { GatewayEvent } from '../../../lambda/io/gateway.ts';
+import type { GatewayEvent } from '../../../lambda/aws/api-gateway.ts';
 import { eventOf } from '../../support/event.ts';
 import type { Ask } from './people.ts';
 import { callbackOrigin, callbackTo } from './receiver.ts';

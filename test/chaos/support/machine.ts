@@ -1,7 +1,7 @@
-import { Failure } from '../../../lambda/failure.ts';
+import { Failure } from '../../../lambda/domain/failure.ts';
 import { cachedSecrets } from '../../../lambda/io/secret-cache.ts';
-import { storeUnavailable } from '../../../lambda/io/store-failure.ts';
-import { createServices, type Services } from '../../../lambda/parts.ts';
+import { storeUnavailable } from '../../../lambda/receipts/store.ts';
+import { createServices, type Services } from '../../../lambda/services.ts';
 import { type Port, reaches, throws } from './faults.ts';
 import { type Life, never, newLife } from './life.ts';
 import type { Outside } from './outside.ts';

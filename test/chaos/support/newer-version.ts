@@ -1,4 +1,4 @@
-import type { VersionedStore } from '../../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Stores } from './outside.ts';

@@ -1,9 +1,9 @@
+import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
+import type { HttpCall, HttpResult } from '../../../lambda/io/http-client.ts';
 import type { Log } from '../../../lambda/io/log.ts';
-import type { HttpCall, HttpResult } from '../../../lambda/io/outbound.ts';
-import type { Settings } from '../../../lambda/io/settings.ts';
-import type { VersionedStore } from '../../../lambda/receipts/control.ts';
 import type { Signer } from '../../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
+import type { Settings } from '../../../lambda/settings.ts';
 import type { Fates } from './faults.ts';
 import type { Travel } from './life.ts';
 import type { Random } from './random.ts';

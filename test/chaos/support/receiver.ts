@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { HttpCall } from '../../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../../lambda/io/http-client.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import type { Outside, Served } from './outside.ts';
 import type { Truth } from './truth.ts';

@@ -1,17 +1,18 @@
 import fc from 'fast-check';
-import { markAnsweredInProgress } from '../../../lambda/receipts/answering.ts';
-import { claimCallback, recordCallback } from '../../../lambda/receipts/calling-back.ts';
-import { claimReceipt, postponeReceipt, recordPins } from '../../../lambda/receipts/claiming.ts';
+import { claimCallback, recordCallback } from '../../../lambda/receipts/callback-state.ts';
+import { markAnsweredInProgress, type Receipt, requestReview } from '../../../lambda/receipts/receipt.ts';
+import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/record-attempt.ts';
 import {
+  claimReceipt,
   closeAsRefused,
   type DecisionInput,
   decideRefusal,
   decideRetry,
   newRequestDecided,
-} from '../../../lambda/receipts/deciding.ts';
-import { type Receipt, requestReview } from '../../../lambda/receipts/receipt.ts';
-import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/result.ts';
-import { storeEvidence } from '../../../lambda/receipts/signing.ts';
+  postponeReceipt,
+  recordPins,
+  storeEvidence,
+} from '../../../lambda/receipts/transitions.ts';
 
 /** One thing that a worker does to a receipt of which it may hold an old version. */
 export interface Step {

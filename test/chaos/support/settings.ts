@@ -1,4 +1,4 @@
-import { parseSettings, type Settings } from '../../../lambda/io/settings.ts';
+import { parseSettings, type Settings } from '../../../lambda/settings.ts';
 import { ketchSecret, ketchSection } from './ketch.ts';
 import { shopifySecret, shopifySection } from './shopify.ts';
 import { keyOf } from './voucherify.ts';

@@ -1,5 +1,5 @@
-import { bodySignature } from '../../../lambda/authenticity/signed-body.ts';
-import type { GatewayEvent } from '../../../lambda/io/gateway.ts';
+import { bodySignature } from '../../../lambda/authentication/signed-body.ts';
+import type { GatewayEvent } from '../../../lambda/aws/api-gateway.ts';
 import { shopifySignature } from '../../../lambda/platforms/shopify.ts';
 import { eventOf } from '../../support/event.ts';
 

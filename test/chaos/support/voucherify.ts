@@ -5,7 +5,7 @@ import {
   type SandboxRequest,
   Unreachable,
 } from '../../../infra/local/sandbox/sandbox.ts';
-import type { HttpCall } from '../../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../../lambda/io/http-client.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import type { Outside, Served } from './outside.ts';
 import type { Random } from './random.ts';

@@ -1,4 +1,4 @@
-import type { HttpCall, HttpResult, Send } from '../../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult, Send } from '../../../lambda/io/http-client.ts';
 import { type Fate, reaches } from './faults.ts';
 import type { Life } from './life.ts';
 import { never } from './life.ts';

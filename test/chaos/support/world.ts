@@ -1,5 +1,5 @@
 import { localSigner } from '../../../infra/local/local-signer.ts';
-import { openSqliteStore } from '../../../infra/local/sqlite.ts';
+import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
 import type { LogLine } from '../../../lambda/io/log.ts';
 import { drawnFrom, type Fates, type Mix, type Port } from './faults.ts';
 import { type Fleet, openFleet } from './fleet.ts';

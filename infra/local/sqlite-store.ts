@@ -1,0 +1,152 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import {
+  lookUpsFrom,
+  parsePersonalDataRow,
+  parsePinsRow,
+  parseReceiptRow,
+  rejectOversized,
+} from '../../lambda/receipts/row-schemas.ts';
+import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
+import { asStoreFailure } from '../../lambda/receipts/store.ts';
+import { sqliteControl } from './sqlite-control.ts';
+
+/** How long one process waits for another that writes, in milliseconds. */
+const busyMs = 30_000;
+
+/**
+ * What was acknowledged is on the disk (FULL syncs the log with every commit), and what was deleted is overwritten:
+ * identifiers must not linger in free pages.
+ */
+const setUp = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA secure_delete = ON;
+  CREATE TABLE IF NOT EXISTS receipts
+    (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, queue TEXT, next_attempt_at REAL, row TEXT NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS waiting ON receipts (queue, next_attempt_at) WHERE queue IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS subjects (mac TEXT, id TEXT, PRIMARY KEY (mac, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS personal_data (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS pins (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
+  CREATE TABLE IF NOT EXISTS look_ups (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
+`;
+
+/**
+ * The receipt store on SQLite, in `file` (its folder is created) or `:memory:`; several processes may share a file.
+ * Opening throws SQLite's own error; the verbs throw what every store throws.
+ */
+export function openSqliteStore(file: string): ReceiptStore & { readonly control: VersionedStore; close(): void } {
+  if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const database = new DatabaseSync(file, { timeout: busyMs });
+  database.exec(setUp);
+  return {
+    accept: (receipt, kept) => asStoreFailure(() => accept(database, receipt, kept)),
+    read: id => asStoreFailure(() => read(database, id)),
+    replace: (next, also = {}) =>
+      asStoreFailure(() => {
+        const replaced = transaction(database, () => replace(database, next, also));
+        // What is overwritten in the file still stands in its log until then.
+        if (also.deletePersonalData === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+        return replaced;
+      }),
+    due: (queue, now, limit) =>
+      asStoreFailure(() => {
+        const rows = database.prepare(dueQuery).all(queue, now, Math.max(limit, 0));
+        return rows.map(row => text(row, 'id'));
+      }),
+    readPersonalData: id => asStoreFailure(() => readPersonalData(database, id)),
+    find: subjectHmac =>
+      asStoreFailure(() => {
+        const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectHmac);
+        return rows.map(row => text(row, 'id'));
+      }),
+    control: sqliteControl(database),
+    close: () => database.close(),
+  };
+}
+
+const dueQuery = `
+  SELECT id FROM receipts WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
+`;
+
+function accept(database: DatabaseSync, receipt: Receipt, kept: PersonalData) {
+  rejectOversized(receipt);
+  return transaction(database, () => {
+    const standing = read(database, receipt.id);
+    if (standing !== undefined) return { stored: false, receipt: standing };
+    const { id, revision, queue = null, nextAttemptAt = null } = receipt;
+    const columns = [id, revision, queue, nextAttemptAt, JSON.stringify(receipt)];
+    database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
+    database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(kept));
+    const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
+    for (const mac of receipt.subjectHmacs) lookUp.run(mac, id);
+    return { stored: true, receipt };
+  });
+}
+
+function read(database: DatabaseSync, id: string): Receipt | undefined {
+  const row = database.prepare('SELECT row FROM receipts WHERE id = ?').get(id);
+  return row === undefined ? undefined : parseReceiptRow(text(row, 'row'), id);
+}
+
+function replace(
+  database: DatabaseSync,
+  next: Receipt,
+  { pins, lookUps = [], deletePersonalData = false }: SideWrites,
+): boolean {
+  const { id, revision, queue = null, nextAttemptAt = null } = next;
+  const update = database.prepare(
+    'UPDATE receipts SET revision = ?, queue = ?, next_attempt_at = ?, row = ? WHERE id = ? AND revision = ?',
+  );
+  const { changes } = update.run(revision, queue, nextAttemptAt, JSON.stringify(next), id, revision - 1);
+  if (changes === 0) return false;
+  if (deletePersonalData) {
+    database.prepare('DELETE FROM personal_data WHERE id = ?').run(id);
+    database.prepare('DELETE FROM pins WHERE id = ?').run(id);
+    database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
+    return true;
+  }
+  if (pins !== undefined) {
+    const insert = database.prepare('INSERT OR REPLACE INTO pins VALUES (?, ?, ?)');
+    insert.run(id, pins.project, JSON.stringify(pins.pins));
+  }
+  for (const { project, lookUps: row } of lookUps) {
+    if (row === undefined) database.prepare('DELETE FROM look_ups WHERE id = ? AND project = ?').run(id, project);
+    else database.prepare('INSERT OR REPLACE INTO look_ups VALUES (?, ?, ?)').run(id, project, JSON.stringify(row));
+  }
+  return true;
+}
+
+function readPersonalData(database: DatabaseSync, id: string): PersonalDataWithPins | undefined {
+  const row = database.prepare('SELECT row FROM personal_data WHERE id = ?').get(id);
+  if (row === undefined) return undefined;
+  const byProject = <T>(table: 'pins' | 'look_ups', from: (row: string) => T) => {
+    const rows = database.prepare(`SELECT project, row FROM ${table} WHERE id = ?`).all(id);
+    return Object.fromEntries(rows.map(one => [text(one, 'project'), from(text(one, 'row'))] as const));
+  };
+  return {
+    ...parsePersonalDataRow(text(row, 'row')),
+    pins: byProject('pins', parsePinsRow),
+    lookUps: byProject('look_ups', lookUpsFrom),
+  };
+}
+
+function transaction<T>(database: DatabaseSync, run: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = run();
+    database.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    database.exec('ROLLBACK');
+    throw thrown;
+  }
+}
+
+/** The columns read here are TEXT NOT NULL in a STRICT table. */
+function text(row: Record<string, SQLOutputValue>, column: string): string {
+  return String(row[column]);
+}

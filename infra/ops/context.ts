@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { type AwsProblem, awsClientOptions, errorNameOf, patientTimeouts } from '../../lambda/aws/clients.ts';
+import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
+import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
+import { kmsSigner } from '../../lambda/aws/kms-signer.ts';
+import { secretsManager } from '../../lambda/aws/secrets-manager.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
+import type { PublicKey, Signer } from '../../lambda/receipts/signer.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { Settings } from '../../lambda/settings.ts';
+import { embeddedSecrets, embeddedSecretTexts } from '../local/embedded-secrets.ts';
+import { localSigner } from '../local/local-signer.ts';
+import { readLocalOptions, withSandboxUrls } from '../local/options.ts';
+import { type RunFile, readRunFile } from '../local/run-file.ts';
+import { openSqliteStore } from '../local/sqlite-store.ts';
+import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
+import { readTableStatus, type TableStatus } from './kept-tables.ts';
+import { OpsUsageError } from './refused.ts';
+import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/all-receipts.ts';
+
+/** What the commands work at. What is kept apart from a receipt is not here: no command can show an identifier. */
+export interface OpsContext {
+  readonly settings: Settings;
+  readonly store: Pick<ReceiptStore, 'read' | 'replace' | 'due' | 'find'>;
+  /** Reads every receipt there is, which takes long. */
+  readonly all: ScanReceipts;
+  readonly control: VersionedStore;
+  readonly readSecret: ReadSecret;
+  readonly signer: Pick<Signer, 'publicKey'>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** What the parts are called, for messages that say what to do. */
+  readonly names: Names;
+  /** How AWS keeps the two tables; absent where they are no tables of AWS. Throws the SDK's own errors. */
+  readonly tables?: () => Promise<readonly TableStatus[]>;
+  /** Set for what runs on this machine; `run` while `npm start` is under way. */
+  readonly local?: { readonly run: RunFile | undefined };
+  close(): void;
+}
+
+/** The desk of a deployment, or of what `AWS_ENDPOINT_URL` names, with the operator's own credentials. */
+export function deployedContext(settings: Settings, names: Names): OpsContext {
+  const options = awsClientOptions(patientTimeouts);
+  const { callMs } = patientTimeouts;
+  const dynamodb = new DynamoDBClient(options);
+  const arns = Object.fromEntries(secretNames(settings).map(name => [name, deployedName(name, names)]));
+  const clock = { now: Date.now, random: Math.random, callMs, log };
+  return {
+    settings,
+    store: dynamodbStore(dynamodb, names, { callMs, log }),
+    all: scanDynamodb(dynamodb, names.receipts, thrown => log({ call: 'scan', error: errorNameOf(thrown) })),
+    control: dynamodbControl(dynamodb, names.receipts, { callMs, log }),
+    readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
+    signer: kmsSigner(new KMSClient(options), names.evidenceKey, callMs),
+    tables: () => readTableStatus(dynamodb, names),
+    now: Date.now,
+    names,
+    close: () => dynamodb.destroy(),
+  };
+}
+
+/** The name of AWS's error tells an operator what is missing: credentials, a permission, the table. */
+function log({ call, error, secret }: AwsProblem): void {
+  console.error(`${call}${secret === undefined ? '' : ` of ${secret}`}: ${error}`);
+}
+
+/** Never made here: a new key would hide that the old one is gone. */
+async function localKey(file: string): Promise<PublicKey> {
+  if (!existsSync(file))
+    throw new Failure('unavailable', 'evidence-key.pem is missing in the folder that DATA_DIR names');
+  try {
+    return await localSigner(file).publicKey();
+  } catch {
+    throw new Failure('unavailable', 'evidence-key.pem in the folder that DATA_DIR names is no key');
+  }
+}
+
+const notLocal =
+  '--local: npm start keeps nothing itself now: leave --local out, and set AWS_ENDPOINT_URL as it has it';
+
+/** The desk of `npm start`, which may be running: of the folder that `DATA_DIR` names. */
+export function localContext(environment: Readonly<Record<string, string | undefined>>): OpsContext {
+  const { data } = readLocalOptions(environment);
+  const run = readRunFile(data);
+  // Whoever names no other settings means those of the run.
+  const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment });
+  const file = join(data, 'erasure.sqlite');
+  if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(notLocal);
+  if (!existsSync(file)) throw new OpsUsageError('--local: nothing was ever run in the folder that DATA_DIR names');
+  const store = openSqliteStore(file);
+  return {
+    settings: run?.sandboxUrl === undefined ? settings : withSandboxUrls(settings, run.sandboxUrl),
+    store,
+    all: scanSqlite(file),
+    control: store.control,
+    readSecret: embeddedSecrets(embeddedSecretTexts(settings)),
+    signer: { publicKey: () => localKey(join(data, 'evidence-key.pem')) },
+    now,
+    names: namesOf(),
+    local: { run },
+    close: () => store.close(),
+  };
+}

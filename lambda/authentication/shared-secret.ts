@@ -1,0 +1,67 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import * as v from 'valibot';
+import { Failure } from '../domain/failure.ts';
+import { parseJson } from '../io/json.ts';
+
+/** Two values that are both accepted, so that a secret can be changed without a gap. */
+export interface SharedSecret {
+  readonly current: string;
+  readonly previous?: string;
+}
+
+/** Shortest inbound secret that is accepted, in characters. A shorter one could be guessed. */
+export const minSecretLength = 24;
+
+/** A value that callers prove themselves with. */
+export const inboundSecret = v.pipe(
+  v.string(),
+  v.minLength(minSecretLength),
+  v.regex(/^(?!REPLACE_ME)/),
+  // Pasted with it: no header carries white space at its ends (RFC 9110, section 5.5), so nobody would ever match.
+  v.regex(/^\S.*\S$/su),
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  v.regex(/^[^\u0000-\u001f\u007f]*$/u),
+);
+
+/** A key that we prove ourselves with elsewhere: how long it is, is not ours to say. */
+export const outboundKey = v.pipe(v.string(), v.nonEmpty(), v.regex(/^(?!REPLACE_ME)/));
+
+/** `{"current": "…", "previous": "…"?}`; a platform's own keys may stand beside it. */
+export const sharedSecret = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
+
+/** Reads `{"current": "…", "previous": "…"?}`. Throws what {@link parseSecret} throws. */
+export function parseSharedSecret(text: string): SharedSecret {
+  return parseSecret(sharedSecret, text);
+}
+
+/**
+ * Reads a secret's text. Throws {@link unusableSecret} for anything that is missing, malformed, a placeholder or short: a
+ * caller that cannot be verified is never accepted.
+ */
+export function parseSecret<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, parseJson(text)?.value);
+  if (parsed.success) return parsed.output;
+  throw unusableSecret();
+}
+
+/** `unavailable` with the alarm `secret-unusable`. */
+export function unusableSecret(): Failure {
+  return new Failure('unavailable', 'the secret of this platform is not usable', { alarm: 'secret-unusable' });
+}
+
+/** Which of the two values was given, compared in constant time; `undefined` for neither. */
+export function matchSecret(given: string, secret: SharedSecret): 'current' | 'previous' | undefined {
+  const isCurrent = equal(given, secret.current);
+  const isPrevious = equal(given, secret.previous ?? secret.current) && secret.previous !== undefined;
+  if (isCurrent) return 'current';
+  return isPrevious ? 'previous' : undefined;
+}
+
+/** Digests have one length, so the time taken says nothing about the secret. */
+function equal(a: string, b: string): boolean {
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

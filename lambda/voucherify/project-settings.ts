@@ -1,0 +1,32 @@
+import * as v from 'valibot';
+import { loopbackOrigin } from '../domain/allowed-origin.ts';
+
+/** Where settings are used: a deployed stack never talks to a loopback address. */
+export type SettingsTarget = 'deployed' | 'local';
+
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
+}
+
+/** Voucherify docs, API endpoint: the shared clusters and dedicated hosts all end in `api.voucherify.io`. */
+const voucherifyOrigin = /^https:\/\/([a-z0-9-]+\.)*api\.voucherify\.io$/;
+
+/** Settings of one Voucherify project. */
+export function projectSchema(where: SettingsTarget) {
+  const isBaseUrl = (url: string) => voucherifyOrigin.test(url) || (where === 'local' && loopbackOrigin.test(url));
+  const share = v.pipe(
+    v.number(),
+    v.check(part => part > 0 && part <= 1, 'must be above 0 and at most 1'),
+  );
+  return v.strictObject({
+    baseUrl: v.pipe(v.string(), v.check(isBaseUrl, 'must be the https origin of a Voucherify API endpoint')),
+    auth: v.optional(v.picklist(['api-key', 'oauth'], 'must be api-key or oauth'), 'api-key'),
+    quotaShare: v.optional(share, 0.5),
+    callsPerMinute: v.optional(wholeNumber(1, 1_000_000), 100),
+    quotaPeriod: v.optional(v.picklist(['minute', 'hour'], 'must be minute or hour'), 'minute'),
+  });
+}
+
+export type ProjectSettings = v.InferOutput<ReturnType<typeof projectSchema>>;

@@ -1,0 +1,117 @@
+import * as v from 'valibot';
+import { isCustomerId, type ReceivedDeletion } from '../domain/erasure.ts';
+import { type CallFailure, classify, unprovenFailure } from './classify.ts';
+import type { VoucherifyReply } from './client.ts';
+
+/** What an answer of Voucherify proves, and when to ask again: the one place that decides either. */
+
+export interface Customer {
+  readonly id: string;
+  readonly source_id?: unknown;
+  readonly email?: unknown;
+  readonly created_at?: unknown;
+}
+
+export type LookUpResult =
+  | { readonly kind: 'customer'; readonly customer: Customer }
+  | { readonly kind: 'no-match' }
+  | CallFailure;
+export type CustomerPage =
+  | {
+      readonly kind: 'page';
+      readonly customers: readonly Customer[];
+      readonly total: number;
+      /** Not in every answer (Voucherify OpenAPI, List customers). */
+      readonly has_more?: unknown;
+    }
+  | CallFailure;
+export type DeletionResult =
+  | { readonly kind: 'deleted'; readonly received: ReceivedDeletion }
+  | { readonly kind: 'not-found' }
+  | CallFailure;
+
+const customer = v.object({
+  id: v.pipe(v.string(), v.check(isCustomerId)),
+  source_id: v.optional(v.unknown()),
+  email: v.optional(v.unknown()),
+  created_at: v.optional(v.unknown()),
+});
+
+/** Judges `GET /v1/customers/{id or source_id}`. */
+export function parseLookUp(reply: VoucherifyReply, now: number): LookUpResult {
+  const answer = classify(reply, now);
+  if (answer.kind !== 'ok') return answer.kind === 'not-found' ? { kind: 'no-match' } : answer;
+  const parsed = v.safeParse(customer, answer.json);
+  return parsed.success ? { kind: 'customer', customer: parsed.output } : unprovenFailure('unreadable-customer');
+}
+
+const list = v.object({
+  customers: v.array(customer),
+  total: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  has_more: v.optional(v.unknown()),
+});
+
+/** Judges one page of `GET /v1/customers?email=`; one row that cannot be read makes the page worth nothing. */
+export function parsePage(reply: VoucherifyReply, now: number): CustomerPage {
+  const answer = classify(reply, now);
+  if (answer.kind === 'not-found') return unprovenFailure('unexpected-404');
+  if (answer.kind !== 'ok') return answer;
+  const parsed = v.safeParse(list, answer.json);
+  return parsed.success ? { kind: 'page', ...parsed.output } : unprovenFailure('unreadable-list');
+}
+
+const deletion = v.object({
+  status: v.literal('DONE'),
+  related_object_id: v.string(),
+  data_json: v.looseObject({ customer: v.literal(1) }),
+});
+
+/**
+ * Judges `POST …/permanent-deletion`. Deleted is only: 200, JSON, status DONE, the pin as `related_object_id`, and one
+ * customer counted (Voucherify docs, Delete Customer Permanently). Another id means that somebody else was deleted.
+ */
+export function parseDeletion(reply: VoucherifyReply, customerId: string, now: number): DeletionResult {
+  const answer = classify(reply, now);
+  if (answer.kind !== 'ok') return answer;
+  const named = v.safeParse(v.object({ related_object_id: v.string() }), answer.json);
+  if (named.success && named.output.related_object_id !== customerId) return wrongCustomer;
+  const parsed = v.safeParse(deletion, answer.json);
+  if (!parsed.success) return unprovenFailure('unproven-deletion');
+  return { kind: 'deleted', received: received(answer.json, parsed.output) };
+}
+
+const wrongCustomer: CallFailure = {
+  kind: 'review',
+  code: 'wrong-customer-deleted',
+  effect: 'possible',
+  stop: true,
+  alarm: 'wrong-customer-deleted',
+};
+
+const word = v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/));
+const namedId = v.object({ id: v.pipe(v.string(), v.regex(/^del_[A-Za-z0-9]{1,80}$/)) });
+const namedTime = v.object({ created_at: v.pipe(v.string(), v.isoTimestamp()) });
+const namedRelation = v.object({ related_object: word });
+const namedObject = v.object({ object: word });
+
+/** Only fields that the documentation names, each in its documented shape: nothing else of an answer is ever kept. */
+function received(
+  json: unknown,
+  { related_object_id, status, data_json }: v.InferOutput<typeof deletion>,
+): ReceivedDeletion {
+  const counts = Object.entries(data_json).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
+  return {
+    ...fitting(namedId, json),
+    ...fitting(namedTime, json),
+    related_object_id,
+    ...fitting(namedRelation, json),
+    status,
+    data_json: Object.fromEntries(counts.filter(([name]) => /^[a-z_]{1,40}$/.test(name))),
+    ...fitting(namedObject, json),
+  };
+}
+
+function fitting<S extends v.GenericSchema>(schema: S, json: unknown): v.InferOutput<S> | Record<never, never> {
+  const parsed = v.safeParse(schema, json);
+  return parsed.success ? parsed.output : {};
+}
