@@ -6,7 +6,7 @@ import type { Settings } from '../lambda/io/settings.ts';
 type Operations = Settings['operations'];
 
 /** Who may call, and under which address. Whoever has a domain for it turns the address of AWS's own off. */
-export function callers(operations: Operations) {
+export function callerPolicy(operations: Operations) {
   const { allowIps, domain } = operations;
   return {
     endpointConfiguration: { types: [EndpointType.REGIONAL], ipAddressType: ipAddressType(operations) },

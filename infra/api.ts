@@ -3,8 +3,8 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { Settings } from '../lambda/io/settings.ts';
 import { openPlatforms } from '../lambda/platforms/index.ts';
-import { fixedAnswers } from './api-answers.ts';
-import { callers } from './api-callers.ts';
+import { gatewayResponses } from './api-answers.ts';
+import { callerPolicy } from './api-callers.ts';
 import { accessLog, apiStage, executionLog, logRole } from './api-logs.ts';
 import { addRoutes } from './api-routes.ts';
 import { requireTls12 } from './api-tls.ts';
@@ -21,11 +21,11 @@ export const callsPerSecond = 20;
 
 /** The address that platforms call. Any method reaches the function, which refuses all but POST in its own words. */
 export function api(scope: Construct, prefix: string, { webhook, settings, apiLogRole }: Behind): RestApi {
-  const tellsStatus = [...openPlatforms(settings.platforms).values()].some(platform => platform.tellsStatus);
+  const tellsStatus = [...openPlatforms(settings.platforms).values()].some(platform => platform.hasStatusRoute);
   const created = new RestApi(scope, 'Api', {
     restApiName: prefix,
     description: 'Erasure requests from privacy platforms.',
-    ...callers(settings.operations),
+    ...callerPolicy(settings.operations),
     // Signatures are over bytes, and the default path decodes them as text.
     binaryMediaTypes: ['*/*'],
     cloudWatchRole: false,
@@ -44,7 +44,7 @@ export function api(scope: Construct, prefix: string, { webhook, settings, apiLo
   // CDK's own output of the address, which here is the webhook's.
   created.node.tryRemoveChild('Endpoint');
   requireTls12(created);
-  fixedAnswers(created);
+  gatewayResponses(created);
   executionLog(created);
   if (apiLogRole === 'create') logRole(created);
   addRoutes(created, webhook, { status: tellsStatus });

@@ -1,12 +1,12 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import { SettingsError } from '../lambda/io/settings.ts';
-import { readOptions } from './options.ts';
+import { readStackOptions } from './options.ts';
 import { ErasureStack } from './stack.ts';
 
 const app = new App();
 try {
-  const { stage, settings, apiLogRole } = readOptions(key => app.node.tryGetContext(key));
+  const { stage, settings, apiLogRole } = readStackOptions(key => app.node.tryGetContext(key));
   const id = stage === undefined ? 'VoucherifyErasure' : `VoucherifyErasure-${stage}`;
   new ErasureStack(app, id, { settings, apiLogRole, ...(stage === undefined ? {} : { stage }) });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));

@@ -8,7 +8,7 @@ import type { Construct } from 'constructs';
 import { bundling, entryOf, type FunctionName, root } from './bundling.ts';
 
 /** A function with the role that is granted to and the log that is watched. */
-export interface Running {
+export interface FunctionWithRole {
   readonly function: NodejsFunction;
   readonly role: Role;
   readonly logs: LogGroup;
@@ -26,7 +26,7 @@ interface What {
 }
 
 /** A function from one bundle, with a role that may do nothing yet but trace, and a log of its own. */
-export function bundledFunction(scope: Construct, id: string, what: What): Running {
+export function bundledFunction(scope: Construct, id: string, what: What): FunctionWithRole {
   const { name, prefix, invoked, ...settled } = what;
   const logs = new LogGroup(scope, `${id}Logs`, {
     logGroupName: `/aws/lambda/${prefix}-${name}`,

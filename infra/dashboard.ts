@@ -9,15 +9,15 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import type { FinalKind } from '../lambda/erasure.ts';
-import { raisedBy } from './alarm-texts.ts';
+import { alarmFor } from './alarm-texts.ts';
 import type { Alarms } from './alarms.ts';
-import { entries } from './entries.ts';
+import { typedEntries } from './entries.ts';
 import type { OwnMetrics } from './metrics.ts';
-import { shareOfNobody } from './no-match-rate.ts';
-import type { Watched } from './watches.ts';
+import { noMatchShare } from './no-match-rate.ts';
+import type { AlarmSources } from './watches.ts';
 
 /** One page: who is hurt, how the erasures do, what platforms are answered, how the functions do. */
-export function dashboard(scope: Construct, prefix: string, watched: Watched, { all, metrics }: Alarms): void {
+export function dashboard(scope: Construct, prefix: string, watched: AlarmSources, { all, metrics }: Alarms): void {
   const { platforms, turnedAway } = watched;
   new Dashboard(scope, 'Dashboard', {
     dashboardName: prefix,
@@ -47,7 +47,7 @@ function openErasures(metrics: OwnMetrics): IWidget[] {
 
 function waiting(metrics: OwnMetrics): IWidget[] {
   return [
-    graph('Waiting for a person', [metrics.ofSweep('NeedsHuman')]),
+    graph('Waiting for a person', [metrics.ofSweep('NeedsReview')]),
     graph('Scopes that are paused', [metrics.ofSweep('Paused')]),
     graph('Closed and not signed', [metrics.ofSweep('Unsigned')]),
   ];
@@ -58,11 +58,11 @@ function endedErasures(metrics: OwnMetrics, platforms: readonly string[]): IWidg
   return [
     graph('Accepted, by platform', platforms.map(metrics.accepted)),
     graph('Closed, by platform and outcome', closed),
-    graph('Closed without finding anybody (%)', [shareOfNobody(metrics)]),
+    graph('Closed without finding anybody (%)', [noMatchShare(metrics)]),
   ];
 }
 
-function answers({ api: { deploymentStage: stage } }: Watched): IWidget[] {
+function answers({ api: { deploymentStage: stage } }: AlarmSources): IWidget[] {
   const latency = [50, 99].map(percentile => stage.metricLatency({ statistic: Stats.p(percentile) }));
   return [
     graph('Requests', [stage.metricCount()]),
@@ -71,7 +71,7 @@ function answers({ api: { deploymentStage: stage } }: Watched): IWidget[] {
   ];
 }
 
-function running({ webhook, sweeper }: Watched): IWidget[] {
+function running({ webhook, sweeper }: AlarmSources): IWidget[] {
   const both = [webhook.function, sweeper.function];
   const width = { width: 12 };
   return [
@@ -89,7 +89,7 @@ function running({ webhook, sweeper }: Watched): IWidget[] {
 }
 
 function codes(metrics: OwnMetrics): readonly IMetric[] {
-  return entries(raisedBy).map(([code]) => metrics.alarm(code));
+  return typedEntries(alarmFor).map(([code]) => metrics.alarm(code));
 }
 
 function graph(title: string, left: readonly IMetric[], props: GraphWidgetProps = {}): IWidget {

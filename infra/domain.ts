@@ -7,13 +7,13 @@ import { ipAddressType } from './api-callers.ts';
 import { tls12 } from './api-tls.ts';
 
 /** An address of one's own for the whole API. Nothing is looked up: what is named must be there when it is deployed. */
-export interface OwnDomain {
+export interface CustomDomain {
   readonly webhookUrl: string;
   /** What a CNAME must point to, where the stack makes no record itself. */
   readonly pointTo: string | undefined;
 }
 
-export function ownDomain(api: RestApi, operations: Settings['operations']): OwnDomain | undefined {
+export function customDomain(api: RestApi, operations: Settings['operations']): CustomDomain | undefined {
   const { domain: wanted } = operations;
   if (wanted === undefined) return undefined;
   const domain = api.addDomainName('Domain', {

@@ -5,14 +5,14 @@ import type { Environment } from '../lambda/io/environment.ts';
 import { type Settings, SettingsError } from '../lambda/io/settings.ts';
 import { deployedName, type Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
-import type { Tables } from './tables.ts';
+import type { ErasureTables } from './tables.ts';
 
 /** What a function is told of the deployment. */
 interface Told {
   /** Of every name; its prefix is the namespace of the metrics. */
   readonly named: Names;
   readonly settings: Settings;
-  readonly tables: Tables;
+  readonly tables: ErasureTables;
   /** Only those that it may read. */
   readonly secrets: Secrets;
   /** Only of whoever signs. */

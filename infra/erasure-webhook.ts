@@ -6,12 +6,12 @@ import { alarms } from './alarms.ts';
 import { api } from './api.ts';
 import { dashboard } from './dashboard.ts';
 import { deployerOf } from './deployer.ts';
-import { ownDomain } from './domain.ts';
-import { allowSigning, evidenceKey } from './evidence-key.ts';
-import { firewall } from './firewall.ts';
+import { customDomain } from './domain.ts';
+import { evidenceKey, grantSigning } from './evidence-key.ts';
+import { webAcl } from './firewall.ts';
 import { functions } from './functions.ts';
 import { grantSweeper, grantWebhook } from './grants.ts';
-import { allowUse } from './identifiers-key.ts';
+import { grantKeyUse } from './identifiers-key.ts';
 import { namesOf } from './names.ts';
 import { operatorPolicy } from './operator-policy.ts';
 import { sweepEveryMinute } from './schedule.ts';
@@ -63,8 +63,8 @@ export class ErasureWebhook extends Construct {
     const running = functions(this, named, { settings, readable, tables: stored, evidenceKey: signingKey });
     grantWebhook(running.webhook, stored, readable.webhook);
     grantSweeper(running.sweeper, stored, readable.sweeper);
-    allowUse(stored.key, [running.webhook.role, running.sweeper.role]);
-    allowSigning(signingKey, running.sweeper.role);
+    grantKeyUse(stored.key, [running.webhook.role, running.sweeper.role]);
+    grantSigning(signingKey, running.sweeper.role);
     this.operatorPolicy = operatorPolicy(this, named, {
       tables: stored,
       secrets: secret,
@@ -73,10 +73,10 @@ export class ErasureWebhook extends Construct {
     sweepEveryMinute(this, prefix, running.sweeper.function);
     const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
-    const domain = ownDomain(gateway, operations);
+    const domain = customDomain(gateway, operations);
     this.webhookUrl = domain?.webhookUrl ?? gateway.urlForPath('/webhooks/');
     this.pointDomainTo = domain?.pointTo;
-    const turnedAway = operations.waf === true ? firewall(gateway, prefix) : [];
+    const turnedAway = operations.waf === true ? webAcl(gateway, prefix) : [];
     const watched = { api: gateway, platforms: Object.keys(settings.platforms), turnedAway, ...running };
     const alarming = alarms(this, prefix, watched, operations.alarmEmail);
     this.alarmTopic = alarming.topic;

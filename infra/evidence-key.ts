@@ -2,7 +2,7 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import { type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { administration } from './key-administration.ts';
+import { administrationStatement } from './key-administration.ts';
 import type { Names } from './names.ts';
 
 /**
@@ -16,7 +16,7 @@ export function evidenceKey(scope: Construct, { evidenceKey: name }: Names): IKe
     keySpec: KeySpec.ECC_NIST_P256,
     keyUsage: KeyUsage.SIGN_VERIFY,
     removalPolicy: RemovalPolicy.RETAIN,
-    policy: new PolicyDocument({ statements: [administration([...alias, 'GetPublicKey'])] }),
+    policy: new PolicyDocument({ statements: [administrationStatement([...alias, 'GetPublicKey'])] }),
   });
   key.addAlias(name);
   return key;
@@ -26,7 +26,7 @@ export function evidenceKey(scope: Construct, { evidenceKey: name }: Names): IKe
 const alias = ['CreateAlias', 'DeleteAlias', 'UpdateAlias'];
 
 /** The statement in the key's own policy is enough for a role of the same account. */
-export function allowSigning(key: IKey, role: IRole): void {
+export function grantSigning(key: IKey, role: IRole): void {
   key.addToResourcePolicy(
     new PolicyStatement({
       sid: 'SignByTheSweep',

@@ -3,9 +3,9 @@ import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { type IMetric, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { retryAfterSeconds } from '../lambda/failure.ts';
-import { largestBody } from '../lambda/io/gateway.ts';
+import { maxBodyBytes } from '../lambda/io/gateway.ts';
 import { callsPerSecond } from './api.ts';
-import { words } from './api-answers.ts';
+import { gatewayMessages } from './api-answers.ts';
 
 /**
  * A web ACL before the stage, and how many calls each of its rules turned away.
@@ -16,15 +16,18 @@ import { words } from './api-answers.ts';
  * sender is proved. Nor is there a list of bad addresses, which platforms share with others in a cloud: `allowIps` names
  * the good ones.
  */
-export function firewall(api: RestApi, prefix: string): readonly IMetric[] {
+export function webAcl(api: RestApi, prefix: string): readonly IMetric[] {
   const acl = new CfnWebACL(api, 'Firewall', {
     name: prefix,
     description: 'Erasure requests from privacy platforms.',
     scope: 'REGIONAL',
     defaultAction: { allow: {} },
     rules: [rate(`${prefix}-rate`), body(`${prefix}-body`)],
-    customResponseBodies: { [answers.rate]: json(words.tooMany), [answers.body]: json(words.tooLarge) },
-    associationConfig: { requestBody: { API_GATEWAY: { defaultSizeInspectionLimit: `KB_${largestBody / 1024}` } } },
+    customResponseBodies: {
+      [answers.rate]: json(gatewayMessages.tooMany),
+      [answers.body]: json(gatewayMessages.tooLarge),
+    },
+    associationConfig: { requestBody: { API_GATEWAY: { defaultSizeInspectionLimit: `KB_${maxBodyBytes / 1024}` } } },
     visibilityConfig: counted(prefix),
   });
   new CfnWebACLAssociation(api, 'FirewallOfStage', {
@@ -65,7 +68,7 @@ function body(name: string): CfnWebACL.RuleProperty {
       sizeConstraintStatement: {
         fieldToMatch: { body: { oversizeHandling: 'MATCH' } },
         comparisonOperator: 'GT',
-        size: largestBody,
+        size: maxBodyBytes,
         textTransformations: [{ priority: 0, type: 'NONE' }],
       },
     },

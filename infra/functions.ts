@@ -2,16 +2,16 @@ import { Duration } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Settings } from '../lambda/io/settings.ts';
-import { bundledFunction, type Running } from './bundled-function.ts';
+import { bundledFunction, type FunctionWithRole } from './bundled-function.ts';
 import { environment } from './environment.ts';
 import { acknowledge } from './nag.ts';
 import type { Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
-import type { Tables } from './tables.ts';
+import type { ErasureTables } from './tables.ts';
 
 export interface Functions {
-  readonly webhook: Running;
-  readonly sweeper: Running;
+  readonly webhook: FunctionWithRole;
+  readonly sweeper: FunctionWithRole;
 }
 
 /** What each may read of the secrets. */
@@ -23,7 +23,7 @@ interface Readable {
 interface Needs {
   readonly settings: Settings;
   readonly readable: Readable;
-  readonly tables: Tables;
+  readonly tables: ErasureTables;
   readonly evidenceKey: IKey;
 }
 
@@ -32,7 +32,7 @@ export function functions(scope: Construct, named: Names, needs: Needs): Functio
   return { webhook: webhook(scope, named, needs), sweeper: sweeper(scope, named, needs) };
 }
 
-function webhook(scope: Construct, named: Names, { settings, tables, readable }: Needs): Running {
+function webhook(scope: Construct, named: Names, { settings, tables, readable }: Needs): FunctionWithRole {
   const running = bundledFunction(scope, 'Webhook', {
     name: 'webhook',
     prefix: named.prefix,
@@ -54,7 +54,7 @@ function webhookTimeout(answerBudgetMs: number): Duration {
   return Duration.seconds(Math.min(Math.ceil(answerBudgetMs / 1000) + 7, 28));
 }
 
-function sweeper(scope: Construct, named: Names, needs: Needs): Running {
+function sweeper(scope: Construct, named: Names, needs: Needs): FunctionWithRole {
   const running = bundledFunction(scope, 'Sweeper', {
     name: 'sweeper',
     prefix: named.prefix,

@@ -1,15 +1,19 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { queueIndex } from '../lambda/io/table-layout.ts';
-import type { Running } from './bundled-function.ts';
+import type { FunctionWithRole } from './bundled-function.ts';
 import { acknowledge } from './nag.ts';
 import type { Secrets } from './secrets.ts';
-import type { Tables } from './tables.ts';
+import type { ErasureTables } from './tables.ts';
 
 /**
  * Accepts, reads and closes receipts; writes identifiers and deletes them, and cannot read them back. Transactions ask
  * for the permissions of their single actions (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions").
  */
-export function grantWebhook(webhook: Running, { receipts, identifiers }: Tables, secrets: Secrets): void {
+export function grantWebhook(
+  webhook: FunctionWithRole,
+  { receipts, identifiers }: ErasureTables,
+  secrets: Secrets,
+): void {
   allow(webhook, 'Receipts', receiptActions, [receipts.tableArn]);
   allow(webhook, 'IdentifiersUnread', ['dynamodb:DeleteItem', 'dynamodb:PutItem'], [identifiers.tableArn], {
     // A write may ask for the item that it replaces, which would be a read. The parameter is absent where nothing is
@@ -22,7 +26,11 @@ export function grantWebhook(webhook: Running, { receipts, identifiers }: Tables
 }
 
 /** Finds what is due, works on it, and closes it. Nobody may delete a receipt: only time does. */
-export function grantSweeper(sweeper: Running, { receipts, identifiers }: Tables, secrets: Secrets): void {
+export function grantSweeper(
+  sweeper: FunctionWithRole,
+  { receipts, identifiers }: ErasureTables,
+  secrets: Secrets,
+): void {
   allow(sweeper, 'Queue', ['dynamodb:Query'], [`${receipts.tableArn}/index/${queueIndex.name}`]);
   allow(sweeper, 'Receipts', receiptActions, [receipts.tableArn]);
   const identifierActions = ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'];
@@ -36,7 +44,13 @@ const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:P
 
 type Conditions = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-function allow(to: Running, sid: string, actions: string[], resources: string[], conditions: Conditions = {}): void {
+function allow(
+  to: FunctionWithRole,
+  sid: string,
+  actions: string[],
+  resources: string[],
+  conditions: Conditions = {},
+): void {
   to.role.addToPrincipalPolicy(new PolicyStatement({ sid, actions, resources, conditions }));
 }
 
@@ -45,7 +59,7 @@ function arns(secrets: Secrets): string[] {
 }
 
 /** The statement for X-Ray is CDK's own, of the two actions that take no resource. */
-function grantLogsAndTraces(to: Running): void {
+function grantLogsAndTraces(to: FunctionWithRole): void {
   allow(to, 'Logs', ['logs:CreateLogStream', 'logs:PutLogEvents'], [to.logs.logGroupArn]);
   acknowledge(
     to.role.node.findChild('DefaultPolicy'),

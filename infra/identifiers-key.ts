@@ -2,7 +2,7 @@ import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { type IPrincipal, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { administration } from './key-administration.ts';
+import { administrationStatement } from './key-administration.ts';
 
 /**
  * Creates the key of the identifiers table. The account may administer it but not decrypt with it, and the deployment
@@ -10,7 +10,7 @@ import { administration } from './key-administration.ts';
  * shows.
  */
 export function identifiersKey(scope: Construct, deployer: IPrincipal): IKey {
-  const statements = [administration(rotation), ...deployment(scope, deployer)];
+  const statements = [administrationStatement(rotation), ...deployment(scope, deployer)];
   return new Key(scope, 'IdentifiersKey', {
     description: 'Identifiers of people whose erasure is open. Only the erasure functions may decrypt.',
     enableKeyRotation: true,
@@ -26,7 +26,7 @@ const rotation = ['DisableKeyRotation', 'EnableKeyRotation', 'GetKeyRotationStat
  * Guide, "Encryption at rest usage notes", authorizing use of a customer managed key), and through DynamoDB only. The
  * roles need no statement of their own beside it.
  */
-export function allowUse(key: IKey, roles: readonly IRole[]): void {
+export function grantKeyUse(key: IKey, roles: readonly IRole[]): void {
   key.addToResourcePolicy(
     new PolicyStatement({
       sid: 'UseByTheFunctions',

@@ -3,7 +3,7 @@ import { MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FinalKind } from '../lambda/erasure.ts';
 import type { Alarm } from '../lambda/failure.ts';
 import type { Dimension, MetricName } from '../lambda/io/metrics.ts';
-import { entries } from './entries.ts';
+import { typedEntries } from './entries.ts';
 
 /** The metrics that the functions' log lines carry, as alarms and the dashboard ask for them: by the minute. */
 export interface OwnMetrics {
@@ -34,16 +34,16 @@ export function ownMetrics(namespace: string): OwnMetrics {
 type Dimensions = Readonly<Partial<Record<Dimension, string>>>;
 
 /** Metrics by the names that they have in an expression. */
-export type Parts = Readonly<Record<string, Metric>>;
+export type MetricTerms = Readonly<Record<string, Metric>>;
 
 /** All of them together; one that is silent counts nothing. */
-export function together(parts: Parts, period: Duration): MathExpression {
+export function together(parts: MetricTerms, period: Duration): MathExpression {
   return new MathExpression({ expression: sumOf(parts), usingMetrics: every(period, parts), period });
 }
 
 /** The same metrics by another period: an expression takes one for all. */
-export function every(period: Duration, parts: Parts): Record<string, Metric> {
-  return Object.fromEntries(entries(parts).map(([name, metric]) => [name, metric.with({ period })]));
+export function every(period: Duration, parts: MetricTerms): Record<string, Metric> {
+  return Object.fromEntries(typedEntries(parts).map(([name, metric]) => [name, metric.with({ period })]));
 }
 
 /**
@@ -51,7 +51,7 @@ export function every(period: Duration, parts: Parts): Record<string, Metric> {
  * array takes the series that there are. Over a single one it would add up all of its time instead (CloudWatch User
  * Guide, "Using math expressions", SUM).
  */
-export function sumOf(parts: Parts): string {
+export function sumOf(parts: MetricTerms): string {
   const filled = Object.keys(parts).map(name => `FILL(${name}, 0)`);
   return filled.length === 1 ? filled.join() : `SUM([${filled.join(', ')}])`;
 }

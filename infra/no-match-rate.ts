@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, MathExpression, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { every, type OwnMetrics, sumOf, together } from './metrics.ts';
-import type { Watch } from './watch.ts';
+import type { AlarmRule } from './watch.ts';
 
 /** What is added to the receipts of an hour, so that two at night make no share worth an alarm. */
 const damping = 10;
@@ -15,7 +15,7 @@ const hour = Duration.hours(1);
  * The share of closed receipts that found nobody, in percent, damped: the fewer there are, the smaller it is. A wrong
  * mapping ends in `not-identifiable` as often as in `no-match`, so both count.
  */
-export function shareOfNobody(metrics: OwnMetrics): MathExpression {
+export function noMatchShare(metrics: OwnMetrics): MathExpression {
   const nobody = { no_match: metrics.closed('no-match'), not_identifiable: metrics.closed('not-identifiable') };
   const closed = together({ erased: metrics.closed('erased'), ...nobody }, hour);
   return new MathExpression({
@@ -27,7 +27,7 @@ export function shareOfNobody(metrics: OwnMetrics): MathExpression {
 }
 
 /** Stands while the last hour was far above the band that CloudWatch has learnt for it. */
-export function farAboveUsual(metric: MathExpression): Watch {
+export function anomalyAlarm(metric: MathExpression): AlarmRule {
   return {
     metric: Metric.anomalyDetectionFor({ metric, stdDevs: far, period: hour }),
     threshold: Alarm.ANOMALY_DETECTION_NO_THRESHOLD,

@@ -5,10 +5,10 @@ import type { Construct } from 'constructs';
 import { queueIndex } from '../lambda/io/table-layout.ts';
 import type { Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
-import type { Tables } from './tables.ts';
+import type { ErasureTables } from './tables.ts';
 
 interface Reached {
-  readonly tables: Pick<Tables, 'receipts' | 'identifiers'>;
+  readonly tables: Pick<ErasureTables, 'receipts' | 'identifiers'>;
   readonly secrets: Secrets;
   readonly evidenceKey: IKey;
 }

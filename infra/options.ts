@@ -12,7 +12,7 @@ interface Options {
 }
 
 /** Reads the CDK context. Throws {@link SettingsError}, which never holds a value. */
-export function readOptions(context: (key: string) => unknown): Options {
+export function readStackOptions(context: (key: string) => unknown): Options {
   const stage = context('stage');
   const apiLogRole = context('apiLogRole') ?? 'create';
   if (stage !== undefined && !isStage(stage)) {

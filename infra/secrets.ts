@@ -22,8 +22,8 @@ export function secrets(scope: Construct, named: Names, settings: Settings): Sec
 
 /** The webhook judges the callers, so of the platforms' secrets the sweep gets only those that its callbacks are proved with. */
 export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
-  const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, notifiesWithSecret = false }]) =>
-    callbackOrigins.length > 0 && notifiesWithSecret ? [`${platformSecrets}${name}`] : [],
+  const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, callbacksNeedSecret = false }]) =>
+    callbackOrigins.length > 0 && callbacksNeedSecret ? [`${platformSecrets}${name}`] : [],
   );
   return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }

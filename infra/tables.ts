@@ -14,7 +14,7 @@ import { queueIndex, tableKeys, ttlAttribute } from '../lambda/io/table-layout.t
 import { identifiersKey } from './identifiers-key.ts';
 import type { Names } from './names.ts';
 
-export interface Tables {
+export interface ErasureTables {
   readonly receipts: Table;
   readonly identifiers: Table;
   readonly key: IKey;
@@ -24,14 +24,14 @@ export interface Tables {
  * Both tables; `deployer` creates them with the key. `Table` and not `TableV2`: cdk-nag looks for point-in-time recovery
  * on the first only, and emulators know the first only.
  */
-export function tables(scope: Construct, named: Names, deployer: IPrincipal): Tables {
+export function tables(scope: Construct, named: Names, deployer: IPrincipal): ErasureTables {
   const key = identifiersKey(scope, deployer);
   return { receipts: receipts(scope, named), identifiers: identifiers(scope, named, key), key };
 }
 
 function receipts(scope: Construct, named: Names): Table {
   const table = new Table(scope, 'Receipts', {
-    ...kept(35),
+    ...pointInTimeRecovery(35),
     tableName: named.receipts,
     timeToLiveAttribute: ttlAttribute,
   });
@@ -47,14 +47,14 @@ function receipts(scope: Construct, named: Names): Table {
 /** One day of backups, the shortest there is: what is deleted here must be gone. */
 function identifiers(scope: Construct, named: Names, encryptionKey: IKey): Table {
   return new Table(scope, 'Identifiers', {
-    ...kept(1),
+    ...pointInTimeRecovery(1),
     tableName: named.identifiers,
     encryption: TableEncryption.CUSTOMER_MANAGED,
     encryptionKey,
   });
 }
 
-function kept(recoveryPeriodInDays: number) {
+function pointInTimeRecovery(recoveryPeriodInDays: number) {
   return {
     partitionKey: { name: tableKeys.partition, type: AttributeType.STRING },
     sortKey: { name: tableKeys.sort, type: AttributeType.STRING },

@@ -1,9 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
 import { type AlarmProps, ComparisonOperator, type Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
-import { type Parts, together } from './metrics.ts';
+import { type MetricTerms, together } from './metrics.ts';
 
 /** When an alarm stands. */
-export type Watch = Pick<
+export type AlarmRule = Pick<
   AlarmProps,
   'metric' | 'threshold' | 'evaluationPeriods' | 'datapointsToAlarm' | 'comparisonOperator' | 'treatMissingData'
 >;
@@ -17,13 +17,13 @@ interface Lasting {
 const fiveMinutes: Lasting = { period: Duration.minutes(1), evaluationPeriods: 5 };
 
 /** Voucherify is tried once an hour while it refuses everything: the alarm stands from one try to the next. */
-export const overAnHour: Lasting = { period: Duration.minutes(5), evaluationPeriods: 13 };
+export const withinAnHour: Lasting = { period: Duration.minutes(5), evaluationPeriods: 13 };
 
 /**
  * Stands while any of the metrics says one or more. Several periods are looked at, because metrics come a minute late and
  * what is missing until then counts as nothing (CloudWatch User Guide, "Using math expressions", FILL).
  */
-export function anyOf(parts: Parts, { period, evaluationPeriods } = fiveMinutes): Watch {
+export function anyOf(parts: MetricTerms, { period, evaluationPeriods } = fiveMinutes): AlarmRule {
   return {
     metric: together(parts, period),
     threshold: 1,
@@ -35,7 +35,7 @@ export function anyOf(parts: Parts, { period, evaluationPeriods } = fiveMinutes)
 }
 
 /** Stands when a metric that comes every minute has stayed away for five: silence is the alarm. */
-export function silent(metric: Metric): Watch {
+export function missingFor(metric: Metric): AlarmRule {
   return {
     metric,
     threshold: 1,
@@ -50,7 +50,7 @@ export function silent(metric: Metric): Watch {
  * before it knew. No sweep says nothing about ages, so the alarm stays as it is; that there is none has
  * its own alarm.
  */
-export function used(deadline: Metric, percent: number): Watch {
+export function deadlineAbove(deadline: Metric, percent: number): AlarmRule {
   return {
     metric: deadline.with({ period: Duration.hours(1) }),
     threshold: percent,

@@ -1,13 +1,20 @@
-import { type Delivery, deliver } from './callbacks/deliver.ts';
+import { type CallbackDelivery, sendCallback } from './callbacks/deliver.ts';
 import { failureOf } from './failure.ts';
-import { logged } from './io/log.ts';
-import type { Parts } from './parts.ts';
-import type { Callback, Platform } from './platforms/platform.ts';
-import { advance } from './receipts/advance.ts';
+import { failureFields } from './io/log.ts';
+import type { Services } from './parts.ts';
+import type { CallbackRequest, Platform } from './platforms/platform.ts';
+import { updateReceipt } from './receipts/advance.ts';
 import { outcomeOf } from './receipts/answering.ts';
-import { calling, isOwed, told, untellable, untold, wasGivenUp } from './receipts/calling-back.ts';
-import { forgets, type Receipt } from './receipts/receipt.ts';
-import type { KeptWithPins } from './receipts/store.ts';
+import {
+  abandonCallbacks,
+  claimCallback,
+  isCallbackDue,
+  noCallbackYet,
+  recordCallback,
+  wasCallbackGivenUp,
+} from './receipts/calling-back.ts';
+import { needsNoPersonalData, type Receipt } from './receipts/receipt.ts';
+import type { PersonalDataWithPins } from './receipts/store.ts';
 
 /** Longest that one call may take, in milliseconds. */
 const callMs = 10_000;
@@ -24,47 +31,58 @@ const longestStepMs = 6 * 3_600_000;
  * taken it or it is given up; then it is forgotten. No call but the first begins after `sweepEnds` (epoch ms). Returns
  * whether every target has taken it by now.
  */
-export async function callBack(id: string, parts: Parts, sweepEnds: number): Promise<boolean> {
-  const owed = await parts.store.read(id);
-  if (owed === undefined || !isOwed(owed, parts.now())) return false;
-  const until = parts.now() + parts.times.claimMs;
-  const claim = await advance(parts.store, owed, standing => calling(standing, parts.now(), until));
+export async function deliverCallbacks(id: string, services: Services, sweepEnds: number): Promise<boolean> {
+  const owed = await services.store.read(id);
+  if (owed === undefined || !isCallbackDue(owed, services.now())) return false;
+  const until = services.now() + services.times.claimMs;
+  const claim = await updateReceipt(services.store, owed, standing => claimCallback(standing, services.now(), until));
   if (!claim.done) return false;
   const { receipt } = claim;
-  const kept = await parts.store.kept(id);
-  const platform = parts.platforms.get(receipt.platform);
-  if (kept === undefined) return giveUp(receipt, parts);
-  const callbacks = await callbacksOf(receipt, kept, platform, parts);
-  const beginUntil = Math.min(parts.now() + parts.times.claimMs * beginningShare, sweepEnds);
-  const deliveries = await deliverAll(receipt, callbacks, platform, beginUntil, parts);
-  return record(receipt, callbacks.length, deliveries, parts);
+  const kept = await services.store.readPersonalData(id);
+  const platform = services.platforms.get(receipt.platform);
+  if (kept === undefined) return giveUp(receipt, services);
+  const callbacks = await callbacksOf(receipt, kept, platform, services);
+  const beginUntil = Math.min(services.now() + services.times.claimMs * beginningShare, sweepEnds);
+  const deliveries = await deliverAll(receipt, callbacks, platform, beginUntil, services);
+  return record(receipt, callbacks.length, deliveries, services);
 }
 
 /**
  * A platform that settings no longer hold cannot be told, and neither can one whose secret is not usable (that is logged
  * with its alarm): each of its targets has had a failed try, since both may be mended.
  */
-async function callbacksOf(receipt: Receipt, kept: KeptWithPins, platform: Platform | undefined, parts: Parts) {
+async function callbacksOf(
+  receipt: Receipt,
+  kept: PersonalDataWithPins,
+  platform: Platform | undefined,
+  services: Services,
+) {
   const none = kept.callbacks.map(() => undefined);
   if (platform === undefined) return none;
   const { reference, scope, callbacks } = kept;
-  const outcome = outcomeOf(receipt, parts.now());
-  const secret = () => parts.readSecret(`erasure/platform/${receipt.platform}`);
+  const outcome = outcomeOf(receipt, services.now());
+  const secret = () => services.readSecret(`erasure/platform/${receipt.platform}`);
   const told = { reference, scope, receiptId: receipt.id, outcome, callbacks };
   try {
-    return await platform.notify(told, { secret, now: parts.now });
+    return await platform.buildCallbacks(told, { secret, now: services.now });
   } catch (error) {
-    parts.log({ event: 'call-back', platform: receipt.platform, receipt: receipt.id, ...logged(failureOf(error)) });
+    services.log({
+      event: 'callback',
+      platform: receipt.platform,
+      receipt: receipt.id,
+      ...failureFields(failureOf(error)),
+    });
     return none;
   }
 }
 
-type Deliveries = ReadonlyMap<number, Delivery>;
+type Deliveries = ReadonlyMap<number, CallbackDelivery>;
 
 /** Where to tell it is lost, so somebody who was to be told never is. */
-async function giveUp(receipt: Receipt, parts: Parts): Promise<false> {
-  const { done } = await advance(parts.store, receipt, standing => untellable(standing, parts.now()));
-  if (done) parts.log({ event: 'alarm', alarm: 'callback-given-up', platform: receipt.platform, receipt: receipt.id });
+async function giveUp(receipt: Receipt, services: Services): Promise<false> {
+  const { done } = await updateReceipt(services.store, receipt, standing => abandonCallbacks(standing, services.now()));
+  if (done)
+    services.log({ event: 'alarm', alarm: 'callback-abandoned', platform: receipt.platform, receipt: receipt.id });
   return false;
 }
 
@@ -74,50 +92,51 @@ async function giveUp(receipt: Receipt, parts: Parts): Promise<false> {
  */
 async function deliverAll(
   receipt: Receipt,
-  callbacks: readonly (Callback | undefined)[],
+  callbacks: readonly (CallbackRequest | undefined)[],
   platform: Platform | undefined,
   beginUntil: number,
-  parts: Parts,
+  services: Services,
 ): Promise<Deliveries> {
-  const { sendCallback: send, now } = parts;
-  const { tries, delivered, refused } = receipt.callBack ?? untold;
+  const { sendCallback: send, now } = services;
+  const { tries, delivered, refused } = receipt.callbackState ?? noCallbackYet;
   const answered = new Set([...delivered, ...refused]);
   const open = [...callbacks.entries()].filter(([index]) => !answered.has(index));
   const first = tries % Math.max(1, open.length);
-  const deliveries = new Map<number, Delivery>();
+  const deliveries = new Map<number, CallbackDelivery>();
   for (const [index, callback] of [...open.slice(first), ...open.slice(0, first)]) {
     const isItsTurn = callback !== undefined && (deliveries.size === 0 || now() <= beginUntil);
     const post = { send, origins: platform?.callbackOrigins ?? [], now, until: now() + callMs };
-    deliveries.set(index, isItsTurn ? await deliver(callback, post) : { kind: 'later' });
+    deliveries.set(index, isItsTurn ? await sendCallback(callback, post) : { kind: 'retry' });
   }
   return deliveries;
 }
 
-async function record(receipt: Receipt, targets: number, deliveries: Deliveries, parts: Parts): Promise<boolean> {
-  const of = (kind: Delivery['kind']) => [...deliveries].flatMap(([index, one]) => (one.kind === kind ? [index] : []));
-  const asked = [...deliveries.values()].flatMap(one => (one.kind === 'later' ? (one.notBefore ?? []) : []));
-  const retryAt = Math.max(parts.now() + stepMs(receipt, parts), ...asked);
-  const change = { now: parts.now(), targets, delivered: of('delivered'), refused: of('refused'), retryAt };
-  const { receipt: next, done } = await advance(
-    parts.store,
+async function record(receipt: Receipt, targets: number, deliveries: Deliveries, services: Services): Promise<boolean> {
+  const of = (kind: CallbackDelivery['kind']) =>
+    [...deliveries].flatMap(([index, one]) => (one.kind === kind ? [index] : []));
+  const asked = [...deliveries.values()].flatMap(one => (one.kind === 'retry' ? (one.notBefore ?? []) : []));
+  const retryAt = Math.max(services.now() + stepMs(receipt, services), ...asked);
+  const change = { now: services.now(), targets, delivered: of('delivered'), refused: of('refused'), retryAt };
+  const { receipt: next, done } = await updateReceipt(
+    services.store,
     receipt,
-    standing => told(standing, change),
-    standing => ({ forget: forgets(standing) }),
+    standing => recordCallback(standing, change),
+    standing => ({ deletePersonalData: needsNoPersonalData(standing) }),
   );
-  const givenUp = wasGivenUp(next, targets);
-  parts.log({
-    event: 'call-back',
+  const givenUp = wasCallbackGivenUp(next, targets);
+  services.log({
+    event: 'callback',
     platform: next.platform,
     receipt: next.id,
-    code: next.callBack?.endedAt === undefined ? 'later' : 'ended',
+    code: next.callbackState?.endedAt === undefined ? 'retry' : 'ended',
   });
   if (done && givenUp)
-    parts.log({ event: 'alarm', alarm: 'callback-given-up', platform: next.platform, receipt: next.id });
-  return next.callBack?.endedAt !== undefined && !givenUp;
+    services.log({ event: 'alarm', alarm: 'callback-abandoned', platform: next.platform, receipt: next.id });
+  return next.callbackState?.endedAt !== undefined && !givenUp;
 }
 
 /** Half of the step for certain, half of it by chance. */
-function stepMs({ callBack: before }: Receipt, { random }: Parts): number {
+function stepMs({ callbackState: before }: Receipt, { random }: Services): number {
   const step = Math.min(longestStepMs, firstStepMs * 2 ** Math.min(before?.tries ?? 0, 20));
   return Math.floor(step / 2 + (random() * step) / 2);
 }

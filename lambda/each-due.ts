@@ -1,7 +1,7 @@
 import { failureOf } from './failure.ts';
-import { logged } from './io/log.ts';
-import type { Parts } from './parts.ts';
-import type { Queue } from './receipts/receipt.ts';
+import { failureFields } from './io/log.ts';
+import type { Services } from './parts.ts';
+import type { ReceiptQueue } from './receipts/receipt.ts';
 
 /** Receipts that are worked on at once, and that are read from the index at once. */
 const atOnce = 5;
@@ -17,28 +17,32 @@ interface Working {
  * Works on every receipt of a queue that is due, each once, and gives how many failed: those are logged and left to
  * their claims. Throws `unavailable` when the index cannot be read.
  */
-export async function eachDue(queue: Queue, parts: Parts, { work, isOver }: Working): Promise<number> {
+export async function processQueue(
+  queue: ReceiptQueue,
+  services: Services,
+  { work, isOver }: Working,
+): Promise<number> {
   const seen = new Set<string>();
   let failed = 0;
   while (!isOver()) {
     // Those that stay due although they were seen must not hide the others behind them.
-    const ids = await parts.store.due(queue, parts.now(), seen.size + batch);
+    const ids = await services.store.due(queue, services.now(), seen.size + batch);
     const fresh = ids.filter(id => !seen.has(id));
     if (fresh.length === 0) break;
     for (const id of fresh) seen.add(id);
     await inParallel(fresh, async id => {
-      if (!isOver() && !(await succeeds(id, parts, work))) failed += 1;
+      if (!isOver() && !(await succeeds(id, services, work))) failed += 1;
     });
   }
   return failed;
 }
 
-async function succeeds(id: string, { log }: Parts, work: Working['work']): Promise<boolean> {
+async function succeeds(id: string, { log }: Services, work: Working['work']): Promise<boolean> {
   try {
     await work(id);
     return true;
   } catch (error) {
-    log({ event: 'attempt', receipt: id, ...logged(failureOf(error)) });
+    log({ event: 'attempt', receipt: id, ...failureFields(failureOf(error)) });
     return false;
   }
 }

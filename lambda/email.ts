@@ -3,7 +3,7 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 /** E-mail addresses in one form, for look-up, comparison and HMAC. Imports nothing of ours. */
 
 /** Longest identifier that is looked up, in UTF-16 code units. */
-export const longestIdentifier = 512;
+export const maxIdentifierLength = 512;
 
 /** White space, and what takes no space at all: zero-width characters, soft hyphens, marks of direction. */
 const blank = /[\u034f\p{White_Space}\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/u;
@@ -20,13 +20,13 @@ const convertible = /^[\p{L}\p{Nd}\p{M}._-]+$/u;
  */
 export function canonicalEmail(address: string): string | undefined {
   const text = trimmed(address);
-  if (address.length > longestIdentifier || !text.isWellFormed()) return undefined;
+  if (address.length > maxIdentifierLength || !text.isWellFormed()) return undefined;
   if (/^\.{0,2}$/.test(text) || blank.test(text) || controlCharacter.test(text)) return undefined;
   return lowerCase(localPart(text)) + withDomain(text, asciiDomain);
 }
 
 /**
- * Whether two addresses are the same: their canonical forms are equal, and so are the local parts in upper case, since
+ * Whether two addresses are the same: their canonical forms are equal, and so are the local services in upper case, since
  * `ẞ` and `ß` meet in lower case only.
  */
 export function isSameEmail(one: unknown, other: string): boolean {
@@ -93,8 +93,8 @@ function decomposed(text: string): string {
 /** Characters that are canonically one other character stay as they are: the Kelvin sign is not a `k`. */
 function betweenSingletons(text: string, change: (run: string) => string): string {
   const singletons = [...text].filter(isSingleton).join('');
-  const parts = text.split(new RegExp(`([${singletons}])`, 'u'));
-  return parts.map((part, index) => (index % 2 === 0 ? change(part) : part)).join('');
+  const services = text.split(new RegExp(`([${singletons}])`, 'u'));
+  return services.map((part, index) => (index % 2 === 0 ? change(part) : part)).join('');
 }
 
 function isSingleton(character: string): boolean {

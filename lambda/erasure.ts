@@ -1,4 +1,4 @@
-import { canonicalEmail, longestIdentifier } from './email.ts';
+import { canonicalEmail, maxIdentifierLength } from './email.ts';
 
 /** The words of this service. Imports nothing but the form of an e-mail address. All times are epoch milliseconds. */
 
@@ -61,7 +61,7 @@ export interface LookUpResult {
 /** The completed look-ups of one project, kept until its pins are written. */
 export interface LookUpResults {
   /** HMAC of the app id that all of them were made with: under another one they prove nothing. */
-  readonly appIdMac: string;
+  readonly appIdHmac: string;
   readonly results: readonly LookUpResult[];
 }
 
@@ -91,9 +91,9 @@ export type FinalKind = 'erased' | 'no-match' | 'not-identifiable' | 'refused';
 /** How an erasure request stands. The first is final and never changes; the second is not. */
 export type Outcome =
   | { readonly kind: FinalKind; readonly at: number; readonly deletions: readonly Deletion[] }
-  | { readonly kind: 'in-progress' | 'needs-human'; readonly expectedAt: number };
+  | { readonly kind: 'in-progress' | 'needs-review'; readonly expectedAt: number };
 
-export { longestIdentifier };
+export { maxIdentifierLength };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/u;
@@ -104,7 +104,7 @@ const customerId = /^cust_[A-Za-z0-9]+$/;
 /** Whether a value may stand in a URL: blank, dot, control, ill-formed and over-long values never do. */
 export function isPlainValue(value: string): boolean {
   if (value.trim() === '' || value === '.' || value === '..') return false;
-  return value.length <= longestIdentifier && value.isWellFormed() && !controlCharacters.test(value);
+  return value.length <= maxIdentifierLength && value.isWellFormed() && !controlCharacters.test(value);
 }
 
 /** Whether a value can only be a customer's id, as far as its shape goes: a pin is nothing else. */

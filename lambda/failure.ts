@@ -26,14 +26,14 @@ export type Alarm =
   | 'request-refused'
   | 'callback-origin-refused'
   | 'callbacks-dropped'
-  | 'needs-human'
+  | 'needs-review'
   | 'wrong-customer-deleted'
-  | 'voucherify-refuses-the-key'
+  | 'voucherify-key-refused'
   | 'voucherify-quota-exhausted'
   | 'platform-paused'
-  | 'callback-given-up'
+  | 'callback-abandoned'
   | 'store-unavailable'
-  | 'unproven-answer'
+  | 'unproven-response'
   | 'evidence-unsigned'
   | 'internal';
 

@@ -4,17 +4,17 @@ import type { ReadSecret } from './io/secret.ts';
 import type { Settings } from './io/settings.ts';
 import { openPlatforms } from './platforms/index.ts';
 import type { Platform } from './platforms/platform.ts';
-import type { ControlRows } from './receipts/control.ts';
-import { type Macs, macsFrom } from './receipts/mac.ts';
+import type { VersionedStore } from './receipts/control.ts';
+import { createPseudonymizer, type Pseudonymizer } from './receipts/mac.ts';
 import type { Signer } from './receipts/signer.ts';
 import type { ReceiptStore } from './receipts/store.ts';
 import { openProject, type Project } from './voucherify/project.ts';
 
 /** What differs between AWS, your machine and a test. */
-export interface Ports {
+export interface Adapters {
   readonly settings: Settings;
   readonly store: ReceiptStore;
-  readonly control: ControlRows;
+  readonly control: VersionedStore;
   readonly readSecret: ReadSecret;
   readonly send: Send;
   /** Sends callbacks: only to public addresses, and it reads no more than a kilobyte of the answer. */
@@ -40,23 +40,23 @@ interface Times {
 }
 
 /** Everything the two lines work with. */
-export interface Parts extends Ports {
+export interface Services extends Adapters {
   readonly platforms: ReadonlyMap<string, Platform>;
   readonly projects: ReadonlyMap<string, Project>;
   /** Throws `unavailable` when the pepper cannot be had. */
-  readonly macs: () => Promise<Macs>;
+  readonly pseudonymizer: () => Promise<Pseudonymizer>;
   readonly times: Times;
 }
 
-/** Puts the parts together from the ports: the same for both functions, local runs and tests. */
-export function assemble(ports: Ports): Parts {
+/** Puts the services together from the ports: the same for both functions, local runs and tests. */
+export function createServices(ports: Adapters): Services {
   const { settings, readSecret } = ports;
   const projects = Object.keys(settings.projects).map(name => [name, openProject(name, ports)] as const);
   return {
     ...ports,
     platforms: openPlatforms(settings.platforms),
     projects: new Map(projects),
-    macs: async () => macsFrom(await readSecret('erasure/pepper')),
+    pseudonymizer: async () => createPseudonymizer(await readSecret('erasure/pepper')),
     times: { claimMs: 60_000, backoffMs: 30_000, ...ports.times },
   };
 }

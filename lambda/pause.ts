@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { Failure } from './failure.ts';
-import type { ControlRow, ControlRows } from './receipts/control.ts';
+import type { VersionedRow, VersionedStore } from './receipts/control.ts';
 
 /** What is paused: everything, one platform, or one project. Requests are accepted all the same, nothing is deleted. */
-export type Scope = 'all' | `platform:${string}` | `project:${string}`;
+export type PauseScope = 'all' | `platform:${string}` | `project:${string}`;
 
-export function isScope(text: string): text is Scope {
+export function isPauseScope(text: string): text is PauseScope {
   return text === 'all' || /^(platform|project):[a-z][a-z0-9-]{0,39}$/.test(text);
 }
 
@@ -21,7 +21,7 @@ const pauseRow = v.looseObject({
   pause: v.nullable(decision),
   resumed: v.exactOptional(decision),
   /** Every turn, the newest last, as far as they are kept. */
-  history: v.exactOptional(v.array(v.looseObject({ ...decision.entries, what: v.string() }))),
+  history: v.exactOptional(v.array(v.looseObject({ ...decision.entries, action: v.string() }))),
 });
 
 /** Turns of one scope that are kept. */
@@ -31,14 +31,14 @@ const mostHistory = 50;
 const mostTries = 8;
 
 /** The scopes that a receipt of this platform in these projects falls under. */
-export function scopesOf(platform: string, projects: readonly string[]): readonly Scope[] {
-  return ['all', `platform:${platform}`, ...projects.map((project): Scope => `project:${project}`)];
+export function scopesOf(platform: string, projects: readonly string[]): readonly PauseScope[] {
+  return ['all', `platform:${platform}`, ...projects.map((project): PauseScope => `project:${project}`)];
 }
 
 /** How the scopes stand that are asked for. A row that cannot be read counts as a pause. */
-export async function pausesOf(scopes: readonly Scope[], control: ControlRows): Promise<Pauses> {
+export async function readPauses(scopes: readonly PauseScope[], control: VersionedStore): Promise<Pauses> {
   const rows = await control.read(scopes.map(keyOf));
-  const stored = (scope: Scope) => rows.get(keyOf(scope)) ?? noRow;
+  const stored = (scope: PauseScope) => rows.get(keyOf(scope)) ?? noRow;
   return {
     paused: new Set(scopes.filter(scope => isPaused(stored(scope)))),
     resumedAt: scope => resumedAt(stored(scope)),
@@ -46,10 +46,13 @@ export async function pausesOf(scopes: readonly Scope[], control: ControlRows): 
 }
 
 /** Everything that is paused of what settings hold. Throws `unavailable` when it cannot be told. */
-export async function pausedScopes({ platforms, projects }: Named, control: ControlRows): Promise<ReadonlySet<Scope>> {
-  const ofPlatforms = Object.keys(platforms).map((name): Scope => `platform:${name}`);
-  const ofProjects = Object.keys(projects).map((name): Scope => `project:${name}`);
-  return (await pausesOf(['all', ...ofPlatforms, ...ofProjects], control)).paused;
+export async function readPausedScopes(
+  { platforms, projects }: Named,
+  control: VersionedStore,
+): Promise<ReadonlySet<PauseScope>> {
+  const ofPlatforms = Object.keys(platforms).map((name): PauseScope => `platform:${name}`);
+  const ofProjects = Object.keys(projects).map((name): PauseScope => `project:${name}`);
+  return (await readPauses(['all', ...ofPlatforms, ...ofProjects], control)).paused;
 }
 
 interface Named {
@@ -58,61 +61,69 @@ interface Named {
 }
 
 export interface Pauses {
-  readonly paused: ReadonlySet<Scope>;
+  readonly paused: ReadonlySet<PauseScope>;
   /** When a scope was last let go; zero when it never was. */
-  resumedAt(scope: Scope): number;
+  resumedAt(scope: PauseScope): number;
 }
 
-const noRow: ControlRow = { revision: 0, value: undefined };
+const noRow: VersionedRow = { revision: 0, value: undefined };
 
-function isPaused({ revision, value }: ControlRow): boolean {
+function isPaused({ revision, value }: VersionedRow): boolean {
   if (revision === 0) return false;
   const parsed = v.safeParse(pauseRow, value);
   return !parsed.success || parsed.output.pause !== null;
 }
 
-function resumedAt({ value }: ControlRow): number {
+function resumedAt({ value }: VersionedRow): number {
   const parsed = v.safeParse(pauseRow, value);
   return parsed.success ? (parsed.output.resumed?.at ?? 0) : 0;
 }
 
 /** Pauses a scope; false when it is paused already, whose reason then stands. */
-export function pause(scope: Scope, why: Pause, control: ControlRows): Promise<boolean> {
-  return turn(scope, row => (isPaused(row) ? undefined : { pause: why, ...turned('pause', why, row) }), control);
+export function pause(scope: PauseScope, why: Pause, control: VersionedStore): Promise<boolean> {
+  return updatePause(
+    scope,
+    row => (isPaused(row) ? undefined : { pause: why, ...historyWith('pause', why, row) }),
+    control,
+  );
 }
 
 /** Lets a scope go again and keeps who did so, and why; false when it was not paused. */
-export function resume(scope: Scope, resumed: Pause, control: ControlRows): Promise<boolean> {
-  const after = (row: ControlRow) => ({ pause: null, resumed, ...turned('resume', resumed, row) });
-  return turn(scope, row => (isPaused(row) ? after(row) : undefined), control);
+export function resume(scope: PauseScope, resumed: Pause, control: VersionedStore): Promise<boolean> {
+  const after = (row: VersionedRow) => ({ pause: null, resumed, ...historyWith('resume', resumed, row) });
+  return updatePause(scope, row => (isPaused(row) ? after(row) : undefined), control);
 }
 
-/** Who turned a scope, when and why, the oldest first. Throws as {@link pausesOf} does. */
-export async function turnsOf(scope: Scope, control: ControlRows): Promise<readonly Turn[]> {
+/** Who turned a scope, when and why, the oldest first. Throws as {@link readPauses} does. */
+export async function readPauseHistory(scope: PauseScope, control: VersionedStore): Promise<readonly PauseChange[]> {
   return historyOf((await control.read([keyOf(scope)])).get(keyOf(scope)) ?? noRow);
 }
 
-export interface Turn extends Pause {
-  readonly what: string;
+export interface PauseChange extends Pause {
+  readonly action: string;
 }
 
-function turned(what: string, why: Pause, row: ControlRow): { readonly history: readonly Turn[] } {
-  return { history: [...historyOf(row), { ...why, what }].slice(-mostHistory) };
+function historyWith(action: string, why: Pause, row: VersionedRow): { readonly history: readonly PauseChange[] } {
+  return { history: [...historyOf(row), { ...why, action }].slice(-mostHistory) };
 }
 
-function historyOf({ value }: ControlRow): readonly Turn[] {
+function historyOf({ value }: VersionedRow): readonly PauseChange[] {
   const parsed = v.safeParse(pauseRow, value);
   return parsed.success ? (parsed.output.history ?? []) : [];
 }
 
-async function turn(scope: Scope, to: (row: ControlRow) => object | undefined, control: ControlRows): Promise<boolean> {
+async function updatePause(
+  scope: PauseScope,
+  to: (row: VersionedRow) => object | undefined,
+  control: VersionedStore,
+): Promise<boolean> {
   const key = keyOf(scope);
   let standing = (await control.read([key])).get(key) ?? noRow;
   for (let tries = 0; tries < mostTries; tries += 1) {
     const next = to(standing);
     if (next === undefined) return false;
     // What another version of this code wrote stays.
-    const value = { ...known(standing), ...next };
+    const value = { ...knownFields(standing), ...next };
     const { written, row: after } = await control.write(key, standing.revision, value);
     if (written) return true;
     standing = after;
@@ -120,11 +131,11 @@ async function turn(scope: Scope, to: (row: ControlRow) => object | undefined, c
   throw new Failure('unavailable', 'the pause cannot be written', { alarm: 'store-unavailable' });
 }
 
-function known({ value }: ControlRow): object {
+function knownFields({ value }: VersionedRow): object {
   const parsed = v.safeParse(pauseRow, value);
   return parsed.success ? parsed.output : {};
 }
 
-function keyOf(scope: Scope): string {
+function keyOf(scope: PauseScope): string {
   return `pause#${scope}`;
 }

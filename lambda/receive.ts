@@ -1,19 +1,19 @@
-import { type Accepted, type Asked, accept } from './accept.ts';
-import { type Attempted, admit, attempt, waysOf } from './attempt.ts';
+import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
+import { type AttemptOutcome, attempt, clientsFor, reserveFirstCalls } from './attempt.ts';
 import { Failure, failureOf } from './failure.ts';
-import { mayProceed } from './intake.ts';
-import { type LogLine, logged } from './io/log.ts';
-import type { Parts } from './parts.ts';
+import { isWithinLimit } from './intake.ts';
+import { failureFields, type LogLine } from './io/log.ts';
+import type { Services } from './parts.ts';
 import {
-  type Answered,
+  type ErasureResult,
   type HttpReply,
   type HttpRequest,
+  type ParsedRequest,
   type Platform,
-  plainRefusal,
-  type Reading,
+  plainErrorReply,
 } from './platforms/platform.ts';
-import { advance } from './receipts/advance.ts';
-import { answeredOpen, outcomeOf } from './receipts/answering.ts';
+import { updateReceipt } from './receipts/advance.ts';
+import { markAnsweredInProgress, outcomeOf } from './receipts/answering.ts';
 import { isFinal } from './receipts/receipt.ts';
 import { lookUpCalls } from './voucherify/find-customers.ts';
 
@@ -24,26 +24,32 @@ const writingShare = 1 / 8;
  * The request line: platform, verify, read, accept, attempt, answer. Throws a `Failure`; nothing is looked up or
  * written before the caller is proved genuine, and nothing is answered with 2xx before a receipt is stored.
  */
-export async function receive(request: HttpRequest, parts: Parts): Promise<HttpReply> {
-  const receivedAt = parts.now();
-  const { name, platform } = platformOf(request, parts.platforms);
-  const secret = () => parts.readSecret(`erasure/platform/${name}`);
-  const proof = await platform.verify(request, { secret, now: parts.now, send: parts.send });
+export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
+  const receivedAt = services.now();
+  const { name, platform } = platformOf(request, services.platforms);
+  const secret = () => services.readSecret(`erasure/platform/${name}`);
+  const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
-    const reading = platform.read(request, proof);
-    const caller = { name, platform, proof, receivedAt };
-    return platform.answer(request, reading, await answeredFor(reading, caller, parts));
+    const reading = platform.parse(request, authentication);
+    const caller = { platformName: name, platform, authentication, receivedAt };
+    return platform.reply(request, reading, await processParsed(reading, caller, services));
   } catch (error) {
     throw failureOf(error).afterVerification();
   }
 }
 
 /** A refusal in the form of the platform that the path names, else in our own plain one; logged. Never throws. */
-export function refuse(request: HttpRequest, failure: Failure, parts: Parts): HttpReply {
-  const platform = parts.platforms.get(platformName(request));
+export function errorReply(request: HttpRequest, failure: Failure, services: Services): HttpReply {
+  const platform = services.platforms.get(platformName(request));
   const named = platform === undefined ? {} : { platform: platformName(request) };
-  parts.log({ event: 'refused', ...named, ...logged(failure), ...turnedAway(failure), status: failure.status });
-  return platform?.refuse(request, failure) ?? plainRefusal(failure);
+  services.log({
+    event: 'refused',
+    ...named,
+    ...failureFields(failure),
+    ...turnedAway(failure),
+    status: failure.status,
+  });
+  return platform?.errorReply(request, failure) ?? plainErrorReply(failure);
 }
 
 /**
@@ -60,11 +66,11 @@ function turnedAway({ status, code, verified, alarm, message }: Failure): Pick<L
 const route = /\/webhooks\/([a-z][a-z0-9-]{0,39})(\/[^/]+)?$/;
 
 /** Throws `not-found` for what is not a platform of ours, and `method-not-allowed` for another method than its route's. */
-function platformOf(request: HttpRequest, platforms: Parts['platforms']): { name: string; platform: Platform } {
+function platformOf(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
   const name = platformName(request);
   const platform = platforms.get(name);
   const asksStatus = route.exec(request.path)?.[2] !== undefined;
-  if (platform === undefined || (asksStatus && platform.tellsStatus === undefined)) {
+  if (platform === undefined || (asksStatus && platform.hasStatusRoute === undefined)) {
     throw new Failure('not-found', 'path: no such platform');
   }
   const served = asksStatus ? 'GET' : 'POST';
@@ -77,66 +83,78 @@ function platformName({ path }: HttpRequest): string {
   return route.exec(path)?.[1] ?? '';
 }
 
-type Caller = Omit<Asked, 'erasure'>;
+type Caller = Omit<VerifiedRequest, 'erasure'>;
 
 /** Erasures of one request that are stored at once: an array of a few hundred must not flood the store. */
 const atOnce = 25;
 
 /** Gives an answer only when every erasure that was read is stored; what was stored before a failure is the sweep's. */
-async function answeredFor(reading: Reading, caller: Caller, parts: Parts): Promise<readonly Answered[]> {
-  if ('status' in reading) return standingOf(reading.status, caller, parts);
+async function processParsed(
+  reading: ParsedRequest,
+  caller: Caller,
+  services: Services,
+): Promise<readonly ErasureResult[]> {
+  if ('status' in reading) return readStatus(reading.status, caller, services);
   if (!('erase' in reading)) return [];
-  const answered: Answered[] = [];
+  const answered: ErasureResult[] = [];
   for (let first = 0; first < reading.erase.length; first += atOnce) {
     const some = reading.erase.slice(first, first + atOnce);
-    answered.push(...(await Promise.all(some.map(erasure => eraseNow({ ...caller, erasure }, parts)))));
+    answered.push(...(await Promise.all(some.map(erasure => processErasure({ ...caller, erasure }, services)))));
   }
   return answered;
 }
 
 /** Throws `not-found` for a request that this platform never made. */
-async function standingOf(asked: StatusAsked, { name }: Caller, parts: Parts): Promise<readonly Answered[]> {
-  const macs = await parts.macs();
-  const receipt = await parts.store.read(macs.receipt(name, asked.scope, asked.reference));
+async function readStatus(
+  asked: StatusAsked,
+  { platformName }: Caller,
+  services: Services,
+): Promise<readonly ErasureResult[]> {
+  const hmacs = await services.pseudonymizer();
+  const receipt = await services.store.read(hmacs.receipt(platformName, asked.scope, asked.reference));
   if (receipt === undefined) throw new Failure('not-found', 'path: no such request');
-  const outcome = outcomeOf(receipt, parts.now());
+  const outcome = outcomeOf(receipt, services.now());
   return [{ reference: asked.reference, receiptId: receipt.id, outcome, callbackFollows: receipt.hasCallbacks }];
 }
 
-type StatusAsked = Extract<Reading, { status: unknown }>['status'];
+type StatusAsked = Extract<ParsedRequest, { status: unknown }>['status'];
 
 /** An unfinished erasure is marked before the platform is told so: from then on it is owed a callback. */
-async function eraseNow(asked: Asked, parts: Parts): Promise<Answered> {
-  const accepted = await accept(asked, parts);
-  const { receipt, outcome } = await attemptOnce(accepted, asked, parts);
+async function processErasure(asked: VerifiedRequest, services: Services): Promise<ErasureResult> {
+  const accepted = await accept(asked, services);
+  const { receipt, outcome } = await attemptIfNew(accepted, asked, services);
   const answered = { reference: asked.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
   if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...answered, outcome };
-  const marked = await advance(parts.store, receipt, answeredOpen);
-  return { ...answered, outcome: outcomeOf(marked.receipt, parts.now()) };
+  const marked = await updateReceipt(services.store, receipt, markAnsweredInProgress);
+  return { ...answered, outcome: outcomeOf(marked.receipt, services.now()) };
 }
 
 /** Only a receipt that was stored just now is attempted here; what stood before is the sweep's. */
-async function attemptOnce(accepted: Accepted, asked: Asked, parts: Parts): Promise<Attempted> {
-  const { receipt, kept, stored, attempts, pauses } = accepted;
-  const standing = { receipt, outcome: outcomeOf(receipt, parts.now()) };
+async function attemptIfNew(
+  accepted: AcceptedRequest,
+  asked: VerifiedRequest,
+  services: Services,
+): Promise<AttemptOutcome> {
+  const { receipt, personalData, stored, attempts, pauses } = accepted;
+  const standing = { receipt, outcome: outcomeOf(receipt, services.now()) };
   if (!stored) return standing;
-  const until = asked.receivedAt + parts.settings.limits.answerBudgetMs * (1 - writingShare);
-  const wayTo = waysOf(receipt, true, parts);
+  const until = asked.receivedAt + services.settings.limits.answerBudgetMs * (1 - writingShare);
+  const clientFor = clientsFor(receipt, true, services);
   const work = {
     receipt,
-    kept: { ...kept, pins: {}, lookUps: {} },
+    personalData: { ...personalData, pins: {}, lookUps: {} },
     until,
-    wayTo,
-    answersNow: true,
-    toldByCallback: asked.platform.toldByCallback ?? [],
+    clientFor,
+    repliesNow: true,
+    callbackOnlyOutcomes: asked.platform.callbackOnlyOutcomes ?? [],
   };
   // What the first answer waits for is written at once: a place for the look-ups, and one more in this hour's count.
   // Nobody who is held takes a place from the others.
   const free = attempts && pauses?.paused.size === 0;
   const admitted = free
-    ? admit(receipt, wayTo, () => ({ calls: lookUpCalls(kept.identifiers) + 1 }), until)
+    ? reserveFirstCalls(receipt, clientFor, () => ({ calls: lookUpCalls(personalData.identifiers) + 1 }), until)
     : Promise.resolve();
-  const proceeds = await mayProceed(receipt, pauses, parts);
+  const proceeds = await isWithinLimit(receipt, pauses, services);
   await admitted;
-  return attempts && proceeds ? attempt(work, parts) : standing;
+  return attempts && proceeds ? attempt(work, services) : standing;
 }

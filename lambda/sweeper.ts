@@ -1,7 +1,7 @@
-import { deployedParts } from './io/aws-ports.ts';
-import { deployedSigner } from './io/kms-signer.ts';
-import type { Swept } from './look-around.ts';
-import type { Parts } from './parts.ts';
+import { lambdaServices } from './io/aws-ports.ts';
+import { lambdaSigner } from './io/kms-signer.ts';
+import type { SweepResult } from './look-around.ts';
+import type { Services } from './parts.ts';
 import { sweep } from './sweep.ts';
 
 /**
@@ -11,11 +11,11 @@ import { sweep } from './sweep.ts';
 const sweepMs = 55_000;
 
 /** The sweep as a handler of the once-a-minute schedule; the event says nothing. */
-export function sweepHandler(parts: () => Parts): () => Promise<Swept> {
+export function sweepHandler(services: () => Services): () => Promise<SweepResult> {
   return async () => {
-    const ready = parts();
+    const ready = services();
     return sweep(ready, ready.now() + sweepMs);
   };
 }
 
-export const handler = sweepHandler(await deployedParts(process.env, deployedSigner));
+export const handler = sweepHandler(await lambdaServices(process.env, lambdaSigner));

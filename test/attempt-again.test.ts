@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundResult } from '../lambda/io/outbound.ts';
+import type { HttpResult } from '../lambda/io/outbound.ts';
 import { answer, done, html, notFound } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 
@@ -8,10 +8,10 @@ const deletion = `POST /v1/customers/${ada}/permanent-deletion`;
 const look = `GET /v1/customers/${ada}`;
 const gone = [{ project: 'main', pin: 0, proof: 'gone' }];
 
-const lost = (effect: 'none' | 'possible'): OutboundResult => ({ kind: 'no-answer', code: 'cut-off', effect });
+const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
 
 /** Answers the next deletion itself; `before` says whether the deletion takes place all the same. */
-function onNextDeletion(house: ErasingHouse, result: OutboundResult, before = false): void {
+function onNextDeletion(house: ErasingHouse, result: HttpResult, before = false): void {
   house.meddle = (call, pass) => {
     if (call.method !== 'POST') return pass();
     house.meddle = undefined;
@@ -38,14 +38,17 @@ describe('a deletion whose answer was lost', () => {
   ])('(%s) after it took place is proved by the next attempt, and happens once', async (_, result) => {
     const person = (house: ErasingHouse) => house.person({ id: ada });
     const erased = { state: 'erased', projects: { main: { deletions: gone } } };
-    const unproven = { state: 'needs-human', reason: 'unseen-unproven', projects: { main: { deletions: [] } } };
+    const unproven = { state: 'needs-review', reason: 'unseen-unproven', projects: { main: { deletions: [] } } };
     for (const [prepare, end] of [[person, erased] as const, [softlyDeleted, unproven] as const]) {
       const house = erasingHouse();
       prepare(house);
       onNextDeletion(house, result, true);
       const { receipt, outcome } = await house.ask(one('customer_id', ada));
       expect(outcome).toMatchObject({ kind: 'in-progress' });
-      expect(receipt).toMatchObject({ state: 'open', projects: { main: { tried: true, pins: 1, deletions: [] } } });
+      expect(receipt).toMatchObject({
+        state: 'open',
+        projects: { main: { mayHaveExecuted: true, pins: 1, deletions: [] } },
+      });
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject(end);
       expect(house.deleted()).toEqual([ada]);
       expect(house.sent).toEqual([look, deletion, look, deletion]);
@@ -73,7 +76,7 @@ describe('a pin that nobody ever showed', () => {
     const house = erasingHouse();
     onNextDeletion(house, result);
     const { receipt } = await house.ask(one('customer_id', ada));
-    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, tried: false } } });
+    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, mayHaveExecuted: false } } });
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
@@ -102,7 +105,10 @@ describe('a pin that nobody ever showed', () => {
     house.meddle = (call, pass) =>
       call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost('possible') : pass();
     const { receipt } = await house.ask([...one('customer_id', ada), ...one('email', 'ada@example.com')]);
-    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 2, tried: true, absent: [0] } } });
+    expect(receipt).toMatchObject({
+      state: 'open',
+      projects: { main: { pins: 2, mayHaveExecuted: true, absent: [0] } },
+    });
     house.meddle = undefined;
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
       state: 'erased',
@@ -117,7 +123,7 @@ describe('a pin that nobody ever showed', () => {
     house.meddle = (call, pass) =>
       call.method === 'POST' && call.url.pathname.includes(ben) ? answer(429, {}) : pass();
     const { receipt } = await house.ask([...one('customer_id', ada), ...one('customer_id', ben)]);
-    expect(receipt.projects).toMatchObject({ main: { absent: [0], tried: false } });
+    expect(receipt.projects).toMatchObject({ main: { absent: [0], mayHaveExecuted: false } });
     house.meddle = undefined;
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
@@ -131,7 +137,7 @@ describe('a pin that nobody ever showed', () => {
       onNextDeletion(house, result);
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
     }
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'unseen-unproven' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
   });
 });
 
@@ -152,7 +158,7 @@ describe('before a pin is posted to again', () => {
     const posts = house.sent.filter(call => call === deletion).length;
     const asked = await house.sweepWhenDue(receipt.id);
     expect(asked).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'pin-shadowed',
       projects: { main: { deletions: [] } },
     });
@@ -169,7 +175,7 @@ describe('before a pin is posted to again', () => {
     const newcomer = house.person({ source_id: ada });
     house.meddle = undefined;
     const asked = await house.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed' });
+    expect(asked).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
     expect(house.deleted().toSorted()).toEqual(['cust_B', 'cust_C']);
     expect(house.sandbox.customers().map(({ id }) => id)).toContain(newcomer);
   });
@@ -184,7 +190,7 @@ describe('before a pin is posted to again', () => {
       return answer(200, { ...done, related_object_id: 'cust_X' });
     };
     const asked = await house.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted' });
+    expect(asked).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
   });
 
   it('a pin that nobody showed and nothing was posted to is not nobody because the look shows another one', async () => {
@@ -192,7 +198,7 @@ describe('before a pin is posted to again', () => {
     onNextDeletion(house, answer(429, {}));
     const { receipt } = await house.ask(one('customer_id', ada));
     house.person({ source_id: ada });
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
     expect(house.deleted()).toEqual([]);
   });
 

@@ -15,7 +15,7 @@ function softlyDeleted(house: ErasingHouse): void {
 describe('an attempt that ended before it wrote its result', () => {
   it.each([
     ['seen leaves it to the next, which proves it', (house: ErasingHouse) => house.person({ id: ada }), 'erased'],
-    ['not seen leaves it to a person: nothing proves it', softlyDeleted, 'needs-human'],
+    ['not seen leaves it to a person: nothing proves it', softlyDeleted, 'needs-review'],
   ])('and deleted a pin that was %s', async (_, prepare, state) => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
@@ -42,7 +42,7 @@ describe('an attempt that ended before it wrote its result', () => {
     house.meddle = () => answer(429, {}, { 'retry-after': '5' });
     expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 0 });
     house.meddle = undefined;
-    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-human', reason: 'unseen-unproven' });
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
   });
 
   it('and had no match under an id is neither gone nor no match any more', async () => {
@@ -51,7 +51,7 @@ describe('an attempt that ended before it wrote its result', () => {
     crash.at = 'result';
     await expect(house.ask(one('customer_id', ada))).rejects.toThrow('the process ended');
     crash.at = undefined;
-    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-human', reason: 'unseen-unproven' });
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
   });
 });
 

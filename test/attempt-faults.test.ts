@@ -53,7 +53,7 @@ describe('whatever goes wrong, and in whatever order', () => {
         if (is !== 'unknown') house.person({ id: ada, ...same });
         if (is === 'deleted softly') house.sandbox.softDelete(ada);
         const accepted = await house.accept(by, { attempted: atOnce });
-        if (atOnce) await attemptNow(accepted, house.parts).catch(() => undefined);
+        if (atOnce) await attemptNow(accepted, house.services).catch(() => undefined);
         for (let sweeps = 0; sweeps < 6; sweeps += 1) await house.sweepWhenDue(accepted.id);
         heal();
         for (let sweeps = 0; sweeps < 8; sweeps += 1) await house.sweepWhenDue(accepted.id);
@@ -66,7 +66,7 @@ describe('whatever goes wrong, and in whatever order', () => {
           'somebody else was deleted',
         ).toEqual([]);
         expect(house.sandbox.customers().map(({ id }) => id)).toEqual(expect.arrayContaining([...strangers]));
-        expect(isFinal(receipt.state) || receipt.state === 'needs-human', `${receipt.state} is stuck`).toBe(true);
+        expect(isFinal(receipt.state) || receipt.state === 'needs-review', `${receipt.state} is stuck`).toBe(true);
         if (receipt.state === 'erased') {
           expect(
             house.sandbox.customers().some(({ id }) => id === ada),
@@ -74,16 +74,16 @@ describe('whatever goes wrong, and in whatever order', () => {
           ).toBe(false);
         }
         if (receipt.state === 'no-match') expect(ours, 'no match, and yet something was deleted').toBe(0);
-        if (receipt.state === 'needs-human') {
+        if (receipt.state === 'needs-review') {
           const neverSeen = by.some(({ kind }) => kind === 'customer_id') ? ['unseen-unproven'] : [];
-          expect(['unproven-answers', 'claims-without-result', ...neverSeen]).toContain(receipt.reason);
+          expect(['unproven-responses', 'claims-without-result', ...neverSeen]).toContain(receipt.reason);
         }
-        expect((await house.store.kept(receipt.id)) === undefined).toBe(isFinal(receipt.state));
+        expect((await house.store.readPersonalData(receipt.id)) === undefined).toBe(isFinal(receipt.state));
         ends.set(receipt.state, (ends.get(receipt.state) ?? 0) + 1);
         house.close();
       }),
       { seed: 20261124, numRuns: 300 },
     );
-    for (const state of ['erased', 'no-match', 'needs-human']) expect(ends.get(state), state).toBeGreaterThan(3);
+    for (const state of ['erased', 'no-match', 'needs-review']) expect(ends.get(state), state).toBeGreaterThan(3);
   });
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { serveSandbox } from '../infra/local/sandbox/server.ts';
-import { outbound } from '../lambda/io/outbound.ts';
+import { createHttpClient } from '../lambda/io/outbound.ts';
 import { attemptNow, type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 import { closeServersAfterEach, serve } from './support/erasing-servers.ts';
 
@@ -17,7 +17,7 @@ function overHttp(hurry = false): { house: ErasingHouse; place: { url: string } 
   const place = { url: '' };
   const house = erasingHouse({
     change: ({ now }) => {
-      const send = outbound(() => now() - (hurry ? 0 : 240_000));
+      const send = createHttpClient(() => now() - (hurry ? 0 : 240_000));
       return { send: call => send({ ...call, url: new URL(`${call.url.pathname}${call.url.search}`, place.url) }) };
     },
   });
@@ -79,7 +79,7 @@ describe('over real connections', () => {
     const house = await overSandbox();
     for (let index = 0; index < 120; index += 1) house.person({ email: 'guest@example.com' });
     const { receipt } = await house.ask(one('email', 'guest@example.com'));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'too-many-matches' });
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
     expect(house.deleted()).toEqual([]);
   });
 
@@ -88,7 +88,7 @@ describe('over real connections', () => {
     house.person({ id: ada });
     house.sandbox.outage('hang');
     const receipt = await house.accept(one('customer_id', ada), { attempted: true });
-    const { outcome } = await attemptNow(receipt, house.parts, 260);
+    const { outcome } = await attemptNow(receipt, house.services, 260);
     expect(outcome.kind).toBe('in-progress');
     house.sandbox.outage(undefined);
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
@@ -105,7 +105,7 @@ describe('a connection that breaks after the deletion took place', () => {
     house.person({ id: ada });
     const { receipt, outcome } = await house.ask(one('customer_id', ada));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
-    expect(receipt).toMatchObject({ lastResult: 'cut-off', projects: { main: { tried: true } } });
+    expect(receipt).toMatchObject({ lastResult: 'connection-lost', projects: { main: { mayHaveExecuted: true } } });
     expect(calls()).toBe(2);
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
       state: 'erased',
@@ -148,7 +148,7 @@ describe('a connection that breaks after the deletion took place', () => {
       if (softly) house.sandbox.softDelete(ada);
       const { receipt, outcome } = await house.ask(one('customer_id', ada));
       expect(outcome.kind).toBe('in-progress');
-      const unproven = { state: 'needs-human', reason: 'unseen-unproven' };
+      const unproven = { state: 'needs-review', reason: 'unseen-unproven' };
       const proved = { state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } };
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject(softly ? unproven : proved);
       expect(house.deleted()).toEqual([ada]);

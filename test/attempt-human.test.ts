@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundResult } from '../lambda/io/outbound.ts';
+import type { HttpResult } from '../lambda/io/outbound.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { crashingStore } from './support/erasing-crash.ts';
 import { type ErasingHouse, type ErasingOptions, erasingHouse, one, start } from './support/erasing-house.ts';
@@ -9,12 +9,12 @@ const wrong = { status: 'DONE', related_object_id: 'cust_B', data_json: { custom
 
 type Prepare = (house: ErasingHouse) => void;
 const every =
-  (result: OutboundResult): Prepare =>
+  (result: HttpResult): Prepare =>
   house => {
     house.meddle = () => result;
   };
 const everyPost =
-  (result: OutboundResult): Prepare =>
+  (result: HttpResult): Prepare =>
   house => {
     house.meddle = (call, pass) => (call.method === 'POST' ? result : pass());
   };
@@ -29,28 +29,33 @@ const reasons: readonly { readonly reason: string; readonly prepare: Prepare; re
   ...[400, 422].map(status => ({ reason: `voucherify-${status}`, prepare: everyPost(answer(status, {})) })),
   { reason: 'wrong-customer-deleted', prepare: everyPost(answer(200, wrong)) },
   { reason: 'created-at-missing', prepare: house => house.person({ email: 'ada@example.com', created_at: null }) },
-  { reason: 'unproven-answers', prepare: everyPost(answer(200, {})), sweeps: 2 },
-  { reason: 'unproven-answers', prepare: everyPost(answer(200, html)), sweeps: 2 },
-  { reason: 'unproven-answers', prepare: every(answer(200, html)), sweeps: 2 },
+  { reason: 'unproven-responses', prepare: everyPost(answer(200, {})), sweeps: 2 },
+  { reason: 'unproven-responses', prepare: everyPost(answer(200, html)), sweeps: 2 },
+  { reason: 'unproven-responses', prepare: every(answer(200, html)), sweeps: 2 },
 ];
 
 /** One receipt that asks for a person; alarmed once, and worked on by nobody any more. */
 async function expectHuman(house: ErasingHouse, reason: string): Promise<void> {
   const id = 'receipt-1';
   const asked = await house.receipt(id);
-  expect(asked).toMatchObject({ state: 'needs-human', reason, queue: 'needs-human', nextAttemptAt: asked.receivedAt });
+  expect(asked).toMatchObject({
+    state: 'needs-review',
+    reason,
+    queue: 'needs-review',
+    nextAttemptAt: asked.receivedAt,
+  });
   expect(asked.expiresAt).toBeUndefined();
-  expect(house.alarms().filter(alarm => alarm === 'needs-human')).toHaveLength(1);
-  expect(house.lines.find(({ alarm }) => alarm === 'needs-human')).toMatchObject({ platform: 'generic', receipt: id });
+  expect(house.alarms().filter(alarm => alarm === 'needs-review')).toHaveLength(1);
+  expect(house.lines.find(({ alarm }) => alarm === 'needs-review')).toMatchObject({ platform: 'generic', receipt: id });
   const calls = house.sent.length;
   house.meddle = undefined;
   for (const later of [3_600_000, 86_400_000 * 30]) {
     const swept = await house.sweep(start + later);
-    expect(swept).toMatchObject({ claimed: 0, needsHuman: 1 });
+    expect(swept).toMatchObject({ claimed: 0, needsReview: 1 });
   }
   expect(house.sent).toHaveLength(calls);
   expect(await house.receipt(id)).toEqual(asked);
-  expect(house.alarms().filter(alarm => alarm === 'needs-human')).toHaveLength(1);
+  expect(house.alarms().filter(alarm => alarm === 'needs-review')).toHaveLength(1);
 }
 
 describe('a person is asked, once, and nobody is deleted', () => {
@@ -60,7 +65,7 @@ describe('a person is asked, once, and nobody is deleted', () => {
     prepare(house);
     await house.ask([...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')]);
     for (let count = 0; count < sweeps; count += 1) {
-      expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unproven: count + 1 });
+      expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unprovenCount: count + 1 });
       await house.sweepWhenDue('receipt-1');
     }
     expect(house.deleted()).toEqual([]);
@@ -104,7 +109,7 @@ describe('a person is asked, once, and nobody is deleted', () => {
     }
     crash.at = undefined;
     const asked = await house.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({ claims: 5, projects: { main: { tried: true } } });
+    expect(asked).toMatchObject({ claims: 5, projects: { main: { mayHaveExecuted: true } } });
     await expectHuman(house, 'claims-without-result');
   });
 });
@@ -114,7 +119,7 @@ it('somebody else who was deleted is told at once, beside the question', async (
   house.person({ id: ada });
   everyPost(answer(200, wrong))(house);
   await house.ask(one('customer_id', ada));
-  expect(house.alarms()).toEqual(['wrong-customer-deleted', 'needs-human']);
+  expect(house.alarms()).toEqual(['wrong-customer-deleted', 'needs-review']);
 });
 
 it('somebody else who was deleted stops the deletion of the others', async () => {
@@ -134,13 +139,13 @@ it.each([
   house.person({ id: ada, source_id: 'crm-1' });
   prepare(house);
   await house.ask(one('source_id', 'crm-1'));
-  expect(house.alarms()).toEqual(['unproven-answer']);
+  expect(house.alarms()).toEqual(['unproven-response']);
   expect(house.lines).toContainEqual(
     expect.objectContaining({ event: 'alarm', platform: 'generic', receipt: 'receipt-1' }),
   );
   await house.sweepWhenDue('receipt-1');
   await house.sweepWhenDue('receipt-1');
-  expect(house.alarms()).toEqual(['unproven-answer', 'unproven-answer', 'unproven-answer', 'needs-human']);
+  expect(house.alarms()).toEqual(['unproven-response', 'unproven-response', 'unproven-response', 'needs-review']);
 });
 
 it('what is not an answer of Voucherify is not told before it keeps coming', async () => {
@@ -149,7 +154,7 @@ it('what is not an answer of Voucherify is not told before it keeps coming', asy
   everyPost(answer(410, html))(house);
   await house.ask(one('customer_id', ada));
   expect(house.alarms()).toEqual([]);
-  expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unproven: 1 });
+  expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unprovenCount: 1 });
 });
 
 it('two workers who both need a person ask once', async () => {
@@ -157,8 +162,8 @@ it('two workers who both need a person ask once', async () => {
   const receipt = await house.accept(one('customer_id', ada));
   every(answer(400, {}))(house);
   await Promise.all([house.sweep(), house.sweep(), house.sweep()]);
-  expect(await house.receipt(receipt.id)).toMatchObject({ state: 'needs-human', claims: 1 });
-  expect(house.alarms()).toEqual(['needs-human']);
+  expect(await house.receipt(receipt.id)).toMatchObject({ state: 'needs-review', claims: 1 });
+  expect(house.alarms()).toEqual(['needs-review']);
 });
 
 /** A store that loses what was kept apart, or only the pins. */
@@ -169,8 +174,8 @@ function forgetting() {
       change: ({ store }) => ({
         store: {
           ...store,
-          kept: async id => {
-            const kept = memory.loses === 'all' ? undefined : await store.kept(id);
+          readPersonalData: async id => {
+            const kept = memory.loses === 'all' ? undefined : await store.readPersonalData(id);
             return kept !== undefined && memory.loses === 'pins' ? { ...kept, pins: {} } : kept;
           },
         },

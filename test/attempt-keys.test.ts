@@ -68,7 +68,7 @@ describe('a key that was rotated', () => {
       rotate(house, 'other');
       const asked = await house.sweepWhenDue(receipt.id);
       expect(asked).toMatchObject({
-        state: 'needs-human',
+        state: 'needs-review',
         reason: 'other-app-id',
         projects: { main: { deletions: [] } },
       });
@@ -82,7 +82,7 @@ describe('a key that was rotated', () => {
     rotate(house, 'other');
     house.person({ source_id: ada }, 'other');
     const posts = house.sent.filter(call => call.startsWith('POST')).length;
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'other-app-id' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'other-app-id' });
     expect(house.sent.filter(call => call.startsWith('POST'))).toHaveLength(posts);
   });
 
@@ -93,7 +93,7 @@ describe('a key that was rotated', () => {
       return pass();
     };
     const { receipt } = await house.ask(one('customer_id', ada));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'other-app-id' });
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'other-app-id' });
   });
 });
 
@@ -105,7 +105,7 @@ describe('a key that is refused', () => {
     const { receipt, outcome } = await house.ask(one('customer_id', ada));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
     expect(receipt).toMatchObject({ lastResult: `voucherify-${status}`, nextAttemptAt: start + 60_000 });
-    expect(house.alarms()).toEqual(['voucherify-refuses-the-key']);
+    expect(house.alarms()).toEqual(['voucherify-key-refused']);
     house.meddle = undefined;
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
   });
@@ -129,7 +129,7 @@ it.each(['REPLACE_ME', '', '{}', '{"appId":"a"}'])(
     house.secrets[secret] = text;
     const { receipt, outcome } = await house.ask(one('customer_id', ada));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
-    expect(receipt).toMatchObject({ state: 'open', lastResult: 'no-keys' });
+    expect(receipt).toMatchObject({ state: 'open', lastResult: 'no-credentials' });
     expect(house.alarms()).toEqual(['secret-unusable']);
     expect(house.sent).toEqual([]);
   },

@@ -14,7 +14,7 @@ describe('the first attempt', () => {
     const received = { related_object_id: ada, status: 'DONE', object: 'pernament_deletion' };
     const deletion = { project: 'main', pin: 0, proof: 'deleted', at: start };
     expect(outcome).toMatchObject({ kind: 'erased', at: start, deletions: [{ ...deletion, received }] });
-    const progress = { state: 'erased', pins: 1, tried: false, deletions: [deletion] };
+    const progress = { state: 'erased', pins: 1, mayHaveExecuted: false, deletions: [deletion] };
     expect(receipt).toMatchObject({ state: 'erased', closedAt: start, claims: 1, projects: { main: progress } });
     expect(await house.receipt(receipt.id)).toEqual(receipt);
     expect(JSON.stringify(receipt)).not.toMatch(/cust_|crm-1|example/u);
@@ -24,7 +24,7 @@ describe('the first attempt', () => {
     const house = erasingHouse();
     house.person({ id: ada });
     const { receipt } = await house.ask(one('customer_id', ada));
-    expect(await house.store.kept(receipt.id)).toBeUndefined();
+    expect(await house.store.readPersonalData(receipt.id)).toBeUndefined();
     expect(await house.store.due('erase', start + 1e9, 10)).toEqual([]);
   });
 
@@ -32,11 +32,13 @@ describe('the first attempt', () => {
     const house = erasingHouse();
     house.person({ id: ada });
     const accepted = await house.accept(one('customer_id', ada), { attempted: true, hasCallbacks: true });
-    const told = { ...accepted, revision: 2, answeredOpen: true };
+    const told = { ...accepted, revision: 2, answeredInProgress: true };
     await house.store.replace(told);
-    const { receipt } = await attemptNow(told, house.parts);
-    expect(receipt).toMatchObject({ state: 'erased', queue: 'call-back', nextAttemptAt: start });
-    expect(await house.store.kept(receipt.id)).toMatchObject({ pins: { main: [{ customerId: ada, seen: true }] } });
+    const { receipt } = await attemptNow(told, house.services);
+    expect(receipt).toMatchObject({ state: 'erased', queue: 'callback', nextAttemptAt: start });
+    expect(await house.store.readPersonalData(receipt.id)).toMatchObject({
+      pins: { main: [{ customerId: ada, seen: true }] },
+    });
   });
 
   it('stores every pin before the first deletion', async () => {
@@ -45,7 +47,7 @@ describe('the first attempt', () => {
     const seen: unknown[] = [];
     house.meddle = async (call, pass) => {
       if (call.method === 'POST') {
-        const kept = await house.store.kept('receipt-1');
+        const kept = await house.store.readPersonalData('receipt-1');
         const { projects } = await house.receipt('receipt-1');
         seen.push([kept?.pins['main']?.map(({ customerId }) => customerId).toSorted(), projects['main']?.pins]);
       }
@@ -73,7 +75,7 @@ describe('the first attempt', () => {
     const house = erasingHouse();
     const { receipt, outcome } = await house.ask(one('customer_id', ada));
     expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
-    expect(receipt.projects).toMatchObject({ main: { state: 'no-match', pins: 1, tried: false } });
+    expect(receipt.projects).toMatchObject({ main: { state: 'no-match', pins: 1, mayHaveExecuted: false } });
     expect(house.sent).toEqual([`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`]);
   });
 
@@ -81,7 +83,7 @@ describe('the first attempt', () => {
     const house = erasingHouse();
     const { receipt, outcome } = await house.ask([...one('customer_id', ada), ...one('email', 'ada @example.com')]);
     expect(outcome).toEqual({ kind: 'not-identifiable', at: start, deletions: [] });
-    expect(receipt.projects).toMatchObject({ main: { state: 'not-identifiable', pins: 1, tried: false } });
+    expect(receipt.projects).toMatchObject({ main: { state: 'not-identifiable', pins: 1, mayHaveExecuted: false } });
     const { outcome: beside } = await house.ask([...one('customer_id', ada), ...one('phone', '+1 555 010 0042')]);
     expect(beside.kind).toBe('no-match');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimed } from '../lambda/receipts/claiming.ts';
+import { claimReceipt } from '../lambda/receipts/claiming.ts';
 import { answer } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 
@@ -57,8 +57,8 @@ describe('a second attempt while the first is still under way', () => {
       return answer(200, { status: 'DONE', related_object_id: 'cust_1', data_json: { customer: 1 } });
     };
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted', claims: 2 });
-    expect(house.alarms()).toEqual(expect.arrayContaining(['wrong-customer-deleted', 'needs-human']));
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted', claims: 2 });
+    expect(house.alarms()).toEqual(expect.arrayContaining(['wrong-customer-deleted', 'needs-review']));
   });
 
   it.each(['GET', 'POST'])('that was only just overtaken (at its %s) says nothing of its own trouble', async method => {
@@ -68,14 +68,14 @@ describe('a second attempt while the first is still under way', () => {
       if (call.method !== method) return pass();
       house.meddle = undefined;
       const standing = await house.receipt('receipt-1');
-      const taken = claimed(standing, start + 15_000, start + 75_000);
+      const taken = claimReceipt(standing, start + 15_000, start + 75_000);
       if (taken !== undefined) await house.store.replace(taken);
       return method === 'GET' ? pass() : answer(400, {});
     };
     const { outcome } = await house.ask(one('source_id', 'crm-1'));
     expect(outcome.kind).toBe('in-progress');
     expect(posts(house)).toBe(method === 'GET' ? 0 : 1);
-    expect(house.lines.at(-1)).toMatchObject({ event: 'attempt', outcome: 'in-progress', code: 'overtaken' });
+    expect(house.lines.at(-1)).toMatchObject({ event: 'attempt', outcome: 'in-progress', code: 'superseded' });
     expect(house.alarms()).toEqual([]);
     expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', claims: 2, nextAttemptAt: start + 75_000 });
     expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'erased' });
@@ -92,8 +92,8 @@ describe('a second attempt while the first is still under way', () => {
       return pass();
     };
     const { outcome } = await house.ask(one('source_id', 'crm-1'));
-    expect(outcome.kind).toBe('needs-human');
-    expect(house.alarms()).toEqual(['needs-human']);
+    expect(outcome.kind).toBe('needs-review');
+    expect(house.alarms()).toEqual(['needs-review']);
     expect(house.deleted()).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Ports } from '../lambda/parts.ts';
-import { assemble } from '../lambda/parts.ts';
+import type { Adapters } from '../lambda/parts.ts';
+import { createServices } from '../lambda/parts.ts';
 import { sweep } from '../lambda/sweep.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
@@ -76,7 +76,7 @@ describe('in two projects', () => {
     const house = inBoth();
     house.meddle = (call, pass) => (isOf('us')(call) ? answer(422, {}) : pass());
     const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
-    expect(outcome).toMatchObject({ kind: 'needs-human' });
+    expect(outcome).toMatchObject({ kind: 'needs-review' });
     expect(receipt).toMatchObject({
       reason: 'voucherify-422',
       projects: { main: { state: 'erased', deletions: [{ pin: 0 }] } },
@@ -124,9 +124,9 @@ describe('in two projects', () => {
 
 describe('a project that settings no longer hold', () => {
   it('needs a person, and the other one is done', async () => {
-    let ports: Ports | undefined;
+    let ports: Adapters | undefined;
     const house = inBoth({
-      change: (real: Ports) => {
+      change: (real: Adapters) => {
         ports = real;
         return {};
       },
@@ -134,10 +134,10 @@ describe('a project that settings no longer hold', () => {
     const receipt = await house.accept(one('source_id', 'crm-1'));
     if (ports === undefined) throw new Error('no ports');
     const { us: _, ...left } = ports.settings.projects;
-    const without = assemble({ ...ports, settings: { ...ports.settings, projects: left } });
+    const without = createServices({ ...ports, settings: { ...ports.settings, projects: left } });
     await sweep(without, start + 50_000);
     expect(await house.receipt(receipt.id)).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'project-not-in-settings',
       projects: { main: { state: 'erased' }, us: { state: 'open' } },
     });

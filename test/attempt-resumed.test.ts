@@ -94,7 +94,7 @@ describe('more look-ups than one attempt has calls for', () => {
       const answered = pass();
       if (call.method !== 'POST' || lost > 0) return answered;
       lost += 1;
-      return { kind: 'no-answer', code: 'cut-off', effect: 'possible' };
+      return { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
     };
     const receipt = await finished(house, ids(5));
     expect(receipt.state).toBe('erased');
@@ -109,18 +109,18 @@ describe('more look-ups than one attempt has calls for', () => {
 
 describe('what was completed', () => {
   const hourly: Quota = { callsPerMinute: 10, quotaPeriod: 'hour' };
-  const rows = async (house: ErasingHouse) => (await house.store.kept('receipt-1'))?.lookUps ?? {};
+  const rows = async (house: ErasingHouse) => (await house.store.readPersonalData('receipt-1'))?.lookUps ?? {};
 
   it('is kept as ids, times and spellings, under the HMAC of the app id, and counted by the receipt', async () => {
     const house = houseWith(hourly);
     const id = house.person({ source_id: 'crm-0' });
     const { receipt } = await house.ask(ids(5));
-    expect(receipt).toMatchObject({ state: 'open', lastResult: 'paced', projects: { main: { lookedUp: 2 } } });
-    const { appId } = await house.parts.macs();
+    expect(receipt).toMatchObject({ state: 'open', lastResult: 'rate-limited', projects: { main: { lookedUp: 2 } } });
+    const { appId } = await house.services.pseudonymizer();
     const candidates = [{ id, seen: true, createdAt: '2025-01-01T00:00:00.000Z' }];
     expect(await rows(house)).toEqual({
       main: {
-        appIdMac: appId('app-main'),
+        appIdHmac: appId('app-main'),
         results: [
           { identifier: 0, spelling: 'crm-0', identifiable: true, candidates },
           { identifier: 1, spelling: 'crm-1', identifiable: true, candidates: [] },
@@ -158,8 +158,8 @@ describe('what was completed', () => {
       lastResult: 'app-id-changed',
       projects: { main: { lookedUp: 1 } },
     });
-    const { appId } = await house.parts.macs();
-    expect(await rows(house)).toMatchObject({ main: { appIdMac: appId('app-main') } });
+    const { appId } = await house.services.pseudonymizer();
+    expect(await rows(house)).toMatchObject({ main: { appIdHmac: appId('app-main') } });
     let standing = await house.receipt(receipt.id);
     for (let sweeps = 0; standing.state === 'open' && sweeps < 9; sweeps += 1) {
       await house.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
@@ -172,7 +172,7 @@ describe('what was completed', () => {
     const house = houseWith(hourly);
     house.person({ source_id: 'crm-0', created_at: null });
     const receipt = await finished(house, ids(3));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'created-at-missing' });
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'created-at-missing' });
     expect(receipt.projects['main']).toMatchObject({ lookedUp: 0 });
     expect(await rows(house)).toEqual({});
   });
@@ -204,7 +204,7 @@ describe('what was completed', () => {
       await house.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
       standing = await house.receipt(receipt.id);
     }
-    expect(standing).toMatchObject({ state: 'needs-human', reason: 'pin-shadowed' });
+    expect(standing).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
     expect(house.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
   });
 
@@ -213,7 +213,7 @@ describe('what was completed', () => {
     house.person({ source_id: 'crm-0' });
     const receipt = await finished(house, ids(3));
     expect(receipt.state).toBe('erased');
-    expect(await house.store.kept(receipt.id)).toBeUndefined();
+    expect(await house.store.readPersonalData(receipt.id)).toBeUndefined();
   });
 });
 
@@ -222,7 +222,7 @@ it('a customer who is shown and whose deletion is answered 404 goes to a person 
   house.person({ source_id: 'crm-0' });
   house.meddle = (call, pass) => (call.method === 'POST' ? answer(404, notFound) : pass());
   const receipt = await finished(house, ids(1));
-  expect(receipt).toMatchObject({ state: 'needs-human', reason: 'unproven-answers' });
+  expect(receipt).toMatchObject({ state: 'needs-review', reason: 'unproven-responses' });
   // The look-up and its deletion, and a look and a deletion in each of three attempts.
   expect(house.sent.length).toBeLessThanOrEqual(2 + 2 * 3);
 });
@@ -233,7 +233,7 @@ describe('what can never fit goes to a person at once', () => {
   it('where the share is less than one call a period', async () => {
     const house = houseWith({ callsPerMinute: 1, quotaPeriod: 'hour' });
     const { receipt } = await house.ask(ids(1));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'quota-too-small' });
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
     expect(house.sent).toEqual([]);
   });
 
@@ -241,7 +241,11 @@ describe('what can never fit goes to a person at once', () => {
     const house = houseWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
     house.person({ source_id: 'crm-0' });
     const receipt = await finished(house, ids(1));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'quota-too-small', projects: { main: { pins: 1 } } });
+    expect(receipt).toMatchObject({
+      state: 'needs-review',
+      reason: 'quota-too-small',
+      projects: { main: { pins: 1 } },
+    });
     expect(house.deleted()).toEqual([]);
   });
 
@@ -256,7 +260,7 @@ describe('what can never fit goes to a person at once', () => {
       resent: false,
     });
     const { receipt } = await house.ask(email);
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'quota-too-small' });
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
     expect(house.sent).toHaveLength(1);
   });
 });

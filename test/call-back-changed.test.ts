@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { callBack } from '../lambda/call-back.ts';
-import type { OutboundCall } from '../lambda/io/outbound.ts';
-import { assemble } from '../lambda/parts.ts';
+import { deliverCallbacks } from '../lambda/call-back.ts';
+import type { HttpCall } from '../lambda/io/outbound.ts';
+import { createServices } from '../lambda/parts.ts';
 import { sweep } from '../lambda/sweep.ts';
 import { callbackUrl, genericHouse, genericWire, order } from './platforms/generic-messages.ts';
 import type { House } from './support/house.ts';
@@ -9,12 +9,12 @@ import { owing, targets } from './support/pace-called.ts';
 import { answered, hour, second } from './support/pace-heard.ts';
 
 const day = 24 * hour;
-const lost = { kind: 'no-answer', code: 'cut-off', effect: 'possible' } as const;
+const lost = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' } as const;
 
 /** The same house after a deployment with other settings. */
 function deployedWith(house: House, platforms: Readonly<Record<string, unknown>>): () => Promise<unknown> {
-  const { parts } = house;
-  const changed = assemble({ ...parts, settings: { ...parts.settings, platforms } });
+  const { services } = house;
+  const changed = createServices({ ...services, settings: { ...services.settings, platforms } });
   return () => sweep(changed, house.clock.at + 50 * second);
 }
 
@@ -23,12 +23,12 @@ describe('settings that were changed in between', () => {
     const open = await owing(targets);
     open.called.answer = () => answered(503);
     await open.sweepAfter(hour);
-    const [ketch] = Object.values(open.house.parts.settings.platforms);
+    const [ketch] = Object.values(open.house.services.settings.platforms);
     const after = deployedWith(open.house, { ketch: { ...Object(ketch), callbackOrigins: [] } });
     open.house.clock.at += hour;
     await after();
     expect(open.called.calls).toHaveLength(2);
-    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    expect(open.house.alarms()).toEqual(['callback-abandoned']);
     expect(await open.isKept()).toBe(false);
   });
 
@@ -40,7 +40,7 @@ describe('settings that were changed in between', () => {
     open.house.clock.at += hour;
     await without();
     expect(open.called.calls).toHaveLength(1);
-    expect(await open.receipt()).toMatchObject({ queue: 'call-back', callBack: { tries: 2 } });
+    expect(await open.receipt()).toMatchObject({ queue: 'callback', callbackState: { tries: 2 } });
     open.called.answer = () => answered(200);
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(2);
@@ -50,8 +50,8 @@ describe('settings that were changed in between', () => {
 
 describe('a callback that is signed', () => {
   it('waits for its secret, with an alarm, and is then sent with its signature', async () => {
-    const calls: OutboundCall[] = [];
-    const sendCallback = async (call: OutboundCall) => {
+    const calls: HttpCall[] = [];
+    const sendCallback = async (call: HttpCall) => {
       calls.push(call);
       return answered(200);
     };
@@ -64,7 +64,7 @@ describe('a callback that is signed', () => {
     house.clock.at += hour;
     expect(await house.sweep()).toMatchObject({ closed: 1, failed: 0, delivered: 0 });
     expect(house.logged().find(({ alarm }) => alarm === 'secret-unusable')).toMatchObject({
-      event: 'call-back',
+      event: 'callback',
       platform: 'generic',
       receipt: (await house.receipts())[0]!.id,
     });
@@ -90,7 +90,7 @@ describe('a callback that is signed', () => {
     while ((await standing()).queue !== undefined && house.clock.at < closedAt + 9 * day) {
       const { nextAttemptAt = 0 } = await standing();
       waits.push(nextAttemptAt - house.clock.at);
-      expect(await house.parts.store.kept((await standing()).id)).toBeDefined();
+      expect(await house.services.store.readPersonalData((await standing()).id)).toBeDefined();
       house.clock.at = nextAttemptAt;
       await house.sweep();
     }
@@ -98,33 +98,35 @@ describe('a callback that is signed', () => {
     expect(Math.max(...waits)).toBeLessThanOrEqual(6 * hour);
     expect(house.clock.at).toBe(closedAt + 8 * day);
     const { evidence, ...receipt } = await standing();
-    expect(receipt).toMatchObject({ state: 'erased', callBack: { delivered: [], tries: waits.length + 1 } });
+    expect(receipt).toMatchObject({ state: 'erased', callbackState: { delivered: [], tries: waits.length + 1 } });
     expect(evidence).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
-    expect(await house.parts.store.kept(receipt.id)).toBeUndefined();
+    expect(await house.services.store.readPersonalData(receipt.id)).toBeUndefined();
     const alarms = house.alarms();
     expect(alarms.filter(alarm => alarm === 'secret-unusable')).toHaveLength(waits.length + 1);
-    expect(alarms.filter(alarm => alarm === 'callback-given-up')).toHaveLength(1);
+    expect(alarms.filter(alarm => alarm === 'callback-abandoned')).toHaveLength(1);
   });
 });
 
 it('nobody is told for a receipt that is not there, or that owes nothing', async () => {
   const open = await owing();
-  expect(await callBack('nobody', open.house.parts, Number.POSITIVE_INFINITY)).toBe(false);
-  expect(await callBack((await open.receipt()).id, open.house.parts, Number.POSITIVE_INFINITY)).toBe(false);
+  expect(await deliverCallbacks('nobody', open.house.services, Number.POSITIVE_INFINITY)).toBe(false);
+  expect(await deliverCallbacks((await open.receipt()).id, open.house.services, Number.POSITIVE_INFINITY)).toBe(false);
   expect(open.called.calls).toEqual([]);
 });
 
 it('a receipt whose addresses are lost raises an alarm instead of passing for told', async () => {
   let missing = false;
   const open = await owing(undefined, {
-    change: ({ store }) => ({ store: { ...store, kept: async id => (missing ? undefined : store.kept(id)) } }),
+    change: ({ store }) => ({
+      store: { ...store, readPersonalData: async id => (missing ? undefined : store.readPersonalData(id)) },
+    }),
   });
   open.called.answer = () => answered(503);
   await open.sweepAfter(hour);
   missing = true;
   open.house.clock.at += hour;
   expect(await open.house.sweep()).toMatchObject({ delivered: 0 });
-  expect(open.house.alarms()).toEqual(['callback-given-up']);
+  expect(open.house.alarms()).toEqual(['callback-abandoned']);
   expect(await open.receipt()).toMatchObject({ state: 'erased' });
   expect(await open.receipt()).not.toHaveProperty('queue');
 });
@@ -140,10 +142,10 @@ it('nothing but codes is logged, whatever is sent and answered', async () => {
   await open.sweepAfter(hour);
   open.called.answer = () => answered(200);
   await open.sweepAfter(hour);
-  const lines = open.house.logged().filter(line => line.event === 'call-back');
-  const known = { time: expect.any(String), event: 'call-back', platform: 'ketch', receipt: (await open.receipt()).id };
-  expect(lines).toEqual(['later', 'later', 'ended'].map(code => ({ ...known, code })));
+  const lines = open.house.logged().filter(line => line.event === 'callback');
+  const known = { time: expect.any(String), event: 'callback', platform: 'ketch', receipt: (await open.receipt()).id };
+  expect(lines).toEqual(['retry', 'retry', 'ended'].map(code => ({ ...known, code })));
   const all = open.house.lines.join('\n');
-  expect(all).toContain('callback-given-up');
+  expect(all).toContain('callback-abandoned');
   for (const text of ['crm-1', 'cb-token', 'dsr.ketch.com', '/callback', '22880925']) expect(all).not.toContain(text);
 });

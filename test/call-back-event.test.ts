@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { callbackSender } from '../lambda/io/callback-sender.ts';
-import type { OutboundCall } from '../lambda/io/outbound.ts';
+import { createCallbackClient } from '../lambda/io/callback-sender.ts';
+import type { HttpCall } from '../lambda/io/outbound.ts';
 import { closeServersAfterEach, serve } from './support/erasing-servers.ts';
 import { uid } from './support/ketch.ts';
 import { owing } from './support/pace-called.ts';
 import { hour } from './support/pace-heard.ts';
 
-const bodyOf = (call: OutboundCall | undefined): unknown => JSON.parse(call?.body ?? '');
+const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ?? '');
 
 describe('over a real connection', () => {
   closeServersAfterEach();
@@ -28,7 +28,7 @@ describe('over a real connection', () => {
     };
     const { sweepAfter, isKept } = await owing([sent], {
       section: { callbackOrigins: [url.origin] },
-      change: ({ now }) => ({ sendCallback: callbackSender(now) }),
+      change: ({ now }) => ({ sendCallback: createCallbackClient(now) }),
     });
     await sweepAfter(hour);
     const authorization = 'Bearer cb-token-1';

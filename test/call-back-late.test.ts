@@ -7,7 +7,7 @@ import { answered, hour, minute, second } from './support/pace-heard.ts';
 const day = 24 * hour;
 
 /** What a receipt says of the erasure, without how telling the platform stands. */
-function erasureOf({ queue, nextAttemptAt, callBack, revision, evidence, ...erasure }: Receipt) {
+function erasureOf({ queue, nextAttemptAt, callbackState, revision, evidence, ...erasure }: Receipt) {
   return erasure;
 }
 
@@ -65,7 +65,7 @@ describe('a platform that cannot be reached', () => {
     expect(await open.isKept()).toBe(true);
     expect(open.house.alarms()).toEqual([]);
     await sweepUntil(open, fixtureTime + 9 * day);
-    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    expect(open.house.alarms()).toEqual(['callback-abandoned']);
     const { platform, receipt } = open.house.logged().find(line => line.alarm !== undefined) ?? {};
     expect({ platform, receipt }).toEqual({ platform: 'ketch', receipt: (await open.receipt()).id });
     expect(erasureOf(await open.receipt())).toEqual(before);

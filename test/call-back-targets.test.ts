@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { callBack } from '../lambda/call-back.ts';
+import { deliverCallbacks } from '../lambda/call-back.ts';
 import { fixtureTime } from './support/house.ts';
 import { owing, sweepUntil } from './support/pace-called.ts';
 import { answered, hour, minute, second } from './support/pace-heard.ts';
 
 const day = 24 * hour;
-const lost = { kind: 'no-answer', code: 'cut-off', effect: 'possible' } as const;
+const lost = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' } as const;
 
 /** As many targets, all of the one origin. */
 const many = (count: number) =>
@@ -54,8 +54,8 @@ describe('many targets of one request', () => {
     await open.sweepAfter(hour);
     const [first] = open.called.calls;
     expect(open.called.calls.length).toBeLessThan(10);
-    expect(open.called.calls.at(-1)!.until - first!.at).toBeLessThan(open.house.parts.times.claimMs);
-    expect(await open.receipt()).toMatchObject({ queue: 'call-back', callBack: { tries: 1, delivered: [] } });
+    expect(open.called.calls.at(-1)!.until - first!.at).toBeLessThan(open.house.services.times.claimMs);
+    expect(await open.receipt()).toMatchObject({ queue: 'callback', callbackState: { tries: 1, delivered: [] } });
     await sweepUntil(open, open.house.clock.at + day);
     expect(new Set(open.called.calls.map(({ url }) => url.pathname)).size).toBe(10);
   });
@@ -70,11 +70,11 @@ describe('many targets of one request', () => {
       open.house.clock.at += 10 * second;
       return answered(200);
     };
-    await callBack((await open.receipt()).id, open.house.parts, open.house.clock.at + 5 * second);
+    await deliverCallbacks((await open.receipt()).id, open.house.services, open.house.clock.at + 5 * second);
     expect(open.called.calls).toHaveLength(before + 1);
-    expect((await open.receipt()).callBack?.delivered).toHaveLength(1);
+    expect((await open.receipt()).callbackState?.delivered).toHaveLength(1);
     await sweepUntil(open, open.house.clock.at + day);
-    expect((await open.receipt()).callBack?.delivered).toHaveLength(10);
+    expect((await open.receipt()).callbackState?.delivered).toHaveLength(10);
     expect(open.called.calls).toHaveLength(before + 10);
   });
 });
@@ -84,8 +84,8 @@ describe('a target', () => {
     const open = await owing();
     open.called.answer = () => answered(status);
     await open.sweepAfter(hour);
-    expect(open.house.alarms()).toEqual(['callback-given-up']);
-    expect(await open.receipt()).toMatchObject({ state: 'erased', callBack: { refused: [0], delivered: [] } });
+    expect(open.house.alarms()).toEqual(['callback-abandoned']);
+    expect(await open.receipt()).toMatchObject({ state: 'erased', callbackState: { refused: [0], delivered: [] } });
     expect(await open.isKept()).toBe(false);
     await sweepUntil(open, fixtureTime + 9 * day);
     expect(open.called.calls).toHaveLength(1);
@@ -109,7 +109,7 @@ describe('a target', () => {
     await open.sweepAfter(hour);
     await sweepUntil(open, fixtureTime + 9 * day);
     expect(open.called.calls).toHaveLength(2);
-    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    expect(open.house.alarms()).toEqual(['callback-abandoned']);
     expect(await open.isKept()).toBe(false);
   });
 
@@ -131,7 +131,7 @@ describe('a target', () => {
       store: {
         ...store,
         replace: async (next, also) => {
-          if (fails && next.callBack !== undefined) throw new Error('the process ended');
+          if (fails && next.callbackState !== undefined) throw new Error('the process ended');
           return store.replace(next, also);
         },
       },
@@ -143,7 +143,7 @@ describe('a target', () => {
     fails = false;
     await open.sweepAfter(minute);
     expect(open.called.calls).toHaveLength(2);
-    expect(await open.receipt()).toMatchObject({ callBack: { delivered: [0] } });
+    expect(await open.receipt()).toMatchObject({ callbackState: { delivered: [0] } });
   });
 
   it('that is asked by two workers, one of them long overdue, raises one alarm', async () => {
@@ -159,12 +159,12 @@ describe('a target', () => {
     const first = open.house.sweep();
     await begun;
     await open.sweepAfter(minute);
-    expect(open.house.alarms()).toEqual(['callback-given-up']);
+    expect(open.house.alarms()).toEqual(['callback-abandoned']);
     answers();
     await first;
     expect(open.called.calls).toHaveLength(2);
-    expect(open.house.alarms()).toEqual(['callback-given-up']);
-    expect(await open.receipt()).toMatchObject({ callBack: { tries: 1, refused: [0] } });
+    expect(open.house.alarms()).toEqual(['callback-abandoned']);
+    expect(await open.receipt()).toMatchObject({ callbackState: { tries: 1, refused: [0] } });
   });
 
   it('has ten seconds, and the claim outlasts them', async () => {
@@ -173,6 +173,6 @@ describe('a target', () => {
     await open.sweepAfter(hour);
     const [call] = open.called.calls;
     expect(Number(call?.until) - Number(call?.at)).toBe(10 * second);
-    expect(open.house.parts.times.claimMs).toBeGreaterThan(10 * second);
+    expect(open.house.services.times.claimMs).toBeGreaterThan(10 * second);
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundCall } from '../lambda/io/outbound.ts';
+import type { HttpCall } from '../lambda/io/outbound.ts';
 import { account, deleteRequest, ketchHouse, ketchWire } from './support/ketch.ts';
 import { owing, targets } from './support/pace-called.ts';
 import { answered, hour, minute } from './support/pace-heard.ts';
 import { registered } from './support/pace-ketch.ts';
 
-const to = ({ url, headers }: OutboundCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
-const bodyOf = (call: OutboundCall | undefined): unknown => JSON.parse(call?.body ?? '');
+const to = ({ url, headers }: HttpCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
+const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ?? '');
 
 describe('a platform that was told "in progress"', () => {
   it('hears of the end once, at every callback, with the headers that came with it', async () => {
@@ -54,7 +54,7 @@ describe('a platform that was told "in progress"', () => {
 
 describe('a platform that got the result in its answer', () => {
   it('is not called back, and its callbacks are forgotten at once', async () => {
-    const calls: OutboundCall[] = [];
+    const calls: HttpCall[] = [];
     const house = await ketchHouse({
       change: () => ({
         sendCallback: async call => {
@@ -66,8 +66,8 @@ describe('a platform that got the result in its answer', () => {
     registered(house, 'crm-1');
     await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
     const [receipt] = await house.receipts();
-    expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredOpen: false });
-    expect(await house.parts.store.kept(receipt?.id ?? '')).toBeUndefined();
+    expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredInProgress: false });
+    expect(await house.services.store.readPersonalData(receipt?.id ?? '')).toBeUndefined();
     house.clock.at += hour;
     await house.sweep();
     expect(calls).toEqual([]);
@@ -80,12 +80,12 @@ describe('several callbacks', () => {
     called.answer = ({ url }) => answered(url.pathname === '/other' ? 503 : 200);
     await sweepAfter(hour);
     expect(called.calls).toHaveLength(2);
-    expect(await receipt()).toMatchObject({ queue: 'call-back', callBack: { tries: 1, delivered: [0] } });
+    expect(await receipt()).toMatchObject({ queue: 'callback', callbackState: { tries: 1, delivered: [0] } });
     expect(await isKept()).toBe(true);
     called.answer = () => answered(204);
     await sweepAfter(2 * minute);
     expect(called.calls.slice(2).map(to)).toEqual([['/other', 'cb-token-2']]);
-    expect(await receipt()).toMatchObject({ state: 'erased', callBack: { tries: 2, delivered: [0, 1] } });
+    expect(await receipt()).toMatchObject({ state: 'erased', callbackState: { tries: 2, delivered: [0, 1] } });
     expect(await isKept()).toBe(false);
     expect(house.alarms()).toEqual([]);
   });
@@ -98,8 +98,8 @@ describe('several callbacks', () => {
     called.answer = () => answered(200);
     await sweepAfter(2 * minute);
     expect(called.calls.slice(2).map(to)).toEqual([['/callback', 'Bearer cb-token-1']]);
-    expect(await receipt()).toMatchObject({ callBack: { delivered: [0], refused: [1] }, state: 'erased' });
-    expect(house.alarms()).toEqual(['callback-given-up']);
+    expect(await receipt()).toMatchObject({ callbackState: { delivered: [0], refused: [1] }, state: 'erased' });
+    expect(house.alarms()).toEqual(['callback-abandoned']);
     expect(await isKept()).toBe(false);
   });
 });

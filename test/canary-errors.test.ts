@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Ports } from '../lambda/parts.ts';
+import type { Adapters } from '../lambda/parts.ts';
 import { token } from './support/canary.ts';
 import { canaryHouse, expectSilence } from './support/canary-house.ts';
 import { crash } from './support/crash.ts';
@@ -11,7 +11,7 @@ describe('nothing of an error shows', () => {
   const unforeseen = () =>
     Promise.reject(Object.assign(crash(message), { [token('error field')]: token('error value') }));
 
-  test.each<[string, number, (ports: Ports) => Partial<Ports>]>([
+  test.each<[string, number, (ports: Adapters) => Partial<Adapters>]>([
     ['reading the secrets', 500, () => ({ readSecret: unforeseen })],
     ['storing', 500, ({ store }) => ({ store: { ...store, accept: unforeseen } })],
     ['writing the result', 500, ({ store }) => ({ store: { ...store, replace: unforeseen } })],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { embeddedTexts } from '../infra/local/embedded-secrets.ts';
-import { readOptions } from '../infra/local/options.ts';
+import { embeddedSecretTexts } from '../infra/local/embedded-secrets.ts';
+import { readLocalOptions } from '../infra/local/options.ts';
 import { leaks, Planted } from './support/canary.ts';
 import { everything, strangeHeaders } from './support/canary-house.ts';
 import { jsonOrUndefined } from './support/event.ts';
@@ -9,7 +9,7 @@ import { account, ketchWire } from './support/ketch.ts';
 import { startLocalProcess } from './support/local-process.ts';
 
 test('a whole process prints nothing of what it was sent, of its secrets, or of the people it erased', async () => {
-  const secrets = embeddedTexts(readOptions({}).settings);
+  const secrets = embeddedSecretTexts(readLocalOptions({}).settings);
   const { current } = jsonOrUndefined(secrets['erasure/platform/ketch']!) as { current: string };
   const run = await startLocalProcess({ DATA_DIR: ':memory:', CLOCK: '2026-01-15T12:00:00Z', SWEEP_SECONDS: '0.2' });
   const planted = new Planted();

@@ -58,7 +58,7 @@ const always = (answer: ScriptedAnswer) => () => answer;
 describe('nothing that Voucherify says shows', () => {
   test.each<[string, (call: ScriptedCall) => ScriptedAnswer, string]>([
     ['a deletion', deletes(ok(done)), 'erased'],
-    ['the deletion of somebody else', deletes(ok({ ...done, related_object_id: stranger.id })), 'needs-human'],
+    ['the deletion of somebody else', deletes(ok({ ...done, related_object_id: stranger.id })), 'needs-review'],
     ['another status', deletes(ok({ ...done, status: said('name') })), 'open'],
     ['another count', deletes(ok({ ...done, data_json: { customer: said('metadata') } })), 'open'],
     [
@@ -75,11 +75,11 @@ describe('nothing that Voucherify says shows', () => {
     ['text', always(ok(said('html'))), 'open'],
     ['moved', always({ status: 302, headers: { Location: `https://${said('place')}.example/` } }), 'open'],
     ['found elsewhere', always(refused(404)), 'open'],
-    ['400', always(refused(400)), 'needs-human'],
+    ['400', always(refused(400)), 'needs-review'],
     ['401', always(refused(401)), 'open'],
     ['402', always(refused(402)), 'open'],
     ['403', always(refused(403)), 'open'],
-    ['422 to the deletion', deletes(refused(422)), 'needs-human'],
+    ['422 to the deletion', deletes(refused(422)), 'needs-review'],
     ['429', always(refused(429, { 'Retry-After': said('header'), 'X-Rate-Limit-Retry': said('header') })), 'open'],
     ['500', always({ status: 500, headers, body: `<pre>${said('html')}</pre>` }), 'open'],
     ['503 to the deletion', deletes(refused(503)), 'open'],

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
-import type { ControlRow, ControlRows } from '../lambda/receipts/control.ts';
+import type { VersionedRow, VersionedStore } from '../lambda/receipts/control.ts';
 
 export interface OpenedControl {
-  readonly control: ControlRows;
+  readonly control: VersionedStore;
   close(): void | Promise<void>;
 }
 
@@ -15,7 +15,7 @@ const expiresAt = 1_800_000_000;
 export function describeControl(name: string, open: () => Promise<OpenedControl>): void {
   describe(name, () => {
     let opened: OpenedControl;
-    let control: ControlRows;
+    let control: VersionedStore;
     beforeEach(async () => {
       opened = await open();
       control = opened.control;
@@ -27,13 +27,13 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
 
     it('reads the rows that exist, and no others', async () => {
       const value = { notBefore: 1.5, deep: { list: ['Zoë 🙂', null, true] } };
-      await control.write('pace#main', 0, value);
+      await control.write('rate-limit#main', 0, value);
       await control.write('pause#all', 0, 'text');
       await control.write('pause#all', 1, { pause: null });
-      const rows = await control.read(['pause#all', 'nobody', 'pace#main', 'pause#platform:ketch']);
-      const expected: [string, ControlRow][] = [
-        ['pace#main', { revision: 1, value }],
+      const rows = await control.read(['pause#all', 'nobody', 'rate-limit#main', 'pause#platform:ketch']);
+      const expected: [string, VersionedRow][] = [
         ['pause#all', { revision: 2, value: { pause: null } }],
+        ['rate-limit#main', { revision: 1, value }],
       ];
       expect([...rows].toSorted(([a], [b]) => a.localeCompare(b))).toEqual(expected);
       expect(await control.read(['nobody'])).toEqual(new Map());
@@ -121,7 +121,7 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
 /** What every verb must do over something that cannot be reached. */
 export function describeUnreachableControl(name: string, open: () => Promise<OpenedControl>): void {
   describe(name, () => {
-    it.each<[string, (control: ControlRows) => Promise<unknown>]>([
+    it.each<[string, (control: VersionedStore) => Promise<unknown>]>([
       ['read', control => control.read([told, 'pause#all'])],
       ['a first write', control => control.write(told, 0, { reason: told })],
       ['a write', control => control.write(told, 7, { reason: told })],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundResult } from '../lambda/io/outbound.ts';
+import type { HttpResult } from '../lambda/io/outbound.ts';
 import { answer, done, html } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
 
@@ -16,12 +16,12 @@ function atHome(): ErasingHouse {
 }
 
 /** Answers the deletion of one of them itself. */
-function trouble(house: ErasingHouse, id: string, result: OutboundResult): void {
+function trouble(house: ErasingHouse, id: string, result: HttpResult): void {
   house.meddle = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(id) ? result : pass());
 }
 
 const posted = (house: ErasingHouse) => house.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
-const lost = (effect: 'none' | 'possible'): OutboundResult => ({ kind: 'no-answer', code: 'cut-off', effect });
+const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
 
 describe('when one of several deletions fails', () => {
   it.each([
@@ -64,7 +64,12 @@ describe('when one of several deletions fails', () => {
     trouble(house, 'cust_2', result);
     const { receipt } = await house.ask(email);
     expect(posted(house)).toEqual(['cust_1', 'cust_2']);
-    expect(receipt.projects['main']).toMatchObject({ state: 'open', pins: 4, tried: false, deletions: [{ pin: 0 }] });
+    expect(receipt.projects['main']).toMatchObject({
+      state: 'open',
+      pins: 4,
+      mayHaveExecuted: false,
+      deletions: [{ pin: 0 }],
+    });
     house.meddle = undefined;
     for (let sweeps = 0; sweeps < 3; sweeps += 1) await house.sweepWhenDue(receipt.id);
     expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased' });
@@ -79,7 +84,7 @@ describe('when one of several deletions fails', () => {
     trouble(house, 'cust_3', result);
     const { receipt } = await house.ask(email);
     expect(receipt).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason,
       projects: { main: { deletions: [{ pin: 0 }, { pin: 1 }] } },
     });
@@ -94,9 +99,9 @@ describe('when one of several deletions fails', () => {
     };
     const { receipt } = await house.ask(email);
     expect(receipt).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'voucherify-422',
-      projects: { main: { tried: true } },
+      projects: { main: { mayHaveExecuted: true } },
     });
   });
 
@@ -117,7 +122,7 @@ describe('when all fail', () => {
     house.sandbox.outage(undefined);
     house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
     const again = await house.sweepWhenDue(receipt.id);
-    expect(again.projects['main']).toMatchObject({ state: 'open', pins: 4, tried: true, deletions: [] });
+    expect(again.projects['main']).toMatchObject({ state: 'open', pins: 4, mayHaveExecuted: true, deletions: [] });
     house.meddle = (call, pass) => (call.method === 'POST' && pass() ? lost('possible') : pass());
     await house.sweepWhenDue(receipt.id);
     expect(house.deleted().toSorted()).toEqual(family);

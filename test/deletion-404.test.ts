@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundResult } from '../lambda/io/outbound.ts';
+import type { HttpResult } from '../lambda/io/outbound.ts';
 import { answer, html, notFound } from './support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one } from './support/erasing-house.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const denied = answer(404, notFound);
 const [get, post] = [`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`];
-const lost = (effect: 'none' | 'possible'): OutboundResult => ({ kind: 'no-answer', code: 'cut-off', effect });
+const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
 
 /** Somebody whose deletions are answered 404, and the look after each of them as `look` says. */
-function denying(look?: OutboundResult): ErasingHouse {
+function denying(look?: HttpResult): ErasingHouse {
   const house = erasingHouse();
   house.person({ id: ada, source_id: 'crm-1' });
   let isConfirming = false;
@@ -26,13 +26,13 @@ describe('a 404 on the deletion of somebody who was found', () => {
     const house = denying();
     const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
-    expect(receipt).toMatchObject({ state: 'open', lastResult: 'deletion-404-still-shown', unproven: 1 });
-    expect(receipt.projects).toMatchObject({ main: { tried: true, deletions: [] } });
+    expect(receipt).toMatchObject({ state: 'open', lastResult: 'deletion-404-still-shown', unprovenCount: 1 });
+    expect(receipt.projects).toMatchObject({ main: { mayHaveExecuted: true, deletions: [] } });
     expect(house.sent).toEqual(['GET /v1/customers/crm-1', post, get]);
-    expect(house.alarms()).toEqual(['unproven-answer']);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', unproven: 2 });
+    expect(house.alarms()).toEqual(['unproven-response']);
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', unprovenCount: 2 });
     expect(house.sent.slice(3)).toEqual([get, post, get]);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'unproven-answers' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'unproven-responses' });
     expect(house.deleted()).toEqual([]);
   });
 
@@ -48,7 +48,7 @@ describe('a 404 on the deletion of somebody who was found', () => {
     const house = denying(answer(200, { id: 'cust_B', source_id: ada }));
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'pin-shadowed',
       projects: { main: { deletions: [] } },
     });
@@ -67,7 +67,7 @@ describe('a 404 on the deletion of somebody who was found', () => {
   ])('counts as nothing where the look fails (%s), and two calls of the next attempt prove it', async (_, look) => {
     const house = denying(look);
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'open', projects: { main: { tried: true, deletions: [] } } });
+    expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true, deletions: [] } } });
     house.sandbox.softDelete(ada);
     const calls = house.sent.length;
     house.meddle = (call, pass) => (call.method === 'POST' ? denied : pass());
@@ -89,7 +89,7 @@ describe('a 404 on the deletion of somebody who was found', () => {
     };
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'other-app-id',
       projects: { main: { deletions: [] } },
     });
@@ -130,7 +130,7 @@ describe('the quota of a deletion that is answered 404', () => {
         control: {
           ...control,
           write: (key, ...more) => {
-            if (key === 'pace#main') writes += 1;
+            if (key === 'rate-limit#main') writes += 1;
             return control.write(key, ...more);
           },
         },
@@ -170,7 +170,7 @@ describe('the quota of a deletion that is answered 404', () => {
       isThere = false;
       return denied;
     };
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', lastResult: 'paced' });
+    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', lastResult: 'rate-limited' });
     expect(house.sent).toEqual(['GET /v1/customers/crm-1', post]);
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
     expect(house.sent.slice(2)).toEqual([get, post]);

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalEmail, emailSpellings, isSameEmail, longestIdentifier } from '../lambda/email.ts';
-import { macsFrom, shortestPepper } from '../lambda/receipts/mac.ts';
+import { canonicalEmail, emailSpellings, isSameEmail, maxIdentifierLength } from '../lambda/email.ts';
+import { createPseudonymizer, minPepperLength } from '../lambda/receipts/mac.ts';
 
 const seeded = { seed: 20261128, numRuns: 2000 };
-const macs = macsFrom('p'.repeat(shortestPepper));
-const mac = (value: string) => macs.subject({ kind: 'email', value });
+const hmacs = createPseudonymizer('p'.repeat(minPepperLength));
+const mac = (value: string) => hmacs.subject({ kind: 'email', value });
 
 const canonical: Readonly<Record<string, readonly [string, string]>> = {
   'upper case': ['Ada@Example.COM', 'ada@example.com'],
@@ -65,7 +65,7 @@ const unusable: Readonly<Record<string, string>> = {
   'an isolate inside': '\u2066ada\u2069@example.com',
   'a control character at the end': 'ada@example.com\0',
   'half a surrogate pair': 'ada\ud83d@example.com',
-  'too many characters': `${'a'.repeat(longestIdentifier)}@x`,
+  'too many characters': `${'a'.repeat(maxIdentifierLength)}@x`,
 };
 
 describe('the canonical form of an e-mail address', () => {

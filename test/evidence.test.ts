@@ -11,7 +11,7 @@ import { hour } from './support/pace-heard.ts';
 
 /** As anybody does it who holds the public key set and a JOSE library, and nothing else. */
 async function verified(jws: string, house: House) {
-  const published: unknown = JSON.parse(JSON.stringify(keySet(await house.parts.signer!.publicKey())));
+  const published: unknown = JSON.parse(JSON.stringify(keySet(await house.services.signer!.publicKey())));
   const keys = createLocalJWKSet(published as Parameters<typeof createLocalJWKSet>[0]);
   return jwtVerify(jws, keys, {
     issuer,
@@ -38,7 +38,7 @@ describe('the evidence of an erasure', () => {
     const house = await erasedHouse();
     const { evidence = '' } = await onlyReceipt(house);
     const { payload, protectedHeader } = await verified(evidence, house);
-    const { kty, crv, x, y } = await house.parts.signer!.publicKey();
+    const { kty, crv, x, y } = await house.services.signer!.publicKey();
     const kid = await calculateJwkThumbprint({ kty, crv, x, y });
     expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'erasure-evidence+jwt', kid });
     expect(payload.iat).toBe(fixtureTime / 1000);
@@ -57,15 +57,15 @@ describe('the evidence of an erasure', () => {
       platform: 'ketch',
       reference: uid,
       authentication: { scheme: 'shared-secret', secret: 'current' },
-      asked: {
+      request: {
         what: 'permanent erasure',
-        payloadMac: receipt.payloadMac,
-        subjectMacs: receipt.subjectMacs,
+        payloadHmac: receipt.payloadHmac,
+        subjectHmacs: receipt.subjectHmacs,
         submittedAt: '2026-01-15T11:00:00.000Z',
         receivedAt: at,
         dueAt: '2026-02-14T12:00:00.000Z',
       },
-      answer: { as: 'outcome', at },
+      firstReply: { as: 'outcome', at },
       outcome: 'erased',
       closedAt: at,
       projects: {
@@ -93,7 +93,7 @@ describe('the evidence of an erasure', () => {
     const { submittedTimestamp: _, ...request } = deleteRequest().request;
     await house.send(ketchWire({ ...deleteRequest(), request }));
     await house.sweep();
-    const { asked } = decodeJwt((await onlyReceipt(house)).evidence ?? '') as { asked: object };
+    const { request: asked } = decodeJwt((await onlyReceipt(house)).evidence ?? '') as { request: object };
     expect(asked).not.toHaveProperty('submittedAt');
   });
 
@@ -137,7 +137,7 @@ describe('evidence is made', () => {
     const { payload } = await verified(receipt.evidence ?? '', open.house);
     expect(payload).toMatchObject({
       outcome: 'erased',
-      answer: { as: 'in-progress', at: new Date(fixtureTime).toISOString() },
+      firstReply: { as: 'in-progress', at: new Date(fixtureTime).toISOString() },
       callbacks: { taken: 1, refused: 0, tries: 1, at: new Date(open.house.clock.at).toISOString() },
     });
   });
@@ -154,15 +154,15 @@ describe('evidence is made', () => {
 describe('the answer that evidence tells of', () => {
   const answerOf = async (house: House) => {
     await house.sweep();
-    return decodeJwt((await onlyReceipt(house)).evidence ?? '')['answer'];
+    return decodeJwt((await onlyReceipt(house)).evidence ?? '')['firstReply'];
   };
 
   it('is that it is not finished, of a platform that waits and had to come again', async () => {
     const house = await ketchHouse();
     const why = { actor: 'ops', reason: 'look', at: fixtureTime };
-    await pause('all', why, house.parts.control);
+    await pause('all', why, house.services.control);
     expect((await house.send(ketchWire(deleteRequest()))).status).toBe(503);
-    await resume('all', why, house.parts.control);
+    await resume('all', why, house.services.control);
     house.clock.at += hour;
     expect(await answerOf(house)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
   });
@@ -222,16 +222,19 @@ it('what changes while it is signed is signed anew, so that the evidence says al
     }),
   });
   await house.send(ketchWire(deleteRequest()));
-  const { store } = house.parts;
+  const { store } = house.services;
   meddle = async () => {
     meddle = async () => undefined;
     const receipt = await onlyReceipt(house);
-    const decision = { at: house.clock.at, by: 'ada', what: 'retry', why: 'look again' } as const;
+    const decision = { at: house.clock.at, actor: 'ada', action: 'retry', reason: 'look again' } as const;
     await store.replace({ ...receipt, revision: receipt.revision + 1, decisions: [decision] });
   };
   // Beside the erasures it was not signed, and after them it is.
   expect(await house.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
   const { evidence = '' } = await onlyReceipt(house);
-  const { payload } = await compactVerify(evidence, createLocalJWKSet(keySet(await house.parts.signer!.publicKey())));
+  const { payload } = await compactVerify(
+    evidence,
+    createLocalJWKSet(keySet(await house.services.signer!.publicKey())),
+  );
   expect(new TextDecoder().decode(payload)).toContain('look again');
 });

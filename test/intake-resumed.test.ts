@@ -43,10 +43,10 @@ describe('a platform that was let go within the hour', () => {
 describe('while something is paused already', () => {
   it('no other pause is added, and nobody is told twice', async () => {
     const house = await ketchHouse({ limits });
-    await pause('all', why(house), house.parts.control);
+    await pause('all', why(house), house.services.control);
     expect(await askFor(house, 3 * most)).toEqual(held(3 * most));
     expect(house.alarms()).toEqual([]);
-    await resume('all', why(house), house.parts.control);
+    await resume('all', why(house), house.services.control);
     expect(await askFor(house, 1, 100)).toEqual(held(1));
     expect(house.alarms()).toEqual([paused]);
   });

@@ -17,9 +17,9 @@ describe('requests of one platform in an hour', () => {
     expect(house.alarms()).toEqual([paused]);
     expect(house.logged().find(line => line.alarm === paused)).toMatchObject({ platform: 'ketch' });
     expect(house.sandbox.deletions()).toHaveLength(most);
-    const rows = await house.parts.control.read(['pause#platform:ketch']);
+    const rows = await house.services.control.read(['pause#platform:ketch']);
     expect(rows.get('pause#platform:ketch')?.value).toMatchObject({
-      pause: { actor: 'intake', reason: expect.stringContaining('requestsPerHour'), at: fixtureTime },
+      pause: { actor: 'request-limit', reason: expect.stringContaining('requestsPerHour'), at: fixtureTime },
     });
   });
 
@@ -77,7 +77,7 @@ describe('a platform that only takes an acknowledgement', () => {
     expect(house.alarms()).toEqual([paused]);
     await house.sweep();
     expect(house.sandbox.deletions()).toEqual([]);
-    await resume('platform:segment', why(house), house.parts.control);
+    await resume('platform:segment', why(house), house.services.control);
     house.clock.at += hour;
     await house.sweep();
     expect(house.sandbox.deletions()).toHaveLength(3 * most);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pause, resume, type Scope } from '../lambda/pause.ts';
+import { type PauseScope, pause, resume } from '../lambda/pause.ts';
 import { controlRows } from './support/control-rows.ts';
 import { fixtureTime, type House, houseFor } from './support/house.ts';
 import { account, deleteRequest, ketchHouse, ketchSecretText, ketchSection, ketchWire } from './support/ketch.ts';
@@ -7,15 +7,15 @@ import { ask, callsIn, registered, statesIn, wordOf } from './support/pace-ketch
 
 const minute = 60_000;
 const why = { actor: 'ada', reason: 'the shop moves', at: fixtureTime };
-const pauseOf = (house: House, scope: Scope) => pause(scope, why, house.parts.control);
-const resumeOf = (house: House, scope: Scope) => resume(scope, why, house.parts.control);
+const pauseOf = (house: House, scope: PauseScope) => pause(scope, why, house.services.control);
+const resumeOf = (house: House, scope: PauseScope) => resume(scope, why, house.services.control);
 
 async function sweepAfter(house: House, ms: number) {
   house.clock.at += ms;
   return house.sweep();
 }
 
-describe.each<Scope>(['all', 'platform:ketch', 'project:main'])('while %s is paused', scope => {
+describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('while %s is paused', scope => {
   it('a request is accepted and kept, and Voucherify is not called', async () => {
     const house = await ketchHouse();
     registered(house, 'crm-1');
@@ -32,7 +32,7 @@ describe.each<Scope>(['all', 'platform:ketch', 'project:main'])('while %s is pau
     for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(house, sourceId);
     house.clock.at += 60 * minute;
     await house.sweep();
-    expect(await house.parts.control.read(['pace#main'])).toEqual(new Map());
+    expect(await house.services.control.read(['rate-limit#main'])).toEqual(new Map());
   });
 
   it('the sweep claims none of it, and lets all go after it is resumed', async () => {
@@ -65,7 +65,7 @@ describe.each<Scope>(['all', 'platform:ketch', 'project:main'])('while %s is pau
 });
 
 describe('a pause', () => {
-  it.each<[Scope, readonly string[]]>([
+  it.each<[PauseScope, readonly string[]]>([
     ['platform:ketch', ['open', 'erased']],
     ['platform:ketch-2', ['erased', 'open']],
     ['project:us', ['open', 'erased']],
@@ -116,7 +116,7 @@ describe('a pause', () => {
     expect(await sweepAfter(house, 60 * minute)).toMatchObject({ closed: 1 });
   });
 
-  it('proves nothing of a customer who was never tried: nobody there is no erasure', async () => {
+  it('proves nothing of a customer who was never mayHaveExecuted: nobody there is no erasure', async () => {
     const house = await ketchHouse();
     await pauseOf(house, 'all');
     const identities = [{ ...account('cust_BBBBBBBBBBBBBBBBBBBBBBBB'), identitySpace: 'customer' }];

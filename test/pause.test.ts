@@ -1,14 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
-import { isScope, type Pause, pause, pausesOf, resume, type Scope, scopesOf, turnsOf } from '../lambda/pause.ts';
-import type { ControlRow, ControlRows } from '../lambda/receipts/control.ts';
+import {
+  isPauseScope,
+  type Pause,
+  type PauseScope,
+  pause,
+  readPauseHistory,
+  readPauses,
+  resume,
+  scopesOf,
+} from '../lambda/pause.ts';
+import type { VersionedRow, VersionedStore } from '../lambda/receipts/control.ts';
 import { memoryRows } from './support/pace-rows.ts';
 
 const why: Pause = { actor: 'ada', reason: 'the shop moves', at: 1000 };
 const later: Pause = { actor: 'bob', reason: 'it has moved', at: 2000 };
-const scopes: readonly Scope[] = ['all', 'platform:ketch', 'project:main'];
-const turn = (what: string, { actor, reason, at }: Pause) => ({ what, actor, reason, at });
-const pausedIn = async (rows: ControlRows) => [...(await pausesOf(scopes, rows)).paused];
+const scopes: readonly PauseScope[] = ['all', 'platform:ketch', 'project:main'];
+const turn = (action: string, { actor, reason, at }: Pause) => ({ action, actor, reason, at });
+const pausedIn = async (rows: VersionedStore) => [...(await readPauses(scopes, rows)).paused];
 
 describe('a receipt falls under', () => {
   it('everything, its platform and each of its projects', () => {
@@ -19,7 +28,7 @@ describe('a receipt falls under', () => {
 
 describe('a scope', () => {
   it.each(['all', 'platform:ketch', 'platform:in-house-2', 'project:main'])('is %s', text => {
-    expect(isScope(text)).toBe(true);
+    expect(isPauseScope(text)).toBe(true);
   });
 
   it.each([
@@ -34,7 +43,7 @@ describe('a scope', () => {
     'tenant:main',
     'platform:a#b',
   ])('is not %j', text => {
-    expect(isScope(text)).toBe(false);
+    expect(isPauseScope(text)).toBe(false);
   });
 });
 
@@ -67,7 +76,11 @@ describe.each(scopes)('a pause of %s', scope => {
     expect(await resume(scope, later, rows)).toBe(false);
     expect(await pause(scope, why, rows)).toBe(true);
     expect(await pausedIn(rows)).toEqual([scope]);
-    expect(await turnsOf(scope, rows)).toEqual([turn('pause', why), turn('resume', later), turn('pause', why)]);
+    expect(await readPauseHistory(scope, rows)).toEqual([
+      turn('pause', why),
+      turn('resume', later),
+      turn('pause', why),
+    ]);
   });
 
   it('keeps the last fifty turns', async () => {
@@ -76,14 +89,14 @@ describe.each(scopes)('a pause of %s', scope => {
       await pause(scope, { ...why, at }, rows);
       await resume(scope, { ...later, at }, rows);
     }
-    const turns = await turnsOf(scope, rows);
+    const turns = await readPauseHistory(scope, rows);
     expect(turns).toHaveLength(50);
     expect(turns.at(-1)).toEqual(turn('resume', { ...later, at: 29 }));
   });
 
   it('knows when it was let go', async () => {
     const rows = memoryRows();
-    const resumedAt = async () => (await pausesOf([scope], rows)).resumedAt(scope);
+    const resumedAt = async () => (await readPauses([scope], rows)).resumedAt(scope);
     expect(await resumedAt()).toBe(0);
     await pause(scope, why, rows);
     expect(await resumedAt()).toBe(0);
@@ -106,7 +119,7 @@ describe('a row that cannot be read', () => {
     const rows = memoryRows();
     rows.rows.set('pause#all', { revision: 4, value });
     expect(await pausedIn(rows)).toEqual(['all']);
-    expect((await pausesOf(['all'], rows)).resumedAt('all')).toBe(0);
+    expect((await readPauses(['all'], rows)).resumedAt('all')).toBe(0);
     expect(await pause('all', why, rows)).toBe(false);
     expect(await resume('all', later, rows)).toBe(true);
     expect(await pausedIn(rows)).toEqual([]);
@@ -141,7 +154,7 @@ describe('many at once', () => {
 
   it('never make one believe what was not done', async () => {
     const contested = memoryRows();
-    const row: ControlRow = { revision: 9, value: { pause: null } };
+    const row: VersionedRow = { revision: 9, value: { pause: null } };
     const rows = { ...contested, write: async () => ({ written: false, row }) };
     await expect(pause('all', why, rows)).rejects.toMatchObject({ code: 'unavailable', alarm: 'store-unavailable' });
   });
@@ -150,13 +163,13 @@ describe('many at once', () => {
 it('a store that cannot be reached tells of no pause and of none that is over', async () => {
   const failure = new Failure('unavailable', 'the receipt store cannot be reached');
   const rows = { ...memoryRows(), read: async () => Promise.reject(failure) };
-  await expect(pausesOf(scopes, rows)).rejects.toBe(failure);
+  await expect(readPauses(scopes, rows)).rejects.toBe(failure);
   await expect(pause('all', why, rows)).rejects.toBe(failure);
   await expect(resume('all', why, rows)).rejects.toBe(failure);
 });
 
 it('all scopes of a receipt are read in one call', async () => {
   const rows = memoryRows();
-  await pausesOf(scopesOf('ketch', ['main', 'us', 'eu']), rows);
+  await readPauses(scopesOf('ketch', ['main', 'us', 'eu']), rows);
   expect(rows.calls).toEqual(['read']);
 });

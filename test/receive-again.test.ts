@@ -62,7 +62,7 @@ describe('a request that comes again', () => {
     await house.send(withCallback());
     expect(await house.send(ketchWire())).toMatchObject(inProgress);
     const { id } = await receiptOf(house);
-    expect((await house.parts.store.kept(id))?.callbacks).toEqual([callback]);
+    expect((await house.services.store.readPersonalData(id))?.callbacks).toEqual([callback]);
   });
 
   test('with callbacks, after one without, cannot be promised any', async () => {

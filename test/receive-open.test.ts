@@ -9,11 +9,12 @@ describe('an erasure that is not finished', () => {
   test('is marked as owed a callback before the platform is told so', async () => {
     const house = await downHouse();
     expect(await house.send(withCallback())).toMatchObject(inProgress);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredOpen: true, hasCallbacks: true });
+    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
   });
 
   test('is not told of when that mark cannot be written', async () => {
-    const unwritten = ({ answeredOpen }: Receipt) => (answeredOpen ? Promise.reject(storeUnavailable()) : undefined);
+    const unwritten = ({ answeredInProgress }: Receipt) =>
+      answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
     const house = await downHouse({
       limits: { holdSeconds: 60 },
       change: ({ store }) => ({
@@ -21,7 +22,7 @@ describe('an erasure that is not finished', () => {
       }),
     });
     expect(await house.send(withCallback())).toMatchObject(unavailable);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredOpen: false });
+    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: false });
     expect(house.alarms()).toEqual(['store-unavailable']);
   });
 
@@ -33,7 +34,7 @@ describe('an erasure that is not finished', () => {
         store: {
           ...store,
           replace: async (next, also) => {
-            if (next.answeredOpen && swept === undefined) {
+            if (next.answeredInProgress && swept === undefined) {
               house.clock.at += 60_000;
               swept = house.sweep();
               await swept;
@@ -71,7 +72,7 @@ describe('an erasure that is not finished', () => {
       }),
     });
     expect(await house.send(withCallback())).toMatchObject(unavailable);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredOpen: false });
+    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: false });
     expect(house.sandbox.deletions()).toHaveLength(1);
   });
 
@@ -120,6 +121,6 @@ describe('the first attempt of the sweep', () => {
     });
     await house.send(withCallback());
     const nextAttemptAt = house.clock.at + 5000 + 7000;
-    expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredOpen: false }]);
+    expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
   });
 });

@@ -1,18 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
-import type { Parts } from '../lambda/parts.ts';
-import type { Platform, Reading } from '../lambda/platforms/platform.ts';
+import type { Services } from '../lambda/parts.ts';
+import type { ParsedRequest, Platform } from '../lambda/platforms/platform.ts';
 import { receive } from '../lambda/receive.ts';
 import { fixtureTime, houseFor } from './support/house.ts';
 import { inertPorts } from './support/inert.ts';
 import { noting, request } from './support/noting-platform.ts';
 
 /** Parts whose ports must not be touched, but those that `use` names. */
-async function partsFor(platform: Platform, use: (parts: Parts) => Partial<Parts> = () => ({})) {
+async function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
   const house = await houseFor({ platforms: {}, secrets: {} });
   const { ports, calls } = inertPorts();
-  const parts: Parts = { ...house.parts, ...ports, platforms: new Map([['steps', platform]]), ...use(house.parts) };
-  return { parts, calls };
+  const services: Services = {
+    ...house.services,
+    ...ports,
+    platforms: new Map([['steps', platform]]),
+    ...use(house.services),
+  };
+  return { services, calls };
 }
 
 const thrownBy = (work: Promise<unknown>) =>
@@ -26,8 +31,8 @@ describe('before the caller is proved genuine', () => {
     const steps: string[] = [];
     const refusal = new Failure('forbidden', 'no');
     const platform = noting(steps, { verify: () => Promise.reject(refusal) });
-    const { parts, calls } = await partsFor(platform);
-    expect(await thrownBy(receive(request, parts))).toBe(refusal);
+    const { services, calls } = await partsFor(platform);
+    expect(await thrownBy(receive(request, services))).toBe(refusal);
     expect(refusal.verified).toBe(false);
     expect(steps).toEqual([]);
     expect(calls()).toEqual([]);
@@ -47,8 +52,8 @@ describe('before the caller is proved genuine', () => {
       asked.push(name);
       return 'the text';
     };
-    const { parts, calls } = await partsFor(platform, () => ({ readSecret }));
-    await thrownBy(receive(request, parts));
+    const { services, calls } = await partsFor(platform, () => ({ readSecret }));
+    await thrownBy(receive(request, services));
     expect(asked).toEqual(['erasure/platform/steps']);
     expect(calls()).toEqual([]);
   });
@@ -58,8 +63,8 @@ describe('before the caller is proved genuine', () => {
     ['another method', { method: 'GET' }, 'method-not-allowed'],
   ])('not even its credentials are looked at for %s', async (_, change, code) => {
     const steps: string[] = [];
-    const { parts, calls } = await partsFor(noting(steps));
-    expect(await thrownBy(receive({ ...request, ...change }, parts))).toMatchObject({ code, verified: false });
+    const { services, calls } = await partsFor(noting(steps));
+    expect(await thrownBy(receive({ ...request, ...change }, services))).toMatchObject({ code, verified: false });
     expect(steps).toEqual([]);
     expect(calls()).toEqual([]);
   });
@@ -69,12 +74,12 @@ describe('after the caller was proved genuine', () => {
   test('a message that cannot be read touches nothing', async () => {
     const steps: string[] = [];
     const platform = noting(steps, {
-      read: () => {
+      parse: () => {
         throw new Failure('invalid', 'why', { headers: { 'X-Why': 'so' } });
       },
     });
-    const { parts, calls } = await partsFor(platform);
-    expect(await thrownBy(receive(request, parts))).toMatchObject({
+    const { services, calls } = await partsFor(platform);
+    expect(await thrownBy(receive(request, services))).toMatchObject({
       code: 'invalid',
       message: 'why',
       verified: true,
@@ -84,14 +89,14 @@ describe('after the caller was proved genuine', () => {
     expect(calls()).toEqual([]);
   });
 
-  test.each<[string, Reading]>([
+  test.each<[string, ParsedRequest]>([
     ['a message that asks for nothing', { ignore: 'not-ours' }],
     ['a trial', { test: true }],
     ['an empty list', { erase: [] }],
   ])('%s is answered and nothing is touched', async (_, reading) => {
     const steps: string[] = [];
-    const { parts, calls } = await partsFor(noting(steps, { read: () => reading }));
-    expect(await receive(request, parts)).toMatchObject({ status: 200, body: '[]' });
+    const { services, calls } = await partsFor(noting(steps, { parse: () => reading }));
+    expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
     expect(steps).toEqual(['verify', 'answer']);
     expect(calls()).toEqual([]);
   });
@@ -99,11 +104,11 @@ describe('after the caller was proved genuine', () => {
   test('what cannot be stored is neither answered nor looked for', async () => {
     const steps: string[] = [];
     const refusal = new Failure('unavailable', 'down', { alarm: 'store-unavailable' });
-    const { parts, calls } = await partsFor(noting(steps), ({ store, macs }) => ({
-      macs,
+    const { services, calls } = await partsFor(noting(steps), ({ store, pseudonymizer }) => ({
+      pseudonymizer,
       store: { ...store, accept: () => Promise.reject(refusal) },
     }));
-    expect(await thrownBy(receive(request, parts))).toMatchObject({
+    expect(await thrownBy(receive(request, services))).toMatchObject({
       code: 'unavailable',
       alarm: 'store-unavailable',
       verified: true,
@@ -122,8 +127,8 @@ describe('after the caller was proved genuine', () => {
       secrets: { 'erasure/pepper': pepper },
       change: () => ({ store: ports.store, control: ports.control, send: ports.send }),
     });
-    const parts = { ...house.parts, platforms: new Map([['steps', noting(steps)]]) };
-    expect(await thrownBy(receive(request, parts))).toMatchObject({ code: 'unavailable', alarm: 'pepper-unusable' });
+    const services = { ...house.services, platforms: new Map([['steps', noting(steps)]]) };
+    expect(await thrownBy(receive(request, services))).toMatchObject({ code: 'unavailable', alarm: 'pepper-unusable' });
     expect(steps).toEqual(['verify', 'read']);
     expect(calls()).toEqual([]);
   });
@@ -147,8 +152,8 @@ describe('after the caller was proved genuine', () => {
         },
       }),
     });
-    const parts = { ...house.parts, platforms: new Map([['steps', noting(steps)]]) };
-    expect(await receive(request, parts)).toMatchObject({ status: 200, body: '["erased"]' });
+    const services = { ...house.services, platforms: new Map([['steps', noting(steps)]]) };
+    expect(await receive(request, services)).toMatchObject({ status: 200, body: '["erased"]' });
     expect(steps).toEqual(['verify', 'read', 'accept', 'GET', 'pin', 'POST', 'write erased', 'answer']);
     expect(house.sandbox.deletions()).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { raisedBy } from '../infra/alarm-texts.ts';
+import { alarmFor } from '../infra/alarm-texts.ts';
 import { signingSecret as genericSecret, genericWire, order, question, signed } from './platforms/generic-messages.ts';
 import { deletion, signingSecret as segmentSecret, segmentWire } from './platforms/segment-messages.ts';
 import { redaction, shop, shopifyWire } from './platforms/shopify-messages.ts';
@@ -227,7 +227,7 @@ describe('a genuine request that is refused', () => {
   });
 
   test('is told to those whom refused platforms concern', () => {
-    expect(raisedBy['request-refused']).toBe('platforms-turned-away');
+    expect(alarmFor['request-refused']).toBe('requests-rejected');
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { pause, pausedScopes } from '../lambda/pause.ts';
-import { advance } from '../lambda/receipts/advance.ts';
-import { refusalDecided } from '../lambda/receipts/deciding.ts';
+import { pause, readPausedScopes } from '../lambda/pause.ts';
+import { updateReceipt } from '../lambda/receipts/advance.ts';
+import { decideRefusal } from '../lambda/receipts/deciding.ts';
 import { evidenceOf } from '../lambda/receipts/evidence.ts';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
 import { type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
@@ -11,8 +11,8 @@ const minute = 60_000;
 
 /** As the operator's tool does it, over whatever stands. */
 async function refuse(house: ErasingHouse, receipt: Receipt): Promise<void> {
-  const decided = { at: house.clock.now, by: 'on-call', what: 'refuse', why: 'ordered by a thief' } as const;
-  const { done } = await advance(house.store, receipt, standing => refusalDecided(standing, decided));
+  const decided = { at: house.clock.now, actor: 'on-call', action: 'refuse', reason: 'ordered by a thief' } as const;
+  const { done } = await updateReceipt(house.store, receipt, standing => decideRefusal(standing, decided));
   expect(done).toBe(true);
 }
 
@@ -34,10 +34,10 @@ describe('a receipt that is refused', () => {
 
   it('under a pause, is closed all the same: a thief’s orders do not wait for the pause to end', async () => {
     const { house, receipt } = await opened();
-    await pause('all', { actor: 'on-call', reason: 'look', at: start }, house.parts.control);
+    await pause('all', { actor: 'on-call', reason: 'look', at: start }, house.services.control);
     await refuse(house, receipt);
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'refused' });
-    expect((await pausedScopes(house.parts.settings, house.parts.control)).size).toBe(1);
+    expect((await readPausedScopes(house.services.settings, house.services.control)).size).toBe(1);
   });
 
   it('while it is looked up, deletes nobody any more', async () => {
@@ -58,7 +58,7 @@ describe('a receipt that is refused', () => {
       return pass();
     };
     await house.sweep();
-    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased', decisions: [{ what: 'refuse' }] });
+    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased', decisions: [{ action: 'refuse' }] });
     expect(house.deleted()).toEqual([ada]);
   });
 
@@ -68,7 +68,7 @@ describe('a receipt that is refused', () => {
       if (!isDeletion(url.pathname)) return pass();
       await refuse(house, receipt);
       pass();
-      return { kind: 'no-answer', code: 'cut-off', effect: 'possible' };
+      return { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
     };
     await house.sweep();
     const closed = await house.receipt(receipt.id);

@@ -4,11 +4,11 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { localKetchSecret } from '../infra/local/embedded-secrets.ts';
-import { readOptions } from '../infra/local/options.ts';
+import { readLocalOptions } from '../infra/local/options.ts';
 import { startLocalRun } from '../infra/local/run.ts';
-import { localDesk } from '../infra/ops/desk.ts';
-import { advance } from '../lambda/receipts/advance.ts';
-import { asksHuman } from '../lambda/receipts/receipt.ts';
+import { localContext } from '../infra/ops/desk.ts';
+import { updateReceipt } from '../lambda/receipts/advance.ts';
+import { requestReview } from '../lambda/receipts/receipt.ts';
 import { sweepHandler } from '../lambda/sweeper.ts';
 import { run } from './ops/desk-of.ts';
 import { ops } from './ops/ops-process.ts';
@@ -35,8 +35,8 @@ function words(line: string): string[] {
 async function deployment() {
   const DATA_DIR = temporaryFolder();
   const environment = { DATA_DIR, PORT: '0', SWEEP_SECONDS: '3600' };
-  const running = await startLocalRun({ ...readOptions(environment), log: () => undefined });
-  const local = localDesk(environment);
+  const running = await startLocalRun({ ...readLocalOptions(environment), log: () => undefined });
+  const local = localContext(environment);
   const platforms = { ...local.settings.platforms, shopify: { shops: ['acme.myshopify.com'] } };
   const desk = { ...local, settings: { ...local.settings, platforms } };
   onTestFinished(async () => {
@@ -55,21 +55,21 @@ async function deployment() {
       request: { environment: 'production', identities },
     }),
   });
-  const erased = (await running.parts.macs()).receipt('ketch', 'axonic', uid);
+  const erased = (await running.services.pseudonymizer()).receipt('ketch', 'axonic', uid);
   let asked = 0;
   /** One that has asked for a person. */
   const stopped = async () => {
     asked += 1;
     const receipt = receiptOf({ id: `stopped-${asked}`, platform: 'ketch', receivedAt: Date.now() });
-    await running.parts.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
-    await advance(running.parts.store, receipt, standing => asksHuman(standing, 'too-many-matches'));
+    await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    await updateReceipt(running.services.store, receipt, standing => requestReview(standing, 'too-many-matches'));
     return receipt.id;
   };
   /** A redaction of Shopify that is closed. */
   const redacted = async () => {
     const facts = { id: 'redacted-1', platform: 'shopify', state: 'erased', closedAt: Date.now() } as const;
     const { queue: _, nextAttemptAt: __, ...receipt } = receiptOf(facts);
-    await running.parts.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
     return receipt.id;
   };
   return { running, desk, environment, erased, stopped, redacted };
@@ -104,7 +104,7 @@ test('there are commands, and all are of the tool or of AWS', () => {
 
 test('every command of the tool in the runbook and in the page on evidence runs', async () => {
   const here = await deployment();
-  const sweep = sweepHandler(() => here.running.parts);
+  const sweep = sweepHandler(() => here.running.services);
   for (const line of commands.filter(one => tool.test(one))) {
     const typed = words((await filled(line, here)).replace(tool, ''));
     await sweep();

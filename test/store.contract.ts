@@ -42,7 +42,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       it('stores the receipt, what is kept apart and a look-up row per subject', async () => {
         const receipt = await accepted(receiptOf({ reference: 'b3c1', dueAt: now + 1 }));
         expect(await store.read(receipt.id)).toEqual(receipt);
-        expect(await store.kept(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.find('mac-of-email')).toEqual([receipt.id]);
         expect(await store.find('mac-of-source-id')).toEqual([receipt.id]);
       });
@@ -51,22 +51,22 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const first = await accepted(receiptOf());
         const claim = putOff(first, now + 60_000);
         expect(await store.replace(claim)).toBe(true);
-        const second = receiptOf({ platform: 'another', subjectMacs: ['mac-of-another'] });
+        const second = receiptOf({ platform: 'another', subjectHmacs: ['mac-of-another'] });
         expect(await store.accept(second, { ...kept, identifiers: [] })).toEqual({
           stored: false,
           receipt: claim,
         });
         expect(await store.read(first.id)).toEqual(claim);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.find('mac-of-another')).toEqual([]);
       });
 
       it('does not bring back what was forgotten', async () => {
         const first = await accepted(receiptOf());
         const end = closed(first);
-        expect(await store.replace(end, { forget: true })).toBe(true);
+        expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
         expect(await store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: end });
-        expect(await store.kept(first.id)).toBeUndefined();
+        expect(await store.readPersonalData(first.id)).toBeUndefined();
       });
 
       it('stores exactly one of twenty at once and gives it to all the others', async () => {
@@ -83,16 +83,16 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
 
       it('takes the same subject twice, and none', async () => {
-        await accepted(receiptOf({ subjectMacs: ['mac', 'mac'] }));
-        await accepted(receiptOf({ id: 'receipt-2', subjectMacs: [] }));
+        await accepted(receiptOf({ subjectHmacs: ['mac', 'mac'] }));
+        await accepted(receiptOf({ id: 'receipt-2', subjectHmacs: [] }));
         expect(await store.find('mac')).toEqual(['receipt-1']);
       });
 
       it('takes as many subjects as can be closed in one transaction, and refuses more', async () => {
-        const subjectMacs = Array.from({ length: 96 }, (_, at) => `mac-${at}`);
-        const receipt = await accepted(receiptOf({ subjectMacs }, ['main', 'us']));
-        expect(await store.replace(closed(receipt), { forget: true })).toBe(true);
-        const larger = receiptOf({ id: 'receipt-2', subjectMacs: [...subjectMacs, 'one-more'] }, ['main', 'us']);
+        const subjectHmacs = Array.from({ length: 96 }, (_, at) => `mac-${at}`);
+        const receipt = await accepted(receiptOf({ subjectHmacs }, ['main', 'us']));
+        expect(await store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
+        const larger = receiptOf({ id: 'receipt-2', subjectHmacs: [...subjectHmacs, 'one-more'] }, ['main', 'us']);
         await expect(store.accept(larger, kept)).rejects.toMatchObject({ code: 'too-large', alarm: undefined });
         expect(await store.read('receipt-2')).toBeUndefined();
         expect(await store.find('one-more')).toEqual([]);
@@ -101,7 +101,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
 
     it('knows nothing of what was never stored', async () => {
       expect(await store.read('nobody')).toBeUndefined();
-      expect(await store.kept('nobody')).toBeUndefined();
+      expect(await store.readPersonalData('nobody')).toBeUndefined();
       expect(await store.find('nobody')).toEqual([]);
       expect(await store.due('erase', now, 10)).toEqual([]);
     });
@@ -126,10 +126,10 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         await store.replace(standing);
         const late = { ...closed(standing), revision };
         expect(await store.replace(late, { pins: { project: 'main', pins } })).toBe(false);
-        expect(await store.replace(late, { forget: true })).toBe(false);
+        expect(await store.replace(late, { deletePersonalData: true })).toBe(false);
         expect(await store.replace(late, { lookUps: [{ project: 'main', lookUps }] })).toBe(false);
         expect(await store.read(first.id)).toEqual(standing);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
       });
 
@@ -137,7 +137,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const next = putOff(receiptOf(), now + 60_000);
         expect(await store.replace(next, { pins: { project: 'main', pins } })).toBe(false);
         expect(await store.read(next.id)).toBeUndefined();
-        expect(await store.kept(next.id)).toBeUndefined();
+        expect(await store.readPersonalData(next.id)).toBeUndefined();
         expect(await store.due('erase', now + 60_000, 10)).toEqual([]);
       });
 
@@ -157,7 +157,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           rivals.map(rival => store.replace(next, { pins: { project: 'main', pins: rival } })),
         );
         expect(won.filter(Boolean)).toHaveLength(1);
-        const stored = await store.kept(first.id);
+        const stored = await store.readPersonalData(first.id);
         expect(stored?.pins).toEqual({ main: rivals[won.indexOf(true)] });
       });
     });
@@ -170,15 +170,19 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.replace(second, { pins: { project: 'main', pins } })).toBe(true);
         expect(await store.replace(third, { pins: { project: 'us', pins: pins.slice(1) } })).toBe(true);
         expect(await store.read(first.id)).toEqual(third);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: { main: pins, us: pins.slice(1) }, lookUps: {} });
+        expect(await store.readPersonalData(first.id)).toEqual({
+          ...kept,
+          pins: { main: pins, us: pins.slice(1) },
+          lookUps: {},
+        });
       });
 
       it('outlive every write that does not forget them', async () => {
         const first = await accepted(receiptOf({ hasCallbacks: true }));
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
-        expect(await store.replace(closed(second), { forget: false })).toBe(true);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+        expect(await store.replace(closed(second), { deletePersonalData: false })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
       });
 
       it('are gone once forgotten, and the receipt and its look-up rows stay', async () => {
@@ -186,8 +190,8 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
         const end = closed(second);
-        expect(await store.replace(end, { forget: true })).toBe(true);
-        expect(await store.kept(first.id)).toBeUndefined();
+        expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toBeUndefined();
         expect(await store.read(first.id)).toEqual(end);
         expect(await store.find('mac-of-email')).toEqual([first.id]);
       });
@@ -195,8 +199,8 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       it('are forgotten for one receipt only', async () => {
         const first = await accepted(receiptOf());
         const other = await accepted(receiptOf({ id: 'receipt-2' }));
-        await store.replace(closed(first), { forget: true });
-        expect(await store.kept(other.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        await store.replace(closed(first), { deletePersonalData: true });
+        expect(await store.readPersonalData(other.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
         expect(await store.find('mac-of-email')).toEqual([first.id, other.id]);
       });
     });
@@ -211,7 +215,11 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           { project: 'us', lookUps: fewer },
         ];
         expect(await store.replace({ ...second, revision: 2 }, { lookUps: both })).toBe(true);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: { main: lookUps, us: fewer } });
+        expect(await store.readPersonalData(first.id)).toEqual({
+          ...kept,
+          pins: {},
+          lookUps: { main: lookUps, us: fewer },
+        });
         return { ...second, revision: 2 };
       };
 
@@ -219,7 +227,11 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const standing = await lookedUp();
         const next = withLookUps(standing, 'main', 1);
         expect(await store.replace(next, { lookUps: [{ project: 'main', lookUps: fewer }] })).toBe(true);
-        expect(await store.kept(next.id)).toEqual({ ...kept, pins: {}, lookUps: { main: fewer, us: fewer } });
+        expect(await store.readPersonalData(next.id)).toEqual({
+          ...kept,
+          pins: {},
+          lookUps: { main: fewer, us: fewer },
+        });
       });
 
       it('of one project are deleted with the write of its pins', async () => {
@@ -227,15 +239,19 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const next = withPins(withLookUps(standing, 'main', 0), 'main', 2);
         const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps: undefined }] };
         expect(await store.replace({ ...next, revision: 3 }, also)).toBe(true);
-        expect(await store.kept(next.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: { us: fewer } });
+        expect(await store.readPersonalData(next.id)).toEqual({
+          ...kept,
+          pins: { main: pins },
+          lookUps: { us: fewer },
+        });
       });
 
       it.each(['counted', 'discarded by the same write'])('that are %s are gone once forgotten', async how => {
         const standing = await lookedUp();
         const end = closed(how === 'counted' ? standing : { ...withLookUps(standing, 'main', 0), revision: 2 });
         const discarded = how === 'counted' ? {} : { lookUps: [{ project: 'main', lookUps: undefined }] };
-        expect(await store.replace(end, { forget: true, ...discarded })).toBe(true);
-        expect(await store.kept(end.id)).toBeUndefined();
+        expect(await store.replace(end, { deletePersonalData: true, ...discarded })).toBe(true);
+        expect(await store.readPersonalData(end.id)).toBeUndefined();
       });
     });
 
@@ -247,14 +263,14 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         await waiting('first', now - 9000);
         await waiting('second', now - 8999.5);
         await waiting('at-this-moment', now);
-        await waiting('later', now + 1);
+        await waiting('retry', now + 1);
         expect(await store.due('erase', now, 10)).toEqual(['first', 'second', 'third', 'at-this-moment']);
         expect(await store.due('erase', now, 2)).toEqual(['first', 'second']);
         expect(await store.due('erase', now, 0)).toEqual([]);
         expect(await store.due('erase', now, -1)).toEqual([]);
       });
 
-      it.each(['call-back', 'needs-human'] as const)('follows a receipt to the queue %s and out', async queue => {
+      it.each(['callback', 'needs-review'] as const)('follows a receipt to the queue %s and out', async queue => {
         const first = await waiting('receipt-1', now);
         const second = queued(first, queue, now + 5000);
         await store.replace(second);
@@ -300,7 +316,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         await expect(store.read(first.id)).rejects.toThrow(unavailable);
         await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
         expect(await store.due('erase', now, 10)).toEqual([first.id]);
-        expect(await store.kept(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
       });
     });
   });
@@ -317,9 +333,9 @@ export function describeUnreachableStore(name: string, open: () => Promise<Opene
       ['replace', store => store.replace(next)],
       ['replace with pins', store => store.replace(next, { pins: { project: 'main', pins } })],
       ['replace with look-ups', store => store.replace(next, { lookUps: [{ project: 'main', lookUps }] })],
-      ['replace and forget', store => store.replace(next, { forget: true })],
+      ['replace and forget', store => store.replace(next, { deletePersonalData: true })],
       ['due', store => store.due('erase', now, 10)],
-      ['kept', store => store.kept(receipt.id)],
+      ['personal-data', store => store.readPersonalData(receipt.id)],
       ['find', store => store.find('mac-of-email')],
     ])('%s throws unavailable and tells nothing', async (_, call) => {
       const { store, close } = await open();

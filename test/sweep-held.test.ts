@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../lambda/failure.ts';
-import { pause, resume, type Scope } from '../lambda/pause.ts';
+import { type PauseScope, pause, resume } from '../lambda/pause.ts';
 import { answer } from './support/erasing-answers.ts';
 import { erasingHouse, one, start } from './support/erasing-house.ts';
 
@@ -8,27 +8,27 @@ const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const why = { actor: 'ops', reason: 'looking into it', at: start };
 
 describe('a pause', () => {
-  it.each<Scope>(['all', 'platform:generic', 'project:main', 'project:us'])(
+  it.each<PauseScope>(['all', 'platform:generic', 'project:main', 'project:us'])(
     'of %s holds what falls under it, unclaimed, until it ends',
     async scope => {
       const house = erasingHouse({ projects: ['main', 'us'] });
       house.person({ id: ada });
       const receipt = await house.accept(one('customer_id', ada));
-      await pause(scope, why, house.parts.control);
+      await pause(scope, why, house.services.control);
       expect(await house.sweep(start + 1000)).toMatchObject({ claimed: 0, held: 1, failed: 0, oldestOpenMs: 1000 });
       expect(await house.receipt(receipt.id)).toMatchObject({ state: 'open', claims: 0, unrecordedClaims: 0 });
       expect(await house.sweep()).toMatchObject({ held: 0 });
       expect(house.sent).toEqual([]);
-      await resume(scope, why, house.parts.control);
+      await resume(scope, why, house.services.control);
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
     },
   );
 
-  it.each<Scope>(['platform:ketch', 'project:eu'])('of %s does not hold what is not under it', async scope => {
+  it.each<PauseScope>(['platform:ketch', 'project:eu'])('of %s does not hold what is not under it', async scope => {
     const house = erasingHouse();
     house.person({ id: ada });
     await house.accept(one('customer_id', ada));
-    await pause(scope, why, house.parts.control);
+    await pause(scope, why, house.services.control);
     expect(await house.sweep()).toMatchObject({ closed: 1, held: 0 });
   });
 

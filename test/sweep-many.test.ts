@@ -26,7 +26,13 @@ describe('a sweep', () => {
     const house = erasingHouse();
     const receipts = await crowd(house, 120);
     house.clock.now += 5000;
-    expect(await house.sweep()).toMatchObject({ claimed: 120, closed: 120, failed: 0, needsHuman: 0, oldestOpenMs: 0 });
+    expect(await house.sweep()).toMatchObject({
+      claimed: 120,
+      closed: 120,
+      failed: 0,
+      needsReview: 0,
+      oldestOpenMs: 0,
+    });
     expect(house.deleted().toSorted()).toEqual(receipts.map((_, index) => id(index + 1)));
     expect(house.lines.at(-1)).toMatchObject({ event: 'sweep', claimed: 120, closed: 120 });
     expect(await house.sweep()).toMatchObject({ claimed: 0, closed: 0 });
@@ -42,11 +48,11 @@ describe('a sweep', () => {
     expect(await house.sweep(start + 61_000)).toMatchObject({
       claimed: 1,
       closed: 0,
-      needsHuman: 1,
+      needsReview: 1,
       oldestOpenMs: 61_000,
-      deadlineUsed: 0,
+      deadlineUsedPercent: 0,
     });
-    expect(await house.sweep(start + 15 * 86_400_000)).toMatchObject({ deadlineUsed: 50 });
+    expect(await house.sweep(start + 15 * 86_400_000)).toMatchObject({ deadlineUsedPercent: 50 });
   });
 
   it('leaves alone what is not due', async () => {
@@ -70,10 +76,10 @@ describe('a sweep', () => {
       expect(await house.receipt(fresh.id)).toMatchObject({ state: 'no-match' });
     }
     expect(await house.sweepWhenDue('receipt-3')).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'claims-without-result',
     });
-    expect(house.alarms().filter(alarm => alarm === 'needs-human')).toHaveLength(1);
+    expect(house.alarms().filter(alarm => alarm === 'needs-review')).toHaveLength(1);
     expect((await states(house, receipts)).filter(state => state === 'erased')).toHaveLength(7);
     expect(house.deleted()).toHaveLength(8);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Receipt } from '../lambda/receipts/receipt.ts';
-import { recorded } from '../lambda/receipts/result.ts';
+import { recordAttempt } from '../lambda/receipts/result.ts';
 import type { ReceiptStore } from '../lambda/receipts/store.ts';
 import { answer, html } from './support/erasing-answers.ts';
 import { changedStore, type ErasingHouse, erasingHouse, one, start } from './support/erasing-house.ts';
@@ -35,7 +35,7 @@ describe('an index that lags', () => {
     };
     await house.sweep();
     const standing = await Promise.all(receipts.map(receipt => house.receipt(receipt.id)));
-    expect(standing.map(receipt => receipt.state)).toEqual(['erased', 'needs-human', 'open']);
+    expect(standing.map(receipt => receipt.state)).toEqual(['erased', 'needs-review', 'open']);
     const calls = house.sent.length;
     expect(await house.sweep(start + 10)).toMatchObject({ claimed: 0, closed: 0, failed: 0 });
     expect(await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).toEqual(standing);
@@ -72,9 +72,9 @@ describe('sweeps that overlap', () => {
     let closes: (() => Promise<unknown>) | undefined;
     const house = erasingHouse(
       changedStore(store => ({
-        kept: async receipt => {
+        readPersonalData: async receipt => {
           await closes?.();
-          return store.kept(receipt);
+          return store.readPersonalData(receipt);
         },
       })),
     );
@@ -89,12 +89,12 @@ describe('sweeps that overlap', () => {
         results: { main: result },
         now: start,
         retryAt: start,
-        answersNow: false,
+        repliesNow: false,
       };
-      const closed = recorded(await house.receipt(receipt.id), recording);
-      if (closed !== undefined) await house.store.replace(closed, { forget: true });
+      const closed = recordAttempt(await house.receipt(receipt.id), recording);
+      if (closed !== undefined) await house.store.replace(closed, { deletePersonalData: true });
     };
-    expect(await house.sweep()).toMatchObject({ claimed: 1, failed: 0, needsHuman: 0 });
+    expect(await house.sweep()).toMatchObject({ claimed: 1, failed: 0, needsReview: 0 });
     expect(await house.receipt(receipt.id)).toMatchObject({ state: 'no-match' });
     expect(house.alarms()).toEqual([]);
   });

@@ -70,7 +70,7 @@ describe('a receipt that could not be finished', () => {
     };
     const receipt = await house.accept(one('email', 'family@example.com'));
     const next = await house.sweepWhenDue(receipt.id);
-    expect(next).toMatchObject({ nextAttemptAt: start + 1_800_000, projects: { main: { tried: true } } });
+    expect(next).toMatchObject({ nextAttemptAt: start + 1_800_000, projects: { main: { mayHaveExecuted: true } } });
   });
 
   it('counts an answer without proof although the first customer met other trouble', async () => {
@@ -83,7 +83,7 @@ describe('a receipt that could not be finished', () => {
       return posts === 1 ? answer(503, html) : answer(200, {});
     };
     const { receipt } = await house.ask(one('email', 'family@example.com'));
-    expect(receipt).toMatchObject({ state: 'open', unproven: 1, lastResult: 'voucherify-503' });
+    expect(receipt).toMatchObject({ state: 'open', unprovenCount: 1, lastResult: 'voucherify-503' });
   });
 });
 
@@ -142,14 +142,14 @@ describe('a sweep ends on time', () => {
     const house = erasingHouse();
     await house.accept(one('source_id', 'crm-1'));
     const seen = slow(house, 0);
-    await sweep(house.parts, start + sweepMs);
+    await sweep(house.services, start + sweepMs);
     expect(seen.latest).toBe(start + latest);
   });
 
   it('and does nothing at all without any time', async () => {
     const house = erasingHouse();
     await house.accept(one('source_id', 'crm-1'));
-    expect(await sweep(house.parts, start)).toMatchObject({ claimed: 0 });
+    expect(await sweep(house.services, start)).toMatchObject({ claimed: 0 });
     expect(house.sent).toEqual([]);
   });
 });

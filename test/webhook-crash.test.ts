@@ -49,7 +49,7 @@ describe('time', () => {
     });
     const house = await ketchHouse({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
     const answer = await invoke(
-      webhookHandler(() => house.parts),
+      webhookHandler(() => house.services),
       eventOf(ketchWire()),
       510,
     );

@@ -9,7 +9,7 @@ const odd = deleteRequest({ identities: [account('Zoë 🙂 "10042"')] });
 
 async function reasonOf(house: House, event: GatewayEvent): Promise<unknown> {
   const { json } = await invoke(
-    webhookHandler(() => house.parts),
+    webhookHandler(() => house.services),
     event,
   );
   return (json as { response?: { reason: string } }).response?.reason;
@@ -61,7 +61,7 @@ describe('an event of API Gateway', () => {
   ])('that holds %s is refused like any other stranger', async (_, part) => {
     const house = await ketchHouse();
     const answer = await invoke(
-      webhookHandler(() => house.parts),
+      webhookHandler(() => house.services),
       { ...eventOf(ketchWire()), ...part },
     );
     expect(answer).toMatchObject({ status: 403, json: { error: { status: 'forbidden' } } });
@@ -70,7 +70,7 @@ describe('an event of API Gateway', () => {
   test('without a body holds no request', async () => {
     const house = await ketchHouse();
     const answer = await invoke(
-      webhookHandler(() => house.parts),
+      webhookHandler(() => house.services),
       { ...eventOf(ketchWire()), body: null, isBase64Encoded: false },
     );
     expect(answer).toMatchObject({ status: 400, json: { error: { message: 'body: is not JSON' } } });

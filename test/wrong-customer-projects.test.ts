@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { retried } from '../lambda/receipts/deciding.ts';
+import { decideRetry } from '../lambda/receipts/deciding.ts';
 import { answer } from './support/erasing-answers.ts';
 import { erasingHouse, one, start } from './support/erasing-house.ts';
 
 const wrong = answer(200, { status: 'DONE', related_object_id: 'cust_ELSE', data_json: { customer: 1 } });
-const retry = { at: start, by: 'on-call', what: 'retry', why: 'mended' } as const;
+const retry = { at: start, actor: 'on-call', action: 'retry', reason: 'mended' } as const;
 
 /** Two projects with a customer each; `main` is the first that is worked on. */
 function houseOfTwo() {
@@ -19,7 +19,7 @@ describe('somebody else was deleted in one project', () => {
     const house = houseOfTwo();
     house.meddle = ({ method }, pass) => (method === 'POST' ? wrong : pass());
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted' });
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
     expect(house.sent.filter(call => call.startsWith('POST'))).toHaveLength(1);
   });
 
@@ -33,7 +33,7 @@ describe('somebody else was deleted in one project', () => {
     };
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     expect(posts).toBe(2);
-    expect(receipt).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted' });
-    expect(retried(receipt, retry)).toBeUndefined();
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
+    expect(decideRetry(receipt, retry)).toBeUndefined();
   });
 });

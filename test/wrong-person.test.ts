@@ -77,7 +77,7 @@ describe('a source_id that looks like an id', () => {
       house.meddle = undefined;
       pass();
       house.person({ id: id('B'), source_id: ada });
-      return { kind: 'no-answer', code: 'cut-off', effect: 'possible' };
+      return { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
     };
     const { receipt } = await house.ask(one('customer_id', ada));
     await house.sweepWhenDue(receipt.id);
@@ -151,7 +151,7 @@ describe('an answer that proves nothing', () => {
       const { receipt } = await house.ask(one('source_id', 'crm-1'));
       for (let sweeps = 0; sweeps < 5; sweeps += 1) await house.sweepWhenDue(receipt.id);
       expect(await house.receipt(receipt.id)).toMatchObject({
-        state: 'needs-human',
+        state: 'needs-review',
         projects: { main: { deletions: [] } },
       });
       expect(house.deleted()).toEqual([]);
@@ -166,7 +166,7 @@ describe('an answer that proves nothing', () => {
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     house.person({ source_id: 'crm-1', created_at: new Date(start + 1).toISOString() });
     for (let sweeps = 0; sweeps < 5; sweeps += 1) await house.sweepWhenDue(receipt.id);
-    expect(['erased', 'needs-human']).toContain((await house.receipt(receipt.id)).state);
+    expect(['erased', 'needs-review']).toContain((await house.receipt(receipt.id)).state);
     expect(house.deleted()).toEqual([ada]);
   });
 });

@@ -6,7 +6,7 @@ import {
   ResourceInUseException,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
-import type { Tables } from '../../lambda/io/dynamodb-rows.ts';
+import type { TableNames } from '../../lambda/io/dynamodb-rows.ts';
 import { queueIndex, tableKeys } from '../../lambda/io/table-layout.ts';
 
 /** Longest that a table may take to become active, in seconds; an emulator needs none. */
@@ -16,7 +16,7 @@ const longestWait = 30;
  * Creates the two tables on an emulator where they are missing and waits until they are active; leaves those that
  * exist as they are. In an account the stack does this. Errors are the SDK's own: they are for whoever runs it locally.
  */
-export async function createTables(client: DynamoDBClient, names: Tables): Promise<void> {
+export async function createTables(client: DynamoDBClient, names: TableNames): Promise<void> {
   await Promise.all([createTable(client, receiptsTable(names)), createTable(client, identifiersTable(names))]);
 }
 
@@ -30,7 +30,7 @@ async function createTable(client: DynamoDBClient, input: CreateTableCommandInpu
   await waitUntilTableExists({ client, maxWaitTime: longestWait, minDelay: 1, maxDelay: 2 }, { TableName });
 }
 
-function receiptsTable({ receipts }: Tables): CreateTableCommandInput {
+function receiptsTable({ receipts }: TableNames): CreateTableCommandInput {
   return {
     ...keyed(receipts),
     AttributeDefinitions: [
@@ -51,7 +51,7 @@ function receiptsTable({ receipts }: Tables): CreateTableCommandInput {
   };
 }
 
-function identifiersTable({ identifiers }: Tables): CreateTableCommandInput {
+function identifiersTable({ identifiers }: TableNames): CreateTableCommandInput {
   return { ...keyed(identifiers), AttributeDefinitions: keyAttributes() };
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Parts } from '../../lambda/parts.ts';
+import type { Services } from '../../lambda/parts.ts';
 import { sweep } from '../../lambda/sweep.ts';
 import { parseDemoSettings } from './demo-settings.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
@@ -39,7 +39,7 @@ async function demo(): Promise<void> {
 async function act1(run: LocalRun): Promise<void> {
   title('Act 1: Ketch asks to erase crm-10042, and has the result in the answer');
   const reply = await ask(run, 'crm-10042', []);
-  await showReceipt(reply, run.parts);
+  await showReceipt(reply, run.services);
 }
 
 async function act2(run: LocalRun, ketchUrl: string): Promise<void> {
@@ -48,11 +48,11 @@ async function act2(run: LocalRun, ketchUrl: string): Promise<void> {
   const reply = await ask(run, 'crm-10043', [
     { url: `${ketchUrl}/callback`, headers: { Authorization: 'Bearer demo' } },
   ]);
-  await showReceipt(reply, run.parts);
+  await showReceipt(reply, run.services);
   title('Voucherify is back, and the sweep comes round');
   await outage(run, null);
-  console.log('the sweep', JSON.stringify(await sweep(run.parts, Date.now() + 60_000)));
-  await showReceipt(reply, run.parts);
+  console.log('the sweep', JSON.stringify(await sweep(run.services, Date.now() + 60_000)));
+  await showReceipt(reply, run.services);
 }
 
 /** Sends a DeleteRequest over HTTP as Ketch does, and gives the id of the receipt. */
@@ -79,7 +79,7 @@ async function ask(run: LocalRun, accountId: string, callbacks: readonly object[
   return /"requestID":"([^"]+)"/.exec(JSON.stringify(reply))?.[1] ?? '';
 }
 
-async function showReceipt(id: string, { store }: Parts): Promise<void> {
+async function showReceipt(id: string, { store }: Services): Promise<void> {
   const receipt = await store.read(id);
   const deletions = Object.values(receipt?.projects ?? {}).flatMap(progress => progress.deletions);
   for (const { received } of deletions)

@@ -18,7 +18,7 @@ const signing = { current: 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' 
 const basic = { current: 'local:password-of-a-local-run' };
 
 /** Every secret that the settings ask for, by its design name. */
-export function embeddedTexts(settings: Settings): Readonly<Record<string, string>> {
+export function embeddedSecretTexts(settings: Settings): Readonly<Record<string, string>> {
   const texts = new Map<string, string>([['erasure/pepper', pepper]]);
   for (const [name, section] of Object.entries(settings.platforms)) {
     texts.set(`erasure/platform/${name}`, JSON.stringify(platforms[name] ?? ofGeneric(section)));

@@ -1,22 +1,22 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { callbackSender } from '../../lambda/io/callback-sender.ts';
+import { createCallbackClient } from '../../lambda/io/callback-sender.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
-import { outbound, type Send } from '../../lambda/io/outbound.ts';
+import { createHttpClient, type Send } from '../../lambda/io/outbound.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
-import type { Ports } from '../../lambda/parts.ts';
-import { embeddedTexts, localKeys } from './embedded-secrets.ts';
-import { inSandbox } from './in-sandbox.ts';
+import type { Adapters } from '../../lambda/parts.ts';
+import { embeddedSecretTexts, localKeys } from './embedded-secrets.ts';
+import { withSandboxUrls } from './in-sandbox.ts';
 import { localSigner } from './local-signer.ts';
-import { type Options, UsageError } from './options.ts';
+import { type LocalOptions, UsageError } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 import { seededCustomers } from './sandbox/seeded-customers.ts';
 import { serveSandbox } from './sandbox/server.ts';
 import { embeddedSecrets } from './secrets.ts';
 import { openSqliteStore } from './sqlite.ts';
 
-export interface Embedded {
-  readonly ports: Ports;
+export interface SqliteServices {
+  readonly adapters: Adapters;
   readonly sandbox: Sandbox;
   readonly sandboxUrl: string;
   close(): Promise<void>;
@@ -26,7 +26,7 @@ export interface Embedded {
  * Ports that need no account, key or network: SQLite, embedded secrets, and every project in the sandbox. Throws
  * {@link UsageError} when nothing can be kept in the folder.
  */
-export async function openEmbedded(options: Options): Promise<Embedded> {
+export async function openSqliteServices(options: LocalOptions): Promise<SqliteServices> {
   const file = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
   const { store, sandbox, signer } = inFolder(options, () => ({
     store: openSqliteStore(file('erasure.sqlite')),
@@ -41,12 +41,12 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
   }));
   const server = await serveSandbox(sandbox, 0);
   const ports = {
-    settings: inSandbox(options.settings, server.url),
+    settings: withSandboxUrls(options.settings, server.url),
     store,
     control: store.control,
-    readSecret: embeddedSecrets(embeddedTexts(options.settings)),
-    send: outbound(options.now),
-    sendCallback: toThisMachineOnly(callbackSender(options.now)),
+    readSecret: embeddedSecrets(embeddedSecretTexts(options.settings)),
+    send: createHttpClient(options.now),
+    sendCallback: toThisMachineOnly(createCallbackClient(options.now)),
     now: options.now,
     random: Math.random,
     wait: (ms: number) => setTimeout(ms),
@@ -59,10 +59,10 @@ export async function openEmbedded(options: Options): Promise<Embedded> {
     sandbox.close();
     store.close();
   };
-  return { ports, sandbox, sandboxUrl: server.url, close };
+  return { adapters: ports, sandbox, sandboxUrl: server.url, close };
 }
 
-function inFolder<T>({ data }: Options, open: () => T): T {
+function inFolder<T>({ data }: LocalOptions, open: () => T): T {
   try {
     return open();
   } catch {

@@ -1,20 +1,20 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { awsClientOptions, errorNameOf, patientTimeouts } from '../../lambda/io/aws-clients.ts';
-import { awsPorts } from '../../lambda/io/aws-ports.ts';
+import { awsAdapters } from '../../lambda/io/aws-ports.ts';
 import { kmsSigner } from '../../lambda/io/kms-signer.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
-import type { Ports } from '../../lambda/parts.ts';
+import type { Adapters } from '../../lambda/parts.ts';
 import { namesOf, secretNames } from '../names.ts';
 import { createEvidenceKey } from './aws-key.ts';
 import { createTables } from './aws-tables.ts';
-import { type Options, UsageError } from './options.ts';
+import { type LocalOptions, UsageError } from './options.ts';
 
 /** An emulator holds what a deployment without a stage does. */
 const names = namesOf();
 
-export interface Emulated {
-  readonly ports: Ports;
+export interface EmulatorServices {
+  readonly adapters: Adapters;
   readonly sandboxUrl: undefined;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface Emulated {
  * Ports on the AWS adapters, against the endpoint that `AWS_ENDPOINT_URL` names: tables and signing key are created where
  * they are missing, secrets are read under their design names, and nothing embedded stands in.
  */
-export async function openEmulated(options: Options): Promise<Emulated> {
+export async function openEmulatorServices(options: LocalOptions): Promise<EmulatorServices> {
   const log = jsonLog(options.log, options.now);
   const kms = new KMSClient(awsClientOptions(patientTimeouts));
   await tablesThere();
@@ -33,10 +33,10 @@ export async function openEmulated(options: Options): Promise<Emulated> {
   );
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
   const named = { settings: options.settings, secretArns, tables: names, metricsNamespace: names.prefix };
-  const ports = awsPorts(named, options.now, { write: options.log, timeouts: patientTimeouts });
+  const ports = awsAdapters(named, options.now, { write: options.log, timeouts: patientTimeouts });
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
   const signer = kmsSigner(kms, names.evidenceKey, patientTimeouts.callMs);
-  return { ports: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
+  return { adapters: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
 }
 
 async function tablesThere(): Promise<void> {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { finished } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import type { GatewayEvent, GatewayHandler } from '../../lambda/io/gateway.ts';
+import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/io/gateway.ts';
 
 /** Lambda's timeout for the webhook, and the largest body that API Gateway passes on. */
 const timeoutMs = 15_000;
@@ -18,7 +18,7 @@ export interface LocalGateway {
  * API Gateway's part on this machine: HTTP in, REST proxy event to the handler, HTTP out. Bodies go base64 encoded, as
  * they do behind the deployed API. Throws Node's own error when the port cannot be had.
  */
-export async function serveGateway(handler: GatewayHandler, port: number): Promise<LocalGateway> {
+export async function serveGateway(handler: ApiGatewayHandler, port: number): Promise<LocalGateway> {
   const underWay = new Set<Promise<void>>();
   const server = createServer((request, response) => {
     const one = exchange(handler, request, response).finally(() => underWay.delete(one));
@@ -32,7 +32,7 @@ export async function serveGateway(handler: GatewayHandler, port: number): Promi
 }
 
 /** Resolves when the answer is on its way, or when there is nobody left to take it. */
-async function exchange(handler: GatewayHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function exchange(handler: ApiGatewayHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const answered = finished(response).catch(() => undefined);
   try {
     const result = await handler(await eventOf(request), contextUntil(performance.now() + timeoutMs));

@@ -1,7 +1,7 @@
 import type { Settings } from '../../lambda/io/settings.ts';
 
 /** Settings with every project where the sandbox listens. */
-export function inSandbox(settings: Settings, baseUrl: string): Settings {
+export function withSandboxUrls(settings: Settings, baseUrl: string): Settings {
   const moved = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
   return { ...settings, projects: Object.fromEntries(moved) };
 }

@@ -6,7 +6,7 @@ import { parseSettings, type Settings } from '../../lambda/io/settings.ts';
 /** A mistake of the person who starts it: its message is one clear line, and the exit code 1. */
 export class UsageError extends Error {}
 
-export interface Options {
+export interface LocalOptions {
   readonly port: number;
   readonly settings: Settings;
   /** Where the settings were read from, if from a file. */
@@ -24,7 +24,7 @@ export interface Options {
   readonly log: (line: string) => void;
 }
 
-export const help = `Runs the erasure webhook on this machine: the handlers that Lambda runs, behind http://127.0.0.1:PORT.
+export const localHelp = `Runs the erasure webhook on this machine: the handlers that Lambda runs, behind http://127.0.0.1:PORT.
 
   npm start
 
@@ -67,7 +67,7 @@ const variables = v.object({
 });
 
 /** Reads the options of a local run. Throws {@link UsageError} that names every variable that does not fit. */
-export function readOptions(environment: Readonly<Record<string, string | undefined>>): Options {
+export function readLocalOptions(environment: Readonly<Record<string, string | undefined>>): LocalOptions {
   const parsed = v.safeParse(variables, environment, { abortPipeEarly: true });
   if (!parsed.success) throw new UsageError(parsed.issues.map(issue => issue.message).join('; '));
   const { PORT, SETTINGS, SWEEP_SECONDS, CLAIM_SECONDS, BACKOFF_SECONDS, CLOCK, AWS_ENDPOINT_URL, DATA_DIR } =

@@ -1,15 +1,15 @@
-import { assemble, type Parts } from '../../lambda/parts.ts';
+import { createServices, type Services } from '../../lambda/parts.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { openEmbedded } from './embedded.ts';
-import { openEmulated } from './emulated.ts';
+import { openSqliteServices } from './embedded.ts';
+import { openEmulatorServices } from './emulated.ts';
 import { serveGateway } from './gateway.ts';
-import { type Options, UsageError } from './options.ts';
-import { leaveWord } from './running.ts';
+import { type LocalOptions, UsageError } from './options.ts';
+import { writeRunFile } from './running.ts';
 
 export interface LocalRun {
   readonly url: string;
-  readonly parts: Parts;
+  readonly services: Services;
   /** Where the sandbox listens; absent when an emulator stands in for everything. */
   readonly sandboxUrl: string | undefined;
   /** Stops taking requests and sweeping, waits for what is under way, and closes the store; once. */
@@ -17,19 +17,20 @@ export interface LocalRun {
 }
 
 /** Starts a local run. Throws {@link UsageError} when the port is in use. */
-export async function startLocalRun(options: Options): Promise<LocalRun> {
-  const house = options.awsEndpoint === undefined ? await openEmbedded(options) : await openEmulated(options);
-  const parts = assemble(house.ports);
+export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
+  const house =
+    options.awsEndpoint === undefined ? await openSqliteServices(options) : await openEmulatorServices(options);
+  const services = createServices(house.adapters);
   const gateway = await serveGateway(
-    webhookHandler(() => parts),
+    webhookHandler(() => services),
     options.port,
   ).catch(async (error: unknown) => {
     await house.close();
     throw portProblem(error, options.port);
   });
-  const sweeps = sweepEvery(options.sweepMs, parts);
+  const sweeps = sweepEvery(options.sweepMs, services);
   const { sandboxUrl } = house;
-  const forget = leaveWord(options.data, {
+  const forget = writeRunFile(options.data, {
     url: gateway.url,
     ...(options.settingsFile === undefined ? {} : { settings: options.settingsFile }),
     ...(sandboxUrl === undefined ? {} : { sandboxUrl }),
@@ -42,7 +43,7 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
   let closing: Promise<void> | undefined;
   return {
     url: gateway.url,
-    parts,
+    services: services,
     sandboxUrl,
     close: () => {
       closing ??= close();
@@ -55,12 +56,12 @@ export async function startLocalRun(options: Options): Promise<LocalRun> {
  * The schedule's part on this machine: one sweep at a time, since those that overlap would take each other's places in
  * the pace when they come this often. A sweep that fails is logged; the next one comes all the same.
  */
-function sweepEvery(everyMs: number, parts: Parts): { close(): Promise<void> } {
-  const sweep = sweepHandler(() => parts);
+function sweepEvery(everyMs: number, services: Services): { close(): Promise<void> } {
+  const sweep = sweepHandler(() => services);
   let running: Promise<unknown> | undefined;
   const timer = setInterval(() => {
     running ??= sweep()
-      .catch(() => parts.log({ event: 'sweep', code: 'unavailable' }))
+      .catch(() => services.log({ event: 'sweep', code: 'unavailable' }))
       .finally(() => {
         running = undefined;
       });

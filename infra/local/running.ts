@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parseOrUndefined } from '../../lambda/io/json.ts';
+import { parseJson } from '../../lambda/io/json.ts';
 
 const schema = v.object({
   url: v.string(),
@@ -15,15 +15,15 @@ const schema = v.object({
 });
 
 /** Where a local run listens: it takes a free port for the sandbox, and perhaps one for itself. */
-export type Running = v.InferOutput<typeof schema>;
+export type RunFile = v.InferOutput<typeof schema>;
 
 /**
  * Leaves word of a run in its folder, for the operator's tool; gives what takes it away again. A folder that nothing can
  * be written to is left as it is: the run needs no such word.
  */
-export function leaveWord(folder: string, told: Pick<Running, 'url' | 'sandboxUrl' | 'settings'>): () => void {
+export function writeRunFile(folder: string, told: Pick<RunFile, 'url' | 'sandboxUrl' | 'settings'>): () => void {
   if (folder === ':memory:') return () => undefined;
-  const running: Running = { ...told, pid: process.pid, startedAt: new Date().toISOString() };
+  const running: RunFile = { ...told, pid: process.pid, startedAt: new Date().toISOString() };
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(fileIn(folder), JSON.stringify(running));
@@ -37,14 +37,14 @@ export function leaveWord(folder: string, told: Pick<Running, 'url' | 'sandboxUr
 }
 
 /** The run that is under way in a folder; `undefined` when there is none, or when it died and could not say so. */
-export function runningIn(folder: string): Running | undefined {
+export function readRunFile(folder: string): RunFile | undefined {
   const running = wordIn(folder);
   return running !== undefined && isAlive(running.pid) ? running : undefined;
 }
 
-function wordIn(folder: string): Running | undefined {
+function wordIn(folder: string): RunFile | undefined {
   try {
-    const parsed = v.safeParse(schema, parseOrUndefined(readFileSync(fileIn(folder), 'utf8'))?.value);
+    const parsed = v.safeParse(schema, parseJson(readFileSync(fileIn(folder), 'utf8'))?.value);
     return parsed.success ? parsed.output : undefined;
   } catch {
     return undefined;

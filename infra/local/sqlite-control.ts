@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { parseOrUndefined } from '../../lambda/io/json.ts';
-import { guarded } from '../../lambda/io/store-failure.ts';
-import type { ControlRow, ControlRows } from '../../lambda/receipts/control.ts';
+import { parseJson } from '../../lambda/io/json.ts';
+import { asStoreFailure } from '../../lambda/io/store-failure.ts';
+import type { VersionedRow, VersionedStore } from '../../lambda/receipts/control.ts';
 
 const setUp = `
   CREATE TABLE IF NOT EXISTS control (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, row TEXT NOT NULL) STRICT;
@@ -9,7 +9,7 @@ const setUp = `
 `;
 
 /** The control rows beside the receipts in one SQLite database. */
-export function sqliteControl(database: DatabaseSync): ControlRows {
+export function sqliteControl(database: DatabaseSync): VersionedStore {
   database.exec(setUp);
   const find = database.prepare('SELECT revision, row FROM control WHERE key = ?');
   const insert = database.prepare('INSERT INTO control VALUES (?, 1, ?) ON CONFLICT DO NOTHING');
@@ -17,15 +17,15 @@ export function sqliteControl(database: DatabaseSync): ControlRows {
   const add = database.prepare(
     'INSERT INTO counts VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count',
   );
-  const standing = (key: string): ControlRow | undefined => {
+  const standing = (key: string): VersionedRow | undefined => {
     const row = find.get(key);
     if (row === undefined) return undefined;
-    return { revision: Number(row['revision']), value: parseOrUndefined(String(row['row']))?.value };
+    return { revision: Number(row['revision']), value: parseJson(String(row['row']))?.value };
   };
   return {
     read: keys =>
-      guarded(() => {
-        const rows = new Map<string, ControlRow>();
+      asStoreFailure(() => {
+        const rows = new Map<string, VersionedRow>();
         for (const key of keys) {
           const row = standing(key);
           if (row !== undefined) rows.set(key, row);
@@ -33,12 +33,12 @@ export function sqliteControl(database: DatabaseSync): ControlRows {
         return rows;
       }),
     write: (key, expected, value) =>
-      guarded(() => {
+      asStoreFailure(() => {
         const row = JSON.stringify(value);
         const { changes } = expected === 0 ? insert.run(key, row) : update.run(row, key, expected);
         if (changes !== 0) return { written: true, row: { revision: expected + 1, value } };
         return { written: false, row: standing(key) ?? { revision: 0, value: undefined } };
       }),
-    count: (key, expiresAt) => guarded(() => Number(add.get(key, expiresAt)?.['count'])),
+    count: (key, expiresAt) => asStoreFailure(() => Number(add.get(key, expiresAt)?.['count'])),
   };
 }

@@ -1,11 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import { guarded } from '../../lambda/io/store-failure.ts';
-import { keptFrom, lookUpsFrom, pinsFrom, receiptFrom, refuseOversized } from '../../lambda/io/stored-rows.ts';
-import type { ControlRows } from '../../lambda/receipts/control.ts';
+import { asStoreFailure } from '../../lambda/io/store-failure.ts';
+import {
+  lookUpsFrom,
+  parsePersonalDataRow,
+  parsePinsRow,
+  parseReceiptRow,
+  rejectOversized,
+} from '../../lambda/io/stored-rows.ts';
+import type { VersionedStore } from '../../lambda/receipts/control.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import type { Also, Kept, KeptWithPins, ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
 import { sqliteControl } from './sqlite-control.ts';
 
 /** How long one process waits for another that writes, in milliseconds. */
@@ -23,7 +29,7 @@ const setUp = `
     (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, queue TEXT, next_attempt_at REAL, row TEXT NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS waiting ON receipts (queue, next_attempt_at) WHERE queue IS NOT NULL;
   CREATE TABLE IF NOT EXISTS subjects (mac TEXT, id TEXT, PRIMARY KEY (mac, id)) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS kept (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS personal_data (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS pins (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
   CREATE TABLE IF NOT EXISTS look_ups (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
 `;
@@ -32,29 +38,29 @@ const setUp = `
  * The receipt store on SQLite, in `file` (its folder is created) or `:memory:`; several processes may share a file.
  * Opening throws SQLite's own error; the verbs throw what every store throws.
  */
-export function openSqliteStore(file: string): ReceiptStore & { readonly control: ControlRows; close(): void } {
+export function openSqliteStore(file: string): ReceiptStore & { readonly control: VersionedStore; close(): void } {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file, { timeout: busyMs });
   database.exec(setUp);
   return {
-    accept: (receipt, kept) => guarded(() => accept(database, receipt, kept)),
-    read: id => guarded(() => read(database, id)),
+    accept: (receipt, kept) => asStoreFailure(() => accept(database, receipt, kept)),
+    read: id => asStoreFailure(() => read(database, id)),
     replace: (next, also = {}) =>
-      guarded(() => {
+      asStoreFailure(() => {
         const replaced = transaction(database, () => replace(database, next, also));
         // What is overwritten in the file still stands in its log until then.
-        if (also.forget === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+        if (also.deletePersonalData === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
         return replaced;
       }),
     due: (queue, now, limit) =>
-      guarded(() => {
+      asStoreFailure(() => {
         const rows = database.prepare(dueQuery).all(queue, now, Math.max(limit, 0));
         return rows.map(row => text(row, 'id'));
       }),
-    kept: id => guarded(() => kept(database, id)),
-    find: subjectMac =>
-      guarded(() => {
-        const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectMac);
+    readPersonalData: id => asStoreFailure(() => readPersonalData(database, id)),
+    find: subjectHmac =>
+      asStoreFailure(() => {
+        const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectHmac);
         return rows.map(row => text(row, 'id'));
       }),
     control: sqliteControl(database),
@@ -66,35 +72,39 @@ const dueQuery = `
   SELECT id FROM receipts WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
 `;
 
-function accept(database: DatabaseSync, receipt: Receipt, kept: Kept) {
-  refuseOversized(receipt);
+function accept(database: DatabaseSync, receipt: Receipt, kept: PersonalData) {
+  rejectOversized(receipt);
   return transaction(database, () => {
     const standing = read(database, receipt.id);
     if (standing !== undefined) return { stored: false, receipt: standing };
     const { id, revision, queue = null, nextAttemptAt = null } = receipt;
     const columns = [id, revision, queue, nextAttemptAt, JSON.stringify(receipt)];
     database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
-    database.prepare('INSERT OR REPLACE INTO kept VALUES (?, ?)').run(id, JSON.stringify(kept));
+    database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(kept));
     const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
-    for (const mac of receipt.subjectMacs) lookUp.run(mac, id);
+    for (const mac of receipt.subjectHmacs) lookUp.run(mac, id);
     return { stored: true, receipt };
   });
 }
 
 function read(database: DatabaseSync, id: string): Receipt | undefined {
   const row = database.prepare('SELECT row FROM receipts WHERE id = ?').get(id);
-  return row === undefined ? undefined : receiptFrom(text(row, 'row'), id);
+  return row === undefined ? undefined : parseReceiptRow(text(row, 'row'), id);
 }
 
-function replace(database: DatabaseSync, next: Receipt, { pins, lookUps = [], forget = false }: Also): boolean {
+function replace(
+  database: DatabaseSync,
+  next: Receipt,
+  { pins, lookUps = [], deletePersonalData = false }: SideWrites,
+): boolean {
   const { id, revision, queue = null, nextAttemptAt = null } = next;
   const update = database.prepare(
     'UPDATE receipts SET revision = ?, queue = ?, next_attempt_at = ?, row = ? WHERE id = ? AND revision = ?',
   );
   const { changes } = update.run(revision, queue, nextAttemptAt, JSON.stringify(next), id, revision - 1);
   if (changes === 0) return false;
-  if (forget) {
-    database.prepare('DELETE FROM kept WHERE id = ?').run(id);
+  if (deletePersonalData) {
+    database.prepare('DELETE FROM personal_data WHERE id = ?').run(id);
     database.prepare('DELETE FROM pins WHERE id = ?').run(id);
     database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
     return true;
@@ -110,16 +120,16 @@ function replace(database: DatabaseSync, next: Receipt, { pins, lookUps = [], fo
   return true;
 }
 
-function kept(database: DatabaseSync, id: string): KeptWithPins | undefined {
-  const row = database.prepare('SELECT row FROM kept WHERE id = ?').get(id);
+function readPersonalData(database: DatabaseSync, id: string): PersonalDataWithPins | undefined {
+  const row = database.prepare('SELECT row FROM personal_data WHERE id = ?').get(id);
   if (row === undefined) return undefined;
   const byProject = <T>(table: 'pins' | 'look_ups', from: (row: string) => T) => {
     const rows = database.prepare(`SELECT project, row FROM ${table} WHERE id = ?`).all(id);
     return Object.fromEntries(rows.map(one => [text(one, 'project'), from(text(one, 'row'))] as const));
   };
   return {
-    ...keptFrom(text(row, 'row')),
-    pins: byProject('pins', pinsFrom),
+    ...parsePersonalDataRow(text(row, 'row')),
+    pins: byProject('pins', parsePinsRow),
     lookUps: byProject('look_ups', lookUpsFrom),
   };
 }

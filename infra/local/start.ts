@@ -1,12 +1,12 @@
-import { help, readOptions, UsageError } from './options.ts';
+import { localHelp, readLocalOptions, UsageError } from './options.ts';
 import { startLocalRun } from './run.ts';
 
-if (process.argv.includes('--help')) process.stdout.write(help);
+if (process.argv.includes('--help')) process.stdout.write(localHelp);
 else await start();
 
 async function start(): Promise<void> {
   try {
-    const run = await startLocalRun(readOptions(process.env));
+    const run = await startLocalRun(readLocalOptions(process.env));
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void run.close());
     if (run.sandboxUrl !== undefined) console.log(`sandbox Voucherify ${run.sandboxUrl}`);
     console.log(`ready ${run.url}`);

@@ -1,5 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
-import type { Desk } from './desk.ts';
+import type { OpsContext } from './desk.ts';
 import type { Output } from './output.ts';
 
 /** One command of the operator's tool. */
@@ -14,10 +14,10 @@ export interface Command {
    * Gives the exit code: 0 done, 1 something is wrong, 3 nothing had to be changed. Throws `Refused` for what was
    * typed, and `Failure` when the deployment cannot be reached.
    */
-  run(typed: Typed, desk: Desk, output: Output): Promise<number>;
+  run(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number>;
 }
 
-export interface Typed {
+export interface ParsedArgs {
   readonly positionals: readonly string[];
   /** The value of an option that takes one. */
   text(option: string): string | undefined;

@@ -11,28 +11,28 @@ import { kmsSigner } from '../../lambda/io/kms-signer.ts';
 import type { ReadSecret } from '../../lambda/io/secret.ts';
 import { secretsManager } from '../../lambda/io/secrets.ts';
 import type { Settings } from '../../lambda/io/settings.ts';
-import type { ControlRows } from '../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../lambda/receipts/control.ts';
 import type { PublicKey, Signer } from '../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { embeddedTexts } from '../local/embedded-secrets.ts';
-import { inSandbox } from '../local/in-sandbox.ts';
+import { embeddedSecretTexts } from '../local/embedded-secrets.ts';
+import { withSandboxUrls } from '../local/in-sandbox.ts';
 import { localSigner } from '../local/local-signer.ts';
-import { readOptions } from '../local/options.ts';
-import { type Running, runningIn } from '../local/running.ts';
+import { readLocalOptions } from '../local/options.ts';
+import { type RunFile, readRunFile } from '../local/running.ts';
 import { embeddedSecrets } from '../local/secrets.ts';
 import { openSqliteStore } from '../local/sqlite.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../names.ts';
-import { type KeptTable, keptTables } from './kept-tables.ts';
-import { Refused } from './refused.ts';
-import { type AllReceipts, allOnDynamodb, allOnSqlite } from './report/all-receipts.ts';
+import { readTableStatus, type TableStatus } from './kept-tables.ts';
+import { OpsUsageError } from './refused.ts';
+import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/all-receipts.ts';
 
 /** What the commands work at. What is kept apart from a receipt is not here: no command can show an identifier. */
-export interface Desk {
+export interface OpsContext {
   readonly settings: Settings;
   readonly store: Pick<ReceiptStore, 'read' | 'replace' | 'due' | 'find'>;
   /** Reads every receipt there is, which takes long. */
-  readonly all: AllReceipts;
-  readonly control: ControlRows;
+  readonly all: ScanReceipts;
+  readonly control: VersionedStore;
   readonly readSecret: ReadSecret;
   readonly signer: Pick<Signer, 'publicKey'>;
   /** Epoch milliseconds. */
@@ -40,14 +40,14 @@ export interface Desk {
   /** What the parts are called, for messages that say what to do. */
   readonly names: Names;
   /** How AWS keeps the two tables; absent where they are no tables of AWS. Throws the SDK's own errors. */
-  readonly tables?: () => Promise<readonly KeptTable[]>;
+  readonly tables?: () => Promise<readonly TableStatus[]>;
   /** Set for what runs on this machine; `run` while `npm start` is under way. */
-  readonly local?: { readonly run: Running | undefined };
+  readonly local?: { readonly run: RunFile | undefined };
   close(): void;
 }
 
 /** The desk of a deployment, or of what `AWS_ENDPOINT_URL` names, with the operator's own credentials. */
-export function deployedDesk(settings: Settings, names: Names): Desk {
+export function deployedContext(settings: Settings, names: Names): OpsContext {
   const options = awsClientOptions(patientTimeouts);
   const { callMs } = patientTimeouts;
   const dynamodb = new DynamoDBClient(options);
@@ -56,11 +56,11 @@ export function deployedDesk(settings: Settings, names: Names): Desk {
   return {
     settings,
     store: dynamodbStore(dynamodb, names, { callMs, log }),
-    all: allOnDynamodb(dynamodb, names.receipts, thrown => log({ call: 'scan', error: errorNameOf(thrown) })),
+    all: scanDynamodb(dynamodb, names.receipts, thrown => log({ call: 'scan', error: errorNameOf(thrown) })),
     control: dynamodbControl(dynamodb, names.receipts, { callMs, log }),
     readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
     signer: kmsSigner(new KMSClient(options), names.evidenceKey, callMs),
-    tables: () => keptTables(dynamodb, names),
+    tables: () => readTableStatus(dynamodb, names),
     now: Date.now,
     names,
     close: () => dynamodb.destroy(),
@@ -87,21 +87,21 @@ const notLocal =
   '--local: npm start keeps nothing itself now: leave --local out, and set AWS_ENDPOINT_URL as it has it';
 
 /** The desk of `npm start`, which may be running: of the folder that `DATA_DIR` names. */
-export function localDesk(environment: Readonly<Record<string, string | undefined>>): Desk {
-  const { data } = readOptions(environment);
-  const run = runningIn(data);
+export function localContext(environment: Readonly<Record<string, string | undefined>>): OpsContext {
+  const { data } = readLocalOptions(environment);
+  const run = readRunFile(data);
   // Whoever names no other settings means those of the run.
-  const { settings, now } = readOptions({ SETTINGS: run?.settings, ...environment });
+  const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment });
   const file = join(data, 'erasure.sqlite');
-  if (run !== undefined && run.sandboxUrl === undefined) throw new Refused(notLocal);
-  if (!existsSync(file)) throw new Refused('--local: nothing was ever run in the folder that DATA_DIR names');
+  if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(notLocal);
+  if (!existsSync(file)) throw new OpsUsageError('--local: nothing was ever run in the folder that DATA_DIR names');
   const store = openSqliteStore(file);
   return {
-    settings: run?.sandboxUrl === undefined ? settings : inSandbox(settings, run.sandboxUrl),
+    settings: run?.sandboxUrl === undefined ? settings : withSandboxUrls(settings, run.sandboxUrl),
     store,
-    all: allOnSqlite(file),
+    all: scanSqlite(file),
     control: store.control,
-    readSecret: embeddedSecrets(embeddedTexts(settings)),
+    readSecret: embeddedSecrets(embeddedSecretTexts(settings)),
     signer: { publicKey: () => localKey(join(data, 'evidence-key.pem')) },
     now,
     names: namesOf(),

@@ -5,11 +5,11 @@ import {
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { callDeadline } from '../../lambda/io/aws-clients.ts';
-import type { Tables } from '../../lambda/io/dynamodb-rows.ts';
+import type { TableNames } from '../../lambda/io/dynamodb-rows.ts';
 import { ttlAttribute } from '../../lambda/io/table-layout.ts';
 
 /** How a table of the deployment is kept. */
-export interface KeptTable {
+export interface TableStatus {
   readonly name: string;
   readonly active: boolean;
   readonly backedUp: boolean;
@@ -20,11 +20,14 @@ export interface KeptTable {
 }
 
 /** How AWS keeps both tables: their descriptions, never a row. Throws the SDK's own errors. */
-export function keptTables(client: DynamoDBClient, { receipts, identifiers }: Tables): Promise<readonly KeptTable[]> {
+export function readTableStatus(
+  client: DynamoDBClient,
+  { receipts, identifiers }: TableNames,
+): Promise<readonly TableStatus[]> {
   return Promise.all([keptTable(client, receipts, true), keptTable(client, identifiers, false)]);
 }
 
-async function keptTable(client: DynamoDBClient, TableName: string, mustExpire: boolean): Promise<KeptTable> {
+async function keptTable(client: DynamoDBClient, TableName: string, mustExpire: boolean): Promise<TableStatus> {
   const [{ Table }, { TimeToLiveDescription: ttl }, { ContinuousBackupsDescription: backups }] = await Promise.all([
     client.send(new DescribeTableCommand({ TableName }), callDeadline(descriptionMs)),
     client.send(new DescribeTimeToLiveCommand({ TableName }), callDeadline(descriptionMs)),

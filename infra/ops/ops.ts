@@ -3,12 +3,12 @@ import { Failure } from '../../lambda/failure.ts';
 import { parseSettings, SettingsError } from '../../lambda/io/settings.ts';
 import { UsageError } from '../local/options.ts';
 import { isStage, namesOf } from '../names.ts';
-import type { Typed } from './command.ts';
+import type { ParsedArgs } from './command.ts';
 import { commands, commonHelp, overview } from './commands.ts';
-import { type Desk, deployedDesk, localDesk } from './desk.ts';
+import { deployedContext, localContext, type OpsContext } from './desk.ts';
 import { processOutput } from './output.ts';
-import { Refused } from './refused.ts';
-import { typedFrom } from './typed.ts';
+import { OpsUsageError } from './refused.ts';
+import { parseCommandArgs } from './typed.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
 process.stdout.on('error', outputLost);
@@ -22,8 +22,8 @@ async function main(): Promise<number> {
     return process.argv.length > 2 ? 0 : 2;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new Refused('no such command; npm run ops -- --help lists them');
-  const typed = typedFrom(command, rest);
+  if (command === undefined) throw new OpsUsageError('no such command; npm run ops -- --help lists them');
+  const typed = parseCommandArgs(command, rest);
   if (typed.isSet('help')) {
     process.stdout.write(`${command.help}\n${commonHelp}`);
     return 0;
@@ -36,17 +36,17 @@ async function main(): Promise<number> {
   }
 }
 
-function opened(typed: Typed): Desk {
-  if (typed.isSet('local')) return localDesk({ ...process.env, ...withSettings(typed) });
+function opened(typed: ParsedArgs): OpsContext {
+  if (typed.isSet('local')) return localContext({ ...process.env, ...withSettings(typed) });
   const stage = typed.text('stage');
-  if (stage !== undefined && !isStage(stage)) throw new Refused('--stage: must be the name that was deployed');
+  if (stage !== undefined && !isStage(stage)) throw new OpsUsageError('--stage: must be the name that was deployed');
   // Only an emulator may stand on this machine.
   const where = process.env['AWS_ENDPOINT_URL'] === undefined ? 'deployed' : 'local';
   const file = typed.text('settings') ?? 'infra/settings.json';
-  return deployedDesk(parseSettings(read(file), where), namesOf(stage));
+  return deployedContext(parseSettings(read(file), where), namesOf(stage));
 }
 
-function withSettings(typed: Typed) {
+function withSettings(typed: ParsedArgs) {
   const SETTINGS = typed.text('settings');
   return SETTINGS === undefined ? {} : { SETTINGS };
 }
@@ -55,13 +55,13 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    throw new Refused('--settings: the file cannot be read');
+    throw new OpsUsageError('--settings: the file cannot be read');
   }
 }
 
 /** One line for whoever typed it, and never an error's own text that could hold what was sent. */
 function told(error: unknown): number {
-  const typedWrongly = error instanceof Refused || error instanceof UsageError || isUnknownOption(error);
+  const typedWrongly = error instanceof OpsUsageError || error instanceof UsageError || isUnknownOption(error);
   if (isUnknownOption(error)) console.error(`no such option, or one without its value; npm run ops -- ${name} --help`);
   else if (typedWrongly || error instanceof SettingsError) console.error(error.message);
   else if (error instanceof Failure) console.error(`${error.message}${error.code === 'unavailable' ? hint : ''}`);

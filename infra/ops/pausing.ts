@@ -1,9 +1,17 @@
-import { isScope, type Pause, pause, pausedScopes, resume, type Scope, turnsOf } from '../../lambda/pause.ts';
-import type { Command, Typed } from './command.ts';
+import {
+  isPauseScope,
+  type Pause,
+  type PauseScope,
+  pause,
+  readPausedScopes,
+  readPauseHistory,
+  resume,
+} from '../../lambda/pause.ts';
+import type { Command, ParsedArgs } from './command.ts';
 import { decisionHelp, decisionOf, decisionOptions } from './decision.ts';
-import type { Desk } from './desk.ts';
+import type { OpsContext } from './desk.ts';
 import { type Output, oneLine } from './output.ts';
-import { Refused } from './refused.ts';
+import { OpsUsageError } from './refused.ts';
 
 const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. While a pause stands, requests are accepted and nothing is deleted in it.
 `;
@@ -50,14 +58,14 @@ Shows what is paused, or who turned the scopes that are named, when and why.
 };
 
 /** Exit code 3 says that it was so already. */
-async function turn(what: 'pause' | 'resume', typed: Typed, desk: Desk, output: Output): Promise<number> {
+async function turn(what: 'pause' | 'resume', typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
   const [text, ...others] = typed.positionals;
-  if (text === undefined || others.length > 0) throw new Refused(`${what}: name one scope`);
+  if (text === undefined || others.length > 0) throw new OpsUsageError(`${what}: name one scope`);
   const scope = scopeOf(text);
   // What is not in the settings holds nobody; a name that was there may still have to be let go.
-  if (what === 'pause' && !isInSettings(scope, desk)) throw new Refused('SCOPE: names nothing of the settings');
-  const { by, why, at } = decisionOf(typed, desk);
-  const decided: Pause = { actor: by, reason: why, at };
+  if (what === 'pause' && !isInSettings(scope, desk)) throw new OpsUsageError('SCOPE: names nothing of the settings');
+  const { actor, reason, at } = decisionOf(typed, desk);
+  const decided: Pause = { actor: actor, reason: reason, at };
   const changed = await (what === 'pause' ? pause : resume)(scope, decided, desk.control);
   const state = what === 'pause' ? 'paused' : 'not paused';
   if (output.json) output.printJson({ scope, paused: what === 'pause', changed });
@@ -65,32 +73,34 @@ async function turn(what: 'pause' | 'resume', typed: Typed, desk: Desk, output: 
   return changed ? 0 : 3;
 }
 
-async function standing({ settings, control }: Desk, output: Output): Promise<number> {
-  const paused = [...(await pausedScopes(settings, control))];
+async function standing({ settings, control }: OpsContext, output: Output): Promise<number> {
+  const paused = [...(await readPausedScopes(settings, control))];
   if (output.json) output.printJson({ paused });
   else if (paused.length === 0) output.print('nothing is paused');
   else for (const scope of paused) output.print(`${scope}: paused`);
   return 0;
 }
 
-async function history(scopes: readonly string[], { control }: Desk, output: Output): Promise<number> {
-  const turns = await Promise.all(scopes.map(async text => [text, await turnsOf(scopeOf(text), control)] as const));
+async function history(scopes: readonly string[], { control }: OpsContext, output: Output): Promise<number> {
+  const turns = await Promise.all(
+    scopes.map(async text => [text, await readPauseHistory(scopeOf(text), control)] as const),
+  );
   if (output.json) output.printJson(Object.fromEntries(turns));
   for (const [scope, all] of output.json ? [] : turns) {
-    output.print(`${scope}: ${all.at(-1)?.what === 'pause' ? 'paused' : 'not paused'}`);
-    for (const { at, actor, what, reason } of all)
-      output.print(oneLine(`  ${new Date(at).toISOString()}  ${what} by ${actor}: ${reason}`));
+    output.print(`${scope}: ${all.at(-1)?.action === 'pause' ? 'paused' : 'not paused'}`);
+    for (const { at, actor, action, reason } of all)
+      output.print(oneLine(`  ${new Date(at).toISOString()}  ${action} by ${actor}: ${reason}`));
   }
   return 0;
 }
 
-function isInSettings(scope: Scope, { settings }: Desk): boolean {
+function isInSettings(scope: PauseScope, { settings }: OpsContext): boolean {
   const [kind, name = ''] = scope.split(':');
   if (kind === 'all') return true;
   return Object.hasOwn(kind === 'platform' ? settings.platforms : settings.projects, name);
 }
 
-function scopeOf(text: string): Scope {
-  if (!isScope(text)) throw new Refused('SCOPE: must be all, platform:NAME or project:NAME');
+function scopeOf(text: string): PauseScope {
+  if (!isPauseScope(text)) throw new OpsUsageError('SCOPE: must be all, platform:NAME or project:NAME');
   return text;
 }

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import type { Command, Typed } from './command.ts';
+import type { Command, ParsedArgs } from './command.ts';
 import { commonOptions } from './commands.ts';
 
 /** What was typed after a command's name. Throws Node's own error for an option that the command does not know. */
-export function typedFrom({ options }: Pick<Command, 'options'>, args: readonly string[]): Typed {
+export function parseCommandArgs({ options }: Pick<Command, 'options'>, args: readonly string[]): ParsedArgs {
   const { values, positionals } = parseArgs({
     args: args.map(arg => (isDashedId(arg) ? `${noOption}${arg}` : arg)),
     options: { ...options, ...commonOptions },

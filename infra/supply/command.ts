@@ -7,7 +7,7 @@ type Values = Readonly<Record<string, unknown>>;
  * Runs a command with its options, `--help` among them. Exit code 2 for options that it does not know, 1 and one line
  * for what goes wrong, else what the command gives.
  */
-export async function command(help: string, options: Options, run: (values: Values) => Promise<number>): Promise<void> {
+export async function runTool(help: string, options: Options, run: (values: Values) => Promise<number>): Promise<void> {
   const values = valuesOf(options);
   if (values === undefined) {
     process.stderr.write(help);

@@ -1,5 +1,5 @@
 import { bill, shippedIn } from './bill.ts';
-import { command } from './command.ts';
+import { runTool } from './command.ts';
 import { allowed, isAllowed, licenceOf } from './licence-rules.ts';
 
 const help = `Prints the licence of every package inside the functions' bundles. Exit code 1 when one is not allowed.
@@ -11,7 +11,7 @@ const help = `Prints the licence of every package inside the functions' bundles.
                 ${allowed.join(', ')}
 `;
 
-await command(help, { only: { type: 'string' } }, async ({ only }) => {
+await runTool(help, { only: { type: 'string' } }, async ({ only }) => {
   const ids = typeof only === 'string' ? only.split(',') : allowed;
   const shipped = shippedIn(await bill());
   for (const one of shipped) console.log(`${licenceOf(one).padEnd(14)} ${one['bom-ref']}`);

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { bill } from './bill.ts';
-import { command } from './command.ts';
+import { runTool } from './command.ts';
 
 const help = `Writes a software bill of materials, CycloneDX 1.5 in JSON: "required" is what is inside the functions' bundles,
 "excluded" what only builds, tests and deploys them. Reads what is installed; asks no network.
@@ -11,7 +11,7 @@ const help = `Writes a software bill of materials, CycloneDX 1.5 in JSON: "requi
   --out FILE   write there and not to the standard output
 `;
 
-await command(help, { out: { type: 'string' } }, async ({ out }) => {
+await runTool(help, { out: { type: 'string' } }, async ({ out }) => {
   const text = `${JSON.stringify(await bill(), undefined, 2)}\n`;
   if (typeof out === 'string') write(out, text);
   else process.stdout.write(text);

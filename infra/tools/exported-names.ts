@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command } from '../supply/command.ts';
+import { runTool } from '../supply/command.ts';
 import { duplicateExports } from './duplicate-exports.ts';
 
 const help = `Checks that no two exported symbols of lambda/ and infra/ share a name, and
@@ -15,7 +15,7 @@ re-exports of a symbol do not. Exit code 1 if a name is shared, or if there is
 no file to check.
 `;
 
-await command(help, { root: { type: 'string' } }, async ({ root }) => {
+await runTool(help, { root: { type: 'string' } }, async ({ root }) => {
   const cwd = typeof root === 'string' ? root : join(import.meta.dirname, '../..');
   const files = globSync('{lambda,infra}/**/*.ts', { cwd }).sort();
   const sources = files.map(file => ({ file, text: readFileSync(join(cwd, file), 'utf8') }));

@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { command } from '../supply/command.ts';
+import { runTool } from '../supply/command.ts';
 import { instrument, type TracedFunction } from './instrument.ts';
 import { countTrace, filesOf, linesOf, stretchesOf } from './trace-figures.ts';
 
@@ -40,7 +40,7 @@ let recording = false;
 const options = { list: { type: 'boolean' }, sequence: { type: 'boolean' } } as const;
 const limits = { 'max-files': { type: 'string' }, 'max-switches': { type: 'string' } } as const;
 
-await command(help, { ...options, ...limits }, async values => {
+await runTool(help, { ...options, ...limits }, async values => {
   const [maxFiles, maxSwitches] = [limitOf(values['max-files']), limitOf(values['max-switches'])];
   instrumentLambda();
   const { sendTracedRequest } = await import('./traced-request.ts');

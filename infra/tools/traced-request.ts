@@ -1,8 +1,8 @@
 import type { GatewayEvent } from '../../lambda/io/gateway.ts';
-import { assemble } from '../../lambda/parts.ts';
+import { createServices } from '../../lambda/parts.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { parseDemoSettings } from '../local/demo-settings.ts';
-import { openEmbedded } from '../local/embedded.ts';
+import { openSqliteServices } from '../local/embedded.ts';
 import { localKetchSecret } from '../local/embedded-secrets.ts';
 import { contextUntil } from '../local/gateway.ts';
 
@@ -14,7 +14,7 @@ const at = Date.parse('2026-01-15T12:00:00Z');
  * returns the HTTP status. `start` is called before the handler, `stop` after its reply.
  */
 export async function sendTracedRequest(start: () => void, stop: () => void): Promise<number> {
-  const local = await openEmbedded({
+  const local = await openSqliteServices({
     port: 0,
     settings: parseDemoSettings('http://127.0.0.1:1'),
     sweepMs: 3_600_000,
@@ -25,8 +25,8 @@ export async function sendTracedRequest(start: () => void, stop: () => void): Pr
     data: ':memory:',
     log: () => undefined,
   });
-  const parts = assemble({ ...local.ports, random: () => 0.5 });
-  const handler = webhookHandler(() => parts);
+  const services = createServices({ ...local.adapters, random: () => 0.5 });
+  const handler = webhookHandler(() => services);
   start();
   const { statusCode } = await handler(ketchEvent(), contextUntil(performance.now() + 15_000));
   stop();

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { Failure } from '../failure.ts';
-import { parseOrUndefined } from '../io/json.ts';
+import { parseJson } from '../io/json.ts';
 
 /** Two values that are both accepted, so that a secret can be changed without a gap. */
 export interface SharedSecret {
@@ -10,12 +10,12 @@ export interface SharedSecret {
 }
 
 /** Shortest inbound secret that is accepted, in characters. A shorter one could be guessed. */
-export const shortestSecret = 24;
+export const minSecretLength = 24;
 
 /** A value that callers prove themselves with. */
 export const inboundSecret = v.pipe(
   v.string(),
-  v.minLength(shortestSecret),
+  v.minLength(minSecretLength),
   v.regex(/^(?!REPLACE_ME)/),
   // Pasted with it: no header carries white space at its ends (RFC 9110, section 5.5), so nobody would ever match.
   v.regex(/^\S.*\S$/su),
@@ -39,7 +39,7 @@ export function parseSharedSecret(text: string): SharedSecret {
  * caller that cannot be verified is never accepted.
  */
 export function parseSecret<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, parseOrUndefined(text)?.value);
+  const parsed = v.safeParse(schema, parseJson(text)?.value);
   if (parsed.success) return parsed.output;
   throw unusableSecret();
 }
@@ -50,7 +50,7 @@ export function unusableSecret(): Failure {
 }
 
 /** Which of the two values was given, compared in constant time; `undefined` for neither. */
-export function matchedSecret(given: string, secret: SharedSecret): 'current' | 'previous' | undefined {
+export function matchSecret(given: string, secret: SharedSecret): 'current' | 'previous' | undefined {
   const isCurrent = equal(given, secret.current);
   const isPrevious = equal(given, secret.previous ?? secret.current) && secret.previous !== undefined;
   if (isCurrent) return 'current';

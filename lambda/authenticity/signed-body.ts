@@ -1,11 +1,5 @@
 import { type BinaryLike, createHmac } from 'node:crypto';
-import {
-  matchedSecret,
-  parseSharedSecret,
-  type SharedSecret,
-  shortestSecret,
-  unusableSecret,
-} from './shared-secret.ts';
+import { matchSecret, minSecretLength, parseSharedSecret, type SharedSecret, unusableSecret } from './shared-secret.ts';
 
 /** How a signature is written down. */
 export interface SignatureForm {
@@ -17,13 +11,13 @@ export interface SignatureForm {
  * Which of two secrets signed a body. Signatures are compared as text, in constant time: decoding first would let
  * several spellings of one signature pass.
  */
-export function matchedSignature(
+export function matchSignature(
   given: string,
   body: BinaryLike,
   { current, previous }: SharedSecret,
   form: SignatureForm,
 ): 'current' | 'previous' | undefined {
-  return matchedSecret(
+  return matchSecret(
     given,
     bothOf(key => bodySignature(key, body, form), current, previous),
   );
@@ -69,7 +63,7 @@ export function textAsKeys({ current, previous }: SharedSecret): SigningKeys {
  * Which key signed a message that is neither too old nor from the future (Standard Webhooks, "Verifying webhook
  * authenticity"). The timestamp is digits alone, since a lenient reading would not be the text that was signed.
  */
-export function matchedMessage(
+export function matchSignedMessage(
   message: SignedMessage,
   keys: SigningKeys,
   now: number,
@@ -78,7 +72,7 @@ export function matchedMessage(
   const signatures = message.signature.split(' ');
   if (!signatures.every(given => /^v\d+[a-z]?,[^,]+$/.test(given))) return undefined;
   const expected = bothOf(key => signature(message, key), keys.current, keys.previous);
-  const matched = signatures.map(given => matchedSecret(given, expected));
+  const matched = signatures.map(given => matchSecret(given, expected));
   return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
 }
 
@@ -102,7 +96,7 @@ function signature({ id, timestamp, body }: Omit<SignedMessage, 'signature'>, ke
 function decodedKey(secret: string): Uint8Array {
   const text = secret.replace(/^whsec_/, '');
   const key = Buffer.from(text, 'base64');
-  if (key.length < shortestSecret || key.toString('base64') !== text) throw unusableSecret();
+  if (key.length < minSecretLength || key.toString('base64') !== text) throw unusableSecret();
   return key;
 }
 

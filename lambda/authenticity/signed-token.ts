@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import * as v from 'valibot';
-import { parseOrUndefined } from '../io/json.ts';
+import { parseJson } from '../io/json.ts';
 
 /** What a token is checked against. All times are epoch milliseconds. */
 export interface Expected {
@@ -37,7 +37,7 @@ export function isEs384Signature(text: string, signature: Uint8Array, key: KeyOb
 }
 
 /** Whether a payload was issued to this audience lately and holds now (RFC 7519, sections 4.1.3 to 4.1.6). */
-export function holdsNow(payload: unknown, { audience, now, oldestMs, aheadMs }: Expected): boolean {
+export function isTokenValidNow(payload: unknown, { audience, now, oldestMs, aheadMs }: Expected): boolean {
   if (!v.is(claims, payload)) return false;
   const { aud, iat, exp, nbf } = payload;
   const issued = iat * 1000;
@@ -63,7 +63,7 @@ const claims = v.object({
 });
 
 function parsed(part: string): unknown {
-  return parseOrUndefined(bytesOf(part).toString('utf8'))?.value;
+  return parseJson(bytesOf(part).toString('utf8'))?.value;
 }
 
 function bytesOf(part: string): Buffer {

@@ -1,15 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { assemble, type Parts, type Ports } from '../parts.ts';
+import { type Adapters, createServices, type Services } from '../parts.ts';
 import type { Signer } from '../receipts/signer.ts';
 import { type AwsProblem, awsClientOptions, awsTimeouts, type Timeouts } from './aws-clients.ts';
-import { callbackSender } from './callback-sender.ts';
+import { createCallbackClient } from './callback-sender.ts';
 import { dynamodbStore } from './dynamodb.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
 import { jsonLog, type Log } from './log.ts';
-import { outbound } from './outbound.ts';
+import { createHttpClient } from './outbound.ts';
 import { readAhead } from './read-ahead.ts';
 import { secretsManager } from './secrets.ts';
 import { parseSettings, type Settings } from './settings.ts';
@@ -23,29 +23,32 @@ export interface AwsNames {
 }
 
 /**
- * The parts of a deployed function, put together once. In Lambda that is while the function starts, on no request's
+ * The services of a deployed function, put together once. In Lambda that is while the function starts, on no request's
  * time, and its secrets are read then too. `signer` is asked for by a function that signs, so that no other carries the
  * client for it. Throws when the environment or the settings in it do not fit.
  */
-export async function deployedParts(
+export async function lambdaServices(
   variables: Variables,
   signer?: (variables: Variables) => Signer,
   timeouts: Timeouts = awsTimeouts,
-): Promise<() => Parts> {
-  let made: Parts | undefined;
-  const parts = () => {
-    made ??= assemble({ ...portsFromEnvironment(variables, timeouts), ...(signer && { signer: signer(variables) }) });
+): Promise<() => Services> {
+  let made: Services | undefined;
+  const services = () => {
+    made ??= createServices({
+      ...adaptersFromEnvironment(variables, timeouts),
+      ...(signer && { signer: signer(variables) }),
+    });
     return made;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
-    const { readSecret, wait } = parts();
+    const { readSecret, wait } = services();
     await readAhead(readSecret, Object.keys(parseEnvironment(variables).SECRET_ARNS), wait);
   }
-  return parts;
+  return services;
 }
 
 /** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */
-function portsFromEnvironment(variables: Variables, timeouts: Timeouts): Ports {
+function adaptersFromEnvironment(variables: Variables, timeouts: Timeouts): Adapters {
   const environment = parseEnvironment(variables);
   const names = {
     settings: parseSettings(environment.SETTINGS_JSON, 'deployed'),
@@ -53,7 +56,7 @@ function portsFromEnvironment(variables: Variables, timeouts: Timeouts): Ports {
     tables: { receipts: environment.RECEIPTS_TABLE, identifiers: environment.IDENTIFIERS_TABLE },
     metricsNamespace: environment.METRICS_NAMESPACE,
   };
-  return awsPorts(names, Date.now, { timeouts });
+  return awsAdapters(names, Date.now, { timeouts });
 }
 
 interface AwsPortsOptions {
@@ -63,11 +66,11 @@ interface AwsPortsOptions {
 }
 
 /** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
-export function awsPorts(
+export function awsAdapters(
   names: AwsNames,
   now: () => number,
   { write = toLogs, timeouts = awsTimeouts }: AwsPortsOptions = {},
-): Ports {
+): Adapters {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
   const random = Math.random;
@@ -84,8 +87,8 @@ export function awsPorts(
       callMs,
       log: awsLog(log),
     }),
-    send: outbound(now),
-    sendCallback: callbackSender(now),
+    send: createHttpClient(now),
+    sendCallback: createCallbackClient(now),
     now,
     random,
     wait: ms => setTimeout(ms),

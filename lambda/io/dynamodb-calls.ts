@@ -10,19 +10,19 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Queue } from '../receipts/receipt.ts';
+import type { ReceiptQueue } from '../receipts/receipt.ts';
 import { callDeadline } from './aws-clients.ts';
-import { type Item, receiptKey, receiptPrefix, type Tables, textOf } from './dynamodb-rows.ts';
+import { type Item, receiptKey, receiptPrefix, type TableNames, textOf } from './dynamodb-rows.ts';
 import { queueIndex, tableKeys } from './table-layout.ts';
 
 /** The few calls that the store makes, each within its deadline. Errors of the wire pass through as they are. */
-export interface Calls {
+export interface DynamodbCalls {
   /** The receipt's item as it stands, strongly consistent. */
   standing(id: string): Promise<Item | undefined>;
   /** Every item of one partition, strongly consistent. */
   partition(table: string, partition: string): Promise<readonly Item[]>;
   /** Ids that the index holds as due, oldest first; it lags behind the receipts. */
-  suggested(queue: Queue, now: number, limit: number): Promise<readonly string[]>;
+  suggested(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
   /** Writes all or nothing; `undefined` when it was done. */
   write(actions: readonly TransactWriteItem[]): Promise<Refused | undefined>;
 }
@@ -34,7 +34,7 @@ interface Refused {
 }
 
 /** `callMs` is the longest that one of the calls may take in all. */
-export function callsTo(client: DynamoDBClient, tables: Tables, callMs: number): Calls {
+export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs: number): DynamodbCalls {
   return {
     async standing(id) {
       const input = { TableName: tables.receipts, Key: receiptKey(id), ConsistentRead: true };

@@ -6,11 +6,11 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { ControlRow, ControlRows } from '../receipts/control.ts';
+import type { VersionedRow, VersionedStore } from '../receipts/control.ts';
 import { type AwsProblem, awsTimeouts, callDeadline, errorNameOf } from './aws-clients.ts';
 import type { Item } from './dynamodb-rows.ts';
-import { parseOrUndefined } from './json.ts';
-import { guarded, storeUnavailable } from './store-failure.ts';
+import { parseJson } from './json.ts';
+import { asStoreFailure, storeUnavailable } from './store-failure.ts';
 import { tableKeys, ttlAttribute } from './table-layout.ts';
 
 /** All control rows have one sort key; their partition is the row's own key. */
@@ -21,9 +21,9 @@ export function dynamodbControl(
   client: DynamoDBClient,
   table: string,
   { callMs = awsTimeouts.callMs, log }: { callMs?: number; log?: (problem: AwsProblem) => void } = {},
-): ControlRows {
+): VersionedStore {
   const run = <T>(call: string, verb: () => Promise<T>) =>
-    guarded(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
+    asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
     read: together(keys => run('read-control', () => read(client, table, keys, callMs))),
     write: (key, expected, value) =>
@@ -33,8 +33,8 @@ export function dynamodbControl(
 }
 
 /** Rows that are asked for in one turn are read by one call. */
-function together(read: ControlRows['read']): ControlRows['read'] {
-  let next: { readonly keys: Set<string>; readonly rows: ReturnType<ControlRows['read']> } | undefined;
+function together(read: VersionedStore['read']): VersionedStore['read'] {
+  let next: { readonly keys: Set<string>; readonly rows: ReturnType<VersionedStore['read']> } | undefined;
   const begin = () => {
     const keys = new Set<string>();
     const rows = Promise.resolve().then(() => {
@@ -106,6 +106,6 @@ function keyOf(key: string): Item {
   return { [tableKeys.partition]: { S: key }, [tableKeys.sort]: { S: controlSort } };
 }
 
-function rowIn(item: Item): ControlRow {
-  return { revision: Number(item['revision']?.N), value: parseOrUndefined(item['row']?.S ?? '')?.value };
+function rowIn(item: Item): VersionedRow {
+  return { revision: Number(item['revision']?.N), value: parseJson(item['row']?.S ?? '')?.value };
 }

@@ -1,11 +1,11 @@
 import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-dynamodb';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { Also, Kept } from '../receipts/store.ts';
+import type { PersonalData, SideWrites } from '../receipts/store.ts';
 import { storeUnavailable } from './store-failure.ts';
 import { queueIndex, tableKeys, ttlAttribute } from './table-layout.ts';
 
 /** Names of the tables, as AWS knows them. */
-export interface Tables {
+export interface TableNames {
   readonly receipts: string;
   readonly identifiers: string;
 }
@@ -17,10 +17,15 @@ export type Item = Record<string, AttributeValue>;
  * The receipt if there is none, what is kept apart, and a look-up row per subject; the receipt's own action comes first.
  * `writeId` marks the row as this very write's: whoever loses an answer finds out that the write was done.
  */
-export function acceptance(tables: Tables, receipt: Receipt, kept: Kept, writeId: string): TransactWriteItem[] {
+export function acceptActions(
+  tables: TableNames,
+  receipt: Receipt,
+  kept: PersonalData,
+  writeId: string,
+): TransactWriteItem[] {
   const put = (TableName: string, Item: Item) => ({ TableName, Item });
   const row = { ...receiptKey(receipt.id), ...present(receiptAttributes(receipt, writeId)) };
-  const keptRow = { ...key(receipt.id, keptSort), row: { S: JSON.stringify(kept) } };
+  const keptRow = { ...key(receipt.id, personalDataSort), row: { S: JSON.stringify(kept) } };
   return [
     {
       Put: {
@@ -35,7 +40,12 @@ export function acceptance(tables: Tables, receipt: Receipt, kept: Kept, writeId
 }
 
 /** Updates, not puts: attributes that another version of this code wrote stay. The receipt's own action comes first. */
-export function replacement(tables: Tables, next: Receipt, also: Also, writeId: string): TransactWriteItem[] {
+export function replaceActions(
+  tables: TableNames,
+  next: Receipt,
+  also: SideWrites,
+  writeId: string,
+): TransactWriteItem[] {
   const update = updateOf(tables.receipts, receiptKey(next.id), receiptAttributes(next, writeId));
   return [
     {
@@ -52,21 +62,21 @@ export function replacement(tables: Tables, next: Receipt, also: Also, writeId: 
 }
 
 /** From the transaction that closes on, the look-up rows expire together with their receipt. */
-function expiries(tables: Tables, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
+function expiries(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
   if (expiresAt === undefined) return [];
   const attributes = { [ttlAttribute]: number(expiresAt) };
   return lookUpKeys(next).map(lookUp => ({ Update: updateOf(tables.receipts, lookUp, attributes) }));
 }
 
 /** Neither reads nor asks for old values: the webhook's role may do neither on this table. */
-function keptApart(tables: Tables, next: Receipt, also: Also): TransactWriteItem[] {
+function keptApart(tables: TableNames, next: Receipt, also: SideWrites): TransactWriteItem[] {
   const TableName = tables.identifiers;
   const put = (sort: string, row: object): TransactWriteItem => ({
     Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) } } },
   });
   const remove = (sort: string): TransactWriteItem => ({ Delete: { TableName, Key: key(next.id, sort) } });
   const { pins, lookUps = [] } = also;
-  if (also.forget === true) return sortsOf(next, lookUps).map(remove);
+  if (also.deletePersonalData === true) return sortsOf(next, lookUps).map(remove);
   const changed = lookUps.map(({ project, lookUps: row }) =>
     row === undefined ? remove(lookUpsSort(project)) : put(lookUpsSort(project), row),
   );
@@ -74,15 +84,15 @@ function keptApart(tables: Tables, next: Receipt, also: Also): TransactWriteItem
 }
 
 /** Every row that is kept apart for a receipt: a project has pins, or look-ups before them. */
-function sortsOf({ projects }: Receipt, lookUps: NonNullable<Also['lookUps']>): readonly string[] {
+function sortsOf({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
   const rows = Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
     const lookedUpBefore = lookedUp > 0 || lookUps.some(one => one.project === project);
     return [...(pins > 0 ? [pinsSort(project)] : []), ...(lookedUpBefore ? [lookUpsSort(project)] : [])];
   });
-  return [keptSort, ...rows];
+  return [personalDataSort, ...rows];
 }
 
-export const keptSort = 'kept';
+export const personalDataSort = 'personal-data';
 export const pinsPrefix = 'pins#';
 export const lookUpsPrefix = 'lookups#';
 export const receiptPrefix = 'receipt#';
@@ -105,8 +115,8 @@ export function textOf(item: Item, attribute: string): string {
 }
 
 /** One transaction may not name a key twice (API Reference, TransactWriteItems), so equal subjects count once. */
-function lookUpKeys({ id, subjectMacs }: Pick<Receipt, 'id' | 'subjectMacs'>): Item[] {
-  return [...new Set(subjectMacs)].map(mac => key(subjectPartition(mac), id));
+function lookUpKeys({ id, subjectHmacs }: Pick<Receipt, 'id' | 'subjectHmacs'>): Item[] {
+  return [...new Set(subjectHmacs)].map(mac => key(subjectPartition(mac), id));
 }
 
 function pinsSort(project: string): string {

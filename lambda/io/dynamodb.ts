@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { Also, Kept, KeptWithPins, ReceiptStore } from '../receipts/store.ts';
+import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './aws-clients.ts';
-import { type Calls, callsTo } from './dynamodb-calls.ts';
+import { type DynamodbCalls, dynamodbCalls } from './dynamodb-calls.ts';
 import {
-  acceptance,
+  acceptActions,
   type Item,
-  keptSort,
   lookUpsPrefix,
+  personalDataSort,
   pinsPrefix,
-  replacement,
+  replaceActions,
   subjectPartition,
-  type Tables,
+  type TableNames,
   textOf,
 } from './dynamodb-rows.ts';
-import { guarded, storeUnavailable } from './store-failure.ts';
-import { keptFrom, lookUpsFrom, pinsFrom, receiptFrom, refuseOversized } from './stored-rows.ts';
+import { asStoreFailure, storeUnavailable } from './store-failure.ts';
+import { lookUpsFrom, parsePersonalDataRow, parsePinsRow, parseReceiptRow, rejectOversized } from './stored-rows.ts';
 import { tableKeys } from './table-layout.ts';
 
 export interface DynamodbStoreOptions {
@@ -32,26 +32,26 @@ export interface DynamodbStoreOptions {
  */
 export function dynamodbStore(
   client: DynamoDBClient,
-  tables: Tables,
+  tables: TableNames,
   { callMs = awsTimeouts.callMs, log }: DynamodbStoreOptions = {},
 ): ReceiptStore {
-  const calls = callsTo(client, tables, callMs);
+  const calls = dynamodbCalls(client, tables, callMs);
   const run = <T>(call: string, verb: () => Promise<T>) =>
-    guarded(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
+    asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
     accept: (receipt, kept) => run('accept', () => accept(calls, tables, receipt, kept)),
     read: id => run('read', async () => receiptIn(await calls.standing(id), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
     due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.suggested(queue, now, limit))),
-    kept: id => run('kept', async () => keptIn(await calls.partition(tables.identifiers, id))),
-    find: subjectMac => run('find', () => find(calls, tables, subjectMac)),
+    readPersonalData: id => run('personal-data', async () => keptIn(await calls.partition(tables.identifiers, id))),
+    find: subjectHmac => run('find', () => find(calls, tables, subjectHmac)),
   };
 }
 
-async function accept(calls: Calls, tables: Tables, receipt: Receipt, kept: Kept) {
-  refuseOversized(receipt);
+async function accept(calls: DynamodbCalls, tables: TableNames, receipt: Receipt, kept: PersonalData) {
+  rejectOversized(receipt);
   const writeId = randomUUID();
-  const refused = await calls.write(acceptance(tables, receipt, kept, writeId));
+  const refused = await calls.write(acceptActions(tables, receipt, kept, writeId));
   if (refused === undefined) return { stored: true, receipt };
   const item = refused.standing ?? (await calls.standing(receipt.id));
   const standing = receiptIn(item, receipt.id);
@@ -60,9 +60,9 @@ async function accept(calls: Calls, tables: Tables, receipt: Receipt, kept: Kept
 }
 
 /** False only when the revision has moved: a write that another one was in the way of may be tried again. */
-async function replace(calls: Calls, tables: Tables, next: Receipt, also: Also): Promise<boolean> {
+async function replace(calls: DynamodbCalls, tables: TableNames, next: Receipt, also: SideWrites): Promise<boolean> {
   const writeId = randomUUID();
-  const refused = await calls.write(replacement(tables, next, also, writeId));
+  const refused = await calls.write(replaceActions(tables, next, also, writeId));
   if (refused === undefined) return true;
   const standing = refused.standing ?? (await calls.standing(next.id));
   if (standing?.['writeId']?.S === writeId) return true;
@@ -70,18 +70,18 @@ async function replace(calls: Calls, tables: Tables, next: Receipt, also: Also):
   return false;
 }
 
-async function find(calls: Calls, tables: Tables, subjectMac: string): Promise<readonly string[]> {
-  const lookUps = await calls.partition(tables.receipts, subjectPartition(subjectMac));
+async function find(calls: DynamodbCalls, tables: TableNames, subjectHmac: string): Promise<readonly string[]> {
+  const lookUps = await calls.partition(tables.receipts, subjectPartition(subjectHmac));
   return lookUps.map(lookUp => textOf(lookUp, tableKeys.sort));
 }
 
 function receiptIn(item: Item | undefined, id: string): Receipt | undefined {
-  return item === undefined ? undefined : receiptFrom(textOf(item, 'row'), id);
+  return item === undefined ? undefined : parseReceiptRow(textOf(item, 'row'), id);
 }
 
-function keptIn(items: readonly Item[]): KeptWithPins | undefined {
+function keptIn(items: readonly Item[]): PersonalDataWithPins | undefined {
   const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
-  const kept = rows.find(({ sort }) => sort === keptSort);
+  const kept = rows.find(({ sort }) => sort === personalDataSort);
   if (kept === undefined) return undefined;
   const byProject = <T>(prefix: string, from: (row: string) => T) =>
     Object.fromEntries(
@@ -90,8 +90,8 @@ function keptIn(items: readonly Item[]): KeptWithPins | undefined {
         .map(({ sort, row }) => [sort.slice(prefix.length), from(row)] as const),
     );
   return {
-    ...keptFrom(kept.row),
-    pins: byProject(pinsPrefix, pinsFrom),
+    ...parsePersonalDataRow(kept.row),
+    pins: byProject(pinsPrefix, parsePinsRow),
     lookUps: byProject(lookUpsPrefix, lookUpsFrom),
   };
 }

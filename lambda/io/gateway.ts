@@ -4,9 +4,9 @@ import { Failure, failureOf } from '../failure.ts';
 import type { HttpReply, HttpRequest } from '../platforms/platform.ts';
 
 /** Largest body that is read, in bytes. */
-export const largestBody = 65_536;
+export const maxBodyBytes = 65_536;
 
-export interface Rim {
+export interface Handlers {
   readonly receive: (request: HttpRequest) => Promise<HttpReply>;
   /** A refusal in the caller's own form. */
   readonly refuse: (request: HttpRequest, failure: Failure) => HttpReply;
@@ -16,7 +16,7 @@ export interface Rim {
 export type GatewayEvent = Pick<APIGatewayProxyEvent, 'httpMethod' | 'path' | 'body' | 'isBase64Encoded'> &
   Partial<Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'>>;
 
-export type GatewayHandler = (event: GatewayEvent, context: Context) => Promise<APIGatewayProxyResult>;
+export type ApiGatewayHandler = (event: GatewayEvent, context: Context) => Promise<APIGatewayProxyResult>;
 
 /** Before Lambda's own timeout, while there is still time to answer, in milliseconds. */
 const timeoutEarlyInMillis = 500;
@@ -25,7 +25,7 @@ const timeoutEarlyInMillis = 500;
  * A handler for API Gateway REST proxy events. Middy does here what is true of every request: failures, a timeout among
  * them, become replies. The line itself is a plain function.
  */
-export function gatewayHandler({ receive, refuse }: Rim): GatewayHandler {
+export function apiGatewayHandler({ receive, refuse }: Handlers): ApiGatewayHandler {
   return middy<GatewayEvent, APIGatewayProxyResult>({ timeoutEarlyInMillis, timeoutEarlyResponse: outOfTime })
     .onError(request => {
       const failure = failureOf(request.error);
@@ -41,7 +41,7 @@ function outOfTime(): never {
 /** Throws `too-large` for a body over the cap. */
 function toRequest(event: GatewayEvent): HttpRequest {
   const rawBody = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
-  if (rawBody.length > largestBody) throw new Failure('too-large', `body: is larger than ${largestBody} bytes`);
+  if (rawBody.length > maxBodyBytes) throw new Failure('too-large', `body: is larger than ${maxBodyBytes} bytes`);
   return { ...headOf(event), rawBody };
 }
 

@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
 
 /** Nesting a body may have; no platform needs more than a handful. */
-export const deepestJson = 20;
+export const maxJsonDepth = 20;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -23,18 +23,18 @@ function decodeOrUndefined(bytes: Uint8Array): string | undefined {
 
 /**
  * Parses JSON that came from outside. Throws `invalid` for what is not UTF-8 or not JSON, for nesting deeper than
- * {@link deepestJson} and for a key that stands twice in one object (two readers would disagree on such a body).
+ * {@link maxJsonDepth} and for a key that stands twice in one object (two readers would disagree on such a body).
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
-  const parsed = parseOrUndefined(text);
+  const parsed = parseJson(text);
   if (parsed === undefined) throw new Failure('invalid', 'body: is not JSON');
   refuseDeepAndDuplicate(text);
   return parsed.value;
 }
 
 /** Parses JSON, or gives `undefined`; the wrapper tells JSON's `null` from no JSON. */
-export function parseOrUndefined(text: string): { readonly value: unknown } | undefined {
+export function parseJson(text: string): { readonly value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) };
   } catch {
@@ -52,7 +52,7 @@ function refuseDeepAndDuplicate(text: string): void {
     if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined);
     else if (token === '}' || token === ']') open.pop();
     else if (colon !== undefined) rememberKey(open.at(-1), token.slice(0, -colon.length));
-    if (open.length > deepestJson) throw new Failure('invalid', 'body: is nested too deeply');
+    if (open.length > maxJsonDepth) throw new Failure('invalid', 'body: is nested too deeply');
   }
 }
 

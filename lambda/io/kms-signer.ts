@@ -27,7 +27,7 @@ export function kmsSigner(client: KMSClient, key: string, callMs = awsTimeouts.c
 }
 
 /** The signer of a deployed function. Throws when the environment does not name its key. */
-export function deployedSigner(variables: Variables): Signer {
+export function lambdaSigner(variables: Variables): Signer {
   const { EVIDENCE_KEY } = parseEnvironment(variables);
   if (EVIDENCE_KEY === undefined) throw new Error('environment: EVIDENCE_KEY missing or unreadable');
   return kmsSigner(new KMSClient(awsClientOptions()), EVIDENCE_KEY);

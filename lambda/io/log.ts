@@ -7,7 +7,7 @@ import { embeddedMetrics } from './metrics.ts';
  */
 export interface LogLine {
   /** `closed` is the attempt that closed a receipt: one line a receipt, whoever else worked on it. */
-  readonly event: 'request' | 'accepted' | 'attempt' | 'closed' | 'refused' | 'call-back' | 'sweep' | 'alarm' | 'aws';
+  readonly event: 'request' | 'accepted' | 'attempt' | 'closed' | 'refused' | 'callback' | 'sweep' | 'alarm' | 'aws';
   readonly platform?: string;
   /** The receipt's id: an HMAC. */
   readonly receipt?: string;
@@ -27,10 +27,10 @@ export interface LogLine {
   /** The call of AWS that failed. */
   readonly call?: string;
   readonly staleMs?: number;
-  readonly needsHuman?: number;
+  readonly needsReview?: number;
   readonly oldestOpenMs?: number;
   /** How much of the time that the law allows the worst open receipt has used, in percent. */
-  readonly deadlineUsed?: number;
+  readonly deadlineUsedPercent?: number;
   /** Scopes that are paused. */
   readonly paused?: number;
   /** Closed receipts that were signed, and that wait for it. */
@@ -56,6 +56,6 @@ export function jsonLog(write: (line: string) => void, now: () => number, namesp
 }
 
 /** What a log may say of a refusal. */
-export function logged({ code, alarm, origin }: Failure): Pick<LogLine, 'code' | 'alarm' | 'origin'> {
+export function failureFields({ code, alarm, origin }: Failure): Pick<LogLine, 'code' | 'alarm' | 'origin'> {
   return { code, ...(alarm === undefined ? {} : { alarm }), ...(origin === undefined ? {} : { origin }) };
 }

@@ -1,13 +1,13 @@
 /** The part of a log line that is counted; nothing else of a line becomes a metric, and none of this is personal. */
-export interface Counted {
+export interface MetricSource {
   readonly event: string;
   readonly alarm?: string;
   readonly platform?: string;
   readonly outcome?: string;
   readonly code?: string;
   readonly oldestOpenMs?: number;
-  readonly deadlineUsed?: number;
-  readonly needsHuman?: number;
+  readonly deadlineUsedPercent?: number;
+  readonly needsReview?: number;
   readonly paused?: number;
   readonly unsigned?: number;
 }
@@ -19,7 +19,7 @@ const units = {
   Sweeps: 'Count',
   OldestOpen: 'Milliseconds',
   DeadlineUsed: 'Percent',
-  NeedsHuman: 'Count',
+  NeedsReview: 'Count',
   Paused: 'Count',
   Unsigned: 'Count',
 } as const;
@@ -39,7 +39,7 @@ interface Group {
  * What CloudWatch reads metrics from, to be added to the line, whose own fields are the dimensions (CloudWatch User
  * Guide, "Specification: Embedded metric format"). Empty for a line that counts nothing. `at` in epoch milliseconds.
  */
-export function embeddedMetrics(line: Counted, namespace: string, at: number): Readonly<Record<string, unknown>> {
+export function embeddedMetrics(line: MetricSource, namespace: string, at: number): Readonly<Record<string, unknown>> {
   const groups = groupsOf(line)
     .map(group => present(group, line))
     .filter(({ sets, values }) => sets.length > 0 && values.length > 0);
@@ -53,11 +53,11 @@ export function embeddedMetrics(line: Counted, namespace: string, at: number): R
   return { _aws: { Timestamp: at, CloudWatchMetrics: directives }, ...values };
 }
 
-function groupsOf(line: Counted): readonly Group[] {
+function groupsOf(line: MetricSource): readonly Group[] {
   return [{ sets: [['alarm']], values: [['Alarms', 1]] }, ...ofEvent(line)];
 }
 
-function ofEvent(line: Counted): readonly Group[] {
+function ofEvent(line: MetricSource): readonly Group[] {
   const isNew = line.event === 'accepted' && line.code === 'stored';
   if (isNew) return [{ sets: [['platform']], values: [['Accepted', 1]] }];
   if (line.event === 'sweep') return [{ sets: [[]], values: ofSweep(line) }];
@@ -65,19 +65,19 @@ function ofEvent(line: Counted): readonly Group[] {
   return [{ sets: [['platform', 'outcome'], ['outcome']], values: [['Closed', 1]] }];
 }
 
-function ofSweep(line: Counted): Group['values'] {
+function ofSweep(line: MetricSource): Group['values'] {
   return [
     ['Sweeps', 1],
     ['OldestOpen', line.oldestOpenMs],
-    ['DeadlineUsed', line.deadlineUsed],
-    ['NeedsHuman', line.needsHuman],
+    ['DeadlineUsed', line.deadlineUsedPercent],
+    ['NeedsReview', line.needsReview],
     ['Paused', line.paused],
     ['Unsigned', line.unsigned],
   ];
 }
 
 /** A document that names what the line does not hold is refused as a whole, and with it what the line does hold. */
-function present({ sets, values }: Group, line: Counted): Group {
+function present({ sets, values }: Group, line: MetricSource): Group {
   return {
     sets: sets.filter(set => set.every(name => line[name] !== undefined && line[name] !== '')),
     values: values.filter(([, value]) => Number.isFinite(value)),

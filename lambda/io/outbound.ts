@@ -3,15 +3,15 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
 
 /** One call to another service. `until` is one deadline for all of it, the body read included (epoch ms). */
-export interface OutboundCall {
+export interface HttpCall {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly until: number;
   /** Bytes of the answer that are read, where the usual cap is too small. */
-  readonly largest?: number;
-  /** Whether it may be sent a second time, see {@link outbound}. Never for a call that must not happen twice. */
+  readonly maxResponseBytes?: number;
+  /** Whether it may be sent a second time, see {@link createHttpClient}. Never for a call that must not happen twice. */
   readonly repeatable?: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface OutboundCall {
  * What came back: an answer, or none. `effect` says whether the other side may have acted: it cannot have where no
  * connection was ever made.
  */
-export type OutboundResult =
+export type HttpResult =
   | {
       readonly kind: 'answer';
       readonly status: number;
@@ -29,19 +29,19 @@ export type OutboundResult =
     }
   | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
 
-type NoAnswer = 'not-connected' | 'timed-out' | 'cut-off' | 'redirected' | 'too-large';
+type NoAnswer = 'not-connected' | 'timed-out' | 'connection-lost' | 'redirected' | 'too-large';
 
 /** Sends a call and never throws: what goes wrong is a value that names neither URL, headers nor body. */
-export type Send = (call: OutboundCall) => Promise<OutboundResult>;
+export type Send = (call: HttpCall) => Promise<HttpResult>;
 
 /** Largest answer body that is read, in bytes. */
-export const largestAnswer = 65_536;
+export const maxResponseBytes = 65_536;
 
-export interface Reach {
+export interface HttpClientOptions {
   /** Finds and checks the addresses of a host name. */
   readonly lookup?: LookupFunction;
   /** Bytes of an answer that are read; a longer one is no answer, or with `cut` one that is cut off there. */
-  readonly largest?: number;
+  readonly maxResponseBytes?: number;
   readonly cut?: boolean;
 }
 
@@ -50,25 +50,25 @@ export interface Reach {
  * retry is for a reset of a reused connection before any byte of the answer, which is how an idle connection ends, and
  * only for a call that is `repeatable`: the other side may have acted on the first one.
  */
-export function outbound(now: () => number, reach: Reach = {}): Send {
+export function createHttpClient(now: () => number, reach: HttpClientOptions = {}): Send {
   const agent = new Agent({ keepAlive: true });
   return async call => {
     const first = await sendOnce(call, now, { ...reach, agent });
     if (first !== 'reset-while-idle') return first;
-    if (call.repeatable !== true) return noAnswer('cut-off', true);
+    if (call.repeatable !== true) return noAnswer('connection-lost', true);
     const second = await sendOnce(call, now, { ...reach, agent: new Agent() });
-    if (second === 'reset-while-idle') return noAnswer('cut-off', true);
+    if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
     return second.kind === 'answer' ? second : { ...second, effect: 'possible' };
   };
 }
 
-type Sent = OutboundResult | 'reset-while-idle';
+type Sent = HttpResult | 'reset-while-idle';
 
-interface Way extends Reach {
+interface Way extends HttpClientOptions {
   readonly agent: Agent;
 }
 
-function sendOnce(call: OutboundCall, now: () => number, way: Way): Promise<Sent> {
+function sendOnce(call: HttpCall, now: () => number, way: Way): Promise<Sent> {
   const left = call.until - now();
   if (left <= 0) return Promise.resolve(noAnswer('timed-out', false));
   return new Promise(resolve => {
@@ -87,13 +87,15 @@ function sendOnce(call: OutboundCall, now: () => number, way: Way): Promise<Sent
     const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), left);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
     request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : lost(connected)));
-    request.on('response', response => collect(response, call.largest ?? way.largest ?? largestAnswer, way, settle));
+    request.on('response', response =>
+      collect(response, call.maxResponseBytes ?? way.maxResponseBytes ?? maxResponseBytes, way, settle),
+    );
     request.end(call.body);
   });
 }
 
 /** A header or protocol that Node refuses makes no call; its error would name the value. */
-function openedOrUndefined(call: OutboundCall, way: Way): ClientRequest | undefined {
+function openedOrUndefined(call: HttpCall, way: Way): ClientRequest | undefined {
   try {
     return opened(call, way);
   } catch {
@@ -102,7 +104,7 @@ function openedOrUndefined(call: OutboundCall, way: Way): ClientRequest | undefi
 }
 
 /** Plain http is for loopback only, which settings see to; `node:http` is loaded only where it is needed. */
-function opened({ method, url, headers }: OutboundCall, { agent, lookup }: Way): ClientRequest {
+function opened({ method, url, headers }: HttpCall, { agent, lookup }: Way): ClientRequest {
   const looked = lookup === undefined ? {} : { lookup };
   if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent, ...looked });
   return process.getBuiltinModule('node:http').request(url, { method, headers });
@@ -138,14 +140,14 @@ function collect(response: IncomingMessage, largest: number, { cut }: Way, settl
     else settle(noAnswer('too-large', true));
     response.destroy();
   });
-  response.on('error', () => settle(noAnswer('cut-off', true)));
+  response.on('error', () => settle(noAnswer('connection-lost', true)));
   response.on('end', answered);
 }
 
-function lost(connected: boolean): OutboundResult {
-  return connected ? noAnswer('cut-off', true) : noAnswer('not-connected', false);
+function lost(connected: boolean): HttpResult {
+  return connected ? noAnswer('connection-lost', true) : noAnswer('not-connected', false);
 }
 
-function noAnswer(code: NoAnswer, mayHaveActed: boolean): OutboundResult {
+function noAnswer(code: NoAnswer, mayHaveActed: boolean): HttpResult {
   return { kind: 'no-answer', code, effect: mayHaveActed ? 'possible' : 'none' };
 }

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { loopbackOrigin } from '../platforms/common-settings.ts';
 import { platformsSchema } from '../platforms/index.ts';
-import { parseOrUndefined } from './json.ts';
+import { parseJson } from './json.ts';
 import { operations } from './settings-operations.ts';
 
 /** Where settings are used: a deployed stack never talks to a loopback address. */
-export type Where = 'deployed' | 'local';
+export type SettingsTarget = 'deployed' | 'local';
 
 const name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be a short lower-case name'));
 
@@ -17,7 +17,7 @@ function count(least: number, most: number) {
 /** Voucherify docs, API endpoint: the shared clusters and dedicated hosts all end in `api.voucherify.io`. */
 const voucherifyOrigin = /^https:\/\/([a-z0-9-]+\.)*api\.voucherify\.io$/;
 
-function project(where: Where) {
+function project(where: SettingsTarget) {
   const isBaseUrl = (url: string) => voucherifyOrigin.test(url) || (where === 'local' && loopbackOrigin.test(url));
   const share = v.pipe(
     v.number(),
@@ -39,7 +39,7 @@ const limits = v.strictObject({
   answerBudgetMs: v.optional(count(1000, 25_000), 8000),
 });
 
-function settingsSchema(where: Where) {
+function settingsSchema(where: SettingsTarget) {
   return v.pipe(
     v.strictObject({
       $schema: v.exactOptional(v.string()),
@@ -86,8 +86,8 @@ export class SettingsError extends Error {
 }
 
 /** Reads settings from JSON. Throws {@link SettingsError}. */
-export function parseSettings(text: string, where: Where): Settings {
-  const json = parseOrUndefined(text);
+export function parseSettings(text: string, where: SettingsTarget): Settings {
+  const json = parseJson(text);
   if (json === undefined) throw new SettingsError(['are not JSON']);
   const parsed = v.safeParse(settingsSchema(where), json.value);
   if (parsed.success) return parsed.output;

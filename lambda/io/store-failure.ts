@@ -6,7 +6,10 @@ export function storeUnavailable(message = 'the receipt store cannot be reached'
 }
 
 /** Runs a verb of a store; whatever it throws that is not a refusal of ours becomes `unavailable`. */
-export async function guarded<T>(run: () => T | Promise<T>, failed: (thrown: unknown) => void = () => {}): Promise<T> {
+export async function asStoreFailure<T>(
+  run: () => T | Promise<T>,
+  failed: (thrown: unknown) => void = () => {},
+): Promise<T> {
   try {
     return await run();
   } catch (thrown) {

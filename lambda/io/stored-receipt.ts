@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Deletion } from '../erasure.ts';
-import type { Decision, ProjectProgress, Queue, Receipt, State } from '../receipts/receipt.ts';
+import type { Decision, ProjectProgress, Receipt, ReceiptQueue, ReceiptState } from '../receipts/receipt.ts';
 
 /** The deletion as Voucherify answered it, as far as a receipt keeps it. */
 export const receivedSchema = v.looseObject({
@@ -29,21 +29,21 @@ const progress = v.looseObject({
   }),
   pins: v.number(),
   lookedUp: v.exactOptional(v.number()),
-  tried: v.boolean(),
+  mayHaveExecuted: v.boolean(),
   deletions: v.array(deletion),
   absent: v.exactOptional(v.array(v.number())),
 });
 
 const decision = v.looseObject({
   at: v.number(),
-  by: v.string(),
-  what: oneOf<Decision['what']>({ retry: 'retry', refuse: 'refuse', 'new-request': 'new-request' }),
-  why: v.string(),
-  about: v.exactOptional(v.string()),
-  mostCustomers: v.exactOptional(v.number()),
+  actor: v.string(),
+  action: oneOf<Decision['action']>({ retry: 'retry', refuse: 'refuse', 'new-request': 'new-request' }),
+  reason: v.string(),
+  reviewReason: v.exactOptional(v.string()),
+  maxCustomers: v.exactOptional(v.number()),
 });
 
-type FirstAnswer = NonNullable<Receipt['firstAnswer']>['as'];
+type FirstAnswer = NonNullable<Receipt['firstReply']>['as'];
 
 /** A receipt's row; see stored-rows.ts. */
 export const receiptSchema = v.looseObject({
@@ -52,13 +52,13 @@ export const receiptSchema = v.looseObject({
   revision: v.number(),
   platform: v.string(),
   reference: v.exactOptional(v.string()),
-  payloadMac: v.string(),
+  payloadHmac: v.string(),
   deliveryHmac: v.exactOptional(v.string()),
-  subjectMacs: v.array(v.string()),
+  subjectHmacs: v.array(v.string()),
   authentication: v.looseObject({ scheme: v.string(), secret: v.string() }),
-  state: oneOf<State>({
+  state: oneOf<ReceiptState>({
     open: 'open',
-    'needs-human': 'needs-human',
+    'needs-review': 'needs-review',
     erased: 'erased',
     'no-match': 'no-match',
     'not-identifiable': 'not-identifiable',
@@ -71,20 +71,20 @@ export const receiptSchema = v.looseObject({
   closedAt: v.exactOptional(v.number()),
   expiresAt: v.exactOptional(v.number()),
   queue: v.exactOptional(
-    oneOf<Queue>({ erase: 'erase', 'call-back': 'call-back', 'needs-human': 'needs-human', sign: 'sign' }),
+    oneOf<ReceiptQueue>({ erase: 'erase', callback: 'callback', 'needs-review': 'needs-review', sign: 'sign' }),
   ),
   nextAttemptAt: v.exactOptional(v.number()),
   hasCallbacks: v.boolean(),
-  answeredOpen: v.boolean(),
-  firstAnswer: v.exactOptional(
+  answeredInProgress: v.boolean(),
+  firstReply: v.exactOptional(
     v.looseObject({ at: v.number(), as: oneOf<FirstAnswer>({ outcome: 'outcome', 'in-progress': 'in-progress' }) }),
   ),
   claims: v.number(),
   unrecordedClaims: v.number(),
-  unproven: v.number(),
+  unprovenCount: v.number(),
   lastResult: v.exactOptional(v.string()),
   projects: v.record(v.string(), progress),
-  callBack: v.exactOptional(
+  callbackState: v.exactOptional(
     v.looseObject({
       tries: v.number(),
       delivered: v.array(v.number()),

@@ -19,13 +19,13 @@ export interface HttpReply {
 }
 
 /** What was proved about the caller: the scheme that proved it and the label of the secret that matched. */
-export interface Proof {
+export interface Authentication {
   readonly scheme: string;
   readonly secret: 'current' | 'previous';
 }
 
 /** What `verify` may use: the platform's own secret, the clock, and one call for a platform's public key. */
-export interface Means {
+export interface VerifyContext {
   /** The text of the platform's own secret. Throws `unavailable` when it cannot be read. */
   readonly secret: () => Promise<string>;
   /** Epoch milliseconds. */
@@ -34,7 +34,7 @@ export interface Means {
 }
 
 /** What a genuine request turned out to ask for. */
-export type Reading =
+export type ParsedRequest =
   | { readonly erase: readonly ErasureRequest[] }
   /** How an earlier request stands. */
   | { readonly status: Pick<ErasureRequest, 'scope' | 'reference'> }
@@ -44,7 +44,7 @@ export type Reading =
   | { readonly test: true };
 
 /** How one of the erasures that a request asked for stands, and the receipt that proves it. */
-export interface Answered {
+export interface ErasureResult {
   readonly reference: string;
   readonly receiptId: string;
   readonly outcome: Outcome;
@@ -53,7 +53,7 @@ export interface Answered {
 }
 
 /** A closed or still open erasure whose platform is to be told, and where. */
-export interface Told {
+export interface CallbackNotice {
   readonly reference: string;
   readonly scope: string;
   readonly receiptId: string;
@@ -62,7 +62,7 @@ export interface Told {
 }
 
 /** One call to the platform, as data. */
-export interface Callback {
+export interface CallbackRequest {
   readonly method: 'POST' | 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -77,31 +77,34 @@ export interface Callback {
  */
 export interface Platform {
   /** Whether the platform takes the result in the answer, or only an acknowledgement within seconds. */
-  readonly waits: 'result' | 'acknowledgement';
+  readonly responseMode: 'result' | 'acknowledgement';
   /** Exact origins that callbacks may go to. */
   readonly callbackOrigins: readonly string[];
   /** The projects its requests are routed to; all of them when absent. */
   readonly projects: readonly string[] | undefined;
   /** Final outcomes that its answer has no word for: they are told by callback even when the answer came after them. */
-  readonly toldByCallback?: readonly FinalKind[];
+  readonly callbackOnlyOutcomes?: readonly FinalKind[];
   /** Whether `GET /webhooks/<name>/<reference>` tells how an erasure stands. */
-  readonly tellsStatus?: true;
+  readonly hasStatusRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
   readonly referenceIsDigest?: true;
   /** Whether `notify` proves itself with the secret: only then may the sweep read it. */
-  readonly notifiesWithSecret?: true;
+  readonly callbacksNeedSecret?: true;
   /** Throws what `verify` throws for a secret's text that it cannot use; says nothing of any caller. */
   checkSecret(text: string): void;
   /** Proves the caller genuine over the raw bytes, before anything is parsed. Throws a {@link Failure}. */
-  verify(request: HttpRequest, means: Means): Promise<Proof>;
+  verify(request: HttpRequest, means: VerifyContext): Promise<Authentication>;
   /** Translates a verified request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
-  read(request: HttpRequest, proof: Proof): Reading;
+  parse(request: HttpRequest, proof: Authentication): ParsedRequest;
   /** The result in the platform's own words; `answered` holds one entry for each erasure that was read. */
-  answer(request: HttpRequest, reading: Reading, answered: readonly Answered[]): HttpReply;
+  reply(request: HttpRequest, reading: ParsedRequest, answered: readonly ErasureResult[]): HttpReply;
   /** A refusal in the platform's own error form; only a verified request may be named in it. */
-  refuse(request: HttpRequest, failure: Failure): HttpReply;
+  errorReply(request: HttpRequest, failure: Failure): HttpReply;
   /** The calls that tell the platform how an erasure stands, one for each of its callbacks. */
-  notify(told: Told, means: Pick<Means, 'secret' | 'now'>): Promise<readonly Callback[]>;
+  buildCallbacks(
+    told: CallbackNotice,
+    means: Pick<VerifyContext, 'secret' | 'now'>,
+  ): Promise<readonly CallbackRequest[]>;
 }
 
 /** The one value of a header; `undefined` when it is missing or stands there more than once. */
@@ -121,7 +124,7 @@ export function emptyReply(status: number): HttpReply {
 }
 
 /** A refusal for callers that have no error form of their own. */
-export function plainRefusal({ status, code, message, headers }: Failure): HttpReply {
+export function plainErrorReply({ status, code, message, headers }: Failure): HttpReply {
   return jsonReply(status, { error: { code, message } }, headers);
 }
 

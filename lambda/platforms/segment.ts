@@ -1,20 +1,20 @@
 import * as v from 'valibot';
-import { inboundSecret, matchedSecret, parseSecret, sharedSecret } from '../authenticity/shared-secret.ts';
-import { matchedSignature } from '../authenticity/signed-body.ts';
+import { inboundSecret, matchSecret, parseSecret, sharedSecret } from '../authenticity/shared-secret.ts';
+import { matchSignature } from '../authenticity/signed-body.ts';
 import type { ErasureRequest } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 import { parseStrictJson } from '../io/json.ts';
 import { commonSettings, headerName, identityKind } from './common-settings.ts';
-import { shaped, timeOf } from './fields.ts';
+import { parseBody, parseTime } from './fields.ts';
 import {
+  type Authentication,
   emptyReply,
   type HttpRequest,
-  type Means,
+  type ParsedRequest,
   type Platform,
-  type Proof,
-  plainRefusal,
-  type Reading,
+  plainErrorReply,
   singleHeader,
+  type VerifyContext,
 } from './platform.ts';
 
 /** What settings say of Segment. */
@@ -35,26 +35,24 @@ const segmentSecret = v.object({ ...sharedSecret.entries, header: v.exactOptiona
  */
 export function segment(settings: SegmentSettings): Platform {
   return {
-    waits: 'acknowledgement',
+    responseMode: 'acknowledgement',
     callbackOrigins: [],
     projects: settings.projects,
     checkSecret: text => parseSecret(segmentSecret, text),
     verify: (request, means) => verify(request, means, settings.header),
-    read: request => read(request, settings),
-    answer: () => emptyReply(200),
-    refuse: (_, failure) => plainRefusal(failure),
-    notify: async () => [],
+    parse: request => read(request, settings),
+    reply: () => emptyReply(200),
+    errorReply: (_, failure) => plainErrorReply(failure),
+    buildCallbacks: async () => [],
   };
 }
 
 /** The signature of an array covers its first event alone, so whoever sends one must know a second secret. */
-async function verify(request: HttpRequest, { secret }: Means, header: string): Promise<Proof> {
+async function verify(request: HttpRequest, { secret }: VerifyContext, header: string): Promise<Authentication> {
   const secrets = parseSecret(segmentSecret, await secret());
   const body = jsonOrUndefined(request.rawBody);
   const given = singleHeader(request, 'X-Signature') ?? '';
-  const labels = [request.rawBody, ...resaid(body)].map(text =>
-    matchedSignature(given, text, secrets, segmentSignature),
-  );
+  const labels = [request.rawBody, ...resaid(body)].map(text => matchSignature(given, text, secrets, segmentSignature));
   const matched = labels.find(label => label !== undefined);
   if (matched === undefined) throw new Failure('unauthorized', 'X-Signature: does not match');
   if (!Array.isArray(body)) return { scheme: 'hmac-sha1', secret: matched };
@@ -84,7 +82,7 @@ function jsonOrUndefined(bytes: Uint8Array): unknown {
 
 function carries(request: HttpRequest, header: string, expected: string | undefined): boolean {
   if (expected === undefined) return false;
-  return matchedSecret(singleHeader(request, header) ?? '', { current: expected }) !== undefined;
+  return matchSecret(singleHeader(request, header) ?? '', { current: expected }) !== undefined;
 }
 
 const events = v.array(v.looseObject({ type: v.string() }));
@@ -95,9 +93,9 @@ const deletion = v.object({
 });
 
 /** One event or several; what is not a deletion is not looked at. */
-function read(request: HttpRequest, settings: SegmentSettings): Reading {
-  const sent = shaped(events, [parseStrictJson(request.rawBody)].flat(), 'Segment');
-  const deletions = sent.filter(event => event.type === 'delete').map(event => shaped(deletion, event, 'Segment'));
+function read(request: HttpRequest, settings: SegmentSettings): ParsedRequest {
+  const sent = parseBody(events, [parseStrictJson(request.rawBody)].flat(), 'Segment');
+  const deletions = sent.filter(event => event.type === 'delete').map(event => parseBody(deletion, event, 'Segment'));
   if (deletions.length === 0) return { ignore: 'other-event' };
   return { erase: deletions.map(event => erasure(event, settings)) };
 }
@@ -109,7 +107,7 @@ function read(request: HttpRequest, settings: SegmentSettings): Reading {
 function erasure({ userId, messageId, timestamp }: v.InferOutput<typeof deletion>, { userId: kind }: SegmentSettings) {
   const reference = messageId ?? timestamp ?? '';
   if (reference === '') throw new Failure('invalid', 'timestamp: is missing, and messageId too');
-  const submittedAt = timeOf(timestamp);
+  const submittedAt = parseTime(timestamp);
   const users = typeof userId === 'string' ? [userId] : [];
   return {
     reference,

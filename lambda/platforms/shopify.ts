@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { parseSharedSecret } from '../authenticity/shared-secret.ts';
-import { matchedSignature } from '../authenticity/signed-body.ts';
+import { matchSignature } from '../authenticity/signed-body.ts';
 import type { ErasureRequest, IdentifierKind } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 import { parseStrictJson } from '../io/json.ts';
 import { commonSettings } from './common-settings.ts';
-import { shaped } from './fields.ts';
+import { parseBody } from './fields.ts';
 import {
+  type Authentication,
   emptyReply,
   type HttpRequest,
-  type Means,
+  type ParsedRequest,
   type Platform,
-  type Proof,
-  plainRefusal,
-  type Reading,
+  plainErrorReply,
   singleHeader,
+  type VerifyContext,
 } from './platform.ts';
 
 const shopDomain = v.pipe(
@@ -39,26 +39,26 @@ type ShopifySettings = v.InferOutput<typeof shopifySettings>;
  */
 export function shopify(settings: ShopifySettings): Platform {
   return {
-    waits: 'acknowledgement',
+    responseMode: 'acknowledgement',
     callbackOrigins: [],
     projects: settings.projects,
     referenceIsDigest: true,
     checkSecret: parseSharedSecret,
     verify,
-    read: request => read(request, settings),
-    answer: () => emptyReply(200),
-    refuse: (_, failure) => plainRefusal(failure),
-    notify: async () => [],
+    parse: request => read(request, settings),
+    reply: () => emptyReply(200),
+    errorReply: (_, failure) => plainErrorReply(failure),
+    buildCallbacks: async () => [],
   };
 }
 
 export const shopifySignature = { hash: 'sha256', encoding: 'base64' } as const;
 
 /** "Verify webhook deliveries": the app's client secret signs the raw body; a review of the app expects 401. */
-async function verify(request: HttpRequest, { secret }: Means): Promise<Proof> {
+async function verify(request: HttpRequest, { secret }: VerifyContext): Promise<Authentication> {
   const secrets = parseSharedSecret(await secret());
   const given = singleHeader(request, 'X-Shopify-Hmac-SHA256') ?? '';
-  const matched = matchedSignature(given, request.rawBody, secrets, shopifySignature);
+  const matched = matchSignature(given, request.rawBody, secrets, shopifySignature);
   if (matched === undefined) throw new Failure('unauthorized', 'X-Shopify-Hmac-SHA256: does not match');
   return { scheme: 'hmac-sha256', secret: matched };
 }
@@ -72,11 +72,11 @@ const customer = v.object({
 const redaction = v.object({ shop_domain: v.string(), customer, orders_to_redact: v.array(v.unknown()) });
 
 /** The topic is not signed: that the signed body is a redaction is seen by a field that no other topic has. */
-function read(request: HttpRequest, settings: ShopifySettings): Reading {
+function read(request: HttpRequest, settings: ShopifySettings): ParsedRequest {
   const topic = singleHeader(request, 'X-Shopify-Topic');
   if (topic === undefined) throw new Failure('invalid', 'X-Shopify-Topic: is missing');
   if (topic !== 'customers/redact') return { ignore: 'other-topic' };
-  const body = shaped(redaction, parseStrictJson(request.rawBody), 'customers/redact');
+  const body = parseBody(redaction, parseStrictJson(request.rawBody), 'customers/redact');
   const shop = body.shop_domain.toLowerCase();
   if (!settings.shops.includes(shop)) throw new Failure('forbidden', 'shop_domain: is not served here');
   return { erase: [erasure(request, shop, body.customer, settings)] };

@@ -1,10 +1,10 @@
 import type { Outcome } from '../erasure.ts';
-import { changed, isFinal, type Receipt } from './receipt.ts';
+import { isFinal, nextRevision, type Receipt } from './receipt.ts';
 
 /** The platform is about to be told that this is not finished. */
-export function answeredOpen(receipt: Receipt): Receipt | undefined {
-  if (isFinal(receipt.state) || receipt.answeredOpen) return undefined;
-  return changed(receipt, { answeredOpen: true });
+export function markAnsweredInProgress(receipt: Receipt): Receipt | undefined {
+  if (isFinal(receipt.state) || receipt.answeredInProgress) return undefined;
+  return nextRevision(receipt, { answeredInProgress: true });
 }
 
 /** Longest a platform is told to wait before it looks again. */
@@ -17,5 +17,5 @@ export function outcomeOf(receipt: Receipt, now: number): Outcome {
     return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
   }
   const expectedAt = Math.min(now + nextLookMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
-  return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-human', expectedAt };
+  return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-review', expectedAt };
 }

@@ -1,5 +1,5 @@
 import type { FinalKind } from '../erasure.ts';
-import { changed, type Receipt } from './receipt.ts';
+import { nextRevision, type Receipt } from './receipt.ts';
 
 /** Evidence is kept for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
 const evidenceDays = 762;
@@ -13,15 +13,15 @@ interface Closing {
 }
 
 /** Ends a receipt, once: whoever is owed a callback gets it, and then it is signed. */
-export function closed(receipt: Receipt, { state, now, answered }: Closing): Receipt {
-  const owesCallback = receipt.hasCallbacks && (receipt.answeredOpen || !answered);
-  return changed(receipt, {
+export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing): Receipt {
+  const owesCallback = receipt.hasCallbacks && (receipt.answeredInProgress || !answered);
+  return nextRevision(receipt, {
     state,
-    queue: owesCallback ? 'call-back' : 'sign',
+    queue: owesCallback ? 'callback' : 'sign',
     nextAttemptAt: now,
     closedAt: now,
     expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
     lastResult: state,
-    ...(answered ? { firstAnswer: { at: now, as: 'outcome' } } : {}),
+    ...(answered ? { firstReply: { at: now, as: 'outcome' } } : {}),
   });
 }

@@ -4,7 +4,7 @@ import type { Receipt } from './receipt.ts';
 const monthMs = 30 * 86_400_000;
 
 /** How much of its time a receipt has used by now, in percent; over a hundred it is late. */
-export function deadlineUsed(receipt: Receipt, now: number): number {
+export function deadlineUsedPercent(receipt: Receipt, now: number): number {
   const { submittedAt } = receipt;
   return (100 * (now - submittedAt)) / (dueAtOf(receipt) - submittedAt);
 }

@@ -1,5 +1,5 @@
 import type { ReceivedDeletion } from '../erasure.ts';
-import type { CallBack, Decision, ProjectProgress, Receipt } from './receipt.ts';
+import type { CallbackState, Decision, ProjectProgress, Receipt } from './receipt.ts';
 
 /** Who issues evidence (RFC 7519, section 4.1.1). */
 export const issuer = 'voucherify-erasure-webhook';
@@ -16,17 +16,17 @@ export interface Evidence {
   readonly platform: string;
   readonly reference?: string;
   readonly authentication: Receipt['authentication'];
-  readonly asked: {
+  readonly request: {
     readonly what: 'permanent erasure';
-    readonly payloadMac: string;
-    readonly subjectMacs: readonly string[];
+    readonly payloadHmac: string;
+    readonly subjectHmacs: readonly string[];
     /** Absent where the platform named no earlier time than that of its request. */
     readonly submittedAt?: string;
     readonly receivedAt: string;
     readonly dueAt?: string;
   };
   /** What the request itself was answered with; `accepted` where the platform takes no result. */
-  readonly answer: { readonly as: 'outcome' | 'in-progress' | 'accepted'; readonly at: string };
+  readonly firstReply: { readonly as: 'outcome' | 'in-progress' | 'accepted'; readonly at: string };
   readonly outcome: Receipt['state'];
   readonly closedAt?: string;
   /** Why it had to ask for a person, if it did. */
@@ -57,7 +57,7 @@ interface ProjectEvidence {
 
 /** The evidence of a receipt, closed or not: everything that it says is in the receipt. */
 export function evidenceOf(receipt: Receipt): Evidence {
-  const { id, platform, reference, authentication, closedAt, reason, callBack, decisions = [] } = receipt;
+  const { id, platform, reference, authentication, closedAt, reason, callbackState, decisions = [] } = receipt;
   return {
     iss: issuer,
     v: 1,
@@ -65,39 +65,39 @@ export function evidenceOf(receipt: Receipt): Evidence {
     platform,
     ...(reference === undefined ? {} : { reference }),
     authentication,
-    asked: askedOf(receipt),
-    answer: answerOf(receipt),
+    request: askedOf(receipt),
+    firstReply: answerOf(receipt),
     outcome: receipt.state,
     ...(closedAt === undefined ? {} : { closedAt: iso(closedAt) }),
     ...(reason === undefined ? {} : { reason }),
     projects: Object.fromEntries(Object.entries(receipt.projects).map(([name, one]) => [name, projectOf(one)])),
-    ...(callBack === undefined ? {} : { callbacks: callbacksOf(callBack) }),
+    ...(callbackState === undefined ? {} : { callbacks: callbacksOf(callbackState) }),
     decisions: decisions.map(decision => ({ ...decision, at: iso(decision.at) })),
   };
 }
 
-function askedOf({ payloadMac, subjectMacs, submittedAt, receivedAt, dueAt }: Receipt): Evidence['asked'] {
+function askedOf({ payloadHmac, subjectHmacs, submittedAt, receivedAt, dueAt }: Receipt): Evidence['request'] {
   return {
     what: 'permanent erasure',
-    payloadMac,
-    subjectMacs,
+    payloadHmac,
+    subjectHmacs,
     ...(submittedAt < receivedAt ? { submittedAt: iso(submittedAt) } : {}),
     receivedAt: iso(receivedAt),
     ...(dueAt === undefined ? {} : { dueAt: iso(dueAt) }),
   };
 }
 
-function answerOf({ firstAnswer, receivedAt }: Receipt): Evidence['answer'] {
-  return firstAnswer === undefined
+function answerOf({ firstReply, receivedAt }: Receipt): Evidence['firstReply'] {
+  return firstReply === undefined
     ? { as: 'accepted', at: iso(receivedAt) }
-    : { as: firstAnswer.as, at: iso(firstAnswer.at) };
+    : { as: firstReply.as, at: iso(firstReply.at) };
 }
 
-function projectOf({ state, pins, tried, deletions }: ProjectProgress): ProjectEvidence {
+function projectOf({ state, pins, mayHaveExecuted, deletions }: ProjectProgress): ProjectEvidence {
   return {
     outcome: state,
     customers: pins,
-    unproven: state === 'open' && tried,
+    unproven: state === 'open' && mayHaveExecuted,
     deletions: deletions.map(({ proof, at, received }) => ({
       proof,
       at: iso(at),
@@ -106,7 +106,7 @@ function projectOf({ state, pins, tried, deletions }: ProjectProgress): ProjectE
   };
 }
 
-function callbacksOf({ delivered, refused, tries, endedAt }: CallBack): NonNullable<Evidence['callbacks']> {
+function callbacksOf({ delivered, refused, tries, endedAt }: CallbackState): NonNullable<Evidence['callbacks']> {
   const ended = endedAt === undefined ? {} : { at: iso(endedAt) };
   return { taken: delivered.length, refused: refused.length, tries, ...ended };
 }

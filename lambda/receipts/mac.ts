@@ -4,7 +4,7 @@ import type { Identifier, Identity } from '../erasure.ts';
 import { Failure } from '../failure.ts';
 
 /** Keyed pseudonyms: receipts are found and compared by these and hold no personal data in clear. */
-export interface Macs {
+export interface Pseudonymizer {
   receipt(platform: string, scope: string, reference: string): string;
   /** Over the identities as sent, in any order: the same request id with another payload is a conflict. */
   payload(identities: readonly Identity[]): string;
@@ -16,15 +16,15 @@ export interface Macs {
 }
 
 /** Shortest pepper that is accepted: 32 random bytes in base64url. */
-export const shortestPepper = 43;
+export const minPepperLength = 43;
 
 /** Throws `unavailable` for a pepper that is too short to be one. */
-export function macsFrom(pepper: string): Macs {
-  if (pepper.length < shortestPepper) {
+export function createPseudonymizer(pepper: string): Pseudonymizer {
+  if (pepper.length < minPepperLength) {
     throw new Failure('unavailable', 'the pepper is not usable', { alarm: 'pepper-unusable' });
   }
-  const mac = (...parts: readonly unknown[]) =>
-    createHmac('sha256', pepper).update(JSON.stringify(parts)).digest('base64url');
+  const mac = (...services: readonly unknown[]) =>
+    createHmac('sha256', pepper).update(JSON.stringify(services)).digest('base64url');
   return {
     receipt: (platform, scope, reference) => mac('receipt', platform, scope, reference),
     payload: identities => mac('payload', identities.map(asText).toSorted()),

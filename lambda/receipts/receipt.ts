@@ -13,12 +13,12 @@ export interface Receipt {
   readonly platform: string;
   /** The platform's own id of the request, in clear only where it is a UUID. */
   readonly reference?: string;
-  readonly payloadMac: string;
+  readonly payloadHmac: string;
   /** HMAC of the id of the first delivery, where the platform sends one; see `deliveryId`. */
   readonly deliveryHmac?: string;
-  readonly subjectMacs: readonly string[];
+  readonly subjectHmacs: readonly string[];
   readonly authentication: { readonly scheme: string; readonly secret: string };
-  readonly state: State;
+  readonly state: ReceiptState;
   readonly reason?: string;
   readonly receivedAt: number;
   readonly submittedAt: number;
@@ -26,23 +26,23 @@ export interface Receipt {
   readonly closedAt?: number;
   readonly expiresAt?: number;
   /** The sparse index: which queue the receipt waits in, and until when. Both are absent when nothing waits. */
-  readonly queue?: Queue;
+  readonly queue?: ReceiptQueue;
   readonly nextAttemptAt?: number;
   readonly hasCallbacks: boolean;
   /** Whether the platform was ever answered that this is not finished: then it waits for a callback. */
-  readonly answeredOpen: boolean;
+  readonly answeredInProgress: boolean;
   /** What the request itself was answered with, and when; absent where it only was acknowledged. */
-  readonly firstAnswer?: { readonly at: number; readonly as: 'outcome' | 'in-progress' };
+  readonly firstReply?: { readonly at: number; readonly as: 'outcome' | 'in-progress' };
   /** Attempts that were ever begun: the generation of the worker that holds the last claim. */
   readonly claims: number;
   /** Claims since the last recorded result; several in a row are a poison request. */
   readonly unrecordedClaims: number;
   /** Answers that said 200 and proved nothing. */
-  readonly unproven: number;
+  readonly unprovenCount: number;
   readonly lastResult?: string;
   readonly projects: Readonly<Record<string, ProjectProgress>>;
   /** How telling the platform stands, once that has begun. */
-  readonly callBack?: CallBack;
+  readonly callbackState?: CallbackState;
   /** What operators decided, the oldest first. */
   readonly decisions?: readonly Decision[];
   /** Of a closed receipt: the operator's decision that the next delivery of the same body opens a new request. */
@@ -52,7 +52,7 @@ export interface Receipt {
 }
 
 /** Indices are those of the callbacks that are kept. */
-export interface CallBack {
+export interface CallbackState {
   readonly tries: number;
   readonly delivered: readonly number[];
   /** Targets that said that they will never take it. */
@@ -63,18 +63,18 @@ export interface CallBack {
 /** A decision of an operator: who, when and why, and what it was about. */
 export interface Decision {
   readonly at: number;
-  readonly by: string;
-  readonly what: 'retry' | 'refuse' | 'new-request';
-  readonly why: string;
+  readonly actor: string;
+  readonly action: 'retry' | 'refuse' | 'new-request';
+  readonly reason: string;
   /** Why the receipt had asked for a person. */
-  readonly about?: string;
+  readonly reviewReason?: string;
   /** How many customers may be deleted in one project instead of what settings say. */
-  readonly mostCustomers?: number;
+  readonly maxCustomers?: number;
 }
 
-export type State = 'open' | 'needs-human' | FinalKind;
-/** `needs-human` is worked on by nobody; it is counted, so that its alarm stands. `sign` holds what is closed and told. */
-export type Queue = 'erase' | 'call-back' | 'needs-human' | 'sign';
+export type ReceiptState = 'open' | 'needs-review' | FinalKind;
+/** `needs-review` is worked on by nobody; it is counted, so that its alarm stands. `sign` holds what is closed and told. */
+export type ReceiptQueue = 'erase' | 'callback' | 'needs-review' | 'sign';
 
 export interface ProjectProgress {
   readonly state: 'open' | 'erased' | 'no-match' | 'not-identifiable';
@@ -83,37 +83,37 @@ export interface ProjectProgress {
   /** How many completed look-ups are kept until the pins are written; absent where none ever were. */
   readonly lookedUp?: number;
   /** Whether a deletion that has not been proved may have had its effect all the same. */
-  readonly tried: boolean;
+  readonly mayHaveExecuted: boolean;
   readonly deletions: readonly Deletion[];
   /** Pins that name nobody, by index: never seen, and a 404 on the first try. Such a try is not repeated. */
   readonly absent?: readonly number[];
 }
 
-export type Facts = Pick<
+export type ReceiptFacts = Pick<
   Receipt,
   | 'id'
   | 'platform'
   | 'reference'
-  | 'payloadMac'
+  | 'payloadHmac'
   | 'deliveryHmac'
-  | 'subjectMacs'
+  | 'subjectHmacs'
   | 'authentication'
   | 'receivedAt'
   | 'submittedAt'
   | 'dueAt'
   | 'hasCallbacks'
-  | 'firstAnswer'
+  | 'firstReply'
   | 'decisions'
 >;
 
 /** A new receipt. `attemptFollows` says that the writer goes on to attempt it, which is its first claim. */
-export function opened(
-  facts: Facts,
+export function createReceipt(
+  facts: ReceiptFacts,
   projects: readonly string[],
   next: { readonly attemptAt: number; readonly attemptFollows: boolean },
 ): Receipt {
   const claims = next.attemptFollows ? 1 : 0;
-  const untouched: ProjectProgress = { state: 'open', pins: 0, tried: false, deletions: [] };
+  const untouched: ProjectProgress = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] };
   return {
     ...facts,
     v: 1,
@@ -121,35 +121,35 @@ export function opened(
     state: 'open',
     queue: 'erase',
     nextAttemptAt: next.attemptAt,
-    answeredOpen: false,
+    answeredInProgress: false,
     claims,
     unrecordedClaims: claims,
-    unproven: 0,
+    unprovenCount: 0,
     projects: Object.fromEntries(projects.map(project => [project, untouched])),
   };
 }
 
 /** Whether the last word on an open receipt is an operator's that it is refused. */
 export function isRefusalDecided({ state, decisions }: Receipt): boolean {
-  return state === 'open' && decisions?.at(-1)?.what === 'refuse';
+  return state === 'open' && decisions?.at(-1)?.action === 'refuse';
 }
 
 /** No worker touches it until an operator decides; not final towards the platform. */
-export function asksHuman(receipt: Receipt, reason: string): Receipt {
-  const waits = { queue: 'needs-human', nextAttemptAt: receipt.receivedAt } as const;
-  return changed(receipt, { ...waits, state: 'needs-human', reason, lastResult: reason });
+export function requestReview(receipt: Receipt, reason: string): Receipt {
+  const waits = { queue: 'needs-review', nextAttemptAt: receipt.receivedAt } as const;
+  return nextRevision(receipt, { ...waits, state: 'needs-review', reason, lastResult: reason });
 }
 
 /** Whether a closed receipt has nothing left to do that needs the identifiers: signing does not. */
-export function forgets(receipt: Receipt): boolean {
-  return isFinal(receipt.state) && receipt.queue !== 'call-back';
+export function needsNoPersonalData(receipt: Receipt): boolean {
+  return isFinal(receipt.state) && receipt.queue !== 'callback';
 }
 
-export function isFinal(state: State): state is FinalKind {
-  return state !== 'open' && state !== 'needs-human';
+export function isFinal(state: ReceiptState): state is FinalKind {
+  return state !== 'open' && state !== 'needs-review';
 }
 
 /** The next revision. */
-export function changed(receipt: Receipt, change: Partial<Receipt>): Receipt {
+export function nextRevision(receipt: Receipt, change: Partial<Receipt>): Receipt {
   return { ...receipt, ...change, revision: receipt.revision + 1 };
 }

@@ -1,8 +1,8 @@
 import type { CallbackTarget, Identifier, LookUpResults } from '../erasure.ts';
-import type { Queue, Receipt } from './receipt.ts';
+import type { Receipt, ReceiptQueue } from './receipt.ts';
 
 /** What is kept apart from the receipt, in the identifiers table, and only while it is needed. */
-export interface Kept {
+export interface PersonalData {
   /** The platform's own id of the request and what it is unique in: callbacks name them, the receipt may not. */
   readonly reference: string;
   readonly scope: string;
@@ -16,10 +16,10 @@ export interface Pin {
   /** Whether Voucherify showed us this customer; a soft-deleted one cannot be seen and may still be purged. */
   readonly seen: boolean;
   /** HMAC of the app id that it was resolved with: a 404 under another key proves nothing. */
-  readonly appIdMac: string;
+  readonly appIdHmac: string;
 }
 
-export interface KeptWithPins extends Kept {
+export interface PersonalDataWithPins extends PersonalData {
   readonly pins: Readonly<Record<string, readonly Pin[]>>;
   readonly lookUps: Readonly<Record<string, LookUpResults>>;
 }
@@ -32,21 +32,24 @@ export interface KeptWithPins extends Kept {
  */
 export interface ReceiptStore {
   /** Stores a new receipt, what is kept apart, and a look-up row per subject; or gives the one that stands already. */
-  accept(receipt: Receipt, kept: Kept): Promise<{ readonly stored: boolean; readonly receipt: Receipt }>;
+  accept(
+    receipt: Receipt,
+    readPersonalData: PersonalData,
+  ): Promise<{ readonly stored: boolean; readonly receipt: Receipt }>;
   read(id: string): Promise<Receipt | undefined>;
   /** Replaces revision `next.revision - 1`; false when that is not what stands there. */
-  replace(next: Receipt, also?: Also): Promise<boolean>;
+  replace(next: Receipt, also?: SideWrites): Promise<boolean>;
   /** Ids that wait in the queue and are due, oldest first. The index may lag: it only suggests. */
-  due(queue: Queue, now: number, limit: number): Promise<readonly string[]>;
-  kept(id: string): Promise<KeptWithPins | undefined>;
+  due(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
+  readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
   /** Ids of the receipts of one subject, by its HMAC. */
-  find(subjectMac: string): Promise<readonly string[]>;
+  find(subjectHmac: string): Promise<readonly string[]>;
 }
 
-export interface Also {
+export interface SideWrites {
   readonly pins?: { readonly project: string; readonly pins: readonly Pin[] };
   /** Replace the completed look-ups of these projects; delete them where there are none any more. */
   readonly lookUps?: readonly { readonly project: string; readonly lookUps: LookUpResults | undefined }[];
   /** Delete what is kept apart, pins and look-ups included. */
-  readonly forget?: boolean;
+  readonly deletePersonalData?: boolean;
 }

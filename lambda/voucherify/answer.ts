@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isCustomerId, type ReceivedDeletion } from '../erasure.ts';
-import type { Reply } from './client.ts';
-import { type Trouble, understood, unproven } from './trouble.ts';
+import type { VoucherifyReply } from './client.ts';
+import { type CallFailure, classify, unprovenFailure } from './trouble.ts';
 
 /** What an answer of Voucherify proves, and when to ask again: the one place that decides either. */
 
@@ -12,8 +12,11 @@ export interface Customer {
   readonly created_at?: unknown;
 }
 
-export type LookUp = { readonly kind: 'customer'; readonly customer: Customer } | { readonly kind: 'nobody' } | Trouble;
-export type Page =
+export type LookUpResult =
+  | { readonly kind: 'customer'; readonly customer: Customer }
+  | { readonly kind: 'no-match' }
+  | CallFailure;
+export type CustomerPage =
   | {
       readonly kind: 'page';
       readonly customers: readonly Customer[];
@@ -21,11 +24,11 @@ export type Page =
       /** Not in every answer (Voucherify OpenAPI, List customers). */
       readonly has_more?: unknown;
     }
-  | Trouble;
-export type DeletionAnswer =
+  | CallFailure;
+export type DeletionResult =
   | { readonly kind: 'deleted'; readonly received: ReceivedDeletion }
   | { readonly kind: 'not-found' }
-  | Trouble;
+  | CallFailure;
 
 const customer = v.object({
   id: v.pipe(v.string(), v.check(isCustomerId)),
@@ -35,11 +38,11 @@ const customer = v.object({
 });
 
 /** Judges `GET /v1/customers/{id or source_id}`. */
-export function judgeLookUp(reply: Reply, now: number): LookUp {
-  const answer = understood(reply, now);
-  if (answer.kind !== 'ok') return answer.kind === 'not-found' ? { kind: 'nobody' } : answer;
+export function parseLookUp(reply: VoucherifyReply, now: number): LookUpResult {
+  const answer = classify(reply, now);
+  if (answer.kind !== 'ok') return answer.kind === 'not-found' ? { kind: 'no-match' } : answer;
   const parsed = v.safeParse(customer, answer.json);
-  return parsed.success ? { kind: 'customer', customer: parsed.output } : unproven('unreadable-customer');
+  return parsed.success ? { kind: 'customer', customer: parsed.output } : unprovenFailure('unreadable-customer');
 }
 
 const list = v.object({
@@ -49,12 +52,12 @@ const list = v.object({
 });
 
 /** Judges one page of `GET /v1/customers?email=`; one row that cannot be read makes the page worth nothing. */
-export function judgePage(reply: Reply, now: number): Page {
-  const answer = understood(reply, now);
-  if (answer.kind === 'not-found') return unproven('unexpected-404');
+export function parsePage(reply: VoucherifyReply, now: number): CustomerPage {
+  const answer = classify(reply, now);
+  if (answer.kind === 'not-found') return unprovenFailure('unexpected-404');
   if (answer.kind !== 'ok') return answer;
   const parsed = v.safeParse(list, answer.json);
-  return parsed.success ? { kind: 'page', ...parsed.output } : unproven('unreadable-list');
+  return parsed.success ? { kind: 'page', ...parsed.output } : unprovenFailure('unreadable-list');
 }
 
 const deletion = v.object({
@@ -67,18 +70,18 @@ const deletion = v.object({
  * Judges `POST …/permanent-deletion`. Deleted is only: 200, JSON, status DONE, the pin as `related_object_id`, and one
  * customer counted (Voucherify docs, Delete Customer Permanently). Another id means that somebody else was deleted.
  */
-export function judgeDeletion(reply: Reply, customerId: string, now: number): DeletionAnswer {
-  const answer = understood(reply, now);
+export function parseDeletion(reply: VoucherifyReply, customerId: string, now: number): DeletionResult {
+  const answer = classify(reply, now);
   if (answer.kind !== 'ok') return answer;
   const named = v.safeParse(v.object({ related_object_id: v.string() }), answer.json);
   if (named.success && named.output.related_object_id !== customerId) return wrongCustomer;
   const parsed = v.safeParse(deletion, answer.json);
-  if (!parsed.success) return unproven('unproven-deletion');
+  if (!parsed.success) return unprovenFailure('unproven-deletion');
   return { kind: 'deleted', received: received(answer.json, parsed.output) };
 }
 
-const wrongCustomer: Trouble = {
-  kind: 'human',
+const wrongCustomer: CallFailure = {
+  kind: 'review',
   code: 'wrong-customer-deleted',
   effect: 'possible',
   stop: true,

@@ -1,22 +1,22 @@
 import { isPlainValue, isUsable } from '../erasure.ts';
-import type { OutboundResult } from '../io/outbound.ts';
-import type { Credentials, Prove } from './credentials.ts';
-import type { GatedSend, Held } from './gate.ts';
+import type { HttpResult } from '../io/outbound.ts';
+import type { CredentialProvider, Credentials } from './credentials.ts';
+import type { LimitedSend, RateLimited } from './gate.ts';
 
 /** What a call brought back, and the app id that it was made under. */
-export interface Reply {
-  readonly result: OutboundResult | Held | { readonly kind: 'no-keys' };
+export interface VoucherifyReply {
+  readonly result: HttpResult | RateLimited | { readonly kind: 'no-credentials' };
   readonly appId: string;
 }
 
 /** The calls of one Voucherify project. None throws; `until` is the call's deadline in epoch milliseconds. */
-export interface Voucherify {
+export interface VoucherifyClient {
   /** `GET /v1/customers/{id or source_id}` */
-  lookUp(idOrSourceId: string, until: number): Promise<Reply>;
+  lookUp(idOrSourceId: string, until: number): Promise<VoucherifyReply>;
   /** `GET /v1/customers?email=`, one page. */
-  listByEmail(email: string, page: number, until: number): Promise<Reply>;
+  listByEmail(email: string, page: number, until: number): Promise<VoucherifyReply>;
   /** `POST /v1/customers/{id}/permanent-deletion` */
-  deletePermanently(customerId: string, until: number): Promise<Reply>;
+  deletePermanently(customerId: string, until: number): Promise<VoucherifyReply>;
 }
 
 /** Rows that are asked for at once: the largest page there is (Voucherify OpenAPI, List customers). */
@@ -26,14 +26,19 @@ const pageSize = 100;
 const largestPage = 4_194_304;
 
 /** A client for one project and one attempt: the only place that builds a URL of Voucherify. */
-export function voucherify(baseUrl: string, prove: Prove, send: GatedSend): Voucherify {
-  const get = (url: URL, until: number, more: Pick<Call, 'largest'> = {}) =>
-    sendProved({ method: 'GET', url, until, repeatable: true, ...more }, prove, send);
+export function createVoucherifyClient(
+  baseUrl: string,
+  prove: CredentialProvider,
+  send: LimitedSend,
+): VoucherifyClient {
+  const get = (url: URL, until: number, more: Pick<Call, 'maxResponseBytes'> = {}) =>
+    sendWithCredentials({ method: 'GET', url, until, repeatable: true, ...more }, prove, send);
   return {
     lookUp: (id, until) => get(customerUrl(baseUrl, id), until),
-    listByEmail: (email, page, until) => get(listUrl(baseUrl, email, page), until, { largest: largestPage }),
+    listByEmail: (email, page, until) => get(listUrl(baseUrl, email, page), until, { maxResponseBytes: largestPage }),
     // Not repeatable: the pin is looked at before it is posted to again.
-    deletePermanently: (id, until) => sendProved({ method: 'POST', url: deletionUrl(baseUrl, id), until }, prove, send),
+    deletePermanently: (id, until) =>
+      sendWithCredentials({ method: 'POST', url: deletionUrl(baseUrl, id), until }, prove, send),
   };
 }
 
@@ -41,12 +46,12 @@ interface Call {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly until: number;
-  readonly largest?: number;
+  readonly maxResponseBytes?: number;
   readonly repeatable?: boolean;
 }
 
 /** Refused credentials are fetched afresh once, since they may have been rotated; the same ones are not tried again. */
-async function sendProved(call: Call, prove: Prove, send: GatedSend): Promise<Reply> {
+async function sendWithCredentials(call: Call, prove: CredentialProvider, send: LimitedSend): Promise<VoucherifyReply> {
   const first = await prove(send, call.until);
   if (first.kind !== 'credentials') return { result: first, appId: '' };
   const result = await send({ ...call, headers: headers(first) });

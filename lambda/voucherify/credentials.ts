@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { parseOrUndefined } from '../io/json.ts';
-import type { OutboundResult } from '../io/outbound.ts';
-import type { GatedSend, Held } from './gate.ts';
-import type { Keys, ReadKeys } from './keys.ts';
+import { parseJson } from '../io/json.ts';
+import type { HttpResult } from '../io/outbound.ts';
+import type { LimitedSend, RateLimited } from './gate.ts';
+import type { ApiKey, ReadApiKey } from './keys.ts';
 
 /** What proves us to Voucherify, and the app id it was made under. */
 export interface Credentials {
@@ -12,22 +12,22 @@ export interface Credentials {
 }
 
 /** Credentials, or what stood in the way of them. */
-export type Proving = Credentials | { readonly kind: 'no-keys' } | OutboundResult | Held;
+export type CredentialResult = Credentials | { readonly kind: 'no-credentials' } | HttpResult | RateLimited;
 
 /** Credentials for one call; after a 401, when a key may have been rotated or a token may have ended, not those again. */
-export type Prove = (send: GatedSend, until: number, refused?: Credentials) => Promise<Proving>;
+export type CredentialProvider = (send: LimitedSend, until: number, refused?: Credentials) => Promise<CredentialResult>;
 
 /** The application key itself, in two headers (Voucherify docs, Authentication). */
-export function byApiKey(readKeys: ReadKeys): Prove {
+export function apiKeyCredentials(readKeys: ReadApiKey): CredentialProvider {
   return async (_send, _until, refused) => {
     const keys = await readKeys({ fresh: refused !== undefined });
     return keys === undefined
-      ? { kind: 'no-keys' }
+      ? { kind: 'no-credentials' }
       : { kind: 'credentials', appId: keys.appId, headers: keyHeaders(keys) };
   };
 }
 
-function keyHeaders({ appId, appToken }: Keys): Record<string, string> {
+function keyHeaders({ appId, appToken }: ApiKey): Record<string, string> {
   return { 'X-App-Id': appId, 'X-App-Token': appToken };
 }
 
@@ -49,18 +49,18 @@ const spareMs = 60_000;
  * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A refused one is replaced once for everybody
  * who holds it, and with the newest keys.
  */
-export function byOauth(baseUrl: string, readKeys: ReadKeys, now: () => number): Prove {
+export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () => number): CredentialProvider {
   let shared: Token | undefined;
-  let asking: Promise<Proving> | undefined;
-  const askWith = async (keys: Keys, send: GatedSend, until: number): Promise<Proving> => {
+  let asking: Promise<CredentialResult> | undefined;
+  const askWith = async (keys: ApiKey, send: LimitedSend, until: number): Promise<CredentialResult> => {
     const answer = await send(tokenCall(baseUrl, keys, until));
     const token = answer.kind === 'answer' ? tokenFrom(answer, keys.appId, now()) : undefined;
     shared = token ?? shared;
     return token === undefined ? withoutToken(answer) : token.credentials;
   };
-  const ask = async (send: GatedSend, until: number, fresh: boolean): Promise<Proving> => {
+  const ask = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
     const keys = await readKeys({ fresh });
-    if (keys === undefined) return { kind: 'no-keys' };
+    if (keys === undefined) return { kind: 'no-credentials' };
     const first = await askWith(keys, send, until);
     if (first.kind !== 'answer' || first.status !== 401) return first;
     const newest = await readKeys({ fresh: true });
@@ -76,11 +76,11 @@ export function byOauth(baseUrl: string, readKeys: ReadKeys, now: () => number):
   };
 }
 
-function isSame(a: Keys, b: Keys): boolean {
+function isSame(a: ApiKey, b: ApiKey): boolean {
   return a.appId === b.appId && a.appToken === b.appToken;
 }
 
-function tokenCall(baseUrl: string, keys: Keys, until: number): Parameters<GatedSend>[0] {
+function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<LimitedSend>[0] {
   return {
     method: 'POST',
     url: new URL('/v1/oauth/token', baseUrl),
@@ -95,14 +95,14 @@ function tokenCall(baseUrl: string, keys: Keys, until: number): Parameters<Gated
  * An answer about tokens must never pass for one about customers: only what says that nobody may call is handed on, and
  * whatever else went wrong has done nothing to a customer.
  */
-function withoutToken(answer: OutboundResult | Held): Proving {
+function withoutToken(answer: HttpResult | RateLimited): CredentialResult {
   if (answer.kind === 'held') return answer;
   if (answer.kind === 'no-answer') return { kind: 'held', code: `token-${answer.code}` };
   return [401, 402, 403, 429].includes(answer.status) ? answer : { kind: 'held', code: `token-${answer.status}` };
 }
 
 function tokenFrom(answer: { status: number; body: string }, appId: string, now: number): Token | undefined {
-  const parsed = v.safeParse(tokenAnswer, parseOrUndefined(answer.body)?.value);
+  const parsed = v.safeParse(tokenAnswer, parseJson(answer.body)?.value);
   if (answer.status !== 200 || !parsed.success) return undefined;
   const { access_token, expires_in } = parsed.output;
   const credentials = { kind: 'credentials', appId, headers: { Authorization: `Bearer ${access_token}` } } as const;

@@ -1,20 +1,23 @@
 import { emailSpellings, isSameEmail } from '../email.ts';
 import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
-import { type Customer, judgeLookUp, judgePage } from './answer.ts';
-import type { Voucherify } from './client.ts';
-import { type Trouble, unproven } from './trouble.ts';
+import { type Customer, parseLookUp, parsePage } from './answer.ts';
+import type { VoucherifyClient } from './client.ts';
+import { type CallFailure, unprovenFailure } from './trouble.ts';
 
 /** What one identifier names: customers, nobody, or nothing that can be looked up. */
-export type Found =
+export type LookUpFinding =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
-  | { readonly kind: 'nobody' }
+  | { readonly kind: 'no-match' }
   | { readonly kind: 'not-identifiable' }
-  | Trouble;
+  | CallFailure;
 
 /** Makes the look-up of one spelling with the client that it hands over, unless it is completed already. */
-export type LookUpOnce = (spelling: string, lookUp: (voucherify: Voucherify) => Promise<Found>) => Promise<Found>;
+export type LookUpOnce = (
+  spelling: string,
+  lookUp: (voucherify: VoucherifyClient) => Promise<LookUpFinding>,
+) => Promise<LookUpFinding>;
 
-export interface LookUps {
+export interface LookUpContext {
   readonly once: LookUpOnce;
   readonly now: () => number;
   readonly until: number;
@@ -25,7 +28,7 @@ export interface LookUps {
 }
 
 /** Looks one identifier up and keeps only what it matches exactly. */
-export async function findCustomers(identifier: Identifier, lookUps: LookUps): Promise<Found> {
+export async function findCustomers(identifier: Identifier, lookUps: LookUpContext): Promise<LookUpFinding> {
   if (identifier.kind !== 'phone' && !isUsable(identifier)) return { kind: 'not-identifiable' };
   switch (identifier.kind) {
     case 'customer_id':
@@ -46,47 +49,47 @@ export function lookUpCalls(identifiers: readonly Identifier[]): number {
 }
 
 /** A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). */
-async function findById(id: string, { once, now, until }: LookUps): Promise<Found> {
+async function findById(id: string, { once, now, until }: LookUpContext): Promise<LookUpFinding> {
   return once(id, async voucherify => {
-    const lookUp = judgeLookUp(await voucherify.lookUp(id, until), now());
-    if (lookUp.kind === 'nobody') return { kind: 'found', candidates: [{ id, seen: false }] };
+    const lookUp = parseLookUp(await voucherify.lookUp(id, until), now());
+    if (lookUp.kind === 'no-match') return { kind: 'found', candidates: [{ id, seen: false }] };
     if (lookUp.kind !== 'customer') return lookUp;
     // The path takes a source_id as well: somebody else's may equal the id that was asked for.
-    return lookUp.customer.id === id ? found(lookUp.customer) : { kind: 'nobody' };
+    return lookUp.customer.id === id ? found(lookUp.customer) : { kind: 'no-match' };
   });
 }
 
-async function findBySourceId(sourceId: string, { once, now, until }: LookUps): Promise<Found> {
+async function findBySourceId(sourceId: string, { once, now, until }: LookUpContext): Promise<LookUpFinding> {
   return once(sourceId, async voucherify => {
-    const lookUp = judgeLookUp(await voucherify.lookUp(sourceId, until), now());
+    const lookUp = parseLookUp(await voucherify.lookUp(sourceId, until), now());
     if (lookUp.kind !== 'customer') return lookUp;
     if (lookUp.customer.source_id === sourceId) return found(lookUp.customer);
     // It is the id of somebody who is known by another source_id: the value cannot be looked up as what it is.
-    return { kind: lookUp.customer.id === sourceId ? 'not-identifiable' : 'nobody' };
+    return { kind: lookUp.customer.id === sourceId ? 'not-identifiable' : 'no-match' };
   });
 }
 
-function found(customer: Customer): Found {
+function found(customer: Customer): LookUpFinding {
   return { kind: 'found', candidates: [seen(customer)] };
 }
 
 /** Voucherify does not say how it compares addresses: every spelling is looked up, and what it returns compared here. */
-async function findByEmail(email: string, lookUps: LookUps): Promise<Found> {
+async function findByEmail(email: string, lookUps: LookUpContext): Promise<LookUpFinding> {
   const candidates = new Map<string, Candidate>();
   for (const spelling of emailSpellings(email)) {
     const found = await lookUps.once(spelling, voucherify => findBySpelling(spelling, email, lookUps, voucherify));
-    if (found.kind === 'later' || found.kind === 'human') return found;
+    if (found.kind === 'retry' || found.kind === 'review') return found;
     if (found.kind === 'found') for (const one of found.candidates) candidates.set(one.id, one);
   }
-  return candidates.size === 0 ? { kind: 'nobody' } : { kind: 'found', candidates: [...candidates.values()] };
+  return candidates.size === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: [...candidates.values()] };
 }
 
 async function findBySpelling(
   spelling: string,
   email: string,
-  lookUps: LookUps,
-  voucherify: Voucherify,
-): Promise<Found> {
+  lookUps: LookUpContext,
+  voucherify: VoucherifyClient,
+): Promise<LookUpFinding> {
   const candidates = new Map<string, Candidate>();
   const matches = (row: Customer) => isSameEmail(row.email, email);
   const trouble = await readPages(spelling, { ...lookUps, voucherify }, candidates, matches);
@@ -103,16 +106,16 @@ const lastPage = 99;
  */
 async function readPages(
   email: string,
-  { voucherify, now, until, isTooMany, mostPages }: LookUps & { readonly voucherify: Voucherify },
+  { voucherify, now, until, isTooMany, mostPages }: LookUpContext & { readonly voucherify: VoucherifyClient },
   candidates: Map<string, Candidate>,
   matches: (customer: Customer) => boolean,
-): Promise<Trouble | undefined> {
+): Promise<CallFailure | undefined> {
   const rows = new Set<string>();
   let total = 0;
   let largestPage = 1;
   for (let page = 1; page <= lastPage && !isTooMany([...candidates.values()]); page += 1) {
     const reply = await voucherify.listByEmail(email, page, until);
-    const answer = judgePage(reply, now());
+    const answer = parsePage(reply, now());
     if (answer.kind !== 'page') return answer;
     for (const row of answer.customers.filter(matches)) candidates.set(row.id, seen(row));
     total = Math.max(total, answer.total);
@@ -120,12 +123,12 @@ async function readPages(
     for (const { id } of answer.customers) rows.add(id);
     const isNew = rows.size > before;
     if (rows.size >= total && !(isNew && answer.has_more === true)) return undefined;
-    if (!isNew) return unproven('incomplete-list');
+    if (!isNew) return unprovenFailure('incomplete-list');
     largestPage = Math.max(largestPage, answer.customers.length);
     const neverFits = total > mostPages * largestPage && !isTooMany([...candidates.values()]);
-    if (neverFits) return { kind: 'human', code: 'quota-too-small', effect: 'none', stop: true };
+    if (neverFits) return { kind: 'review', code: 'quota-too-small', effect: 'none', stop: true };
   }
-  return { kind: 'human', code: 'too-many-matches', effect: 'none', stop: true };
+  return { kind: 'review', code: 'too-many-matches', effect: 'none', stop: true };
 }
 
 function seen({ id, created_at: createdAt }: Customer): Candidate {

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { OutboundCall, OutboundResult, Send } from '../io/outbound.ts';
-import { goodUntil, type Reservation } from './pace.ts';
-import type { Pacer } from './pacer.ts';
+import type { HttpCall, HttpResult, Send } from '../io/outbound.ts';
+import { type Reservation, validUntil } from './pace.ts';
+import type { RateLimiter } from './pacer.ts';
 
 /** The call was not made: nobody may call yet, or there is no time left for it. */
-export interface Held {
+export interface RateLimited {
   readonly kind: 'held';
   readonly code: string;
   readonly until?: number;
 }
 
-export type GatedSend = (call: OutboundCall) => Promise<OutboundResult | Held>;
+export type LimitedSend = (call: HttpCall) => Promise<HttpResult | RateLimited>;
 
 /** Calls that are to come, so that one reservation covers them. */
 export interface ExpectedCalls {
@@ -28,31 +28,31 @@ interface Capacity {
 }
 
 /** The way of one attempt to one project: every call of it passes here, and none without a reservation. */
-export interface Gate {
-  readonly send: GatedSend;
-  expect(expected: ExpectedCalls): void;
+export interface LimitedClient {
+  readonly send: LimitedSend;
+  expectCalls(expected: ExpectedCalls): void;
   capacity(): Capacity;
   /** Reserves before there is a call, waiting for the place until `until`. Gives what holds it, if anything does. */
-  admit(calls: number, headers: OutboundCall['headers'], until: number): Promise<Held | undefined>;
+  reserve(calls: number, headers: HttpCall['headers'], until: number): Promise<RateLimited | undefined>;
 }
 
-export interface Way {
-  readonly pacer: Pacer;
+export interface LimitedClientOptions {
+  readonly rateLimiter: RateLimiter;
   readonly send: Send;
   readonly now: () => number;
   readonly wait: (ms: number) => Promise<void>;
   /** Fresh requests may use the burst and wait beside each other; the sweep's wait in line, one at a time. */
   readonly fresh: boolean;
-  readonly line: Line;
+  readonly queue: SerialQueue;
   /** The receipt's id, for telling whether failures are of one receipt or of many. */
   readonly receipt: string;
 }
 
 /** Runs one after the other what is handed to it. */
-export type Line = <T>(work: () => Promise<T>) => Promise<T>;
+export type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** A new, empty line. */
-export function line(): Line {
+export function serialQueue(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve();
   return work => {
     const mine = last.then(work, work);
@@ -70,14 +70,17 @@ const leastCallMs = 200;
 type Reserved = Extract<Reservation, { kind: 'reserved' }>;
 
 /** Opens the way of one attempt to one project. */
-export function openGate(way: Way): Gate {
+export function createLimitedClient(way: LimitedClientOptions): LimitedClient {
   let place: Reserved | undefined;
   let left = 0;
   let toCome = 0;
   let together = 1;
-  const admit: Gate['admit'] = async (calls, headers, until) => {
+  const admit: LimitedClient['reserve'] = async (calls, headers, until) => {
     const most = Math.max(together, mostAtOnce(way));
-    const many = Math.min(Math.max(together, Math.min(calls, most - (most % together))), way.pacer.rhythm().burst);
+    const many = Math.min(
+      Math.max(together, Math.min(calls, most - (most % together))),
+      way.rateLimiter.rhythm().burst,
+    );
     const next = await reserved(way, many, keyHash(headers), until - leastCallMs);
     if (next.kind === 'held') return next;
     place = next;
@@ -86,22 +89,22 @@ export function openGate(way: Way): Gate {
   };
   /** What was reserved and not used in time is lost: a call that is later still would be one too many. */
   const good = () => {
-    while (place !== undefined && left > 0 && way.now() > goodUntil(place, left)) left -= 1;
+    while (place !== undefined && left > 0 && way.now() > validUntil(place, left)) left -= 1;
     return left;
   };
   /** A look is made only where the deletion after it has its place too; the probe of a closed project is alone. */
-  const least = ({ method }: OutboundCall) =>
-    method === 'GET' && place?.probe !== true ? Math.min(together, way.pacer.rhythm().burst) : 1;
-  const held = async (call: OutboundCall): Promise<Held | undefined> => {
+  const least = ({ method }: HttpCall) =>
+    method === 'GET' && place?.probe !== true ? Math.min(together, way.rateLimiter.rhythm().burst) : 1;
+  const held = async (call: HttpCall): Promise<RateLimited | undefined> => {
     const { headers, until } = call;
     if (way.now() > until - leastCallMs) return { kind: 'held', code: 'out-of-time' };
     const holds = good() >= least(call) ? undefined : await admit(Math.max(1, toCome), headers, until);
     if (holds !== undefined || place?.probe === true) return holds;
-    return way.pacer.closed(keyHash(headers), way.now());
+    return way.rateLimiter.blockedBy(keyHash(headers), way.now());
   };
   return {
-    admit,
-    expect({ calls, inPairs = false }) {
+    reserve: admit,
+    expectCalls({ calls, inPairs = false }) {
       toCome = calls;
       together = inPairs ? 2 : 1;
     },
@@ -120,40 +123,43 @@ export function openGate(way: Way): Gate {
  * The sweep reserves half a burst at once: then a fresh request's own burst reaches beyond what lies before it. Where the
  * next call would not fit into the attempt, it takes all of it.
  */
-function mostAtOnce({ pacer, fresh }: Pick<Way, 'pacer' | 'fresh'>): number {
-  const { burst, intervalMs } = pacer.rhythm();
+function mostAtOnce({ rateLimiter, fresh }: Pick<LimitedClientOptions, 'rateLimiter' | 'fresh'>): number {
+  const { burst, intervalMs } = rateLimiter.rhythm();
   return fresh || intervalMs > attemptMs / 2 ? burst : Math.max(1, Math.floor(burst / 2));
 }
 
-function capacityOf({ pacer }: Way): Capacity {
-  const { allowed, burst, intervalMs } = pacer.rhythm();
-  const atOnce = mostAtOnce({ pacer, fresh: false });
+function capacityOf({ rateLimiter }: LimitedClientOptions): Capacity {
+  const { allowed, burst, intervalMs } = rateLimiter.rhythm();
+  const atOnce = mostAtOnce({ rateLimiter, fresh: false });
   const followUps = Math.floor((attemptMs - leastCallMs) / (atOnce * intervalMs));
   return { together: allowed < 1 ? 0 : burst, inAttempt: atOnce * (1 + followUps) };
 }
 
-async function sendAndLearn({ pacer, send, now, receipt }: Way, call: OutboundCall): Promise<OutboundResult> {
+async function sendAndLearn(
+  { rateLimiter, send, now, receipt }: LimitedClientOptions,
+  call: HttpCall,
+): Promise<HttpResult> {
   const sentAt = now();
   const result = await send(call);
   const byToken = call.headers['Authorization'] !== undefined;
-  await pacer.learn({ result, receipt, keyHash: keyHash(call.headers), byToken, sentAt, now: now() });
+  await rateLimiter.observe({ result, receipt, keyHash: keyHash(call.headers), byToken, sentAt, now: now() });
   return result;
 }
 
 /** The sweep waits in line, one after the other, so that what it has reserved never lies far ahead of a fresh request. */
-function reserved(way: Way, calls: number, key: string, latest: number): Promise<Reservation> {
+function reserved(way: LimitedClientOptions, calls: number, key: string, latest: number): Promise<Reservation> {
   const reserveAndWait = async (): Promise<Reservation> => {
     const wish = { calls, fresh: way.fresh, keyHash: key, now: way.now(), latest };
-    const reservation = await way.pacer.reserve(wish);
+    const reservation = await way.rateLimiter.reserve(wish);
     const ahead = reservation.kind === 'reserved' ? reservation.at - way.now() : 0;
     if (ahead > 0) await way.wait(Math.ceil(ahead));
     return reservation;
   };
-  return way.fresh ? reserveAndWait() : way.line(reserveAndWait);
+  return way.fresh ? reserveAndWait() : way.queue(reserveAndWait);
 }
 
 /** A key is known by a hash of what it sends, so that a new one opens what the old one closed. */
-function keyHash(headers: OutboundCall['headers']): string {
+function keyHash(headers: HttpCall['headers']): string {
   const credentials = ['X-App-Id', 'X-App-Token', 'Authorization'].map(name => headers[name] ?? '');
   return createHash('sha256').update(JSON.stringify(credentials)).digest('base64url').slice(0, 22);
 }

@@ -1,32 +1,32 @@
 import type { Candidate, LookUpResult, LookUpResults } from '../erasure.ts';
-import type { Voucherify } from './client.ts';
-import type { Found, LookUpOnce } from './find-customers.ts';
-import type { Trouble } from './trouble.ts';
+import type { VoucherifyClient } from './client.ts';
+import type { LookUpFinding, LookUpOnce } from './find-customers.ts';
+import type { CallFailure } from './trouble.ts';
 
 /** The completed look-ups of one request in one project, over all its attempts. */
 export interface LookUpProgress {
   /** The look-ups of one identifier, by its index; `matters` says which candidates are kept. */
-  of(identifier: number, voucherify: Voucherify, matters: (candidate: Candidate) => boolean): LookUpOnce;
+  of(identifier: number, voucherify: VoucherifyClient, matters: (candidate: Candidate) => boolean): LookUpOnce;
   /** How many are completed. */
   count(): number;
   /** What the next attempt goes on from; `undefined` when this one has completed nothing. */
   added(): LookUpResults | undefined;
   /** HMAC of the app id that all of them were made with. */
-  appIdMac(): string;
+  appIdHmac(): string;
 }
 
 /**
  * Goes on from what earlier attempts kept. A look-up under another app id may be of another project: it discards all that
- * were made before it, and answers `later`, since the identifiers before it have to be looked up again.
+ * were made before it, and answers `retry`, since the identifiers before it have to be looked up again.
  */
-export function lookUpProgress(kept: LookUpResults | undefined, appIdMac: (appId: string) => string): LookUpProgress {
-  let { appIdMac: mac, results } = kept ?? { appIdMac: '', results: [] };
+export function lookUpProgress(kept: LookUpResults | undefined, appIdHmac: (appId: string) => string): LookUpProgress {
+  let { appIdHmac: mac, results } = kept ?? { appIdHmac: '', results: [] };
   let hasAdded = false;
-  const completed = (result: LookUpResult, appIds: ReadonlySet<string>): Trouble | undefined => {
+  const completed = (result: LookUpResult, appIds: ReadonlySet<string>): CallFailure | undefined => {
     const [appId = '', ...others] = appIds;
     if (others.length > 0) return appIdChanged;
-    const isOther = results.length > 0 && appIdMac(appId) !== mac;
-    mac = appIdMac(appId);
+    const isOther = results.length > 0 && appIdHmac(appId) !== mac;
+    mac = appIdHmac(appId);
     results = isOther ? [result] : [...results, result];
     hasAdded = true;
     return isOther ? appIdChanged : undefined;
@@ -37,26 +37,26 @@ export function lookUpProgress(kept: LookUpResults | undefined, appIdMac: (appId
       if (known !== undefined) return foundIn(known);
       const appIds = new Set<string>();
       const found = await lookUp(noting(voucherify, appIds));
-      if (found.kind === 'later' || found.kind === 'human') return found;
+      if (found.kind === 'retry' || found.kind === 'review') return found;
       const candidates = found.kind === 'found' ? found.candidates.filter(matters) : [];
       const identifiable = found.kind !== 'not-identifiable';
       return completed({ identifier, spelling, identifiable, candidates }, appIds) ?? found;
     },
     count: () => results.length,
-    added: () => (hasAdded ? { appIdMac: mac, results } : undefined),
-    appIdMac: () => mac,
+    added: () => (hasAdded ? { appIdHmac: mac, results } : undefined),
+    appIdHmac: () => mac,
   };
 }
 
-const appIdChanged: Trouble = { kind: 'later', code: 'app-id-changed', effect: 'none', stop: true };
+const appIdChanged: CallFailure = { kind: 'retry', code: 'app-id-changed', effect: 'none', stop: true };
 
-function foundIn({ identifiable, candidates }: LookUpResult): Found {
+function foundIn({ identifiable, candidates }: LookUpResult): LookUpFinding {
   if (candidates.length > 0) return { kind: 'found', candidates };
-  return { kind: identifiable ? 'nobody' : 'not-identifiable' };
+  return { kind: identifiable ? 'no-match' : 'not-identifiable' };
 }
 
 /** The same client, which notes the app ids that its look-ups are made with. */
-function noting(voucherify: Voucherify, appIds: Set<string>): Voucherify {
+function noting(voucherify: VoucherifyClient, appIds: Set<string>): VoucherifyClient {
   return {
     ...voucherify,
     lookUp: async (...asked) => noted(await voucherify.lookUp(...asked), appIds),

@@ -16,7 +16,7 @@ export interface RateHeaders {
 const hour = 3_600_000;
 
 /** Reads the headers of any answer; what is missing or not a whole number is left out. */
-export function rateHeaders(headers: Readonly<Record<string, string | undefined>>, now: number): RateHeaders {
+export function parseRateHeaders(headers: Readonly<Record<string, string | undefined>>, now: number): RateHeaders {
   const seconds = wholeNumber(headers['x-rate-limit-retry']);
   const after = wholeNumber(headers['retry-after']);
   const resetAt = seconds === undefined ? undefined : seconds * 1000;

@@ -1,25 +1,25 @@
 import { type Candidate, type Identifier, isUsable } from '../erasure.ts';
-import type { Voucherify } from './client.ts';
-import { findCustomers, type LookUps } from './find-customers.ts';
+import type { VoucherifyClient } from './client.ts';
+import { findCustomers, type LookUpContext } from './find-customers.ts';
 import type { LookUpProgress } from './look-up-progress.ts';
-import type { Trouble } from './trouble.ts';
+import type { CallFailure } from './trouble.ts';
 
-export interface Asked {
+export interface ResolveRequest {
   readonly identifiers: readonly Identifier[];
   /** When the erasure was asked for: a customer created later is not the one that was meant. */
   readonly submittedAt: number;
   /** Most customers that one request may delete in one project. */
-  readonly mostCustomers: number;
+  readonly maxCustomers: number;
 }
 
 export type Resolved =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'no-match' }
   | { readonly kind: 'not-identifiable' }
-  | Trouble;
+  | CallFailure;
 
-interface Ways extends Omit<LookUps, 'isTooMany' | 'once'> {
-  readonly voucherify: Voucherify;
+interface Ways extends Omit<LookUpContext, 'isTooMany' | 'once'> {
+  readonly voucherify: VoucherifyClient;
   readonly progress: LookUpProgress;
 }
 
@@ -28,8 +28,8 @@ interface Ways extends Omit<LookUps, 'isTooMany' | 'once'> {
  * without those who were created after the request. Deletes nothing, and answers trouble rather than a part: what was
  * completed by then is in the progress.
  */
-export async function resolve(asked: Asked, { voucherify, progress, ...ways }: Ways): Promise<Resolved> {
-  const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.mostCustomers;
+export async function resolve(asked: ResolveRequest, { voucherify, progress, ...ways }: Ways): Promise<Resolved> {
+  const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.maxCustomers;
   // When the erasure was asked for never changes: whoever is newer now is newer when the pins are written.
   const matters = (candidate: Candidate) => !(createdAt(candidate) > asked.submittedAt);
   const candidates = new Map<string, Candidate>();
@@ -38,7 +38,7 @@ export async function resolve(asked: Asked, { voucherify, progress, ...ways }: W
   for (const [index, identifier] of asked.identifiers.entries()) {
     const once = progress.of(index, voucherify, matters);
     const found = await findCustomers(identifier, { ...ways, isTooMany, once });
-    if (found.kind === 'later' || found.kind === 'human') return found;
+    if (found.kind === 'retry' || found.kind === 'review') return found;
     if (found.kind !== 'not-identifiable') isLookedUp = true;
     else if (identifier.kind !== 'phone') isComplete = false;
     if (found.kind === 'found')
@@ -57,14 +57,14 @@ function better(known: Candidate | undefined, one: Candidate): Candidate {
   return known?.seen ? known : one;
 }
 
-function guarded(candidates: readonly Candidate[], asked: Asked): Resolved {
+function guarded(candidates: readonly Candidate[], asked: ResolveRequest): Resolved {
   if (candidates.some(one => Number.isNaN(createdAt(one)))) return human('created-at-missing');
   const customers = meant(candidates, asked);
-  if (customers.length > asked.mostCustomers) return human('too-many-matches');
+  if (customers.length > asked.maxCustomers) return human('too-many-matches');
   return customers.length === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: customers };
 }
 
-function meant(candidates: readonly Candidate[], { submittedAt }: Asked): readonly Candidate[] {
+function meant(candidates: readonly Candidate[], { submittedAt }: ResolveRequest): readonly Candidate[] {
   return candidates.filter(one => createdAt(one) <= submittedAt);
 }
 
@@ -76,6 +76,6 @@ function createdAt({ seen, createdAt: text = '' }: Candidate): number {
   return isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
 }
 
-function human(code: string): Trouble {
-  return { kind: 'human', code, effect: 'none', stop: true };
+function human(code: string): CallFailure {
+  return { kind: 'review', code, effect: 'none', stop: true };
 }

@@ -5,7 +5,7 @@ export interface Quota {
   readonly periodMs: number;
 }
 
-export interface Rhythm {
+export interface TokenInterval {
   /** Calls that a period allows; less than one where it takes several periods for one. */
   readonly allowed: number;
   /** Milliseconds from one call to the next. */
@@ -25,7 +25,7 @@ const leastLateMs = 1000;
  * deletion that follows it go out together. One call an interval and a burst leave one call to spare in every period,
  * which is what may be late; many calls a second leave too little, so their interval is longer.
  */
-export function rhythmOf(learnt: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): Rhythm {
+export function tokenInterval(learnt: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): TokenInterval {
   const { limit = quota.limit, periodMs = quota.periodMs } = learnt;
   const share = limit * quota.share;
   // Rounded down but for what multiplying has lost; less than one call a period is a longer period.

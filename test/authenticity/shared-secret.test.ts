@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { matchedSecret, parseSharedSecret, shortestSecret } from '../../lambda/authenticity/shared-secret.ts';
+import { matchSecret, minSecretLength, parseSharedSecret } from '../../lambda/authenticity/shared-secret.ts';
 import { refusalOf as thrownBy } from '../support/failures.ts';
 import { holds } from '../support/fuzz.ts';
 import { unusableSecrets } from '../support/unusable-secrets.ts';
@@ -23,10 +23,10 @@ describe('the text of a secret', () => {
   });
 
   test('of exactly the shortest length is usable, and one character less is not', () => {
-    const shortest = 'x'.repeat(shortestSecret);
+    const shortest = 'x'.repeat(minSecretLength);
     expect(parseSharedSecret(JSON.stringify({ current: shortest }))).toEqual({ current: shortest });
     expect(refusalOf(JSON.stringify({ current: shortest.slice(1) })).code).toBe('unavailable');
-    expect(shortestSecret).toBe(24);
+    expect(minSecretLength).toBe(24);
   });
 
   test('of digits stays text and a number is not one', () => {
@@ -46,10 +46,10 @@ describe('the text of a secret', () => {
 
 describe('what a caller sends', () => {
   test('is told apart by the value that it matches', () => {
-    expect(matchedSecret(current, { current, previous })).toBe('current');
-    expect(matchedSecret(previous, { current, previous })).toBe('previous');
-    expect(matchedSecret(current, { current })).toBe('current');
-    expect(matchedSecret(current, { current, previous: current })).toBe('current');
+    expect(matchSecret(current, { current, previous })).toBe('current');
+    expect(matchSecret(previous, { current, previous })).toBe('previous');
+    expect(matchSecret(current, { current })).toBe('current');
+    expect(matchSecret(current, { current, previous: current })).toBe('current');
   });
 
   test.each([
@@ -64,12 +64,12 @@ describe('what a caller sends', () => {
     ['the word undefined', 'undefined'],
     ['another normal form', current.replace('e', 'e\u0301')],
   ])('matches nothing when it is %s', (_, given) => {
-    expect(matchedSecret(given, { current, previous })).toBeUndefined();
-    expect(matchedSecret(given, { current })).toBeUndefined();
+    expect(matchSecret(given, { current, previous })).toBeUndefined();
+    expect(matchSecret(given, { current })).toBeUndefined();
   });
 
   test('no longer matches a value that was rotated out', () => {
-    expect(matchedSecret(previous, { current })).toBeUndefined();
+    expect(matchSecret(previous, { current })).toBeUndefined();
   });
 
   test('matches only what is equal', () => {
@@ -77,8 +77,8 @@ describe('what a caller sends', () => {
     holds(
       fc.property(value, value, value, (given, one, other) => {
         const expected = given === one ? 'current' : given === other ? 'previous' : undefined;
-        expect(matchedSecret(given, { current: one, previous: other })).toBe(expected);
-        expect(matchedSecret(other, { current: one, previous: other })).toBe(one === other ? 'current' : 'previous');
+        expect(matchSecret(given, { current: one, previous: other })).toBe(expected);
+        expect(matchSecret(other, { current: one, previous: other })).toBe(one === other ? 'current' : 'previous');
       }),
     );
   });

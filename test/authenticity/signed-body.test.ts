@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  matchedMessage,
-  matchedSignature,
+  matchSignature,
+  matchSignedMessage,
   parseSigningKeys,
   signedHeaders,
   textAsKeys,
@@ -17,20 +17,20 @@ const secrets = { current: 'current-secret-of-the-tests', previous: 'previous-se
 describe('a signature over a body', () => {
   test('is HMAC-SHA1 in hex as RFC 2202 has it, section 3, case 2', () => {
     const given = 'effcdf6ae5eb2fa2d27416d5f184df9c259a7c79';
-    expect(matchedSignature(given, 'what do ya want for nothing?', { current: 'Jefe' }, sha1Hex)).toBe('current');
+    expect(matchSignature(given, 'what do ya want for nothing?', { current: 'Jefe' }, sha1Hex)).toBe('current');
   });
 
   test('is HMAC-SHA256 in base64 as RFC 4231 has it, section 4.3', () => {
     const digest = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843';
     const given = Buffer.from(digest, 'hex').toString('base64');
-    expect(matchedSignature(given, 'what do ya want for nothing?', { current: 'Jefe' }, sha256Base64)).toBe('current');
+    expect(matchSignature(given, 'what do ya want for nothing?', { current: 'Jefe' }, sha256Base64)).toBe('current');
   });
 
   test.each(['current', 'previous'] as const)('tells that the %s secret made it', label => {
     const body = Buffer.from([0, 0xff, 0xfe, 0x7b]);
     const given = createHmac('sha256', secrets[label]).update(body).digest('base64');
-    expect(matchedSignature(given, body, secrets, sha256Base64)).toBe(label);
-    expect(matchedSignature(given, body, { current: secrets.current }, sha256Base64)).toBe(
+    expect(matchSignature(given, body, secrets, sha256Base64)).toBe(label);
+    expect(matchSignature(given, body, { current: secrets.current }, sha256Base64)).toBe(
       label === 'current' ? 'current' : undefined,
     );
   });
@@ -42,10 +42,10 @@ describe('a signature over a body', () => {
     const spare = `${base64.slice(0, 42)}${String.fromCharCode(base64.charCodeAt(42) + 1)}=`;
     expect(Buffer.from(spare, 'base64')).toEqual(Buffer.from(base64, 'base64'));
     for (const given of [hex.toUpperCase(), ` ${hex}`, `${hex} `, `${hex},${hex}`, '', hex.slice(1)]) {
-      expect(matchedSignature(given, body, secrets, sha1Hex)).toBeUndefined();
+      expect(matchSignature(given, body, secrets, sha1Hex)).toBeUndefined();
     }
     for (const given of [spare, base64.replace('=', ''), `${base64}\n`, '']) {
-      expect(matchedSignature(given, body, secrets, sha256Base64)).toBeUndefined();
+      expect(matchSignature(given, body, secrets, sha256Base64)).toBeUndefined();
     }
   });
 
@@ -56,7 +56,7 @@ describe('a signature over a body', () => {
     holds(
       fc.property(flipped, ({ body, bit }) => {
         const given = createHmac('sha1', secrets.current).update(body).digest('hex');
-        expect(matchedSignature(given, flip(body, bit), secrets, sha1Hex)).toBeUndefined();
+        expect(matchSignature(given, flip(body, bit), secrets, sha1Hex)).toBeUndefined();
       }),
     );
   });
@@ -75,8 +75,8 @@ const then = 1_614_265_330_000;
 
 describe('a message of Standard Webhooks', () => {
   test('is proved by the published signature, with and without the prefix of the secret', () => {
-    expect(matchedMessage(published, publishedKeys, then)).toBe('current');
-    expect(matchedMessage(published, keysOf(publishedSecret.slice(6)), then)).toBe('current');
+    expect(matchSignedMessage(published, publishedKeys, then)).toBe('current');
+    expect(matchSignedMessage(published, keysOf(publishedSecret.slice(6)), then)).toBe('current');
   });
 
   test('is signed as it is published', () => {
@@ -90,8 +90,8 @@ describe('a message of Standard Webhooks', () => {
   test('may carry several signatures, in any order, of which one must fit', () => {
     const other = 'v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=';
     const signature = `${other} v2,${other.slice(3)} ${published.signature} ${other}`;
-    expect(matchedMessage({ ...published, signature }, publishedKeys, then)).toBe('current');
-    expect(matchedMessage({ ...published, signature: `${other} ${other}` }, publishedKeys, then)).toBeUndefined();
+    expect(matchSignedMessage({ ...published, signature }, publishedKeys, then)).toBe('current');
+    expect(matchSignedMessage({ ...published, signature: `${other} ${other}` }, publishedKeys, then)).toBeUndefined();
   });
 
   test.each([
@@ -105,15 +105,15 @@ describe('a message of Standard Webhooks', () => {
     ['among others with two spaces', `v2,a  ${published.signature}`],
     ['with spare bits set', published.signature.replace('1OE=', '1OF=')],
   ])('is not proved by a signature that is %s', (_, signature) => {
-    expect(matchedMessage({ ...published, signature }, publishedKeys, then)).toBeUndefined();
+    expect(matchSignedMessage({ ...published, signature }, publishedKeys, then)).toBeUndefined();
   });
 
   test.each([-300_000, 0, 300_000])('is timely %i ms off', off => {
-    expect(matchedMessage(published, publishedKeys, then + off)).toBe('current');
+    expect(matchSignedMessage(published, publishedKeys, then + off)).toBe('current');
   });
 
   test.each([-300_001, 300_001, 31_536_000_000])('is not timely %i ms off', off => {
-    expect(matchedMessage(published, publishedKeys, then + off)).toBeUndefined();
+    expect(matchSignedMessage(published, publishedKeys, then + off)).toBeUndefined();
   });
 
   const oddTimes = ['1614265330junk', ' 1614265330', '+1614265330', '01614265330', '1614265330.0', '1.61426533e9', ''];
@@ -121,20 +121,20 @@ describe('a message of Standard Webhooks', () => {
   test.each(oddTimes)('has a timestamp of digits alone: not %o, even when it is signed so', timestamp => {
     const mac = createHmac('sha256', publishedKeys.current).update(`${published.id}.${timestamp}.`);
     const signature = `v1,${mac.update(published.body).digest('base64')}`;
-    expect(matchedMessage({ ...published, timestamp, signature }, publishedKeys, then)).toBeUndefined();
+    expect(matchSignedMessage({ ...published, timestamp, signature }, publishedKeys, then)).toBeUndefined();
   });
 
   test.each(['', ' ', 'a b', 'ä', 'a\n', 'x'.repeat(257)])('has an id that a header can hold: not %o', id => {
     const signature = signedHeaders(id, published.body.toString(), publishedKeys, then)['webhook-signature']!;
-    expect(matchedMessage({ ...published, id, signature }, publishedKeys, then)).toBeUndefined();
+    expect(matchSignedMessage({ ...published, id, signature }, publishedKeys, then)).toBeUndefined();
   });
 
   test('tells two bodies apart that are no UTF-8', () => {
     const body = Buffer.from([0xff]);
     const mac = createHmac('sha256', publishedKeys.current).update('id.1614265330.').update(body);
     const message = { id: 'id', timestamp: '1614265330', signature: `v1,${mac.digest('base64')}`, body };
-    expect(matchedMessage(message, publishedKeys, then)).toBe('current');
-    expect(matchedMessage({ ...message, body: Buffer.from([0xfe]) }, publishedKeys, then)).toBeUndefined();
+    expect(matchSignedMessage(message, publishedKeys, then)).toBe('current');
+    expect(matchSignedMessage({ ...message, body: Buffer.from([0xfe]) }, publishedKeys, then)).toBeUndefined();
   });
 
   test('is proved by either of two keys, and signed with both', () => {
@@ -142,10 +142,10 @@ describe('a message of Standard Webhooks', () => {
     const both = keysOf(publishedSecret, old);
     const signed = (keys: typeof both) => signedHeaders('id', 'body', keys, then)['webhook-signature']!;
     const message = { id: 'id', timestamp: published.timestamp, body: Buffer.from('body') };
-    expect(matchedMessage({ ...message, signature: signed(keysOf(old)) }, both, then)).toBe('previous');
+    expect(matchSignedMessage({ ...message, signature: signed(keysOf(old)) }, both, then)).toBe('previous');
     expect(signed(both)).toBe(`${signed(keysOf(publishedSecret))} ${signed(keysOf(old))}`);
     const oldFirst = signed(both).split(' ').toReversed().join(' ');
-    expect(matchedMessage({ ...message, signature: oldFirst }, both, then)).toBe('current');
+    expect(matchSignedMessage({ ...message, signature: oldFirst }, both, then)).toBe('current');
   });
 
   test('is proved by no signature of a message that differs in one bit', () => {
@@ -155,7 +155,7 @@ describe('a message of Standard Webhooks', () => {
         const bytes = Buffer.from(published[field]);
         const changed = flip(bytes, at % (bytes.length * 8));
         const message = { ...published, [field]: field === 'body' ? changed : Buffer.from(changed).toString('latin1') };
-        expect(matchedMessage(message, publishedKeys, then)).toBeUndefined();
+        expect(matchSignedMessage(message, publishedKeys, then)).toBeUndefined();
       }),
     );
   });

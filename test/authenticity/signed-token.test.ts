@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { es384Key, es384Payload, holdsNow, isEs384Signature } from '../../lambda/authenticity/signed-token.ts';
+import { es384Key, es384Payload, isEs384Signature, isTokenValidNow } from '../../lambda/authenticity/signed-token.ts';
 import { holds } from '../support/fuzz.ts';
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-384' });
@@ -133,7 +133,7 @@ describe('a token', () => {
     const part = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'abcXYZ019-_.=') }), fc.base64String());
     const text = fc.oneof(
       part,
-      fc.array(part).map(parts => parts.join('.')),
+      fc.array(part).map(services => services.join('.')),
     );
     holds(
       fc.property(text, other => {
@@ -156,7 +156,7 @@ describe('what a token says', () => {
     ['for as long as it says', { exp: at(1) }],
     ['from now on', { nbf: at(300_000) }],
   ])('holds when it was issued %s', (_, change) => {
-    expect(holdsNow({ ...payload, ...change }, expected)).toBe(true);
+    expect(isTokenValidNow({ ...payload, ...change }, expected)).toBe(true);
   });
 
   test.each([
@@ -172,11 +172,11 @@ describe('what a token says', () => {
     ['for a time that has not come', { nbf: at(300_001) }],
     ['until a time in words', { exp: 'tomorrow' }],
   ])('does not hold when it was issued %s', (_, change) => {
-    expect(holdsNow({ ...payload, ...change }, expected)).toBe(false);
+    expect(isTokenValidNow({ ...payload, ...change }, expected)).toBe(false);
   });
 
   test.each([undefined, null, 'acme', 7, []])('does not hold when it is %j', other => {
-    expect(holdsNow(other, expected)).toBe(false);
+    expect(isTokenValidNow(other, expected)).toBe(false);
   });
 });
 

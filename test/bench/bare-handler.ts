@@ -37,12 +37,12 @@ export function bareHandler(aws: Aws) {
     const { metadata, request: asked } = JSON.parse(Buffer.from(body, 'base64').toString()) as Asked;
     const [identity] = asked.identities;
     const row = (sk: string) => ({ pk: { S: metadata.uid }, sk: { S: sk }, row: { S: 'x'.repeat(900) } });
-    await aws.transact([row('receipt'), row('kept'), row('subject')]);
+    await aws.transact([row('receipt'), row('personal-data'), row('subject')]);
     await Promise.all([aws.put(row('pace')), aws.count(row('count')), aws.get([row('a'), row('b'), row('c')])]);
     const found = await call('GET', `/v1/customers/${identity?.identityValue}`, voucherify);
     await aws.transact([row('receipt'), row('pins')]);
     const deleted = await call('POST', `/v1/customers/${(found as { id: string }).id}/permanent-deletion`, voucherify);
-    await aws.transact([row('receipt'), row('subject'), row('kept'), row('pins')]);
+    await aws.transact([row('receipt'), row('subject'), row('personal-data'), row('pins')]);
     return { statusCode: 200, headers: {}, body: JSON.stringify(deleted) };
   };
 }

@@ -78,8 +78,8 @@ describe('a callback may not go', () => {
       '[::1]',
     );
     holds(
-      fc.property(fc.array(part, { maxLength: 8 }), parts => {
-        const url = parts.join('');
+      fc.property(fc.array(part, { maxLength: 8 }), services => {
+        const url = services.join('');
         const went = URL.parse(url);
         const listed = went !== null && origins.includes(`${went.protocol}//${went.host}`) && went.username === '';
         expect(isAllowedOrigin(url, origins)).toBe(listed && went.password === '');

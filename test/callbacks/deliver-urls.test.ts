@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { deliver } from '../../lambda/callbacks/deliver.ts';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
+import { sendCallback } from '../../lambda/callbacks/deliver.ts';
+import type { HttpCall } from '../../lambda/io/outbound.ts';
 import { answered, now } from '../support/pace-heard.ts';
 
 const origins = ['https://dsr.ketch.com'];
 
 /** Where a callback to this URL went; undefined when it went nowhere. */
 async function wentTo(url: string): Promise<URL | undefined> {
-  const calls: OutboundCall[] = [];
-  const send = async (call: OutboundCall) => {
+  const calls: HttpCall[] = [];
+  const send = async (call: HttpCall) => {
     calls.push(call);
     return answered(200);
   };
   const callback = { method: 'POST', url, headers: {}, body: '', alsoDelivered: [] } as const;
-  const delivery = await deliver(callback, { send, origins, now: () => now, until: now + 1000 });
+  const delivery = await sendCallback(callback, { send, origins, now: () => now, until: now + 1000 });
   expect(delivery.kind).toBe(calls.length === 1 ? 'delivered' : 'refused');
   return calls[0]?.url;
 }

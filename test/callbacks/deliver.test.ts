@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { deliver } from '../../lambda/callbacks/deliver.ts';
-import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
-import type { Callback } from '../../lambda/platforms/platform.ts';
+import { sendCallback } from '../../lambda/callbacks/deliver.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { CallbackRequest } from '../../lambda/platforms/platform.ts';
 import { answered, now, second } from '../support/pace-heard.ts';
 
-const callback: Callback = {
+const callback: CallbackRequest = {
   method: 'POST',
   url: 'https://dsr.ketch.com/callback?a=b',
   headers: { 'Content-Type': 'application/json', Authorization: 'Bearer cb-token-1' },
@@ -13,20 +13,27 @@ const callback: Callback = {
 };
 
 /** Delivers to somebody who answers so; the calls that were made. */
-async function delivered(result: OutboundResult, change: Partial<Callback> = {}, origins = ['https://dsr.ketch.com']) {
-  const calls: OutboundCall[] = [];
-  const send = async (call: OutboundCall) => {
+async function delivered(
+  result: HttpResult,
+  change: Partial<CallbackRequest> = {},
+  origins = ['https://dsr.ketch.com'],
+) {
+  const calls: HttpCall[] = [];
+  const send = async (call: HttpCall) => {
     calls.push(call);
     return result;
   };
-  const delivery = await deliver({ ...callback, ...change }, { send, origins, now: () => now, until: now + 10_000 });
+  const delivery = await sendCallback(
+    { ...callback, ...change },
+    { send, origins, now: () => now, until: now + 10_000 },
+  );
   return { delivery, calls };
 }
 
 describe('a callback', () => {
   it.each(['POST', 'PUT'] as const)('is sent once by %s, as it is, with its length in bytes', async method => {
     const { calls } = await delivered(answered(200), { method });
-    const expected: OutboundCall = {
+    const expected: HttpCall = {
       method,
       url: new URL('https://dsr.ketch.com/callback?a=b'),
       headers: { 'Content-Type': 'application/json', Authorization: 'Bearer cb-token-1', 'Content-Length': '20' },
@@ -64,17 +71,17 @@ describe('the answer to a callback', () => {
   });
 
   it.each([100, 199, 400, 401, 403, 405, 409, 422, 429, 500, 502, 503, 504, 599])('%i is asked again', async status => {
-    expect((await delivered(answered(status))).delivery).toEqual({ kind: 'later' });
+    expect((await delivered(answered(status))).delivery).toEqual({ kind: 'retry' });
   });
 
   it.each([
     ['not-connected', 'none'],
     ['timed-out', 'possible'],
-    ['cut-off', 'possible'],
+    ['connection-lost', 'possible'],
     ['redirected', 'possible'],
     ['too-large', 'possible'],
   ] as const)('that never came (%s) is asked for again', async (code, effect) => {
-    expect((await delivered({ kind: 'no-answer', code, effect })).delivery).toEqual({ kind: 'later' });
+    expect((await delivered({ kind: 'no-answer', code, effect })).delivery).toEqual({ kind: 'retry' });
   });
 
   it('means what the platform says it means, where it is known', async () => {
@@ -85,13 +92,13 @@ describe('the answer to a callback', () => {
 
   it.each([429, 503, 500])('%i may say when to come back', async status => {
     const result = answered(status, { 'retry-after': '120' });
-    expect((await delivered(result)).delivery).toEqual({ kind: 'later', notBefore: now + 120 * second });
+    expect((await delivered(result)).delivery).toEqual({ kind: 'retry', notBefore: now + 120 * second });
   });
 
   it.each(['', '-1', '1.5', 'soon', 'Tue, 24 Nov 2026 12:10:00 GMT', '12345678', ' 5', '1e3'])(
     'that says to come back at %j does not say when',
     async text => {
-      expect((await delivered(answered(429, { 'retry-after': text }))).delivery).toEqual({ kind: 'later' });
+      expect((await delivered(answered(429, { 'retry-after': text }))).delivery).toEqual({ kind: 'retry' });
     },
   );
 });

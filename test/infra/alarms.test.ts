@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { raisedBy, texts } from '../../infra/alarm-texts.ts';
+import { alarmFor, alarmTexts } from '../../infra/alarm-texts.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised();
@@ -26,18 +26,18 @@ describe('alarms', () => {
     expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual([
       'erasure-oldest-open-half',
       'erasure-oldest-open-late',
-      'erasure-needs-human',
+      'erasure-needs-review',
       'erasure-wrong-customer-deleted',
-      'erasure-voucherify-refuses-us',
+      'erasure-voucherify-access-refused',
       'erasure-sweep-stopped',
-      'erasure-unproven-answers',
+      'erasure-unproven-responses',
       'erasure-paused',
       'erasure-no-match-rate',
-      'erasure-platforms-turned-away',
-      'erasure-platform-not-told',
+      'erasure-requests-rejected',
+      'erasure-platform-out-of-sync',
       'erasure-evidence-unsigned',
     ]);
-    expect(alarms).toHaveLength(Object.keys(texts).length);
+    expect(alarms).toHaveLength(Object.keys(alarmTexts).length);
   });
 
   test('text: names the impact and the section of the runbook; the topic is notified', () => {
@@ -50,7 +50,7 @@ describe('alarms', () => {
     }
   });
 
-  test.each(Object.entries(raisedBy))('code %s: raises %s and is in its section of the runbook', (code, name) => {
+  test.each(Object.entries(alarmFor))('code %s: raises %s and is in its section of the runbook', (code, name) => {
     expect(metricsOf(name)).toContainEqual({
       Metric: { Namespace: 'erasure', MetricName: 'Alarms', Dimensions: [{ Name: 'alarm', Value: code }] },
       Period: expect.any(Number),
@@ -65,15 +65,15 @@ describe('alarms', () => {
     expect(counting).toHaveLength(8);
     for (const one of counting) {
       expect(one).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1, TreatMissingData: 'notBreaching' });
-      const [sum, ...parts] = one.Metrics as [Query, ...Query[]];
-      const filled = parts.map(({ Id }) => `FILL(${Id}, 0)`).join(', ');
+      const [sum, ...services] = one.Metrics as [Query, ...Query[]];
+      const filled = services.map(({ Id }) => `FILL(${Id}, 0)`).join(', ');
       // A metric that was never counted must not swallow the others.
-      const Expression = parts.length === 1 ? filled : `SUM([${filled}])`;
+      const Expression = services.length === 1 ? filled : `SUM([${filled}])`;
       expect(sum).toMatchObject({ Expression, ReturnData: true });
-      expect(parts.every(({ ReturnData }) => !ReturnData)).toBe(true);
-      expect(parts.length).toBeLessThanOrEqual(10);
-      const periods = new Set(parts.map(({ MetricStat }) => MetricStat?.Period));
-      const hourly = one.AlarmName === 'erasure-voucherify-refuses-us';
+      expect(services.every(({ ReturnData }) => !ReturnData)).toBe(true);
+      expect(services.length).toBeLessThanOrEqual(10);
+      const periods = new Set(services.map(({ MetricStat }) => MetricStat?.Period));
+      const hourly = one.AlarmName === 'erasure-voucherify-access-refused';
       expect([...periods, one.EvaluationPeriods]).toEqual(hourly ? [300, 13] : [60, 5]);
     }
   });
@@ -96,23 +96,23 @@ describe('alarms', () => {
     expect(alarm('oldest-open-late')).toMatchObject({ ...used, ...atLeast(80), Period: 3600 });
   });
 
-  test('needs-human and paused: last as long as their cause', () => {
+  test('needs-review and paused: last as long as their cause', () => {
     const standing = (MetricName: string) => ({
       Metric: { Namespace: 'erasure', MetricName },
       Period: 60,
       Stat: 'Maximum',
     });
-    expect(metricsOf('needs-human')).toContainEqual(standing('NeedsHuman'));
+    expect(metricsOf('needs-review')).toContainEqual(standing('NeedsReview'));
     expect(metricsOf('paused')).toContainEqual(standing('Paused'));
   });
 
-  test('platforms-turned-away: counts errors and throttles of the webhook', () => {
-    const watched = metricsOf('platforms-turned-away').map(({ Metric }) => [Metric['Namespace'], Metric['MetricName']]);
+  test('requests-rejected: counts errors and throttles of the webhook', () => {
+    const watched = metricsOf('requests-rejected').map(({ Metric }) => [Metric['Namespace'], Metric['MetricName']]);
     expect(watched.filter(([namespace]) => namespace !== 'erasure')).toEqual([
       ['AWS/Lambda', 'Errors'],
       ['AWS/Lambda', 'Throttles'],
     ]);
-    const functions = JSON.stringify(readable(alarm('platforms-turned-away').Metrics));
+    const functions = JSON.stringify(readable(alarm('requests-rejected').Metrics));
     expect(functions).toContain('"erasure-webhook"');
     expect(functions).not.toContain('sweeper');
   });

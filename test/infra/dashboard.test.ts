@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { raisedBy } from '../../infra/alarm-texts.ts';
+import { alarmFor } from '../../infra/alarm-texts.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { settingsWith, synthesised } from './synthesised.ts';
 
@@ -21,7 +21,7 @@ const graphs = new Map(widgets.map(({ properties }) => [properties.title, proper
 
 /** The metrics of a graph as words: namespace, name, dimensions. */
 const shown = (title: string) =>
-  (graphs.get(title)?.metrics ?? []).map(parts => parts.filter(part => typeof part === 'string').join(' '));
+  (graphs.get(title)?.metrics ?? []).map(services => services.filter(part => typeof part === 'string').join(' '));
 
 test('dashboard: has these graphs, and every alarm', () => {
   expect(board.DashboardName).toBe('erasure');
@@ -41,7 +41,7 @@ test('dashboard: each figure of the sweep has a graph', () => {
   expect(shown('Time used of the deadline (%)')).toEqual(['erasure DeadlineUsed']);
   expect(shown('Age of the oldest open erasure (ms)')).toEqual(['erasure OldestOpen']);
   expect(shown('Sweeps')).toEqual(['erasure Sweeps']);
-  expect(shown('Waiting for a person')).toEqual(['erasure NeedsHuman']);
+  expect(shown('Waiting for a person')).toEqual(['erasure NeedsReview']);
   expect(shown('Scopes that are paused')).toEqual(['erasure Paused']);
   expect(shown('Closed and not signed')).toEqual(['erasure Unsigned']);
 });
@@ -55,6 +55,6 @@ test('dashboard: each platform of the settings has its lines', () => {
 });
 
 test('dashboard: each alarm code has its own line', () => {
-  const codes = Object.keys(raisedBy).map(code => `erasure Alarms alarm ${code}`);
+  const codes = Object.keys(alarmFor).map(code => `erasure Alarms alarm ${code}`);
   expect(shown('Codes of the log that raised alarms')).toEqual(codes);
 });

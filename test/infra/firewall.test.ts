@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { largestBody } from '../../lambda/io/gateway.ts';
+import { maxBodyBytes } from '../../lambda/io/gateway.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised({
@@ -49,12 +49,12 @@ describe('the firewall', () => {
   test('size: refuses the same bodies as the function', () => {
     // WAF can look at 64 KB of a body; one that is longer matches unseen.
     expect(acl.AssociationConfig).toEqual({ RequestBody: { API_GATEWAY: { DefaultSizeInspectionLimit: 'KB_64' } } });
-    expect(largestBody).toBe(64 * 1024);
+    expect(maxBodyBytes).toBe(64 * 1024);
     expect(body.Statement).toEqual({
       SizeConstraintStatement: {
         FieldToMatch: { Body: { OversizeHandling: 'MATCH' } },
         ComparisonOperator: 'GT',
-        Size: largestBody,
+        Size: maxBodyBytes,
         TextTransformations: [{ Priority: 0, Type: 'NONE' }],
       },
     });

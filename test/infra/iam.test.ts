@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
-import type { ControlRows } from '../../lambda/receipts/control.ts';
-import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { VersionedStore } from '../../lambda/receipts/control.ts';
+import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
@@ -92,28 +92,28 @@ describe('what the stores ask DynamoDB for is what is allowed', () => {
   test('to the sweep: what is due and what is kept, and all of that', async () => {
     const { store, control, asked } = recordingStores();
     await store.due('erase', 1, 1);
-    await store.kept('receipt-1');
+    await store.readPersonalData('receipt-1');
     await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Sweeper'));
   });
 });
 
-async function useInEveryWay(store: ReceiptStore, control: ControlRows): Promise<void> {
+async function useInEveryWay(store: ReceiptStore, control: VersionedStore): Promise<void> {
   await store.read('receipt-1');
   await store.replace(receipt());
-  const pins = [{ customerId: 'cust_1', seen: true, appIdMac: 'mac' }];
+  const pins = [{ customerId: 'cust_1', seen: true, appIdHmac: 'mac' }];
   await store.replace(receipt(), { pins: { project: 'main', pins } });
-  await store.replace({ ...receipt(), expiresAt: 1 }, { forget: true });
-  await control.read(['pause#all', 'pace#main']);
-  await control.write('pace#main', 0, {});
+  await store.replace({ ...receipt(), expiresAt: 1 }, { deletePersonalData: true });
+  await control.read(['pause#all', 'rate-limit#main']);
+  await control.write('rate-limit#main', 0, {});
   await control.count('intake#ketch', 1);
 }
 
 function receipt(): Receipt {
-  const facts = { id: 'receipt-1', platform: 'ketch', payloadMac: 'mac', subjectMacs: ['mac'], hasCallbacks: false };
+  const facts = { id: 'receipt-1', platform: 'ketch', payloadHmac: 'mac', subjectHmacs: ['mac'], hasCallbacks: false };
   const authentication = { scheme: 'shared-secret', secret: 'current' };
   const times = { receivedAt: 0, submittedAt: 0 };
-  return opened({ ...facts, ...times, authentication }, ['main'], { attemptAt: 0, attemptFollows: true });
+  return createReceipt({ ...facts, ...times, authentication }, ['main'], { attemptAt: 0, attemptFollows: true });
 }
 
 function grantedOnTables(role: 'Webhook' | 'Sweeper'): string[] {

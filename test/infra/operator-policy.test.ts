@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { namesOf } from '../../infra/names.ts';
-import type { Desk } from '../../infra/ops/desk.ts';
+import type { OpsContext } from '../../infra/ops/desk.ts';
 import { tablesCheck } from '../../infra/ops/doctor/tables.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { run } from '../ops/desk-of.ts';
@@ -29,7 +29,7 @@ describe('operator policy', () => {
     await run(desk, 'pause', 'all', ...why);
     await run(desk, 'pauses', 'all');
     // Beside these reads the doctor asks Voucherify, which is not here.
-    await tablesCheck.examine({ ...desk, probes: async () => new Map() });
+    await tablesCheck.run({ ...desk, probes: async () => new Map() });
     const granted = statements.flatMap(
       ({ Action, Resource }: { Action: string | string[]; Resource: string | string[] }) =>
         [Action].flat().flatMap(action => [Resource].flat().map(resource => `${action} ${resource}`)),
@@ -65,7 +65,7 @@ describe('operator policy', () => {
   });
 });
 
-function deskOver(stores: Pick<Desk, 'store' | 'control' | 'all' | 'tables'>): Desk {
+function deskOver(stores: Pick<OpsContext, 'store' | 'control' | 'all' | 'tables'>): OpsContext {
   return {
     ...stores,
     settings,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readOptions } from '../../infra/options.ts';
+import { readStackOptions } from '../../infra/options.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { SettingsError } from '../../lambda/io/settings.ts';
 
@@ -10,7 +10,7 @@ const work = mkdtempSync(join(tmpdir(), 'erasure-options-'));
 afterAll(() => rmSync(work, { recursive: true }));
 
 function options(context: Readonly<Record<string, unknown>>) {
-  return () => readOptions(key => context[key]);
+  return () => readStackOptions(key => context[key]);
 }
 
 function file(name: string, text: string): string {

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import { keptTables } from '../../infra/ops/kept-tables.ts';
-import { allOnDynamodb } from '../../infra/ops/report/all-receipts.ts';
+import { readTableStatus } from '../../infra/ops/kept-tables.ts';
+import { scanDynamodb } from '../../infra/ops/report/all-receipts.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
 
@@ -22,8 +22,8 @@ export function recordingStores(answers: Readonly<Record<string, object>> = {}) 
   return {
     store: dynamodbStore(client, tables),
     control: dynamodbControl(client, tables.receipts),
-    all: allOnDynamodb(client, tables.receipts, () => undefined),
-    tables: () => keptTables(client, tables),
+    all: scanDynamodb(client, tables.receipts, () => undefined),
+    tables: () => readTableStatus(client, tables),
     asked,
   };
 }
@@ -40,6 +40,6 @@ function actionsOf(operation: string, input: unknown): string[] {
     return Object.keys(v.parse(batch, input).RequestItems).map(TableName => named(operation, { TableName }));
   }
   if (operation !== 'TransactWriteItems') return [named(operation, v.parse(call, input))];
-  const parts = v.parse(transaction, input).TransactItems.flatMap(part => Object.entries(part));
-  return parts.map(([kind, part]) => named(`${kind}Item`, part));
+  const services = v.parse(transaction, input).TransactItems.flatMap(part => Object.entries(part));
+  return services.map(([kind, part]) => named(`${kind}Item`, part));
 }

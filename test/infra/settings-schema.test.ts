@@ -130,7 +130,7 @@ type Domain = NonNullable<Settings['operations']['domain']>;
 /** The compiler refuses a list that has one key too many or too few. */
 type KeysOf<T> = Readonly<Record<keyof T, true>>;
 
-const parts = {
+const services = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
   operations: { alarmEmail: true, allowIps: true, waf: true, domain: true },
@@ -148,9 +148,9 @@ const { definitions } = schema;
 describe('settings schema keys', () => {
   test.each([
     { what: 'the whole', has: schema.properties, wanted: whole },
-    { what: 'a project', has: definitions.project.properties, wanted: parts.projects },
-    { what: 'the limits', has: definitions.limits.properties, wanted: parts.limits },
-    { what: 'operations', has: definitions.operations.properties, wanted: parts.operations },
+    { what: 'a project', has: definitions.project.properties, wanted: services.projects },
+    { what: 'the limits', has: definitions.limits.properties, wanted: services.limits },
+    { what: 'operations', has: definitions.operations.properties, wanted: services.operations },
     { what: 'the domain', has: definitions.domain.properties, wanted: domain },
     { what: 'its zone', has: definitions.domain.properties.hostedZone.properties, wanted: hostedZone },
     { what: 'the platforms', has: schema.properties.platforms.properties, wanted: platformsSchema.entries },

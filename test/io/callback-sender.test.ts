@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { callbackSender } from '../../lambda/io/callback-sender.ts';
+import { createCallbackClient } from '../../lambda/io/callback-sender.ts';
 import type { Resolve } from '../../lambda/io/public-address.ts';
 import { loopbackName } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
@@ -44,7 +44,7 @@ describe('callback sender', () => {
       seen.push({ method, target, authorization: headers.authorization, host: headers.host });
       response.end('thanks');
     }, certificate);
-    const send = callbackSender(Date.now, resolvesTo(here), onlyHere);
+    const send = createCallbackClient(Date.now, resolvesTo(here), onlyHere);
     expect(await send(post(named(url, '/callback')))).toMatchObject({ kind: 'answer', status: 200 });
     const host = `${loopbackName}:${url.port}`;
     expect(seen).toEqual([{ method: 'POST', target: '/callback', authorization: 'Bearer cb-token-1', host }]);
@@ -52,7 +52,7 @@ describe('callback sender', () => {
 
   test('name that resolves to this machine: is not connected to', async () => {
     const { url, connections } = await counting('127.0.0.1');
-    expect(await callbackSender(Date.now, resolvesTo(here))(post(url))).toEqual(notConnected);
+    expect(await createCallbackClient(Date.now, resolvesTo(here))(post(url))).toEqual(notConnected);
     expect(connections()).toBe(0);
   });
 
@@ -63,20 +63,20 @@ describe('callback sender', () => {
       [here, other],
       [other, here],
     ]) {
-      expect(await callbackSender(Date.now, resolvesTo(...addresses), onlyHere)(post(url))).toEqual(notConnected);
+      expect(await createCallbackClient(Date.now, resolvesTo(...addresses), onlyHere)(post(url))).toEqual(notConnected);
     }
     expect(connections()).toBe(0);
   });
 
   test('name that cannot be resolved: is not connected to', async () => {
-    const send = callbackSender(Date.now, async () => Promise.reject(new Error('ENOTFOUND')));
+    const send = createCallbackClient(Date.now, async () => Promise.reject(new Error('ENOTFOUND')));
     expect(await send(post(new URL('https://dsr.example/')))).toEqual(notConnected);
   });
 
   test('resolver: is the one of the system by default', async () => {
     const { url, connections } = await counting('127.0.0.1');
     const local = new URL(`https://localhost:${url.port}/`);
-    expect(await callbackSender(Date.now)(post(local))).toEqual(notConnected);
+    expect(await createCallbackClient(Date.now)(post(local))).toEqual(notConnected);
     expect(connections()).toBe(0);
   });
 
@@ -92,7 +92,7 @@ describe('callback sender', () => {
       asked += 1;
       return [asked === 1 ? here : { address: '127.0.0.2', family: 4 }];
     };
-    const send = callbackSender(Date.now, rebinding, onlyHere);
+    const send = createCallbackClient(Date.now, rebinding, onlyHere);
     expect(await send(post(named(url)))).toMatchObject({ kind: 'answer' });
     expect(asked).toBe(1);
     expect(await send(post(named(inside.url)))).toEqual(notConnected);
@@ -107,7 +107,7 @@ describe('callback sender', () => {
       const { url, connections } = await counting('127.0.0.1');
       const resolve: Resolve = () => Promise.reject(new Error('nobody is asked'));
       const literal = new URL(`https://${host}:${url.port}/`);
-      expect(await callbackSender(Date.now, resolve)(post(literal))).toEqual(notConnected);
+      expect(await createCallbackClient(Date.now, resolve)(post(literal))).toEqual(notConnected);
       expect(connections()).toBe(0);
     },
   );
@@ -117,19 +117,19 @@ describe('callback sender', () => {
     async host => {
       const { url, connections } = await counting('::', 0).catch(() => counting('127.0.0.1'));
       const literal = new URL(`https://${host}:${url.port}/`);
-      expect(await callbackSender(Date.now)(post(literal))).toEqual(notConnected);
+      expect(await createCallbackClient(Date.now)(post(literal))).toEqual(notConnected);
       expect(connections()).toBe(0);
     },
   );
 
   test('allowed address: is called', async () => {
     const { url } = await serve((_, response) => response.end(), certificate);
-    expect(await callbackSender(Date.now, resolvesTo(), onlyHere)(post(url))).toMatchObject({ status: 200 });
+    expect(await createCallbackClient(Date.now, resolvesTo(), onlyHere)(post(url))).toMatchObject({ status: 200 });
   });
 
   test('plain http: is possible to 127.0.0.1 only, which only settings of a local run allow', async () => {
     const { url } = await serve((_, response) => response.end());
-    const send = callbackSender(Date.now);
+    const send = createCallbackClient(Date.now);
     expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 200 });
     for (const host of ['localhost', '[::1]', '127.0.0.2']) {
       expect(await send(post(new URL(`http://${host}:${url.port}/`)))).toEqual(notConnected);
@@ -138,7 +138,7 @@ describe('callback sender', () => {
 });
 
 describe('callback answer', () => {
-  const sendHere = callbackSender(Date.now, resolvesTo(here), onlyHere);
+  const sendHere = createCallbackClient(Date.now, resolvesTo(here), onlyHere);
 
   test.each([302, 307, 308])('redirect %i: is not followed', async status => {
     const seen: unknown[] = [];

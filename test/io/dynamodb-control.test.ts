@@ -35,13 +35,13 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     it('are apart from the receipts, and a counter expires', async () => {
       const { control, close, rows } = await opened();
       onTestFinished(close);
-      await control.write('pace#main', 0, { notBefore: 7 });
+      await control.write('rate-limit#main', 0, { notBefore: 7 });
       await control.count('intake#ketch#1', 1_800_000_000);
       const [counter, pace] = (await rows()).toSorted((a, b) => String(a['pk']?.S).localeCompare(String(b['pk']?.S)));
       const key = (name: string) => ({ pk: { S: name }, sk: { S: 'control' } });
       expect(counter).toEqual({ ...key('intake#ketch#1'), count: { N: '1' }, expiresAt: { N: '1800000000' } });
       expect(pace).toEqual({
-        ...key('pace#main'),
+        ...key('rate-limit#main'),
         revision: { N: '1' },
         row: { S: '{"notBefore":7}' },
         writeId: { S: expect.any(String) },
@@ -73,7 +73,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
     it('is known again as its own when the client sends it a second time', async () => {
       const { control, server } = await losing();
-      const value = { pause: { actor: 'intake' } };
+      const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toEqual({ written: true, row: { revision: 1, value } });
       expect(server.operations).toEqual(['PutItem', 'PutItem']);
       expect(await control.read(['pause#all'])).toEqual(new Map([['pause#all', { revision: 1, value }]]));
@@ -82,7 +82,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     it('is not mistaken for the same write of somebody else', async () => {
       const { control, server } = await losing();
       server.answerWith(passesTo(moto().endpoint));
-      const value = { pause: { actor: 'intake' } };
+      const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toMatchObject({ written: true });
       expect(await control.write('pause#all', 0, value)).toEqual({ written: false, row: { revision: 1, value } });
     });

@@ -104,7 +104,7 @@ describe('DynamoDB, hard to reach', () => {
       return answers(200, {})(call, response);
     });
     await store.read('receipt-1');
-    await store.kept('receipt-1');
+    await store.readPersonalData('receipt-1');
     await store.find('mac');
     await store.due('erase', 0, 10);
     expect(bodies).toEqual([
@@ -140,14 +140,16 @@ describe('DynamoDB, hard to reach', () => {
     const { store } = await opened(answers(200, {}));
     expect(await store.find('mac')).toEqual([]);
     expect(await store.due('erase', 0, 10)).toEqual([]);
-    expect(await store.kept('receipt-1')).toBeUndefined();
+    expect(await store.readPersonalData('receipt-1')).toBeUndefined();
     expect(await store.read('receipt-1')).toBeUndefined();
   });
 
   it('refuses what it cannot read without quoting it', async () => {
-    const rows = [{ pk: { S: 'receipt-1' }, sk: { S: 'kept' }, row: { S: '{"identifiers":"zoë@example.com"' } }];
+    const rows = [
+      { pk: { S: 'receipt-1' }, sk: { S: 'personal-data' }, row: { S: '{"identifiers":"zoë@example.com"' } },
+    ];
     const { store, problems } = await opened(answers(200, { Items: rows }));
-    const thrown = await store.kept('receipt-1').catch((error: unknown) => error);
+    const thrown = await store.readPersonalData('receipt-1').catch((error: unknown) => error);
     expect(thrown).toEqual(unavailable);
     expectNothingPersonal(thrown);
     expect(problems).toEqual([]);
@@ -160,7 +162,7 @@ describe('DynamoDB, hard to reach', () => {
       return answers(200, {})(call, response);
     });
     await store.accept(receiptOf(), kept);
-    await store.replace(closed(receiptOf()), { forget: true });
+    await store.replace(closed(receiptOf()), { deletePersonalData: true });
     const actions = bodies.flatMap(body => v.parse(transaction, JSON.parse(body)).TransactItems);
     const apart = actions.filter(action => JSON.stringify(action).includes('"TableName":"identifiers"'));
     expect(apart.map(action => Object.keys(action).join())).toEqual(['Put', 'Delete']);

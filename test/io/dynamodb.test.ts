@@ -2,7 +2,7 @@ import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTables } from '../../infra/local/aws-tables.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
-import type { Also } from '../../lambda/receipts/store.ts';
+import type { SideWrites } from '../../lambda/receipts/store.ts';
 import { describeStore, unavailable } from '../store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { motoIsHere } from '../support/moto.ts';
@@ -67,7 +67,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await open.store.accept(receipt, kept);
       await open.store.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
       expect(await rows(open.tables.identifiers)).toEqual([
-        { pk: { S: 'receipt-1' }, sk: { S: 'kept' }, row: { S: JSON.stringify(kept) } },
+        { pk: { S: 'receipt-1' }, sk: { S: 'personal-data' }, row: { S: JSON.stringify(kept) } },
         { pk: { S: 'receipt-1' }, sk: { S: 'pins#main' }, row: { S: JSON.stringify(pins) } },
       ]);
       expect(JSON.stringify(await rows(open.tables.receipts))).not.toMatch(/example\.com|cust_secret|callback-token/u);
@@ -81,7 +81,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await open.store.replace(next(second), { pins: { project: 'us', pins } });
       expect(await rows(open.tables.identifiers)).toHaveLength(3);
       const end = closed(next(second));
-      expect(await open.store.replace(end, { forget: true })).toBe(true);
+      expect(await open.store.replace(end, { deletePersonalData: true })).toBe(true);
       expect(await rows(open.tables.identifiers)).toEqual([]);
       const left = await rows(open.tables.receipts);
       expect(left.map(row => row['expiresAt'])).toEqual(left.map(() => ({ N: String(expiresAt) })));
@@ -90,7 +90,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(left[0]).not.toHaveProperty('nextAttemptAt');
     });
 
-    it.each<[string, number, Also['lookUps']]>([
+    it.each<[string, number, SideWrites['lookUps']]>([
       ['counted by the receipt', 2, []],
       ['discarded by the closing write', 0, [{ project: 'main', lookUps: undefined }]],
     ])('of completed look-ups that are %s go with the identifiers', async (_, count, discarded = []) => {
@@ -99,11 +99,11 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       const second = withLookUps(receipt, 'main', 2);
       await open.store.replace(second, { lookUps: [{ project: 'main', lookUps }] });
       expect((await rows(open.tables.identifiers)).map(row => row['sk'])).toEqual([
-        { S: 'kept' },
         { S: 'lookups#main' },
+        { S: 'personal-data' },
       ]);
       const end = { ...closed(withLookUps(second, 'main', count)), revision: 3 };
-      expect(await open.store.replace(end, { forget: true, lookUps: discarded })).toBe(true);
+      expect(await open.store.replace(end, { deletePersonalData: true, lookUps: discarded })).toBe(true);
       expect(await rows(open.tables.identifiers)).toEqual([]);
     });
 
@@ -117,7 +117,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
         ExpressionAttributeValues: { ':newer': { S: 'by a newer version' } },
       });
       await open.admin.send(update);
-      await open.store.replace(closed(receipt), { forget: true });
+      await open.store.replace(closed(receipt), { deletePersonalData: true });
       expect((await rows(open.tables.receipts))[0]).toMatchObject({ attestation: { S: 'by a newer version' } });
     });
 
@@ -183,7 +183,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const seen = await recordNextAnswer();
-      await open.store.replace(closed(receipt), { forget: true });
+      await open.store.replace(closed(receipt), { deletePersonalData: true });
       expect(await open.store.due('erase', now, 10)).toEqual([]);
       front.answerWith((call, response) =>
         call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(moto().endpoint)(call, response),
@@ -243,15 +243,15 @@ describe.skipIf(!motoIsHere())('on moto', () => {
         await open.store.accept(receipt, kept);
         await open.store.replace(putOff(receipt, now + 1));
         answerNextWrite(answer);
-        expect(await open.store.replace(closed(receipt), { forget: true })).toBe(false);
+        expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
       });
 
       it('a replacement of what has not moved fails, and can be made again', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         answerNextWrite(answer);
-        await expect(open.store.replace(closed(receipt), { forget: true })).rejects.toThrow(unavailable);
-        expect(await open.store.replace(closed(receipt), { forget: true })).toBe(true);
+        await expect(open.store.replace(closed(receipt), { deletePersonalData: true })).rejects.toThrow(unavailable);
+        expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
       });
     });
 
@@ -271,7 +271,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       answerNextWrite(canceled('ThrottlingError', 'None'));
       await expect(open.store.accept(receipt, kept)).rejects.toThrow(unavailable);
       answerNextWrite(refuses(400, 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException'));
-      await expect(open.store.replace(closed(receipt), { forget: true })).rejects.toThrow(unavailable);
+      await expect(open.store.replace(closed(receipt), { deletePersonalData: true })).rejects.toThrow(unavailable);
       expect(front.operations).toEqual(Array.from({ length: 3 }, () => 'TransactWriteItems'));
     });
   });

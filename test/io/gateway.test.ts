@@ -2,7 +2,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Failure } from '../../lambda/failure.ts';
-import { gatewayHandler, largestBody, type Rim } from '../../lambda/io/gateway.ts';
+import { apiGatewayHandler, type Handlers, maxBodyBytes } from '../../lambda/io/gateway.ts';
 import type { HttpRequest } from '../../lambda/platforms/platform.ts';
 import { eventOf, invoke, plainEventOf, type Wire } from '../support/event.ts';
 
@@ -13,7 +13,7 @@ function recording(line: (request: HttpRequest) => Promise<never> | undefined = 
   const requests: HttpRequest[] = [];
   const refused: { readonly request: HttpRequest; readonly failure: Failure }[] = [];
   const reply = { status: 201, headers: { 'Content-Type': 'text/x', 'X-Own': 'yes' }, body: 'done' };
-  const rim: Rim = {
+  const rim: Handlers = {
     receive: async request => {
       requests.push(request);
       await line(request);
@@ -24,7 +24,7 @@ function recording(line: (request: HttpRequest) => Promise<never> | undefined = 
       return { status: failure.status, headers: failure.headers, body: failure.message };
     },
   };
-  return { handler: gatewayHandler(rim), requests, refused };
+  return { handler: apiGatewayHandler(rim), requests, refused };
 }
 
 describe('gateway request', () => {
@@ -58,10 +58,10 @@ describe('gateway request', () => {
 
   test('size: one byte over the limit is a 413', async () => {
     const { handler, requests, refused } = recording();
-    expect(largestBody).toBe(65_536);
-    await invoke(handler, eventOf({ ...wire, body: 'x'.repeat(largestBody) }));
+    expect(maxBodyBytes).toBe(65_536);
+    await invoke(handler, eventOf({ ...wire, body: 'x'.repeat(maxBodyBytes) }));
     expect(requests).toHaveLength(1);
-    const answer = await invoke(handler, plainEventOf({ ...wire, body: `${'x'.repeat(largestBody - 1)}ä` }));
+    const answer = await invoke(handler, plainEventOf({ ...wire, body: `${'x'.repeat(maxBodyBytes - 1)}ä` }));
     expect(answer).toMatchObject({ status: 413, text: 'body: is larger than 65536 bytes' });
     expect(requests).toHaveLength(1);
     expect(refused[0]!.request).toMatchObject({ path: '/webhooks/x', rawBody: new Uint8Array() });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/failure.ts';
-import { decodeUtf8, deepestJson, parseOrUndefined, parseStrictJson } from '../../lambda/io/json.ts';
+import { decodeUtf8, maxJsonDepth, parseJson, parseStrictJson } from '../../lambda/io/json.ts';
 import { refusalOf } from '../support/failures.ts';
 import { holds } from '../support/fuzz.ts';
 
@@ -54,11 +54,11 @@ describe('strict JSON', () => {
     '\u00a0{}',
   ])('%j: is not JSON', text => {
     expect(refusal(() => strict(text))).toBe('invalid: body: is not JSON');
-    expect(parseOrUndefined(text)).toBeUndefined();
+    expect(parseJson(text)).toBeUndefined();
   });
 
   test('null: is JSON', () => {
-    expect(parseOrUndefined('null')).toEqual({ value: null });
+    expect(parseJson('null')).toEqual({ value: null });
     expect(strict('null')).toBeNull();
   });
 
@@ -68,7 +68,7 @@ describe('strict JSON', () => {
     ['[ ', ' ]'],
     ['{"a":', '}'],
   ])('nesting of %s: up to 20 levels', (open, close) => {
-    expect(deepestJson).toBe(20);
+    expect(maxJsonDepth).toBe(20);
     expect(strict(nested(open, close, 20))).toBeDefined();
     expect(refusal(() => strict(nested(open, close, 21)))).toBe('invalid: body: is nested too deeply');
   });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createEvidenceKey } from '../../infra/local/aws-key.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
-import { deployedSigner, kmsSigner } from '../../lambda/io/kms-signer.ts';
+import { kmsSigner, lambdaSigner } from '../../lambda/io/kms-signer.ts';
 import type { Signer } from '../../lambda/receipts/signer.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
@@ -121,6 +121,6 @@ test('KMS signer: needs the name of its key', () => {
     IDENTIFIERS_TABLE: 'identifiers',
     METRICS_NAMESPACE: 'erasure',
   };
-  expect(() => deployedSigner(variables)).toThrow('environment: EVIDENCE_KEY missing or unreadable');
-  expect(deployedSigner({ ...variables, EVIDENCE_KEY: 'key' })).toHaveProperty('sign');
+  expect(() => lambdaSigner(variables)).toThrow('environment: EVIDENCE_KEY missing or unreadable');
+  expect(lambdaSigner({ ...variables, EVIDENCE_KEY: 'key' })).toHaveProperty('sign');
 });

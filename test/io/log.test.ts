@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/failure.ts';
-import { jsonLog, type LogLine, logged } from '../../lambda/io/log.ts';
+import { failureFields, jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { embeddedMetrics } from '../../lambda/io/metrics.ts';
 import { fits, type Schema } from '../infra/json-schema.ts';
 import { leaks, token } from '../support/canary.ts';
@@ -47,10 +47,10 @@ describe('log', () => {
   });
 
   test('refusal: is logged by code, alarm and origin, never by its message', () => {
-    expect(logged(new Failure('invalid', 'message'))).toEqual({ code: 'invalid' });
+    expect(failureFields(new Failure('invalid', 'message'))).toEqual({ code: 'invalid' });
     const named = { alarm: 'internal', origin: 'receive.ts:1:2' } as const;
     const full = new Failure('internal', 'message', { ...named, headers: { a: 'b' } });
-    expect(logged(full)).toEqual({ code: 'internal', ...named });
+    expect(failureFields(full)).toEqual({ code: 'internal', ...named });
   });
 
   test('metrics: are in the line itself, under the namespace of the deployment', () => {
@@ -107,22 +107,22 @@ function directive(): Schema {
 const texts = { project: '', receipt: '', code: '', call: '', origin: '', secret: '', rule: '' } as const;
 const numbers = {
   ...{ status: 0, durationMs: 0, claimed: 0, closed: 0, held: 0, delivered: 0, failed: 0, staleMs: 0, signed: 0 },
-  ...{ needsHuman: 0, oldestOpenMs: 0, deadlineUsed: 0, paused: 0, unsigned: 0 },
+  ...{ needsReview: 0, oldestOpenMs: 0, deadlineUsedPercent: 0, paused: 0, unsigned: 0 },
 } as const;
-const counting = ['needsHuman', 'oldestOpenMs', 'deadlineUsed', 'paused', 'unsigned'];
+const counting = ['needsReview', 'oldestOpenMs', 'deadlineUsedPercent', 'paused', 'unsigned'];
 const everything: Required<LogLine> = {
   ...texts,
   ...numbers,
   ...{ event: 'sweep', alarm: 'internal', platform: 'ketch', outcome: 'erased' },
 };
 const events: readonly LogLine['event'][] = [
-  ...(['request', 'accepted', 'attempt', 'closed', 'refused', 'call-back', 'sweep', 'alarm', 'aws'] as const),
+  ...(['request', 'accepted', 'attempt', 'closed', 'refused', 'callback', 'sweep', 'alarm', 'aws'] as const),
 ];
 
 const anyLine: fc.Arbitrary<LogLine> = fc.record(
   {
     event: fc.constantFrom(...events),
-    alarm: fc.constantFrom<LogLine['alarm'] & string>('internal', 'needs-human'),
+    alarm: fc.constantFrom<LogLine['alarm'] & string>('internal', 'needs-review'),
     platform: fc.constantFrom('ketch', 'in-house'),
     outcome: fc.constantFrom('erased', 'in-progress'),
     ...Object.fromEntries(Object.keys(texts).map(name => [name, fc.constantFrom(token(name), 'stored')])),
@@ -133,7 +133,7 @@ const anyLine: fc.Arbitrary<LogLine> = fc.record(
 
 describe('metrics', () => {
   test.each<[LogLine, object, object]>([
-    [{ event: 'alarm', alarm: 'needs-human', platform: 'ketch' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
+    [{ event: 'alarm', alarm: 'needs-review', platform: 'ketch' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
     [{ event: 'refused', alarm: 'internal', code: 'internal' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
     [{ event: 'accepted', platform: 'ketch', code: 'stored' }, { Accepted: 1 }, { Accepted: ['platform'] }],
     [
@@ -143,9 +143,9 @@ describe('metrics', () => {
     ],
     [{ event: 'sweep' }, { Sweeps: 1 }, { Sweeps: [''] }],
     [
-      { event: 'sweep', oldestOpenMs: 7, deadlineUsed: 0.5, needsHuman: 0, paused: 2, signed: 9, unsigned: 1 },
-      { Sweeps: 1, OldestOpen: 7, DeadlineUsed: 0.5, NeedsHuman: 0, Paused: 2, Unsigned: 1 },
-      { Sweeps: [''], OldestOpen: [''], DeadlineUsed: [''], NeedsHuman: [''], Paused: [''], Unsigned: [''] },
+      { event: 'sweep', oldestOpenMs: 7, deadlineUsedPercent: 0.5, needsReview: 0, paused: 2, signed: 9, unsigned: 1 },
+      { Sweeps: 1, OldestOpen: 7, DeadlineUsed: 0.5, NeedsReview: 0, Paused: 2, Unsigned: 1 },
+      { Sweeps: [''], OldestOpen: [''], DeadlineUsed: [''], NeedsReview: [''], Paused: [''], Unsigned: [''] },
     ],
     [
       { event: 'sweep', alarm: 'evidence-unsigned' },
@@ -159,7 +159,7 @@ describe('metrics', () => {
   test.each<LogLine>([
     { event: 'accepted', platform: 'ketch', code: 'repeated' },
     { event: 'attempt', platform: 'ketch', outcome: 'erased', code: 'erased' },
-    { event: 'call-back', platform: 'ketch', code: 'ended' },
+    { event: 'callback', platform: 'ketch', code: 'ended' },
     { event: 'aws', call: 'GetItem', code: 'TimeoutError' },
     { event: 'accepted', code: 'stored' },
     { event: 'closed', platform: '', outcome: '' },

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { type OutboundCall, outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient, type HttpCall } from '../../lambda/io/outbound.ts';
 import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
 
 closeServersAfterEach();
 
-const send = outbound(Date.now);
+const send = createHttpClient(Date.now);
 const headers = { 'X-App-Token': 'secret-token' };
 
-function post(url: URL, more: Partial<OutboundCall> = {}): OutboundCall {
+function post(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   return { method: 'POST', url: new URL('/secret-path', url), headers, until: Date.now() + 60_000, ...more };
 }
 
@@ -24,7 +24,7 @@ function thenBreaks(bytes: string, how: 'reset' | 'end') {
   });
 }
 
-const cutOff = { kind: 'no-answer', code: 'cut-off', effect: 'possible' };
+const cutOff = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
 
 describe('a connection that breaks', () => {
   it.each([
@@ -89,7 +89,7 @@ it('tells nothing of the call in any result without an answer', async () => {
     ),
   );
   expect(results.map(result => result.kind === 'no-answer' && result.code).toSorted()).toEqual([
-    'cut-off',
+    'connection-lost',
     'not-connected',
     'redirected',
     'timed-out',

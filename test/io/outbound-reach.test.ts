@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/outbound.ts';
 import { loopbackCertificate, loopbackName } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 
@@ -21,14 +21,20 @@ describe('a sender that reads little', () => {
   ])('takes an answer of %i bytes whole', async (size, body) => {
     const { url } = await serve((_, response) => response.end('x'.repeat(size)));
     for (const cut of [true, false]) {
-      expect(await outbound(Date.now, { largest: 10, cut })(get(url))).toMatchObject({ kind: 'answer', body });
+      expect(await createHttpClient(Date.now, { maxResponseBytes: 10, cut })(get(url))).toMatchObject({
+        kind: 'answer',
+        body,
+      });
     }
   });
 
   it('takes a longer one for none, or cuts it off where that is asked for', async () => {
     const { url } = await serve((_, response) => response.writeHead(202, { 'Retry-After': '7' }).end('x'.repeat(11)));
-    expect(await outbound(Date.now, { largest: 10 })(get(url))).toMatchObject({ kind: 'no-answer', code: 'too-large' });
-    expect(await outbound(Date.now, { largest: 10, cut: true })(get(url))).toMatchObject({
+    expect(await createHttpClient(Date.now, { maxResponseBytes: 10 })(get(url))).toMatchObject({
+      kind: 'no-answer',
+      code: 'too-large',
+    });
+    expect(await createHttpClient(Date.now, { maxResponseBytes: 10, cut: true })(get(url))).toMatchObject({
       kind: 'answer',
       status: 202,
       headers: { 'retry-after': '7' },
@@ -43,7 +49,7 @@ describe('a sender that reads little', () => {
       response.on('close', () => hungUp('closed'));
       response.write('x'.repeat(100));
     });
-    const answer = await outbound(Date.now, { largest: 10, cut: true })(get(url));
+    const answer = await createHttpClient(Date.now, { maxResponseBytes: 10, cut: true })(get(url));
     expect(answer).toMatchObject({ kind: 'answer', status: 200, body: 'x'.repeat(10) });
     expect(await closed).toBe('closed');
   });
@@ -60,7 +66,7 @@ describe('a sender that checks addresses', () => {
       else done(null, '127.0.0.1', 4);
     };
     const { url } = await serve((request, response) => response.end(request.headers.host), certificate);
-    const answer = await outbound(Date.now, { lookup })(get(named(url)));
+    const answer = await createHttpClient(Date.now, { lookup })(get(named(url)));
     expect(answer).toMatchObject({ kind: 'answer', body: `${loopbackName}:${url.port}` });
     expect(asked).toEqual([loopbackName]);
   });
@@ -69,7 +75,7 @@ describe('a sender that checks addresses', () => {
     let calls = 0;
     const lookup: LookupFunction = (_, __, done) => done(new Error('refused'), '', 0);
     const { url } = await serve(() => (calls += 1), certificate);
-    expect(await outbound(Date.now, { lookup })(get(named(url)))).toEqual({
+    expect(await createHttpClient(Date.now, { lookup })(get(named(url)))).toEqual({
       kind: 'no-answer',
       code: 'not-connected',
       effect: 'none',

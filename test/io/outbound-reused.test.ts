@@ -1,6 +1,6 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/outbound.ts';
 import { type Certificate, loopbackCertificate } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
 
@@ -33,7 +33,7 @@ describe.each([
 ])('a connection that is used again, over %s', (_, tls) => {
   it('is the same one', async () => {
     const { url, ports } = await scripted(['answer', 'answer'], tls);
-    const send = outbound(Date.now);
+    const send = createHttpClient(Date.now);
     await send(repeatable(url));
     expect(await send(repeatable(url))).toMatchObject({ kind: 'answer', body: 'answer 2' });
     expect(ports[1]).toBe(ports[0]);
@@ -41,7 +41,7 @@ describe.each([
 
   it.each(['reset', 'end'] as const)('and ends (%s) before any answer is called again once', async how => {
     const { url, ports } = await scripted(['answer', how, 'answer'], tls);
-    const send = outbound(Date.now);
+    const send = createHttpClient(Date.now);
     await send(repeatable(url));
     expect(await send(repeatable(url))).toMatchObject({ kind: 'answer', status: 200, body: 'answer 3' });
     expect(ports).toHaveLength(3);
@@ -52,24 +52,24 @@ describe.each([
     'and ends (%s) is not called again for a call that must not be repeated',
     async how => {
       const { url, ports } = await scripted(['answer', how, 'answer'], tls);
-      const send = outbound(Date.now);
+      const send = createHttpClient(Date.now);
       await send(call(url));
-      expect(await send(call(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+      expect(await send(call(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
       expect(ports).toEqual([ports[0], ports[0]]);
     },
   );
 
   it('and resets is not called a third time', async () => {
     const { url, ports } = await scripted(['answer', 'reset', 'reset', 'answer'], tls);
-    const send = outbound(Date.now);
+    const send = createHttpClient(Date.now);
     await send(repeatable(url));
-    expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+    expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
     expect(ports).toHaveLength(3);
   });
 
   it('and resets may have had its effect although the second call found nobody', async () => {
     const { url, ports, close } = await scripted(['answer', 'reset'], tls);
-    const send = outbound(Date.now);
+    const send = createHttpClient(Date.now);
     await send(repeatable(url));
     const result = send(repeatable(url));
     await close();
@@ -79,9 +79,9 @@ describe.each([
 
   it('for the first time is not called again', async () => {
     const { url, ports } = await scripted(['reset', 'answer'], tls);
-    expect(await outbound(Date.now)(repeatable(url))).toEqual({
+    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
       kind: 'no-answer',
-      code: 'cut-off',
+      code: 'connection-lost',
       effect: 'possible',
     });
     expect(ports).toHaveLength(1);
@@ -96,9 +96,9 @@ it('that is used again and brings what is not HTTP is not called again', async (
       socket.write(calls === 1 ? 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n' : 'SSH-2.0-OpenSSH_9.6\r\n');
     });
   });
-  const send = outbound(Date.now);
+  const send = createHttpClient(Date.now);
   expect(await send(repeatable(url))).toMatchObject({ kind: 'answer' });
-  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
   expect(calls).toBe(2);
 });
 
@@ -113,9 +113,9 @@ it('of several idle connections that all reset, two are tried', async () => {
     else response.end();
     if (calls === 2) for (const answer of waiting) answer();
   });
-  const send = outbound(Date.now);
+  const send = createHttpClient(Date.now);
   await Promise.all([send(repeatable(url)), send(repeatable(url))]);
-  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'cut-off', effect: 'possible' });
+  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
   expect(calls).toBe(4);
 });
 
@@ -123,7 +123,7 @@ describe('TLS', () => {
   it('refuses a certificate that nobody vouches for, and nothing was sent', async () => {
     let requests = 0;
     const { url } = await serve(() => (requests += 1), loopbackCertificate());
-    expect(await outbound(Date.now)(repeatable(url))).toEqual({
+    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
       kind: 'no-answer',
       code: 'not-connected',
       effect: 'none',
@@ -134,6 +134,6 @@ describe('TLS', () => {
   it('that never finishes its handshake times out without effect', async () => {
     const { url } = await serveSockets(() => {}, 'https');
     const short = { ...call(url), until: Date.now() + 60 };
-    expect(await outbound(Date.now)(short)).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'none' });
+    expect(await createHttpClient(Date.now)(short)).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'none' });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/outbound.ts';
 import { loopbackName } from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 import { certificate, named, notConnected, post, trustCertificate } from '../support/pace-callback.ts';
@@ -13,11 +13,11 @@ async function listening() {
     heard.push(headers.authorization);
     response.end();
   }, certificate);
-  const send = outbound(Date.now, { lookup: (_, { all }, found) => answer(all === true, found) });
+  const send = createHttpClient(Date.now, { lookup: (_, { all }, found) => answer(all === true, found) });
   return { url, heard, send };
 }
 
-type Found = Parameters<NonNullable<NonNullable<Parameters<typeof outbound>[1]>['lookup']>>[2];
+type Found = Parameters<NonNullable<NonNullable<Parameters<typeof createHttpClient>[1]>['lookup']>>[2];
 
 function answer(all: boolean, found: Found): void {
   if (all) found(null, [{ address: '127.0.0.1', family: 4 }]);

@@ -1,13 +1,13 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { largestAnswer, type OutboundCall, outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient, type HttpCall, maxResponseBytes } from '../../lambda/io/outbound.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 
 closeServersAfterEach();
 
-const send = outbound(Date.now);
+const send = createHttpClient(Date.now);
 
-function get(url: URL, more: Partial<OutboundCall> = {}): OutboundCall {
+function get(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   return { method: 'GET', url, headers: {}, until: Date.now() + 60_000, ...more };
 }
 
@@ -55,8 +55,12 @@ describe('an answer', () => {
   it('may be as large as the cap and not a byte larger', async () => {
     const { url } = await serve((request, response) => response.end('x'.repeat(Number(request.url?.slice(1)))));
     const sized = (size: number) => send(get(new URL(String(size), url)));
-    expect(await sized(largestAnswer)).toMatchObject({ kind: 'answer', status: 200, body: 'x'.repeat(largestAnswer) });
-    expect(await sized(largestAnswer + 1)).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+    expect(await sized(maxResponseBytes)).toMatchObject({
+      kind: 'answer',
+      status: 200,
+      body: 'x'.repeat(maxResponseBytes),
+    });
+    expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
   });
 
   it('that never ends is given up at the cap, long before the deadline, and its connection is closed', async () => {
@@ -93,7 +97,7 @@ describe('the deadline', () => {
   function atStandstill() {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
-    return outbound(() => 1000);
+    return createHttpClient(() => 1000);
   }
 
   it('holds through a body that drips', async () => {
@@ -131,7 +135,7 @@ describe('the deadline', () => {
       calls += 1;
       response.end();
     });
-    const late = outbound(() => 1000);
+    const late = createHttpClient(() => 1000);
     expect(await late(get(url, { until: 1000 + left }))).toEqual({
       kind: 'no-answer',
       code: 'timed-out',

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
-import { deployedParts } from '../../lambda/io/aws-ports.ts';
+import { lambdaServices } from '../../lambda/io/aws-ports.ts';
 import { readAhead } from '../../lambda/io/read-ahead.ts';
 import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 
@@ -81,7 +81,7 @@ describe('a deployed function', () => {
     for (const [name, value] of Object.entries({ ...aws, ...credentials })) vi.stubEnv(name, value);
     const lines: string[] = [];
     vi.spyOn(process.stdout, 'write').mockImplementation(line => lines.push(String(line)) > 0);
-    const parts = await deployedParts(
+    const parts = await lambdaServices(
       {
         AWS_LAMBDA_FUNCTION_NAME: 'webhook',
         SETTINGS_JSON: JSON.stringify(example),
@@ -99,7 +99,7 @@ describe('a deployed function', () => {
   it('has its secrets once it has started', async () => {
     const { endpoint, parts } = await starting(answers(200, { SecretString: pepper }));
     expect(endpoint.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
-    await parts().macs();
+    await parts().pseudonymizer();
     expect(endpoint.operations).toHaveLength(2);
   });
 
@@ -111,6 +111,6 @@ describe('a deployed function', () => {
     expect(lines.join('')).toContain('"call":"GetSecretValue"');
     expect(lines.join('')).not.toContain('alarm');
     endpoint.answerWith(answers(200, { SecretString: pepper }));
-    expect((await parts().macs()).appId('x')).toMatch(/^[\w-]{43}$/);
+    expect((await parts().pseudonymizer()).appId('x')).toMatch(/^[\w-]{43}$/);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSettings, type Where } from '../../lambda/io/settings.ts';
+import { parseSettings, type SettingsTarget } from '../../lambda/io/settings.ts';
 import { everySetting } from '../infra/every-setting.ts';
 import { holds } from '../support/fuzz.ts';
 import { ends, type Loose, problemsOf, settingsText, spoiled } from '../support/settings.ts';
@@ -187,7 +187,7 @@ describe('addresses in settings', () => {
 
   const localOnly = 'platforms: plain http is for local runs only';
   const loopback = 'http://127.0.0.1:3000';
-  test.each<[string, (settings: Loose) => unknown, Where, string[]]>([
+  test.each<[string, (settings: Loose) => unknown, SettingsTarget, string[]]>([
     ['baseUrl', withUrl(loopback), 'local', []],
     ['baseUrl', withUrl(loopback), 'deployed', [expect.stringContaining('projects.main.baseUrl')]],
     ['callback origin', withOrigin(loopback), 'local', []],

@@ -4,12 +4,12 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey } from '../../infra/local/aws-key.ts';
 import { createTables } from '../../infra/local/aws-tables.ts';
-import { readOptions, UsageError } from '../../infra/local/options.ts';
+import { readLocalOptions, UsageError } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { patientTimeouts } from '../../lambda/io/aws-clients.ts';
-import { deployedParts } from '../../lambda/io/aws-ports.ts';
+import { lambdaServices } from '../../lambda/io/aws-ports.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { type Answer, answers, deadEndpoint, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { account, deleteRequest, ketchWire, tenant } from '../support/ketch.ts';
@@ -121,7 +121,7 @@ describe.skipIf(!motoIsHere())('local run with AWS_ENDPOINT_URL', () => {
     const settings = { projects: { main: { baseUrl: server.url } }, platforms: { ketch }, limits };
     const variables = { PORT: '0', AWS_ENDPOINT_URL: endpoint, SWEEP_SECONDS: '3600', DATA_DIR: ':memory:' };
     const run = await startLocalRun({
-      ...readOptions(variables),
+      ...readLocalOptions(variables),
       log: line => lines.push(line),
       settings: parseSettings(JSON.stringify(settings), 'local'),
     });
@@ -159,9 +159,9 @@ describe.skipIf(!motoIsHere())('local run with AWS_ENDPOINT_URL', () => {
       IDENTIFIERS_TABLE: 'erasure-identifiers',
       METRICS_NAMESPACE: 'erasure',
     };
-    const parts = await deployedParts(environment, undefined, patientTimeouts);
+    const parts = await lambdaServices(environment, undefined, patientTimeouts);
     expect(parts()).toBe(parts());
-    expect((await parts().macs()).appId('x')).toMatch(/^[\w-]{43}$/);
+    expect((await parts().pseudonymizer()).appId('x')).toMatch(/^[\w-]{43}$/);
     expect(await parts().store.read('unknown')).toBeUndefined();
     expect(await parts().control.count('a-count', 2_000_000_000)).toBe(1);
     await parts().wait(1);

@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalGateway, serveGateway } from '../../infra/local/gateway.ts';
-import type { GatewayEvent, GatewayHandler } from '../../lambda/io/gateway.ts';
+import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/io/gateway.ts';
 import { sendOver } from '../support/http.ts';
 
-type Result = Awaited<ReturnType<GatewayHandler>>;
+type Result = Awaited<ReturnType<ApiGatewayHandler>>;
 const ok: Result = { statusCode: 201, headers: { 'X-Own': 'yes', 'Content-Type': 'text/x' }, body: 'döne' };
 
 /** A gateway before a handler that keeps its events; closed when the test is over. */
-async function gatewayBefore(handler: GatewayHandler): Promise<LocalGateway & { events: GatewayEvent[] }> {
+async function gatewayBefore(handler: ApiGatewayHandler): Promise<LocalGateway & { events: GatewayEvent[] }> {
   const events: GatewayEvent[] = [];
   const gateway = await serveGateway((event, context) => {
     events.push(event);

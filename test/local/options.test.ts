@@ -2,13 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Options, readOptions, UsageError } from '../../infra/local/options.ts';
+import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/local/options.ts';
 import { holds } from '../support/fuzz.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 
 function problemOf(variables: Readonly<Record<string, string | undefined>>): string {
   try {
-    readOptions(variables);
+    readLocalOptions(variables);
   } catch (thrown) {
     if (thrown instanceof UsageError) return thrown.message;
     throw thrown;
@@ -19,13 +19,13 @@ function problemOf(variables: Readonly<Record<string, string | undefined>>): str
 describe('options of a local run', () => {
   test('defaults: need no variable', () => {
     const defaults = { port: 3000, sweepMs: 60_000, claimMs: 60_000, backoffMs: 30_000, data: '.data', now: Date.now };
-    const options = readOptions({ PATH: '/bin' });
+    const options = readLocalOptions({ PATH: '/bin' });
     expect(options).toMatchObject({ ...defaults, awsEndpoint: undefined });
     expect(Object.keys(options.settings.platforms)).toContain('ketch');
   });
 
   test('variables: are read', () => {
-    const { settings, now, log, settingsFile, ...rest } = readOptions({
+    const { settings, now, log, settingsFile, ...rest } = readLocalOptions({
       PORT: '0',
       DATA_DIR: ':memory:',
       SWEEP_SECONDS: '0.5',
@@ -35,7 +35,7 @@ describe('options of a local run', () => {
     });
     expect(settingsFile).toMatch(/^\/.*\.json$/);
     const read = { port: 0, data: ':memory:', sweepMs: 500, claimMs: 2000, backoffMs: 50 };
-    expect(rest).toEqual({ ...read, awsEndpoint: 'http://127.0.0.1:5000' } satisfies Partial<Options>);
+    expect(rest).toEqual({ ...read, awsEndpoint: 'http://127.0.0.1:5000' } satisfies Partial<LocalOptions>);
   });
 
   test.each(['2026-01-15T12:00:00Z', '2026-01-15T13:00:00.000+01:00', '2026-01-15 12:00:00Z'])(
@@ -43,7 +43,7 @@ describe('options of a local run', () => {
     CLOCK => {
       vi.useFakeTimers({ toFake: ['Date'] });
       onTestFinished(() => void vi.useRealTimers());
-      const { now } = readOptions({ CLOCK });
+      const { now } = readLocalOptions({ CLOCK });
       expect(now()).toBe(Date.parse('2026-01-15T12:00:00Z'));
       vi.setSystemTime(Date.now() + 1234);
       expect(now()).toBe(Date.parse('2026-01-15T12:00:01.234Z'));
@@ -103,7 +103,9 @@ describe('settings file of a local run', () => {
 
   test('SETTINGS: replaces the settings of the repository and may name loopback', () => {
     const text = JSON.stringify({ projects: { one: { baseUrl: 'http://127.0.0.1:8080' } }, platforms: {} });
-    expect(readOptions({ SETTINGS: fileWith(text) }).settings.projects['one']).toMatchObject({ callsPerMinute: 100 });
+    expect(readLocalOptions({ SETTINGS: fileWith(text) }).settings.projects['one']).toMatchObject({
+      callsPerMinute: 100,
+    });
   });
 
   test.each([

@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Options, readOptions, UsageError } from '../../infra/local/options.ts';
+import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/local/options.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
-import { leaveWord, runningIn } from '../../infra/local/running.ts';
+import { readRunFile, writeRunFile } from '../../infra/local/running.ts';
 import { expectAnswer, type Fixture, ownFixtures, wireOf } from '../support/conformance.ts';
 import { type Answer, jsonOrUndefined } from '../support/event.ts';
 import { sendOver } from '../support/http.ts';
@@ -14,10 +14,10 @@ import { callback, deleteRequest, ketchWire } from '../support/ketch.ts';
 import { runToEnd, startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 
 /** A local run in this process, over the clock of the dated requests; closed when the test is over. */
-async function runWith(options: Partial<Options> = {}): Promise<LocalRun & { lines: string[] }> {
+async function runWith(options: Partial<LocalOptions> = {}): Promise<LocalRun & { lines: string[] }> {
   const lines: string[] = [];
   const variables = { PORT: '0', DATA_DIR: ':memory:', CLOCK: '2026-01-15T12:00:00Z' };
-  const given = { ...readOptions(variables), log: (line: string) => lines.push(line), ...options };
+  const given = { ...readLocalOptions(variables), log: (line: string) => lines.push(line), ...options };
   // As long as the local gateway allows: what is answered here must not depend on how busy the machine is.
   const settings = { ...given.settings, limits: { ...given.settings.limits, answerBudgetMs: 14_000 } };
   const run = await startLocalRun({ ...given, settings });
@@ -26,7 +26,7 @@ async function runWith(options: Partial<Options> = {}): Promise<LocalRun & { lin
 }
 
 async function request(run: LocalRun): Promise<Answer> {
-  const text = await run.parts.readSecret('erasure/platform/ketch');
+  const text = await run.services.readSecret('erasure/platform/ketch');
   const { current } = jsonOrUndefined(text) as { current: string };
   return sendOver(run.url, ketchWire(deleteRequest({ callbacks: [callback] }), { Authorization: current }));
 }
@@ -43,7 +43,7 @@ describe('local run', () => {
   });
 
   test('sweep: completes what an outage left open', async () => {
-    const { settings } = readOptions({});
+    const { settings } = readLocalOptions({});
     const main = { ...settings.projects['main']!, callsPerMinute: 1_000_000, quotaShare: 1 };
     const run = await runWith({ sweepMs: 50, backoffMs: 50, settings: { ...settings, projects: { main } } });
     await outage(run.sandboxUrl!, 'down');
@@ -54,7 +54,7 @@ describe('local run', () => {
 
   test('sweep: continues after a sweep that failed', async () => {
     const run = await runWith({ sweepMs: 20 });
-    const { store } = run.parts;
+    const { store } = run.services;
     const { due } = store;
     Object.assign(store, { due: () => Promise.reject(new Error('lost')) });
     await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","code":"unavailable"');
@@ -88,43 +88,43 @@ describe('run.json', () => {
 
   test('file: exists in the folder of a run until it ends', () => {
     const folder = join(temporaryFolder(), 'data');
-    expect(runningIn(folder)).toBeUndefined();
-    const forget = leaveWord(folder, urls);
-    expect(runningIn(folder)).toEqual({ ...urls, pid: process.pid, startedAt: expect.stringMatching(/^20\d\d-/) });
+    expect(readRunFile(folder)).toBeUndefined();
+    const forget = writeRunFile(folder, urls);
+    expect(readRunFile(folder)).toEqual({ ...urls, pid: process.pid, startedAt: expect.stringMatching(/^20\d\d-/) });
     forget();
     expect(existsSync(join(folder, 'run.json'))).toBe(false);
     forget();
-    const first = leaveWord(folder, { url: 'http://127.0.0.1:3' });
-    leaveWord(folder, urls);
+    const first = writeRunFile(folder, { url: 'http://127.0.0.1:3' });
+    writeRunFile(folder, urls);
     first();
-    expect(runningIn(folder), 'a later run').toMatchObject(urls);
+    expect(readRunFile(folder), 'a later run').toMatchObject(urls);
   });
 
   test('file of a process that died: is ignored', () => {
     const folder = temporaryFolder();
-    leaveWord(folder, urls);
+    writeRunFile(folder, urls);
     const file = join(folder, 'run.json');
     const text = readFileSync(file, 'utf8');
     const ofProcess = (pid: number) => writeFileSync(file, text.replace(`"pid":${process.pid}`, `"pid":${pid}`));
     ofProcess(spawnSync(process.execPath, ['--version']).pid);
-    expect(runningIn(folder)).toBeUndefined();
+    expect(readRunFile(folder)).toBeUndefined();
     // Process 1 always runs, and belongs to somebody else on most machines.
     ofProcess(1);
-    expect(runningIn(folder)).toMatchObject(urls);
+    expect(readRunFile(folder)).toMatchObject(urls);
   });
 
   test.each(['', '{"url":"http://127.0.0.1:1","pid":-1,"startedAt":"x"}'])('file with %j: is ignored', text => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'run.json'), text);
-    expect(runningIn(folder)).toBeUndefined();
+    expect(readRunFile(folder)).toBeUndefined();
   });
 
   test('folder that cannot be written: is no error', () => {
-    leaveWord(':memory:', urls)();
+    writeRunFile(':memory:', urls)();
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
     chmodSync(file, 0o400);
-    leaveWord(file, urls)();
+    writeRunFile(file, urls)();
     expect(existsSync(':memory:')).toBe(false);
   });
 });

@@ -58,7 +58,7 @@ describe('SQLite store', () => {
     store.close();
     const after = openSqliteStore(file);
     expect(await after.read(receipt.id)).toMatchObject({ revision: 2 });
-    expect(await after.kept(receipt.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+    expect(await after.readPersonalData(receipt.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
     expect(await after.due('erase', now, 10)).toEqual([receipt.id]);
     expect(await after.find('mac-of-email')).toEqual([receipt.id]);
     after.close();
@@ -103,7 +103,7 @@ describe('SQLite store', () => {
         .map(name => readFileSync(join(folder, name), 'latin1'))
         .join();
     expect(bytes()).toContain('cust_secret_1');
-    await store.replace(closed(next), { forget: true });
+    await store.replace(closed(next), { deletePersonalData: true });
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
     store.close();
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
@@ -130,7 +130,7 @@ describe('SQLite store', () => {
     const store = openSqliteStore(file);
     for (const id of acknowledged) {
       expect(await store.read(id)).toMatchObject({ id, revision: 2 });
-      expect(await store.kept(id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+      expect(await store.readPersonalData(id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
     }
     store.close();
   });
@@ -140,18 +140,18 @@ describe('SQLite control rows', () => {
   test('file: rows survive a restart and are shared by two processes', async () => {
     const file = newFile();
     const [first, second] = [openSqliteStore(file), openSqliteStore(file)];
-    expect(await first.control.write('pace#main', 0, { notBefore: 1 })).toMatchObject({ written: true });
-    expect(await second.control.write('pace#main', 0, { notBefore: 2 })).toEqual({
+    expect(await first.control.write('rate-limit#main', 0, { notBefore: 1 })).toMatchObject({ written: true });
+    expect(await second.control.write('rate-limit#main', 0, { notBefore: 2 })).toEqual({
       written: false,
       row: { revision: 1, value: { notBefore: 1 } },
     });
-    expect(await second.control.write('pace#main', 1, { notBefore: 3 })).toMatchObject({ written: true });
+    expect(await second.control.write('rate-limit#main', 1, { notBefore: 3 })).toMatchObject({ written: true });
     expect([await first.control.count('a', 1), await second.control.count('a', 1)]).toEqual([1, 2]);
     first.close();
     second.close();
     const third = openSqliteStore(file);
     const row = { revision: 2, value: { notBefore: 3 } };
-    expect(await third.control.read(['pace#main'])).toEqual(new Map([['pace#main', row]]));
+    expect(await third.control.read(['rate-limit#main'])).toEqual(new Map([['rate-limit#main', row]]));
     expect(await third.control.count('a', 1)).toBe(3);
     third.close();
   });

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { embeddedTexts } from '../../infra/local/embedded-secrets.ts';
+import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { readOptions } from '../../infra/local/options.ts';
+import { readLocalOptions } from '../../infra/local/options.ts';
 import { namesOf } from '../../infra/names.ts';
-import { allOnSqlite } from '../../infra/ops/report/all-receipts.ts';
+import { scanSqlite } from '../../infra/ops/report/all-receipts.ts';
 import { leaks, token } from '../support/canary.ts';
 import { canaryHouse } from '../support/canary-house.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -20,7 +20,7 @@ async function planted() {
   const folder = temporaryFolder();
   const file = join(folder, 'erasure.sqlite');
   const signer = localSigner(join(folder, 'evidence-key.pem'));
-  const pepper = embeddedTexts(readOptions({}).settings)['erasure/pepper']!;
+  const pepper = embeddedSecretTexts(readLocalOptions({}).settings)['erasure/pepper']!;
   const canary = await canaryHouse({ file, secrets: { 'erasure/pepper': pepper }, change: () => ({ signer }) });
   const { house } = canary;
   await canary.send(
@@ -31,8 +31,8 @@ async function planted() {
   const email = `${token('field mailbox')}+x@${token('field domain')}.example`;
   profiles(house, email, 7);
   await canary.send(canary.wire());
-  const { store, control, readSecret, settings } = house.parts;
-  const desk = { settings, store, all: allOnSqlite(file), control, readSecret, signer, now: () => house.clock.at };
+  const { store, control, readSecret, settings } = house.services;
+  const desk = { settings, store, all: scanSqlite(file), control, readSecret, signer, now: () => house.clock.at };
   return { canary, email, folder, desk: { ...desk, names: namesOf(), close: () => undefined } };
 }
 
@@ -40,10 +40,10 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
   test('commands: as text, as JSON and on standard error', async () => {
     const { canary, email, desk } = await planted();
     const receipts = await canary.house.receipts();
-    expect(receipts.map(({ state }) => state)).toEqual(['no-match', 'needs-human']);
+    expect(receipts.map(({ state }) => state)).toEqual(['no-match', 'needs-review']);
     const [closed, human] = receipts.map(({ id }) => id) as [string, string];
     // There is something to leak.
-    const kept = JSON.stringify(await canary.house.parts.store.kept(human));
+    const kept = JSON.stringify(await canary.house.services.store.readPersonalData(human));
     expect(leaks(canary.planted.tokens, { kept }).length).toBeGreaterThan(5);
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const source = token('field source id');

@@ -25,7 +25,13 @@ describe('decision of an operator', () => {
     expect(decided).toMatchObject({ status: 0, lines: [`${id}: ${retried}`] });
     const after = await standing(at, id);
     expect(after.revision).toBe(before.revision + 1);
-    const decision = { what: 'retry', by: 'zoe', why: 'mended', at: at.house.clock.at, about: 'too-many-matches' };
+    const decision = {
+      action: 'retry',
+      actor: 'zoe',
+      reason: 'mended',
+      at: at.house.clock.at,
+      reviewReason: 'too-many-matches',
+    };
     expect(after.decisions).toEqual([decision]);
   });
 
@@ -46,10 +52,10 @@ describe('decision of an operator', () => {
     const both = [at.run('retry', id, ...by('zoe', 'mended')), at.run('refuse', id, ...by('max', 'shared mailbox'))];
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([0, 0]);
     const { decisions, state } = await standing(at, id);
-    expect(decisions?.map(decision => decision.by).toSorted()).toEqual(['max', 'zoe']);
+    expect(decisions?.map(decision => decision.actor).toSorted()).toEqual(['max', 'zoe']);
     await at.sweep();
-    const last = decisions?.at(-1)?.what;
-    expect([state, (await standing(at, id)).state]).toEqual(['open', last === 'refuse' ? 'refused' : 'needs-human']);
+    const last = decisions?.at(-1)?.action;
+    expect([state, (await standing(at, id)).state]).toEqual(['open', last === 'refuse' ? 'refused' : 'needs-review']);
   });
 
   test('receipt that changed since it was read: is read and decided again', async () => {
@@ -69,7 +75,7 @@ describe('decision of an operator', () => {
     };
     const late = await run({ ...at.desk, store: { ...store, read } }, 'refuse', id, ...by('zoe', 'too late'));
     expect(late).toMatchObject({ status: 3, lines: [`${id}: refused already`] });
-    expect((await standing(at, id)).decisions?.map(decision => decision.by)).toEqual(['max']);
+    expect((await standing(at, id)).decisions?.map(decision => decision.actor)).toEqual(['max']);
   });
 
   test('several receipts: one line each, by number if there is no such receipt, and exit code 1', async () => {
@@ -133,7 +139,7 @@ describe('refuse', () => {
     const event = { status: 'completed', reason: 'unknown' };
     expect(at.called.map(call => JSON.parse(call.body ?? ''))).toMatchObject([{ event }]);
     expect(at.house.sandbox.deletions()).toEqual([]);
-    expect(await at.desk.store.find(after.subjectMacs[0]!)).toEqual([id]);
+    expect(await at.desk.store.find(after.subjectHmacs[0]!)).toEqual([id]);
   });
 
   test('second refusal: changes nothing', async () => {
@@ -155,7 +161,7 @@ describe('refuse', () => {
     const { lines } = await at.run('retry', kept, ...by('max', 'one person after all'));
     expect(lines).toEqual([`${kept}: the refusal is taken back; it ${retried}`]);
     await at.sweep();
-    expect(await standing(at, kept)).toMatchObject({ state: 'needs-human' });
+    expect(await standing(at, kept)).toMatchObject({ state: 'needs-review' });
     const late = { status: 3, lines: [`${closed}: closed already as refused: nothing is left to be done`] };
     expect(await at.run('retry', closed, ...by('max', 'one person after all'))).toMatchObject(late);
   });
@@ -175,7 +181,7 @@ describe('retry', () => {
     await at.run('retry', six, eight, '--max', '7', ...by('zoe', 'one person, seen by the shop'));
     await at.sweep();
     expect(await standing(at, six)).toMatchObject({ state: 'erased', projects: { main: { pins: 6 } } });
-    expect(await standing(at, eight)).toMatchObject({ state: 'needs-human', reason: 'too-many-matches' });
+    expect(await standing(at, eight)).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
     expect(at.house.sandbox.deletions()).toHaveLength(6);
   });
 
@@ -249,7 +255,7 @@ describe('pause and resume', () => {
     const scope = 'project:main';
     expect((await at.run('pause', scope, ...drill, '--json')).json).toEqual({ scope, paused: true, changed: true });
     expect((await at.run('pauses', '--json')).json).toEqual({ paused: [scope] });
-    const turn = { what: 'pause', actor: 'on-call', reason: 'a drill', at: expect.any(Number) };
+    const turn = { action: 'pause', actor: 'on-call', reason: 'a drill', at: expect.any(Number) };
     expect((await at.run('pauses', scope, '--json')).json).toEqual({ [scope]: [turn] });
   });
 

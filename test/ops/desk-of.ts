@@ -1,7 +1,7 @@
 import { commands } from '../../infra/ops/commands.ts';
-import type { Desk } from '../../infra/ops/desk.ts';
+import type { OpsContext } from '../../infra/ops/desk.ts';
 import type { Output } from '../../infra/ops/output.ts';
-import { typedFrom } from '../../infra/ops/typed.ts';
+import { parseCommandArgs } from '../../infra/ops/typed.ts';
 
 /** What a command printed, and its exit code. */
 export interface Ran {
@@ -13,10 +13,10 @@ export interface Ran {
 }
 
 /** Runs a command of the operator's tool in this process. Throws what the command throws. */
-export async function run(desk: Desk, name: string, ...args: readonly string[]): Promise<Ran> {
+export async function run(desk: OpsContext, name: string, ...args: readonly string[]): Promise<Ran> {
   const command = commands[name];
   if (command === undefined) throw new Error(`no such command: ${name}`);
-  const typed = typedFrom(command, args);
+  const typed = parseCommandArgs(command, args);
   const { output, lines, printed, progress } = recordingOutput(typed.isSet('json'));
   const status = await command.run(typed, desk, output);
   return { status, lines, progress, json: printed[0] && JSON.parse(JSON.stringify(printed[0])) };

@@ -11,12 +11,12 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey } from '../../infra/local/aws-key.ts';
 import { createTables } from '../../infra/local/aws-tables.ts';
-import { leaveWord } from '../../infra/local/running.ts';
+import { writeRunFile } from '../../infra/local/running.ts';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { deployedName, type Names, namesOf } from '../../infra/names.ts';
-import { deployedDesk } from '../../infra/ops/desk.ts';
-import { beat } from '../../lambda/heartbeat.ts';
+import { deployedContext } from '../../infra/ops/desk.ts';
+import { writeHeartbeat } from '../../lambda/heartbeat.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
@@ -69,9 +69,9 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
 
   test('stage: is fine, and the protection of its tables is missing until it is set up', async () => {
     const { names, planted, settings } = await deployed('one');
-    const desk = deployedDesk(parseSettings(settings, 'local'), names);
+    const desk = deployedContext(parseSettings(settings, 'local'), names);
     onTestFinished(() => desk.close());
-    await beat(desk.control, { at: Date.now(), worst: undefined });
+    await writeHeartbeat(desk.control, { at: Date.now(), mostUrgent: undefined });
     const bare = await run(desk, 'doctor');
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
@@ -118,7 +118,7 @@ describe('doctor and try beside npm start', () => {
     const local = await startLocalProcess({ DATA_DIR, SWEEP_SECONDS: '0.5' });
     const doctor = ops(['doctor', '--local', '--json'], { DATA_DIR });
     const says = expect.stringContaining(`is running at ${local.url} since 20`);
-    expect(JSON.parse(doctor.stdout)).toContainEqual({ check: 'npm start', grade: 'ok', says });
+    expect(JSON.parse(doctor.stdout)).toContainEqual({ check: 'npm start', grade: 'ok', message: says });
     expect(doctor.status, doctor.stdout).toBe(0);
     expect(ops(['try', 'ketch', '--local'], { DATA_DIR })).toMatchObject({ status: 0, stderr: '' });
     await local.stop();
@@ -130,7 +130,7 @@ describe('doctor and try beside npm start', () => {
 
   test('npm start on an emulator: --local is refused', () => {
     const DATA_DIR = localFolder();
-    leaveWord(DATA_DIR, { url: 'http://127.0.0.1:1' });
+    writeRunFile(DATA_DIR, { url: 'http://127.0.0.1:1' });
     const { status, stderr } = ops(['doctor', '--local'], { DATA_DIR });
     expect(status).toBe(2);
     expect(stderr).toMatch(/^--local: npm start keeps nothing itself now: leave --local out/);

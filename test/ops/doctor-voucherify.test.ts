@@ -34,7 +34,7 @@ describe('doctor: Voucherify', () => {
   test.each<[mark: string, says: string, todo: string, answer: ScriptedAnswer, more?: object]>([
     ['✗', 'main: answered 401: the key is unknown', 'erasure-shop/voucherify/main', { status: 401 }],
     ['✗', 'main: answered 403: the key may not read customers', 'IP list', { status: 403 }],
-    ['✗', used, 'RUNBOOK.md#voucherify-refuses-us', { status: 402 }],
+    ['✗', used, 'RUNBOOK.md#voucherify-access-refused', { status: 402 }],
     ['✗', 'main: answered 429: the plan or its cycle', 'upgrade', waitOf('7200')],
     ['!', 'main: the limit is used up (429) until 20', 'who else calls?', waitOf('20')],
     ['!', 'main: the limit is used up (429): who', 'else', { status: 429 }],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { namesOf } from '../../infra/names.ts';
 import { doctor } from '../../infra/ops/doctor/doctor.ts';
 import { Failure } from '../../lambda/failure.ts';
-import { beat } from '../../lambda/heartbeat.ts';
+import { writeHeartbeat } from '../../lambda/heartbeat.ts';
 import { pause } from '../../lambda/pause.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
@@ -38,8 +38,8 @@ describe('doctor', () => {
     patient.secrets['erasure/platform/ketch'] = 'REPLACE_ME';
     const { status, json, lines } = await examined(patient, '--json');
     expect({ status, lines }).toEqual({ status: 1, lines: [] });
-    expect(json).toContainEqual({ check: 'secrets', grade: 'bad', says: expect.stringContaining('REPLACE_ME') });
-    expect(json).toContainEqual({ check: 'waiting', grade: 'ok', says: 'nothing is paused' });
+    expect(json).toContainEqual({ check: 'secrets', grade: 'bad', message: expect.stringContaining('REPLACE_ME') });
+    expect(json).toContainEqual({ check: 'waiting', grade: 'ok', message: 'nothing is paused' });
   });
 
   test('failing check: is reported without its text, and the others run', async () => {
@@ -71,7 +71,7 @@ const unrouted = { projects: { main: {}, us: {} }, platforms: { ketch: { ...ketc
 const routed = { ketch, form: { type: 'generic', scheme: 'standard-webhooks', projects: ['us'] } };
 
 describe('doctor: settings', () => {
-  test.each<[begins: string, says: string, Sick]>([
+  test.each<[begins: string, message: string, Sick]>([
     ['✗', 'no platform is turned on', { platforms: {} }],
     ['✗', 'platform ketch: its identities map nothing', { platforms: { ketch: phones } }],
     ['✗', 'platform form: its identities map nothing', { platforms: { form: mapped } }],
@@ -104,7 +104,7 @@ describe('doctor: secrets', () => {
   const inSecret = (secret: object) => JSON.stringify(secret);
   const filled = inSecret({ current: long, apiKey: 'key' });
 
-  test.each<[mark: string, says: string, name: string, text: string | undefined]>([
+  test.each<[mark: string, message: string, name: string, text: string | undefined]>([
     ['✗', 'erasure-shop/pepper: is shorter than 43 characters', 'pepper', 'too-short'],
     ['✗', 'erasure-shop/platform/ketch: put in {"current": "…"} as docs/platforms/ketch.md', 'platform/ketch', ''],
     ['✗', 'at least 24 characters', 'platform/ketch', '{"current":"short"}'],
@@ -138,7 +138,7 @@ describe('doctor: secrets', () => {
 describe('doctor: tables', () => {
   const receipts = 'erasure-shop-receipts:';
 
-  test.each<[says: string, change: (patient: Patient) => Patient]>([
+  test.each<[message: string, change: (patient: Patient) => Patient]>([
     [`${receipts} receipts cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, read: lost } }))],
     [`${receipts} the queue cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, due: lost } }))],
     [
@@ -176,7 +176,7 @@ describe('doctor: schedule', () => {
     run: { url: 'http://127.0.0.1:1', pid: 1, startedAt: new Date(Date.now() - ms).toISOString() },
   });
 
-  test.each<[mark: string, says: string, agoMs: number, change?: Sick['change']]>([
+  test.each<[mark: string, message: string, agoMs: number, change?: Sick['change']]>([
     ['✓', 'a sweep ended ', 2 * minute],
     ['✗', 'no sweep has ended since 20', 4 * minute],
     ['✗', 'RUNBOOK.md#sweep-stopped', 4 * minute],
@@ -185,7 +185,7 @@ describe('doctor: schedule', () => {
     ['✗', 'is npm start running', day, { local: { run: undefined } }],
   ])('%s %s', async (mark, says, agoMs, change = {}) => {
     const patient = await patientWith({ change });
-    await beat(patient.desk.control, { at: Date.now() - agoMs, worst: undefined });
+    await writeHeartbeat(patient.desk.control, { at: Date.now() - agoMs, mostUrgent: undefined });
     await expectFinding(patient, `${mark} schedule`, says);
   });
 
@@ -222,20 +222,20 @@ describe('doctor: receipts that wait', () => {
     }
     return patient;
   };
-  const review = { state: 'needs-human', queue: 'needs-human', reason: 'too-many-matches' } as const;
+  const review = { state: 'needs-review', queue: 'needs-review', reason: 'too-many-matches' } as const;
   const unsigned = { state: 'erased', queue: 'sign', closedAt: Date.now() - 61 * minute } as const;
   const calledBack = { tries: 1, delivered: [0], refused: [], endedAt: Date.now() };
   const old = (days: number) => ({ submittedAt: Date.now() - days * day - minute, nextAttemptAt: Date.now() + day });
   const late = 'of its time: npm run ops -- list --state open (RUNBOOK.md#oldest-open';
 
-  test.each<[mark: string, says: string, facts: Partial<Receipt>, count?: number]>([
-    ['!', '1 receipt waits for a person to decide: npm run ops -- list --state needs-human', review],
+  test.each<[mark: string, message: string, facts: Partial<Receipt>, count?: number]>([
+    ['!', '1 receipt waits for a person to decide: npm run ops -- list --state needs-review', review],
     ['!', 'at least 100 receipts wait for a person', review, 101],
     ['✓', 'has used 10 % of its time', old(3)],
     ['!', `has used 50 % ${late}-half)`, old(15)],
     ['✗', `has used 80 % ${late}-late)`, old(24)],
     ['✗', '1 receipt waits for more than an hour to be signed (RUNBOOK.md#evidence-unsigned)', unsigned],
-    ['✓', 'no evidence waits for its signature', { ...unsigned, callBack: calledBack }],
+    ['✓', 'no evidence waits for its signature', { ...unsigned, callbackState: calledBack }],
   ])('%s %s', async (mark, says, facts, count) => {
     await expectFinding(await waiting(facts, count), `${mark} waiting`, says);
   });
@@ -255,19 +255,19 @@ describe('doctor: receipts that wait', () => {
 describe('doctor: pace', () => {
   const closedBy = (code: string, until = Date.now() + 10 * minute) => ({
     notBefore: 0,
-    closed: { until, code, times: 0 },
+    breaker: { openUntil: until, code, trips: 0 },
   });
 
-  test.each<[mark: string, says: string, row: unknown]>([
+  test.each<[mark: string, message: string, row: unknown]>([
     ['!', '(key-refused): a new key in its secret opens it at once', closedBy('key-refused')],
     ['!', '(quota-exhausted): one call an hour tries', closedBy('quota-exhausted')],
     ['!', '(failures): it opens by itself', closedBy('failures')],
     ['✓', 'main: open', closedBy('failures', Date.now() - 1)],
-    ['!', 'main: rests until 20', { notBefore: 0, restUntil: Date.now() + 10 * minute }],
+    ['!', 'main: rests until 20', { notBefore: 0, reservedForShopUntil: Date.now() + 10 * minute }],
     ['✗', 'main: its row cannot be read, so nobody calls', { notBefore: 'soon' }],
   ])('%s %s', async (mark, says, row) => {
     const patient = await patientWith();
-    await patient.desk.control.write('pace#main', 0, row);
+    await patient.desk.control.write('rate-limit#main', 0, row);
     await expectFinding(patient, `${mark} pace`, says);
   });
 });

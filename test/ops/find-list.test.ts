@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { typedFrom } from '../../infra/ops/typed.ts';
-import { changed } from '../../lambda/receipts/receipt.ts';
+import { parseCommandArgs } from '../../infra/ops/typed.ts';
+import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
 import { hour, minute } from '../support/pace-heard.ts';
@@ -111,7 +111,7 @@ describe('list', () => {
     for (let one = 0; one < count; one += 1) {
       const submittedAt = fixtureTime - (one + 1) * day;
       const facts = { id: `${platform}-${one}`, platform, receivedAt: submittedAt, submittedAt, nextAttemptAt: one };
-      await at.house.parts.store.accept(receiptOf({ ...facts, subjectMacs: [] }), kept);
+      await at.house.services.store.accept(receiptOf({ ...facts, subjectHmacs: [] }), kept);
     }
   }
 
@@ -137,20 +137,20 @@ describe('list', () => {
     const human = await stopped(at);
     const unsigned = await at.asked([account('crm-unknown')]);
     await open(at, 2);
-    const facts = { id: 'untold', platform: 'generic', subjectMacs: [], submittedAt: fixtureTime - 2.5 * day };
-    await at.house.parts.store.accept(receiptOf(facts), kept);
-    const closed = { state: 'erased', queue: 'call-back', closedAt: fixtureTime, nextAttemptAt: fixtureTime } as const;
-    await at.desk.store.replace(changed(receiptOf(facts), closed));
+    const facts = { id: 'untold', platform: 'generic', subjectHmacs: [], submittedAt: fixtureTime - 2.5 * day };
+    await at.house.services.store.accept(receiptOf(facts), kept);
+    const closed = { state: 'erased', queue: 'callback', closedAt: fixtureTime, nextAttemptAt: fixtureTime } as const;
+    await at.desk.store.replace(nextRevision(receiptOf(facts), closed));
     const all = await rows(at);
     expect(all.map(({ receipt, state }) => [receipt, state])).toEqual([
-      [human, 'needs-human'],
-      ['untold', 'call-back'],
+      [human, 'needs-review'],
+      ['untold', 'callback'],
       ['generic-1', 'open'],
       ['generic-0', 'open'],
       [waiting, 'open'],
       [unsigned, 'sign'],
     ]);
-    for (const state of ['needs-human', 'open', 'call-back', 'sign']) {
+    for (const state of ['needs-review', 'open', 'callback', 'sign']) {
       expect(await rows(at, '--state', state)).toEqual(all.filter(row => row.state === state));
     }
     const generic = all.filter(({ receipt }) => /generic|untold/.test(receipt));
@@ -164,7 +164,7 @@ describe('list', () => {
     at.house.clock.at += 90 * minute;
     expect(cells((await at.run('list')).lines)).toEqual([
       ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'],
-      [human, 'ketch', 'needs-human', 'too-many-matches', '1 h 30 min', '0 %', 'after your decision'],
+      [human, 'ketch', 'needs-review', 'too-many-matches', '1 h 30 min', '0 %', 'after your decision'],
       ['generic-0', 'generic', 'open', 'not-tried-yet', '1 d 1 h', '3 %', '1970-01-01T00:00:00Z'],
     ]);
     await at.run('refuse', human, '--why', 'a drill');
@@ -202,7 +202,7 @@ describe('list', () => {
   });
 
   test.each([
-    [['--state', 'late'], '--state: must be needs-human, open, call-back, sign'],
+    [['--state', 'late'], '--state: must be needs-review, open, callback, sign'],
     [['--state', 'constructor'], '--state: must be'],
     [['--limit', '0'], '--limit: must be a whole number from 1 to 1000'],
     [['all'], 'list: takes options only'],
@@ -217,17 +217,17 @@ describe('arguments', () => {
   test.each([`-${'a'.repeat(42)}`, `--${'b'.repeat(41)}`, `-_${'7'.repeat(41)}`])(
     'receipt id %s: is not an option',
     id => {
-      const typed = typedFrom(command, ['first', id, '--why', 'x', id, '--json']);
+      const typed = parseCommandArgs(command, ['first', id, '--why', 'x', id, '--json']);
       expect(typed.positionals).toEqual(['first', id, id]);
       expect([typed.text('why'), typed.isSet('json')]).toEqual(['x', true]);
-      expect(typedFrom(command, ['--', id]).positionals).toEqual([id]);
-      expect(typedFrom(command, ['--why', id]).text('why')).toBe(id);
+      expect(parseCommandArgs(command, ['--', id]).positionals).toEqual([id]);
+      expect(parseCommandArgs(command, ['--why', id]).text('why')).toBe(id);
     },
   );
 
   test('every other dash: is an option', () => {
-    expect(() => typedFrom(command, [`-${'a'.repeat(41)}`])).toThrow("Unknown option '-a'");
-    expect(() => typedFrom(command, ['--wyh', 'x'])).toThrow("Unknown option '--wyh'");
-    expect(typedFrom(command, ['-']).positionals).toEqual(['-']);
+    expect(() => parseCommandArgs(command, [`-${'a'.repeat(41)}`])).toThrow("Unknown option '-a'");
+    expect(() => parseCommandArgs(command, ['--wyh', 'x'])).toThrow("Unknown option '--wyh'");
+    expect(parseCommandArgs(command, ['-']).positionals).toEqual(['-']);
   });
 });

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import { embeddedTexts } from '../../infra/local/embedded-secrets.ts';
+import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { readOptions } from '../../infra/local/options.ts';
+import { readLocalOptions } from '../../infra/local/options.ts';
 import { namesOf } from '../../infra/names.ts';
-import type { Desk } from '../../infra/ops/desk.ts';
-import { allOnSqlite } from '../../infra/ops/report/all-receipts.ts';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
+import type { OpsContext } from '../../infra/ops/desk.ts';
+import { scanSqlite } from '../../infra/ops/report/all-receipts.ts';
+import type { HttpCall } from '../../lambda/io/outbound.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { House } from '../support/house.ts';
 import { account, callback, deleteRequest, ketchHouse, ketchWire, tenant } from '../support/ketch.ts';
@@ -20,9 +20,9 @@ import { ops } from './ops-process.ts';
 /** The real program over a local folder, and an operator who works at the same folder. */
 export interface Office {
   readonly house: House;
-  readonly desk: Desk;
+  readonly desk: OpsContext;
   /** What platforms were called back with. */
-  readonly called: readonly OutboundCall[];
+  readonly called: readonly HttpCall[];
   /** Runs a command in this process. */
   run(name: string, ...args: readonly string[]): Promise<Ran>;
   /** Runs a command as a process over the folder, at the office's time; `input` is its standard input. */
@@ -42,20 +42,23 @@ export async function office(options: Options = {}): Promise<Office> {
   const folder = temporaryFolder();
   const file = join(folder, 'erasure.sqlite');
   const signer = localSigner(join(folder, 'evidence-key.pem'));
-  const called: OutboundCall[] = [];
-  const sendCallback = async (call: OutboundCall) => {
+  const called: HttpCall[] = [];
+  const sendCallback = async (call: HttpCall) => {
     called.push(call);
     return answered(200);
   };
   const house = await ketchHouse({
     ...options,
     file,
-    secrets: { 'erasure/pepper': embeddedTexts(readOptions({}).settings)['erasure/pepper']!, ...options.secrets },
+    secrets: {
+      'erasure/pepper': embeddedSecretTexts(readLocalOptions({}).settings)['erasure/pepper']!,
+      ...options.secrets,
+    },
     change: () => ({ signer, sendCallback }),
   });
-  const { store, control, readSecret, settings } = house.parts;
+  const { store, control, readSecret, settings } = house.services;
   const now = () => house.clock.at;
-  const desk = { settings, store, all: allOnSqlite(file), control, readSecret, signer, now, names: namesOf() };
+  const desk = { settings, store, all: scanSqlite(file), control, readSecret, signer, now, names: namesOf() };
   return {
     house,
     desk: { ...desk, close: () => undefined },
@@ -66,7 +69,7 @@ export async function office(options: Options = {}): Promise<Office> {
     asked: async (identities, { calledBack = false, uid = randomUUID() } = {}) => {
       const request = { identities, callbacks: calledBack ? [callback] : [] };
       await house.send(ketchWire(deleteRequest(request, { metadata: { uid, tenant } })));
-      return house.parts.macs().then(macs => macs.receipt('ketch', tenant, uid));
+      return house.services.pseudonymizer().then(hmacs => hmacs.receipt('ketch', tenant, uid));
     },
     sweep: async () => {
       house.clock.at += minute;

@@ -7,8 +7,8 @@ import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
 import { namesOf } from '../../infra/names.ts';
-import { type Desk, localDesk } from '../../infra/ops/desk.ts';
-import { beat } from '../../lambda/heartbeat.ts';
+import { localContext, type OpsContext } from '../../infra/ops/desk.ts';
+import { writeHeartbeat } from '../../lambda/heartbeat.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -21,7 +21,7 @@ export function stopClock(): void {
 }
 
 export interface Patient {
-  readonly desk: Desk;
+  readonly desk: OpsContext;
   readonly store: ReceiptStore;
   /** Texts by design name; may be changed before it is examined. */
   readonly secrets: Record<string, string>;
@@ -34,7 +34,7 @@ export interface Sick {
   readonly limits?: Readonly<Record<string, number>>;
   /** Fields of the settings of each project. */
   readonly projects?: Readonly<Record<string, object>>;
-  readonly change?: Partial<Desk>;
+  readonly change?: Partial<OpsContext>;
 }
 
 export const ketch = {
@@ -68,15 +68,15 @@ export async function patientWith({
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
   for (const name of Object.keys(platforms)) secrets[`erasure/platform/${name}`] = sharedBy(planted, name);
   localSigner(join(DATA_DIR, 'evidence-key.pem'));
-  await beat(store.control, { at: Date.now(), worst: undefined });
-  const { local: _, close, ...own } = localDesk({ DATA_DIR, SETTINGS });
+  await writeHeartbeat(store.control, { at: Date.now(), mostUrgent: undefined });
+  const { local: _, close, ...own } = localContext({ DATA_DIR, SETTINGS });
   onTestFinished(async () => {
     close();
     store.close();
     sandbox.close();
     await server.close();
   });
-  const readSecret = (...asked: Parameters<Desk['readSecret']>) => embeddedSecrets(secrets)(...asked);
+  const readSecret = (...asked: Parameters<OpsContext['readSecret']>) => embeddedSecrets(secrets)(...asked);
   const desk = { ...own, close: () => undefined, readSecret, names: namesOf('shop'), ...change };
   return { desk, store, secrets, sandbox, planted };
 }
@@ -101,6 +101,6 @@ export async function expectFinding(patient: Patient, begins: string, ...says: r
 }
 
 /** The same patient with some parts of the desk replaced. */
-export function changed(patient: Patient, change: (desk: Desk) => Partial<Desk>): Patient {
+export function changed(patient: Patient, change: (desk: OpsContext) => Partial<OpsContext>): Patient {
   return { ...patient, desk: { ...patient.desk, ...change(patient.desk) } };
 }

@@ -3,12 +3,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
-import { type AllReceipts, allOnDynamodb, allOnSqlite } from '../../infra/ops/report/all-receipts.ts';
+import { type ScanReceipts, scanDynamodb, scanSqlite } from '../../infra/ops/report/all-receipts.ts';
 import { csvRecord } from '../../infra/ops/report/csv.ts';
-import { type Counted, figuresOf } from '../../infra/ops/report/figures.ts';
+import { figuresOf, type ReportCounts } from '../../infra/ops/report/figures.ts';
 import { dynamodbStore } from '../../lambda/io/dynamodb.ts';
 import { dynamodbControl } from '../../lambda/io/dynamodb-control.ts';
-import type { ControlRows } from '../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../lambda/receipts/control.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { unavailable } from '../store.contract.ts';
 import { deadEndpoint } from '../support/aws-endpoint.ts';
@@ -37,8 +37,8 @@ describe('report', () => {
     await stopped(at, 'other@example.com');
     await at.asked([account('crm-nobody')]);
     await at.asked([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
-    const { store } = at.house.parts;
-    const facts = { platform: 'segment', receivedAt: fixtureTime, submittedAt: fixtureTime, subjectMacs: [] };
+    const { store } = at.house.services;
+    const facts = { platform: 'segment', receivedAt: fixtureTime, submittedAt: fixtureTime, subjectHmacs: [] };
     await store.accept(receiptOf({ ...facts, id: 'segment-1' }), kept);
     const { status, lines, progress } = await at.run('report', ...january);
     expect(status).toBe(0);
@@ -64,7 +64,7 @@ describe('report', () => {
     const received = ['2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00Z', '2026-01-31T23:59:59.999Z'];
     for (const [one, iso] of [...received, '2026-02-01T00:00:00Z'].entries()) {
       const times = { receivedAt: Date.parse(iso), submittedAt: 0 };
-      await at.house.parts.store.accept(receiptOf({ ...times, id: `receipt-${one}`, subjectMacs: [] }), kept);
+      await at.house.services.store.accept(receiptOf({ ...times, id: `receipt-${one}`, subjectHmacs: [] }), kept);
     }
     const total = async (from: string, to: string) =>
       (await at.run('report', '--from', from, '--to', to)).lines.at(-1)?.split(',')[1];
@@ -114,7 +114,7 @@ describe('report', () => {
 });
 
 describe('report: figures', () => {
-  const closedAfter = (days: number): Counted => ({ state: 'erased', submittedAt: 0, closedAt: days * day });
+  const closedAfter = (days: number): ReportCounts => ({ state: 'erased', submittedAt: 0, closedAt: days * day });
 
   test.each([
     [[3], 3, 3],
@@ -126,7 +126,7 @@ describe('report: figures', () => {
   });
 
   test('states: add up to what was received', () => {
-    const states = ['erased', 'erased', 'refused', 'not-identifiable', 'no-match', 'open', 'needs-human'] as const;
+    const states = ['erased', 'erased', 'refused', 'not-identifiable', 'no-match', 'open', 'needs-review'] as const;
     const figures = figuresOf(states.map(state => ({ state, submittedAt: 0 })));
     const unfavourable = { denied: 2, noMatch: 1, open: 2, refused: 1, notIdentifiable: 1 };
     expect(figures).toEqual({ received: 7, complied: 2, ...unfavourable });
@@ -142,8 +142,8 @@ describe('report: figures', () => {
 
 interface Opened {
   readonly store: ReceiptStore;
-  readonly control: ControlRows;
-  all(page?: number): AllReceipts;
+  readonly control: VersionedStore;
+  all(page?: number): ScanReceipts;
   /** Makes a stored row one of a version to come. */
   outdate(id: string): Promise<void>;
   close(): void;
@@ -171,10 +171,10 @@ function describeAllReceipts(name: string, open: () => Promise<Opened>): void {
 
     test.each([1, 2, 250])('pages of %i rows: return every receipt once', async page => {
       const ids = ['receipt-1', 'receipt-2', 'receipt-3', 'receipt-4', 'receipt-5'];
-      for (const id of ids) await opened.store.accept(receiptOf({ id, subjectMacs: [`mac-${id}`, 'shared'] }), kept);
+      for (const id of ids) await opened.store.accept(receiptOf({ id, subjectHmacs: [`mac-${id}`, 'shared'] }), kept);
       await opened.control.write('pause#all', 0, { pause: null });
-      const end = closed(receiptOf({ id: 'receipt-2', subjectMacs: ['mac-receipt-2', 'shared'] }));
-      await opened.store.replace(end, { forget: true });
+      const end = closed(receiptOf({ id: 'receipt-2', subjectHmacs: ['mac-receipt-2', 'shared'] }));
+      await opened.store.replace(end, { deletePersonalData: true });
       const { receipts, ...found } = await read(page);
       expect(found).toEqual({ ids, unreadable: 0 });
       expect(receipts).toContainEqual(end);
@@ -204,7 +204,7 @@ describeAllReceipts('SQLite', async () => {
     database.prepare('UPDATE receipts SET row = ? WHERE id = ?').run(laterRow, id);
     database.close();
   };
-  return { store, control: store.control, all: page => allOnSqlite(file, page), outdate, close: () => store.close() };
+  return { store, control: store.control, all: page => scanSqlite(file, page), outdate, close: () => store.close() };
 });
 
 describe.skipIf(!motoIsHere())('report on moto', () => {
@@ -225,7 +225,7 @@ describe.skipIf(!motoIsHere())('report on moto', () => {
     return {
       store: dynamodbStore(client, tables, { callMs: 60_000 }),
       control: dynamodbControl(client, tables.receipts, { callMs: 60_000 }),
-      all: page => allOnDynamodb(client, tables.receipts, () => undefined, page),
+      all: page => scanDynamodb(client, tables.receipts, () => undefined, page),
       outdate,
       close,
     };
@@ -234,7 +234,7 @@ describe.skipIf(!motoIsHere())('report on moto', () => {
   test('DynamoDB unreachable: the store is unavailable, and the error of AWS is passed on', async () => {
     const { tables, client, close } = await freshTables(moto(), await deadEndpoint());
     const thrown: unknown[] = [];
-    const all = allOnDynamodb(client, tables.receipts, error => thrown.push(error));
+    const all = scanDynamodb(client, tables.receipts, error => thrown.push(error));
     await expect(drained(all(() => undefined))).rejects.toThrow(unavailable);
     expect(thrown).toHaveLength(1);
     close();

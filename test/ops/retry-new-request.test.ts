@@ -8,8 +8,8 @@ import { by, erased, office, standing } from './office.ts';
 /** A Shopify customer who was erased and registered again, and an operator beside it. */
 async function redacted() {
   const house = await shopifyHouse({ customers: [] });
-  const { settings, store } = house.parts;
-  const desk = { ...(await office()).desk, settings, store, now: () => house.clock.at, signer: house.parts.signer! };
+  const { settings, store } = house.services;
+  const desk = { ...(await office()).desk, settings, store, now: () => house.clock.at, signer: house.services.signer! };
   const person = { source_id: String(redaction.customer.id) };
   house.sandbox.register({ ...person, created_at: '2025-01-01T00:00:00Z' }, 'main');
   let deliveries = 0;
@@ -45,7 +45,7 @@ describe('retry --new-request', () => {
     });
     const decidedAt = at.house.clock.at;
     at.house.clock.at += hour;
-    const later = at.house.sandbox.register({ source_id: 'later', email: redaction.customer.email }, 'main');
+    const later = at.house.sandbox.register({ source_id: 'retry', email: redaction.customer.email }, 'main');
     await at.deliver();
     expect(at.deleted()).toContain(second);
     expect(at.deleted()).not.toContain(later);
@@ -53,7 +53,7 @@ describe('retry --new-request', () => {
     expect(opened).toMatchObject({
       state: 'erased',
       submittedAt: decidedAt,
-      decisions: [{ what: 'new-request', by: 'zoe', why: 'the shop asked for it again', at: decidedAt }],
+      decisions: [{ action: 'new-request', actor: 'zoe', reason: 'the shop asked for it again', at: decidedAt }],
     });
     expect(at.house.alarms()).toEqual([]);
     const shown = await run(at.desk, 'show', opened!.id);
@@ -76,9 +76,9 @@ describe('retry --new-request', () => {
     ]);
     await at.decide(second!.id);
     await at.deliver();
-    const macs = await at.house.parts.macs();
+    const hmacs = await at.house.services.pseudonymizer();
     const digest = createHash('sha256').update(JSON.stringify(redaction)).digest('hex');
-    const ids = ['', '#1', '#2'].map(end => macs.receipt('shopify', redaction.shop_domain, `${digest}${end}`));
+    const ids = ['', '#1', '#2'].map(end => hmacs.receipt('shopify', redaction.shop_domain, `${digest}${end}`));
     expect((await at.receipts()).map(({ id }) => id)).toEqual(ids);
     expect(at.deleted()).toHaveLength(2);
   });
@@ -94,7 +94,7 @@ describe('retry --new-request', () => {
     expect(shown.status).toBe(0);
     expect(shown.lines.join('\n')).toContain('new request allowed at 2026-01-15T13:00:00Z by zoe: the shop asked');
     expect(shown.lines.join('\n')).toContain('the receipt says what was signed');
-    expect((await run(at.desk, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { by: 'zoe' } });
+    expect((await run(at.desk, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { actor: 'zoe' } });
   });
 
   test('is refused for a receipt that is not closed, and does nothing twice', async () => {

@@ -1,9 +1,9 @@
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { toldLines, whyLines } from '../../infra/ops/show/told-lines.ts';
+import { notificationLines, reasonLines } from '../../infra/ops/show/told-lines.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { changed, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now } from '../support/erasing-receipts.ts';
 import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
@@ -27,13 +27,13 @@ const headings = [
 
 /** The lines under each heading. */
 async function sections(at: Office, id: string): Promise<Readonly<Record<string, string>>> {
-  const [, ...parts] = (await at.run('show', id)).lines.join('\n').split('\n\n');
+  const [, ...services] = (await at.run('show', id)).lines.join('\n').split('\n\n');
   const cut = (part: string) => part.indexOf('\n');
-  return Object.fromEntries(parts.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
+  return Object.fromEntries(services.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
 }
 
 async function rewritten(at: Office, id: string, change: Partial<Receipt>): Promise<void> {
-  expect(await at.desk.store.replace(changed(await standing(at, id), change))).toBe(true);
+  expect(await at.desk.store.replace(nextRevision(await standing(at, id), change))).toBe(true);
 }
 
 describe('show: an erased receipt', () => {
@@ -69,9 +69,9 @@ describe('show: an erased receipt', () => {
     const { evidence: _, ...row } = await standing(at, id);
     const main = row.projects['main']!;
     const gone = { project: 'main', pin: 1, proof: 'gone', at: at.house.clock.at } as const;
-    const us = { ...main, tried: true, state: 'open', deletions: [] } as const;
+    const us = { ...main, mayHaveExecuted: true, state: 'open', deletions: [] } as const;
     const projects = { main: { ...main, pins: 2, deletions: [...main.deletions, gone] }, us };
-    await at.desk.store.replace(changed(row, { projects }));
+    await at.desk.store.replace(nextRevision(row, { projects }));
     const said = await sections(at, id);
     expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
     expect(said['What was done, and where?']).toContain('project us: not finished');
@@ -161,17 +161,17 @@ describe('show: an unfinished receipt', () => {
     expect(status).toBe(0);
     expect(lines.slice(0, 3)).toEqual([
       `receipt ${id}`,
-      'needs-human: too-many-matches',
+      'needs-review: too-many-matches',
       'goes on after your decision; 0 % of its time is used, it is due at 2026-02-14T12:00:00Z',
     ]);
     const said = await sections(at, id);
     expect(said['When was it answered, and how?']).toContain('that it was in progress');
-    expect(said['When was it answered, and how?']).toContain('it has not ended yet: needs-human');
+    expect(said['When was it answered, and how?']).toContain('it has not ended yet: needs-review');
     expect(said['How sure is that?']).toContain('nothing was deleted');
     expect(said['Who was told?']).toContain('nobody yet');
     expect(said['Is it signed?']).toContain('not signed: it has not ended yet');
     const { json } = await at.run('show', id, '--json');
-    expect(json).toMatchObject({ outcome: 'needs-human', signed: false, waitsFor: 'needs-human' });
+    expect(json).toMatchObject({ outcome: 'needs-review', signed: false, waitsFor: 'needs-review' });
     const told = errors();
     expect(await at.run('show', id, '--jws')).toMatchObject({ status: 1, lines: [] });
     expect(told).toHaveBeenCalledWith('not signed: it has not ended yet');
@@ -209,7 +209,7 @@ describe('show: an unfinished receipt', () => {
 
   test('times: says when the platform stated none', async () => {
     const at = await office();
-    await at.house.parts.store.accept(
+    await at.house.services.store.accept(
       receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
       kept,
     );
@@ -234,7 +234,7 @@ describe('show: lines', () => {
   const taken = { taken: 1, refused: 0, tries: 1, at };
 
   test.each<[string, Partial<Evidence>]>([
-    ['generic, by the answer above', { answer: { as: 'outcome', at } }],
+    ['generic, by the answer above', { firstReply: { as: 'outcome', at } }],
     ['nobody yet', {}],
     ['no callback was made; generic hears the outcome when it sends its request again', { closedAt: at }],
     [`generic, by callbacks: 1 taken, 0 refused, in one try; it ended at ${at}`, { callbacks: taken }],
@@ -243,20 +243,20 @@ describe('show: lines', () => {
       { callbacks: { taken: 0, refused: 1, tries: 3 } },
     ],
   ])('who was told: %s', (line, more) => {
-    expect(toldLines({ ...evidence, ...more })).toEqual([line]);
+    expect(notificationLines({ ...evidence, ...more })).toEqual([line]);
   });
 
   test('why: each decision is one line, without control characters', () => {
-    const decision = { at, by: 'ada', what: 'retry', why: 'seen' } as const;
+    const decision = { at, actor: 'ada', action: 'retry', reason: 'seen' } as const;
     const about = 'too-many-matches';
-    const raised = { ...decision, about, mostCustomers: 9 };
-    const moving = { ...decision, what: 'refuse', why: 'line\u001b[2J\none\u202e' } as const;
-    expect(whyLines({ ...evidence, reason: about, decisions: [decision, raised, moving] })).toEqual([
+    const raised = { ...decision, reviewReason: about, maxCustomers: 9 };
+    const moving = { ...decision, action: 'refuse', reason: 'line\u001b[2J\none\u202e' } as const;
+    expect(reasonLines({ ...evidence, reason: about, decisions: [decision, raised, moving] })).toEqual([
       'it asked for a person: too-many-matches',
       `${at}  retry by ada: seen`,
       `${at}  retry, of at most 9 customers a project by ada, after too-many-matches: seen`,
       `${at}  refuse by ada: line [2J one `,
     ]);
-    expect(whyLines(evidence)).toEqual(['it was not refused, and no person was asked']);
+    expect(reasonLines(evidence)).toEqual(['it was not refused, and no person was asked']);
   });
 });

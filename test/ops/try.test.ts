@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readOptions } from '../../infra/local/options.ts';
+import { readLocalOptions } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { commands } from '../../infra/ops/commands.ts';
-import { type Desk, localDesk } from '../../infra/ops/desk.ts';
+import { localContext, type OpsContext } from '../../infra/ops/desk.ts';
 import { parseSharedSecret } from '../../lambda/authenticity/shared-secret.ts';
 import { pause } from '../../lambda/pause.ts';
 import { leaks } from '../support/canary.ts';
@@ -31,7 +31,7 @@ const platforms = {
 };
 
 interface Running {
-  readonly desk: Desk;
+  readonly desk: OpsContext;
   readonly url: string;
   deletions(): Promise<unknown>;
 }
@@ -45,8 +45,8 @@ async function running(change: { platforms?: object; limits?: object } = {}): Pr
   const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
   writeFileSync(SETTINGS, JSON.stringify({ projects, platforms, ...change }));
   const environment = { DATA_DIR, SETTINGS, PORT: '0', SWEEP_SECONDS: '3600' };
-  const run = await startLocalRun({ ...readOptions(environment), log: () => undefined });
-  const desk = localDesk(environment);
+  const run = await startLocalRun({ ...readLocalOptions(environment), log: () => undefined });
+  const desk = localContext(environment);
   onTestFinished(async () => {
     desk.close();
     await run.close();
@@ -54,14 +54,14 @@ async function running(change: { platforms?: object; limits?: object } = {}): Pr
   return { desk, url: run.url, deletions: async () => (await fetch(`${run.sandboxUrl}/sandbox/deletions`)).json() };
 }
 
-async function secretsOf({ settings, readSecret }: Desk): Promise<ReadonlyMap<string, string>> {
+async function secretsOf({ settings, readSecret }: OpsContext): Promise<ReadonlyMap<string, string>> {
   const names = Object.keys(settings.platforms);
   const texts = await Promise.all(names.map(name => readSecret(`erasure/platform/${name}`)));
   return new Map(texts.map((text, at) => [names[at]!, parseSharedSecret(text).current]));
 }
 
 /** Runs the command, which must not show any secret of the platforms. */
-async function tried(desk: Desk, ...args: readonly string[]): Promise<Ran> {
+async function tried(desk: OpsContext, ...args: readonly string[]): Promise<Ran> {
   const ran = await run(desk, 'try', ...args);
   expect(leaks(await secretsOf(desk), { ran: JSON.stringify(ran) })).toEqual([]);
   return ran;
@@ -190,7 +190,7 @@ describe('try at an endpoint with a fault', () => {
     ['the endpoint failed', { status: 500, body: { error: { code: 'internal' } } }],
     ['the endpoint reads it otherwise', { status: 400, body: { error: { code: 'invalid' } } }],
     ['the function took too long', { status: 504, body: { message: 'Endpoint request timed out' } }],
-    ['no answer (cut-off)', { status: 200, body: 'x', cut: true }],
+    ['no answer (connection-lost)', { status: 200, body: 'x', cut: true }],
   ])('right secret: "%s"', async (says, answer) => {
     const { status, text, calls } = await trying((_, count) => (count === 1 ? refusal : answer));
     expect(text).toContain(`✗ ${says}`);

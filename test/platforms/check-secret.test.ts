@@ -34,6 +34,6 @@ test.each([
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
   const callbacks = [{ url: 'https://example.com/callback', headers: {} }];
   const told = { reference: '1', scope: '', receiptId: 'receipt', outcome, callbacks };
-  await platform.notify(told, { secret, now: () => 0 });
-  expect(read > 0).toBe(platform.notifiesWithSecret === true);
+  await platform.buildCallbacks(told, { secret, now: () => 0 });
+  expect(read > 0).toBe(platform.callbacksNeedSecret === true);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ControlRows } from '../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../lambda/receipts/control.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
 import type { House, HouseOptions } from '../support/house.ts';
@@ -113,7 +113,7 @@ export function credentials(suite: Suite): void {
 /** A house whose store must not be touched while callers are not proved genuine. */
 async function guarded(suite: Suite, options: Partial<HouseOptions> = {}) {
   const store = inert<ReceiptStore>('store');
-  const control = inert<ControlRows>('control');
+  const control = inert<VersionedStore>('control');
   const house = await suite.house({ ...options, change: () => ({ store: store.port, control: control.port }) });
   const untouched = () => {
     expect([...store.calls, ...control.calls]).toEqual([]);

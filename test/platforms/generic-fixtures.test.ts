@@ -32,11 +32,11 @@ describe('a fixture of our own contract through the exported handler', () => {
     const erases = fixture.parsed.intent === 'erase';
     const receipts = await house.receipts();
     expect(receipts).toHaveLength(erases ? 1 : 0);
-    const macs = await house.parts.macs();
+    const hmacs = await house.services.pseudonymizer();
     const wanted = (fixture.parsed.identifiers ?? []).map(({ kind, value }) =>
-      macs.subject({ kind: kind as 'email', value }),
+      hmacs.subject({ kind: kind as 'email', value }),
     );
-    expect(receipts.flatMap(receipt => receipt.subjectMacs)).toEqual(wanted);
+    expect(receipts.flatMap(receipt => receipt.subjectHmacs)).toEqual(wanted);
     const { dueAt } = fixture.parsed;
     if (dueAt !== undefined) expect(receipts).toMatchObject([{ dueAt: Date.parse(dueAt) }]);
   });

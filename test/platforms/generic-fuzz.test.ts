@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/failure.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
-import type { HttpRequest, Means } from '../../lambda/platforms/platform.ts';
+import type { HttpRequest, VerifyContext } from '../../lambda/platforms/platform.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
 import { order } from './generic-messages.ts';
 import { deletion } from './segment-messages.ts';
@@ -66,7 +66,7 @@ describe.each(names)('%s', name => {
     }));
     holds(
       fc.property(readable, request => {
-        const reading = onlyFailures(() => platform.read(request, { scheme: '', secret: 'current' }));
+        const reading = onlyFailures(() => platform.parse(request, { scheme: '', secret: 'current' }));
         if (reading === undefined || !('erase' in reading)) return;
         for (const { reference, identities: sent, identifiers } of reading.erase) {
           expect(reference).not.toBe('');
@@ -77,7 +77,7 @@ describe.each(names)('%s', name => {
   });
 
   test('lets nobody in who proves nothing, whatever they send, and calls nobody', async () => {
-    const means: Means = {
+    const means: VerifyContext = {
       secret: async () => JSON.stringify(secret),
       now: () => now,
       send: () => Promise.reject(new Error('nobody is to be called')),
@@ -93,7 +93,11 @@ describe.each(names)('%s', name => {
 });
 
 test('a signed body of any kind is refused as unreadable, or read', async () => {
-  const means: Means = { secret: async () => JSON.stringify(secret), now: () => now, send: () => Promise.reject() };
+  const means: VerifyContext = {
+    secret: async () => JSON.stringify(secret),
+    now: () => now,
+    send: () => Promise.reject(),
+  };
   await eventuallyHolds(
     fc.asyncProperty(fc.oneof(fc.json(), fc.string(), spoiledBody('segment')), async text => {
       const signature = createHmac('sha1', secret.current).update(text).digest('hex');

@@ -216,5 +216,5 @@ describe('settings of a generic sender', () => {
 
 function readBy(settings: object, sent: unknown) {
   const platform = openPlatforms({ sender: settings }).get('sender')!;
-  return platform.read(requestOf(sent), { scheme: 'header', secret: 'current' });
+  return platform.parse(requestOf(sent), { scheme: 'header', secret: 'current' });
 }

@@ -21,7 +21,7 @@ describe('an order in our own words', () => {
   });
 
   test('says of a customer who was gone when we came back that there is no answer to show', async () => {
-    const platform = (await genericHouse()).parts.platforms.get('generic')!;
+    const platform = (await genericHouse()).services.platforms.get('generic')!;
     const request = { method: 'POST', path: '', headers: new Map(), rawBody: Buffer.from('') };
     const deletions = [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] as const;
     const answered = {
@@ -30,9 +30,9 @@ describe('an order in our own words', () => {
       outcome: { kind: 'erased', at: 0, deletions },
       callbackFollows: false,
     } as const;
-    const { body } = platform.answer(request, { erase: [] }, [answered]);
+    const { body } = platform.reply(request, { erase: [] }, [answered]);
     expect(JSON.parse(body)).toMatchObject({ deletions: [{ project: 'main', proof: 'gone' }] });
-    expect(() => platform.answer(request, { erase: [] }, [])).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => platform.reply(request, { erase: [] }, [])).toThrow(expect.objectContaining({ code: 'not-found' }));
   });
 
   test('that is open is answered with 202, and that waits for a person says so', async () => {
@@ -45,7 +45,7 @@ describe('an order in our own words', () => {
     });
     house.sandbox.outage(undefined);
     const family = { ...order, request_id: 'req-2', identifiers: [{ type: 'email', value: 'family@example.com' }] };
-    expect(await house.send(genericWire(family))).toMatchObject({ status: 202, json: { status: 'needs_human' } });
+    expect(await house.send(genericWire(family))).toMatchObject({ status: 202, json: { status: 'needs_review' } });
   });
 
   test('may give the times and a callback', async () => {
@@ -55,7 +55,9 @@ describe('an order in our own words', () => {
     const [receipt] = await house.receipts();
     const [submittedAt, dueAt] = [Date.parse('2026-01-15T11:30:00Z'), Date.parse('2026-02-14T11:00:00Z')];
     expect(receipt).toMatchObject({ submittedAt, dueAt, hasCallbacks: true });
-    expect(await house.parts.store.kept(receipt!.id)).toMatchObject({ callbacks: [{ url: callbackUrl, headers: {} }] });
+    expect(await house.services.store.readPersonalData(receipt!.id)).toMatchObject({
+      callbacks: [{ url: callbackUrl, headers: {} }],
+    });
   });
 
   test.each([

@@ -31,9 +31,9 @@ describe('a request that needs a person', () => {
     const first = await house.send(withCallback(family));
     expect(first).toMatchObject({ status: 200, json: { response: { status: 'in_progress' } } });
     expect(await house.receipts()).toMatchObject([
-      { state: 'needs-human', reason: 'too-many-matches', answeredOpen: true },
+      { state: 'needs-review', reason: 'too-many-matches', answeredInProgress: true },
     ]);
-    expect(house.alarms()).toEqual(['needs-human']);
+    expect(house.alarms()).toEqual(['needs-review']);
     expect(house.sandbox.deletions()).toEqual([]);
     expect((await house.send(withCallback(family))).text).toBe(first.text);
   });
@@ -72,7 +72,7 @@ describe('a request for somebody unknown', () => {
     const house = await ketchHouse();
     const { json } = await house.send(ketchWire(deleteRequest({ identities })));
     expect(json).toMatchObject({ response: { status: 'completed', reason } });
-    const named = new Set((await house.receipts())[0]?.subjectMacs);
+    const named = new Set((await house.receipts())[0]?.subjectHmacs);
     expect(named.size).toBe(identities.filter(one => one.identityFormat === 'raw' && one.identityValue !== '').length);
   });
 
@@ -92,14 +92,14 @@ describe('a callback', () => {
     house.sandbox.outage('error');
     const { status } = await house.send(withCallback({ callbacks }));
     const [receipt] = await house.receipts();
-    return { status, house, kept: (await house.parts.store.kept(receipt!.id))?.callbacks, receipt };
+    return { status, house, kept: (await house.services.store.readPersonalData(receipt!.id))?.callbacks, receipt };
   };
 
   test('to a listed origin is kept apart and promised', async () => {
     const { status, house, kept, receipt } = await open([callback]);
     expect(status).toBe(200);
     expect(kept).toEqual([callback]);
-    expect(receipt).toMatchObject({ hasCallbacks: true, answeredOpen: true });
+    expect(receipt).toMatchObject({ hasCallbacks: true, answeredInProgress: true });
     expect(house.alarms()).not.toContain('callback-origin-refused');
   });
 

@@ -66,7 +66,7 @@ describe('a fixture of Ketch through the exported handler', () => {
     const { headers, rawBody } = fixture.request;
     const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]] as const);
     const request = { method: 'POST', path: '', headers: new Map(lower), rawBody: Buffer.from(rawBody) };
-    const reading = house.parts.platforms.get('ketch')!.read(request, { scheme: '', secret: 'current' });
+    const reading = house.services.platforms.get('ketch')!.parse(request, { scheme: '', secret: 'current' });
     const { identifiers = [], dueAt } = fixture.parsed;
     expect(reading).toMatchObject({
       erase: [
@@ -106,7 +106,7 @@ describe.skipIf(events.length === 0)('a DeleteStatusEvent of the fixtures', () =
       callbacks: [{ url, headers: { Authorization: 'Bearer cb-token-1' } }],
     };
     const means = { secret: () => Promise.reject(new Error('needs none')), now: () => at };
-    const [call, ...others] = await house.parts.platforms.get('ketch')!.notify(told, means);
+    const [call, ...others] = await house.services.platforms.get('ketch')!.buildCallbacks(told, means);
     expect(others).toEqual([]);
     expect(call).toMatchObject({ method, url, headers, alsoDelivered: [] });
     const event = { ...(body as { event: object }).event, ...(wanted!['eventOverrides'] as object) };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/failure.ts';
-import type { Parts } from '../../lambda/parts.ts';
+import type { Services } from '../../lambda/parts.ts';
 import { receive } from '../../lambda/receive.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
@@ -64,13 +64,13 @@ describe('whatever is sent', () => {
       fc.property(bodies, types, (body, type) => {
         const request = requestOf(body, { 'content-type': type });
         try {
-          platform.read(request, proof);
+          platform.parse(request, proof);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(Failure);
           expect((thrown as Failure).message).toMatch(
             /^(body|Content-Type|apiVersion|kind|metadata|request)(\.(\d{1,2}|[a-zA-Z]{1,20}))*: [-a-zA-Z0-9/ ]+$/,
           );
-          const reply = platform.refuse(request, (thrown as Failure).afterVerification());
+          const reply = platform.errorReply(request, (thrown as Failure).afterVerification());
           expect(jsonOrUndefined(reply.body)).toMatchObject({ kind: 'Error' });
         }
       }),
@@ -81,9 +81,9 @@ describe('whatever is sent', () => {
     holds(
       fc.property(nearly, body => {
         const request = requestOf(body);
-        let reading: ReturnType<typeof platform.read>;
+        let reading: ReturnType<typeof platform.parse>;
         try {
-          reading = platform.read(request, proof);
+          reading = platform.parse(request, proof);
         } catch {
           return;
         }
@@ -99,7 +99,7 @@ describe('whatever is sent', () => {
         }
         const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
         const answered = { reference: uid, receiptId: 'r', outcome, callbackFollows: false };
-        expect(platform.answer(request, reading, [answered]).status).toBe(200);
+        expect(platform.reply(request, reading, [answered]).status).toBe(200);
       }),
     );
   });
@@ -120,10 +120,10 @@ describe('credentials that differ from the secret in one place', () => {
           const given = `${current.slice(0, place)}${kind === 'remove' ? '' : other}${rest}`;
           fc.pre(given !== current && given !== previous && previous !== current);
           const readSecret = async () => ketchSecretText(current, previous ?? undefined);
-          const parts: Parts = { ...house.parts, ...ports, readSecret };
+          const services: Services = { ...house.services, ...ports, readSecret };
           const headers = { 'content-type': 'application/json', authorization: given };
           const request = { ...requestOf(deleteRequest(), headers), path: '/webhooks/ketch' };
-          const refused = await receive(request, parts).then(
+          const refused = await receive(request, services).then(
             () => undefined,
             (thrown: unknown) => thrown,
           );

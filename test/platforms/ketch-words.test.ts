@@ -10,7 +10,7 @@ describe('what Ketch is told', () => {
   const platform = ketch(ketchSection);
   const answer = (outcome: Outcome, callbackFollows: boolean) => {
     const answered = { reference: uid, receiptId: 'receipt-1', outcome, callbackFollows };
-    const { status, body, headers } = platform.answer(requestOf(deleteRequest()), { erase: [] }, [answered]);
+    const { status, body, headers } = platform.reply(requestOf(deleteRequest()), { erase: [] }, [answered]);
     return { status, headers, json: jsonOrUndefined(body) };
   };
 
@@ -33,7 +33,7 @@ describe('what Ketch is told', () => {
     }
   });
 
-  test.each(['in-progress', 'needs-human'] as const)('of the outcome %s is the same either way', kind => {
+  test.each(['in-progress', 'needs-review'] as const)('of the outcome %s is the same either way', kind => {
     const open = answer({ kind, expectedAt: 900_999 }, true);
     expect(open).toMatchObject({
       status: 200,
@@ -49,7 +49,7 @@ describe('what Ketch is told', () => {
   });
 
   test('is never an answer about nothing', () => {
-    expect(() => platform.answer(requestOf(deleteRequest()), { erase: [] }, [])).toThrow(Failure);
+    expect(() => platform.reply(requestOf(deleteRequest()), { erase: [] }, [])).toThrow(Failure);
   });
 
   test.each([
@@ -65,7 +65,10 @@ describe('what Ketch is told', () => {
     ['unimplemented', 501, 'unimplemented'],
     ['unavailable', 503, 'unavailable'],
   ] as const)('of a refusal %s is %i %s', (code, status, word) => {
-    const reply = platform.refuse(requestOf(deleteRequest()), new Failure(code, 'why', { headers: { Allow: 'POST' } }));
+    const reply = platform.errorReply(
+      requestOf(deleteRequest()),
+      new Failure(code, 'why', { headers: { Allow: 'POST' } }),
+    );
     expect(reply.status).toBe(status);
     expect(jsonOrUndefined(reply.body)).toEqual({
       apiVersion: 'dsr/v1',
@@ -82,7 +85,10 @@ describe('what Ketch is told', () => {
     const callbacks = [callback, { url: 'https://dsr.ketch.com/2', headers: { 'X-Two': '2', Accept: 'text/json' } }];
     const outcome = { kind: 'refused', at: 5000, deletions: [] } as const;
     const means = { secret: () => Promise.reject(new Error('needs none')), now: () => 0 };
-    const calls = await platform.notify({ reference: uid, scope: tenant, receiptId: 'r', outcome, callbacks }, means);
+    const calls = await platform.buildCallbacks(
+      { reference: uid, scope: tenant, receiptId: 'r', outcome, callbacks },
+      means,
+    );
     expect(calls.map(({ url, method, headers }) => ({ url, method, headers }))).toEqual([
       {
         url: callback.url,

@@ -58,13 +58,13 @@ describe('a recipe', () => {
   test('in-house-form: a trial is answered, and nothing is stored', async () => {
     const fixture = fixtures.get('in-house-form')!;
     const house = await houseOf('in-house-form', fixture);
-    const section = house.parts.settings.platforms['in-house-form'];
-    const platform = house.parts.platforms.get('in-house-form')!;
+    const section = house.services.settings.platforms['in-house-form'];
+    const platform = house.services.platforms.get('in-house-form')!;
     const rawBody = Buffer.from(fixture.request.rawBody.replace('"trial":false', '"trial":true'));
     const headers = new Map([['content-type', ['application/json']]]);
     const request = { method: 'POST', path: '', headers, rawBody };
     expect(section).toMatchObject({ test: '/trial' });
-    expect(platform.read(request, { scheme: '', secret: 'current' })).toEqual({ test: true });
+    expect(platform.parse(request, { scheme: '', secret: 'current' })).toEqual({ test: true });
   });
 });
 

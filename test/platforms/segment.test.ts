@@ -24,7 +24,7 @@ describe('a fixture of Segment through the exported handler', () => {
     if (answer.status === 200) expect(answer.text).toBe('');
     const wanted = fixture.parsed.intent === 'erase' ? (fixture.parsed.identifiers ?? []) : [];
     const receipts = await house.receipts();
-    const kept = await Promise.all(receipts.map(receipt => house.parts.store.kept(receipt.id)));
+    const kept = await Promise.all(receipts.map(receipt => house.services.store.readPersonalData(receipt.id)));
     const identifiers = kept.flatMap(one => one?.identifiers ?? []);
     expect(identifiers).toEqual(wanted.map(identifier => ({ kind: identifier.kind, value: identifier.value })));
     await house.sweep();
@@ -52,7 +52,7 @@ describe('a deletion', () => {
     const house = await segmentHouse({ section: { userId: 'email' } });
     await house.send(segmentWire());
     const [receipt] = await house.receipts();
-    const kept = await house.parts.store.kept(receipt!.id);
+    const kept = await house.services.store.readPersonalData(receipt!.id);
     expect(kept?.identifiers).toEqual([{ kind: 'email', value: 'crm-10042' }]);
   });
 
@@ -204,10 +204,10 @@ describe('the proof', () => {
 });
 
 test('its platform is told nothing afterwards', async () => {
-  const platform = (await segmentHouse()).parts.platforms.get('segment')!;
+  const platform = (await segmentHouse()).services.platforms.get('segment')!;
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
   const told = { reference: 'r', scope: '', receiptId: 'i', outcome, callbacks: [] };
-  expect(await platform.notify(told, { secret: async () => '', now: () => 0 })).toEqual([]);
+  expect(await platform.buildCallbacks(told, { secret: async () => '', now: () => 0 })).toEqual([]);
 });
 
 describe('its settings', () => {

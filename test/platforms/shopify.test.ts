@@ -45,7 +45,7 @@ describe('customers/redact', () => {
     ]);
     const [receipt] = await house.receipts();
     const digest = createHash('sha256').update(JSON.stringify(redaction)).digest('hex');
-    expect((await house.parts.store.kept(receipt!.id))?.reference).toBe(digest);
+    expect((await house.services.store.readPersonalData(receipt!.id))?.reference).toBe(digest);
     expect(receipt).not.toHaveProperty('reference');
     await house.sweep();
     expect(house.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
@@ -176,10 +176,10 @@ describe('the proof', () => {
 });
 
 test('its platform is told nothing afterwards', async () => {
-  const platform = (await shopifyHouse()).parts.platforms.get('shopify')!;
+  const platform = (await shopifyHouse()).services.platforms.get('shopify')!;
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
   const told = { reference: 'r', scope: '', receiptId: 'i', outcome, callbacks: [] };
-  expect(await platform.notify(told, { secret: async () => '', now: () => 0 })).toEqual([]);
+  expect(await platform.buildCallbacks(told, { secret: async () => '', now: () => 0 })).toEqual([]);
 });
 
 describe('its settings', () => {
@@ -200,7 +200,7 @@ async function keptOf(body: object, section: object = {}) {
   const house = await shopifyHouse({ section });
   expect(await house.send(shopifyWire(body))).toMatchObject({ status: 200 });
   const [receipt] = await house.receipts();
-  return (await house.parts.store.kept(receipt!.id))?.identifiers;
+  return (await house.services.store.readPersonalData(receipt!.id))?.identifiers;
 }
 
 function flipped(text: string, at: number): Buffer {

@@ -33,9 +33,11 @@ describe('a fixture of Transcend through the exported handler', () => {
     const house = await houseOf(fixture);
     await house.send(wireOf(fixture, '/webhooks/transcend'));
     const [receipt] = await house.receipts();
-    const macs = await house.parts.macs();
-    const wanted = fixture.parsed.identifiers!.map(({ kind, value }) => macs.subject({ kind: kind as 'email', value }));
-    expect(receipt!.subjectMacs).toEqual(wanted);
+    const hmacs = await house.services.pseudonymizer();
+    const wanted = fixture.parsed.identifiers!.map(({ kind, value }) =>
+      hmacs.subject({ kind: kind as 'email', value }),
+    );
+    expect(receipt!.subjectHmacs).toEqual(wanted);
   });
 });
 
@@ -55,7 +57,7 @@ describe.skipIf(shared.length === 0)('a completion of the fixtures', () => {
     const callbacks = [{ url: String(url), headers: { 'x-transcend-nonce': nonce } }];
     const told = { reference: 'r', scope: 'e-shop-it', receiptId: 'receipt-1', outcome, callbacks };
     const secret = async () => house.secrets['erasure/platform/transcend']!;
-    const calls = await house.parts.platforms.get('transcend')!.notify(told, { secret, now: () => at });
+    const calls = await house.services.platforms.get('transcend')!.buildCallbacks(told, { secret, now: () => at });
     expect(calls).toEqual([{ method, url, headers, body: expect.any(String), alsoDelivered: [409] }]);
     const message = 'message' in body! ? { message: expect.stringMatching(/^[A-Z][a-z ]+\.$/) } : {};
     expect(JSON.parse(calls[0]!.body)).toEqual({ ...body, ...message });

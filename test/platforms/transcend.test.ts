@@ -147,7 +147,7 @@ describe('a completion', () => {
     [{ kind: 'no-match', at, deletions: [] }, { status: 'SKIPPED' }],
     [{ kind: 'not-identifiable', at, deletions: [] }, asks],
     [{ kind: 'refused', at, deletions: [] }, asks],
-    [{ kind: 'needs-human', expectedAt: at }, asks],
+    [{ kind: 'needs-review', expectedAt: at }, asks],
   ])('of $kind says so', async (outcome, body) => {
     const [told] = await toldOf(outcome);
     expect(JSON.parse(told!.body)).toEqual(body);
@@ -205,13 +205,16 @@ async function keptOf(body: object, section: object = {}) {
   const house = await transcendHouse({ section, limits: { holdSeconds: 60 } });
   expect((await house.send(transcendWire(body))).status).toBe(200);
   const [receipt] = await house.receipts();
-  return house.parts.store.kept(receipt!.id);
+  return house.services.store.readPersonalData(receipt!.id);
 }
 
 async function toldOf(outcome: Outcome) {
-  const { parts, secrets, clock } = await transcendHouse();
-  const platform = parts.platforms.get('transcend')!;
+  const { services, secrets, clock } = await transcendHouse();
+  const platform = services.platforms.get('transcend')!;
   const callbacks = [{ url: `${platform.callbackOrigins[0]}/v1/data-silo`, headers: { 'x-transcend-nonce': nonce } }];
   const told = { reference: 'r', scope: 'acme', receiptId: 'receipt-1', outcome, callbacks };
-  return platform.notify(told, { secret: async () => secrets['erasure/platform/transcend']!, now: () => clock.at });
+  return platform.buildCallbacks(told, {
+    secret: async () => secrets['erasure/platform/transcend']!,
+    now: () => clock.at,
+  });
 }

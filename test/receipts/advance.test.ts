@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
-import { advance } from '../../lambda/receipts/advance.ts';
-import { changed, type Receipt } from '../../lambda/receipts/receipt.ts';
-import type { Also, ReceiptStore } from '../../lambda/receipts/store.ts';
+import { updateReceipt } from '../../lambda/receipts/advance.ts';
+import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
 import { claimedOnce } from '../support/erasing-receipts.ts';
 
 const kept = { reference: 'r', scope: '', identifiers: [], callbacks: [] };
-const counted = (receipt: Receipt) => changed(receipt, { claims: receipt.claims + 1 });
+const counted = (receipt: Receipt) => nextRevision(receipt, { claims: receipt.claims + 1 });
 
 /** A store with one receipt; before each replacement as many others write as `rivals` says. */
 async function contested(rivals: (attempt: number) => number) {
@@ -21,7 +21,7 @@ async function contested(rivals: (attempt: number) => number) {
       attempts += 1;
       for (let rival = 0; rival < rivals(attempts); rival += 1) {
         const standing = await sqlite.read(receipt.id);
-        await sqlite.replace(changed(standing ?? receipt, { unproven: 1 }));
+        await sqlite.replace(nextRevision(standing ?? receipt, { unprovenCount: 1 }));
       }
       return sqlite.replace(next, also);
     },
@@ -32,45 +32,45 @@ async function contested(rivals: (attempt: number) => number) {
 describe('a change', () => {
   it('is made to the receipt that was given, and what else is to be written depends on it', async () => {
     const { store, receipt, standing } = await contested(() => 0);
-    const also: Also[] = [];
-    const done = await advance(store, receipt, counted, next => {
-      also.push({ forget: next.claims === 2 });
+    const also: SideWrites[] = [];
+    const done = await updateReceipt(store, receipt, counted, next => {
+      also.push({ deletePersonalData: next.claims === 2 });
       return also[0] ?? {};
     });
     expect(done).toEqual({ receipt: { ...receipt, claims: 2, revision: 2 }, done: true });
     expect(await standing()).toEqual(done.receipt);
-    expect(also).toEqual([{ forget: true }]);
-    expect(await store.kept(receipt.id)).toBeUndefined();
+    expect(also).toEqual([{ deletePersonalData: true }]);
+    expect(await store.readPersonalData(receipt.id)).toBeUndefined();
   });
 
   it('that the rules forbid writes nothing', async () => {
     const { store, receipt, attempts } = await contested(() => 0);
-    expect(await advance(store, receipt, () => undefined)).toEqual({ receipt, done: false });
+    expect(await updateReceipt(store, receipt, () => undefined)).toEqual({ receipt, done: false });
     expect(attempts()).toBe(0);
   });
 
   it('is made over what others wrote in the meantime, and loses nothing of it', async () => {
     const { store, receipt, attempts, standing } = await contested(attempt => (attempt <= 7 ? 1 : 0));
-    const { receipt: made, done } = await advance(store, receipt, counted);
+    const { receipt: made, done } = await updateReceipt(store, receipt, counted);
     expect(done).toBe(true);
     expect(attempts()).toBe(8);
-    expect(made).toMatchObject({ claims: 2, unproven: 1, revision: 9 });
+    expect(made).toMatchObject({ claims: 2, unprovenCount: 1, revision: 9 });
     expect(await standing()).toEqual(made);
   });
 
   it('is judged anew on what stands: what became forbidden is not made', async () => {
     const { store, receipt, standing } = await contested(attempt => (attempt === 1 ? 1 : 0));
-    const once = (before: Receipt) => (before.unproven === 0 ? counted(before) : undefined);
-    const { receipt: seen, done } = await advance(store, receipt, once);
+    const once = (before: Receipt) => (before.unprovenCount === 0 ? counted(before) : undefined);
+    const { receipt: seen, done } = await updateReceipt(store, receipt, once);
     expect(done).toBe(false);
-    expect(seen).toMatchObject({ unproven: 1, claims: 1 });
+    expect(seen).toMatchObject({ unprovenCount: 1, claims: 1 });
     expect(await standing()).toEqual(seen);
   });
 
   it('is given up when too many others write, without half a change', async () => {
     const { store, receipt, attempts, standing } = await contested(() => 1);
     const unavailable = { code: 'unavailable', alarm: 'store-unavailable' };
-    await expect(advance(store, receipt, counted)).rejects.toMatchObject(unavailable);
+    await expect(updateReceipt(store, receipt, counted)).rejects.toMatchObject(unavailable);
     expect(attempts()).toBe(8);
     expect(await standing()).toMatchObject({ claims: 1 });
   });
@@ -78,12 +78,12 @@ describe('a change', () => {
   it('is given up when the receipt is gone', async () => {
     const { store, receipt } = await contested(() => 0);
     const elsewhere = { ...receipt, id: 'receipt-2' };
-    await expect(advance(store, elsewhere, counted)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(updateReceipt(store, elsewhere, counted)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   it('is made once by each of several at once', async () => {
     const { store, receipt, standing } = await contested(() => 0);
-    await Promise.all(Array.from({ length: 6 }, () => advance(store, receipt, counted)));
+    await Promise.all(Array.from({ length: 6 }, () => updateReceipt(store, receipt, counted)));
     expect(await standing()).toMatchObject({ claims: 7, revision: 7 });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deadlineUsed, dueAtOf } from '../../lambda/receipts/deadline.ts';
+import { deadlineUsedPercent, dueAtOf } from '../../lambda/receipts/deadline.ts';
 import { claimedOnce } from '../support/erasing-receipts.ts';
 
 const day = 86_400_000;
@@ -8,13 +8,13 @@ const receipt = claimedOnce({ submittedAt: 1000, receivedAt: 5000 });
 describe('the time that an erasure may take', () => {
   it('is a month from when it was asked for, where the platform says nothing', () => {
     expect(dueAtOf(receipt)).toBe(1000 + 30 * day);
-    expect(deadlineUsed(receipt, 1000 + 15 * day)).toBe(50);
-    expect(deadlineUsed(receipt, 1000 + 24 * day)).toBe(80);
-    expect(deadlineUsed(receipt, 1000 + 60 * day)).toBe(200);
+    expect(deadlineUsedPercent(receipt, 1000 + 15 * day)).toBe(50);
+    expect(deadlineUsedPercent(receipt, 1000 + 24 * day)).toBe(80);
+    expect(deadlineUsedPercent(receipt, 1000 + 60 * day)).toBe(200);
   });
 
   it('is what the platform says, earlier or later', () => {
-    expect(deadlineUsed({ ...receipt, dueAt: 1000 + 10 * day }, 1000 + 5 * day)).toBe(50);
+    expect(deadlineUsedPercent({ ...receipt, dueAt: 1000 + 10 * day }, 1000 + 5 * day)).toBe(50);
     expect(dueAtOf({ ...receipt, dueAt: 1000 + 45 * day })).toBe(1000 + 45 * day);
   });
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { claimed } from '../../lambda/receipts/claiming.ts';
+import { claimReceipt } from '../../lambda/receipts/claiming.ts';
 import {
-  closedAsRefused,
-  type Decided,
-  mostCustomersOf,
-  refusalDecided,
-  retried,
+  closeAsRefused,
+  type DecisionInput,
+  decideRefusal,
+  decideRetry,
+  maxCustomersFor,
 } from '../../lambda/receipts/deciding.ts';
-import { asksHuman, isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { signed, unsignedUntil } from '../../lambda/receipts/signing.ts';
+import { isRefusalDecided, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import { postponeSignature, storeEvidence } from '../../lambda/receipts/signing.ts';
 import {
   claimedOnce,
   deletion,
@@ -22,9 +22,9 @@ import {
   withProgress,
 } from '../support/erasing-receipts.ts';
 
-const decided: Decided = { at: now + 1000, by: 'ada', what: 'retry', why: 'it was looked at' };
-const refusal: Decided = { ...decided, what: 'refuse', why: 'ordered by a thief' };
-const asked = (reason = 'too-many-matches') => asksHuman(claimedOnce({ unproven: 2 }), reason);
+const decided: DecisionInput = { at: now + 1000, actor: 'ada', action: 'retry', reason: 'it was looked at' };
+const refusal: DecisionInput = { ...decided, action: 'refuse', reason: 'ordered by a thief' };
+const asked = (reason = 'too-many-matches') => requestReview(claimedOnce({ unprovenCount: 2 }), reason);
 
 function must(receipt: Receipt | undefined): Receipt {
   if (receipt === undefined) throw new Error('the rules refuse this');
@@ -33,76 +33,76 @@ function must(receipt: Receipt | undefined): Receipt {
 
 describe('a retry', () => {
   it('lets a receipt that asked for a person go on, now, and keeps who, when, why and about what', () => {
-    const next = must(retried(asked(), decided));
+    const next = must(decideRetry(asked(), decided));
     expect(next).toMatchObject({
       state: 'open',
       queue: 'erase',
       nextAttemptAt: now + 1000,
-      unproven: 0,
+      unprovenCount: 0,
       unrecordedClaims: 0,
-      decisions: [{ ...decided, about: 'too-many-matches' }],
+      decisions: [{ ...decided, reviewReason: 'too-many-matches' }],
     });
     expect(next).not.toHaveProperty('reason');
-    expect(claimed(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
+    expect(claimReceipt(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
   });
 
   it('may raise how many customers are deleted for it, until another one says otherwise', () => {
-    const raised = must(retried(asked(), { ...decided, mostCustomers: 9 }));
-    expect(mostCustomersOf(raised)).toBe(9);
-    const again = must(retried(asksHuman(raised, 'unproven-answers'), decided));
-    expect(mostCustomersOf(again)).toBe(9);
-    expect(mostCustomersOf(asked())).toBeUndefined();
+    const raised = must(decideRetry(asked(), { ...decided, maxCustomers: 9 }));
+    expect(maxCustomersFor(raised)).toBe(9);
+    const again = must(decideRetry(requestReview(raised, 'unproven-responses'), decided));
+    expect(maxCustomersFor(again)).toBe(9);
+    expect(maxCustomersFor(asked())).toBeUndefined();
   });
 
   it('brings forward what waits for its time, its callback or its signature', () => {
-    for (const queue of ['erase', 'call-back', 'sign'] as const) {
+    for (const queue of ['erase', 'callback', 'sign'] as const) {
       const waits = claimedOnce({
         queue,
         state: queue === 'erase' ? 'open' : 'erased',
         nextAttemptAt: now + 3_600_000,
         unrecordedClaims: 0,
       });
-      expect(retried(waits, decided)).toMatchObject({ queue, nextAttemptAt: now + 1000, decisions: [decided] });
+      expect(decideRetry(waits, decided)).toMatchObject({ queue, nextAttemptAt: now + 1000, decisions: [decided] });
     }
-    expect(retried(claimedOnce({ nextAttemptAt: now }), decided)).toMatchObject({ nextAttemptAt: now });
+    expect(decideRetry(claimedOnce({ nextAttemptAt: now }), decided)).toMatchObject({ nextAttemptAt: now });
   });
 
   it('does not cut a claim short: whoever holds it may still be posting, and a refusal must wait for that', () => {
     const held = claimedOnce({ nextAttemptAt: now + 60_000 });
-    const next = must(retried(held, decided));
+    const next = must(decideRetry(held, decided));
     expect(next).toMatchObject({ nextAttemptAt: now + 60_000, decisions: [decided] });
     // One that the pace has put off for long after such a claim is brought forward all the same.
-    expect(retried({ ...held, nextAttemptAt: now + 3_600_000 }, decided)).toMatchObject({
+    expect(decideRetry({ ...held, nextAttemptAt: now + 3_600_000 }, decided)).toMatchObject({
       nextAttemptAt: now + 61_000,
     });
-    const refused = must(refusalDecided(next, refusal));
-    expect(closedAsRefused(refused, now + 59_999)).toBeUndefined();
-    expect(closedAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });
+    const refused = must(decideRefusal(next, refusal));
+    expect(closeAsRefused(refused, now + 59_999)).toBeUndefined();
+    expect(closeAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });
   });
 
   it('never lets go what has deleted somebody else, nor touches what is signed', () => {
-    expect(retried(asked('wrong-customer-deleted'), decided)).toBeUndefined();
-    const refused = must(refusalDecided(asked('wrong-customer-deleted'), refusal));
-    expect(retried(refused, decided)).toBeUndefined();
+    expect(decideRetry(asked('wrong-customer-deleted'), decided)).toBeUndefined();
+    const refused = must(decideRefusal(asked('wrong-customer-deleted'), refusal));
+    expect(decideRetry(refused, decided)).toBeUndefined();
     const { queue: _, nextAttemptAt: __, ...done } = claimedOnce({ state: 'erased', evidence: 'a.b.c' });
-    expect(retried(done, decided)).toBeUndefined();
+    expect(decideRetry(done, decided)).toBeUndefined();
   });
 });
 
 describe('a refusal', () => {
   it('waits for the sweep, which closes the receipt, and nobody claims it any more', () => {
-    const next = must(refusalDecided(asked(), refusal));
+    const next = must(decideRefusal(asked(), refusal));
     expect(next).toMatchObject({
       state: 'open',
       queue: 'erase',
       nextAttemptAt: now + 1000,
       reason: 'too-many-matches',
-      decisions: [{ ...refusal, about: 'too-many-matches' }],
+      decisions: [{ ...refusal, reviewReason: 'too-many-matches' }],
     });
     expect(isRefusalDecided(next)).toBe(true);
-    expect(claimed(next, now + 1000, now + 61_000)).toBeUndefined();
-    expect(closedAsRefused(next, now + 999)).toBeUndefined();
-    expect(closedAsRefused(next, now + 1000)).toMatchObject({
+    expect(claimReceipt(next, now + 1000, now + 61_000)).toBeUndefined();
+    expect(closeAsRefused(next, now + 999)).toBeUndefined();
+    expect(closeAsRefused(next, now + 1000)).toMatchObject({
       state: 'refused',
       queue: 'sign',
       closedAt: now + 1000,
@@ -111,46 +111,49 @@ describe('a refusal', () => {
   });
 
   it('of a receipt that somebody works on waits until the claim has run out', () => {
-    expect(refusalDecided(claimedOnce({ nextAttemptAt: now + 15_000 }), refusal)).toMatchObject({
+    expect(decideRefusal(claimedOnce({ nextAttemptAt: now + 15_000 }), refusal)).toMatchObject({
       nextAttemptAt: now + 15_000,
     });
-    expect(refusalDecided(claimedOnce({ nextAttemptAt: now + 3_600_000 }), refusal)).toMatchObject({
+    expect(decideRefusal(claimedOnce({ nextAttemptAt: now + 3_600_000 }), refusal)).toMatchObject({
       nextAttemptAt: now + 61_000,
     });
   });
 
   it('can be taken back as long as it is not done', () => {
-    const back = must(retried(must(refusalDecided(claimedOnce(), refusal)), decided));
+    const back = must(decideRetry(must(decideRefusal(claimedOnce(), refusal)), decided));
     expect(isRefusalDecided(back)).toBe(false);
-    const stopped = must(retried(must(refusalDecided(asked(), refusal)), decided));
+    const stopped = must(decideRetry(must(decideRefusal(asked(), refusal)), decided));
     expect(stopped).not.toHaveProperty('reason');
-    expect(stopped.decisions?.map(({ about }) => about)).toEqual(['too-many-matches', 'too-many-matches']);
-    expect(closedAsRefused(back, now + 1e9)).toBeUndefined();
+    expect(stopped.decisions?.map(({ reviewReason }) => reviewReason)).toEqual([
+      'too-many-matches',
+      'too-many-matches',
+    ]);
+    expect(closeAsRefused(back, now + 1e9)).toBeUndefined();
   });
 
   it('is made once, and not of what is closed', () => {
-    const next = must(refusalDecided(claimedOnce(), refusal));
-    expect(refusalDecided(next, refusal)).toBeUndefined();
-    const closed = must(closedAsRefused(next, now + 1e9));
-    expect(refusalDecided(closed, refusal)).toBeUndefined();
-    expect(refusalDecided(claimedOnce({ state: 'erased' }), refusal)).toBeUndefined();
+    const next = must(decideRefusal(claimedOnce(), refusal));
+    expect(decideRefusal(next, refusal)).toBeUndefined();
+    const closed = must(closeAsRefused(next, now + 1e9));
+    expect(decideRefusal(closed, refusal)).toBeUndefined();
+    expect(decideRefusal(claimedOnce({ state: 'erased' }), refusal)).toBeUndefined();
   });
 
   it('tells a platform that waits for a callback', () => {
-    const next = must(refusalDecided(claimedOnce({ hasCallbacks: true, answeredOpen: true }), refusal));
-    expect(closedAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'call-back' });
+    const next = must(decideRefusal(claimedOnce({ hasCallbacks: true, answeredInProgress: true }), refusal));
+    expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 
   it('does not hide what a worker without a result may have deleted', () => {
     const posting = withProgress(claimedOnce(), 'main', { pins: 1 });
-    const closed = must(closedAsRefused(must(refusalDecided(posting, refusal)), now + 1e9));
-    expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, tried: true });
+    const closed = must(closeAsRefused(must(decideRefusal(posting, refusal)), now + 1e9));
+    expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
   });
 });
 
 describe('a worker that comes back to a refusal', () => {
   const two = ['main', 'us'];
-  const refused = (more: Partial<Receipt> = {}) => must(refusalDecided(claimedOnce(more, two), refusal));
+  const refused = (more: Partial<Receipt> = {}) => must(decideRefusal(claimedOnce(more, two), refusal));
 
   it('that has erased everybody closes it as what is true', () => {
     expect(mustRecord(refused(), { main: erased, us: nobody })).toMatchObject({ state: 'erased' });
@@ -165,13 +168,13 @@ describe('a worker that comes back to a refusal', () => {
 
   it('that has deleted somebody else asks for a person all the same', () => {
     const wrong = human('wrong-customer-deleted', { deletions: [deletion()] });
-    expect(mustRecord(refused(), { main: wrong })).toMatchObject({ state: 'needs-human' });
+    expect(mustRecord(refused(), { main: wrong })).toMatchObject({ state: 'needs-review' });
   });
 });
 
 it('only what is closed and told is signed', () => {
-  for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'call-back' })]) {
-    expect(signed(receipt, 'a.b.c')).toBeUndefined();
-    expect(unsignedUntil(receipt, now)).toBeUndefined();
+  for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'callback' })]) {
+    expect(storeEvidence(receipt, 'a.b.c')).toBeUndefined();
+    expect(postponeSignature(receipt, now)).toBeUndefined();
   }
 });

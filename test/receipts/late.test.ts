@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { claimed } from '../../lambda/receipts/claiming.ts';
-import { asksHuman } from '../../lambda/receipts/receipt.ts';
+import { claimReceipt } from '../../lambda/receipts/claiming.ts';
+import { requestReview } from '../../lambda/receipts/receipt.ts';
 import {
   claimedOnce,
   erased,
@@ -18,7 +18,7 @@ const pinnedOnce = withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us
 const first = { generation: 1 };
 
 function claimedAgain() {
-  const next = claimed(pinnedOnce, now, now + 60_000);
+  const next = claimReceipt(pinnedOnce, now, now + 60_000);
   if (next === undefined) throw new Error('it is due');
   return next;
 }
@@ -27,8 +27,8 @@ describe('a worker that was overtaken', () => {
   const overtaken = claimedAgain();
 
   it.each([
-    ['later', later()],
-    ['later, with a proof', later({ deletions: erased.deletions, tried: true })],
+    ['retry', later()],
+    ['later, with a proof', later({ deletions: erased.deletions, mayHaveExecuted: true })],
     ['nobody', { ...nobody, knownPins: 1 }],
     ['not identifiable', { ...unidentifiable, knownPins: 1 }],
     ['a person is needed', human('voucherify-400')],
@@ -43,10 +43,10 @@ describe('a worker that was overtaken', () => {
   });
 
   it('is listened to when somebody else was deleted: nothing more may be posted', () => {
-    const wrong = human('wrong-customer-deleted', { tried: true });
+    const wrong = human('wrong-customer-deleted', { mayHaveExecuted: true });
     const next = mustRecord(overtaken, { main: wrong, us: nobody }, first);
-    expect(next).toMatchObject({ state: 'needs-human', reason: 'wrong-customer-deleted', queue: 'needs-human' });
-    expect(next.projects).toMatchObject({ main: { state: 'open', tried: true }, us: { state: 'open' } });
+    expect(next).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted', queue: 'needs-review' });
+    expect(next.projects).toMatchObject({ main: { state: 'open', mayHaveExecuted: true }, us: { state: 'open' } });
   });
 
   it.each([0, 3])('or that never was (generation %i) is the same', generation => {
@@ -59,15 +59,15 @@ describe('nothing is recorded', () => {
   const states = [
     mustRecord(pinnedOnce, { main: erased, us: nobody }),
     mustRecord(withProgress(pinnedOnce, 'main', { pins: 0 }), { main: nobody, us: nobody }),
-    asksHuman(pinnedOnce, 'too-many-matches'),
+    requestReview(pinnedOnce, 'too-many-matches'),
   ];
   it.each(states.map(receipt => [receipt.state, receipt] as const))('on a receipt that is %s', (_, receipt) => {
     for (const main of results) {
       const next = record(receipt, { main, us: erased });
       // Whoever waits for a person must not be retried after somebody else was deleted for it.
-      const isWrong = main.kind === 'human' && main.code === 'wrong-customer-deleted';
-      if (!isWrong || receipt.state !== 'needs-human') expect(next).toBeUndefined();
-      else expect(next).toEqual(asksHuman(receipt, 'wrong-customer-deleted'));
+      const isWrong = main.kind === 'review' && main.code === 'wrong-customer-deleted';
+      if (!isWrong || receipt.state !== 'needs-review') expect(next).toBeUndefined();
+      else expect(next).toEqual(requestReview(receipt, 'wrong-customer-deleted'));
     }
   });
 });

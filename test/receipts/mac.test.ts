@@ -1,39 +1,39 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Identity } from '../../lambda/erasure.ts';
-import { macsFrom, shortestPepper } from '../../lambda/receipts/mac.ts';
+import { createPseudonymizer, minPepperLength } from '../../lambda/receipts/mac.ts';
 
-const pepper = 'p'.repeat(shortestPepper);
-const macs = macsFrom(pepper);
+const pepper = 'p'.repeat(minPepperLength);
+const hmacs = createPseudonymizer(pepper);
 const seeded = { seed: 20261124, numRuns: 1000 };
 
 describe('the pepper', () => {
-  it.each(['', 'REPLACE_ME', 'p'.repeat(shortestPepper - 1)])('%j is too short, and is not named', short => {
-    expect(() => macsFrom(short)).toThrow(
+  it.each(['', 'REPLACE_ME', 'p'.repeat(minPepperLength - 1)])('%j is too short, and is not named', short => {
+    expect(() => createPseudonymizer(short)).toThrow(
       expect.objectContaining({ code: 'unavailable', alarm: 'pepper-unusable', message: 'the pepper is not usable' }),
     );
   });
 
   it('decides every pseudonym', () => {
-    const others = macsFrom(`${pepper}p`);
+    const others = createPseudonymizer(`${pepper}p`);
     const identifier = { kind: 'email', value: 'ada@example.com' } as const;
-    expect(others.receipt('ketch', 'axonic', 'r')).not.toBe(macs.receipt('ketch', 'axonic', 'r'));
-    expect(others.subject(identifier)).not.toBe(macs.subject(identifier));
-    expect(others.payload([])).not.toBe(macs.payload([]));
-    expect(others.appId('a')).not.toBe(macs.appId('a'));
+    expect(others.receipt('ketch', 'axonic', 'r')).not.toBe(hmacs.receipt('ketch', 'axonic', 'r'));
+    expect(others.subject(identifier)).not.toBe(hmacs.subject(identifier));
+    expect(others.payload([])).not.toBe(hmacs.payload([]));
+    expect(others.appId('a')).not.toBe(hmacs.appId('a'));
   });
 });
 
 describe('a pseudonym', () => {
   it('is the same every time, 256 bits, and shows nothing of what it stands for', () => {
-    const all = (one: typeof macs) => [
+    const all = (one: typeof hmacs) => [
       one.receipt('ketch', 'axonic', 'ada@example.com'),
       one.payload([{ space: 'email', format: 'raw', value: 'ada@example.com' }]),
       one.subject({ kind: 'email', value: 'ada@example.com' }),
       one.appId('app-1'),
     ];
-    expect(all(macs)).toEqual(all(macsFrom(pepper)));
-    for (const mac of all(macs)) expect(mac).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(all(hmacs)).toEqual(all(createPseudonymizer(pepper)));
+    for (const mac of all(hmacs)) expect(mac).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
   it('of one thing is never that of another thing with the same parts', () => {
@@ -44,13 +44,13 @@ describe('a pseudonym', () => {
       seen.set(mac, name);
     };
     for (const a of texts) {
-      put(`app ${a}`, macs.appId(a));
+      put(`app ${a}`, hmacs.appId(a));
       for (const kind of ['customer_id', 'source_id', 'email', 'phone'] as const) {
-        put(`subject ${kind} ${a}`, macs.subject({ kind, value: a }));
+        put(`subject ${kind} ${a}`, hmacs.subject({ kind, value: a }));
       }
       for (const b of texts) {
-        put(`payload ${a} ${b}`, macs.payload([{ space: a, format: b, value: 'x' }]));
-        for (const c of texts) put(`receipt ${a}|${b}|${c}`, macs.receipt(a, b, c));
+        put(`payload ${a} ${b}`, hmacs.payload([{ space: a, format: b, value: 'x' }]));
+        for (const c of texts) put(`receipt ${a}|${b}|${c}`, hmacs.receipt(a, b, c));
       }
     }
     expect(seen.size).toBe(texts.length * (1 + 4 + texts.length + texts.length ** 2));
@@ -61,7 +61,7 @@ describe('a pseudonym', () => {
     fc.assert(
       fc.property(fc.tuple(text, text, text), fc.tuple(text, text, text), (one, other) => {
         const same = one.every((part, index) => part === other[index]);
-        expect(macs.receipt(...one) === macs.receipt(...other)).toBe(same);
+        expect(hmacs.receipt(...one) === hmacs.receipt(...other)).toBe(same);
       }),
       seeded,
     );
@@ -69,16 +69,16 @@ describe('a pseudonym', () => {
 });
 
 describe('the pseudonym of a subject', () => {
-  const plain = macs.subject({ kind: 'email', value: 'ada@example.com' });
+  const plain = hmacs.subject({ kind: 'email', value: 'ada@example.com' });
 
   it.each(['Ada@Example.COM', '  ada@example.com\n'])('is the same however an e-mail is spelt: %j', value => {
-    expect(macs.subject({ kind: 'email', value })).toBe(plain);
+    expect(hmacs.subject({ kind: 'email', value })).toBe(plain);
   });
 
   it.each(['source_id', 'customer_id', 'phone'] as const)('takes a %s verbatim', kind => {
-    const verbatim = macs.subject({ kind, value: 'ada@example.com' });
+    const verbatim = hmacs.subject({ kind, value: 'ada@example.com' });
     for (const value of ['Ada@example.com', ' ada@example.com', 'ada@example.com ']) {
-      expect(macs.subject({ kind, value })).not.toBe(verbatim);
+      expect(hmacs.subject({ kind, value })).not.toBe(verbatim);
     }
   });
 });
@@ -96,15 +96,15 @@ describe('the pseudonym of a payload', () => {
     const few = fc.array(identity, { maxLength: 3 });
     fc.assert(
       fc.property(few, few, (one, other) => {
-        expect(macs.payload(one.toReversed())).toBe(macs.payload(one));
-        expect(macs.payload(one) === macs.payload(other)).toBe(inOrder(one) === inOrder(other));
+        expect(hmacs.payload(one.toReversed())).toBe(hmacs.payload(one));
+        expect(hmacs.payload(one) === hmacs.payload(other)).toBe(inOrder(one) === inOrder(other));
       }),
       seeded,
     );
   });
 
   it('tells a lone surrogate from the replacement character', () => {
-    const of = (value: string) => macs.payload([{ space: 's', format: 'f', value }]);
+    const of = (value: string) => hmacs.payload([{ space: 's', format: 'f', value }]);
     expect(of('\ud800')).not.toBe(of('\ufffd'));
     expect(of('\ud800')).not.toBe(of('\udfff'));
   });

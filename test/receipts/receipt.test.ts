@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { claimed, mostUnrecordedClaims, pinned, postponed } from '../../lambda/receipts/claiming.ts';
-import { opened } from '../../lambda/receipts/receipt.ts';
+import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/claiming.ts';
+import { createReceipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
-const untouched = { state: 'open', pins: 0, tried: false, deletions: [] };
+const untouched = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] };
 
 describe('a new receipt', () => {
   it.each([
@@ -13,20 +13,20 @@ describe('a new receipt', () => {
   ])(
     'waits for its first attempt; whether its writer makes it (%s) decides on the first claim',
     (attemptFollows, claims) => {
-      const { id, platform, payloadMac, subjectMacs, authentication, receivedAt, submittedAt, hasCallbacks } =
+      const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
         claimedOnce();
-      const facts = { id, platform, payloadMac, subjectMacs, authentication, receivedAt, submittedAt, hasCallbacks };
-      expect(opened(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
+      const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
+      expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
         ...facts,
         v: 1,
         revision: 1,
         state: 'open',
         queue: 'erase',
         nextAttemptAt: now + 7,
-        answeredOpen: false,
+        answeredInProgress: false,
         claims,
         unrecordedClaims: claims,
-        unproven: 0,
+        unprovenCount: 0,
         projects: { main: untouched, us: untouched },
       });
     },
@@ -37,29 +37,29 @@ describe('a claim', () => {
   const due = claimedOnce({ nextAttemptAt: now });
 
   it('only moves the next attempt and counts', () => {
-    const next = claimed(due, now, now + 60_000);
+    const next = claimReceipt(due, now, now + 60_000);
     expect(next).toEqual({ ...due, revision: 2, claims: 2, unrecordedClaims: 2, nextAttemptAt: now + 60_000 });
   });
 
   it('takes only what is due', () => {
-    expect(claimed(due, now - 1, now + 60_000)).toBeUndefined();
-    expect(claimed(due, now + 1, now + 60_000)).toBeDefined();
+    expect(claimReceipt(due, now - 1, now + 60_000)).toBeUndefined();
+    expect(claimReceipt(due, now + 1, now + 60_000)).toBeDefined();
     const { nextAttemptAt: _, ...never } = due;
-    expect(claimed(never, now, now + 60_000)).toBeUndefined();
+    expect(claimReceipt(never, now, now + 60_000)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-human'] as const)('never takes what is %s', state => {
-    expect(claimed({ ...due, state }, now, now + 60_000)).toBeUndefined();
+  it.each([...finals, 'needs-review'] as const)('never takes what is %s', state => {
+    expect(claimReceipt({ ...due, state }, now, now + 60_000)).toBeUndefined();
   });
 
   it('is the last one after five without a result: a person is asked instead', () => {
-    const standing = { ...due, claims: 9, unrecordedClaims: mostUnrecordedClaims - 1 };
-    const fifth = claimed(standing, now, now);
+    const standing = { ...due, claims: 9, unrecordedClaims: maxUnrecordedClaims - 1 };
+    const fifth = claimReceipt(standing, now, now);
     expect(fifth).toMatchObject({ state: 'open', unrecordedClaims: 5, claims: 10 });
-    expect(fifth && claimed(fifth, now, now + 60_000)).toMatchObject({
-      state: 'needs-human',
+    expect(fifth && claimReceipt(fifth, now, now + 60_000)).toMatchObject({
+      state: 'needs-review',
       reason: 'claims-without-result',
-      queue: 'needs-human',
+      queue: 'needs-review',
       claims: 10,
     });
   });
@@ -70,18 +70,24 @@ describe('a claim', () => {
       'us',
       {},
     );
-    expect(claimed(pins, now, now)?.projects).toEqual({ main: { ...untouched, pins: 1, tried: true }, us: untouched });
-    const poison = { ...pins, unrecordedClaims: mostUnrecordedClaims };
-    expect(claimed(poison, now, now)).toMatchObject({ state: 'needs-human', projects: { main: { tried: true } } });
+    expect(claimReceipt(pins, now, now)?.projects).toEqual({
+      main: { ...untouched, pins: 1, mayHaveExecuted: true },
+      us: untouched,
+    });
+    const poison = { ...pins, unrecordedClaims: maxUnrecordedClaims };
+    expect(claimReceipt(poison, now, now)).toMatchObject({
+      state: 'needs-review',
+      projects: { main: { mayHaveExecuted: true } },
+    });
     const quiet = { ...pins, unrecordedClaims: 0 };
-    expect(claimed(quiet, now, now)?.projects).toEqual(pins.projects);
+    expect(claimReceipt(quiet, now, now)?.projects).toEqual(pins.projects);
   });
 
   it('does not come about by being put off', () => {
-    expect(postponed(due, now, now + 60_000)).toEqual({ ...due, revision: 2, nextAttemptAt: now + 60_000 });
-    expect(postponed(due, now - 1, now + 60_000)).toBeUndefined();
-    for (const state of [...finals, 'needs-human'] as const)
-      expect(postponed({ ...due, state }, now, now)).toBeUndefined();
+    expect(postponeReceipt(due, now, now + 60_000)).toEqual({ ...due, revision: 2, nextAttemptAt: now + 60_000 });
+    expect(postponeReceipt(due, now - 1, now + 60_000)).toBeUndefined();
+    for (const state of [...finals, 'needs-review'] as const)
+      expect(postponeReceipt({ ...due, state }, now, now)).toBeUndefined();
   });
 });
 
@@ -89,31 +95,31 @@ describe('pins', () => {
   const receipt = claimedOnce({}, ['main', 'us']);
 
   it('are counted for one project', () => {
-    const next = pinned(receipt, 1, 'us', 2);
+    const next = recordPins(receipt, 1, 'us', 2);
     expect(next).toEqual({ ...receipt, revision: 2, projects: { main: untouched, us: { ...untouched, pins: 2 } } });
   });
 
   it('are written once', () => {
-    const first = pinned(receipt, 1, 'main', 1);
-    expect(first && pinned(first, 1, 'main', 2)).toBeUndefined();
-    expect(first && pinned(first, 1, 'us', 1)).toBeDefined();
+    const first = recordPins(receipt, 1, 'main', 1);
+    expect(first && recordPins(first, 1, 'main', 2)).toBeUndefined();
+    expect(first && recordPins(first, 1, 'us', 1)).toBeDefined();
   });
 
   it.each([0, 2])('are written only by the worker with the last claim, not by generation %i', generation => {
-    expect(pinned(receipt, generation, 'main', 1)).toBeUndefined();
+    expect(recordPins(receipt, generation, 'main', 1)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-human'] as const)('are not written once the receipt is %s', state => {
-    expect(pinned({ ...receipt, state }, 1, 'main', 1)).toBeUndefined();
+  it.each([...finals, 'needs-review'] as const)('are not written once the receipt is %s', state => {
+    expect(recordPins({ ...receipt, state }, 1, 'main', 1)).toBeUndefined();
   });
 
   it('are not written in a project that is finished', () => {
     const finished = withProgress(receipt, 'main', { state: 'no-match' });
-    expect(pinned(finished, 1, 'main', 1)).toBeUndefined();
-    expect(pinned(finished, 1, 'us', 1)).toBeDefined();
+    expect(recordPins(finished, 1, 'main', 1)).toBeUndefined();
+    expect(recordPins(finished, 1, 'us', 1)).toBeDefined();
   });
 
   it('are not written for a project that the receipt does not know', () => {
-    expect(pinned(receipt, 1, 'eu', 1)).toBeUndefined();
+    expect(recordPins(receipt, 1, 'eu', 1)).toBeUndefined();
   });
 });

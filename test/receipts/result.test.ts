@@ -29,7 +29,7 @@ describe('a result that finishes', () => {
       expiresAt: (now + 762 * day) / 1000 + 1,
       lastResult: 'erased',
       unrecordedClaims: 0,
-      projects: { main: { state: 'erased', pins: 1, tried: false, deletions: [keptDeletion()] } },
+      projects: { main: { state: 'erased', pins: 1, mayHaveExecuted: false, deletions: [keptDeletion()] } },
     });
   });
 
@@ -54,13 +54,13 @@ describe('a result that finishes', () => {
   });
 
   it.each([
-    ['no callbacks', { hasCallbacks: false, answeredOpen: true }, false, 'sign'],
-    ['told in this answer', { hasCallbacks: true, answeredOpen: false }, true, 'sign'],
-    ['never told anything', { hasCallbacks: true, answeredOpen: false }, false, 'call-back'],
-    ['told before that it goes on', { hasCallbacks: true, answeredOpen: true }, false, 'call-back'],
-    ['told before, and again now', { hasCallbacks: true, answeredOpen: true }, true, 'call-back'],
-  ] as const)('owes a callback or not: %s', (_, facts, answersNow, queue) => {
-    const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { answersNow });
+    ['no callbacks', { hasCallbacks: false, answeredInProgress: true }, false, 'sign'],
+    ['told in this answer', { hasCallbacks: true, answeredInProgress: false }, true, 'sign'],
+    ['never told anything', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
+    ['told before that it goes on', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
+    ['told before, and again now', { hasCallbacks: true, answeredInProgress: true }, true, 'callback'],
+  ] as const)('owes a callback or not: %s', (_, facts, repliesNow, queue) => {
+    const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow: repliesNow });
     expect(next.queue).toBe(queue);
     expect(next.nextAttemptAt).toBe(now + 1000);
   });

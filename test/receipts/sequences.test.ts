@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { answeredOpen } from '../../lambda/receipts/answering.ts';
-import { claimed, mostUnrecordedClaims, pinned, postponed } from '../../lambda/receipts/claiming.ts';
-import { closedAsRefused, refusalDecided, retried } from '../../lambda/receipts/deciding.ts';
-import { asksHuman, isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { mostUnproven, type ProjectResult, recorded } from '../../lambda/receipts/result.ts';
-import { signed } from '../../lambda/receipts/signing.ts';
+import { markAnsweredInProgress } from '../../lambda/receipts/answering.ts';
+import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/claiming.ts';
+import { closeAsRefused, decideRefusal, decideRetry } from '../../lambda/receipts/deciding.ts';
+import { isFinal, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import { maxUnproven, type ProjectResult, recordAttempt } from '../../lambda/receipts/result.ts';
+import { storeEvidence } from '../../lambda/receipts/signing.ts';
 import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';
 
 const projects = ['main', 'us'];
@@ -18,12 +18,12 @@ type Step =
       readonly do: 'record';
       readonly generation: number;
       readonly results: { readonly main?: ProjectResult; readonly us?: ProjectResult };
-      readonly answersNow: boolean;
+      readonly repliesNow: boolean;
     }
   | { readonly do: 'answer-open' | 'ask-human' | 'retry' | 'refuse' | 'close-refused' | 'sign' };
 
 const deletions = fc.uniqueArray(fc.nat(2), { maxLength: 2 }).map(pins => pins.map(index => deletion(index)));
-const unfinished = { code: fc.constantFrom(...codes), deletions, tried: fc.boolean() };
+const unfinished = { code: fc.constantFrom(...codes), deletions, mayHaveExecuted: fc.boolean() };
 const erased = fc.record({ kind: fc.constant('erased' as const), deletions });
 const nobody = fc.record({
   // One project that is not identifiable decides for both, so it is drawn less often.
@@ -31,8 +31,8 @@ const nobody = fc.record({
   deletions: fc.constant([] as const),
   knownPins: fc.nat(2),
 });
-const later = fc.record({ kind: fc.constant('later' as const), unproven: fc.boolean(), ...unfinished });
-const human = fc.record({ kind: fc.constant('human' as const), ...unfinished });
+const later = fc.record({ kind: fc.constant('retry' as const), unproven: fc.boolean(), ...unfinished });
+const human = fc.record({ kind: fc.constant('review' as const), ...unfinished });
 const result: fc.Arbitrary<ProjectResult> = fc.oneof(
   { weight: 2, arbitrary: erased },
   { weight: 4, arbitrary: nobody },
@@ -49,7 +49,7 @@ const record = fc.record({
   do: fc.constant('record' as const),
   generation,
   results: fc.record({ main: result, us: result }, { requiredKeys: [] }),
-  answersNow: fc.boolean(),
+  repliesNow: fc.boolean(),
 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: claim },
@@ -70,29 +70,34 @@ function taken(world: World, one: Step): Receipt | undefined {
   switch (one.do) {
     case 'claim':
       world.time += one.wait;
-      return claimed(receipt, world.time, world.time + 60_000);
+      return claimReceipt(receipt, world.time, world.time + 60_000);
     case 'postpone':
       world.time += one.wait;
-      return postponed(receipt, world.time, world.time + 5000);
+      return postponeReceipt(receipt, world.time, world.time + 5000);
     case 'pin':
-      return pinned(receipt, receipt.claims + one.generation, one.project, one.pins);
+      return recordPins(receipt, receipt.claims + one.generation, one.project, one.pins);
     case 'answer-open':
-      return answeredOpen(receipt);
+      return markAnsweredInProgress(receipt);
     case 'ask-human':
-      return receipt.state === 'open' ? asksHuman(receipt, 'identifiers-missing') : undefined;
+      return receipt.state === 'open' ? requestReview(receipt, 'identifiers-missing') : undefined;
     case 'retry':
-      return retried(receipt, { at: world.time, by: 'ada', what: 'retry', why: 'a drill' });
+      return decideRetry(receipt, { at: world.time, actor: 'ada', action: 'retry', reason: 'a drill' });
     case 'refuse':
-      return refusalDecided(receipt, { at: world.time, by: 'ada', what: 'refuse', why: 'a drill' });
+      return decideRefusal(receipt, { at: world.time, actor: 'ada', action: 'refuse', reason: 'a drill' });
     case 'close-refused':
       world.time += 60_000;
-      return closedAsRefused(receipt, world.time);
+      return closeAsRefused(receipt, world.time);
     case 'sign':
-      return signed(receipt, 'a.compact.jws');
+      return storeEvidence(receipt, 'a.compact.jws');
     case 'record': {
-      const { results, answersNow } = one;
+      const { results, repliesNow } = one;
       const times = { now: world.time, retryAt: world.time + 30_000 };
-      return recorded(receipt, { generation: receipt.claims + one.generation, results, answersNow, ...times });
+      return recordAttempt(receipt, {
+        generation: receipt.claims + one.generation,
+        results,
+        repliesNow: repliesNow,
+        ...times,
+      });
     }
   }
 }
@@ -110,7 +115,7 @@ function judge(before: Receipt, after: Receipt, one: Step): void {
     if (was === undefined || is === undefined) throw new Error('a project was lost');
     if (was.pins > 0) expect(is.pins, 'pins were written twice').toBe(was.pins);
     if (was.state !== 'open') expect(is, 'a finished project was changed').toEqual(was);
-    if (was.tried) expect(is.tried, 'a possible effect was forgotten').toBe(true);
+    if (was.mayHaveExecuted) expect(is.mayHaveExecuted, 'a possible effect was forgotten').toBe(true);
     expect(is.deletions.slice(0, was.deletions.length), 'a proof was lost or changed').toEqual(was.deletions);
     expect(new Set(is.deletions.map(({ pin }) => pin)).size).toBe(is.deletions.length);
     if (was.state === 'open' && (is.state === 'no-match' || is.state === 'not-identifiable')) {
@@ -129,7 +134,7 @@ function judgeClosed(before: Receipt, after: Receipt): void {
 }
 
 function judgeLate(results: readonly ProjectResult[]): void {
-  const wrong = results.some(one => one.kind === 'human' && one.code === 'wrong-customer-deleted');
+  const wrong = results.some(one => one.kind === 'review' && one.code === 'wrong-customer-deleted');
   expect(wrong || results.every(({ kind }) => kind === 'erased'), 'a late worker was listened to').toBe(true);
 }
 
@@ -138,21 +143,21 @@ function judgeStanding(receipt: Receipt, time: number): void {
   const { state, queue, nextAttemptAt, closedAt, expiresAt } = receipt;
   const states = projects.map(project => receipt.projects[project]?.state);
   if (isFinal(state)) {
-    if (state === 'refused') expect(receipt.decisions?.at(-1)?.what).toMatch(/refuse|retry/);
+    if (state === 'refused') expect(receipt.decisions?.at(-1)?.action).toMatch(/refuse|retry/);
     else {
       expect(states).not.toContain('open');
       expect(state === 'erased').toBe(states.includes('erased'));
     }
-    expect(queue === 'call-back' ? receipt.hasCallbacks : true).toBe(true);
+    expect(queue === 'callback' ? receipt.hasCallbacks : true).toBe(true);
     expect(queue === undefined, 'closed, not signed, and nobody comes back').toBe(receipt.evidence !== undefined);
     expect(expiresAt).toBe(Math.ceil(((closedAt ?? 0) + 762 * 86_400_000) / 1000));
   } else {
     expect(states).toContain('open');
-    expect([queue, closedAt, expiresAt]).toEqual([state === 'open' ? 'erase' : 'needs-human', undefined, undefined]);
+    expect([queue, closedAt, expiresAt]).toEqual([state === 'open' ? 'erase' : 'needs-review', undefined, undefined]);
     expect(nextAttemptAt).toBeLessThanOrEqual(time + 60_000);
-    expect(receipt.unproven).toBeLessThan(state === 'open' ? mostUnproven : mostUnproven + 1);
+    expect(receipt.unprovenCount).toBeLessThan(state === 'open' ? maxUnproven : maxUnproven + 1);
   }
-  expect(receipt.unrecordedClaims).toBeLessThanOrEqual(Math.min(receipt.claims, mostUnrecordedClaims));
+  expect(receipt.unrecordedClaims).toBeLessThanOrEqual(Math.min(receipt.claims, maxUnrecordedClaims));
   expect(JSON.stringify(receipt)).not.toContain('cust_');
 }
 
@@ -177,7 +182,7 @@ describe('no sequence of changes', () => {
       { seed: 20261124, numRuns: 2000 },
     );
     // Otherwise the property would hold of nothing.
-    for (const state of ['open', 'needs-human', 'erased', 'no-match', 'refused'])
+    for (const state of ['open', 'needs-review', 'erased', 'no-match', 'refused'])
       expect(reached.get(state)).toBeGreaterThan(20);
   });
 });

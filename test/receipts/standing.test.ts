@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { answeredOpen, outcomeOf } from '../../lambda/receipts/answering.ts';
-import { asksHuman, forgets, isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { markAnsweredInProgress, outcomeOf } from '../../lambda/receipts/answering.ts';
+import { isFinal, needsNoPersonalData, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
@@ -8,24 +8,24 @@ const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
 describe('the note that a platform was told it is not finished', () => {
   const receipt = claimedOnce();
   it('is made once, and only while that is true', () => {
-    const next = answeredOpen(receipt);
-    expect(next).toEqual({ ...receipt, revision: 2, answeredOpen: true });
-    expect(next && answeredOpen(next)).toBeUndefined();
-    expect(answeredOpen({ ...receipt, state: 'needs-human' })).toMatchObject({
-      state: 'needs-human',
-      answeredOpen: true,
+    const next = markAnsweredInProgress(receipt);
+    expect(next).toEqual({ ...receipt, revision: 2, answeredInProgress: true });
+    expect(next && markAnsweredInProgress(next)).toBeUndefined();
+    expect(markAnsweredInProgress({ ...receipt, state: 'needs-review' })).toMatchObject({
+      state: 'needs-review',
+      answeredInProgress: true,
     });
-    for (const state of finals) expect(answeredOpen({ ...receipt, state })).toBeUndefined();
+    for (const state of finals) expect(markAnsweredInProgress({ ...receipt, state })).toBeUndefined();
   });
 });
 
 describe('asking a person', () => {
   it('takes the receipt from the work and puts it where it is counted, oldest first', () => {
     const receipt = claimedOnce();
-    const next = asksHuman(receipt, 'too-many-matches');
+    const next = requestReview(receipt, 'too-many-matches');
     const reason = 'too-many-matches';
-    const waits = { queue: 'needs-human', nextAttemptAt: receipt.receivedAt };
-    expect(next).toEqual({ ...receipt, ...waits, revision: 2, state: 'needs-human', reason, lastResult: reason });
+    const waits = { queue: 'needs-review', nextAttemptAt: receipt.receivedAt };
+    expect(next).toEqual({ ...receipt, ...waits, revision: 2, state: 'needs-review', reason, lastResult: reason });
   });
 });
 
@@ -42,7 +42,7 @@ describe('how a receipt stands', () => {
   ])('while it is open, %s', (_, dueAt, expectedAt) => {
     const open: Receipt = claimedOnce(dueAt === undefined ? {} : { dueAt });
     expect(outcomeOf(open, now)).toEqual({ kind: 'in-progress', expectedAt });
-    expect(outcomeOf(asksHuman(open, 'other'), now)).toEqual({ kind: 'needs-human', expectedAt });
+    expect(outcomeOf(requestReview(open, 'other'), now)).toEqual({ kind: 'needs-review', expectedAt });
   });
 
   it('once it is closed is what was proved, at the time it was closed, for ever', () => {
@@ -58,15 +58,15 @@ describe('how a receipt stands', () => {
 
   it('tells the final states from those that go on', () => {
     expect([...finals].every(isFinal)).toBe(true);
-    expect(isFinal('open') || isFinal('needs-human')).toBe(false);
+    expect(isFinal('open') || isFinal('needs-review')).toBe(false);
   });
 
   it('lets the identifiers be forgotten only when it is closed and no callback is owed', () => {
-    expect(forgets(closed)).toBe(true);
-    expect(forgets({ ...closed, queue: 'call-back' })).toBe(false);
-    expect(forgets(claimedOnce())).toBe(false);
+    expect(needsNoPersonalData(closed)).toBe(true);
+    expect(needsNoPersonalData({ ...closed, queue: 'callback' })).toBe(false);
+    expect(needsNoPersonalData(claimedOnce())).toBe(false);
     const { queue: _, ...odd } = claimedOnce();
-    expect(forgets(odd)).toBe(false);
-    expect(forgets({ ...odd, state: 'needs-human' })).toBe(false);
+    expect(needsNoPersonalData(odd)).toBe(false);
+    expect(needsNoPersonalData({ ...odd, state: 'needs-review' })).toBe(false);
   });
 });

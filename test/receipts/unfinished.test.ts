@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mostUnproven } from '../../lambda/receipts/result.ts';
+import { maxUnproven } from '../../lambda/receipts/result.ts';
 import {
   claimedOnce,
   deletion,
@@ -42,15 +42,18 @@ describe('a result that does not', () => {
   it('keeps proofs and effects of one project while another goes on', () => {
     const first = mustRecord(two, {
       main: erased,
-      us: later({ tried: true, deletions: [deletion(1, { project: 'us' })] }),
+      us: later({ mayHaveExecuted: true, deletions: [deletion(1, { project: 'us' })] }),
     });
     expect(first.state).toBe('open');
     expect(first.projects).toEqual({
-      main: { state: 'erased', pins: 0, tried: false, deletions: [keptDeletion()] },
-      us: { state: 'open', pins: 0, tried: true, deletions: [keptDeletion(1, { project: 'us' })] },
+      main: { state: 'erased', pins: 0, mayHaveExecuted: false, deletions: [keptDeletion()] },
+      us: { state: 'open', pins: 0, mayHaveExecuted: true, deletions: [keptDeletion(1, { project: 'us' })] },
     });
     const second = mustRecord(first, { us: later() });
-    expect(second.projects['us']).toMatchObject({ tried: true, deletions: [keptDeletion(1, { project: 'us' })] });
+    expect(second.projects['us']).toMatchObject({
+      mayHaveExecuted: true,
+      deletions: [keptDeletion(1, { project: 'us' })],
+    });
     expect(mustRecord(second, { us: nobody })).toMatchObject({ state: 'erased' });
   });
 
@@ -74,37 +77,37 @@ describe('a result that does not', () => {
     expect(next.projects['main']).toEqual(first.projects['main']);
   });
 
-  it.each([true, false])('notes that the platform was told so, where it was (%s)', answersNow => {
-    expect(mustRecord(pinnedOnce, { main: later() }, { answersNow }).answeredOpen).toBe(answersNow);
-    expect(mustRecord(pinnedOnce, { main: human() }, { answersNow }).answeredOpen).toBe(answersNow);
-    const told = { ...pinnedOnce, answeredOpen: true };
-    expect(mustRecord(told, { main: later() }, { answersNow }).answeredOpen).toBe(true);
+  it.each([true, false])('notes that the platform was told so, where it was (%s)', repliesNow => {
+    expect(mustRecord(pinnedOnce, { main: later() }, { repliesNow: repliesNow }).answeredInProgress).toBe(repliesNow);
+    expect(mustRecord(pinnedOnce, { main: human() }, { repliesNow: repliesNow }).answeredInProgress).toBe(repliesNow);
+    const told = { ...pinnedOnce, answeredInProgress: true };
+    expect(mustRecord(told, { main: later() }, { repliesNow: repliesNow }).answeredInProgress).toBe(true);
   });
 
   it('asks a person where one project must, and keeps what the others proved', () => {
-    const next = mustRecord(two, { main: erased, us: human('too-many-matches', { tried: true }) });
+    const next = mustRecord(two, { main: erased, us: human('too-many-matches', { mayHaveExecuted: true }) });
     expect(next).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'too-many-matches',
-      queue: 'needs-human',
+      queue: 'needs-review',
       unrecordedClaims: 0,
     });
-    expect(next.projects).toMatchObject({ main: { state: 'erased' }, us: { state: 'open', tried: true } });
+    expect(next.projects).toMatchObject({ main: { state: 'erased' }, us: { state: 'open', mayHaveExecuted: true } });
     expect(mustRecord(two, { main: later(), us: human() })).toMatchObject({
-      state: 'needs-human',
+      state: 'needs-review',
       reason: 'voucherify-400',
     });
   });
 
   it('asks a person after three answers without proof, however they are spread', () => {
     let receipt = pinnedOnce;
-    for (let count = 1; count < mostUnproven; count += 1) {
+    for (let count = 1; count < maxUnproven; count += 1) {
       receipt = mustRecord(receipt, { main: later({ unproven: true }) });
-      expect(receipt).toMatchObject({ state: 'open', unproven: count });
+      expect(receipt).toMatchObject({ state: 'open', unprovenCount: count });
       receipt = mustRecord(receipt, { main: later() });
-      expect(receipt).toMatchObject({ state: 'open', unproven: count });
+      expect(receipt).toMatchObject({ state: 'open', unprovenCount: count });
     }
     const last = mustRecord(receipt, { main: later({ unproven: true }) });
-    expect(last).toMatchObject({ state: 'needs-human', reason: 'unproven-answers', unproven: mostUnproven });
+    expect(last).toMatchObject({ state: 'needs-review', reason: 'unproven-responses', unprovenCount: maxUnproven });
   });
 });

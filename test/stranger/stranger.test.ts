@@ -165,7 +165,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     await running.printed(/"DeadlineUsed":9\d/);
     const standing = standingAlarms(of('AWS::CloudWatch::Alarm'), running.lines.slice(seen).filter(isEmf));
     expect(standing).toEqual(expect.arrayContaining(['erasure-oldest-open-half', 'erasure-oldest-open-late']));
-    expect(standing).not.toContain('erasure-needs-human');
+    expect(standing).not.toContain('erasure-needs-review');
     expect((await ops(['show', receipt])).stdout).toContain('voucherify-500');
   });
 
@@ -189,7 +189,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
       receipt,
       outcome: 'erased',
       projects: { main: { deletions: [{ proof: 'deleted' }] } },
-      decisions: [{ why: 'is it over?' }, { what: 'retry', by: 'on-call', why: 'Voucherify is back' }],
+      decisions: [{ reason: 'is it over?' }, { action: 'retry', actor: 'on-call', reason: 'Voucherify is back' }],
     });
     const today = new Date().toISOString().slice(0, 10);
     const report = await ops(['report', '--from', firstDay, '--to', today]);

@@ -1,13 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { raisedBy } from '../../infra/alarm-texts.ts';
-import { entries } from '../../infra/entries.ts';
+import { alarmFor } from '../../infra/alarm-texts.ts';
+import { typedEntries } from '../../infra/entries.ts';
 import type { Alarm } from '../../lambda/failure.ts';
 import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { synthesised } from '../infra/synthesised.ts';
 import { standingAlarms } from './alarm-standing.ts';
 
 const alarms = synthesised().of('AWS::CloudWatch::Alarm');
-const sweep: LogLine = { event: 'sweep', needsHuman: 0, paused: 0, deadlineUsed: 49.9, oldestOpenMs: 0, unsigned: 0 };
+const sweep: LogLine = {
+  event: 'sweep',
+  needsReview: 0,
+  paused: 0,
+  deadlineUsedPercent: 49.9,
+  oldestOpenMs: 0,
+  unsigned: 0,
+};
 
 function standing(lines: readonly LogLine[], namespace = 'erasure'): readonly string[] {
   const written: string[] = [];
@@ -32,14 +39,14 @@ describe('which alarms stand', () => {
     expect(standing([sweep], 'erasure-other')).toEqual(['erasure-sweep-stopped']);
   });
 
-  test.each(entries(raisedBy))('a line with %s raises %s', (code: Alarm, name) => {
+  test.each(typedEntries(alarmFor))('a line with %s raises %s', (code: Alarm, name) => {
     expect(standing([sweep, { event: 'alarm', alarm: code, platform: 'ketch' }])).toEqual([`erasure-${name}`]);
   });
 
   test.each<[Partial<LogLine>, readonly string[]]>([
-    [{ deadlineUsed: 50 }, ['erasure-oldest-open-half']],
-    [{ deadlineUsed: 80 }, ['erasure-oldest-open-half', 'erasure-oldest-open-late']],
-    [{ needsHuman: 1 }, ['erasure-needs-human']],
+    [{ deadlineUsedPercent: 50 }, ['erasure-oldest-open-half']],
+    [{ deadlineUsedPercent: 80 }, ['erasure-oldest-open-half', 'erasure-oldest-open-late']],
+    [{ needsReview: 1 }, ['erasure-needs-review']],
     [{ paused: 2 }, ['erasure-paused']],
   ])('a sweep that tells %j raises %j', (told, names) => {
     expect(standing([sweep, { ...sweep, ...told }, sweep])).toEqual(names);

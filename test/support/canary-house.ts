@@ -58,7 +58,7 @@ export async function canaryHouse(
       log: house.lines.join(''),
       receipts: JSON.stringify(['receipts', 'subjects', 'control'].flatMap(table => rows(file, table))),
     }),
-    identifiers: () => [...rows(file, 'kept'), ...rows(file, 'pins')],
+    identifiers: () => [...rows(file, 'personal_data'), ...rows(file, 'pins')],
   };
 }
 

@@ -1,8 +1,8 @@
-import type { ControlRow, ControlRows } from '../../lambda/receipts/control.ts';
+import type { VersionedRow, VersionedStore } from '../../lambda/receipts/control.ts';
 
 /** Control rows in memory. */
-export function controlRows(): ControlRows {
-  const rows = new Map<string, ControlRow>();
+export function controlRows(): VersionedStore {
+  const rows = new Map<string, VersionedRow>();
   return {
     read: async keys => new Map(keys.flatMap(key => (rows.has(key) ? [[key, rows.get(key)!] as const] : []))),
     write: async (key, expected, value) => {

@@ -1,7 +1,7 @@
-import type { OutboundCall, OutboundResult, Send } from '../../lambda/io/outbound.ts';
-import type { Reply } from '../../lambda/voucherify/client.ts';
+import type { HttpCall, HttpResult, Send } from '../../lambda/io/outbound.ts';
+import type { VoucherifyReply } from '../../lambda/voucherify/client.ts';
 
-type Answer = Extract<OutboundResult, { kind: 'answer' }>;
+type Answer = Extract<HttpResult, { kind: 'answer' }>;
 
 export const now = Date.UTC(2026, 10, 24, 12);
 
@@ -11,7 +11,7 @@ export function answer(status: number, body: unknown, headers: Answer['headers']
   return { kind: 'answer', status, headers, body: text };
 }
 
-export function reply(status: number, body: unknown, headers: Answer['headers'] = {}): Reply {
+export function reply(status: number, body: unknown, headers: Answer['headers'] = {}): VoucherifyReply {
   return { result: answer(status, body, headers), appId: 'app-1' };
 }
 
@@ -42,8 +42,8 @@ export const done = {
 export const html = '<!doctype html><html><body>DONE</body></html>';
 
 /** A sender that answers in turn and remembers what was asked of it. */
-export function scripted(...answers: readonly OutboundResult[]): { send: Send; calls: OutboundCall[] } {
-  const calls: OutboundCall[] = [];
+export function scripted(...answers: readonly HttpResult[]): { send: Send; calls: HttpCall[] } {
+  const calls: HttpCall[] = [];
   const send: Send = async call => {
     calls.push(call);
     const next = answers[calls.length - 1];

@@ -1,4 +1,4 @@
-import type { Ports } from '../../lambda/parts.ts';
+import type { Adapters } from '../../lambda/parts.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { ErasingOptions } from './erasing-house.ts';
@@ -16,7 +16,7 @@ export function crashingStore(options: ErasingOptions = {}): CrashingStore {
   const crashing: CrashingStore = { options: { ...options, change }, at: undefined, only: undefined };
   return crashing;
 
-  function change({ store }: Ports): Partial<Ports> {
+  function change({ store }: Adapters): Partial<Adapters> {
     const replace: ReceiptStore['replace'] = async (next, also = {}) => {
       const here = crashing.only === undefined || crashing.only === next.id;
       if (here && crashing.at !== undefined && kindOf(next, also.pins !== undefined) === crashing.at) {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { OutboundResult } from '../../lambda/io/outbound.ts';
+import type { HttpResult } from '../../lambda/io/outbound.ts';
 import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { answer, html, notFound } from './erasing-answers.ts';
@@ -75,7 +75,7 @@ export function faultyHouse(
   };
 }
 
-function answered(fault: CallFault, method: string, pass: () => OutboundResult): OutboundResult {
+function answered(fault: CallFault, method: string, pass: () => HttpResult): HttpResult {
   if (fault.endsWith('-after')) pass();
   switch (fault) {
     case 'lost':

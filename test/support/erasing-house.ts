@@ -2,23 +2,23 @@ import { onTestFinished } from 'vitest';
 import { openSandbox, type Sandbox, type SandboxCustomer } from '../../infra/local/sandbox/sandbox.ts';
 import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
-import { type Attempted, attempt, waysOf } from '../../lambda/attempt.ts';
+import { type AttemptOutcome, attempt, clientsFor } from '../../lambda/attempt.ts';
 import type { Identifier, IdentifierKind } from '../../lambda/erasure.ts';
 import type { LogLine } from '../../lambda/io/log.ts';
-import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
-import type { Swept } from '../../lambda/look-around.ts';
-import { assemble, type Parts, type Ports } from '../../lambda/parts.ts';
-import { opened, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { SweepResult } from '../../lambda/look-around.ts';
+import { type Adapters, createServices, type Services } from '../../lambda/parts.ts';
+import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { sweep } from '../../lambda/sweep.ts';
-import type { Voucherify } from '../../lambda/voucherify/client.ts';
+import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
 import { counting, passed, plenty, settingsOf } from './erasing-ports.ts';
 
 export const start = Date.UTC(2026, 10, 24, 12);
 const longAgo = '2025-01-01T00:00:00.000Z';
 
 /** Stands between us and the sandbox; `pass` is the sandbox's own answer. */
-type Meddle = (call: OutboundCall, pass: () => OutboundResult) => OutboundResult | Promise<OutboundResult>;
+type Meddle = (call: HttpCall, pass: () => HttpResult) => HttpResult | Promise<HttpResult>;
 
 export interface ErasingOptions {
   readonly projects?: readonly string[];
@@ -27,17 +27,17 @@ export interface ErasingOptions {
   /** The limit of the sandbox; plenty where nothing is said. */
   readonly limit?: { readonly calls: number; readonly periodSeconds: number };
   /** Has the last word on the ports. */
-  readonly change?: (ports: Ports) => Partial<Ports>;
+  readonly change?: (ports: Adapters) => Partial<Adapters>;
 }
 
 type Store = ReturnType<typeof openSqliteStore>;
 
-/** The erasing side without any platform: parts over a store and the sandbox's own `respond`, and a clock that stands. */
+/** The erasing side without any platform: services over a store and the sandbox's own `respond`, and a clock that stands. */
 export interface ErasingHouse {
   readonly clock: { now: number };
   readonly sandbox: Sandbox;
   readonly store: Store;
-  readonly parts: Parts;
+  readonly services: Services;
   readonly lines: readonly LogLine[];
   /** Texts by design name; may be changed while it runs. */
   readonly secrets: Record<string, string>;
@@ -49,9 +49,9 @@ export interface ErasingHouse {
   /** A new receipt for these identifiers; `attempted` as the request line stores it before its own attempt. */
   accept(identifiers: readonly Identifier[], facts?: Facts): Promise<Receipt>;
   /** A new receipt and the attempt of the request line. */
-  ask(identifiers: readonly Identifier[], facts?: Omit<Facts, 'attempted'>): Promise<Attempted>;
+  ask(identifiers: readonly Identifier[], facts?: Omit<Facts, 'attempted'>): Promise<AttemptOutcome>;
   /** A sweep now, or `at` a later time. */
-  sweep(at?: number): Promise<Swept>;
+  sweep(at?: number): Promise<SweepResult>;
   /** Moves the clock to when the receipt is due, at most an hour ahead, and sweeps. */
   sweepWhenDue(id: string): Promise<Receipt>;
   receipt(id: string): Promise<Receipt>;
@@ -84,7 +84,7 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
   const [lines, sent] = [[] as LogLine[], [] as string[]];
   const secrets: Record<string, string> = { 'erasure/pepper': 'pepper-of-the-tests-with-more-than-43-characters' };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
-  const ports: Ports = {
+  const ports: Adapters = {
     settings: settingsOf(projects, options.customersPerRequest ?? 5),
     store,
     control: store.control,
@@ -100,13 +100,13 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
     wait: async () => undefined,
     log: line => lines.push(line),
   };
-  const parts = assemble({ ...ports, ...options.change?.(ports) });
+  const services = createServices({ ...ports, ...options.change?.(ports) });
   let receipts = 0;
   const house: ErasingHouse = {
     clock,
     sandbox,
     store,
-    parts,
+    services,
     lines,
     secrets,
     sent,
@@ -116,14 +116,14 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
       receipts += 1;
       const receipt = receiptOf(`receipt-${receipts}`, projects, clock.now, facts);
       const kept = { reference: `reference-${receipts}`, scope: '', identifiers, callbacks: [] };
-      await parts.store.accept(receipt, kept);
+      await services.store.accept(receipt, kept);
       return receipt;
     },
     ask: async (identifiers, facts = {}) =>
-      attemptNow(await house.accept(identifiers, { ...facts, attempted: true }), parts),
+      attemptNow(await house.accept(identifiers, { ...facts, attempted: true }), services),
     sweep: (at = clock.now) => {
       clock.now = at;
-      return sweep(parts, at + 50_000);
+      return sweep(services, at + 50_000);
     },
     sweepWhenDue: async id => {
       const { nextAttemptAt = clock.now } = await house.receipt(id);
@@ -146,17 +146,27 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
 }
 
 /** The attempt that the request line makes of a receipt that it has just stored. */
-export async function attemptNow(receipt: Receipt, parts: Parts, budgetMs = 7000): Promise<Attempted> {
-  const kept = await parts.store.kept(receipt.id);
+export async function attemptNow(receipt: Receipt, services: Services, budgetMs = 7000): Promise<AttemptOutcome> {
+  const kept = await services.store.readPersonalData(receipt.id);
   if (kept === undefined) throw new Error(`no identifiers are kept for ${receipt.id}`);
-  const wayTo = waysOf(receipt, true, parts);
-  return attempt({ receipt, kept, wayTo, until: parts.now() + budgetMs, answersNow: true, toldByCallback: [] }, parts);
+  const clientFor = clientsFor(receipt, true, services);
+  return attempt(
+    {
+      receipt,
+      personalData: kept,
+      clientFor: clientFor,
+      until: services.now() + budgetMs,
+      repliesNow: true,
+      callbackOnlyOutcomes: [],
+    },
+    services,
+  );
 }
 
 function receiptOf(id: string, projects: readonly string[], receivedAt: number, facts: Facts): Receipt {
   const { attempted = false, submittedAt = receivedAt, hasCallbacks = false, dueAt } = facts;
-  const plain = { id, platform: 'generic', payloadMac: 'payload', subjectMacs: [`subject-of-${id}`] };
-  return opened(
+  const plain = { id, platform: 'generic', payloadHmac: 'payload', subjectHmacs: [`subject-of-${id}`] };
+  return createReceipt(
     {
       ...plain,
       authentication: { scheme: 'test', secret: 'current' },
@@ -176,8 +186,8 @@ function found(receipt: Receipt | undefined): Receipt {
 }
 
 /** The calls of one attempt to a project. */
-export function callsTo(house: ErasingHouse, project = 'main'): Voucherify {
-  const way = house.parts.projects.get(project)?.attempt({ receipt: 'receipt-0', fresh: true });
+export function callsTo(house: ErasingHouse, project = 'main'): VoucherifyClient {
+  const way = house.services.projects.get(project)?.attempt({ receipt: 'receipt-0', fresh: true });
   if (way === undefined) throw new Error(`no project ${project}`);
   return way.voucherify;
 }

@@ -88,7 +88,7 @@ const pieces = fc.constantFrom(
 );
 const value = fc.oneof(
   fc.constantFrom(...people.flatMap(({ id: own, source_id, email }) => [own, source_id ?? own, email ?? own])),
-  fc.array(pieces, { maxLength: 5 }).map(parts => parts.join('')),
+  fc.array(pieces, { maxLength: 5 }).map(services => services.join('')),
   fc.string({ unit: 'binary', maxLength: 6 }),
   fc.tuple(fc.constantFrom(...sourceIds, ...emails, ada), pieces).map(([whole, piece]) => whole + piece),
   fc.constantFrom(...sourceIds, ...emails, ada).map(whole => whole.toUpperCase()),

@@ -1,13 +1,13 @@
 import { type Sandbox, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
-import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
-import type { Ports } from '../../lambda/parts.ts';
+import type { Adapters } from '../../lambda/parts.ts';
 
 /** More calls and requests than any test makes. */
 export const plenty = 1_000_000;
 
 /** Settings without any limit that would get in the way. */
-export function settingsOf(projects: readonly string[], customersPerRequest: number): Ports['settings'] {
+export function settingsOf(projects: readonly string[], customersPerRequest: number): Adapters['settings'] {
   const named = Object.fromEntries(
     projects.map(name => [
       name,
@@ -21,14 +21,14 @@ export function settingsOf(projects: readonly string[], customersPerRequest: num
 }
 
 /** What the sandbox answers, as the sender would give it. */
-export function passed(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): OutboundResult {
+export function passed(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall): HttpResult {
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
     return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'cut-off', effect: 'possible' };
+    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'connection-lost', effect: 'possible' };
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Deletion } from '../../lambda/erasure.ts';
-import { changed, opened, type ProjectProgress, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { type ProjectResult, type Recording, recorded } from '../../lambda/receipts/result.ts';
+import { createReceipt, nextRevision, type ProjectProgress, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { type AttemptRecord, type ProjectResult, recordAttempt } from '../../lambda/receipts/result.ts';
 import { done } from './erasing-answers.ts';
 
 export const now = Date.UTC(2026, 10, 24, 12);
@@ -8,8 +8,8 @@ export const now = Date.UTC(2026, 10, 24, 12);
 const facts = {
   id: 'receipt-1',
   platform: 'generic',
-  payloadMac: 'payload',
-  subjectMacs: ['subject'],
+  payloadHmac: 'payload',
+  subjectHmacs: ['subject'],
   authentication: { scheme: 'test', secret: 'current' },
   receivedAt: now,
   submittedAt: now - 5000,
@@ -18,13 +18,13 @@ const facts = {
 
 /** A receipt that its writer attempts, which is its first claim. */
 export function claimedOnce(more: Partial<Receipt> = {}, projects: readonly string[] = ['main']): Receipt {
-  return { ...opened(facts, projects, { attemptAt: now + 15_000, attemptFollows: true }), ...more };
+  return { ...createReceipt(facts, projects, { attemptAt: now + 15_000, attemptFollows: true }), ...more };
 }
 
 export function withProgress(receipt: Receipt, project: string, progress: Partial<ProjectProgress>): Receipt {
   const before = receipt.projects[project];
   if (before === undefined) throw new Error(`no project ${project}`);
-  return changed(receipt, { projects: { ...receipt.projects, [project]: { ...before, ...progress } } });
+  return nextRevision(receipt, { projects: { ...receipt.projects, [project]: { ...before, ...progress } } });
 }
 
 export function deletion(index = 0, more: Partial<Deletion> = {}): Deletion {
@@ -41,25 +41,25 @@ export const erased: ProjectResult = { kind: 'erased', deletions: [deletion()] }
 export const nobody: ProjectResult = { kind: 'no-match', deletions: [], knownPins: 0 };
 export const unidentifiable: ProjectResult = { kind: 'not-identifiable', deletions: [], knownPins: 0 };
 
-export function later(more: Partial<Extract<ProjectResult, { kind: 'later' }>> = {}): ProjectResult {
-  return { kind: 'later', code: 'voucherify-503', deletions: [], tried: false, ...more };
+export function later(more: Partial<Extract<ProjectResult, { kind: 'retry' }>> = {}): ProjectResult {
+  return { kind: 'retry', code: 'voucherify-503', deletions: [], mayHaveExecuted: false, ...more };
 }
 
 export function human(
   code = 'voucherify-400',
-  more: Partial<Extract<ProjectResult, { kind: 'human' }>> = {},
+  more: Partial<Extract<ProjectResult, { kind: 'review' }>> = {},
 ): ProjectResult {
-  return { kind: 'human', code, deletions: [], tried: false, ...more };
+  return { kind: 'review', code, deletions: [], mayHaveExecuted: false, ...more };
 }
 
 /** Records results of the worker that holds the claim, unless `more` says otherwise. */
 export function record(
   receipt: Receipt,
   results: Readonly<Record<string, ProjectResult>>,
-  more: Partial<Recording> = {},
+  more: Partial<AttemptRecord> = {},
 ): Receipt | undefined {
-  const recording = { generation: receipt.claims, now: now + 1000, retryAt: now + 30_000, answersNow: false };
-  return recorded(receipt, { ...recording, results, ...more });
+  const recording = { generation: receipt.claims, now: now + 1000, retryAt: now + 30_000, repliesNow: false };
+  return recordAttempt(receipt, { ...recording, results, ...more });
 }
 
 /** The same, where the rules allow it. */

@@ -11,7 +11,7 @@ export const iso = (at: number) => new Date(at).toISOString();
 export function resolved(
   house: ErasingHouse,
   identifiers: readonly Identifier[],
-  mostCustomers = 5,
+  maxCustomers = 5,
   submittedAt = start,
 ) {
   const progress = lookUpProgress(undefined, appId => appId);
@@ -22,7 +22,7 @@ export function resolved(
     until: start + 10_000,
     mostPages: 99,
   };
-  return resolve({ identifiers, submittedAt, mostCustomers }, ways);
+  return resolve({ identifiers, submittedAt, maxCustomers: maxCustomers }, ways);
 }
 
 /** The same, as the customers' ids and whether each was seen. */

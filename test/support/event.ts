@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import type { GatewayEvent, GatewayHandler } from '../../lambda/io/gateway.ts';
+import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/io/gateway.ts';
 
 /** A message as a platform sends it; a header with several values is sent several times. */
 export interface Wire {
@@ -38,7 +38,7 @@ export function plainEventOf(wire: Wire): GatewayEvent {
 }
 
 /** Calls a handler as Lambda does. */
-export async function invoke(handler: GatewayHandler, event: GatewayEvent, leftMs = 600_000): Promise<Answer> {
+export async function invoke(handler: ApiGatewayHandler, event: GatewayEvent, leftMs = 600_000): Promise<Answer> {
   const result = await handler(event, contextWith(leftMs));
   const headers = Object.entries(result.headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]);
   return {

@@ -8,10 +8,10 @@ import { embeddedSecrets } from '../../infra/local/secrets.ts';
 import { openSqliteStore } from '../../infra/local/sqlite.ts';
 import type { Alarm } from '../../lambda/failure.ts';
 import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
-import { outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/outbound.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
-import type { Swept } from '../../lambda/look-around.ts';
-import { assemble, type Parts, type Ports } from '../../lambda/parts.ts';
+import type { SweepResult } from '../../lambda/look-around.ts';
+import { type Adapters, createServices, type Services } from '../../lambda/parts.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
@@ -36,13 +36,13 @@ export interface HouseOptions {
   /** The store's file. */
   readonly file?: string;
   /** Has the last word on the ports. */
-  readonly change?: (ports: Ports) => Partial<Ports>;
+  readonly change?: (ports: Adapters) => Partial<Adapters>;
 }
 
 /** The two handlers over a store, a sandbox Voucherify behind loopback HTTP, a clock that stands, and a kept log. */
 export interface House {
   readonly clock: { at: number };
-  readonly parts: Parts;
+  readonly services: Services;
   readonly sandbox: Sandbox;
   /** Texts by design name; may be changed while it runs. */
   readonly secrets: Record<string, string>;
@@ -51,7 +51,7 @@ export interface House {
   logged(): readonly LogLine[];
   alarms(): readonly Alarm[];
   send(wire: Wire): Promise<Answer>;
-  sweep(): Promise<Swept>;
+  sweep(): Promise<SweepResult>;
   /** Every receipt that was accepted, as it stands. */
   receipts(): Promise<readonly Receipt[]>;
   close(): Promise<void>;
@@ -80,32 +80,32 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const accepted = new Set<string>();
   const lines: string[] = [];
   const secrets: Record<string, string> = { ...secretsOf(keys), ...options.secrets };
-  const plain: Ports = {
+  const plain: Adapters = {
     settings: settingsOf(options, projects, options.baseUrl ?? server.url),
     store: remembering(store, accepted),
     control: store.control,
     readSecret: (name, how) => embeddedSecrets(secrets)(name, how),
-    send: outbound(now),
-    sendCallback: outbound(now),
+    send: createHttpClient(now),
+    sendCallback: createHttpClient(now),
     now,
     random: () => 0.5,
     wait: async () => undefined,
     log: jsonLog(line => lines.push(line), now),
     signer: localSigner(file === ':memory:' ? file : join(dirname(file), 'evidence-key.pem')),
   };
-  const parts = assemble({ ...plain, ...options.change?.(plain) });
-  const handler = webhookHandler(() => parts);
+  const services = createServices({ ...plain, ...options.change?.(plain) });
+  const handler = webhookHandler(() => services);
   const logged = () => lines.map(line => JSON.parse(line) as LogLine);
   return {
     clock,
-    parts,
+    services,
     sandbox,
     secrets,
     lines,
     logged,
     alarms: () => logged().flatMap(line => line.alarm ?? []),
     send: wire => invoke(handler, eventOf(wire)),
-    sweep: sweepHandler(() => parts),
+    sweep: sweepHandler(() => services),
     receipts: async () => (await Promise.all([...accepted].map(id => store.read(id)))).map(row => row!),
     close: async () => {
       await server.close();

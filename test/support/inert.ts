@@ -1,4 +1,4 @@
-import type { Ports } from '../../lambda/parts.ts';
+import type { Adapters } from '../../lambda/parts.ts';
 
 export interface Inert<T> {
   readonly port: T;
@@ -21,14 +21,14 @@ export function inert<T extends object>(name: string): Inert<T> {
 
 /** Every port to the outside, inert; `calls` names whatever was touched of any of them. */
 export function inertPorts(): {
-  readonly ports: Pick<Ports, 'store' | 'control' | 'readSecret' | 'send' | 'sendCallback'>;
+  readonly ports: Pick<Adapters, 'store' | 'control' | 'readSecret' | 'send' | 'sendCallback'>;
   calls(): readonly string[];
 } {
-  const store = inert<Ports['store']>('store');
-  const control = inert<Ports['control']>('control');
-  const readSecret = inert<Ports['readSecret']>('readSecret');
-  const send = inert<Ports['send']>('send');
-  const sendCallback = inert<Ports['sendCallback']>('sendCallback');
+  const store = inert<Adapters['store']>('store');
+  const control = inert<Adapters['control']>('control');
+  const readSecret = inert<Adapters['readSecret']>('readSecret');
+  const send = inert<Adapters['send']>('send');
+  const sendCallback = inert<Adapters['sendCallback']>('sendCallback');
   return {
     ports: {
       store: store.port,

@@ -7,7 +7,7 @@ export const ketchPlatform = ketch(ketchSection);
 
 /** The one erasure that a body asks for. */
 export function readKetch(body: unknown, headers = { 'content-type': 'application/json' }): ErasureRequest {
-  const reading = ketchPlatform.read(requestOf(body, headers), { scheme: 'shared-secret', secret: 'current' });
+  const reading = ketchPlatform.parse(requestOf(body, headers), { scheme: 'shared-secret', secret: 'current' });
   if (!('erase' in reading) || reading.erase.length !== 1) throw new Error('Ketch asks for one erasure');
   return reading.erase[0]!;
 }

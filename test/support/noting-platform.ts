@@ -1,5 +1,5 @@
 import type { ErasureRequest } from '../../lambda/erasure.ts';
-import { jsonReply, type Platform, type Reading } from '../../lambda/platforms/platform.ts';
+import { jsonReply, type ParsedRequest, type Platform } from '../../lambda/platforms/platform.ts';
 import { requestOf } from './requests.ts';
 
 export const request = { ...requestOf({}), path: '/webhooks/steps' };
@@ -18,13 +18,13 @@ export function noting(steps: string[], change: Partial<Platform> = {}): Platfor
     return result;
   };
   return {
-    waits: 'result',
+    responseMode: 'result',
     callbackOrigins: [],
     projects: undefined,
     checkSecret: () => noted('check-secret', undefined),
     verify: async () => noted('verify', { scheme: 'none', secret: 'current' as const }),
-    read: () => noted<Reading>('read', { erase: [erasure] }),
-    answer: (_, __, answered) =>
+    parse: () => noted<ParsedRequest>('read', { erase: [erasure] }),
+    reply: (_, __, answered) =>
       noted(
         'answer',
         jsonReply(
@@ -32,8 +32,8 @@ export function noting(steps: string[], change: Partial<Platform> = {}): Platfor
           answered.map(one => one.outcome.kind),
         ),
       ),
-    refuse: (_, failure) => noted('refuse', jsonReply(failure.status, failure.code)),
-    notify: async () => noted('notify', []),
+    errorReply: (_, failure) => noted('refuse', jsonReply(failure.status, failure.code)),
+    buildCallbacks: async () => noted('notify', []),
     ...change,
   };
 }

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll } from 'vitest';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../lambda/io/outbound.ts';
 import type { Resolve } from '../../lambda/io/public-address.ts';
 import { loopbackCertificate, loopbackName } from './erasing-certificate.ts';
 
@@ -31,7 +31,7 @@ export function named({ port }: URL, path = '/'): URL {
   return new URL(`https://${loopbackName}:${port}${path}`);
 }
 
-export function post(url: URL, more: Partial<OutboundCall> = {}): OutboundCall {
+export function post(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   const headers = { Authorization: 'Bearer cb-token-1' };
   return { method: 'POST', url, headers, body: '{}', until: Date.now() + 60_000, ...more };
 }

@@ -1,16 +1,16 @@
-import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime, type House } from './house.ts';
 import { account, deleteRequest, ketchHouse, ketchWire } from './ketch.ts';
 import { answered, minute } from './pace-heard.ts';
 import { registered } from './pace-ketch.ts';
 
-type Answering = (call: OutboundCall) => OutboundResult | Promise<OutboundResult>;
+type Answering = (call: HttpCall) => HttpResult | Promise<HttpResult>;
 
 /** Whoever is called back: how it answers may be changed, and every call is kept. */
 interface Called {
   answer: Answering;
-  readonly calls: (OutboundCall & { readonly at: number })[];
+  readonly calls: (HttpCall & { readonly at: number })[];
 }
 
 export interface CalledHouse {
@@ -43,7 +43,7 @@ export async function owing(
     ...options,
     change: ports => {
       clock.now = ports.now;
-      const sendCallback = async (call: OutboundCall) => {
+      const sendCallback = async (call: HttpCall) => {
         called.calls.push({ ...call, at: clock.now() });
         return called.answer(call);
       };
@@ -63,7 +63,7 @@ export async function owing(
     house,
     called,
     receipt,
-    isKept: async () => (await house.parts.store.kept((await receipt()).id)) !== undefined,
+    isKept: async () => (await house.services.store.readPersonalData((await receipt()).id)) !== undefined,
     sweepAfter: async ms => {
       house.clock.at += ms;
       await house.sweep();

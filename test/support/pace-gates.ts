@@ -1,11 +1,11 @@
-import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
 import { virtualClock } from './pace-clock.ts';
 import { answered, minute, now } from './pace-heard.ts';
 import { callWithin, startProcess, voucherifyAt } from './pace-processes.ts';
 import { memoryRows } from './pace-rows.ts';
 
 export const quota = { share: 0.5, limit: 100, periodMs: minute };
-export const { intervalMs } = rhythmOf({}, quota);
+export const { intervalMs } = tokenInterval({}, quota);
 
 /** A process over fresh control rows, a clock that stands, and a Voucherify that answers so. */
 export function openedGates(answer: Parameters<typeof voucherifyAt>[1] = () => answered(200), of = quota) {

@@ -1,5 +1,5 @@
-import type { OutboundResult } from '../../lambda/io/outbound.ts';
-import type { Heard } from '../../lambda/voucherify/learn.ts';
+import type { HttpResult } from '../../lambda/io/outbound.ts';
+import type { ObservedResponse } from '../../lambda/voucherify/learn.ts';
 
 export const now = Date.UTC(2026, 10, 24, 12);
 export const second = 1000;
@@ -8,14 +8,14 @@ export const hour = 60 * minute;
 
 type Headers = Readonly<Record<string, string>>;
 
-export function answered(status: number, headers: Headers = {}): OutboundResult {
+export function answered(status: number, headers: Headers = {}): HttpResult {
   return { kind: 'answer', status, headers, body: '' };
 }
 
-export const unanswered: OutboundResult = { kind: 'no-answer', code: 'timed-out', effect: 'possible' };
+export const unanswered: HttpResult = { kind: 'no-answer', code: 'timed-out', effect: 'possible' };
 
 /** An answer that came at once to a call of one receipt under one key, unless `more` says otherwise. */
-export function heard(result: OutboundResult, more: Partial<Heard> = {}): Heard {
+export function heard(result: HttpResult, more: Partial<ObservedResponse> = {}): ObservedResponse {
   const at = more.now ?? now;
   return { result, receipt: 'receipt-1', keyHash: 'key-1', byToken: false, sentAt: at, now: at, ...more };
 }

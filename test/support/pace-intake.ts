@@ -12,7 +12,7 @@ export function why(house: House) {
 }
 
 export function resumed(house: House): Promise<boolean> {
-  return resume('platform:ketch', why(house), house.parts.control);
+  return resume('platform:ketch', why(house), house.services.control);
 }
 
 /** Asks for people who are all there, one after the other; what each was answered. */

@@ -1,15 +1,15 @@
-import type { ControlRow, ControlRows } from '../../lambda/receipts/control.ts';
+import type { VersionedRow, VersionedStore } from '../../lambda/receipts/control.ts';
 
 /** Control rows in memory that can be looked at, spoiled and counted. */
-export interface MemoryRows extends ControlRows {
-  readonly rows: Map<string, ControlRow>;
+export interface MemoryRows extends VersionedStore {
+  readonly rows: Map<string, VersionedRow>;
   /** What was asked of it, in order. */
   readonly calls: ('read' | 'write' | 'count')[];
 }
 
 /** Empty control rows; `latency` is waited for before and after every call. */
 export function memoryRows(latency: () => Promise<void> = async () => undefined): MemoryRows {
-  const rows = new Map<string, ControlRow>();
+  const rows = new Map<string, VersionedRow>();
   const counts = new Map<string, number>();
   const calls: MemoryRows['calls'] = [];
   const during = async <T>(call: MemoryRows['calls'][number], work: () => T): Promise<T> => {

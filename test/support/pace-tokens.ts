@@ -1,29 +1,33 @@
 import { onTestFinished } from 'vitest';
 import { openSandbox, type Sandbox, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
-import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
-import { byOauth, type Prove, type Proving } from '../../lambda/voucherify/credentials.ts';
-import type { Keys } from '../../lambda/voucherify/keys.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import {
+  type CredentialProvider,
+  type CredentialResult,
+  oauthCredentials,
+} from '../../lambda/voucherify/credentials.ts';
+import type { ApiKey } from '../../lambda/voucherify/keys.ts';
 import { now } from './pace-heard.ts';
 
 const baseUrl = 'https://api.voucherify.io';
-export const oldKeys: Keys = { appId: 'app-old', appToken: 'token-old' };
-export const newKeys: Keys = { appId: 'app-new', appToken: 'token-new' };
+export const oldKeys: ApiKey = { appId: 'app-old', appToken: 'token-old' };
+export const newKeys: ApiKey = { appId: 'app-new', appToken: 'token-new' };
 
 /** One project of the sandbox, reached over its own `respond`, and a prover by OAuth. */
 export interface TokenHouse {
   readonly clock: { now: number };
   readonly sandbox: Sandbox;
-  readonly prove: Prove;
+  readonly prove: CredentialProvider;
   /** What the secret holds, and what a cache still believes; `undefined` cannot be read. */
-  readonly secret: { newest: Keys | undefined; cached: Keys | undefined };
+  readonly secret: { newest: ApiKey | undefined; cached: ApiKey | undefined };
   /** Whether each look at the secret was for a fresh one. */
   readonly looks: boolean[];
-  readonly calls: readonly OutboundCall[];
+  readonly calls: readonly HttpCall[];
   /** Stands between us and the sandbox. */
-  meddle: ((call: OutboundCall, pass: () => OutboundResult) => OutboundResult | Promise<OutboundResult>) | undefined;
-  send(call: OutboundCall): Promise<OutboundResult>;
+  meddle: ((call: HttpCall, pass: () => HttpResult) => HttpResult | Promise<HttpResult>) | undefined;
+  send(call: HttpCall): Promise<HttpResult>;
   /** The status of a look-up under these credentials. */
-  status(proving: Proving): Promise<number | undefined>;
+  status(proving: CredentialResult): Promise<number | undefined>;
 }
 
 export function tokenHouse(): TokenHouse {
@@ -36,7 +40,7 @@ export function tokenHouse(): TokenHouse {
   onTestFinished(() => sandbox.close());
   const secret: TokenHouse['secret'] = { newest: oldKeys, cached: oldKeys };
   const looks: boolean[] = [];
-  const calls: OutboundCall[] = [];
+  const calls: HttpCall[] = [];
   const readKeys = async ({ fresh = false } = {}) => {
     looks.push(fresh);
     if (fresh) secret.cached = secret.newest;
@@ -45,7 +49,7 @@ export function tokenHouse(): TokenHouse {
   const house: TokenHouse = {
     clock,
     sandbox,
-    prove: byOauth(baseUrl, readKeys, () => clock.now),
+    prove: oauthCredentials(baseUrl, readKeys, () => clock.now),
     secret,
     looks,
     calls,
@@ -70,18 +74,18 @@ export function tokenHouse(): TokenHouse {
 export const until = Number.MAX_SAFE_INTEGER;
 
 /** Credentials of the house, or others than those that were refused. */
-export function prove({ prove: ask, send }: TokenHouse, refused?: Proving): Promise<Proving> {
+export function prove({ prove: ask, send }: TokenHouse, refused?: CredentialResult): Promise<CredentialResult> {
   return ask(send, until, refused?.kind === 'credentials' ? refused : undefined);
 }
 
 /** What the sandbox answers, as a sender would give it. */
-export function respond(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): OutboundResult {
+export function respond(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall): HttpResult {
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
     return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'cut-off', effect: 'possible' };
+    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'connection-lost', effect: 'possible' };
   }
 }

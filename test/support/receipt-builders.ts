@@ -1,11 +1,11 @@
 import type { LookUpResults } from '../../lambda/erasure.ts';
-import type { Queue, Receipt, State } from '../../lambda/receipts/receipt.ts';
-import type { Kept, Pin } from '../../lambda/receipts/store.ts';
+import type { Receipt, ReceiptQueue, ReceiptState } from '../../lambda/receipts/receipt.ts';
+import type { PersonalData, Pin } from '../../lambda/receipts/store.ts';
 
 /** Rows for tests of the stores. They hold the shapes and none of the rules, which have tests of their own. */
 export const now = Date.UTC(2026, 10, 24, 12);
 
-export const kept: Kept = {
+export const kept: PersonalData = {
   reference: 'request-of-zoe',
   scope: 'shop-of-zoe',
   identifiers: [
@@ -16,12 +16,12 @@ export const kept: Kept = {
 };
 
 export const pins: readonly Pin[] = [
-  { customerId: 'cust_secret_1', seen: true, appIdMac: 'mac-of-app-id' },
-  { customerId: 'cust_secret_2', seen: false, appIdMac: 'mac-of-app-id' },
+  { customerId: 'cust_secret_1', seen: true, appIdHmac: 'mac-of-app-id' },
+  { customerId: 'cust_secret_2', seen: false, appIdHmac: 'mac-of-app-id' },
 ];
 
 export const lookUps: LookUpResults = {
-  appIdMac: 'mac-of-app-id',
+  appIdHmac: 'mac-of-app-id',
   results: [
     { identifier: 0, spelling: 'zoë@example.com', identifiable: true, candidates: [] },
     {
@@ -36,18 +36,18 @@ export const lookUps: LookUpResults = {
   ],
 };
 
-/** Whatever stands in `kept` and in `pins` must never show in an error. */
+/** Whatever stands in `personal-data` and in `pins` must never show in an error. */
 export const personal = ['of-zoe', 'example.com', 'shop#1', 'callback-token', 'cust_secret'];
 
 export function receiptOf(facts: Partial<Receipt> = {}, projects: readonly string[] = ['main']): Receipt {
-  const untouched = { state: 'open', pins: 0, tried: false, deletions: [] } as const;
+  const untouched = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] } as const;
   return {
     v: 1,
     id: 'receipt-1',
     revision: 1,
     platform: 'generic',
-    payloadMac: 'mac-of-payload',
-    subjectMacs: ['mac-of-email', 'mac-of-source-id'],
+    payloadHmac: 'mac-of-payload',
+    subjectHmacs: ['mac-of-email', 'mac-of-source-id'],
     authentication: { scheme: 'standard-webhooks', secret: 'current' },
     state: 'open',
     queue: 'erase',
@@ -55,10 +55,10 @@ export function receiptOf(facts: Partial<Receipt> = {}, projects: readonly strin
     receivedAt: now,
     submittedAt: now - 1000,
     hasCallbacks: false,
-    answeredOpen: false,
+    answeredInProgress: false,
     claims: 0,
     unrecordedClaims: 0,
-    unproven: 0,
+    unprovenCount: 0,
     projects: Object.fromEntries(projects.map(project => [project, untouched])),
     ...facts,
   };
@@ -83,7 +83,12 @@ export function withLookUps(receipt: Receipt, project: string, lookedUp: number)
 }
 
 /** Waits in a queue from `at` on. */
-export function queued(receipt: Receipt, queue: Queue, at: number, state: State = receipt.state): Receipt {
+export function queued(
+  receipt: Receipt,
+  queue: ReceiptQueue,
+  at: number,
+  state: ReceiptState = receipt.state,
+): Receipt {
   return next(receipt, { queue, nextAttemptAt: at, state });
 }
 

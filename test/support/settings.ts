@@ -1,4 +1,4 @@
-import { parseSettings, SettingsError, type Where } from '../../lambda/io/settings.ts';
+import { parseSettings, SettingsError, type SettingsTarget } from '../../lambda/io/settings.ts';
 
 /** Settings that fit everywhere; `change` gets a copy that it may spoil. */
 export function settingsText(change: (settings: Loose) => void = () => {}): string {
@@ -36,7 +36,7 @@ const fitting: Loose = {
 export const ends = ['deployed', 'local'] as const;
 
 /** What is wrong with settings; empty when they fit. */
-export function problemsOf(text: string, where: Where = 'deployed'): string[] {
+export function problemsOf(text: string, where: SettingsTarget = 'deployed'): string[] {
   try {
     parseSettings(text, where);
   } catch (thrown) {
@@ -46,6 +46,6 @@ export function problemsOf(text: string, where: Where = 'deployed'): string[] {
   return [];
 }
 
-export function spoiled(change: (settings: Loose) => void, where?: Where): string[] {
+export function spoiled(change: (settings: Loose) => void, where?: SettingsTarget): string[] {
   return problemsOf(settingsText(change), where);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlainValue, isUsable, longestIdentifier } from '../../lambda/erasure.ts';
-import type { OutboundCall } from '../../lambda/io/outbound.ts';
+import { isPlainValue, isUsable, maxIdentifierLength } from '../../lambda/erasure.ts';
+import type { HttpCall } from '../../lambda/io/outbound.ts';
 import { deletionUrl } from '../../lambda/voucherify/client.ts';
 import { answer } from '../support/erasing-answers.ts';
 import { callsTo, erasingHouse, start } from '../support/erasing-house.ts';
@@ -11,7 +11,7 @@ const until = start + 60_000;
 
 /** The calls of a client and where they went. */
 function recording() {
-  const calls: OutboundCall[] = [];
+  const calls: HttpCall[] = [];
   const house = erasingHouse();
   house.meddle = call => {
     calls.push(call);
@@ -46,7 +46,7 @@ const unit = fc.oneof(
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
   fc.constantFrom('a', 'ö', ' ', '+', '&', '='),
 );
-const anyId = fc.array(unit, { maxLength: 12 }).map(parts => parts.join(''));
+const anyId = fc.array(unit, { maxLength: 12 }).map(services => services.join(''));
 
 describe('the URL of a permanent deletion', () => {
   it('names exactly the id in one segment of its own, or there is none', () => {
@@ -99,7 +99,7 @@ describe('the URL of a permanent deletion', () => {
     ['...', '...'],
     ['Zoë 🙂', 'Zo%C3%AB%20%F0%9F%99%82'],
     ['zoe\u0308', 'zoe%CC%88'],
-    ['x'.repeat(longestIdentifier), 'x'.repeat(longestIdentifier)],
+    ['x'.repeat(maxIdentifierLength), 'x'.repeat(maxIdentifierLength)],
   ])('of %j holds it encoded', (id, segment) => {
     expect(deletionUrl(base, id).href).toBe(`${base}/v1/customers/${segment}/permanent-deletion`);
   });

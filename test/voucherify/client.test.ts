@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundCall, OutboundResult } from '../../lambda/io/outbound.ts';
-import type { Voucherify } from '../../lambda/voucherify/client.ts';
-import type { Keys } from '../../lambda/voucherify/keys.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/outbound.ts';
+import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
+import type { ApiKey } from '../../lambda/voucherify/keys.ts';
 import { answer, notFound, scripted } from '../support/erasing-answers.ts';
 import { callsTo, erasingHouse, start } from '../support/erasing-house.ts';
 
 const until = start + 60_000;
-const old: Keys = { appId: 'app-old', appToken: 'token-old' };
-const rotated: Keys = { appId: 'app-new', appToken: 'token-new' };
+const old: ApiKey = { appId: 'app-old', appToken: 'token-old' };
+const rotated: ApiKey = { appId: 'app-new', appToken: 'token-new' };
 const unauthorized = answer(401, { code: 401, key: 'unauthorized' });
 
 interface Opened {
-  readonly client: Voucherify;
-  readonly calls: readonly OutboundCall[];
+  readonly client: VoucherifyClient;
+  readonly calls: readonly HttpCall[];
   /** Whether each look at the secret was for a fresh one. */
   readonly asked: readonly boolean[];
 }
 
 /** A client whose secret is cached as one thing and freshly read as another. */
-function opened(cached: Keys | undefined, fresh: Keys | undefined, ...answers: readonly OutboundResult[]): Opened {
+function opened(cached: ApiKey | undefined, fresh: ApiKey | undefined, ...answers: readonly HttpResult[]): Opened {
   const { send, calls } = scripted(...answers);
   const asked: boolean[] = [];
   const readSecret = async (_: string, how: { readonly fresh?: boolean } = {}) => {
@@ -29,9 +29,9 @@ function opened(cached: Keys | undefined, fresh: Keys | undefined, ...answers: r
 }
 
 const each = [
-  ['a look-up', (client: Voucherify) => client.lookUp('crm/1', until)],
-  ['a list', (client: Voucherify) => client.listByEmail('a@example.com', 3, until)],
-  ['a deletion', (client: Voucherify) => client.deletePermanently('cust_1', until)],
+  ['a look-up', (client: VoucherifyClient) => client.lookUp('crm/1', until)],
+  ['a list', (client: VoucherifyClient) => client.listByEmail('a@example.com', 3, until)],
+  ['a deletion', (client: VoucherifyClient) => client.deletePermanently('cust_1', until)],
 ] as const;
 
 describe.each(each)('%s', (_, call) => {
@@ -44,7 +44,7 @@ describe.each(each)('%s', (_, call) => {
       method: _ === 'a deletion' ? 'POST' : 'GET',
       url: expect.objectContaining({ origin: 'https://main.api.voucherify.io' }),
       until,
-      ...(_ === 'a list' ? { largest: 4_194_304 } : {}),
+      ...(_ === 'a list' ? { maxResponseBytes: 4_194_304 } : {}),
       ...(_ === 'a deletion' ? {} : { repeatable: true }),
       headers: {
         Accept: 'application/json',
@@ -100,7 +100,7 @@ describe.each(each)('%s', (_, call) => {
   it('is not made without keys', async () => {
     const { client, calls } = opened(undefined, rotated);
     expect(await call(client)).toEqual({
-      result: { kind: 'no-keys' },
+      result: { kind: 'no-credentials' },
       appId: '',
     });
     expect(calls).toEqual([]);

@@ -5,7 +5,7 @@ import { prove, tokenHouse, until } from '../support/pace-tokens.ts';
 
 describe('no token', () => {
   it.each([
-    ['down', 'token-cut-off'],
+    ['down', 'token-connection-lost'],
     ['hang', 'token-timed-out'],
     ['error', 'token-500'],
   ] as const)(

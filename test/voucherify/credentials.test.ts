@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { byApiKey } from '../../lambda/voucherify/credentials.ts';
+import { apiKeyCredentials } from '../../lambda/voucherify/credentials.ts';
 import { answer } from '../support/erasing-answers.ts';
 import { newKeys, oldKeys, prove, tokenHouse, until } from '../support/pace-tokens.ts';
 
 describe('an application key', () => {
   it('proves by its two headers, and is read afresh once it was refused', async () => {
     const looks: unknown[] = [];
-    const proving = byApiKey(async options => {
+    const proving = apiKeyCredentials(async options => {
       looks.push(options);
       return oldKeys;
     });
@@ -20,7 +20,7 @@ describe('an application key', () => {
     expect(credentials).toEqual(expected);
     if (credentials.kind === 'credentials') expect(await proving(send, until, credentials)).toEqual(expected);
     expect(looks).toEqual([{ fresh: false }, { fresh: true }]);
-    expect(await byApiKey(async () => undefined)(send, until)).toEqual({ kind: 'no-keys' });
+    expect(await apiKeyCredentials(async () => undefined)(send, until)).toEqual({ kind: 'no-credentials' });
   });
 });
 
@@ -126,7 +126,7 @@ describe('a token', () => {
   it('is not asked for without a key', async () => {
     const house = tokenHouse();
     house.secret.cached = undefined;
-    expect(await prove(house)).toEqual({ kind: 'no-keys' });
+    expect(await prove(house)).toEqual({ kind: 'no-credentials' });
     expect(house.calls).toEqual([]);
   });
 

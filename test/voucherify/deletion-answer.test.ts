@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeDeletion } from '../../lambda/voucherify/answer.ts';
+import { parseDeletion } from '../../lambda/voucherify/answer.ts';
 import { done, html, now, pin, reply } from '../support/erasing-answers.ts';
 
-const judge = (body: unknown) => judgeDeletion(reply(200, body), pin, now);
+const judge = (body: unknown) => parseDeletion(reply(200, body), pin, now);
 const without = (field: keyof typeof done) =>
   Object.fromEntries(Object.entries(done).filter(([name]) => name !== field));
 const counted = (customer: unknown) => ({ ...done, data_json: { ...done.data_json, customer } });
 const unproven = (code: string) => ({
-  kind: 'later',
+  kind: 'retry',
   code,
   effect: 'possible',
   stop: false,
   unproven: true,
-  alarm: 'unproven-answer',
+  alarm: 'unproven-response',
 });
 
 describe('a 200 to a permanent deletion', () => {
@@ -53,7 +53,7 @@ describe('a 200 to a permanent deletion', () => {
     ['minus one counted', counted(-1)],
   ])('with %s proves nothing', (_, body) => {
     const { kind, ...rest } = judge(body);
-    expect(kind).toBe('later');
+    expect(kind).toBe('retry');
     expect(rest).toMatchObject({ effect: 'possible', stop: false, unproven: true });
   });
 
@@ -74,7 +74,7 @@ describe('a 200 to a permanent deletion', () => {
       { ...counted(0), related_object_id, status: 'FAILED' },
     ]) {
       expect(judge(body)).toEqual({
-        kind: 'human',
+        kind: 'review',
         code: 'wrong-customer-deleted',
         effect: 'possible',
         stop: true,

@@ -5,7 +5,7 @@ import { answered, minute, now, second } from '../support/pace-heard.ts';
 describe('a wait', () => {
   const full = async (open: ReturnType<typeof opened>) => {
     const gate = open.process.gate(true);
-    gate.expect({ calls: 5 });
+    gate.expectCalls({ calls: 5 });
     await gate.send(open.call());
   };
 
@@ -21,7 +21,7 @@ describe('a wait', () => {
     const open = opened();
     await full(open);
     const short = Math.floor(intervalMs) + 200;
-    expect(await open.process.gate(true).send(open.call(short))).toMatchObject({ kind: 'held', code: 'paced' });
+    expect(await open.process.gate(true).send(open.call(short))).toMatchObject({ kind: 'held', code: 'rate-limited' });
     expect(open.waits).toEqual([]);
     await open.clock.finish(open.process.gate(true).send(open.call(short + 1)));
     expect(open.waits).toHaveLength(1);
@@ -55,7 +55,7 @@ describe('a wait', () => {
     await full(open);
     const late = open.process.gate(false).send(open.call(second));
     const next = open.process.gate(false).send(open.call(minute));
-    expect(await open.clock.finish(late)).toMatchObject({ kind: 'held', code: 'paced' });
+    expect(await open.clock.finish(late)).toMatchObject({ kind: 'held', code: 'rate-limited' });
     expect(await open.clock.finish(next)).toEqual(answered(200));
   });
 });
@@ -65,8 +65,8 @@ describe('a call that was reserved before', () => {
     const { process, calls, call } = opened(() => answered(429));
     const [one, other] = [process.gate(true), process.gate(true)];
     const { headers, until } = call();
-    await one.admit(1, headers, until);
-    await other.admit(1, headers, until);
+    await one.reserve(1, headers, until);
+    await other.reserve(1, headers, until);
     await one.send(call());
     expect(await other.send(call())).toEqual({ kind: 'held', until: now + minute, code: 'voucherify-429' });
     expect(calls).toHaveLength(1);
@@ -79,7 +79,7 @@ describe('a call that was reserved before', () => {
     });
     const waiting = process.gate(true);
     const gate = process.gate(true);
-    gate.expect({ calls: 5 });
+    gate.expectCalls({ calls: 5 });
     const first = gate.send(call());
     const late = waiting.send(call());
     expect(await clock.finish(first)).toEqual(answered(429));
@@ -93,14 +93,14 @@ describe('a call that was reserved before', () => {
     await process.gate(true).send(call());
     await clock.run(now + minute);
     const gate = process.gate(true);
-    gate.expect({ calls: 2 });
+    gate.expectCalls({ calls: 2 });
     expect(await gate.send(call())).toEqual(answered(429));
     expect(await gate.send(call())).toMatchObject({ kind: 'held', until: now + 3 * minute });
     expect(calls).toHaveLength(2);
     status = 200;
     await clock.run(now + 3 * minute);
     const again = process.gate(true);
-    again.expect({ calls: 2 });
+    again.expectCalls({ calls: 2 });
     await again.send(call());
     expect(await again.send(call())).toEqual(answered(200));
     expect(calls).toHaveLength(4);

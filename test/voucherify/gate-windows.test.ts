@@ -37,7 +37,7 @@ function opened(quota: Parameters<typeof startProcess>[0]['quota'], random: () =
     const gate = process.gate(fresh);
     const { headers, until } = callWithin(budget, clock);
     const times: number[] = [];
-    gate.expect({ calls: count });
+    gate.expectCalls({ calls: count });
     for (let one = 0; one < count; one += 1) {
       const result = await gate.send({ ...callWithin(budget, clock), headers, until });
       if (result.kind === 'held') break;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { line } from '../../lambda/voucherify/gate.ts';
-import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { serialQueue } from '../../lambda/voucherify/gate.ts';
+import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
 import { intervalMs, openedGates as opened, quota } from '../support/pace-gates.ts';
 import { answered, minute, now } from '../support/pace-heard.ts';
 
@@ -19,15 +19,15 @@ describe('a call', () => {
 
   it('is not made when nothing can be reserved', async () => {
     const { process, rows, calls, call } = opened();
-    rows.rows.set('pace#main', { revision: 1, value: 'spoiled' });
-    expect(await process.gate(true).send(call())).toEqual({ kind: 'held', until: now, code: 'pace-unavailable' });
+    rows.rows.set('rate-limit#main', { revision: 1, value: 'spoiled' });
+    expect(await process.gate(true).send(call())).toEqual({ kind: 'held', until: now, code: 'rate-limit-unavailable' });
     expect(calls).toEqual([]);
   });
 
   it('is learnt from, under the hash of its key', async () => {
     const { process, rows, call } = opened(() => answered(403));
     await process.gate(true).send(call());
-    const row = JSON.stringify(rows.rows.get('pace#main'));
+    const row = JSON.stringify(rows.rows.get('rate-limit#main'));
     expect(row).toMatch(/"keyHash":"[\w-]{22}"/u);
     expect(row).not.toMatch(/app-1|token-1/u);
   });
@@ -62,9 +62,9 @@ describe('one reservation', () => {
     const { process, rows, call, clock } = opened();
     const gate = process.gate(true);
     const send = () => clock.finish(gate.send(call()));
-    gate.expect({ calls: 2 });
+    gate.expectCalls({ calls: 2 });
     await send();
-    gate.expect({ calls: 4 });
+    gate.expectCalls({ calls: 4 });
     for (let one = 0; one < 4; one += 1) await send();
     expect(rows.calls).toEqual(['write', 'write']);
     await send();
@@ -75,9 +75,9 @@ describe('one reservation', () => {
     const { process, rows, calls, call } = opened();
     const gate = process.gate(true);
     const { headers, until } = call();
-    expect(await gate.admit(3, headers, until)).toBeUndefined();
+    expect(await gate.reserve(3, headers, until)).toBeUndefined();
     expect(calls).toEqual([]);
-    gate.expect({ calls: 3 });
+    gate.expectCalls({ calls: 3 });
     for (let one = 0; one < 3; one += 1) await gate.send(call());
     expect(rows.calls).toEqual(['write']);
   });
@@ -85,7 +85,7 @@ describe('one reservation', () => {
   it('is of a burst at most', async () => {
     const { process, rows, call } = opened();
     const gate = process.gate(true);
-    gate.expect({ calls: 12 });
+    gate.expectCalls({ calls: 12 });
     for (let one = 0; one < 5; one += 1) await gate.send(call());
     expect(rows.calls).toEqual(['write']);
   });
@@ -97,12 +97,12 @@ describe('one reservation', () => {
   ])('of the sweep is of half a burst at most: of %i calls with %i at once', async (expected, limit) => {
     const { process, rows, clock, call } = opened(() => answered(200), { ...quota, limit: limit * 20 });
     const gate = process.gate(false);
-    gate.expect({ calls: expected });
+    gate.expectCalls({ calls: expected });
     await clock.finish(gate.send(call(minute)));
     const most = Math.max(1, Math.floor(limit / 2));
-    expect(rows.rows.get('pace#main')?.value).toEqual({
+    expect(rows.rows.get('rate-limit#main')?.value).toEqual({
       notBefore: expect.closeTo(
-        now + Math.min(most, expected) * rhythmOf({}, { ...quota, limit: limit * 20 }).intervalMs,
+        now + Math.min(most, expected) * tokenInterval({}, { ...quota, limit: limit * 20 }).intervalMs,
         2,
       ),
     });
@@ -111,7 +111,7 @@ describe('one reservation', () => {
   it('lapses when its time is over: what is late gets a new place', async () => {
     const { process, rows, clock, call } = opened();
     const gate = process.gate(true);
-    gate.expect({ calls: 3 });
+    gate.expectCalls({ calls: 3 });
     await gate.send(call());
     await clock.run(now + 2 * intervalMs);
     await gate.send(call());
@@ -128,11 +128,11 @@ describe('calls in pairs', () => {
   it('are a GET and a POST that are reserved together, however slow the quota is', async () => {
     const { process, rows, clock, calls, call } = opened(() => answered(200), tiny);
     const gate = process.gate(false);
-    gate.expect({ calls: 4, inPairs: true });
+    gate.expectCalls({ calls: 4, inPairs: true });
     expect(await clock.finish(gate.send(call(minute)))).toEqual(answered(200));
     expect(await clock.finish(gate.send({ ...call(minute), method: 'POST' }))).toEqual(answered(200));
     expect(rows.calls).toEqual(['write']);
-    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'paced' });
+    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'rate-limited' });
     expect(calls).toHaveLength(2);
   });
 
@@ -140,8 +140,8 @@ describe('calls in pairs', () => {
     const { process, clock, calls, call } = opened(() => answered(200), tiny);
     const gate = process.gate(false);
     await clock.finish(gate.send(call(minute)));
-    gate.expect({ calls: 2, inPairs: true });
-    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'paced' });
+    gate.expectCalls({ calls: 2, inPairs: true });
+    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'rate-limited' });
     expect(calls).toHaveLength(1);
   });
 
@@ -153,8 +153,8 @@ describe('calls in pairs', () => {
     status = 200;
     const gate = process.gate(false);
     const { headers, until } = call(minute);
-    gate.expect({ calls: 2, inPairs: true });
-    expect(await gate.admit(2, headers, until)).toBeUndefined();
+    gate.expectCalls({ calls: 2, inPairs: true });
+    expect(await gate.reserve(2, headers, until)).toBeUndefined();
     expect(await gate.send(call(minute))).toEqual(answered(200));
     expect(calls).toHaveLength(2);
   });
@@ -162,7 +162,7 @@ describe('calls in pairs', () => {
 
 describe('a line', () => {
   it('works one after the other, and goes on after one that failed', async () => {
-    const inLine = line();
+    const inLine = serialQueue();
     const { promise, resolve } = Promise.withResolvers<void>();
     const begun: string[] = [];
     const first = inLine(async () => {

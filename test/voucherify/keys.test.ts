@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../lambda/failure.ts';
-import { keysOf } from '../../lambda/voucherify/keys.ts';
+import { apiKeyReader } from '../../lambda/voucherify/keys.ts';
 
 const good = { appId: '01234567-89ab-cdef-0123-456789abcdef', appToken: 'token-1' };
 
 describe('the keys of a project', () => {
   it('are read from its own secret, afresh where that is asked for, and hold nothing else', async () => {
     const asked: unknown[] = [];
-    const keys = keysOf('us', async (...call) => {
+    const keys = apiKeyReader('us', async (...call) => {
       asked.push(call);
       return JSON.stringify({ ...good, note: 'rotated in May' });
     });
@@ -35,11 +35,11 @@ describe('the keys of a project', () => {
     ['a space', JSON.stringify({ ...good, appToken: 'token 1' })],
     ['a letter no header takes', JSON.stringify({ ...good, appToken: 'tökén' })],
   ])('are not there for a secret with %s', async (_, text) => {
-    expect(await keysOf('main', async () => text)()).toBeUndefined();
+    expect(await apiKeyReader('main', async () => text)()).toBeUndefined();
   });
 
   it('are not there when the secret cannot be read', async () => {
-    const unreadable = keysOf('main', async () => {
+    const unreadable = apiKeyReader('main', async () => {
       throw new Failure('unavailable', 'the secret is not usable');
     });
     expect(await unreadable()).toBeUndefined();

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { learned } from '../../lambda/voucherify/learn.ts';
-import { type Pace, untouched } from '../../lambda/voucherify/pace.ts';
+import { applyResponse } from '../../lambda/voucherify/learn.ts';
+import { initialRateLimit, type RateLimitState } from '../../lambda/voucherify/pace.ts';
 import { answered, heard, hour, minute, now, rate, second, unanswered } from '../support/pace-heard.ts';
 
 const quota = { share: 0.5, limit: 100, periodMs: minute };
-const hearing = (headers: Readonly<Record<string, string>>, pace: Pace = untouched, of = quota) =>
-  learned(pace, heard(answered(200, headers)), of);
+const hearing = (headers: Readonly<Record<string, string>>, pace: RateLimitState = initialRateLimit, of = quota) =>
+  applyResponse(pace, heard(answered(200, headers)), of);
 
 describe('the limit', () => {
   it('is not written down where an answer says nothing of it', () => {
-    expect(hearing({})).toBe(untouched);
-    expect(hearing({ 'x-rate-limit-remaining': '3' })).toBe(untouched);
-    expect(hearing({ 'x-rate-limit-limit': '0' })).toBe(untouched);
+    expect(hearing({})).toBe(initialRateLimit);
+    expect(hearing({ 'x-rate-limit-remaining': '3' })).toBe(initialRateLimit);
+    expect(hearing({ 'x-rate-limit-limit': '0' })).toBe(initialRateLimit);
   });
 
   it('is learnt once, and then nothing is written any more', () => {
@@ -21,7 +21,7 @@ describe('the limit', () => {
   });
 
   it('that settings say already is not written down', () => {
-    expect(hearing(rate(100, 99, 30 * second))).toBe(untouched);
+    expect(hearing(rate(100, 99, 30 * second))).toBe(initialRateLimit);
   });
 
   it('that a row holds without a period is that of settings', () => {
@@ -50,16 +50,16 @@ describe('the limit', () => {
     const pace = hearing(rate(100, 99, 20 * minute));
     expect(hearing(rate(100, 60, 5 * second), pace)).toBe(pace);
     const hourly = { ...quota, periodMs: hour };
-    expect(hearing(rate(50, 49, 5 * second), untouched, hourly).periodMs).toBe(hour);
+    expect(hearing(rate(50, 49, 5 * second), initialRateLimit, hourly).periodMs).toBe(hour);
   });
 
   it('of the cycle is not taken for that of the minute', () => {
     const headers = { ...rate(100_000, 3, 20 * minute), 'x-rate-limit-type': 'api_calls_cycle' };
-    expect(hearing(headers)).toBe(untouched);
+    expect(hearing(headers)).toBe(initialRateLimit);
   });
 
   it.each([200, 404, 400, 401, 402, 403, 429, 500, 503])('is learnt from a %i as well', status => {
-    const pace = learned(untouched, heard(answered(status, rate(50, 40, 30 * second))), quota);
+    const pace = applyResponse(initialRateLimit, heard(answered(status, rate(50, 40, 30 * second))), quota);
     expect(pace).toMatchObject({ limit: 50, periodMs: minute });
   });
 });
@@ -70,7 +70,7 @@ describe('what is left for the shop', () => {
     ['nothing', rate(100, 0, 30 * second), 30 * second],
     ['less than its share of an hour', rate(100, 49, 40 * minute), 40 * minute],
   ])('being %s, everybody waits for the reset', (_, headers, wait) => {
-    expect(hearing(headers).restUntil).toBe(now + wait);
+    expect(hearing(headers).reservedForShopUntil).toBe(now + wait);
   });
 
   it.each([
@@ -80,24 +80,26 @@ describe('what is left for the shop', () => {
     ['too little until a time that cannot be', rate(100, 0, 40 * 24 * hour)],
     ['too little until nobody says when', { 'x-rate-limit-limit': '100', 'x-rate-limit-remaining': '0' }],
   ])('being %s, nobody waits', (_, headers) => {
-    expect(hearing(headers).restUntil).toBeUndefined();
+    expect(hearing(headers).reservedForShopUntil).toBeUndefined();
   });
 
   it('is nothing to wait for where all of the limit is ours', () => {
-    expect(hearing(rate(100, 0, 30 * second), untouched, { ...quota, share: 1 }).restUntil).toBeUndefined();
+    expect(
+      hearing(rate(100, 0, 30 * second), initialRateLimit, { ...quota, share: 1 }).reservedForShopUntil,
+    ).toBeUndefined();
   });
 
   it('is written down once until the same reset, and again for a later one', () => {
     const pace = hearing(rate(100, 20, 30 * second));
     expect(hearing(rate(100, 19, 30 * second), pace)).toBe(pace);
     expect(hearing(rate(100, 19, 10 * second), pace)).toBe(pace);
-    expect(hearing(rate(100, 10, 45 * second), pace).restUntil).toBe(now + 45 * second);
+    expect(hearing(rate(100, 10, 45 * second), pace).reservedForShopUntil).toBe(now + 45 * second);
   });
 });
 
 describe('failures in a row', () => {
-  const failing = (pace: Pace, receipt: string, result = unanswered) =>
-    learned(pace, heard(result, { receipt }), quota);
+  const failing = (pace: RateLimitState, receipt: string, result = unanswered) =>
+    applyResponse(pace, heard(result, { receipt }), quota);
 
   it.each([
     ['connection errors', { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const],
@@ -105,41 +107,41 @@ describe('failures in a row', () => {
     ['500s', answered(500)],
     ['503s', answered(503)],
   ])('that are %s close the project at the fifth, over two receipts', (_, result) => {
-    let pace = untouched;
+    let pace = initialRateLimit;
     for (const receipt of ['a', 'a', 'a', 'b']) pace = failing(pace, receipt, result);
     expect(pace).toEqual({ notBefore: 0, failures: { count: 4, receipts: ['a', 'b'] } });
-    expect(failing(pace, 'b', result).closed).toEqual({
+    expect(failing(pace, 'b', result).breaker).toEqual({
       code: 'failures',
-      times: 0,
-      until: now + 10 * second,
-      since: now,
+      trips: 0,
+      openUntil: now + 10 * second,
+      openedAt: now,
     });
   });
 
   it('of one receipt close nothing, however many: it may be poison', () => {
-    let pace = untouched;
+    let pace = initialRateLimit;
     for (let one = 0; one < 20; one += 1) pace = failing(pace, 'a');
-    expect(pace.closed).toBeUndefined();
-    expect(failing(pace, 'b').closed?.code).toBe('failures');
+    expect(pace.breaker).toBeUndefined();
+    expect(failing(pace, 'b').breaker?.code).toBe('failures');
   });
 
   it('keep no more than two receipts', () => {
-    let pace = untouched;
+    let pace = initialRateLimit;
     for (const receipt of ['a', 'b', 'c', 'd']) pace = failing(pace, receipt);
     expect(pace.failures).toEqual({ count: 4, receipts: ['c', 'd'] });
   });
 
   it.each([200, 201, 204, 404, 400, 409, 422])('begin anew after an answer of %i', status => {
-    let pace = untouched;
+    let pace = initialRateLimit;
     for (const receipt of ['a', 'b', 'c', 'd']) pace = failing(pace, receipt);
-    expect(learned(pace, heard(answered(status)), quota)).toEqual(untouched);
+    expect(applyResponse(pace, heard(answered(status)), quota)).toEqual(initialRateLimit);
   });
 
   it('are not counted among refusals, which say something else', () => {
-    let pace = untouched;
+    let pace = initialRateLimit;
     for (const receipt of ['a', 'b', 'c', 'd']) pace = failing(pace, receipt);
-    const refused = learned(pace, heard(answered(429)), quota);
-    expect(refused.closed?.code).toBe('voucherify-429');
+    const refused = applyResponse(pace, heard(answered(429)), quota);
+    expect(refused.breaker?.code).toBe('voucherify-429');
     expect(refused.failures?.count).toBe(4);
   });
 });

@@ -81,11 +81,14 @@ describe('a page that is shorter than asked', () => {
       pages(house, 4, ...rows);
       for (let row = 1; row <= 4; row += 1) house.person({ id: id(row), email });
       const { receipt } = await house.ask(one('email', email));
-      expect(receipt).toMatchObject({ state: 'open', lastResult: 'incomplete-list', unproven: 1 });
+      expect(receipt).toMatchObject({ state: 'open', lastResult: 'incomplete-list', unprovenCount: 1 });
       expect(lists(house)).toHaveLength(calls);
-      expect(house.alarms()).toEqual(['unproven-answer']);
+      expect(house.alarms()).toEqual(['unproven-response']);
       await house.sweepWhenDue(receipt.id);
-      expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-human', reason: 'unproven-answers' });
+      expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+        state: 'needs-review',
+        reason: 'unproven-responses',
+      });
       expect(house.deleted()).toEqual([]);
     },
   );

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { judgeLookUp, judgePage } from '../../lambda/voucherify/answer.ts';
+import { parseLookUp, parsePage } from '../../lambda/voucherify/answer.ts';
 import { html, now, pin, reply } from '../support/erasing-answers.ts';
 
 const person = { id: pin, source_id: 'crm-1', email: 'ada@example.com', created_at: '2025-01-01T00:00:00Z' };
 
-const unproven = { kind: 'later', effect: 'possible', stop: false, unproven: true, alarm: 'unproven-answer' };
+const unproven = { kind: 'retry', effect: 'possible', stop: false, unproven: true, alarm: 'unproven-response' };
 
 /** What is in the place of a customer and is none. */
 const strange: readonly (readonly [string, unknown])[] = [
@@ -24,29 +24,29 @@ const strange: readonly (readonly [string, unknown])[] = [
 
 describe('a look-up', () => {
   it('takes of a customer only what decides', () => {
-    const told = judgeLookUp(reply(200, { ...person, name: 'Ada', phone: '+1 555', metadata: { a: 1 } }), now);
+    const told = parseLookUp(reply(200, { ...person, name: 'Ada', phone: '+1 555', metadata: { a: 1 } }), now);
     expect(told).toEqual({ kind: 'customer', customer: person });
   });
 
   it.each([{ id: pin }, { id: pin, source_id: null, email: null, created_at: null }, { ...person, created_at: 5 }])(
     'takes a customer as thin as %j',
     customer => {
-      expect(judgeLookUp(reply(200, customer), now)).toEqual({ kind: 'customer', customer });
+      expect(parseLookUp(reply(200, customer), now)).toEqual({ kind: 'customer', customer });
     },
   );
 
   it.each(strange)('that brings %s proves nothing', (_, body) => {
     const told = { ...unproven, code: 'unreadable-customer' };
-    expect(judgeLookUp(reply(200, body === 'cust_1' ? '"cust_1"' : body), now)).toEqual(told);
+    expect(parseLookUp(reply(200, body === 'cust_1' ? '"cust_1"' : body), now)).toEqual(told);
   });
 
   it('that brings HTML proves nothing', () => {
-    expect(judgeLookUp(reply(200, html), now)).toMatchObject({ kind: 'later', code: 'not-json', unproven: true });
+    expect(parseLookUp(reply(200, html), now)).toMatchObject({ kind: 'retry', code: 'not-json', unproven: true });
   });
 });
 
 describe('a page', () => {
-  const page = (more: object) => judgePage(reply(200, { object: 'list', customers: [person], total: 1, ...more }), now);
+  const page = (more: object) => parsePage(reply(200, { object: 'list', customers: [person], total: 1, ...more }), now);
 
   it('holds its customers and how many there are in all', () => {
     const customers = [person, { id: 'cust_2' }];
@@ -74,6 +74,6 @@ describe('a page', () => {
     ['a null list', { customers: null }],
     ['an object as list', { customers: { 0: person } }],
   ])('with %s is worth nothing', (_, more) => {
-    expect(page(more)).toMatchObject({ kind: 'later', code: 'unreadable-list', unproven: true });
+    expect(page(more)).toMatchObject({ kind: 'retry', code: 'unreadable-list', unproven: true });
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboundResult } from '../../lambda/io/outbound.ts';
-import { type Pace, reserve, untouched } from '../../lambda/voucherify/pace.ts';
+import type { HttpResult } from '../../lambda/io/outbound.ts';
+import { initialRateLimit, type RateLimitState, reserve } from '../../lambda/voucherify/pace.ts';
 import { failing, learn, quota, wish } from '../support/pace-closing.ts';
 import { answered, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
 
 /** Probes whenever one is let through, and is answered the same again: how long each wait was, in seconds. */
-function waits(first: Pace, result: OutboundResult, count: number): readonly number[] {
+function waits(first: RateLimitState, result: HttpResult, count: number): readonly number[] {
   let pace = first;
   let at = now;
   return Array.from({ length: count }, () => {
@@ -24,7 +24,7 @@ const retryAfter = (wait: number) => answered(429, { 'retry-after': String(wait)
 const cycle = answered(429, { 'x-rate-limit-type': 'api_calls_cycle', 'retry-after': '5' });
 
 describe('a project is closed', () => {
-  it.each<[string, OutboundResult, readonly number[]]>([
+  it.each<[string, HttpResult, readonly number[]]>([
     [
       'a 429 without a time, a minute that doubles to a quarter of an hour',
       answered(429),
@@ -38,7 +38,7 @@ describe('a project is closed', () => {
     ['a 401, a minute', answered(401), [60, 60, 60, 60]],
     ['a 403, a minute', answered(403), [60, 60, 60, 60]],
   ])('by %s', (_, result, expected) => {
-    expect(waits(learn(untouched, result), result, expected.length)).toEqual(expected);
+    expect(waits(learn(initialRateLimit, result), result, expected.length)).toEqual(expected);
   });
 
   it.each([
@@ -46,23 +46,23 @@ describe('a project is closed', () => {
     ['the later of both, X-Rate-Limit-Retry', 20, 50, 50],
   ])('by a 429 until %s', (_, after, reset, expected) => {
     const headers = { 'retry-after': String(after), 'x-rate-limit-retry': String(now / 1000 + reset) };
-    expect(learn(untouched, answered(429, headers)).closed?.until).toBe(now + expected * second);
+    expect(learn(initialRateLimit, answered(429, headers)).breaker?.openUntil).toBe(now + expected * second);
   });
 
   it('by five failures, ten seconds that double to a minute', () => {
-    expect(waits(failing(untouched, now), answered(503), 6)).toEqual([10, 20, 40, 60, 60, 60]);
+    expect(waits(failing(initialRateLimit, now), answered(503), 6)).toEqual([10, 20, 40, 60, 60, 60]);
   });
 
   it('for what it was closed last by: another refusal of the probe counts its own steps', () => {
-    const throttled = learn(learn(untouched, answered(429)), answered(429), { now: now + minute });
-    expect(throttled.closed).toMatchObject({ code: 'voucherify-429', times: 1 });
+    const throttled = learn(learn(initialRateLimit, answered(429)), answered(429), { now: now + minute });
+    expect(throttled.breaker).toMatchObject({ code: 'voucherify-429', trips: 1 });
     const unpaid = learn(throttled, answered(402), { now: now + 2 * minute });
-    expect(unpaid.closed).toMatchObject({ code: 'quota-exhausted', times: 0, until: now + 2 * minute + hour });
+    expect(unpaid.breaker).toMatchObject({ code: 'quota-exhausted', trips: 0, openUntil: now + 2 * minute + hour });
   });
 });
 
 describe('a closed project', () => {
-  const closed = learn(untouched, answered(429, { 'retry-after': '30' }));
+  const closed = learn(initialRateLimit, answered(429, { 'retry-after': '30' }));
 
   it('holds everybody, with the time and the reason', () => {
     const held = { kind: 'held', until: now + 30 * second, code: 'voucherify-429' };
@@ -86,9 +86,9 @@ describe('a closed project', () => {
     const at = now + 30 * second;
     const busy = { ...closed, notBefore: at + 10 * second };
     expect(reserve(busy, wish(at), quota)).toMatchObject({ kind: 'reserved', probe: true });
-    expect(reserve(busy, { ...wish(at), latest: at }, quota)).toMatchObject({ kind: 'held', code: 'paced' });
-    const probe = reserve({ ...closed, restUntil: at + 5000 }, wish(at), quota);
-    expect(probe).toMatchObject({ at: at + 5000, next: { closed: { until: at + 5000 + minute } } });
+    expect(reserve(busy, { ...wish(at), latest: at }, quota)).toMatchObject({ kind: 'held', code: 'rate-limited' });
+    const probe = reserve({ ...closed, reservedForShopUntil: at + 5000 }, wish(at), quota);
+    expect(probe).toMatchObject({ at: at + 5000, next: { breaker: { openUntil: at + 5000 + minute } } });
   });
 
   it.each([200, 404, 400])('is open again after an answer of %i', status => {
@@ -102,15 +102,15 @@ describe('a closed project', () => {
     ['401', answered(401)],
     ['failures', undefined],
   ])('by %s is opened by a good answer', (_, result) => {
-    const shut = result === undefined ? failing(untouched, now) : learn(untouched, result);
-    expect(shut.closed).toBeDefined();
-    expect(learn(shut, answered(200), { now: now + hour })).toEqual(untouched);
+    const shut = result === undefined ? failing(initialRateLimit, now) : learn(initialRateLimit, result);
+    expect(shut.breaker).toBeDefined();
+    expect(learn(shut, answered(200), { now: now + hour })).toEqual(initialRateLimit);
   });
 
   it('stays closed by what it was when the probe comes to nothing', () => {
     const at = now + 30 * second;
     const after = learn(closed, unanswered, { now: at });
-    expect(after.closed).toEqual(closed.closed);
+    expect(after.breaker).toEqual(closed.breaker);
     expect(after.failures?.count).toBe(1);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { goodUntil, type Pace, reserve, untouched } from '../../lambda/voucherify/pace.ts';
-import { type Quota, rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { initialRateLimit, type RateLimitState, reserve, validUntil } from '../../lambda/voucherify/pace.ts';
+import { type Quota, tokenInterval } from '../../lambda/voucherify/rhythm.ts';
 import { holds } from '../support/fuzz.ts';
 import { mostAllowed, mostInAPeriod } from '../support/pace-windows.ts';
 
@@ -23,7 +23,7 @@ describe('the rhythm', () => {
     ['a tenth of a call an hour', of(1, 0.1, hour), 1, 10 * hour],
     ['29 of 100, which is not quite 29 when multiplied', of(100, 0.29), 2, minute / 27],
   ])('of %s', (_, quota, burst, intervalMs) => {
-    const rhythm = rhythmOf(untouched, quota);
+    const rhythm = tokenInterval(initialRateLimit, quota);
     expect(rhythm.burst).toBe(burst);
     expect(rhythm.intervalMs).toBeCloseTo(intervalMs, 6);
   });
@@ -33,16 +33,16 @@ describe('the rhythm', () => {
     ['one call a minute', 1, 1],
     ['a hundred', 100, 5],
   ])('of %s keeps one second free for calls that are late', (_, calls, burst) => {
-    const { intervalMs, lateMs } = rhythmOf(untouched, of(calls, 1));
+    const { intervalMs, lateMs } = tokenInterval(initialRateLimit, of(calls, 1));
     expect(intervalMs).toBeCloseTo((minute + 1000) / (calls + 1 - burst), 6);
     expect(lateMs).toBeCloseTo(1000, 6);
   });
 
   it('follows what Voucherify says, each on its own, over what settings assume', () => {
-    const learnt = rhythmOf({ limit: 100, periodMs: hour }, of(2000));
-    expect(learnt).toEqual(rhythmOf(untouched, of(100, 0.5, hour)));
-    expect(rhythmOf({ limit: 100 }, of(2000))).toEqual(rhythmOf(untouched, of(100)));
-    expect(rhythmOf({ periodMs: hour }, of(100))).toEqual(rhythmOf(untouched, of(100, 0.5, hour)));
+    const learnt = tokenInterval({ limit: 100, periodMs: hour }, of(2000));
+    expect(learnt).toEqual(tokenInterval(initialRateLimit, of(100, 0.5, hour)));
+    expect(tokenInterval({ limit: 100 }, of(2000))).toEqual(tokenInterval(initialRateLimit, of(100)));
+    expect(tokenInterval({ periodMs: hour }, of(100))).toEqual(tokenInterval(initialRateLimit, of(100, 0.5, hour)));
   });
 });
 
@@ -64,9 +64,9 @@ describe('calls in any period', () => {
     holds(
       fc.property(fc.integer({ min: 1, max: 130 }), share, period, arrivals, (limit, part, periodMs, all) => {
         const quota = of(limit, part, periodMs);
-        const { intervalMs, burst } = rhythmOf(untouched, quota);
+        const { intervalMs, burst } = tokenInterval(initialRateLimit, quota);
         const times: number[] = [];
-        let pace: Pace = untouched;
+        let pace: RateLimitState = initialRateLimit;
         let at = now;
         for (const { after, calls, fresh, late } of all) {
           at = Math.round(at + after * intervalMs);
@@ -77,7 +77,7 @@ describe('calls in any period', () => {
           // Clocks show whole milliseconds.
           let last = Math.ceil(place.at);
           for (let left = place.calls; left > 0; left -= 1) {
-            const until = Math.floor(goodUntil(place, left));
+            const until = Math.floor(validUntil(place, left));
             last = Math.max(last, Math.round(last + (late[left - 1] ?? 0) * (until - last)));
             if (last <= until) times.push(last);
           }
@@ -89,9 +89,9 @@ describe('calls in any period', () => {
 
   it.each([2, 3, 5, 10, 50, 100, 1000])('are nearly the share of %i when there is always more to do', allowed => {
     const quota = of(allowed, 1);
-    const { burst } = rhythmOf(untouched, quota);
+    const { burst } = tokenInterval(initialRateLimit, quota);
     const times: number[] = [];
-    let pace: Pace = untouched;
+    let pace: RateLimitState = initialRateLimit;
     while ((times.at(-1) ?? now) < now + 3 * minute) {
       const place = reserve(pace, { calls: 1, fresh: true, keyHash: '', now, latest: now + hour }, quota);
       if (place.kind === 'held') throw new Error('held');

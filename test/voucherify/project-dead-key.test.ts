@@ -14,7 +14,7 @@ describe('a dead key', () => {
     const claims = () => Promise.all(receipts.map(async ({ id }) => (await house.receipt(id)).claims));
     await house.sweep(start);
     expect(house.sent).toEqual([token]);
-    expect(new Set(house.alarms())).toEqual(new Set(['voucherify-refuses-the-key']));
+    expect(new Set(house.alarms())).toEqual(new Set(['voucherify-key-refused']));
     const before = await claims();
     for (let at = 10; at < 60; at += 10) await house.sweep(start + at * second);
     expect(await claims()).toEqual(before);
@@ -38,14 +38,14 @@ describe('a dead key', () => {
     expect(looks()).toBe(1);
     await house.sweep(start + minute);
     expect(looks()).toBe(2);
-    expect(new Set(house.alarms())).toEqual(new Set(['voucherify-refuses-the-key']));
+    expect(new Set(house.alarms())).toEqual(new Set(['voucherify-key-refused']));
   });
 });
 
 describe('many processes by OAuth, each with a token of its own', () => {
   it('are all held by what one of them was forbidden, and try it once a minute together', async () => {
     const house = oauthHouse();
-    const processes = Array.from({ length: 4 }, () => openProject('main', house.parts));
+    const processes = Array.from({ length: 4 }, () => openProject('main', house.services));
     house.meddle = (call, pass) => (isToken(call) ? pass() : answer(403, { code: 403 }));
     const looks = () => house.sent.filter(call => call.startsWith('GET')).length;
     const all = async () => {
@@ -57,7 +57,7 @@ describe('many processes by OAuth, each with a token of its own', () => {
     // Each has its token before anything is forbidden.
     for (const process of processes) {
       expect(
-        await process.attempt({ receipt: 'receipt-0', fresh: true }).admit({ calls: 1 }, start + 7000),
+        await process.attempt({ receipt: 'receipt-0', fresh: true }).reserve({ calls: 1 }, start + 7000),
       ).toBeUndefined();
     }
     for (let at = 0; at < 60; at += 10) {
@@ -77,8 +77,8 @@ describe('the sweep, when the project is closed', () => {
     async auth => {
       const house = auth === 'oauth' ? oauthHouse() : erasingHouse();
       const until = start + 10 * minute;
-      const closed = { code: 'voucherify-429', times: 0, since: start, until };
-      await house.store.control.write('pace#main', 0, { notBefore: 0, closed });
+      const closed = { code: 'voucherify-429', trips: 0, openedAt: start, openUntil: until };
+      await house.store.control.write('rate-limit#main', 0, { notBefore: 0, breaker: closed });
       const receipt = await house.accept(one('source_id', 'crm-1'));
       await house.sweep(start);
       expect(await house.receipt(receipt.id)).toMatchObject({ claims: 0, nextAttemptAt: until });

@@ -54,7 +54,7 @@ function shopOn(calls: number, periodMs: number, settings: object): Shop {
       receipts += 1;
       const until = clock.now() + (fresh ? 7 : 25) * second;
       const way = process.attempt({ receipt: `receipt-${receipts}`, fresh });
-      if ((await way.admit({ calls: 2 }, until)) !== undefined) return 0;
+      if ((await way.reserve({ calls: 2 }, until)) !== undefined) return 0;
       const found = await way.voucherify.lookUp('nobody', until);
       if (found.result.kind !== 'answer') return 0;
       const gone = await way.voucherify.deletePermanently('cust_nobody', until);

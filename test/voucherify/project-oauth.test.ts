@@ -54,8 +54,13 @@ describe('a project by OAuth', () => {
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     await house.sweep(start + 2 * minute);
     expect(tokens.length).toBeGreaterThan(0);
-    const rows = await house.store.control.read(['pace#main']);
-    const stored = [...rows.values(), await house.receipt(receipt.id), await house.store.kept(receipt.id), house.lines];
+    const rows = await house.store.control.read(['rate-limit#main']);
+    const stored = [
+      ...rows.values(),
+      await house.receipt(receipt.id),
+      await house.store.readPersonalData(receipt.id),
+      house.lines,
+    ];
     expect(stored).toHaveLength(4);
     for (const text of [...tokens, 'token-main', 'Bearer']) expect(JSON.stringify(stored)).not.toContain(text);
   });
@@ -81,7 +86,7 @@ describe('a token endpoint that fails', () => {
       return found;
     };
     const { receipt } = await house.ask(one('customer_id', unseen));
-    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, tried: false } } });
+    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, mayHaveExecuted: false } } });
     house.sandbox.outage(undefined);
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });

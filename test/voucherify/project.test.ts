@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
-import { outbound } from '../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../lambda/io/outbound.ts';
 import { parseSettings } from '../../lambda/io/settings.ts';
 import { openProject } from '../../lambda/voucherify/project.ts';
-import { rhythmOf } from '../../lambda/voucherify/rhythm.ts';
+import { tokenInterval } from '../../lambda/voucherify/rhythm.ts';
 import { answered, hour, minute } from '../support/pace-heard.ts';
 import { voucherifyAt } from '../support/pace-processes.ts';
 import { memoryRows } from '../support/pace-rows.ts';
@@ -37,16 +37,16 @@ describe('a project', () => {
   ])('keeps to %s', async (_, settings, quota) => {
     const { project, rows } = opened(settings);
     const way = project.attempt({ receipt: 'receipt-1', fresh: true });
-    expect(await way.admit({ calls: 2 }, start + 7000)).toBeUndefined();
-    expect(rows.rows.get('pace#main')?.value).toEqual({
-      notBefore: expect.closeTo(start + 2 * rhythmOf({}, quota).intervalMs, 2),
+    expect(await way.reserve({ calls: 2 }, start + 7000)).toBeUndefined();
+    expect(rows.rows.get('rate-limit#main')?.value).toEqual({
+      notBefore: expect.closeTo(start + 2 * tokenInterval({}, quota).intervalMs, 2),
     });
   });
 
   it('uses what was admitted for the calls, in all attempts of the process over one row', async () => {
     const { project, rows, calls } = opened({});
     const [one, other] = ['a', 'b'].map(receipt => project.attempt({ receipt, fresh: true }));
-    await one?.admit({ calls: 2 }, start + 7000);
+    await one?.reserve({ calls: 2 }, start + 7000);
     await one?.voucherify.lookUp('crm-1', start + 7000);
     await one?.voucherify.deletePermanently('cust_1', start + 7000);
     expect(rows.calls).toEqual(['write']);
@@ -57,10 +57,10 @@ describe('a project', () => {
 
   it('whose pace holds it says so before the attempt begins', async () => {
     const { project, rows } = opened({});
-    const closed = { code: 'quota-exhausted', times: 0, since: start, until: start + hour };
-    rows.rows.set('pace#main', { revision: 3, value: { notBefore: 0, closed } });
+    const closed = { code: 'quota-exhausted', trips: 0, openedAt: start, openUntil: start + hour };
+    rows.rows.set('rate-limit#main', { revision: 3, value: { notBefore: 0, breaker: closed } });
     const way = project.attempt({ receipt: 'receipt-1', fresh: false });
-    expect(await way.admit({ calls: 2 }, start + 7000)).toEqual({
+    expect(await way.reserve({ calls: 2 }, start + 7000)).toEqual({
       kind: 'held',
       until: start + hour,
       code: 'quota-exhausted',
@@ -76,7 +76,7 @@ describe('a project', () => {
     }));
     const { project } = opened({ auth: 'oauth' }, { send });
     const way = project.attempt({ receipt: 'receipt-1', fresh: true });
-    expect(await way.admit({ calls: 2 }, start + 7000)).toBeUndefined();
+    expect(await way.reserve({ calls: 2 }, start + 7000)).toBeUndefined();
     status = 200;
     const held = { kind: 'held', code: 'token-500' };
     expect((await way.voucherify.lookUp('crm-1', start + 7000)).result).toEqual(held);
@@ -92,8 +92,11 @@ describe('a project', () => {
   it.each(['api-key', 'oauth'])('without keys goes on, so that the attempt can say so: by %s', async auth => {
     const { project, rows, calls } = opened({ auth }, { readSecret: async () => '{}' });
     const way = project.attempt({ receipt: 'receipt-1', fresh: true });
-    expect(await way.admit({ calls: 2 }, start + 7000)).toBeUndefined();
-    expect(await way.voucherify.lookUp('crm-1', start + 7000)).toEqual({ result: { kind: 'no-keys' }, appId: '' });
+    expect(await way.reserve({ calls: 2 }, start + 7000)).toBeUndefined();
+    expect(await way.voucherify.lookUp('crm-1', start + 7000)).toEqual({
+      result: { kind: 'no-credentials' },
+      appId: '',
+    });
     expect([...rows.calls, ...calls]).toEqual([]);
   });
 });
@@ -111,13 +114,13 @@ describe('over HTTP', () => {
       settings: settingsOf({ auth: 'oauth', quotaShare: 1 }, server.url),
       readSecret: async () => JSON.stringify(key),
       control: memoryRows(),
-      send: outbound(Date.now),
+      send: createHttpClient(Date.now),
       now: Date.now,
       wait: async () => undefined,
     });
     const until = Date.now() + 60_000;
     const way = project.attempt({ receipt: 'receipt-1', fresh: true });
-    expect(await way.admit({ calls: 2 }, until)).toBeUndefined();
+    expect(await way.reserve({ calls: 2 }, until)).toBeUndefined();
     const found = await way.voucherify.lookUp('crm-1', until);
     expect(found).toMatchObject({ appId: 'app-1', result: { kind: 'answer', status: 200 } });
     const gone = await way.voucherify.deletePermanently(id, until);

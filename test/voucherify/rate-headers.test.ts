@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rateHeaders } from '../../lambda/voucherify/rate-headers.ts';
+import { parseRateHeaders } from '../../lambda/voucherify/rate-headers.ts';
 
 const now = Date.UTC(2026, 10, 24, 12);
 const epoch = (ms: number) => String((now + ms) / 1000);
@@ -14,7 +14,7 @@ const nothing = {
 
 describe('the rate headers of an answer', () => {
   it('are nothing where there are none', () => {
-    expect(rateHeaders({}, now)).toEqual(nothing);
+    expect(parseRateHeaders({}, now)).toEqual(nothing);
   });
 
   it('say what is allowed, what is left and when it begins anew', () => {
@@ -25,7 +25,7 @@ describe('the rate headers of an answer', () => {
       'x-rate-limit-type': 'api_calls',
     };
     const at = now + 30_000;
-    expect(rateHeaders(headers, now)).toEqual({ ...nothing, limit: 100, remaining: 0, resetAt: at, retryAt: at });
+    expect(parseRateHeaders(headers, now)).toEqual({ ...nothing, limit: 100, remaining: 0, resetAt: at, retryAt: at });
   });
 
   it.each([
@@ -34,7 +34,7 @@ describe('the rate headers of an answer', () => {
     ['Retry-After alone', { 'retry-after': '1' }, 1000],
     ['X-Rate-Limit-Retry alone', { 'x-rate-limit-retry': epoch(1000) }, 1000],
   ])('tell to wait until the later: %s', (_, headers, wait) => {
-    expect(rateHeaders(headers, now).retryAt).toBe(now + wait);
+    expect(parseRateHeaders(headers, now).retryAt).toBe(now + wait);
   });
 
   it.each([
@@ -42,11 +42,11 @@ describe('the rate headers of an answer', () => {
     ['a reset of this very moment', { 'x-rate-limit-retry': epoch(0) }],
     ['a wait of nothing', { 'retry-after': '0' }],
   ])('tell of no wait for %s', (_, headers) => {
-    expect(rateHeaders(headers, now)).toMatchObject({ retryAt: undefined, exhausted: false });
+    expect(parseRateHeaders(headers, now)).toMatchObject({ retryAt: undefined, exhausted: false });
   });
 
   it('keep a reset that is over, for nobody to wait for', () => {
-    expect(rateHeaders({ 'x-rate-limit-retry': epoch(-1000) }, now).resetAt).toBe(now - 1000);
+    expect(parseRateHeaders({ 'x-rate-limit-retry': epoch(-1000) }, now).resetAt).toBe(now - 1000);
   });
 
   it.each([
@@ -56,12 +56,12 @@ describe('the rate headers of an answer', () => {
     ['a cycle that is used up', { 'x-rate-limit-type': 'api_calls_cycle' }, true],
     ['another kind of limit', { 'x-rate-limit-type': 'bulk_api_calls' }, false],
   ])('call a person for %s: %j %s', (_, headers, exhausted) => {
-    expect(rateHeaders(headers, now).exhausted).toBe(exhausted);
+    expect(parseRateHeaders(headers, now).exhausted).toBe(exhausted);
   });
 
   it('of the cycle say so, since their numbers are not those of the minute', () => {
     const headers = { 'x-rate-limit-type': 'api_calls_cycle', 'x-rate-limit-limit': '100000' };
-    expect(rateHeaders(headers, now)).toMatchObject({ ofCycle: true, limit: 100_000 });
+    expect(parseRateHeaders(headers, now)).toMatchObject({ ofCycle: true, limit: 100_000 });
   });
 
   it.each(['', ' 5', '5 ', '-5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])('leave out %j', text => {
@@ -71,6 +71,6 @@ describe('the rate headers of an answer', () => {
       'x-rate-limit-retry': text,
       'retry-after': text,
     };
-    expect(rateHeaders(headers, now)).toEqual(nothing);
+    expect(parseRateHeaders(headers, now)).toEqual(nothing);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeDeletion } from '../../lambda/voucherify/answer.ts';
+import { parseDeletion } from '../../lambda/voucherify/answer.ts';
 import { now, pin, reply } from '../support/erasing-answers.ts';
 
 const second = 1000;
@@ -7,8 +7,8 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const epoch = (at: number) => String(at / second);
 const judge = (headers: Record<string, string>) =>
-  judgeDeletion(reply(429, { code: '429', message: 'Too many requests hit the API too quickly.' }, headers), pin, now);
-const throttled = { kind: 'later', code: 'voucherify-429', effect: 'none', stop: true };
+  parseDeletion(reply(429, { code: '429', message: 'Too many requests hit the API too quickly.' }, headers), pin, now);
+const throttled = { kind: 'retry', code: 'voucherify-429', effect: 'none', stop: true };
 
 describe('a 429', () => {
   it.each<[string, Record<string, string>, number]>([
@@ -25,7 +25,7 @@ describe('a 429', () => {
     ['a reset that is over and a wait', { 'retry-after': '7', 'x-rate-limit-retry': epoch(now - minute) }, 7 * second],
     ['a wait of nothing', { 'retry-after': '0' }, minute],
     ['a date', { 'retry-after': 'Tue, 24 Nov 2026 12:10:00 GMT' }, minute],
-    ['words', { 'retry-after': 'soon', 'x-rate-limit-retry': 'later' }, minute],
+    ['words', { 'retry-after': 'soon', 'x-rate-limit-retry': 'retry' }, minute],
     ['a negative wait', { 'retry-after': '-5' }, minute],
     ['a fraction', { 'retry-after': '1.5' }, minute],
     ['nothing in them', { 'retry-after': '', 'x-rate-limit-retry': '' }, minute],

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { judgeDeletion, judgeLookUp, judgePage } from '../../lambda/voucherify/answer.ts';
-import type { Reply } from '../../lambda/voucherify/client.ts';
+import { parseDeletion, parseLookUp, parsePage } from '../../lambda/voucherify/answer.ts';
+import type { VoucherifyReply } from '../../lambda/voucherify/client.ts';
 import { done, html, notFound, now, pin, reply } from '../support/erasing-answers.ts';
 
 const minute = 60_000;
 const judges = [
-  ['a deletion', (one: Reply) => judgeDeletion(one, pin, now)],
-  ['a look-up', (one: Reply) => judgeLookUp(one, now)],
-  ['a page', (one: Reply) => judgePage(one, now)],
+  ['a deletion', (one: VoucherifyReply) => parseDeletion(one, pin, now)],
+  ['a look-up', (one: VoucherifyReply) => parseLookUp(one, now)],
+  ['a page', (one: VoucherifyReply) => parsePage(one, now)],
 ] as const;
 
 describe.each(judges)('%s', (name, judge) => {
   it.each([400, 405, 406, 415, 422])(
     'answered %i is our mistake: a person must look, and nothing more is sent',
     status => {
-      const told = { kind: 'human', code: `voucherify-${status}`, effect: 'none', stop: true };
+      const told = { kind: 'review', code: `voucherify-${status}`, effect: 'none', stop: true };
       expect(judge(reply(status, { code: status, key: 'invalid_payload', message: 'Bad' }))).toEqual(told);
       expect(judge(reply(status, done))).toEqual(told);
     },
@@ -22,18 +22,18 @@ describe.each(judges)('%s', (name, judge) => {
 
   it.each([401, 403])('answered %i waits for another key and pages', status => {
     expect(judge(reply(status, { code: status, key: 'unauthorized' }))).toEqual({
-      kind: 'later',
+      kind: 'retry',
       code: `voucherify-${status}`,
       effect: 'none',
       stop: true,
       notBefore: now + minute,
-      alarm: 'voucherify-refuses-the-key',
+      alarm: 'voucherify-key-refused',
     });
   });
 
   it('answered 402 waits an hour and pages', () => {
     expect(judge(reply(402, { code: 402 }))).toEqual({
-      kind: 'later',
+      kind: 'retry',
       code: 'voucherify-402',
       effect: 'none',
       stop: true,
@@ -44,13 +44,13 @@ describe.each(judges)('%s', (name, judge) => {
 
   it.each([500, 502, 503, 504, 520, 599])('answered %i may have had its effect', status => {
     for (const body of [html, done, { code: status }]) {
-      const told = { kind: 'later', code: `voucherify-${status}`, effect: 'possible', stop: false };
+      const told = { kind: 'retry', code: `voucherify-${status}`, effect: 'possible', stop: false };
       expect(judge(reply(status, body))).toEqual(told);
     }
   });
 
   it.each([201, 202, 204, 206, 409, 410, 413, 418, 423, 451])('answered %d proves nothing, even as DONE', status => {
-    const told = { kind: 'later', code: `voucherify-${status}`, effect: 'possible', stop: false, unproven: true };
+    const told = { kind: 'retry', code: `voucherify-${status}`, effect: 'possible', stop: false, unproven: true };
     expect(judge(reply(status, done))).toEqual(told);
     expect(judge(reply(status, { statusCode: status, error: 'Request Entity Too Large' }))).toEqual(told);
   });
@@ -66,7 +66,7 @@ describe.each(judges)('%s', (name, judge) => {
     ['with null', 'null'],
     ['with a list', [notFound]],
   ])('answered 404 %s denies nothing', (_, body) => {
-    const told = { kind: 'later', code: 'voucherify-404', effect: 'possible', stop: false, unproven: true };
+    const told = { kind: 'retry', code: 'voucherify-404', effect: 'possible', stop: false, unproven: true };
     expect(judge(reply(404, body))).toEqual(told);
   });
 
@@ -74,25 +74,25 @@ describe.each(judges)('%s', (name, judge) => {
     ['not-connected', 'none', true],
     ['timed-out', 'none', true],
     ['timed-out', 'possible', false],
-    ['cut-off', 'possible', false],
+    ['connection-lost', 'possible', false],
     ['redirected', 'possible', false],
     ['too-large', 'possible', false],
   ] as const)('without an answer (%s, effect %s) is asked again', (code, effect, stop) => {
     const lost = { result: { kind: 'no-answer', code, effect }, appId: 'app-1' } as const;
-    expect(judge(lost)).toEqual({ kind: 'later', code, effect, stop });
+    expect(judge(lost)).toEqual({ kind: 'retry', code, effect, stop });
   });
 
   it.each([now + 90_000, undefined])('that was held back before it was sent waits that long (%s)', until => {
-    const held = { kind: 'held', code: 'paced', ...(until === undefined ? {} : { until }) } as const;
+    const held = { kind: 'held', code: 'rate-limited', ...(until === undefined ? {} : { until }) } as const;
     const notBefore = until === undefined ? {} : { notBefore: until };
-    const told = { kind: 'later', code: 'paced', effect: 'none', stop: true, ...notBefore };
+    const told = { kind: 'retry', code: 'rate-limited', effect: 'none', stop: true, ...notBefore };
     expect(judge({ result: held, appId: 'app-1' })).toEqual(told);
   });
 
   it('without keys waits for them and pages', () => {
-    expect(judge({ result: { kind: 'no-keys' }, appId: '' })).toEqual({
-      kind: 'later',
-      code: 'no-keys',
+    expect(judge({ result: { kind: 'no-credentials' }, appId: '' })).toEqual({
+      kind: 'retry',
+      code: 'no-credentials',
       effect: 'none',
       stop: true,
       alarm: 'secret-unusable',
@@ -111,10 +111,10 @@ describe.each(judges)('%s', (name, judge) => {
 
 describe("Voucherify's own 404 for a customer", () => {
   it('is kept apart from trouble, and only a page must never have one', () => {
-    expect(judgeDeletion(reply(404, notFound), pin, now)).toEqual({ kind: 'not-found' });
-    expect(judgeLookUp(reply(404, notFound), now)).toEqual({ kind: 'nobody' });
-    expect(judgePage(reply(404, notFound), now)).toMatchObject({
-      kind: 'later',
+    expect(parseDeletion(reply(404, notFound), pin, now)).toEqual({ kind: 'not-found' });
+    expect(parseLookUp(reply(404, notFound), now)).toEqual({ kind: 'no-match' });
+    expect(parsePage(reply(404, notFound), now)).toMatchObject({
+      kind: 'retry',
       code: 'unexpected-404',
       unproven: true,
     });
@@ -122,12 +122,12 @@ describe("Voucherify's own 404 for a customer", () => {
 
   it('needs neither code, text nor ids', () => {
     const bare = { key: 'not_found', resource_type: 'customer' };
-    expect(judgeDeletion(reply(404, bare), pin, now)).toEqual({ kind: 'not-found' });
+    expect(parseDeletion(reply(404, bare), pin, now)).toEqual({ kind: 'not-found' });
   });
 
   it('under another status is no 404', () => {
-    expect(judgeDeletion(reply(200, notFound), pin, now)).toMatchObject({ kind: 'later', unproven: true });
-    expect(judgeLookUp(reply(200, notFound), now)).toMatchObject({ kind: 'later', unproven: true });
-    expect(judgeDeletion(reply(410, notFound), pin, now)).toMatchObject({ kind: 'later', unproven: true });
+    expect(parseDeletion(reply(200, notFound), pin, now)).toMatchObject({ kind: 'retry', unproven: true });
+    expect(parseLookUp(reply(200, notFound), now)).toMatchObject({ kind: 'retry', unproven: true });
+    expect(parseDeletion(reply(410, notFound), pin, now)).toMatchObject({ kind: 'retry', unproven: true });
   });
 });

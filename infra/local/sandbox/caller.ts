@@ -1,6 +1,6 @@
 import type { SandboxKey } from './keys.ts';
 import { findToken } from './tokens.ts';
-import type { World } from './world.ts';
+import type { SandboxContext } from './world.ts';
 
 /** Whose request it is, and by which of the two ways that was shown. */
 export interface Caller extends Pick<SandboxKey, 'appId' | 'project'> {
@@ -11,7 +11,7 @@ export interface Caller extends Pick<SandboxKey, 'appId' | 'project'> {
  * Who calls: by `X-App-Id` and `X-App-Token`, or by `Authorization: Bearer` (Voucherify docs, Authentication). A token
  * dies with its key, at once; giving the key another token leaves it alive. Undefined where nothing good was shown.
  */
-export function callerOf(world: World, headers: Readonly<Record<string, string>>): Caller | undefined {
+export function callerOf(world: SandboxContext, headers: Readonly<Record<string, string>>): Caller | undefined {
   const bearer = /^Bearer (\S+)$/i.exec(headers['authorization'] ?? '')?.[1];
   if (bearer !== undefined) {
     return called(tokenKey(world, bearer), 'token');
@@ -19,7 +19,7 @@ export function callerOf(world: World, headers: Readonly<Record<string, string>>
   return called(world.keys.matching(headers['x-app-id'], headers['x-app-token']), 'key');
 }
 
-function tokenKey(world: World, bearer: string): SandboxKey | undefined {
+function tokenKey(world: SandboxContext, bearer: string): SandboxKey | undefined {
   const appId = findToken(world.sql, bearer, world.now());
   return appId === undefined ? undefined : world.keys.byAppId(appId);
 }

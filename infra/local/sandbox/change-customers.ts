@@ -1,14 +1,14 @@
 import type { SQLTagStore } from 'node:sqlite';
 import { profileOf, type SandboxCustomer, type StoredCustomer } from './customer.ts';
 import { findById, findBySourceId } from './find-customers.ts';
-import { isoNow, type World } from './world.ts';
+import { isoNow, type SandboxContext } from './world.ts';
 
 /**
  * Creates or refreshes a person and returns them (Voucherify docs, Create Customer): an `id` or else a `source_id` of
  * somebody in the project refreshes that person, keeping what is not given; otherwise a new person comes to be.
  * @throws when the `id` belongs to another project or to somebody soft-deleted.
  */
-export function upsertCustomer(world: World, project: string, given: SandboxCustomer): StoredCustomer {
+export function upsertCustomer(world: SandboxContext, project: string, given: SandboxCustomer): StoredCustomer {
   const before = refreshedBy(world.sql, project, given);
   const after = before === undefined ? created(world, project, given) : refreshed(world, before, given);
   const { id, source_id, email, created_at, updated_at, profile } = after;
@@ -42,7 +42,7 @@ function refreshedBy(sql: SQLTagStore, project: string, given: SandboxCustomer):
   return taken ?? (given.source_id === undefined ? undefined : findBySourceId(sql, project, given.source_id));
 }
 
-function created(world: World, project: string, given: SandboxCustomer): StoredCustomer {
+function created(world: SandboxContext, project: string, given: SandboxCustomer): StoredCustomer {
   return {
     id: given.id ?? `cust_${world.random()}`,
     project,
@@ -55,7 +55,7 @@ function created(world: World, project: string, given: SandboxCustomer): StoredC
   };
 }
 
-function refreshed(world: World, before: StoredCustomer, given: SandboxCustomer): StoredCustomer {
+function refreshed(world: SandboxContext, before: StoredCustomer, given: SandboxCustomer): StoredCustomer {
   return {
     ...before,
     email: given.email ?? before.email,

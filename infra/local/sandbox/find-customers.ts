@@ -17,7 +17,7 @@ export function findErasable(sql: SQLTagStore, project: string, idOrSourceId: st
 export function listCustomers(
   sql: SQLTagStore,
   project: string,
-  wanted: Page,
+  wanted: ListRequest,
 ): { page: StoredCustomer[]; total: number } {
   const rows =
     wanted.email === undefined
@@ -30,7 +30,7 @@ export function listCustomers(
 }
 
 /** Which part of the list: `email` is compared exactly and case-sensitively, absent means everybody; `page` counts from 1. */
-export interface Page {
+export interface ListRequest {
   readonly email?: string;
   readonly limit: number;
   readonly page: number;

@@ -6,7 +6,7 @@ export interface SandboxKey {
 }
 
 /** The keys that are good at the moment. */
-export interface Keys {
+export interface SandboxKeys {
   /** Lets a key in; one with the same `appId` gets the new token (a regenerated key). */
   add(key: SandboxKey): void;
   /** Deletes a key; unknown ones are ignored. */
@@ -20,10 +20,10 @@ export interface Keys {
 }
 
 /** Keeps keys in memory: they are configuration, and a restart brings back those that are configured. */
-export function openKeys(initial: readonly SandboxKey[]): Keys {
+export function openSandboxKeys(initial: readonly SandboxKey[]): SandboxKeys {
   const good = new Map<string, SandboxKey>();
   const projects = new Set<string>();
-  const keys: Keys = {
+  const keys: SandboxKeys = {
     add(key) {
       good.set(key.appId, key);
       projects.add(key.project);

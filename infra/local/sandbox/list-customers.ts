@@ -1,8 +1,8 @@
 import { customerBody } from './customer-body.ts';
-import { listCustomers, type Page } from './find-customers.ts';
+import { type ListRequest, listCustomers } from './find-customers.ts';
 import { jsonAnswer, type SandboxAnswer } from './message.ts';
 import { badRequest } from './refusals.ts';
-import type { World } from './world.ts';
+import type { SandboxContext } from './world.ts';
 
 /** Documented filters that the sandbox lacks; it refuses them, since to ignore one would answer people not asked for. */
 const LACKING = ['city', 'name', 'segment_id', 'starting_after', 'created_at[', 'updated_at['];
@@ -11,7 +11,7 @@ const LACKING = ['city', 'name', 'segment_id', 'starting_after', 'created_at[', 
  * List Customers (Voucherify docs): `email` matches exactly and case-sensitively, and a blank one lists everybody;
  * `limit` 1 to 100, else 10; `page` 1 to 99; `order` only by `created_at`. 400 `invalid_query_params` otherwise.
  */
-export function listAnswer(world: World, project: string, query: URLSearchParams): SandboxAnswer {
+export function listAnswer(world: SandboxContext, project: string, query: URLSearchParams): SandboxAnswer {
   const wanted = pageOf(query);
   if (typeof wanted === 'string') {
     return badRequest('invalid_query_params', 'Invalid query params', wanted);
@@ -26,7 +26,7 @@ export function listAnswer(world: World, project: string, query: URLSearchParams
   });
 }
 
-function pageOf(query: URLSearchParams): Page | string {
+function pageOf(query: URLSearchParams): ListRequest | string {
   const lacking = [...query.keys()].find(name => LACKING.some(start => name.startsWith(start)));
   if (lacking !== undefined) {
     return `the sandbox does not know the filter ${lacking}`;

@@ -1,12 +1,12 @@
 import type { SandboxAnswer, SandboxRequest } from './message.ts';
 import { wrongMediaType } from './refusals.ts';
-import type { Kind } from './routes.ts';
+import type { SandboxOperation } from './routes.ts';
 
 /**
  * 406 when `Accept` leaves out JSON, 415 when a body comes as something else than the endpoint reads: a form for
  * tokens, JSON for the rest (Voucherify docs, Errors). No body needs no `Content-Type`.
  */
-export function mediaTypeRefusal(kind: Kind, request: SandboxRequest): SandboxAnswer | undefined {
+export function mediaTypeRefusal(kind: SandboxOperation, request: SandboxRequest): SandboxAnswer | undefined {
   const accepted = typesOf(request.headers['accept'] ?? '*/*');
   if (!accepted.some(type => ['*/*', 'application/*', 'application/json'].includes(type))) {
     return wrongMediaType(406, 'only application/json is available');

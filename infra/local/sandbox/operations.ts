@@ -8,9 +8,9 @@ import { listAnswer } from './list-customers.ts';
 import { jsonAnswer, type SandboxAnswer } from './message.ts';
 import { permanentDeletionAnswer } from './permanent-deletion.ts';
 import { customerNotFound, unauthorized } from './refusals.ts';
-import type { Kind } from './routes.ts';
+import type { SandboxOperation } from './routes.ts';
 import { grantToken } from './tokens.ts';
-import { isoNow, requestId, type World } from './world.ts';
+import { isoNow, requestId, type SandboxContext } from './world.ts';
 
 /** One call of a known caller to a known endpoint. */
 interface Call {
@@ -22,7 +22,7 @@ interface Call {
 }
 
 /** What each endpoint does. */
-export const OPERATIONS: Readonly<Record<Kind, (world: World, call: Call) => SandboxAnswer>> = {
+export const OPERATIONS: Readonly<Record<SandboxOperation, (world: SandboxContext, call: Call) => SandboxAnswer>> = {
   list: (world, { caller, query }) => listAnswer(world, caller.project, query),
   create: (world, { caller, body }) => createAnswer(world, caller.project, body),
   get: (world, call) => withCustomer(world, call, customer => jsonAnswer(200, customerBody(customer))),
@@ -31,12 +31,16 @@ export const OPERATIONS: Readonly<Record<Kind, (world: World, call: Call) => San
   token: (world, { caller, body }) => (caller.by === 'key' ? grantToken(world, caller.appId, body) : unauthorized()),
 };
 
-function withCustomer(world: World, call: Call, work: (customer: StoredCustomer) => SandboxAnswer): SandboxAnswer {
+function withCustomer(
+  world: SandboxContext,
+  call: Call,
+  work: (customer: StoredCustomer) => SandboxAnswer,
+): SandboxAnswer {
   const customer = findCustomer(world.sql, call.caller.project, call.id);
   return customer === undefined ? customerNotFound(call.id, requestId(world)) : work(customer);
 }
 
-function softDeleteAnswer(world: World, customer: StoredCustomer): SandboxAnswer {
+function softDeleteAnswer(world: SandboxContext, customer: StoredCustomer): SandboxAnswer {
   softDeleteCustomer(world.sql, customer.id, isoNow(world));
   return { status: 204, headers: {}, body: '' };
 }

@@ -4,13 +4,13 @@ import { findErasable } from './find-customers.ts';
 import { logDeletion } from './logs.ts';
 import { jsonAnswer, type SandboxAnswer } from './message.ts';
 import { customerNotFound } from './refusals.ts';
-import { isoNow, requestId, type World } from './world.ts';
+import { isoNow, requestId, type SandboxContext } from './world.ts';
 
 /**
  * Delete Customer Permanently (Voucherify docs), by `id` or `source_id`, in one step and for good; people soft-deleted
  * before are found by `id` only. 404 when nobody is found, so also the second time.
  */
-export function permanentDeletionAnswer(world: World, project: string, idOrSourceId: string): SandboxAnswer {
+export function permanentDeletionAnswer(world: SandboxContext, project: string, idOrSourceId: string): SandboxAnswer {
   const customer = findErasable(world.sql, project, idOrSourceId);
   if (customer === undefined) {
     return customerNotFound(idOrSourceId, requestId(world));

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { World } from './world.ts';
+import type { SandboxContext } from './world.ts';
 
 /** Whether a call is within the limit, and the headers that tell the caller how they stand. */
 interface Quota {
@@ -13,7 +13,7 @@ const windowSchema = v.object({ starts: v.number(), used: v.number() });
  * Spends one call of the project's fixed window. `x-rate-limit-retry` is the epoch second at which the window ends, so
  * also when calls remain; `retry-after`, in seconds, comes only with a refusal (Voucherify docs, API limits).
  */
-export function spendCall({ sql, limit, now }: World, project: string): Quota {
+export function spendCall({ sql, limit, now }: SandboxContext, project: string): Quota {
   const period = limit.periodSeconds * 1000;
   const starts = Math.floor(now() / period) * period;
   const row = sql.get`SELECT starts, used FROM windows WHERE project = ${project} AND starts = ${starts}`;

@@ -7,20 +7,24 @@ import { OPERATIONS } from './operations.ts';
 import { type Outage, Unreachable } from './outage.ts';
 import { spendCall } from './quota.ts';
 import { htmlError, tooManyRequests, unauthorized } from './refusals.ts';
-import { type Route, routeOf } from './routes.ts';
-import type { World } from './world.ts';
+import { routeOf, type SandboxRoute } from './routes.ts';
+import type { SandboxContext } from './world.ts';
 
 /**
  * Answers one request and keeps what it did, both or neither: caller, quota, endpoint, log. Every answer to a known
  * caller bears the rate-limit headers.
  * @throws {Unreachable} in an outage `down` or `hang`: nothing is done and nothing is to be sent.
  */
-export function respondTo(world: World, request: SandboxRequest, outage: Outage | undefined): SandboxAnswer {
+export function sandboxResponse(
+  world: SandboxContext,
+  request: SandboxRequest,
+  outage: Outage | undefined,
+): SandboxAnswer {
   const route = routeOf(request.method, request.target);
   return outage === undefined ? served(world, request, route) : unserved(world, request, route, outage);
 }
 
-function served(world: World, request: SandboxRequest, route: Route): SandboxAnswer {
+function served(world: SandboxContext, request: SandboxRequest, route: SandboxRoute): SandboxAnswer {
   return transaction(world.sql, () => {
     const caller = callerOf(world, request.headers);
     const answer = caller === undefined ? unauthorized() : limited(world, request, route, caller);
@@ -29,13 +33,13 @@ function served(world: World, request: SandboxRequest, route: Route): SandboxAns
   });
 }
 
-function limited(world: World, request: SandboxRequest, route: Route, caller: Caller): SandboxAnswer {
+function limited(world: SandboxContext, request: SandboxRequest, route: SandboxRoute, caller: Caller): SandboxAnswer {
   const quota = spendCall(world, caller.project);
   const answer = quota.allowed ? performed(world, request, route, caller) : tooManyRequests();
   return { ...answer, headers: { ...answer.headers, ...quota.headers } };
 }
 
-function performed(world: World, request: SandboxRequest, route: Route, caller: Caller): SandboxAnswer {
+function performed(world: SandboxContext, request: SandboxRequest, route: SandboxRoute, caller: Caller): SandboxAnswer {
   if (route.kind === 'unknown') {
     return route.refusal;
   }
@@ -43,7 +47,7 @@ function performed(world: World, request: SandboxRequest, route: Route, caller: 
   return mediaTypeRefusal(kind, request) ?? OPERATIONS[kind](world, { caller, id, query, body: request.body });
 }
 
-function unserved(world: World, request: SandboxRequest, route: Route, outage: Outage): SandboxAnswer {
+function unserved(world: SandboxContext, request: SandboxRequest, route: SandboxRoute, outage: Outage): SandboxAnswer {
   const answer = htmlError();
   log(world, request, route, { status: outage === 'error' ? answer.status : 0, project: null });
   if (outage !== 'error') {
@@ -53,9 +57,9 @@ function unserved(world: World, request: SandboxRequest, route: Route, outage: O
 }
 
 function log(
-  world: World,
+  world: SandboxContext,
   request: SandboxRequest,
-  route: Route,
+  route: SandboxRoute,
   end: { status: number; project: string | null },
 ): void {
   logCall(world.sql, { at: world.now(), method: request.method, kind: route.kind, ...end });

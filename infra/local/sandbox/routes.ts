@@ -2,16 +2,16 @@ import type { SandboxAnswer } from './message.ts';
 import { badRequest, methodNotAllowed, routeNotFound } from './refusals.ts';
 
 /** The operations that the sandbox knows. */
-export type Kind = 'list' | 'create' | 'get' | 'delete' | 'permanent-deletion' | 'token';
+export type SandboxOperation = 'list' | 'create' | 'get' | 'delete' | 'permanent-deletion' | 'token';
 
 /** Where a request goes: an operation with the decoded id of its path (empty where it has none), or a refusal. */
-export type Route =
-  | { readonly kind: Kind; readonly id: string; readonly query: URLSearchParams }
+export type SandboxRoute =
+  | { readonly kind: SandboxOperation; readonly id: string; readonly query: URLSearchParams }
   | { readonly kind: 'unknown'; readonly refusal: SandboxAnswer };
 
 interface Endpoint {
   readonly path: RegExp;
-  readonly kinds: Readonly<Record<string, Kind>>;
+  readonly kinds: Readonly<Record<string, SandboxOperation>>;
 }
 
 const ENDPOINTS: readonly Endpoint[] = [
@@ -26,7 +26,7 @@ const ENDPOINTS: readonly Endpoint[] = [
  * first, a trailing slash is ignored (so an empty id lists everybody), a segment is decoded only after the split (so
  * `%2F` belongs to the id), and an empty segment in the middle is no endpoint.
  */
-export function routeOf(method: string, target: string): Route {
+export function routeOf(method: string, target: string): SandboxRoute {
   const url = new URL(`http://sandbox${target.startsWith('/') ? '' : '/'}${target}`);
   for (const { path, kinds } of ENDPOINTS) {
     const match = path.exec(url.pathname);
@@ -37,7 +37,7 @@ export function routeOf(method: string, target: string): Route {
   return { kind: 'unknown', refusal: routeNotFound() };
 }
 
-function operationOf(kinds: Endpoint['kinds'], method: string, segment: string, query: URLSearchParams): Route {
+function operationOf(kinds: Endpoint['kinds'], method: string, segment: string, query: URLSearchParams): SandboxRoute {
   const kind = Object.hasOwn(kinds, method) ? kinds[method] : undefined;
   if (kind === undefined) {
     return { kind: 'unknown', refusal: methodNotAllowed(method, Object.keys(kinds)) };

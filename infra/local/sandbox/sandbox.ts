@@ -3,13 +3,13 @@ import { softDeleteCustomer, upsertCustomer } from './change-customers.ts';
 import type { SandboxCustomer, StoredCustomer } from './customer.ts';
 import { openDatabase } from './database.ts';
 import { allCustomers } from './find-customers.ts';
-import { openKeys, type SandboxKey } from './keys.ts';
+import { openSandboxKeys, type SandboxKey } from './keys.ts';
 import { type LoggedCall, type LoggedDeletion, loggedCalls, loggedDeletions } from './logs.ts';
 import type { SandboxAnswer, SandboxRequest } from './message.ts';
 import type { Outage } from './outage.ts';
 import { randomId } from './random-id.ts';
-import { respondTo } from './respond.ts';
-import { isoNow, type RateLimit, type World } from './world.ts';
+import { sandboxResponse } from './respond.ts';
+import { isoNow, type RateLimit, type SandboxContext } from './world.ts';
 
 export type { SandboxCustomer, StoredCustomer } from './customer.ts';
 export type { SandboxKey } from './keys.ts';
@@ -75,7 +75,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   const { sql, keys } = world;
   let outage: Outage | undefined;
   return {
-    respond: request => respondTo(world, request, outage),
+    respond: request => sandboxResponse(world, request, outage),
     register: (customer, project) => register(world, customer, project),
     softDelete: id => softDelete(world, id),
     projects: keys.projects,
@@ -91,10 +91,10 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   };
 }
 
-function worldOf(options: SandboxOptions): World {
+function worldOf(options: SandboxOptions): SandboxContext {
   const { file = ':memory:', now, limit = { calls: 100, periodSeconds: 60 }, seed = [], random = randomId } = options;
-  const keys = openKeys(options.keys);
-  const over = (sql: SQLTagStore): World => ({ sql, keys, now, random, limit });
+  const keys = openSandboxKeys(options.keys);
+  const over = (sql: SQLTagStore): SandboxContext => ({ sql, keys, now, random, limit });
   const [first = ''] = keys.projects();
   const sql = openDatabase(file, fresh => {
     for (const person of seed) {
@@ -104,14 +104,14 @@ function worldOf(options: SandboxOptions): World {
   return over(sql);
 }
 
-function register(world: World, customer: SandboxCustomer, project: string): string {
+function register(world: SandboxContext, customer: SandboxCustomer, project: string): string {
   if (!world.keys.projects().includes(project)) {
     throw new Error(`the sandbox has no project ${project}`);
   }
   return upsertCustomer(world, project, customer).id;
 }
 
-function softDelete(world: World, id: string): void {
+function softDelete(world: SandboxContext, id: string): void {
   if (!softDeleteCustomer(world.sql, id, isoNow(world))) {
     throw new Error(`nobody has the customer id ${id}`);
   }

@@ -2,7 +2,7 @@ import type { SQLTagStore } from 'node:sqlite';
 import * as v from 'valibot';
 import { jsonAnswer, type SandboxAnswer } from './message.ts';
 import { badRequest } from './refusals.ts';
-import type { World } from './world.ts';
+import type { SandboxContext } from './world.ts';
 
 const LIFE_SECONDS = 900;
 
@@ -13,7 +13,7 @@ const SCOPES = ['api', 'customers'];
  * A bearer token of 900 s for a key (Voucherify docs, Generate OAuth 2.0 Token): `form` is the form-encoded
  * `grant_type` and space-separated `scope`. 400 `missing_parameters`, `invalid_grant_type` or `invalid_scope`.
  */
-export function grantToken(world: World, appId: string, form: string): SandboxAnswer {
+export function grantToken(world: SandboxContext, appId: string, form: string): SandboxAnswer {
   const fields = new URLSearchParams(form);
   const grantType = fields.get('grant_type') ?? '';
   const scope = fields.get('scope') ?? '';
@@ -29,7 +29,7 @@ export function grantToken(world: World, appId: string, form: string): SandboxAn
   return tokenAnswer(world, appId, scope);
 }
 
-function tokenAnswer({ sql, now, random }: World, appId: string, scope: string): SandboxAnswer {
+function tokenAnswer({ sql, now, random }: SandboxContext, appId: string, scope: string): SandboxAnswer {
   const token = `${random()}${random()}`;
   const issued = Math.floor(now() / 1000);
   const expires = issued + LIFE_SECONDS;

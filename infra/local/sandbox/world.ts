@@ -1,5 +1,5 @@
 import type { SQLTagStore } from 'node:sqlite';
-import type { Keys } from './keys.ts';
+import type { SandboxKeys } from './keys.ts';
 
 /** How many calls a project has per period; periods start at whole multiples of their length since the epoch. */
 export interface RateLimit {
@@ -8,9 +8,9 @@ export interface RateLimit {
 }
 
 /** What every answer is made from. */
-export interface World {
+export interface SandboxContext {
   readonly sql: SQLTagStore;
-  readonly keys: Keys;
+  readonly keys: SandboxKeys;
   readonly limit: RateLimit;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -19,11 +19,11 @@ export interface World {
 }
 
 /** The moment as ISO 8601 with milliseconds, the form of every time that Voucherify sends. */
-export function isoNow(world: World): string {
+export function isoNow(world: SandboxContext): string {
   return new Date(world.now()).toISOString();
 }
 
 /** An id for support, in the form of the examples: `v-` and 18 characters. */
-export function requestId(world: World): string {
+export function requestId(world: SandboxContext): string {
   return `v-${world.random().slice(0, 18)}`;
 }

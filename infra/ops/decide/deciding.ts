@@ -1,20 +1,20 @@
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
-import type { Command, Typed } from '../command.ts';
-import { type Decided, decisionHelp, decisionOf, decisionOptions } from '../decision.ts';
-import type { Desk } from '../desk.ts';
+import type { Command, ParsedArgs } from '../command.ts';
+import { decisionHelp, decisionOf, decisionOptions, type OperatorDecision } from '../decision.ts';
+import type { OpsContext } from '../desk.ts';
 import { numberOf } from '../numbers.ts';
 import { type Output, toned } from '../output.ts';
-import { Refused } from '../refused.ts';
-import { type Deciding, decidedOnce, type Judged } from './decided-once.ts';
-import { allowingNewRequest, refusing, retrying } from './decisions.ts';
-import { receiptsNamed } from './receipts-named.ts';
+import { OpsUsageError } from '../refused.ts';
+import { applyDecision, type DecisionResult, type ReceiptDecision } from './decided-once.ts';
+import { allowingNewRequest, refuseDecision, retryDecision } from './decisions.ts';
+import { receiptArguments } from './receipts-named.ts';
 
 const namingHelp = `RECEIPT is one or many, or - for one a line on standard input. Each gets a line of its own. Exit code 0: all are changed;
 3: they stood so already; 1: some are unknown or cannot be changed, the others are.
 `;
 
 /** Most customers of one project that one request may delete: what settings allow at most. */
-const mostCustomers = 50;
+const maxCustomers = 50;
 
 export const retryCommand: Command = {
   summary: 'let receipts go on: those that wait for a person, or for their next attempt',
@@ -26,23 +26,23 @@ out yet. A receipt for which somebody else was deleted is never tried again.
 
 ${namingHelp}
 ${decisionHelp}
-  --max N         delete up to N customers in each project, 1 to ${mostCustomers}: only for receipts that stopped at too-many-matches
+  --max N         delete up to N customers in each project, 1 to ${maxCustomers}: only for receipts that stopped at too-many-matches
   --new-request   the next delivery of the same body opens a new request, and erases who was there at your decision: only
                   for closed receipts of a platform without request ids (Shopify), after the alarm repeated-redaction
 
   npm run ops -- retry RECEIPT --why "the key of the project is back"
   npm run ops -- retry RECEIPT --max 12 --why "one person with twelve profiles, seen by the shop"
   npm run ops -- retry RECEIPT --new-request --why "the shop confirms that the customer asked again"
-  npm run -s ops -- list --state needs-human --json | jq -r ".[].receipt" | npm run -s ops -- retry - --why "mended"
+  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" | npm run -s ops -- retry - --why "mended"
 `,
   run: async (typed, desk, output) => {
-    const most = numberOf(typed, 'max', mostCustomers);
+    const most = numberOf(typed, 'max', maxCustomers);
     if (typed.isSet('new-request')) {
-      if (most !== undefined) throw new Refused('retry: --max and --new-request do not go together');
+      if (most !== undefined) throw new OpsUsageError('retry: --max and --new-request do not go together');
       const platforms = openPlatforms(desk.settings.platforms);
       return decideAll('retry', words => allowingNewRequest(words, platforms), { typed, desk, output });
     }
-    return decideAll('retry', words => retrying(words, most), { typed, desk, output });
+    return decideAll('retry', words => retryDecision(words, most), { typed, desk, output });
   },
 };
 
@@ -60,22 +60,26 @@ ${decisionHelp}
   npm run ops -- refuse RECEIPT --why "a shared mailbox: the platform asks again with an id"
   npm run -s ops -- refuse - --why "ordered by mistake, see the incident" < receipts.txt
 `,
-  run: (typed, desk, output) => decideAll('refuse', refusing, { typed, desk, output }),
+  run: (typed, desk, output) => decideAll('refuse', refuseDecision, { typed, desk, output }),
 };
 
 interface At {
-  readonly typed: Typed;
-  readonly desk: Desk;
+  readonly typed: ParsedArgs;
+  readonly desk: OpsContext;
   readonly output: Output;
 }
 
-async function decideAll(what: string, deciding: (words: Decided) => Deciding, { typed, desk, output }: At) {
+async function decideAll(
+  what: string,
+  deciding: (words: OperatorDecision) => ReceiptDecision,
+  { typed, desk, output }: At,
+) {
   const decision = deciding(decisionOf(typed, desk));
-  const ids = await receiptsNamed(what, typed);
-  const all: Judged[] = [];
+  const ids = await receiptArguments(what, typed);
+  const all: DecisionResult[] = [];
   for (const [at, id] of ids.entries()) {
     output.progress(`${at + 1} of ${ids.length}`);
-    const judged = await decidedOnce(id, desk, decision);
+    const judged = await applyDecision(id, desk, decision);
     output.progress('');
     all.push(judged);
     if (!output.json) output.print(lineOf(judged, nameOf(judged, id, at)));
@@ -85,19 +89,19 @@ async function decideAll(what: string, deciding: (words: Decided) => Deciding, {
 }
 
 /** What was typed may be anything, an address too: only what is known to be a receipt's id is printed. */
-function nameOf({ result }: Judged, id = '', at: number): string {
+function nameOf({ result }: DecisionResult, id = '', at: number): string {
   return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
 }
 
-function lineOf(judged: Judged, name: string): string {
+function lineOf(judged: DecisionResult, name: string): string {
   return `${name}: ${isBad(judged) ? toned('bad', judged.said) : judged.said}`;
 }
 
-function exitCode(all: readonly Judged[]): number {
+function exitCode(all: readonly DecisionResult[]): number {
   if (all.some(isBad)) return 1;
   return all.some(({ result }) => result === 'changed') ? 0 : 3;
 }
 
-function isBad({ result }: Judged): boolean {
+function isBad({ result }: DecisionResult): boolean {
   return result !== 'changed' && result !== 'nothing';
 }

@@ -1,19 +1,24 @@
 import type { Platform } from '../../../lambda/platforms/platform.ts';
-import { type Decided, newRequestDecided, refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import {
+  type DecisionInput,
+  decideRefusal,
+  decideRetry,
+  newRequestDecided,
+} from '../../../lambda/receipts/deciding.ts';
 import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Decided as Words } from '../decision.ts';
-import type { Deciding, Judged } from './decided-once.ts';
+import type { OperatorDecision as Words } from '../decision.ts';
+import type { DecisionResult, ReceiptDecision } from './decided-once.ts';
 
 /** The only stop that another number of customers can mend. */
 const tooMany = 'too-many-matches';
 
-/** Lets a receipt go on, with up to `mostCustomers` in each project where that is what it stopped at. */
-export function retrying(words: Words, mostCustomers?: number): Deciding {
-  const most = mostCustomers === undefined ? {} : { mostCustomers };
-  const decided: Decided = { ...words, ...most, what: 'retry' };
-  const isAboutMany = ({ reason }: Receipt) => mostCustomers === undefined || reason === tooMany;
+/** Lets a receipt go on, with up to `maxCustomers` in each project where that is what it stopped at. */
+export function retryDecision(words: Words, maxCustomers?: number): ReceiptDecision {
+  const most = maxCustomers === undefined ? {} : { maxCustomers };
+  const decided: DecisionInput = { ...words, ...most, action: 'retry' };
+  const isAboutMany = ({ reason }: Receipt) => maxCustomers === undefined || reason === tooMany;
   return {
-    change: standing => (isAboutMany(standing) ? retried(standing, decided) : undefined),
+    change: standing => (isAboutMany(standing) ? decideRetry(standing, decided) : undefined),
     changed: next =>
       `${wasRefused(next) ? 'the refusal is taken back; it goes on' : 'goes on'} with the next sweep${stopsAgain(next)}`,
     unchanged: standing =>
@@ -24,23 +29,23 @@ export function retrying(words: Words, mostCustomers?: number): Deciding {
 /** A number that was enough once may not be any more, and without a larger one nothing has changed. */
 function stopsAgain({ decisions = [] }: Receipt): string {
   const last = decisions.at(-1);
-  if (last?.about !== tooMany || last.mostCustomers !== undefined) return '';
+  if (last?.reviewReason !== tooMany || last.maxCustomers !== undefined) return '';
   return ', and stops again unless fewer customers match by then: see --max';
 }
 
 function wasRefused({ state, decisions = [] }: Receipt): boolean {
-  return state === 'open' && decisions.at(-2)?.what === 'refuse';
+  return state === 'open' && decisions.at(-2)?.action === 'refuse';
 }
 
-function notRetried({ queue, state }: Receipt): Judged {
+function notRetried({ queue, state }: Receipt): DecisionResult {
   if (queue === undefined) return { result: 'nothing', said: `closed already as ${state}: nothing is left to be done` };
   return notPossible('somebody else was deleted for it: this one posts nothing more');
 }
 
 /** Lets the next delivery of the same body open a new request, for platforms whose reference is a digest of the body. */
-export function allowingNewRequest(words: Words, platforms: ReadonlyMap<string, Platform>): Deciding {
+export function allowingNewRequest(words: Words, platforms: ReadonlyMap<string, Platform>): ReceiptDecision {
   const isDigest = ({ platform }: Receipt) => platforms.get(platform)?.referenceIsDigest === true;
-  const decided: Decided = { ...words, what: 'new-request' };
+  const decided: DecisionInput = { ...words, action: 'new-request' };
   return {
     change: standing => (isDigest(standing) ? newRequestDecided(standing, decided) : undefined),
     changed: () => 'the next delivery of the same body opens a new request: have it sent again',
@@ -48,31 +53,31 @@ export function allowingNewRequest(words: Words, platforms: ReadonlyMap<string, 
   };
 }
 
-function notAllowed({ state }: Receipt): Judged {
+function notAllowed({ state }: Receipt): DecisionResult {
   if (isFinal(state)) return { result: 'nothing', said: 'decided already' };
   return notPossible('it is not closed yet, and goes on by itself');
 }
 
-function hasRequestIds({ platform }: Receipt): Judged {
+function hasRequestIds({ platform }: Receipt): DecisionResult {
   return notPossible(
     `--new-request is for platforms without request ids (shopify); ${platform} asks again under a new id`,
   );
 }
 
 /** Decides that a receipt is not to be carried out. */
-export function refusing(words: Words): Deciding {
+export function refuseDecision(words: Words): ReceiptDecision {
   return {
-    change: standing => refusalDecided(standing, { ...words, what: 'refuse' }),
+    change: standing => decideRefusal(standing, { ...words, action: 'refuse' }),
     changed: () => 'will be closed as refused by the next sweep',
     unchanged: notRefused,
   };
 }
 
-function notRefused(standing: Receipt): Judged {
+function notRefused(standing: Receipt): DecisionResult {
   if (isRefusalDecided(standing) || standing.state === 'refused') return { result: 'nothing', said: 'refused already' };
   return notPossible(`closed already as ${standing.state}: it cannot be refused any more`);
 }
 
-function notPossible(why: string): Judged {
+function notPossible(why: string): DecisionResult {
   return { result: 'not-possible', said: `nothing was changed: ${why}` };
 }

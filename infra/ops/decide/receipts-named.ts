@@ -1,11 +1,11 @@
-import type { Typed } from '../command.ts';
+import type { ParsedArgs } from '../command.ts';
 import { inputLines } from '../input.ts';
-import { Refused } from '../refused.ts';
+import { OpsUsageError } from '../refused.ts';
 
 /** The receipts that a command was given, each once: as arguments, or with `-` one a line on standard input. */
-export async function receiptsNamed(command: string, { positionals }: Typed): Promise<readonly string[]> {
+export async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
   const named = positionals.length === 1 && positionals[0] === '-' ? await lines() : positionals;
-  if (named.length === 0) throw new Refused(`${command}: name receipts, or - for standard input`);
+  if (named.length === 0) throw new OpsUsageError(`${command}: name receipts, or - for standard input`);
   return [...new Set(named)];
 }
 

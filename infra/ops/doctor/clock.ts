@@ -1,4 +1,4 @@
-import { bad, type Check, ok, type Patient, warning } from './finding.ts';
+import { bad, type Check, type CheckContext, ok, warning } from './finding.ts';
 
 /** Signed timestamps are refused from five minutes on; a minute's half shows that nobody keeps the clock right. */
 const warnFromMs = 30_000;
@@ -7,7 +7,7 @@ const badFromMs = 300_000;
 /** This machine's clock against the one of Voucherify's answers (RFC 9110, section 6.6.1). */
 export const clockCheck: Check = {
   name: 'clock',
-  examine: async patient => {
+  run: async patient => {
     const off = await offMs(patient);
     if (off === undefined) return [warning('no answer of Voucherify to compare with')];
     const says = `this machine's clock is ${Math.round(off / 1000)} s away from Voucherify's`;
@@ -16,7 +16,7 @@ export const clockCheck: Check = {
   },
 };
 
-async function offMs({ probes }: Patient): Promise<number | undefined> {
+async function offMs({ probes }: CheckContext): Promise<number | undefined> {
   const offs = [...(await probes()).values()].flatMap(({ result, at }) => {
     const told = result.kind === 'answer' ? Date.parse(String(result.headers['date'])) : Number.NaN;
     return Number.isNaN(told) ? [] : [Math.abs(at - told)];

@@ -1,19 +1,19 @@
 import { Failure } from '../../../lambda/failure.ts';
 import type { Command } from '../command.ts';
-import type { Desk } from '../desk.ts';
+import type { OpsContext } from '../desk.ts';
 import { type Output, type Tone, toned } from '../output.ts';
 import { clockCheck } from './clock.ts';
 import { evidenceKeyCheck } from './evidence-key.ts';
-import { bad, type Check, type Finding, type Patient } from './finding.ts';
+import { bad, type Check, type CheckContext, type CheckResult } from './finding.ts';
 import { localRunCheck } from './local-run.ts';
-import { paceCheck } from './pace.ts';
+import { rateLimitCheck } from './pace.ts';
 import { probesOf } from './probe.ts';
 import { scheduleCheck } from './schedule.ts';
 import { secretsCheck } from './secrets.ts';
 import { settingsCheck } from './settings.ts';
 import { tablesCheck } from './tables.ts';
 import { voucherifyCheck } from './voucherify.ts';
-import { waitingCheck } from './waiting.ts';
+import { backlogCheck } from './waiting.ts';
 
 /** In the order in which they are told: what the next one needs comes first. */
 const checks: readonly Check[] = [
@@ -21,11 +21,11 @@ const checks: readonly Check[] = [
   settingsCheck,
   secretsCheck,
   voucherifyCheck,
-  paceCheck,
+  rateLimitCheck,
   clockCheck,
   tablesCheck,
   scheduleCheck,
-  waitingCheck,
+  backlogCheck,
   evidenceKeyCheck,
 ];
 
@@ -49,8 +49,8 @@ and goes past the pace: it lists the customers with an address that nobody has. 
 const longestMs = 20_000;
 
 /** Runs all checks beside each other and tells what they found. Exit code 1 when anything is bad. Never throws. */
-export async function doctor(desk: Desk, output: Output, mostMs = longestMs): Promise<number> {
-  const patient: Patient = { ...desk, probes: probesOf(desk) };
+export async function doctor(desk: OpsContext, output: Output, mostMs = longestMs): Promise<number> {
+  const patient: CheckContext = { ...desk, probes: probesOf(desk) };
   output.progress('looking …');
   const all = await Promise.all(
     checks.map(async check => ({ check, findings: await examined(check, patient, mostMs) })),
@@ -69,13 +69,13 @@ export async function doctor(desk: Desk, output: Output, mostMs = longestMs): Pr
 }
 
 /** A check that fails or takes too long is a finding as well. */
-async function examined(check: Check, patient: Patient, mostMs: number): Promise<readonly Finding[]> {
+async function examined(check: Check, patient: CheckContext, mostMs: number): Promise<readonly CheckResult[]> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Finding[]>(resolve => {
+  const late = new Promise<readonly CheckResult[]>(resolve => {
     timer = setTimeout(() => resolve([bad(`took longer than ${mostMs / 1000} s: is the network in order?`)]), mostMs);
   });
   const examining = Promise.resolve(patient)
-    .then(check.examine)
+    .then(check.run)
     .catch((error: unknown) => [bad(failed(error))]);
   return Promise.race([examining, late]).finally(() => clearTimeout(timer));
 }
@@ -85,12 +85,12 @@ function failed(error: unknown): string {
   return `cannot be told (${error instanceof Error ? error.name : 'unknown'}): are credentials and region those of the deployment?`;
 }
 
-const marks: Readonly<Record<Finding['grade'], readonly [Tone, string]>> = {
+const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {
   ok: ['good', '✓'],
   warning: ['warning', '!'],
   bad: ['bad', '✗'],
 };
 
-function worded({ check, grade, says }: Finding & { readonly check: string }): string {
-  return `${toned(...marks[grade])} ${check.padEnd(12)} ${says}`;
+function worded({ check, grade, message }: CheckResult & { readonly check: string }): string {
+  return `${toned(...marks[grade])} ${check.padEnd(12)} ${message}`;
 }

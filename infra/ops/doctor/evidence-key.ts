@@ -3,7 +3,7 @@ import { bad, type Check, ok } from './finding.ts';
 /** Whether the public half of the key that evidence is signed with can be had. */
 export const evidenceKeyCheck: Check = {
   name: 'evidence key',
-  examine: ({ signer, names, local }) => {
+  run: ({ signer, names, local }) => {
     const called = local === undefined ? names.evidenceKey : 'the key of npm start';
     return signer.publicKey().then(
       () => [ok(`${called}: its public half can be had`)],

@@ -1,15 +1,15 @@
-import { outbound } from '../../../lambda/io/outbound.ts';
+import { createHttpClient } from '../../../lambda/io/outbound.ts';
 import type { ProjectSettings } from '../../../lambda/io/settings.ts';
-import { judgePage, type Page } from '../../../lambda/voucherify/answer.ts';
-import { type Reply, voucherify } from '../../../lambda/voucherify/client.ts';
-import { proveOf } from '../../../lambda/voucherify/project.ts';
-import type { Desk } from '../desk.ts';
+import { type CustomerPage, parsePage } from '../../../lambda/voucherify/answer.ts';
+import { createVoucherifyClient, type VoucherifyReply } from '../../../lambda/voucherify/client.ts';
+import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
+import type { OpsContext } from '../desk.ts';
 
 /** What one harmless call to a project brought back. */
 export interface Probe {
   readonly project: ProjectSettings;
-  readonly result: Reply['result'];
-  readonly page: Page;
+  readonly result: VoucherifyReply['result'];
+  readonly page: CustomerPage;
   /** When the answer was there, by this machine's clock. */
   readonly at: number;
 }
@@ -25,7 +25,7 @@ const nobody = 'nobody@erasure-doctor.invalid';
  * and the right to read customers, as every look-up does, and changes nothing. It goes past the pace, which a doctor
  * must be able to see from outside.
  */
-export function probesOf(desk: Desk): () => Promise<ReadonlyMap<string, Probe>> {
+export function probesOf(desk: OpsContext): () => Promise<ReadonlyMap<string, Probe>> {
   let probes: Promise<ReadonlyMap<string, Probe>> | undefined;
   return () => {
     probes ??= isThere(desk) ? probedAll(desk) : Promise.resolve(new Map());
@@ -34,18 +34,22 @@ export function probesOf(desk: Desk): () => Promise<ReadonlyMap<string, Probe>> 
 }
 
 /** Without npm start there is no sandbox, and the embedded keys are none of Voucherify's business. */
-function isThere({ local }: Desk): boolean {
+function isThere({ local }: OpsContext): boolean {
   return local === undefined || local.run !== undefined;
 }
 
-async function probedAll(desk: Desk): Promise<ReadonlyMap<string, Probe>> {
+async function probedAll(desk: OpsContext): Promise<ReadonlyMap<string, Probe>> {
   const projects = Object.entries(desk.settings.projects);
   return new Map(await Promise.all(projects.map(async entry => [entry[0], await probed(...entry, desk)] as const)));
 }
 
-async function probed(name: string, project: ProjectSettings, desk: Desk): Promise<Probe> {
-  const client = voucherify(project.baseUrl, proveOf(name, project, desk), outbound(desk.now));
+async function probed(name: string, project: ProjectSettings, desk: OpsContext): Promise<Probe> {
+  const client = createVoucherifyClient(
+    project.baseUrl,
+    credentialProviderFor(name, project, desk),
+    createHttpClient(desk.now),
+  );
   const reply = await client.listByEmail(nobody, 1, desk.now() + probeMs);
   const at = desk.now();
-  return { project, result: reply.result, page: judgePage(reply, at), at };
+  return { project, result: reply.result, page: parsePage(reply, at), at };
 }

@@ -1,21 +1,20 @@
 import * as v from 'valibot';
-import { parseOrUndefined } from '../../../lambda/io/json.ts';
+import { parseJson } from '../../../lambda/io/json.ts';
 import { placeholder } from '../../../lambda/io/secret.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
-import { macsFrom } from '../../../lambda/receipts/mac.ts';
-import { keysOf } from '../../../lambda/voucherify/keys.ts';
+import { createPseudonymizer } from '../../../lambda/receipts/mac.ts';
+import { apiKeyReader } from '../../../lambda/voucherify/keys.ts';
 import { deployedName, pepperName, platformSecrets, secretNames } from '../../names.ts';
-import { bad, type Check, type Finding, ok, type Patient, warning } from './finding.ts';
+import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** Whether every secret that settings ask for is there, filled in, and what its reader in the function accepts. */
 export const secretsCheck: Check = {
   name: 'secrets',
-  examine: async patient =>
-    (await Promise.all(secretNames(patient.settings).map(name => ofSecret(name, patient)))).flat(),
+  run: async patient => (await Promise.all(secretNames(patient.settings).map(name => ofSecret(name, patient)))).flat(),
 };
 
-async function ofSecret(name: string, patient: Patient): Promise<Finding[]> {
-  const called = secretCalled(name, patient);
+async function ofSecret(name: string, patient: CheckContext): Promise<CheckResult[]> {
+  const called = secretLabel(name, patient);
   const text = await patient.readSecret(name).catch(() => undefined);
   if (text === undefined) {
     return [bad(`${called}: cannot be read: is it there, and may you do secretsmanager:GetSecretValue on it?`)];
@@ -26,24 +25,24 @@ async function ofSecret(name: string, patient: Patient): Promise<Finding[]> {
 }
 
 /** A secret's deployed name: what the operator looks for in Secrets Manager. */
-export function secretCalled(name: string, { local, names }: Pick<Patient, 'local' | 'names'>): string {
+export function secretLabel(name: string, { local, names }: Pick<CheckContext, 'local' | 'names'>): string {
   return local === undefined ? deployedName(name, names) : name;
 }
 
 const unfilled = `still holds ${placeholder}; `;
 
-async function problemOf(name: string, text: string, patient: Patient): Promise<string | undefined> {
-  if (name === pepperName) return succeeds(() => macsFrom(text)) ? undefined : pepperProblem;
+async function problemOf(name: string, text: string, patient: CheckContext): Promise<string | undefined> {
+  if (name === pepperName) return succeeds(() => createPseudonymizer(text)) ? undefined : pepperProblem;
   if (name.startsWith(platformSecrets)) return platformProblem(name.slice(platformSecrets.length), text, patient);
-  const keys = await keysOf(name, async () => text)();
+  const keys = await apiKeyReader(name, async () => text)();
   return keys === undefined ? 'put in {"appId": "…", "appToken": "…"}, an application key of the project' : undefined;
 }
 
 const pepperProblem =
   'is shorter than 43 characters; if receipts exist already put its previous version back, and never a new one ' +
-  '(RUNBOOK.md#platforms-turned-away)';
+  '(RUNBOOK.md#requests-rejected)';
 
-function platformProblem(name: string, text: string, { settings }: Patient): string | undefined {
+function platformProblem(name: string, text: string, { settings }: CheckContext): string | undefined {
   const section = settings.platforms[name];
   const page = v.is(v.object({ type: v.literal('generic') }), section) ? 'generic' : name;
   const usable = succeeds(() =>
@@ -56,8 +55,8 @@ function platformProblem(name: string, text: string, { settings }: Patient): str
     : `put in {"current": "…"} as docs/platforms/${page}.md has it, at least 24 characters long`;
 }
 
-function unfinished(name: string, called: string, text: string): Finding[] {
-  const rotated = v.is(v.object({ previous: v.string() }), parseOrUndefined(text)?.value);
+function unfinished(name: string, called: string, text: string): CheckResult[] {
+  const rotated = v.is(v.object({ previous: v.string() }), parseJson(text)?.value);
   if (!rotated || !name.startsWith(platformSecrets)) return [];
   const how = 'take previous out once the log says "secret":"previous" no more';
   return [warning(`${called}: the one before is still accepted: ${how} (RUNBOOK.md#rotating-a-platforms-secret)`)];

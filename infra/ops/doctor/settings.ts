@@ -2,12 +2,12 @@ import * as v from 'valibot';
 import type { ProjectSettings } from '../../../lambda/io/settings.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
-import { bad, type Check, type Finding, ok, type Patient, warning } from './finding.ts';
+import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** What settings say, and what of it can be right only by accident; that they can be read was seen before. */
 export const settingsCheck: Check = {
   name: 'settings',
-  examine: async ({ settings }) => {
+  run: async ({ settings }) => {
     const platforms = openPlatforms(settings.platforms);
     const routed = [...platforms.values()].flatMap(({ projects }) => projects ?? Object.keys(settings.projects));
     return [
@@ -19,7 +19,11 @@ export const settingsCheck: Check = {
   },
 };
 
-function ofProject(name: string, { baseUrl, auth, quotaShare }: ProjectSettings, routed: readonly string[]): Finding[] {
+function ofProject(
+  name: string,
+  { baseUrl, auth, quotaShare }: ProjectSettings,
+  routed: readonly string[],
+): CheckResult[] {
   const share = `erasures use at most ${Math.round(quotaShare * 100)} % of its quota`;
   return [
     ok(`project ${name}: ${baseUrl}, ${auth}; ${share}`),
@@ -43,7 +47,11 @@ const section = v.object({
   shops: v.optional(v.array(v.string())),
 });
 
-function ofPlatform(name: string, platform: Platform, { platforms, projects }: Patient['settings']): Finding[] {
+function ofPlatform(
+  name: string,
+  platform: Platform,
+  { platforms, projects }: CheckContext['settings'],
+): CheckResult[] {
   const { scheme, identities, identifiers, tenants, environments, shops } = v.parse(section, platforms[name]);
   const mapped = identities ?? (typeof identifiers === 'object' ? identifiers : undefined);
   const facts = [
@@ -62,20 +70,20 @@ function listed(what: string, values: readonly string[] = []): string[] {
   return values.length === 0 ? [] : [`${what} ${values.join(', ')}`];
 }
 
-function unmapped(name: string, mapped: Readonly<Record<string, string>> | undefined): Finding[] {
+function unmapped(name: string, mapped: Readonly<Record<string, string>> | undefined): CheckResult[] {
   if (mapped === undefined || Object.values(mapped).some(kind => kind !== 'phone')) return [];
   const what = 'its identities map nothing that Voucherify can look up, so every request ends as not-identifiable';
   return [bad(`platform ${name}: ${what}: map at least one to customer_id, source_id or email`)];
 }
 
 /** A platform that waits for a result and can neither be called nor ask has to send its request again. */
-function uncalled(name: string, { waits, callbackOrigins, tellsStatus }: Platform): Finding[] {
-  if (waits !== 'result' || tellsStatus === true || callbackOrigins.length > 0) return [];
+function uncalled(name: string, { responseMode, callbackOrigins, hasStatusRoute }: Platform): CheckResult[] {
+  if (responseMode !== 'result' || hasStatusRoute === true || callbackOrigins.length > 0) return [];
   const what = 'callbackOrigins is empty, so an erasure that takes longer than the answer is told to nobody';
   return [warning(`platform ${name}: ${what}: name the origins that it is called back at`)];
 }
 
-function ofLimits({ limits }: Patient['settings']): Finding[] {
+function ofLimits({ limits }: CheckContext['settings']): CheckResult[] {
   const { customersPerRequest, requestsPerHour, holdSeconds, answerBudgetMs } = limits;
   const held = holdSeconds === 0 ? 'not held' : `held ${holdSeconds} s`;
   const most = `at most ${customersPerRequest} customers a request and project, ${requestsPerHour} requests an hour and platform`;

@@ -1,10 +1,10 @@
-import type { KeptTable } from '../kept-tables.ts';
-import { bad, type Check, type Finding, ok, type Patient, warning } from './finding.ts';
+import type { TableStatus } from '../kept-tables.ts';
+import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** Whether receipts, their queue and the control rows can be read, and how AWS keeps the tables. */
 export const tablesCheck: Check = {
   name: 'tables',
-  examine: async patient => {
+  run: async patient => {
     const { store, control, local, names } = patient;
     const called = local === undefined ? names.receipts : 'the store of npm start';
     const reads: readonly (readonly [string, () => Promise<unknown>])[] = [
@@ -17,7 +17,7 @@ export const tablesCheck: Check = {
   },
 };
 
-async function readable(what: string, read: () => Promise<unknown>): Promise<Finding> {
+async function readable(what: string, read: () => Promise<unknown>): Promise<CheckResult> {
   const missing = 'is it deployed in this region, under this --stage, and may you read it?';
   return read().then(
     () => ok(`${what} can be read`),
@@ -26,7 +26,7 @@ async function readable(what: string, read: () => Promise<unknown>): Promise<Fin
 }
 
 /** An emulator keeps some of this to itself, so that what is missing is a warning. */
-async function kept({ tables }: Patient): Promise<readonly Finding[]> {
+async function kept({ tables }: CheckContext): Promise<readonly CheckResult[]> {
   if (tables === undefined) return [];
   const described = await tables().catch(() => undefined);
   if (described === undefined)
@@ -34,7 +34,7 @@ async function kept({ tables }: Patient): Promise<readonly Finding[]> {
   return described.flatMap(ofTable);
 }
 
-function ofTable(table: KeptTable): readonly Finding[] {
+function ofTable(table: TableStatus): readonly CheckResult[] {
   const missing = [
     table.active ? [] : ['it is not active'],
     table.backedUp ? [] : ['point-in-time recovery is off'],

@@ -1,14 +1,14 @@
 import type { IdentifierKind } from '../../../lambda/erasure.ts';
-import { macsFrom } from '../../../lambda/receipts/mac.ts';
+import { createPseudonymizer } from '../../../lambda/receipts/mac.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { pepperName } from '../../names.ts';
-import type { Command, Typed } from '../command.ts';
-import type { Desk } from '../desk.ts';
+import type { Command, ParsedArgs } from '../command.ts';
+import type { OpsContext } from '../desk.ts';
 import { inputLines } from '../input.ts';
 import { type Output, tableLines } from '../output.ts';
 import { readReceipts } from '../read-receipts.ts';
-import { Refused } from '../refused.ts';
-import { foundAnswer, foundRow } from './found.ts';
+import { OpsUsageError } from '../refused.ts';
+import { findRow, findSummary } from './found.ts';
 
 const kinds: Readonly<Record<string, IdentifierKind>> = {
   email: 'email',
@@ -39,10 +39,10 @@ compared to the letter.
   run: find,
 };
 
-async function find(typed: Typed, desk: Desk, output: Output): Promise<number> {
+async function find(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
   const asked = await askedFor(typed);
-  const macs = macsFrom(await desk.readSecret(pepperName));
-  const ids = await Promise.all(asked.map(identifier => desk.store.find(macs.subject(identifier))));
+  const hmacs = createPseudonymizer(await desk.readSecret(pepperName));
+  const ids = await Promise.all(asked.map(identifier => desk.store.find(hmacs.subject(identifier))));
   const receipts = await readReceipts([...new Set(ids.flat())], desk.store);
   print(
     receipts.toSorted((a, b) => a.receivedAt - b.receivedAt),
@@ -51,20 +51,21 @@ async function find(typed: Typed, desk: Desk, output: Output): Promise<number> {
   return receipts.length === 0 ? 1 : 0;
 }
 
-async function askedFor(typed: Typed) {
-  if (typed.positionals.length > 0) throw new Refused('find: takes options only');
+async function askedFor(typed: ParsedArgs) {
+  if (typed.positionals.length > 0) throw new OpsUsageError('find: takes options only');
   const given = Object.entries(kinds).flatMap(([option, kind]) => {
     const value = typed.text(option);
     return value === undefined ? [] : [{ option, kind, value }];
   });
-  if (given.length === 0) throw new Refused('find: name an identifier, such as --email -');
-  if (given.filter(({ value }) => value === '-').length > 1) throw new Refused('find: one value from standard input');
+  if (given.length === 0) throw new OpsUsageError('find: name an identifier, such as --email -');
+  if (given.filter(({ value }) => value === '-').length > 1)
+    throw new OpsUsageError('find: one value from standard input');
   return Promise.all(given.map(async ({ option, kind, value }) => ({ kind, value: await givenValue(option, value) })));
 }
 
 async function givenValue(option: string, typed: string): Promise<string> {
   const value = typed === '-' ? await firstLine() : typed;
-  if (value.trim() === '') throw new Refused(`--${option}: is empty`);
+  if (value.trim() === '') throw new OpsUsageError(`--${option}: is empty`);
   return value;
 }
 
@@ -76,14 +77,14 @@ async function firstLine(): Promise<string> {
 const header = ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF', 'SIGNED'];
 
 function print(receipts: readonly Receipt[], output: Output): void {
-  const answer = foundAnswer(receipts);
-  if (output.json) output.printJson({ answer, receipts: receipts.map(foundRow) });
+  const answer = findSummary(receipts);
+  if (output.json) output.printJson({ answer, receipts: receipts.map(findRow) });
   else for (const line of [answer, ...linesOf(receipts)]) output.print(line);
 }
 
 function linesOf(receipts: readonly Receipt[]): readonly string[] {
   const cells = receipts
-    .map(foundRow)
+    .map(findRow)
     .map(row => [
       ...[row.receipt, row.platform, row.receivedAt, row.outcome, row.closedAt ?? '-'],
       proofText(row.proof),
@@ -92,7 +93,7 @@ function linesOf(receipts: readonly Receipt[]): readonly string[] {
   return cells.length === 0 ? [] : tableLines(header, cells);
 }
 
-function proofText({ deleted, gone }: ReturnType<typeof foundRow>['proof']): string {
-  const parts = [...(deleted > 0 ? [`deleted ${deleted}`] : []), ...(gone > 0 ? [`gone ${gone}`] : [])];
-  return parts.length === 0 ? '-' : parts.join(', ');
+function proofText({ deleted, gone }: ReturnType<typeof findRow>['proof']): string {
+  const services = [...(deleted > 0 ? [`deleted ${deleted}`] : []), ...(gone > 0 ? [`gone ${gone}`] : [])];
+  return services.length === 0 ? '-' : services.join(', ');
 }

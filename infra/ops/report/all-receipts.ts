@@ -2,24 +2,24 @@ import { DatabaseSync } from 'node:sqlite';
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { callDeadline, patientTimeouts } from '../../../lambda/io/aws-clients.ts';
 import { receiptKey, textOf } from '../../../lambda/io/dynamodb-rows.ts';
-import { guarded } from '../../../lambda/io/store-failure.ts';
-import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
+import { asStoreFailure } from '../../../lambda/io/store-failure.ts';
+import { parseReceiptRow } from '../../../lambda/io/stored-rows.ts';
 import { tableKeys } from '../../../lambda/io/table-layout.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 
 /** Every receipt, in no order, as it stood when the reading came by. Throws `unavailable` when the store is not there. */
-export type AllReceipts = (unreadable: () => void) => AsyncIterable<Receipt>;
+export type ScanReceipts = (unreadable: () => void) => AsyncIterable<Receipt>;
 
 /** Rows of one page: with their evidence they stay well under DynamoDB's megabyte. */
 const usualPage = 250;
 
 /** The scan of the receipts' table, one bounded page after the other; `failed` is told what AWS threw. */
-export function allOnDynamodb(
+export function scanDynamodb(
   client: DynamoDBClient,
   TableName: string,
   failed: (thrown: unknown) => void,
   page = usualPage,
-): AllReceipts {
+): ScanReceipts {
   const input = {
     TableName,
     Limit: page,
@@ -32,7 +32,7 @@ export function allOnDynamodb(
     let ExclusiveStartKey: ScanCommandOutput['LastEvaluatedKey'];
     do {
       const scan = new ScanCommand({ ...input, ExclusiveStartKey });
-      const found = await guarded(() => client.send(scan, callDeadline(patientTimeouts.callMs)), failed);
+      const found = await asStoreFailure(() => client.send(scan, callDeadline(patientTimeouts.callMs)), failed);
       for (const item of found.Items ?? []) yield* readable(() => textOf(item, 'row'), unreadable);
       ExclusiveStartKey = found.LastEvaluatedKey;
     } while (ExclusiveStartKey !== undefined);
@@ -40,9 +40,9 @@ export function allOnDynamodb(
 }
 
 /** The same of a SQLite file, on a connection of its own; a page at a time, so that nobody waits for the reader. */
-export function allOnSqlite(file: string, page = usualPage): AllReceipts {
+export function scanSqlite(file: string, page = usualPage): ScanReceipts {
   return async function* (unreadable) {
-    const database = await guarded(() => new DatabaseSync(file, { readOnly: true }));
+    const database = await asStoreFailure(() => new DatabaseSync(file, { readOnly: true }));
     try {
       const next = database.prepare('SELECT id, row FROM receipts WHERE id > ? ORDER BY id LIMIT ?');
       let rows = next.all('', page);
@@ -59,7 +59,7 @@ export function allOnSqlite(file: string, page = usualPage): AllReceipts {
 /** A row of a version that this code does not know is told and left out. */
 function readable(row: () => string, unreadable: () => void): readonly Receipt[] {
   try {
-    return [receiptFrom(row())];
+    return [parseReceiptRow(row())];
   } catch {
     unreadable();
     return [];

@@ -1,4 +1,4 @@
-import type { Receipt, State } from '../../../lambda/receipts/receipt.ts';
+import type { Receipt, ReceiptState } from '../../../lambda/receipts/receipt.ts';
 import { dayMs } from '../times.ts';
 
 /** What the CCPA regulations, section 7102(a)(1), ask for of requests to delete, and what stands behind it. */
@@ -17,11 +17,11 @@ export interface Figures {
 }
 
 /** One receipt as far as it is counted. */
-export type Counted = Pick<Receipt, 'state' | 'submittedAt' | 'closedAt'>;
+export type ReportCounts = Pick<Receipt, 'state' | 'submittedAt' | 'closedAt'>;
 
 /** The figures of some receipts. */
-export function figuresOf(receipts: readonly Counted[]): Figures {
-  const count = (...states: readonly State[]) => receipts.filter(({ state }) => states.includes(state)).length;
+export function figuresOf(receipts: readonly ReportCounts[]): Figures {
+  const count = (...states: readonly ReceiptState[]) => receipts.filter(({ state }) => states.includes(state)).length;
   const days = receipts.flatMap(({ submittedAt, closedAt }) =>
     closedAt === undefined ? [] : [(closedAt - submittedAt) / dayMs],
   );
@@ -30,7 +30,7 @@ export function figuresOf(receipts: readonly Counted[]): Figures {
     complied: count('erased'),
     denied: count('refused', 'not-identifiable'),
     noMatch: count('no-match'),
-    open: count('open', 'needs-human'),
+    open: count('open', 'needs-review'),
     refused: count('refused'),
     notIdentifiable: count('not-identifiable'),
     ...(days.length === 0 ? {} : { medianDays: rounded(median(days)), meanDays: rounded(mean(days)) }),

@@ -1,10 +1,10 @@
-import type { Command, Typed } from '../command.ts';
-import type { Desk } from '../desk.ts';
+import type { Command, ParsedArgs } from '../command.ts';
+import type { OpsContext } from '../desk.ts';
 import type { Output } from '../output.ts';
-import { Refused } from '../refused.ts';
+import { OpsUsageError } from '../refused.ts';
 import { csvRecord } from './csv.ts';
 import { periodOf } from './days.ts';
-import { type Counted, type Figures, figuresOf } from './figures.ts';
+import { type Figures, figuresOf, type ReportCounts } from './figures.ts';
 
 export const reportCommand: Command = {
   summary: 'counts and times of a period, for the CCPA’s yearly metrics',
@@ -36,12 +36,12 @@ received = complied_in_whole_or_part + denied + no_match + open
 /** Receipts between two signs of life. */
 const stride = 500;
 
-async function report(typed: Typed, desk: Desk, output: Output): Promise<number> {
-  if (typed.positionals.length > 0) throw new Refused('report: takes options only');
+async function report(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
+  if (typed.positionals.length > 0) throw new OpsUsageError('report: takes options only');
   const { from, before } = periodOf(typed.text('from'), typed.text('to'));
   const only = typed.text('platform');
   const read = { all: 0, unreadable: 0 };
-  const byPlatform = new Map<string, Counted[]>();
+  const byPlatform = new Map<string, ReportCounts[]>();
   const count = () => {
     read.unreadable += 1;
   };
@@ -61,7 +61,7 @@ async function report(typed: Typed, desk: Desk, output: Output): Promise<number>
 
 type Line = Figures & { readonly platform: string };
 
-function linesOf(byPlatform: ReadonlyMap<string, readonly Counted[]>): readonly Line[] {
+function linesOf(byPlatform: ReadonlyMap<string, readonly ReportCounts[]>): readonly Line[] {
   const platforms = [...byPlatform].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const lines = platforms.map(([platform, receipts]) => ({ platform, ...figuresOf(receipts) }));
   return [...lines, { platform: 'total', ...figuresOf(platforms.flatMap(([, receipts]) => receipts)) }];

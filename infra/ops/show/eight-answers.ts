@@ -1,8 +1,8 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { doneLines, sureLines } from './proof-lines.ts';
-import { toldLines, whyLines } from './told-lines.ts';
+import { notificationLines, reasonLines } from './told-lines.ts';
 
-export interface Section {
+export interface AuditSection {
   readonly heading: string;
   readonly lines: readonly string[];
 }
@@ -11,7 +11,7 @@ export interface Section {
  * Evidence for a person: what has to be answered a year later (GDPR, Articles 5(2), 12(3), 17 and 19; CCPA regulations,
  * section 7101), one question at a time, and then what this service cannot reach.
  */
-export function answersOf(evidence: Evidence): readonly Section[] {
+export function auditAnswers(evidence: Evidence): readonly AuditSection[] {
   return [
     { heading: 'When was it received?', lines: receivedLines(evidence) },
     { heading: 'By which channel, and how was the sender proved?', lines: channelLines(evidence) },
@@ -19,19 +19,19 @@ export function answersOf(evidence: Evidence): readonly Section[] {
     { heading: 'When was it answered, and how?', lines: answeredLines(evidence) },
     { heading: 'What was done, and where?', lines: doneLines(evidence) },
     { heading: 'How sure is that?', lines: sureLines(evidence) },
-    { heading: 'Why was it refused, or a person asked?', lines: whyLines(evidence) },
-    { heading: 'Who was told?', lines: toldLines(evidence) },
+    { heading: 'Why was it refused, or a person asked?', lines: reasonLines(evidence) },
+    { heading: 'Who was told?', lines: notificationLines(evidence) },
     { heading: 'What stays elsewhere', lines: elsewhere },
   ];
 }
 
-function receivedLines({ asked, platform }: Evidence): readonly string[] {
-  const due = asked.dueAt === undefined ? 'no other time than the month of the law' : asked.dueAt;
+function receivedLines({ request, platform }: Evidence): readonly string[] {
+  const due = request.dueAt === undefined ? 'no other time than the month of the law' : request.dueAt;
   return [
-    `${asked.receivedAt}`,
-    asked.submittedAt === undefined
+    `${request.receivedAt}`,
+    request.submittedAt === undefined
       ? `${platform} did not say when the person asked; it named as due: ${due}`
-      : `the person asked by ${asked.submittedAt}, as far as ${platform} says; it named as due: ${due}`,
+      : `the person asked by ${request.submittedAt}, as far as ${platform} says; it named as due: ${due}`,
   ];
 }
 
@@ -42,10 +42,10 @@ function channelLines({ platform, reference, authentication }: Evidence): readon
   return [`the webhook of ${platform}; ${id}`, `proved by ${scheme}, with the secret "${secret}"`];
 }
 
-function askedLines({ asked }: Evidence): readonly string[] {
-  const { length } = asked.subjectMacs;
+function askedLines({ request }: Evidence): readonly string[] {
+  const { length } = request.subjectHmacs;
   return [
-    `${asked.what} of the person who is known by ${length === 1 ? 'one identifier' : `${length} identifiers`}`,
+    `${request.what} of the person who is known by ${length === 1 ? 'one identifier' : `${length} identifiers`}`,
     'the identifiers themselves are not kept: "find" computes their HMACs again and finds this receipt',
   ];
 }
@@ -54,11 +54,11 @@ const firstAnswers = {
   outcome: 'with the outcome',
   'in-progress': 'that it was in progress',
   accepted: 'that it was accepted: this platform takes no result in the answer',
-} as const satisfies Readonly<Record<Evidence['answer']['as'], string>>;
+} as const satisfies Readonly<Record<Evidence['firstReply']['as'], string>>;
 
-function answeredLines({ answer, outcome, closedAt }: Evidence): readonly string[] {
+function answeredLines({ firstReply, outcome, closedAt }: Evidence): readonly string[] {
   const ended = closedAt === undefined ? `it has not ended yet: ${outcome}` : `it ended at ${closedAt}: ${outcome}`;
-  return [`at ${answer.at}, ${firstAnswers[answer.as]}`, ended];
+  return [`at ${firstReply.at}, ${firstAnswers[firstReply.as]}`, ended];
 }
 
 const elsewhere = [

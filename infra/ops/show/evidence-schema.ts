@@ -18,15 +18,15 @@ const evidence = v.looseObject({
   platform: v.string(),
   reference: v.exactOptional(v.string()),
   authentication,
-  asked: v.looseObject({
+  request: v.looseObject({
     what: v.literal('permanent erasure'),
-    payloadMac: v.string(),
-    subjectMacs: v.array(v.string()),
+    payloadHmac: v.string(),
+    subjectHmacs: v.array(v.string()),
     submittedAt: v.exactOptional(v.string()),
     receivedAt: v.string(),
     dueAt: v.exactOptional(v.string()),
   }),
-  answer: v.looseObject({ as: v.picklist(['outcome', 'in-progress', 'accepted']), at: v.string() }),
+  firstReply: v.looseObject({ as: v.picklist(['outcome', 'in-progress', 'accepted']), at: v.string() }),
   outcome: state,
   closedAt: v.exactOptional(v.string()),
   reason: v.exactOptional(v.string()),
@@ -45,11 +45,11 @@ const evidence = v.looseObject({
   decisions: v.array(
     v.looseObject({
       at: v.string(),
-      by: v.string(),
-      what: v.picklist(['retry', 'refuse', 'new-request']),
-      why: v.string(),
-      about: v.exactOptional(v.string()),
-      mostCustomers: v.exactOptional(v.number()),
+      actor: v.string(),
+      action: v.picklist(['retry', 'refuse', 'new-request']),
+      reason: v.string(),
+      reviewReason: v.exactOptional(v.string()),
+      maxCustomers: v.exactOptional(v.number()),
     }),
   ),
 });

@@ -1,11 +1,11 @@
 import { evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Command, Typed } from '../command.ts';
-import type { Desk } from '../desk.ts';
+import type { Command, ParsedArgs } from '../command.ts';
+import type { OpsContext } from '../desk.ts';
 import type { Output } from '../output.ts';
-import { Refused } from '../refused.ts';
-import { printShown, type Shown } from './shown.ts';
-import { signedEvidenceIn, verdictOn } from './signed-evidence.ts';
+import { OpsUsageError } from '../refused.ts';
+import { printReceipt, type ReceiptView } from './shown.ts';
+import { parseSignedEvidence, verifySignature } from './signed-evidence.ts';
 
 export const showCommand: Command = {
   summary: 'one receipt: what was asked, what was done, how sure that is, and who was told',
@@ -25,30 +25,30 @@ the receipt (exit code 1).
   run: show,
 };
 
-async function show(typed: Typed, desk: Desk, output: Output): Promise<number> {
+async function show(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
   const [id, ...others] = typed.positionals;
-  if (id === undefined || others.length > 0) throw new Refused('show: name one receipt');
+  if (id === undefined || others.length > 0) throw new OpsUsageError('show: name one receipt');
   const receipt = await desk.store.read(id);
   if (receipt === undefined) return wrong('no such receipt');
   if (typed.isSet('jws')) return receipt.evidence === undefined ? unsigned(receipt) : printed(receipt.evidence, output);
   const shown = await shownOf(receipt, desk);
   if (shown === undefined) return wrong('its evidence has a form that this version does not know: see it with --jws');
-  printShown(shown, desk.now(), output);
+  printReceipt(shown, desk.now(), output);
   return isInOrder(shown) ? 0 : 1;
 }
 
 /** What was signed is what is shown. */
-async function shownOf(receipt: Receipt, { signer }: Desk): Promise<Shown | undefined> {
+async function shownOf(receipt: Receipt, { signer }: OpsContext): Promise<ReceiptView | undefined> {
   if (receipt.evidence === undefined) return { receipt, evidence: evidenceOf(receipt) };
-  const signed = signedEvidenceIn(receipt, receipt.evidence);
+  const signed = parseSignedEvidence(receipt, receipt.evidence);
   if (signed === undefined) return undefined;
   const { evidence, ...signature } = signed;
-  const verdict = await verdictOn(receipt.evidence, signature.keyId, () => signer.publicKey());
+  const verdict = await verifySignature(receipt.evidence, signature.keyId, () => signer.publicKey());
   return { receipt, evidence, signature: { ...signature, verdict } };
 }
 
 /** What waits is not signed yet; everything else is signed, by the key in use, and says what was signed. */
-function isInOrder({ receipt, signature }: Shown): boolean {
+function isInOrder({ receipt, signature }: ReceiptView): boolean {
   if (signature === undefined) return receipt.queue !== undefined;
   return signature.verdict === 'good' && signature.disagreeing.length === 0;
 }

@@ -1,26 +1,26 @@
 import { dueAtOf } from '../../../lambda/receipts/deadline.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import { usedPercent, whyOf } from '../list/waiting.ts';
+import { reasonOf, usedPercent } from '../list/waiting.ts';
 import { type Output, oneLine, toned } from '../output.ts';
 import { instant } from '../times.ts';
-import { answersOf } from './eight-answers.ts';
-import type { SignedEvidence, Verdict } from './signed-evidence.ts';
+import { auditAnswers } from './eight-answers.ts';
+import type { SignatureVerdict, SignedEvidence } from './signed-evidence.ts';
 
 /** One receipt as `show` shows it: the evidence, and whose signature it bears. */
-export interface Shown {
+export interface ReceiptView {
   readonly receipt: Receipt;
   readonly evidence: Evidence;
-  readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: Verdict };
+  readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: SignatureVerdict };
 }
 
-export function printShown(shown: Shown, now: number, output: Output): void {
+export function printReceipt(shown: ReceiptView, now: number, output: Output): void {
   if (output.json) output.printJson(asJson(shown, now));
   else for (const line of textOf(shown, now)) output.print(line);
 }
 
 /** The evidence itself, and beside it what scripts ask for. */
-function asJson({ receipt, evidence, signature }: Shown, now: number): object {
+function asJson({ receipt, evidence, signature }: ReceiptView, now: number): object {
   const { queue, nextAttemptAt, claims, lastResult, newRequest } = receipt;
   return {
     ...evidence,
@@ -36,9 +36,9 @@ function asJson({ receipt, evidence, signature }: Shown, now: number): object {
   };
 }
 
-function textOf(shown: Shown, now: number): readonly string[] {
+function textOf(shown: ReceiptView, now: number): readonly string[] {
   const { receipt, evidence } = shown;
-  const sections = [...answersOf(evidence), { heading: 'Is it signed?', lines: signatureLines(shown) }];
+  const sections = [...auditAnswers(evidence), { heading: 'Is it signed?', lines: signatureLines(shown) }];
   return [
     `receipt ${evidence.receipt}`,
     ...standingLines(receipt, now),
@@ -52,8 +52,8 @@ function standingLines(receipt: Receipt, now: number): readonly string[] {
   const { state, nextAttemptAt } = receipt;
   if (isFinal(state)) return [state];
   const used = `${usedPercent(receipt, now)} % of its time is used, it is due at ${instant(dueAtOf(receipt))}`;
-  const next = nextAttemptAt === undefined || state === 'needs-human' ? 'your decision' : instant(nextAttemptAt);
-  return [`${state}: ${whyOf(receipt)}`, `goes on after ${next}; ${used}`, ...lookUpLines(receipt)];
+  const next = nextAttemptAt === undefined || state === 'needs-review' ? 'your decision' : instant(nextAttemptAt);
+  return [`${state}: ${reasonOf(receipt)}`, `goes on after ${next}; ${used}`, ...lookUpLines(receipt)];
 }
 
 /** How far a project has come whose look-ups take several attempts. */
@@ -66,18 +66,18 @@ function lookUpLines({ projects }: Receipt): readonly string[] {
 /** Not part of the evidence of this receipt: the request that it allows has a receipt of its own. */
 function newRequestLines({ newRequest }: Receipt): readonly string[] {
   if (newRequest === undefined) return [];
-  const { at, by, why } = newRequest;
-  return [oneLine(`new request allowed at ${instant(at)} by ${by}: ${why}`)];
+  const { at, actor, reason } = newRequest;
+  return [oneLine(`new request allowed at ${instant(at)} by ${actor}: ${reason}`)];
 }
 
-const verdicts: Readonly<Record<Verdict, string>> = {
+const verdicts: Readonly<Record<SignatureVerdict, string>> = {
   good: 'the signature is good',
   bad: 'THE SIGNATURE IS WRONG: this is not what was signed',
   'another-key': 'the key in use is another one: check it with the key set that was published then',
   unchecked: 'the signature was not checked: the key cannot be asked',
 };
 
-function signatureLines({ receipt, signature }: Shown): readonly string[] {
+function signatureLines({ receipt, signature }: ReceiptView): readonly string[] {
   if (signature === undefined) return [unsignedLine(receipt)];
   const { keyId, at, verdict, disagreeing } = signature;
   const judged = verdict === 'bad' ? toned('bad', verdicts.bad) : verdicts[verdict];

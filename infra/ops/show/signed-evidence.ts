@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { parseOrUndefined } from '../../../lambda/io/json.ts';
+import { parseJson } from '../../../lambda/io/json.ts';
 import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
@@ -19,10 +19,10 @@ export interface SignedEvidence {
 }
 
 /** How the signature was found: whether it was made over these words by the key in use. */
-export type Verdict = 'good' | 'bad' | 'another-key' | 'unchecked';
+export type SignatureVerdict = 'good' | 'bad' | 'another-key' | 'unchecked';
 
 /** Reads the signed form of a receipt; `undefined` when it is of no form that this code knows. */
-export function signedEvidenceIn(receipt: Receipt, jws: string): SignedEvidence | undefined {
+export function parseSignedEvidence(receipt: Receipt, jws: string): SignedEvidence | undefined {
   const [header = '', payload = ''] = jws.split('.');
   const signed = evidenceFrom(decoded(payload));
   const heading = v.safeParse(headerSchema, decoded(header));
@@ -32,7 +32,11 @@ export function signedEvidenceIn(receipt: Receipt, jws: string): SignedEvidence 
 }
 
 /** Checks the signature (ES256; RFC 7515, section 5.2). `unchecked` where the key's keeper cannot be asked. */
-export async function verdictOn(jws: string, keyId: string, publicKey: () => Promise<PublicKey>): Promise<Verdict> {
+export async function verifySignature(
+  jws: string,
+  keyId: string,
+  publicKey: () => Promise<PublicKey>,
+): Promise<SignatureVerdict> {
   const key = await publicKey().catch(() => undefined);
   if (key === undefined) return 'unchecked';
   if (keySet(key).keys[0]?.kid !== keyId) return 'another-key';
@@ -45,7 +49,7 @@ export async function verdictOn(jws: string, keyId: string, publicKey: () => Pro
 const headerSchema = v.looseObject({ alg: v.literal('ES256'), kid: v.string() });
 
 function decoded(part: string): unknown {
-  return parseOrUndefined(Buffer.from(part, 'base64url').toString())?.value;
+  return parseJson(Buffer.from(part, 'base64url').toString())?.value;
 }
 
 function differences(signed: Evidence, receipt: Receipt): readonly string[] {

@@ -2,10 +2,10 @@ import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts
 import { bodySignature } from '../../../lambda/authenticity/signed-body.ts';
 import { segmentSignature } from '../../../lambda/platforms/segment.ts';
 import { shopifySignature } from '../../../lambda/platforms/shopify.ts';
-import { type Invented, json, type Trial } from './trial.ts';
+import { type InventedPerson, json, type SmokeRequest } from './trial.ts';
 
 /** Segment: an event that is no deletion is acknowledged and not looked at. */
-export function segmentTrial(_: unknown, { uuid, name }: Invented): Trial {
+export function segmentSmokeRequest(_: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const body = JSON.stringify({ type: 'track', event: 'erasure-try', messageId: uuid, userId: name });
   return {
     sends: 'a track event, which is acknowledged and forgotten; arrays need a second secret and are not tried',
@@ -20,7 +20,7 @@ export function segmentTrial(_: unknown, { uuid, name }: Invented): Trial {
 }
 
 /** Shopify: a topic that is not customers/redact is acknowledged and not looked at. */
-export function shopifyTrial(_: unknown, { uuid }: Invented): Trial {
+export function shopifySmokeRequest(_: unknown, { uuid }: InventedPerson): SmokeRequest {
   const body = JSON.stringify({ try: uuid });
   const about = { 'X-Shopify-Topic': 'erasure/try', 'X-Shopify-Webhook-Id': uuid };
   const signature = (text: string) => bodySignature(parseSharedSecret(text).current, body, shopifySignature);

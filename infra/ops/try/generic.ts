@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authenticity/signed-body.ts';
-import { parseOrUndefined } from '../../../lambda/io/json.ts';
+import { parseJson } from '../../../lambda/io/json.ts';
 import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/settings.ts';
-import { type Invented, json, type Trial } from './trial.ts';
+import { type InventedPerson, json, type SmokeRequest } from './trial.ts';
 
 /** A sender that settings describe: its own body with the test flag, which stores and deletes nothing. */
-export function genericTrial(section: unknown, { uuid, name }: Invented): Trial {
+export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const settings = v.parse(genericSettings, section);
   const body = JSON.stringify(bodyOf(settings, name));
   return {
@@ -18,9 +18,7 @@ export function genericTrial(section: unknown, { uuid, name }: Invented): Trial 
     }),
     refusedWith: 401,
     judge: ({ status, body: answer }) =>
-      status === 200 && v.is(isTest, parseOrUndefined(answer)?.value)
-        ? 'the secret is right; nothing was stored'
-        : undefined,
+      status === 200 && v.is(isTest, parseJson(answer)?.value) ? 'the secret is right; nothing was stored' : undefined,
   };
 }
 

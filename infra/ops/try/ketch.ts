@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
-import { parseOrUndefined } from '../../../lambda/io/json.ts';
-import { notYet } from '../../../lambda/platforms/ketch/reply.ts';
+import { parseJson } from '../../../lambda/io/json.ts';
+import { notFinishedYet } from '../../../lambda/platforms/ketch/reply.ts';
 import { type KetchSettings, ketchSettings } from '../../../lambda/platforms/ketch/request.ts';
-import { type Invented, json, type Trial } from './trial.ts';
+import { type InventedPerson, json, type SmokeRequest } from './trial.ts';
 
 /** Ketch's contract has no trial (dsr/v1, Delete): somebody who does not exist is to be erased. */
-export function ketchTrial(section: unknown, { uuid, name }: Invented): Trial {
+export function ketchSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const { header, tenants, environments, identities } = v.parse(ketchSettings, section);
   const identity = inventedIdentity(identities, name);
   const metadata = { uid: uuid, tenant: tenants[0] };
@@ -18,7 +18,7 @@ export function ketchTrial(section: unknown, { uuid, name }: Invented): Trial {
     body: JSON.stringify({ apiVersion: 'dsr/v1', kind: 'DeleteRequest', metadata, request }),
     headers: text => ({ ...json, [header]: parseSharedSecret(text).current }),
     refusedWith: 403,
-    judge: ({ status, body }) => judged(status, parseOrUndefined(body)?.value),
+    judge: ({ status, body }) => judged(status, parseJson(body)?.value),
   };
 }
 
@@ -37,11 +37,11 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 const answered = v.object({ response: v.object({ status: v.string(), reason: v.optional(v.string()) }) });
-const refused = v.object({ error: v.object({ message: v.literal(notYet.message) }) });
+const refused = v.object({ error: v.object({ message: v.literal(notFinishedYet.message) }) });
 
 function judged(status: number, body: unknown): string | undefined {
   // Without callbacks in the request, this is how an open erasure is answered.
-  if (status === notYet.status && v.is(refused, body)) return open;
+  if (status === notFinishedYet.status && v.is(refused, body)) return open;
   const parsed = v.safeParse(answered, body);
   if (status !== 200 || !parsed.success) return undefined;
   const { response } = parsed.output;

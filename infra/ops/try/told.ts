@@ -1,14 +1,14 @@
-import { parseOrUndefined } from '../../../lambda/io/json.ts';
-import type { OutboundResult } from '../../../lambda/io/outbound.ts';
+import { parseJson } from '../../../lambda/io/json.ts';
+import type { HttpResult } from '../../../lambda/io/outbound.ts';
 import { toned } from '../output.ts';
-import type { Verdict } from './verdict.ts';
+import type { SmokeVerdict } from './verdict.ts';
 
 /** One request, what came of it, and what that means; never a header, since they hold the secret. */
-export interface Sent extends Verdict {
+export interface Sent extends SmokeVerdict {
   readonly what: string;
   readonly url: URL;
   readonly ms: number;
-  readonly result: OutboundResult;
+  readonly result: HttpResult;
 }
 
 /** What is shown of an answer, in characters; ours are shorter. */
@@ -29,13 +29,13 @@ export function sentLines({ what, url, ms, fine, says, result }: Sent): readonly
   ];
 }
 
-function statusOf(result: OutboundResult): number | string {
+function statusOf(result: HttpResult): number | string {
   return result.kind === 'answer' ? result.status : result.code;
 }
 
 /** Our own answers are JSON or empty; of anything else nobody knows what it would do to a terminal. */
-function answerOf(result: OutboundResult): unknown {
+function answerOf(result: HttpResult): unknown {
   if (result.kind !== 'answer' || result.body === '') return undefined;
-  const json = result.body.length > mostShown ? undefined : parseOrUndefined(result.body);
+  const json = result.body.length > mostShown ? undefined : parseJson(result.body);
   return json === undefined ? `(${result.body.length} characters that are no answer of ours)` : json.value;
 }

@@ -1,7 +1,7 @@
 import type { HttpReply } from '../../../lambda/platforms/platform.ts';
 
 /** A request that a platform could have sent, and what must come of it. */
-export interface Trial {
+export interface SmokeRequest {
   /** What is sent and what it leaves behind, in words. */
   readonly sends: string;
   readonly body: string;
@@ -14,12 +14,12 @@ export interface Trial {
 }
 
 /** A platform whose requests only itself can sign: where to have it send one, and how a stranger is told apart. */
-export interface Untried extends Pick<Trial, 'body' | 'headers' | 'refusedWith'> {
+export interface NoSmokeRequest extends Pick<SmokeRequest, 'body' | 'headers' | 'refusedWith'> {
   readonly instead: string;
 }
 
 /** An id that nobody has, and that is seen to be invented. */
-export interface Invented {
+export interface InventedPerson {
   readonly uuid: string;
   readonly name: string;
 }

@@ -1,31 +1,35 @@
 import * as v from 'valibot';
 import { parseSharedSecret } from '../../../lambda/authenticity/shared-secret.ts';
 import { transcendSettings } from '../../../lambda/platforms/transcend/request.ts';
-import { segmentTrial, shopifyTrial } from './acknowledged.ts';
-import { genericTrial } from './generic.ts';
-import { ketchTrial } from './ketch.ts';
-import { type Invented, json, type Trial, type Untried } from './trial.ts';
+import { segmentSmokeRequest, shopifySmokeRequest } from './acknowledged.ts';
+import { genericSmokeRequest } from './generic.ts';
+import { ketchSmokeRequest } from './ketch.ts';
+import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './trial.ts';
 
-type Try = (section: unknown, invented: Invented) => Trial | Untried;
+type Try = (section: unknown, invented: InventedPerson) => SmokeRequest | NoSmokeRequest;
 
 /** The table: one line a platform. */
 const trials: Readonly<Record<string, Try>> = {
-  ketch: ketchTrial,
-  generic: genericTrial,
+  ketch: ketchSmokeRequest,
+  generic: genericSmokeRequest,
   transcend: transcendUntried,
-  segment: segmentTrial,
-  shopify: shopifyTrial,
+  segment: segmentSmokeRequest,
+  shopify: shopifySmokeRequest,
 };
 
 /** What is sent to a platform of these settings; `undefined` for one that nobody has written a trial for. */
-export function trialOf(name: string, section: unknown, invented: Invented): Trial | Untried | undefined {
+export function smokeRequestFor(
+  name: string,
+  section: unknown,
+  invented: InventedPerson,
+): SmokeRequest | NoSmokeRequest | undefined {
   const isGeneric = v.is(v.object({ type: v.literal('generic') }), section);
   const kind = isGeneric ? 'generic' : name;
   return Object.hasOwn(trials, kind) ? trials[kind]?.(section, invented) : undefined;
 }
 
 /** Sombra signs with a key that never leaves it, so only Transcend can send a request that is genuine. */
-function transcendUntried(section: unknown, { name }: Invented): Untried {
+function transcendUntried(section: unknown, { name }: InventedPerson): NoSmokeRequest {
   const { header } = v.parse(transcendSettings, section);
   return {
     body: JSON.stringify({ type: 'ERASURE', isTest: true, coreIdentifier: { value: name } }),

@@ -1,17 +1,17 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Failure } from '../../../lambda/failure.ts';
-import { type OutboundResult, outbound } from '../../../lambda/io/outbound.ts';
+import { createHttpClient, type HttpResult } from '../../../lambda/io/outbound.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { deployedName, platformSecrets } from '../../names.ts';
-import type { Command, Typed } from '../command.ts';
-import type { Desk } from '../desk.ts';
+import type { Command, ParsedArgs } from '../command.ts';
+import type { OpsContext } from '../desk.ts';
 import type { Output } from '../output.ts';
-import { Refused } from '../refused.ts';
+import { OpsUsageError } from '../refused.ts';
 import { endpointOf } from './endpoint.ts';
 import { type Sent, sentJson, sentLines } from './told.ts';
-import type { Trial, Untried } from './trial.ts';
-import { trialOf } from './trials.ts';
-import { ofGenuine, ofStranger } from './verdict.ts';
+import type { NoSmokeRequest, SmokeRequest } from './trial.ts';
+import { smokeRequestFor } from './trials.ts';
+import { judgeAuthenticated, judgeUnauthenticated } from './verdict.ts';
 
 export const tryCommand: Command = {
   summary: 'send a signed test request to the endpoint, and one with a wrong secret',
@@ -40,22 +40,28 @@ by us, one with the platform's secret. Nobody is ever deleted by them. What each
 const longestMs = 30_000;
 
 /** Exit code 0 when both were answered as they must be, else 1. */
-async function tryPlatform(typed: Typed, desk: Desk, output: Output): Promise<number> {
+async function tryPlatform(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
   const name = platformOf(typed, desk);
   const url = endpointOf(name, typed, desk);
   const uuid = randomUUID();
-  const trial = trialOf(name, desk.settings.platforms[name], { uuid, name: `erasure-try-${uuid}` });
-  if (trial === undefined) throw new Refused(`PLATFORM: nobody has written a trial for ${name}`);
+  const trial = smokeRequestFor(name, desk.settings.platforms[name], { uuid, name: `erasure-try-${uuid}` });
+  if (trial === undefined) throw new OpsUsageError(`PLATFORM: nobody has written a trial for ${name}`);
   const sent =
     'judge' in trial ? await both(trial, name, url, desk, output) : [told(await stranger(trial, url, desk), output)];
   if (output.json) output.printJson(sent.map(sentJson));
   if (sent.some(({ fine }) => !fine)) return 1;
-  if (!('judge' in trial)) throw new Refused(trial.instead);
+  if (!('judge' in trial)) throw new OpsUsageError(trial.instead);
   return 0;
 }
 
 /** The platform's secret goes only to an endpoint that turned a stranger away in our own words. */
-async function both(trial: Trial, name: string, url: URL, desk: Desk, output: Output): Promise<readonly Sent[]> {
+async function both(
+  trial: SmokeRequest,
+  name: string,
+  url: URL,
+  desk: OpsContext,
+  output: Output,
+): Promise<readonly Sent[]> {
   const secretText = await secretOf(name, desk);
   const first = told(await stranger(trial, url, desk), output);
   if (!first.fine) return [first];
@@ -68,16 +74,16 @@ function told(sent: Sent, output: Output): Sent {
   return sent;
 }
 
-function platformOf({ positionals }: Typed, { settings }: Desk): string {
+function platformOf({ positionals }: ParsedArgs, { settings }: OpsContext): string {
   const [name, ...others] = positionals;
-  if (name === undefined || others.length > 0) throw new Refused('PLATFORM: name one');
+  if (name === undefined || others.length > 0) throw new OpsUsageError('PLATFORM: name one');
   const known = Object.keys(settings.platforms);
-  if (!known.includes(name)) throw new Refused(`PLATFORM: must be one of the settings: ${known.join(', ')}`);
+  if (!known.includes(name)) throw new OpsUsageError(`PLATFORM: must be one of the settings: ${known.join(', ')}`);
   return name;
 }
 
 /** A secret that the function would not use either is not sent anywhere. */
-async function secretOf(name: string, { readSecret, settings, names, local }: Desk): Promise<string> {
+async function secretOf(name: string, { readSecret, settings, names, local }: OpsContext): Promise<string> {
   const design = `${platformSecrets}${name}`;
   const called = local === undefined ? deployedName(design, names) : design;
   const text = await readSecret(design);
@@ -92,22 +98,22 @@ async function secretOf(name: string, { readSecret, settings, names, local }: De
 }
 
 /** A value that fits every scheme, and that nobody has. */
-async function stranger(trial: Trial | Untried, url: URL, desk: Desk): Promise<Sent> {
+async function stranger(trial: SmokeRequest | NoSmokeRequest, url: URL, desk: OpsContext): Promise<Sent> {
   const text = JSON.stringify({ current: `whsec_${randomBytes(32).toString('base64')}` });
   const { result, ms } = await timed(trial, text, url, desk);
-  return { what: 'with a wrong secret', url, ms, result, ...ofStranger(result, trial) };
+  return { what: 'with a wrong secret', url, ms, result, ...judgeUnauthenticated(result, trial) };
 }
 
-async function genuine(trial: Trial, secretText: string, url: URL, desk: Desk): Promise<Sent> {
+async function genuine(trial: SmokeRequest, secretText: string, url: URL, desk: OpsContext): Promise<Sent> {
   const { result, ms } = await timed(trial, secretText, url, desk);
-  return { what: "with the platform's secret", url, ms, result, ...ofGenuine(result, trial) };
+  return { what: "with the platform's secret", url, ms, result, ...judgeAuthenticated(result, trial) };
 }
 
-async function timed({ headers, body }: Trial | Untried, text: string, url: URL, { now }: Desk) {
+async function timed({ headers, body }: SmokeRequest | NoSmokeRequest, text: string, url: URL, { now }: OpsContext) {
   const sentAt = performance.now();
   const proof = headers(text, now());
   const call = { method: 'POST', url, headers: proof, body, until: now() + longestMs } as const;
-  const result = await outbound(now)(call);
+  const result = await createHttpClient(now)(call);
   return { result: withoutEcho(result, Object.values(proof)), ms: Math.round(performance.now() - sentAt) };
 }
 
@@ -115,7 +121,7 @@ async function timed({ headers, body }: Trial | Untried, text: string, url: URL,
 const leastSecret = 20;
 
 /** An endpoint that is not ours may send back what it was sent: that must not reach a terminal or a file. */
-function withoutEcho(result: OutboundResult, proof: readonly string[]): OutboundResult {
+function withoutEcho(result: HttpResult, proof: readonly string[]): HttpResult {
   const secrets = proof.flatMap(value => value.split(' ')).filter(part => part.length >= leastSecret);
   if (result.kind !== 'answer' || !secrets.some(secret => result.body.includes(secret))) return result;
   return { ...result, body: '(it repeats what it was sent)' };

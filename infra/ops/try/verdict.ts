@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import { parseOrUndefined } from '../../../lambda/io/json.ts';
-import type { OutboundResult } from '../../../lambda/io/outbound.ts';
-import type { Trial } from './trial.ts';
+import { parseJson } from '../../../lambda/io/json.ts';
+import type { HttpResult } from '../../../lambda/io/outbound.ts';
+import type { SmokeRequest } from './trial.ts';
 
 /** What an answer means: whether it is the right one, and what to do if it is not. */
-export interface Verdict {
+export interface SmokeVerdict {
   readonly fine: boolean;
   readonly says: string;
 }
@@ -13,10 +13,13 @@ export interface Verdict {
 const ours = v.object({ error: v.looseObject({}) });
 
 /** Judges the answer to a request that a stranger could have sent. */
-export function ofStranger(result: OutboundResult, { refusedWith }: Pick<Trial, 'refusedWith'>): Verdict {
+export function judgeUnauthenticated(
+  result: HttpResult,
+  { refusedWith }: Pick<SmokeRequest, 'refusedWith'>,
+): SmokeVerdict {
   if (result.kind === 'no-answer') return wrong(unreached(result.code));
   const { status, body } = result;
-  const isOurs = v.is(ours, parseOrUndefined(body)?.value);
+  const isOurs = v.is(ours, parseJson(body)?.value);
   if (status === refusedWith && isOurs) return { fine: true, says: 'turned away: nobody without the secret gets in' };
   if (status < 300 && isSaidByUs(body)) return wrong(letIn);
   return wrong(isOurs ? refusals[status] : before[status]);
@@ -26,15 +29,15 @@ const letIn = 'it was let in! pause everything (npm run ops -- pause all --why "
 
 /** Some platforms are acknowledged by a status alone; a page of somebody else's is neither empty nor JSON. */
 function isSaidByUs(body: string): boolean {
-  return body === '' || parseOrUndefined(body) !== undefined;
+  return body === '' || parseJson(body) !== undefined;
 }
 
 /** Judges the answer to the genuine request. */
-export function ofGenuine(result: OutboundResult, { judge }: Pick<Trial, 'judge'>): Verdict {
+export function judgeAuthenticated(result: HttpResult, { judge }: Pick<SmokeRequest, 'judge'>): SmokeVerdict {
   if (result.kind === 'no-answer') return wrong(unreached(result.code));
   const says = judge(result);
   if (says !== undefined) return { fine: true, says };
-  return wrong(v.is(ours, parseOrUndefined(result.body)?.value) ? refusals[result.status] : before[result.status]);
+  return wrong(v.is(ours, parseJson(result.body)?.value) ? refusals[result.status] : before[result.status]);
 }
 
 function wrong(
@@ -56,14 +59,14 @@ const refusals: Readonly<Record<number, string>> = {
   403: `${rotated} Or it was deployed with other settings: the answer says what is not served`,
   404: 'the platform is not in the settings that were deployed: deploy again',
   400: 'the endpoint reads it otherwise: deploy these settings, or name those that were deployed with --settings',
-  503: 'something it needs is missing: npm run ops -- doctor says what (RUNBOOK.md#platforms-turned-away)',
-  500: 'the endpoint failed (RUNBOOK.md#platforms-turned-away)',
+  503: 'something it needs is missing: npm run ops -- doctor says what (RUNBOOK.md#requests-rejected)',
+  500: 'the endpoint failed (RUNBOOK.md#requests-rejected)',
 };
 
 /** What the answers of a gateway or a firewall mean, which come before ours. */
 const before: Readonly<Record<number, string>> = {
   403: 'turned away before it reached the function: is this machine in allowIps, and the path /webhooks/?',
   429: 'too many requests at the gateway: wait a minute',
-  502: 'the function crashed (RUNBOOK.md#platforms-turned-away)',
-  504: 'the function took too long (RUNBOOK.md#platforms-turned-away)',
+  502: 'the function crashed (RUNBOOK.md#requests-rejected)',
+  504: 'the function took too long (RUNBOOK.md#requests-rejected)',
 };

@@ -1,7 +1,7 @@
-import { type Platform, plainRefusal } from '../platform.ts';
-import { callbackKeys, checkSecret, verify } from './proof.ts';
-import { answer, notify } from './reply.ts';
-import { read } from './request.ts';
+import { type Platform, plainErrorReply } from '../platform.ts';
+import { callbackKeys, checkGenericSecret, verifyGeneric } from './proof.ts';
+import { genericCallbacks, genericReply } from './reply.ts';
+import { parseGenericRequest } from './request.ts';
 import type { GenericSettings } from './settings.ts';
 
 /**
@@ -10,16 +10,17 @@ import type { GenericSettings } from './settings.ts';
  */
 export function generic(settings: GenericSettings): Platform {
   return {
-    waits: 'result',
+    responseMode: 'result',
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
-    tellsStatus: true,
-    notifiesWithSecret: true,
-    checkSecret: text => checkSecret(text, settings),
-    verify: (request, means) => verify(request, means, settings),
-    read: request => read(request, settings),
-    answer: (request, reading, answered) => answer(request, reading, answered, settings),
-    refuse: (_, failure) => plainRefusal(failure),
-    notify: async (told, { secret, now }) => notify(told, callbackKeys(await secret(), settings), now()),
+    hasStatusRoute: true,
+    callbacksNeedSecret: true,
+    checkSecret: text => checkGenericSecret(text, settings),
+    verify: (request, means) => verifyGeneric(request, means, settings),
+    parse: request => parseGenericRequest(request, settings),
+    reply: (request, reading, answered) => genericReply(request, reading, answered, settings),
+    errorReply: (_, failure) => plainErrorReply(failure),
+    buildCallbacks: async (told, { secret, now }) =>
+      genericCallbacks(told, callbackKeys(await secret(), settings), now()),
   };
 }

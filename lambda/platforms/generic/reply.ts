@@ -2,13 +2,13 @@ import { type SigningKeys, signedHeaders } from '../../authenticity/signed-body.
 import type { Deletion, Outcome } from '../../erasure.ts';
 import { Failure, retryAfterSeconds } from '../../failure.ts';
 import {
-  type Answered,
-  type Callback,
+  type CallbackNotice,
+  type CallbackRequest,
+  type ErasureResult,
   type HttpReply,
   type HttpRequest,
   jsonReply,
-  type Reading,
-  type Told,
+  type ParsedRequest,
 } from '../platform.ts';
 import type { GenericSettings } from './settings.ts';
 
@@ -18,14 +18,14 @@ const words: Readonly<Record<Outcome['kind'], string>> = {
   'not-identifiable': 'not_identifiable',
   refused: 'refused',
   'in-progress': 'in_progress',
-  'needs-human': 'needs_human',
+  'needs-review': 'needs_review',
 };
 
 /** 200 when it is final and 202 while it is open, or what settings say instead; a question gets no other than those. */
-export function answer(
+export function genericReply(
   { method }: HttpRequest,
-  reading: Reading,
-  [answered]: readonly Answered[],
+  reading: ParsedRequest,
+  [answered]: readonly ErasureResult[],
   settings: GenericSettings,
 ): HttpReply {
   if ('test' in reading) return jsonReply(200, { status: 'test' });
@@ -37,7 +37,7 @@ export function answer(
 }
 
 /** How it stands, to the one address that came with the request, signed as Standard Webhooks signs. */
-export function notify(told: Told, keys: SigningKeys, now: number): readonly Callback[] {
+export function genericCallbacks(told: CallbackNotice, keys: SigningKeys, now: number): readonly CallbackRequest[] {
   const body = JSON.stringify(standing(told));
   const signed = signedHeaders(`${told.receiptId}:${words[told.outcome.kind]}`, body, keys, now);
   const headers = { 'Content-Type': 'application/json', ...signed };
@@ -50,7 +50,7 @@ function isUnable({ kind }: Outcome): boolean {
   return kind === 'not-identifiable' || kind === 'refused';
 }
 
-function standing({ reference, receiptId, outcome }: Pick<Answered, 'reference' | 'receiptId' | 'outcome'>) {
+function standing({ reference, receiptId, outcome }: Pick<ErasureResult, 'reference' | 'receiptId' | 'outcome'>) {
   const open = { request_id: reference, receipt_id: receiptId, status: words[outcome.kind] };
   if (!('deletions' in outcome)) return { ...open, deletions: [] };
   return { ...open, deletions: outcome.deletions.map(shown), completed_at: new Date(outcome.at).toISOString() };

@@ -4,8 +4,8 @@ import type { ErasureRequest, Identifier, Identity } from '../../erasure.ts';
 import { Failure } from '../../failure.ts';
 import { parseStrictJson } from '../../io/json.ts';
 import { identityKind } from '../common-settings.ts';
-import { shaped, timeOf } from '../fields.ts';
-import { type HttpRequest, isJson, type Reading } from '../platform.ts';
+import { parseBody, parseTime } from '../fields.ts';
+import { type HttpRequest, isJson, type ParsedRequest } from '../platform.ts';
 import { valueAt } from './pointer.ts';
 import type { GenericSettings } from './settings.ts';
 
@@ -13,8 +13,8 @@ import type { GenericSettings } from './settings.ts';
  * Translates a body as settings map it. Our own is `{"type": "erasure", "request_id", "identifiers": [{"type", "value"}],
  * "submitted_at"?, "due_at"?, "callback_url"?, "test"?}`. A `GET` asks how the request in its path stands.
  */
-export function read(request: HttpRequest, settings: GenericSettings): Reading {
-  if (request.method === 'GET') return { status: { scope: '', reference: askedReference(request) } };
+export function parseGenericRequest(request: HttpRequest, settings: GenericSettings): ParsedRequest {
+  if (request.method === 'GET') return { status: { scope: '', reference: statusReference(request) } };
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
   const body = parseStrictJson(request.rawBody);
   for (const [pointer, wanted] of Object.entries(settings.match)) {
@@ -25,7 +25,7 @@ export function read(request: HttpRequest, settings: GenericSettings): Reading {
 }
 
 /** The request that a path asks about. Throws `not-found` when it names none. */
-export function askedReference({ path }: HttpRequest): string {
+export function statusReference({ path }: HttpRequest): string {
   const last = decoded(path.slice(path.lastIndexOf('/') + 1));
   if (!referenceShape.test(last)) throw new Failure('not-found', 'path: names no request');
   return last;
@@ -65,7 +65,7 @@ const listed = v.pipe(v.array(v.object({ type: identityKind, value: v.string() }
 
 function identifiersOf(body: unknown, places: GenericSettings['identifiers']) {
   if (typeof places === 'string') {
-    const list = shaped(v.object({ identifiers: listed }), { identifiers: valueAt(body, places) }, 'an erasure');
+    const list = parseBody(v.object({ identifiers: listed }), { identifiers: valueAt(body, places) }, 'an erasure');
     return list.identifiers.map(({ type, value }) => ({ space: type, kind: type, value }));
   }
   return Object.entries(places).flatMap(([pointer, kind]) => {
@@ -85,7 +85,7 @@ function isTest(body: unknown, pointer: string): boolean {
 function timeAt(body: unknown, pointer: string): number | undefined {
   const text = optionalText(body, pointer);
   if (text === undefined) return undefined;
-  const at = timeOf(text);
+  const at = parseTime(text);
   if (at === undefined) throw unfit(pointer, 'must be an RFC 3339 time with its zone');
   return at;
 }

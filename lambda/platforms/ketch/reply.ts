@@ -1,7 +1,13 @@
 import type { Outcome } from '../../erasure.ts';
 import { Failure, type FailureCode } from '../../failure.ts';
-import { type Answered, type Callback, type HttpReply, jsonReply, type Told } from '../platform.ts';
-import type { Metadata } from './request.ts';
+import {
+  type CallbackNotice,
+  type CallbackRequest,
+  type ErasureResult,
+  type HttpReply,
+  jsonReply,
+} from '../platform.ts';
+import type { KetchMetadata } from './request.ts';
 
 type Words = readonly [status: string, reason: string | undefined, message: string];
 
@@ -12,19 +18,25 @@ const words: Readonly<Record<Outcome['kind'], Words>> = {
   'not-identifiable': ['completed', 'insufficient_identification', 'No identity can be looked up.'],
   refused: ['completed', 'unknown', 'The request was refused after review.'],
   'in-progress': ['in_progress', undefined, 'The deletion goes on.'],
-  'needs-human': ['in_progress', undefined, 'The deletion goes on.'],
+  'needs-review': ['in_progress', undefined, 'The deletion goes on.'],
 };
 
 /** The result of the one erasure that a DeleteRequest asks for (Status.md). */
-export function answer(metadata: Metadata, [answered]: readonly Answered[]): HttpReply {
+export function ketchReply(metadata: KetchMetadata, [answered]: readonly ErasureResult[]): HttpReply {
   if (answered === undefined) throw new Failure('internal', 'nothing was answered');
   const response = standing(answered.outcome, answered.receiptId);
-  if (response.status === 'in_progress' && !answered.callbackFollows) return refuse(notYet, metadata);
+  if (response.status === 'in_progress' && !answered.callbackFollows) return ketchErrorReply(notFinishedYet, metadata);
   return jsonReply(200, { apiVersion: 'dsr/v1', kind: 'DeleteResponse', metadata, response });
 }
 
 /** A DeleteStatusEvent to every callback, with the headers that came with it (Delete.md, Status.md). */
-export function notify({ reference: uid, scope: tenant, receiptId, outcome, callbacks }: Told): readonly Callback[] {
+export function ketchCallbacks({
+  reference: uid,
+  scope: tenant,
+  receiptId,
+  outcome,
+  callbacks,
+}: CallbackNotice): readonly CallbackRequest[] {
   const event = standing(outcome, receiptId);
   const body = JSON.stringify({ apiVersion: 'dsr/v1', kind: 'DeleteStatusEvent', metadata: { uid, tenant }, event });
   const json = { 'Content-Type': 'application/json', Accept: 'application/json' };
@@ -51,7 +63,7 @@ function standing(outcome: Outcome, requestID: string) {
 }
 
 /** Without callbacks nothing could ever complete an `in_progress`; Ketch asks again and then gets the result. */
-export const notYet = new Failure('unavailable', 'not finished yet, ask again', { verified: true });
+export const notFinishedYet = new Failure('unavailable', 'not finished yet, ask again', { verified: true });
 
 const errorWords: Readonly<Record<FailureCode, string>> = {
   invalid: 'invalid',
@@ -68,7 +80,7 @@ const errorWords: Readonly<Record<FailureCode, string>> = {
 };
 
 /** A refusal in Ketch's form (Error.md); `metadata` is left out until the caller was proved genuine. */
-export function refuse(failure: Failure, metadata: Metadata | undefined): HttpReply {
+export function ketchErrorReply(failure: Failure, metadata: KetchMetadata | undefined): HttpReply {
   const error = { code: failure.status, status: errorWords[failure.code], message: failure.message };
   const named = metadata === undefined ? {} : { metadata };
   return jsonReply(failure.status, { apiVersion: 'dsr/v1', kind: 'Error', ...named, error }, failure.headers);

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import type { ErasureRequest, Identifier } from '../../erasure.ts';
 import { Failure } from '../../failure.ts';
-import { parseOrUndefined, parseStrictJson } from '../../io/json.ts';
+import { parseJson, parseStrictJson } from '../../io/json.ts';
 import { commonSettings, headerName, identityKinds, nonEmptyStrings } from '../common-settings.ts';
-import { shaped } from '../fields.ts';
-import { type HttpRequest, isJson, type Reading } from '../platform.ts';
+import { parseBody } from '../fields.ts';
+import { type HttpRequest, isJson, type ParsedRequest } from '../platform.ts';
 
 /** What settings say of Ketch. */
 export const ketchSettings = v.strictObject({
@@ -23,7 +23,7 @@ const envelope = v.object({
   kind: v.string(),
   metadata: v.object({ uid: v.pipe(v.string(), v.uuid()), tenant: v.string() }),
 });
-export type Metadata = v.InferOutput<typeof envelope>['metadata'];
+export type KetchMetadata = v.InferOutput<typeof envelope>['metadata'];
 
 const identities = v.pipe(
   v.array(
@@ -52,14 +52,14 @@ const deleteRequest = v.object({
 type DeleteRequest = v.InferOutput<typeof deleteRequest>['request'];
 
 /** Translates a DeleteRequest of a tenant and an environment that settings list. */
-export function read(request: HttpRequest, settings: KetchSettings): Reading {
+export function parseKetchRequest(request: HttpRequest, settings: KetchSettings): ParsedRequest {
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
   const body = parseStrictJson(request.rawBody);
-  const { kind, metadata } = shaped(envelope, body, contract);
+  const { kind, metadata } = parseBody(envelope, body, contract);
   if (!settings.tenants.includes(metadata.tenant))
     throw new Failure('forbidden', 'metadata.tenant: is not served here');
   if (kind !== 'DeleteRequest') throw new Failure('unimplemented', 'kind: only DeleteRequest is served here');
-  const details = shaped(deleteRequest, body, contract).request;
+  const details = parseBody(deleteRequest, body, contract).request;
   if (!settings.environments.includes(details.environment)) {
     throw new Failure('forbidden', 'request.environment: is not served here');
   }
@@ -67,12 +67,12 @@ export function read(request: HttpRequest, settings: KetchSettings): Reading {
 }
 
 /** The metadata of a request that was read before. */
-export function metadataOf(request: HttpRequest): Metadata {
-  return shaped(envelope, parseStrictJson(request.rawBody), contract).metadata;
+export function metadataOf(request: HttpRequest): KetchMetadata {
+  return parseBody(envelope, parseStrictJson(request.rawBody), contract).metadata;
 }
 
 /** Uids are compared in lower case: the vendor's own server lower-cases them, its samples do not. */
-function erasure(metadata: Metadata, details: DeleteRequest, kinds: KetchSettings['identities']): ErasureRequest {
+function erasure(metadata: KetchMetadata, details: DeleteRequest, kinds: KetchSettings['identities']): ErasureRequest {
   const { submittedTimestamp, dueTimestamp } = details;
   return {
     reference: metadata.uid.toLowerCase(),
@@ -108,9 +108,9 @@ function isInClear({ identityFormat }: DeleteRequest['identities'][number]): boo
 }
 
 /** What a refusal may name: a uid that is one, and a tenant that is ours. */
-export function metadataOrUndefined(request: HttpRequest, settings: KetchSettings): Metadata | undefined {
+export function metadataOrUndefined(request: HttpRequest, settings: KetchSettings): KetchMetadata | undefined {
   const text = new TextDecoder().decode(request.rawBody);
-  const parsed = v.safeParse(envelope, parseOrUndefined(text)?.value);
+  const parsed = v.safeParse(envelope, parseJson(text)?.value);
   return parsed.success && settings.tenants.includes(parsed.output.metadata.tenant)
     ? parsed.output.metadata
     : undefined;

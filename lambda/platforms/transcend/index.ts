@@ -1,7 +1,7 @@
-import { type Platform, plainRefusal } from '../platform.ts';
-import { sombraHeaders, transcendSecret, verify } from './proof.ts';
-import { answer, notify } from './reply.ts';
-import { read, type TranscendSettings } from './request.ts';
+import { type Platform, plainErrorReply } from '../platform.ts';
+import { sombraHeaders, transcendSecret, verifyTranscend } from './proof.ts';
+import { transcendCallbacks, transcendReply } from './reply.ts';
+import { parseTranscendRequest, type TranscendSettings } from './request.ts';
 import { signingKey } from './signing-key.ts';
 
 /**
@@ -11,17 +11,17 @@ import { signingKey } from './signing-key.ts';
 export function transcend(settings: TranscendSettings): Platform {
   const key = signingKey(settings);
   return {
-    waits: 'result',
+    responseMode: 'result',
     callbackOrigins: [settings.sombraUrl],
     projects: settings.projects,
     // Its answer says "nobody" or "taken" and has no word for more.
-    toldByCallback: ['erased', 'not-identifiable', 'refused'],
-    notifiesWithSecret: true,
+    callbackOnlyOutcomes: ['erased', 'not-identifiable', 'refused'],
+    callbacksNeedSecret: true,
     checkSecret: transcendSecret,
-    verify: (request, means) => verify(request, means, settings, key),
-    read: request => read(request, settings),
-    answer: (_, reading, answered) => answer(reading, answered),
-    refuse: (_, failure) => plainRefusal(failure),
-    notify: async (told, { secret }) => notify(told, sombraHeaders(await secret())),
+    verify: (request, means) => verifyTranscend(request, means, settings, key),
+    parse: request => parseTranscendRequest(request, settings),
+    reply: (_, reading, answered) => transcendReply(reading, answered),
+    errorReply: (_, failure) => plainErrorReply(failure),
+    buildCallbacks: async (told, { secret }) => transcendCallbacks(told, sombraHeaders(await secret())),
   };
 }

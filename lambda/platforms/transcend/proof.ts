@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { matchedSecret, outboundKey, parseSecret, sharedSecret } from '../../authenticity/shared-secret.ts';
-import { es384Payload, holdsNow } from '../../authenticity/signed-token.ts';
+import { matchSecret, outboundKey, parseSecret, sharedSecret } from '../../authenticity/shared-secret.ts';
+import { es384Payload, isTokenValidNow } from '../../authenticity/signed-token.ts';
 import { Failure, failureOf } from '../../failure.ts';
-import { type HttpRequest, type Means, type Proof, singleHeader } from '../platform.ts';
+import { type Authentication, type HttpRequest, singleHeader, type VerifyContext } from '../platform.ts';
 import { coreIdentifierOf, type TranscendSettings } from './request.ts';
 import type { SigningKey, SombraHeaders } from './signing-key.ts';
 
@@ -28,20 +28,20 @@ const aheadMs = 300_000;
  * that value. The secret comes first: without it nobody makes us fetch a key. Source: Transcend docs, "Receiving a
  * webhook from Transcend".
  */
-export async function verify(
+export async function verifyTranscend(
   request: HttpRequest,
-  means: Means,
+  means: VerifyContext,
   settings: TranscendSettings,
   signingKey: SigningKey,
-): Promise<Proof> {
+): Promise<Authentication> {
   const text = await means.secret();
   const given = singleHeader(request, settings.header) ?? '';
-  const secret = matchedSecret(given, transcendSecret(text));
+  const secret = matchSecret(given, transcendSecret(text));
   if (secret === undefined) throw new Failure('unauthorized', `${settings.header}: does not match`);
   const token = singleHeader(request, 'x-sombra-token') ?? '';
   const payload = await signedPayload(token, renewed => signingKey(means, sombraHeaders(text), renewed));
   const expected = { audience: settings.audience, now: means.now(), oldestMs, aheadMs };
-  if (!v.is(claims, payload) || !holdsNow(payload, expected)) {
+  if (!v.is(claims, payload) || !isTokenValidNow(payload, expected)) {
     throw new Failure('unauthorized', 'x-sombra-token: is not one for this request');
   }
   if (payload.value !== readAfterProof(() => coreIdentifierOf(request))) {

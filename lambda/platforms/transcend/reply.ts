@@ -1,9 +1,16 @@
 import type { Outcome } from '../../erasure.ts';
-import { type Answered, type Callback, emptyReply, type HttpReply, type Reading, type Told } from '../platform.ts';
+import {
+  type CallbackNotice,
+  type CallbackRequest,
+  type ErasureResult,
+  emptyReply,
+  type HttpReply,
+  type ParsedRequest,
+} from '../platform.ts';
 import type { SombraHeaders } from './signing-key.ts';
 
 /** 204: there is no such person, and the job is over; 200: taken, a completion will follow. The body is not read. */
-export function answer(reading: Reading, [answered]: readonly Answered[]): HttpReply {
+export function transcendReply(reading: ParsedRequest, [answered]: readonly ErasureResult[]): HttpReply {
   const isOver = 'test' in reading || answered?.outcome.kind === 'no-match';
   return emptyReply(isOver ? 204 : 200);
 }
@@ -21,12 +28,15 @@ const completions: Readonly<Record<Outcome['kind'], Completion | undefined>> = {
   'no-match': { status: 'SKIPPED' },
   'not-identifiable': asksSomebody('No identifier of this request can be looked up in Voucherify.'),
   refused: asksSomebody('The erasure was refused after review.'),
-  'needs-human': asksSomebody('The erasure waits for an operator.'),
+  'needs-review': asksSomebody('The erasure waits for an operator.'),
   'in-progress': undefined,
 };
 
 /** The completion, with the nonce that came with the call; 409 says that the request is closed already. */
-export function notify({ outcome, callbacks }: Told, credentials: SombraHeaders): readonly Callback[] {
+export function transcendCallbacks(
+  { outcome, callbacks }: CallbackNotice,
+  credentials: SombraHeaders,
+): readonly CallbackRequest[] {
   const completion = completions[outcome.kind];
   if (completion === undefined) return [];
   const json = { 'content-type': 'application/json', accept: 'application/json' };

@@ -5,8 +5,8 @@ import type { ErasureRequest, Identifier, Identity } from '../../erasure.ts';
 import { Failure } from '../../failure.ts';
 import { parseStrictJson } from '../../io/json.ts';
 import { commonSettings, headerName, identityKinds, isOrigin } from '../common-settings.ts';
-import { shaped, timeOf } from '../fields.ts';
-import { type HttpRequest, type Reading, singleHeader } from '../platform.ts';
+import { parseBody, parseTime } from '../fields.ts';
+import { type HttpRequest, type ParsedRequest, singleHeader } from '../platform.ts';
 
 /** What settings say of Transcend. */
 export const transcendSettings = v.strictObject({
@@ -44,18 +44,18 @@ const job = v.object({
 
 /** The one value of the body that Sombra's token vouches for. */
 export function coreIdentifierOf(request: HttpRequest): string {
-  return shaped(core, parseStrictJson(request.rawBody), contract).coreIdentifier.value;
+  return parseBody(core, parseStrictJson(request.rawBody), contract).coreIdentifier.value;
 }
 
 /** Translates a job; the vendor's own example answers 400 to a type that it does not serve. */
-export function read(request: HttpRequest, settings: TranscendSettings): Reading {
+export function parseTranscendRequest(request: HttpRequest, settings: TranscendSettings): ParsedRequest {
   const body = parseStrictJson(request.rawBody);
-  const { type, isTest } = shaped(envelope, body, contract);
+  const { type, isTest } = parseBody(envelope, body, contract);
   if (type !== 'ERASURE') throw new Failure('invalid', 'type: only ERASURE is served here');
   if (isTest) return { test: true };
   const nonce = singleHeader(request, 'x-transcend-nonce');
   if (nonce === undefined) throw new Failure('invalid', 'x-transcend-nonce: is missing');
-  const { extras } = shaped(job, body, contract);
+  const { extras } = parseBody(job, body, contract);
   return { erase: [erasure(extras, coreIdentifierOf(request), nonce, settings)] };
 }
 
@@ -69,7 +69,7 @@ function erasure(
   const own = { space: profile.type, format: 'raw', value: profile.identifier };
   const signed = { space: 'coreIdentifier', format: 'raw', value: coreIdentifier };
   const identities = isSame(own, signed) ? [signed] : [own, signed];
-  const submittedAt = timeOf(request.createdAt);
+  const submittedAt = parseTime(request.createdAt);
   return {
     reference: `${request.id}:${profile.type}:${createHash('sha256').update(profile.identifier).digest('hex')}`,
     scope: audience,

@@ -1,14 +1,14 @@
 import type { KeyObject } from 'node:crypto';
 import { es384Key } from '../../authenticity/signed-token.ts';
 import { Failure } from '../../failure.ts';
-import type { Means } from '../platform.ts';
+import type { VerifyContext } from '../platform.ts';
 import type { TranscendSettings } from './request.ts';
 
 /** Credentials for Sombra, as headers. */
 export type SombraHeaders = Readonly<Record<string, string>>;
 
 /** Sombra's public key. `renewed` asks for one that is newer than the one that did not fit. Throws `unavailable`. */
-export type SigningKey = (means: Means, headers: SombraHeaders, renewed?: boolean) => Promise<KeyObject>;
+export type SigningKey = (means: VerifyContext, headers: SombraHeaders, renewed?: boolean) => Promise<KeyObject>;
 
 /** How long a key is used without asking again, as Transcend advises, and how long while nobody answers. */
 const cacheMs = 3_600_000;
@@ -29,7 +29,7 @@ export function signingKey({ publicKey, sombraUrl }: TranscendSettings): Signing
   let problem = noAnswer;
   let triedAt = Number.NEGATIVE_INFINITY;
   let fetching: Promise<void> | undefined;
-  const fetchInto = async (means: Means, headers: SombraHeaders) => {
+  const fetchInto = async (means: VerifyContext, headers: SombraHeaders) => {
     const at = means.now();
     const fetched = await fetchKey(sombraUrl, means, headers);
     if (fetched instanceof Failure) problem = fetched;
@@ -52,7 +52,11 @@ export function signingKey({ publicKey, sombraUrl }: TranscendSettings): Signing
 const noAnswer = new Failure('unavailable', "Sombra's public key cannot be had");
 const refused = new Failure('unavailable', 'Sombra refuses our API key', { alarm: 'secret-unusable' });
 
-async function fetchKey(sombraUrl: string, { send, now }: Means, headers: SombraHeaders): Promise<KeyObject | Failure> {
+async function fetchKey(
+  sombraUrl: string,
+  { send, now }: VerifyContext,
+  headers: SombraHeaders,
+): Promise<KeyObject | Failure> {
   const url = new URL('/public-keys/sombra-general-signing-key', sombraUrl);
   const until = now() + fetchMs;
   const result = await send({ method: 'GET', url, headers: { ...headers, accept: 'text/plain' }, until });

@@ -44,7 +44,7 @@ export async function runDeadKey(seed: number, requests: number): Promise<DeadKe
   world.close();
   const probes = voucherify.sent.filter(({ at }) => at > start + dies + 10 * minute && at < start + renewed);
   const good = voucherify.sent.find(({ at, status }) => at >= start + renewed && status < 300 && status > 0);
-  const alarms = world.alarms.filter(({ alarm }) => alarm === 'voucherify-refuses-the-key').length;
+  const alarms = world.alarms.filter(({ alarm }) => alarm === 'voucherify-key-refused').length;
   const mostProbes = mostInWindow(probes, 'main', minute);
   const reopenedMs = (good?.at ?? time.now()) - start - renewed;
   const bounds = broken(['probes in a minute', mostProbes, 1], ['until it is opened', reopenedMs, 2 * minute]);

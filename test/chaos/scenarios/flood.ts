@@ -1,4 +1,4 @@
-import { pausesOf, resume } from '../../../lambda/pause.ts';
+import { readPauses, resume } from '../../../lambda/pause.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
 import { broken } from '../support/bounds.ts';
 import { calm, type Mix } from '../support/faults.ts';
@@ -41,7 +41,7 @@ export async function runFlood(
   let [proceeded, paused] = [0, false];
   time.in(3 * hour, () => {
     proceeded = ended();
-    void pausesOf([scope], stores.control).then(({ paused: scopes }) => {
+    void readPauses([scope], stores.control).then(({ paused: scopes }) => {
       paused = scopes.has(scope);
       return resume(scope, { actor: 'on-call', reason: 'looked at it', at: time.now() }, stores.control);
     });

@@ -84,8 +84,8 @@ async function meet({ sender, fleet }: World, ask: Ask, met: Meeting, schedule: 
 async function converge({ watch, fleet, sender }: World, ask: Ask, schedule: Stepped): Promise<void> {
   if (!sender.exchanges.get(ask.uid)?.accepted) await sender.deliver(ask);
   const isOver = () => {
-    const { open, callBack, unsigned } = watch.waiting();
-    return open + callBack + unsigned === 0;
+    const { open, callbackState, unsigned } = watch.waiting();
+    return open + callbackState + unsigned === 0;
   };
   for (let minutes = 0; minutes < mostMinutes && !isOver(); minutes += 1) {
     schedule.forward(60_000);

@@ -117,7 +117,7 @@ function numbersOf({ truth, watch, voucherify, fleet, time, start, sender, outsi
     violations: truth.violations,
     receipts: watch.receipts.size,
     waitingForPerson: watch.waiting().human,
-    unprovable: receipts.filter(({ state, reason = '' }) => state === 'needs-human' && unprovable.has(reason)).length,
+    unprovable: receipts.filter(({ state, reason = '' }) => state === 'needs-review' && unprovable.has(reason)).length,
     refused: receipts.filter(({ state }) => state === 'refused').length,
     calls: sent.length,
     callsPerNeeded: sent.length / needed,

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { openSqliteStore } from '../../../infra/local/sqlite.ts';
-import { advance } from '../../../lambda/receipts/advance.ts';
-import { forgets, isFinal, opened, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../../lambda/receipts/advance.ts';
+import { createReceipt, isFinal, needsNoPersonalData, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
 import { anyStep, projects, type Step } from '../support/rule-steps.ts';
 import { erasurePart } from '../support/watched-store.ts';
@@ -42,14 +42,14 @@ function receiptOf(hasCallbacks: boolean): Receipt {
   const facts = {
     id: 'receipt',
     platform: 'ketch',
-    payloadMac: 'payload',
-    subjectMacs: ['subject'],
+    payloadHmac: 'payload',
+    subjectHmacs: ['subject'],
     authentication: { scheme: 'shared-secret', secret: 'current' },
     receivedAt: start,
     submittedAt: start,
     hasCallbacks,
   };
-  return opened(facts, projects, { attemptAt: start + 15_000, attemptFollows: true });
+  return createReceipt(facts, projects, { attemptAt: start + 15_000, attemptFollows: true });
 }
 
 /** As the program does it: over what the worker holds, and again over what stands when that was overtaken. */
@@ -68,10 +68,12 @@ class Command implements fc.AsyncCommand<Model, Real> {
     const { age, laterMs, change } = this.step;
     real.now += laterMs;
     const held = real.versions.at(-1 - (age % real.versions.length)) ?? model.before;
-    await advance(real.store, held, change(held, real.now), next => ({ forget: forgets(next) }));
+    await updateReceipt(real.store, held, change(held, real.now), next => ({
+      deletePersonalData: needsNoPersonalData(next),
+    }));
     const after = (await real.store.read(held.id)) ?? model.before;
     judgeStep(model.before, after);
-    if (forgets(after) && (await real.store.kept(held.id)) !== undefined)
+    if (needsNoPersonalData(after) && (await real.store.readPersonalData(held.id)) !== undefined)
       throw new Error('closed, told and not forgotten');
     model.before = after;
     real.versions.push(after);
@@ -90,7 +92,7 @@ function judgeStep(before: Receipt, after: Receipt): void {
   const wasFinal = isFinal(before.state);
   if (wasFinal && !isDeepStrictEqual(erasurePart(before), erasurePart(after))) violated('a closed receipt changed');
   const decided = (after.decisions?.length ?? 0) > (before.decisions?.length ?? 0);
-  if (before.state === 'needs-human' && after.state !== 'needs-human' && !decided) violated('nobody decided');
+  if (before.state === 'needs-review' && after.state !== 'needs-review' && !decided) violated('nobody decided');
   if ((after.expiresAt !== undefined) !== isFinal(after.state)) violated('expires while it is open');
   if (after.state === 'open' && after.queue !== 'erase') violated('open, and in no queue');
   if (before.queue === undefined && after.queue !== undefined) violated('came back into a queue');

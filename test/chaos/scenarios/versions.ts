@@ -1,4 +1,4 @@
-import type { ControlRows } from '../../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../../lambda/receipts/control.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
 import { type Mix, wild } from '../support/faults.ts';
 import { judge } from '../support/judge.ts';
@@ -46,7 +46,7 @@ export async function runVersions(seed: number, requests: number, mix: Mix = wil
 }
 
 /** A pace row that holds the mark is never written without it. */
-function judgedControl(control: ControlRows, violated: (lost: string) => void): ControlRows {
+function judgedControl(control: VersionedStore, violated: (lost: string) => void): VersionedStore {
   return {
     ...control,
     write: async (key, expected, value) => {

@@ -16,8 +16,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a request is answered although it could not be stored',
     file: 'lambda/accept.ts',
-    is: 'parts.store.accept(receipt, kept)',
-    becomes: 'parts.store.accept(receipt, kept).catch(() => ({ stored: false, receipt }))',
+    is: 'services.store.accept(receipt, kept)',
+    becomes: 'services.store.accept(receipt, kept).catch(() => ({ stored: false, receipt }))',
     also: {
       file: 'lambda/receive.ts',
       is: 'if (isFinal(receipt.state) || !receipt.hasCallbacks) return',
@@ -27,8 +27,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'the pins of an earlier attempt are looked up again',
     file: 'lambda/erase-in-project.ts',
-    is: 'if (pins.length > 0) return deleting(',
-    becomes: 'if (pins.length > 99) return deleting(',
+    is: 'if (pins.length > 0) return deletePinned(',
+    becomes: 'if (pins.length > 99) return deletePinned(',
   },
   {
     name: 'pins are written again',
@@ -53,12 +53,12 @@ export const defects: readonly Defect[] = [
     file: 'lambda/delete-pins.ts',
     is: "if (answer.kind !== 'not-found') return answer;",
     becomes:
-      "if (answer.kind !== 'not-found') return answer;\n  return { kind: 'later', code: 'gone', effect: 'none', stop: false };",
+      "if (answer.kind !== 'not-found') return answer;\n  return { kind: 'retry', code: 'gone', effect: 'none', stop: false };",
   },
   {
     name: 'a 404 on a deletion is taken for gone without a look',
     file: 'lambda/delete-pins.ts',
-    is: "if (look === 'shown') return unproven('deletion-404-still-shown');",
+    is: "if (look === 'shown') return unprovenFailure('deletion-404-still-shown');",
     becomes: "if (look === 'shown') return { kind: 'gone' };",
   },
   {
@@ -83,21 +83,21 @@ export const defects: readonly Defect[] = [
   {
     name: 'any 200 is taken for a proof',
     file: 'lambda/voucherify/answer.ts',
-    is: "if (!parsed.success) return unproven('unproven-deletion');",
+    is: "if (!parsed.success) return unprovenFailure('unproven-deletion');",
     becomes: "if (!parsed.success) return { kind: 'deleted', received: { status: 'DONE', data_json: {} } };",
   },
   {
     name: 'a deletion without an answer is taken for done',
     file: 'lambda/delete-pins.ts',
-    is: 'const answer = judgeDeletion(reply, pin.customerId, todo.now());',
+    is: 'const answer = parseDeletion(reply, pin.customerId, todo.now());',
     becomes:
-      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  const answer = judgeDeletion(reply, pin.customerId, todo.now());",
+      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  const answer = parseDeletion(reply, pin.customerId, todo.now());",
   },
   {
     name: 'the identifiers are deleted after a failed attempt',
     file: 'lambda/attempt.ts',
-    is: 'forget: forgets(next), lookUps',
-    becomes: 'forget: forgets(next) || next.claims > 0, lookUps',
+    is: 'deletePersonalData: needsNoPersonalData(next), lookUps',
+    becomes: 'deletePersonalData: needsNoPersonalData(next) || next.claims > 0, lookUps',
   },
   {
     name: 'a closed receipt may be recorded again',
@@ -120,8 +120,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a claim is never given up',
     file: 'lambda/erase-due.ts',
-    is: 'now + parts.times.claimMs)',
-    becomes: 'now + 10 * parts.times.claimMs)',
+    is: 'now + services.times.claimMs)',
+    becomes: 'now + 10 * services.times.claimMs)',
   },
   {
     name: 'the store is written over whatever stands there',
@@ -138,14 +138,14 @@ export const defects: readonly Defect[] = [
   {
     name: 'a callback is owed only by chance of who closes',
     file: 'lambda/receipts/closing.ts',
-    is: 'receipt.hasCallbacks && (receipt.answeredOpen || !answered)',
-    becomes: 'receipt.hasCallbacks && !answered && !receipt.answeredOpen',
+    is: 'receipt.hasCallbacks && (receipt.answeredInProgress || !answered)',
+    becomes: 'receipt.hasCallbacks && !answered && !receipt.answeredInProgress',
   },
   {
     name: 'what is closed is not signed',
     file: 'lambda/receipts/closing.ts',
-    is: "'call-back' : 'sign'",
-    becomes: "'call-back' : undefined",
+    is: "'callback' : 'sign'",
+    becomes: "'callback' : undefined",
   },
   {
     name: 'what is told is not signed',
@@ -156,7 +156,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'what waits for its signature keeps the identifiers',
     file: 'lambda/receipts/receipt.ts',
-    is: "receipt.queue !== 'call-back'",
+    is: "receipt.queue !== 'callback'",
     becomes: 'receipt.queue === undefined',
   },
   {
@@ -186,7 +186,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'the hourly intake is not counted',
     file: 'lambda/intake.ts',
-    is: 'return counted > parts.settings.limits.requestsPerHour;',
+    is: 'return counted > services.settings.limits.requestsPerHour;',
     becomes: 'return counted > 1e9;',
   },
   {

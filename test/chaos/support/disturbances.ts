@@ -1,5 +1,5 @@
 import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
-import { pause, resume, type Scope } from '../../../lambda/pause.ts';
+import { type PauseScope, pause, resume } from '../../../lambda/pause.ts';
 import { keyOf } from './voucherify.ts';
 import type { World } from './world.ts';
 
@@ -48,7 +48,7 @@ export function rotations({ time, random, voucherify, secrets, outside }: World,
 
 /** From when on nothing may be deleted, and until when. */
 interface Held {
-  readonly scope: Scope;
+  readonly scope: PauseScope;
   readonly from: number;
   until: number;
 }
@@ -59,12 +59,12 @@ const attemptMs = 70_000;
 /** People pause and resume, now and then; gives how long each pause stood. */
 export function pauses(world: World, within: number): readonly Held[] {
   const { time, random, stores, outside } = world;
-  const project: Scope = `project:${Object.keys(outside.settings.projects)[0]}`;
+  const project: PauseScope = `project:${Object.keys(outside.settings.projects)[0]}`;
   const all: Held[] = [];
   const why = () => ({ actor: 'on-call', reason: 'chaos', at: time.now() });
   for (let at = within / 7; at < within; at += within / 7) {
     time.in(at, async () => {
-      const scope = random.pick<Scope>(['all', 'platform:ketch', project]);
+      const scope = random.pick<PauseScope>(['all', 'platform:ketch', project]);
       if (!(await pause(scope, why(), stores.control))) return;
       const held: Held = { scope, from: time.now() + attemptMs, until: Number.POSITIVE_INFINITY };
       all.push(held);

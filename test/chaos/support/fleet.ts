@@ -1,6 +1,6 @@
 import type { APIGatewayProxyResult, Context } from 'aws-lambda';
 import type { GatewayEvent } from '../../../lambda/io/gateway.ts';
-import type { Swept } from '../../../lambda/look-around.ts';
+import type { SweepResult } from '../../../lambda/look-around.ts';
 import { sweepHandler } from '../../../lambda/sweeper.ts';
 import { webhookHandler } from '../../../lambda/webhook.ts';
 import { type Machine, openMachine } from './machine.ts';
@@ -10,7 +10,7 @@ import type { Outside } from './outside.ts';
 export interface Fleet {
   /** The webhook's answer; `undefined` when its machine died or ran out of time. */
   deliver(event: GatewayEvent): Promise<APIGatewayProxyResult | undefined>;
-  sweep(): Promise<Swept | undefined>;
+  sweep(): Promise<SweepResult | undefined>;
   coldStarts(): number;
 }
 
@@ -39,8 +39,9 @@ export function openFleet(outside: Outside, cold: number): Fleet {
     return result;
   };
   return {
-    deliver: event => invoke(idle.webhook, webhookMs, ({ parts }) => webhookHandler(() => parts)(event, context)),
-    sweep: () => invoke(idle.sweeper, sweeperMs, ({ parts }) => sweepHandler(() => parts)().catch(() => undefined)),
+    deliver: event => invoke(idle.webhook, webhookMs, ({ services }) => webhookHandler(() => services)(event, context)),
+    sweep: () =>
+      invoke(idle.sweeper, sweeperMs, ({ services }) => sweepHandler(() => services)().catch(() => undefined)),
     coldStarts: () => coldStarts,
   };
 }

@@ -10,7 +10,7 @@ import type { World } from './world.ts';
  */
 export async function judge(world: World): Promise<void> {
   const byUid = new Map([...world.watch.receipts.values()].map(receipt => [uidOf(receipt), receipt] as const));
-  const human = new Set(await world.stores.store.due('needs-human', Number.MAX_SAFE_INTEGER, 1_000_000));
+  const human = new Set(await world.stores.store.due('needs-review', Number.MAX_SAFE_INTEGER, 1_000_000));
   judgeDeletions(world);
   for (const ask of world.truth.asks.values()) {
     const receipt = byUid.get(ask.uid);
@@ -32,18 +32,19 @@ function isWorthAPerson({ people, identities }: Ask, { reason }: Receipt, { vouc
     case 'unseen-unproven':
       return identities.some(({ identitySpace }) => identitySpace === 'customer');
     default:
-      return reason === 'claims-without-result' || reason === 'unproven-answers';
+      return reason === 'claims-without-result' || reason === 'unproven-responses';
   }
 }
 
 /** Whoever was deleted for a request that was refused is in its evidence, as deleted or as perhaps deleted. */
 function judgeRefused({ uid, people }: Ask, { projects }: Receipt, truth: Truth): void {
-  for (const [project, { deletions, tried }] of Object.entries(projects)) {
+  for (const [project, { deletions, mayHaveExecuted }] of Object.entries(projects)) {
     const gone = people.filter(
       ({ id, project: of }) =>
         of === project && truth.isGone(id) && !truth.wasRemovedByOthers(id) && truth.asksFor(id).length === 1,
     );
-    if (gone.length > deletions.length && !tried) truth.violated('deleted, refused, and nothing said of it', uid);
+    if (gone.length > deletions.length && !mayHaveExecuted)
+      truth.violated('deleted, refused, and nothing said of it', uid);
   }
 }
 
@@ -67,8 +68,8 @@ function judgeEnd(ask: Ask, receipt: Receipt, human: ReadonlySet<string>, world:
 }
 
 async function judgeKept({ uid }: Ask, receipt: Receipt, { stores, truth }: World): Promise<void> {
-  const kept = await stores.store.kept(receipt.id);
-  const isOver = isFinal(receipt.state) && receipt.queue !== 'call-back';
+  const kept = await stores.store.readPersonalData(receipt.id);
+  const isOver = isFinal(receipt.state) && receipt.queue !== 'callback';
   if (isOver && kept !== undefined) truth.violated('closed and told, and identifiers are still kept', uid);
   if (!isOver && kept === undefined) truth.violated('identifiers are gone too early', uid);
 }
@@ -87,13 +88,13 @@ function judgeAnswers({ uid, callbacks }: Ask, receipt: Receipt, { sender, recei
   for (const final of exchange?.finals ?? []) {
     if (final !== word) truth.violated(`answered ${final}, and it is ${receipt.state}`, uid);
   }
-  const tried = (receipt.callBack?.endedAt ?? 0) - (receipt.closedAt ?? 0);
+  const tried = (receipt.callbackState?.endedAt ?? 0) - (receipt.closedAt ?? 0);
   for (let index = 0; index < callbacks; index += 1) {
     const { texts, times } = receiver.told(uid, index);
     for (const text of texts) if (text !== word) truth.violated(`called back ${text}: ${receipt.state}`, uid);
     const isOwed = exchange?.toldOpen === true && isFinal(receipt.state);
     if (isOwed && times === 0 && tried < leastTried) truth.violated('never called back', uid);
-    if (isOwed && receipt.queue === 'call-back') truth.violated('calling back never ended', uid);
+    if (isOwed && receipt.queue === 'callback') truth.violated('calling back never ended', uid);
   }
 }
 

@@ -9,7 +9,7 @@ const setUp = `
 
 /**
  * A store whose `due` asks a copy that lags behind, as a global secondary index of DynamoDB does: it may still suggest
- * what is done, and not yet suggest what waits. `later` brings a change there; one that was overtaken changes nothing.
+ * what is done, and not yet suggest what waits. `retry` brings a change there; one that was overtaken changes nothing.
  */
 export function withLaggingIndex(store: ReceiptStore, later: (bring: () => void) => void): ReceiptStore {
   const database = new DatabaseSync(':memory:');

@@ -31,9 +31,9 @@ export async function live(world: World, course: Course): Promise<void> {
     });
   }
   const isOver = () => {
-    const { open, callBack, unsigned } = watch.waiting();
+    const { open, callbackState, unsigned } = watch.waiting();
     const passed = time.now() - start;
-    const isDone = unsettled + open + callBack + unsigned === 0;
+    const isDone = unsettled + open + callbackState + unsigned === 0;
     return (isDone && passed > atLeast) || passed > longest;
   };
   sweepEveryMinute(world, oddSweeps);

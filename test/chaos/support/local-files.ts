@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { localKeys } from '../../../infra/local/embedded-secrets.ts';
 import { openSandbox } from '../../../infra/local/sandbox/sandbox.ts';
-import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
+import { parseReceiptRow } from '../../../lambda/io/stored-rows.ts';
 import type { Ask } from './people.ts';
 import { uidOf } from './watched-store.ts';
 
@@ -22,7 +22,7 @@ export function judgeFolder(
   const deletions = deletionsIn(folder);
   const states = reading(folder, database => {
     const rows = database.prepare('SELECT row FROM receipts').all();
-    const receipts = rows.map(row => receiptFrom(String(row['row'])));
+    const receipts = rows.map(row => parseReceiptRow(String(row['row'])));
     if (count(database, 'SELECT count(*) AS n FROM kept') > 0) violations.push('identifiers are still kept');
     if (count(database, 'SELECT count(*) AS n FROM pins') > 0) violations.push('pins are still kept');
     return new Map(receipts.map(receipt => [uidOf(receipt), receipt.state] as const));

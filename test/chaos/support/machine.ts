@@ -1,15 +1,15 @@
 import { Failure } from '../../../lambda/failure.ts';
 import { cachedSecrets } from '../../../lambda/io/secret-cache.ts';
 import { storeUnavailable } from '../../../lambda/io/store-failure.ts';
-import { assemble, type Parts } from '../../../lambda/parts.ts';
+import { createServices, type Services } from '../../../lambda/parts.ts';
 import { type Port, reaches, throws } from './faults.ts';
 import { type Life, never, newLife } from './life.ts';
 import type { Outside } from './outside.ts';
 import { faultySend } from './wire.ts';
 
-/** One running copy of the program, as Lambda starts it: parts of its own, and so a memory of its own. */
+/** One running copy of the program, as Lambda starts it: services of its own, and so a memory of its own. */
 export interface Machine {
-  readonly parts: Parts;
+  readonly services: Services;
   readonly life: Life;
 }
 
@@ -24,14 +24,14 @@ export function openMachine(outside: Outside): Machine {
   const call = <T>(port: Port, verb: string, effect: () => Promise<T>) => through(port, verb, effect, outside, life);
   const { store, control } = outside.stores();
   const fetch = (name: string) => call('secret', name, async () => textOf(outside.secrets[name]));
-  const parts = assemble({
+  const services = createServices({
     settings: outside.settings,
     store: {
       accept: (receipt, kept) => call('store', 'accept', () => store.accept(receipt, kept)),
       read: id => call('store', 'read', () => store.read(id)),
       replace: (next, also) => call('store', 'replace', () => store.replace(next, also)),
       due: (queue, now, limit) => call('store', 'due', () => store.due(queue, now, limit)),
-      kept: id => call('store', 'kept', () => store.kept(id)),
+      readPersonalData: id => call('store', 'personal-data', () => store.readPersonalData(id)),
       find: mac => call('store', 'find', () => store.find(mac)),
     },
     control: {
@@ -54,7 +54,7 @@ export function openMachine(outside: Outside): Machine {
       sign: bytes => call('signer', 'sign', () => outside.signer.sign(bytes)),
     },
   });
-  return { parts, life };
+  return { services, life };
 }
 
 /** One call of a store or of the secrets; its effect happens on the other side, between the two ways. */

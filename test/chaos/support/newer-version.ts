@@ -1,6 +1,6 @@
-import type { ControlRows } from '../../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../../lambda/receipts/control.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Kept, ReceiptStore } from '../../../lambda/receipts/store.ts';
+import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Stores } from './outside.ts';
 
 /** What only the newer version of the code writes, at every level of every row. */
@@ -31,8 +31,8 @@ function newerStore(store: ReceiptStore): ReceiptStore {
   };
 }
 
-function told({ callBack, ...receipt }: Receipt): Receipt {
-  return callBack === undefined ? receipt : { ...receipt, callBack: { ...callBack, ...mark } };
+function told({ callbackState, ...receipt }: Receipt): Receipt {
+  return callbackState === undefined ? receipt : { ...receipt, callbackState: { ...callbackState, ...mark } };
 }
 
 function marked(receipt: Receipt): Receipt {
@@ -44,7 +44,7 @@ function marked(receipt: Receipt): Receipt {
   return { ...receipt, ...mark, authentication, projects: Object.fromEntries(projects) };
 }
 
-function markedKept(kept: Kept): Kept {
+function markedKept(kept: PersonalData): PersonalData {
   return {
     ...kept,
     ...mark,
@@ -53,7 +53,7 @@ function markedKept(kept: Kept): Kept {
   };
 }
 
-function newerControl(control: ControlRows): ControlRows {
+function newerControl(control: VersionedStore): VersionedStore {
   return {
     ...control,
     write: (key, expected, value) =>

@@ -1,5 +1,5 @@
-import { advance } from '../../../lambda/receipts/advance.ts';
-import { refusalDecided, retried } from '../../../lambda/receipts/deciding.ts';
+import { updateReceipt } from '../../../lambda/receipts/advance.ts';
+import { decideRefusal, decideRetry } from '../../../lambda/receipts/deciding.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { uidOf } from './watched-store.ts';
 import type { World } from './world.ts';
@@ -17,7 +17,7 @@ export function operator(world: World, within: number): void {
     if (world.time.now() - world.start > within + 24 * 3_600_000) return;
     world.time.in(everyMs * (0.5 + random.next()), shift);
     for (const receipt of [...world.watch.receipts.values()].filter(({ state }) => !isFinal(state))) {
-      const asks = receipt.state === 'needs-human';
+      const asks = receipt.state === 'needs-review';
       if (random.chance(asks ? refusedOfAsking : refusedOfOpen)) void decide('refuse', receipt, world);
       else if (asks) void decide('retry', receipt, world);
     }
@@ -27,11 +27,11 @@ export function operator(world: World, within: number): void {
 
 /** As the operator's tool does it, over whatever the workers write in the meantime. */
 async function decide(what: 'retry' | 'refuse', receipt: Receipt, { stores, truth, time }: World): Promise<void> {
-  const change = what === 'retry' ? retried : refusalDecided;
+  const change = what === 'retry' ? decideRetry : decideRefusal;
   const uid = uidOf(receipt);
   // Before it is written: the sweep may close it while the answer is on its way.
   if (what === 'refuse') truth.refused(uid);
-  const decided = { at: time.now(), by: 'on-call', what, why: 'chaos' };
-  const { done } = await advance(stores.store, receipt, standing => change(standing, decided));
+  const decided = { at: time.now(), actor: 'on-call', action: what, reason: 'chaos' };
+  const { done } = await updateReceipt(stores.store, receipt, standing => change(standing, decided));
   if (done) truth.note(uid, `an operator decides: ${what}`);
 }

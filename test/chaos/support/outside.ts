@@ -1,7 +1,7 @@
 import type { Log } from '../../../lambda/io/log.ts';
-import type { OutboundCall, OutboundResult } from '../../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult } from '../../../lambda/io/outbound.ts';
 import type { Settings } from '../../../lambda/io/settings.ts';
-import type { ControlRows } from '../../../lambda/receipts/control.ts';
+import type { VersionedStore } from '../../../lambda/receipts/control.ts';
 import type { Signer } from '../../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Fates } from './faults.ts';
@@ -9,11 +9,11 @@ import type { Travel } from './life.ts';
 import type { Random } from './random.ts';
 
 /** What answers a call that arrives, or why nothing will come back. */
-export type Served = Extract<OutboundResult, { kind: 'answer' }> | 'cut' | 'silent';
+export type Served = Extract<HttpResult, { kind: 'answer' }> | 'cut' | 'silent';
 
 export interface Stores {
   readonly store: ReceiptStore;
-  readonly control: ControlRows;
+  readonly control: VersionedStore;
 }
 
 /** Everything that machines share: the world beyond their ports. */
@@ -33,9 +33,9 @@ export interface Outside {
   /** Texts by design name, as they stand at the moment. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Voucherify: told when a call goes out, and asked when it arrives. */
-  readonly voucherify: { sent(call: OutboundCall): void; arrives(call: OutboundCall): Served };
+  readonly voucherify: { sent(call: HttpCall): void; arrives(call: HttpCall): Served };
   /** The platform's callback address. */
-  readonly callbacks: { arrives(call: OutboundCall): Served };
+  readonly callbacks: { arrives(call: HttpCall): Served };
   /** Keeps the key that evidence is signed with. */
   readonly signer: Signer;
   readonly log: Log;

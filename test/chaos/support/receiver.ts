@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { OutboundCall } from '../../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../../lambda/io/outbound.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import type { Outside, Served } from './outside.ts';
 import type { Truth } from './truth.ts';
@@ -34,7 +34,7 @@ export function callbackTo(origin: string, index: number) {
 export function newReceiver(truth: Truth): Receiver {
   const heard = new Map<string, { texts: Set<string>; times: number }>();
   let isDown = false;
-  const hear = (call: OutboundCall) => {
+  const hear = (call: HttpCall) => {
     const parsed = v.safeParse(event, jsonOrUndefined(call.body ?? ''));
     if (!parsed.success) {
       truth.violated('a callback that is no DeleteStatusEvent');
@@ -50,7 +50,7 @@ export function newReceiver(truth: Truth): Receiver {
     heard.set(key, known);
     truth.note(metadata.uid, `callback ${index} hears ${told.status}/${told.reason}`);
   };
-  const arrives = (call: OutboundCall): Served => {
+  const arrives = (call: HttpCall): Served => {
     if (!isDown) hear(call);
     return { kind: 'answer', status: isDown ? 503 : 200, headers: {}, body: '{}' };
   };

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
-import { answeredOpen } from '../../../lambda/receipts/answering.ts';
-import { calling, told } from '../../../lambda/receipts/calling-back.ts';
-import { claimed, pinned, postponed } from '../../../lambda/receipts/claiming.ts';
+import { markAnsweredInProgress } from '../../../lambda/receipts/answering.ts';
+import { claimCallback, recordCallback } from '../../../lambda/receipts/calling-back.ts';
+import { claimReceipt, postponeReceipt, recordPins } from '../../../lambda/receipts/claiming.ts';
 import {
-  closedAsRefused,
-  type Decided,
+  closeAsRefused,
+  type DecisionInput,
+  decideRefusal,
+  decideRetry,
   newRequestDecided,
-  refusalDecided,
-  retried,
 } from '../../../lambda/receipts/deciding.ts';
-import { asksHuman, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import { type ProjectResult, recorded } from '../../../lambda/receipts/result.ts';
-import { signed } from '../../../lambda/receipts/signing.ts';
+import { type Receipt, requestReview } from '../../../lambda/receipts/receipt.ts';
+import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/result.ts';
+import { storeEvidence } from '../../../lambda/receipts/signing.ts';
 
 /** One thing that a worker does to a receipt of which it may hold an old version. */
 export interface Step {
@@ -47,53 +47,59 @@ type Deed = readonly [name: string, change: Step['change']];
 const someIndices = fc.subarray([0, 1, 2]);
 
 const steps: readonly fc.Arbitrary<Deed>[] = [
-  fc.constant<Deed>(['claim', (_, now) => standing => claimed(standing, now, now + 60_000)]),
-  fc.constant<Deed>(['put off', (_, now) => standing => postponed(standing, now, now + 300_000)]),
-  fc.constant<Deed>(['answer that it is open', () => answeredOpen]),
+  fc.constant<Deed>(['claim', (_, now) => standing => claimReceipt(standing, now, now + 60_000)]),
+  fc.constant<Deed>(['put off', (_, now) => standing => postponeReceipt(standing, now, now + 300_000)]),
+  fc.constant<Deed>(['answer that it is open', () => markAnsweredInProgress]),
   fc
     .tuple(fc.constantFrom(...projects), fc.integer({ min: 1, max: 3 }))
     .map(
       ([project, pins]): Deed => [
         `pin ${pins} in ${project}`,
-        held => standing => pinned(standing, held.claims, project, pins),
+        held => standing => recordPins(standing, held.claims, project, pins),
       ],
     ),
-  fc.constant<Deed>(['let it go on', (_, now) => standing => retried(standing, decision('retry', now))]),
-  fc.constant<Deed>(['refuse it', (_, now) => standing => refusalDecided(standing, decision('refuse', now))]),
+  fc.constant<Deed>(['let it go on', (_, now) => standing => decideRetry(standing, decision('retry', now))]),
+  fc.constant<Deed>(['refuse it', (_, now) => standing => decideRefusal(standing, decision('refuse', now))]),
   fc.constant<Deed>([
     'allow a new request',
     (_, now) => standing => newRequestDecided(standing, decision('new-request', now)),
   ]),
-  fc.constant<Deed>(['close it as refused', (_, now) => standing => closedAsRefused(standing, now)]),
-  fc.constant<Deed>(['sign it', () => standing => signed(standing, 'a.compact.jws')]),
-  fc.constant<Deed>(['begin to call back', (_, now) => standing => calling(standing, now, now + 60_000)]),
+  fc.constant<Deed>(['close it as refused', (_, now) => standing => closeAsRefused(standing, now)]),
+  fc.constant<Deed>(['sign it', () => standing => storeEvidence(standing, 'a.compact.jws')]),
+  fc.constant<Deed>(['begin to call back', (_, now) => standing => claimCallback(standing, now, now + 60_000)]),
   fc
     .tuple(someIndices, someIndices, fc.integer({ min: 0, max: 3 }))
     .map(
       ([delivered, refused, targets]): Deed => [
         `call back: taken by ${delivered}, refused by ${refused} of ${targets}`,
-        (_, now) => standing => told(standing, { now, targets, delivered, refused, retryAt: now + 60_000 }),
+        (_, now) => standing => recordCallback(standing, { now, targets, delivered, refused, retryAt: now + 60_000 }),
       ],
     ),
 ];
 
-function decision(what: Decided['what'], at: number): Decided {
-  return { at, by: 'ada', what, why: 'a drill' };
+function decision(what: DecisionInput['action'], at: number): DecisionInput {
+  return { at, actor: 'ada', action: what, reason: 'a drill' };
 }
 
 const asking = fc.constant<Deed>([
   'ask for a person',
-  () => standing => (standing.state === 'open' ? asksHuman(standing, 'lost') : undefined),
+  () => standing => (standing.state === 'open' ? requestReview(standing, 'lost') : undefined),
 ]);
 
 function recording(): fc.Arbitrary<Deed> {
   const results = fc
     .subarray(projects, { minLength: 1 })
     .chain(some => fc.record(Object.fromEntries(some.map(project => [project, result(project)]))));
-  return fc.tuple(results, fc.boolean()).map(([found, answersNow]): Deed => {
+  return fc.tuple(results, fc.boolean()).map(([found, repliesNow]): Deed => {
     const kinds = Object.entries(found).map(([project, { kind }]) => `${kind} in ${project}`);
     const change: Step['change'] = (held, now) => standing =>
-      recorded(standing, { generation: held.claims, results: found, now, retryAt: now + 30_000, answersNow });
+      recordAttempt(standing, {
+        generation: held.claims,
+        results: found,
+        now,
+        retryAt: now + 30_000,
+        repliesNow: repliesNow,
+      });
     return [`record ${kinds.join(', ')}`, change];
   });
 }
@@ -104,7 +110,7 @@ function result(project: string): fc.Arbitrary<ProjectResult> {
   const unfinished = {
     code: fc.constantFrom('one', 'other'),
     deletions: fc.nat({ max: 2 }).map(deletions),
-    tried: fc.boolean(),
+    mayHaveExecuted: fc.boolean(),
   };
   return fc.oneof(
     {
@@ -122,7 +128,7 @@ function result(project: string): fc.Arbitrary<ProjectResult> {
       }),
       weight: 9,
     },
-    { arbitrary: fc.record({ kind: fc.constant('later' as const), ...unfinished, unproven: fc.boolean() }), weight: 3 },
-    { arbitrary: fc.record({ kind: fc.constant('human' as const), ...unfinished }), weight: 1 },
+    { arbitrary: fc.record({ kind: fc.constant('retry' as const), ...unfinished, unproven: fc.boolean() }), weight: 3 },
+    { arbitrary: fc.record({ kind: fc.constant('review' as const), ...unfinished }), weight: 1 },
   );
 }

@@ -5,7 +5,7 @@ import {
   type SandboxRequest,
   Unreachable,
 } from '../../../infra/local/sandbox/sandbox.ts';
-import type { OutboundCall } from '../../../lambda/io/outbound.ts';
+import type { HttpCall } from '../../../lambda/io/outbound.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import type { Outside, Served } from './outside.ts';
 import type { Random } from './random.ts';
@@ -52,12 +52,12 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const limit = { calls: callsPerMinute, periodSeconds };
   const sandbox = openSandbox({ now, keys, limit, random: random.letters });
   const sent: Sent[] = [];
-  const last = new WeakMap<OutboundCall, Sent>();
+  const last = new WeakMap<HttpCall, Sent>();
   const told: ((customerId: string) => void)[] = [];
   const dead = new Set<string>();
   const watchLooks = looksWatched(truth);
-  const paged = shortPages ? inShortPages(random) : (call: OutboundCall) => call;
-  const arrives = (call: OutboundCall): Served => {
+  const paged = shortPages ? inShortPages(random) : (call: HttpCall) => call;
+  const arrives = (call: HttpCall): Served => {
     const served = dead.has(projectOf(call)) ? 'cut' : respond(sandbox, paged(call));
     const record = last.get(call);
     if (record !== undefined && typeof served === 'object') record.status = served.status;
@@ -100,7 +100,7 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
 }
 
 /** Each project has a host of its own here. */
-function projectOf({ url }: OutboundCall): string {
+function projectOf({ url }: HttpCall): string {
   return url.hostname.split('.')[0] ?? '';
 }
 
@@ -126,7 +126,7 @@ function isDone(sandbox: Sandbox, request: SandboxRequest): boolean {
   }
 }
 
-function respond(sandbox: Sandbox, { method, url, headers, body = '' }: OutboundCall): Served {
+function respond(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall): Served {
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
@@ -138,7 +138,7 @@ function respond(sandbox: Sandbox, { method, url, headers, body = '' }: Outbound
 }
 
 /** Of some addresses the list comes in pages of one or two rows, whatever is asked for. */
-function inShortPages(random: Random): (call: OutboundCall) => OutboundCall {
+function inShortPages(random: Random): (call: HttpCall) => HttpCall {
   const limits = new Map<string, number>();
   return call => {
     const email = call.url.searchParams.get('email');
@@ -151,12 +151,12 @@ function inShortPages(random: Random): (call: OutboundCall) => OutboundCall {
   };
 }
 
-function isDeletion({ method, url }: OutboundCall): boolean {
+function isDeletion({ method, url }: HttpCall): boolean {
   return method === 'POST' && url.pathname.endsWith('/permanent-deletion');
 }
 
 /** Every deletion of somebody but the first of each request follows a look of its own; one under a refused key is none. */
-function looksWatched(truth: Truth): (call: OutboundCall, served: Served) => void {
+function looksWatched(truth: Truth): (call: HttpCall, served: Served) => void {
   const looks = new Map<string, number>();
   return (call, served) => {
     const id = /^\/v1\/customers\/([^/]+)/.exec(call.url.pathname)?.[1];
@@ -170,7 +170,7 @@ function looksWatched(truth: Truth): (call: OutboundCall, served: Served) => voi
 }
 
 /** Whoever the sandbox says was deleted: the path may name them otherwise. */
-function deletedBy(call: OutboundCall, served: Served): string | undefined {
+function deletedBy(call: HttpCall, served: Served): string | undefined {
   if (!isDeletion(call)) return undefined;
   if (typeof served !== 'object' || served.status !== 200) return undefined;
   const body = jsonOrUndefined(served.body);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Also, ReceiptStore } from '../../../lambda/receipts/store.ts';
+import type { ReceiptStore, SideWrites } from '../../../lambda/receipts/store.ts';
 import type { Truth } from './truth.ts';
 
 /** Every write that took effect, judged, and how many receipts wait for what. */
@@ -8,7 +8,12 @@ export interface Watch {
   readonly receipts: ReadonlyMap<string, Receipt>;
   /** What was written when, by request, where that is kept. */
   readonly writes: ReadonlyMap<string, readonly Write[]>;
-  waiting(): { readonly open: number; readonly callBack: number; readonly human: number; readonly unsigned: number };
+  waiting(): {
+    readonly open: number;
+    readonly callbackState: number;
+    readonly human: number;
+    readonly unsigned: number;
+  };
 }
 
 interface Write {
@@ -17,7 +22,15 @@ interface Write {
 }
 
 /** What a closed receipt may still change: how telling the platform and signing stand, and what operators decide. */
-const tellingOnly = new Set(['revision', 'queue', 'nextAttemptAt', 'callBack', 'evidence', 'decisions', 'newRequest']);
+const tellingOnly = new Set([
+  'revision',
+  'queue',
+  'nextAttemptAt',
+  'callbackState',
+  'evidence',
+  'decisions',
+  'newRequest',
+]);
 
 /** A store in which every write is compared with what stood before it. */
 export function watchedStore(
@@ -27,11 +40,11 @@ export function watchedStore(
 ): { readonly store: ReceiptStore; readonly watch: Watch } {
   const receipts = new Map<string, Receipt>();
   const writes = new Map<string, Write[]>();
-  const counts = { open: 0, callBack: 0, human: 0, unsigned: 0 };
+  const counts = { open: 0, callbackState: 0, human: 0, unsigned: 0 };
   const count = (receipt: Receipt, by: 1 | -1) => {
     if (receipt.state === 'open') counts.open += by;
-    if (receipt.state === 'needs-human') counts.human += by;
-    if (receipt.queue === 'call-back') counts.callBack += by;
+    if (receipt.state === 'needs-review') counts.human += by;
+    if (receipt.queue === 'callback') counts.callbackState += by;
     if (receipt.queue === 'sign') counts.unsigned += by;
   };
   const keep = (receipt: Receipt) => {
@@ -67,11 +80,16 @@ export function uidOf({ reference }: Receipt): string {
 
 function storyOf({ state, queue, nextAttemptAt, claims, projects, lastResult, receivedAt }: Receipt): string {
   const next = nextAttemptAt === undefined ? '' : ` next at +${((nextAttemptAt - receivedAt) / 1000).toFixed(3)} s`;
-  const parts = Object.entries(projects).map(([name, { state: its, pins }]) => `${name}:${its}:${pins}`);
-  return `${state}/${queue ?? '-'} claims ${claims} ${parts.join(' ')} ${lastResult ?? ''}${next}`;
+  const services = Object.entries(projects).map(([name, { state: its, pins }]) => `${name}:${its}:${pins}`);
+  return `${state}/${queue ?? '-'} claims ${claims} ${services.join(' ')} ${lastResult ?? ''}${next}`;
 }
 
-function judgeWrite(before: Receipt | undefined, next: Receipt, { pins, forget }: Also, truth: Truth): void {
+function judgeWrite(
+  before: Receipt | undefined,
+  next: Receipt,
+  { pins, deletePersonalData }: SideWrites,
+  truth: Truth,
+): void {
   const uid = uidOf(next);
   const ask = truth.asks.get(uid);
   if (before === undefined || ask === undefined) {
@@ -83,7 +101,7 @@ function judgeWrite(before: Receipt | undefined, next: Receipt, { pins, forget }
     truth.violated('a closed receipt changed', uid);
   }
   if (pins !== undefined && before.projects[pins.project]?.pins !== 0) truth.violated('pins were written twice', uid);
-  if (forget === true && (!isFinal(next.state) || next.queue === 'call-back'))
+  if (deletePersonalData === true && (!isFinal(next.state) || next.queue === 'callback'))
     truth.violated('forgotten too early', uid);
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
 }

@@ -1,4 +1,4 @@
-import type { OutboundCall, OutboundResult, Send } from '../../../lambda/io/outbound.ts';
+import type { HttpCall, HttpResult, Send } from '../../../lambda/io/outbound.ts';
 import { type Fate, reaches } from './faults.ts';
 import type { Life } from './life.ts';
 import { never } from './life.ts';
@@ -12,8 +12,8 @@ interface Wire {
   /** The machine's own clock. */
   readonly now: () => number;
   /** Told when the call leaves the machine. */
-  readonly sent: (call: OutboundCall) => void;
-  readonly arrives: (call: OutboundCall) => Served;
+  readonly sent: (call: HttpCall) => void;
+  readonly arrives: (call: HttpCall) => Served;
 }
 
 /** A sender over a wire on which every call has its fate. It keeps the one deadline of a call, as the real one does. */
@@ -33,18 +33,18 @@ export function faultySend(wire: Wire, outside: Outside, life: Life): Send {
 }
 
 /** Only a deletion is denied. */
-function fateOf({ url }: OutboundCall, drawn: Fate): Fate {
+function fateOf({ url }: HttpCall, drawn: Fate): Fate {
   return drawn === 'denied' && !url.pathname.endsWith('/permanent-deletion') ? 'ok' : drawn;
 }
 
 /** What was on its way when the machine died may still arrive. */
-function afterDeath(call: OutboundCall, fate: Fate, wire: Wire, { random }: Outside): Promise<never> {
+function afterDeath(call: HttpCall, fate: Fate, wire: Wire, { random }: Outside): Promise<never> {
   if (reaches(fate) && random.chance(0.5)) wire.arrives(call);
   return never();
 }
 
 /** A reset of a connection that was used before: the sender sends the call again, if it may be repeated. */
-function arrivals(call: OutboundCall, fate: Fate, wire: Wire): Served {
+function arrivals(call: HttpCall, fate: Fate, wire: Wire): Served {
   const first = wire.arrives(call);
   if (fate !== 'reset') return first;
   if (call.repeatable !== true) return 'cut';
@@ -53,13 +53,13 @@ function arrivals(call: OutboundCall, fate: Fate, wire: Wire): Served {
 }
 
 async function comesBack(
-  call: OutboundCall,
+  call: HttpCall,
   fate: Fate,
   served: Served | undefined,
   wire: Wire,
   outside: Outside,
   life: Life,
-): Promise<OutboundResult> {
+): Promise<HttpResult> {
   await outside.travel(wire.port, fate === 'slow');
   const silent = served === 'silent' || fate === 'hang' || (fate === 'cut-after' && outside.random.chance(0.5));
   if (silent) await outside.wait(call.until - wire.now());
@@ -69,7 +69,7 @@ async function comesBack(
   return answered(fate, served, outside);
 }
 
-function answered(fate: Fate, served: Served | undefined, { random }: Outside): OutboundResult {
+function answered(fate: Fate, served: Served | undefined, { random }: Outside): HttpResult {
   switch (fate) {
     case 'throttled':
       return answer(429, '{"code":429,"message":"Too many requests"}', { 'retry-after': String(1 + random.below(30)) });
@@ -82,20 +82,20 @@ function answered(fate: Fate, served: Served | undefined, { random }: Outside): 
     case 'denied':
       return answer(404, '{"code":404,"key":"not_found","resource_type":"customer"}');
     case 'cut-before':
-      return random.chance(0.5) ? noAnswer('not-connected', 'none') : noAnswer('cut-off', 'possible');
+      return random.chance(0.5) ? noAnswer('not-connected', 'none') : noAnswer('connection-lost', 'possible');
     case 'cut-after':
-      return noAnswer('cut-off', 'possible');
+      return noAnswer('connection-lost', 'possible');
     default:
-      return typeof served === 'object' ? served : noAnswer('cut-off', 'possible');
+      return typeof served === 'object' ? served : noAnswer('connection-lost', 'possible');
   }
 }
 
-function answer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): OutboundResult {
+function answer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpResult {
   return { kind: 'answer', status, headers, body };
 }
 
-type Lost = Extract<OutboundResult, { kind: 'no-answer' }>;
+type Lost = Extract<HttpResult, { kind: 'no-answer' }>;
 
-function noAnswer(code: Lost['code'], effect: Lost['effect']): OutboundResult {
+function noAnswer(code: Lost['code'], effect: Lost['effect']): HttpResult {
   return { kind: 'no-answer', code, effect };
 }

@@ -4,7 +4,7 @@ import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import * as v from 'valibot';
 import { namesOf } from '../../../infra/names.ts';
 import { kmsSigner } from '../../../lambda/io/kms-signer.ts';
-import { receiptFrom } from '../../../lambda/io/stored-rows.ts';
+import { parseReceiptRow } from '../../../lambda/io/stored-rows.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { PublicKey } from '../../../lambda/receipts/signer.ts';
 import { emulated } from '../../support/moto.ts';
@@ -47,7 +47,7 @@ export async function openAccount(assembly: Assembly, endpoint: string): Promise
     rows: async table => (await scan(table)).map(item => JSON.stringify(item)),
     receipts: async () => {
       const items = (await scan('receipts')).filter(item => item['sk']?.S === 'receipt');
-      return items.map(item => receiptFrom(item['row']?.S ?? ''));
+      return items.map(item => parseReceiptRow(item['row']?.S ?? ''));
     },
     evidenceKey: () => kmsSigner(kms, namesOf().evidenceKey).publicKey(),
     close: () => {

@@ -50,7 +50,7 @@ export async function startFunction(start: Start): Promise<FunctionProcess> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
-  const log = Promise.all([text(child.stdout), text(child.stderr)]).then(parts => parts.join(''));
+  const log = Promise.all([text(child.stdout), text(child.stderr)]).then(services => services.join(''));
   const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
   child.once('close', async () => {
     running.delete(child);
