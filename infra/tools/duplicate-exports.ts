@@ -56,9 +56,8 @@ function boundNames(name: ts.BindingName): readonly string[] {
 /** Names of `export { a, b as c }` for symbols of this file. */
 function listedNames(statement: ts.Statement, imported: ReadonlySet<string>): readonly string[] {
   if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier !== undefined) return [];
-  const { exportClause } = statement;
-  if (exportClause === undefined || !ts.isNamedExports(exportClause)) return [];
-  return exportClause.elements
+  // Without a module, nothing but a list can follow `export`.
+  return (statement.exportClause as ts.NamedExports).elements
     .filter(({ name, propertyName }) => name.text !== 'default' && !imported.has((propertyName ?? name).text))
     .map(({ name }) => name.text);
 }

@@ -31,8 +31,7 @@ export function instrument(
   };
   visit(ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true));
   return insertions
-    .map((insertion, order) => ({ ...insertion, order }))
-    .sort((one, other) => other.at - one.at || other.order - one.order)
+    .sort((one, other) => other.at - one.at)
     .reduce((text, { at, text: inserted }) => text.slice(0, at) + inserted + text.slice(at), source);
 }
 

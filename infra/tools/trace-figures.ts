@@ -56,12 +56,15 @@ function counted(names: readonly string[]): readonly string[] {
 }
 
 function folded(names: readonly string[]): string {
-  const lines = [''];
-  for (const name of names) {
-    const line = lines.at(-1) ?? '';
-    const longer = line === '' ? `    ${name}` : `${line}, ${name}`;
-    if (longer.length < 80 || line === '') lines[lines.length - 1] = longer;
-    else lines.push(`    ${name}`);
+  const lines: string[] = [];
+  let line = '   ';
+  for (const [index, name] of names.entries()) {
+    const word = index + 1 < names.length ? ` ${name},` : ` ${name}`;
+    if (line.length + word.length > 80) {
+      lines.push(line);
+      line = '   ';
+    }
+    line += word;
   }
-  return `${lines.join(',\n')}\n`;
+  return [...lines, line].map(text => `${text}\n`).join('');
 }

@@ -33,6 +33,8 @@ describe('shared export names', () => {
 
   test.each([
     'function shared() {}',
+    'shared();',
+    'export import shared = other.own;',
     'export default function shared() {}',
     'const shared = 1; export default shared;',
     'const shared = 1; export { shared as default };',
