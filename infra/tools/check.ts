@@ -14,6 +14,7 @@ const quick: readonly Step[] = [
   ['format and lint', 'biome', 'check', '--error-on-warnings', '.'],
   ['types', 'tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/types.tsbuildinfo'],
   ['arrows', 'node', 'infra/tools/arrows.ts'],
+  ['exported names', 'node', 'infra/tools/exported-names.ts'],
   ['dead code', 'knip'],
 ];
 const tests: Step = [

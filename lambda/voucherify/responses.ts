@@ -12,7 +12,7 @@ export interface Customer {
   readonly created_at?: unknown;
 }
 
-export type LookUpResult =
+export type LookUpReply =
   | { readonly kind: 'customer'; readonly customer: Customer }
   | { readonly kind: 'no-match' }
   | CallFailure;
@@ -38,7 +38,7 @@ const customer = v.object({
 });
 
 /** Judges `GET /v1/customers/{id or source_id}`. */
-export function parseLookUp(reply: VoucherifyReply, now: number): LookUpResult {
+export function parseLookUp(reply: VoucherifyReply, now: number): LookUpReply {
   const answer = classify(reply, now);
   if (answer.kind !== 'ok') return answer.kind === 'not-found' ? { kind: 'no-match' } : answer;
   const parsed = v.safeParse(customer, answer.json);
