@@ -73,6 +73,7 @@ class Command implements fc.AsyncCommand<Model, Real> {
     }));
     const after = (await real.store.read(held.id)) ?? model.before;
     judgeStep(model.before, after);
+    judgeUnmatched(model.before, after, this.step);
     if (needsNoPersonalData(after) && (await real.store.readPersonalData(held.id)) !== undefined)
       throw new Error('closed, told and not forgotten');
     model.before = after;
@@ -81,6 +82,16 @@ class Command implements fc.AsyncCommand<Model, Real> {
 
   toString(): string {
     return `${this.step.name}, ${this.step.age} versions late, ${this.step.laterMs} ms later`;
+  }
+}
+
+/** A project may end without a match only if the attempt knew of every pin that is stored. */
+function judgeUnmatched(before: Receipt, after: Receipt, { name, results = {} }: Step): void {
+  for (const [project, result] of Object.entries(results)) {
+    const { state, pins } = before.projects[project] ?? {};
+    const isEnded = state === 'open' && after.projects[project]?.state !== 'open';
+    if (isEnded && 'knownPins' in result && result.knownPins !== pins)
+      throw new Error(`${name}: ${project} ended without a match, and ${pins} pins are stored`);
   }
 }
 

@@ -22,6 +22,8 @@ export interface Step {
   readonly laterMs: number;
   /** The change that it makes over whatever stands by now. */
   readonly change: (held: Receipt, now: number) => (standing: Receipt) => Receipt | undefined;
+  /** What it records, by project. */
+  readonly results?: Readonly<Record<string, ProjectResult>>;
 }
 
 export const projects = ['main', 'us'];
@@ -40,10 +42,10 @@ export function anyStep(): fc.Arbitrary<Step> {
         weight: 30,
       }),
     })
-    .map(({ deed: [name, change], ...rest }) => ({ ...rest, name, change }));
+    .map(({ deed: [name, change, results = {}], ...rest }) => ({ ...rest, name, change, results }));
 }
 
-type Deed = readonly [name: string, change: Step['change']];
+type Deed = readonly [name: string, change: Step['change'], results?: Step['results']];
 
 const someIndices = fc.subarray([0, 1, 2]);
 
@@ -99,9 +101,9 @@ function recording(): fc.Arbitrary<Deed> {
         results: found,
         now,
         retryAt: now + 30_000,
-        repliesNow: repliesNow,
+        repliesNow,
       });
-    return [`record ${kinds.join(', ')}`, change];
+    return [`record ${kinds.join(', ')}`, change, found];
   });
 }
 
