@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { type PauseScope, pause, resume } from '../../lambda/control/pauses.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { answer } from '../support/erasing-answers.ts';
+import { erasingHouse, one, start } from '../support/erasing-house.ts';
+
+const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
+const why = { actor: 'ops', reason: 'looking into it', at: start };
+
+describe('a pause', () => {
+  it.each<PauseScope>(['all', 'platform:generic', 'project:main', 'project:us'])(
+    'of %s holds what falls under it, unclaimed, until it ends',
+    async scope => {
+      const house = erasingHouse({ projects: ['main', 'us'] });
+      house.person({ id: ada });
+      const receipt = await house.accept(one('customer_id', ada));
+      await pause(scope, why, house.services.control);
+      expect(await house.sweep(start + 1000)).toMatchObject({ claimed: 0, held: 1, failed: 0, oldestOpenMs: 1000 });
+      expect(await house.receipt(receipt.id)).toMatchObject({ state: 'open', claims: 0, unrecordedClaims: 0 });
+      expect(await house.sweep()).toMatchObject({ held: 0 });
+      expect(house.sent).toEqual([]);
+      await resume(scope, why, house.services.control);
+      expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    },
+  );
+
+  it.each<PauseScope>(['platform:ketch', 'project:eu'])('of %s does not hold what is not under it', async scope => {
+    const house = erasingHouse();
+    house.person({ id: ada });
+    await house.accept(one('customer_id', ada));
+    await pause(scope, why, house.services.control);
+    expect(await house.sweep()).toMatchObject({ closed: 1, held: 0 });
+  });
+
+  it('that cannot be read deletes nobody', async () => {
+    const unreadable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
+    const house = erasingHouse({ change: ({ control }) => ({ control: { ...control, read: unreadable } }) });
+    house.person({ id: ada });
+    const receipt = await house.accept(one('customer_id', ada));
+    expect(await house.sweep()).toMatchObject({ claimed: 0, failed: 2 });
+    expect(house.sent).toEqual([]);
+    expect(await house.receipt(receipt.id)).toEqual(receipt);
+  });
+});
+
+describe('a project that may not be called', () => {
+  it('holds every receipt unclaimed after one 429, until it may', async () => {
+    const house = erasingHouse({ random: () => 0 });
+    for (let count = 0; count < 12; count += 1) await house.accept(one('source_id', `crm-${count}`));
+    house.meddle = () => answer(429, {}, { 'retry-after': '120' });
+    await house.sweep();
+    const { length } = house.sent;
+    expect(length).toBeLessThanOrEqual(5);
+    for (const later of [10_000, 60_000, 119_000]) await house.sweep(start + later);
+    expect(house.sent).toHaveLength(length);
+    house.meddle = undefined;
+    for (const later of [121_000, 200_000]) await house.sweep(start + later);
+    for (let count = 1; count <= 12; count += 1) {
+      expect(await house.receipt(`receipt-${count}`)).toMatchObject({ state: 'no-match' });
+    }
+  });
+
+  it('does not hold another one', async () => {
+    const house = erasingHouse({ projects: ['main', 'us'], random: () => 0 });
+    house.person({ id: ada }, 'us');
+    house.meddle = (call, pass) =>
+      call.url.hostname.startsWith('main') ? answer(429, {}, { 'retry-after': '120' }) : pass();
+    const first = await house.accept(one('source_id', 'crm-1'));
+    await house.sweep();
+    const second = await house.accept(one('customer_id', ada));
+    await house.sweep(start + 1000);
+    expect(house.deleted()).toEqual([ada]);
+    for (const { id } of [first, second]) expect(await house.receipt(id)).toMatchObject({ state: 'open' });
+  });
+
+  it('is not called either when its pace cannot be written', async () => {
+    const unwritable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
+    const house = erasingHouse({ change: ({ control }) => ({ control: { ...control, write: unwritable } }) });
+    house.person({ id: ada });
+    const receipt = await house.accept(one('customer_id', ada));
+    expect(await house.sweep()).toMatchObject({ closed: 0 });
+    expect(house.sent).toEqual([]);
+    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'open' });
+  });
+});
