@@ -25,7 +25,7 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
     });
     const standing = async (key: string) => (await control.read([key])).get(key);
 
-    it('reads the rows that exist, and no others', async () => {
+    it('read: returns only the rows that exist', async () => {
       const value = { notBefore: 1.5, deep: { list: ['Zoë 🙂', null, true] } };
       await control.write('rate-limit#main', 0, value);
       await control.write('pause#all', 0, 'text');
@@ -39,14 +39,14 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(await control.read(['nobody'])).toEqual(new Map());
     });
 
-    it('reads as many rows as there are scopes and projects', async () => {
+    it('read: accepts as many rows as there are scopes and projects', async () => {
       const keys = Array.from({ length: 40 }, (_, at) => `pause#project:p${at}`);
       for (const key of keys) await control.write(key, 0, key);
       const rows = await control.read(keys);
       expect(keys.map(key => rows.get(key)?.value)).toEqual(keys);
     });
 
-    it('writes a row once where none is, and answers with what stands there', async () => {
+    it('write: creates a missing row once and returns the current row', async () => {
       expect(await control.write('key', 0, { by: 'first' })).toEqual({
         written: true,
         row: { revision: 1, value: { by: 'first' } },
@@ -58,14 +58,14 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(await standing('key')).toEqual({ revision: 1, value: { by: 'first' } });
     });
 
-    it('writes over the revision that stands, and counts it up', async () => {
+    it('write: replaces the current revision and increments it', async () => {
       await control.write('key', 0, 'a');
       expect(await control.write('key', 1, 'b')).toEqual({ written: true, row: { revision: 2, value: 'b' } });
       expect(await control.write('key', 2, 'c')).toEqual({ written: true, row: { revision: 3, value: 'c' } });
       expect(await standing('key')).toEqual({ revision: 3, value: 'c' });
     });
 
-    it.each([0, 1, 3, 9])('writes nothing over revision %i where 2 stands', async expected => {
+    it.each([0, 1, 3, 9])('write: rejects revision %i when the current one is 2', async expected => {
       await control.write('key', 0, 'a');
       await control.write('key', 1, 'b');
       const after = { revision: 2, value: 'b' };
@@ -73,13 +73,13 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(await standing('key')).toEqual(after);
     });
 
-    it('writes nothing over a row that is not there', async () => {
+    it('write: rejects a missing row with a revision', async () => {
       const nothing = { written: false, row: { revision: 0, value: undefined } };
       expect(await control.write('key', 3, 'late')).toEqual(nothing);
       expect(await standing('key')).toBeUndefined();
     });
 
-    it('keeps rows apart by their whole key', async () => {
+    it('keys: are compared completely', async () => {
       await control.write('pause#all', 0, 'a');
       expect(await control.write('pause#ALL', 0, 'b')).toMatchObject({ written: true });
       expect(await control.write('pause#all ', 0, 'c')).toMatchObject({ written: true });
@@ -89,7 +89,7 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
     it.each([
       ['a new row', 0],
       ['the row that stands', 1],
-    ])('has one winner of twenty who write %s at once, and the others are told of it', async (_, expected) => {
+    ])('write by twenty at once of %s: has one winner, and the others get its row', async (_, expected) => {
       if (expected === 1) await control.write('key', 0, 'before');
       const rivals = Array.from({ length: 20 }, (__, at) => control.write('key', expected, { by: at }));
       const answers = await Promise.all(rivals);
@@ -99,18 +99,18 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(answers.map(answer => answer.row)).toEqual(answers.map(() => row));
     });
 
-    it('has one winner of twenty even when they write the same', async () => {
+    it('write by twenty at once of the same value: has one winner', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => control.write('key', 0, { by: 'all' })));
       expect(answers.filter(({ written }) => written)).toHaveLength(1);
     });
 
-    it('counts from one on, each counter by itself', async () => {
+    it('count: starts at one, for each counter', async () => {
       const sums: number[] = [];
       for (const key of ['a', 'a', 'b', 'a']) sums.push(await control.count(key, expiresAt));
       expect(sums).toEqual([1, 2, 1, 3]);
     });
 
-    it('counts fifty at once exactly, and gives each its own number', async () => {
+    it('count by fifty at once: is exact', async () => {
       const sums = await Promise.all(Array.from({ length: 50 }, () => control.count('intake#ketch#1', expiresAt)));
       expect(sums.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
       expect(await control.count('intake#ketch#1', expiresAt)).toBe(51);
@@ -126,7 +126,7 @@ export function describeUnreachableControl(name: string, open: () => Promise<Ope
       ['a first write', control => control.write(told, 0, { reason: told })],
       ['a write', control => control.write(told, 7, { reason: told })],
       ['count', control => control.count(told, expiresAt)],
-    ])('%s throws unavailable with its alarm, and tells nothing', async (_, call) => {
+    ])('%s: throws unavailable with its alarm and no detail', async (_, call) => {
       const { control, close } = await open();
       const thrown = await call(control).then(
         () => undefined,

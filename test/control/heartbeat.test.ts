@@ -7,8 +7,8 @@ import { memoryRows } from '../support/pace-rows.ts';
 const at = (time: number, mostUrgent?: string) => ({ at: time, mostUrgent });
 const day = 86_400_000;
 
-describe('the word that a sweep leaves', () => {
-  it('tells when the last one ended, and of whom it knew the mostUrgent', async () => {
+describe('heartbeat', () => {
+  it('end of a sweep: stores the time and the most urgent receipt', async () => {
     const rows = memoryRows();
     expect(await readHeartbeat(rows)).toBeUndefined();
     await writeHeartbeat(rows, at(1000, 'receipt-1'));
@@ -17,7 +17,7 @@ describe('the word that a sweep leaves', () => {
     expect(await readHeartbeat(rows)).toEqual(at(2000));
   });
 
-  it('keeps what another version of this code wrote, and writes over what nobody can read', async () => {
+  it('unknown fields: are kept, and an unreadable row is replaced', async () => {
     const rows = memoryRows();
     rows.rows.set('sweep', { revision: 3, value: { at: 1, newer: true } });
     expect(await readHeartbeat(rows)).toEqual(at(1));
@@ -29,17 +29,17 @@ describe('the word that a sweep leaves', () => {
     expect(await readHeartbeat(rows)).toEqual(at(3));
   });
 
-  it('of two sweeps that end at once one is enough', async () => {
+  it('two sweeps at once: one write is enough', async () => {
     const rows = memoryRows();
     await Promise.all([writeHeartbeat(rows, at(1000)), writeHeartbeat(rows, at(1001))]);
     expect([1000, 1001]).toContain((await readHeartbeat(rows))?.at);
   });
 });
 
-describe('whoever has waited longest', () => {
+describe('most urgent receipt', () => {
   const sweptAt = (house: ErasingHouse, time: number) => house.sweep(time);
 
-  it('is not lost sight of while so many others are held that nobody comes by', async () => {
+  it('many rate-limited receipts before it: is still reported', async () => {
     const house = erasingHouse();
     const late = await house.accept(one('source_id', 'crm-late'), { submittedAt: start - 25 * day });
     house.meddle = () => answer(402, {});

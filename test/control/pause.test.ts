@@ -19,15 +19,15 @@ const scopes: readonly PauseScope[] = ['all', 'platform:ketch', 'project:main'];
 const turn = (action: string, { actor, reason, at }: Pause) => ({ action, actor, reason, at });
 const pausedIn = async (rows: VersionedStore) => [...(await readPauses(scopes, rows)).paused];
 
-describe('a receipt falls under', () => {
-  it('everything, its platform and each of its projects', () => {
+describe('scopes of a receipt', () => {
+  it('all, platform and projects: each is a scope', () => {
     expect(scopesOf('ketch', ['main', 'us'])).toEqual(['all', 'platform:ketch', 'project:main', 'project:us']);
     expect(scopesOf('ketch', [])).toEqual(['all', 'platform:ketch']);
   });
 });
 
-describe('a scope', () => {
-  it.each(['all', 'platform:ketch', 'platform:in-house-2', 'project:main'])('is %s', text => {
+describe('scope', () => {
+  it.each(['all', 'platform:ketch', 'platform:in-house-2', 'project:main'])('%s: is valid', text => {
     expect(isPauseScope(text)).toBe(true);
   });
 
@@ -42,13 +42,13 @@ describe('a scope', () => {
     'project:main\n',
     'tenant:main',
     'platform:a#b',
-  ])('is not %j', text => {
+  ])('%j: is invalid', text => {
     expect(isPauseScope(text)).toBe(false);
   });
 });
 
-describe.each(scopes)('a pause of %s', scope => {
-  it('stands for that scope alone, with who and why', async () => {
+describe.each(scopes)('pause of %s', scope => {
+  it('pause: applies to this scope only, with actor and reason', async () => {
     const rows = memoryRows();
     expect(await pausedIn(rows)).toEqual([]);
     expect(await pause(scope, why, rows)).toBe(true);
@@ -58,14 +58,14 @@ describe.each(scopes)('a pause of %s', scope => {
     );
   });
 
-  it('is not taken over by another, whose reason would hide the first', async () => {
+  it('second pause: does not replace the first reason', async () => {
     const rows = memoryRows();
     await pause(scope, why, rows);
     expect(await pause(scope, later, rows)).toBe(false);
     expect(rows.rows.get(`pause#${scope}`)?.value).toMatchObject({ pause: why });
   });
 
-  it('is let go once, with who and why, and may come again', async () => {
+  it('resume: works once, with actor and reason, and the scope can be paused again', async () => {
     const rows = memoryRows();
     expect(await resume(scope, later, rows)).toBe(false);
     expect(rows.rows.size).toBe(0);
@@ -83,7 +83,7 @@ describe.each(scopes)('a pause of %s', scope => {
     ]);
   });
 
-  it('keeps the last fifty turns', async () => {
+  it('history: keeps the last fifty changes', async () => {
     const rows = memoryRows();
     for (let at = 0; at < 30; at += 1) {
       await pause(scope, { ...why, at }, rows);
@@ -94,7 +94,7 @@ describe.each(scopes)('a pause of %s', scope => {
     expect(turns.at(-1)).toEqual(turn('resume', { ...later, at: 29 }));
   });
 
-  it('knows when it was let go', async () => {
+  it('resume: stores the time', async () => {
     const rows = memoryRows();
     const resumedAt = async () => (await readPauses([scope], rows)).resumedAt(scope);
     expect(await resumedAt()).toBe(0);
@@ -105,7 +105,7 @@ describe.each(scopes)('a pause of %s', scope => {
   });
 });
 
-describe('a row that cannot be read', () => {
+describe('unreadable row', () => {
   it.each([
     ['no JSON', undefined],
     ['null', null],
@@ -115,7 +115,7 @@ describe('a row that cannot be read', () => {
     ['a pause without a reason', { pause: { actor: 'ada', at: 1 } }],
     ['a pause without an end', { resumed: later }],
     ['an end of another kind', { pause: null, resumed: 'yes' }],
-  ])('for it is %s counts as a pause, and can be let go', async (_, value) => {
+  ])('%s: counts as a pause and can be resumed', async (_, value) => {
     const rows = memoryRows();
     rows.rows.set('pause#all', { revision: 4, value });
     expect(await pausedIn(rows)).toEqual(['all']);
@@ -125,7 +125,7 @@ describe('a row that cannot be read', () => {
     expect(await pausedIn(rows)).toEqual([]);
   });
 
-  it('is not one that says more than this version knows', async () => {
+  it('unknown fields: are not unreadable', async () => {
     const rows = memoryRows();
     rows.rows.set('pause#all', { revision: 4, value: { pause: null, resumed: { ...later, ticket: 7 }, newer: 1 } });
     expect(await pausedIn(rows)).toEqual([]);
@@ -134,8 +134,8 @@ describe('a row that cannot be read', () => {
   });
 });
 
-describe('many at once', () => {
-  it('pause a scope once, and one of them has done it', async () => {
+describe('concurrent changes', () => {
+  it('pause: succeeds once', async () => {
     const rows = memoryRows();
     const all = Array.from({ length: 20 }, (_, at) => pause('all', { ...why, actor: `actor-${at}` }, rows));
     const done = await Promise.all(all);
@@ -145,14 +145,14 @@ describe('many at once', () => {
     });
   });
 
-  it('let it go once', async () => {
+  it('resume: succeeds once', async () => {
     const rows = memoryRows();
     await pause('all', why, rows);
     const done = await Promise.all(Array.from({ length: 20 }, () => resume('all', later, rows)));
     expect(done.filter(Boolean)).toHaveLength(1);
   });
 
-  it('never make one believe what was not done', async () => {
+  it('result: is true only for the write that changed the row', async () => {
     const contested = memoryRows();
     const row: VersionedRow = { revision: 9, value: { pause: null } };
     const rows = { ...contested, write: async () => ({ written: false, row }) };
@@ -160,7 +160,7 @@ describe('many at once', () => {
   });
 });
 
-it('a store that cannot be reached tells of no pause and of none that is over', async () => {
+it('unreachable store: throws and reports no state', async () => {
   const failure = new Failure('unavailable', 'the receipt store cannot be reached');
   const rows = { ...memoryRows(), read: async () => Promise.reject(failure) };
   await expect(readPauses(scopes, rows)).rejects.toBe(failure);
@@ -168,7 +168,7 @@ it('a store that cannot be reached tells of no pause and of none that is over', 
   await expect(resume('all', why, rows)).rejects.toBe(failure);
 });
 
-it('all scopes of a receipt are read in one call', async () => {
+it('scopes of a receipt: are read in one call', async () => {
   const rows = memoryRows();
   await readPauses(scopesOf('ketch', ['main', 'us', 'eu']), rows);
   expect(rows.calls).toEqual(['read']);

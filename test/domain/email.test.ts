@@ -68,15 +68,15 @@ const unusable: Readonly<Record<string, string>> = {
   'too many characters': `${'a'.repeat(maxIdentifierLength)}@x`,
 };
 
-describe('the canonical form of an e-mail address', () => {
-  it.each(Object.entries(canonical))('with %s', (_, [address, form]) => {
+describe('canonical form of an e-mail address', () => {
+  it.each(Object.entries(canonical))('address: with %s', (_, [address, form]) => {
     expect(canonicalEmail(address)).toBe(form);
     expect(canonicalEmail(form)).toBe(form);
     expect(isSameEmail(address, form)).toBe(true);
     expect(mac(address)).toBe(mac(form));
   });
 
-  it.each(Object.entries(unusable))('does not exist for an address with %s', (_, address) => {
+  it.each(Object.entries(unusable))('unusable address: with %s', (_, address) => {
     expect(canonicalEmail(address)).toBeUndefined();
     expect(emailSpellings(address)).toEqual([]);
     expect(isSameEmail(address, address)).toBe(false);
@@ -110,19 +110,19 @@ const strangers = [
 ] as const;
 
 describe('two e-mail addresses', () => {
-  it.each(strangers)('%s and %s are not the same', (one, other) => {
+  it.each(strangers)('%s and %s: are different', (one, other) => {
     expect(isSameEmail(one, other)).toBe(false);
     expect(isSameEmail(` ${other}`, one)).toBe(false);
   });
 
-  it('that differ by a character which decomposes to one other are never the same', () => {
+  it('characters that decompose to one other: stay different', () => {
     const characters = Array.from({ length: 0x30000 }, (_, code) => String.fromCodePoint(code));
     const singletons = characters.filter(one => one.normalize('NFC') !== one && [...one.normalize('NFC')].length === 1);
     expect(singletons.length).toBeGreaterThan(1000);
     for (const one of singletons) expect(isSameEmail(`a${one}b@x`, `a${one.normalize('NFC')}b@x`), one).toBe(false);
   });
 
-  it('are compared only if there are two', () => {
+  it('missing address: is equal to nothing', () => {
     for (const stored of [undefined, null, 1, {}, ['ada@example.com']]) {
       expect(isSameEmail(stored, 'ada@example.com')).toBe(false);
     }
@@ -169,8 +169,8 @@ const hostile = fc.string({
   maxLength: 12,
 });
 
-describe('of all e-mail addresses', () => {
-  it('any spelling of one is equal to it, and has its HMAC', () => {
+describe('random e-mail addresses', () => {
+  it('spellings of one address: are equal and share its HMAC', () => {
     fc.assert(
       fc.property(local, domain, respelling, respelling, (person, host, ...[how, otherwise]) => {
         const [one, other] = [respelled(person, host, how), respelled(person, host, otherwise)];
@@ -182,7 +182,7 @@ describe('of all e-mail addresses', () => {
     );
   });
 
-  it('two that differ in a letter are never equal, however they are spelt', () => {
+  it('addresses that differ in a letter: are never equal', () => {
     fc.assert(
       fc.property(local, local, fc.nat(5), domain, respelling, (person, letters, at, host, how) => {
         const other = [...person.slice(0, at), letters[0]!, ...person.slice(at + 1)];
@@ -194,7 +194,7 @@ describe('of all e-mail addresses', () => {
     );
   });
 
-  it('the canonical form is that of itself and of every spelling; the HMAC is equal exactly when it is', () => {
+  it('canonical form: is stable, and the HMAC is equal exactly if it is', () => {
     fc.assert(
       fc.property(hostile, hostile, fc.boolean(), (one, random, isCased) => {
         const other = isCased ? ` ${one.toUpperCase()}` : random;
@@ -210,7 +210,7 @@ describe('of all e-mail addresses', () => {
   });
 });
 
-describe('an e-mail address is looked up', () => {
+describe('spellings to look up', () => {
   it.each([
     ['as it is, if there is no other spelling', 'ada@example.com', ['ada@example.com']],
     ['in lower case', 'Ada@Example.com', ['Ada@Example.com', 'ada@example.com']],
@@ -230,7 +230,7 @@ describe('an e-mail address is looked up', () => {
       ],
     ],
     ['never with the Kelvin sign as a K', '\u212aate@x.y', ['\u212aate@x.y']],
-  ])('%s', (_, address, spellings) => {
+  ])('address: %s', (_, address, spellings) => {
     expect(emailSpellings(address)).toEqual(spellings);
   });
 });

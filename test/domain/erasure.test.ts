@@ -28,8 +28,8 @@ const unusable = {
   'too much by surrogate pairs': '🙂'.repeat(maxIdentifierLength / 2 + 1),
 };
 
-describe('a value', () => {
-  it.each(Object.entries(unusable))('that is %s is never looked up', (_, value) => {
+describe('value', () => {
+  it.each(Object.entries(unusable))('%s: is never looked up', (_, value) => {
     for (const kind of kinds) expect(isUsable({ kind, value })).toBe(false);
     expect(isPlainValue(value)).toBe(false);
     expect(isCustomerId(value)).toBe(false);
@@ -48,31 +48,31 @@ describe('a value', () => {
     '\u00e9',
     '{}',
     'null',
-  ])('such as %j is taken verbatim', value => {
+  ])('%j: is used verbatim', value => {
     expect(isPlainValue(value)).toBe(true);
     expect(isUsable({ kind: 'source_id', value })).toBe(true);
   });
 });
 
-describe('an e-mail address', () => {
+describe('e-mail address', () => {
   it.each(['a', 'ada@example.com', ' ada@example.com\r\n', '\u200bada@example.com', 'Zoë🙂@x', '...'])(
-    'such as %j is usable',
+    '%j: is usable',
     value => {
       expect(isUsable({ kind: 'email', value })).toBe(true);
     },
   );
 
   it.each(['ada lovelace@example.com', 'ada@exa\u200bmple.com', 'ada@example.com\0', '\u200b'])(
-    'such as %j is not usable',
+    '%j: is not usable',
     value => {
       expect(isUsable({ kind: 'email', value })).toBe(false);
     },
   );
 });
 
-describe('a customer id', () => {
+describe('customer id', () => {
   it.each(['cust_A', 'cust_0000000000000000000000A1', `cust_${'a'.repeat(maxIdentifierLength - 5)}`])(
-    'is %j',
+    '%j: is valid',
     value => {
       expect(isCustomerId(value)).toBe(true);
       expect(isUsable({ kind: 'customer_id', value })).toBe(true);
@@ -95,13 +95,13 @@ describe('a customer id', () => {
     'crm-1',
     'cust-A',
     `cust_${'a'.repeat(maxIdentifierLength)}`,
-  ])('is not %j', value => {
+  ])('%j: is invalid', value => {
     expect(isCustomerId(value)).toBe(false);
     expect(isUsable({ kind: 'customer_id', value })).toBe(false);
   });
 });
 
-it('a phone can never be looked up', () => {
+it('phone: is never looked up', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), value => !isUsable({ kind: 'phone', value })),
     { seed: 20261124 },

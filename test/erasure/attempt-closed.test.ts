@@ -8,8 +8,8 @@ const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const closings = (house: ErasingHouse) =>
   house.lines.filter(({ event }) => event === 'closed').map(({ receipt, outcome }) => `${receipt} ${outcome}`);
 
-describe('that a receipt is closed is logged once', () => {
-  it('with its outcome, by the attempt that closed it', async () => {
+describe('closed log line', () => {
+  it('closing attempt: logs the outcome once', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     await house.ask(one('customer_id', ada));
@@ -19,7 +19,7 @@ describe('that a receipt is closed is logged once', () => {
     expect(house.lines.filter(({ event }) => event === 'attempt')).toEqual([]);
   });
 
-  it('at the end of an outage, and not before', async () => {
+  it('outage: logs nothing until the receipt is closed', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.meddle = () => answer(503, html);
@@ -32,7 +32,7 @@ describe('that a receipt is closed is logged once', () => {
     expect(closings(house)).toEqual(['receipt-1 erased']);
   });
 
-  it.each(['GET', 'POST'])('not again by an attempt that was overtaken at its %s', async method => {
+  it.each(['GET', 'POST'])('overtaken at %s: does not log it again', async method => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.meddle = async (call, pass) => {
@@ -48,14 +48,14 @@ describe('that a receipt is closed is logged once', () => {
     expect(house.lines.at(-1)).toMatchObject({ event: 'attempt', outcome: 'erased' });
   });
 
-  it('by one of two attempts that both found out', async () => {
+  it('two attempts at once: one of them logs it', async () => {
     const house = erasingHouse();
     await house.accept(one('source_id', 'crm-9'));
     await Promise.all([house.sweep(), house.sweep()]);
     expect(closings(house)).toEqual(['receipt-1 no-match']);
   });
 
-  it('and never while a person is asked', async () => {
+  it('needs-review: is not logged as closed', async () => {
     const house = erasingHouse();
     house.meddle = () => answer(400, {});
     await house.ask(one('customer_id', ada));

@@ -12,11 +12,11 @@ function softlyDeleted(house: ErasingHouse): void {
   house.sandbox.softDelete(ada);
 }
 
-describe('an attempt that ended before it wrote its result', () => {
+describe('attempt that crashed before it stored its result', () => {
   it.each([
-    ['seen leaves it to the next, which proves it', (house: ErasingHouse) => house.person({ id: ada }), 'erased'],
-    ['not seen leaves it to a person: nothing proves it', softlyDeleted, 'needs-review'],
-  ])('and deleted a pin that was %s', async (_, prepare, state) => {
+    ['seen, is proved by the next attempt', (house: ErasingHouse) => house.person({ id: ada }), 'erased'],
+    ['unseen, needs review without proof', softlyDeleted, 'needs-review'],
+  ])('deleted pin: %s', async (_, prepare, state) => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     prepare(house);
@@ -32,7 +32,7 @@ describe('an attempt that ended before it wrote its result', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('is not forgotten by an attempt after it that could not do anything', async () => {
+  it('unseen pin: stays known as possibly deleted after an attempt that made no call', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     softlyDeleted(house);
@@ -45,7 +45,7 @@ describe('an attempt that ended before it wrote its result', () => {
     expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
   });
 
-  it('and had no match under an id is neither gone nor no match any more', async () => {
+  it('customer_id without a match: becomes neither gone nor no match', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     crash.at = 'result';
@@ -55,8 +55,8 @@ describe('an attempt that ended before it wrote its result', () => {
   });
 });
 
-describe('an attempt that ended before it wrote its pins', () => {
-  it('deleted nobody, and the next one does', async () => {
+describe('attempt that crashed before it stored its pins', () => {
+  it('found customer: is deleted by the next attempt only', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     house.person({ id: ada, source_id: 'crm-1' });
@@ -68,7 +68,7 @@ describe('an attempt that ended before it wrote its pins', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('posted nothing, so that nobody under an id is nobody and not gone', async () => {
+  it('customer_id without a match: ends as no match, because nothing was deleted', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     crash.at = 'pins';

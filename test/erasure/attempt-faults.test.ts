@@ -28,8 +28,8 @@ function deletes({ sandbox }: ErasingHouse): void {
   sandbox.respond({ method: 'POST', target: `/v1/customers/${ada}/permanent-deletion`, headers, body: '' });
 }
 
-describe('whatever goes wrong, and in whatever order', () => {
-  it('nobody else is deleted, nothing false is reported, nothing is lost', async () => {
+describe('random faults in any order', () => {
+  it('erasure: deletes no other customer, reports nothing false and loses nothing', async () => {
     const ends = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(faultScript, situation, fc.boolean(), async (script, { is, by }, atOnce) => {

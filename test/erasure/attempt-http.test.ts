@@ -46,8 +46,8 @@ async function overBroken(after: (request: IncomingMessage, response: ServerResp
   return { house, calls: () => calls };
 }
 
-describe('over real connections', () => {
-  it('a person is found by each identifier and deleted', async () => {
+describe('attempt over real connections', () => {
+  it('each kind of identifier: finds and deletes the customer', async () => {
     const house = await overSandbox();
     house.person({ id: ada, source_id: 'crm/1 ?#%2e 🙂', email: 'ada+shop@example.com' });
     house.person({ id: 'cust_B', source_id: 'b' });
@@ -63,7 +63,7 @@ describe('over real connections', () => {
     expect(house.deleted()).toEqual([ada, ada, ada]);
   });
 
-  it('a long list is read to its end although all of it together is larger than any answer may be', async () => {
+  it('long list: is read to the end although its pages exceed the response limit together', async () => {
     const house = await overSandbox();
     const metadata = { note: 'x'.repeat(2000) };
     const email = 'family@example.com';
@@ -75,7 +75,7 @@ describe('over real connections', () => {
     expect(house.deleted()).toEqual([meant]);
   });
 
-  it('too many people ask a person', async () => {
+  it('too many matches: need review', async () => {
     const house = await overSandbox();
     for (let index = 0; index < 120; index += 1) house.person({ email: 'guest@example.com' });
     const { receipt } = await house.ask(one('email', 'guest@example.com'));
@@ -83,7 +83,7 @@ describe('over real connections', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('nothing at all comes back, and the attempt ends on time', async () => {
+  it('no response: the attempt ends on time', async () => {
     const house = await overSandbox(true);
     house.person({ id: ada });
     house.sandbox.outage('hang');
@@ -96,8 +96,8 @@ describe('over real connections', () => {
   });
 });
 
-describe('a connection that breaks after the deletion took place', () => {
-  it('and was in use before is not posted to again, and the next attempt looks first', async () => {
+describe('connection lost after the call was executed', () => {
+  it('deletion on a reused connection: is not repeated, and the next attempt looks up first', async () => {
     const { house, calls } = await overBroken((request, _, count) => {
       if (request.method === 'POST' && count === 2) request.socket.destroy();
       return count === 2;
@@ -115,7 +115,7 @@ describe('a connection that breaks after the deletion took place', () => {
     expect(calls()).toBe(4);
   });
 
-  it('that looks somebody up, and was in use before, is called again at once', async () => {
+  it('look-up on a reused connection: is repeated at once', async () => {
     const { house, calls } = await overBroken((request, _, count) => {
       if (count === 2) request.socket.destroy();
       return count === 2;
@@ -132,7 +132,7 @@ describe('a connection that breaks after the deletion took place', () => {
       'in the answer',
       (response: ServerResponse) => response.write('{"status":"DONE"', () => response.socket?.destroy()),
     ],
-  ])('%s is proved by the next attempt, but not for somebody who was never shown', async (_, breaks) => {
+  ])('reset %s: the next attempt proves the deletion, except for an unseen pin', async (_, breaks) => {
     for (const softly of [false, true]) {
       let broken = false;
       const { house } = await overBroken((request, response) => {

@@ -22,8 +22,8 @@ async function pinned(house: ErasingHouse) {
   return receipt;
 }
 
-describe('a key that was rotated', () => {
-  it('between attempts goes on deleting, since what is deleted proves itself', async () => {
+describe('rotated key', () => {
+  it('between attempts: the deletion continues', async () => {
     const house = erasingHouse();
     const receipt = await pinned(house);
     rotate(house);
@@ -31,7 +31,7 @@ describe('a key that was rotated', () => {
     expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'deleted' }] } } });
   });
 
-  it('in the middle of an attempt is fetched afresh, unnoticed from outside', async () => {
+  it('during an attempt: the new key is read and the attempt succeeds', async () => {
     let fetched = 0;
     const house = erasingHouse({
       change: ({ readSecret }) => {
@@ -60,7 +60,7 @@ describe('a key that was rotated', () => {
     expect(fetched).toBe(2);
   });
 
-  it('to another project says of everybody that they are not there: that proves nothing and needs a person', async () => {
+  it('key of another project: a 404 proves nothing and needs review', async () => {
     for (const effect of [false, true]) {
       const house = erasingHouse();
       const receipt = await pinned(house);
@@ -76,7 +76,7 @@ describe('a key that was rotated', () => {
     }
   });
 
-  it('to a project where somebody has the pin as source_id posts nothing', async () => {
+  it('key of a project where the pin is a source_id: sends no deletion', async () => {
     const house = erasingHouse();
     const receipt = await pinned(house);
     rotate(house, 'other');
@@ -86,7 +86,7 @@ describe('a key that was rotated', () => {
     expect(house.sent.filter(call => call.startsWith('POST'))).toHaveLength(posts);
   });
 
-  it('away from an id that was never seen cannot say that nobody is there', async () => {
+  it('key of another project, unseen pin: is not a no match', async () => {
     const house = erasingHouse();
     house.meddle = (call, pass) => {
       if (call.method === 'POST') rotate(house, 'other');
@@ -97,8 +97,8 @@ describe('a key that was rotated', () => {
   });
 });
 
-describe('a key that is refused', () => {
-  it.each([401, 403])('(%i) puts off at least a minute and pages', async status => {
+describe('refused key', () => {
+  it.each([401, 403])('%i: postpones at least a minute and raises an alarm', async status => {
     const house = erasingHouse({ random: () => 0 });
     house.person({ id: ada });
     house.meddle = () => answer(status, { code: status });
@@ -110,7 +110,7 @@ describe('a key that is refused', () => {
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
   });
 
-  it('in the sandbox is one that was revoked', async () => {
+  it('revoked in the sandbox: is retried with the new key', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.sandbox.revoke('app-main');
@@ -122,7 +122,7 @@ describe('a key that is refused', () => {
 });
 
 it.each(['REPLACE_ME', '', '{}', '{"appId":"a"}'])(
-  'no usable key (%j) makes no call, pages and is put off',
+  'unusable key (%j): makes no call, raises an alarm and is postponed',
   async text => {
     const house = erasingHouse();
     house.person({ id: ada });
@@ -135,7 +135,7 @@ it.each(['REPLACE_ME', '', '{}', '{"appId":"a"}'])(
   },
 );
 
-it('without a pepper nothing is pinned or deleted, and the receipt waits', async () => {
+it('unusable pepper: nothing is pinned or deleted and the receipt stays open', async () => {
   const house = erasingHouse();
   house.person({ id: ada });
   house.secrets['erasure/pepper'] = 'REPLACE_ME';

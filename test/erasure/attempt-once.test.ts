@@ -4,8 +4,8 @@ import { attemptNow, erasingHouse, one, start } from '../support/erasing-house.t
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const ben = 'cust_BBBBBBBBBBBBBBBBBBBBBBBB';
 
-describe('the first attempt', () => {
-  it('looks up, pins, deletes and closes; the answer may name the customer, the receipt does not', async () => {
+describe('first attempt', () => {
+  it('one customer: is found, pinned and deleted; only the reply contains the id', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com', orders: 3 });
     const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
@@ -20,7 +20,7 @@ describe('the first attempt', () => {
     expect(JSON.stringify(receipt)).not.toMatch(/cust_|crm-1|example/u);
   });
 
-  it('forgets identifiers and pins with the same write that closes', async () => {
+  it('closing: deletes identifiers and pins in the same write', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     const { receipt } = await house.ask(one('customer_id', ada));
@@ -28,7 +28,7 @@ describe('the first attempt', () => {
     expect(await house.store.due('erase', start + 1e9, 10)).toEqual([]);
   });
 
-  it('keeps them as long as a callback is owed', async () => {
+  it('pending callback: keeps the identifiers', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     const accepted = await house.accept(one('customer_id', ada), { attempted: true, hasCallbacks: true });
@@ -41,7 +41,7 @@ describe('the first attempt', () => {
     });
   });
 
-  it('stores every pin before the first deletion', async () => {
+  it('several customers: all pins are stored before the first deletion', async () => {
     const house = erasingHouse();
     for (const id of [ada, ben]) house.person({ id, email: 'family@example.com' });
     const seen: unknown[] = [];
@@ -61,7 +61,7 @@ describe('the first attempt', () => {
     expect(house.deleted().toSorted()).toEqual([ada, ben]);
   });
 
-  it('deletes somebody who was deleted softly before, by their id', async () => {
+  it('soft-deleted customer: is deleted by customer_id', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.sandbox.softDelete(ada);
@@ -71,7 +71,7 @@ describe('the first attempt', () => {
     expect(house.sandbox.customers()).toEqual([]);
   });
 
-  it('finds nobody under an id that nobody has, after asking for the deletion once', async () => {
+  it('unknown customer_id: is no match after one deletion request', async () => {
     const house = erasingHouse();
     const { receipt, outcome } = await house.ask(one('customer_id', ada));
     expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
@@ -79,7 +79,7 @@ describe('the first attempt', () => {
     expect(house.sent).toEqual([`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`]);
   });
 
-  it('reports no match of an id that nobody has only if everything else could be looked up', async () => {
+  it('unknown customer_id: is no match only if all other identifiers could be looked up', async () => {
     const house = erasingHouse();
     const { receipt, outcome } = await house.ask([...one('customer_id', ada), ...one('email', 'ada @example.com')]);
     expect(outcome).toEqual({ kind: 'not-identifiable', at: start, deletions: [] });
@@ -88,7 +88,7 @@ describe('the first attempt', () => {
     expect(beside.kind).toBe('no-match');
   });
 
-  it('counts a customer as gone who disappeared between the look and the deletion, after one more look', async () => {
+  it('customer gone between look-up and deletion: is confirmed with one GET', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.meddle = (call, pass) => {
@@ -105,7 +105,7 @@ describe('the first attempt', () => {
     expect(house.sent).toEqual([look, `POST /v1/customers/${ada}/permanent-deletion`, look]);
   });
 
-  it('is erased when only one of two could be found at all', async () => {
+  it('two identifiers, one usable: is erased', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     const { outcome } = await house.ask([...one('customer_id', ben), ...one('customer_id', ada)]);
@@ -118,7 +118,7 @@ describe('the first attempt', () => {
     ['a blank e-mail', one('email', '  ')],
     ['dots', one('source_id', '..')],
     ['an id that is none', one('customer_id', 'crm-1')],
-  ])('makes no call for %s', async (_, identifiers) => {
+  ])('no call: for %s', async (_, identifiers) => {
     const house = erasingHouse();
     const { receipt, outcome } = await house.ask(identifiers);
     expect(outcome).toEqual({ kind: 'not-identifiable', at: start, deletions: [] });
@@ -126,7 +126,7 @@ describe('the first attempt', () => {
     expect(house.sent).toEqual([]);
   });
 
-  it('logs its outcome and nothing personal', async () => {
+  it('log: contains the outcome and no personal data', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com', name: 'Ada Example' });
     const { receipt } = await house.ask([...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')]);

@@ -6,8 +6,8 @@ import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const posts = (house: ErasingHouse) => house.sent.filter(call => call.startsWith('POST')).length;
 
-describe('a second attempt while the first is still under way', () => {
-  it('takes over: the first one says nothing any more, and the customer is deleted once', async () => {
+describe('overlapping attempts', () => {
+  it('first attempt overtaken: its result is ignored and the customer is deleted once', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     let sweeping: Promise<unknown> = Promise.resolve();
@@ -26,7 +26,7 @@ describe('a second attempt while the first is still under way', () => {
     expect(posts(house)).toBe(1);
   });
 
-  it('that was overtaken after its pins may prove the deletion all the same', async () => {
+  it('overtaken after its pins: may still prove the deletion', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.meddle = async (call, pass) => {
@@ -46,7 +46,7 @@ describe('a second attempt while the first is still under way', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('that was overtaken and hit somebody else stops the receipt', async () => {
+  it('overtaken with a wrong customer deleted: stops the receipt', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.meddle = async (call, pass) => {
@@ -61,7 +61,7 @@ describe('a second attempt while the first is still under way', () => {
     expect(house.alarms()).toEqual(expect.arrayContaining(['wrong-customer-deleted', 'needs-review']));
   });
 
-  it.each(['GET', 'POST'])('that was only just overtaken (at its %s) says nothing of its own trouble', async method => {
+  it.each(['GET', 'POST'])('overtaken at its %s: its failure is ignored', async method => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.meddle = async (call, pass) => {
@@ -82,7 +82,7 @@ describe('a second attempt while the first is still under way', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('that was overtaken by one that asks a person does not ask again', async () => {
+  it('overtaken by a review: raises no second alarm', async () => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.meddle = async (_, pass) => {
@@ -97,7 +97,7 @@ describe('a second attempt while the first is still under way', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('that was overtaken and found nobody does not say so', async () => {
+  it('overtaken without a match: does not report it', async () => {
     const house = erasingHouse();
     house.meddle = async (_, pass) => {
       const nobodyYet = pass();

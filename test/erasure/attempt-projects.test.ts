@@ -18,8 +18,8 @@ function inBoth(options = {}): ErasingHouse {
 
 const isOf = (project: string) => (call: { url: URL }) => call.url.hostname === `${project}.api.voucherify.io`;
 
-describe('in two projects', () => {
-  it('a person is deleted in both, under the id they have there', async () => {
+describe('two projects', () => {
+  it('customer in both: is deleted in both, under each project’s id', async () => {
     const house = inBoth();
     const { outcome } = await house.ask(one('source_id', 'crm-1'));
     const proofs = [
@@ -33,7 +33,7 @@ describe('in two projects', () => {
     ]);
   });
 
-  it.each(projects)('trouble in %s alone never lets it be reported as erased', async failing => {
+  it.each(projects)('failure in %s only: is never reported as erased', async failing => {
     const house = inBoth();
     house.meddle = (call, pass) => (isOf(failing)(call) ? answer(500, html) : pass());
     const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
@@ -50,7 +50,7 @@ describe('in two projects', () => {
     expect(house.deleted().toSorted()).toEqual([ada, adaUs]);
   });
 
-  it('the project that is done is not called again', async () => {
+  it('finished project: is not called again', async () => {
     const house = inBoth();
     house.meddle = (call, pass) => (isOf('us')(call) ? answer(500, html) : pass());
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
@@ -63,7 +63,7 @@ describe('in two projects', () => {
     expect(new Set(hosts)).toEqual(new Set(['us.api.voucherify.io']));
   });
 
-  it('trouble in the first one keeps nobody from the second', async () => {
+  it('failure in the first project: does not stop the second', async () => {
     for (const result of [answer(401, {}), answer(429, {}), answer(400, {}), answer(200, {})]) {
       const house = inBoth();
       house.meddle = (call, pass) => (isOf('main')(call) ? result : pass());
@@ -87,7 +87,7 @@ describe('in two projects', () => {
     ]);
   });
 
-  it('a person who is needed for one is needed for the request, and what was proved stays', async () => {
+  it('review in one project: puts the request in review and keeps the proofs of the other', async () => {
     const house = inBoth();
     house.meddle = (call, pass) => (isOf('us')(call) ? answer(422, {}) : pass());
     const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
@@ -98,7 +98,7 @@ describe('in two projects', () => {
     });
   });
 
-  it('found in one and not in the other is erased', async () => {
+  it('match in one project: is erased', async () => {
     const house = erasingHouse({ projects });
     house.person({ id: adaUs, source_id: 'crm-1' }, 'us');
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
@@ -108,12 +108,12 @@ describe('in two projects', () => {
     });
   });
 
-  it('found in neither is no match', async () => {
+  it('match in no project: is no match', async () => {
     const { outcome } = await erasingHouse({ projects }).ask(one('source_id', 'crm-1'));
     expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
   });
 
-  it('each has its share of the time', async () => {
+  it('time: each project gets its share', async () => {
     const house = inBoth();
     const latest = new Map<string, number>();
     house.meddle = (call, pass) => {
@@ -125,7 +125,7 @@ describe('in two projects', () => {
     expect(latest.get('us.api.voucherify.io')).toBe(start + 7000);
   });
 
-  it('the key of one is never sent to the other', async () => {
+  it('key: is never sent to another project', async () => {
     const house = inBoth();
     const seen = new Set<string>();
     house.meddle = (call, pass) => {
@@ -137,8 +137,8 @@ describe('in two projects', () => {
   });
 });
 
-describe('a project that settings no longer hold', () => {
-  it('needs a person, and the other one is done', async () => {
+describe('project removed from settings', () => {
+  it('receipt: needs review after the other project is finished', async () => {
     let ports: Adapters | undefined;
     const house = inBoth({
       change: (real: Adapters) => {

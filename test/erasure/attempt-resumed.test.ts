@@ -56,7 +56,7 @@ async function deletedByTheShop(house: ErasingHouse, id: string): Promise<void> 
 const ids = (count: number) => Array.from({ length: count }, (_, at) => one('source_id', `crm-${at}`)).flat();
 const mixed = (name: string) => one('email', `${name}.Example@Example.com`);
 
-describe('more look-ups than one attempt has calls for', () => {
+describe('more look-ups than calls in one attempt', () => {
   it.each<[string, Quota, readonly Identifier[], number]>([
     ['24 look-ups at 100 calls a minute', { callsPerMinute: 100, quotaPeriod: 'minute' }, ids(24), 24],
     [
@@ -72,7 +72,7 @@ describe('more look-ups than one attempt has calls for', () => {
       6,
     ],
     ['5 identifiers at 10 an hour', { callsPerMinute: 10, quotaPeriod: 'hour' }, ids(5), 5],
-  ])('end as erased, each made once: %s', async (_, quota, identifiers, needed) => {
+  ])('%s: ends as erased with each look-up made once', async (_, quota, identifiers, needed) => {
     const house = houseWith(quota);
     const last = identifiers.at(-1)!;
     house.person(last.kind === 'email' ? { email: last.value.toLowerCase() } : { source_id: last.value });
@@ -86,7 +86,7 @@ describe('more look-ups than one attempt has calls for', () => {
     expect(mostInAPeriod(times, periodMs)).toBeLessThanOrEqual(quota.callsPerMinute / 2);
   });
 
-  it('end as erased when the answer to the first deletion is lost: 5 identifiers at 10 an hour', async () => {
+  it('lost response to the first deletion, 5 identifiers at 10 an hour: ends as erased', async () => {
     const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
     for (const { value } of ids(5).slice(0, 2)) house.person({ source_id: value });
     let lost = 0;
@@ -107,11 +107,11 @@ describe('more look-ups than one attempt has calls for', () => {
   });
 });
 
-describe('what was completed', () => {
+describe('completed look-ups', () => {
   const hourly: Quota = { callsPerMinute: 10, quotaPeriod: 'hour' };
   const rows = async (house: ErasingHouse) => (await house.store.readPersonalData('receipt-1'))?.lookUps ?? {};
 
-  it('is kept as ids, times and spellings, under the HMAC of the app id, and counted by the receipt', async () => {
+  it('stored: ids, times and spellings under the HMAC of the app id, with a count in the receipt', async () => {
     const house = houseWith(hourly);
     const id = house.person({ source_id: 'crm-0' });
     const { receipt } = await house.ask(ids(5));
@@ -130,7 +130,7 @@ describe('what was completed', () => {
     expect(receipt.nextAttemptAt).toBeLessThanOrEqual(start + hour);
   });
 
-  it('is discarded by the write of the pins', async () => {
+  it('pins written: are deleted in the same write', async () => {
     const house = houseWith(hourly);
     house.person({ source_id: 'crm-0' });
     house.meddle = (call, pass) =>
@@ -145,7 +145,7 @@ describe('what was completed', () => {
     expect(await rows(house)).toEqual({});
   });
 
-  it('under another app id is discarded, and everything is looked up again', async () => {
+  it('another app id: are discarded and made again', async () => {
     const house = houseWith(hourly);
     house.sandbox.addKey({ appId: 'app-other', appToken: 'token-other', project: 'other' });
     house.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-other', appToken: 'token-other' });
@@ -168,7 +168,7 @@ describe('what was completed', () => {
     expect(standing.state).toBe('erased');
   });
 
-  it('is discarded when a person is asked: they may have changed what was found', async () => {
+  it('review: are discarded, because the operator may change the customers', async () => {
     const house = houseWith(hourly);
     house.person({ source_id: 'crm-0', created_at: null });
     const receipt = await finished(house, ids(3));
@@ -177,7 +177,7 @@ describe('what was completed', () => {
     expect(await rows(house)).toEqual({});
   });
 
-  it('by a worker that was overtaken is not kept', async () => {
+  it('overtaken worker: are not stored', async () => {
     const house = houseWith(hourly);
     let claims = 0;
     house.meddle = async (_, pass) => {
@@ -192,7 +192,7 @@ describe('what was completed', () => {
     expect(await rows(house)).toEqual({});
   });
 
-  it('never leads to a newcomer: a customer found by an earlier attempt is looked at again before the deletion', async () => {
+  it('found by an earlier attempt: the customer is checked again before the deletion', async () => {
     const house = houseWith(hourly);
     const id = house.person({ source_id: 'crm-0' });
     const { receipt } = await house.ask(ids(5));
@@ -208,7 +208,7 @@ describe('what was completed', () => {
     expect(house.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
   });
 
-  it('goes with the identifiers when the receipt is closed', async () => {
+  it('closed receipt: are deleted with the identifiers', async () => {
     const house = houseWith(hourly, { projects: ['main', 'us'] });
     house.person({ source_id: 'crm-0' });
     const receipt = await finished(house, ids(3));
@@ -217,7 +217,7 @@ describe('what was completed', () => {
   });
 });
 
-it('a customer who is shown and whose deletion is answered 404 goes to a person although no confirming GET ever fits', async () => {
+it('customer still shown after a 404: needs review although no confirming GET ever fits the quota', async () => {
   const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
   house.person({ source_id: 'crm-0' });
   house.meddle = (call, pass) => (call.method === 'POST' ? answer(404, notFound) : pass());
@@ -227,17 +227,17 @@ it('a customer who is shown and whose deletion is answered 404 goes to a person 
   expect(house.sent.length).toBeLessThanOrEqual(2 + 2 * 3);
 });
 
-describe('what can never fit goes to a person at once', () => {
+describe('work that can never fit the quota', () => {
   const email = one('email', 'ada@example.com');
 
-  it('where the share is less than one call a period', async () => {
+  it('share below one call a period: needs review at once', async () => {
     const house = houseWith({ callsPerMinute: 1, quotaPeriod: 'hour' });
     const { receipt } = await house.ask(ids(1));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
     expect(house.sent).toEqual([]);
   });
 
-  it('where a look and the deletion after it are more than a period allows', async () => {
+  it('look-up and deletion above one period: needs review at once', async () => {
     const house = houseWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
     house.person({ source_id: 'crm-0' });
     const receipt = await finished(house, ids(1));
@@ -249,7 +249,7 @@ describe('what can never fit goes to a person at once', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('where one spelling has more pages than an attempt has calls for, none of which needs to be read', async () => {
+  it('pages of one spelling above one attempt: needs review at once, unless they need not be read', async () => {
     const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
     const customers = Array.from({ length: 100 }, (_, row) => ({ id: `cust_${String(row).padStart(24, '0')}` }));
     house.meddle = () => ({

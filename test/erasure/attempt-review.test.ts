@@ -58,8 +58,8 @@ async function expectHuman(house: ErasingHouse, reason: string): Promise<void> {
   expect(house.alarms().filter(alarm => alarm === 'needs-review')).toHaveLength(1);
 }
 
-describe('a person is asked, once, and nobody is deleted', () => {
-  it.each(reasons)('$reason', async ({ reason, prepare, sweeps = 0 }) => {
+describe('receipt in review', () => {
+  it.each(reasons)('$reason: raises one alarm and deletes nobody', async ({ reason, prepare, sweeps = 0 }) => {
     const house = erasingHouse({ customersPerRequest: 2 });
     house.person({ id: ada, source_id: 'crm-1' });
     prepare(house);
@@ -72,7 +72,7 @@ describe('a person is asked, once, and nobody is deleted', () => {
     await expectHuman(house, reason);
   });
 
-  it.each([true, false])('identifiers-missing, pinned before or not (%s)', async wasPinned => {
+  it.each([true, false])('identifiers-missing: with stored pins %s', async wasPinned => {
     const memory = forgetting();
     const house = erasingHouse(memory.options);
     house.person({ id: ada });
@@ -85,7 +85,7 @@ describe('a person is asked, once, and nobody is deleted', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('pins-missing', async () => {
+  it('pins-missing: needs review', async () => {
     const memory = forgetting();
     const house = erasingHouse(memory.options);
     house.person({ id: ada });
@@ -97,7 +97,7 @@ describe('a person is asked, once, and nobody is deleted', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('claims-without-result, after five claims that each ended without a word', async () => {
+  it('claims-without-result: needs review after five claims without a result', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     house.person({ id: ada });
@@ -114,7 +114,7 @@ describe('a person is asked, once, and nobody is deleted', () => {
   });
 });
 
-it('somebody else who was deleted is told at once, beside the question', async () => {
+it('wrong customer deleted: raises its own alarm at once', async () => {
   const house = erasingHouse();
   house.person({ id: ada });
   everyPost(answer(200, wrong))(house);
@@ -122,7 +122,7 @@ it('somebody else who was deleted is told at once, beside the question', async (
   expect(house.alarms()).toEqual(['wrong-customer-deleted', 'needs-review']);
 });
 
-it('somebody else who was deleted stops the deletion of the others', async () => {
+it('wrong customer deleted: stops the other deletions', async () => {
   const house = erasingHouse();
   for (const id of [ada, 'cust_C', 'cust_D']) house.person({ id, email: 'family@example.com' });
   everyPost(answer(200, wrong))(house);
@@ -134,7 +134,7 @@ it.each([
   ['a deletion', everyPost(answer(200, {}))],
   ['a deletion in HTML', everyPost(answer(200, html))],
   ['a look-up', every(answer(200, { id: 'crm-1' }))],
-])('%s that is answered 200 and proves nothing is told at once, each time', async (_, prepare) => {
+])('unproven 200 (%s): raises an alarm each time', async (_, prepare) => {
   const house = erasingHouse();
   house.person({ id: ada, source_id: 'crm-1' });
   prepare(house);
@@ -148,7 +148,7 @@ it.each([
   expect(house.alarms()).toEqual(['unproven-response', 'unproven-response', 'unproven-response', 'needs-review']);
 });
 
-it('what is not an answer of Voucherify is not told before it keeps coming', async () => {
+it('invalid response: raises an alarm only when it repeats', async () => {
   const house = erasingHouse();
   house.person({ id: ada });
   everyPost(answer(410, html))(house);
@@ -157,7 +157,7 @@ it('what is not an answer of Voucherify is not told before it keeps coming', asy
   expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unprovenCount: 1 });
 });
 
-it('two workers who both need a person ask once', async () => {
+it('two workers: raise one alarm', async () => {
   const house = erasingHouse();
   const receipt = await house.accept(one('customer_id', ada));
   every(answer(400, {}))(house);

@@ -23,13 +23,13 @@ function trouble(house: ErasingHouse, id: string, result: HttpResult): void {
 const posted = (house: ErasingHouse) => house.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
 const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
 
-describe('when one of several deletions fails', () => {
+describe('one of several deletions fails', () => {
   it.each([
     ['a 500', answer(500, html)],
     ['a lost answer', lost('possible')],
     ['no proof', answer(200, {})],
     ['a 404 of a proxy', answer(404, html)],
-  ])('by %s the others go on, and only that one is tried again', async (_, result) => {
+  ])('%s: the others continue, and only the failed one is retried', async (_, result) => {
     const house = atHome();
     trouble(house, 'cust_2', result);
     const { receipt, outcome } = await house.ask(email);
@@ -59,7 +59,7 @@ describe('when one of several deletions fails', () => {
     ['a plan used up', answer(402, {})],
     ['the limit', answer(429, {})],
     ['no connection', lost('none')],
-  ])('by %s the others wait as well: they would meet the same', async (_, result) => {
+  ])('%s: the others are postponed too', async (_, result) => {
     const house = atHome();
     trouble(house, 'cust_2', result);
     const { receipt } = await house.ask(email);
@@ -79,7 +79,7 @@ describe('when one of several deletions fails', () => {
   it.each([
     ['a bad request', answer(400, {}), 'voucherify-400'],
     ['a wrong customer', answer(200, { ...done, related_object_id: 'cust_9' }), 'wrong-customer-deleted'],
-  ])('by %s nothing more is posted, and what was proved is kept', async (_, result, reason) => {
+  ])('%s: no further deletion is sent, and proofs are kept', async (_, result, reason) => {
     const house = atHome();
     trouble(house, 'cust_3', result);
     const { receipt } = await house.ask(email);
@@ -91,7 +91,7 @@ describe('when one of several deletions fails', () => {
     expect(posted(house)).toEqual(['cust_1', 'cust_2', 'cust_3']);
   });
 
-  it('a person is asked although another one only failed for now', async () => {
+  it('review of one pin: wins over a retry of another', async () => {
     const house = atHome();
     house.meddle = (call, pass) => {
       if (call.url.pathname.includes('cust_1/')) return answer(503, html);
@@ -105,7 +105,7 @@ describe('when one of several deletions fails', () => {
     });
   });
 
-  it('each alarm is raised', async () => {
+  it('alarms: each one is raised', async () => {
     const house = atHome();
     trouble(house, 'cust_2', answer(402, {}));
     await house.ask(email);
@@ -113,8 +113,8 @@ describe('when one of several deletions fails', () => {
   });
 });
 
-describe('when all fail', () => {
-  it('nobody is reported, and the next attempts bring it to an end', async () => {
+describe('all deletions fail', () => {
+  it('retries: end as erased without a false report', async () => {
     const house = atHome();
     house.sandbox.outage('error');
     const { receipt } = await house.ask(email);
@@ -135,21 +135,18 @@ describe('when all fail', () => {
     expect(house.deleted()).toHaveLength(4);
   });
 
-  it.each(['hang', 'down', 'error'] as const)(
-    'for an outage (%s) of days, every person is deleted once in the end',
-    async mode => {
-      const house = atHome();
-      house.sandbox.outage(mode);
-      const { receipt } = await house.ask(email);
-      for (let sweeps = 0; sweeps < 60; sweeps += 1) {
-        const open = await house.sweepWhenDue(receipt.id);
-        expect(open).toMatchObject({ state: 'open', unrecordedClaims: 0 });
-      }
-      expect(house.clock.now - start).toBeGreaterThan(86_400_000);
-      house.sandbox.outage(undefined);
-      for (let sweeps = 0; sweeps < 3; sweeps += 1) await house.sweepWhenDue(receipt.id);
-      expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased' });
-      expect(house.deleted().toSorted()).toEqual(family);
-    },
-  );
+  it.each(['hang', 'down', 'error'] as const)('outage of days (%s): every customer is deleted once', async mode => {
+    const house = atHome();
+    house.sandbox.outage(mode);
+    const { receipt } = await house.ask(email);
+    for (let sweeps = 0; sweeps < 60; sweeps += 1) {
+      const open = await house.sweepWhenDue(receipt.id);
+      expect(open).toMatchObject({ state: 'open', unrecordedClaims: 0 });
+    }
+    expect(house.clock.now - start).toBeGreaterThan(86_400_000);
+    house.sandbox.outage(undefined);
+    for (let sweeps = 0; sweeps < 3; sweeps += 1) await house.sweepWhenDue(receipt.id);
+    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(house.deleted().toSorted()).toEqual(family);
+  });
 });

@@ -21,8 +21,8 @@ function denying(look?: HttpResult): ErasingHouse {
   return house;
 }
 
-describe('a 404 on the deletion of somebody who was found', () => {
-  it('is no proof while a look still shows them: tried again, and the third time a person is asked', async () => {
+describe('404 on the deletion of a seen pin', () => {
+  it('customer still shown: is no proof, and the third time needs review', async () => {
     const house = denying();
     const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
@@ -36,7 +36,7 @@ describe('a 404 on the deletion of somebody who was found', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('that is answered DONE by the next attempt is erased', async () => {
+  it('DONE on the next attempt: is erased', async () => {
     const house = denying();
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     house.meddle = undefined;
@@ -44,7 +44,7 @@ describe('a 404 on the deletion of somebody who was found', () => {
     expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'deleted' }] } } });
   });
 
-  it('proves nothing where another one is shown under that id', async () => {
+  it('another customer under the id: proves nothing', async () => {
     const house = denying(answer(200, { id: 'cust_B', source_id: ada }));
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({
@@ -64,19 +64,22 @@ describe('a 404 on the deletion of somebody who was found', () => {
     ['a 404 of a proxy', answer(404, html)],
     ['a 404 for a voucher', answer(404, { ...notFound, resource_type: 'voucher' })],
     ['a customer that is none', answer(200, { id: 'crm-1' })],
-  ])('counts as nothing where the look fails (%s), and two calls of the next attempt prove it', async (_, look) => {
-    const house = denying(look);
-    const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true, deletions: [] } } });
-    house.sandbox.softDelete(ada);
-    const calls = house.sent.length;
-    house.meddle = (call, pass) => (call.method === 'POST' ? denied : pass());
-    const closed = await house.sweepWhenDue(receipt.id);
-    expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } });
-    expect(house.sent.slice(calls)).toEqual([get, post]);
-  });
+  ])(
+    'failed look-up (%s): counts as nothing, and the next attempt proves the deletion with two calls',
+    async (_, look) => {
+      const house = denying(look);
+      const { receipt } = await house.ask(one('source_id', 'crm-1'));
+      expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true, deletions: [] } } });
+      house.sandbox.softDelete(ada);
+      const calls = house.sent.length;
+      house.meddle = (call, pass) => (call.method === 'POST' ? denied : pass());
+      const closed = await house.sweepWhenDue(receipt.id);
+      expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } });
+      expect(house.sent.slice(calls)).toEqual([get, post]);
+    },
+  );
 
-  it('under a key that is replaced before the look asks a person: that look proves nothing', async () => {
+  it('key replaced before the look-up: needs review', async () => {
     const house = denying();
     const meddle = house.meddle;
     house.meddle = (call, pass) => {
@@ -95,7 +98,7 @@ describe('a 404 on the deletion of somebody who was found', () => {
     });
   });
 
-  it('does not keep the others from being deleted', async () => {
+  it('other customers: are still deleted', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B', 'cust_C']) house.person({ id, email: 'family@example.com' });
     house.meddle = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(ada) ? denied : pass());
@@ -105,8 +108,8 @@ describe('a 404 on the deletion of somebody who was found', () => {
   });
 });
 
-describe('a 404 on a deletion that is posted again', () => {
-  it('after a look that showed them is confirmed by one more look', async () => {
+describe('404 on a repeated deletion', () => {
+  it('customer shown before: is confirmed with one more look-up', async () => {
     const house = denying();
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
     const calls = house.sent.length;
@@ -119,11 +122,11 @@ describe('a 404 on a deletion that is posted again', () => {
   });
 });
 
-describe('the quota of a deletion that is answered 404', () => {
+describe('quota for a deletion with 404', () => {
   it.each([
     [1, 'is that of the look-up and the deletion as long as it is not', false],
     [2, 'has the confirming look reserved when it is needed', true],
-  ])('in %i reservations, %s', async (reservations, _, isDenied) => {
+  ])('%i reservations: %s', async (reservations, _, isDenied) => {
     let writes = 0;
     const house = erasingHouse({
       change: ({ control }) => ({
@@ -143,7 +146,7 @@ describe('the quota of a deletion that is answered 404', () => {
     expect(writes).toBe(reservations);
   });
 
-  it('that lets two calls into one attempt still comes to its end', async () => {
+  it('two calls per attempt: still ends', async () => {
     const house = erasingHouse({
       change: ({ settings }) => ({
         settings: {

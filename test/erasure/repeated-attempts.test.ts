@@ -26,7 +26,7 @@ function softlyDeleted(house: ErasingHouse): void {
   house.sandbox.softDelete(ada);
 }
 
-describe('a deletion whose answer was lost', () => {
+describe('deletion with a lost response', () => {
   it.each([
     ['cut off', lost('possible')],
     ['timed out', { kind: 'no-answer', code: 'timed-out', effect: 'possible' } as const],
@@ -35,7 +35,7 @@ describe('a deletion whose answer was lost', () => {
     ['a 502 with JSON', answer(502, { status: 'DONE' })],
     ['a 200 that proves nothing', answer(200, {})],
     ['a 404 of a proxy', answer(404, html)],
-  ])('(%s) after it took place is proved by the next attempt, and happens once', async (_, result) => {
+  ])('%s after it was executed: is proved by the next attempt and happens once', async (_, result) => {
     const person = (house: ErasingHouse) => house.person({ id: ada });
     const erased = { state: 'erased', projects: { main: { deletions: gone } } };
     const unproven = { state: 'needs-review', reason: 'unseen-unproven', projects: { main: { deletions: [] } } };
@@ -55,7 +55,7 @@ describe('a deletion whose answer was lost', () => {
     }
   });
 
-  it('before it took place is done by the next attempt', async () => {
+  it('before it was executed: is done by the next attempt', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     onNextDeletion(house, lost('possible'));
@@ -67,12 +67,12 @@ describe('a deletion whose answer was lost', () => {
   });
 });
 
-describe('a pin that nobody ever showed', () => {
+describe('unseen pin', () => {
   it.each([
     ['a 429', answer(429, {})],
     ['a 401', answer(401, {})],
     ['no connection', lost('none')],
-  ])('and whose first deletion cannot have had an effect (%s) is still nobody afterwards', async (_, result) => {
+  ])('first deletion not executed (%s): is still no match', async (_, result) => {
     const house = erasingHouse();
     onNextDeletion(house, result);
     const { receipt } = await house.ask(one('customer_id', ada));
@@ -80,7 +80,7 @@ describe('a pin that nobody ever showed', () => {
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
-  it('and that a look shows before the second try is erased like any other', async () => {
+  it('shown before the second try: is erased', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
     onNextDeletion(house, lost('possible'));
@@ -99,7 +99,7 @@ describe('a pin that nobody ever showed', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('and that another pin failed beside is nobody still: its own first try said so', async () => {
+  it('failure of another pin: stays no match after its own first try', async () => {
     const house = erasingHouse();
     house.person({ id: 'cust_B', email: 'ada@example.com' });
     house.meddle = (call, pass) =>
@@ -117,7 +117,7 @@ describe('a pin that nobody ever showed', () => {
     expect(house.sent.filter(call => call === deletion)).toHaveLength(1);
   });
 
-  it('and that is all that is left, is no match when the first try of each said so', async () => {
+  it('only absent pins left: is no match', async () => {
     const house = erasingHouse();
     const ben = 'cust_BBBBBBBBBBBBBBBBBBBBBBBB';
     house.meddle = (call, pass) =>
@@ -128,7 +128,7 @@ describe('a pin that nobody ever showed', () => {
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
-  it('stays known as tried through attempts that could not do anything', async () => {
+  it('attempts without a call: stays known as tried', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
     onNextDeletion(house, lost('possible'), true);
@@ -141,14 +141,14 @@ describe('a pin that nobody ever showed', () => {
   });
 });
 
-describe('before a pin is posted to again', () => {
+describe('check before a repeated deletion', () => {
   const first = async (house: ErasingHouse) => {
     house.person({ id: ada, source_id: 'crm-1' });
     onNextDeletion(house, lost('possible'));
     return (await house.ask(one('source_id', 'crm-1'))).receipt;
   };
 
-  it('it is looked at: an id that has become the source_id of somebody else proves nothing', async () => {
+  it('source_id of another customer: proves nothing', async () => {
     const house = erasingHouse();
     const receipt = await first(house);
     onNextDeletion(house, lost('possible'), true);
@@ -166,7 +166,7 @@ describe('before a pin is posted to again', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('and another one is shown instead, the other pins are deleted all the same', async () => {
+  it('another customer shown: the other pins are still deleted', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B', 'cust_C']) house.person({ id, email: 'family@example.com' });
     house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
@@ -180,7 +180,7 @@ describe('before a pin is posted to again', () => {
     expect(house.sandbox.customers().map(({ id }) => id)).toContain(newcomer);
   });
 
-  it('and another one is shown instead, a wrong customer that is deleted afterwards has the say', async () => {
+  it('another customer shown, then a wrong customer deleted: the wrong deletion is the reason', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B']) house.person({ id, email: 'family@example.com' });
     house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
@@ -193,7 +193,7 @@ describe('before a pin is posted to again', () => {
     expect(asked).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
   });
 
-  it('a pin that nobody showed and nothing was posted to is not nobody because the look shows another one', async () => {
+  it('unseen pin without a deletion request, another customer shown: is not a no match', async () => {
     const house = erasingHouse();
     onNextDeletion(house, answer(429, {}));
     const { receipt } = await house.ask(one('customer_id', ada));
@@ -209,7 +209,7 @@ describe('before a pin is posted to again', () => {
     ['a customer that is none', answer(200, { id: 'crm-1' })],
     ['a 404 that is not of a customer', answer(404, {})],
     ['a 429', answer(429, {})],
-  ])('and the look fails (%s), nothing is posted', async (_, result) => {
+  ])('failed check (%s): no deletion is sent', async (_, result) => {
     const house = erasingHouse();
     const receipt = await first(house);
     house.meddle = () => result;
@@ -219,7 +219,7 @@ describe('before a pin is posted to again', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('nobody is looked up afresh: who is registered under the same source_id meanwhile is somebody else', async () => {
+  it('same source_id registered again: is not looked up and not deleted', async () => {
     const house = erasingHouse();
     const receipt = await first(house);
     house.sandbox.softDelete(ada);

@@ -14,8 +14,8 @@ function houseOfTwo() {
   return house;
 }
 
-describe('somebody else was deleted in one project', () => {
-  it('and nothing more is posted in the next one', async () => {
+describe('wrong customer deleted in one project', () => {
+  it('next project: gets no deletion', async () => {
     const house = houseOfTwo();
     house.meddle = ({ method }, pass) => (method === 'POST' ? wrong : pass());
     const { receipt } = await house.ask(one('source_id', 'crm-1'));
@@ -23,7 +23,7 @@ describe('somebody else was deleted in one project', () => {
     expect(house.sent.filter(call => call.startsWith('POST'))).toHaveLength(1);
   });
 
-  it('and no trouble of another project hides it: the receipt is never retried', async () => {
+  it('failure of another project: does not hide it, and the receipt is never retried', async () => {
     const house = houseOfTwo();
     let posts = 0;
     house.meddle = ({ method }, pass) => {

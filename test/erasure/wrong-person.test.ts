@@ -8,8 +8,8 @@ import { identifier, isMeant, known, people } from '../support/erasing-people.ts
 const id = (letter: string) => `cust_${letter.repeat(24)}`;
 const ada = id('A');
 
-describe('in a project full of people with odd names', () => {
-  it('nobody disappears but who was named exactly, whatever is asked', async () => {
+describe('project with unusual identifiers', () => {
+  it('any request: deletes only customers with exactly this identifier', async () => {
     const house = erasingHouse({ customersPerRequest: 50 });
     for (const person of people) house.person(person);
     let deleted = 0;
@@ -41,8 +41,8 @@ describe('in a project full of people with odd names', () => {
   });
 });
 
-describe('a source_id that looks like an id', () => {
-  it('deletes its owner and not the one with that id', async () => {
+describe('source_id that looks like an id', () => {
+  it('request by source_id: deletes its owner, not the customer with that id', async () => {
     const house = erasingHouse();
     house.person({ id: id('B'), source_id: id('L') });
     house.person({ id: id('C'), source_id: 'crm-2' });
@@ -52,7 +52,7 @@ describe('a source_id that looks like an id', () => {
     expect(house.deleted()).toEqual([id('B')]);
   });
 
-  it('of somebody deletes nobody when it is the id of somebody else', async () => {
+  it('customer_id of another customer: deletes nobody', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.person({ id: id('B'), source_id: ada });
@@ -61,7 +61,7 @@ describe('a source_id that looks like an id', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('that is asked for as an id deletes nobody', async () => {
+  it('request by customer_id: deletes nobody', async () => {
     const house = erasingHouse();
     house.person({ id: id('B'), source_id: ada });
     const { outcome } = await house.ask(one('customer_id', ada));
@@ -69,7 +69,7 @@ describe('a source_id that looks like an id', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('that comes up while the id is being deleted is not deleted by a second try', async () => {
+  it('registered during the deletion: is not deleted by a second try', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
     house.meddle = (call, pass) => {
@@ -85,19 +85,19 @@ describe('a source_id that looks like an id', () => {
   });
 });
 
-describe('a customer who came after the request', () => {
+describe('customer created after the request', () => {
   const later = new Date(start + 1).toISOString();
   const same = { source_id: 'crm-1', email: 'ada@example.com' };
   const all: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')];
 
-  it('is not the one that was meant', async () => {
+  it('later customer: is not deleted', async () => {
     const house = erasingHouse();
     house.person({ ...same, created_at: later });
     expect((await house.ask(all)).outcome.kind).toBe('no-match');
     expect(house.deleted()).toEqual([]);
   });
 
-  it('is not meant by a request that the platform dates earlier than it came', async () => {
+  it('platform time before the creation: the customer is not deleted', async () => {
     const house = erasingHouse();
     house.person({ ...same, created_at: new Date(start - 1000).toISOString() });
     expect((await house.ask(all, { submittedAt: start - 1001 })).outcome.kind).toBe('no-match');
@@ -113,26 +113,23 @@ describe('a customer who came after the request', () => {
       house => (house.meddle = (call, pass) => (call.method === 'POST' && pass() ? answer(503, html) : pass())),
     ],
   ];
-  it.each(failures)(
-    'and was signed up again between two attempts, of which the first lost its %s, stays',
-    async (_, fail) => {
-      const house = erasingHouse();
-      const first = house.person({ id: ada, ...same });
-      fail(house);
-      const { receipt } = await house.ask(all);
-      house.meddle = undefined;
-      house.clock.now += 1000;
-      if (house.sandbox.customers().length > 0) house.sandbox.softDelete(first);
-      const again = house.person({ ...same, created_at: new Date(house.clock.now).toISOString() });
-      const closed = await house.sweepWhenDue(receipt.id);
-      expect(['erased', 'no-match']).toContain(closed.state);
-      expect(house.deleted()).not.toContain(again);
-      expect(house.sandbox.customers().map(customer => customer.id)).toContain(again);
-    },
-  );
+  it.each(failures)('signed up again after a lost %s: is not deleted', async (_, fail) => {
+    const house = erasingHouse();
+    const first = house.person({ id: ada, ...same });
+    fail(house);
+    const { receipt } = await house.ask(all);
+    house.meddle = undefined;
+    house.clock.now += 1000;
+    if (house.sandbox.customers().length > 0) house.sandbox.softDelete(first);
+    const again = house.person({ ...same, created_at: new Date(house.clock.now).toISOString() });
+    const closed = await house.sweepWhenDue(receipt.id);
+    expect(['erased', 'no-match']).toContain(closed.state);
+    expect(house.deleted()).not.toContain(again);
+    expect(house.sandbox.customers().map(customer => customer.id)).toContain(again);
+  });
 });
 
-describe('an answer that proves nothing', () => {
+describe('unproven response', () => {
   const answers: readonly (readonly [string, unknown])[] = [
     ['{}', {}],
     ['HTML', html],
@@ -142,7 +139,7 @@ describe('an answer that proves nothing', () => {
   ];
 
   it.each(answers)(
-    '(%s) is never reported as erased while the person is there, and nobody else is touched',
+    '%s: is never reported as erased while the customer exists, and no other is deleted',
     async (_, body) => {
       const house = erasingHouse();
       house.person({ id: ada, source_id: 'crm-1', email: 'family@example.com' });
@@ -158,7 +155,7 @@ describe('an answer that proves nothing', () => {
     },
   );
 
-  it.each(answers)('(%s) to a deletion that took place leads to no other deletion', async (_, body) => {
+  it.each(answers)('%s to an executed deletion: leads to no other deletion', async (_, body) => {
     const house = erasingHouse();
     house.person({ id: ada, source_id: 'crm-1' });
     house.person({ id: id('B'), source_id: 'crm-2' });

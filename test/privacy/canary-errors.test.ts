@@ -6,7 +6,7 @@ import { crash } from '../support/crash.ts';
 
 const known = [{ source_id: token('field source id'), email: 'x@example.com', created_at: '2025-01-01T00:00:00Z' }];
 
-describe('nothing of an error shows', () => {
+describe('errors', () => {
   const message = `${token('error')} at https://${token('error host')}/${token('error path')}`;
   const unforeseen = () =>
     Promise.reject(Object.assign(crash(message), { [token('error field')]: token('error value') }));
@@ -29,7 +29,7 @@ describe('nothing of an error shows', () => {
       500,
       ({ readSecret }) => ({ readSecret: name => (name.includes('pepper') ? unforeseen() : readSecret(name)) }),
     ],
-  ])('in %s', async (_, status, change) => {
+  ])('%s: no planted value appears', async (_, status, change) => {
     const canary = await canaryHouse({ customers: known, change });
     for (const name of ['error', 'error host', 'error path', 'error field', 'error value']) canary.planted.token(name);
     expect((await canary.send(canary.wire())).status).toBe(status);
@@ -44,7 +44,7 @@ describe('nothing of an error shows', () => {
     `"${token('text')}"`,
     `{"current":"${token('text')}`,
     `{"current":"${token('text').slice(0, 20)}"}`,
-  ])('in a secret that is not usable: %#', async text => {
+  ])('unusable secret %#: no planted value appears', async text => {
     const canary = await canaryHouse({ secrets: { 'erasure/platform/ketch': text } });
     canary.planted.token('text');
     expect((await canary.send(canary.wire())).status).toBe(503);

@@ -8,7 +8,7 @@ const tokens = new Map([
 ]);
 const found = (text: string) => leaks(tokens, { here: text, there: 'nothing' });
 
-describe('a token is found', () => {
+describe('search for planted values', () => {
   test.each([
     ['as it is', word],
     ['within a text', `a${word}b`],
@@ -23,16 +23,16 @@ describe('a token is found', () => {
     ['in base64 behind two characters', Buffer.from(`:)${word}`).toString('base64')],
     ['in part in base64url', Buffer.from(`key=${word.slice(3, 14)}&x`).toString('base64url')],
     ['in base64 within JSON', JSON.stringify({ a: Buffer.from(`{"b":"${word}"}`).toString('base64') })],
-  ])('%s', (_, text) => {
+  ])('%s: is found', (_, text) => {
     expect(found(text)).toEqual(['word in here']);
   });
 
-  test('and nothing else is', () => {
+  test('other text: is not found', () => {
     expect(found(`${word.slice(0, 7)} ${word.slice(8, 15)} ${token('third')}`)).toEqual([]);
     expect(found('')).toEqual([]);
   });
 
-  test('in each place, and each of them', () => {
+  test('several places: are all found', () => {
     expect(leaks(tokens, { a: word, b: `${token('other')}${word}` })).toEqual(['word in a', 'word in b', 'other in b']);
     expect(new Set(['a', 'b', 'c'].map(token)).size).toBe(3);
     expect(token('a')).toMatch(/^[a-z0-9]{24}$/);

@@ -8,7 +8,7 @@ import { sendOver } from '../support/http.ts';
 import { account, ketchWire } from '../support/ketch.ts';
 import { startLocalProcess } from '../support/local-process.ts';
 
-test('a whole process prints nothing of what it was sent, of its secrets, or of the people it erased', async () => {
+test('whole process: prints no request, secret or customer data', async () => {
   const secrets = embeddedSecretTexts(readLocalOptions({}).settings);
   const { current } = jsonOrUndefined(secrets['erasure/platform/ketch']!) as { current: string };
   const run = await startLocalProcess({ DATA_DIR: ':memory:', CLOCK: '2026-01-15T12:00:00Z', SWEEP_SECONDS: '0.2' });

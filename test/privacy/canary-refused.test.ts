@@ -3,7 +3,7 @@ import { token } from '../support/canary.ts';
 import { type CanaryHouse, canaryHouse, expectSilence } from '../support/canary-house.ts';
 import { uid } from '../support/ketch.ts';
 
-describe('nothing of a refused message shows', () => {
+describe('refused message', () => {
   const planted = (name: string) => token(`refused ${name}`);
   const raw = `{"${planted('key')}":1,"${planted('key')}":2}`;
 
@@ -45,7 +45,7 @@ describe('nothing of a refused message shows', () => {
       ({ wire }) => wire({ callbacks: [{ url: 'x', headers: { [planted('header')]: 5 } }] }),
     ],
     ['its time is text', 400, ({ wire }) => wire({ dueTimestamp: planted('time') })],
-  ])('because %s', async (_, status, wireOf) => {
+  ])('%s: no planted value appears', async (_, status, wireOf) => {
     const canary = await canaryHouse();
     for (const name of [
       'secret',

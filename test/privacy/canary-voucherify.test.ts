@@ -55,7 +55,7 @@ const deletes = (answer: ScriptedAnswer) => (call: ScriptedCall) => {
 };
 const always = (answer: ScriptedAnswer) => () => answer;
 
-describe('nothing that Voucherify says shows', () => {
+describe('responses of Voucherify', () => {
   test.each<[string, (call: ScriptedCall) => ScriptedAnswer, string]>([
     ['a deletion', deletes(ok(done)), 'erased'],
     ['the deletion of somebody else', deletes(ok({ ...done, related_object_id: stranger.id })), 'needs-review'],
@@ -83,7 +83,7 @@ describe('nothing that Voucherify says shows', () => {
     ['429', always(refused(429, { 'Retry-After': said('header'), 'X-Rate-Limit-Retry': said('header') })), 'open'],
     ['500', always({ status: 500, headers, body: `<pre>${said('html')}</pre>` }), 'open'],
     ['503 to the deletion', deletes(refused(503)), 'open'],
-  ])('when it says %s', async (_, script, state) => {
+  ])('%s: no planted value appears', async (_, script, state) => {
     const baseUrl = await scripted(script);
     const { house, planted, wire, send, shown, identifiers } = await canaryHouse({ baseUrl });
     for (const name of names) planted.token(`said ${name}`);

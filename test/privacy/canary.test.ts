@@ -6,8 +6,8 @@ import { scripted } from '../support/scripted-voucherify.ts';
 
 const known = [{ source_id: token('field source id'), email: 'x@example.com', created_at: '2025-01-01T00:00:00Z' }];
 
-describe('nothing that came from outside shows', () => {
-  test('when somebody is erased, and then it is not kept either', async () => {
+describe('outside values', () => {
+  test('erased customer: nothing appears or stays stored', async () => {
     const canary = await canaryHouse({ customers: known });
     const answer = await canary.send(canary.wire());
     expect(answer).toMatchObject({ status: 200, json: { response: { reason: 'executed' }, metadata: { uid } } });
@@ -15,21 +15,21 @@ describe('nothing that came from outside shows', () => {
     expect(canary.identifiers()).toEqual([]);
   });
 
-  test('when nobody is found, and then it is not kept either', async () => {
+  test('no match: nothing appears or stays stored', async () => {
     const canary = await canaryHouse({ customers: [] });
     expect((await canary.send(canary.wire())).json).toHaveProperty('response.reason', 'no_match');
     expectSilence(canary);
     expect(canary.identifiers()).toEqual([]);
   });
 
-  test('when nobody can be looked up', async () => {
+  test('no usable identifier: nothing appears', async () => {
     const canary = await canaryHouse({ section: { identities: {} } });
     expect((await canary.send(canary.wire())).json).toHaveProperty('response.reason', 'insufficient_identification');
     expectSilence(canary);
     expect(canary.identifiers()).toEqual([]);
   });
 
-  test('when it is held, asked for again, in conflict, swept and called back', async () => {
+  test('paused, repeated, conflict, sweep and callback: nothing appears', async () => {
     const heard: string[] = [];
     const receiver = await scripted(({ body }) => {
       heard.push(body);
@@ -51,7 +51,7 @@ describe('nothing that came from outside shows', () => {
     expect(canary.identifiers()).toEqual([]);
   });
 
-  test('when a callback goes to where it may not', async () => {
+  test('refused callback origin: nothing appears', async () => {
     const canary = await canaryHouse({ customers: known });
     const url = `https://${canary.planted.token('foreign host')}.example/`;
     expect((await canary.send(canary.wire({ callbacks: [{ url }] }))).status).toBe(200);
@@ -59,7 +59,7 @@ describe('nothing that came from outside shows', () => {
     expectSilence(canary);
   });
 
-  test('when too many are found', async () => {
+  test('too many matches: nothing appears', async () => {
     const email = `${token('field mailbox')}+x@${token('field domain')}.example`;
     const customers = [1, 2, 3].map(at => ({ source_id: `s${at}`, email, created_at: '2025-01-01T00:00:00Z' }));
     const canary = await canaryHouse({ customers, limits: { customersPerRequest: 2 } });

@@ -5,8 +5,8 @@ import { account, deleteRequest, ketchHouse, ketchWire, uid } from '../support/k
 /** A person who is in the sandbox, and one who is not. */
 const [known, unknown] = ['crm-10042', 'crm-none'];
 
-describe('whoever is not proved genuine hears the same, byte for byte', () => {
-  test('of a person who is there, of one who is not, and of a request that was made before (Ketch)', async () => {
+describe('unauthenticated caller: the replies are equal byte for byte', () => {
+  test('Ketch: for an existing customer, an unknown one and an earlier request', async () => {
     const house = await ketchHouse();
     await house.send(ketchWire());
     const about = (person: string, id: string) => {
@@ -21,7 +21,7 @@ describe('whoever is not proved genuine hears the same, byte for byte', () => {
     }
   });
 
-  test('the same, and how a request stands that was made or never was (generic)', async () => {
+  test('generic: also for the status of an existing and an unknown request', async () => {
     const house = await genericHouse();
     await house.send(genericWire());
     const stranger = { secret: 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' };
@@ -38,7 +38,7 @@ describe('whoever is not proved genuine hears the same, byte for byte', () => {
   });
 });
 
-test('a sender that is proved genuine is not told of the requests of another', async () => {
+test('authenticated platform: cannot read the requests of another platform', async () => {
   const text = JSON.stringify({ current: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' });
   const other = { type: 'generic', scheme: 'standard-webhooks', reference: '/request_id', identifiers: '/identifiers' };
   const house = await genericHouse({

@@ -29,8 +29,8 @@ async function contested(rivals: (attempt: number) => number) {
   return { store, receipt, attempts: () => attempts, standing: () => sqlite.read(receipt.id) };
 }
 
-describe('a change', () => {
-  it('is made to the receipt that was given, and what else is to be written depends on it', async () => {
+describe('updateReceipt', () => {
+  it('change: is applied to the given receipt together with its side writes', async () => {
     const { store, receipt, standing } = await contested(() => 0);
     const also: SideWrites[] = [];
     const done = await updateReceipt(store, receipt, counted, next => {
@@ -43,13 +43,13 @@ describe('a change', () => {
     expect(await store.readPersonalData(receipt.id)).toBeUndefined();
   });
 
-  it('that the rules forbid writes nothing', async () => {
+  it('forbidden change: writes nothing', async () => {
     const { store, receipt, attempts } = await contested(() => 0);
     expect(await updateReceipt(store, receipt, () => undefined)).toEqual({ receipt, done: false });
     expect(attempts()).toBe(0);
   });
 
-  it('is made over what others wrote in the meantime, and loses nothing of it', async () => {
+  it('concurrent writes: are kept, and the change is applied on top', async () => {
     const { store, receipt, attempts, standing } = await contested(attempt => (attempt <= 7 ? 1 : 0));
     const { receipt: made, done } = await updateReceipt(store, receipt, counted);
     expect(done).toBe(true);
@@ -58,7 +58,7 @@ describe('a change', () => {
     expect(await standing()).toEqual(made);
   });
 
-  it('is judged anew on what stands: what became forbidden is not made', async () => {
+  it('change that became forbidden: is not made', async () => {
     const { store, receipt, standing } = await contested(attempt => (attempt === 1 ? 1 : 0));
     const once = (before: Receipt) => (before.unprovenCount === 0 ? counted(before) : undefined);
     const { receipt: seen, done } = await updateReceipt(store, receipt, once);
@@ -67,7 +67,7 @@ describe('a change', () => {
     expect(await standing()).toEqual(seen);
   });
 
-  it('is given up when too many others write, without half a change', async () => {
+  it('too many concurrent writes: throws without a partial change', async () => {
     const { store, receipt, attempts, standing } = await contested(() => 1);
     const unavailable = { code: 'unavailable', alarm: 'store-unavailable' };
     await expect(updateReceipt(store, receipt, counted)).rejects.toMatchObject(unavailable);
@@ -75,13 +75,13 @@ describe('a change', () => {
     expect(await standing()).toMatchObject({ claims: 1 });
   });
 
-  it('is given up when the receipt is gone', async () => {
+  it('deleted receipt: throws', async () => {
     const { store, receipt } = await contested(() => 0);
     const elsewhere = { ...receipt, id: 'receipt-2' };
     await expect(updateReceipt(store, elsewhere, counted)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  it('is made once by each of several at once', async () => {
+  it('several at once: the change is made once', async () => {
     const { store, receipt, standing } = await contested(() => 0);
     await Promise.all(Array.from({ length: 6 }, () => updateReceipt(store, receipt, counted)));
     expect(await standing()).toMatchObject({ claims: 7, revision: 7 });

@@ -26,8 +26,8 @@ function telling(receipt: Receipt, more: Partial<CallbackRecord> = {}): Receipt 
   return next;
 }
 
-describe('a platform that nobody knows how to reach any more', () => {
-  it('ends, and nobody is said to have refused', () => {
+describe('callback without an address', () => {
+  it('state: ends without a refused target', () => {
     const end = abandonCallbacks(owing({ callbackState: { tries: 2, delivered: [0], refused: [] } }), now + 1000);
     expect(end).toMatchObject({ queue: 'sign', nextAttemptAt: now + 1000 });
     expect(end?.callbackState).toEqual({ tries: 2, delivered: [0], refused: [], endedAt: now + 1000 });
@@ -39,14 +39,14 @@ describe('a platform that nobody knows how to reach any more', () => {
     });
   });
 
-  it('is none that waits for something else', () => {
+  it('receipt with another reason to wait: is not affected', () => {
     expect(abandonCallbacks(owing({ queue: 'sign' }), now)).toBeUndefined();
     expect(abandonCallbacks(owing({ state: 'open' }), now)).toBeUndefined();
   });
 });
 
-describe('a platform is to be told', () => {
-  it('from the time on that the receipt waits for', () => {
+describe('due callback', () => {
+  it('time: is due from the stored time on', () => {
     expect(isCallbackDue(owing(), now)).toBe(true);
     expect(isCallbackDue(owing({ nextAttemptAt: now + 1 }), now)).toBe(false);
   });
@@ -55,12 +55,12 @@ describe('a platform is to be told', () => {
     ['an open receipt', { state: 'open' }],
     ['one that waits for a person', { state: 'needs-review' }],
     ['one in another queue', { queue: 'erase' }],
-  ])('not by %s', (_, change) => {
+  ])('%s: is not due', (_, change) => {
     expect(isCallbackDue(owing(change), now)).toBe(false);
     expect(claimCallback(owing(change), now, now + 60_000)).toBeUndefined();
   });
 
-  it('not by one that waits for nothing', () => {
+  it('nothing to wait for: is not due', () => {
     const over = closed(receiptOf());
     expect(isCallbackDue(over, now)).toBe(false);
     const { nextAttemptAt: _, ...timeless } = owing();
@@ -68,7 +68,7 @@ describe('a platform is to be told', () => {
     expect(recordCallback(over, { now, targets: 1, delivered: [0], refused: [], retryAt: now })).toBeUndefined();
   });
 
-  it('by one worker at a time: a claim only moves the time', () => {
+  it('claim: moves the time, for one worker at a time', () => {
     const before = owing();
     const claim = claimCallback(before, now, now + 60_000);
     expect(claim).toEqual({ ...before, nextAttemptAt: now + 60_000, revision: before.revision + 1 });
@@ -77,8 +77,8 @@ describe('a platform is to be told', () => {
   });
 });
 
-describe('telling', () => {
-  it('waits for the next try, and remembers who has taken it', () => {
+describe('callback result', () => {
+  it('open targets: wait for the next try, and delivered ones are stored', () => {
     const first = telling(owing(), { delivered: [1] });
     expect(first).toMatchObject({ queue: 'callback', nextAttemptAt: now + 1000 });
     expect(first.callbackState).toEqual({ tries: 1, delivered: [1], refused: [] });
@@ -87,7 +87,7 @@ describe('telling', () => {
     expect(second.callbackState).toEqual({ tries: 2, delivered: [1], refused: [] });
   });
 
-  it('ends when the last target has taken it', () => {
+  it('last target delivered: ends', () => {
     const first = telling(owing(), { delivered: [1] });
     const end = telling(first, { now: now + 1000, delivered: [0] });
     expect(end.callbackState).toEqual({ tries: 2, delivered: [0, 1], refused: [], endedAt: now + 1000 });
@@ -96,24 +96,24 @@ describe('telling', () => {
     expect(wasCallbackGivenUp(end, 2)).toBe(false);
   });
 
-  it('ends, given up, when those that are left will never take it', () => {
+  it('only refused targets left: ends as given up', () => {
     const end = telling(owing(), { delivered: [1], refused: [0] });
     expect(end.callbackState).toEqual({ tries: 1, delivered: [1], refused: [0], endedAt: now });
     expect(needsNoPersonalData(end)).toBe(true);
     expect(wasCallbackGivenUp(end, 2)).toBe(true);
   });
 
-  it('is not given up as long as it goes on', () => {
+  it('some delivered: is not given up', () => {
     expect(wasCallbackGivenUp(telling(owing(), { refused: [0] }), 2)).toBe(false);
     expect(wasCallbackGivenUp(owing(), 2)).toBe(false);
   });
 
-  it('counts a target once, however often it says the same', () => {
+  it('repeated success: counts a target once', () => {
     const first = telling(owing(), { delivered: [1] });
     expect(telling(first, { delivered: [1] }).callbackState).toEqual({ tries: 2, delivered: [1], refused: [] });
   });
 
-  it('goes on for at least seven days, and is given up after eight', () => {
+  it('deadline: at least seven days, at most eight', () => {
     expect(callbackPeriodMs).toBeGreaterThanOrEqual(7 * day);
     const last = telling(owing(), { now: now + callbackPeriodMs - 1, retryAt: now });
     expect(last).toMatchObject({ queue: 'callback', nextAttemptAt: now + callbackPeriodMs - 1 });
@@ -123,13 +123,13 @@ describe('telling', () => {
     expect(wasCallbackGivenUp(telling(owing(), { now: now + callbackPeriodMs, delivered: [0, 1] }), 2)).toBe(false);
   });
 
-  it('is never put off beyond its end: who wants to be asked later is asked a last time', () => {
+  it('late Retry-After: moves the last try to the end at most', () => {
     const first = telling(owing(), { retryAt: now + 100 * day });
     expect(first.nextAttemptAt).toBe(now + callbackPeriodMs);
     expect(telling(owing(), { retryAt: now - 1 }).nextAttemptAt).toBe(now);
   });
 
-  it('changes nothing that the receipt says of the erasure', () => {
+  it('outcome: is not changed', () => {
     const before = owing();
     for (const after of [telling(before), telling(before, { refused: [0, 1] })]) {
       const { queue, nextAttemptAt, callbackState, revision, ...rest } = after;
@@ -139,13 +139,13 @@ describe('telling', () => {
     }
   });
 
-  it('of nobody at all ends at once', () => {
+  it('no targets: ends at once', () => {
     const end = telling(owing(), { targets: 0 });
     expect(end.callbackState).toEqual({ ...noCallbackYet, tries: 1, endedAt: now });
     expect(wasCallbackGivenUp(end, 0)).toBe(false);
   });
 
-  it('of a receipt without a time of closing begins now', () => {
+  it('missing closing time: starts now', () => {
     const { closedAt: _, ...timeless } = owing();
     expect(telling(timeless).nextAttemptAt).toBe(now + 1000);
   });

@@ -32,8 +32,8 @@ function must(receipt: Receipt | undefined): Receipt {
   return receipt;
 }
 
-describe('a retry', () => {
-  it('lets a receipt that asked for a person go on, now, and keeps who, when, why and about what', () => {
+describe('retry', () => {
+  it('review: continues now, with actor, time and reason stored', () => {
     const next = must(decideRetry(asked(), decided));
     expect(next).toMatchObject({
       state: 'open',
@@ -47,7 +47,7 @@ describe('a retry', () => {
     expect(claimReceipt(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
   });
 
-  it('may raise how many customers are deleted for it, until another one says otherwise', () => {
+  it('customer limit: is raised until the next decision', () => {
     const raised = must(decideRetry(asked(), { ...decided, maxCustomers: 9 }));
     expect(maxCustomersFor(raised)).toBe(9);
     const again = must(decideRetry(requestReview(raised, 'unproven-responses'), decided));
@@ -55,7 +55,7 @@ describe('a retry', () => {
     expect(maxCustomersFor(asked())).toBeUndefined();
   });
 
-  it('brings forward what waits for its time, its callback or its signature', () => {
+  it('waiting receipt: is attempted, called back or signed now', () => {
     for (const queue of ['erase', 'callback', 'sign'] as const) {
       const waits = claimedOnce({
         queue,
@@ -68,7 +68,7 @@ describe('a retry', () => {
     expect(decideRetry(claimedOnce({ nextAttemptAt: now }), decided)).toMatchObject({ nextAttemptAt: now });
   });
 
-  it('does not cut a claim short: whoever holds it may still be posting, and a refusal must wait for that', () => {
+  it('claimed receipt: waits for the end of the claim', () => {
     const held = claimedOnce({ nextAttemptAt: now + 60_000 });
     const next = must(decideRetry(held, decided));
     expect(next).toMatchObject({ nextAttemptAt: now + 60_000, decisions: [decided] });
@@ -81,7 +81,7 @@ describe('a retry', () => {
     expect(closeAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });
   });
 
-  it('never lets go what has deleted somebody else, nor touches what is signed', () => {
+  it('wrong customer deleted, or signed receipt: is refused', () => {
     expect(decideRetry(asked('wrong-customer-deleted'), decided)).toBeUndefined();
     const refused = must(decideRefusal(asked('wrong-customer-deleted'), refusal));
     expect(decideRetry(refused, decided)).toBeUndefined();
@@ -90,8 +90,8 @@ describe('a retry', () => {
   });
 });
 
-describe('a refusal', () => {
-  it('waits for the sweep, which closes the receipt, and nobody claims it any more', () => {
+describe('refusal', () => {
+  it('open receipt: waits for the sweep to close it, and cannot be claimed', () => {
     const next = must(decideRefusal(asked(), refusal));
     expect(next).toMatchObject({
       state: 'open',
@@ -111,7 +111,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('of a receipt that somebody works on waits until the claim has run out', () => {
+  it('claimed receipt: waits for the end of the claim', () => {
     expect(decideRefusal(claimedOnce({ nextAttemptAt: now + 15_000 }), refusal)).toMatchObject({
       nextAttemptAt: now + 15_000,
     });
@@ -120,7 +120,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('can be taken back as long as it is not done', () => {
+  it('withdrawal: is possible until it is closed', () => {
     const back = must(decideRetry(must(decideRefusal(claimedOnce(), refusal)), decided));
     expect(isRefusalDecided(back)).toBe(false);
     const stopped = must(decideRetry(must(decideRefusal(asked(), refusal)), decided));
@@ -132,7 +132,7 @@ describe('a refusal', () => {
     expect(closeAsRefused(back, now + 1e9)).toBeUndefined();
   });
 
-  it('is made once, and not of what is closed', () => {
+  it('second refusal, or closed receipt: is rejected', () => {
     const next = must(decideRefusal(claimedOnce(), refusal));
     expect(decideRefusal(next, refusal)).toBeUndefined();
     const closed = must(closeAsRefused(next, now + 1e9));
@@ -140,40 +140,40 @@ describe('a refusal', () => {
     expect(decideRefusal(claimedOnce({ state: 'erased' }), refusal)).toBeUndefined();
   });
 
-  it('tells a platform that waits for a callback', () => {
+  it('waiting platform: gets a callback', () => {
     const next = must(decideRefusal(claimedOnce({ hasCallbacks: true, answeredInProgress: true }), refusal));
     expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 
-  it('does not hide what a worker without a result may have deleted', () => {
+  it('worker without a result: is recorded as possibly deleted', () => {
     const posting = withProgress(claimedOnce(), 'main', { pins: 1 });
     const closed = must(closeAsRefused(must(decideRefusal(posting, refusal)), now + 1e9));
     expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
   });
 });
 
-describe('a worker that comes back to a refusal', () => {
+describe('result recorded after a refusal', () => {
   const two = ['main', 'us'];
   const refused = (more: Partial<Receipt> = {}) => must(decideRefusal(claimedOnce(more, two), refusal));
 
-  it('that has erased everybody closes it as what is true', () => {
+  it('all erased: is closed as erased', () => {
     expect(mustRecord(refused(), { main: erased, us: nobody })).toMatchObject({ state: 'erased' });
   });
 
-  it('that has not closes it as refused, with what it did delete', () => {
+  it('not all erased: is closed as refused with its deletions', () => {
     const closed = mustRecord(refused(), { main: erased, us: later() });
     expect(closed).toMatchObject({ state: 'refused', queue: 'sign' });
     expect(closed.projects['main']?.deletions).toEqual([keptDeletion()]);
     expect(mustRecord(refused(), { main: human(), us: later() })).toMatchObject({ state: 'refused' });
   });
 
-  it('that has deleted somebody else asks for a person all the same', () => {
+  it('wrong customer deleted: needs review', () => {
     const wrong = human('wrong-customer-deleted', { deletions: [deletion()] });
     expect(mustRecord(refused(), { main: wrong })).toMatchObject({ state: 'needs-review' });
   });
 });
 
-it('only what is closed and told is signed', () => {
+it('signature: only after the receipt is closed and called back', () => {
   for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'callback' })]) {
     expect(storeEvidence(receipt, 'a.b.c')).toBeUndefined();
     expect(postponeSignature(receipt, now)).toBeUndefined();

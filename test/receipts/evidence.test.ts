@@ -33,8 +33,8 @@ async function erasedHouse(): Promise<House> {
   return house;
 }
 
-describe('the evidence of an erasure', () => {
-  it('is verified offline with a public key set and a standard JOSE library', async () => {
+describe('evidence of an erasure', () => {
+  it('verification: works offline with a public key set and a standard JOSE library', async () => {
     const house = await erasedHouse();
     const { evidence = '' } = await onlyReceipt(house);
     const { payload, protectedHeader } = await verified(evidence, house);
@@ -44,7 +44,7 @@ describe('the evidence of an erasure', () => {
     expect(payload.iat).toBe(fixtureTime / 1000);
   });
 
-  it('answers what an auditor asks, and names nobody', async () => {
+  it('content: has the auditor’s answers and no personal data', async () => {
     const house = await erasedHouse();
     const receipt = await onlyReceipt(house);
     const at = new Date(fixtureTime).toISOString();
@@ -88,7 +88,7 @@ describe('the evidence of an erasure', () => {
     for (const personal of ['crm-10042', 'cust_', 'ada', 'example.com']) expect(text).not.toContain(personal);
   });
 
-  it('does not put a time into the mouth of a platform that named none', async () => {
+  it('missing submission time: is not attributed to the platform', async () => {
     const house = await ketchHouse();
     const { submittedTimestamp: _, ...request } = deleteRequest().request;
     await house.send(ketchWire({ ...deleteRequest(), request }));
@@ -97,7 +97,7 @@ describe('the evidence of an erasure', () => {
     expect(asked).not.toHaveProperty('submittedAt');
   });
 
-  it('is refused when a single character of it is another', async () => {
+  it('changed character: fails verification', async () => {
     const house = await erasedHouse();
     const { evidence = '' } = await onlyReceipt(house);
     await verified(evidence, house);
@@ -109,14 +109,14 @@ describe('the evidence of an erasure', () => {
     }
   });
 
-  it('is refused under the key of another deployment', async () => {
+  it('key of another deployment: fails verification', async () => {
     const { evidence = '' } = await onlyReceipt(await erasedHouse());
     await expect(verified(evidence, await ketchHouse())).rejects.toThrow();
   });
 });
 
-describe('evidence is made', () => {
-  it('once: nothing of a signed receipt ever changes again', async () => {
+describe('signing', () => {
+  it('signed receipt: never changes again', async () => {
     const house = await erasedHouse();
     const signed = await onlyReceipt(house);
     expect(signed).not.toHaveProperty('queue');
@@ -129,7 +129,7 @@ describe('evidence is made', () => {
     expect(await onlyReceipt(house)).toEqual(signed);
   });
 
-  it('after the platform was told, and says so', async () => {
+  it('callback: is sent before and is part of the evidence', async () => {
     const open = await owing();
     expect((await open.receipt()).evidence).toBeUndefined();
     await open.sweepAfter(hour);
@@ -142,7 +142,7 @@ describe('evidence is made', () => {
     });
   });
 
-  it('of an erasure that found nobody too, and never calls it erased', async () => {
+  it('no match: is signed and never called erased', async () => {
     const house = await ketchHouse();
     await house.send(ketchWire(deleteRequest({ identities: [account('nobody-here')] })));
     await house.sweep();
@@ -151,13 +151,13 @@ describe('evidence is made', () => {
   });
 });
 
-describe('the answer that evidence tells of', () => {
+describe('first reply in the evidence', () => {
   const answerOf = async (house: House) => {
     await house.sweep();
     return decodeJwt((await onlyReceipt(house)).evidence ?? '')['firstReply'];
   };
 
-  it('is that it is not finished, of a platform that waits and had to come again', async () => {
+  it('platform that had to retry: is in progress', async () => {
     const house = await ketchHouse();
     const why = { actor: 'ops', reason: 'look', at: fixtureTime };
     await pause('all', why, house.services.control);
@@ -167,7 +167,7 @@ describe('the answer that evidence tells of', () => {
     expect(await answerOf(house)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
   });
 
-  it('is the outcome where that was the answer, whenever it is signed', async () => {
+  it('result in the reply: is the outcome', async () => {
     const house = await ketchHouse();
     await house.send(ketchWire(deleteRequest()));
     house.clock.at += hour;
@@ -175,7 +175,7 @@ describe('the answer that evidence tells of', () => {
   });
 });
 
-describe('a key that cannot be used', () => {
+describe('unusable key', () => {
   const brokenFor = (times: number) => {
     let left = times;
     return ketchHouse({
@@ -192,7 +192,7 @@ describe('a key that cannot be used', () => {
     });
   };
 
-  it('raises one alarm a sweep, holds nothing up, and is asked again after five minutes', async () => {
+  it('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
     const house = await brokenFor(1);
     for (const name of ['crm-10040', 'nobody-1', 'nobody-2']) {
       const metadata = { uid: uid.replace(/.$/, name.slice(-1)), tenant: 'axonic' };
@@ -208,7 +208,7 @@ describe('a key that cannot be used', () => {
   });
 });
 
-it('what changes while it is signed is signed anew, so that the evidence says all of it', async () => {
+it('change during signing: the evidence is signed again with all of it', async () => {
   let meddle: () => Promise<void> = async () => undefined;
   const house = await ketchHouse({
     change: ({ signer }) => ({

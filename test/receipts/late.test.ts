@@ -23,7 +23,7 @@ function claimedAgain() {
   return next;
 }
 
-describe('a worker that was overtaken', () => {
+describe('overtaken worker', () => {
   const overtaken = claimedAgain();
 
   it.each([
@@ -33,35 +33,35 @@ describe('a worker that was overtaken', () => {
     ['not identifiable', { ...unidentifiable, knownPins: 1 }],
     ['a person is needed', human('voucherify-400')],
     ['a person is needed for missing pins', human('pins-missing')],
-  ] as const)('is not listened to: %s', (_, main) => {
+  ] as const)('%s: is ignored', (_, main) => {
     expect(record(overtaken, { main, us: erased }, first)).toBeUndefined();
     expect(record(overtaken, { main, us: nobody }, first)).toBeUndefined();
   });
 
-  it('is listened to when it proved every deletion', () => {
+  it('all deletions proved: is recorded', () => {
     expect(record(overtaken, { main: erased, us: erased }, first)).toMatchObject({ state: 'erased' });
   });
 
-  it('is listened to when somebody else was deleted: nothing more may be posted', () => {
+  it('wrong customer deleted: is recorded', () => {
     const wrong = human('wrong-customer-deleted', { mayHaveExecuted: true });
     const next = mustRecord(overtaken, { main: wrong, us: nobody }, first);
     expect(next).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted', queue: 'needs-review' });
     expect(next.projects).toMatchObject({ main: { state: 'open', mayHaveExecuted: true }, us: { state: 'open' } });
   });
 
-  it.each([0, 3])('or that never was (generation %i) is the same', generation => {
+  it.each([0, 3])('generation %i that never existed: is treated the same', generation => {
     expect(record(overtaken, { main: later(), us: later() }, { generation })).toBeUndefined();
   });
 });
 
-describe('nothing is recorded', () => {
+describe('nothing to record', () => {
   const results = [erased, { ...nobody, knownPins: 1 }, later(), human(), human('wrong-customer-deleted')];
   const states = [
     mustRecord(pinnedOnce, { main: erased, us: nobody }),
     mustRecord(withProgress(pinnedOnce, 'main', { pins: 0 }), { main: nobody, us: nobody }),
     requestReview(pinnedOnce, 'too-many-matches'),
   ];
-  it.each(states.map(receipt => [receipt.state, receipt] as const))('on a receipt that is %s', (_, receipt) => {
+  it.each(states.map(receipt => [receipt.state, receipt] as const))('receipt: is %s', (_, receipt) => {
     for (const main of results) {
       const next = record(receipt, { main, us: erased });
       // Whoever waits for a person must not be retried after somebody else was deleted for it.

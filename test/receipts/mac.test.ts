@@ -7,14 +7,14 @@ const pepper = 'p'.repeat(minPepperLength);
 const hmacs = createPseudonymizer(pepper);
 const seeded = { seed: 20261124, numRuns: 1000 };
 
-describe('the pepper', () => {
-  it.each(['', 'REPLACE_ME', 'p'.repeat(minPepperLength - 1)])('%j is too short, and is not named', short => {
+describe('pepper', () => {
+  it.each(['', 'REPLACE_ME', 'p'.repeat(minPepperLength - 1)])('%j: is too short and not echoed', short => {
     expect(() => createPseudonymizer(short)).toThrow(
       expect.objectContaining({ code: 'unavailable', alarm: 'pepper-unusable', message: 'the pepper is not usable' }),
     );
   });
 
-  it('decides every pseudonym', () => {
+  it('pseudonyms: all depend on it', () => {
     const others = createPseudonymizer(`${pepper}p`);
     const identifier = { kind: 'email', value: 'ada@example.com' } as const;
     expect(others.receipt('ketch', 'axonic', 'r')).not.toBe(hmacs.receipt('ketch', 'axonic', 'r'));
@@ -24,8 +24,8 @@ describe('the pepper', () => {
   });
 });
 
-describe('a pseudonym', () => {
-  it('is the same every time, 256 bits, and shows nothing of what it stands for', () => {
+describe('pseudonym', () => {
+  it('value: is stable, 256 bits and reveals nothing', () => {
     const all = (one: typeof hmacs) => [
       one.receipt('ketch', 'axonic', 'ada@example.com'),
       one.payload([{ space: 'email', format: 'raw', value: 'ada@example.com' }]),
@@ -36,7 +36,7 @@ describe('a pseudonym', () => {
     for (const mac of all(hmacs)) expect(mac).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
-  it('of one thing is never that of another thing with the same parts', () => {
+  it('kinds: differ for the same parts', () => {
     const texts = ['a', 'email', 'receipt', 'payload', 'subject', 'app-id', '', 'a","b', '[]'];
     const seen = new Map<string, string>();
     const put = (name: string, mac: string) => {
@@ -56,7 +56,7 @@ describe('a pseudonym', () => {
     expect(seen.size).toBe(texts.length * (1 + 4 + texts.length + texts.length ** 2));
   });
 
-  it('of parts does not depend on how they would read when joined', () => {
+  it('parts: are not ambiguous when joined', () => {
     const text = fc.string({ unit: fc.constantFrom('a', ',', '"', '[', ']', '\\', ':'), maxLength: 4 });
     fc.assert(
       fc.property(fc.tuple(text, text, text), fc.tuple(text, text, text), (one, other) => {
@@ -68,14 +68,14 @@ describe('a pseudonym', () => {
   });
 });
 
-describe('the pseudonym of a subject', () => {
+describe('pseudonym of a subject', () => {
   const plain = hmacs.subject({ kind: 'email', value: 'ada@example.com' });
 
-  it.each(['Ada@Example.COM', '  ada@example.com\n'])('is the same however an e-mail is spelt: %j', value => {
+  it.each(['Ada@Example.COM', '  ada@example.com\n'])('%j: is the same for every spelling', value => {
     expect(hmacs.subject({ kind: 'email', value })).toBe(plain);
   });
 
-  it.each(['source_id', 'customer_id', 'phone'] as const)('takes a %s verbatim', kind => {
+  it.each(['source_id', 'customer_id', 'phone'] as const)('%s: is used verbatim', kind => {
     const verbatim = hmacs.subject({ kind, value: 'ada@example.com' });
     for (const value of ['Ada@example.com', ' ada@example.com', 'ada@example.com ']) {
       expect(hmacs.subject({ kind, value })).not.toBe(verbatim);
@@ -83,7 +83,7 @@ describe('the pseudonym of a subject', () => {
   });
 });
 
-describe('the pseudonym of a payload', () => {
+describe('pseudonym of a payload', () => {
   const identity: fc.Arbitrary<Identity> = fc.record({
     space: fc.constantFrom('email', 'account_id'),
     format: fc.constantFrom('raw', 'md5'),
@@ -92,7 +92,7 @@ describe('the pseudonym of a payload', () => {
   const inOrder = (identities: readonly Identity[]) =>
     JSON.stringify(identities.map(({ space, format, value }) => JSON.stringify([space, format, value])).toSorted());
 
-  it('is the same in any order, and of nothing else', () => {
+  it('order: does not matter, everything else does', () => {
     const few = fc.array(identity, { maxLength: 3 });
     fc.assert(
       fc.property(few, few, (one, other) => {
@@ -103,7 +103,7 @@ describe('the pseudonym of a payload', () => {
     );
   });
 
-  it('tells a lone surrogate from the replacement character', () => {
+  it('lone surrogate: differs from the replacement character', () => {
     const of = (value: string) => hmacs.payload([{ space: 's', format: 'f', value }]);
     expect(of('\ud800')).not.toBe(of('\ufffd'));
     expect(of('\ud800')).not.toBe(of('\udfff'));

@@ -6,53 +6,50 @@ import { claimedOnce, now, withProgress } from '../support/erasing-receipts.ts';
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
 const untouched = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] };
 
-describe('a new receipt', () => {
+describe('new receipt', () => {
   it.each([
     [true, 1],
     [false, 0],
-  ])(
-    'waits for its first attempt; whether its writer makes it (%s) decides on the first claim',
-    (attemptFollows, claims) => {
-      const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
-        claimedOnce();
-      const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
-      expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
-        ...facts,
-        v: 1,
-        revision: 1,
-        state: 'open',
-        queue: 'erase',
-        nextAttemptAt: now + 7,
-        answeredInProgress: false,
-        claims,
-        unrecordedClaims: claims,
-        unprovenCount: 0,
-        projects: { main: untouched, us: untouched },
-      });
-    },
-  );
+  ])('attempt follows (%s): decides on the first claim', (attemptFollows, claims) => {
+    const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
+      claimedOnce();
+    const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
+    expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
+      ...facts,
+      v: 1,
+      revision: 1,
+      state: 'open',
+      queue: 'erase',
+      nextAttemptAt: now + 7,
+      answeredInProgress: false,
+      claims,
+      unrecordedClaims: claims,
+      unprovenCount: 0,
+      projects: { main: untouched, us: untouched },
+    });
+  });
 });
 
-describe('a claim', () => {
+describe('claim', () => {
   const due = claimedOnce({ nextAttemptAt: now });
 
-  it('only moves the next attempt and counts', () => {
+  it('due receipt: only moves the next attempt and counts', () => {
     const next = claimReceipt(due, now, now + 60_000);
     expect(next).toEqual({ ...due, revision: 2, claims: 2, unrecordedClaims: 2, nextAttemptAt: now + 60_000 });
   });
 
-  it('takes only what is due', () => {
+  it('receipt not due: is not claimed', () => {
     expect(claimReceipt(due, now - 1, now + 60_000)).toBeUndefined();
     expect(claimReceipt(due, now + 1, now + 60_000)).toBeDefined();
     const { nextAttemptAt: _, ...never } = due;
     expect(claimReceipt(never, now, now + 60_000)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-review'] as const)('never takes what is %s', state => {
+  it.each([...finals, 'needs-review'] as const)('%s: is never claimed', state => {
     expect(claimReceipt({ ...due, state }, now, now + 60_000)).toBeUndefined();
   });
 
-  it('is the last one after five without a result: a person is asked instead', () => {
+  it('five without a result: needs review instead', () => {
     const standing = { ...due, claims: 9, unrecordedClaims: maxUnrecordedClaims - 1 };
     const fifth = claimReceipt(standing, now, now);
     expect(fifth).toMatchObject({ state: 'open', unrecordedClaims: 5, claims: 10 });
@@ -64,7 +61,7 @@ describe('a claim', () => {
     });
   });
 
-  it('after one without a result remembers that its deletions may have had their effect', () => {
+  it('one without a result: deletions may have been executed', () => {
     const pins = withProgress(
       withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 }),
       'us',
@@ -83,7 +80,7 @@ describe('a claim', () => {
     expect(claimReceipt(quiet, now, now)?.projects).toEqual(pins.projects);
   });
 
-  it('does not come about by being put off', () => {
+  it('postponed receipt: is not claimed', () => {
     expect(postponeReceipt(due, now, now + 60_000)).toEqual({ ...due, revision: 2, nextAttemptAt: now + 60_000 });
     expect(postponeReceipt(due, now - 1, now + 60_000)).toBeUndefined();
     for (const state of [...finals, 'needs-review'] as const)
@@ -94,32 +91,32 @@ describe('a claim', () => {
 describe('pins', () => {
   const receipt = claimedOnce({}, ['main', 'us']);
 
-  it('are counted for one project', () => {
+  it('count: is stored for one project', () => {
     const next = recordPins(receipt, 1, 'us', 2);
     expect(next).toEqual({ ...receipt, revision: 2, projects: { main: untouched, us: { ...untouched, pins: 2 } } });
   });
 
-  it('are written once', () => {
+  it('second write: is rejected', () => {
     const first = recordPins(receipt, 1, 'main', 1);
     expect(first && recordPins(first, 1, 'main', 2)).toBeUndefined();
     expect(first && recordPins(first, 1, 'us', 1)).toBeDefined();
   });
 
-  it.each([0, 2])('are written only by the worker with the last claim, not by generation %i', generation => {
+  it.each([0, 2])('generation %i: is rejected, because another worker claimed later', generation => {
     expect(recordPins(receipt, generation, 'main', 1)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-review'] as const)('are not written once the receipt is %s', state => {
+  it.each([...finals, 'needs-review'] as const)('%s receipt: is rejected', state => {
     expect(recordPins({ ...receipt, state }, 1, 'main', 1)).toBeUndefined();
   });
 
-  it('are not written in a project that is finished', () => {
+  it('finished project: is rejected', () => {
     const finished = withProgress(receipt, 'main', { state: 'no-match' });
     expect(recordPins(finished, 1, 'main', 1)).toBeUndefined();
     expect(recordPins(finished, 1, 'us', 1)).toBeDefined();
   });
 
-  it('are not written for a project that the receipt does not know', () => {
+  it('unknown project: is rejected', () => {
     expect(recordPins(receipt, 1, 'eu', 1)).toBeUndefined();
   });
 });

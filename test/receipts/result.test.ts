@@ -16,8 +16,8 @@ const pinnedOnce = withProgress(claimedOnce(), 'main', { pins: 1 });
 const two = claimedOnce({}, ['main', 'us']);
 const day = 86_400_000;
 
-describe('a result that finishes', () => {
-  it('closes the receipt, and only then it may expire: after 762 days, in whole seconds', () => {
+describe('final result', () => {
+  it('receipt: is closed and expires after 762 days, in whole seconds', () => {
     const next = mustRecord(pinnedOnce, { main: erased }, { now: now + 1 });
     expect(next).toEqual({
       ...pinnedOnce,
@@ -41,11 +41,11 @@ describe('a result that finishes', () => {
     ['not-identifiable', nobody, unidentifiable, 'not-identifiable'],
     ['not-identifiable', unidentifiable, nobody, 'not-identifiable'],
     ['not-identifiable', unidentifiable, unidentifiable, 'not-identifiable'],
-  ] as const)('is %s in all from its projects', (_, main, us, state) => {
+  ] as const)('overall outcome: is %s', (_, main, us, state) => {
     expect(record(two, { main, us })).toMatchObject({ state, lastResult: state });
   });
 
-  it('keeps no customer id, and a deletion without an answer as it is', () => {
+  it('stored deletion: has no customer id and is otherwise unchanged', () => {
     const gone = deletion(1, { proof: 'gone' });
     const { received: _, ...without } = gone;
     const next = mustRecord(pinnedOnce, { main: { kind: 'erased', deletions: [deletion(), without] } });
@@ -59,13 +59,13 @@ describe('a result that finishes', () => {
     ['never told anything', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
     ['told before that it goes on', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
     ['told before, and again now', { hasCallbacks: true, answeredInProgress: true }, true, 'callback'],
-  ] as const)('owes a callback or not: %s', (_, facts, repliesNow, queue) => {
+  ] as const)('callback: %s', (_, facts, repliesNow, queue) => {
     const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow: repliesNow });
     expect(next.queue).toBe(queue);
     expect(next.nextAttemptAt).toBe(now + 1000);
   });
 
-  it('of one project does not close the others', () => {
+  it('one project: does not close the others', () => {
     const next = mustRecord(two, { main: nobody });
     expect(next).toMatchObject({ state: 'open', nextAttemptAt: now + 30_000, queue: 'erase' });
     expect(next.expiresAt).toBeUndefined();
@@ -74,8 +74,8 @@ describe('a result that finishes', () => {
   });
 });
 
-describe('nobody', () => {
-  it.each(['no-match', 'not-identifiable'] as const)('(%s) is said only by who knew of every pin', kind => {
+describe('no match', () => {
+  it.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only from a worker that knew every pin', kind => {
     const said = (knownPins: number) => ({ main: { kind, deletions: [], knownPins } as const });
     expect(record(pinnedOnce, said(0))).toBeUndefined();
     expect(record(pinnedOnce, said(2))).toBeUndefined();
@@ -83,7 +83,7 @@ describe('nobody', () => {
     expect(record(claimedOnce(), { eu: { kind, deletions: [], knownPins: 0 } })).toBeUndefined();
   });
 
-  it('in one project cannot be said by who overlooked pins in another', () => {
+  it('pins in another project unknown: is rejected', () => {
     const receipt = withProgress(two, 'us', { pins: 1 });
     expect(record(receipt, { main: nobody, us: nobody })).toBeUndefined();
     expect(record(receipt, { main: nobody, us: erased })).toMatchObject({ state: 'erased' });

@@ -11,9 +11,9 @@ import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
 
-describe('the note that a platform was told it is not finished', () => {
+describe('markAnsweredInProgress', () => {
   const receipt = claimedOnce();
-  it('is made once, and only while that is true', () => {
+  it('open receipt: is marked once', () => {
     const next = markAnsweredInProgress(receipt);
     expect(next).toEqual({ ...receipt, revision: 2, answeredInProgress: true });
     expect(next && markAnsweredInProgress(next)).toBeUndefined();
@@ -25,8 +25,8 @@ describe('the note that a platform was told it is not finished', () => {
   });
 });
 
-describe('asking a person', () => {
-  it('takes the receipt from the work and puts it where it is counted, oldest first', () => {
+describe('review', () => {
+  it('receipt: leaves the queue and is listed, oldest first', () => {
     const receipt = claimedOnce();
     const next = requestReview(receipt, 'too-many-matches');
     const reason = 'too-many-matches';
@@ -35,7 +35,7 @@ describe('asking a person', () => {
   });
 });
 
-describe('how a receipt stands', () => {
+describe('outcome', () => {
   const minutes = (count: number) => count * 60_000;
   const closed = mustRecord(withProgress(claimedOnce(), 'main', { pins: 1 }), { main: erased });
 
@@ -45,29 +45,29 @@ describe('how a receipt stands', () => {
     ['due in a quarter of an hour', now + minutes(15), now + minutes(15)],
     ['due before that', now + minutes(2), now + minutes(2)],
     ['overdue', now - minutes(2), now - minutes(2)],
-  ])('while it is open, %s', (_, dueAt, expectedAt) => {
+  ])('open receipt: %s', (_, dueAt, expectedAt) => {
     const open: Receipt = claimedOnce(dueAt === undefined ? {} : { dueAt });
     expect(outcomeOf(open, now)).toEqual({ kind: 'in-progress', expectedAt });
     expect(outcomeOf(requestReview(open, 'other'), now)).toEqual({ kind: 'needs-review', expectedAt });
   });
 
-  it('once it is closed is what was proved, at the time it was closed, for ever', () => {
+  it('closed receipt: is the proved outcome at the closing time', () => {
     const outcome = { kind: 'erased', at: now + 1000, deletions: [keptDeletion()] };
     expect(outcomeOf(closed, now + 1000)).toEqual(outcome);
     expect(outcomeOf(closed, now + minutes(1_000_000))).toEqual(outcome);
   });
 
-  it('that was closed without a time, as no writer of ours does, is as of now', () => {
+  it('missing closing time: is now', () => {
     const { closedAt: _, ...undated } = closed;
     expect(outcomeOf(undated, now + 5)).toMatchObject({ kind: 'erased', at: now + 5 });
   });
 
-  it('tells the final states from those that go on', () => {
+  it('final states: are separate from open ones', () => {
     expect([...finals].every(isFinal)).toBe(true);
     expect(isFinal('open') || isFinal('needs-review')).toBe(false);
   });
 
-  it('lets the identifiers be forgotten only when it is closed and no callback is owed', () => {
+  it('identifiers: may be deleted only after closing without a pending callback', () => {
     expect(needsNoPersonalData(closed)).toBe(true);
     expect(needsNoPersonalData({ ...closed, queue: 'callback' })).toBe(false);
     expect(needsNoPersonalData(claimedOnce())).toBe(false);

@@ -39,7 +39,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     };
 
     describe('accept', () => {
-      it('stores the receipt, what is kept apart and a look-up row per subject', async () => {
+      it('new receipt: stores receipt, personal data and one look-up row per subject', async () => {
         const receipt = await accepted(receiptOf({ reference: 'b3c1', dueAt: now + 1 }));
         expect(await store.read(receipt.id)).toEqual(receipt);
         expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
@@ -47,7 +47,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.find('mac-of-source-id')).toEqual([receipt.id]);
       });
 
-      it('gives the one that stands, as it stands, and changes nothing', async () => {
+      it('existing receipt: is returned unchanged', async () => {
         const first = await accepted(receiptOf());
         const claim = putOff(first, now + 60_000);
         expect(await store.replace(claim)).toBe(true);
@@ -61,7 +61,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.find('mac-of-another')).toEqual([]);
       });
 
-      it('does not bring back what was forgotten', async () => {
+      it('deleted personal data: is not stored again', async () => {
         const first = await accepted(receiptOf());
         const end = closed(first);
         expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
@@ -69,7 +69,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.readPersonalData(first.id)).toBeUndefined();
       });
 
-      it('stores exactly one of twenty at once and gives it to all the others', async () => {
+      it('twenty at once: stores one and returns it to all', async () => {
         const candidates = Array.from({ length: 20 }, (_, at) => receiptOf({ reference: `request-${at}` }));
         const answers = await Promise.all(candidates.map(candidate => store.accept(candidate, kept)));
         expect(answers.filter(answer => answer.stored)).toHaveLength(1);
@@ -77,18 +77,18 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(answers.map(answer => answer.receipt)).toEqual(candidates.map(() => standing));
       });
 
-      it('stores exactly one of twenty that are the same', async () => {
+      it('twenty equal at once: stores one', async () => {
         const answers = await Promise.all(Array.from({ length: 20 }, () => store.accept(receiptOf(), kept)));
         expect(answers.filter(answer => answer.stored)).toHaveLength(1);
       });
 
-      it('takes the same subject twice, and none', async () => {
+      it('subjects: may repeat or be absent', async () => {
         await accepted(receiptOf({ subjectHmacs: ['mac', 'mac'] }));
         await accepted(receiptOf({ id: 'receipt-2', subjectHmacs: [] }));
         expect(await store.find('mac')).toEqual(['receipt-1']);
       });
 
-      it('takes as many subjects as can be closed in one transaction, and refuses more', async () => {
+      it('number of subjects: is limited to what one transaction can close', async () => {
         const subjectHmacs = Array.from({ length: 96 }, (_, at) => `mac-${at}`);
         const receipt = await accepted(receiptOf({ subjectHmacs }, ['main', 'us']));
         expect(await store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
@@ -99,7 +99,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
-    it('knows nothing of what was never stored', async () => {
+    it('unknown id: is not found', async () => {
       expect(await store.read('nobody')).toBeUndefined();
       expect(await store.readPersonalData('nobody')).toBeUndefined();
       expect(await store.find('nobody')).toEqual([]);
@@ -107,7 +107,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     });
 
     describe('replace', () => {
-      it('writes over the revision before', async () => {
+      it('current revision: is replaced', async () => {
         const first = await accepted(receiptOf());
         const second = putOff(first, now + 60_000);
         const third = closed(second);
@@ -120,7 +120,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         ['an older revision', 1],
         ['the revision that stands', 2],
         ['a revision that is not there yet', 4],
-      ])('writes nothing over %s', async (_, revision) => {
+      ])('%s: is rejected', async (_, revision) => {
         const first = await accepted(receiptOf());
         const standing = putOff(first, now + 60_000);
         await store.replace(standing);
@@ -133,7 +133,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
       });
 
-      it('writes nothing where nothing stands', async () => {
+      it('missing receipt: is rejected', async () => {
         const next = putOff(receiptOf(), now + 60_000);
         expect(await store.replace(next, { pins: { project: 'main', pins } })).toBe(false);
         expect(await store.read(next.id)).toBeUndefined();
@@ -141,7 +141,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now + 60_000, 10)).toEqual([]);
       });
 
-      it('has exactly one winner of twenty at once, and the winner stands', async () => {
+      it('twenty at once: has exactly one winner, which stays stored', async () => {
         const first = await accepted(receiptOf());
         const rivals = Array.from({ length: 20 }, (_, at) => putOff(first, now + 60_000 + at));
         const won = await Promise.all(rivals.map(rival => store.replace(rival)));
@@ -149,7 +149,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.read(first.id)).toEqual(rivals[won.indexOf(true)]);
       });
 
-      it('has exactly one winner of twenty that write the same, with pins', async () => {
+      it('twenty equal at once with pins: has exactly one winner', async () => {
         const first = await accepted(receiptOf());
         const next = withPins(first, 'main', pins.length);
         const rivals = Array.from({ length: 20 }, (_, at) => [{ ...pins[0]!, customerId: `cust_${at}` }, pins[1]!]);
@@ -162,8 +162,8 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
-    describe('pins and what is kept apart', () => {
-      it('are written with the receipt, for one project at a time', async () => {
+    describe('pins and personal data', () => {
+      it('pins: are written with the receipt, one project at a time', async () => {
         const first = await accepted(receiptOf({}, ['main', 'us']));
         const second = withPins(first, 'main', 2);
         const third = withPins(second, 'us', 1);
@@ -177,7 +177,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         });
       });
 
-      it('outlive every write that does not forget them', async () => {
+      it('other writes: keep them', async () => {
         const first = await accepted(receiptOf({ hasCallbacks: true }));
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
@@ -185,7 +185,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
       });
 
-      it('are gone once forgotten, and the receipt and its look-up rows stay', async () => {
+      it('deletion: keeps the receipt and its look-up rows', async () => {
         const first = await accepted(receiptOf({}, ['main', 'us']));
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
@@ -196,7 +196,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.find('mac-of-email')).toEqual([first.id]);
       });
 
-      it('are forgotten for one receipt only', async () => {
+      it('deletion: affects one receipt only', async () => {
         const first = await accepted(receiptOf());
         const other = await accepted(receiptOf({ id: 'receipt-2' }));
         await store.replace(closed(first), { deletePersonalData: true });
@@ -223,7 +223,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         return { ...second, revision: 2 };
       };
 
-      it('are written with the receipt, for several projects at once, and replaced', async () => {
+      it('several projects: are written with the receipt and replaced', async () => {
         const standing = await lookedUp();
         const next = withLookUps(standing, 'main', 1);
         expect(await store.replace(next, { lookUps: [{ project: 'main', lookUps: fewer }] })).toBe(true);
@@ -234,7 +234,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         });
       });
 
-      it('of one project are deleted with the write of its pins', async () => {
+      it('pins of a project: delete its look-ups', async () => {
         const standing = await lookedUp();
         const next = withPins(withLookUps(standing, 'main', 0), 'main', 2);
         const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps: undefined }] };
@@ -246,7 +246,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         });
       });
 
-      it.each(['counted', 'discarded by the same write'])('that are %s are gone once forgotten', async how => {
+      it.each(['counted', 'discarded by the same write'])('%s: are deleted', async how => {
         const standing = await lookedUp();
         const end = closed(how === 'counted' ? standing : { ...withLookUps(standing, 'main', 0), revision: 2 });
         const discarded = how === 'counted' ? {} : { lookUps: [{ project: 'main', lookUps: undefined }] };
@@ -255,10 +255,10 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
-    describe('due', () => {
+    describe('due receipts', () => {
       const waiting = async (id: string, nextAttemptAt: number) => await accepted(receiptOf({ id, nextAttemptAt }));
 
-      it('gives what is due, oldest first, and no more than asked for', async () => {
+      it('order: oldest first, at most the given number', async () => {
         await waiting('third', now - 1);
         await waiting('first', now - 9000);
         await waiting('second', now - 8999.5);
@@ -270,24 +270,27 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now, -1)).toEqual([]);
       });
 
-      it.each(['callback', 'needs-review'] as const)('follows a receipt to the queue %s and out', async queue => {
-        const first = await waiting('receipt-1', now);
-        const second = queued(first, queue, now + 5000);
-        await store.replace(second);
-        expect(await store.due('erase', now + 5000, 10)).toEqual([]);
-        expect(await store.due(queue, now + 4999, 10)).toEqual([]);
-        expect(await store.due(queue, now + 5000, 10)).toEqual([first.id]);
-        await store.replace(closed(second));
-        expect(await store.due(queue, now + 5000, 10)).toEqual([]);
-        expect(await store.due('erase', now + 5000, 10)).toEqual([]);
-      });
+      it.each(['callback', 'needs-review'] as const)(
+        'state %s: moves the receipt to its queue and out',
+        async queue => {
+          const first = await waiting('receipt-1', now);
+          const second = queued(first, queue, now + 5000);
+          await store.replace(second);
+          expect(await store.due('erase', now + 5000, 10)).toEqual([]);
+          expect(await store.due(queue, now + 4999, 10)).toEqual([]);
+          expect(await store.due(queue, now + 5000, 10)).toEqual([first.id]);
+          await store.replace(closed(second));
+          expect(await store.due(queue, now + 5000, 10)).toEqual([]);
+          expect(await store.due('erase', now + 5000, 10)).toEqual([]);
+        },
+      );
 
-      it('never gives a receipt that waits for nothing', async () => {
+      it('receipt without a time: is never due', async () => {
         await accepted(closed(receiptOf()));
         expect(await store.due('erase', now + 5000, 10)).toEqual([]);
       });
 
-      it('moves with a claim', async () => {
+      it('claim: moves the time', async () => {
         const first = await waiting('receipt-1', now);
         await store.replace(putOff(first, now + 60_000));
         expect(await store.due('erase', now + 59_999, 10)).toEqual([]);
@@ -295,8 +298,8 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
-    describe('two versions of this code on one row', () => {
-      it('keep the fields that only one of them knows', async () => {
+    describe('two versions of this code', () => {
+      it('unknown fields: are kept', async () => {
         const newer = { attestation: { by: 'v1.9' }, projects: { main: { region: 'eu' } } };
         const plain = receiptOf();
         const main = { ...plain.projects['main']!, ...newer.projects.main };
@@ -311,7 +314,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       it.each([
         ['a version', { v: 2 }],
         ['a state', { state: 'cancelled' }],
-      ])('leave a row of %s that is not known alone', async (_, change) => {
+      ])('%s of an unknown version: is not changed', async (_, change) => {
         const first = await accepted(Object.assign(receiptOf(), change));
         await expect(store.read(first.id)).rejects.toThrow(unavailable);
         await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
@@ -337,7 +340,7 @@ export function describeUnreachableStore(name: string, open: () => Promise<Opene
       ['due', store => store.due('erase', now, 10)],
       ['personal-data', store => store.readPersonalData(receipt.id)],
       ['find', store => store.find('mac-of-email')],
-    ])('%s throws unavailable and tells nothing', async (_, call) => {
+    ])('%s: throws unavailable without detail', async (_, call) => {
       const { store, close } = await open();
       const thrown = await call(store).then(
         () => undefined,

@@ -16,8 +16,8 @@ import {
 const pinnedOnce = withProgress(claimedOnce(), 'main', { pins: 1 });
 const two = claimedOnce({}, ['main', 'us']);
 
-describe('a result that does not', () => {
-  it('puts the receipt off and starts the counting of claims anew', () => {
+describe('unfinished result', () => {
+  it('receipt: is postponed, and the claims without a result start again', () => {
     const next = mustRecord({ ...pinnedOnce, unrecordedClaims: 4 }, { main: later() });
     expect(next).toEqual({
       ...pinnedOnce,
@@ -29,7 +29,7 @@ describe('a result that does not', () => {
     expect(next.expiresAt).toBeUndefined();
   });
 
-  it('waits for the latest of the backoff and what any project asks for', () => {
+  it('next attempt: is the latest of the backoff and every project’s time', () => {
     const at = (...times: (number | undefined)[]) => {
       const [main, us] = times.map(notBefore => later(notBefore === undefined ? {} : { notBefore }));
       return mustRecord(two, { main: main ?? nobody, us: us ?? nobody }).nextAttemptAt;
@@ -39,7 +39,7 @@ describe('a result that does not', () => {
     expect(at(now + 10, undefined)).toBe(now + 30_000);
   });
 
-  it('keeps proofs and effects of one project while another goes on', () => {
+  it('projects: keep their own proofs and possible deletions', () => {
     const first = mustRecord(two, {
       main: erased,
       us: later({ mayHaveExecuted: true, deletions: [deletion(1, { project: 'us' })] }),
@@ -57,7 +57,7 @@ describe('a result that does not', () => {
     expect(mustRecord(second, { us: nobody })).toMatchObject({ state: 'erased' });
   });
 
-  it('takes a proof once, and the first one stands', () => {
+  it('repeated proof: the first one is kept', () => {
     const first = mustRecord(pinnedOnce, { main: later({ deletions: [deletion()] }) });
     const again = mustRecord(first, {
       main: { kind: 'erased', deletions: [deletion(0, { proof: 'gone', at: now + 9 }), deletion(1)] },
@@ -65,26 +65,26 @@ describe('a result that does not', () => {
     expect(again.projects['main']?.deletions).toEqual([keptDeletion(), keptDeletion(1)]);
   });
 
-  it('is not taken of a project that the receipt does not know', () => {
+  it('unknown project: is ignored', () => {
     const next = mustRecord(pinnedOnce, { main: later(), eu: erased });
     expect(next.projects).toEqual(pinnedOnce.projects);
     expect(mustRecord(pinnedOnce, { eu: erased })).toMatchObject({ state: 'open' });
   });
 
-  it('never reopens what is closed in a project', () => {
+  it('closed project: is never reopened', () => {
     const first = mustRecord(two, { main: nobody, us: later() });
     const next = mustRecord(first, { main: erased, us: later() });
     expect(next.projects['main']).toEqual(first.projects['main']);
   });
 
-  it.each([true, false])('notes that the platform was told so, where it was (%s)', repliesNow => {
+  it.each([true, false])('reply sent: is stored (%s)', repliesNow => {
     expect(mustRecord(pinnedOnce, { main: later() }, { repliesNow: repliesNow }).answeredInProgress).toBe(repliesNow);
     expect(mustRecord(pinnedOnce, { main: human() }, { repliesNow: repliesNow }).answeredInProgress).toBe(repliesNow);
     const told = { ...pinnedOnce, answeredInProgress: true };
     expect(mustRecord(told, { main: later() }, { repliesNow: repliesNow }).answeredInProgress).toBe(true);
   });
 
-  it('asks a person where one project must, and keeps what the others proved', () => {
+  it('review in one project: puts the receipt in review and keeps the other proofs', () => {
     const next = mustRecord(two, { main: erased, us: human('too-many-matches', { mayHaveExecuted: true }) });
     expect(next).toMatchObject({
       state: 'needs-review',
@@ -99,7 +99,7 @@ describe('a result that does not', () => {
     });
   });
 
-  it('asks a person after three answers without proof, however they are spread', () => {
+  it('three unproven responses: need review, however they are spread', () => {
     let receipt = pinnedOnce;
     for (let count = 1; count < maxUnproven; count += 1) {
       receipt = mustRecord(receipt, { main: later({ unproven: true }) });

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { account, callback, deleteRequest, ketchHouse, ketchWire } from '../support/ketch.ts';
 import { downHouse, inProgress, receiptOf, sweepLater, unavailable, withCallback } from '../support/open-requests.ts';
 
-describe('a request that comes again', () => {
-  test('while the first is open is answered as it stands, and makes no call', async () => {
+describe('repeated request', () => {
+  test('open receipt: gets the current outcome without a call', async () => {
     const house = await downHouse();
     const first = await house.send(withCallback());
     const calls = house.sandbox.calls().length;
@@ -18,7 +18,7 @@ describe('a request that comes again', () => {
     ).toEqual(['stored', 'repeated']);
   });
 
-  test('at the same moment is stored once and erased once', async () => {
+  test('at once: is stored and erased once', async () => {
     const house = await ketchHouse();
     const answers = await Promise.all([1, 2, 3, 4, 5].map(() => house.send(withCallback())));
     for (const { status, json } of answers) {
@@ -30,7 +30,7 @@ describe('a request that comes again', () => {
     expect(house.sandbox.deletions()).toHaveLength(1);
   });
 
-  test('with other callbacks, dates and form data is the same request', async () => {
+  test('other callbacks, dates and form data: is the same request', async () => {
     const house = await ketchHouse();
     const first = await house.send(withCallback());
     house.clock.at += 5000;
@@ -46,7 +46,7 @@ describe('a request that comes again', () => {
     expect(again.text).toBe(first.text);
   });
 
-  test('is not counted as one more', async () => {
+  test('count: is not increased', async () => {
     const house = await ketchHouse({ limits: { requestsPerHour: 1 } });
     for (const _ of [1, 2, 3]) expect((await house.send(withCallback())).status).toBe(200);
     expect(house.alarms()).toEqual([]);
@@ -57,7 +57,7 @@ describe('a request that comes again', () => {
     expect(house.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
   });
 
-  test('keeps the callbacks that came first, and is promised them', async () => {
+  test('callbacks: the first ones are kept and promised', async () => {
     const house = await downHouse();
     await house.send(withCallback());
     expect(await house.send(ketchWire())).toMatchObject(inProgress);
@@ -65,13 +65,13 @@ describe('a request that comes again', () => {
     expect((await house.services.store.readPersonalData(id))?.callbacks).toEqual([callback]);
   });
 
-  test('with callbacks, after one without, cannot be promised any', async () => {
+  test('callbacks only in the repetition: are not promised', async () => {
     const house = await downHouse();
     await house.send(ketchWire());
     expect(await house.send(withCallback())).toMatchObject(unavailable);
   });
 
-  test('with its identities in another order is the same request', async () => {
+  test('identities in another order: is the same request', async () => {
     const house = await ketchHouse();
     const identities = [account('crm-10042'), account('crm-10043')];
     const first = await house.send(ketchWire(deleteRequest({ identities })));
@@ -86,7 +86,7 @@ describe('a request that comes again', () => {
     ['another format', [{ ...account('crm-10042'), identityFormat: 'md5' }]],
     ['another space', [{ ...account('crm-10042'), identitySpace: 'email' }]],
     ['none', []],
-  ])('with %s is a conflict, open or closed', async (_, identities) => {
+  ])('%s: is a conflict, for open and closed receipts', async (_, identities) => {
     const house = await downHouse();
     await house.send(ketchWire());
     const conflict = { status: 409, json: { kind: 'Error', metadata: {}, error: { code: 409, status: 'conflict' } } };

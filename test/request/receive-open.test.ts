@@ -5,14 +5,14 @@ import type { House } from '../support/house.ts';
 import { ketchHouse, ketchWire } from '../support/ketch.ts';
 import { downHouse, inProgress, receiptOf, sweepLater, unavailable, withCallback } from '../support/open-requests.ts';
 
-describe('an erasure that is not finished', () => {
-  test('is marked as owed a callback before the platform is told so', async () => {
+describe('unfinished erasure', () => {
+  test('callback: is stored as due before the reply', async () => {
     const house = await downHouse();
     expect(await house.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
   });
 
-  test('is not told of when that mark cannot be written', async () => {
+  test('callback not stored: no reply says in progress', async () => {
     const unwritten = ({ answeredInProgress }: Receipt) =>
       answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
     const house = await downHouse({
@@ -26,7 +26,7 @@ describe('an erasure that is not finished', () => {
     expect(house.alarms()).toEqual(['store-unavailable']);
   });
 
-  test('is answered as it stands when the sweep was faster than the mark', async () => {
+  test('sweep faster than the mark: the reply has the final outcome', async () => {
     let swept: Promise<unknown> | undefined;
     const house: House = await ketchHouse({
       limits: { holdSeconds: 60 },
@@ -50,7 +50,7 @@ describe('an erasure that is not finished', () => {
     expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
   });
 
-  test('is asked for again, and the retry gets the result, where no callback can tell it', async () => {
+  test('platform without callbacks for its outcome: requests it again and gets the result', async () => {
     const house = await downHouse();
     const wire = ketchWire();
     expect(await house.send(wire)).toMatchObject(unavailable);
@@ -61,7 +61,7 @@ describe('an erasure that is not finished', () => {
     expect(house.sandbox.deletions()).toHaveLength(1);
   });
 
-  test('stays accepted when the result cannot be written', async () => {
+  test('result not stored: the request stays accepted', async () => {
     const house = await ketchHouse({
       change: ({ store }) => ({
         store: {
@@ -76,7 +76,7 @@ describe('an erasure that is not finished', () => {
     expect(house.sandbox.deletions()).toHaveLength(1);
   });
 
-  test('stays accepted when the pace and the pauses cannot be read, and nobody is looked for', async () => {
+  test('rate limit and pauses unavailable: the request stays accepted and nothing is looked up', async () => {
     const lost = () => Promise.reject(storeUnavailable());
     const house = await ketchHouse({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
     expect(await house.send(withCallback())).toMatchObject(inProgress);
@@ -85,8 +85,8 @@ describe('an erasure that is not finished', () => {
   });
 });
 
-describe('a request that is held', () => {
-  test('is accepted, left alone until then, and erased by the sweep', async () => {
+describe('postponed request', () => {
+  test('holdSeconds: is stored, and the sweep erases after that time', async () => {
     const house = await ketchHouse({ limits: { holdSeconds: 60 } });
     expect(await house.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(house)).toMatchObject({ nextAttemptAt: house.clock.at + 60_000, claims: 0 });
@@ -97,15 +97,15 @@ describe('a request that is held', () => {
     expect(await house.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
-  test('without callbacks is to be asked for again', async () => {
+  test('without callbacks: the platform must request it again', async () => {
     const house = await ketchHouse({ limits: { holdSeconds: 60 } });
     expect(await house.send(ketchWire())).toMatchObject(unavailable);
     expect(house.sandbox.calls()).toEqual([]);
   });
 });
 
-describe('the first attempt of the sweep', () => {
-  test('waits until the request line cannot be at it any more', async () => {
+describe('first attempt of the sweep', () => {
+  test('time: is after the attempt of the request path must have ended', async () => {
     const stored: Receipt[] = [];
     const house = await downHouse({
       limits: { answerBudgetMs: 5000 },

@@ -26,8 +26,8 @@ const thrownBy = (work: Promise<unknown>) =>
     (thrown: unknown) => thrown,
   );
 
-describe('before the caller is proved genuine', () => {
-  test('nothing is read, looked up, written or sent', async () => {
+describe('before authentication', () => {
+  test('refused caller: nothing is read, looked up, written or sent', async () => {
     const steps: string[] = [];
     const refusal = new Failure('forbidden', 'no');
     const platform = noting(steps, { verify: () => Promise.reject(refusal) });
@@ -38,7 +38,7 @@ describe('before the caller is proved genuine', () => {
     expect(calls()).toEqual([]);
   });
 
-  test('only the platform’s own secret can be asked for', async () => {
+  test('secret: only the platform’s own is read', async () => {
     const asked: string[] = [];
     const platform = noting([], {
       verify: async (_, means) => {
@@ -61,7 +61,7 @@ describe('before the caller is proved genuine', () => {
   test.each([
     ['another path', { path: '/webhooks/other' }, 'not-found'],
     ['another method', { method: 'GET' }, 'method-not-allowed'],
-  ])('not even its credentials are looked at for %s', async (_, change, code) => {
+  ])('%s: is refused before its credentials are checked', async (_, change, code) => {
     const steps: string[] = [];
     const { services, calls } = await partsFor(noting(steps));
     expect(await thrownBy(receive({ ...request, ...change }, services))).toMatchObject({ code, verified: false });
@@ -70,8 +70,8 @@ describe('before the caller is proved genuine', () => {
   });
 });
 
-describe('after the caller was proved genuine', () => {
-  test('a message that cannot be read touches nothing', async () => {
+describe('after authentication', () => {
+  test('unreadable body: touches nothing', async () => {
     const steps: string[] = [];
     const platform = noting(steps, {
       parse: () => {
@@ -93,7 +93,7 @@ describe('after the caller was proved genuine', () => {
     ['a message that asks for nothing', { ignore: 'not-ours' }],
     ['a trial', { test: true }],
     ['an empty list', { erase: [] }],
-  ])('%s is answered and nothing is touched', async (_, reading) => {
+  ])('%s: gets a reply and touches nothing', async (_, reading) => {
     const steps: string[] = [];
     const { services, calls } = await partsFor(noting(steps, { parse: () => reading }));
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
@@ -101,7 +101,7 @@ describe('after the caller was proved genuine', () => {
     expect(calls()).toEqual([]);
   });
 
-  test('what cannot be stored is neither answered nor looked for', async () => {
+  test('failed store: no reply says accepted, and nothing is looked up', async () => {
     const steps: string[] = [];
     const refusal = new Failure('unavailable', 'down', { alarm: 'store-unavailable' });
     const { services, calls } = await partsFor(noting(steps), ({ store, pseudonymizer }) => ({
@@ -119,7 +119,7 @@ describe('after the caller was proved genuine', () => {
     expect(calls()).toEqual(['control.read']);
   });
 
-  test.each(['', 'x'.repeat(42)])('without a pepper nothing is stored: %j', async pepper => {
+  test.each(['', 'x'.repeat(42)])('unusable pepper %j: nothing is stored', async pepper => {
     const steps: string[] = [];
     const { ports, calls } = inertPorts();
     const house = await houseFor({
@@ -133,7 +133,7 @@ describe('after the caller was proved genuine', () => {
     expect(calls()).toEqual([]);
   });
 
-  test('it is stored, then looked for, and then answered', async () => {
+  test('erasure: is stored, then looked up, then answered', async () => {
     const steps: string[] = [];
     const noted = <T>(step: string, result: T) => {
       steps.push(step);

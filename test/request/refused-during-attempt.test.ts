@@ -24,15 +24,15 @@ async function opened(): Promise<{ house: ErasingHouse; receipt: Receipt }> {
 
 const isDeletion = (path: string) => path.endsWith('/permanent-deletion');
 
-describe('a receipt that is refused', () => {
-  it('before anybody took it, deletes nobody', async () => {
+describe('receipt refused by an operator', () => {
+  it('before any claim: deletes nobody', async () => {
     const { house, receipt } = await opened();
     await refuse(house, receipt);
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'refused', claims: 0 });
     expect(house.sent).toEqual([]);
   });
 
-  it('under a pause, is closed all the same: a thief’s orders do not wait for the pause to end', async () => {
+  it('during a pause: is closed at once', async () => {
     const { house, receipt } = await opened();
     await pause('all', { actor: 'on-call', reason: 'look', at: start }, house.services.control);
     await refuse(house, receipt);
@@ -40,7 +40,7 @@ describe('a receipt that is refused', () => {
     expect((await readPausedScopes(house.services.settings, house.services.control)).size).toBe(1);
   });
 
-  it('while it is looked up, deletes nobody any more', async () => {
+  it('during the look-up: no deletion follows', async () => {
     const { house, receipt } = await opened();
     house.meddle = async (_, pass) => {
       await refuse(house, receipt);
@@ -51,7 +51,7 @@ describe('a receipt that is refused', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  it('while it is deleted, is closed as what is true: erased', async () => {
+  it('during the deletion: is closed as erased', async () => {
     const { house, receipt } = await opened();
     house.meddle = async ({ url }, pass) => {
       if (isDeletion(url.pathname)) await refuse(house, receipt);
@@ -62,7 +62,7 @@ describe('a receipt that is refused', () => {
     expect(house.deleted()).toEqual([ada]);
   });
 
-  it('while it is deleted and the answer is lost, says that somebody may be gone', async () => {
+  it('during a deletion with a lost response: records that it may have been executed', async () => {
     const { house, receipt } = await opened();
     house.meddle = async ({ url }, pass) => {
       if (!isDeletion(url.pathname)) return pass();

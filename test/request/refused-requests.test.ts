@@ -198,8 +198,8 @@ const wrong = {
   'webhook-signature': `v1,${Buffer.alloc(32).toString('base64')}`,
 };
 
-describe('a genuine request that is refused', () => {
-  test.each(refused)('by the rules of %s for %s raises an alarm with platform and rule', async (...one) => {
+describe('refused authentic request', () => {
+  test.each(refused)('%s, %s: raises an alarm with platform and rule', async (...one) => {
     const [platform, , wire, status, rule] = one;
     const house = await everyPlatform();
     expect((await house.send(wire)).status).toBe(status);
@@ -209,7 +209,7 @@ describe('a genuine request that is refused', () => {
     expect(house.lines.join('')).not.toContain(planted);
   });
 
-  test('raises no second alarm where it has one of its own, and names the rule all the same', async () => {
+  test('alarm of its own: raises no second one and names the rule', async () => {
     const house = await everyPlatform();
     await house.send(genericWire());
     const other = { ...order, identifiers: [{ type: 'source_id', value: planted }] };
@@ -219,20 +219,20 @@ describe('a genuine request that is refused', () => {
     ]);
   });
 
-  test('because it is to come again raises none', async () => {
+  test('retried by the platform: raises no alarm', async () => {
     const house = await everyPlatform();
     house.sandbox.outage('error');
     expect((await house.send(ketchWire())).status).toBe(503);
     expect(house.alarms()).toEqual([]);
   });
 
-  test('is told to those whom refused platforms concern', () => {
+  test('alarm: is part of the alarms for refused platforms', () => {
     expect(alarmFor['request-refused']).toBe('requests-rejected');
   });
 });
 
-describe('the same request of a caller that is not proved genuine', () => {
-  test.each(refused)('raises no alarm and names no rule: %s, %s', async (_, _what, wire) => {
+describe('same request without authentication', () => {
+  test.each(refused)('%s, %s: raises no alarm and names no rule', async (_, _what, wire) => {
     const house = await everyPlatform();
     const answer = await house.send({ ...wire, headers: { ...wire.headers, ...wrong } });
     expect([401, 403]).toContain(answer.status);
@@ -245,7 +245,7 @@ describe('the same request of a caller that is not proved genuine', () => {
     ['of another method', { ...genericWire(), method: 'PUT' }, 405],
     ['of another platform', { ...genericWire(), path: '/webhooks/osano' }, 404],
     ['signed in another year', genericWire(order, signed(JSON.stringify(order), { at: 0 })), 401],
-  ])('raises no alarm when it is %s', async (_, wire, status) => {
+  ])('%s: raises no alarm', async (_, wire, status) => {
     const house = await everyPlatform();
     expect((await house.send(wire)).status).toBe(status);
     expect(house.alarms()).toEqual([]);

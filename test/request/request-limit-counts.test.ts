@@ -6,8 +6,8 @@ import { ketchHouse, ketchSecretText, ketchSection, ketchWire } from '../support
 import { askFor, completed, held, limits, most, paused } from '../support/pace-intake.ts';
 import { ask, registered } from '../support/pace-ketch.ts';
 
-describe('not counted', () => {
-  it('are requests that came before, whatever became of them', async () => {
+describe('requests that are not counted', () => {
+  it('repeated requests: whatever their outcome', async () => {
     const house = await ketchHouse({ limits });
     registered(house, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
@@ -16,7 +16,7 @@ describe('not counted', () => {
     expect(await askFor(house, 1, 20)).toEqual(held(1));
   });
 
-  it('are requests that are refused', async () => {
+  it('refused requests: are not counted', async () => {
     const house = await ketchHouse({ limits });
     for (let one = 0; one < 2 * most; one += 1) {
       expect((await house.send({ ...ketchWire(), headers: {} })).status).toBe(403);
@@ -25,7 +25,7 @@ describe('not counted', () => {
     expect(await askFor(house, most)).toEqual(completed(most));
   });
 
-  it('are trials', async () => {
+  it('test requests: are not counted', async () => {
     const house = await genericHouse({ limits });
     const wire = (body: object) => genericWire({ ...order, ...body });
     for (let one = 0; one < 2 * most; one += 1) await house.send(wire({ request_id: `t-${one}`, test: true }));
@@ -36,7 +36,7 @@ describe('not counted', () => {
     expect(house.alarms()).toEqual([paused]);
   });
 
-  it('are those of another platform', async () => {
+  it('requests of another platform: are not counted', async () => {
     const house = await houseFor({
       limits,
       platforms: { ketch: ketchSection, segment: {} },

@@ -4,13 +4,13 @@ import { ketchHouse } from '../support/ketch.ts';
 import { hour, minute } from '../support/pace-heard.ts';
 import { askFor, completed, held, limits, most, paused, resumed, why } from '../support/pace-intake.ts';
 
-describe('a platform that was let go within the hour', () => {
+describe('platform resumed within the hour', () => {
   it.each([
     ['at once', 0],
     ['after some more requests', 2],
     ['after just as many more', most - 1],
     ['after many more', 3 * most + 1],
-  ])('%s proceeds with as many again, and is then paused again with another alarm', async (_, more) => {
+  ])('%s: accepts the limit again and is then paused with a second alarm', async (_, more) => {
     const house = await ketchHouse({ limits });
     await askFor(house, most + 1 + more);
     house.clock.at += minute;
@@ -21,7 +21,7 @@ describe('a platform that was let go within the hour', () => {
     expect(house.alarms()).toEqual([paused, paused]);
   });
 
-  it('may be let go again and again', async () => {
+  it('several times: can be resumed each time', async () => {
     const house = await ketchHouse({ limits });
     await askFor(house, most + 1);
     for (let round = 1; round <= 3; round += 1) {
@@ -31,7 +31,7 @@ describe('a platform that was let go within the hour', () => {
     }
   });
 
-  it('is like any other in the next hour', async () => {
+  it('next hour: counts as usual', async () => {
     const house = await ketchHouse({ limits });
     await askFor(house, most + 1);
     await resumed(house);
@@ -40,8 +40,8 @@ describe('a platform that was let go within the hour', () => {
   });
 });
 
-describe('while something is paused already', () => {
-  it('no other pause is added, and nobody is told twice', async () => {
+describe('existing pause', () => {
+  it('limit exceeded: adds no pause and no alarm', async () => {
     const house = await ketchHouse({ limits });
     await pause('all', why(house), house.services.control);
     expect(await askFor(house, 3 * most)).toEqual(held(3 * most));

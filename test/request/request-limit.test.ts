@@ -9,7 +9,7 @@ import { askFor, completed, held, limits, most, paused, resumed, why } from '../
 import { ask, callsIn, registered, statesIn, wordOf } from '../support/pace-ketch.ts';
 
 describe('requests of one platform in an hour', () => {
-  it('proceed up to the limit; one more pauses the platform, and a person is told once', async () => {
+  it('over the limit: pauses the platform and raises one alarm', async () => {
     const house = await ketchHouse({ limits });
     expect(await askFor(house, most)).toEqual(completed(most));
     expect(house.alarms()).toEqual([]);
@@ -23,7 +23,7 @@ describe('requests of one platform in an hour', () => {
     });
   });
 
-  it('stay accepted and untouched as long as the pause stands, and are all done after it', async () => {
+  it('during the pause: are stored, and all are erased after it', async () => {
     const house = await ketchHouse({ limits });
     await askFor(house, 3 * most);
     for (let waited = 0; waited < 10; waited += 1) {
@@ -40,7 +40,7 @@ describe('requests of one platform in an hour', () => {
     expect(house.alarms()).toEqual([paused]);
   });
 
-  it('that come at once proceed exactly as often, with one pause and one alarm', async () => {
+  it('at once: are limited exactly, with one pause and one alarm', async () => {
     const house = await ketchHouse({ limits });
     for (let person = 0; person < 30; person += 1) registered(house, `crm-${person}`);
     const answers = await Promise.all(Array.from({ length: 30 }, (_, person) => ask(house, `crm-${person}`)));
@@ -50,7 +50,7 @@ describe('requests of one platform in an hour', () => {
     expect(await statesIn(house)).toHaveLength(30);
   });
 
-  it('are counted by the hour of the clock', async () => {
+  it('next clock hour: starts a new count', async () => {
     const house = await ketchHouse({ limits });
     await askFor(house, most);
     house.clock.at += hour - 1;
@@ -63,8 +63,8 @@ describe('requests of one platform in an hour', () => {
   });
 });
 
-describe('a platform that only takes an acknowledgement', () => {
-  it('is paused in the same way, and the sweep deletes nobody until it is let go', async () => {
+describe('platform without a result in the reply', () => {
+  it('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
     const house = await segmentHouse({ limits });
     const events = Array.from({ length: 3 * most }, (_, at) => ({
       type: 'delete',
@@ -84,8 +84,8 @@ describe('a platform that only takes an acknowledgement', () => {
   });
 });
 
-describe('when it cannot be told how many there were', () => {
-  it('a request is kept for the sweep', async () => {
+describe('unavailable count', () => {
+  it('request: is stored for the sweep', async () => {
     const control = { ...controlRows(), count: async () => Promise.reject(new Error('the store is down')) };
     const house = await ketchHouse({ limits, change: () => ({ control }) });
     expect(await askFor(house, 1)).toEqual(held(1));
@@ -94,7 +94,7 @@ describe('when it cannot be told how many there were', () => {
     expect(await house.sweep()).toMatchObject({ closed: 1 });
   });
 
-  it('or the pause cannot be written, none proceeds, and the next one tries to pause again', async () => {
+  it('pause not stored: no request is attempted, and the next one pauses', async () => {
     const rows = controlRows();
     let works = false;
     const write: typeof rows.write = async (key, ...rest) => {

@@ -57,7 +57,7 @@ const implausibleCases = all.flatMap(([name, timed]) =>
   Object.entries(implausible).map(([what, time]) => ({ name, timed, what, at: Date.parse(time) })),
 );
 
-describe('a request time before 2015', () => {
+describe('submission time before 2015', () => {
   test.each(implausibleCases)('$name: $what is missing, and the person is erased', async ({ timed, at }) => {
     const house = await timed.house();
     expect((await house.send(timed.wire(at))).status).toBe(200);
@@ -67,7 +67,7 @@ describe('a request time before 2015', () => {
   });
 
   test.each(Object.entries({ ketch, generic, segment, transcend }))(
-    '%s: the first second of 2015 is a time, and who came later is spared',
+    '%s: the first second of 2015 is valid, and a customer created later is spared',
     async (_, timed) => {
       const house = await timed.house();
       const first = Date.parse('2015-01-01T00:00:00Z');
@@ -78,8 +78,8 @@ describe('a request time before 2015', () => {
   );
 });
 
-describe('a due time', () => {
-  test.each(Object.entries({ ketch, generic }))('%s: before the request was received is missing', async (_, timed) => {
+describe('due time', () => {
+  test.each(Object.entries({ ketch, generic }))('%s: before receipt is ignored', async (_, timed) => {
     for (const due of [Date.parse('0001-01-01T00:00:00Z'), 1000, fixtureTime - 1000]) {
       const house = await timed.house();
       await house.send(timed.wire(fixtureTime, due));
@@ -88,7 +88,7 @@ describe('a due time', () => {
     }
   });
 
-  test.each(Object.entries({ ketch, generic }))('%s: from then on is kept', async (_, timed) => {
+  test.each(Object.entries({ ketch, generic }))('%s: from receipt on is stored', async (_, timed) => {
     for (const due of [fixtureTime, tomorrow]) {
       const house = await timed.house();
       await house.send(timed.wire(fixtureTime, due));

@@ -4,14 +4,14 @@ import { crash } from '../support/crash.ts';
 import { eventOf, invoke } from '../support/event.ts';
 import { ketchHouse, ketchSecret, ketchWire } from '../support/ketch.ts';
 
-describe('what nobody foresaw', () => {
+describe('unexpected error', () => {
   const unforeseen = crash(`cannot read ${ketchSecret} of /ada@example.com:1:1`);
 
   test.each([
     ['an error', unforeseen],
     ['a text', String(unforeseen)],
     ['nothing', undefined],
-  ])('is a 500 that tells nothing of it: %s', async (_, thrown) => {
+  ])('%s: is a 500 without detail', async (_, thrown) => {
     const house = await ketchHouse({
       change: ({ store }) => ({ store: { ...store, accept: () => Promise.reject(thrown) } }),
     });
@@ -26,14 +26,14 @@ describe('what nobody foresaw', () => {
     expect(line!.origin).toMatch(thrown === unforeseen ? /^crash\.ts:\d+:\d+$/ : /^unknown$/);
   });
 
-  test('before the caller was proved genuine names no request', async () => {
+  test('before authentication: the reply names no request', async () => {
     const house = await ketchHouse({ change: () => ({ readSecret: () => Promise.reject(unforeseen) }) });
     const answer = await house.send(ketchWire());
     expect(answer.status).toBe(500);
     expect(answer.json).not.toHaveProperty('metadata');
   });
 
-  test('is an error whose message imitates a place in the code', async () => {
+  test('message with a fake position: does not change the logged origin', async () => {
     const imitation = crash('x\n    at f (/home/ada.example:1:1)\n    at /ada.example:2:2');
     const house = await ketchHouse({ change: () => ({ readSecret: () => Promise.reject(imitation) }) });
     await house.send(ketchWire());
@@ -41,8 +41,8 @@ describe('what nobody foresaw', () => {
   });
 });
 
-describe('time', () => {
-  test('that runs out is answered while there is still some left', async () => {
+describe('time-out', () => {
+  test('end of the function’s time: the reply is sent before it', async () => {
     let end = (): void => undefined;
     const never = new Promise<never>((_, reject) => {
       end = () => reject(new Error('too late'));

@@ -15,8 +15,8 @@ async function reasonOf(house: House, event: GatewayEvent): Promise<unknown> {
   return (json as { response?: { reason: string } }).response?.reason;
 }
 
-describe('an event of API Gateway', () => {
-  test('is read in base64 and as text alike, down to the last character', async () => {
+describe('event of API Gateway', () => {
+  test('body: is the same in base64 and as text, to the last byte', async () => {
     for (const event of [eventOf(ketchWire(odd)), plainEventOf(ketchWire(odd))]) {
       const house = await ketchHouse();
       house.sandbox.register({ source_id: 'Zoë 🙂 "10042"', created_at: '2025-01-01T00:00:00Z' }, 'main');
@@ -24,7 +24,7 @@ describe('an event of API Gateway', () => {
     }
   });
 
-  test.each(['AUTHORIZATION', 'authorization', 'aUtHoRiZaTiOn'])('may spell a header %s', async name => {
+  test.each(['AUTHORIZATION', 'authorization', 'aUtHoRiZaTiOn'])('header name: may be spelled %s', async name => {
     const wire = ketchWire(undefined, { Authorization: [], [name]: ketchSecret });
     for (const event of [
       eventOf(wire),
@@ -40,13 +40,13 @@ describe('an event of API Gateway', () => {
     ['twice and once wrong', { Authorization: ['x', ketchSecret] }],
     ['in two spellings', { authorization: ketchSecret }],
     ['without a value', { Authorization: [] }],
-  ])('with a header %s is refused', async (_, headers) => {
+  ])('header: is refused when %s', async (_, headers) => {
     const house = await ketchHouse();
     expect(await house.send(ketchWire(undefined, headers))).toMatchObject({ status: 403, json: { kind: 'Error' } });
     expect(await house.receipts()).toEqual([]);
   });
 
-  test('with two spellings of a header among its single ones is refused', async () => {
+  test('single headers: two spellings of one are refused', async () => {
     const house = await ketchHouse();
     const event = plainEventOf(ketchWire(undefined, { authorization: ketchSecret }));
     expect(Object.keys(event.headers!)).toEqual(expect.arrayContaining(['Authorization', 'authorization']));
@@ -58,7 +58,7 @@ describe('an event of API Gateway', () => {
     ['no headers', { headers: {}, multiValueHeaders: {} }],
     ['null for a header', { headers: {}, multiValueHeaders: { Authorization: null as never } }],
     ['null among the values of a header', { headers: {}, multiValueHeaders: { Authorization: [null as never] } }],
-  ])('that holds %s is refused like any other stranger', async (_, part) => {
+  ])('event with %s: is refused like an unauthenticated request', async (_, part) => {
     const house = await ketchHouse();
     const answer = await invoke(
       webhookHandler(() => house.services),
@@ -67,7 +67,7 @@ describe('an event of API Gateway', () => {
     expect(answer).toMatchObject({ status: 403, json: { error: { status: 'forbidden' } } });
   });
 
-  test('without a body holds no request', async () => {
+  test('body: may be missing', async () => {
     const house = await ketchHouse();
     const answer = await invoke(
       webhookHandler(() => house.services),
@@ -77,8 +77,8 @@ describe('an event of API Gateway', () => {
   });
 });
 
-describe('a path', () => {
-  test.each(['/webhooks/ketch', '/prod/webhooks/ketch'])('%s is served', async path => {
+describe('path', () => {
+  test.each(['/webhooks/ketch', '/prod/webhooks/ketch'])('%s: is served', async path => {
     const house = await ketchHouse();
     expect((await house.send({ ...ketchWire(), path })).status).toBe(200);
   });
@@ -99,7 +99,7 @@ describe('a path', () => {
     '/webhooks//ketch',
     '/webhooks/ketch?x',
     `/webhooks/${'k'.repeat(60)}`,
-  ])('%j is not', async path => {
+  ])('%j: is not served', async path => {
     const house = await ketchHouse();
     const answer = await house.send({ ...ketchWire(), path });
     expect(answer).toMatchObject({
@@ -111,7 +111,7 @@ describe('a path', () => {
     expect(house.logged()[0]).not.toHaveProperty('platform');
   });
 
-  test('of a request of a platform that tells no status is not, in the platform’s own words', async () => {
+  test('status route of a platform without one: gets 404 in the platform’s format', async () => {
     const house = await ketchHouse();
     for (const method of ['GET', 'POST']) {
       const answer = await house.send({ ...ketchWire(), path: '/webhooks/ketch/x', method });
@@ -120,12 +120,12 @@ describe('a path', () => {
     expect(house.sandbox.calls()).toEqual([]);
   });
 
-  test('that is not served is no better with another method', async () => {
+  test('unknown path: gets 404 with any method', async () => {
     const house = await ketchHouse();
     expect((await house.send({ ...ketchWire(), path: '/webhooks/x', method: 'GET' })).status).toBe(404);
   });
 
-  test('of a platform takes POST only, and says so', async () => {
+  test('platform: accepts only POST and names it in Allow', async () => {
     const house = await ketchHouse();
     expect(await house.send({ ...ketchWire(), method: 'GET' })).toMatchObject({
       status: 405,
@@ -136,8 +136,8 @@ describe('a path', () => {
   });
 });
 
-describe('the deployed handler', () => {
-  test('cannot be called without its environment, and tells no value of it', async () => {
+describe('deployed handler', () => {
+  test('missing environment: throws without any value', async () => {
     await expect(handler(eventOf(ketchWire()), contextWith(600_000))).rejects.toThrow(
       /^environment: SETTINGS_JSON, SECRET_ARNS, .* missing or unreadable$/,
     );

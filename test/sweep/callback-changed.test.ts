@@ -18,8 +18,8 @@ function deployedWith(house: House, platforms: Readonly<Record<string, unknown>>
   return () => sweep(changed, house.clock.at + 50 * second);
 }
 
-describe('settings that were changed in between', () => {
-  it('no longer list the origin: it is not called, and a person is told', async () => {
+describe('settings changed before the callback', () => {
+  it('origin removed: is not called, and an alarm is raised', async () => {
     const open = await owing(targets);
     open.called.answer = () => answered(503);
     await open.sweepAfter(hour);
@@ -32,7 +32,7 @@ describe('settings that were changed in between', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('no longer hold the platform: it may be put back, and is then told', async () => {
+  it('platform removed: is called after it is added again', async () => {
     const open = await owing();
     open.called.answer = () => answered(503);
     await open.sweepAfter(hour);
@@ -48,8 +48,8 @@ describe('settings that were changed in between', () => {
   });
 });
 
-describe('a callback that is signed', () => {
-  it('waits for its secret, with an alarm, and is then sent with its signature', async () => {
+describe('signed callback', () => {
+  it('missing secret: raises an alarm, and the callback is sent with its signature later', async () => {
     const calls: HttpCall[] = [];
     const sendCallback = async (call: HttpCall) => {
       calls.push(call);
@@ -76,7 +76,7 @@ describe('a callback that is signed', () => {
     expect(calls[0]?.headers).toMatchObject({ 'webhook-signature': expect.stringMatching(/^v1,/) });
   });
 
-  it('whose secret stays unusable is given up like any other: the evidence is signed, and nothing personal stays', async () => {
+  it('unusable secret: the callback is given up, evidence is signed and no personal data stays', async () => {
     const house = await genericHouse();
     house.sandbox.outage('error');
     await house.send(genericWire({ ...order, callback_url: callbackUrl }));
@@ -107,14 +107,14 @@ describe('a callback that is signed', () => {
   });
 });
 
-it('nobody is told for a receipt that is not there, or that owes nothing', async () => {
+it('unknown receipt, or no callback due: calls nothing', async () => {
   const open = await owing();
   expect(await deliverCallbacks('nobody', open.house.services, Number.POSITIVE_INFINITY)).toBe(false);
   expect(await deliverCallbacks((await open.receipt()).id, open.house.services, Number.POSITIVE_INFINITY)).toBe(false);
   expect(open.called.calls).toEqual([]);
 });
 
-it('a receipt whose addresses are lost raises an alarm instead of passing for told', async () => {
+it('lost callback addresses: raise an alarm and do not count as delivered', async () => {
   let missing = false;
   const open = await owing(undefined, {
     change: ({ store }) => ({
@@ -131,7 +131,7 @@ it('a receipt whose addresses are lost raises an alarm instead of passing for to
   expect(await open.receipt()).not.toHaveProperty('queue');
 });
 
-it('nothing but codes is logged, whatever is sent and answered', async () => {
+it('log: contains only codes', async () => {
   const open = await owing(targets);
   open.called.answer = ({ url }) => ({
     ...answered(url.pathname === '/other' ? 410 : 503, { 'x-echo': 'cb-token-1' }),

@@ -11,10 +11,10 @@ import { hour } from '../support/pace-heard.ts';
 
 const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ?? '');
 
-describe('over a real connection', () => {
+describe('callback over a real connection', () => {
   closeServersAfterEach();
 
-  it('the event arrives with its headers, at the address that settings allow', async () => {
+  it('event: arrives with its headers at the allowed address', async () => {
     const seen: unknown[] = [];
     const { url } = await serve(async (request, response) => {
       const { method, url: path, headers } = request;
@@ -50,8 +50,8 @@ interface StatusEvent {
   };
 }
 
-describe.skipIf(!hasFixture)('the published DeleteStatusEvent', () => {
-  it('is what Ketch gets', async () => {
+describe.skipIf(!hasFixture)('published DeleteStatusEvent', () => {
+  it('Ketch: receives this event', async () => {
     const published = JSON.parse(readFileSync(fixture, 'utf8')) as StatusEvent;
     const { method, url, headers, body } = published.callbacks.completed;
     const { Authorization = '' } = headers;

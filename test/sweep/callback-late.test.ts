@@ -11,13 +11,13 @@ function erasureOf({ queue, nextAttemptAt, callbackState, revision, evidence, ..
   return erasure;
 }
 
-describe('a platform that cannot be reached', () => {
+describe('unreachable platform', () => {
   it.each([
     ['that answers 503', answered(503)],
     ['that answers 500', answered(500)],
     ['that sends us on', { kind: 'no-answer', code: 'redirected', effect: 'possible' } as const],
     ['that is not there', { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const],
-  ])('for 48 hours and %s is told once it can, and only once', async (_, failing) => {
+  ])('48 hours, %s: gets the callback once when it is reachable', async (_, failing) => {
     const open = await owing();
     open.called.answer = () => failing;
     await open.sweepAfter(hour);
@@ -36,7 +36,7 @@ describe('a platform that cannot be reached', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('is asked after a minute, two, four … and at least every six hours', async () => {
+  it('retries: after one minute, two, four, and at most six hours apart', async () => {
     for (const [chance, part] of [
       [0, 0.5],
       [0.999_999, 1],
@@ -56,7 +56,7 @@ describe('a platform that cannot be reached', () => {
     }
   });
 
-  it('is given up after more than seven days, with an alarm; the erasure stands, and what is kept is forgotten', async () => {
+  it('more than seven days: is given up with an alarm, and the personal data is deleted', async () => {
     const open = await owing();
     open.called.answer = () => answered(503);
     await open.sweepAfter(hour);

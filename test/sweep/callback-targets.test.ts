@@ -11,8 +11,8 @@ const lost = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' } 
 const many = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ url: `https://dsr.ketch.com/${index}`, headers: {} }));
 
-describe('many targets of one request', () => {
-  it('are ten at most: the order is carried out, the others are dropped with an alarm', async () => {
+describe('many callbacks of one request', () => {
+  it('more than ten: the rest is dropped with an alarm', async () => {
     const open = await owing(many(12));
     expect(open.house.alarms()).toEqual(['callbacks-dropped']);
     expect(open.house.logged().find(({ alarm }) => alarm !== undefined)).toMatchObject({ platform: 'ketch' });
@@ -22,7 +22,7 @@ describe('many targets of one request', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('are counted by those that may be called', async () => {
+  it('limit: counts only allowed origins', async () => {
     const elsewhere = Array.from({ length: 5 }, (_, index) => ({ url: `https://evil.example/${index}`, headers: {} }));
     const open = await owing([...elsewhere, ...many(10)]);
     expect(open.house.alarms()).toEqual(['callback-origin-refused']);
@@ -30,7 +30,7 @@ describe('many targets of one request', () => {
     expect(open.called.calls).toHaveLength(10);
   });
 
-  it('are called one after the other', async () => {
+  it('order: one after the other', async () => {
     const open = await owing(many(10));
     let [atOnce, most] = [0, 0];
     open.called.answer = async () => {
@@ -45,7 +45,7 @@ describe('many targets of one request', () => {
     expect(most).toBe(1);
   });
 
-  it('that are all slow get their turns by and by, and no claim is outlasted', async () => {
+  it('slow targets: each is called in time, and no claim expires', async () => {
     const open = await owing(many(10));
     open.called.answer = () => {
       open.house.clock.at += 10 * second;
@@ -60,7 +60,7 @@ describe('many targets of one request', () => {
     expect(new Set(open.called.calls.map(({ url }) => url.pathname)).size).toBe(10);
   });
 
-  it('have no call that begins after the end of the sweep', async () => {
+  it('end of the sweep: no call starts after it', async () => {
     const open = await owing(many(10));
     open.called.answer = () => answered(503);
     await open.sweepAfter(hour);
@@ -79,8 +79,8 @@ describe('many targets of one request', () => {
   });
 });
 
-describe('a target', () => {
-  it.each([404, 410])('that says %i is told no more, with an alarm at once', async status => {
+describe('callback target', () => {
+  it.each([404, 410])('%i: is not called again, and an alarm is raised', async status => {
     const open = await owing();
     open.called.answer = () => answered(status);
     await open.sweepAfter(hour);
@@ -91,7 +91,7 @@ describe('a target', () => {
     expect(open.called.calls).toHaveLength(1);
   });
 
-  it.each([429, 503])('that says %i and when to come back is left alone until then', async status => {
+  it.each([429, 503])('%i with Retry-After: is not called before that time', async status => {
     const open = await owing();
     open.called.answer = () => answered(status, { 'retry-after': '7200' });
     await open.sweepAfter(hour);
@@ -103,7 +103,7 @@ describe('a target', () => {
     expect(open.called.calls.map(({ at }) => at - asked)).toEqual([0, 2 * hour]);
   });
 
-  it('that wants to be asked in months is asked a last time, and nothing is kept for longer', async () => {
+  it('Retry-After of months: gets one last call, and nothing is stored longer', async () => {
     const open = await owing();
     open.called.answer = () => answered(503, { 'retry-after': '9999999' });
     await open.sweepAfter(hour);
@@ -113,7 +113,7 @@ describe('a target', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('whose answer was lost is told again', async () => {
+  it('lost response: is called again', async () => {
     const open = await owing();
     open.called.answer = () => lost;
     await open.sweepAfter(hour);
@@ -125,7 +125,7 @@ describe('a target', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('that was told is told again when that could not be written down', async () => {
+  it('result not stored: is called again', async () => {
     let fails = false;
     const change: NonNullable<Parameters<typeof owing>[1]>['change'] = ({ store }) => ({
       store: {
@@ -146,7 +146,7 @@ describe('a target', () => {
     expect(await open.receipt()).toMatchObject({ callbackState: { delivered: [0] } });
   });
 
-  it('that is asked by two workers, one of them long overdue, raises one alarm', async () => {
+  it('two workers at once: raise one alarm', async () => {
     const open = await owing();
     const { promise: overdue, resolve: answers } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begins } = Promise.withResolvers<void>();
@@ -167,7 +167,7 @@ describe('a target', () => {
     expect(await open.receipt()).toMatchObject({ callbackState: { tries: 1, refused: [0] } });
   });
 
-  it('has ten seconds, and the claim outlasts them', async () => {
+  it('time-out: is ten seconds, and the claim is longer', async () => {
     const open = await owing();
     open.called.answer = () => answered(503);
     await open.sweepAfter(hour);

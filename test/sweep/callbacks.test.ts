@@ -8,8 +8,8 @@ import { registered } from '../support/pace-ketch.ts';
 const to = ({ url, headers }: HttpCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
 const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ?? '');
 
-describe('a platform that was told "in progress"', () => {
-  it('hears of the end once, at every callback, with the headers that came with it', async () => {
+describe('platform with an "in progress" reply', () => {
+  it('end: is reported once to every callback, with its headers', async () => {
     const { called, sweepAfter, isKept } = await owing(targets);
     expect(called.calls).toEqual([]);
     await sweepAfter(hour);
@@ -22,7 +22,7 @@ describe('a platform that was told "in progress"', () => {
     expect(called.calls).toHaveLength(2);
   });
 
-  it('is told nothing before the end', async () => {
+  it('open receipt: is not reported', async () => {
     const { house, called, sweepAfter, isKept } = await owing();
     house.sandbox.outage('error');
     for (let later = 0; later < 5; later += 1) await sweepAfter(hour);
@@ -37,14 +37,14 @@ describe('a platform that was told "in progress"', () => {
   it.each([
     ['erased', 'crm-1', 'executed'],
     ['no match', 'nobody', 'no_match'],
-  ])('hears that it ended as %s', async (_, sourceId, reason) => {
+  ])('ended as %s: is reported', async (_, sourceId, reason) => {
     const { house, called, sweepAfter } = await owing();
     if (sourceId === 'nobody') for (const { id } of house.sandbox.customers()) house.sandbox.softDelete(id);
     await sweepAfter(hour);
     expect(bodyOf(called.calls[0])).toMatchObject({ event: { status: 'completed', reason } });
   });
 
-  it('is not called at addresses that only a repetition of the request brought', async () => {
+  it('callbacks of a repeated request: are not called', async () => {
     const { house, called, sweepAfter } = await owing([]);
     await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
     await sweepAfter(hour);
@@ -52,8 +52,8 @@ describe('a platform that was told "in progress"', () => {
   });
 });
 
-describe('a platform that got the result in its answer', () => {
-  it('is not called back, and its callbacks are forgotten at once', async () => {
+describe('platform with the result in its reply', () => {
+  it('callbacks: are not called and are deleted at once', async () => {
     const calls: HttpCall[] = [];
     const house = await ketchHouse({
       change: () => ({
@@ -75,7 +75,7 @@ describe('a platform that got the result in its answer', () => {
 });
 
 describe('several callbacks', () => {
-  it('are each told once: who has taken it is not asked again', async () => {
+  it('delivered: is not called again', async () => {
     const { house, called, receipt, sweepAfter, isKept } = await owing(targets);
     called.answer = ({ url }) => answered(url.pathname === '/other' ? 503 : 200);
     await sweepAfter(hour);
@@ -90,7 +90,7 @@ describe('several callbacks', () => {
     expect(house.alarms()).toEqual([]);
   });
 
-  it('of which one is refused for good are over, with an alarm, once the other is told', async () => {
+  it('one refused: ends with an alarm when the other is delivered', async () => {
     const { house, called, receipt, sweepAfter, isKept } = await owing(targets);
     called.answer = ({ url }) => answered(url.pathname === '/other' ? 410 : 503);
     await sweepAfter(hour);
@@ -104,8 +104,8 @@ describe('several callbacks', () => {
   });
 });
 
-describe('a sweep', () => {
-  it('counts what was delivered to all', async () => {
+describe('sweep', () => {
+  it('result: counts the delivered callbacks', async () => {
     const { house, called } = await owing(targets);
     called.answer = () => answered(503);
     house.clock.at += hour;
@@ -115,7 +115,7 @@ describe('a sweep', () => {
     expect(await house.sweep()).toMatchObject({ closed: 0, delivered: 1 });
   });
 
-  it('that runs beside another tells nobody twice', async () => {
+  it('two sweeps at once: deliver once', async () => {
     const { house, called } = await owing(targets);
     called.answer = () => answered(503);
     house.clock.at += hour;

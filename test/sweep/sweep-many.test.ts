@@ -21,8 +21,8 @@ async function crowd(house: ErasingHouse, count: number, first = 1): Promise<rea
 const states = async (house: ErasingHouse, receipts: readonly Receipt[]) =>
   (await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).map(receipt => receipt.state);
 
-describe('a sweep', () => {
-  it('works until nothing is due, and tells what it did', async () => {
+describe('sweep', () => {
+  it('backlog: is processed until nothing is due, and the result is reported', async () => {
     const house = erasingHouse();
     const receipts = await crowd(house, 120);
     house.clock.now += 5000;
@@ -38,7 +38,7 @@ describe('a sweep', () => {
     expect(await house.sweep()).toMatchObject({ claimed: 0, closed: 0 });
   });
 
-  it('tells how old the oldest is that stays open, and how many wait for a person', async () => {
+  it('result: contains the age of the oldest open receipt and the number in review', async () => {
     const house = erasingHouse();
     await crowd(house, 2);
     house.meddle = (call, pass) => (call.url.pathname.includes('crm-1') ? answer(400, {}) : pass());
@@ -55,14 +55,14 @@ describe('a sweep', () => {
     expect(await house.sweep(start + 15 * 86_400_000)).toMatchObject({ deadlineUsedPercent: 50 });
   });
 
-  it('leaves alone what is not due', async () => {
+  it('receipts not due: are not claimed', async () => {
     const house = erasingHouse();
     await house.accept(one('source_id', 'crm-1'), { attempted: true });
     expect(await house.sweep(start + 14_999)).toMatchObject({ claimed: 0 });
     expect(await house.sweep(start + 15_000)).toMatchObject({ claimed: 1 });
   });
 
-  it('finishes the others beside one that ends every process, which gets to a person after five claims', async () => {
+  it('receipt that ends every process: needs review after five claims, and the others are finished', async () => {
     const crash = crashingStore();
     const house = erasingHouse(crash.options);
     const receipts = await crowd(house, 8);
@@ -84,7 +84,7 @@ describe('a sweep', () => {
     expect(house.deleted()).toHaveLength(8);
   });
 
-  it('goes on beside receipts that cannot be read, however many stand before the others', async () => {
+  it('unreadable receipts: do not stop the others', async () => {
     const house = erasingHouse(
       changedStore(store => ({
         read: async receipt => {
@@ -101,7 +101,7 @@ describe('a sweep', () => {
     expect(house.lines).toContainEqual({ event: 'attempt', receipt: 'receipt-1', code: 'unavailable' });
   });
 
-  it('signs beside a backlog that takes all of its time, and tells of what has waited too long', async () => {
+  it('backlog that takes all the time: evidence is still signed, and the oldest receipt is reported', async () => {
     const house = erasingHouse({ change: () => ({ signer: localSigner(':memory:') }) });
     const [first] = await crowd(house, 1);
     house.meddle = (_, pass) => pass();
@@ -123,7 +123,7 @@ describe('a sweep', () => {
     expect(await without.sweep(start + 3_600_000)).toMatchObject({ unsigned: 1 });
   });
 
-  it('throws when the index cannot be read', async () => {
+  it('unreadable index: throws', async () => {
     const house = erasingHouse(
       changedStore(() => ({
         due: () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached')),

@@ -21,11 +21,11 @@ const posts = (house: ErasingHouse) => house.sent.filter(call => call.startsWith
 const states = async (house: ErasingHouse, receipts: readonly Receipt[]) =>
   (await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).map(receipt => receipt.state);
 
-describe('an index that lags', () => {
+describe('stale index', () => {
   const lagging = (change: (ids: readonly string[], store: ReceiptStore) => readonly string[]) =>
     changedStore(store => ({ due: async (...asked) => change(await store.due(...asked), store) }));
 
-  it('and suggests what is claimed, closed, waiting or unknown changes nothing', async () => {
+  it('claimed, closed, waiting or unknown receipt: is not changed', async () => {
     const stale = ['receipt-1', 'receipt-2', 'receipt-3', 'nobody', 'receipt-1'];
     const house = erasingHouse(lagging((ids, _) => [...stale, ...ids]));
     const receipts = await crowd(house, 3);
@@ -42,7 +42,7 @@ describe('an index that lags', () => {
     expect(house.sent).toHaveLength(calls);
   });
 
-  it('and leaves some out only delays them', async () => {
+  it('missing receipt: is only delayed', async () => {
     let sweeps = 0;
     const house = erasingHouse(lagging(ids => (sweeps === 1 ? ids.slice(0, 1) : ids)));
     await crowd(house, 3);
@@ -54,8 +54,8 @@ describe('an index that lags', () => {
   });
 });
 
-describe('sweeps that overlap', () => {
-  it('attempt and delete everything once', async () => {
+describe('overlapping sweeps', () => {
+  it('attempts and deletions: happen once', async () => {
     const house = erasingHouse();
     const receipts = await crowd(house, 20);
     const swept = await Promise.all([house.sweep(), house.sweep(), house.sweep()]);
@@ -68,7 +68,7 @@ describe('sweeps that overlap', () => {
     expect(house.deleted()).toHaveLength(20);
   });
 
-  it('and find nothing kept apart any more, because the other one has closed it, ask nobody', async () => {
+  it('personal data deleted by the other sweep: does not need review', async () => {
     let closes: (() => Promise<unknown>) | undefined;
     const house = erasingHouse(
       changedStore(store => ({
@@ -99,7 +99,7 @@ describe('sweeps that overlap', () => {
     expect(house.alarms()).toEqual([]);
   });
 
-  it('by more than a claim, because one of them hangs, still delete everything once and lose nothing', async () => {
+  it('overlap longer than a claim: everything is deleted once and nothing is lost', async () => {
     const house = erasingHouse();
     const receipts = await crowd(house, 6);
     let later: Promise<unknown> | undefined;

@@ -15,8 +15,8 @@ async function sweepAfter(house: House, ms: number) {
   return house.sweep();
 }
 
-describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('while %s is paused', scope => {
-  it('a request is accepted and kept, and Voucherify is not called', async () => {
+describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s', scope => {
+  it('request: is accepted and stored without a call to Voucherify', async () => {
     const house = await ketchHouse();
     registered(house, 'crm-1');
     await pauseOf(house, scope);
@@ -26,7 +26,7 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('while %s i
     expect(house.alarms()).toEqual([]);
   });
 
-  it('a request takes no place of the pace from those that are not held', async () => {
+  it('request: reserves no calls', async () => {
     const house = await ketchHouse();
     await pauseOf(house, scope);
     for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(house, sourceId);
@@ -35,7 +35,7 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('while %s i
     expect(await house.services.control.read(['rate-limit#main'])).toEqual(new Map());
   });
 
-  it('the sweep claims none of it, and lets all go after it is resumed', async () => {
+  it('sweep: claims nothing until the pause ends, then finishes all', async () => {
     const house = await ketchHouse();
     const ids = ['crm-1', 'crm-2'].map(sourceId => registered(house, sourceId));
     await pauseOf(house, scope);
@@ -51,7 +51,7 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('while %s i
     expect(new Set(house.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
   });
 
-  it('a receipt that was begun before is left alone as well', async () => {
+  it('started receipt: is not attempted either', async () => {
     const house = await ketchHouse();
     registered(house, 'crm-1');
     house.sandbox.outage('error');
@@ -64,14 +64,14 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('while %s i
   });
 });
 
-describe('a pause', () => {
+describe('pause', () => {
   it.each<[PauseScope, readonly string[]]>([
     ['platform:ketch', ['open', 'erased']],
     ['platform:ketch-2', ['erased', 'open']],
     ['project:us', ['open', 'erased']],
     ['project:eu', ['erased', 'open']],
     ['all', ['open', 'open']],
-  ])('of %s leaves the others alone', async (scope, states) => {
+  ])('%s: does not affect others', async (scope, states) => {
     const sender = {
       type: 'generic',
       scheme: 'header',
@@ -97,7 +97,7 @@ describe('a pause', () => {
     expect(await statesIn(house)).toEqual(states);
   });
 
-  it('that cannot be read holds like one', async () => {
+  it('unreadable row: counts as a pause', async () => {
     const house = await ketchHouse({ change: () => ({ control: spoiled() }) });
     registered(house, 'crm-1');
     expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
@@ -105,7 +105,7 @@ describe('a pause', () => {
     expect(callsIn(house)).toEqual([]);
   });
 
-  it('that nobody can be asked for holds too: the request is kept for later', async () => {
+  it('unreachable store: counts as a pause, and the request is stored for later', async () => {
     let down = true;
     const house = await ketchHouse({ change: () => ({ control: reachable(() => !down) }) });
     registered(house, 'crm-1');
@@ -116,7 +116,7 @@ describe('a pause', () => {
     expect(await sweepAfter(house, 60 * minute)).toMatchObject({ closed: 1 });
   });
 
-  it('proves nothing of a customer who was never mayHaveExecuted: nobody there is no erasure', async () => {
+  it('unseen pin without a deletion request: a 404 after the pause is no erasure', async () => {
     const house = await ketchHouse();
     await pauseOf(house, 'all');
     const identities = [{ ...account('cust_BBBBBBBBBBBBBBBBBBBBBBBB'), identitySpace: 'customer' }];

@@ -7,9 +7,9 @@ import { erasingHouse, one, start } from '../support/erasing-house.ts';
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const why = { actor: 'ops', reason: 'looking into it', at: start };
 
-describe('a pause', () => {
+describe('pause', () => {
   it.each<PauseScope>(['all', 'platform:generic', 'project:main', 'project:us'])(
-    'of %s holds what falls under it, unclaimed, until it ends',
+    '%s: leaves its receipts unclaimed until it ends',
     async scope => {
       const house = erasingHouse({ projects: ['main', 'us'] });
       house.person({ id: ada });
@@ -24,7 +24,7 @@ describe('a pause', () => {
     },
   );
 
-  it.each<PauseScope>(['platform:ketch', 'project:eu'])('of %s does not hold what is not under it', async scope => {
+  it.each<PauseScope>(['platform:ketch', 'project:eu'])('%s: does not affect others', async scope => {
     const house = erasingHouse();
     house.person({ id: ada });
     await house.accept(one('customer_id', ada));
@@ -32,7 +32,7 @@ describe('a pause', () => {
     expect(await house.sweep()).toMatchObject({ closed: 1, held: 0 });
   });
 
-  it('that cannot be read deletes nobody', async () => {
+  it('unreadable row: deletes nothing', async () => {
     const unreadable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
     const house = erasingHouse({ change: ({ control }) => ({ control: { ...control, read: unreadable } }) });
     house.person({ id: ada });
@@ -43,8 +43,8 @@ describe('a pause', () => {
   });
 });
 
-describe('a project that may not be called', () => {
-  it('holds every receipt unclaimed after one 429, until it may', async () => {
+describe('rate-limited project', () => {
+  it('after one 429: leaves every receipt unclaimed until calls are allowed', async () => {
     const house = erasingHouse({ random: () => 0 });
     for (let count = 0; count < 12; count += 1) await house.accept(one('source_id', `crm-${count}`));
     house.meddle = () => answer(429, {}, { 'retry-after': '120' });
@@ -60,7 +60,7 @@ describe('a project that may not be called', () => {
     }
   });
 
-  it('does not hold another one', async () => {
+  it('other project: is still called', async () => {
     const house = erasingHouse({ projects: ['main', 'us'], random: () => 0 });
     house.person({ id: ada }, 'us');
     house.meddle = (call, pass) =>
@@ -73,7 +73,7 @@ describe('a project that may not be called', () => {
     for (const { id } of [first, second]) expect(await house.receipt(id)).toMatchObject({ state: 'open' });
   });
 
-  it('is not called either when its pace cannot be written', async () => {
+  it('unwritable rate limit: no call is made', async () => {
     const unwritable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
     const house = erasingHouse({ change: ({ control }) => ({ control: { ...control, write: unwritable } }) });
     house.person({ id: ada });

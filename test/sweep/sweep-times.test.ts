@@ -18,16 +18,19 @@ async function putOffs(house: ErasingHouse, attempts: number): Promise<readonly 
   return waits;
 }
 
-describe('a receipt that could not be finished', () => {
+describe('postponed receipt', () => {
   const steps = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600].map(seconds => seconds * 1000);
 
-  it.each([0, 0.25, 0.999])('is put off by a chance (%d) of a doubling step, at most an hour', async chance => {
-    const house = erasingHouse({ random: () => chance });
-    house.meddle = () => answer(503, html);
-    expect(await putOffs(house, 10)).toEqual(steps.map(step => Math.floor(step * chance)));
-  });
+  it.each([0, 0.25, 0.999])(
+    'random value %d: is postponed by full jitter of a doubling delay, at most an hour',
+    async chance => {
+      const house = erasingHouse({ random: () => chance });
+      house.meddle = () => answer(503, html);
+      expect(await putOffs(house, 10)).toEqual(steps.map(step => Math.floor(step * chance)));
+    },
+  );
 
-  it('stays within an hour after a thousand attempts', async () => {
+  it('a thousand attempts: is postponed at most an hour', async () => {
     const house = erasingHouse({ random: () => 0.999 });
     house.meddle = () => answer(503, html);
     const receipt = await house.accept(one('source_id', 'crm-1'));
@@ -35,7 +38,7 @@ describe('a receipt that could not be finished', () => {
     expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ nextAttemptAt: start + Math.floor(hour * 0.999) });
   });
 
-  it('takes the steps that it is given', async () => {
+  it('settings: decide on the first delay', async () => {
     const house = erasingHouse({ random: () => 0.5, change: () => ({ times: { backoffMs: 100, claimMs: 500 } }) });
     house.meddle = () => answer(503, html);
     expect(await putOffs(house, 3)).toEqual([50, 100, 200]);
@@ -47,19 +50,19 @@ describe('a receipt that could not be finished', () => {
     ['both', { 'retry-after': '10', 'x-rate-limit-retry': String((start + 900_000) / 1000) }, 900_000],
     ['neither', {}, 60_000],
     ['a cycle used up', { 'x-rate-limit-type': 'api_calls_cycle' }, hour],
-  ])('after a 429 waits as long as %s says', async (_, headers, wait) => {
+  ])('429: is postponed as long as %s requires', async (_, headers, wait) => {
     const house = erasingHouse({ random: () => 0 });
     house.meddle = () => answer(429, {}, headers);
     expect(await putOffs(house, 1)).toEqual([wait]);
   });
 
-  it('waits longer than a short 429 where the backoff is longer', async () => {
+  it('short 429: is postponed by the longer backoff', async () => {
     const house = erasingHouse({ random: () => 0.9 });
     house.meddle = () => answer(429, {}, { 'retry-after': '1' });
     expect(await putOffs(house, 1)).toEqual([27_000]);
   });
 
-  it('waits for the 429 of a later customer after other trouble with the first', async () => {
+  it('429 of a later customer: counts after a failure of the first', async () => {
     const house = erasingHouse({ random: () => 0 });
     for (let count = 0; count < 2; count += 1) house.person({ email: 'family@example.com' });
     let posts = 0;
@@ -73,7 +76,7 @@ describe('a receipt that could not be finished', () => {
     expect(next).toMatchObject({ nextAttemptAt: start + 1_800_000, projects: { main: { mayHaveExecuted: true } } });
   });
 
-  it('counts an answer without proof although the first customer met other trouble', async () => {
+  it('unproven response: counts although the first customer failed otherwise', async () => {
     const house = erasingHouse();
     for (let count = 0; count < 2; count += 1) house.person({ email: 'family@example.com' });
     let posts = 0;
@@ -87,8 +90,8 @@ describe('a receipt that could not be finished', () => {
   });
 });
 
-describe('while it is claimed', () => {
-  it('nobody else takes it for a minute, then somebody does', async () => {
+describe('claimed receipt', () => {
+  it('second sweep: cannot claim it for a minute', async () => {
     const house = erasingHouse();
     const receipt = await house.accept(one('customer_id', ada));
     let claimedUntil: number | undefined;
@@ -102,7 +105,7 @@ describe('while it is claimed', () => {
   });
 });
 
-describe('a sweep ends on time', () => {
+describe('end of the sweep', () => {
   /** Every call takes this long, and ends at its deadline at the latest. */
   function slow(house: ErasingHouse, ms: number): { latest: number } {
     const seen = { latest: 0 };
@@ -114,7 +117,7 @@ describe('a sweep ends on time', () => {
     return seen;
   }
 
-  it('begins nothing after its time is over, and loses nothing', async () => {
+  it('time over: starts nothing and loses nothing', async () => {
     const house = erasingHouse();
     const receipts: Receipt[] = [];
     for (let index = 0; index < 40; index += 1) {
@@ -138,7 +141,7 @@ describe('a sweep ends on time', () => {
   it.each([
     ['takes 25 s at most', 50_000, 25_000],
     ['outlasts the sweep by 5 s at most', 10_000, 15_000],
-  ])('an attempt %s', async (_, sweepMs, latest) => {
+  ])('time limit: an attempt %s', async (_, sweepMs, latest) => {
     const house = erasingHouse();
     await house.accept(one('source_id', 'crm-1'));
     const seen = slow(house, 0);
@@ -146,7 +149,7 @@ describe('a sweep ends on time', () => {
     expect(seen.latest).toBe(start + latest);
   });
 
-  it('and does nothing at all without any time', async () => {
+  it('no time: does nothing', async () => {
     const house = erasingHouse();
     await house.accept(one('source_id', 'crm-1'));
     expect(await sweep(house.services, start)).toMatchObject({ claimed: 0 });
