@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Adapters } from '../../lambda/services.ts';
-import { createServices } from '../../lambda/services.ts';
+import { decideRetry } from '../../lambda/receipts/transitions.ts';
+import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { answer, html } from '../support/erasing-answers.ts';
 import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
+
 const adaUs = 'cust_AAAAAAAAAAAAAAAAAAAAAAUS';
+
 const projects = ['main', 'us'];
 
 function inBoth(options = {}): ErasingHouse {
@@ -17,6 +19,18 @@ function inBoth(options = {}): ErasingHouse {
 }
 
 const isOf = (project: string) => (call: { url: URL }) => call.url.hostname === `${project}.api.voucherify.io`;
+
+const wrong = answer(200, { status: 'DONE', related_object_id: 'cust_ELSE', data_json: { customer: 1 } });
+
+const retry = { at: start, actor: 'on-call', action: 'retry', reason: 'mended' } as const;
+
+/** Two projects with a customer each; `main` is the first that is worked on. */
+function houseOfTwo() {
+  const house = erasingHouse({ projects: ['main', 'us'] });
+  house.person({ source_id: 'crm-1' }, 'main');
+  house.person({ source_id: 'crm-1' }, 'us');
+  return house;
+}
 
 describe('two projects', () => {
   it('customer in both: is deleted in both, under each project’s id', async () => {
@@ -157,5 +171,29 @@ describe('project removed from settings', () => {
       projects: { main: { state: 'erased' }, us: { state: 'open' } },
     });
     expect(house.deleted()).toEqual([ada]);
+  });
+});
+
+describe('wrong customer deleted in one project', () => {
+  it('next project: gets no deletion', async () => {
+    const house = houseOfTwo();
+    house.meddle = ({ method }, pass) => (method === 'POST' ? wrong : pass());
+    const { receipt } = await house.ask(one('source_id', 'crm-1'));
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
+    expect(house.sent.filter(call => call.startsWith('POST'))).toHaveLength(1);
+  });
+
+  it('failure of another project: does not hide it, and the receipt is never retried', async () => {
+    const house = houseOfTwo();
+    let posts = 0;
+    house.meddle = ({ method }, pass) => {
+      if (method !== 'POST') return pass();
+      posts += 1;
+      return posts === 1 ? answer(400, {}) : wrong;
+    };
+    const { receipt } = await house.ask(one('source_id', 'crm-1'));
+    expect(posts).toBe(2);
+    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
+    expect(decideRetry(receipt, retry)).toBeUndefined();
   });
 });

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { answer, done, html, notFound } from '../support/erasing-answers.ts';
+import { crashingStore } from '../support/erasing-crash.ts';
 import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
+
 const deletion = `POST /v1/customers/${ada}/permanent-deletion`;
+
 const look = `GET /v1/customers/${ada}`;
+
 const gone = [{ project: 'main', pin: 0, proof: 'gone' }];
 
 const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
@@ -25,6 +29,8 @@ function softlyDeleted(house: ErasingHouse): void {
   house.person({ id: ada });
   house.sandbox.softDelete(ada);
 }
+
+const posts = (house: ErasingHouse) => house.sent.filter(call => call.startsWith('POST')).length;
 
 describe('deletion with a lost response', () => {
   it.each([
@@ -228,5 +234,72 @@ describe('check before a repeated deletion', () => {
     expect(house.deleted()).toEqual([ada]);
     expect(house.sandbox.customers().map(({ id }) => id)).toEqual([again]);
     expect(house.sent.filter(call => call.includes('crm-1'))).toHaveLength(1);
+  });
+});
+
+describe('attempt that crashed before it stored its result', () => {
+  it.each([
+    ['seen, is proved by the next attempt', (house: ErasingHouse) => house.person({ id: ada }), 'erased'],
+    ['unseen, needs review without proof', softlyDeleted, 'needs-review'],
+  ])('deleted pin: %s', async (_, prepare, state) => {
+    const crash = crashingStore();
+    const house = erasingHouse(crash.options);
+    prepare(house);
+    crash.at = 'result';
+    await expect(house.ask(one('customer_id', ada))).rejects.toThrow('the process ended');
+    expect(house.deleted()).toEqual([ada]);
+    expect(await house.receipt('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 1 });
+    crash.at = undefined;
+    const deletions = state === 'erased' ? [{ proof: 'gone' }] : [];
+    const reason = state === 'erased' ? {} : { reason: 'unseen-unproven' };
+    const next = await house.sweepWhenDue('receipt-1');
+    expect(next).toMatchObject({ state, ...reason, projects: { main: { deletions } } });
+    expect(house.deleted()).toEqual([ada]);
+  });
+
+  it('unseen pin: stays known as possibly deleted after an attempt that made no call', async () => {
+    const crash = crashingStore();
+    const house = erasingHouse(crash.options);
+    softlyDeleted(house);
+    crash.at = 'result';
+    await expect(house.ask(one('customer_id', ada))).rejects.toThrow('the process ended');
+    crash.at = undefined;
+    house.meddle = () => answer(429, {}, { 'retry-after': '5' });
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 0 });
+    house.meddle = undefined;
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
+  });
+
+  it('customer_id without a match: becomes neither gone nor no match', async () => {
+    const crash = crashingStore();
+    const house = erasingHouse(crash.options);
+    crash.at = 'result';
+    await expect(house.ask(one('customer_id', ada))).rejects.toThrow('the process ended');
+    crash.at = undefined;
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
+  });
+});
+
+describe('attempt that crashed before it stored its pins', () => {
+  it('found customer: is deleted by the next attempt only', async () => {
+    const crash = crashingStore();
+    const house = erasingHouse(crash.options);
+    house.person({ id: ada, source_id: 'crm-1' });
+    crash.at = 'pins';
+    await expect(house.ask(one('source_id', 'crm-1'))).rejects.toThrow('the process ended');
+    expect(posts(house)).toBe(0);
+    crash.at = undefined;
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'erased' });
+    expect(house.deleted()).toEqual([ada]);
+  });
+
+  it('customer_id without a match: ends as no match, because nothing was deleted', async () => {
+    const crash = crashingStore();
+    const house = erasingHouse(crash.options);
+    crash.at = 'pins';
+    await expect(house.ask(one('customer_id', ada))).rejects.toThrow('the process ended');
+    crash.at = undefined;
+    expect(await house.sweepWhenDue('receipt-1')).toMatchObject({ state: 'no-match' });
+    expect(posts(house)).toBe(1);
   });
 });
