@@ -41,7 +41,8 @@ export async function eraseInProject(
   if (client === undefined || progress === undefined) return reviewAttempt(input.receipt, 'project-not-in-settings');
   const pins = input.personalData.pins[project] ?? [];
   if (pins.length !== progress.pins) return reviewAttempt(input.receipt, 'pins-missing');
-  const target = { ...input, client, progress };
+  const { appId: appIdHmac } = await services.pseudonymizer();
+  const target = { ...input, client, progress, appIdHmac };
   if (pins.length > 0) return deletePinned(project, { ...target, pins, justResolved: false }, services);
   return resolveAndDelete(project, target, services);
 }
@@ -50,6 +51,7 @@ interface ResolveInput extends AttemptInput {
   readonly client: ProjectClient;
   /** The project's progress before this attempt wrote pins. */
   readonly progress: ProjectProgress;
+  readonly appIdHmac: (appId: string) => string;
 }
 
 async function resolveAndDelete(project: string, input: ResolveInput, services: Services): Promise<ProjectAttempt> {
@@ -63,7 +65,7 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   const { together, inAttempt } = limitedClient.capacity();
   if (together === 0) return reviewAttempt(input.receipt, 'quota-too-small');
   const stored = input.personalData.lookUps[project];
-  const progress = lookUpProgress(stored, (await services.pseudonymizer()).appId);
+  const progress = lookUpProgress(stored, input.appIdHmac);
   // Most requests find one customer, so its deletion is reserved together with the look-ups.
   limitedClient.expectCalls({ calls: Math.max(0, lookUpCalls(identifiers) - progress.count()) + 1 });
   const resolved = await resolve(request, {
@@ -104,7 +106,6 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const { receipt, progress, pins, justResolved, until } = input;
   const proved = progress.deletions.map(deletion => deletion.pin);
   const done = new Set([...proved, ...(progress.absent ?? [])]);
-  const hmacs = await services.pseudonymizer();
   const { voucherify, limitedClient } = input.client;
   if (!justResolved && limitedClient.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
   const callsPerPin = justResolved ? 1 : 2;
@@ -116,7 +117,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     done,
     justResolved,
     mayHaveExecuted: progress.mayHaveExecuted,
-    appIdHmac: hmacs.appId,
+    appIdHmac: input.appIdHmac,
     now: services.now,
     until,
   });

@@ -139,17 +139,17 @@ async function attemptIfNew(
   { receivedAt, platform }: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const unattempted = { receipt, outcome: outcomeOf(receipt, services.now()) };
-  if (!stored) return unattempted;
+  const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
+  if (!stored) return unattempted();
   const until = receivedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
   const clientFor = clientsFor(receipt, true, services);
   // Reserves the first calls while the request is counted, to save time. A paused request must reserve none.
-  const expectedCalls = () => ({ calls: lookUpCalls(personalData.identifiers) + 1 });
+  const expectedCalls = { calls: lookUpCalls(personalData.identifiers) + 1 };
   const reserves = attempts && pauses?.paused.size === 0;
-  const reservation = reserves ? reserveFirstCalls(receipt, clientFor, expectedCalls, until) : undefined;
+  const reservation = reserves ? reserveFirstCalls(receipt, clientFor, () => expectedCalls, until) : undefined;
   const isWithin = await isWithinLimit(receipt, pauses, services);
   await reservation;
-  if (!attempts || !isWithin) return unattempted;
+  if (!attempts || !isWithin) return unattempted();
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },

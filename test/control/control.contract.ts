@@ -7,11 +7,11 @@ export interface OpenedControl {
   close(): void | Promise<void>;
 }
 
-/** Stands in rows and keys of these tests and must never show in an error. */
+/** A value in rows and keys that must never appear in an error. */
 export const told = 'told-to-nobody';
 const expiresAt = 1_800_000_000;
 
-/** Everything that the port promises. `open` gives empty control rows for every test. */
+/** The contract of the port. `open` returns empty control rows for every test. */
 export function describeControl(name: string, open: () => Promise<OpenedControl>): void {
   describe(name, () => {
     let opened: OpenedControl;
@@ -30,13 +30,13 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       await control.write('rate-limit#main', 0, value);
       await control.write('pause#all', 0, 'text');
       await control.write('pause#all', 1, { pause: null });
-      const rows = await control.read(['pause#all', 'nobody', 'rate-limit#main', 'pause#platform:ketch']);
+      const rows = await control.read(['pause#all', 'missing', 'rate-limit#main', 'pause#platform:ketch']);
       const expected: [string, VersionedRow][] = [
         ['pause#all', { revision: 2, value: { pause: null } }],
         ['rate-limit#main', { revision: 1, value }],
       ];
       expect([...rows].toSorted(([a], [b]) => a.localeCompare(b))).toEqual(expected);
-      expect(await control.read(['nobody'])).toEqual(new Map());
+      expect(await control.read(['missing'])).toEqual(new Map());
     });
 
     it('read: accepts as many rows as there are scopes and projects', async () => {
@@ -88,7 +88,7 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
 
     it.each([
       ['a new row', 0],
-      ['the row that stands', 1],
+      ['the current row', 1],
     ])('write by twenty at once of %s: has one winner, and the others get its row', async (_, expected) => {
       if (expected === 1) await control.write('key', 0, 'before');
       const rivals = Array.from({ length: 20 }, (__, at) => control.write('key', expected, { by: at }));
@@ -143,5 +143,7 @@ export function expectUnavailable(thrown: unknown): void {
   expect(thrown).toBeInstanceOf(Failure);
   expect(thrown).toMatchObject({ code: 'unavailable', alarm: 'store-unavailable', verified: false });
   if (!(thrown instanceof Failure)) return;
-  expect([thrown.message, thrown.stack, String(thrown.cause), JSON.stringify(thrown)].join('\n')).not.toContain(told);
+  expect([thrown.message, thrown.stack, String(thrown.cause), JSON.stringify(thrown)].join('\n')).not.toContain(
+    told,
+  );
 }

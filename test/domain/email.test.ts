@@ -160,7 +160,7 @@ function inUpperCase(character: string): string {
   return upper.toLowerCase().normalize('NFC') === character ? upper : character;
 }
 
-/** What nobody would type, and what a program may send. */
+/** Spellings that a program may send. */
 const hostile = fc.string({
   unit: fc.oneof(
     fc.constantFrom('@', '.', 'xn--', '\u0301', '\u0345', '\u202e', '\u200d', '\ud800', '\uff20', '\u0130', 'ß', '%'),

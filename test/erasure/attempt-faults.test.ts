@@ -8,7 +8,7 @@ import { attemptNow, type ErasingHouse, one } from '../support/erasing-house.ts'
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const same = { source_id: 'crm-1', email: 'ada@example.com' };
 
-/** How the person stands at the beginning, and how the request names them. */
+/** The customer's state at the start, and the identifiers of the request. */
 const situation = fc.constantFrom<{
   readonly is: 'there' | 'deleted softly' | 'unknown';
   readonly by: readonly Identifier[];
@@ -22,7 +22,7 @@ const situation = fc.constantFrom<{
   { is: 'unknown', by: one('source_id', 'crm-1') },
 );
 
-/** Somebody takes the person away in the dashboard, for good. */
+/** An operator permanently deletes the customer in the dashboard. */
 function deletes({ sandbox }: ErasingHouse): void {
   const headers = { 'x-app-id': 'app-main', 'x-app-token': 'token-main' };
   sandbox.respond({ method: 'POST', target: `/v1/customers/${ada}/permanent-deletion`, headers, body: '' });
@@ -63,7 +63,7 @@ describe('random faults in any order', () => {
         const ours = house.deleted().length - byOthers;
         expect(
           house.deleted().filter(one => one !== ada),
-          'somebody else was deleted',
+          'another customer was deleted',
         ).toEqual([]);
         expect(house.sandbox.customers().map(({ id }) => id)).toEqual(expect.arrayContaining([...strangers]));
         expect(isFinal(receipt.state) || receipt.state === 'needs-review', `${receipt.state} is stuck`).toBe(true);

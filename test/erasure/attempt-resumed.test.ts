@@ -46,7 +46,7 @@ function lookUps(house: ErasingHouse): readonly string[] {
   return house.sent.filter(call => call.startsWith('GET'));
 }
 
-/** Somebody else deletes a customer permanently, with the project's own key. */
+/** Permanently deletes a customer from outside this service, with the project's own key. */
 async function deletedByTheShop(house: ErasingHouse, id: string): Promise<void> {
   const target = `/v1/customers/${id}/permanent-deletion`;
   const headers = { 'x-app-id': 'app-main', 'x-app-token': 'token-main' };

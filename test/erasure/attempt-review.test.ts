@@ -34,7 +34,7 @@ const reasons: readonly { readonly reason: string; readonly prepare: Prepare; re
   { reason: 'unproven-responses', prepare: every(answer(200, html)), sweeps: 2 },
 ];
 
-/** One receipt that asks for a person; alarmed once, and worked on by nobody any more. */
+/** Expects one receipt in review: one alarm, and no further attempt. */
 async function expectHuman(house: ErasingHouse, reason: string): Promise<void> {
   const id = 'receipt-1';
   const asked = await house.receipt(id);

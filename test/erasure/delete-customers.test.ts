@@ -31,7 +31,7 @@ const denied = answer(404, notFound);
 
 const [get, post] = [`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`];
 
-/** Somebody whose deletions are answered 404, and the look after each of them as `look` says. */
+/** A customer whose deletions return 404, and whose look-ups return what `look` says. */
 function denying(look?: HttpResult): ErasingHouse {
   const house = erasingHouse();
   house.person({ id: ada, source_id: 'crm-1' });
@@ -47,7 +47,7 @@ function denying(look?: HttpResult): ErasingHouse {
 describe('one of several deletions fails', () => {
   it.each([
     ['a 500', answer(500, html)],
-    ['a lost answer', lost('possible')],
+    ['a lost response', lost('possible')],
     ['no proof', answer(200, {})],
     ['a 404 of a proxy', answer(404, html)],
   ])('%s: the others continue, and only the failed one is retried', async (_, result) => {
@@ -77,7 +77,7 @@ describe('one of several deletions fails', () => {
   it.each([
     ['a refused key', answer(401, {})],
     ['a missing permission', answer(403, {})],
-    ['a plan used up', answer(402, {})],
+    ['a used-up plan', answer(402, {})],
     ['the limit', answer(429, {})],
     ['no connection', lost('none')],
   ])('%s: the others are postponed too', async (_, result) => {
@@ -214,7 +214,7 @@ describe('404 on the deletion of a seen pin', () => {
     ['HTML', answer(200, html)],
     ['a 404 of a proxy', answer(404, html)],
     ['a 404 for a voucher', answer(404, { ...notFound, resource_type: 'voucher' })],
-    ['a customer that is none', answer(200, { id: 'crm-1' })],
+    ['an invalid customer', answer(200, { id: 'crm-1' })],
   ])(
     'failed look-up (%s): counts as nothing, and the next attempt proves the deletion with two calls',
     async (_, look) => {

@@ -24,7 +24,7 @@ function onNextDeletion(house: ErasingHouse, result: HttpResult, before = false)
   };
 }
 
-/** Somebody who was deleted softly: their pin is not seen by any look-up. */
+/** A soft-deleted customer: no look-up returns it, so its pin is unseen. */
 function softlyDeleted(house: ErasingHouse): void {
   house.person({ id: ada });
   house.sandbox.softDelete(ada);

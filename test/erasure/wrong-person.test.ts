@@ -104,7 +104,7 @@ describe('customer created after the request', () => {
     expect(house.deleted()).toEqual([]);
   });
 
-  /** The first attempt fails in some way; then the person is deleted by somebody and signs up again. */
+  /** The first attempt fails; then the customer is deleted from outside and signs up again. */
   const failures: readonly (readonly [string, (house: ErasingHouse) => void])[] = [
     ['look-up', house => (house.meddle = () => answer(503, html))],
     ['deletion', house => (house.meddle = (call, pass) => (call.method === 'POST' ? answer(503, html) : pass()))],

@@ -15,8 +15,8 @@ describe('errors', () => {
     ['reading the secrets', 500, () => ({ readSecret: unforeseen })],
     ['storing', 500, ({ store }) => ({ store: { ...store, accept: unforeseen } })],
     ['writing the result', 500, ({ store }) => ({ store: { ...store, replace: unforeseen } })],
-    ['reading the pace', 200, ({ control }) => ({ control: { ...control, read: unforeseen } })],
-    ['writing the pace', 200, ({ control }) => ({ control: { ...control, write: unforeseen } })],
+    ['reading control rows', 200, ({ control }) => ({ control: { ...control, read: unforeseen } })],
+    ['writing control rows', 200, ({ control }) => ({ control: { ...control, write: unforeseen } })],
     ['counting', 200, ({ control }) => ({ control: { ...control, count: unforeseen } })],
     ['calling Voucherify', 500, () => ({ send: unforeseen })],
     [

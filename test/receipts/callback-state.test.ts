@@ -14,7 +14,7 @@ import { closed, now, receiptOf } from '../support/receipt-builders.ts';
 
 const day = 86_400_000;
 
-/** A closed receipt whose platform is to be told from `at` on. */
+/** A closed receipt whose callback is due at `at`. */
 function owing(more: Partial<Receipt> = {}): Receipt {
   return { ...closed(receiptOf({ hasCallbacks: true })), queue: 'callback', nextAttemptAt: now, ...more };
 }
@@ -53,8 +53,8 @@ describe('due callback', () => {
 
   it.each<[string, Partial<Receipt>]>([
     ['an open receipt', { state: 'open' }],
-    ['one that waits for a person', { state: 'needs-review' }],
-    ['one in another queue', { queue: 'erase' }],
+    ['a receipt in review', { state: 'needs-review' }],
+    ['a receipt in another queue', { queue: 'erase' }],
   ])('%s: is not due', (_, change) => {
     expect(isCallbackDue(owing(change), now)).toBe(false);
     expect(claimCallback(owing(change), now, now + 60_000)).toBeUndefined();

@@ -132,7 +132,7 @@ function judge(before: Receipt, after: Receipt, one: Step): void {
   if (one.do === 'record' && one.generation !== 0) judgeLate(Object.values(one.results));
 }
 
-/** Of a closed receipt nothing changes but who is told and the signature, which comes last and once. */
+/** After closing, only the callback state and the signature change. The signature comes last and once. */
 function judgeClosed(before: Receipt, after: Receipt): void {
   const erasure = ({ revision, queue, nextAttemptAt, decisions, evidence, ...rest }: Receipt) => rest;
   expect(erasure(after), 'a closed receipt was changed').toEqual(erasure(before));

@@ -21,7 +21,7 @@ export interface OpenedStore {
   close(): void | Promise<void>;
 }
 
-/** Everything that the port promises. `open` gives an empty store for every test. */
+/** The contract of the port. `open` returns an empty store for every test. */
 export function describeStore(name: string, open: () => Promise<OpenedStore>): void {
   describe(name, () => {
     let opened: OpenedStore;
@@ -118,7 +118,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
 
       it.each([
         ['an older revision', 1],
-        ['the revision that stands', 2],
+        ['the current revision', 2],
         ['a revision that is not there yet', 4],
       ])('%s: is rejected', async (_, revision) => {
         const first = await accepted(receiptOf());

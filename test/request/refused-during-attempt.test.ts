@@ -9,7 +9,7 @@ import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const minute = 60_000;
 
-/** As the operator's tool does it, over whatever stands. */
+/** Refuses the receipt like the operator's tool, whatever its revision. */
 async function refuse(house: ErasingHouse, receipt: Receipt): Promise<void> {
   const decided = { at: house.clock.now, actor: 'on-call', action: 'refuse', reason: 'ordered by a thief' } as const;
   const { done } = await updateReceipt(house.store, receipt, standing => decideRefusal(standing, decided));

@@ -46,7 +46,7 @@ function everyPlatform() {
   });
 }
 
-/** Stands where a value from outside is: no log line may hold it. */
+/** An outside value: no log line may contain it. */
 const planted = 'planted-qzkwvj';
 
 const text = { 'Content-Type': 'text/plain' };
@@ -188,13 +188,13 @@ function missing(field: string): string {
   return `${field}: is missing or not what dsr/v1 asks for`;
 }
 
-/** The credentials of somebody who does not know the secret. */
+/** Credentials without the right secret. */
 const wrong = {
-  Authorization: 'Bearer nobody-knows-this-secret-1',
-  'X-Form-Key': 'nobody-knows-this-secret-1',
+  Authorization: 'Bearer not-the-right-secret-of-tests',
+  'X-Form-Key': 'not-the-right-secret-of-tests',
   'X-Signature': '00',
   'X-Shopify-Hmac-SHA256': '00',
-  'x-webhook-secret': 'nobody-knows-this-secret-1',
+  'x-webhook-secret': 'not-the-right-secret-of-tests',
   'webhook-signature': `v1,${Buffer.alloc(32).toString('base64')}`,
 };
 

@@ -14,7 +14,7 @@ const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ??
 
 const day = 24 * hour;
 
-/** What a receipt says of the erasure, without how telling the platform stands. */
+/** The receipt's erasure fields, without the callback state. */
 function erasureOf({ queue, nextAttemptAt, callbackState, revision, evidence, ...erasure }: Receipt) {
   return erasure;
 }

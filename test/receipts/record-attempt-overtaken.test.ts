@@ -28,11 +28,11 @@ describe('overtaken worker', () => {
 
   it.each([
     ['retry', later()],
-    ['later, with a proof', later({ deletions: erased.deletions, mayHaveExecuted: true })],
-    ['nobody', { ...nobody, knownPins: 1 }],
+    ['retry with a proof', later({ deletions: erased.deletions, mayHaveExecuted: true })],
+    ['no match', { ...nobody, knownPins: 1 }],
     ['not identifiable', { ...unidentifiable, knownPins: 1 }],
-    ['a person is needed', human('voucherify-400')],
-    ['a person is needed for missing pins', human('pins-missing')],
+    ['review', human('voucherify-400')],
+    ['review for missing pins', human('pins-missing')],
   ] as const)('%s: is ignored', (_, main) => {
     expect(record(overtaken, { main, us: erased }, first)).toBeUndefined();
     expect(record(overtaken, { main, us: nobody }, first)).toBeUndefined();
@@ -64,7 +64,7 @@ describe('nothing to record', () => {
   it.each(states.map(receipt => [receipt.state, receipt] as const))('receipt: is %s', (_, receipt) => {
     for (const main of results) {
       const next = record(receipt, { main, us: erased });
-      // Whoever waits for a person must not be retried after somebody else was deleted for it.
+      // A receipt in review must not be retried after it deleted a wrong customer.
       const isWrong = main.kind === 'review' && main.code === 'wrong-customer-deleted';
       if (!isWrong || receipt.state !== 'needs-review') expect(next).toBeUndefined();
       else expect(next).toEqual(requestReview(receipt, 'wrong-customer-deleted'));

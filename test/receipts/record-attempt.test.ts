@@ -55,10 +55,15 @@ describe('final result', () => {
 
   it.each([
     ['no callbacks', { hasCallbacks: false, answeredInProgress: true }, false, 'sign'],
-    ['told in this answer', { hasCallbacks: true, answeredInProgress: false }, true, 'sign'],
-    ['never told anything', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
-    ['told before that it goes on', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
-    ['told before, and again now', { hasCallbacks: true, answeredInProgress: true }, true, 'callback'],
+    ['final outcome in this reply: is not due', { hasCallbacks: true, answeredInProgress: false }, true, 'sign'],
+    ['no reply yet: is due', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
+    ['earlier reply in progress: is due', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
+    [
+      'earlier reply in progress, final one now: is due',
+      { hasCallbacks: true, answeredInProgress: true },
+      true,
+      'callback',
+    ],
   ] as const)('callback: %s', (_, facts, repliesNow, queue) => {
     const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow: repliesNow });
     expect(next.queue).toBe(queue);
