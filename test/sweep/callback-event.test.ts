@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
@@ -39,30 +37,32 @@ describe('callback over a real connection', () => {
   });
 });
 
-const fixture = join(import.meta.dirname, '../../../shared/fixtures/ketch/delete-status-event.json');
-const hasFixture = existsSync(fixture);
-if (!hasFixture) console.log('skipped: the published DeleteStatusEvent is not beside this repository');
-
-interface StatusEvent {
-  readonly clock: string;
-  readonly callbacks: {
-    readonly completed: { method: string; url: string; headers: Record<string, string>; body: object };
-  };
-}
-
-describe.skipIf(!hasFixture)('published DeleteStatusEvent', () => {
-  it('Ketch: receives this event', async () => {
-    const published = JSON.parse(readFileSync(fixture, 'utf8')) as StatusEvent;
-    const { method, url, headers, body } = published.callbacks.completed;
-    const { Authorization = '' } = headers;
-    const at = Date.parse(published.clock) - hour;
-    const { called, receipt, sweepAfter } = await owing([{ url, headers: { Authorization } }], { at });
+/** Format: ketch-com/ketch-forwarder@99aba8c, api/dsr/v1/Delete.md and Status.md. */
+describe('DeleteStatusEvent', () => {
+  it('erased: has the format that Ketch documents', async () => {
+    const url = 'https://dsr.ketch.com/callback';
+    const at = Date.parse('2026-01-15T12:00:00Z') - hour;
+    const { called, receipt, sweepAfter } = await owing([{ url, headers: { Authorization: 'Bearer cb-token-1' } }], {
+      at,
+    });
     await sweepAfter(hour);
     const call = called.calls[0];
-    expect(call).toMatchObject({ method, url: new URL(url), headers });
-    const { id } = await receipt();
-    const event = { ...Object(Object(body).event), resultMessage: expect.any(String), requestID: id };
-    expect(bodyOf(call)).toEqual({ ...body, event });
-    expect(bodyOf(call)).toMatchObject({ metadata: { uid } });
+    expect(call).toMatchObject({
+      method: 'POST',
+      url: new URL(url),
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: 'Bearer cb-token-1' },
+    });
+    expect(bodyOf(call)).toEqual({
+      apiVersion: 'dsr/v1',
+      kind: 'DeleteStatusEvent',
+      metadata: { uid, tenant: 'axonic' },
+      event: {
+        status: 'completed',
+        reason: 'executed',
+        resultMessage: expect.any(String),
+        expectedCompletionTimestamp: 1768478400,
+        requestID: (await receipt()).id,
+      },
+    });
   });
 });
