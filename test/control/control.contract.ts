@@ -143,7 +143,5 @@ export function expectUnavailable(thrown: unknown): void {
   expect(thrown).toBeInstanceOf(Failure);
   expect(thrown).toMatchObject({ code: 'unavailable', alarm: 'store-unavailable', verified: false });
   if (!(thrown instanceof Failure)) return;
-  expect([thrown.message, thrown.stack, String(thrown.cause), JSON.stringify(thrown)].join('\n')).not.toContain(
-    told,
-  );
+  expect([thrown.message, thrown.stack, String(thrown.cause), JSON.stringify(thrown)].join('\n')).not.toContain(told);
 }
