@@ -10,53 +10,53 @@ import type { ReceiptStore } from './receipts/store.ts';
 import type { Settings } from './settings.ts';
 import { openProject, type Project } from './voucherify/project.ts';
 
-/** What differs between AWS, your machine and a test. */
+/** The dependencies that differ between AWS, a local run and a test. */
 export interface Adapters {
   readonly settings: Settings;
   readonly store: ReceiptStore;
   readonly control: VersionedStore;
   readonly readSecret: ReadSecret;
   readonly send: Send;
-  /** Sends callbacks: only to public addresses, and it reads no more than a kilobyte of the answer. */
+  /** Sends callbacks: only to public addresses, and reads at most one kilobyte of the response. */
   readonly sendCallback: Send;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** From 0 up to 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Resolves after that many milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
   readonly log: Log;
-  /** Signs evidence. Only the sweep has one. */
+  /** Signs evidence. Set only for the sweep. */
   readonly signer?: Signer;
   readonly times?: Partial<Times>;
 }
 
-/** In milliseconds. */
+/** Durations in milliseconds. */
 interface Times {
-  /** How far a claim moves the next attempt: longer than an attempt takes. */
+  /** How far a claim postpones the next attempt: longer than an attempt takes. */
   readonly claimMs: number;
-  /** The first step of the backoff, doubled with each claim. */
+  /** The first backoff delay, doubled with each claim. */
   readonly backoffMs: number;
 }
 
-/** Everything the two lines work with. */
+/** Everything that the request path and the sweep use. */
 export interface Services extends Adapters {
   readonly platforms: ReadonlyMap<string, Platform>;
   readonly projects: ReadonlyMap<string, Project>;
-  /** Throws `unavailable` when the pepper cannot be had. */
+  /** Throws `unavailable` if the pepper is unavailable. */
   readonly pseudonymizer: () => Promise<Pseudonymizer>;
   readonly times: Times;
 }
 
-/** Puts the services together from the ports: the same for both functions, local runs and tests. */
-export function createServices(ports: Adapters): Services {
-  const { settings, readSecret } = ports;
-  const projects = Object.keys(settings.projects).map(name => [name, openProject(name, ports)] as const);
+/** Creates the services from the adapters. Both functions, local runs and tests use it. */
+export function createServices(adapters: Adapters): Services {
+  const { settings, readSecret } = adapters;
+  const projects = Object.keys(settings.projects).map(name => [name, openProject(name, adapters)] as const);
   return {
-    ...ports,
+    ...adapters,
     platforms: openPlatforms(settings.platforms),
     projects: new Map(projects),
     pseudonymizer: async () => createPseudonymizer(await readSecret('erasure/pepper')),
-    times: { claimMs: 60_000, backoffMs: 30_000, ...ports.times },
+    times: { claimMs: 60_000, backoffMs: 30_000, ...adapters.times },
   };
 }

@@ -5,12 +5,13 @@ import type { SweepResult } from './sweep/backlog.ts';
 import { sweep } from './sweep/sweep.ts';
 
 /**
- * How long one run of the sweep begins new work, in milliseconds. With what its attempts may outlast it, it ends where
- * the next one begins: time in between would be lost to a backlog, and two at once would reserve calls for one receipt.
+ * How long one run of the sweep starts new work, in milliseconds. Attempts that are still running may take a few seconds
+ * more, so a run ends about when the next one starts. A gap would waste time during a backlog, and an overlap would
+ * reserve calls twice for one receipt.
  */
 const sweepMs = 55_000;
 
-/** The sweep as a handler of the once-a-minute schedule; the event says nothing. */
+/** Creates the handler for the schedule, which runs every minute. The event is ignored. */
 export function sweepHandler(services: () => Services): () => Promise<SweepResult> {
   return async () => {
     const ready = services();

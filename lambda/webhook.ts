@@ -3,7 +3,7 @@ import { lambdaServices } from './aws/aws-services.ts';
 import { errorReply, receive } from './request/receive.ts';
 import type { Services } from './services.ts';
 
-/** The request line behind API Gateway; the same handler on AWS, on your machine and in the tests. */
+/** Creates the webhook's handler for API Gateway. AWS, local runs and tests use the same one. */
 export function webhookHandler(services: () => Services): ApiGatewayHandler {
   return apiGatewayHandler({
     receive: request => receive(request, services()),

@@ -2,14 +2,14 @@ import * as v from 'valibot';
 import { Failure } from '../domain/failure.ts';
 import type { VersionedRow, VersionedStore } from './versioned-store.ts';
 
-/** What is paused: everything, one platform, or one project. Requests are accepted all the same, nothing is deleted. */
+/** What a pause covers: everything, one platform or one project. Requests are still accepted, but nothing is deleted. */
 export type PauseScope = 'all' | `platform:${string}` | `project:${string}`;
 
 export function isPauseScope(text: string): text is PauseScope {
   return text === 'all' || /^(platform|project):[a-z][a-z0-9-]{0,39}$/.test(text);
 }
 
-/** Who paused, why and when (epoch milliseconds). */
+/** Who paused or resumed, why, and when (epoch milliseconds). */
 export interface Pause {
   readonly actor: string;
   readonly reason: string;
@@ -20,22 +20,22 @@ const decision = v.looseObject({ actor: v.string(), reason: v.string(), at: v.nu
 const pauseRow = v.looseObject({
   pause: v.nullable(decision),
   resumed: v.exactOptional(decision),
-  /** Every turn, the newest last, as far as they are kept. */
+  /** The last {@link maxHistory} changes, the newest last. */
   history: v.exactOptional(v.array(v.looseObject({ ...decision.entries, action: v.string() }))),
 });
 
-/** Turns of one scope that are kept. */
-const mostHistory = 50;
+/** The number of changes that are stored for each scope. */
+const maxHistory = 50;
 
-/** Others that may pause or resume in between before this gives up. */
-const mostTries = 8;
+/** How often a write is tried when others change the pause at the same time. */
+const maxTries = 8;
 
-/** The scopes that a receipt of this platform in these projects falls under. */
+/** Returns the scopes that cover a receipt of this platform in these projects. */
 export function scopesOf(platform: string, projects: readonly string[]): readonly PauseScope[] {
   return ['all', `platform:${platform}`, ...projects.map((project): PauseScope => `project:${project}`)];
 }
 
-/** How the scopes stand that are asked for. A row that cannot be read counts as a pause. */
+/** Reads the pauses of these scopes. A row in an unknown format counts as a pause. */
 export async function readPauses(scopes: readonly PauseScope[], control: VersionedStore): Promise<Pauses> {
   const rows = await control.read(scopes.map(keyOf));
   const stored = (scope: PauseScope) => rows.get(keyOf(scope)) ?? noRow;
@@ -45,9 +45,9 @@ export async function readPauses(scopes: readonly PauseScope[], control: Version
   };
 }
 
-/** Everything that is paused of what settings hold. Throws `unavailable` when it cannot be told. */
+/** Returns every paused scope of those in settings. Throws `unavailable` if the store cannot be reached. */
 export async function readPausedScopes(
-  { platforms, projects }: Named,
+  { platforms, projects }: { readonly platforms: object; readonly projects: object },
   control: VersionedStore,
 ): Promise<ReadonlySet<PauseScope>> {
   const ofPlatforms = Object.keys(platforms).map((name): PauseScope => `platform:${name}`);
@@ -55,14 +55,9 @@ export async function readPausedScopes(
   return (await readPauses(['all', ...ofPlatforms, ...ofProjects], control)).paused;
 }
 
-interface Named {
-  readonly platforms: object;
-  readonly projects: object;
-}
-
 export interface Pauses {
   readonly paused: ReadonlySet<PauseScope>;
-  /** When a scope was last let go; zero when it never was. */
+  /** When a scope was last resumed; zero if it never was. */
   resumedAt(scope: PauseScope): number;
 }
 
@@ -79,7 +74,7 @@ function resumedAt({ value }: VersionedRow): number {
   return parsed.success ? (parsed.output.resumed?.at ?? 0) : 0;
 }
 
-/** Pauses a scope; false when it is paused already, whose reason then stands. */
+/** Pauses a scope. Returns false if it is already paused: the first reason is kept. */
 export function pause(scope: PauseScope, why: Pause, control: VersionedStore): Promise<boolean> {
   return updatePause(
     scope,
@@ -88,13 +83,13 @@ export function pause(scope: PauseScope, why: Pause, control: VersionedStore): P
   );
 }
 
-/** Lets a scope go again and keeps who did so, and why; false when it was not paused. */
+/** Resumes a scope and stores who did so and why. Returns false if it was not paused. */
 export function resume(scope: PauseScope, resumed: Pause, control: VersionedStore): Promise<boolean> {
-  const after = (row: VersionedRow) => ({ pause: null, resumed, ...historyWith('resume', resumed, row) });
-  return updatePause(scope, row => (isPaused(row) ? after(row) : undefined), control);
+  const resumedRow = (row: VersionedRow) => ({ pause: null, resumed, ...historyWith('resume', resumed, row) });
+  return updatePause(scope, row => (isPaused(row) ? resumedRow(row) : undefined), control);
 }
 
-/** Who turned a scope, when and why, the oldest first. Throws as {@link readPauses} does. */
+/** Returns who paused and resumed a scope, when and why, the oldest first. Throws like {@link readPauses}. */
 export async function readPauseHistory(scope: PauseScope, control: VersionedStore): Promise<readonly PauseChange[]> {
   return historyOf((await control.read([keyOf(scope)])).get(keyOf(scope)) ?? noRow);
 }
@@ -104,7 +99,7 @@ export interface PauseChange extends Pause {
 }
 
 function historyWith(action: string, why: Pause, row: VersionedRow): { readonly history: readonly PauseChange[] } {
-  return { history: [...historyOf(row), { ...why, action }].slice(-mostHistory) };
+  return { history: [...historyOf(row), { ...why, action }].slice(-maxHistory) };
 }
 
 function historyOf({ value }: VersionedRow): readonly PauseChange[] {
@@ -114,24 +109,24 @@ function historyOf({ value }: VersionedRow): readonly PauseChange[] {
 
 async function updatePause(
   scope: PauseScope,
-  to: (row: VersionedRow) => object | undefined,
+  change: (row: VersionedRow) => object | undefined,
   control: VersionedStore,
 ): Promise<boolean> {
   const key = keyOf(scope);
-  let standing = (await control.read([key])).get(key) ?? noRow;
-  for (let tries = 0; tries < mostTries; tries += 1) {
-    const next = to(standing);
+  let current = (await control.read([key])).get(key) ?? noRow;
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const next = change(current);
     if (next === undefined) return false;
-    // What another version of this code wrote stays.
-    const value = { ...knownFields(standing), ...next };
-    const { written, row: after } = await control.write(key, standing.revision, value);
+    // Keeps fields that another version of this code wrote.
+    const value = { ...readFields(current), ...next };
+    const { written, row } = await control.write(key, current.revision, value);
     if (written) return true;
-    standing = after;
+    current = row;
   }
   throw new Failure('unavailable', 'the pause cannot be written', { alarm: 'store-unavailable' });
 }
 
-function knownFields({ value }: VersionedRow): object {
+function readFields({ value }: VersionedRow): object {
   const parsed = v.safeParse(pauseRow, value);
   return parsed.success ? parsed.output : {};
 }

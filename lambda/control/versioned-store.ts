@@ -1,23 +1,23 @@
-/** A row that steers the work instead of proving it: the pace of a project, a pause, a count. */
+/** A control row: the rate limit of a project, a pause or the heartbeat. */
 export interface VersionedRow {
-  /** Grows by one with every write; zero where there is no row yet. */
+  /** Increases by one with every write; zero if the row does not exist yet. */
   readonly revision: number;
   readonly value: unknown;
 }
 
 /**
- * The control rows, which share a table with the receipts. Every verb throws `unavailable` with the alarm
- * `store-unavailable` when the store cannot be reached.
+ * Stores the control rows, in the same table as the receipts. Every method throws `unavailable` with the alarm
+ * `store-unavailable` if the store cannot be reached.
  */
 export interface VersionedStore {
-  /** The rows that exist, strongly consistent, in one call. */
+  /** Returns the rows that exist, with one strongly consistent read. */
   read(keys: readonly string[]): Promise<ReadonlyMap<string, VersionedRow>>;
-  /** Writes over revision `expected`, zero for a new row; answers what stands there afterwards. */
+  /** Replaces the row if its revision is `expected` (zero: no row yet). Returns the row as it is afterwards. */
   write(
     key: string,
     expected: number,
     value: unknown,
   ): Promise<{ readonly written: boolean; readonly row: VersionedRow }>;
-  /** Adds one to a counter that begins at zero and may be dropped after `expiresAt` (epoch seconds); gives the sum. */
+  /** Adds one to a counter, which starts at zero and expires at `expiresAt` (epoch seconds). Returns the new value. */
   count(key: string, expiresAt: number): Promise<number>;
 }

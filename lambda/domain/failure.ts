@@ -1,6 +1,4 @@
-/** Refusals. Imports nothing. */
-
-/** The one table of statuses: what is refused, and whose fault it is. */
+/** The HTTP status of each failure code. The only table of statuses. */
 const statusOf = {
   invalid: 400,
   unauthorized: 401,
@@ -17,7 +15,7 @@ const statusOf = {
 
 export type FailureCode = keyof typeof statusOf;
 
-/** What a person is paged for; the words are the names of metrics and of sections in the runbook. */
+/** Alarm codes. They are also the names of metrics and of sections in the runbook. */
 export type Alarm =
   | 'secret-unusable'
   | 'pepper-unusable'
@@ -37,7 +35,7 @@ export type Alarm =
   | 'evidence-unsigned'
   | 'internal';
 
-/** Seconds after which a caller that was answered 503 should come back. */
+/** Seconds after which a caller that got 503 should retry. */
 export const retryAfterSeconds = 60;
 
 interface Details {
@@ -48,16 +46,16 @@ interface Details {
 }
 
 /**
- * A refused request. The message may be shown to the caller: it names the field or the rule and never a value that came
- * from outside.
+ * A request that is refused or cannot be served. The caller may see the message: it names the field or the rule, and
+ * never contains an outside value.
  */
 export class Failure extends Error {
   readonly code: FailureCode;
   readonly alarm: Alarm | undefined;
-  /** Whether the caller had been proved genuine when this was thrown; until then nothing of the body may be echoed. */
+  /** Whether the caller was authenticated when this was thrown. Until then, the reply must echo nothing of the body. */
   readonly verified: boolean;
   readonly headers: Readonly<Record<string, string>>;
-  /** Where in our code it arose, for a failure that nobody foresaw. */
+  /** The position in our code, for an unexpected error. */
   readonly origin: string | undefined;
 
   constructor(code: FailureCode, message: string, details: Details = {}) {
@@ -74,7 +72,7 @@ export class Failure extends Error {
     return statusOf[this.code];
   }
 
-  /** The same refusal, thrown after the caller was proved genuine. */
+  /** Returns the same failure, marked as thrown after the caller was authenticated. */
   afterVerification(): Failure {
     const { code, message, headers } = this;
     const alarm = this.alarm === undefined ? {} : { alarm: this.alarm };
@@ -83,13 +81,13 @@ export class Failure extends Error {
   }
 }
 
-/** Whatever was thrown, as a refusal; what is not one of ours is a 500 that says only where in our code it arose. */
+/** Converts anything thrown into a failure. An unexpected error becomes a 500 that contains only its position in our code. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   return new Failure('internal', 'internal error', { alarm: 'internal', origin: originOf(thrown) });
 }
 
-/** File, line and column of the innermost frame; the error's message may hold what came from outside, and is cut off. */
+/** Returns file, line and column of the innermost frame, without the message, which may contain outside values. */
 function originOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'unknown';
   const { stack = '', message } = thrown;

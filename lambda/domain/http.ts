@@ -1,10 +1,10 @@
-/** A request as it came over the wire, free of any AWS shape. */
+/** An HTTP request as received, independent of AWS event formats. */
 export interface HttpRequest {
   readonly method: string;
   readonly path: string;
-  /** Lower-case names; a repeated header has several values. */
+  /** Names are in lower case. A repeated header has several values. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** The exact bytes: signatures are over these. */
+  /** The exact bytes received: signatures cover these. */
   readonly rawBody: Uint8Array;
 }
 
@@ -14,23 +14,23 @@ export interface HttpReply {
   readonly body: string;
 }
 
-/** The one value of a header; `undefined` when it is missing or stands there more than once. */
+/** Returns the value of a header, or `undefined` if it is missing or repeated. */
 export function singleHeader(request: HttpRequest, name: string): string | undefined {
   const values = request.headers.get(name.toLowerCase());
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** A JSON reply. */
+/** Returns a reply with a JSON body. */
 export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpReply {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-/** A reply that says everything by its status. */
+/** Returns a reply without a body. */
 export function emptyReply(status: number): HttpReply {
   return { status, headers: {}, body: '' };
 }
 
-/** Whether the body is declared to be JSON, parameters such as a charset aside (RFC 9110, section 8.3.1). */
+/** Returns whether the content type is JSON, ignoring parameters such as charset (RFC 9110, section 8.3.1). */
 export function isJson(request: HttpRequest): boolean {
   const type = singleHeader(request, 'content-type')?.split(';', 1)[0] ?? '';
   return type.trim().toLowerCase() === 'application/json';

@@ -1,45 +1,45 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
-import type { Alarm } from '../domain/failure.ts';
 import type { ExpectedCalls } from '../quota/limited-client.ts';
 import { isFinal, needsNoPersonalData, outcomeOf, type ProjectProgress, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins } from '../receipts/store.ts';
 import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
-import { type AttemptInput, type ClientFor, eraseInProject } from './erase-in-project.ts';
+import { type ClientFor, eraseInProject } from './erase-in-project.ts';
 
 export interface AttemptRequest {
-  /** The receipt under the claim that this attempt is made for. */
+  /** The receipt, as the claim of this attempt stored it. */
   readonly receipt: Receipt;
   readonly personalData: PersonalDataWithPins;
-  /** When the attempt must be over, in epoch milliseconds. */
+  /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
-  /** Opened by {@link clientsFor}. */
+  /** From {@link clientsFor}. */
   readonly clientFor: ClientFor;
-  /** Whether the platform is answered with what comes out of it. */
+  /** Whether the platform gets the outcome in the reply. */
   readonly repliesNow: boolean;
-  /** Outcomes that this answer has no word for. */
+  /** Outcomes that this reply cannot express. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
 }
 
-/** The ways of one attempt, each opened once: what was reserved on it is used by it. */
+/** Creates the clients of one attempt, one for each project, so that each uses the calls reserved on it. */
 export function clientsFor(receipt: Receipt, fresh: boolean, services: Services): ClientFor {
-  const opened = new Map<string, ReturnType<ClientFor>>();
+  const clients = new Map<string, ReturnType<ClientFor>>();
   return project => {
-    if (!opened.has(project))
-      opened.set(project, services.projects.get(project)?.attempt({ receipt: receipt.id, fresh }));
-    return opened.get(project);
+    if (!clients.has(project)) {
+      clients.set(project, services.projects.get(project)?.attempt({ receipt: receipt.id, fresh }));
+    }
+    return clients.get(project);
   };
 }
 
 export interface FirstReservation {
-  /** False when every project that is still open is held: then nothing could be done. */
+  /** False if every open project is rate-limited: then no call could be made. */
   readonly isReserved: boolean;
-  /** Until when, in epoch milliseconds. */
+  /** The first time when a project may be called again, in epoch milliseconds. */
   readonly heldUntil: number;
 }
 
-/** Reserves the first calls in every project that is still open, before the attempt begins. */
+/** Reserves the first calls in every open project before the attempt starts. */
 export async function reserveFirstCalls(
   receipt: Receipt,
   clientFor: ClientFor,
@@ -47,31 +47,31 @@ export async function reserveFirstCalls(
   until: number,
 ): Promise<FirstReservation> {
   const reserve = (project: string) => clientFor(project)?.reserve(callsIn(receipt.projects[project]), until);
-  const held = await Promise.all(openProjects(receipt).map(reserve));
-  const heldUntil = Math.min(...held.map(one => one?.until ?? 0));
-  return { isReserved: held.some(one => one === undefined), heldUntil };
+  const limits = await Promise.all(openProjects(receipt).map(reserve));
+  const heldUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
+  return { isReserved: limits.includes(undefined), heldUntil };
 }
 
-/** The projects in which something is left to do. */
+/** Returns the projects that are still open. */
 export function openProjects({ projects }: Receipt): readonly string[] {
   return Object.keys(projects).filter(project => projects[project]?.state === 'open');
 }
 
 export interface AttemptOutcome {
-  /** The receipt as it stands after the attempt. */
+  /** The receipt after the attempt. */
   readonly receipt: Receipt;
   readonly outcome: Outcome;
 }
 
 /**
- * Resolve, pin, delete, outcome, once, in every project that is still open; then closes the receipt, puts it off or
- * asks for a person. Safe to run again and to run twice at once. Throws `unavailable` when the store fails: the receipt
- * then stays open and the sweep comes back to it.
+ * Attempts the erasure once in every open project: resolve, pin, delete. Then closes the receipt, postpones it, or puts
+ * it in review. Safe to run again and to run twice at once. Throws `unavailable` if the store fails: the receipt then
+ * stays open and the sweep attempts it again.
  */
 export async function attempt(work: AttemptRequest, services: Services): Promise<AttemptOutcome> {
   const { now, store, log } = services;
   const generation = work.receipt.claims;
-  const { receipt, results } = await eraseEverywhere(work, services);
+  const { receipt, results } = await eraseInOpenProjects(work, services);
   const recording = {
     generation,
     results,
@@ -80,58 +80,59 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
     repliesNow: work.repliesNow,
     callbackOnlyOutcomes: work.callbackOnlyOutcomes ?? [],
   };
-  const { receipt: standing, done } = await updateReceipt(
+  const { receipt: updated, done } = await updateReceipt(
     store,
     receipt,
     before => recordAttempt(before, recording),
     next => ({ deletePersonalData: needsNoPersonalData(next), lookUps: lookUpsOf(next, recording) }),
   );
-  const outcome = outcomeOf(standing, now());
-  const code = standing.lastResult ?? 'superseded';
-  // Closed by this very write: whoever was overtaken sees the same outcome and must not count it again.
-  const event = done && isFinal(standing.state) ? 'closed' : 'attempt';
-  log({ event, platform: standing.platform, receipt: standing.id, outcome: outcome.kind, code });
-  if (done && standing.state === 'needs-review') logAlarm('needs-review', standing, services);
-  return { receipt: standing, outcome: done ? withCustomerIds(outcome, results) : outcome };
+  const outcome = outcomeOf(updated, now());
+  const code = updated.lastResult ?? 'superseded';
+  // Only the write that closed the receipt logs `closed`: an attempt that lost the race must not count it again.
+  const event = done && isFinal(updated.state) ? 'closed' : 'attempt';
+  log({ event, platform: updated.platform, receipt: updated.id, outcome: outcome.kind, code });
+  if (done && updated.state === 'needs-review') {
+    log({ event: 'alarm', alarm: 'needs-review', platform: updated.platform, receipt: updated.id });
+  }
+  return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
 }
 
-interface Erased {
+interface ErasureResults {
   readonly receipt: Receipt;
   readonly results: Readonly<Record<string, ProjectResult>>;
 }
 
-/** One project after the other, each with its share of the time, so that a slow one does not starve the next. */
-async function eraseEverywhere(work: AttemptRequest, services: Services): Promise<Erased> {
+/** Attempts the projects one after the other, each with its share of the time, so that a slow one leaves time for the next. */
+async function eraseInOpenProjects(work: AttemptRequest, services: Services): Promise<ErasureResults> {
+  const { log } = services;
   const open = openProjects(work.receipt);
   const results: Record<string, ProjectResult> = {};
-  let handle: AttemptInput = work;
+  let { receipt } = work;
   for (const [index, project] of open.entries()) {
     const now = services.now();
     const until = now + (work.until - now) / (open.length - index);
-    const erased = await eraseInProject(project, { ...handle, until }, services);
-    for (const raised of erased.alarms) logAlarm(raised, work.receipt, services);
-    results[project] = erased.result;
-    handle = { ...handle, receipt: erased.receipt };
-    // For a receipt that has hit somebody else nothing more is posted, anywhere.
-    if (erased.alarms.includes('wrong-customer-deleted')) break;
+    const attempted = await eraseInProject(project, { ...work, receipt, until }, services);
+    for (const alarm of attempted.alarms) {
+      log({ event: 'alarm', alarm, platform: receipt.platform, receipt: receipt.id, project });
+    }
+    results[project] = attempted.result;
+    receipt = attempted.receipt;
+    // After a wrong customer was deleted, this receipt makes no further call in any project.
+    if (attempted.alarms.includes('wrong-customer-deleted')) break;
   }
-  return { receipt: handle.receipt, results };
+  return { receipt, results };
 }
 
-/** Full jitter over an exponential backoff, capped at an hour. */
+/** Returns when to retry: exponential backoff with full jitter, at most one hour. */
 function retryAt(claims: number, { now, random, times }: Services): number {
   const step = Math.min(3_600_000, times.backoffMs * 2 ** Math.min(claims - 1, 30));
   return now() + Math.floor(random() * step);
 }
 
-/** The receipt keeps no customer's id; the answer to this very request may show it. */
+/** Adds the customers' ids to the reply of this attempt. The receipt does not store them. */
 function withCustomerIds(outcome: Outcome, results: Readonly<Record<string, ProjectResult>>): Outcome {
   if (!('deletions' in outcome)) return outcome;
   const fresh = Object.values(results).flatMap(result => result.deletions);
   const same = (a: { project: string; pin: number }, b: typeof a) => a.project === b.project && a.pin === b.pin;
-  return { ...outcome, deletions: outcome.deletions.map(kept => fresh.find(one => same(one, kept)) ?? kept) };
-}
-
-function logAlarm(code: Alarm, receipt: Receipt, { log }: Services): void {
-  log({ event: 'alarm', alarm: code, platform: receipt.platform, receipt: receipt.id });
+  return { ...outcome, deletions: outcome.deletions.map(stored => fresh.find(one => same(one, stored)) ?? stored) };
 }

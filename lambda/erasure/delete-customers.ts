@@ -9,11 +9,11 @@ export interface DeletionTask {
   readonly project: string;
   readonly voucherify: VoucherifyClient;
   readonly pins: readonly Pin[];
-  /** Pins of which nothing is left to do, by index: proved to be gone, or absent. */
+  /** The indexes of the pins that are finished: deletion proved, or absent. */
   readonly done: ReadonlySet<number>;
-  /** The pins were resolved by this attempt: nobody can have posted to them yet. */
+  /** Whether this attempt resolved the pins: then no deletion can have been sent for them yet. */
   readonly justResolved: boolean;
-  /** A deletion of an earlier attempt may have had its effect. */
+  /** Whether a deletion of an earlier attempt may have been executed. */
   readonly mayHaveExecuted: boolean;
   readonly appIdHmac: (appId: string) => string;
   readonly now: () => number;
@@ -22,47 +22,49 @@ export interface DeletionTask {
 
 export interface DeletionResults {
   readonly deletions: readonly Deletion[];
-  /** Pins that name nobody, by index: never seen, and a 404 on the first try. */
+  /** The indexes of the pins without a customer: never seen, and 404 on the first try. */
   readonly absent: readonly number[];
-  /** Whether a deletion that is not proved may have had its effect. */
+  /** Whether an unproven deletion may have been executed. */
   readonly mayHaveExecuted: boolean;
   readonly failure: CallFailure | undefined;
   readonly alarms: readonly Alarm[];
 }
 
-/** Deletes the pins that are left, one after the other; trouble with one does not keep the others from going. */
-export async function deleteCustomers(todo: DeletionTask): Promise<DeletionResults> {
+/** Deletes the customers of the unfinished pins, one after the other. A failure of one does not stop the others. */
+export async function deleteCustomers(task: DeletionTask): Promise<DeletionResults> {
   const deletions: Deletion[] = [];
   const absent: number[] = [];
-  const troubles: CallFailure[] = [];
-  for (const [index, pin] of todo.pins.entries()) {
-    if (todo.done.has(index)) continue;
-    const gone = await deleteCustomer(pin, todo);
-    if (gone.kind === 'retry' || gone.kind === 'review') troubles.push(gone);
-    else if (gone.kind === 'no-match') absent.push(index);
-    else deletions.push({ ...proofOf(gone), project: todo.project, pin: index, at: todo.now() });
-    if ('stop' in gone && gone.stop) break;
+  const failures: CallFailure[] = [];
+  for (const [index, pin] of task.pins.entries()) {
+    if (task.done.has(index)) continue;
+    const result = await deleteCustomer(pin, task);
+    const deletion = { project: task.project, pin: index, at: task.now() };
+    if (result.kind === 'deleted') deletions.push({ proof: 'deleted', received: result.received, ...deletion });
+    else if (result.kind === 'gone') deletions.push({ proof: 'gone', ...deletion });
+    else if (result.kind === 'no-match') absent.push(index);
+    else failures.push(result);
+    if ('stop' in result && result.stop) break;
   }
   return {
     deletions,
     absent,
-    mayHaveExecuted: troubles.some(trouble => trouble.effect === 'possible'),
-    failure: gravestFailure(troubles),
-    alarms: troubles.flatMap(trouble => trouble.alarm ?? []),
+    mayHaveExecuted: failures.some(failure => failure.effect === 'possible'),
+    failure: combineFailures(failures),
+    alarms: failures.flatMap(failure => failure.alarm ?? []),
   };
 }
 
 /**
- * A person is asked where one pin needs it; what stops the attempt comes last and has the say. Otherwise all are put off
- * together, to the latest time that any asks for.
+ * Returns one failure for the whole attempt: the last review if there is one, because what stops an attempt comes last.
+ * Otherwise a retry at the latest time of all.
  */
-function gravestFailure(troubles: readonly CallFailure[]): CallFailure | undefined {
-  const human = troubles.findLast(trouble => trouble.kind === 'review');
-  const later = troubles.filter(trouble => trouble.kind === 'retry');
-  const [first] = later;
-  if (human !== undefined || first === undefined) return human;
-  const notBefore = Math.max(...later.map(trouble => trouble.notBefore ?? 0));
-  return { ...first, notBefore, unproven: later.some(trouble => trouble.unproven === true) };
+function combineFailures(failures: readonly CallFailure[]): CallFailure | undefined {
+  const review = failures.findLast(failure => failure.kind === 'review');
+  const retries = failures.filter(failure => failure.kind === 'retry');
+  const [first] = retries;
+  if (review !== undefined || first === undefined) return review;
+  const notBefore = Math.max(...retries.map(failure => failure.notBefore ?? 0));
+  return { ...first, notBefore, unproven: retries.some(failure => failure.unproven === true) };
 }
 
 type PinResult =
@@ -71,25 +73,25 @@ type PinResult =
   | { readonly kind: 'no-match' }
   | CallFailure;
 
-async function deleteCustomer(pin: Pin, todo: DeletionTask): Promise<PinResult> {
-  const look = todo.justResolved ? 'not-looked' : await lookAt(pin, todo);
-  // Nothing was posted in this attempt.
+async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> {
+  const look = task.justResolved ? 'not-looked' : await lookAt(pin, task);
+  // No deletion was sent in this attempt.
   if (typeof look === 'object') return { ...look, effect: 'none' };
-  const reply = await todo.voucherify.deletePermanently(pin.customerId, todo.until);
-  const answer = parseDeletion(reply, pin.customerId, todo.now());
-  if (answer.kind !== 'not-found') return answer;
-  if (isOtherKey(reply, pin, todo)) return otherKey;
-  if (!pin.seen && look !== 'shown') return todo.mayHaveExecuted ? unseenUnproven : { kind: 'no-match' };
+  const reply = await task.voucherify.deletePermanently(pin.customerId, task.until);
+  const result = parseDeletion(reply, pin.customerId, task.now());
+  if (result.kind !== 'not-found') return result;
+  if (isOtherKey(reply, pin, task)) return otherKey;
+  if (!pin.seen && look !== 'shown') return task.mayHaveExecuted ? unseenUnproven : { kind: 'no-match' };
   if (look === 'absent') return { kind: 'gone' };
-  const confirmed = await confirm(pin, todo);
-  // Shown, 404, and no quota for the confirming GET: a later attempt may meet the same, so it counts, and that ends it.
+  const confirmed = await confirm(pin, task);
+  // Counts as unproven: otherwise every later attempt could end the same way, without quota for the confirming GET.
   const isUndecided = look === 'shown' && confirmed.kind === 'retry' && confirmed.code === 'rate-limited';
   return isUndecided ? { ...confirmed, unproven: true } : confirmed;
 }
 
-/** A 404 on a deletion proves that a customer is gone only if a look at the pin is answered 404 too. */
-async function confirm(pin: Pin, todo: DeletionTask): Promise<PinResult> {
-  const look = await lookAt(pin, todo);
+/** Confirms a 404 on a deletion with a GET. Only if that also returns 404 is the customer proved to be gone. */
+async function confirm(pin: Pin, task: DeletionTask): Promise<PinResult> {
+  const look = await lookAt(pin, task);
   if (look === 'absent') return { kind: 'gone' };
   if (look === 'shown') return unprovenFailure('deletion-404-still-shown');
   return look === 'absent-under-other-key' ? otherKey : { ...look, effect: 'possible' };
@@ -97,27 +99,23 @@ async function confirm(pin: Pin, todo: DeletionTask): Promise<PinResult> {
 
 type Look = 'shown' | 'absent' | 'absent-under-other-key' | CallFailure;
 
-/** Looks at a pin before it is posted to again, or to confirm a 404. The path takes a source_id too. */
-async function lookAt(pin: Pin, todo: DeletionTask): Promise<Look> {
-  const reply = await todo.voucherify.lookUp(pin.customerId, todo.until);
-  const lookUp = parseLookUp(reply, todo.now());
+/** Gets the customer of a pin before a repeated deletion, or to confirm a 404. The path also accepts a source_id. */
+async function lookAt(pin: Pin, task: DeletionTask): Promise<Look> {
+  const reply = await task.voucherify.lookUp(pin.customerId, task.until);
+  const lookUp = parseLookUp(reply, task.now());
   if (lookUp.kind === 'retry' || lookUp.kind === 'review') return lookUp;
-  if (lookUp.kind === 'no-match') return isOtherKey(reply, pin, todo) ? 'absent-under-other-key' : 'absent';
+  if (lookUp.kind === 'no-match') return isOtherKey(reply, pin, task) ? 'absent-under-other-key' : 'absent';
   if (lookUp.customer.id === pin.customerId) return 'shown';
-  return isOtherKey(reply, pin, todo) ? otherKey : pinShadowed;
+  return isOtherKey(reply, pin, task) ? otherKey : pinShadowed;
 }
 
-/** A key of another project says of every customer that it is not there. */
-function isOtherKey(reply: VoucherifyReply, pin: Pin, todo: DeletionTask): boolean {
-  return todo.appIdHmac(reply.appId) !== pin.appIdHmac;
+/** Returns whether the response came under another app id than the pin's. Another project returns 404 for every customer. */
+function isOtherKey(reply: VoucherifyReply, pin: Pin, task: DeletionTask): boolean {
+  return task.appIdHmac(reply.appId) !== pin.appIdHmac;
 }
 
 const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', effect: 'none', stop: true };
-/** The look shows another customer, who has the pin as source_id: nobody can tell what became of the pin itself. */
+/** The GET returned another customer, whose source_id is the pin. The state of the pinned customer is unknown. */
 const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', effect: 'none', stop: false };
-/** Never shown, and a deletion without an answer before this 404: nobody can tell whether it deleted anybody. */
+/** Never seen, and an earlier deletion got no response before this 404. Whether it deleted a customer is unknown. */
 const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', effect: 'possible', stop: false };
-
-function proofOf(gone: Exclude<PinResult, CallFailure | { kind: 'no-match' }>): Pick<Deletion, 'proof' | 'received'> {
-  return gone.kind === 'deleted' ? { proof: 'deleted', received: gone.received } : { proof: 'gone' };
-}

@@ -13,7 +13,7 @@ import type { ProjectClient } from '../voucherify/project.ts';
 import { endWithoutMatch, resolve } from '../voucherify/resolve.ts';
 import { deleteCustomers } from './delete-customers.ts';
 
-/** The way of this attempt to a project; none to a project that settings no longer hold. */
+/** Returns this attempt's client for a project; `undefined` if the project is no longer in settings. */
 export type ClientFor = (project: string) => ProjectClient | undefined;
 
 export interface AttemptInput {
@@ -24,118 +24,114 @@ export interface AttemptInput {
 }
 
 export interface ProjectAttempt {
-  /** The receipt as it stands after the pins were written. */
+  /** The receipt after the pins were written. */
   readonly receipt: Receipt;
   readonly result: ProjectResult;
   readonly alarms: readonly Alarm[];
 }
 
-/** One attempt in one project: everybody is looked up and pinned before anybody is deleted. */
+/** Attempts the erasure in one project. Every customer is found and pinned before the first one is deleted. */
 export async function eraseInProject(
   project: string,
-  handle: AttemptInput,
+  input: AttemptInput,
   services: Services,
 ): Promise<ProjectAttempt> {
-  const way = handle.clientFor(project);
-  const progress = handle.receipt.projects[project];
-  if (way === undefined || progress === undefined) return reviewAttempt(handle.receipt, 'project-not-in-settings');
-  const pins = handle.personalData.pins[project] ?? [];
-  if (pins.length !== progress.pins) return reviewAttempt(handle.receipt, 'pins-missing');
-  if (pins.length > 0) return deletePinned(project, { ...handle, way, progress, pins, justResolved: false }, services);
-  return resolveAndDelete(project, { ...handle, way, progress }, services);
+  const client = input.clientFor(project);
+  const progress = input.receipt.projects[project];
+  if (client === undefined || progress === undefined) return reviewAttempt(input.receipt, 'project-not-in-settings');
+  const pins = input.personalData.pins[project] ?? [];
+  if (pins.length !== progress.pins) return reviewAttempt(input.receipt, 'pins-missing');
+  const { appId: appIdHmac } = await services.pseudonymizer();
+  const target = { ...input, client, progress, appIdHmac };
+  if (pins.length > 0) return deletePinned(project, { ...target, pins, justResolved: false }, services);
+  return resolveAndDelete(project, target, services);
 }
 
-interface Resolving extends AttemptInput {
-  readonly way: ProjectClient;
-  /** As it stood under the claim, so before the pins of this attempt. */
+interface ResolveInput extends AttemptInput {
+  readonly client: ProjectClient;
+  /** The project's progress before this attempt wrote pins. */
   readonly progress: ProjectProgress;
+  readonly appIdHmac: (appId: string) => string;
 }
 
-async function resolveAndDelete(project: string, handle: Resolving, services: Services): Promise<ProjectAttempt> {
-  const { identifiers } = handle.personalData;
-  const asked = {
+async function resolveAndDelete(project: string, input: ResolveInput, services: Services): Promise<ProjectAttempt> {
+  const { identifiers } = input.personalData;
+  const request = {
     identifiers,
-    submittedAt: handle.receipt.submittedAt,
-    maxCustomers: maxCustomersFor(handle.receipt) ?? services.settings.limits.customersPerRequest,
+    submittedAt: input.receipt.submittedAt,
+    maxCustomers: maxCustomersFor(input.receipt) ?? services.settings.limits.customersPerRequest,
   };
-  const { voucherify, limitedClient } = handle.way;
+  const { voucherify, limitedClient } = input.client;
   const { together, inAttempt } = limitedClient.capacity();
-  if (together === 0) return reviewAttempt(handle.receipt, 'quota-too-small');
-  const kept = handle.personalData.lookUps[project];
-  const progress = lookUpProgress(kept, (await services.pseudonymizer()).appId);
-  // Most requests find one customer: its deletion is reserved along with the look-ups.
+  if (together === 0) return reviewAttempt(input.receipt, 'quota-too-small');
+  const stored = input.personalData.lookUps[project];
+  const progress = lookUpProgress(stored, input.appIdHmac);
+  // Most requests find one customer, so its deletion is reserved together with the look-ups.
   limitedClient.expectCalls({ calls: Math.max(0, lookUpCalls(identifiers) - progress.count()) + 1 });
-  const ways = { voucherify, progress, now: services.now, until: handle.until, mostPages: inAttempt };
-  const resolved = await resolve(asked, ways);
-  if (resolved.kind === 'retry') return failedAttempt(handle.receipt, resolved, progress.added());
-  // What a person decides on is looked up anew: they may have changed it by then.
-  if (resolved.kind === 'review') return failedAttempt(handle.receipt, resolved, kept && noLookUps);
+  const resolved = await resolve(request, {
+    voucherify,
+    progress,
+    now: services.now,
+    until: input.until,
+    mostPages: inAttempt,
+  });
+  if (resolved.kind === 'retry') return failedAttempt(input.receipt, resolved, progress.added());
+  // After a review the customers are looked up again: the operator may have changed them.
+  if (resolved.kind === 'review') return failedAttempt(input.receipt, resolved, stored && noLookUps);
   if (resolved.kind !== 'found') {
-    return { receipt: handle.receipt, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
+    return { receipt: input.receipt, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
   }
   const appIdHmac = progress.appIdHmac();
   const pins = resolved.candidates.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac }));
-  const generation = handle.receipt.claims;
+  const generation = input.receipt.claims;
   const { receipt, done } = await updateReceipt(
     services.store,
-    handle.receipt,
-    standing => recordPins(standing, generation, project, pins.length),
-    () => ({ pins: { project, pins }, ...(kept && { lookUps: [{ project, lookUps: undefined }] }) }),
+    input.receipt,
+    current => recordPins(current, generation, project, pins.length),
+    () => ({ pins: { project, pins }, ...(stored && { lookUps: [{ project, lookUps: undefined }] }) }),
   );
   if (!done) return failedAttempt(receipt, { kind: 'retry', code: 'superseded', effect: 'none', stop: true });
-  // What an earlier attempt found may be hours old, so it is looked at again before it is deleted.
-  return deletePinned(project, { ...handle, receipt, pins, justResolved: kept === undefined }, services);
+  // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
+  return deletePinned(project, { ...input, receipt, pins, justResolved: stored === undefined }, services);
 }
 
 const noLookUps: LookUpResults = { appIdHmac: '', results: [] };
 
-interface Deleting extends Resolving {
+interface DeleteInput extends ResolveInput {
   readonly pins: readonly Pin[];
   readonly justResolved: boolean;
 }
 
-async function deletePinned(project: string, handle: Deleting, services: Services): Promise<ProjectAttempt> {
-  const { mayHaveExecuted: executedBefore } = handle.progress;
-  const proved = handle.progress.deletions.map(deletion => deletion.pin);
-  const done = new Set([...proved, ...(handle.progress.absent ?? [])]);
-  const hmacs = await services.pseudonymizer();
-  const { voucherify, limitedClient } = handle.way;
-  const { justResolved } = handle;
-  if (!justResolved && limitedClient.capacity().together < 2) return reviewAttempt(handle.receipt, 'quota-too-small');
-  limitedClient.expectCalls({
-    calls: (handle.pins.length - done.size) * (justResolved ? 1 : 2),
-    inPairs: !justResolved,
-  });
-  const todo = {
-    ...handle,
+async function deletePinned(project: string, input: DeleteInput, services: Services): Promise<ProjectAttempt> {
+  const { receipt, progress, pins, justResolved, until } = input;
+  const proved = progress.deletions.map(deletion => deletion.pin);
+  const done = new Set([...proved, ...(progress.absent ?? [])]);
+  const { voucherify, limitedClient } = input.client;
+  if (!justResolved && limitedClient.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
+  const callsPerPin = justResolved ? 1 : 2;
+  limitedClient.expectCalls({ calls: (pins.length - done.size) * callsPerPin, inPairs: !justResolved });
+  const { alarms, failure, ...deleted } = await deleteCustomers({
     project,
     voucherify,
+    pins,
     done,
-    mayHaveExecuted: executedBefore,
+    justResolved,
+    mayHaveExecuted: progress.mayHaveExecuted,
+    appIdHmac: input.appIdHmac,
     now: services.now,
-    appIdHmac: hmacs.appId,
-  };
-  const deletedPins = await deleteCustomers(todo);
-  const { deletions, absent, mayHaveExecuted, failure, alarms } = deletedPins;
-  if (failure !== undefined)
-    return {
-      receipt: handle.receipt,
-      result: { ...failure, deletions, absent, mayHaveExecuted: mayHaveExecuted, resumable: true },
-      alarms,
-    };
-  const anybody = deletions.length + proved.length > 0;
-  const end = endWithoutMatch(handle.personalData.identifiers);
-  const nobody = { kind: end, deletions: [], knownPins: handle.pins.length } as const;
-  return { receipt: handle.receipt, result: anybody ? { kind: 'erased', deletions } : nobody, alarms };
+    until,
+  });
+  if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
+  const { deletions } = deleted;
+  if (deletions.length + proved.length > 0) return { receipt, result: { kind: 'erased', deletions }, alarms };
+  const kind = endWithoutMatch(input.personalData.identifiers);
+  return { receipt, result: { kind, deletions: [], knownPins: pins.length }, alarms };
 }
 
-function failedAttempt(receipt: Receipt, trouble: CallFailure, lookUps?: LookUpResults): ProjectAttempt {
-  const alarms = trouble.alarm === undefined ? [] : [trouble.alarm];
-  return {
-    receipt,
-    result: { ...trouble, deletions: [], mayHaveExecuted: false, ...(lookUps && { lookUps, resumable: true }) },
-    alarms,
-  };
+/** Reports a failure before any deletion, and the look-ups to store for the next attempt. */
+function failedAttempt(receipt: Receipt, failure: CallFailure, lookUps?: LookUpResults): ProjectAttempt {
+  const result = { ...failure, deletions: [], mayHaveExecuted: false, ...(lookUps && { lookUps, resumable: true }) };
+  return { receipt, result, alarms: failure.alarm === undefined ? [] : [failure.alarm] };
 }
 
 function reviewAttempt(receipt: Receipt, code: string): ProjectAttempt {

@@ -8,92 +8,90 @@ import type { PersonalData } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { prefetchLimits } from './request-limit.ts';
 
-/** A verified erasure request, and the platform that asked. */
+/** A verified erasure request and the platform that sent it. */
 export interface VerifiedRequest {
   readonly platformName: string;
   readonly platform: Platform;
   readonly authentication: Authentication;
   readonly erasure: ErasureRequest;
   readonly receivedAt: number;
-  /** Set where an operator decided that this delivery opens a new request: the decision, and which new request it is. */
+  /** Set if an operator decided that this delivery opens a new request: the decision and the new request's number. */
   readonly newRequest?: { readonly number: number; readonly decision: Decision };
 }
 
 export interface AcceptedRequest {
   readonly receipt: Receipt;
   readonly personalData: PersonalData;
-  /** False for a request that was asked before. */
+  /** Whether this request is new. False if its receipt existed before. */
   readonly stored: boolean;
-  /** Whether this line goes on to attempt it. */
+  /** Whether the request path attempts the erasure itself. */
   readonly attempts: boolean;
-  /** As they stood while it was stored; absent when they could not be told. */
+  /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
   readonly pauses: Pauses | undefined;
 }
 
-/** The sweep leaves a request line's own attempt this much time after its budget, in milliseconds. */
-const grace = 7000;
+/** How long after the answer budget the sweep waits before it attempts the same receipt, in milliseconds. */
+const graceMs = 7000;
 
 /**
- * Stores the receipt, before anything is answered or done. Throws `conflict` when the same request id came with other
- * identities before, and `unavailable` when it cannot be stored.
+ * Stores the receipt and the personal data before the reply and before any call to Voucherify. For a repeated request it
+ * returns the existing receipt. Throws `conflict` if the same request id was used with other identities, and
+ * `unavailable` if the store fails.
  */
-export async function accept(asked: VerifiedRequest, services: Services): Promise<AcceptedRequest> {
-  const callbacks = allowedCallbacks(asked, services);
-  const { reference, scope, identifiers } = asked.erasure;
-  const kept = { reference, scope, identifiers, callbacks };
-  const attempts = asked.platform.responseMode === 'result' && services.settings.limits.holdSeconds === 0;
-  const receipt = await receiptFor(asked, callbacks.length > 0, attempts, services);
+export async function accept(request: VerifiedRequest, services: Services): Promise<AcceptedRequest> {
+  const callbacks = allowedCallbacks(request, services);
+  const { reference, scope, identifiers } = request.erasure;
+  const personalData = { reference, scope, identifiers, callbacks };
+  const mayAttempt = request.platform.responseMode === 'result' && services.settings.limits.holdSeconds === 0;
+  const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
   const projects = Object.keys(receipt.projects);
-  const stores = services.store.accept(receipt, kept);
-  const [standing, pauses] = await Promise.all([stores, prefetchLimits(asked.platformName, projects, services)]);
-  if (standing.receipt.payloadHmac !== receipt.payloadHmac) {
+  const [{ receipt: current, stored }, pauses] = await Promise.all([
+    services.store.accept(receipt, personalData),
+    prefetchLimits(request.platformName, projects, services),
+  ]);
+  if (current.payloadHmac !== receipt.payloadHmac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
       alarm: 'payload-mismatch',
     });
   }
-  const { stored } = standing;
-  const { newRequest } = standing.receipt;
-  if (newRequest !== undefined) return accept(asNewRequest(asked, newRequest), services);
-  if (!stored) reportRepeated(standing.receipt, receipt, services);
-  services.log({
+  if (current.newRequest !== undefined) return accept(asNewRequest(request, current.newRequest), services);
+  const { log } = services;
+  // An authentic second request can have the same bytes as the first, and so can a replay. An operator must decide,
+  // unless the delivery id shows that the first delivery was sent again. A missing id shows nothing.
+  if (!stored && isFinal(current.state) && current.deliveryHmac !== receipt.deliveryHmac) {
+    log({ event: 'alarm', alarm: 'repeated-redaction', platform: current.platform, receipt: current.id });
+  }
+  log({
     event: 'accepted',
-    platform: asked.platformName,
+    platform: request.platformName,
     receipt: receipt.id,
     code: stored ? 'stored' : 'repeated',
   });
-  return { receipt: standing.receipt, personalData: kept, stored, attempts: attempts && stored, pauses };
+  return { receipt: current, personalData, stored, attempts: mayAttempt && stored, pauses };
 }
 
-/** The same delivery as the request that an operator decided on: its reference is numbered, its time is the decision's. */
-function asNewRequest(asked: VerifiedRequest, decision: Decision): VerifiedRequest {
-  const { newRequest: { number: last } = { number: 0 }, erasure } = asked;
+/** Returns the delivery as the new request that an operator decided on: with a numbered reference and the decision's time. */
+function asNewRequest(request: VerifiedRequest, decision: Decision): VerifiedRequest {
+  const { newRequest: { number: last } = { number: 0 }, erasure } = request;
   const number = last + 1;
   const reference = `${erasure.reference.replace(/#\d+$/, '')}#${number}`;
-  return { ...asked, erasure: { ...erasure, reference, submittedAt: decision.at }, newRequest: { number, decision } };
+  return { ...request, erasure: { ...erasure, reference, submittedAt: decision.at }, newRequest: { number, decision } };
 }
 
-/**
- * A genuine second request can have the same bytes as the first, and so can a replay. Unless the delivery id shows that
- * it is the delivery of the first request, sent again, an operator looks at it; a missing id shows nothing.
- */
-function reportRepeated(standing: Receipt, { deliveryHmac }: Receipt, { log }: Services): void {
-  if (!isFinal(standing.state) || standing.deliveryHmac === deliveryHmac) return;
-  log({ event: 'alarm', alarm: 'repeated-redaction', platform: standing.platform, receipt: standing.id });
-}
-
-async function receiptFor(
-  asked: VerifiedRequest,
+async function buildReceipt(
+  request: VerifiedRequest,
   hasCallbacks: boolean,
-  attempts: boolean,
+  mayAttempt: boolean,
   services: Services,
 ): Promise<Receipt> {
-  const { erasure, platformName, authentication, receivedAt, newRequest } = asked;
+  const { erasure, platform, platformName, authentication, receivedAt, newRequest } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs, holdSeconds } = services.settings.limits;
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
     platform: platformName,
-    ...(isUuid(erasure.reference) ? { reference: erasure.reference } : {}),
+    // Only a reference that cannot be personal data is stored in clear.
+    ...(uuid.test(erasure.reference) ? { reference: erasure.reference } : {}),
     payloadHmac: hmacs.payload(erasure.identities),
     ...(erasure.deliveryId === undefined ? {} : { deliveryHmac: hmacs.delivery(platformName, erasure.deliveryId) }),
     subjectHmacs: [...new Set(erasure.identifiers.filter(({ value }) => value !== '').map(hmacs.subject))],
@@ -102,20 +100,20 @@ async function receiptFor(
     ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
     ...(newRequest === undefined ? {} : { decisions: [newRequest.decision] }),
-    // Until the outcome takes its place: whoever waits for a result is answered that there is none yet.
-    ...(asked.platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: 'in-progress' as const } } : {}),
+    // The outcome replaces this if it is known in time for the reply.
+    ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: 'in-progress' as const } } : {}),
   };
-  const attemptAt = receivedAt + (attempts ? answerBudgetMs + grace : holdSeconds * 1000);
-  const projects = asked.platform.projects ?? Object.keys(services.settings.projects);
-  return createReceipt(facts, projects, { attemptAt, attemptFollows: attempts });
+  const attemptAt = receivedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
+  const projects = platform.projects ?? Object.keys(services.settings.projects);
+  return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
 }
 
-/** No request is older: zero times (year 1 in Go and .NET, 1970 elsewhere) and seconds read as milliseconds are. */
+/** An earlier time is not plausible: a zero value (year 1 in Go and .NET, else 1970), or seconds read as milliseconds. */
 const earliestRequest = Date.UTC(2015, 0, 1);
 
 /**
- * The times that the receipt keeps: an implausible one is missing, so that the time of receipt takes its place in the
- * created-after guard, and the legal month that of the due time.
+ * Returns the times for the receipt. The time of receipt replaces an implausible submission time, for the created-after
+ * guard. An implausible due time is left out: the legal default of one month applies.
  */
 function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, receivedAt: number) {
   return {
@@ -124,10 +122,10 @@ function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, received
   };
 }
 
-/** More callbacks of one request would be a flood of calls, and a claim has not the time for them. */
-const mostCallbacks = 10;
+/** The number of callbacks for one request. A claim has no time for more. */
+const maxCallbacks = 10;
 
-/** Drops callbacks to an origin that settings do not list, and those over {@link mostCallbacks}; each with an alarm. */
+/** Drops callbacks to an origin that is not in settings and those over {@link maxCallbacks}, with an alarm for each rule. */
 function allowedCallbacks(
   { erasure, platform, platformName }: VerifiedRequest,
   { log }: Services,
@@ -136,11 +134,8 @@ function allowedCallbacks(
   if (allowed.length < erasure.callbacks.length) {
     log({ event: 'alarm', alarm: 'callback-origin-refused', platform: platformName });
   }
-  if (allowed.length > mostCallbacks) log({ event: 'alarm', alarm: 'callbacks-dropped', platform: platformName });
-  return allowed.slice(0, mostCallbacks);
+  if (allowed.length > maxCallbacks) log({ event: 'alarm', alarm: 'callbacks-dropped', platform: platformName });
+  return allowed.slice(0, maxCallbacks);
 }
 
-/** Only an id that cannot be personal is kept in clear. */
-function isUuid(reference: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(reference);
-}
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

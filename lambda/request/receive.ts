@@ -1,153 +1,162 @@
+import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
 import type { HttpReply, HttpRequest } from '../domain/http.ts';
-import { type AttemptOutcome, attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
+import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
-import { isFinal, markAnsweredInProgress, outcomeOf } from '../receipts/receipt.ts';
+import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 import { lookUpCalls } from '../voucherify/find-customers.ts';
 import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
 import { isWithinLimit } from './request-limit.ts';
 
-/** Kept free at the end of the answer budget for writing the result down: an eighth of it. */
-const writingShare = 1 / 8;
-
 /**
- * The request line: platform, verify, read, accept, attempt, answer. Throws a `Failure`; nothing is looked up or
- * written before the caller is proved genuine, and nothing is answered with 2xx before a receipt is stored.
+ * Handles one HTTP request of a privacy platform:
+ *
+ * 1. Verify the caller. Nothing is parsed, looked up or written before that.
+ * 2. Parse the body into erasure requests.
+ * 3. Accept each request: store its receipt and its identifiers in one transaction. No 2xx reply is sent without it. If
+ *    the store fails, the reply is 503 and the platform sends the request again.
+ * 4. Attempt the erasure once, within the answer budget, if the platform expects the result in the reply.
+ * 5. Reply in the format of the platform.
+ *
+ * While Voucherify is down, steps 1 to 3 work as usual. The attempt fails, times out, or makes no call because the
+ * circuit breaker is open. The receipt then stays `open` with the time of its next attempt, and the platform gets its
+ * "in progress" reply. From there the sweep (sweep/sweep.ts, every minute) retries with backoff until the outcome is
+ * final. It then sends the callbacks, or the platform reads the outcome when it requests the status.
+ *
+ * Throws a `Failure`, which {@link errorReply} turns into the reply.
  */
 export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
   const receivedAt = services.now();
-  const { name, platform } = platformOf(request, services.platforms);
+  const { name, platform } = findPlatform(request, services.platforms);
   const secret = () => services.readSecret(`erasure/platform/${name}`);
   const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
-    const reading = platform.parse(request, authentication);
+    const parsed = platform.parse(request, authentication);
     const caller = { platformName: name, platform, authentication, receivedAt };
-    return platform.reply(request, reading, await processParsed(reading, caller, services));
+    return platform.reply(request, parsed, await processParsed(parsed, caller, services));
   } catch (error) {
     throw failureOf(error).afterVerification();
   }
 }
 
-/** A refusal in the form of the platform that the path names, else in our own plain one; logged. Never throws. */
+/** Logs a failure and returns its reply: in the format of the platform in the path, else in plain text. Never throws. */
 export function errorReply(request: HttpRequest, failure: Failure, services: Services): HttpReply {
-  const platform = services.platforms.get(platformName(request));
-  const named = platform === undefined ? {} : { platform: platformName(request) };
+  const { name } = parsePath(request);
+  const platform = services.platforms.get(name);
   services.log({
     event: 'refused',
-    ...named,
+    ...(platform === undefined ? {} : { platform: name }),
     ...failureFields(failure),
-    ...turnedAway(failure),
+    ...refusalAlarm(failure),
     status: failure.status,
   });
   return platform?.errorReply(request, failure) ?? plainErrorReply(failure);
 }
 
 /**
- * The alarm for a genuine request that is turned away for good: nobody would hear of it otherwise. The rule is the
- * failure's message, which never holds a value from outside. What is answered 5xx comes again, but 501.
+ * Returns the alarm for an authentic request that is finally refused: without it, the request would be lost unnoticed.
+ * The rule is the failure's message, which never contains an outside value. After a 5xx, except 501, the platform
+ * sends the request again.
  */
-function turnedAway({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
-  const isFinal = status < 500 || code === 'unimplemented';
-  if (!isFinal || (alarm === undefined && !verified)) return {};
+function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
+  const isRetried = status >= 500 && code !== 'unimplemented';
+  if (isRetried || (alarm === undefined && !verified)) return {};
   return { alarm: alarm ?? 'request-refused', rule: message };
 }
 
-/** A platform, or a platform and the reference of an earlier request; nothing else is reachable. */
-const route = /\/webhooks\/([a-z][a-z0-9-]{0,39})(\/[^/]+)?$/;
-
-/** Throws `not-found` for what is not a platform of ours, and `method-not-allowed` for another method than its route's. */
-function platformOf(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
-  const name = platformName(request);
+/** Throws `not-found` for any other route than those of the platforms, and `method-not-allowed` for another method. */
+function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
+  const { name, isStatusRoute } = parsePath(request);
   const platform = platforms.get(name);
-  const asksStatus = route.exec(request.path)?.[2] !== undefined;
-  if (platform === undefined || (asksStatus && platform.hasStatusRoute === undefined)) {
+  if (platform === undefined || (isStatusRoute && platform.hasStatusRoute === undefined)) {
     throw new Failure('not-found', 'path: no such platform');
   }
-  const served = asksStatus ? 'GET' : 'POST';
-  if (request.method === served) return { name, platform };
-  throw new Failure('method-not-allowed', `method: only ${served} is served here`, { headers: { Allow: served } });
+  const allowed = isStatusRoute ? 'GET' : 'POST';
+  if (request.method === allowed) return { name, platform };
+  throw new Failure('method-not-allowed', `method: only ${allowed} is allowed`, { headers: { Allow: allowed } });
 }
 
-/** The platform that a path names; empty when it names none. */
-function platformName({ path }: HttpRequest): string {
-  return route.exec(path)?.[1] ?? '';
+/** Reads `/webhooks/{platform}` or `/webhooks/{platform}/{requestId}`. The name is empty for any other path. */
+function parsePath({ path }: HttpRequest): { name: string; isStatusRoute: boolean } {
+  const match = /\/webhooks\/([a-z][a-z0-9-]{0,39})(\/[^/]+)?$/.exec(path);
+  return { name: match?.[1] ?? '', isStatusRoute: match?.[2] !== undefined };
 }
 
 type Caller = Omit<VerifiedRequest, 'erasure'>;
 
-/** Erasures of one request that are stored at once: an array of a few hundred must not flood the store. */
-const atOnce = 25;
+/** The number of erasures of one request that are stored at once: a list of hundreds must not overload the store. */
+const batchSize = 25;
 
-/** Gives an answer only when every erasure that was read is stored; what was stored before a failure is the sweep's. */
+/** Returns only when every parsed erasure is stored. After a failure, the sweep processes those already stored. */
 async function processParsed(
-  reading: ParsedRequest,
+  parsed: ParsedRequest,
   caller: Caller,
   services: Services,
 ): Promise<readonly ErasureResult[]> {
-  if ('status' in reading) return readStatus(reading.status, caller, services);
-  if (!('erase' in reading)) return [];
-  const answered: ErasureResult[] = [];
-  for (let first = 0; first < reading.erase.length; first += atOnce) {
-    const some = reading.erase.slice(first, first + atOnce);
-    answered.push(...(await Promise.all(some.map(erasure => processErasure({ ...caller, erasure }, services)))));
+  if ('status' in parsed) return [await readStatus(parsed.status, caller, services)];
+  if (!('erase' in parsed)) return [];
+  const results: ErasureResult[] = [];
+  for (let first = 0; first < parsed.erase.length; first += batchSize) {
+    const batch = parsed.erase.slice(first, first + batchSize);
+    results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
   }
-  return answered;
+  return results;
 }
 
-/** Throws `not-found` for a request that this platform never made. */
+/** Returns the outcome of an earlier request. Throws `not-found` if this platform never sent it. */
 async function readStatus(
-  asked: StatusAsked,
+  { scope, reference }: Extract<ParsedRequest, { status: unknown }>['status'],
   { platformName }: Caller,
   services: Services,
-): Promise<readonly ErasureResult[]> {
+): Promise<ErasureResult> {
   const hmacs = await services.pseudonymizer();
-  const receipt = await services.store.read(hmacs.receipt(platformName, asked.scope, asked.reference));
+  const receipt = await services.store.read(hmacs.receipt(platformName, scope, reference));
   if (receipt === undefined) throw new Failure('not-found', 'path: no such request');
   const outcome = outcomeOf(receipt, services.now());
-  return [{ reference: asked.reference, receiptId: receipt.id, outcome, callbackFollows: receipt.hasCallbacks }];
+  return { reference, receiptId: receipt.id, outcome, callbackFollows: receipt.hasCallbacks };
 }
 
-type StatusAsked = Extract<ParsedRequest, { status: unknown }>['status'];
-
-/** An unfinished erasure is marked before the platform is told so: from then on it is owed a callback. */
-async function processErasure(asked: VerifiedRequest, services: Services): Promise<ErasureResult> {
-  const accepted = await accept(asked, services);
-  const { receipt, outcome } = await attemptIfNew(accepted, asked, services);
-  const answered = { reference: asked.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
-  if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...answered, outcome };
+/** Stores the request, attempts the erasure if that may begin now, and returns the outcome so far. */
+async function processErasure(request: VerifiedRequest, services: Services): Promise<ErasureResult> {
+  const accepted = await accept(request, services);
+  const { receipt, outcome } = await attemptIfNew(accepted, request, services);
+  const result = { reference: request.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
+  if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...result, outcome };
+  // Stored before the platform gets "in progress": from then on a callback must follow.
   const marked = await updateReceipt(services.store, receipt, markAnsweredInProgress);
-  return { ...answered, outcome: outcomeOf(marked.receipt, services.now()) };
+  return { ...result, outcome: outcomeOf(marked.receipt, services.now()) };
 }
 
-/** Only a receipt that was stored just now is attempted here; what stood before is the sweep's. */
+/** The part of the answer budget that is reserved for storing the result. */
+const storingShare = 1 / 8;
+
+/** Attempts only a receipt that this request has just stored. The sweep processes those that existed before. */
 async function attemptIfNew(
-  accepted: AcceptedRequest,
-  asked: VerifiedRequest,
+  { receipt, personalData, stored, attempts, pauses }: AcceptedRequest,
+  { receivedAt, platform }: VerifiedRequest,
   services: Services,
-): Promise<AttemptOutcome> {
-  const { receipt, personalData, stored, attempts, pauses } = accepted;
-  const standing = { receipt, outcome: outcomeOf(receipt, services.now()) };
-  if (!stored) return standing;
-  const until = asked.receivedAt + services.settings.limits.answerBudgetMs * (1 - writingShare);
+): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
+  const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
+  if (!stored) return unattempted();
+  const until = receivedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
   const clientFor = clientsFor(receipt, true, services);
+  // Reserves the first calls while the request is counted, to save time. A paused request must reserve none.
+  const expectedCalls = { calls: lookUpCalls(personalData.identifiers) + 1 };
+  const reserves = attempts && pauses?.paused.size === 0;
+  const reservation = reserves ? reserveFirstCalls(receipt, clientFor, () => expectedCalls, until) : undefined;
+  const isWithin = await isWithinLimit(receipt, pauses, services);
+  await reservation;
+  if (!attempts || !isWithin) return unattempted();
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },
     until,
     clientFor,
     repliesNow: true,
-    callbackOnlyOutcomes: asked.platform.callbackOnlyOutcomes ?? [],
+    callbackOnlyOutcomes: platform.callbackOnlyOutcomes ?? [],
   };
-  // What the first answer waits for is written at once: a place for the look-ups, and one more in this hour's count.
-  // Nobody who is held takes a place from the others.
-  const free = attempts && pauses?.paused.size === 0;
-  const admitted = free
-    ? reserveFirstCalls(receipt, clientFor, () => ({ calls: lookUpCalls(personalData.identifiers) + 1 }), until)
-    : Promise.resolve();
-  const proceeds = await isWithinLimit(receipt, pauses, services);
-  await admitted;
-  return attempts && proceeds ? attempt(work, services) : standing;
+  return attempt(work, services);
 }

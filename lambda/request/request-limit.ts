@@ -6,65 +6,56 @@ const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
 /**
- * Reads beside the acceptance what a first call waits for: pauses, and how the pace stands. Never throws; `undefined`
- * when the pauses cannot be told.
+ * Prefetches pauses and rate-limit state while the receipt is stored. Never throws. Returns `undefined` if the pauses are
+ * unavailable.
  */
 export async function prefetchLimits(
   platform: string,
   projects: readonly string[],
   services: Services,
 ): Promise<Pauses | undefined> {
-  const looks = projects.map(project => services.projects.get(project)?.prefetchRateLimit());
+  const rateLimits = projects.map(project => services.projects.get(project)?.prefetchRateLimit());
   const pauses = readPauses(scopesOf(platform, projects), services.control).catch(() => undefined);
-  await Promise.all(looks);
+  await Promise.all(rateLimits);
   return pauses;
 }
 
 /**
- * Whether a receipt that was stored just now may be attempted: nothing that it falls under is paused, and its platform
- * has not asked for more than `requestsPerHour` in this hour of the clock. One more pauses the platform: whoever holds
- * its secret could be ordering a mass deletion, and a person must look. When it cannot be told, it may not.
+ * Counts a new receipt and returns whether it may be attempted now: no pause covers it, and its platform has not sent more
+ * than `requestsPerHour` in this clock hour. One request more pauses the platform: its secret may be in the wrong hands,
+ * and an operator must check before a mass deletion. Fails closed if the store is unavailable.
  */
 export async function isWithinLimit(
   { platform }: Receipt,
   pauses: Pauses | undefined,
   services: Services,
 ): Promise<boolean> {
+  const scope: PauseScope = `platform:${platform}`;
+  const { control, log } = services;
+  const now = services.now();
   try {
-    const asked = await countRequest(platform, services);
+    const inThisHour = await countRequest(platform, now, control);
     if (pauses === undefined || pauses.paused.size > 0) return false;
-    if (!(await exceedsLimit(asked, pauses.resumedAt(platformScope(platform)), platform, services))) return true;
-    await pausePlatform(platform, services);
+    // After an operator resumed the platform in this hour, only the requests since then count.
+    const resumedAt = pauses.resumedAt(scope);
+    const count =
+      hourOf(resumedAt) === hourOf(now) ? await countRequest(platform, now, control, resumedAt) : inThisHour;
+    if (count <= services.settings.limits.requestsPerHour) return true;
+    const why = { actor: 'request-limit', reason: 'more requests in an hour than requestsPerHour', at: now };
+    if (await pause(scope, why, control)) log({ event: 'alarm', alarm: 'platform-paused', platform });
     return false;
   } catch {
     return false;
   }
 }
 
-/** Adds one to what was counted in this hour of the clock, or in the part of it since `from`. */
-function countRequest(platform: string, { control, now }: Services, from = 0): Promise<number> {
-  const expiresAt = Math.ceil((now() + 2 * dayMs) / 1000);
+/** Counts one request and returns the count of this clock hour, or of the part of it since `from`. */
+function countRequest(platform: string, now: number, control: Services['control'], from = 0): Promise<number> {
+  const expiresAt = Math.ceil((now + 2 * dayMs) / 1000);
   const part = from === 0 ? '' : `#${from}`;
-  return control.count(`request-count#${platform}#${hourOf(now())}${part}`, expiresAt);
-}
-
-/** A platform that a person let go within this hour is paused again only by as many requests once more. */
-async function exceedsLimit(asked: number, resumedAt: number, platform: string, services: Services): Promise<boolean> {
-  const letGo = hourOf(resumedAt) === hourOf(services.now());
-  const counted = letGo ? await countRequest(platform, services, resumedAt) : asked;
-  return counted > services.settings.limits.requestsPerHour;
+  return control.count(`request-count#${platform}#${hourOf(now)}${part}`, expiresAt);
 }
 
 function hourOf(at: number): number {
   return Math.floor(at / hourMs);
-}
-
-async function pausePlatform(platform: string, { control, log, now }: Services): Promise<void> {
-  const why = { actor: 'request-limit', reason: 'more requests in an hour than requestsPerHour', at: now() };
-  const paused = await pause(platformScope(platform), why, control);
-  if (paused) log({ event: 'alarm', alarm: 'platform-paused', platform });
-}
-
-function platformScope(platform: string): PauseScope {
-  return `platform:${platform}`;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
-import { describeStore } from '../store.contract.ts';
+import { describeStore } from '../receipts/store.contract.ts';
 import { kept, now, putOff, receiptOf } from '../support/receipt-builders.ts';
 import { withLaggingIndex } from './support/lagging-index.ts';
 

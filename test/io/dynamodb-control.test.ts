@@ -2,7 +2,7 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AwsProblem, awsClientOptions } from '../../lambda/aws/clients.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
-import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control.contract.ts';
+import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
 import {
   type Answer,
   answers,

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
-import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../store.contract.ts';
+import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../receipts/store.contract.ts';
 import {
   type Answer,
   answers,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
-import { describeStore, unavailable } from '../store.contract.ts';
+import { describeStore, unavailable } from '../receipts/store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { motoIsHere } from '../support/moto.ts';
 import { freshTables, motoForSuite } from '../support/moto-suite.ts';

@@ -6,8 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sqliteControl } from '../../infra/local/sqlite-control.ts';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
-import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control.contract.ts';
-import { describeStore, describeUnreachableStore, unavailable } from '../store.contract.ts';
+import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
+import { describeStore, describeUnreachableStore, unavailable } from '../receipts/store.contract.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { closed, kept, now, pins, receiptOf, withPins } from '../support/receipt-builders.ts';
 

@@ -10,7 +10,7 @@ import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { unavailable } from '../store.contract.ts';
+import { unavailable } from '../receipts/store.contract.ts';
 import { deadEndpoint } from '../support/aws-endpoint.ts';
 import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';

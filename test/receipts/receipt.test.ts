@@ -1,58 +1,70 @@
 import { describe, expect, it } from 'vitest';
-import { createReceipt } from '../../lambda/receipts/receipt.ts';
+import {
+  createReceipt,
+  deadlineUsedPercent,
+  dueAtOf,
+  isFinal,
+  markAnsweredInProgress,
+  needsNoPersonalData,
+  outcomeOf,
+  type Receipt,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
 import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/transitions.ts';
-import { claimedOnce, now, withProgress } from '../support/erasing-receipts.ts';
+import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
+
 const untouched = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] };
 
-describe('a new receipt', () => {
+const day = 86_400_000;
+
+const receipt = claimedOnce({ submittedAt: 1000, receivedAt: 5000 });
+
+describe('new receipt', () => {
   it.each([
     [true, 1],
     [false, 0],
-  ])(
-    'waits for its first attempt; whether its writer makes it (%s) decides on the first claim',
-    (attemptFollows, claims) => {
-      const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
-        claimedOnce();
-      const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
-      expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
-        ...facts,
-        v: 1,
-        revision: 1,
-        state: 'open',
-        queue: 'erase',
-        nextAttemptAt: now + 7,
-        answeredInProgress: false,
-        claims,
-        unrecordedClaims: claims,
-        unprovenCount: 0,
-        projects: { main: untouched, us: untouched },
-      });
-    },
-  );
+  ])('attempt follows (%s): decides on the first claim', (attemptFollows, claims) => {
+    const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
+      claimedOnce();
+    const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
+    expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
+      ...facts,
+      v: 1,
+      revision: 1,
+      state: 'open',
+      queue: 'erase',
+      nextAttemptAt: now + 7,
+      answeredInProgress: false,
+      claims,
+      unrecordedClaims: claims,
+      unprovenCount: 0,
+      projects: { main: untouched, us: untouched },
+    });
+  });
 });
 
-describe('a claim', () => {
+describe('claim', () => {
   const due = claimedOnce({ nextAttemptAt: now });
 
-  it('only moves the next attempt and counts', () => {
+  it('due receipt: only moves the next attempt and counts', () => {
     const next = claimReceipt(due, now, now + 60_000);
     expect(next).toEqual({ ...due, revision: 2, claims: 2, unrecordedClaims: 2, nextAttemptAt: now + 60_000 });
   });
 
-  it('takes only what is due', () => {
+  it('receipt not due: is not claimed', () => {
     expect(claimReceipt(due, now - 1, now + 60_000)).toBeUndefined();
     expect(claimReceipt(due, now + 1, now + 60_000)).toBeDefined();
     const { nextAttemptAt: _, ...never } = due;
     expect(claimReceipt(never, now, now + 60_000)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-review'] as const)('never takes what is %s', state => {
+  it.each([...finals, 'needs-review'] as const)('%s: is never claimed', state => {
     expect(claimReceipt({ ...due, state }, now, now + 60_000)).toBeUndefined();
   });
 
-  it('is the last one after five without a result: a person is asked instead', () => {
+  it('five without a result: needs review instead', () => {
     const standing = { ...due, claims: 9, unrecordedClaims: maxUnrecordedClaims - 1 };
     const fifth = claimReceipt(standing, now, now);
     expect(fifth).toMatchObject({ state: 'open', unrecordedClaims: 5, claims: 10 });
@@ -64,7 +76,7 @@ describe('a claim', () => {
     });
   });
 
-  it('after one without a result remembers that its deletions may have had their effect', () => {
+  it('one without a result: deletions may have been executed', () => {
     const pins = withProgress(
       withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 }),
       'us',
@@ -83,7 +95,7 @@ describe('a claim', () => {
     expect(claimReceipt(quiet, now, now)?.projects).toEqual(pins.projects);
   });
 
-  it('does not come about by being put off', () => {
+  it('postponed receipt: is not claimed', () => {
     expect(postponeReceipt(due, now, now + 60_000)).toEqual({ ...due, revision: 2, nextAttemptAt: now + 60_000 });
     expect(postponeReceipt(due, now - 1, now + 60_000)).toBeUndefined();
     for (const state of [...finals, 'needs-review'] as const)
@@ -94,32 +106,116 @@ describe('a claim', () => {
 describe('pins', () => {
   const receipt = claimedOnce({}, ['main', 'us']);
 
-  it('are counted for one project', () => {
+  it('count: is stored for one project', () => {
     const next = recordPins(receipt, 1, 'us', 2);
     expect(next).toEqual({ ...receipt, revision: 2, projects: { main: untouched, us: { ...untouched, pins: 2 } } });
   });
 
-  it('are written once', () => {
+  it('second write: is rejected', () => {
     const first = recordPins(receipt, 1, 'main', 1);
     expect(first && recordPins(first, 1, 'main', 2)).toBeUndefined();
     expect(first && recordPins(first, 1, 'us', 1)).toBeDefined();
   });
 
-  it.each([0, 2])('are written only by the worker with the last claim, not by generation %i', generation => {
+  it.each([0, 2])('generation %i: is rejected, because another worker claimed later', generation => {
     expect(recordPins(receipt, generation, 'main', 1)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-review'] as const)('are not written once the receipt is %s', state => {
+  it.each([...finals, 'needs-review'] as const)('%s receipt: is rejected', state => {
     expect(recordPins({ ...receipt, state }, 1, 'main', 1)).toBeUndefined();
   });
 
-  it('are not written in a project that is finished', () => {
+  it('finished project: is rejected', () => {
     const finished = withProgress(receipt, 'main', { state: 'no-match' });
     expect(recordPins(finished, 1, 'main', 1)).toBeUndefined();
     expect(recordPins(finished, 1, 'us', 1)).toBeDefined();
   });
 
-  it('are not written for a project that the receipt does not know', () => {
+  it('unknown project: is rejected', () => {
     expect(recordPins(receipt, 1, 'eu', 1)).toBeUndefined();
+  });
+});
+
+describe('markAnsweredInProgress', () => {
+  const receipt = claimedOnce();
+  it('open receipt: is marked once', () => {
+    const next = markAnsweredInProgress(receipt);
+    expect(next).toEqual({ ...receipt, revision: 2, answeredInProgress: true });
+    expect(next && markAnsweredInProgress(next)).toBeUndefined();
+    expect(markAnsweredInProgress({ ...receipt, state: 'needs-review' })).toMatchObject({
+      state: 'needs-review',
+      answeredInProgress: true,
+    });
+    for (const state of finals) expect(markAnsweredInProgress({ ...receipt, state })).toBeUndefined();
+  });
+});
+
+describe('review', () => {
+  it('receipt: leaves the queue and is listed, oldest first', () => {
+    const receipt = claimedOnce();
+    const next = requestReview(receipt, 'too-many-matches');
+    const reason = 'too-many-matches';
+    const waits = { queue: 'needs-review', nextAttemptAt: receipt.receivedAt };
+    expect(next).toEqual({ ...receipt, ...waits, revision: 2, state: 'needs-review', reason, lastResult: reason });
+  });
+});
+
+describe('outcome', () => {
+  const minutes = (count: number) => count * 60_000;
+  const closed = mustRecord(withProgress(claimedOnce(), 'main', { pins: 1 }), { main: erased });
+
+  it.each([
+    ['without a due time', undefined, now + minutes(15)],
+    ['due in a month', now + minutes(40_000), now + minutes(15)],
+    ['due in a quarter of an hour', now + minutes(15), now + minutes(15)],
+    ['due before that', now + minutes(2), now + minutes(2)],
+    ['overdue', now - minutes(2), now - minutes(2)],
+  ])('open receipt: %s', (_, dueAt, expectedAt) => {
+    const open: Receipt = claimedOnce(dueAt === undefined ? {} : { dueAt });
+    expect(outcomeOf(open, now)).toEqual({ kind: 'in-progress', expectedAt });
+    expect(outcomeOf(requestReview(open, 'other'), now)).toEqual({ kind: 'needs-review', expectedAt });
+  });
+
+  it('closed receipt: is the proved outcome at the closing time', () => {
+    const outcome = { kind: 'erased', at: now + 1000, deletions: [keptDeletion()] };
+    expect(outcomeOf(closed, now + 1000)).toEqual(outcome);
+    expect(outcomeOf(closed, now + minutes(1_000_000))).toEqual(outcome);
+  });
+
+  it('missing closing time: is now', () => {
+    const { closedAt: _, ...undated } = closed;
+    expect(outcomeOf(undated, now + 5)).toMatchObject({ kind: 'erased', at: now + 5 });
+  });
+
+  it('final states: are separate from open ones', () => {
+    expect([...finals].every(isFinal)).toBe(true);
+    expect(isFinal('open') || isFinal('needs-review')).toBe(false);
+  });
+
+  it('identifiers: may be deleted only after closing without a pending callback', () => {
+    expect(needsNoPersonalData(closed)).toBe(true);
+    expect(needsNoPersonalData({ ...closed, queue: 'callback' })).toBe(false);
+    expect(needsNoPersonalData(claimedOnce())).toBe(false);
+    const { queue: _, ...odd } = claimedOnce();
+    expect(needsNoPersonalData(odd)).toBe(false);
+    expect(needsNoPersonalData({ ...odd, state: 'needs-review' })).toBe(false);
+  });
+});
+
+describe('due date', () => {
+  it('none given: is one month after submission', () => {
+    expect(dueAtOf(receipt)).toBe(1000 + 30 * day);
+    expect(deadlineUsedPercent(receipt, 1000 + 15 * day)).toBe(50);
+    expect(deadlineUsedPercent(receipt, 1000 + 24 * day)).toBe(80);
+    expect(deadlineUsedPercent(receipt, 1000 + 60 * day)).toBe(200);
+  });
+
+  it('given: is used, earlier or later', () => {
+    expect(deadlineUsedPercent({ ...receipt, dueAt: 1000 + 10 * day }, 1000 + 5 * day)).toBe(50);
+    expect(dueAtOf({ ...receipt, dueAt: 1000 + 45 * day })).toBe(1000 + 45 * day);
+  });
+
+  it('before submission: is not possible', () => {
+    for (const dueAt of [0, 1000]) expect(dueAtOf({ ...receipt, dueAt })).toBe(1000 + 30 * day);
   });
 });

@@ -132,7 +132,7 @@ function judge(before: Receipt, after: Receipt, one: Step): void {
   if (one.do === 'record' && one.generation !== 0) judgeLate(Object.values(one.results));
 }
 
-/** Of a closed receipt nothing changes but who is told and the signature, which comes last and once. */
+/** After closing, only the callback state and the signature change. The signature comes last and once. */
 function judgeClosed(before: Receipt, after: Receipt): void {
   const erasure = ({ revision, queue, nextAttemptAt, decisions, evidence, ...rest }: Receipt) => rest;
   expect(erasure(after), 'a closed receipt was changed').toEqual(erasure(before));
@@ -167,8 +167,8 @@ function judgeStanding(receipt: Receipt, time: number): void {
   expect(JSON.stringify(receipt)).not.toContain('cust_');
 }
 
-describe('no sequence of changes', () => {
-  it('breaks a rule, whoever makes them and in whatever order', () => {
+describe('random sequence of changes', () => {
+  it('any order and worker: breaks no rule', () => {
     const reached = new Map<string, number>();
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.boolean(), (steps, hasCallbacks) => {

@@ -16,8 +16,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a request is answered although it could not be stored',
     file: 'lambda/request/accept.ts',
-    is: 'services.store.accept(receipt, kept)',
-    becomes: 'services.store.accept(receipt, kept).catch(() => ({ stored: false, receipt }))',
+    is: 'services.store.accept(receipt, personalData)',
+    becomes: 'services.store.accept(receipt, personalData).catch(() => ({ stored: false, receipt }))',
     also: {
       file: 'lambda/request/receive.ts',
       is: 'if (isFinal(receipt.state) || !receipt.hasCallbacks) return',
@@ -45,15 +45,15 @@ export const defects: readonly Defect[] = [
   {
     name: 'a pin is posted to again without another look',
     file: 'lambda/erasure/delete-customers.ts',
-    is: "todo.justResolved ? 'not-looked' : await lookAt(pin, todo)",
-    becomes: "todo.justResolved ? 'not-looked' : 'not-looked'",
+    is: "task.justResolved ? 'not-looked' : await lookAt(pin, task)",
+    becomes: "task.justResolved ? 'not-looked' : 'not-looked'",
   },
   {
     name: 'a 404 on a pin is not taken for gone',
     file: 'lambda/erasure/delete-customers.ts',
-    is: "if (answer.kind !== 'not-found') return answer;",
+    is: "if (result.kind !== 'not-found') return result;",
     becomes:
-      "if (answer.kind !== 'not-found') return answer;\n  return { kind: 'retry', code: 'gone', effect: 'none', stop: false };",
+      "if (result.kind !== 'not-found') return result;\n  return { kind: 'retry', code: 'gone', effect: 'none', stop: false };",
   },
   {
     name: 'a 404 on a deletion is taken for gone without a look',
@@ -89,9 +89,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'a deletion without an answer is taken for done',
     file: 'lambda/erasure/delete-customers.ts',
-    is: 'const answer = parseDeletion(reply, pin.customerId, todo.now());',
+    is: 'const result = parseDeletion(reply, pin.customerId, task.now());',
     becomes:
-      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  const answer = parseDeletion(reply, pin.customerId, todo.now());",
+      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  const result = parseDeletion(reply, pin.customerId, task.now());",
   },
   {
     name: 'the identifiers are deleted after a failed attempt',
@@ -186,8 +186,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'the hourly intake is not counted',
     file: 'lambda/request/request-limit.ts',
-    is: 'return counted > services.settings.limits.requestsPerHour;',
-    becomes: 'return counted > 1e9;',
+    is: 'if (count <= services.settings.limits.requestsPerHour) return true;',
+    becomes: 'if (count <= 1e9) return true;',
   },
   {
     name: 'a pause does not hold the sweep',
@@ -198,7 +198,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'look-ups start anew with every attempt',
     file: 'lambda/erasure/erase-in-project.ts',
-    is: 'lookUpProgress(kept, ',
+    is: 'lookUpProgress(stored, ',
     becomes: 'lookUpProgress(undefined, ',
   },
   {

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+
+export interface OpenedControl {
+  readonly control: VersionedStore;
+  close(): void | Promise<void>;
+}
+
+/** A value in rows and keys that must never appear in an error. */
+export const told = 'told-to-nobody';
+const expiresAt = 1_800_000_000;
+
+/** The contract of the port. `open` returns empty control rows for every test. */
+export function describeControl(name: string, open: () => Promise<OpenedControl>): void {
+  describe(name, () => {
+    let opened: OpenedControl;
+    let control: VersionedStore;
+    beforeEach(async () => {
+      opened = await open();
+      control = opened.control;
+    });
+    afterEach(async () => {
+      await opened.close();
+    });
+    const standing = async (key: string) => (await control.read([key])).get(key);
+
+    it('read: returns only the rows that exist', async () => {
+      const value = { notBefore: 1.5, deep: { list: ['Zoë 🙂', null, true] } };
+      await control.write('rate-limit#main', 0, value);
+      await control.write('pause#all', 0, 'text');
+      await control.write('pause#all', 1, { pause: null });
+      const rows = await control.read(['pause#all', 'missing', 'rate-limit#main', 'pause#platform:ketch']);
+      const expected: [string, VersionedRow][] = [
+        ['pause#all', { revision: 2, value: { pause: null } }],
+        ['rate-limit#main', { revision: 1, value }],
+      ];
+      expect([...rows].toSorted(([a], [b]) => a.localeCompare(b))).toEqual(expected);
+      expect(await control.read(['missing'])).toEqual(new Map());
+    });
+
+    it('read: accepts as many rows as there are scopes and projects', async () => {
+      const keys = Array.from({ length: 40 }, (_, at) => `pause#project:p${at}`);
+      for (const key of keys) await control.write(key, 0, key);
+      const rows = await control.read(keys);
+      expect(keys.map(key => rows.get(key)?.value)).toEqual(keys);
+    });
+
+    it('write: creates a missing row once and returns the current row', async () => {
+      expect(await control.write('key', 0, { by: 'first' })).toEqual({
+        written: true,
+        row: { revision: 1, value: { by: 'first' } },
+      });
+      expect(await control.write('key', 0, { by: 'second' })).toEqual({
+        written: false,
+        row: { revision: 1, value: { by: 'first' } },
+      });
+      expect(await standing('key')).toEqual({ revision: 1, value: { by: 'first' } });
+    });
+
+    it('write: replaces the current revision and increments it', async () => {
+      await control.write('key', 0, 'a');
+      expect(await control.write('key', 1, 'b')).toEqual({ written: true, row: { revision: 2, value: 'b' } });
+      expect(await control.write('key', 2, 'c')).toEqual({ written: true, row: { revision: 3, value: 'c' } });
+      expect(await standing('key')).toEqual({ revision: 3, value: 'c' });
+    });
+
+    it.each([0, 1, 3, 9])('write: rejects revision %i when the current one is 2', async expected => {
+      await control.write('key', 0, 'a');
+      await control.write('key', 1, 'b');
+      const after = { revision: 2, value: 'b' };
+      expect(await control.write('key', expected, 'late')).toEqual({ written: false, row: after });
+      expect(await standing('key')).toEqual(after);
+    });
+
+    it('write: rejects a missing row with a revision', async () => {
+      const nothing = { written: false, row: { revision: 0, value: undefined } };
+      expect(await control.write('key', 3, 'late')).toEqual(nothing);
+      expect(await standing('key')).toBeUndefined();
+    });
+
+    it('keys: are compared completely', async () => {
+      await control.write('pause#all', 0, 'a');
+      expect(await control.write('pause#ALL', 0, 'b')).toMatchObject({ written: true });
+      expect(await control.write('pause#all ', 0, 'c')).toMatchObject({ written: true });
+      expect(await standing('pause#all')).toEqual({ revision: 1, value: 'a' });
+    });
+
+    it.each([
+      ['a new row', 0],
+      ['the current row', 1],
+    ])('write by twenty at once of %s: has one winner, and the others get its row', async (_, expected) => {
+      if (expected === 1) await control.write('key', 0, 'before');
+      const rivals = Array.from({ length: 20 }, (__, at) => control.write('key', expected, { by: at }));
+      const answers = await Promise.all(rivals);
+      expect(answers.filter(({ written }) => written)).toHaveLength(1);
+      const row = await standing('key');
+      expect(row).toEqual({ revision: expected + 1, value: { by: answers.findIndex(({ written }) => written) } });
+      expect(answers.map(answer => answer.row)).toEqual(answers.map(() => row));
+    });
+
+    it('write by twenty at once of the same value: has one winner', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => control.write('key', 0, { by: 'all' })));
+      expect(answers.filter(({ written }) => written)).toHaveLength(1);
+    });
+
+    it('count: starts at one, for each counter', async () => {
+      const sums: number[] = [];
+      for (const key of ['a', 'a', 'b', 'a']) sums.push(await control.count(key, expiresAt));
+      expect(sums).toEqual([1, 2, 1, 3]);
+    });
+
+    it('count by fifty at once: is exact', async () => {
+      const sums = await Promise.all(Array.from({ length: 50 }, () => control.count('intake#ketch#1', expiresAt)));
+      expect(sums.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
+      expect(await control.count('intake#ketch#1', expiresAt)).toBe(51);
+    });
+  });
+}
+
+/** What every verb must do over something that cannot be reached. */
+export function describeUnreachableControl(name: string, open: () => Promise<OpenedControl>): void {
+  describe(name, () => {
+    it.each<[string, (control: VersionedStore) => Promise<unknown>]>([
+      ['read', control => control.read([told, 'pause#all'])],
+      ['a first write', control => control.write(told, 0, { reason: told })],
+      ['a write', control => control.write(told, 7, { reason: told })],
+      ['count', control => control.count(told, expiresAt)],
+    ])('%s: throws unavailable with its alarm and no detail', async (_, call) => {
+      const { control, close } = await open();
+      const thrown = await call(control).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      await close();
+      expectUnavailable(thrown);
+    });
+  });
+}
+
+/** The one thing a store may throw, with nothing in it of what was stored. */
+export function expectUnavailable(thrown: unknown): void {
+  expect(thrown).toBeInstanceOf(Failure);
+  expect(thrown).toMatchObject({ code: 'unavailable', alarm: 'store-unavailable', verified: false });
+  if (!(thrown instanceof Failure)) return;
+  expect([thrown.message, thrown.stack, String(thrown.cause), JSON.stringify(thrown)].join('\n')).not.toContain(told);
+}

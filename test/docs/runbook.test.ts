@@ -1,0 +1,152 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { localKetchSecret } from '../../infra/local/embedded-secrets.ts';
+import { readLocalOptions } from '../../infra/local/options.ts';
+import { startLocalRun } from '../../infra/local/run.ts';
+import { localContext } from '../../infra/ops/context.ts';
+import { requestReview } from '../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../lambda/receipts/update.ts';
+import { sweepHandler } from '../../lambda/sweeper.ts';
+import { run } from '../ops/desk-of.ts';
+import { ops } from '../ops/ops-process.ts';
+import { startAwsEndpoint } from '../support/aws-endpoint.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { receiptOf } from '../support/receipt-builders.ts';
+
+/** Every command of a page: the lines of its blocks that are marked as shell. */
+function commandsIn(page: string): readonly string[] {
+  const text = readFileSync(join(import.meta.dirname, '../..', page), 'utf8');
+  const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, lines = '']) => lines.trim().split('\n'));
+  return [...new Set(blocks.flat())];
+}
+
+const commands = [...new Set(['RUNBOOK.md', 'docs/evidence.md'].flatMap(commandsIn))];
+const tool = /^npm run (-s )?ops -- /;
+
+/** As a shell splits it: quotes hold a word together. */
+function words(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+}
+
+/** A local run in this process, with receipts in every state that the pages speak of. */
+async function deployment() {
+  const DATA_DIR = temporaryFolder();
+  const environment = { DATA_DIR, PORT: '0', SWEEP_SECONDS: '3600' };
+  const running = await startLocalRun({ ...readLocalOptions(environment), log: () => undefined });
+  const local = localContext(environment);
+  const platforms = { ...local.settings.platforms, shopify: { shops: ['acme.myshopify.com'] } };
+  const desk = { ...local, settings: { ...local.settings, platforms } };
+  onTestFinished(async () => {
+    desk.close();
+    await running.close();
+  });
+  const uid = '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11';
+  const identities = [{ identitySpace: 'account_id', identityValue: 'crm-10042' }];
+  await fetch(`${running.url}/webhooks/ketch`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: localKetchSecret },
+    body: JSON.stringify({
+      apiVersion: 'dsr/v1',
+      kind: 'DeleteRequest',
+      metadata: { uid, tenant: 'axonic' },
+      request: { environment: 'production', identities },
+    }),
+  });
+  const erased = (await running.services.pseudonymizer()).receipt('ketch', 'axonic', uid);
+  let asked = 0;
+  /** One that has asked for a person. */
+  const stopped = async () => {
+    asked += 1;
+    const receipt = receiptOf({ id: `stopped-${asked}`, platform: 'ketch', receivedAt: Date.now() });
+    await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    await updateReceipt(running.services.store, receipt, standing => requestReview(standing, 'too-many-matches'));
+    return receipt.id;
+  };
+  /** A redaction of Shopify that is closed. */
+  const redacted = async () => {
+    const facts = { id: 'redacted-1', platform: 'shopify', state: 'erased', closedAt: Date.now() } as const;
+    const { queue: _, nextAttemptAt: __, ...receipt } = receiptOf(facts);
+    await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    return receipt.id;
+  };
+  return { running, desk, environment, erased, stopped, redacted };
+}
+
+/** Commands that decide need a receipt that waits for a decision. */
+const decides = /ops -- (retry|refuse) /;
+
+/** What a placeholder stands for. */
+async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>): Promise<string> {
+  const stopped = line.includes('--new-request') ? here.redacted : here.stopped;
+  return line
+    .replaceAll('<receipt>', decides.test(line) ? await stopped() : here.erased)
+    .replaceAll('<WebhookUrl>', `${here.running.url}/webhooks/`)
+    .replaceAll('<platform>', 'ketch')
+    .replaceAll('<project>', 'main')
+    .replaceAll('<date>', new Date().toISOString().slice(0, 10));
+}
+
+/** Exit codes that are right on a deployment in which nothing hurts and one person was erased. */
+const expected: Readonly<Record<string, readonly number[]>> = {
+  // Nobody has swept yet, and what is paused stays paused until the page lets it go.
+  doctor: [0, 1],
+  pause: [0, 3],
+  resume: [0, 3],
+};
+
+test('there are commands, and all are of the tool or of AWS', () => {
+  expect(commands.length).toBeGreaterThan(25);
+  for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (events|secretsmanager) )/);
+});
+
+test('every command of the tool in the runbook and in the page on evidence runs', async () => {
+  const here = await deployment();
+  const sweep = sweepHandler(() => here.running.services);
+  for (const line of commands.filter(one => tool.test(one))) {
+    const typed = words((await filled(line, here)).replace(tool, ''));
+    await sweep();
+    const [name = '', ...args] = typed;
+    const status = args.includes('-')
+      ? ops([...typed, '--local'], here.environment, name === 'find' ? 'crm-10042\n' : '').status
+      : (await run(here.desk, name, ...args)).status;
+    const right = args.includes('--email') || args.includes('--customer-id') ? [1] : (expected[name] ?? [0]);
+    expect(right, `${line}: ${status}`).toContain(status);
+  }
+});
+
+const aws = (process.env['PATH'] ?? '').split(delimiter).some(folder => existsSync(join(folder, 'aws')));
+if (!aws) console.log('skipped: the command line of AWS is not on the PATH (pip install awscli)');
+
+describe.runIf(aws)('every command of AWS in the runbook', () => {
+  const lines = commands.filter(one => one.startsWith('aws '));
+
+  test.each(lines)(
+    'is one that its command line takes, and asks for what exists: %s',
+    async line => {
+      const bodies: string[] = [];
+      const endpoint = await startAwsEndpoint(({ operation, body }, response) => {
+        bodies.push(`${operation} ${body}`);
+        response.end('{}');
+      });
+      onTestFinished(endpoint.stop);
+      const cwd = temporaryFolder();
+      for (const file of ['secret.json', 'voucherify.json']) writeFileSync(join(cwd, file), '{"current":"a"}');
+      const [program = '', ...args] = words(line.replaceAll('<platform>', 'ketch').replaceAll('<project>', 'main'));
+      const env = {
+        ...{
+          PATH: process.env['PATH'],
+          HOME: cwd,
+          AWS_ENDPOINT_URL: endpoint.endpoint,
+          AWS_DEFAULT_REGION: 'eu-west-1',
+        },
+        ...{ AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' },
+      };
+      await promisify(execFile)(program, args, { cwd, env });
+      expect(bodies.join()).toMatch(/"(erasure-sweep|erasure\/platform\/ketch|erasure\/voucherify\/main)"/);
+    },
+    30_000,
+  );
+});

@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const page = readFileSync(join(root, 'SECURITY.md'), 'utf8');
+
+/** Numbers of the threats, by STRIDE's letters. */
+const threats = { S: 6, T: 4, R: 2, I: 9, D: 5, E: 4 };
+const ids = Object.entries(threats).flatMap(([letter, many]) =>
+  Array.from({ length: many }, (_, before) => `${letter}${before + 1}`),
+);
+
+const rows = page
+  .split('\n')
+  .filter(line => line.startsWith('| '))
+  .map(line => line.split('|').map(cell => cell.trim()))
+  .map(([, id = '', threat = '', control = '', tests = '']) => ({ id, threat, control, tests }));
+
+/** Files that a text names, each with the test behind it if there is one. */
+function shownBy(text: string) {
+  return [...text.matchAll(/`(test\/[^`]+)`(?: "([^"]+)")?/g)].map(([, file = '', name = '']) => ({ file, name }));
+}
+
+describe('the threat model', () => {
+  test('has each threat once, in order', () => {
+    expect(rows.map(({ id }) => id).filter(id => /^[A-Z]\d$/.test(id))).toEqual(ids);
+  });
+
+  test.each(ids)('says what stands against %s and names the test that shows it', id => {
+    const { threat, control, tests } = rows.find(row => row.id === id) ?? { threat: '', control: '', tests: '' };
+    expect(threat).not.toBe('');
+    expect(control).not.toBe('');
+    expect(shownBy(tests).length).toBeGreaterThan(0);
+  });
+
+  test.each(shownBy(page))('names $file, which is there and holds $name', ({ file, name }) => {
+    expect(existsSync(join(root, file))).toBe(true);
+    expect(readFileSync(join(root, file), 'utf8')).toContain(name);
+  });
+});
+
+test('each of OWASP’s ten risks for APIs leads to rows that are there', () => {
+  const risks = rows.filter(({ id }) => /^API\d+ /.test(id));
+  expect(risks.map(({ id }) => id.split(' ')[0])).toEqual(
+    Array.from({ length: 10 }, (_, before) => `API${before + 1}`),
+  );
+  for (const { threat } of risks) {
+    const named = threat.match(/\b[STRIDE]\d\b/g) ?? [];
+    expect(named.length).toBeGreaterThan(0);
+    for (const id of named) expect(ids).toContain(id);
+  }
+});

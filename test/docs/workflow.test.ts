@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const folder = join(root, '.github/workflows');
+const workflows = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
+const [check = ''] = workflows.filter(({ name }) => name === 'check.yml').map(({ text }) => text);
+
+/** What stands behind a key, wherever it stands, without the comment behind it. */
+const valuesOf = (key: string, text: string) =>
+  [...text.matchAll(new RegExp(`^[ -]*${key}: *(.*?)(?: +#.*)?$`, 'gm'))].map(([, value]) => value);
+
+describe('the workflow', () => {
+  test('runs what CI runs anywhere, for pushes and pull requests', () => {
+    expect(valuesOf('run', check)).toContain('.ci/run');
+    expect(statSync(join(root, '.ci/run')).mode & 0o111).not.toBe(0);
+    expect(check).toMatch(/^on:\n {2}push:\n {2}pull_request:\n\n/m);
+  });
+
+  test('runs on every host Node that package.json names, and ends by itself', () => {
+    const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
+    expect(valuesOf('node', check)).toEqual([expect.stringMatching(`^\\[${engines.node.slice('>='.length)}, `)]);
+    expect(valuesOf('timeout-minutes', check).map(Number)).toEqual([expect.any(Number)]);
+    expect(valuesOf('cancel-in-progress', check)).toEqual(['true']);
+  });
+});
+
+describe.each(workflows)('every workflow ($name)', ({ text }) => {
+  test('names each action by its full commit, and the version beside it', () => {
+    const used = text.match(/^.*\buses:.*$/gm) ?? [];
+    expect(used.length).toBeGreaterThan(0);
+    for (const line of used) expect(line).toMatch(/^ +- uses: actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  test('may read the code and nothing else, and keeps no credentials for its steps', () => {
+    expect(text).toMatch(/^permissions:\n {2}contents: read\n\n/m);
+    expect(text.match(/permissions:/g)).toHaveLength(1);
+    const checkouts = text.match(/uses: actions\/checkout@.*\n +with:\n +persist-credentials: false\n/g) ?? [];
+    expect(checkouts).toHaveLength(text.match(/actions\/checkout@/g)?.length ?? 0);
+    expect(text).not.toMatch(/secrets\.|pull_request_target|github\.(event|head_ref)/);
+  });
+
+  test('installs what it takes from elsewhere in one fixed version', () => {
+    for (const command of valuesOf('run', text).filter(one => /^pip /.test(one ?? ''))) {
+      expect(command).toMatch(/^pip install( '[a-z-]+(\[[a-z]+\])?==\d+\.\d+\.\d+')+$/);
+    }
+  });
+});

@@ -1,0 +1,240 @@
+import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { pause, resume } from '../../lambda/control/pauses.ts';
+import { issuer } from '../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
+import { fixtureTime, type House } from '../support/house.ts';
+import { account, deleteRequest, ketchHouse, ketchWire, uid } from '../support/ketch.ts';
+import { owing } from '../support/pace-called.ts';
+import { hour } from '../support/pace-heard.ts';
+
+/** As anybody does it who holds the public key set and a JOSE library, and nothing else. */
+async function verified(jws: string, house: House) {
+  const published: unknown = JSON.parse(JSON.stringify(keySet(await house.services.signer!.publicKey())));
+  const keys = createLocalJWKSet(published as Parameters<typeof createLocalJWKSet>[0]);
+  return jwtVerify(jws, keys, {
+    issuer,
+    typ: evidenceType,
+    algorithms: ['ES256'],
+    currentDate: new Date(house.clock.at),
+  });
+}
+
+async function onlyReceipt(house: House): Promise<Receipt> {
+  const [receipt] = await house.receipts();
+  return receipt!;
+}
+
+async function erasedHouse(): Promise<House> {
+  const house = await ketchHouse();
+  await house.send(ketchWire(deleteRequest()));
+  expect(await house.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
+  return house;
+}
+
+describe('evidence of an erasure', () => {
+  it('verification: works offline with a public key set and a standard JOSE library', async () => {
+    const house = await erasedHouse();
+    const { evidence = '' } = await onlyReceipt(house);
+    const { payload, protectedHeader } = await verified(evidence, house);
+    const { kty, crv, x, y } = await house.services.signer!.publicKey();
+    const kid = await calculateJwkThumbprint({ kty, crv, x, y });
+    expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'erasure-evidence+jwt', kid });
+    expect(payload.iat).toBe(fixtureTime / 1000);
+  });
+
+  it('content: has the auditor’s answers and no personal data', async () => {
+    const house = await erasedHouse();
+    const receipt = await onlyReceipt(house);
+    const at = new Date(fixtureTime).toISOString();
+    const { evidence = '' } = receipt;
+    expect(decodeJwt(evidence)).toEqual({
+      iss: issuer,
+      iat: fixtureTime / 1000,
+      v: 1,
+      receipt: receipt.id,
+      platform: 'ketch',
+      reference: uid,
+      authentication: { scheme: 'shared-secret', secret: 'current' },
+      request: {
+        what: 'permanent erasure',
+        payloadHmac: receipt.payloadHmac,
+        subjectHmacs: receipt.subjectHmacs,
+        submittedAt: '2026-01-15T11:00:00.000Z',
+        receivedAt: at,
+        dueAt: '2026-02-14T12:00:00.000Z',
+      },
+      firstReply: { as: 'outcome', at },
+      outcome: 'erased',
+      closedAt: at,
+      projects: {
+        main: {
+          outcome: 'erased',
+          customers: 1,
+          unproven: false,
+          deletions: [
+            {
+              proof: 'deleted',
+              at,
+              voucherify: expect.objectContaining({ id: expect.stringMatching(/^del_/), status: 'DONE' }),
+            },
+          ],
+        },
+      },
+      decisions: [],
+    });
+    const text = Buffer.from(evidence.split('.')[1] ?? '', 'base64url').toString();
+    for (const personal of ['crm-10042', 'cust_', 'ada', 'example.com']) expect(text).not.toContain(personal);
+  });
+
+  it('missing submission time: is not attributed to the platform', async () => {
+    const house = await ketchHouse();
+    const { submittedTimestamp: _, ...request } = deleteRequest().request;
+    await house.send(ketchWire({ ...deleteRequest(), request }));
+    await house.sweep();
+    const { request: asked } = decodeJwt((await onlyReceipt(house)).evidence ?? '') as { request: object };
+    expect(asked).not.toHaveProperty('submittedAt');
+  });
+
+  it('changed character: fails verification', async () => {
+    const house = await erasedHouse();
+    const { evidence = '' } = await onlyReceipt(house);
+    await verified(evidence, house);
+    for (let at = 0; at < evidence.length; at += 7) {
+      if (evidence[at] === '.') continue;
+      const other = evidence[at] === 'A' ? 'B' : 'A';
+      const forged = `${evidence.slice(0, at)}${other}${evidence.slice(at + 1)}`;
+      await expect(verified(forged, house), `at ${at}`).rejects.toThrow();
+    }
+  });
+
+  it('key of another deployment: fails verification', async () => {
+    const { evidence = '' } = await onlyReceipt(await erasedHouse());
+    await expect(verified(evidence, await ketchHouse())).rejects.toThrow();
+  });
+});
+
+describe('signing', () => {
+  it('signed receipt: never changes again', async () => {
+    const house = await erasedHouse();
+    const signed = await onlyReceipt(house);
+    expect(signed).not.toHaveProperty('queue');
+    expect(signed).not.toHaveProperty('nextAttemptAt');
+    for (let later = 0; later < 3; later += 1) {
+      house.clock.at += hour;
+      expect(await house.sweep()).toMatchObject({ signed: 0 });
+      await house.send(ketchWire(deleteRequest()));
+    }
+    expect(await onlyReceipt(house)).toEqual(signed);
+  });
+
+  it('callback: is sent before and is part of the evidence', async () => {
+    const open = await owing();
+    expect((await open.receipt()).evidence).toBeUndefined();
+    await open.sweepAfter(hour);
+    const receipt = await open.receipt();
+    const { payload } = await verified(receipt.evidence ?? '', open.house);
+    expect(payload).toMatchObject({
+      outcome: 'erased',
+      firstReply: { as: 'in-progress', at: new Date(fixtureTime).toISOString() },
+      callbacks: { taken: 1, refused: 0, tries: 1, at: new Date(open.house.clock.at).toISOString() },
+    });
+  });
+
+  it('no match: is signed and never called erased', async () => {
+    const house = await ketchHouse();
+    await house.send(ketchWire(deleteRequest({ identities: [account('nobody-here')] })));
+    await house.sweep();
+    const { payload } = await verified((await onlyReceipt(house)).evidence ?? '', house);
+    expect(payload).toMatchObject({ outcome: 'no-match', projects: { main: { customers: 0, deletions: [] } } });
+  });
+});
+
+describe('first reply in the evidence', () => {
+  const answerOf = async (house: House) => {
+    await house.sweep();
+    return decodeJwt((await onlyReceipt(house)).evidence ?? '')['firstReply'];
+  };
+
+  it('platform that had to retry: is in progress', async () => {
+    const house = await ketchHouse();
+    const why = { actor: 'ops', reason: 'look', at: fixtureTime };
+    await pause('all', why, house.services.control);
+    expect((await house.send(ketchWire(deleteRequest()))).status).toBe(503);
+    await resume('all', why, house.services.control);
+    house.clock.at += hour;
+    expect(await answerOf(house)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
+  });
+
+  it('result in the reply: is the outcome', async () => {
+    const house = await ketchHouse();
+    await house.send(ketchWire(deleteRequest()));
+    house.clock.at += hour;
+    expect(await answerOf(house)).toEqual({ as: 'outcome', at: new Date(fixtureTime).toISOString() });
+  });
+});
+
+describe('unusable key', () => {
+  const brokenFor = (times: number) => {
+    let left = times;
+    return ketchHouse({
+      change: ({ signer }) => ({
+        signer: {
+          publicKey: () => signer!.publicKey(),
+          sign: async bytes => {
+            left -= 1;
+            if (left >= 0) throw new Error('the key is disabled');
+            return signer!.sign(bytes);
+          },
+        },
+      }),
+    });
+  };
+
+  it('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
+    const house = await brokenFor(1);
+    for (const name of ['crm-10040', 'nobody-1', 'nobody-2']) {
+      const metadata = { uid: uid.replace(/.$/, name.slice(-1)), tenant: 'axonic' };
+      await house.send(ketchWire(deleteRequest({ identities: [account(name)] }, { metadata })));
+    }
+    expect(await house.sweep()).toMatchObject({ unsigned: 1, failed: 0 });
+    expect(house.alarms()).toEqual(['evidence-unsigned']);
+    const states = (await house.receipts()).map(({ state }) => state);
+    expect(states).toEqual(['no-match', 'no-match', 'no-match']);
+    house.clock.at += 300_000;
+    await house.sweep();
+    for (const receipt of await house.receipts()) await verified(receipt.evidence ?? '', house);
+  });
+});
+
+it('change during signing: the evidence is signed again with all of it', async () => {
+  let meddle: () => Promise<void> = async () => undefined;
+  const house = await ketchHouse({
+    change: ({ signer }) => ({
+      signer: {
+        publicKey: () => signer!.publicKey(),
+        sign: async bytes => {
+          await meddle();
+          return signer!.sign(bytes);
+        },
+      },
+    }),
+  });
+  await house.send(ketchWire(deleteRequest()));
+  const { store } = house.services;
+  meddle = async () => {
+    meddle = async () => undefined;
+    const receipt = await onlyReceipt(house);
+    const decision = { at: house.clock.at, actor: 'ada', action: 'retry', reason: 'look again' } as const;
+    await store.replace({ ...receipt, revision: receipt.revision + 1, decisions: [decision] });
+  };
+  // Beside the erasures it was not signed, and after them it is.
+  expect(await house.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
+  const { evidence = '' } = await onlyReceipt(house);
+  const { payload } = await compactVerify(
+    evidence,
+    createLocalJWKSet(keySet(await house.services.signer!.publicKey())),
+  );
+  expect(new TextDecoder().decode(payload)).toContain('look again');
+});

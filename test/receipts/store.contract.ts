@@ -1,0 +1,364 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import {
+  closed,
+  kept,
+  lookUps,
+  now,
+  personal,
+  pins,
+  putOff,
+  queued,
+  receiptOf,
+  withLookUps,
+  withPins,
+} from '../support/receipt-builders.ts';
+
+export interface OpenedStore {
+  readonly store: ReceiptStore;
+  close(): void | Promise<void>;
+}
+
+/** The contract of the port. `open` returns an empty store for every test. */
+export function describeStore(name: string, open: () => Promise<OpenedStore>): void {
+  describe(name, () => {
+    let opened: OpenedStore;
+    let store: ReceiptStore;
+    beforeEach(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    afterEach(async () => {
+      await opened.close();
+    });
+    const accepted = async (receipt: Receipt) => {
+      expect(await store.accept(receipt, kept)).toEqual({ stored: true, receipt });
+      return receipt;
+    };
+
+    describe('accept', () => {
+      it('new receipt: stores receipt, personal data and one look-up row per subject', async () => {
+        const receipt = await accepted(receiptOf({ reference: 'b3c1', dueAt: now + 1 }));
+        expect(await store.read(receipt.id)).toEqual(receipt);
+        expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.find('mac-of-email')).toEqual([receipt.id]);
+        expect(await store.find('mac-of-source-id')).toEqual([receipt.id]);
+      });
+
+      it('existing receipt: is returned unchanged', async () => {
+        const first = await accepted(receiptOf());
+        const claim = putOff(first, now + 60_000);
+        expect(await store.replace(claim)).toBe(true);
+        const second = receiptOf({ platform: 'another', subjectHmacs: ['mac-of-another'] });
+        expect(await store.accept(second, { ...kept, identifiers: [] })).toEqual({
+          stored: false,
+          receipt: claim,
+        });
+        expect(await store.read(first.id)).toEqual(claim);
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.find('mac-of-another')).toEqual([]);
+      });
+
+      it('deleted personal data: is not stored again', async () => {
+        const first = await accepted(receiptOf());
+        const end = closed(first);
+        expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
+        expect(await store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: end });
+        expect(await store.readPersonalData(first.id)).toBeUndefined();
+      });
+
+      it('twenty at once: stores one and returns it to all', async () => {
+        const candidates = Array.from({ length: 20 }, (_, at) => receiptOf({ reference: `request-${at}` }));
+        const answers = await Promise.all(candidates.map(candidate => store.accept(candidate, kept)));
+        expect(answers.filter(answer => answer.stored)).toHaveLength(1);
+        const standing = await store.read('receipt-1');
+        expect(answers.map(answer => answer.receipt)).toEqual(candidates.map(() => standing));
+      });
+
+      it('twenty equal at once: stores one', async () => {
+        const answers = await Promise.all(Array.from({ length: 20 }, () => store.accept(receiptOf(), kept)));
+        expect(answers.filter(answer => answer.stored)).toHaveLength(1);
+      });
+
+      it('subjects: may repeat or be absent', async () => {
+        await accepted(receiptOf({ subjectHmacs: ['mac', 'mac'] }));
+        await accepted(receiptOf({ id: 'receipt-2', subjectHmacs: [] }));
+        expect(await store.find('mac')).toEqual(['receipt-1']);
+      });
+
+      it('number of subjects: is limited to what one transaction can close', async () => {
+        const subjectHmacs = Array.from({ length: 96 }, (_, at) => `mac-${at}`);
+        const receipt = await accepted(receiptOf({ subjectHmacs }, ['main', 'us']));
+        expect(await store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
+        const larger = receiptOf({ id: 'receipt-2', subjectHmacs: [...subjectHmacs, 'one-more'] }, ['main', 'us']);
+        await expect(store.accept(larger, kept)).rejects.toMatchObject({ code: 'too-large', alarm: undefined });
+        expect(await store.read('receipt-2')).toBeUndefined();
+        expect(await store.find('one-more')).toEqual([]);
+      });
+    });
+
+    it('unknown id: is not found', async () => {
+      expect(await store.read('nobody')).toBeUndefined();
+      expect(await store.readPersonalData('nobody')).toBeUndefined();
+      expect(await store.find('nobody')).toEqual([]);
+      expect(await store.due('erase', now, 10)).toEqual([]);
+    });
+
+    describe('replace', () => {
+      it('current revision: is replaced', async () => {
+        const first = await accepted(receiptOf());
+        const second = putOff(first, now + 60_000);
+        const third = closed(second);
+        expect(await store.replace(second)).toBe(true);
+        expect(await store.replace(third)).toBe(true);
+        expect(await store.read(first.id)).toEqual(third);
+      });
+
+      it.each([
+        ['an older revision', 1],
+        ['the current revision', 2],
+        ['a revision that is not there yet', 4],
+      ])('%s: is rejected', async (_, revision) => {
+        const first = await accepted(receiptOf());
+        const standing = putOff(first, now + 60_000);
+        await store.replace(standing);
+        const late = { ...closed(standing), revision };
+        expect(await store.replace(late, { pins: { project: 'main', pins } })).toBe(false);
+        expect(await store.replace(late, { deletePersonalData: true })).toBe(false);
+        expect(await store.replace(late, { lookUps: [{ project: 'main', lookUps }] })).toBe(false);
+        expect(await store.read(first.id)).toEqual(standing);
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
+      });
+
+      it('missing receipt: is rejected', async () => {
+        const next = putOff(receiptOf(), now + 60_000);
+        expect(await store.replace(next, { pins: { project: 'main', pins } })).toBe(false);
+        expect(await store.read(next.id)).toBeUndefined();
+        expect(await store.readPersonalData(next.id)).toBeUndefined();
+        expect(await store.due('erase', now + 60_000, 10)).toEqual([]);
+      });
+
+      it('twenty at once: has exactly one winner, which stays stored', async () => {
+        const first = await accepted(receiptOf());
+        const rivals = Array.from({ length: 20 }, (_, at) => putOff(first, now + 60_000 + at));
+        const won = await Promise.all(rivals.map(rival => store.replace(rival)));
+        expect(won.filter(Boolean)).toHaveLength(1);
+        expect(await store.read(first.id)).toEqual(rivals[won.indexOf(true)]);
+      });
+
+      it('twenty equal at once with pins: has exactly one winner', async () => {
+        const first = await accepted(receiptOf());
+        const next = withPins(first, 'main', pins.length);
+        const rivals = Array.from({ length: 20 }, (_, at) => [{ ...pins[0]!, customerId: `cust_${at}` }, pins[1]!]);
+        const won = await Promise.all(
+          rivals.map(rival => store.replace(next, { pins: { project: 'main', pins: rival } })),
+        );
+        expect(won.filter(Boolean)).toHaveLength(1);
+        const stored = await store.readPersonalData(first.id);
+        expect(stored?.pins).toEqual({ main: rivals[won.indexOf(true)] });
+      });
+    });
+
+    describe('pins and personal data', () => {
+      it('pins: are written with the receipt, one project at a time', async () => {
+        const first = await accepted(receiptOf({}, ['main', 'us']));
+        const second = withPins(first, 'main', 2);
+        const third = withPins(second, 'us', 1);
+        expect(await store.replace(second, { pins: { project: 'main', pins } })).toBe(true);
+        expect(await store.replace(third, { pins: { project: 'us', pins: pins.slice(1) } })).toBe(true);
+        expect(await store.read(first.id)).toEqual(third);
+        expect(await store.readPersonalData(first.id)).toEqual({
+          ...kept,
+          pins: { main: pins, us: pins.slice(1) },
+          lookUps: {},
+        });
+      });
+
+      it('other writes: keep them', async () => {
+        const first = await accepted(receiptOf({ hasCallbacks: true }));
+        const second = withPins(first, 'main', 2);
+        await store.replace(second, { pins: { project: 'main', pins } });
+        expect(await store.replace(closed(second), { deletePersonalData: false })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+      });
+
+      it('deletion: keeps the receipt and its look-up rows', async () => {
+        const first = await accepted(receiptOf({}, ['main', 'us']));
+        const second = withPins(first, 'main', 2);
+        await store.replace(second, { pins: { project: 'main', pins } });
+        const end = closed(second);
+        expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toBeUndefined();
+        expect(await store.read(first.id)).toEqual(end);
+        expect(await store.find('mac-of-email')).toEqual([first.id]);
+      });
+
+      it('deletion: affects one receipt only', async () => {
+        const first = await accepted(receiptOf());
+        const other = await accepted(receiptOf({ id: 'receipt-2' }));
+        await store.replace(closed(first), { deletePersonalData: true });
+        expect(await store.readPersonalData(other.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        expect(await store.find('mac-of-email')).toEqual([first.id, other.id]);
+      });
+    });
+
+    describe('completed look-ups', () => {
+      const fewer = { ...lookUps, results: lookUps.results.slice(1) };
+      const lookedUp = async () => {
+        const first = await accepted(receiptOf({}, ['main', 'us']));
+        const second = withLookUps(withLookUps(first, 'main', 2), 'us', 1);
+        const both = [
+          { project: 'main', lookUps },
+          { project: 'us', lookUps: fewer },
+        ];
+        expect(await store.replace({ ...second, revision: 2 }, { lookUps: both })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toEqual({
+          ...kept,
+          pins: {},
+          lookUps: { main: lookUps, us: fewer },
+        });
+        return { ...second, revision: 2 };
+      };
+
+      it('several projects: are written with the receipt and replaced', async () => {
+        const standing = await lookedUp();
+        const next = withLookUps(standing, 'main', 1);
+        expect(await store.replace(next, { lookUps: [{ project: 'main', lookUps: fewer }] })).toBe(true);
+        expect(await store.readPersonalData(next.id)).toEqual({
+          ...kept,
+          pins: {},
+          lookUps: { main: fewer, us: fewer },
+        });
+      });
+
+      it('pins of a project: delete its look-ups', async () => {
+        const standing = await lookedUp();
+        const next = withPins(withLookUps(standing, 'main', 0), 'main', 2);
+        const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps: undefined }] };
+        expect(await store.replace({ ...next, revision: 3 }, also)).toBe(true);
+        expect(await store.readPersonalData(next.id)).toEqual({
+          ...kept,
+          pins: { main: pins },
+          lookUps: { us: fewer },
+        });
+      });
+
+      it.each(['counted', 'discarded by the same write'])('%s: are deleted', async how => {
+        const standing = await lookedUp();
+        const end = closed(how === 'counted' ? standing : { ...withLookUps(standing, 'main', 0), revision: 2 });
+        const discarded = how === 'counted' ? {} : { lookUps: [{ project: 'main', lookUps: undefined }] };
+        expect(await store.replace(end, { deletePersonalData: true, ...discarded })).toBe(true);
+        expect(await store.readPersonalData(end.id)).toBeUndefined();
+      });
+    });
+
+    describe('due receipts', () => {
+      const waiting = async (id: string, nextAttemptAt: number) => await accepted(receiptOf({ id, nextAttemptAt }));
+
+      it('order: oldest first, at most the given number', async () => {
+        await waiting('third', now - 1);
+        await waiting('first', now - 9000);
+        await waiting('second', now - 8999.5);
+        await waiting('at-this-moment', now);
+        await waiting('retry', now + 1);
+        expect(await store.due('erase', now, 10)).toEqual(['first', 'second', 'third', 'at-this-moment']);
+        expect(await store.due('erase', now, 2)).toEqual(['first', 'second']);
+        expect(await store.due('erase', now, 0)).toEqual([]);
+        expect(await store.due('erase', now, -1)).toEqual([]);
+      });
+
+      it.each(['callback', 'needs-review'] as const)(
+        'state %s: moves the receipt to its queue and out',
+        async queue => {
+          const first = await waiting('receipt-1', now);
+          const second = queued(first, queue, now + 5000);
+          await store.replace(second);
+          expect(await store.due('erase', now + 5000, 10)).toEqual([]);
+          expect(await store.due(queue, now + 4999, 10)).toEqual([]);
+          expect(await store.due(queue, now + 5000, 10)).toEqual([first.id]);
+          await store.replace(closed(second));
+          expect(await store.due(queue, now + 5000, 10)).toEqual([]);
+          expect(await store.due('erase', now + 5000, 10)).toEqual([]);
+        },
+      );
+
+      it('receipt without a time: is never due', async () => {
+        await accepted(closed(receiptOf()));
+        expect(await store.due('erase', now + 5000, 10)).toEqual([]);
+      });
+
+      it('claim: moves the time', async () => {
+        const first = await waiting('receipt-1', now);
+        await store.replace(putOff(first, now + 60_000));
+        expect(await store.due('erase', now + 59_999, 10)).toEqual([]);
+        expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
+      });
+    });
+
+    describe('two versions of this code', () => {
+      it('unknown fields: are kept', async () => {
+        const newer = { attestation: { by: 'v1.9' }, projects: { main: { region: 'eu' } } };
+        const plain = receiptOf();
+        const main = { ...plain.projects['main']!, ...newer.projects.main };
+        const first = await accepted({ ...plain, ...newer, projects: { main } });
+        const read = await store.read(first.id);
+        expect(await store.replace(putOff(read!, now + 60_000))).toBe(true);
+        const again = await store.read(first.id);
+        expect(await store.replace(closed(again!))).toBe(true);
+        expect(await store.read(first.id)).toMatchObject({ state: 'erased', ...newer });
+      });
+
+      it.each([
+        ['a version', { v: 2 }],
+        ['a state', { state: 'cancelled' }],
+      ])('%s of an unknown version: is not changed', async (_, change) => {
+        const first = await accepted(Object.assign(receiptOf(), change));
+        await expect(store.read(first.id)).rejects.toThrow(unavailable);
+        await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
+        expect(await store.due('erase', now, 10)).toEqual([first.id]);
+        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+      });
+    });
+  });
+}
+
+/** What every verb must do over something that cannot be reached. */
+export function describeUnreachableStore(name: string, open: () => Promise<OpenedStore>): void {
+  describe(name, () => {
+    const receipt = receiptOf();
+    const next = withPins(receipt, 'main', 2);
+    it.each<[string, (store: ReceiptStore) => Promise<unknown>]>([
+      ['accept', store => store.accept(receipt, kept)],
+      ['read', store => store.read(receipt.id)],
+      ['replace', store => store.replace(next)],
+      ['replace with pins', store => store.replace(next, { pins: { project: 'main', pins } })],
+      ['replace with look-ups', store => store.replace(next, { lookUps: [{ project: 'main', lookUps }] })],
+      ['replace and forget', store => store.replace(next, { deletePersonalData: true })],
+      ['due', store => store.due('erase', now, 10)],
+      ['personal-data', store => store.readPersonalData(receipt.id)],
+      ['find', store => store.find('mac-of-email')],
+    ])('%s: throws unavailable without detail', async (_, call) => {
+      const { store, close } = await open();
+      const thrown = await call(store).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      await close();
+      expect(thrown).toMatchObject({ code: 'unavailable', alarm: 'store-unavailable', verified: false });
+      expectNothingPersonal(thrown);
+    });
+  });
+}
+
+export const unavailable = expect.objectContaining({ code: 'unavailable', alarm: 'store-unavailable' });
+
+/** Looks into the message, the stack, the cause and every field. */
+export function expectNothingPersonal(thrown: unknown): void {
+  expect(thrown).toBeInstanceOf(Failure);
+  if (!(thrown instanceof Failure)) return;
+  const told = [thrown.message, thrown.stack, String(thrown.cause), JSON.stringify(thrown)].join('\n');
+  for (const text of [...personal, 'mac-of-email', 'receipt-1']) expect(told).not.toContain(text);
+}

@@ -1,0 +1,381 @@
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { storeUnavailable } from '../../lambda/receipts/store.ts';
+import { receive } from '../../lambda/request/receive.ts';
+import type { Services } from '../../lambda/services.ts';
+import { fixtureTime, type House, houseFor } from '../support/house.ts';
+import { inertPorts } from '../support/inert.ts';
+import { account, callback, deleteRequest, ketchHouse, ketchWire } from '../support/ketch.ts';
+import { noting, request } from '../support/noting-platform.ts';
+import { downHouse, inProgress, receiptOf, sweepLater, unavailable, withCallback } from '../support/open-requests.ts';
+
+/** Parts whose ports must not be touched, but those that `use` names. */
+async function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
+  const house = await houseFor({ platforms: {}, secrets: {} });
+  const { ports, calls } = inertPorts();
+  const services: Services = {
+    ...house.services,
+    ...ports,
+    platforms: new Map([['steps', platform]]),
+    ...use(house.services),
+  };
+  return { services, calls };
+}
+
+const thrownBy = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+
+describe('before authentication', () => {
+  test('refused caller: nothing is read, looked up, written or sent', async () => {
+    const steps: string[] = [];
+    const refusal = new Failure('forbidden', 'no');
+    const platform = noting(steps, { verify: () => Promise.reject(refusal) });
+    const { services, calls } = await partsFor(platform);
+    expect(await thrownBy(receive(request, services))).toBe(refusal);
+    expect(refusal.verified).toBe(false);
+    expect(steps).toEqual([]);
+    expect(calls()).toEqual([]);
+  });
+
+  test('secret: only the platform’s own is read', async () => {
+    const asked: string[] = [];
+    const platform = noting([], {
+      verify: async (_, means) => {
+        expect(await means.secret()).toBe('the text');
+        expect(means.now()).toBe(fixtureTime);
+        expect(Object.keys(means).toSorted()).toEqual(['now', 'secret', 'send']);
+        throw new Failure('unauthorized', 'no');
+      },
+    });
+    const readSecret = async (name: string) => {
+      asked.push(name);
+      return 'the text';
+    };
+    const { services, calls } = await partsFor(platform, () => ({ readSecret }));
+    await thrownBy(receive(request, services));
+    expect(asked).toEqual(['erasure/platform/steps']);
+    expect(calls()).toEqual([]);
+  });
+
+  test.each([
+    ['another path', { path: '/webhooks/other' }, 'not-found'],
+    ['another method', { method: 'GET' }, 'method-not-allowed'],
+  ])('%s: is refused before its credentials are checked', async (_, change, code) => {
+    const steps: string[] = [];
+    const { services, calls } = await partsFor(noting(steps));
+    expect(await thrownBy(receive({ ...request, ...change }, services))).toMatchObject({ code, verified: false });
+    expect(steps).toEqual([]);
+    expect(calls()).toEqual([]);
+  });
+});
+
+describe('after authentication', () => {
+  test('unreadable body: touches nothing', async () => {
+    const steps: string[] = [];
+    const platform = noting(steps, {
+      parse: () => {
+        throw new Failure('invalid', 'why', { headers: { 'X-Why': 'so' } });
+      },
+    });
+    const { services, calls } = await partsFor(platform);
+    expect(await thrownBy(receive(request, services))).toMatchObject({
+      code: 'invalid',
+      message: 'why',
+      verified: true,
+      headers: { 'X-Why': 'so' },
+    });
+    expect(steps).toEqual(['verify']);
+    expect(calls()).toEqual([]);
+  });
+
+  test.each<[string, ParsedRequest]>([
+    ['a message that asks for nothing', { ignore: 'not-ours' }],
+    ['a trial', { test: true }],
+    ['an empty list', { erase: [] }],
+  ])('%s: gets a reply and touches nothing', async (_, reading) => {
+    const steps: string[] = [];
+    const { services, calls } = await partsFor(noting(steps, { parse: () => reading }));
+    expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
+    expect(steps).toEqual(['verify', 'answer']);
+    expect(calls()).toEqual([]);
+  });
+
+  test('failed store: no reply says accepted, and nothing is looked up', async () => {
+    const steps: string[] = [];
+    const refusal = new Failure('unavailable', 'down', { alarm: 'store-unavailable' });
+    const { services, calls } = await partsFor(noting(steps), ({ store, pseudonymizer }) => ({
+      pseudonymizer,
+      store: { ...store, accept: () => Promise.reject(refusal) },
+    }));
+    expect(await thrownBy(receive(request, services))).toMatchObject({
+      code: 'unavailable',
+      alarm: 'store-unavailable',
+      verified: true,
+      headers: { 'Retry-After': '60' },
+    });
+    expect(steps).toEqual(['verify', 'read']);
+    // Pauses and pace are read beside the acceptance; they say nothing of anybody.
+    expect(calls()).toEqual(['control.read']);
+  });
+
+  test.each(['', 'x'.repeat(42)])('unusable pepper %j: nothing is stored', async pepper => {
+    const steps: string[] = [];
+    const { ports, calls } = inertPorts();
+    const house = await houseFor({
+      platforms: {},
+      secrets: { 'erasure/pepper': pepper },
+      change: () => ({ store: ports.store, control: ports.control, send: ports.send }),
+    });
+    const services = { ...house.services, platforms: new Map([['steps', noting(steps)]]) };
+    expect(await thrownBy(receive(request, services))).toMatchObject({ code: 'unavailable', alarm: 'pepper-unusable' });
+    expect(steps).toEqual(['verify', 'read']);
+    expect(calls()).toEqual([]);
+  });
+
+  test('erasure: is stored, then looked up, then answered', async () => {
+    const steps: string[] = [];
+    const noted = <T>(step: string, result: T) => {
+      steps.push(step);
+      return result;
+    };
+    const house = await houseFor({
+      platforms: {},
+      secrets: {},
+      change: ({ store, send }) => ({
+        send: call => noted(call.method, send(call)),
+        store: {
+          ...store,
+          accept: (receipt, kept) => noted('accept', store.accept(receipt, kept)),
+          replace: (next, also) =>
+            noted(also?.pins === undefined ? `write ${next.state}` : 'pin', store.replace(next, also)),
+        },
+      }),
+    });
+    const services = { ...house.services, platforms: new Map([['steps', noting(steps)]]) };
+    expect(await receive(request, services)).toMatchObject({ status: 200, body: '["erased"]' });
+    expect(steps).toEqual(['verify', 'read', 'accept', 'GET', 'pin', 'POST', 'write erased', 'answer']);
+    expect(house.sandbox.deletions()).toHaveLength(1);
+  });
+});
+
+describe('repeated request', () => {
+  test('open receipt: gets the current outcome without a call', async () => {
+    const house = await downHouse();
+    const first = await house.send(withCallback());
+    const calls = house.sandbox.calls().length;
+    const again = await house.send(withCallback());
+    expect(again.text).toBe(first.text);
+    expect(house.sandbox.calls()).toHaveLength(calls);
+    expect(
+      house
+        .logged()
+        .filter(line => line.event === 'accepted')
+        .map(line => line.code),
+    ).toEqual(['stored', 'repeated']);
+  });
+
+  test('at once: is stored and erased once', async () => {
+    const house = await ketchHouse();
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => house.send(withCallback())));
+    for (const { status, json } of answers) {
+      expect(status).toBe(200);
+      expect(json).toMatchObject({ response: { status: expect.stringMatching(/^(completed|in_progress)$/) } });
+    }
+    await sweepLater(house);
+    expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
+    expect(house.sandbox.deletions()).toHaveLength(1);
+  });
+
+  test('other callbacks, dates and form data: is the same request', async () => {
+    const house = await ketchHouse();
+    const first = await house.send(withCallback());
+    house.clock.at += 5000;
+    const other = {
+      callbacks: [],
+      subject: { email: 'x@example.com' },
+      submittedTimestamp: 1,
+      dueTimestamp: 2,
+      property: 'x',
+    };
+    const again = await house.send(withCallback(other));
+    expect(again).toMatchObject({ status: 200 });
+    expect(again.text).toBe(first.text);
+  });
+
+  test('count: is not increased', async () => {
+    const house = await ketchHouse({ limits: { requestsPerHour: 1 } });
+    for (const _ of [1, 2, 3]) expect((await house.send(withCallback())).status).toBe(200);
+    expect(house.alarms()).toEqual([]);
+    const metadata = { uid: '22880925-aac5-42f9-a653-cb6921d36102', tenant: 'axonic' };
+    const other = deleteRequest({ callbacks: [callback], identities: [account('crm-10043')] }, { metadata });
+    expect(await house.send(ketchWire(other))).toMatchObject(inProgress);
+    expect(house.alarms()).toEqual(['platform-paused']);
+    expect(house.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
+  });
+
+  test('callbacks: the first ones are kept and promised', async () => {
+    const house = await downHouse();
+    await house.send(withCallback());
+    expect(await house.send(ketchWire())).toMatchObject(inProgress);
+    const { id } = await receiptOf(house);
+    expect((await house.services.store.readPersonalData(id))?.callbacks).toEqual([callback]);
+  });
+
+  test('callbacks only in the repetition: are not promised', async () => {
+    const house = await downHouse();
+    await house.send(ketchWire());
+    expect(await house.send(withCallback())).toMatchObject(unavailable);
+  });
+
+  test('identities in another order: is the same request', async () => {
+    const house = await ketchHouse();
+    const identities = [account('crm-10042'), account('crm-10043')];
+    const first = await house.send(ketchWire(deleteRequest({ identities })));
+    const again = await house.send(ketchWire(deleteRequest({ identities: identities.toReversed() })));
+    expect(again.text).toBe(first.text);
+  });
+
+  test.each([
+    ['one more', [account('crm-10042'), account('crm-10043')]],
+    ['one that is not mapped more', [account('crm-10042'), { identitySpace: 'x', identityValue: 'y' }]],
+    ['another value', [account('crm-10042 ')]],
+    ['another format', [{ ...account('crm-10042'), identityFormat: 'md5' }]],
+    ['another space', [{ ...account('crm-10042'), identitySpace: 'email' }]],
+    ['none', []],
+  ])('%s: is a conflict, for open and closed receipts', async (_, identities) => {
+    const house = await downHouse();
+    await house.send(ketchWire());
+    const conflict = { status: 409, json: { kind: 'Error', metadata: {}, error: { code: 409, status: 'conflict' } } };
+    expect(await house.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
+    house.sandbox.outage(undefined);
+    await sweepLater(house);
+    expect(await house.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
+    expect(house.alarms()).toEqual(['payload-mismatch', 'payload-mismatch']);
+    expect(house.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
+  });
+});
+
+describe('unfinished erasure', () => {
+  test('callback: is stored as due before the reply', async () => {
+    const house = await downHouse();
+    expect(await house.send(withCallback())).toMatchObject(inProgress);
+    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
+  });
+
+  test('callback not stored: no reply says in progress', async () => {
+    const unwritten = ({ answeredInProgress }: Receipt) =>
+      answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
+    const house = await downHouse({
+      limits: { holdSeconds: 60 },
+      change: ({ store }) => ({
+        store: { ...store, replace: (next, also) => unwritten(next) ?? store.replace(next, also) },
+      }),
+    });
+    expect(await house.send(withCallback())).toMatchObject(unavailable);
+    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: false });
+    expect(house.alarms()).toEqual(['store-unavailable']);
+  });
+
+  test('sweep faster than the mark: the reply has the final outcome', async () => {
+    let swept: Promise<unknown> | undefined;
+    const house: House = await ketchHouse({
+      limits: { holdSeconds: 60 },
+      change: ({ store }) => ({
+        store: {
+          ...store,
+          replace: async (next, also) => {
+            if (next.answeredInProgress && swept === undefined) {
+              house.clock.at += 60_000;
+              swept = house.sweep();
+              await swept;
+            }
+            return store.replace(next, also);
+          },
+        },
+      }),
+    });
+    expect(await house.send(withCallback())).toMatchObject({
+      json: { response: { status: 'completed', reason: 'executed' } },
+    });
+    expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
+  });
+
+  test('platform without callbacks for its outcome: requests it again and gets the result', async () => {
+    const house = await downHouse();
+    const wire = ketchWire();
+    expect(await house.send(wire)).toMatchObject(unavailable);
+    expect(await house.send(wire)).toMatchObject(unavailable);
+    house.sandbox.outage(undefined);
+    await sweepLater(house);
+    expect(await house.send(wire)).toMatchObject({ json: { response: { status: 'completed', reason: 'executed' } } });
+    expect(house.sandbox.deletions()).toHaveLength(1);
+  });
+
+  test('result not stored: the request stays accepted', async () => {
+    const house = await ketchHouse({
+      change: ({ store }) => ({
+        store: {
+          ...store,
+          replace: (next, also) =>
+            next.state === 'erased' ? Promise.reject(storeUnavailable()) : store.replace(next, also),
+        },
+      }),
+    });
+    expect(await house.send(withCallback())).toMatchObject(unavailable);
+    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: false });
+    expect(house.sandbox.deletions()).toHaveLength(1);
+  });
+
+  test('rate limit and pauses unavailable: the request stays accepted and nothing is looked up', async () => {
+    const lost = () => Promise.reject(storeUnavailable());
+    const house = await ketchHouse({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
+    expect(await house.send(withCallback())).toMatchObject(inProgress);
+    expect(await receiptOf(house)).toMatchObject({ state: 'open' });
+    expect(house.sandbox.calls()).toEqual([]);
+  });
+});
+
+describe('postponed request', () => {
+  test('holdSeconds: is stored, and the sweep erases after that time', async () => {
+    const house = await ketchHouse({ limits: { holdSeconds: 60 } });
+    expect(await house.send(withCallback())).toMatchObject(inProgress);
+    expect(await receiptOf(house)).toMatchObject({ nextAttemptAt: house.clock.at + 60_000, claims: 0 });
+    await sweepLater(house, 59_999);
+    expect(house.sandbox.calls()).toEqual([]);
+    await sweepLater(house, 1);
+    expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
+    expect(await house.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
+  });
+
+  test('without callbacks: the platform must request it again', async () => {
+    const house = await ketchHouse({ limits: { holdSeconds: 60 } });
+    expect(await house.send(ketchWire())).toMatchObject(unavailable);
+    expect(house.sandbox.calls()).toEqual([]);
+  });
+});
+
+describe('first attempt of the sweep', () => {
+  test('time: is after the attempt of the request path must have ended', async () => {
+    const stored: Receipt[] = [];
+    const house = await downHouse({
+      limits: { answerBudgetMs: 5000 },
+      change: ({ store }) => ({
+        store: {
+          ...store,
+          accept: (receipt, kept) => {
+            stored.push(receipt);
+            return store.accept(receipt, kept);
+          },
+        },
+      }),
+    });
+    await house.send(withCallback());
+    const nextAttemptAt = house.clock.at + 5000 + 7000;
+    expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
+  });
+});

@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest';
+import { alarmFor } from '../../infra/stack/alarm-catalog.ts';
+import { signingSecret as genericSecret, genericWire, order, question, signed } from '../platforms/generic-messages.ts';
+import { deletion, signingSecret as segmentSecret, segmentWire } from '../platforms/segment-messages.ts';
+import { redaction, shop, shopifyWire } from '../platforms/shopify-messages.ts';
+import {
+  apiKey,
+  job,
+  pemOf,
+  sombraKeys,
+  headerSecret as transcendSecret,
+  transcendWire,
+} from '../platforms/transcend-messages.ts';
+import type { Wire } from '../support/event.ts';
+import { houseFor } from '../support/house.ts';
+import { deleteRequest, ketchSecretText, ketchSection, ketchWire, uid } from '../support/ketch.ts';
+
+const shopifySecret = 'shpss_client_secret_of_the_tests_1';
+const formSecret = 'in-house-current-secret-0001';
+
+/** One house that serves every platform. */
+function everyPlatform() {
+  const secrets = {
+    ketch: ketchSecretText(),
+    generic: JSON.stringify({ current: genericSecret }),
+    'in-house': JSON.stringify({ current: formSecret }),
+    segment: JSON.stringify({ current: segmentSecret }),
+    shopify: JSON.stringify({ current: shopifySecret }),
+    transcend: JSON.stringify({ current: transcendSecret, apiKey }),
+  };
+  return houseFor({
+    platforms: {
+      ketch: ketchSection,
+      generic: { scheme: 'standard-webhooks' },
+      'in-house': { type: 'generic', scheme: 'header', header: 'X-Form-Key' },
+      segment: {},
+      shopify: { shops: [shop] },
+      transcend: {
+        audience: 'acme',
+        sombraUrl: 'http://127.0.0.1:9',
+        identities: { coreIdentifier: 'source_id' },
+        publicKey: pemOf(sombraKeys.publicKey),
+      },
+    },
+    secrets: Object.fromEntries(Object.entries(secrets).map(([name, text]) => [`erasure/platform/${name}`, text])),
+  });
+}
+
+/** An outside value: no log line may contain it. */
+const planted = 'planted-qzkwvj';
+
+const text = { 'Content-Type': 'text/plain' };
+const formWire = (body: object, headers: Wire['headers'] = {}) => ({
+  ...genericWire(body),
+  path: '/webhooks/in-house',
+  headers: { 'Content-Type': 'application/json', 'X-Form-Key': formSecret, ...headers },
+});
+
+type Case = readonly [platform: string, what: string, wire: Wire, status: number, rule: string];
+
+const refused: readonly Case[] = [
+  ['ketch', 'another content type', ketchWire(deleteRequest(), text), 415, 'Content-Type: must be application/json'],
+  ['ketch', 'no JSON', ketchWire(planted), 400, 'body: is not JSON'],
+  ['ketch', 'a key twice', ketchWire(`{"${planted}":1,"${planted}":2}`), 400, 'body: holds a key twice'],
+  ['ketch', 'no uid', ketchWire(deleteRequest({}, { metadata: { tenant: planted } })), 400, missing('metadata.uid')],
+  [
+    'ketch',
+    'another tenant',
+    ketchWire(deleteRequest({}, { metadata: { uid, tenant: planted } })),
+    403,
+    'metadata.tenant: is not served here',
+  ],
+  [
+    'ketch',
+    'another environment',
+    ketchWire(deleteRequest({ environment: planted })),
+    403,
+    'request.environment: is not served here',
+  ],
+  [
+    'ketch',
+    'another kind',
+    ketchWire(deleteRequest({}, { kind: planted })),
+    501,
+    'kind: only DeleteRequest is served here',
+  ],
+  [
+    'ketch',
+    'a callback header that HTTP cannot carry',
+    ketchWire(deleteRequest({ callbacks: [{ url: 'x', headers: { [`${planted} `]: 'x' } }] })),
+    400,
+    missing('request.callbacks.0.headers'),
+  ],
+  ['generic', 'another content type', genericWire(order, text), 415, 'Content-Type: must be application/json'],
+  [
+    'generic',
+    'another kind of order',
+    genericWire({ ...order, type: planted }),
+    400,
+    '/type: only what settings match is served here',
+  ],
+  ['generic', 'no id', genericWire({ ...order, request_id: undefined }), 400, '/request_id: is missing'],
+  [
+    'generic',
+    'an id that may be an address',
+    genericWire({ ...order, request_id: `${planted}@example.com` }),
+    400,
+    '/request_id: must be 1 to 128 letters, digits, dots, dashes or colons',
+  ],
+  [
+    'generic',
+    'an identifier of no kind',
+    genericWire({ ...order, identifiers: [{ type: planted, value: planted }] }),
+    400,
+    'identifiers.0.type: is missing or not what an erasure asks for',
+  ],
+  [
+    'generic',
+    'a time without a zone',
+    genericWire({ ...order, submitted_at: planted }),
+    400,
+    '/submitted_at: must be an RFC 3339 time with its zone',
+  ],
+  ['generic', 'a question about no request', question(planted), 404, 'path: no such request'],
+  ['in-house', 'no id', formWire({ ...order, request_id: null }), 400, '/request_id: is missing'],
+  [
+    'segment',
+    'an event without a type',
+    segmentWire({ userId: planted }),
+    400,
+    '0.type: is missing or not what Segment asks for',
+  ],
+  [
+    'segment',
+    'a deletion without an id',
+    segmentWire({ type: 'delete', userId: planted }),
+    400,
+    'timestamp: is missing, and messageId too',
+  ],
+  [
+    'segment',
+    'a user that is no text',
+    segmentWire({ ...deletion, userId: { [planted]: planted } }),
+    400,
+    'userId: is missing or not what Segment asks for',
+  ],
+  [
+    'segment',
+    'an array whose first event is signed, without the secret header',
+    segmentWire([{ ...deletion, userId: planted }], { 'x-webhook-secret': [] }),
+    401,
+    'x-webhook-secret: an array needs it',
+  ],
+  [
+    'shopify',
+    'another shop',
+    shopifyWire({ ...redaction, shop_domain: planted }),
+    403,
+    'shop_domain: is not served here',
+  ],
+  [
+    'shopify',
+    'no orders_to_redact',
+    shopifyWire({ ...redaction, orders_to_redact: undefined }),
+    400,
+    'orders_to_redact: is missing or not what customers/redact asks for',
+  ],
+  ['shopify', 'no topic', shopifyWire(redaction, { 'X-Shopify-Topic': [] }), 400, 'X-Shopify-Topic: is missing'],
+  [
+    'transcend',
+    'another kind of job',
+    transcendWire(job(undefined, { type: planted })),
+    400,
+    'type: only ERASURE is served here',
+  ],
+  ['transcend', 'no JSON', transcendWire(`{"${planted}"`), 400, 'body: is not JSON'],
+  [
+    'transcend',
+    'no core identifier',
+    transcendWire(job(undefined, { coreIdentifier: { [planted]: planted } })),
+    400,
+    'coreIdentifier.value: is missing or not what new-privacy-request-job asks for',
+  ],
+  ['transcend', 'no nonce', transcendWire(job(), { 'x-transcend-nonce': [] }), 400, 'x-transcend-nonce: is missing'],
+];
+
+function missing(field: string): string {
+  return `${field}: is missing or not what dsr/v1 asks for`;
+}
+
+/** Credentials without the right secret. */
+const wrong = {
+  Authorization: 'Bearer not-the-right-secret-of-tests',
+  'X-Form-Key': 'not-the-right-secret-of-tests',
+  'X-Signature': '00',
+  'X-Shopify-Hmac-SHA256': '00',
+  'x-webhook-secret': 'not-the-right-secret-of-tests',
+  'webhook-signature': `v1,${Buffer.alloc(32).toString('base64')}`,
+};
+
+describe('refused authentic request', () => {
+  test.each(refused)('%s, %s: raises an alarm with platform and rule', async (...one) => {
+    const [platform, , wire, status, rule] = one;
+    const house = await everyPlatform();
+    expect((await house.send(wire)).status).toBe(status);
+    expect(house.logged()).toEqual([
+      expect.objectContaining({ event: 'refused', alarm: 'request-refused', platform, rule, status }),
+    ]);
+    expect(house.lines.join('')).not.toContain(planted);
+  });
+
+  test('alarm of its own: raises no second one and names the rule', async () => {
+    const house = await everyPlatform();
+    await house.send(genericWire());
+    const other = { ...order, identifiers: [{ type: 'source_id', value: planted }] };
+    expect((await house.send(genericWire(other))).status).toBe(409);
+    expect(house.logged().filter(({ event }) => event === 'refused')).toMatchObject([
+      { alarm: 'payload-mismatch', rule: 'this request id was used before with other identities' },
+    ]);
+  });
+
+  test('retried by the platform: raises no alarm', async () => {
+    const house = await everyPlatform();
+    house.sandbox.outage('error');
+    expect((await house.send(ketchWire())).status).toBe(503);
+    expect(house.alarms()).toEqual([]);
+  });
+
+  test('alarm: is part of the alarms for refused platforms', () => {
+    expect(alarmFor['request-refused']).toBe('requests-rejected');
+  });
+});
+
+describe('same request without authentication', () => {
+  test.each(refused)('%s, %s: raises no alarm and names no rule', async (_, _what, wire) => {
+    const house = await everyPlatform();
+    const answer = await house.send({ ...wire, headers: { ...wire.headers, ...wrong } });
+    expect([401, 403]).toContain(answer.status);
+    expect(house.alarms()).toEqual([]);
+    expect(house.lines.join('')).not.toMatch(new RegExp(`"rule"|${planted}`));
+  });
+
+  test.each([
+    ['too large', { ...genericWire(), body: 'x'.repeat(65_537) }, 413],
+    ['of another method', { ...genericWire(), method: 'PUT' }, 405],
+    ['of another platform', { ...genericWire(), path: '/webhooks/osano' }, 404],
+    ['signed in another year', genericWire(order, signed(JSON.stringify(order), { at: 0 })), 401],
+  ])('%s: raises no alarm', async (_, wire, status) => {
+    const house = await everyPlatform();
+    expect((await house.send(wire)).status).toBe(status);
+    expect(house.alarms()).toEqual([]);
+  });
+});

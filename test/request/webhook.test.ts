@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
+import { handler, webhookHandler } from '../../lambda/webhook.ts';
+import { crash } from '../support/crash.ts';
+import { contextWith, eventOf, invoke, plainEventOf } from '../support/event.ts';
+import type { House } from '../support/house.ts';
+import { account, deleteRequest, ketchHouse, ketchSecret, ketchWire } from '../support/ketch.ts';
+
+const odd = deleteRequest({ identities: [account('Zoë 🙂 "10042"')] });
+
+async function reasonOf(house: House, event: GatewayEvent): Promise<unknown> {
+  const { json } = await invoke(
+    webhookHandler(() => house.services),
+    event,
+  );
+  return (json as { response?: { reason: string } }).response?.reason;
+}
+
+describe('event of API Gateway', () => {
+  test('body: is the same in base64 and as text, to the last byte', async () => {
+    for (const event of [eventOf(ketchWire(odd)), plainEventOf(ketchWire(odd))]) {
+      const house = await ketchHouse();
+      house.sandbox.register({ source_id: 'Zoë 🙂 "10042"', created_at: '2025-01-01T00:00:00Z' }, 'main');
+      expect(await reasonOf(house, event)).toBe('executed');
+    }
+  });
+
+  test.each(['AUTHORIZATION', 'authorization', 'aUtHoRiZaTiOn'])('header name: may be spelled %s', async name => {
+    const wire = ketchWire(undefined, { Authorization: [], [name]: ketchSecret });
+    for (const event of [
+      eventOf(wire),
+      plainEventOf({ ...wire, headers: { 'content-TYPE': 'application/json', [name]: ketchSecret } }),
+    ]) {
+      const house = await ketchHouse();
+      expect(await reasonOf(house, event)).toBe('executed');
+    }
+  });
+
+  test.each([
+    ['twice', { Authorization: [ketchSecret, ketchSecret] }],
+    ['twice and once wrong', { Authorization: ['x', ketchSecret] }],
+    ['in two spellings', { authorization: ketchSecret }],
+    ['without a value', { Authorization: [] }],
+  ])('header: is refused when %s', async (_, headers) => {
+    const house = await ketchHouse();
+    expect(await house.send(ketchWire(undefined, headers))).toMatchObject({ status: 403, json: { kind: 'Error' } });
+    expect(await house.receipts()).toEqual([]);
+  });
+
+  test('single headers: two spellings of one are refused', async () => {
+    const house = await ketchHouse();
+    const event = plainEventOf(ketchWire(undefined, { authorization: ketchSecret }));
+    expect(Object.keys(event.headers!)).toEqual(expect.arrayContaining(['Authorization', 'authorization']));
+    expect(await reasonOf(house, event)).toBeUndefined();
+  });
+
+  test.each<[string, Partial<GatewayEvent>]>([
+    ['null for headers', { headers: null as never, multiValueHeaders: null as never }],
+    ['no headers', { headers: {}, multiValueHeaders: {} }],
+    ['null for a header', { headers: {}, multiValueHeaders: { Authorization: null as never } }],
+    ['null among the values of a header', { headers: {}, multiValueHeaders: { Authorization: [null as never] } }],
+  ])('event with %s: is refused like an unauthenticated request', async (_, part) => {
+    const house = await ketchHouse();
+    const answer = await invoke(
+      webhookHandler(() => house.services),
+      { ...eventOf(ketchWire()), ...part },
+    );
+    expect(answer).toMatchObject({ status: 403, json: { error: { status: 'forbidden' } } });
+  });
+
+  test('body: may be missing', async () => {
+    const house = await ketchHouse();
+    const answer = await invoke(
+      webhookHandler(() => house.services),
+      { ...eventOf(ketchWire()), body: null, isBase64Encoded: false },
+    );
+    expect(answer).toMatchObject({ status: 400, json: { error: { message: 'body: is not JSON' } } });
+  });
+});
+
+describe('path', () => {
+  test.each(['/webhooks/ketch', '/prod/webhooks/ketch'])('%s: is served', async path => {
+    const house = await ketchHouse();
+    expect((await house.send({ ...ketchWire(), path })).status).toBe(200);
+  });
+
+  test.each([
+    '/',
+    '',
+    '/webhooks',
+    '/webhooks/',
+    '/webhooks/ketch/',
+    '/webhooks/Ketch',
+    '/webhooks/ketch%20',
+    '/webhooks/ketch\n',
+    '/webhooks/segment',
+    '/webhooks/constructor',
+    '/webhooks/__proto__',
+    '/ketch',
+    '/webhooks//ketch',
+    '/webhooks/ketch?x',
+    `/webhooks/${'k'.repeat(60)}`,
+  ])('%j: is not served', async path => {
+    const house = await ketchHouse();
+    const answer = await house.send({ ...ketchWire(), path });
+    expect(answer).toMatchObject({
+      status: 404,
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+      json: { error: { code: 'not-found' } },
+    });
+    expect(house.logged()).toMatchObject([{ event: 'refused', code: 'not-found', status: 404 }]);
+    expect(house.logged()[0]).not.toHaveProperty('platform');
+  });
+
+  test('status route of a platform without one: gets 404 in the platform’s format', async () => {
+    const house = await ketchHouse();
+    for (const method of ['GET', 'POST']) {
+      const answer = await house.send({ ...ketchWire(), path: '/webhooks/ketch/x', method });
+      expect(answer).toMatchObject({ status: 404, json: { kind: 'Error', error: { status: 'not_found' } } });
+    }
+    expect(house.sandbox.calls()).toEqual([]);
+  });
+
+  test('unknown path: gets 404 with any method', async () => {
+    const house = await ketchHouse();
+    expect((await house.send({ ...ketchWire(), path: '/webhooks/x', method: 'GET' })).status).toBe(404);
+  });
+
+  test('platform: accepts only POST and names it in Allow', async () => {
+    const house = await ketchHouse();
+    expect(await house.send({ ...ketchWire(), method: 'GET' })).toMatchObject({
+      status: 405,
+      headers: { allow: 'POST' },
+      json: { kind: 'Error', error: { code: 405 } },
+    });
+    expect(house.sandbox.calls()).toEqual([]);
+  });
+});
+
+describe('deployed handler', () => {
+  test('missing environment: throws without any value', async () => {
+    await expect(handler(eventOf(ketchWire()), contextWith(600_000))).rejects.toThrow(
+      /^environment: SETTINGS_JSON, SECRET_ARNS, .* missing or unreadable$/,
+    );
+  });
+});
+
+describe('unexpected error', () => {
+  const unforeseen = crash(`cannot read ${ketchSecret} of /ada@example.com:1:1`);
+
+  test.each([
+    ['an error', unforeseen],
+    ['a text', String(unforeseen)],
+    ['nothing', undefined],
+  ])('%s: is a 500 without detail', async (_, thrown) => {
+    const house = await ketchHouse({
+      change: ({ store }) => ({ store: { ...store, accept: () => Promise.reject(thrown) } }),
+    });
+    const answer = await house.send(ketchWire());
+    expect(answer).toMatchObject({
+      status: 500,
+      json: { kind: 'Error', error: { code: 500, message: 'internal error' } },
+    });
+    expect(answer.headers).not.toHaveProperty('retry-after');
+    const [line] = house.logged();
+    expect(line).toMatchObject({ event: 'refused', code: 'internal', alarm: 'internal', status: 500 });
+    expect(line!.origin).toMatch(thrown === unforeseen ? /^crash\.ts:\d+:\d+$/ : /^unknown$/);
+  });
+
+  test('before authentication: the reply names no request', async () => {
+    const house = await ketchHouse({ change: () => ({ readSecret: () => Promise.reject(unforeseen) }) });
+    const answer = await house.send(ketchWire());
+    expect(answer.status).toBe(500);
+    expect(answer.json).not.toHaveProperty('metadata');
+  });
+
+  test('message with a fake position: does not change the logged origin', async () => {
+    const imitation = crash('x\n    at f (/home/ada.example:1:1)\n    at /ada.example:2:2');
+    const house = await ketchHouse({ change: () => ({ readSecret: () => Promise.reject(imitation) }) });
+    await house.send(ketchWire());
+    expect(house.logged()[0]!.origin).toMatch(/^crash\.ts:/);
+  });
+});
+
+describe('time-out', () => {
+  test('end of the function’s time: the reply is sent before it', async () => {
+    let end = (): void => undefined;
+    const never = new Promise<never>((_, reject) => {
+      end = () => reject(new Error('too late'));
+    });
+    const house = await ketchHouse({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
+    const answer = await invoke(
+      webhookHandler(() => house.services),
+      eventOf(ketchWire()),
+      510,
+    );
+    expect(answer).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '60' },
+      json: { kind: 'Error', error: { code: 503, message: 'out of time' } },
+    });
+    end();
+  });
+});
