@@ -1,11 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { loopbackOrigin } from './domain/allowed-origin.ts';
+import { isName } from './domain/names.ts';
 import { parseJson } from './io/json.ts';
 import { platformsSchema } from './platforms/index.ts';
 import { projectSchema, type SettingsTarget, wholeNumber } from './voucherify/project-settings.ts';
 
-const name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be a short lower-case name'));
+const name = v.pipe(v.string(), v.check(isName, 'must be a short lower-case name'));
 
 const limits = v.strictObject({
   customersPerRequest: v.optional(wholeNumber(1, 50), 5),

@@ -110,7 +110,7 @@ export function subjectPartition(mac: string): string {
 /** The text of an attribute. Throws `unavailable` where there is none: such a row is not one of ours. */
 export function textOf(item: Item, attribute: string): string {
   const text = item[attribute]?.S;
-  if (text === undefined) throw storeUnavailable('a stored row is not of a version that this code knows');
+  if (text === undefined) throw storeUnavailable('a stored row has a version that this code does not know');
   return text;
 }
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Receipt } from '../receipts/receipt.ts';
 import {
   lookUpsFrom,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
   rejectOversized,
-} from '../receipts/row-schemas.ts';
+} from '../receipts/parse-rows.ts';
+import type { Receipt } from '../receipts/receipt.ts';
 import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';

@@ -1,5 +1,6 @@
 import { Failure, failureOf } from '../domain/failure.ts';
 import type { HttpReply, HttpRequest } from '../domain/http.ts';
+import { namePattern, platformSecretName } from '../domain/names.ts';
 import { type AttemptOutcome, attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
@@ -20,7 +21,7 @@ const writingShare = 1 / 8;
 export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
   const receivedAt = services.now();
   const { name, platform } = platformOf(request, services.platforms);
-  const secret = () => services.readSecret(`erasure/platform/${name}`);
+  const secret = () => services.readSecret(platformSecretName(name));
   const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
     const reading = platform.parse(request, authentication);
@@ -56,7 +57,7 @@ function turnedAway({ status, code, verified, alarm, message }: Failure): Pick<L
 }
 
 /** A platform, or a platform and the reference of an earlier request; nothing else is reachable. */
-const route = /\/webhooks\/([a-z][a-z0-9-]{0,39})(\/[^/]+)?$/;
+const route = new RegExp(`/webhooks/(${namePattern})(/[^/]+)?$`);
 
 /** Throws `not-found` for what is not a platform of ours, and `method-not-allowed` for another method than its route's. */
 function platformOf(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {

@@ -1,4 +1,5 @@
 import { failureOf } from '../domain/failure.ts';
+import { platformSecretName } from '../domain/names.ts';
 import { failureFields } from '../io/log.ts';
 import type { CallbackRequest, Platform } from '../platforms/platform.ts';
 import {
@@ -60,7 +61,7 @@ async function callbacksOf(
   if (platform === undefined) return none;
   const { reference, scope, callbacks } = kept;
   const outcome = outcomeOf(receipt, services.now());
-  const secret = () => services.readSecret(`erasure/platform/${receipt.platform}`);
+  const secret = () => services.readSecret(platformSecretName(receipt.platform));
   const told = { reference, scope, receiptId: receipt.id, outcome, callbacks };
   try {
     return await platform.buildCallbacks(told, { secret, now: services.now });

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../../lambda/settings.ts';
-import type { SettingsTarget } from '../../lambda/voucherify/project-settings.ts';
-import { everySetting } from '../infra/every-setting.ts';
-import { holds } from '../support/fuzz.ts';
-import { ends, type Loose, problemsOf, settingsText, spoiled } from '../support/settings.ts';
+import { parseSettings } from '../lambda/settings.ts';
+import type { SettingsTarget } from '../lambda/voucherify/project-settings.ts';
+import { everySetting } from './infra/every-setting.ts';
+import { holds } from './support/fuzz.ts';
+import { ends, type Loose, problemsOf, settingsText, spoiled } from './support/settings.ts';
 
 const defaultProject = { auth: 'api-key', quotaShare: 0.5, callsPerMinute: 100, quotaPeriod: 'minute' };
 
