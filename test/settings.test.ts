@@ -225,7 +225,7 @@ describe('operations in settings', () => {
   });
 
   test('allowIps: an empty list is refused, because it could mean all or none', () => {
-    expectProblems(operation('allowIps', []), 'operations.allowIps: must hold at least one range');
+    expectProblems(operation('allowIps', []), 'operations.allowIps: must contain at least one range');
   });
 
   test('waf: is true or false', () => {
@@ -272,7 +272,7 @@ describe('operations in settings', () => {
 
   const id = 'Z0123456789ABC';
   const zone = 'operations.domain.hostedZone';
-  const outside = `${zone}.name: must be the zone that the domain lies in`;
+  const outside = `${zone}.name: must be the zone of the domain`;
   const noId = `${zone}.id: must be the id of a hosted zone, such as Z0123456789ABC`;
   test.each<[object, string[]]>([
     [{ id, name: 'example.com' }, []],
