@@ -3,13 +3,13 @@ import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { parseJson } from '../io/json.ts';
 import {
-  lookUpsSchema,
   type PersonalData,
   type Pin,
   personalDataSchema,
   pinsSchema,
   type Receipt,
   receiptSchema,
+  storedObject,
 } from './row-schemas.ts';
 import { storeUnavailable } from './store.ts';
 
@@ -34,6 +34,18 @@ export function parsePersonalDataRow(row: string): PersonalData {
 export function parsePinsRow(row: string): readonly Pin[] {
   return parseRow(pinsSchema, row);
 }
+
+const lookUpsSchema = storedObject({
+  appIdHmac: v.string(),
+  results: v.array(
+    storedObject({
+      identifier: v.number(),
+      spelling: v.string(),
+      identifiable: v.boolean(),
+      candidates: v.array(storedObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
+    }),
+  ),
+});
 
 /** Throws as {@link parseReceiptRow} does. */
 export function lookUpsFrom(row: string): LookUpResults {

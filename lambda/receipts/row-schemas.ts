@@ -177,15 +177,3 @@ export const pinsSchema = v.array(pinSchema);
 
 /** A customer that is to be deleted in one project, stored before the delete call. */
 export type Pin = DeepReadonly<v.InferOutput<typeof pinSchema>>;
-
-export const lookUpsSchema = storedObject({
-  appIdHmac: v.string(),
-  results: v.array(
-    storedObject({
-      identifier: v.number(),
-      spelling: v.string(),
-      identifiable: v.boolean(),
-      candidates: v.array(storedObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
-    }),
-  ),
-});
