@@ -1,4 +1,5 @@
 import type { VersionedStore } from './control/versioned-store.ts';
+import { pepperName } from './domain/names.ts';
 import type { Send } from './io/http-client.ts';
 import type { Log } from './io/log.ts';
 import type { ReadSecret } from './io/secret-cache.ts';
@@ -56,7 +57,7 @@ export function createServices(adapters: Adapters): Services {
     ...adapters,
     platforms: openPlatforms(settings.platforms),
     projects: new Map(projects),
-    pseudonymizer: async () => createPseudonymizer(await readSecret('erasure/pepper')),
+    pseudonymizer: async () => createPseudonymizer(await readSecret(pepperName)),
     times: { claimMs: 60_000, backoffMs: 30_000, ...adapters.times },
   };
 }

@@ -1,11 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { loopbackOrigin } from './domain/allowed-origin.ts';
+import { isName } from './domain/names.ts';
 import { parseJson } from './io/json.ts';
 import { platformsSchema } from './platforms/index.ts';
 import { projectSchema, type SettingsTarget, wholeNumber } from './voucherify/project-settings.ts';
 
-const name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be a short lower-case name'));
+const name = v.pipe(v.string(), v.check(isName, 'must be a short lower-case name'));
 
 const limits = v.strictObject({
   customersPerRequest: v.optional(wholeNumber(1, 50), 5),
@@ -25,12 +26,12 @@ function settingsSchema(where: SettingsTarget) {
     }),
     v.partialCheck(
       [['projects'], ['platforms']],
-      ({ projects, platforms }) => routed(platforms).every(one => Object.hasOwn(projects, one)),
+      ({ projects, platforms }) => namedProjects(platforms).every(one => Object.hasOwn(projects, one)),
       'platforms: name a project that is not in projects',
     ),
     v.partialCheck(
       [['platforms']],
-      ({ platforms }) => where === 'local' || !holdsLoopback(platforms),
+      ({ platforms }) => where === 'local' || !containsLoopback(platforms),
       'platforms: plain http is for local runs only',
     ),
   );
@@ -40,18 +41,18 @@ export type Settings = v.InferOutput<ReturnType<typeof settingsSchema>>;
 
 const routing = v.object({ projects: v.array(v.string()) });
 
-/** The sections may have problems of their own, which are reported all the same. */
-function routed(platforms: Readonly<Record<string, unknown>>): readonly string[] {
+/** Returns the projects that platforms name. Skips invalid sections, whose own problems are reported separately. */
+function namedProjects(platforms: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.values(platforms).flatMap(section => (v.is(routing, section) ? section.projects : []));
 }
 
-/** Whether any value, in whatever section and under whatever name, is an address that only a local run may use. */
-function holdsLoopback(value: unknown): boolean {
+/** Returns whether any value in any section is an address that only a local run may use. */
+function containsLoopback(value: unknown): boolean {
   if (typeof value === 'string') return loopbackOrigin.test(value);
-  return typeof value === 'object' && value !== null && Object.values(value).some(holdsLoopback);
+  return typeof value === 'object' && value !== null && Object.values(value).some(containsLoopback);
 }
 
-/** Settings that do not fit: every problem at once, each with its field, none with its value. */
+/** Invalid settings: lists every problem with its field and without its value. */
 export class SettingsError extends Error {
   constructor(problems: readonly string[]) {
     super(`settings: ${problems.join('; ')}`);
@@ -65,23 +66,23 @@ export function parseSettings(text: string, where: SettingsTarget): Settings {
   if (json === undefined) throw new SettingsError(['are not JSON']);
   const parsed = v.safeParse(settingsSchema(where), json.value);
   if (parsed.success) return parsed.output;
-  throw new SettingsError(parsed.issues.map(worded));
+  throw new SettingsError(parsed.issues.map(describeIssue));
 }
 
-/** Our own messages hold no value; valibot's do, so of those only what was expected is told. */
-function worded(issue: v.BaseIssue<unknown>): string {
+/** Describes a problem without its value. Messages of this service contain no value; those of valibot do. */
+function describeIssue(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
-  const problem = problemOf(issue);
+  const problem = describeProblem(issue);
   return path === null ? problem : `${path}: ${problem}`;
 }
 
-function problemOf(issue: v.BaseIssue<unknown>): string {
+function describeProblem(issue: v.BaseIssue<unknown>): string {
   if (issue.expected === 'never') return 'is not a setting';
   if (issue.received === 'undefined') return 'is missing';
   return issue.message.startsWith('Invalid') ? `must be ${issue.expected ?? 'valid'}` : issue.message;
 }
 
-/** RFC 4632 and RFC 4291, section 2.3: an address and how many of its bits count. A zone (`%eth0`) is of one machine. */
+/** Returns whether a text is a CIDR range (RFC 4632; RFC 4291, section 2.3). A zone (`%eth0`) is not allowed. */
 function isRange(text: string): boolean {
   const [, address = '', bits = ''] = /^([0-9a-f.:]+)\/(0|[1-9]\d{0,2})$/i.exec(text) ?? [];
   return (isIPv4(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
@@ -89,11 +90,11 @@ function isRange(text: string): boolean {
 
 const ranges = v.pipe(
   v.array(v.pipe(v.string(), v.check(isRange, 'must be a CIDR range'))),
-  // It could mean that all may call, or none.
-  v.nonEmpty('must hold at least one range'),
+  // An empty list is ambiguous: every caller or none.
+  v.nonEmpty('must contain at least one range'),
 );
 
-/** API Gateway takes no upper case, and a wildcard is no address to send anything to. */
+/** API Gateway accepts no upper case, and callers cannot send requests to a wildcard. */
 const hostName = v.pipe(
   v.string(),
   v.maxLength(253, 'must be at most 253 characters long'),
@@ -120,13 +121,13 @@ const domain = v.pipe(
   v.forward(
     v.check(
       ({ name, hostedZone }) => hostedZone === undefined || `.${name}`.endsWith(`.${hostedZone.name}`),
-      'must be the zone that the domain lies in',
+      'must be the zone of the domain',
     ),
     ['hostedZone', 'name'],
   ),
 );
 
-/** What settings say of running it: who is told, who may call, and under which name. */
+/** Settings for operation: who receives alarms, who may call, and under which domain. */
 const operations = v.strictObject({
   alarmEmail: v.exactOptional(v.pipe(v.string(), v.email('must be an e-mail address'))),
   allowIps: v.exactOptional(ranges),

@@ -1,4 +1,5 @@
 import { Failure } from '../../lambda/domain/failure.ts';
+import { pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
 import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
 import type { Settings } from '../../lambda/settings.ts';
 
@@ -21,12 +22,12 @@ const basic = { current: 'local:password-of-a-local-run' };
 
 /** Every secret that the settings ask for, by its design name. */
 export function embeddedSecretTexts(settings: Settings): Readonly<Record<string, string>> {
-  const texts = new Map<string, string>([['erasure/pepper', pepper]]);
+  const texts = new Map<string, string>([[pepperName, pepper]]);
   for (const [name, section] of Object.entries(settings.platforms)) {
-    texts.set(`erasure/platform/${name}`, JSON.stringify(platforms[name] ?? ofGeneric(section)));
+    texts.set(platformSecretName(name), JSON.stringify(platforms[name] ?? ofGeneric(section)));
   }
   for (const project of Object.keys(settings.projects)) {
-    texts.set(`erasure/voucherify/${project}`, JSON.stringify(localKeys(project)));
+    texts.set(projectSecretName(project), JSON.stringify(localKeys(project)));
   }
   return Object.fromEntries(texts);
 }

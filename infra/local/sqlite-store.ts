@@ -2,14 +2,14 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import {
   lookUpsFrom,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
   rejectOversized,
-} from '../../lambda/receipts/row-schemas.ts';
+} from '../../lambda/receipts/parse-rows.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
 import { asStoreFailure } from '../../lambda/receipts/store.ts';
 import { sqliteControl } from './sqlite-control.ts';

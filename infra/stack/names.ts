@@ -1,3 +1,4 @@
+import { pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
 import type { Settings } from '../../lambda/settings.ts';
 
 /** What a deployment's parts are called in its account. Imports nothing of the CDK: the operator's tool starts quickly. */
@@ -30,14 +31,10 @@ export function isStage(text: unknown): text is string {
 export function secretNames({ platforms, projects }: Pick<Settings, 'platforms' | 'projects'>): readonly string[] {
   return [
     pepperName,
-    ...Object.keys(platforms).map(platform => `${platformSecrets}${platform}`),
-    ...Object.keys(projects).map(project => `erasure/voucherify/${project}`),
+    ...Object.keys(platforms).map(platformSecretName),
+    ...Object.keys(projects).map(projectSecretName),
   ];
 }
-
-export const pepperName = 'erasure/pepper';
-
-export const platformSecrets = 'erasure/platform/';
 
 /** The stack's prefix takes the place of the design's. */
 export function deployedName(name: string, { prefix }: Names): string {

@@ -1,11 +1,12 @@
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { pepperName, platformSecretName, platformSecrets } from '../../lambda/domain/names.ts';
 import { placeholder } from '../../lambda/io/secret-cache.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { acknowledge } from './nag.ts';
-import { deployedName, type Names, pepperName, platformSecrets, secretNames } from './names.ts';
+import { deployedName, type Names, secretNames } from './names.ts';
 
 /** By design name: the pepper, one a platform and one a project. */
 export type Secrets = ReadonlyMap<string, Secret>;
@@ -23,7 +24,7 @@ export function secrets(scope: Construct, named: Names, settings: Settings): Sec
 /** The webhook judges the callers, so of the platforms' secrets the sweep gets only those that its callbacks are proved with. */
 export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
   const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, callbacksNeedSecret = false }]) =>
-    callbackOrigins.length > 0 && callbacksNeedSecret ? [`${platformSecrets}${name}`] : [],
+    callbackOrigins.length > 0 && callbacksNeedSecret ? [platformSecretName(name)] : [],
   );
   return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }

@@ -18,27 +18,27 @@ export interface AwsNames {
   readonly settings: Settings;
   readonly secretArns: Readonly<Record<string, string>>;
   readonly tables: { readonly receipts: string; readonly identifiers: string };
-  /** Without it, the log carries no metrics. */
+  /** Without it, log lines contain no metrics. */
   readonly metricsNamespace?: string;
 }
 
 /**
- * The services of a deployed function, put together once. In Lambda that is while the function starts, on no request's
- * time, and its secrets are read then too. `signer` is asked for by a function that signs, so that no other carries the
- * client for it. Throws when the environment or the settings in it do not fit.
+ * Returns a function that creates the services of a deployed function once. In Lambda they are created during the init
+ * phase, outside any request, and the secrets are read ahead. Only a function that signs passes `signer`, so that no other
+ * bundles its client. Throws if the environment or the settings in it are invalid.
  */
 export async function lambdaServices(
   variables: Variables,
   signer?: (variables: Variables) => Signer,
   timeouts: Timeouts = awsTimeouts,
 ): Promise<() => Services> {
-  let made: Services | undefined;
+  let created: Services | undefined;
   const services = () => {
-    made ??= createServices({
+    created ??= createServices({
       ...adaptersFromEnvironment(variables, timeouts),
       ...(signer && { signer: signer(variables) }),
     });
-    return made;
+    return created;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
     const { readSecret, wait } = services();
@@ -47,7 +47,7 @@ export async function lambdaServices(
   return services;
 }
 
-/** The ports of a deployed function. Throws when the environment or the settings in it do not fit. */
+/** Returns the adapters of a deployed function. Throws if the environment or the settings in it are invalid. */
 function adaptersFromEnvironment(variables: Variables, timeouts: Timeouts): Adapters {
   const environment = parseEnvironment(variables);
   const names = {
@@ -59,17 +59,17 @@ function adaptersFromEnvironment(variables: Variables, timeouts: Timeouts): Adap
   return awsAdapters(names, Date.now, { timeouts });
 }
 
-interface AwsPortsOptions {
-  /** Takes each log line. */
+interface AwsAdapterOptions {
+  /** Writes one log line. */
   readonly write?: (line: string) => void;
   readonly timeouts?: Timeouts;
 }
 
-/** Ports that speak to AWS, or to what `AWS_ENDPOINT_URL` names. */
+/** Returns adapters that call AWS, or the endpoint in `AWS_ENDPOINT_URL`. */
 export function awsAdapters(
   names: AwsNames,
   now: () => number,
-  { write = toLogs, timeouts = awsTimeouts }: AwsPortsOptions = {},
+  { write = writeLine, timeouts = awsTimeouts }: AwsAdapterOptions = {},
 ): Adapters {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
@@ -96,12 +96,12 @@ export function awsAdapters(
   };
 }
 
-/** Lambda takes standard output for its log, line by line. */
-function toLogs(line: string): void {
+/** Lambda sends standard output to the log, line by line. */
+function writeLine(line: string): void {
   process.stdout.write(line);
 }
 
-/** What a failed call of AWS leaves in the log: names, and how old the secret is that was served instead. */
+/** Logs a failed AWS call: only names, and the age of a cached secret that was used instead. */
 function awsLog(log: Log) {
   return ({ call, error, secret, staleMs }: AwsProblem) =>
     log({

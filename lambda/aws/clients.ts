@@ -1,29 +1,29 @@
 /** Milliseconds. */
 export interface Timeouts {
-  /** Until the TCP connection stands. */
+  /** Until the TCP connection is established. */
   readonly connectMs: number;
-  /** Until the headers of one answer, the connection included. */
+  /** Until the headers of one response arrive, including the connection. */
   readonly answerMs: number;
-  /** One call in all: both attempts, the pause between them, and the bodies of the answers. */
+  /** One call in total: both attempts, the delay between them, and the response bodies. */
   readonly callMs: number;
 }
 
-/** A secret and then an acceptance, each at its worst, still fit into the five seconds some platforms wait. */
+/** Reading a secret and then storing a request, both at their slowest, fit into the 5 s that some platforms wait. */
 export const awsTimeouts: Timeouts = { connectMs: 500, answerMs: 1000, callMs: 2000 };
 
-/** For an operator at a terminal and for emulators: no platform waits, and a late answer is better than none. */
+/** For an operator at a terminal and for emulators: no platform is waiting, so a slow response is acceptable. */
 export const patientTimeouts: Timeouts = { connectMs: 10_000, answerMs: 30_000, callMs: 60_000 };
 
-/** Sockets per host; a sweep works on about as many receipts at once. */
-const mostSockets = 50;
+/** Sockets per host: more than the parallel calls of a sweep. */
+const maxSockets = 50;
 
 /**
- * Options for every AWS client. Without them the SDK waits for ever for an endpoint that never answers, and without
- * `throwOnRequestTimeout` a request timeout is only logged. Region, credentials and endpoint are left to the SDK's own
- * defaults (`AWS_ENDPOINT_URL` for local runs).
+ * Returns options for every AWS client. Without them the SDK waits indefinitely for an endpoint that does not respond, and
+ * without `throwOnRequestTimeout` it only logs a request timeout. Region, credentials and endpoint are the SDK's defaults
+ * (`AWS_ENDPOINT_URL` for local runs).
  */
 export function awsClientOptions({ connectMs, answerMs }: Timeouts = awsTimeouts) {
-  const agent = { keepAlive: true, maxSockets: mostSockets };
+  const agent = { keepAlive: true, maxSockets };
   return {
     maxAttempts: 2,
     requestHandler: {
@@ -36,23 +36,23 @@ export function awsClientOptions({ connectMs, answerMs }: Timeouts = awsTimeouts
   };
 }
 
-/** The second argument of every `client.send`: the client's own timeouts bound neither a retry nor a dripping body. */
+/** Returns the second argument of `client.send`. The client's own timeouts limit neither retries nor a slow body. */
 export function callDeadline(callMs: number): { readonly abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(callMs) };
 }
 
-/** What may be said of a call that AWS failed: never the text of its error, which can hold what was sent. */
+/** What may be logged about a failed AWS call. Never the error's message, which can contain what was sent. */
 export interface AwsProblem {
   readonly call: string;
   readonly error: string;
   readonly secret?: string;
-  /** Age of the cached text that was served instead. */
+  /** Age of the cached secret that was used instead. */
   readonly staleMs?: number;
 }
 
 const plainName = /^[\w.-]{1,64}$/u;
 
-/** The error's name (`AccessDeniedException`, `TimeoutError` …), if it is only a name. */
+/** Returns the error's name (`AccessDeniedException`, `TimeoutError` …), or `unknown` if it is not a plain name. */
 export function errorNameOf(thrown: unknown): string {
   return thrown instanceof Error && plainName.test(thrown.name) ? thrown.name : 'unknown';
 }

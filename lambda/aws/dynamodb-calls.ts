@@ -15,33 +15,33 @@ import { callDeadline } from './clients.ts';
 import { type Item, receiptKey, receiptPrefix, type TableNames, textOf } from './dynamodb-items.ts';
 import { queueIndex, tableKeys } from './table-layout.ts';
 
-/** The few calls that the store makes, each within its deadline. Errors of the wire pass through as they are. */
+/** The DynamoDB calls of the store, each with a deadline. Network and service errors are thrown unchanged. */
 export interface DynamodbCalls {
-  /** The receipt's item as it stands, strongly consistent. */
-  standing(id: string): Promise<Item | undefined>;
-  /** Every item of one partition, strongly consistent. */
-  partition(table: string, partition: string): Promise<readonly Item[]>;
-  /** Ids that the index holds as due, oldest first; it lags behind the receipts. */
-  suggested(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
-  /** Writes all or nothing; `undefined` when it was done. */
-  write(actions: readonly TransactWriteItem[]): Promise<Refused | undefined>;
+  /** Reads the receipt's item, strongly consistent. */
+  readItem(id: string): Promise<Item | undefined>;
+  /** Reads every item of one partition, strongly consistent. */
+  readPartition(table: string, partition: string): Promise<readonly Item[]>;
+  /** Reads the ids that are due according to the index, oldest first. The index lags behind the receipts. */
+  queryDue(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
+  /** Writes all actions or none. Returns `undefined` on success. */
+  write(actions: readonly TransactWriteItem[]): Promise<Conflict | undefined>;
 }
 
-/** A condition failed, or another write was in the way; then nothing of it was written. */
-interface Refused {
-  /** The receipt's item that failed the condition, as far as DynamoDB said. */
-  readonly standing: Item | undefined;
+/** A condition failed or another write conflicted. Nothing was written. */
+interface Conflict {
+  /** The stored item that failed the condition, if DynamoDB returned it. */
+  readonly item: Item | undefined;
 }
 
-/** `callMs` is the longest that one of the calls may take in all. */
+/** Returns the calls. `callMs` is the time limit of one call, including retries. */
 export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs: number): DynamodbCalls {
   return {
-    async standing(id) {
+    async readItem(id) {
       const input = { TableName: tables.receipts, Key: receiptKey(id), ConsistentRead: true };
       return (await client.send(new GetItemCommand(input), callDeadline(callMs))).Item;
     },
 
-    async partition(table, partition) {
+    async readPartition(table, partition) {
       const input = {
         TableName: table,
         ConsistentRead: true,
@@ -55,7 +55,7 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
       return items;
     },
 
-    async suggested(queue, now, limit) {
+    async queryDue(queue, now, limit) {
       const input = {
         TableName: tables.receipts,
         IndexName: queueIndex.name,
@@ -73,15 +73,15 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
         await send(client, actions, callMs);
         return undefined;
       } catch (thrown) {
-        const refused = refusedBy(thrown);
-        if (refused === undefined) throw thrown;
-        return refused;
+        const conflict = readConflict(thrown);
+        if (conflict === undefined) throw thrown;
+        return conflict;
       }
     },
   };
 }
 
-/** A single update costs half of what a transaction of one action does. */
+/** Sends a single update on its own: it costs half as much as a transaction with one action. */
 async function send(client: DynamoDBClient, actions: readonly TransactWriteItem[], callMs: number): Promise<void> {
   const [first, ...others] = actions;
   if (first?.Update !== undefined && others.length === 0) {
@@ -91,14 +91,14 @@ async function send(client: DynamoDBClient, actions: readonly TransactWriteItem[
   }
 }
 
-/** Codes of cancellation that say something about the rows; all others are troubles of DynamoDB itself. */
-const aboutRows = ['ConditionalCheckFailed', 'TransactionConflict'];
+/** Cancellation codes caused by the rows; all others are failures of DynamoDB itself. */
+const conflictCodes = ['ConditionalCheckFailed', 'TransactionConflict'];
 
-function refusedBy(thrown: unknown): Refused | undefined {
-  if (thrown instanceof ConditionalCheckFailedException) return { standing: thrown.Item };
-  if (thrown instanceof TransactionConflictException) return { standing: undefined };
+function readConflict(thrown: unknown): Conflict | undefined {
+  if (thrown instanceof ConditionalCheckFailedException) return { item: thrown.Item };
+  if (thrown instanceof TransactionConflictException) return { item: undefined };
   if (!(thrown instanceof TransactionCanceledException)) return undefined;
   const reasons = thrown.CancellationReasons ?? [];
-  if (!reasons.some(({ Code = '' }) => aboutRows.includes(Code))) return undefined;
-  return { standing: reasons[0]?.Item };
+  if (!reasons.some(({ Code = '' }) => conflictCodes.includes(Code))) return undefined;
+  return { item: reasons[0]?.Item };
 }

@@ -13,10 +13,10 @@ import { type AwsProblem, awsTimeouts, callDeadline, errorNameOf } from './clien
 import type { Item } from './dynamodb-items.ts';
 import { tableKeys, ttlAttribute } from './table-layout.ts';
 
-/** All control rows have one sort key; their partition is the row's own key. */
+/** All control rows have the same sort key; their partition is the row's own key. */
 const controlSort = 'control';
 
-/** The control rows on DynamoDB, in the receipts table. */
+/** Returns the store of control rows on DynamoDB, in the receipts table. */
 export function dynamodbControl(
   client: DynamoDBClient,
   table: string,
@@ -25,17 +25,17 @@ export function dynamodbControl(
   const run = <T>(call: string, verb: () => Promise<T>) =>
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
-    read: together(keys => run('read-control', () => read(client, table, keys, callMs))),
+    read: batchReads(keys => run('read-control', () => read(client, table, keys, callMs))),
     write: (key, expected, value) =>
       run('write-control', () => write(client, table, { key, revision: expected + 1, value }, callMs)),
     count: (key, expiresAt) => run('count', () => count(client, table, key, expiresAt, callMs)),
   };
 }
 
-/** Rows that are asked for in one turn are read by one call. */
-function together(read: VersionedStore['read']): VersionedStore['read'] {
+/** Combines the reads of one turn of the event loop into one call. */
+function batchReads(read: VersionedStore['read']): VersionedStore['read'] {
   let next: { readonly keys: Set<string>; readonly rows: ReturnType<VersionedStore['read']> } | undefined;
-  const begin = () => {
+  const startBatch = () => {
     const keys = new Set<string>();
     const rows = Promise.resolve().then(() => {
       next = undefined;
@@ -44,7 +44,7 @@ function together(read: VersionedStore['read']): VersionedStore['read'] {
     return { keys, rows };
   };
   return async keys => {
-    next ??= begin();
+    next ??= startBatch();
     for (const key of keys) next.keys.add(key);
     const rows = await next.rows;
     return new Map([...rows].filter(([key]) => keys.includes(key)));
@@ -53,22 +53,22 @@ function together(read: VersionedStore['read']): VersionedStore['read'] {
 
 async function read(client: DynamoDBClient, table: string, keys: readonly string[], callMs: number) {
   const request = { [table]: { Keys: keys.map(keyOf), ConsistentRead: true } };
-  const answer = await client.send(new BatchGetItemCommand({ RequestItems: request }), callDeadline(callMs));
-  if (Object.keys(answer.UnprocessedKeys ?? {}).length > 0) throw storeUnavailable();
-  const rows = (answer.Responses?.[table] ?? []).map(
-    item => [item[tableKeys.partition]?.S ?? '', rowIn(item)] as const,
+  const response = await client.send(new BatchGetItemCommand({ RequestItems: request }), callDeadline(callMs));
+  if (Object.keys(response.UnprocessedKeys ?? {}).length > 0) throw storeUnavailable();
+  const rows = (response.Responses?.[table] ?? []).map(
+    item => [item[tableKeys.partition]?.S ?? '', parseRow(item)] as const,
   );
   return new Map(rows);
 }
 
-interface Written {
+interface NewRow {
   readonly key: string;
   readonly revision: number;
   readonly value: unknown;
 }
 
-/** A write whose answer was lost and that was sent again finds its own row, which `writeId` marks as this very write's. */
-async function write(client: DynamoDBClient, table: string, { key, revision, value }: Written, callMs: number) {
+/** Writes a row. `writeId` identifies this write, so that an SDK retry after a lost response recognises its own row. */
+async function write(client: DynamoDBClient, table: string, { key, revision, value }: NewRow, callMs: number) {
   const row = JSON.stringify(value);
   const writeId = randomUUID();
   const input = {
@@ -85,7 +85,7 @@ async function write(client: DynamoDBClient, table: string, { key, revision, val
   } catch (thrown) {
     if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
     const written = thrown.Item?.['writeId']?.S === writeId;
-    return { written, row: thrown.Item === undefined ? { revision: 0, value: undefined } : rowIn(thrown.Item) };
+    return { written, row: thrown.Item === undefined ? { revision: 0, value: undefined } : parseRow(thrown.Item) };
   }
 }
 
@@ -106,6 +106,6 @@ function keyOf(key: string): Item {
   return { [tableKeys.partition]: { S: key }, [tableKeys.sort]: { S: controlSort } };
 }
 
-function rowIn(item: Item): VersionedRow {
+function parseRow(item: Item): VersionedRow {
   return { revision: Number(item['revision']?.N), value: parseJson(item['row']?.S ?? '')?.value };
 }

@@ -4,28 +4,28 @@ import type { PersonalData, SideWrites } from '../receipts/store.ts';
 import { storeUnavailable } from '../receipts/store.ts';
 import { queueIndex, tableKeys, ttlAttribute } from './table-layout.ts';
 
-/** Names of the tables, as AWS knows them. */
+/** Names of the DynamoDB tables. */
 export interface TableNames {
   readonly receipts: string;
   readonly identifiers: string;
 }
 
-/** One row: its key, the JSON of what it holds in `row`, and beside that only what conditions and the index need. */
+/** One row: its key, its content as JSON in `row`, and the attributes that conditions and the index need. */
 export type Item = Record<string, AttributeValue>;
 
 /**
- * The receipt if there is none, what is kept apart, and a look-up row per subject; the receipt's own action comes first.
- * `writeId` marks the row as this very write's: whoever loses an answer finds out that the write was done.
+ * Returns the actions that create a receipt, its personal data and a look-up row per subject. The receipt's action comes
+ * first. `writeId` identifies this write, so that a retry after a lost response finds out that the write was done.
  */
 export function acceptActions(
   tables: TableNames,
   receipt: Receipt,
-  kept: PersonalData,
+  personalData: PersonalData,
   writeId: string,
 ): TransactWriteItem[] {
   const put = (TableName: string, Item: Item) => ({ TableName, Item });
   const row = { ...receiptKey(receipt.id), ...present(receiptAttributes(receipt, writeId)) };
-  const keptRow = { ...key(receipt.id, personalDataSort), row: { S: JSON.stringify(kept) } };
+  const personalDataRow = { ...key(receipt.id, personalDataSort), row: { S: JSON.stringify(personalData) } };
   return [
     {
       Put: {
@@ -34,19 +34,22 @@ export function acceptActions(
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       },
     },
-    { Put: put(tables.identifiers, keptRow) },
+    { Put: put(tables.identifiers, personalDataRow) },
     ...lookUpKeys(receipt).map(lookUp => ({ Put: put(tables.receipts, lookUp) })),
   ];
 }
 
-/** Updates, not puts: attributes that another version of this code wrote stay. The receipt's own action comes first. */
+/**
+ * Returns the actions that replace a receipt; its own action comes first. An update keeps attributes that another version
+ * of this code wrote; a put would remove them.
+ */
 export function replaceActions(
   tables: TableNames,
   next: Receipt,
   also: SideWrites,
   writeId: string,
 ): TransactWriteItem[] {
-  const update = updateOf(tables.receipts, receiptKey(next.id), receiptAttributes(next, writeId));
+  const update = buildUpdate(tables.receipts, receiptKey(next.id), receiptAttributes(next, writeId));
   return [
     {
       Update: {
@@ -56,38 +59,38 @@ export function replaceActions(
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       },
     },
-    ...expiries(tables, next),
-    ...keptApart(tables, next, also),
+    ...updateExpiry(tables, next),
+    ...writePersonalData(tables, next, also),
   ];
 }
 
-/** From the transaction that closes on, the look-up rows expire together with their receipt. */
-function expiries(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
+/** Once a receipt is closed, its look-up rows expire together with it. */
+function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
   if (expiresAt === undefined) return [];
   const attributes = { [ttlAttribute]: number(expiresAt) };
-  return lookUpKeys(next).map(lookUp => ({ Update: updateOf(tables.receipts, lookUp, attributes) }));
+  return lookUpKeys(next).map(lookUp => ({ Update: buildUpdate(tables.receipts, lookUp, attributes) }));
 }
 
-/** Neither reads nor asks for old values: the webhook's role may do neither on this table. */
-function keptApart(tables: TableNames, next: Receipt, also: SideWrites): TransactWriteItem[] {
+/** Writes without reading and without returning old values: the webhook's role may do neither on this table. */
+function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites): TransactWriteItem[] {
   const TableName = tables.identifiers;
   const put = (sort: string, row: object): TransactWriteItem => ({
     Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) } } },
   });
   const remove = (sort: string): TransactWriteItem => ({ Delete: { TableName, Key: key(next.id, sort) } });
   const { pins, lookUps = [] } = also;
-  if (also.deletePersonalData === true) return sortsOf(next, lookUps).map(remove);
+  if (also.deletePersonalData === true) return personalDataSorts(next, lookUps).map(remove);
   const changed = lookUps.map(({ project, lookUps: row }) =>
     row === undefined ? remove(lookUpsSort(project)) : put(lookUpsSort(project), row),
   );
   return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
 }
 
-/** Every row that is kept apart for a receipt: a project has pins, or look-ups before them. */
-function sortsOf({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
+/** Returns the sort keys of a receipt's personal data: a project has pins, or look-ups before them. */
+function personalDataSorts({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
   const rows = Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
-    const lookedUpBefore = lookedUp > 0 || lookUps.some(one => one.project === project);
-    return [...(pins > 0 ? [pinsSort(project)] : []), ...(lookedUpBefore ? [lookUpsSort(project)] : [])];
+    const hasLookUps = lookedUp > 0 || lookUps.some(one => one.project === project);
+    return [...(pins > 0 ? [pinsSort(project)] : []), ...(hasLookUps ? [lookUpsSort(project)] : [])];
   });
   return [personalDataSort, ...rows];
 }
@@ -97,26 +100,26 @@ export const pinsPrefix = 'pins#';
 export const lookUpsPrefix = 'lookups#';
 export const receiptPrefix = 'receipt#';
 
-/** The key of a receipt. */
+/** Returns the key of a receipt. */
 export function receiptKey(id: string): Item {
   return key(`${receiptPrefix}${id}`, 'receipt');
 }
 
-/** The partition of a subject's look-up rows; their sort keys are receipt ids. */
-export function subjectPartition(mac: string): string {
-  return `subject#${mac}`;
+/** Returns the partition of a subject's look-up rows; their sort keys are receipt ids. */
+export function subjectPartition(hmac: string): string {
+  return `subject#${hmac}`;
 }
 
-/** The text of an attribute. Throws `unavailable` where there is none: such a row is not one of ours. */
+/** Returns the text of an attribute. Throws `unavailable` if it is missing: this code did not write such a row. */
 export function textOf(item: Item, attribute: string): string {
   const text = item[attribute]?.S;
-  if (text === undefined) throw storeUnavailable('a stored row is not of a version that this code knows');
+  if (text === undefined) throw storeUnavailable('a stored row has a version that this code does not know');
   return text;
 }
 
-/** One transaction may not name a key twice (API Reference, TransactWriteItems), so equal subjects count once. */
+/** Returns the keys without duplicates: a transaction may not name a key twice (API Reference, TransactWriteItems). */
 function lookUpKeys({ id, subjectHmacs }: Pick<Receipt, 'id' | 'subjectHmacs'>): Item[] {
-  return [...new Set(subjectHmacs)].map(mac => key(subjectPartition(mac), id));
+  return [...new Set(subjectHmacs)].map(hmac => key(subjectPartition(hmac), id));
 }
 
 function pinsSort(project: string): string {
@@ -153,8 +156,8 @@ function present(attributes: Attributes): Item {
   return Object.fromEntries(Object.entries(attributes).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
-/** Sets the attributes that are given and removes those that are named and undefined. */
-function updateOf(TableName: string, Key: Item, attributes: Attributes): Update {
+/** Returns an update that sets the defined attributes and removes the undefined ones. */
+function buildUpdate(TableName: string, Key: Item, attributes: Attributes): Update {
   const set = present(attributes);
   const removed = Object.keys(attributes).filter(name => !Object.hasOwn(set, name));
   const sets = `SET ${Object.keys(set).map(name => `#${name} = :${name}`)}`;

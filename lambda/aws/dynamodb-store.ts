@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Receipt } from '../receipts/receipt.ts';
 import {
   lookUpsFrom,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
   rejectOversized,
-} from '../receipts/row-schemas.ts';
+} from '../receipts/parse-rows.ts';
+import type { Receipt } from '../receipts/receipt.ts';
 import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';
@@ -26,15 +26,15 @@ import {
 import { tableKeys } from './table-layout.ts';
 
 export interface DynamodbStoreOptions {
-  /** Longest that one call may take in all, retries and body included. */
+  /** Time limit of one call, including retries and the body. */
   readonly callMs?: number;
-  /** Told of every call that failed: its verb and the error's name. */
+  /** Logs every failed call: its name and the error's name. */
   readonly log?: (problem: AwsProblem) => void;
 }
 
 /**
- * The receipt store on DynamoDB. Reads are strongly consistent but for `due`, which asks an index. A write whose answer
- * was lost and that was sent again is recognised, so it is not mistaken for somebody else's.
+ * Returns the receipt store on DynamoDB. Reads are strongly consistent, except `due`, which queries an index. An SDK retry
+ * after a lost response recognises its own write and does not report a conflict.
  */
 export function dynamodbStore(
   client: DynamoDBClient,
@@ -45,58 +45,59 @@ export function dynamodbStore(
   const run = <T>(call: string, verb: () => Promise<T>) =>
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
-    accept: (receipt, kept) => run('accept', () => accept(calls, tables, receipt, kept)),
-    read: id => run('read', async () => receiptIn(await calls.standing(id), id)),
+    accept: (receipt, personalData) => run('accept', () => accept(calls, tables, receipt, personalData)),
+    read: id => run('read', async () => parseReceipt(await calls.readItem(id), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
-    due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.suggested(queue, now, limit))),
-    readPersonalData: id => run('personal-data', async () => keptIn(await calls.partition(tables.identifiers, id))),
+    due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.queryDue(queue, now, limit))),
+    readPersonalData: id =>
+      run('personal-data', async () => parsePersonalData(await calls.readPartition(tables.identifiers, id))),
     find: subjectHmac => run('find', () => find(calls, tables, subjectHmac)),
   };
 }
 
-async function accept(calls: DynamodbCalls, tables: TableNames, receipt: Receipt, kept: PersonalData) {
+async function accept(calls: DynamodbCalls, tables: TableNames, receipt: Receipt, personalData: PersonalData) {
   rejectOversized(receipt);
   const writeId = randomUUID();
-  const refused = await calls.write(acceptActions(tables, receipt, kept, writeId));
-  if (refused === undefined) return { stored: true, receipt };
-  const item = refused.standing ?? (await calls.standing(receipt.id));
-  const standing = receiptIn(item, receipt.id);
-  if (standing === undefined) throw storeUnavailable();
-  return { stored: item?.['writeId']?.S === writeId, receipt: standing };
+  const conflict = await calls.write(acceptActions(tables, receipt, personalData, writeId));
+  if (conflict === undefined) return { stored: true, receipt };
+  const item = conflict.item ?? (await calls.readItem(receipt.id));
+  const existing = parseReceipt(item, receipt.id);
+  if (existing === undefined) throw storeUnavailable();
+  return { stored: item?.['writeId']?.S === writeId, receipt: existing };
 }
 
-/** False only when the revision has moved: a write that another one was in the way of may be tried again. */
+/** Returns false only if the revision has changed. A conflict without a new revision is `unavailable`, so retryable. */
 async function replace(calls: DynamodbCalls, tables: TableNames, next: Receipt, also: SideWrites): Promise<boolean> {
   const writeId = randomUUID();
-  const refused = await calls.write(replaceActions(tables, next, also, writeId));
-  if (refused === undefined) return true;
-  const standing = refused.standing ?? (await calls.standing(next.id));
-  if (standing?.['writeId']?.S === writeId) return true;
-  if (Number(standing?.['revision']?.N) === next.revision - 1) throw storeUnavailable();
+  const conflict = await calls.write(replaceActions(tables, next, also, writeId));
+  if (conflict === undefined) return true;
+  const item = conflict.item ?? (await calls.readItem(next.id));
+  if (item?.['writeId']?.S === writeId) return true;
+  if (Number(item?.['revision']?.N) === next.revision - 1) throw storeUnavailable();
   return false;
 }
 
 async function find(calls: DynamodbCalls, tables: TableNames, subjectHmac: string): Promise<readonly string[]> {
-  const lookUps = await calls.partition(tables.receipts, subjectPartition(subjectHmac));
+  const lookUps = await calls.readPartition(tables.receipts, subjectPartition(subjectHmac));
   return lookUps.map(lookUp => textOf(lookUp, tableKeys.sort));
 }
 
-function receiptIn(item: Item | undefined, id: string): Receipt | undefined {
+function parseReceipt(item: Item | undefined, id: string): Receipt | undefined {
   return item === undefined ? undefined : parseReceiptRow(textOf(item, 'row'), id);
 }
 
-function keptIn(items: readonly Item[]): PersonalDataWithPins | undefined {
+function parsePersonalData(items: readonly Item[]): PersonalDataWithPins | undefined {
   const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
-  const kept = rows.find(({ sort }) => sort === personalDataSort);
-  if (kept === undefined) return undefined;
-  const byProject = <T>(prefix: string, from: (row: string) => T) =>
+  const personalData = rows.find(({ sort }) => sort === personalDataSort);
+  if (personalData === undefined) return undefined;
+  const byProject = <T>(prefix: string, parse: (row: string) => T) =>
     Object.fromEntries(
       rows
         .filter(({ sort }) => sort.startsWith(prefix))
-        .map(({ sort, row }) => [sort.slice(prefix.length), from(row)] as const),
+        .map(({ sort, row }) => [sort.slice(prefix.length), parse(row)] as const),
     );
   return {
-    ...parsePersonalDataRow(kept.row),
+    ...parsePersonalDataRow(personalData.row),
     pins: byProject(pinsPrefix, parsePinsRow),
     lookUps: byProject(lookUpsPrefix, lookUpsFrom),
   };

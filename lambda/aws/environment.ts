@@ -1,16 +1,16 @@
 import * as v from 'valibot';
 
-/** The environment variables of the functions. The stack must `satisfy` it, so a forgotten one does not compile. */
+/** The environment variables of the functions. The stack must satisfy this type, so a missing one does not compile. */
 export interface Environment {
   /** The settings file, as JSON. */
   readonly SETTINGS_JSON: string;
-  /** Design names of the secrets (`erasure/pepper` …) to their ARNs, as JSON. */
+  /** Maps secret names (`erasure/pepper` …) to ARNs, as JSON. */
   readonly SECRET_ARNS: string;
   readonly RECEIPTS_TABLE: string;
   readonly IDENTIFIERS_TABLE: string;
-  /** Of this deployment's own metrics in CloudWatch. */
+  /** The CloudWatch namespace of this deployment's metrics. */
   readonly METRICS_NAMESPACE: string;
-  /** ARN of the key that evidence is signed with; only the sweep has it. */
+  /** ARN of the key that signs evidence; only the sweeper has it. */
   readonly EVIDENCE_KEY?: string;
 }
 
@@ -27,7 +27,7 @@ const environment = v.object({
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Throws an error that names every variable that is missing or unreadable, and no value. */
+/** Parses the variables. Throws an error that names every missing or unreadable variable, and no value. */
 export function parseEnvironment(variables: Variables) {
   const parsed = v.safeParse(environment, variables);
   if (parsed.success) return parsed.output;

@@ -5,28 +5,28 @@ import { awsClientOptions, awsTimeouts, callDeadline } from './clients.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
 
 /**
- * Signs with a key of KMS (ECC_NIST_P256, sign and verify); `key` is its ARN or an alias. The public half is asked for
- * once a process. Throws the SDK's own errors.
+ * Returns a signer that uses a KMS key (ECC_NIST_P256, sign and verify); `key` is its ARN or an alias. The public key is
+ * read once per process. Throws the SDK's own errors.
  */
 export function kmsSigner(client: KMSClient, key: string, callMs = awsTimeouts.callMs): Signer {
-  let known: Promise<PublicKey> | undefined;
+  let cached: Promise<PublicKey> | undefined;
   return {
     publicKey: () => {
-      known ??= publicKey(client, key, callMs).catch((error: unknown) => {
-        known = undefined;
+      cached ??= publicKey(client, key, callMs).catch((error: unknown) => {
+        cached = undefined;
         throw error;
       });
-      return known;
+      return cached;
     },
     sign: async bytes => {
-      const asked = { ...messageOf(bytes), KeyId: key, SigningAlgorithm: 'ECDSA_SHA_256' } as const;
-      const { Signature } = await client.send(new SignCommand(asked), callDeadline(callMs));
+      const input = { ...messageInput(bytes), KeyId: key, SigningAlgorithm: 'ECDSA_SHA_256' } as const;
+      const { Signature } = await client.send(new SignCommand(input), callDeadline(callMs));
       return fromDer(Signature ?? new Uint8Array());
     },
   };
 }
 
-/** The signer of a deployed function. Throws when the environment does not name its key. */
+/** Returns the signer of a deployed function. Throws if the environment does not name its key. */
 export function lambdaSigner(variables: Variables): Signer {
   const { EVIDENCE_KEY } = parseEnvironment(variables);
   if (EVIDENCE_KEY === undefined) throw new Error('environment: EVIDENCE_KEY missing or unreadable');
@@ -38,31 +38,31 @@ async function publicKey(client: KMSClient, key: string, callMs: number): Promis
   return publicKeyOf(createPublicKey({ key: Buffer.from(PublicKey ?? []), format: 'der', type: 'spki' }));
 }
 
-/** Most bytes that KMS hashes itself (KMS API Reference, Sign: `Message`). Of more it takes the digest. */
-const mostRaw = 4096;
+/** Longest message that KMS hashes itself, in bytes (KMS API Reference, Sign: `Message`). Longer ones need a digest. */
+const maxRawBytes = 4096;
 
-/** Either gives the same signature. The first is what emulators know, and what the evidence of one customer fits into. */
-function messageOf(bytes: Uint8Array) {
-  if (bytes.length <= mostRaw) return { Message: bytes, MessageType: 'RAW' } as const;
+/** Both forms are valid. Emulators support only the raw one, and the evidence of one customer fits into it. */
+function messageInput(bytes: Uint8Array) {
+  if (bytes.length <= maxRawBytes) return { Message: bytes, MessageType: 'RAW' } as const;
   return { Message: createHash('sha256').update(bytes).digest(), MessageType: 'DIGEST' } as const;
 }
 
 /**
- * KMS answers in DER (KMS API Reference, Sign): a sequence of two integers, signed and without leading zeros; JWS wants
- * 32 bytes each (RFC 7518, section 3.4). Both are short, so every length is one byte.
+ * Converts a signature from DER, the format of KMS (KMS API Reference, Sign): a sequence of two signed integers without
+ * leading zeros. JWS requires 32 bytes each (RFC 7518, section 3.4). Both are short, so every length is one byte.
  */
 function fromDer(der: Uint8Array): Uint8Array {
-  const [r, afterR] = integerAt(der, 2);
-  const [s, end] = integerAt(der, afterR);
+  const [r, afterR] = readInteger(der, 2);
+  const [s, end] = readInteger(der, afterR);
   if (der[0] !== 0x30 || der[1] !== der.length - 2 || end !== der.length) throw new Error('not a signature in DER');
   return Buffer.concat([r, s]);
 }
 
-function integerAt(der: Uint8Array, at: number): readonly [Uint8Array, number] {
+function readInteger(der: Uint8Array, at: number): readonly [Uint8Array, number] {
   const length = der[at + 1] ?? 0;
   const end = at + 2 + length;
   const digits = Buffer.from(der.subarray(at + 2, end));
-  const most = digits.subarray(Math.max(0, digits.length - 32));
+  const last32 = digits.subarray(Math.max(0, digits.length - 32));
   if (der[at] !== 0x02 || digits.length !== length || length > 33) throw new Error('not a signature in DER');
-  return [Buffer.concat([Buffer.alloc(32 - most.length), most]), end];
+  return [Buffer.concat([Buffer.alloc(32 - last32.length), last32]), end];
 }

@@ -1,17 +1,17 @@
 import type { ReadSecret } from '../io/secret-cache.ts';
 
 /**
- * Longest that the start of a function waits for its secrets, in milliseconds: half of what Lambda allows a start
+ * How long the init phase waits for the secrets, in milliseconds: half of the time that Lambda allows
  * (Lambda Developer Guide, "Lambda execution environment lifecycle", Init phase).
  */
-const longestMs = 5000;
-/** A timer goes on while the instance is frozen. The wait consists of short ones, so a freeze ends only one of them. */
+const maxWaitMs = 5000;
+/** A timer runs on while the instance is frozen. The wait consists of short timers, so a freeze ends only one of them. */
 const stepMs = 100;
 
 /**
- * Reads the secrets while the function starts, and waits for at most five seconds of running time. Lambda may freeze an
- * instance between its start and its first event, and a read that is under way then times out. Never throws: the first
- * event reads again what could not be read here. `wait` resolves after that many milliseconds.
+ * Reads the secrets during the init phase and waits for at most five seconds of running time. Lambda may freeze an
+ * instance between init and its first event, and a pending read then times out. Never throws: the first event reads again
+ * what failed here. `wait` resolves after that many milliseconds.
  */
 export async function readAhead(
   readSecret: ReadSecret,
@@ -22,5 +22,5 @@ export async function readAhead(
   const reads = Promise.allSettled(names.map(name => readSecret(name))).then(() => {
     isOver = true;
   });
-  for (let leftMs = longestMs; leftMs > 0 && !isOver; leftMs -= stepMs) await Promise.race([reads, wait(stepMs)]);
+  for (let leftMs = maxWaitMs; leftMs > 0 && !isOver; leftMs -= stepMs) await Promise.race([reads, wait(stepMs)]);
 }

@@ -13,16 +13,15 @@ export interface SecretsManagerOptions {
   readonly now: () => number;
   /** From 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Longest that one call may take in all, in milliseconds. */
+  /** Time limit of one call, in milliseconds. */
   readonly callMs?: number;
-  /** Told of every call that failed, and of the age of what was served instead. */
+  /** Logs every failed call, and the age of the cached secret that was used instead. */
   readonly log?: (problem: AwsProblem) => void;
 }
 
 /**
- * Secrets from AWS Secrets Manager, cached for five to six minutes; `arns` maps design names to ARNs. Throttling,
- * time-outs, 5xx and network errors count as an outage; what Secrets Manager refuses, no longer knows or holds no text
- * for does not.
+ * Returns a reader of secrets in AWS Secrets Manager, cached for five to six minutes; `arns` maps secret names to ARNs.
+ * Throttling, timeouts, 5xx and network errors count as an outage. A denied, deleted or empty secret does not.
  */
 export function secretsManager(
   client: SecretsManagerClient,
@@ -54,27 +53,32 @@ async function fetchSecret(
   callMs: number,
 ): Promise<string> {
   const SecretId = Object.hasOwn(arns, name) ? arns[name] : undefined;
-  if (SecretId === undefined) throw new NoText('SecretWithoutArn');
+  if (SecretId === undefined) throw new UnusableSecret('SecretWithoutArn');
   const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId }), callDeadline(callMs));
-  if (SecretString === undefined || SecretString === '') throw new NoText('SecretWithoutText');
+  if (SecretString === undefined || SecretString === '') throw new UnusableSecret('SecretWithoutText');
   return SecretString;
 }
 
-/** Never an outage; its name is all that is said of it. */
-class NoText extends Error {
+/** Never counts as an outage. Only its name is logged. */
+class UnusableSecret extends Error {
   constructor(name: string) {
     super();
     this.name = name;
   }
 }
 
-/** Names that the SDK itself takes for throttling, as far as Secrets Manager uses them. */
-const throttled = ['ThrottlingException', 'ThrottledException', 'TooManyRequestsException', 'RequestLimitExceeded'];
+/** Error names that the SDK treats as throttling and that Secrets Manager uses. */
+const throttlingErrors = [
+  'ThrottlingException',
+  'ThrottledException',
+  'TooManyRequestsException',
+  'RequestLimitExceeded',
+];
 
-/** Whoever answered with a 4xx said no; whoever did not answer, or with a 5xx, or asked to slow down, could not. */
+/** A 4xx is a refusal. No response, a 5xx and throttling are an outage. */
 function isOutage(thrown: unknown): boolean {
-  if (thrown instanceof NoText) return false;
+  if (thrown instanceof UnusableSecret) return false;
   if (!(thrown instanceof SecretsManagerServiceException)) return true;
   const status = Number(thrown.$metadata.httpStatusCode);
-  return status >= 500 || status === 429 || throttled.includes(thrown.name);
+  return status >= 500 || status === 429 || throttlingErrors.includes(thrown.name);
 }

@@ -1,10 +1,9 @@
 /**
- * Keys, index and TTL attribute of the two tables. One place, because the adapter, the stack and the local emulator
- * must agree on them.
+ * Keys, index and TTL attribute of the two tables, in one place for the adapter, the stack and the local emulator.
  */
 export const tableKeys = { partition: 'pk', sort: 'sk' } as const;
 
-/** Sparse, KEYS_ONLY, on the receipts table: a receipt is in it exactly as long as it waits for something. */
+/** Sparse, KEYS_ONLY, on the receipts table: a receipt is in it as long as it is in a queue. */
 export const queueIndex = { name: 'queue', partition: 'queue', sort: 'nextAttemptAt' } as const;
 
 /** Epoch seconds, a number (DynamoDB Developer Guide, Time to Live); only on the receipts table. */

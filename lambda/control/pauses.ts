@@ -1,12 +1,13 @@
 import * as v from 'valibot';
 import { Failure } from '../domain/failure.ts';
+import { namePattern } from '../domain/names.ts';
 import type { VersionedRow, VersionedStore } from './versioned-store.ts';
 
 /** What a pause covers: everything, one platform or one project. Requests are still accepted, but nothing is deleted. */
 export type PauseScope = 'all' | `platform:${string}` | `project:${string}`;
 
 export function isPauseScope(text: string): text is PauseScope {
-  return text === 'all' || /^(platform|project):[a-z][a-z0-9-]{0,39}$/.test(text);
+  return text === 'all' || new RegExp(`^(platform|project):${namePattern}$`).test(text);
 }
 
 /** Who paused or resumed, why, and when (epoch milliseconds). */

@@ -2,22 +2,22 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
 
-/** One call to another service. `until` is one deadline for all of it, the body read included (epoch ms). */
+/** One call to another service. `until` is the deadline of the whole call, reading the body included (epoch ms). */
 export interface HttpCall {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly until: number;
-  /** Bytes of the answer that are read, where the usual cap is too small. */
+  /** Maximum size of the response body, if the default is too small. */
   readonly maxResponseBytes?: number;
-  /** Whether it may be sent a second time, see {@link createHttpClient}. Never for a call that must not happen twice. */
+  /** Whether it may be sent a second time, see {@link createHttpClient}. Never set it for a call that must not run twice. */
   readonly repeatable?: boolean;
 }
 
 /**
- * What came back: an answer, or none. `effect` says whether the other side may have acted: it cannot have where no
- * connection was ever made.
+ * The result of a call: a response, or none. `effect` says whether the other side may have executed the call; without a
+ * connection it cannot have.
  */
 export type HttpResult =
   | {
@@ -31,83 +31,80 @@ export type HttpResult =
 
 type NoAnswer = 'not-connected' | 'timed-out' | 'connection-lost' | 'redirected' | 'too-large';
 
-/** Sends a call and never throws: what goes wrong is a value that names neither URL, headers nor body. */
+/** Sends a call. Never throws: a failure is a value that contains no URL, header or body. */
 export type Send = (call: HttpCall) => Promise<HttpResult>;
 
-/** Largest answer body that is read, in bytes. */
+/** Default maximum size of a response body, in bytes. */
 export const maxResponseBytes = 65_536;
 
 export interface HttpClientOptions {
-  /** Finds and checks the addresses of a host name. */
+  /** Resolves a host name and checks its addresses. */
   readonly lookup?: LookupFunction;
-  /** Bytes of an answer that are read; a longer one is no answer, or with `cut` one that is cut off there. */
+  /** Maximum size of a response body. A longer one fails the call, or is truncated if `cut` is set. */
   readonly maxResponseBytes?: number;
   readonly cut?: boolean;
 }
 
 /**
- * A sender that keeps connections alive. Redirects are not followed: they would carry the key to another origin. The one
- * retry is for a reset of a reused connection before any byte of the answer, which is how an idle connection ends, and
- * only for a call that is `repeatable`: the other side may have acted on the first one.
+ * Returns a client that keeps connections alive. It follows no redirect, which would send the key to another origin. It
+ * retries once if a reused connection is reset before the first byte of the response, which happens when the server closes
+ * an idle connection; and only a `repeatable` call, because the server may have executed the first one.
  */
-export function createHttpClient(now: () => number, reach: HttpClientOptions = {}): Send {
+export function createHttpClient(now: () => number, options: HttpClientOptions = {}): Send {
   const agent = new Agent({ keepAlive: true });
   return async call => {
-    const first = await sendOnce(call, now, { ...reach, agent });
+    const first = await sendOnce(call, now, { ...options, agent });
     if (first !== 'reset-while-idle') return first;
     if (call.repeatable !== true) return noAnswer('connection-lost', true);
-    const second = await sendOnce(call, now, { ...reach, agent: new Agent() });
+    const second = await sendOnce(call, now, { ...options, agent: new Agent() });
     if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
     return second.kind === 'answer' ? second : { ...second, effect: 'possible' };
   };
 }
 
-type Sent = HttpResult | 'reset-while-idle';
+type SendResult = HttpResult | 'reset-while-idle';
 
-interface Way extends HttpClientOptions {
+interface RequestOptions extends HttpClientOptions {
   readonly agent: Agent;
 }
 
-function sendOnce(call: HttpCall, now: () => number, way: Way): Promise<Sent> {
-  const left = call.until - now();
-  if (left <= 0) return Promise.resolve(noAnswer('timed-out', false));
+function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): Promise<SendResult> {
+  const leftMs = call.until - now();
+  if (leftMs <= 0) return Promise.resolve(noAnswer('timed-out', false));
   return new Promise(resolve => {
-    const request = openedOrUndefined(call, way);
+    const request = openRequest(call, options);
     if (request === undefined) {
       resolve(noAnswer('not-connected', false));
       return;
     }
     let connected = false;
-    const settle = (sent: Sent) => {
+    const settle = (result: SendResult) => {
       clearTimeout(timer);
-      resolve(sent);
-      // An answered request has given its connection back already.
-      if (sent === 'reset-while-idle' || sent.kind === 'no-answer') request.destroy();
+      resolve(result);
+      // After a response, the connection is already back in the pool.
+      if (result === 'reset-while-idle' || result.kind === 'no-answer') request.destroy();
     };
-    const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), left);
+    const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), leftMs);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
-    request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : lost(connected)));
+    request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : connectionError(connected)));
     request.on('response', response =>
-      collect(response, call.maxResponseBytes ?? way.maxResponseBytes ?? maxResponseBytes, way, settle),
+      collectResponse(response, call.maxResponseBytes ?? options.maxResponseBytes ?? maxResponseBytes, options, settle),
     );
     request.end(call.body);
   });
 }
 
-/** A header or protocol that Node refuses makes no call; its error would name the value. */
-function openedOrUndefined(call: HttpCall, way: Way): ClientRequest | undefined {
+/** Opens a request. Returns `undefined` if Node rejects a header or the protocol; its error would contain the value. */
+function openRequest(call: HttpCall, options: RequestOptions): ClientRequest | undefined {
+  const { method, url, headers } = call;
+  const { agent, lookup } = options;
   try {
-    return opened(call, way);
+    if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent, ...(lookup && { lookup }) });
+    // Settings allow plain http only to loopback, so `node:http` is loaded only then.
+    return process.getBuiltinModule('node:http').request(url, { method, headers });
   } catch {
     return undefined;
   }
-}
-
-/** Plain http is for loopback only, which settings see to; `node:http` is loaded only where it is needed. */
-function opened({ method, url, headers }: HttpCall, { agent, lookup }: Way): ClientRequest {
-  const looked = lookup === undefined ? {} : { lookup };
-  if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent, ...looked });
-  return process.getBuiltinModule('node:http').request(url, { method, headers });
 }
 
 function whenConnected(request: ClientRequest, socket: Socket, connected: () => void): void {
@@ -119,7 +116,12 @@ function isIdleReset(request: ClientRequest, error: Error): boolean {
   return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
-function collect(response: IncomingMessage, largest: number, { cut }: Way, settle: (sent: Sent) => void): void {
+function collectResponse(
+  response: IncomingMessage,
+  maxBytes: number,
+  { cut }: RequestOptions,
+  settle: (result: SendResult) => void,
+): void {
   const status = Number(response.statusCode);
   if (status >= 300 && status < 400) {
     settle(noAnswer('redirected', true));
@@ -127,27 +129,27 @@ function collect(response: IncomingMessage, largest: number, { cut }: Way, settl
   }
   const chunks: Buffer[] = [];
   let size = 0;
-  const answered = () => {
+  const finish = () => {
     const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
-    const body = Buffer.concat(chunks).subarray(0, largest).toString('utf8');
+    const body = Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
     settle({ kind: 'answer', status, headers, body });
   };
   response.on('data', (chunk: Buffer) => {
     size += chunk.length;
     chunks.push(chunk);
-    if (size <= largest) return;
-    if (cut === true) answered();
+    if (size <= maxBytes) return;
+    if (cut === true) finish();
     else settle(noAnswer('too-large', true));
     response.destroy();
   });
   response.on('error', () => settle(noAnswer('connection-lost', true)));
-  response.on('end', answered);
+  response.on('end', finish);
 }
 
-function lost(connected: boolean): HttpResult {
+function connectionError(connected: boolean): HttpResult {
   return connected ? noAnswer('connection-lost', true) : noAnswer('not-connected', false);
 }
 
-function noAnswer(code: NoAnswer, mayHaveActed: boolean): HttpResult {
-  return { kind: 'no-answer', code, effect: mayHaveActed ? 'possible' : 'none' };
+function noAnswer(code: NoAnswer, mayHaveExecuted: boolean): HttpResult {
+  return { kind: 'no-answer', code, effect: mayHaveExecuted ? 'possible' : 'none' };
 }

@@ -1,11 +1,11 @@
 import { Failure } from '../domain/failure.ts';
 
-/** Nesting a body may have; no platform needs more than a handful. */
+/** Maximum nesting of a body; platforms need far less. */
 export const maxJsonDepth = 20;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The bytes as text. Throws `invalid` for bytes that are not UTF-8 and for a byte order mark. */
+/** Decodes text. Throws `invalid` for bytes that are not UTF-8 and for a byte order mark. */
 export function decodeUtf8(bytes: Uint8Array): string {
   const text = decodeOrUndefined(bytes);
   if (text === undefined) throw new Failure('invalid', 'body: is not UTF-8');
@@ -22,18 +22,18 @@ function decodeOrUndefined(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Parses JSON that came from outside. Throws `invalid` for what is not UTF-8 or not JSON, for nesting deeper than
- * {@link maxJsonDepth} and for a key that stands twice in one object (two readers would disagree on such a body).
+ * Parses untrusted JSON. Throws `invalid` for text that is not UTF-8 or not JSON, for nesting deeper than
+ * {@link maxJsonDepth}, and for a duplicate key in one object (two parsers could read such a body differently).
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
   const parsed = parseJson(text);
   if (parsed === undefined) throw new Failure('invalid', 'body: is not JSON');
-  refuseDeepAndDuplicate(text);
+  rejectDeepOrDuplicate(text);
   return parsed.value;
 }
 
-/** Parses JSON, or gives `undefined`; the wrapper tells JSON's `null` from no JSON. */
+/** Parses JSON. Returns `undefined` for invalid JSON; the wrapper distinguishes it from JSON's `null`. */
 export function parseJson(text: string): { readonly value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) };
@@ -44,20 +44,20 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
 
 const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gu;
 
-/** Walks the tokens of text that is known to be JSON; a string followed by a colon can only be a key. */
-function refuseDeepAndDuplicate(text: string): void {
-  const open: (Set<unknown> | undefined)[] = [];
+/** Checks the tokens of valid JSON. A string followed by a colon can only be a key. */
+function rejectDeepOrDuplicate(text: string): void {
+  const objects: (Set<unknown> | undefined)[] = [];
   for (const match of text.matchAll(tokens)) {
     const [token, colon] = match;
-    if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined);
-    else if (token === '}' || token === ']') open.pop();
-    else if (colon !== undefined) rememberKey(open.at(-1), token.slice(0, -colon.length));
-    if (open.length > maxJsonDepth) throw new Failure('invalid', 'body: is nested too deeply');
+    if (token === '{' || token === '[') objects.push(token === '{' ? new Set() : undefined);
+    else if (token === '}' || token === ']') objects.pop();
+    else if (colon !== undefined) rememberKey(objects.at(-1), token.slice(0, -colon.length));
+    if (objects.length > maxJsonDepth) throw new Failure('invalid', 'body: is nested too deeply');
   }
 }
 
 function rememberKey(keys: Set<unknown> | undefined, quoted: string): void {
   const key = JSON.parse(quoted);
-  if (keys?.has(key)) throw new Failure('invalid', 'body: holds a key twice');
+  if (keys?.has(key)) throw new Failure('invalid', 'body: contains a duplicate key');
   keys?.add(key);
 }

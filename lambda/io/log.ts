@@ -2,12 +2,12 @@ import type { Alarm, Failure, FailureCode } from '../domain/failure.ts';
 import { embeddedMetrics } from './metrics.ts';
 
 /**
- * Every field that a log line may have. It is an allow-list of our own codes, counts and pseudonyms: never an event, a
- * body, a header, an identifier, a URL or another service's text.
+ * Every field that a log line may have. It is an allow-list of this service's codes, counts and pseudonyms: never an event,
+ * a body, a header, an identifier, a URL or another service's text.
  */
 export interface LogLine {
-  /** `closed` is the attempt that closed a receipt: one line a receipt, whoever else worked on it. */
-  readonly event: 'request' | 'accepted' | 'attempt' | 'closed' | 'refused' | 'callback' | 'sweep' | 'alarm' | 'aws';
+  /** `closed` is the attempt that closed a receipt: one line per receipt, even if several workers attempted it. */
+  readonly event: 'accepted' | 'attempt' | 'closed' | 'refused' | 'callback' | 'sweep' | 'alarm' | 'aws';
   readonly platform?: string;
   /** The receipt's id: an HMAC. */
   readonly receipt?: string;
@@ -15,28 +15,28 @@ export interface LogLine {
   readonly outcome?: string;
   readonly code?: FailureCode | (string & {});
   readonly alarm?: Alarm;
-  /** The field or rule by which a genuine request was refused: a text of our own. */
+  /** The field or rule by which an authenticated request was rejected: a text of this service. */
   readonly rule?: string;
   readonly status?: number;
-  readonly durationMs?: number;
   readonly claimed?: number;
   readonly closed?: number;
   readonly held?: number;
   readonly delivered?: number;
   readonly failed?: number;
-  /** The call of AWS that failed. */
+  /** The AWS call that failed. */
   readonly call?: string;
+  /** Age of the cached secret that was used instead. */
   readonly staleMs?: number;
   readonly needsReview?: number;
   readonly oldestOpenMs?: number;
-  /** How much of the time that the law allows the worst open receipt has used, in percent. */
+  /** The largest share of the time until its due date that an open receipt has used, in percent. */
   readonly deadlineUsedPercent?: number;
   /** Scopes that are paused. */
   readonly paused?: number;
-  /** Closed receipts that were signed, and that wait for it. */
+  /** Closed receipts that were signed, and that have been unsigned for too long. */
   readonly signed?: number;
   readonly unsigned?: number;
-  /** File and line of our own code. */
+  /** File and line in this service's code. */
   readonly origin?: string;
   readonly secret?: string;
 }
@@ -44,8 +44,8 @@ export interface LogLine {
 export type Log = (line: LogLine) => void;
 
 /**
- * Logs one JSON object a line, stamped with the injected clock. With a namespace, lines that count something carry their
- * metrics for CloudWatch along.
+ * Returns a log that writes one JSON object per line, with the time of the given clock. With a namespace, lines that count
+ * something include their CloudWatch metrics.
  */
 export function jsonLog(write: (line: string) => void, now: () => number, namespace?: string): Log {
   return line => {
@@ -55,7 +55,7 @@ export function jsonLog(write: (line: string) => void, now: () => number, namesp
   };
 }
 
-/** What a log may say of a refusal. */
+/** Returns what may be logged about a failure: never its message. */
 export function failureFields({ code, alarm, origin }: Failure): Pick<LogLine, 'code' | 'alarm' | 'origin'> {
   return { code, ...(alarm === undefined ? {} : { alarm }), ...(origin === undefined ? {} : { origin }) };
 }

@@ -1,4 +1,4 @@
-/** The part of a log line that is counted; nothing else of a line becomes a metric, and none of this is personal. */
+/** The fields of a log line that can become metrics. None of them is personal data. */
 export interface MetricSource {
   readonly event: string;
   readonly alarm?: string;
@@ -26,22 +26,23 @@ const units = {
 
 export type MetricName = keyof typeof units;
 
-/** The fields of a line that may tell metrics of one name apart: each has few values, all of them words of ours. */
+/** The fields that can be dimensions: each has few values, all defined by this service. */
 export type Dimension = 'alarm' | 'platform' | 'outcome';
 
-/** Numbers that are counted under the same sets of dimensions. */
+/** Metrics with the same sets of dimensions. */
 interface Group {
   readonly sets: readonly (readonly Dimension[])[];
   readonly values: readonly (readonly [MetricName, number | undefined])[];
 }
 
 /**
- * What CloudWatch reads metrics from, to be added to the line, whose own fields are the dimensions (CloudWatch User
- * Guide, "Specification: Embedded metric format"). Empty for a line that counts nothing. `at` in epoch milliseconds.
+ * Returns the fields that CloudWatch reads metrics from, to be added to the line, whose own fields are the dimensions
+ * (CloudWatch User Guide, "Specification: Embedded metric format"). Empty for a line without metrics. `at` is in epoch
+ * milliseconds.
  */
 export function embeddedMetrics(line: MetricSource, namespace: string, at: number): Readonly<Record<string, unknown>> {
-  const groups = groupsOf(line)
-    .map(group => present(group, line))
+  const groups = [alarms, ...eventGroups(line)]
+    .map(group => withoutMissing(group, line))
     .filter(({ sets, values }) => sets.length > 0 && values.length > 0);
   if (groups.length === 0) return {};
   const directives = groups.map(({ sets, values }) => ({
@@ -53,19 +54,17 @@ export function embeddedMetrics(line: MetricSource, namespace: string, at: numbe
   return { _aws: { Timestamp: at, CloudWatchMetrics: directives }, ...values };
 }
 
-function groupsOf(line: MetricSource): readonly Group[] {
-  return [{ sets: [['alarm']], values: [['Alarms', 1]] }, ...ofEvent(line)];
-}
+const alarms: Group = { sets: [['alarm']], values: [['Alarms', 1]] };
 
-function ofEvent(line: MetricSource): readonly Group[] {
+function eventGroups(line: MetricSource): readonly Group[] {
   const isNew = line.event === 'accepted' && line.code === 'stored';
   if (isNew) return [{ sets: [['platform']], values: [['Accepted', 1]] }];
-  if (line.event === 'sweep') return [{ sets: [[]], values: ofSweep(line) }];
+  if (line.event === 'sweep') return [{ sets: [[]], values: sweepValues(line) }];
   if (line.event !== 'closed') return [];
   return [{ sets: [['platform', 'outcome'], ['outcome']], values: [['Closed', 1]] }];
 }
 
-function ofSweep(line: MetricSource): Group['values'] {
+function sweepValues(line: MetricSource): Group['values'] {
   return [
     ['Sweeps', 1],
     ['OldestOpen', line.oldestOpenMs],
@@ -76,8 +75,8 @@ function ofSweep(line: MetricSource): Group['values'] {
   ];
 }
 
-/** A document that names what the line does not hold is refused as a whole, and with it what the line does hold. */
-function present({ sets, values }: Group, line: MetricSource): Group {
+/** Removes missing dimensions and values: CloudWatch rejects the whole line if it names a field that the line lacks. */
+function withoutMissing({ sets, values }: Group, line: MetricSource): Group {
   return {
     sets: sets.filter(set => set.every(name => line[name] !== undefined && line[name] !== '')),
     values: values.filter(([, value]) => Number.isFinite(value)),

@@ -6,7 +6,7 @@ import { createHttpClient, type Send } from './http-client.ts';
 /** Resolves a host name to all its addresses. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
-/** Addresses that are not of the public internet (IANA special-purpose address registries). */
+/** Addresses outside the public internet (IANA special-purpose address registries). */
 const special = new BlockList();
 for (const [net, prefix] of [
   ['0.0.0.0', 8],
@@ -38,19 +38,19 @@ for (const [net, prefix] of [
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet('2000::', 3, 'ipv6');
 
-/** Whether an address is one of the public internet. IPv6 is taken only from the global unicast block. */
+/** Returns whether an address is on the public internet. IPv6 is allowed only from the global unicast block. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !special.check(address, 'ipv4');
   return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
 
-/** The system's resolver. */
+/** Resolves with the resolver of the operating system. */
 export const systemResolve: Resolve = hostname => lookup(hostname, { all: true, verbatim: true });
 
 /**
- * A look-up for a connection that may only go to the public internet: the addresses that were checked are the ones that
- * are connected to, so a name cannot change its mind in between. One bad address among them refuses the name. Node does
- * not ask it for addresses in digits; the sender checks those.
+ * Returns a look-up for connections that may only go to the public internet. The connection uses the checked addresses, so
+ * DNS cannot change between check and use. One forbidden address rejects the name. Node does not call it for IP addresses;
+ * the client checks those.
  */
 export function checkedLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
@@ -58,7 +58,7 @@ export function checkedLookup(resolve: Resolve, isAllowed: (address: string) => 
       addresses => {
         const [first] = addresses;
         const allowed = first !== undefined && addresses.every(({ address }) => isAllowed(address));
-        if (!allowed) callback(new Error('the name leads to an address that is not public'), '', 0);
+        if (!allowed) callback(new Error('the name resolves to an address that is not public'), '', 0);
         else if (options.all) callback(null, [...addresses]);
         else callback(null, first.address, first.family);
       },
@@ -67,10 +67,10 @@ export function checkedLookup(resolve: Resolve, isAllowed: (address: string) => 
   };
 }
 
-/** Bytes of a callback's answer that are read; nobody looks at them. */
-const largestAnswer = 1024;
+/** Bytes of a callback's response that are read; they are not used. */
+const maxCallbackResponseBytes = 1024;
 
-/** Sends callbacks, whose URLs come from a request: only to addresses that are checked, and connected to as checked. */
+/** Returns a client for callbacks, whose URLs come from requests: it connects only to checked addresses. */
 export function createCallbackClient(
   now: () => number,
   resolve: Resolve = systemResolve,
@@ -78,16 +78,16 @@ export function createCallbackClient(
 ): Send {
   const send = createHttpClient(now, {
     lookup: checkedLookup(resolve, isAllowed),
-    maxResponseBytes: largestAnswer,
+    maxResponseBytes: maxCallbackResponseBytes,
     cut: true,
   });
-  return async call => (leadsAstray(call.url, isAllowed) ? nobodyAsked : send(call));
+  return async call => (isForbiddenTarget(call.url, isAllowed) ? notConnected : send(call));
 }
 
-const nobodyAsked = { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const;
+const notConnected = { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const;
 
-/** An address in digits is never looked up, so it is checked here; plain http goes to nothing but this machine. */
-function leadsAstray({ protocol, hostname }: URL, isAllowed: (address: string) => boolean): boolean {
+/** Returns whether a URL is forbidden: an IP address, which is never looked up, or plain http except to loopback. */
+function isForbiddenTarget({ protocol, hostname }: URL, isAllowed: (address: string) => boolean): boolean {
   const address = hostname.replace(/^\[(.*)\]$/, '$1');
   return protocol === 'https:' ? isIP(address) !== 0 && !isAllowed(address) : hostname !== '127.0.0.1';
 }

@@ -4,9 +4,9 @@ export interface CacheOptions {
   readonly now: () => number;
   /** From 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Whether a failed fetch only means that nobody could be asked; then what is there is served. */
+  /** Returns whether a failed fetch is an outage; then the cached secret is used. */
   readonly isOutage: (thrown: unknown) => boolean;
-  /** Told of every failed fetch, and of the age of what is served instead, if anything is. */
+  /** Called after every failed fetch, with the age of the cached secret if it is used instead. */
   readonly failed: (name: string, thrown: unknown, staleMs: number | undefined) => void;
 }
 
@@ -18,91 +18,89 @@ interface Cached {
 
 const minuteMs = 60_000;
 const freshForMs = 5 * minuteMs;
-/** Spreads the refreshes of many function instances. */
+/** Spreads the refreshes of many function instances over time. */
 const jitterMs = minuteMs;
-/** How long nobody is asked again after an outage, so that not every request waits for it. */
-const coolDownMs = minuteMs;
-/** Least time between two refetches of one name that callers asked for with `fresh`. */
-const refetchEveryMs = minuteMs;
-const mostStaleMs = 24 * 60 * minuteMs;
+/** Delay before the next fetch after an outage, so that not every request waits for a timeout. */
+const outageRetryMs = minuteMs;
+/** Minimum time between two fetches of one name because of `fresh`. */
+const minRefetchMs = minuteMs;
+const maxStaleMs = 24 * 60 * minuteMs;
 
 /**
- * A read-through cache with one fetch at a time per name. During an outage what was read before is served for up to 24
- * hours; on any other failure it is forgotten at once, since serving it would keep a revoked secret alive. A failure is
- * never kept: the next read asks again.
+ * Returns a read-through cache with one fetch at a time per name. During an outage it returns the cached secret for up to
+ * 24 hours. After any other failure it discards the secret at once, because it may be revoked. Failures are not cached.
  */
 export function cachedSecrets(fetch: (name: string) => Promise<string>, options: CacheOptions): ReadSecret {
   const cache = new Map<string, Cached>();
-  const flights = new Map<string, Promise<string>>();
+  const fetches = new Map<string, Promise<string>>();
   const refetchedAt = new Map<string, number>();
 
   return async (name, { fresh = false } = {}) => {
     const now = options.now();
     const cached = cache.get(name);
-    if (cached !== undefined && now < cached.refreshAt && !(fresh && maySee(name, now))) return cached.text;
-    return await sharedFlight(name);
+    if (cached !== undefined && now < cached.refreshAt && !(fresh && mayRefetch(name, now))) return cached.text;
+    return await sharedFetch(name);
   };
 
-  /** Whether a caller who asks for the newest may have more than the cache: a fetch under way, or one of its own. */
-  function maySee(name: string, now: number): boolean {
-    if (flights.has(name)) return true;
-    const due = now - (refetchedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= refetchEveryMs;
+  /** Returns whether a `fresh` read may skip the cache: to join a running fetch, or if the last refetch is long enough ago. */
+  function mayRefetch(name: string, now: number): boolean {
+    if (fetches.has(name)) return true;
+    const due = now - (refetchedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= minRefetchMs;
     if (due) refetchedAt.set(name, now);
     return due;
   }
 
   /**
-   * Joins a fetch under way. One that began before may have timed out only because the instance was frozen meanwhile, so
-   * whoever joined it asks once more when it ends in an outage.
+   * Joins a running fetch. If it ends in an outage, a caller that joined fetches once more: the fetch may have timed out
+   * only because the instance was frozen.
    */
-  async function sharedFlight(name: string): Promise<string> {
-    const underWay = flights.get(name);
-    if (underWay === undefined) return flight(name);
-    return underWay.catch(thrown => {
+  async function sharedFetch(name: string): Promise<string> {
+    const running = fetches.get(name);
+    if (running === undefined) return startFetch(name);
+    return running.catch(thrown => {
       if (!options.isOutage(thrown)) throw thrown;
-      return flights.get(name) ?? flight(name);
+      return fetches.get(name) ?? startFetch(name);
     });
   }
 
-  function flight(name: string): Promise<string> {
-    const begun = refreshed(name).finally(() => flights.delete(name));
-    flights.set(name, begun);
-    return begun;
+  function startFetch(name: string): Promise<string> {
+    const started = refresh(name).finally(() => fetches.delete(name));
+    fetches.set(name, started);
+    return started;
   }
 
-  async function refreshed(name: string): Promise<string> {
+  async function refresh(name: string): Promise<string> {
     try {
       const text = await fetch(name);
       const fetchedAt = options.now();
       cache.set(name, { text, fetchedAt, refreshAt: fetchedAt + freshForMs + options.random() * jitterMs });
       return text;
     } catch (thrown) {
-      return stale(name, thrown);
+      return useStale(name, thrown);
     }
   }
 
-  function stale(name: string, thrown: unknown): string {
+  function useStale(name: string, thrown: unknown): string {
     const now = options.now();
     const cached = cache.get(name);
-    const servable = cached !== undefined && options.isOutage(thrown) && now - cached.fetchedAt < mostStaleMs;
-    options.failed(name, thrown, servable ? now - cached.fetchedAt : undefined);
-    if (!servable) {
+    const usable = cached !== undefined && options.isOutage(thrown) && now - cached.fetchedAt < maxStaleMs;
+    options.failed(name, thrown, usable ? now - cached.fetchedAt : undefined);
+    if (!usable) {
       cache.delete(name);
       throw thrown;
     }
-    const refreshAt = Math.min(now + coolDownMs, cached.fetchedAt + mostStaleMs);
+    const refreshAt = Math.min(now + outageRetryMs, cached.fetchedAt + maxStaleMs);
     cache.set(name, { ...cached, refreshAt });
     return cached.text;
   }
 }
 
 /**
- * Loads a secret's text by its design name (`erasure/pepper`, `erasure/platform/ketch`, `erasure/voucherify/main`).
- * `fresh` asks for the newest version where the cache may be stale; an adapter grants it at most once a minute a name.
- * Throws `unavailable` with the alarm `secret-unusable` when it cannot be had; the error names the secret and never its
- * text.
+ * Reads a secret's text by its name (`erasure/pepper`, `erasure/platform/ketch`, `erasure/voucherify/main`). `fresh`
+ * requests the newest version; an adapter fetches it at most once a minute per name. Throws `unavailable` with the alarm
+ * `secret-unusable` if the secret is unavailable. The error names the secret and never contains its text.
  */
 export type ReadSecret = (name: string, options?: { readonly fresh?: boolean }) => Promise<string>;
 
-/** The text that a stack puts into a secret it creates; nothing accepts it. */
+/** The text of a secret that the stack has just created. It is not valid as any secret. */
 export const placeholder = 'REPLACE_ME';

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isName } from '../domain/names.ts';
 import { generic } from './generic/index.ts';
 import { genericSettings } from './generic/settings.ts';
 import { ketch } from './ketch/index.ts';
@@ -49,7 +50,7 @@ function schemaOf(name: string): v.GenericSchema {
 }
 
 function entryOf(name: string, section: unknown): Entry {
-  if (v.is(v.object({ type: v.literal('generic') }), section)) return sender;
+  if (isGeneric(section)) return sender;
   return (Object.hasOwn(table, name) ? table[name] : undefined) ?? nobody;
 }
 
@@ -63,7 +64,7 @@ const noPlatform = v.custom<never>(
 );
 const nobody: Entry = { schema: noPlatform, open: section => v.parse(noPlatform, section) };
 
-/** What a route and a secret can be named. */
-function isName(name: string): boolean {
-  return /^[a-z][a-z0-9-]{0,39}$/.test(name);
+/** Returns whether a section of the settings configures a generic platform. */
+export function isGeneric(section: unknown): boolean {
+  return v.is(v.object({ type: v.literal('generic') }), section);
 }

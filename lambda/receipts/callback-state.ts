@@ -1,17 +1,17 @@
 import { type CallbackState, isFinal, nextRevision, type Receipt } from './receipt.ts';
 
-/** Callbacks are tried for this long after the receipt was closed, in milliseconds: at least seven days. */
+/** How long after closing a receipt its callbacks are retried, in milliseconds. At least seven days are promised. */
 export const callbackPeriodMs = 8 * 86_400_000;
 
-/** A receipt whose platform was never told of its end. */
+/** The state before the first callback was sent. */
 export const noCallbackYet: CallbackState = { tries: 0, delivered: [], refused: [] };
 
-/** A worker takes a due callback until `until`. */
+/** Claims a due callback for one worker until `until`. */
 export function claimCallback(receipt: Receipt, now: number, until: number): Receipt | undefined {
   return isCallbackDue(receipt, now) ? nextRevision(receipt, { nextAttemptAt: until }) : undefined;
 }
 
-/** Whether the platform of a closed receipt is to be told now. */
+/** Returns whether callbacks of a closed receipt are due now. */
 export function isCallbackDue({ state, queue, nextAttemptAt }: Receipt, now: number): boolean {
   return isFinal(state) && queue === 'callback' && nextAttemptAt !== undefined && nextAttemptAt <= now;
 }
@@ -25,8 +25,8 @@ export interface CallbackRecord {
 }
 
 /**
- * What came of telling: waits for the next try, or ends when every target has taken or refused it, or after too long.
- * Never touches what the receipt says of the erasure.
+ * Records one round of callbacks. Schedules the next round, or ends when every target has accepted or refused, or when
+ * the period is over. Never changes the outcome of the erasure.
  */
 export function recordCallback(
   receipt: Receipt,
@@ -34,32 +34,32 @@ export function recordCallback(
 ): Receipt | undefined {
   if (!isFinal(receipt.state) || receipt.queue !== 'callback') return undefined;
   const before = receipt.callbackState ?? noCallbackYet;
-  const callBack = {
+  const state = {
     ...before,
     tries: before.tries + 1,
     delivered: union(before.delivered, delivered),
     refused: union(before.refused, refused),
   };
   const until = (receipt.closedAt ?? now) + callbackPeriodMs;
-  const answered = union(callBack.delivered, callBack.refused).length >= targets;
+  const answered = union(state.delivered, state.refused).length >= targets;
   if (now < until && !answered) {
-    // A target that wants to be asked later than that is asked one last time.
-    return nextRevision(receipt, { callbackState: callBack, nextAttemptAt: Math.min(Math.max(retryAt, now), until) });
+    // A target may ask for a later retry than the period allows: then the last try is at its end.
+    return nextRevision(receipt, { callbackState: state, nextAttemptAt: Math.min(Math.max(retryAt, now), until) });
   }
-  return endCallbacks(receipt, callBack, now);
+  return endCallbacks(receipt, state, now);
 }
 
-/** Where to tell it is lost: nobody can be told any more, and nobody has refused to hear it. */
+/** Ends the callbacks of a receipt whose personal data, with the callback addresses, is missing. */
 export function abandonCallbacks(receipt: Receipt, now: number): Receipt | undefined {
   if (!isFinal(receipt.state) || receipt.queue !== 'callback') return undefined;
   return endCallbacks(receipt, receipt.callbackState ?? noCallbackYet, now);
 }
 
-function endCallbacks(receipt: Receipt, callBack: CallbackState, now: number): Receipt {
-  return nextRevision(receipt, { callbackState: { ...callBack, endedAt: now }, queue: 'sign', nextAttemptAt: now });
+function endCallbacks(receipt: Receipt, state: CallbackState, now: number): Receipt {
+  return nextRevision(receipt, { callbackState: { ...state, endedAt: now }, queue: 'sign', nextAttemptAt: now });
 }
 
-/** Whether some target never took it. */
+/** Returns whether the callbacks ended although some target did not accept its callback. */
 export function wasCallbackGivenUp({ callbackState }: Receipt, targets: number): boolean {
   return callbackState?.endedAt !== undefined && callbackState.delivered.length < targets;
 }

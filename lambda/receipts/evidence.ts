@@ -1,61 +1,78 @@
-import type { ReceivedDeletion } from '../domain/erasure.ts';
-import type { CallbackState, Decision, ProjectProgress, Receipt } from './receipt.ts';
+import * as v from 'valibot';
+import {
+  authenticationSchema,
+  type CallbackState,
+  type DeepReadonly,
+  decisionEntries,
+  type ProjectProgress,
+  projectStateSchema,
+  proofSchema,
+  type Receipt,
+  receiptStateSchema,
+  receivedSchema,
+  storedObject,
+} from './row-schemas.ts';
 
-/** Who issues evidence (RFC 7519, section 4.1.1). */
+/** The issuer of evidence (RFC 7519, section 4.1.1). */
 export const issuer = 'voucherify-erasure-webhook';
 
+const projectEvidenceSchema = storedObject({
+  outcome: projectStateSchema,
+  /** Number of pinned customers, which were to be deleted. */
+  customers: v.number(),
+  /** Whether a deletion was posted whose effect is not proved. */
+  unproven: v.boolean(),
+  deletions: v.array(storedObject({ proof: proofSchema, at: v.string(), voucherify: v.exactOptional(receivedSchema) })),
+});
+
+const evidenceSchema = storedObject({
+  /** When it was signed, in epoch seconds. */
+  iat: v.number(),
+  iss: v.string(),
+  /** A changed form needs a new number: `show` compares signed evidence with the receipt, field by field. */
+  v: v.literal(1),
+  receipt: v.string(),
+  platform: v.string(),
+  reference: v.exactOptional(v.string()),
+  authentication: authenticationSchema,
+  request: storedObject({
+    what: v.literal('permanent erasure'),
+    payloadHmac: v.string(),
+    subjectHmacs: v.array(v.string()),
+    /** Absent unless the platform named a time before the request was received. */
+    submittedAt: v.exactOptional(v.string()),
+    receivedAt: v.string(),
+    dueAt: v.exactOptional(v.string()),
+  }),
+  /** What the reply to the request said; `accepted` for platforms that do not wait for a result. */
+  firstReply: storedObject({ as: v.picklist(['outcome', 'in-progress', 'accepted']), at: v.string() }),
+  outcome: receiptStateSchema,
+  closedAt: v.exactOptional(v.string()),
+  /** Why the receipt needed review, if it did. */
+  reason: v.exactOptional(v.string()),
+  projects: v.record(v.string(), projectEvidenceSchema),
+  /** How many callback addresses accepted the callback; absent if none was due. */
+  callbacks: v.exactOptional(
+    storedObject({ taken: v.number(), refused: v.number(), tries: v.number(), at: v.exactOptional(v.string()) }),
+  ),
+  decisions: v.array(storedObject({ at: v.string(), ...decisionEntries })),
+});
+
 /**
- * What a closed receipt proves, in words that stand alone years later; all times are ISO 8601 in UTC. It names nobody:
- * the person is there as the HMACs that `ops find` computes again.
+ * What a closed receipt proves, readable without other sources years later. All times are ISO 8601 in UTC. It contains no
+ * personal data: the data subject appears as HMACs, which `ops find` can compute again.
  */
-export interface Evidence {
-  readonly iss: string;
-  /** Another form is another number: `show` compares what was signed with what the receipt says now, field by field. */
-  readonly v: 1;
-  readonly receipt: string;
-  readonly platform: string;
-  readonly reference?: string;
-  readonly authentication: Receipt['authentication'];
-  readonly request: {
-    readonly what: 'permanent erasure';
-    readonly payloadHmac: string;
-    readonly subjectHmacs: readonly string[];
-    /** Absent where the platform named no earlier time than that of its request. */
-    readonly submittedAt?: string;
-    readonly receivedAt: string;
-    readonly dueAt?: string;
-  };
-  /** What the request itself was answered with; `accepted` where the platform takes no result. */
-  readonly firstReply: { readonly as: 'outcome' | 'in-progress' | 'accepted'; readonly at: string };
-  readonly outcome: Receipt['state'];
-  readonly closedAt?: string;
-  /** Why it had to ask for a person, if it did. */
-  readonly reason?: string;
-  readonly projects: Readonly<Record<string, ProjectEvidence>>;
-  /** How many of the addresses that were owed a callback took it; absent where none was owed. */
-  readonly callbacks?: {
-    readonly taken: number;
-    readonly refused: number;
-    readonly tries: number;
-    readonly at?: string;
-  };
-  readonly decisions: readonly (Omit<Decision, 'at'> & { readonly at: string })[];
+export type Evidence = Omit<SignedEvidencePayload, 'iat'>;
+
+type SignedEvidencePayload = DeepReadonly<v.InferOutput<typeof evidenceSchema>>;
+
+/** Reads the payload of a signed receipt. Returns `undefined` for an unknown form. */
+export function evidenceFrom(payload: unknown): SignedEvidencePayload | undefined {
+  const parsed = v.safeParse(evidenceSchema, payload);
+  return parsed.success ? parsed.output : undefined;
 }
 
-interface ProjectEvidence {
-  readonly outcome: ProjectProgress['state'];
-  /** Customers that were pinned, so were to be deleted. */
-  readonly customers: number;
-  /** Whether something was posted whose effect nobody proved. */
-  readonly unproven: boolean;
-  readonly deletions: readonly {
-    readonly proof: 'deleted' | 'gone';
-    readonly at: string;
-    readonly voucherify?: Omit<ReceivedDeletion, 'related_object_id'>;
-  }[];
-}
-
-/** The evidence of a receipt, closed or not: everything that it says is in the receipt. */
+/** Builds the evidence of a receipt, closed or not, from the receipt alone. */
 export function evidenceOf(receipt: Receipt): Evidence {
   const { id, platform, reference, authentication, closedAt, reason, callbackState, decisions = [] } = receipt;
   return {
@@ -65,18 +82,20 @@ export function evidenceOf(receipt: Receipt): Evidence {
     platform,
     ...(reference === undefined ? {} : { reference }),
     authentication,
-    request: askedOf(receipt),
-    firstReply: answerOf(receipt),
+    request: describeRequest(receipt),
+    firstReply: describeReply(receipt),
     outcome: receipt.state,
     ...(closedAt === undefined ? {} : { closedAt: iso(closedAt) }),
     ...(reason === undefined ? {} : { reason }),
-    projects: Object.fromEntries(Object.entries(receipt.projects).map(([name, one]) => [name, projectOf(one)])),
-    ...(callbackState === undefined ? {} : { callbacks: callbacksOf(callbackState) }),
+    projects: Object.fromEntries(
+      Object.entries(receipt.projects).map(([name, progress]) => [name, describeProject(progress)]),
+    ),
+    ...(callbackState === undefined ? {} : { callbacks: describeCallbacks(callbackState) }),
     decisions: decisions.map(decision => ({ ...decision, at: iso(decision.at) })),
   };
 }
 
-function askedOf({ payloadHmac, subjectHmacs, submittedAt, receivedAt, dueAt }: Receipt): Evidence['request'] {
+function describeRequest({ payloadHmac, subjectHmacs, submittedAt, receivedAt, dueAt }: Receipt): Evidence['request'] {
   return {
     what: 'permanent erasure',
     payloadHmac,
@@ -87,13 +106,12 @@ function askedOf({ payloadHmac, subjectHmacs, submittedAt, receivedAt, dueAt }: 
   };
 }
 
-function answerOf({ firstReply, receivedAt }: Receipt): Evidence['firstReply'] {
-  return firstReply === undefined
-    ? { as: 'accepted', at: iso(receivedAt) }
-    : { as: firstReply.as, at: iso(firstReply.at) };
+function describeReply({ firstReply, receivedAt }: Receipt): Evidence['firstReply'] {
+  const { as, at } = firstReply ?? { as: 'accepted', at: receivedAt };
+  return { as, at: iso(at) };
 }
 
-function projectOf({ state, pins, mayHaveExecuted, deletions }: ProjectProgress): ProjectEvidence {
+function describeProject({ state, pins, mayHaveExecuted, deletions }: ProjectProgress): Evidence['projects'][string] {
   return {
     outcome: state,
     customers: pins,
@@ -106,7 +124,7 @@ function projectOf({ state, pins, mayHaveExecuted, deletions }: ProjectProgress)
   };
 }
 
-function callbacksOf({ delivered, refused, tries, endedAt }: CallbackState): NonNullable<Evidence['callbacks']> {
+function describeCallbacks({ delivered, refused, tries, endedAt }: CallbackState): Evidence['callbacks'] & {} {
   const ended = endedAt === undefined ? {} : { at: iso(endedAt) };
   return { taken: delivered.length, refused: refused.length, tries, ...ended };
 }

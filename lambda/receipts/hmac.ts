@@ -3,37 +3,34 @@ import { canonicalEmail } from '../domain/email.ts';
 import type { Identifier, Identity } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 
-/** Keyed pseudonyms: receipts are found and compared by these and hold no personal data in clear. */
+/** Computes keyed pseudonyms, by which receipts are found and compared without personal data in clear. */
 export interface Pseudonymizer {
   receipt(platform: string, scope: string, reference: string): string;
-  /** Over the identities as sent, in any order: the same request id with another payload is a conflict. */
+  /** Covers the identities as sent, in any order: the same request id with another payload is a conflict. */
   payload(identities: readonly Identity[]): string;
-  /** Over the canonical form of an e-mail address, so that a person is found in any spelling; else over the exact value. */
+  /** Covers the canonical form of an e-mail address, so that any spelling matches; otherwise the exact value. */
   subject(identifier: Identifier): string;
   appId(appId: string): string;
-  /** Over the id of one delivery of a request. */
+  /** Covers the id of one delivery of a request. */
   delivery(platform: string, deliveryId: string): string;
 }
 
-/** Shortest pepper that is accepted: 32 random bytes in base64url. */
+/** Minimum length of the pepper: 32 random bytes in base64url. */
 export const minPepperLength = 43;
 
-/** Throws `unavailable` for a pepper that is too short to be one. */
+/** Throws `unavailable` if the pepper is too short. */
 export function createPseudonymizer(pepper: string): Pseudonymizer {
   if (pepper.length < minPepperLength) {
     throw new Failure('unavailable', 'the pepper is not usable', { alarm: 'pepper-unusable' });
   }
-  const mac = (...services: readonly unknown[]) =>
-    createHmac('sha256', pepper).update(JSON.stringify(services)).digest('base64url');
+  const hmac = (...parts: readonly unknown[]) =>
+    createHmac('sha256', pepper).update(JSON.stringify(parts)).digest('base64url');
   return {
-    receipt: (platform, scope, reference) => mac('receipt', platform, scope, reference),
-    payload: identities => mac('payload', identities.map(asText).toSorted()),
-    subject: ({ kind, value }) => mac('subject', kind, kind === 'email' ? (canonicalEmail(value) ?? value) : value),
-    appId: appId => mac('app-id', appId),
-    delivery: (platform, deliveryId) => mac('delivery', platform, deliveryId),
+    receipt: (platform, scope, reference) => hmac('receipt', platform, scope, reference),
+    payload: identities =>
+      hmac('payload', identities.map(({ space, format, value }) => JSON.stringify([space, format, value])).toSorted()),
+    subject: ({ kind, value }) => hmac('subject', kind, kind === 'email' ? (canonicalEmail(value) ?? value) : value),
+    appId: appId => hmac('app-id', appId),
+    delivery: (platform, deliveryId) => hmac('delivery', platform, deliveryId),
   };
-}
-
-function asText({ space, format, value }: Identity): string {
-  return JSON.stringify([space, format, value]);
 }

@@ -10,7 +10,7 @@ import {
 import type { SideWrites } from './store.ts';
 import { closeReceipt } from './transitions.ts';
 
-/** What one attempt found out in one project. */
+/** The result of one attempt in one project. */
 export type ProjectResult =
   | { readonly kind: 'erased'; readonly deletions: readonly Deletion[] }
   | { readonly kind: 'no-match' | 'not-identifiable'; readonly deletions: readonly []; readonly knownPins: number }
@@ -20,41 +20,41 @@ export type ProjectResult =
 interface Unfinished {
   readonly code: string;
   readonly deletions: readonly Deletion[];
-  /** Pins that name nobody, by index. */
+  /** Indexes of pins without a customer. */
   readonly absent?: readonly number[];
   readonly mayHaveExecuted: boolean;
-  /** Completed look-ups that replace those that are kept: the next attempt goes on from them. None of them: starts anew. */
+  /** Completed look-ups that replace the stored ones; the next attempt continues from them. Empty: it starts again. */
   readonly lookUps?: LookUpResults;
-  /** The next attempt goes on where this one stopped. */
+  /** Whether the next attempt continues where this one stopped. */
   readonly resumable?: boolean;
 }
 
-/** Answers that said 200 and proved nothing, after which a person must look. */
+/** After this many responses with status 200 but without proof, the receipt needs review. */
 export const maxUnproven = 3;
 
 export interface AttemptRecord {
-  /** `claims` as it stood when the attempt began: somebody who claimed since has the say. */
+  /** `claims` when the attempt started. A fencing token: a later claim takes precedence. */
   readonly generation: number;
   readonly results: Readonly<Record<string, ProjectResult>>;
   readonly now: number;
-  /** When to come back if this does not finish it. */
+  /** When to retry if this attempt does not finish the erasure. */
   readonly retryAt: number;
-  /** Whether the platform gets the outcome in the answer to this very request. */
+  /** Whether the reply to the current request tells the platform the outcome. */
   readonly repliesNow: boolean;
-  /** Outcomes that its answer has no word for. */
+  /** Outcomes that the platform's reply cannot express. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
 }
 
-/** The result of an attempt: closes the receipt, asks for a person, or puts it off. */
+/** Records the result of an attempt: closes the receipt, moves it to review, or postpones it. */
 export function recordAttempt(receipt: Receipt, recording: AttemptRecord): Receipt | undefined {
   if (receipt.state === 'needs-review') return recordWrongCustomer(receipt, recording);
   if (receipt.state !== 'open') return undefined;
   const results = usableResults(Object.entries(recording.results), receipt.claims !== recording.generation);
   if (results === undefined) return undefined;
   if (results.some(([project, result]) => overlooksPins(receipt.projects[project], result))) return undefined;
-  const told = new Map(results);
+  const byProject = new Map(results);
   const projects = Object.entries(receipt.projects).map(([project, progress]) => {
-    const result = told.get(project);
+    const result = byProject.get(project);
     return [project, result === undefined ? progress : progressAfter(progress, result)] as const;
   });
   const next = { ...receipt, projects: Object.fromEntries(projects) };
@@ -66,7 +66,7 @@ export function recordAttempt(receipt: Receipt, recording: AttemptRecord): Recei
 }
 
 /**
- * The completed look-ups that are stored with a recorded result: only those that the receipt counts, so none of a late
+ * Returns the completed look-ups to store with a recorded result: only those that the receipt counts, so none of a late
  * worker.
  */
 export function lookUpsOf(next: Receipt, { generation, results }: AttemptRecord): NonNullable<SideWrites['lookUps']> {
@@ -80,14 +80,14 @@ export function lookUpsOf(next: Receipt, { generation, results }: AttemptRecord)
 
 type Results = readonly (readonly [project: string, result: ProjectResult])[];
 
-/** Of a late worker only what stays true counts: that all is erased, or that somebody else was deleted. */
+/** From a late worker, uses only results that stay true: everything is erased, or the wrong customer was deleted. */
 function usableResults(results: Results, late: boolean): Results | undefined {
   if (!late || results.every(([, result]) => result.kind === 'erased')) return results;
   const wrong = results.filter(([, result]) => result.kind === 'review' && result.code === wrongCustomerDeleted);
   return wrong.length === 0 ? undefined : wrong;
 }
 
-/** "Nobody" may only be said by an attempt that knew of every pin that is stored. */
+/** An attempt may report no match only if it knew every stored pin. */
 function overlooksPins(progress: ProjectProgress | undefined, result: ProjectResult): boolean {
   return 'knownPins' in result && progress?.pins !== result.knownPins;
 }
@@ -117,32 +117,34 @@ function conclude(next: Receipt, results: readonly ProjectResult[], recording: A
   const counted = { ...next, unprovenCount: unproven, unrecordedClaims: 0 };
   const states = Object.values(next.projects).map(progress => progress.state);
   if (!states.includes('open')) return closeAs(counted, combined(states), recording);
-  const human = reviewCode(results);
-  if (isRefusalDecided(next) && human !== wrongCustomerDeleted) return closeAs(counted, 'refused', recording);
-  const told = { ...counted, answeredInProgress: next.answeredInProgress || recording.repliesNow };
-  if (human !== undefined) return requestReview(told, human);
-  return unproven < maxUnproven ? postponeAttempt(told, results, recording) : requestReview(told, 'unproven-responses');
+  const code = reviewCode(results);
+  if (isRefusalDecided(next) && code !== wrongCustomerDeleted) return closeAs(counted, 'refused', recording);
+  const replied = { ...counted, answeredInProgress: next.answeredInProgress || recording.repliesNow };
+  if (code !== undefined) return requestReview(replied, code);
+  return unproven < maxUnproven
+    ? postponeAttempt(replied, results, recording)
+    : requestReview(replied, 'unproven-responses');
 }
 
-/** That somebody else was deleted outweighs every other reason. */
+/** Returns why the receipt needs review. A wrong deletion takes precedence over every other reason. */
 function reviewCode(results: readonly ProjectResult[]): string | undefined {
   const codes = results.flatMap(result => (result.kind === 'review' ? [result.code] : []));
   return codes.find(code => code === wrongCustomerDeleted) ?? codes[0];
 }
 
-/** Whoever already waits for a person must not be retried after somebody else was deleted for it. */
+/** Changes the reason of a receipt in review, so that an operator cannot retry it after a wrong deletion. */
 function recordWrongCustomer(receipt: Receipt, { results }: AttemptRecord): Receipt | undefined {
   const isWrong = reviewCode(Object.values(results)) === wrongCustomerDeleted;
   return isWrong && receipt.reason !== wrongCustomerDeleted ? requestReview(receipt, wrongCustomerDeleted) : undefined;
 }
 
 function postponeAttempt(receipt: Receipt, results: readonly ProjectResult[], { retryAt }: AttemptRecord): Receipt {
-  const later = results.filter(result => result.kind === 'retry');
-  const [first] = later;
-  // What the quota alone interrupted goes on when the quota allows it: nothing failed, so nothing backs off.
+  const retries = results.filter(result => result.kind === 'retry');
+  const [first] = retries;
+  // An attempt that only the quota interrupted continues as soon as the quota allows it. Nothing failed: no backoff.
   const isInterrupted =
-    later.length > 0 && later.every(result => result.code === 'rate-limited' && result.resumable === true);
-  const notBefore = Math.max(...later.map(result => result.notBefore ?? 0));
+    retries.length > 0 && retries.every(result => result.code === 'rate-limited' && result.resumable === true);
+  const notBefore = Math.max(...retries.map(result => result.notBefore ?? 0));
   const nextAttemptAt = isInterrupted ? notBefore : Math.max(retryAt, notBefore);
   return nextRevision(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
 }
@@ -159,13 +161,13 @@ function closeAs(
   return closeReceipt(receipt, { state, now, answered: repliesNow && !callbackOnlyOutcomes.includes(state) });
 }
 
-/** Erased in any project is erased; else not identifiable in any is not identifiable; else there is no match. */
+/** Combines the projects: `erased` takes precedence over `not-identifiable`, and that over `no-match`. */
 function combined(states: readonly ProjectProgress['state'][]): FinalKind {
   if (states.includes('erased')) return 'erased';
   return states.includes('not-identifiable') ? 'not-identifiable' : 'no-match';
 }
 
-/** A receipt keeps no customer's id. */
+/** Removes the customer's id, which a receipt must not contain. */
 function withoutCustomer(deletion: Deletion): Deletion {
   if (deletion.received === undefined) return deletion;
   const { related_object_id: _, ...received } = deletion.received;

@@ -1,12 +1,23 @@
 import * as v from 'valibot';
-import type { Deletion, IdentifierKind, LookUpResults } from '../domain/erasure.ts';
-import { Failure } from '../domain/failure.ts';
-import { parseJson } from '../io/json.ts';
-import type { Decision, ProjectProgress, Receipt, ReceiptQueue, ReceiptState } from './receipt.ts';
-import { type PersonalData, type Pin, storeUnavailable } from './store.ts';
 
-/** The deletion as Voucherify answered it, as far as a receipt keeps it. */
-export const receivedSchema = v.looseObject({
+/**
+ * The shapes of stored rows. Each schema is the reader of a row and the source of its type. The type is strict; the
+ * reader keeps fields that it does not know, because two versions of this code may write the same row by turns.
+ */
+
+/** Makes a type readonly at every depth. */
+export type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** Returns a schema that keeps unknown fields and whose type has only the known ones. */
+export function storedObject<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): v.GenericSchema<unknown, v.InferOutput<v.ObjectSchema<Entries, undefined>>>;
+export function storedObject(entries: v.ObjectEntries): v.GenericSchema {
+  return v.looseObject(entries);
+}
+
+/** The deletion as Voucherify returned it, without the customer's id. */
+export const receivedSchema = storedObject({
   id: v.exactOptional(v.string()),
   created_at: v.exactOptional(v.string()),
   related_object: v.exactOptional(v.string()),
@@ -15,168 +26,154 @@ export const receivedSchema = v.looseObject({
   object: v.exactOptional(v.string()),
 });
 
-const deletion = v.looseObject({
+export const proofSchema = v.picklist(['deleted', 'gone']);
+
+const deletionSchema = storedObject({
   project: v.string(),
+  /** Index of the pin within its project: the receipt does not contain the customer's id. */
   pin: v.number(),
-  proof: oneOf<Deletion['proof']>({ deleted: 'deleted', gone: 'gone' }),
+  proof: proofSchema,
   at: v.number(),
   received: v.exactOptional(receivedSchema),
 });
 
-const progress = v.looseObject({
-  state: oneOf<ProjectProgress['state']>({
-    open: 'open',
-    erased: 'erased',
-    'no-match': 'no-match',
-    'not-identifiable': 'not-identifiable',
-  }),
+export const projectStateSchema = v.picklist(['open', 'erased', 'no-match', 'not-identifiable']);
+
+const progressSchema = storedObject({
+  state: projectStateSchema,
+  /** Number of pinned customers; zero until pins are written. */
   pins: v.number(),
+  /** Number of completed look-ups that are stored until the pins are written; absent if there never were any. */
   lookedUp: v.exactOptional(v.number()),
+  /** Whether a deletion that has not been proved may have taken effect. */
   mayHaveExecuted: v.boolean(),
-  deletions: v.array(deletion),
+  deletions: v.array(deletionSchema),
+  /** Indexes of pins without a customer: never seen, and a 404 on the first try. The try is not repeated. */
   absent: v.exactOptional(v.array(v.number())),
 });
 
-const decision = v.looseObject({
-  at: v.number(),
+export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>;
+
+/** The fields of a decision apart from its time, which a receipt and its evidence write differently. */
+export const decisionEntries = {
   actor: v.string(),
-  action: oneOf<Decision['action']>({ retry: 'retry', refuse: 'refuse', 'new-request': 'new-request' }),
+  action: v.picklist(['retry', 'refuse', 'new-request']),
   reason: v.string(),
+  /** Why the receipt needed review. */
   reviewReason: v.exactOptional(v.string()),
+  /** How many customers may be deleted in one project, instead of the limit in settings. */
   maxCustomers: v.exactOptional(v.number()),
+};
+
+const decisionSchema = storedObject({ at: v.number(), ...decisionEntries });
+
+/** A decision of an operator: who, when, why and what. */
+export type Decision = DeepReadonly<v.InferOutput<typeof decisionSchema>>;
+
+/** Indexes refer to the stored callbacks. */
+const callbackStateSchema = storedObject({
+  tries: v.number(),
+  delivered: v.array(v.number()),
+  /** Targets that will never accept the callback. */
+  refused: v.array(v.number()),
+  endedAt: v.exactOptional(v.number()),
 });
 
-type FirstAnswer = NonNullable<Receipt['firstReply']>['as'];
+export type CallbackState = DeepReadonly<v.InferOutput<typeof callbackStateSchema>>;
 
-/** A receipt's row; see stored-rows.ts. */
-export const receiptSchema = v.looseObject({
+export const authenticationSchema = storedObject({ scheme: v.string(), secret: v.string() });
+
+export const receiptStateSchema = v.picklist([
+  'open',
+  'needs-review',
+  'erased',
+  'no-match',
+  'not-identifiable',
+  'refused',
+]);
+
+export type ReceiptState = v.InferOutput<typeof receiptStateSchema>;
+
+/**
+ * No worker processes `needs-review`; the queue exists so that its alarm can count. `sign` has closed receipts whose
+ * callbacks have ended.
+ */
+const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'sign']);
+
+export type ReceiptQueue = v.InferOutput<typeof queueSchema>;
+
+export const receiptSchema = storedObject({
   v: v.literal(1),
   id: v.string(),
+  /** Grows by one with every write; the store's condition. */
   revision: v.number(),
   platform: v.string(),
+  /** The platform's own id of the request, in clear only if it is a UUID. */
   reference: v.exactOptional(v.string()),
   payloadHmac: v.string(),
+  /** HMAC of the first delivery's id, if the platform sends one. */
   deliveryHmac: v.exactOptional(v.string()),
   subjectHmacs: v.array(v.string()),
-  authentication: v.looseObject({ scheme: v.string(), secret: v.string() }),
-  state: oneOf<ReceiptState>({
-    open: 'open',
-    'needs-review': 'needs-review',
-    erased: 'erased',
-    'no-match': 'no-match',
-    'not-identifiable': 'not-identifiable',
-    refused: 'refused',
-  }),
+  authentication: authenticationSchema,
+  state: receiptStateSchema,
   reason: v.exactOptional(v.string()),
   receivedAt: v.number(),
   submittedAt: v.number(),
   dueAt: v.exactOptional(v.number()),
   closedAt: v.exactOptional(v.number()),
+  /** In seconds, as DynamoDB requires it. */
   expiresAt: v.exactOptional(v.number()),
-  queue: v.exactOptional(
-    oneOf<ReceiptQueue>({ erase: 'erase', callback: 'callback', 'needs-review': 'needs-review', sign: 'sign' }),
-  ),
+  /** The sparse index: which queue the receipt is in, and when it is due. Both are absent when it is in none. */
+  queue: v.exactOptional(queueSchema),
   nextAttemptAt: v.exactOptional(v.number()),
   hasCallbacks: v.boolean(),
+  /** Whether a reply to the platform ever said that the erasure is not finished: then it expects a callback. */
   answeredInProgress: v.boolean(),
-  firstReply: v.exactOptional(
-    v.looseObject({ at: v.number(), as: oneOf<FirstAnswer>({ outcome: 'outcome', 'in-progress': 'in-progress' }) }),
-  ),
+  /** What the reply to the request said, and when; absent if it was only an acknowledgement. */
+  firstReply: v.exactOptional(storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress']) })),
+  /** Number of claims so far: the generation of the worker that has the last claim. */
   claims: v.number(),
+  /** Claims since the last recorded result; several in a row mean a poison request. */
   unrecordedClaims: v.number(),
+  /** Responses with status 200 that proved nothing. */
   unprovenCount: v.number(),
   lastResult: v.exactOptional(v.string()),
-  projects: v.record(v.string(), progress),
-  callbackState: v.exactOptional(
-    v.looseObject({
-      tries: v.number(),
-      delivered: v.array(v.number()),
-      refused: v.array(v.number()),
-      endedAt: v.exactOptional(v.number()),
-    }),
-  ),
-  decisions: v.exactOptional(v.array(decision)),
-  newRequest: v.exactOptional(decision),
+  projects: v.record(v.string(), progressSchema),
+  /** State of the callbacks, once the first was sent. */
+  callbackState: v.exactOptional(callbackStateSchema),
+  /** Decisions of operators, oldest first. */
+  decisions: v.exactOptional(v.array(decisionSchema)),
+  /** On a closed receipt: an operator's decision that the next delivery of the same body opens a new request. */
+  newRequest: v.exactOptional(decisionSchema),
+  /** The signed evidence of the closed receipt: a compact JWS, written once. */
   evidence: v.exactOptional(v.string()),
 });
 
-/** One of the words of a union. One that is added there and forgotten here does not compile. */
-function oneOf<Union extends string>(words: { readonly [Word in Union]: Word }) {
-  return v.enum(words);
-}
+/** All times are epoch milliseconds, except `expiresAt`. */
+export type Receipt = DeepReadonly<v.InferOutput<typeof receiptSchema>>;
 
-/*
- * Rows as they are stored, the same text in every store. Two versions of this code may take turns on one row, so
- * fields that are not known here survive, and a row whose known fields are not what they were is left alone.
- */
-const kind = oneOf<IdentifierKind>({
-  customer_id: 'customer_id',
-  source_id: 'source_id',
-  email: 'email',
-  phone: 'phone',
-});
-
-const keptSchema = v.looseObject({
+export const personalDataSchema = storedObject({
+  /** The platform's own id of the request and the scope in which it is unique: callbacks need them in clear. */
   reference: v.string(),
   scope: v.string(),
-  identifiers: v.array(v.looseObject({ kind, value: v.string() })),
-  callbacks: v.array(v.looseObject({ url: v.string(), headers: v.record(v.string(), v.string()) })),
-});
-
-const pinsSchema = v.array(v.looseObject({ customerId: v.string(), seen: v.boolean(), appIdHmac: v.string() }));
-
-const lookUpsSchema = v.looseObject({
-  appIdHmac: v.string(),
-  results: v.array(
-    v.looseObject({
-      identifier: v.number(),
-      spelling: v.string(),
-      identifiable: v.boolean(),
-      candidates: v.array(v.looseObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
-    }),
+  identifiers: v.array(
+    storedObject({ kind: v.picklist(['customer_id', 'source_id', 'email', 'phone']), value: v.string() }),
   ),
+  callbacks: v.array(storedObject({ url: v.string(), headers: v.record(v.string(), v.string()) })),
 });
 
-/**
- * Throws `unavailable` for a receipt of a version that this code does not know, which must be left for one that does, and
- * for a row that stands where the receipt `id` should.
- */
-export function parseReceiptRow(row: string, id?: string): Receipt {
-  const receipt = read(receiptSchema, row);
-  if (id !== undefined && receipt.id !== id)
-    throw storeUnavailable('a stored row holds another receipt than its key says');
-  return receipt;
-}
+/** Stored apart from the receipt, in the identifiers table, and only as long as it is needed. */
+export type PersonalData = DeepReadonly<v.InferOutput<typeof personalDataSchema>>;
 
-/** Throws as {@link parseReceiptRow} does. */
-export function parsePersonalDataRow(row: string): PersonalData {
-  return read(keptSchema, row);
-}
+const pinSchema = storedObject({
+  customerId: v.string(),
+  /** Whether Voucherify returned this customer; a soft-deleted one is not returned and may still be purged. */
+  seen: v.boolean(),
+  /** HMAC of the app id that it was resolved with: a 404 under another key proves nothing. */
+  appIdHmac: v.string(),
+});
 
-/** Throws as {@link parseReceiptRow} does. */
-export function parsePinsRow(row: string): readonly Pin[] {
-  return read(pinsSchema, row);
-}
+export const pinsSchema = v.array(pinSchema);
 
-/** Throws as {@link parseReceiptRow} does. */
-export function lookUpsFrom(row: string): LookUpResults {
-  return read(lookUpsSchema, row);
-}
-
-function read<T>(schema: v.GenericSchema<unknown, T>, row: string): T {
-  const parsed = v.safeParse(schema, parseJson(row)?.value);
-  if (!parsed.success) throw storeUnavailable('a stored row is not of a version that this code knows');
-  return parsed.output;
-}
-
-/** Actions one transaction may hold (DynamoDB API Reference, TransactWriteItems). */
-const mostActions = 100;
-
-/**
- * Throws `too-large` for a receipt that could not be closed in one transaction: closing writes the receipt and every
- * look-up row and deletes what is kept apart and the pins, or else the completed look-ups, of every project.
- */
-export function rejectOversized(receipt: Receipt): void {
-  const actions = 2 + new Set(receipt.subjectHmacs).size + Object.keys(receipt.projects).length;
-  if (actions > mostActions) throw new Failure('too-large', 'identifiers: more than one request may hold');
-}
+/** A customer that is to be deleted in one project, stored before the delete call. */
+export type Pin = DeepReadonly<v.InferOutput<typeof pinSchema>>;

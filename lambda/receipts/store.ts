@@ -1,24 +1,8 @@
-import type { CallbackTarget, Identifier, LookUpResults } from '../domain/erasure.ts';
+import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
-import type { Receipt, ReceiptQueue } from './receipt.ts';
+import type { PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
 
-/** What is kept apart from the receipt, in the identifiers table, and only while it is needed. */
-export interface PersonalData {
-  /** The platform's own id of the request and what it is unique in: callbacks name them, the receipt may not. */
-  readonly reference: string;
-  readonly scope: string;
-  readonly identifiers: readonly Identifier[];
-  readonly callbacks: readonly CallbackTarget[];
-}
-
-/** A customer that is to be deleted in one project, stored before the delete call. */
-export interface Pin {
-  readonly customerId: string;
-  /** Whether Voucherify showed us this customer; a soft-deleted one cannot be seen and may still be purged. */
-  readonly seen: boolean;
-  /** HMAC of the app id that it was resolved with: a 404 under another key proves nothing. */
-  readonly appIdHmac: string;
-}
+export type { PersonalData, Pin } from './row-schemas.ts';
 
 export interface PersonalDataWithPins extends PersonalData {
   readonly pins: Readonly<Record<string, readonly Pin[]>>;
@@ -26,41 +10,40 @@ export interface PersonalDataWithPins extends PersonalData {
 }
 
 /**
- * Where receipts are kept. The adapters hold no rules but two: a receipt is written only where none is, and replaced
- * only over the revision before it; whatever else is named in one call is written in the same transaction. Every verb
- * throws `unavailable` with the alarm `store-unavailable` when the store cannot be reached, and then nothing is
- * half done.
+ * The port to the database of receipts. Its adapters enforce two rules: a receipt is created only if its id is not in
+ * use, and replaced only over the previous revision. Everything in one call is written in one transaction. Every method
+ * throws `unavailable` with the alarm `store-unavailable` if the database cannot be reached; then nothing is written.
  */
 export interface ReceiptStore {
-  /** Stores a new receipt, what is kept apart, and a look-up row per subject; or gives the one that stands already. */
+  /** Stores a new receipt, its personal data and a look-up row per subject; or returns the receipt that already exists. */
   accept(
     receipt: Receipt,
-    readPersonalData: PersonalData,
+    personalData: PersonalData,
   ): Promise<{ readonly stored: boolean; readonly receipt: Receipt }>;
   read(id: string): Promise<Receipt | undefined>;
-  /** Replaces revision `next.revision - 1`; false when that is not what stands there. */
+  /** Replaces revision `next.revision - 1`. Returns false if the stored revision is another one. */
   replace(next: Receipt, also?: SideWrites): Promise<boolean>;
-  /** Ids that wait in the queue and are due, oldest first. The index may lag: it only suggests. */
+  /** Returns ids of receipts in the queue that are due, oldest first. The index may lag: check each receipt. */
   due(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
   readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
-  /** Ids of the receipts of one subject, by its HMAC. */
+  /** Returns the ids of one subject's receipts, by the HMAC of the subject. */
   find(subjectHmac: string): Promise<readonly string[]>;
 }
 
 export interface SideWrites {
   readonly pins?: { readonly project: string; readonly pins: readonly Pin[] };
-  /** Replace the completed look-ups of these projects; delete them where there are none any more. */
+  /** Replaces the completed look-ups of these projects; `undefined` deletes them. */
   readonly lookUps?: readonly { readonly project: string; readonly lookUps: LookUpResults | undefined }[];
-  /** Delete what is kept apart, pins and look-ups included. */
+  /** Deletes the personal data, pins and look-ups included. */
   readonly deletePersonalData?: boolean;
 }
 
-/** What every store throws when it cannot do its work; tells nothing of what was stored or why it failed. */
+/** Returns the error that every store throws if it fails. It says nothing about stored data or the cause. */
 export function storeUnavailable(message = 'the receipt store cannot be reached'): Failure {
   return new Failure('unavailable', message, { alarm: 'store-unavailable' });
 }
 
-/** Runs a verb of a store; whatever it throws that is not a refusal of ours becomes `unavailable`. */
+/** Runs a method of a store. Replaces every error that is not a {@link Failure} with {@link storeUnavailable}. */
 export async function asStoreFailure<T>(
   run: () => T | Promise<T>,
   failed: (thrown: unknown) => void = () => {},

@@ -1,6 +1,7 @@
 import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
 import type { HttpReply, HttpRequest } from '../domain/http.ts';
+import { namePattern, platformSecretName } from '../domain/names.ts';
 import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
@@ -31,7 +32,7 @@ import { isWithinLimit } from './request-limit.ts';
 export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
   const receivedAt = services.now();
   const { name, platform } = findPlatform(request, services.platforms);
-  const secret = () => services.readSecret(`erasure/platform/${name}`);
+  const secret = () => services.readSecret(platformSecretName(name));
   const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
     const parsed = platform.parse(request, authentication);
@@ -79,9 +80,11 @@ function findPlatform(request: HttpRequest, platforms: Services['platforms']): {
   throw new Failure('method-not-allowed', `method: only ${allowed} is allowed`, { headers: { Allow: allowed } });
 }
 
+const route = new RegExp(`/webhooks/(${namePattern})(/[^/]+)?$`);
+
 /** Reads `/webhooks/{platform}` or `/webhooks/{platform}/{requestId}`. The name is empty for any other path. */
 function parsePath({ path }: HttpRequest): { name: string; isStatusRoute: boolean } {
-  const match = /\/webhooks\/([a-z][a-z0-9-]{0,39})(\/[^/]+)?$/.exec(path);
+  const match = route.exec(path);
   return { name: match?.[1] ?? '', isStatusRoute: match?.[2] !== undefined };
 }
 

@@ -5,32 +5,32 @@ import { failureFields } from '../io/log.ts';
 import { deadlineUsedPercent, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 
-/** Receipts that wait for a person: as many are counted, and of the oldest of them it is noted how old they are. */
-const mostCounted = 100;
-const mostLookedAt = 10;
+/** How many receipts in review are counted, and of how many, the oldest, the age is measured. */
+const maxCounted = 100;
+const maxMeasured = 10;
 
-/** How long a receipt may wait for its signature before somebody is told, in milliseconds: a backlog comes first. */
-const signedWithinMs = 3_600_000;
+/** How long a receipt may be unsigned before it is reported, in milliseconds. A backlog takes a while to sign. */
+const maxUnsignedMs = 3_600_000;
 
-/** What a sweep did and saw; alarms are on it. */
+/** The result of a sweep. Alarms use it. */
 export interface SweepResult {
   readonly claimed: number;
   readonly closed: number;
-  /** Callbacks that every target has taken by now. */
+  /** Receipts whose callbacks every target has accepted. */
   readonly delivered: number;
-  /** Put off without a claim, by a pause or by the pace. */
+  /** Receipts that were postponed without a claim, because of a pause or the rate limit. */
   readonly held: number;
   readonly failed: number;
   readonly signed: number;
-  /** Receipts that have waited for their signature for too long, up to a hundred; at least one when signing failed. */
+  /** Receipts that have been unsigned for too long, up to 100; at least one if signing failed. */
   readonly unsigned: number;
-  /** Receipts that wait for a person, up to a hundred. */
+  /** Receipts in review, up to 100. */
   readonly needsReview: number;
   /** Scopes that are paused. */
   readonly paused: number;
-  /** Age of the oldest receipt that was looked at and is still open. */
+  /** Age of the oldest open receipt that the sweep read. */
   readonly oldestOpenMs: number;
-  /** How much of its time the worst of them has used, in whole percent. */
+  /** The largest share of the time until its due date that an open receipt has used, in whole percent. */
   readonly deadlineUsedPercent: number;
 }
 
@@ -39,37 +39,37 @@ const nothing: SweepResult = {
   ...{ needsReview: 0, paused: 0, oldestOpenMs: 0, deadlineUsedPercent: 0 },
 };
 
-/** A sweep's counts while it runs. */
+/** The counts of a running sweep. */
 export interface SweepState {
   readonly services: Services;
   readonly counts: { -readonly [name in keyof SweepResult]: SweepResult[name] };
-  /** The open receipt that has used most of its time, as far as this sweep knows. */
+  /** The open receipt closest to its due date, of those that this sweep has read. */
   mostUrgent: { readonly id: string; readonly used: number } | undefined;
 }
 
-/** Nothing was done and nobody was seen yet. */
+/** Returns the state of a sweep that has not done anything yet. */
 export function newSweepState(services: Services): SweepState {
   return { services, counts: { ...nothing }, mostUrgent: undefined };
 }
 
-/** What stands and nobody works on. Throws `unavailable` when the index cannot be read. */
+/** Counts the receipts in review and the unsigned ones. Throws `unavailable` if the index cannot be read. */
 export async function measureBacklog(run: SweepState): Promise<void> {
   const { store, now } = run.services;
-  const [waiting, unsigned] = await Promise.all([
-    store.due('needs-review', now(), mostCounted),
-    store.due('sign', now() - signedWithinMs, mostCounted),
+  const [inReview, unsigned] = await Promise.all([
+    store.due('needs-review', now(), maxCounted),
+    store.due('sign', now() - maxUnsignedMs, maxCounted),
   ]);
-  run.counts.needsReview = waiting.length;
+  run.counts.needsReview = inReview.length;
   run.counts.unsigned = Math.max(run.counts.unsigned, unsigned.length);
-  // They are in the order of their age.
-  for (const receipt of await Promise.all(waiting.slice(0, mostLookedAt).map(id => store.read(id)))) {
+  // The index returns the oldest first.
+  for (const receipt of await Promise.all(inReview.slice(0, maxMeasured).map(id => store.read(id)))) {
     if (receipt?.state === 'needs-review') recordAge(receipt, run);
   }
 }
 
 /**
- * Ends a sweep: what is paused, the worst that the last sweep knew and this one may not have come by, and the schedule's
- * sign of life. Whoever cannot be asked for them does not undo the sweep.
+ * Ends a sweep: counts the pauses, measures the most urgent receipt of the last sweep, which this one may not have read,
+ * and writes the heartbeat. A failure here is counted and logged, and does not fail the sweep.
  */
 export async function finishSweep(run: SweepState): Promise<void> {
   const { services, counts } = run;
@@ -77,8 +77,8 @@ export async function finishSweep(run: SweepState): Promise<void> {
   try {
     const [paused, last] = await Promise.all([readPausedScopes(settings, control), readHeartbeat(control)]);
     counts.paused = paused.size;
-    const known = last?.mostUrgent === undefined ? undefined : await store.read(last.mostUrgent);
-    if (known !== undefined && !isFinal(known.state)) recordAge(known, run);
+    const mostUrgent = last?.mostUrgent === undefined ? undefined : await store.read(last.mostUrgent);
+    if (mostUrgent !== undefined && !isFinal(mostUrgent.state)) recordAge(mostUrgent, run);
     await writeHeartbeat(control, { at: now(), mostUrgent: run.mostUrgent?.id });
   } catch (error) {
     counts.failed += 1;
@@ -86,7 +86,7 @@ export async function finishSweep(run: SweepState): Promise<void> {
   }
 }
 
-/** How old an open receipt is that this sweep came by. */
+/** Includes an open receipt in the sweep's ages. */
 export function recordAge(receipt: Receipt, run: SweepState): void {
   const { services, counts, mostUrgent } = run;
   const now = services.now();

@@ -1,4 +1,5 @@
 import { failureOf } from '../domain/failure.ts';
+import { platformSecretName } from '../domain/names.ts';
 import { failureFields } from '../io/log.ts';
 import type { CallbackRequest, Platform } from '../platforms/platform.ts';
 import {
@@ -15,55 +16,55 @@ import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 import { type CallbackDelivery, sendCallback } from './send-callback.ts';
 
-/** Longest that one call may take, in milliseconds. */
+/** Timeout of one call, in milliseconds. */
 const callMs = 10_000;
 
-/** The part of a claim in which calls may begin: the last one, and writing it down, end before the claim does. */
-const beginningShare = 1 / 2;
+/** Calls may start in this share of a claim, so that the last one is recorded before the claim expires. */
+const startShare = 1 / 2;
 
-/** A minute, doubled with every try, up to six hours. */
-const firstStepMs = 60_000;
-const longestStepMs = 6 * 3_600_000;
+/** The backoff: one minute, doubled with every try, up to six hours. */
+const firstDelayMs = 60_000;
+const maxDelayMs = 6 * 3_600_000;
 
 /**
- * Tells the platform of one closed receipt how it ended, if that is due. What was owed is kept until every target has
- * taken it or it is given up; then it is forgotten. No call but the first begins after `sweepEnds` (epoch ms). Returns
- * whether every target has taken it by now.
+ * Sends the outcome of one closed receipt to its platform, if that is due. The personal data is deleted when every target
+ * has accepted the callback or it is given up. Only the first call may start after `sweepEnds` (epoch ms). Returns
+ * whether every target has accepted it.
  */
 export async function deliverCallbacks(id: string, services: Services, sweepEnds: number): Promise<boolean> {
-  const owed = await services.store.read(id);
-  if (owed === undefined || !isCallbackDue(owed, services.now())) return false;
+  const due = await services.store.read(id);
+  if (due === undefined || !isCallbackDue(due, services.now())) return false;
   const until = services.now() + services.times.claimMs;
-  const claim = await updateReceipt(services.store, owed, standing => claimCallback(standing, services.now(), until));
+  const claim = await updateReceipt(services.store, due, current => claimCallback(current, services.now(), until));
   if (!claim.done) return false;
   const { receipt } = claim;
-  const kept = await services.store.readPersonalData(id);
+  const personalData = await services.store.readPersonalData(id);
   const platform = services.platforms.get(receipt.platform);
-  if (kept === undefined) return giveUp(receipt, services);
-  const callbacks = await callbacksOf(receipt, kept, platform, services);
-  const beginUntil = Math.min(services.now() + services.times.claimMs * beginningShare, sweepEnds);
+  if (personalData === undefined) return giveUp(receipt, services);
+  const callbacks = await buildCallbacks(receipt, personalData, platform, services);
+  const beginUntil = Math.min(services.now() + services.times.claimMs * startShare, sweepEnds);
   const deliveries = await deliverAll(receipt, callbacks, platform, beginUntil, services);
   return record(receipt, callbacks.length, deliveries, services);
 }
 
 /**
- * A platform that settings no longer hold cannot be told, and neither can one whose secret is not usable (that is logged
- * with its alarm): each of its targets has had a failed try, since both may be mended.
+ * Builds the callbacks. For a platform that is no longer in settings, or whose secret is unusable (logged with its alarm),
+ * every entry is `undefined` and counts as a failed try: an operator can fix both.
  */
-async function callbacksOf(
+async function buildCallbacks(
   receipt: Receipt,
-  kept: PersonalDataWithPins,
+  personalData: PersonalDataWithPins,
   platform: Platform | undefined,
   services: Services,
 ) {
-  const none = kept.callbacks.map(() => undefined);
+  const none = personalData.callbacks.map(() => undefined);
   if (platform === undefined) return none;
-  const { reference, scope, callbacks } = kept;
+  const { reference, scope, callbacks } = personalData;
   const outcome = outcomeOf(receipt, services.now());
-  const secret = () => services.readSecret(`erasure/platform/${receipt.platform}`);
-  const told = { reference, scope, receiptId: receipt.id, outcome, callbacks };
+  const secret = () => services.readSecret(platformSecretName(receipt.platform));
+  const notice = { reference, scope, receiptId: receipt.id, outcome, callbacks };
   try {
-    return await platform.buildCallbacks(told, { secret, now: services.now });
+    return await platform.buildCallbacks(notice, { secret, now: services.now });
   } catch (error) {
     services.log({
       event: 'callback',
@@ -77,17 +78,17 @@ async function callbacksOf(
 
 type Deliveries = ReadonlyMap<number, CallbackDelivery>;
 
-/** Where to tell it is lost, so somebody who was to be told never is. */
+/** Gives up because the addresses are missing: the platform never receives the outcome. */
 async function giveUp(receipt: Receipt, services: Services): Promise<false> {
-  const { done } = await updateReceipt(services.store, receipt, standing => abandonCallbacks(standing, services.now()));
+  const { done } = await updateReceipt(services.store, receipt, current => abandonCallbacks(current, services.now()));
   if (done)
     services.log({ event: 'alarm', alarm: 'callback-abandoned', platform: receipt.platform, receipt: receipt.id });
   return false;
 }
 
 /**
- * One after the other, only to the targets that have neither taken nor refused it yet. Each try begins with another one,
- * so that slow targets never keep the others from their turn; who gets none in this try is asked later.
+ * Calls the targets one after the other, except those that have accepted or refused. Each round starts with another
+ * target, so that slow targets do not block the others; targets without a call in this round are retried later.
  */
 async function deliverAll(
   receipt: Receipt,
@@ -98,14 +99,14 @@ async function deliverAll(
 ): Promise<Deliveries> {
   const { sendCallback: send, now } = services;
   const { tries, delivered, refused } = receipt.callbackState ?? noCallbackYet;
-  const answered = new Set([...delivered, ...refused]);
-  const open = [...callbacks.entries()].filter(([index]) => !answered.has(index));
+  const finished = new Set([...delivered, ...refused]);
+  const open = [...callbacks.entries()].filter(([index]) => !finished.has(index));
   const first = tries % Math.max(1, open.length);
   const deliveries = new Map<number, CallbackDelivery>();
   for (const [index, callback] of [...open.slice(first), ...open.slice(0, first)]) {
-    const isItsTurn = callback !== undefined && (deliveries.size === 0 || now() <= beginUntil);
+    const maySend = callback !== undefined && (deliveries.size === 0 || now() <= beginUntil);
     const post = { send, origins: platform?.callbackOrigins ?? [], now, until: now() + callMs };
-    deliveries.set(index, isItsTurn ? await sendCallback(callback, post) : { kind: 'retry' });
+    deliveries.set(index, maySend ? await sendCallback(callback, post) : { kind: 'retry' });
   }
   return deliveries;
 }
@@ -113,14 +114,14 @@ async function deliverAll(
 async function record(receipt: Receipt, targets: number, deliveries: Deliveries, services: Services): Promise<boolean> {
   const of = (kind: CallbackDelivery['kind']) =>
     [...deliveries].flatMap(([index, one]) => (one.kind === kind ? [index] : []));
-  const asked = [...deliveries.values()].flatMap(one => (one.kind === 'retry' ? (one.notBefore ?? []) : []));
-  const retryAt = Math.max(services.now() + stepMs(receipt, services), ...asked);
+  const notBefore = [...deliveries.values()].flatMap(one => (one.kind === 'retry' ? (one.notBefore ?? []) : []));
+  const retryAt = Math.max(services.now() + backoffMs(receipt, services), ...notBefore);
   const change = { now: services.now(), targets, delivered: of('delivered'), refused: of('refused'), retryAt };
   const { receipt: next, done } = await updateReceipt(
     services.store,
     receipt,
-    standing => recordCallback(standing, change),
-    standing => ({ deletePersonalData: needsNoPersonalData(standing) }),
+    current => recordCallback(current, change),
+    next => ({ deletePersonalData: needsNoPersonalData(next) }),
   );
   const givenUp = wasCallbackGivenUp(next, targets);
   services.log({
@@ -134,8 +135,8 @@ async function record(receipt: Receipt, targets: number, deliveries: Deliveries,
   return next.callbackState?.endedAt !== undefined && !givenUp;
 }
 
-/** Half of the step for certain, half of it by chance. */
-function stepMs({ callbackState: before }: Receipt, { random }: Services): number {
-  const step = Math.min(longestStepMs, firstStepMs * 2 ** Math.min(before?.tries ?? 0, 20));
+/** Returns the delay before the next round: half of the step, plus a random part of the other half. */
+function backoffMs({ callbackState }: Receipt, { random }: Services): number {
+  const step = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(callbackState?.tries ?? 0, 20));
   return Math.floor(step / 2 + (random() * step) / 2);
 }

@@ -13,23 +13,23 @@ import { claimReceipt, closeAsRefused, isDue, postponeReceipt } from '../receipt
 import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 
-/** Longest that an attempt outlasts the sweep, in milliseconds: its claim is longer. */
-const outlastMs = 5000;
+/** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
+const overrunMs = 5000;
 
-/** How soon the sweep looks again at a receipt that is held by a pause, in milliseconds. */
+/** Delay before the sweep checks a paused receipt again, in milliseconds. */
 const pausedMs = 300_000;
 
 export interface ProcessedReceipt {
   readonly kind: 'nothing' | 'held' | 'taken-by-another' | 'attempted' | 'closed';
-  /** The receipt, if it was looked at and is still open. */
+  /** The receipt, if it was read and is still open. */
   readonly open?: Receipt;
-  /** Every project is held: whatever else is due could not be done either. */
+  /** Whether every project is rate-limited: no other receipt could be attempted either. */
   readonly allHeld?: boolean;
 }
 
 /**
- * One due receipt of the sweep: claim, attempt, close or put off. What is held by a pause or by the pace is put off
- * without a claim. Throws `unavailable` when the store fails; the claim then runs out and the sweep comes back.
+ * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused or rate-limited receipt
+ * is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
  */
 export async function processReceipt(id: string, services: Services, sweepEnds: number): Promise<ProcessedReceipt> {
   const receipt = await services.store.read(id);
@@ -41,34 +41,34 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
     await postpone(receipt, services.now() + pausedMs, services);
     return { kind: 'held', open: receipt };
   }
-  const until = Math.min(services.now() + attemptMs, sweepEnds + outlastMs);
+  const until = Math.min(services.now() + attemptMs, sweepEnds + overrunMs);
   const clientFor = clientsFor(receipt, false, services);
   const { isReserved, heldUntil } = await reserveFirstCalls(
     receipt,
     clientFor,
-    progress => likelyCalls(receipt, progress),
+    progress => expectedCalls(receipt, progress),
     until,
   );
   if (!isReserved) {
     await postpone(receipt, heldUntil, services);
     return { kind: 'held', open: receipt, allHeld: openProjects(receipt).length === services.projects.size };
   }
-  const taken = await claim(receipt, services);
-  if (taken === undefined) return { kind: 'taken-by-another', open: receipt };
-  const closed = await attemptClaimed(taken, clientFor, until, services);
-  return closed ? { kind: 'closed' } : { kind: 'attempted', open: taken };
+  const claimed = await claim(receipt, services);
+  if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
+  const closed = await attemptClaimed(claimed, clientFor, until, services);
+  return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }
 
-/** Whether it was closed. What is kept apart is read under the claim, so that no pin is overlooked. */
+/** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */
 async function attemptClaimed(
   receipt: Receipt,
   clientFor: ClientFor,
   until: number,
   services: Services,
 ): Promise<boolean> {
-  const kept = await services.store.readPersonalData(receipt.id);
-  if (kept === undefined) return withoutIdentifiers(receipt, services);
-  const { outcome } = await attempt({ receipt, personalData: kept, clientFor, until, repliesNow: false }, services);
+  const personalData = await services.store.readPersonalData(receipt.id);
+  if (personalData === undefined) return reviewWithoutPersonalData(receipt, services);
+  const { outcome } = await attempt({ receipt, personalData, clientFor, until, repliesNow: false }, services);
   return 'deletions' in outcome;
 }
 
@@ -78,10 +78,10 @@ async function isPaused(receipt: Receipt, { control }: Services): Promise<boolea
 }
 
 /**
- * What is left of a project, as far as the receipt can tell: look-ups and one deletion without pins, else a look and a
- * deletion for each pin. Reserved together, so that a sweep that ends does not part a look-up from its deletion.
+ * Estimates the remaining calls of a project: the look-ups and one deletion if there are no pins, otherwise a GET and a
+ * deletion for each pin. They are reserved together, so that the end of a sweep does not separate a GET from its deletion.
  */
-function likelyCalls({ subjectHmacs }: Receipt, progress?: ProjectProgress): ExpectedCalls {
+function expectedCalls({ subjectHmacs }: Receipt, progress?: ProjectProgress): ExpectedCalls {
   const { pins = 0, deletions = [], lookedUp = 0 } = progress ?? {};
   if (pins > 0) return { calls: 2 * (pins - deletions.length), inPairs: true };
   return { calls: Math.max(1, subjectHmacs.length - lookedUp) + 1 };
@@ -89,25 +89,25 @@ function likelyCalls({ subjectHmacs }: Receipt, progress?: ProjectProgress): Exp
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Services): Promise<void> {
   const at = now();
-  await updateReceipt(store, receipt, standing => postponeReceipt(standing, at, until));
+  await updateReceipt(store, receipt, current => postponeReceipt(current, at, until));
 }
 
 async function claim(receipt: Receipt, services: Services): Promise<Receipt | undefined> {
   const now = services.now();
-  const taken = await updateReceipt(services.store, receipt, standing =>
-    claimReceipt(standing, now, now + services.times.claimMs),
+  const { receipt: claimed, done } = await updateReceipt(services.store, receipt, current =>
+    claimReceipt(current, now, now + services.times.claimMs),
   );
-  if (!taken.done) return undefined;
-  if (taken.receipt.state === 'open') return taken.receipt;
-  logReview(taken.receipt, services);
+  if (!done) return undefined;
+  if (claimed.state === 'open') return claimed;
+  logReview(claimed, services);
   return undefined;
 }
 
-async function withoutIdentifiers(receipt: Receipt, services: Services): Promise<false> {
-  const ask = (standing: Receipt) =>
-    standing.state === 'open' ? requestReview(standing, 'identifiers-missing') : undefined;
-  const { receipt: standing, done } = await updateReceipt(services.store, receipt, ask);
-  if (done) logReview(standing, services);
+async function reviewWithoutPersonalData(receipt: Receipt, services: Services): Promise<false> {
+  const { receipt: updated, done } = await updateReceipt(services.store, receipt, current =>
+    current.state === 'open' ? requestReview(current, 'identifiers-missing') : undefined,
+  );
+  if (done) logReview(updated, services);
   return false;
 }
 
@@ -122,14 +122,14 @@ function logReview({ platform, id, reason }: Receipt, { log }: Services): void {
 }
 
 /**
- * Closes a due receipt that an operator has refused, paused or not: nobody is looked up or deleted. Gives whether it was
- * closed now. Throws `unavailable` when the store fails.
+ * Closes a due receipt that an operator has refused, even if it is paused: this needs no call to Voucherify. Returns
+ * whether it was closed now. Throws `unavailable` if the store fails.
  */
 async function closeRefusedReceipt(receipt: Receipt, { store, now, log }: Services): Promise<boolean> {
   const { receipt: closed, done } = await updateReceipt(
     store,
     receipt,
-    standing => closeAsRefused(standing, now()),
+    current => closeAsRefused(current, now()),
     next => ({ deletePersonalData: needsNoPersonalData(next) }),
   );
   if (done) log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });

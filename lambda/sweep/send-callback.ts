@@ -2,34 +2,34 @@ import { isAllowedOrigin } from '../domain/allowed-origin.ts';
 import type { HttpResult, Send } from '../io/http-client.ts';
 import type { CallbackRequest } from '../platforms/platform.ts';
 
-/** What one target made of it. `retry` may name the earliest time to come back, in epoch milliseconds. */
+/** The result for one target. `retry` may name the earliest time of the next try, in epoch milliseconds. */
 export type CallbackDelivery =
   | { readonly kind: 'delivered' | 'refused' }
   | { readonly kind: 'retry'; readonly notBefore?: number };
 
 export interface SendCallbackOptions {
-  /** Sends only to addresses that were checked, follows no redirect, and reads little of the answer. */
+  /** Sends only to checked addresses, follows no redirect, and reads little of the response. */
   readonly send: Send;
   readonly origins: readonly string[];
   readonly now: () => number;
   readonly until: number;
 }
 
-/** Sends one callback, at least once in all: an answer that was lost is asked for again. Never throws. */
+/** Sends one callback. Delivery is at least once: a lost response leads to a retry. Never throws. */
 export async function sendCallback(
   callback: CallbackRequest,
   { send, origins, now, until }: SendCallbackOptions,
 ): Promise<CallbackDelivery> {
-  // Settings may have changed since it was accepted.
+  // The allowed origins in settings may have changed since the request was accepted.
   if (!isAllowedOrigin(callback.url, origins)) return { kind: 'refused' };
   const { method, url, headers, body } = callback;
-  const framed = { ...carried(headers), 'Content-Length': String(Buffer.byteLength(body)) };
-  const call = { method, url: new URL(url), headers: framed, body, until, repeatable: true };
-  return judged(await send(call), callback, now());
+  const allHeaders = { ...endToEndHeaders(headers), 'Content-Length': String(Buffer.byteLength(body)) };
+  const call = { method, url: new URL(url), headers: allHeaders, body, until, repeatable: true };
+  return readDelivery(await send(call), callback, now());
 }
 
-/** Headers of the connection itself. A request has no say in them: `Host` alone would lead past the origin (RFC 9110). */
-const ofTheConnection: readonly string[] = [
+/** Headers that a request may not set: `Host` alone could bypass the origin check (RFC 9110). */
+const connectionHeaders: readonly string[] = [
   'connection',
   'content-length',
   'expect',
@@ -42,12 +42,14 @@ const ofTheConnection: readonly string[] = [
   'upgrade',
 ];
 
-function carried(headers: CallbackRequest['headers']): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofTheConnection.includes(name.toLowerCase())));
+function endToEndHeaders(headers: CallbackRequest['headers']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !connectionHeaders.includes(name.toLowerCase())),
+  );
 }
 
-/** 2xx is delivered; 404 and 410 say that there is nobody to tell; everything else is asked again. */
-function judged(result: HttpResult, { alsoDelivered }: CallbackRequest, now: number): CallbackDelivery {
+/** 2xx means delivered, 404 and 410 mean that the target does not exist, everything else is retried. */
+function readDelivery(result: HttpResult, { alsoDelivered }: CallbackRequest, now: number): CallbackDelivery {
   if (result.kind === 'no-answer') return { kind: 'retry' };
   const { status, headers } = result;
   if ((status >= 200 && status < 300) || alsoDelivered.includes(status)) return { kind: 'delivered' };

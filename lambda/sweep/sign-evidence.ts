@@ -4,12 +4,12 @@ import { isSignatureDue, postponeSignature, storeEvidence } from '../receipts/tr
 import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 
-/** How soon it is tried again when it cannot be signed, in milliseconds. */
+/** Delay before a failed signature is retried, in milliseconds. */
 const retryMs = 300_000;
 
 /**
- * Signs one closed receipt, if that is due, and keeps the signature with it; nothing waits after that. Two sweeps may
- * both sign: the first one's signature stands. Throws `unavailable` when the store fails.
+ * Signs one closed receipt, if that is due, and stores the signature in it. If two sweeps sign, the first signature is
+ * stored. Throws `unavailable` if the store fails.
  */
 export async function signReceipt(
   id: string,
@@ -20,10 +20,10 @@ export async function signReceipt(
   if (receipt === undefined || !isSignatureDue(receipt, services.now())) return 'nothing';
   const evidence = await signedEvidence(evidenceOf(receipt), signer, services.now()).catch(() => undefined);
   const until = services.now() + retryMs;
-  const { done } = await updateReceipt(services.store, receipt, standing => {
-    if (evidence === undefined) return postponeSignature(standing, until);
-    // What was signed is what was read: somebody who changed it since has it signed anew.
-    return standing.revision === receipt.revision ? storeEvidence(standing, evidence) : undefined;
+  const { done } = await updateReceipt(services.store, receipt, current => {
+    if (evidence === undefined) return postponeSignature(current, until);
+    // The signature covers the revision that was read. If the receipt has changed since, it must be signed again.
+    return current.revision === receipt.revision ? storeEvidence(current, evidence) : undefined;
   });
   if (evidence !== undefined) return done ? 'signed' : 'nothing';
   services.log({ event: 'alarm', alarm: 'evidence-unsigned', platform: receipt.platform, receipt: id });

@@ -8,22 +8,22 @@ import { processReceipt } from './process-receipt.ts';
 import { signReceipt } from './sign-evidence.ts';
 
 /**
- * The sweep: due receipts, claim, attempt, close or put off, and beside them the callbacks and the signatures that are
- * due, until nothing is or the time is over (epoch ms). Throws `unavailable` when the index cannot be read.
+ * Processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms).
+ * Throws `unavailable` if the index cannot be read.
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const run: Run = { ...newSweepState(services), until, stopped: false };
-  const all: All = (queue, work, isOver = () => false) =>
+  const processAll: ProcessAll = (queue, work, isOver = () => false) =>
     processQueue(queue, services, { work: id => work(id, run), isOver: () => services.now() >= until || isOver() });
   const failed = await Promise.all([
-    all('erase', sweepOne, () => run.stopped),
-    all('callback', callBackOne),
-    signAll(run, all),
+    processAll('erase', eraseOne, () => run.stopped),
+    processAll('callback', notifyOne),
+    signAll(run, processAll),
   ]);
-  // What this sweep closed is told by this sweep, and what it told is signed by it, if there is time left.
-  const calledNow = await all('callback', callBackOne);
-  const signedNow = await signAll(run, all);
-  run.counts.failed = [...failed, calledNow, signedNow].reduce((sum, count) => sum + count);
+  // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
+  const callbackFailures = await processAll('callback', notifyOne);
+  const signFailures = await signAll(run, processAll);
+  run.counts.failed = [...failed, callbackFailures, signFailures].reduce((sum, count) => sum + count);
   await measureBacklog(run);
   await finishSweep(run);
   services.log({ event: 'sweep', ...run.counts });
@@ -31,16 +31,16 @@ export async function sweep(services: Services, until: number): Promise<SweepRes
 }
 
 type Work = (id: string, run: Run) => Promise<void>;
-/** Works through a queue and gives how many failed. */
-type All = (queue: ReceiptQueue, work: Work, isOver?: () => boolean) => Promise<number>;
+/** Processes a queue and returns how many receipts failed. */
+type ProcessAll = (queue: ReceiptQueue, work: Work, isOver?: () => boolean) => Promise<number>;
 
 interface Run extends SweepState {
   readonly until: number;
-  /** Every project is held: whatever else is due could not be done either. */
+  /** Set once every project is rate-limited: no other receipt could be attempted either. */
   stopped: boolean;
 }
 
-async function sweepOne(id: string, run: Run): Promise<void> {
+async function eraseOne(id: string, run: Run): Promise<void> {
   const { services, until, counts } = run;
   const { kind, open, allHeld } = await processReceipt(id, services, until);
   if (kind === 'held') counts.held += 1;
@@ -50,12 +50,12 @@ async function sweepOne(id: string, run: Run): Promise<void> {
   run.stopped ||= allHeld ?? false;
 }
 
-async function callBackOne(id: string, { services, until, counts }: Run): Promise<void> {
+async function notifyOne(id: string, { services, until, counts }: Run): Promise<void> {
   if (await deliverCallbacks(id, services, until)) counts.delivered += 1;
 }
 
-/** Until it fails once: the others are left for a later sweep. */
-async function signAll({ services, counts }: Run, all: All): Promise<number> {
+/** Signs until the first failure; a later sweep signs the rest. */
+async function signAll({ services, counts }: Run, processAll: ProcessAll): Promise<number> {
   const { signer } = services;
   if (signer === undefined) return 0;
   const signOne = async (id: string) => {
@@ -63,29 +63,29 @@ async function signAll({ services, counts }: Run, all: All): Promise<number> {
     if (done === 'signed') counts.signed += 1;
     if (done === 'failed') counts.unsigned = 1;
   };
-  return all('sign', signOne, () => counts.unsigned > 0);
+  return processAll('sign', signOne, () => counts.unsigned > 0);
 }
 
-/** Receipts that are worked on at once, and that are read from the index at once. */
-const atOnce = 5;
-const batch = 50;
+/** How many receipts are processed in parallel, and how many ids one read of the index returns. */
+const parallel = 5;
+const batchSize = 50;
 
 interface Working {
   readonly work: (id: string) => Promise<void>;
-  /** Whether no more is to be begun. */
+  /** Returns whether no further receipt may be started. */
   readonly isOver: () => boolean;
 }
 
 /**
- * Works on every receipt of a queue that is due, each once, and gives how many failed: those are logged and left to
- * their claims. Throws `unavailable` when the index cannot be read.
+ * Processes every due receipt of a queue once and returns how many failed. Failures are logged, and the receipt is due
+ * again when its claim expires. Throws `unavailable` if the index cannot be read.
  */
 async function processQueue(queue: ReceiptQueue, services: Services, { work, isOver }: Working): Promise<number> {
   const seen = new Set<string>();
   let failed = 0;
   while (!isOver()) {
-    // Those that stay due although they were seen must not hide the others behind them.
-    const ids = await services.store.due(queue, services.now(), seen.size + batch);
+    // Receipts that stay due after they were processed must not hide the ones behind them.
+    const ids = await services.store.due(queue, services.now(), seen.size + batchSize);
     const fresh = ids.filter(id => !seen.has(id));
     if (fresh.length === 0) break;
     for (const id of fresh) seen.add(id);
@@ -106,11 +106,11 @@ async function succeeds(id: string, { log }: Services, work: Working['work']): P
   }
 }
 
-/** A fixed number of workers that share one list. */
+/** Runs a fixed number of workers over one shared list. */
 async function inParallel(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
   const left = [...ids];
   const worker = async () => {
     for (let id = left.shift(); id !== undefined; id = left.shift()) await work(id);
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await Promise.all(Array.from({ length: parallel }, worker));
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { projectSecretName } from '../domain/names.ts';
 import type { HttpResult } from '../io/http-client.ts';
 import { parseJson } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
@@ -124,7 +125,7 @@ const keysSchema = v.object({ appId: filled, appToken: filled });
 /** Reads `erasure/voucherify/<project>`. A failure to read or a placeholder is never replaced by a default. */
 export function apiKeyReader(project: string, readSecret: ReadSecret): ReadApiKey {
   return async options => {
-    const text = await readSecret(`erasure/voucherify/${project}`, options).catch(() => '');
+    const text = await readSecret(projectSecretName(project), options).catch(() => '');
     const parsed = v.safeParse(keysSchema, parseJson(text)?.value);
     return parsed.success ? parsed.output : undefined;
   };

@@ -54,7 +54,7 @@ function changed(path: readonly string[], to: unknown, within: unknown = everySe
 const beyondSchema = [
   /: name a project that is not in projects$/,
   /: must be the PEM text of a P-384 public key$/,
-  /: must be the zone that the domain lies in$/,
+  /: must be the zone of the domain$/,
 ];
 
 /** Both must say the same of settings. */

@@ -105,7 +105,7 @@ describe('strict JSON', () => {
 });
 
 describe('duplicate keys', () => {
-  const twice = 'invalid: body: holds a key twice';
+  const twice = 'invalid: body: contains a duplicate key';
 
   test.each([
     '{"id":1,"x":{"id":2},"id":3}',

@@ -38,7 +38,7 @@ describe('public address', () => {
   });
 });
 
-/** What a connection is given: an error, or the addresses in the form that was asked for. */
+/** Returns the result of a look-up: an error, or the addresses in the requested form. */
 function lookedUp(resolve: Resolve, options: LookupOptions, isAllowed = isPublicAddress): Promise<unknown> {
   return new Promise(done => {
     checkedLookup(resolve, isAllowed)('dsr.ketch.com', options, (error, address, family) => {
@@ -62,7 +62,7 @@ describe('look-up for a connection', () => {
     expect(await lookedUp(answering(v6, v4), {})).toEqual(['2606:4700:4700::1111', 6]);
   });
 
-  test('resolver: is asked once, and every address is checked', async () => {
+  test('resolver: is called once, and every address is checked', async () => {
     const asked: string[] = [];
     const checked: string[] = [];
     const resolve: Resolve = async name => {

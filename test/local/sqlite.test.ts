@@ -113,7 +113,7 @@ describe('SQLite store', () => {
     const store = openSqliteStore(file);
     for (const id of ['receipt-1', 'receipt-2']) await store.accept(receiptOf({ id }), kept);
     execute("UPDATE receipts SET row = (SELECT row FROM receipts WHERE id = 'receipt-2') WHERE id = 'receipt-1'");
-    await expect(store.read('receipt-1')).rejects.toThrow('a stored row holds another receipt than its key says');
+    await expect(store.read('receipt-1')).rejects.toThrow('a stored row contains another receipt than its key names');
     expect(await store.read('receipt-2')).toMatchObject({ id: 'receipt-2' });
     store.close();
   });

@@ -61,7 +61,7 @@ type Case = readonly [platform: string, what: string, wire: Wire, status: number
 const refused: readonly Case[] = [
   ['ketch', 'another content type', ketchWire(deleteRequest(), text), 415, 'Content-Type: must be application/json'],
   ['ketch', 'no JSON', ketchWire(planted), 400, 'body: is not JSON'],
-  ['ketch', 'a key twice', ketchWire(`{"${planted}":1,"${planted}":2}`), 400, 'body: holds a key twice'],
+  ['ketch', 'a key twice', ketchWire(`{"${planted}":1,"${planted}":2}`), 400, 'body: contains a duplicate key'],
   ['ketch', 'no uid', ketchWire(deleteRequest({}, { metadata: { tenant: planted } })), 400, missing('metadata.uid')],
   [
     'ketch',

@@ -1,10 +1,11 @@
 import * as v from 'valibot';
+import { pepperName, platformSecrets } from '../../../lambda/domain/names.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { placeholder } from '../../../lambda/io/secret-cache.ts';
-import { openPlatforms } from '../../../lambda/platforms/index.ts';
+import { isGeneric, openPlatforms } from '../../../lambda/platforms/index.ts';
 import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
-import { deployedName, pepperName, platformSecrets, secretNames } from '../../stack/names.ts';
+import { deployedName, secretNames } from '../../stack/names.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './finding.ts';
 
 /** Whether every secret that settings ask for is there, filled in, and what its reader in the function accepts. */
@@ -44,7 +45,7 @@ const pepperProblem =
 
 function platformProblem(name: string, text: string, { settings }: CheckContext): string | undefined {
   const section = settings.platforms[name];
-  const page = v.is(v.object({ type: v.literal('generic') }), section) ? 'generic' : name;
+  const page = isGeneric(section) ? 'generic' : name;
   const usable = succeeds(() =>
     openPlatforms({ [name]: section })
       .get(name)

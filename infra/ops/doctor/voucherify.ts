@@ -1,3 +1,4 @@
+import { projectSecretName } from '../../../lambda/domain/names.ts';
 import { parseRateHeaders } from '../../../lambda/quota/rate-headers.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { bad, type Check, type CheckContext, type CheckResult, isoSeconds, ok, warning } from './finding.ts';
@@ -25,7 +26,7 @@ function ofProject(name: string, probe: Probe, patient: CheckContext): readonly 
 }
 
 function refused(name: string, { result, at }: Probe, patient: CheckContext): CheckResult {
-  const secret = secretLabel(`erasure/voucherify/${name}`, patient);
+  const secret = secretLabel(projectSecretName(name), patient);
   if (result.kind === 'no-credentials')
     return bad(`${name}: was not asked, since ${secret} holds no usable key: fill it in`);
   if (result.kind === 'no-answer') return bad(`${name}: no answer (${result.code}): ${unreached}`);

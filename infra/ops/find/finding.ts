@@ -1,7 +1,7 @@
 import type { IdentifierKind } from '../../../lambda/domain/erasure.ts';
+import { pepperName } from '../../../lambda/domain/names.ts';
 import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { pepperName } from '../../stack/names.ts';
 import type { Command, ParsedArgs } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { inputLines } from '../input.ts';

@@ -3,8 +3,8 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { callDeadline, patientTimeouts } from '../../../lambda/aws/clients.ts';
 import { receiptKey, textOf } from '../../../lambda/aws/dynamodb-items.ts';
 import { tableKeys } from '../../../lambda/aws/table-layout.ts';
+import { parseReceiptRow } from '../../../lambda/receipts/parse-rows.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { parseReceiptRow } from '../../../lambda/receipts/row-schemas.ts';
 import { asStoreFailure } from '../../../lambda/receipts/store.ts';
 
 /** Every receipt, in no order, as it stood when the reading came by. Throws `unavailable` when the store is not there. */

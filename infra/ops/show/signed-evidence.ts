@@ -2,10 +2,9 @@ import { createPublicKey, verify } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
-import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
+import { type Evidence, evidenceFrom, evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
-import { evidenceFrom } from './evidence-schema.ts';
 
 /** What is read out of a signed receipt. */
 export interface SignedEvidence {

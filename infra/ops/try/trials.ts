@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
+import { isGeneric } from '../../../lambda/platforms/index.ts';
 import { transcendSettings } from '../../../lambda/platforms/transcend/request.ts';
 import { segmentSmokeRequest, shopifySmokeRequest } from './acknowledged.ts';
 import { genericSmokeRequest } from './generic.ts';
@@ -23,8 +24,7 @@ export function smokeRequestFor(
   section: unknown,
   invented: InventedPerson,
 ): SmokeRequest | NoSmokeRequest | undefined {
-  const isGeneric = v.is(v.object({ type: v.literal('generic') }), section);
-  const kind = isGeneric ? 'generic' : name;
+  const kind = isGeneric(section) ? 'generic' : name;
   return Object.hasOwn(trials, kind) ? trials[kind]?.(section, invented) : undefined;
 }
 

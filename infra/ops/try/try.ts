@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Failure } from '../../../lambda/domain/failure.ts';
+import { platformSecretName } from '../../../lambda/domain/names.ts';
 import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
-import { deployedName, platformSecrets } from '../../stack/names.ts';
+import { deployedName } from '../../stack/names.ts';
 import type { Command, ParsedArgs } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import type { Output } from '../output.ts';
@@ -84,7 +85,7 @@ function platformOf({ positionals }: ParsedArgs, { settings }: OpsContext): stri
 
 /** A secret that the function would not use either is not sent anywhere. */
 async function secretOf(name: string, { readSecret, settings, names, local }: OpsContext): Promise<string> {
-  const design = `${platformSecrets}${name}`;
+  const design = platformSecretName(name);
   const called = local === undefined ? deployedName(design, names) : design;
   const text = await readSecret(design);
   try {

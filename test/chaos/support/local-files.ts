@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { localKeys } from '../../../infra/local/embedded-secrets.ts';
 import { openSandbox } from '../../../infra/local/sandbox/sandbox.ts';
-import { parseReceiptRow } from '../../../lambda/receipts/row-schemas.ts';
+import { parseReceiptRow } from '../../../lambda/receipts/parse-rows.ts';
 import type { Ask } from './people.ts';
 import { uidOf } from './watched-store.ts';
 

@@ -11,8 +11,8 @@ function get(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   return { method: 'GET', url, headers: {}, until: Date.now() + 60_000, ...more };
 }
 
-describe('an answer', () => {
-  it('comes with its status, its headers in lower case and its body as UTF-8', async () => {
+describe('response', () => {
+  it('content: is the status, the headers in lower case and the body as UTF-8', async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(429, { 'Retry-After': '7', 'X-Rate-Limit-Type': 'api_calls', 'Set-Cookie': ['a=1', 'b=2'] });
       response.end('{"name":"Zoë 🙂"}');
@@ -29,7 +29,7 @@ describe('an answer', () => {
     });
   });
 
-  it('is to exactly the call that was asked for', async () => {
+  it('request: is sent exactly as the call describes it', async () => {
     const seen: unknown[] = [];
     const { url } = await serve(async (request, response) => {
       const { method, url: target, headers } = request;
@@ -52,7 +52,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('may be as large as the cap and not a byte larger', async () => {
+  it('size: may be the maximum and not a byte more', async () => {
     const { url } = await serve((request, response) => response.end('x'.repeat(Number(request.url?.slice(1)))));
     const sized = (size: number) => send(get(new URL(String(size), url)));
     expect(await sized(maxResponseBytes)).toMatchObject({
@@ -63,7 +63,7 @@ describe('an answer', () => {
     expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
   });
 
-  it('that never ends is given up at the cap, long before the deadline, and its connection is closed', async () => {
+  it('endless body: is ended at the maximum size, and its connection is closed', async () => {
     let hungUp: (value: string) => void;
     const closed = new Promise<string>(resolve => (hungUp = resolve));
     const { url } = await serve((_, response) => {
@@ -77,30 +77,33 @@ describe('an answer', () => {
     expect(await closed).toBe('closed');
   });
 
-  it.each([300, 301, 302, 303, 304, 305, 307, 308, 399])('%i to another origin is not followed', async status => {
-    let followed = 0;
-    const other = await serve((_, response) => {
-      followed += 1;
-      response.end('{"status":"DONE"}');
-    });
-    const { url } = await serve((_, response) => response.writeHead(status, { Location: other.url.href }).end());
-    const call = get(url, { headers: { 'X-App-Token': 'secret-token' } });
-    expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', effect: 'possible' });
-    // A round trip to the other server: whatever was under way to it has arrived by then.
-    expect(await send(get(other.url))).toMatchObject({ kind: 'answer' });
-    expect(followed).toBe(1);
-  });
+  it.each([300, 301, 302, 303, 304, 305, 307, 308, 399])(
+    'redirect %i to another origin: is not followed',
+    async status => {
+      let followed = 0;
+      const other = await serve((_, response) => {
+        followed += 1;
+        response.end('{"status":"DONE"}');
+      });
+      const { url } = await serve((_, response) => response.writeHead(status, { Location: other.url.href }).end());
+      const call = get(url, { headers: { 'X-App-Token': 'secret-token' } });
+      expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', effect: 'possible' });
+      // After a round trip to the other server, an earlier request to it would have arrived.
+      expect(await send(get(other.url))).toMatchObject({ kind: 'answer' });
+      expect(followed).toBe(1);
+    },
+  );
 });
 
-describe('the deadline', () => {
-  /** A sender at the time 1000 whose timer runs only when the test says so. */
+describe('deadline', () => {
+  /** A client at the time 1000 whose timer the test controls. */
   function atStandstill() {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     return createHttpClient(() => 1000);
   }
 
-  it('holds through a body that drips', async () => {
+  it('slow body: is ended at the deadline', async () => {
     const hungUp = Promise.withResolvers<void>();
     const dripping = Promise.withResolvers<void>();
     const { url } = await serve((_, response) => {
@@ -123,13 +126,13 @@ describe('the deadline', () => {
     await hungUp.promise;
   });
 
-  it('holds when nothing is ever answered', async () => {
+  it('missing response: the call ends at the deadline', async () => {
     const { url } = await serve(() => void vi.advanceTimersByTime(50));
     const result = await atStandstill()(get(url, { until: 1050 }));
     expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'possible' });
   });
 
-  it.each([0, -1])('that is over makes no call (%i ms left)', async left => {
+  it.each([0, -1])('expired: no call is made (%i ms left)', async left => {
     let calls = 0;
     const { url } = await serve((_, response) => {
       calls += 1;

@@ -31,8 +31,8 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
   describeControl('DynamoDB', opened.bind(undefined, undefined));
 
-  describe('DynamoDB, the rows', () => {
-    it('are apart from the receipts, and a counter expires', async () => {
+  describe('control rows on DynamoDB', () => {
+    it('rows: are separate from receipts, and counters expire', async () => {
       const { control, close, rows } = await opened();
       onTestFinished(close);
       await control.write('rate-limit#main', 0, { notBefore: 7 });
@@ -49,8 +49,8 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     });
   });
 
-  describe('DynamoDB, a write whose answer is lost', () => {
-    /** The emulator is really asked, and the first answer to a write is lost on the way. */
+  describe('control rows on DynamoDB: write whose response is lost', () => {
+    /** The emulator executes the call, and the first response to a write is lost. */
     async function losing() {
       let left = 1;
       const loses: Answer = async (call, response) => {
@@ -71,7 +71,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       return { ...open, server };
     }
 
-    it('is known again as its own when the client sends it a second time', async () => {
+    it('retry by the client: recognises its own write', async () => {
       const { control, server } = await losing();
       const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toEqual({ written: true, row: { revision: 1, value } });
@@ -79,7 +79,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await control.read(['pause#all'])).toEqual(new Map([['pause#all', { revision: 1, value }]]));
     });
 
-    it('is not mistaken for the same write of somebody else', async () => {
+    it('same write of another process: is a conflict', async () => {
       const { control, server } = await losing();
       server.answerWith(passesTo(moto().endpoint));
       const value = { pause: { actor: 'request-limit' } };
@@ -120,8 +120,8 @@ describeUnreachableControl('DynamoDB, refusing', () =>
   scripted(refuses(400, 'com.amazon.coral.service#AccessDeniedException')),
 );
 
-describe('DynamoDB, hard to reach', () => {
-  it('is asked for all rows at once and strongly consistent; a part of them is worth nothing', async () => {
+describe('control rows on DynamoDB: failures', () => {
+  it('read: is one strongly consistent call, and a partial result is a failure', async () => {
     const bodies: string[] = [];
     const unread = { receipts: { Keys: [{ pk: { S: 'pause#all' }, sk: { S: 'control' } }] } };
     const { control, close } = await scripted((call, response) => {
@@ -138,13 +138,13 @@ describe('DynamoDB, hard to reach', () => {
     ['no table', {}],
     ['a row without a key', { Responses: { receipts: [{ revision: { N: '3' }, row: { S: '{"a":1}' } }] } }],
     ['a row without a row', { Responses: { receipts: [{ pk: { S: 'pause#all' }, revision: { N: '3' } }] } }],
-  ])('gives nothing made up for an answer of %s', async (_, body) => {
+  ])('response of %s: is a failure', async (_, body) => {
     const { control, close } = await scripted(answers(200, body));
     onTestFinished(close);
     expect((await control.read(['pause#all'])).get('pause#all')?.value).toBeUndefined();
   });
 
-  it('logs which call failed and how, and nothing that was sent', async () => {
+  it('log: names the call and the error, and nothing that was sent', async () => {
     const { control, close, problems } = await scripted(refuses(400, 'AccessDeniedException'));
     onTestFinished(close);
     await Promise.allSettled([control.read([told]), control.write(told, 0, told), control.count(told, 1)]);

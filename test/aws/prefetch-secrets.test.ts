@@ -5,7 +5,7 @@ import { patientTimeouts } from '../../lambda/aws/clients.ts';
 import { readAhead } from '../../lambda/aws/prefetch-secrets.ts';
 import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 
-/** A clock that jumps by what is waited for, and by how long the instance was frozen meanwhile. */
+/** A clock that advances by each wait and by the time that the instance was frozen. */
 function instance(frozenMs: readonly number[] = []) {
   const waits: number[] = [];
   let now = 0;
@@ -19,8 +19,8 @@ function instance(frozenMs: readonly number[] = []) {
 const names = ['erasure/pepper', 'erasure/platform/ketch'];
 const never = () => new Promise<string>(() => undefined);
 
-describe('reading secrets ahead', () => {
-  it('ends when every secret was read, each once and all at the same time', async () => {
+describe('prefetch of secrets', () => {
+  it('reads: are parallel, one per secret', async () => {
     const asked: string[] = [];
     const open = Promise.withResolvers<string>();
     const ended = readAhead(
@@ -36,7 +36,7 @@ describe('reading secrets ahead', () => {
     expect(await ended).toBeUndefined();
   });
 
-  it('ends without an error when a secret cannot be read, after the others', async () => {
+  it('failed read: is no error, and the others finish', async () => {
     const slow = Promise.withResolvers<string>();
     const read = (name: string) => (name === 'erasure/pepper' ? Promise.reject(new Error('down')) : slow.promise);
     let isOver = false;
@@ -49,27 +49,27 @@ describe('reading secrets ahead', () => {
     await ended;
   });
 
-  it('stops waiting after five seconds for secrets that are never read', async () => {
+  it('missing response: the wait ends after five seconds', async () => {
     const { wait, now } = instance();
     await readAhead(never, names, wait);
     expect(now()).toBe(5000);
   });
 
-  it('counts running time: a freeze takes no more from the five seconds than the wait it falls into', async () => {
+  it('freeze: costs at most one short wait of the five seconds', async () => {
     const { wait, waits, now } = instance([0, 0, 3_600_000, 0, 2300]);
     await readAhead(never, names, wait);
     expect(now()).toBe(5000 + 3_600_000 + 2300);
     expect(Math.max(...waits)).toBeLessThanOrEqual(100);
   });
 
-  it('reads nothing and does not wait where there are no secrets', async () => {
+  it('no secrets: no read and no wait', async () => {
     const { wait, waits } = instance();
     await readAhead(never, [], wait);
     expect(waits).toEqual([]);
   });
 });
 
-describe('a deployed function', () => {
+describe('deployed function', () => {
   const pepper = 'pepper-of-a-function-that-starts-and-is-long-enough';
   const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/platform/ketch'].map(name => [name, name]));
 
@@ -96,7 +96,7 @@ describe('a deployed function', () => {
     return { endpoint, lines, parts };
   }
 
-  it('has its secrets once it has started', async () => {
+  it('start: reads the secrets', async () => {
     const { endpoint, parts } = await starting(answers(200, { SecretString: pepper }));
     expect(endpoint.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
     await parts().pseudonymizer();
@@ -106,7 +106,7 @@ describe('a deployed function', () => {
   it.each([
     ['is down', refuses(500, 'InternalServiceError')],
     ['refuses', refuses(400, 'AccessDeniedException')],
-  ])('that starts while Secrets Manager %s raises no alarm, and reads again when asked', async (_, answer) => {
+  ])('start while Secrets Manager %s: raises no alarm, and the secrets are read again on use', async (_, answer) => {
     const { endpoint, lines, parts } = await starting(answer);
     expect(lines.join('')).toContain('"call":"GetSecretValue"');
     expect(lines.join('')).not.toContain('alarm');

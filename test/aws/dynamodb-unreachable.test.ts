@@ -54,7 +54,7 @@ describeUnreachableStore('DynamoDB, refusing', async () =>
 );
 describeUnreachableStore('DynamoDB, out of order', async () => scripted(refuses(500, 'InternalServerError')));
 
-describe('DynamoDB, hard to reach', () => {
+describe('receipt store on DynamoDB: failures', () => {
   let close: () => Promise<void> = async () => {};
   afterEach(async () => {
     await close();
@@ -65,7 +65,7 @@ describe('DynamoDB, hard to reach', () => {
     return open;
   }
 
-  it('ends a call that is not answered within the request timeout, after two attempts at most', async () => {
+  it('missing response: ends the call after at most two attempts', async () => {
     const { store, server, problems } = await opened(hangs, { ...patient, answerMs: 60 });
     await expect(store.read('receipt-1')).rejects.toThrow(unavailable);
     // Fewer where this machine was too slow to take a call in that time.
@@ -76,14 +76,14 @@ describe('DynamoDB, hard to reach', () => {
   it.each([
     ['never starts', hangs],
     ['never ends', drips],
-  ])('ends a call whose answer %s at its deadline', async (_, answer) => {
+  ])('response that %s: the call ends at its deadline', async (_, answer) => {
     const { store, problems } = await opened(answer, { ...patient, callMs: 80 });
     await expect(store.read('receipt-1')).rejects.toThrow(unavailable);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatchObject({ call: 'read' });
   });
 
-  it('is told once of a throttled call, by the name of the error only', async () => {
+  it('throttled call: is logged once, only by the name of the error', async () => {
     const type = 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException';
     const { store, problems, server } = await opened(refuses(400, type));
     await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
@@ -91,13 +91,13 @@ describe('DynamoDB, hard to reach', () => {
     expect(problems).toEqual([{ call: 'accept', error: 'ProvisionedThroughputExceededException' }]);
   });
 
-  it('says nothing of an error whose name is more than a name', async () => {
+  it('error with an unusual name: its name is not logged', async () => {
     const { store, problems } = await opened(refuses(400, 'about zoë@example.com'));
     await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
     expect(problems).toEqual([{ call: 'accept', error: 'unknown' }]);
   });
 
-  it('reads what stands now, but for the index', async () => {
+  it('reads: are strongly consistent, except for the index', async () => {
     const bodies: unknown[] = [];
     const { store } = await opened((call, response) => {
       bodies.push(JSON.parse(call.body));
@@ -115,7 +115,7 @@ describe('DynamoDB, hard to reach', () => {
     ]);
   });
 
-  it('keeps its connection', async () => {
+  it('connection: is reused', async () => {
     const ports: unknown[] = [];
     const { store } = await opened((call, response) => {
       ports.push(call.request.socket.remotePort);
@@ -125,7 +125,7 @@ describe('DynamoDB, hard to reach', () => {
     expect(new Set(ports).size).toBe(1);
   });
 
-  it('reads every page', async () => {
+  it('pages: are all read', async () => {
     const { store, server } = await opened((call, response) => {
       const row = (sk: string) => ({ pk: { S: 'subject#mac' }, sk: { S: sk } });
       const last = call.body.includes('ExclusiveStartKey');
@@ -136,7 +136,7 @@ describe('DynamoDB, hard to reach', () => {
     expect(server.operations).toEqual(['Query', 'Query']);
   });
 
-  it('is not surprised by a page without items', async () => {
+  it('page without items: is accepted', async () => {
     const { store } = await opened(answers(200, {}));
     expect(await store.find('mac')).toEqual([]);
     expect(await store.due('erase', 0, 10)).toEqual([]);
@@ -144,7 +144,7 @@ describe('DynamoDB, hard to reach', () => {
     expect(await store.read('receipt-1')).toBeUndefined();
   });
 
-  it('refuses what it cannot read without quoting it', async () => {
+  it('unreadable row: is a failure that does not quote it', async () => {
     const rows = [
       { pk: { S: 'receipt-1' }, sk: { S: 'personal-data' }, row: { S: '{"identifiers":"zoë@example.com"' } },
     ];
@@ -155,7 +155,7 @@ describe('DynamoDB, hard to reach', () => {
     expect(problems).toEqual([]);
   });
 
-  it('asks for no old values and reads nothing of the identifiers table while it writes', async () => {
+  it('writes: read nothing and return no old values of the identifiers table', async () => {
     const bodies: string[] = [];
     const { store } = await opened((call, response) => {
       bodies.push(call.body);

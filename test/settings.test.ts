@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../../lambda/settings.ts';
-import type { SettingsTarget } from '../../lambda/voucherify/project-settings.ts';
-import { everySetting } from '../infra/every-setting.ts';
-import { holds } from '../support/fuzz.ts';
-import { ends, type Loose, problemsOf, settingsText, spoiled } from '../support/settings.ts';
+import { parseSettings } from '../lambda/settings.ts';
+import type { SettingsTarget } from '../lambda/voucherify/project-settings.ts';
+import { everySetting } from './infra/every-setting.ts';
+import { holds } from './support/fuzz.ts';
+import { ends, type Loose, problemsOf, settingsText, spoiled } from './support/settings.ts';
 
 const defaultProject = { auth: 'api-key', quotaShare: 0.5, callsPerMinute: 100, quotaPeriod: 'minute' };
 
@@ -225,7 +225,7 @@ describe('operations in settings', () => {
   });
 
   test('allowIps: an empty list is refused, because it could mean all or none', () => {
-    expectProblems(operation('allowIps', []), 'operations.allowIps: must hold at least one range');
+    expectProblems(operation('allowIps', []), 'operations.allowIps: must contain at least one range');
   });
 
   test('waf: is true or false', () => {
@@ -272,7 +272,7 @@ describe('operations in settings', () => {
 
   const id = 'Z0123456789ABC';
   const zone = 'operations.domain.hostedZone';
-  const outside = `${zone}.name: must be the zone that the domain lies in`;
+  const outside = `${zone}.name: must be the zone of the domain`;
   const noId = `${zone}.id: must be the id of a hosted zone, such as Z0123456789ABC`;
   test.each<[object, string[]]>([
     [{ id, name: 'example.com' }, []],

@@ -8,7 +8,7 @@ import { eventOf, invoke, plainEventOf, type Wire } from '../support/event.ts';
 
 const wire: Wire = { path: '/webhooks/x', headers: { 'X-One': '1', 'X-Two': ['a', 'b'] }, body: 'Zoë\u0000🙂' };
 
-/** A rim that keeps what it is handed; the line does as it is told. */
+/** Handlers that record their arguments. */
 function recording(line: (request: HttpRequest) => Promise<never> | undefined = () => undefined) {
   const requests: HttpRequest[] = [];
   const refused: { readonly request: HttpRequest; readonly failure: Failure }[] = [];
@@ -91,7 +91,7 @@ describe('gateway reply', () => {
   });
 });
 
-describe('gateway refusal', () => {
+describe('gateway error reply', () => {
   const throwing = (thrown: unknown) => recording(() => Promise.reject(thrown));
 
   test('body: is passed on only after the caller was verified', async () => {
@@ -115,7 +115,7 @@ describe('gateway refusal', () => {
     },
   );
 
-  test('time: the answer comes half a second before it is over', async () => {
+  test('timeout: the reply comes half a second before it', async () => {
     const timer = vi.spyOn(timers, 'setTimeout');
     syncBuiltinESMExports();
     onTestFinished(() => {

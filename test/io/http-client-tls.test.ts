@@ -6,7 +6,7 @@ import { certificate, named, notConnected, post, trustCertificate } from '../sup
 
 closeServersAfterEach();
 
-/** A server over TLS that notes whom it heard, and a sender that is led to it whatever the name. */
+/** A TLS server that records what it receives, and a client that connects to it under any name. */
 async function listening() {
   const heard: unknown[] = [];
   const { url } = await serve(async ({ headers }, response) => {
@@ -24,18 +24,18 @@ function answer(all: boolean, found: Found): void {
   else found(null, '127.0.0.1', 4);
 }
 
-describe('a server whose certificate nobody vouches for', () => {
-  it('hears nothing: no key and no identifier', async () => {
+describe('server with an untrusted certificate', () => {
+  it('call: sends no key and no identifier', async () => {
     const { url, heard, send } = await listening();
     expect(await send(post(named(url)))).toEqual(notConnected);
     expect(heard).toEqual([]);
   });
 });
 
-describe('a server whose certificate is trusted', () => {
+describe('server with a trusted certificate', () => {
   trustCertificate();
 
-  it('is spoken to under the name that it is for, and hears nothing under another', async () => {
+  it('call: is sent only under the name of the certificate', async () => {
     const { url, heard, send } = await listening();
     expect(await send(post(named(url)))).toMatchObject({ kind: 'answer', status: 200 });
     const elsewhere = new URL(named(url).href.replace(loopbackName, 'api.voucherify.io'));

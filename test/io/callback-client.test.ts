@@ -37,7 +37,7 @@ async function counting(address: string, port = 0) {
   return { url, connections: () => connections };
 }
 
-describe('callback sender', () => {
+describe('callback client', () => {
   test('request: goes to the checked address, with its own headers and body', async () => {
     const seen: unknown[] = [];
     const { url } = await serve(async ({ method, headers, url: target }, response) => {
@@ -80,7 +80,7 @@ describe('callback sender', () => {
     expect(connections()).toBe(0);
   });
 
-  test('name that changes its address: is connected to as it was checked', async () => {
+  test('name that changes its address: the connection uses the checked address', async () => {
     const inside = await counting('127.0.0.2');
     const seen: string[] = [];
     const { url } = await serve((request, response) => {
@@ -137,7 +137,7 @@ describe('callback sender', () => {
   });
 });
 
-describe('callback answer', () => {
+describe('callback response', () => {
   const sendHere = createCallbackClient(Date.now, resolvesTo(here), onlyHere);
 
   test.each([302, 307, 308])('redirect %i: is not followed', async status => {
@@ -153,7 +153,7 @@ describe('callback answer', () => {
     expect(seen).toEqual([]);
   });
 
-  test('endless body: is read for one kilobyte, then the connection is broken', async () => {
+  test('endless body: one kilobyte is read, then the connection is closed', async () => {
     const { promise: closed, resolve: hungUp } = Promise.withResolvers<number>();
     const { url } = await serve((_, response) => {
       let written = 0;
@@ -174,7 +174,7 @@ describe('callback answer', () => {
     expect(await closed).toBeGreaterThan(0);
   });
 
-  test('body of one kilobyte: is read whole', async () => {
+  test('body of one kilobyte: is read completely', async () => {
     const { url } = await serve(async (request, response) => {
       await text(request);
       response.end('x'.repeat(1024));
@@ -182,7 +182,7 @@ describe('callback answer', () => {
     expect(await sendHere(post(named(url)))).toMatchObject({ kind: 'answer', body: 'x'.repeat(1024) });
   });
 
-  test('late answer: times out', async () => {
+  test('late response: times out', async () => {
     const { url } = await serve(() => undefined, certificate);
     const late = post(named(url), { until: Date.now() + 60 });
     expect(await sendHere(late)).toMatchObject({ kind: 'no-answer', code: 'timed-out' });

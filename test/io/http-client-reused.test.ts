@@ -14,7 +14,7 @@ afterAll(() => setDefaultCACertificates(before));
 const call = (url: URL) => ({ method: 'POST', url, headers: {}, until: Date.now() + 60_000 }) as const;
 const repeatable = (url: URL) => ({ ...call(url), repeatable: true }) as const;
 
-/** Answers the requests in turn, or breaks the connection where the script says so; `ports` tells connections apart. */
+/** Responds to the requests in turn, or breaks the connection as scripted; `ports` identifies connections. */
 async function scripted(script: readonly ('answer' | 'reset' | 'end')[], tls: Certificate | undefined) {
   const ports: (number | undefined)[] = [];
   const server = await serve((request, response) => {
@@ -30,8 +30,8 @@ async function scripted(script: readonly ('answer' | 'reset' | 'end')[], tls: Ce
 describe.each([
   ['https', certificate],
   ['http', undefined],
-])('a connection that is used again, over %s', (_, tls) => {
-  it('is the same one', async () => {
+])('reused connection over %s', (_, tls) => {
+  it('two calls: use one connection', async () => {
     const { url, ports } = await scripted(['answer', 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -59,7 +59,7 @@ describe.each([
     },
   );
 
-  it('and resets is not called a third time', async () => {
+  it('second reset: is not retried again', async () => {
     const { url, ports } = await scripted(['answer', 'reset', 'reset', 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -67,7 +67,7 @@ describe.each([
     expect(ports).toHaveLength(3);
   });
 
-  it('and resets may have had its effect although the second call found nobody', async () => {
+  it('reset and then no connection: the first call may have been executed', async () => {
     const { url, ports, close } = await scripted(['answer', 'reset'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -77,7 +77,7 @@ describe.each([
     expect(ports.length).toBeLessThanOrEqual(2);
   });
 
-  it('for the first time is not called again', async () => {
+  it('reset of a new connection: is not retried', async () => {
     const { url, ports } = await scripted(['reset', 'answer'], tls);
     expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
       kind: 'no-answer',
@@ -88,7 +88,7 @@ describe.each([
   });
 });
 
-it('that is used again and brings what is not HTTP is not called again', async () => {
+it('reused connection with a response that is not HTTP: is not retried', async () => {
   let calls = 0;
   const { url } = await serveSockets(socket => {
     socket.on('data', () => {
@@ -102,7 +102,7 @@ it('that is used again and brings what is not HTTP is not called again', async (
   expect(calls).toBe(2);
 });
 
-it('of several idle connections that all reset, two are tried', async () => {
+it('several idle connections that all reset: two calls are made', async () => {
   const waiting: (() => void)[] = [];
   const steps = ['reset', 'reset', 'answer'];
   let calls = 0;
@@ -120,7 +120,7 @@ it('of several idle connections that all reset, two are tried', async () => {
 });
 
 describe('TLS', () => {
-  it('refuses a certificate that nobody vouches for, and nothing was sent', async () => {
+  it('untrusted certificate: nothing is sent', async () => {
     let requests = 0;
     const { url } = await serve(() => (requests += 1), loopbackCertificate());
     expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
@@ -131,7 +131,7 @@ describe('TLS', () => {
     expect(requests).toBe(0);
   });
 
-  it('that never finishes its handshake times out without effect', async () => {
+  it('unfinished handshake: times out without effect', async () => {
     const { url } = await serveSockets(() => {}, 'https');
     const short = { ...call(url), until: Date.now() + 60 };
     expect(await createHttpClient(Date.now)(short)).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'none' });

@@ -12,7 +12,7 @@ function post(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   return { method: 'POST', url: new URL('/secret-path', url), headers, until: Date.now() + 60_000, ...more };
 }
 
-/** Answers each request, however it arrives, with these bytes and then breaks the connection. */
+/** Responds to every request with these bytes and then breaks the connection. */
 function thenBreaks(bytes: string, how: 'reset' | 'end') {
   return serveSockets((socket: Socket) => {
     socket.once('data', () =>
@@ -26,7 +26,7 @@ function thenBreaks(bytes: string, how: 'reset' | 'end') {
 
 const cutOff = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
 
-describe('a connection that breaks', () => {
+describe('broken connection', () => {
   it.each([
     ['before any byte', ''],
     ['in the status line', 'HTTP/1.1 20'],
@@ -34,7 +34,7 @@ describe('a connection that breaks', () => {
     ['in a body of known length', 'HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{"status":"DONE"'],
     ['in a body in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"status":"DONE"}\r\n'],
     ['after bytes that are not HTTP', 'SSH-2.0-OpenSSH_9.6\r\n'],
-  ])('%s is no answer, and the other side may have acted', async (_, bytes) => {
+  ])('%s: is no response, and the call may have been executed', async (_, bytes) => {
     for (const how of ['reset', 'end'] as const) {
       const { url, close } = await thenBreaks(bytes, how);
       expect(await send(post(url))).toEqual(cutOff);
@@ -42,18 +42,18 @@ describe('a connection that breaks', () => {
     }
   });
 
-  it('at the end of a body that only the end delimits is an answer', async () => {
+  it('body without a length: ends with the connection', async () => {
     const { url } = await thenBreaks('HTTP/1.1 404 Not Found\r\n\r\n{}', 'end');
     expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 404, body: '{}' });
   });
 
-  it('before it was made has no effect', async () => {
+  it('refused connection: has no effect', async () => {
     const gone = await serve(() => {});
     await gone.close();
     expect(await send(post(gone.url))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
   });
 
-  it('by a change of protocol that nobody asked for is no answer', async () => {
+  it('unrequested protocol upgrade: is no response', async () => {
     const { url } = await thenBreaks(
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
       'end',
@@ -62,13 +62,13 @@ describe('a connection that breaks', () => {
   });
 });
 
-describe('a call that cannot be made', () => {
+describe('impossible call', () => {
   it.each([
     ['a header with a line break', { headers: { 'X-App-Token': 'secret\r\ntoken' } }],
     ['a header beyond Latin-1', { headers: { 'X-App-Token': 'secret-tökén-🙂' } }],
     ['a header without a name', { headers: { '': 'secret-token' } }],
     ['another protocol', { url: new URL('ftp://127.0.0.1/secret-path') }],
-  ])('for %s is no answer and no exception', async (_, more) => {
+  ])('%s: is no response and no exception', async (_, more) => {
     let calls = 0;
     const { url } = await serve(() => (calls += 1));
     expect(await send(post(url, more))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
@@ -76,7 +76,7 @@ describe('a call that cannot be made', () => {
   });
 });
 
-it('tells nothing of the call in any result without an answer', async () => {
+it('result without a response: contains nothing of the call', async () => {
   const silent = await serve(() => {});
   const broken = await thenBreaks('HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nsecret-answer', 'reset');
   const moved = await serve((_, response) => response.writeHead(302, { Location: '/secret-place' }).end());

@@ -48,7 +48,7 @@ describe.runIf(motoIsHere())('KMS signer on moto', () => {
   });
 });
 
-/** A client whose every call is answered alike, and noted. */
+/** A client that records every call and returns the same response. */
 function answering(answer: object, asked: unknown[] = []): KMSClient {
   const handle = async ({ body }: { body: Uint8Array }) => {
     asked.push(JSON.parse(Buffer.from(body).toString()));

@@ -27,7 +27,7 @@ const arns = { [name]: 'arn:of-ketch', 'erasure/pepper': 'arn:of-pepper' };
 const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });
 /** For what must come, however slow the machine is. */
 const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
-/** One attempt, so that the error is the first answer's: how attempts are made is the store's test. */
+/** One attempt, so that the error is that of the first response. The store's tests cover retries. */
 const once = { ...awsClientOptions(patient), maxAttempts: 1 };
 const holds = (SecretString: string): Answer => answers(200, { ARN: 'arn:of-ketch', Name: name, SecretString });
 
@@ -38,7 +38,7 @@ interface Opened {
   readonly clock: { now: number };
 }
 
-/** Deadlines of the calls that are under way: they pass when an answer of the script says so, and not by the clock. */
+/** Deadlines of the running calls: they expire when the script says so, not by the clock. */
 const deadlines: AbortController[] = [];
 beforeEach(() => {
   vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
@@ -221,7 +221,7 @@ describe('stale secrets', () => {
 });
 
 describe.each(refusals)('secrets after a refusal (%s)', (error, refusal) => {
-  test('cached value: is forgotten', async () => {
+  test('cached value: is discarded', async () => {
     const { read, server, problems, clock } = await opened(holds('first'));
     await read(name);
     server.answerWith(refusal);

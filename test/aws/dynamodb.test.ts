@@ -32,7 +32,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
   describeStore('DynamoDB', opened.bind(undefined, undefined));
 
-  describe('DynamoDB, the rows', () => {
+  describe('receipt store on DynamoDB: rows', () => {
     let open: Awaited<ReturnType<typeof opened>>;
     beforeEach(async () => {
       open = await opened();
@@ -43,7 +43,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       return Items.toSorted((one, other) => String(one['pk']?.S).localeCompare(String(other['pk']?.S)));
     };
 
-    it('hold an attribute for the index and none to expire by as long as the receipt is open', async () => {
+    it('open receipt: has the index attribute and no expiry', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       expect(await rows(open.tables.receipts)).toEqual([
@@ -62,7 +62,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       ]);
     });
 
-    it('hold identifiers and pins in the other table only, one row each', async () => {
+    it('identifiers and pins: are only in the other table, one row each', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       await open.store.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
@@ -73,7 +73,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(JSON.stringify(await rows(open.tables.receipts))).not.toMatch(/example\.com|cust_secret|callback-token/u);
     });
 
-    it('expire together from the write that closes on, and leave nothing of the identifiers', async () => {
+    it('closed receipt: all rows expire together, and the identifiers are deleted', async () => {
       const receipt = withPins(receiptOf({ revision: 0 }, ['main', 'us']), 'main', 2);
       await open.store.accept(receipt, kept);
       const second = withPins(receipt, 'us', 1);
@@ -93,7 +93,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     it.each<[string, number, SideWrites['lookUps']]>([
       ['counted by the receipt', 2, []],
       ['discarded by the closing write', 0, [{ project: 'main', lookUps: undefined }]],
-    ])('of completed look-ups that are %s go with the identifiers', async (_, count, discarded = []) => {
+    ])('completed look-ups that are %s: are deleted with the identifiers', async (_, count, discarded = []) => {
       const receipt = receiptOf({}, ['main', 'us']);
       await open.store.accept(receipt, kept);
       const second = withLookUps(receipt, 'main', 2);
@@ -107,7 +107,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await rows(open.tables.identifiers)).toEqual([]);
     });
 
-    it('keep attributes that another version of this code wrote', async () => {
+    it('attributes of another version of this code: are preserved', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const update = new UpdateItemCommand({
@@ -121,7 +121,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect((await rows(open.tables.receipts))[0]).toMatchObject({ attestation: { S: 'by a newer version' } });
     });
 
-    it('of another shape are refused, not misread', async () => {
+    it('rows of another shape: are rejected', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const Key = { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } };
@@ -132,14 +132,14 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await expect(open.store.read(receipt.id)).rejects.toThrow(unavailable);
     });
 
-    it('are found where the tables exist already', async () => {
+    it('existing tables: are used', async () => {
       await open.store.accept(receiptOf(), kept);
       await createTables(open.admin, open.tables);
       expect(await open.store.read('receipt-1')).toEqual(receiptOf());
     });
   });
 
-  describe('DynamoDB, the wire', () => {
+  describe('receipt store on DynamoDB: calls', () => {
     let front: AwsEndpoint;
     let open: Awaited<ReturnType<typeof opened>>;
     beforeEach(async () => {
@@ -151,7 +151,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await front.stop();
     });
 
-    /** The write reaches DynamoDB and is done; its answer never arrives, once. */
+    /** DynamoDB executes the write, and its response is lost once. */
     function loseNextAnswer() {
       front.answerWith(async (call, response) => {
         front.answerWith(passesTo(moto().endpoint));
@@ -160,7 +160,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       });
     }
 
-    it('knows its own acceptance again when its answer was lost', async () => {
+    it('accept with a lost response: recognises its own write', async () => {
       loseNextAnswer();
       expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: true, receipt: receiptOf() });
       expect(front.operations).toEqual(['TransactWriteItems', 'TransactWriteItems']);
@@ -170,7 +170,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     it.each([
       ['alone', {}, 'UpdateItem'],
       ['in a transaction', { pins: { project: 'main', pins } }, 'TransactWriteItems'],
-    ])('knows its own replacement %s again when its answer was lost', async (_, also, operation) => {
+    ])('replace %s with a lost response: recognises its own write', async (_, also, operation) => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       loseNextAnswer();
@@ -179,7 +179,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(false);
     });
 
-    it('takes a stale index for what it is: a suggestion', async () => {
+    it('stale index: is only a suggestion', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const seen = await recordNextAnswer();
@@ -213,7 +213,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
         CancellationReasons: codes.map(Code => ({ Code })),
       });
 
-    /** The next write is answered so and does nothing; reads and later writes are real. */
+    /** The next write gets this response and does nothing; reads and later writes are executed. */
     function answerNextWrite(answer: ReturnType<typeof refuses>) {
       front.answerWith((call, response) => {
         front.answerWith(passesTo(moto().endpoint));
@@ -224,21 +224,21 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     describe.each([
       ['the receipt', canceled('TransactionConflict', 'None')],
       ['what is kept apart', canceled('None', 'TransactionConflict')],
-    ])('when another transaction is in the way of %s', (_, answer) => {
-      it('an acceptance gives what stands', async () => {
+    ])('conflict with another transaction, %s', (_, answer) => {
+      it('accept: returns the existing receipt', async () => {
         const standing = receiptOf({ reference: 'first' });
         await open.store.accept(standing, kept);
         answerNextWrite(answer);
         expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: standing });
       });
 
-      it('an acceptance of what does not stand fails, and can be made again', async () => {
+      it('accept without an existing receipt: fails and can be retried', async () => {
         answerNextWrite(answer);
         await expect(open.store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
         expect(await open.store.accept(receiptOf(), kept)).toMatchObject({ stored: true });
       });
 
-      it('a replacement of what has moved is refused', async () => {
+      it('replace of an older revision: is refused', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         await open.store.replace(putOff(receipt, now + 1));
@@ -246,7 +246,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
         expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
       });
 
-      it('a replacement of what has not moved fails, and can be made again', async () => {
+      it('replace of the current revision: fails and can be retried', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         answerNextWrite(answer);
@@ -255,7 +255,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       });
     });
 
-    it('treats a conflict of a single update alike', async () => {
+    it('conflict of a single update: is handled in the same way', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(conflict);
@@ -265,7 +265,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await open.store.replace(putOff(receipt, now + 2))).toBe(false);
     });
 
-    it('does not look again when a transaction failed for want of capacity', async () => {
+    it('transaction without capacity: is not read again', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(canceled('ThrottlingError', 'None'));

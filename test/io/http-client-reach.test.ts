@@ -14,11 +14,11 @@ afterAll(() => setDefaultCACertificates(before));
 
 const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 60_000 }) as const;
 
-describe('a sender that reads little', () => {
+describe('limited response size', () => {
   it.each([
     [9, 'xxxxxxxxx'],
     [10, 'xxxxxxxxxx'],
-  ])('takes an answer of %i bytes whole', async (size, body) => {
+  ])('response of %i bytes: is read completely', async (size, body) => {
     const { url } = await serve((_, response) => response.end('x'.repeat(size)));
     for (const cut of [true, false]) {
       expect(await createHttpClient(Date.now, { maxResponseBytes: 10, cut })(get(url))).toMatchObject({
@@ -28,7 +28,7 @@ describe('a sender that reads little', () => {
     }
   });
 
-  it('takes a longer one for none, or cuts it off where that is asked for', async () => {
+  it('longer response: is no response, or is truncated if requested', async () => {
     const { url } = await serve((_, response) => response.writeHead(202, { 'Retry-After': '7' }).end('x'.repeat(11)));
     expect(await createHttpClient(Date.now, { maxResponseBytes: 10 })(get(url))).toMatchObject({
       kind: 'no-answer',
@@ -42,7 +42,7 @@ describe('a sender that reads little', () => {
     });
   });
 
-  it('hangs up on one that never ends, without waiting for its deadline', async () => {
+  it('endless response: is ended before the deadline', async () => {
     let hungUp: (value: string) => void;
     const closed = new Promise<string>(resolve => (hungUp = resolve));
     const { url } = await serve((_, response) => {
@@ -55,10 +55,10 @@ describe('a sender that reads little', () => {
   });
 });
 
-describe('a sender that checks addresses', () => {
+describe('checked addresses', () => {
   const named = (url: URL) => new URL(`https://${loopbackName}:${url.port}/`);
 
-  it('connects to what its look-up gives, under the name that was asked for', async () => {
+  it('connection: goes to the address of the look-up, with the name of the URL', async () => {
     const asked: string[] = [];
     const lookup: LookupFunction = (name, options, done) => {
       asked.push(name);
@@ -71,7 +71,7 @@ describe('a sender that checks addresses', () => {
     expect(asked).toEqual([loopbackName]);
   });
 
-  it('does not connect where its look-up refuses', async () => {
+  it('rejected look-up: no connection is made', async () => {
     let calls = 0;
     const lookup: LookupFunction = (_, __, done) => done(new Error('refused'), '', 0);
     const { url } = await serve(() => (calls += 1), certificate);
