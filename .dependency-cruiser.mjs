@@ -17,17 +17,29 @@ const layers = [
   '^lambda/(webhook|sweeper)\\.ts$',
 ];
 
-const upward = layers.map((layer, at) => ({
-  name: `no-import-upward: ${layer.replace(/[\^$\\]/g, '')}`,
-  comment: 'A lower layer must not depend on a higher one.',
-  severity: 'error',
-  from: { path: layer },
-  to: { path: layers.slice(at + 1) },
-}));
+/** The same for infra/: the stack knows neither the local run nor the operator's tool, and no folder depends on tools. */
+const infraLayers = [
+  '^infra/stack/',
+  '^infra/local/sandbox/',
+  '^infra/local/[^/]+\\.ts$',
+  '^infra/ops/',
+  '^infra/(tools/|app\\.ts$)',
+];
+
+/** One rule for each layer but the highest: the order rules out cycles between folders too. */
+const upward = [layers, infraLayers].flatMap(order =>
+  order.slice(0, -1).map((layer, at) => ({
+    name: `no-import-upward: ${layer.replace(/[\^$\\]/g, '')}`,
+    comment: 'A lower layer must not depend on a higher one.',
+    severity: 'error',
+    from: { path: layer },
+    to: { path: order.slice(at + 1) },
+  })),
+);
 
 export default {
   forbidden: [
-    ...upward.slice(0, -1),
+    ...upward,
     {
       name: 'no-circular',
       comment: 'Two files that need each other are one file, or hide a third.',
@@ -101,6 +113,30 @@ export default {
       severity: 'error',
       from: { path: '^lambda/', pathNot: '^lambda/(webhook|sweeper)\\.ts$' },
       to: { path: '^lambda/aws/aws-services\\.ts$' },
+    },
+    {
+      name: 'ops-uses-local-through-its-index',
+      comment: 'What the operator tool needs of a local run is listed in one file.',
+      severity: 'error',
+      from: { path: '^infra/ops/' },
+      to: { path: '^infra/local/', pathNot: '^infra/local/index\\.ts$' },
+    },
+    {
+      name: 'only-names-of-the-stack',
+      comment: 'The local run and the operator tool share names with the stack and do not load the CDK.',
+      severity: 'error',
+      from: { path: '^infra/(local|ops)/' },
+      to: {
+        path: ['^infra/stack/', 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/'],
+        pathNot: '^infra/stack/names\\.ts$',
+      },
+    },
+    {
+      name: 'sandbox-is-independent',
+      comment: 'The sandbox Voucherify must not repeat a mistake of the code that it tests.',
+      severity: 'error',
+      from: { path: '^infra/local/sandbox/' },
+      to: { path: ['^lambda/', '^infra/stack/'] },
     },
   ],
   options: {
