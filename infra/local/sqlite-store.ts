@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { parseJson } from '../../lambda/io/json.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import {
   lookUpsFrom,
@@ -10,9 +11,13 @@ import {
   parseReceiptRow,
   rejectOversized,
 } from '../../lambda/receipts/row-schemas.ts';
-import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
-import { asStoreFailure } from '../../lambda/receipts/store.ts';
-import { sqliteControl } from './sqlite-control.ts';
+import {
+  asStoreFailure,
+  type PersonalData,
+  type PersonalDataWithPins,
+  type ReceiptStore,
+  type SideWrites,
+} from '../../lambda/receipts/store.ts';
 
 /** How long one process waits for another that writes, in milliseconds. */
 const busyMs = 30_000;
@@ -149,4 +154,44 @@ function transaction<T>(database: DatabaseSync, run: () => T): T {
 /** The columns read here are TEXT NOT NULL in a STRICT table. */
 function text(row: Record<string, SQLOutputValue>, column: string): string {
   return String(row[column]);
+}
+
+const controlTables = `
+  CREATE TABLE IF NOT EXISTS control (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, row TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, count INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+`;
+
+/** The control rows beside the receipts in one SQLite database. */
+export function sqliteControl(database: DatabaseSync): VersionedStore {
+  database.exec(controlTables);
+  const find = database.prepare('SELECT revision, row FROM control WHERE key = ?');
+  const insert = database.prepare('INSERT INTO control VALUES (?, 1, ?) ON CONFLICT DO NOTHING');
+  const update = database.prepare('UPDATE control SET revision = revision + 1, row = ? WHERE key = ? AND revision = ?');
+  const add = database.prepare(
+    'INSERT INTO counts VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count',
+  );
+  const standing = (key: string): VersionedRow | undefined => {
+    const row = find.get(key);
+    if (row === undefined) return undefined;
+    return { revision: Number(row['revision']), value: parseJson(String(row['row']))?.value };
+  };
+  return {
+    read: keys =>
+      asStoreFailure(() => {
+        const rows = new Map<string, VersionedRow>();
+        for (const key of keys) {
+          const row = standing(key);
+          if (row !== undefined) rows.set(key, row);
+        }
+        return rows;
+      }),
+    write: (key, expected, value) =>
+      asStoreFailure(() => {
+        const row = JSON.stringify(value);
+        const { changes } = expected === 0 ? insert.run(key, row) : update.run(row, key, expected);
+        if (changes !== 0) return { written: true, row: { revision: expected + 1, value } };
+        return { written: false, row: standing(key) ?? { revision: 0, value: undefined } };
+      }),
+    count: (key, expiresAt) => asStoreFailure(() => Number(add.get(key, expiresAt)?.['count'])),
+  };
 }

@@ -91,7 +91,7 @@ describe('the firewall', () => {
   test('dashboard: shows each rule', () => {
     const [board] = of('AWS::CloudWatch::Dashboard');
     const text = String(readable(board.DashboardBody));
-    expect(text).toContain('Turned away by the firewall');
+    expect(text).toContain('Requests blocked by the web ACL');
     for (const rule of ['erasure-test-rate', 'erasure-test-body']) {
       const metric = `"AWS/WAFV2","BlockedRequests","Region","AWS::Region","Rule","${rule}","WebACL","erasure-test"`;
       expect(text).toContain(metric);
