@@ -1,4 +1,4 @@
-/** Which way imports may point: the layers of lambda/, lowest first. A file imports only its own layer and lower ones. */
+/** The layers of lambda/, lowest first. A file may import only its own layer and lower ones. */
 const layers = [
   '^lambda/domain/',
   '^lambda/io/',
@@ -42,14 +42,14 @@ export default {
     ...upward,
     {
       name: 'no-circular',
-      comment: 'Two files that need each other are one file, or hide a third.',
+      comment: 'Merge the two files, or move what both need to a third one.',
       severity: 'error',
       from: {},
       to: { circular: true },
     },
     {
       name: 'no-orphans',
-      comment: 'A file that imports nothing and is imported by nothing is dead.',
+      comment: 'A file without imports that no file imports is unused.',
       severity: 'error',
       from: { orphan: true, pathNot: ['\\.d\\.ts$', '^vitest\\.config\\.ts$', '^\\.dependency-cruiser\\.mjs$'] },
       to: {},
@@ -62,7 +62,7 @@ export default {
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
     },
     {
-      name: 'lambda-stands-alone',
+      name: 'lambda-is-independent',
       comment: 'The functions must not depend on the stack, the local run or the tests.',
       severity: 'error',
       from: { path: '^lambda/' },

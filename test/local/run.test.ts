@@ -200,7 +200,7 @@ describe('npm run demo', () => {
     expect(first).toMatch(/"id": "del_\w{24}"/);
     expect(second).toContain('"status": "in_progress"');
     expect(second).toContain('"lastResult": "voucherify-500"');
-    expect(third).toContain('Ketch hears of the end: POST /callback');
+    expect(third).toContain('Ketch receives the callback: POST /callback');
     expect(third).toMatch(/"state": "erased"[\s\S]*"endedAt"/);
   });
 
