@@ -10,15 +10,15 @@ const [acl] = of('AWS::WAFv2::WebACL');
 const [rate, body, ...others] = acl.Rules;
 const [stage] = of('AWS::ApiGateway::Stage');
 
-describe('firewall', () => {
-  test.each([{}, { waf: false }])('default: there is none, because it costs money', operations => {
+describe('web ACL by default', () => {
+  test.each([{}, { waf: false }])('web ACL: none, because it has a fixed cost', operations => {
     const { template: plain } = synthesised({ settings: settingsWith({ operations }) });
     plain.resourceCountIs('AWS::WAFv2::WebACL', 0);
     plain.resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
   });
 });
 
-describe('the firewall', () => {
+describe('web ACL', () => {
   test('association: protects the stage and allows by default', () => {
     expect(acl).toMatchObject({ Name: 'erasure-test', Scope: 'REGIONAL', DefaultAction: { Allow: {} } });
     const [{ ResourceArn, WebACLArn }] = of('AWS::WAFv2::WebACLAssociation');

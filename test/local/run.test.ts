@@ -108,7 +108,7 @@ describe('run.json', () => {
     const ofProcess = (pid: number) => writeFileSync(file, text.replace(`"pid":${process.pid}`, `"pid":${pid}`));
     ofProcess(spawnSync(process.execPath, ['--version']).pid);
     expect(readRunFile(folder)).toBeUndefined();
-    // Process 1 always runs, and belongs to somebody else on most machines.
+    // Process 1 always runs, and belongs to another user on most machines.
     ofProcess(1);
     expect(readRunFile(folder)).toMatchObject(urls);
   });

@@ -118,7 +118,7 @@ describe('SQLite store', () => {
   });
 
   test('killed process: loses nothing that it acknowledged', async () => {
-    const writer = join(import.meta.dirname, '../support/endless-writer.ts');
+    const writer = join(import.meta.dirname, 'endless-writer.ts');
     const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'ignore'] });
     const acknowledged: string[] = [];
     for await (const id of createInterface({ input: child.stdout })) {
