@@ -33,7 +33,7 @@ export function startedAlarms(
   const points = readPoints(emfLines);
   return alarms
     .map(alarm => alarm as unknown as AlarmDefinition)
-    .filter(alarm => alarm.ThresholdMetricId === undefined && isBreached(alarm, valueOf(alarm, points)))
+    .filter(alarm => alarm.ThresholdMetricId === undefined && isBreached(alarm, alarmValue(alarm, points)))
     .map(({ AlarmName }) => AlarmName);
 }
 
@@ -48,7 +48,7 @@ function isBreached(
 }
 
 /** Returns `undefined` for a metric without data. */
-function valueOf(alarm: AlarmDefinition, points: Points): number | undefined {
+function alarmValue(alarm: AlarmDefinition, points: Points): number | undefined {
   const { Metrics } = alarm;
   if (Metrics === undefined) {
     const { Statistic, ...metric } = alarm as unknown as MetricDefinition & { readonly Statistic: string };
