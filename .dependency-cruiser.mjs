@@ -1,4 +1,4 @@
-/** Which way imports may point: the layers of lambda/, lowest first. A file imports only its own layer and lower ones. */
+/** The layers of lambda/, lowest first. A file may import only its own layer and lower ones. */
 const layers = [
   '^lambda/domain/',
   '^lambda/io/',
@@ -17,27 +17,39 @@ const layers = [
   '^lambda/(webhook|sweeper)\\.ts$',
 ];
 
-const upward = layers.map((layer, at) => ({
-  name: `no-import-upward: ${layer.replace(/[\^$\\]/g, '')}`,
-  comment: 'A lower layer must not depend on a higher one.',
-  severity: 'error',
-  from: { path: layer },
-  to: { path: layers.slice(at + 1) },
-}));
+/** The same for infra/: the stack knows neither the local run nor the operator's tool, and no folder depends on tools. */
+const infraLayers = [
+  '^infra/stack/',
+  '^infra/local/sandbox/',
+  '^infra/local/[^/]+\\.ts$',
+  '^infra/ops/',
+  '^infra/(tools/|app\\.ts$)',
+];
+
+/** One rule for each layer but the highest: the order rules out cycles between folders too. */
+const upward = [layers, infraLayers].flatMap(order =>
+  order.slice(0, -1).map((layer, at) => ({
+    name: `no-import-upward: ${layer.replace(/[\^$\\]/g, '')}`,
+    comment: 'A lower layer must not depend on a higher one.',
+    severity: 'error',
+    from: { path: layer },
+    to: { path: order.slice(at + 1) },
+  })),
+);
 
 export default {
   forbidden: [
-    ...upward.slice(0, -1),
+    ...upward,
     {
       name: 'no-circular',
-      comment: 'Two files that need each other are one file, or hide a third.',
+      comment: 'Merge the two files, or move what both need to a third one.',
       severity: 'error',
       from: {},
       to: { circular: true },
     },
     {
       name: 'no-orphans',
-      comment: 'A file that imports nothing and is imported by nothing is dead.',
+      comment: 'A file without imports that no file imports is unused.',
       severity: 'error',
       from: { orphan: true, pathNot: ['\\.d\\.ts$', '^vitest\\.config\\.ts$', '^\\.dependency-cruiser\\.mjs$'] },
       to: {},
@@ -50,7 +62,7 @@ export default {
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
     },
     {
-      name: 'lambda-stands-alone',
+      name: 'lambda-is-independent',
       comment: 'The functions must not depend on the stack, the local run or the tests.',
       severity: 'error',
       from: { path: '^lambda/' },
@@ -101,6 +113,30 @@ export default {
       severity: 'error',
       from: { path: '^lambda/', pathNot: '^lambda/(webhook|sweeper)\\.ts$' },
       to: { path: '^lambda/aws/aws-services\\.ts$' },
+    },
+    {
+      name: 'ops-uses-local-through-its-index',
+      comment: 'What the operator tool needs of a local run is listed in one file.',
+      severity: 'error',
+      from: { path: '^infra/ops/' },
+      to: { path: '^infra/local/', pathNot: '^infra/local/index\\.ts$' },
+    },
+    {
+      name: 'only-names-of-the-stack',
+      comment: 'The local run and the operator tool share names with the stack and do not load the CDK.',
+      severity: 'error',
+      from: { path: '^infra/(local|ops)/' },
+      to: {
+        path: ['^infra/stack/', 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/'],
+        pathNot: '^infra/stack/names\\.ts$',
+      },
+    },
+    {
+      name: 'sandbox-is-independent',
+      comment: 'The sandbox Voucherify must not repeat a mistake of the code that it tests.',
+      severity: 'error',
+      from: { path: '^infra/local/sandbox/' },
+      to: { path: ['^lambda/', '^infra/stack/'] },
     },
   ],
   options: {

@@ -11,7 +11,7 @@ try {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
   app.synth();
 } catch (error) {
-  // Wrong settings are the operator's to mend: one line. Anything else is ours, and shows its stack.
+  // Invalid settings: the operator needs one line. Anything else is a bug and keeps its stack trace.
   if (!(error instanceof SettingsError)) throw error;
   console.error(error.message);
   process.exit(1);

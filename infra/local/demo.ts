@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { Services } from '../../lambda/services.ts';
-import { parseSettings, type Settings } from '../../lambda/settings.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
+import { parseDemoSettings } from './options.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
-const help = `Erases an invented person through the handler that Lambda runs, and shows what happens.
+const help = `Erases fictitious persons with the handlers that Lambda runs, and prints each step.
 
   npm run demo
 
-Act 1 answers at once. In act 2 Voucherify is down: the request is accepted, and the sweep finishes it later.
+In part 1 the reply contains the result. In part 2 Voucherify is down: the request is accepted, and the sweep finishes it.
 `;
 
 if (process.argv.includes('--help')) process.stdout.write(help);
@@ -30,33 +30,33 @@ async function demo(): Promise<void> {
     data: ':memory:',
     log: () => undefined,
   });
-  await act1(run);
-  await act2(run, ketch.url);
+  await eraseAtOnce(run);
+  await eraseAfterOutage(run, ketch.url);
   await run.close();
   await ketch.close();
 }
 
-async function act1(run: LocalRun): Promise<void> {
-  title('Act 1: Ketch asks to erase crm-10042, and has the result in the answer');
-  const reply = await ask(run, 'crm-10042', []);
-  await showReceipt(reply, run.services);
+async function eraseAtOnce(run: LocalRun): Promise<void> {
+  printTitle('Part 1: Ketch requests the erasure of crm-10042 and gets the result in the reply');
+  const receiptId = await sendRequest(run, 'crm-10042', []);
+  await showReceipt(receiptId, run.services);
 }
 
-async function act2(run: LocalRun, ketchUrl: string): Promise<void> {
-  title('Act 2: the sandbox Voucherify goes down, and Ketch asks to erase crm-10043');
-  await outage(run, 'error');
-  const reply = await ask(run, 'crm-10043', [
+async function eraseAfterOutage(run: LocalRun, ketchUrl: string): Promise<void> {
+  printTitle('Part 2: the sandbox Voucherify is down, and Ketch requests the erasure of crm-10043');
+  await setOutage(run, 'error');
+  const receiptId = await sendRequest(run, 'crm-10043', [
     { url: `${ketchUrl}/callback`, headers: { Authorization: 'Bearer demo' } },
   ]);
-  await showReceipt(reply, run.services);
-  title('Voucherify is back, and the sweep comes round');
-  await outage(run, null);
-  console.log('the sweep', JSON.stringify(await sweep(run.services, Date.now() + 60_000)));
-  await showReceipt(reply, run.services);
+  await showReceipt(receiptId, run.services);
+  printTitle('Voucherify is available again, and the sweep runs');
+  await setOutage(run, null);
+  console.log('sweep', JSON.stringify(await sweep(run.services, Date.now() + 60_000)));
+  await showReceipt(receiptId, run.services);
 }
 
-/** Sends a DeleteRequest over HTTP as Ketch does, and gives the id of the receipt. */
-async function ask(run: LocalRun, accountId: string, callbacks: readonly object[]): Promise<string> {
+/** Sends a DeleteRequest over HTTP as Ketch does, and returns the id of the receipt. */
+async function sendRequest(run: LocalRun, accountId: string, callbacks: readonly object[]): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const request = {
     property: 'shop',
@@ -71,27 +71,26 @@ async function ask(run: LocalRun, accountId: string, callbacks: readonly object[
   };
   const metadata = { uid: randomUUID(), tenant: 'axonic' };
   const body = { apiVersion: 'dsr/v1', kind: 'DeleteRequest', metadata, request };
-  show(`POST ${run.url}/webhooks/ketch`, body);
+  print(`POST ${run.url}/webhooks/ketch`, body);
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: localKetchSecret };
-  const answer = await fetch(`${run.url}/webhooks/ketch`, { method: 'POST', headers, body: JSON.stringify(body) });
-  const reply = JSON.parse(await answer.text());
-  show(`${answer.status} ${answer.statusText}`, reply);
+  const response = await fetch(`${run.url}/webhooks/ketch`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const reply = JSON.parse(await response.text());
+  print(`${response.status} ${response.statusText}`, reply);
   return /"requestID":"([^"]+)"/.exec(JSON.stringify(reply))?.[1] ?? '';
 }
 
 async function showReceipt(id: string, { store }: Services): Promise<void> {
   const receipt = await store.read(id);
   const deletions = Object.values(receipt?.projects ?? {}).flatMap(progress => progress.deletions);
-  for (const { received } of deletions)
-    show('what Voucherify answered to the deletion, as far as the receipt keeps it', received);
+  for (const { received } of deletions) print('the response to the deletion, as the receipt keeps it', received);
   const { evidence, ...rest } = receipt ?? {};
-  show('the receipt', rest);
+  print('the receipt', rest);
   if (evidence === undefined) return;
   const payload = Buffer.from(evidence.split('.')[1] ?? '', 'base64url').toString();
-  show('its evidence: this, signed (a JWS that any JOSE library verifies)', JSON.parse(payload));
+  print('the payload of its evidence, a JWS that any JOSE library verifies', JSON.parse(payload));
 }
 
-async function outage(run: LocalRun, mode: 'error' | null): Promise<void> {
+async function setOutage(run: LocalRun, mode: 'error' | null): Promise<void> {
   await fetch(`${run.sandboxUrl}/sandbox/outage`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -99,11 +98,11 @@ async function outage(run: LocalRun, mode: 'error' | null): Promise<void> {
   });
 }
 
-/** Ketch's own side: it prints the callback that it gets. */
+/** Listens as Ketch and prints the callbacks that it receives. */
 async function listenAsKetch(): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
     const event = JSON.parse(await text(request));
-    show(`Ketch hears of the end: ${request.method} ${request.url}`, event);
+    print(`Ketch receives the callback: ${request.method} ${request.url}`, event);
     response.writeHead(200).end();
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -113,23 +112,10 @@ async function listenAsKetch(): Promise<{ url: string; close(): Promise<void> }>
   return { url: `http://127.0.0.1:${port}`, close };
 }
 
-function title(text: string): void {
+function printTitle(text: string): void {
   console.log(`\n=== ${text}`);
 }
 
-function show(what: string, value: unknown): void {
+function print(what: string, value: unknown): void {
   console.log(`\n${what}\n${JSON.stringify(value, null, 2)}`);
-}
-
-/** Settings of the demo: as shipped, but Ketch listens on this machine. */
-export function parseDemoSettings(ketchUrl: string): Settings {
-  const ketch = {
-    tenants: ['axonic'],
-    environments: ['production'],
-    identities: { account_id: 'source_id', email: 'email' },
-    callbackOrigins: [ketchUrl],
-  };
-  // A larger plan than the smallest, so that the sweep need not wait long for its turn.
-  const projects = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 2000 } };
-  return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
 }

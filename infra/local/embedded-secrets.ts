@@ -3,10 +3,10 @@ import { pepperName, platformSecretName, projectSecretName } from '../../lambda/
 import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
 import type { Settings } from '../../lambda/settings.ts';
 
-/** What Ketch sends in its header to a local run. */
+/** The header value that Ketch sends to a local run. */
 export const localKetchSecret = 'Bearer ketch-shared-secret-7f3c';
 
-/** Secrets of a local run, for everybody to see: they protect invented people only. */
+/** Secrets of a local run. They are public: they protect only fictitious customers. */
 const pepper = 'local-pepper-that-guards-invented-people-only';
 
 const platforms: Readonly<Record<string, object>> = {
@@ -16,15 +16,15 @@ const platforms: Readonly<Record<string, object>> = {
   shopify: { current: 'shpss_throwaway_client_secret_0001' },
 };
 
-/** Of a generic sender, whatever its name: the signing key is as good a header value. */
+/** Secrets of generic platforms. The signing key also serves as a header value. */
 const signing = { current: 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' };
 const basic = { current: 'local:password-of-a-local-run' };
 
-/** Every secret that the settings ask for, by its design name. */
+/** Returns all secrets that the settings require, by logical name. */
 export function embeddedSecretTexts(settings: Settings): Readonly<Record<string, string>> {
   const texts = new Map<string, string>([[pepperName, pepper]]);
   for (const [name, section] of Object.entries(settings.platforms)) {
-    texts.set(platformSecretName(name), JSON.stringify(platforms[name] ?? ofGeneric(section)));
+    texts.set(platformSecretName(name), JSON.stringify(platforms[name] ?? genericSecret(section)));
   }
   for (const project of Object.keys(settings.projects)) {
     texts.set(projectSecretName(project), JSON.stringify(localKeys(project)));
@@ -32,17 +32,17 @@ export function embeddedSecretTexts(settings: Settings): Readonly<Record<string,
   return Object.fromEntries(texts);
 }
 
-/** The application key of a project in the sandbox. */
+/** Returns the application key of a project in the sandbox. */
 export function localKeys(project: string): { readonly appId: string; readonly appToken: string } {
   return { appId: `app-${project}`, appToken: `token-${project}` };
 }
 
-function ofGeneric(section: unknown): object {
+function genericSecret(section: unknown): object {
   const isBasic = typeof section === 'object' && section !== null && 'scheme' in section && section.scheme === 'basic';
   return isBasic ? basic : signing;
 }
 
-/** Secrets that need no account: design names to texts, for local runs. They never change, so `fresh` asks in vain. */
+/** Returns a reader of the given secrets, by logical name. They never change, so `fresh` has no effect. */
 export function embeddedSecrets(values: Readonly<Record<string, string>>): ReadSecret {
   return async name => {
     const text = Object.hasOwn(values, name) ? values[name] : undefined;

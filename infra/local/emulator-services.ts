@@ -24,7 +24,7 @@ import type { Adapters } from '../../lambda/services.ts';
 import { namesOf, secretNames } from '../stack/names.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 
-/** An emulator holds what a deployment without a stage does. */
+/** Resources have the same names as in a deployment without a stage. */
 const names = namesOf();
 
 export interface EmulatorServices {
@@ -34,26 +34,26 @@ export interface EmulatorServices {
 }
 
 /**
- * Ports on the AWS adapters, against the endpoint that `AWS_ENDPOINT_URL` names: tables and signing key are created where
- * they are missing, secrets are read under their design names, and nothing embedded stands in.
+ * Opens the AWS adapters for the endpoint in `AWS_ENDPOINT_URL`. Creates missing tables and a missing signing key, and
+ * reads secrets by their logical names; nothing is embedded. Throws {@link UsageError} if the tables cannot be created.
  */
 export async function openEmulatorServices(options: LocalOptions): Promise<EmulatorServices> {
   const log = jsonLog(options.log, options.now);
   const kms = new KMSClient(awsClientOptions(patientTimeouts));
-  await tablesThere();
-  // An emulator may have no KMS: everything else works without, and the sweep says that it cannot sign.
+  await createMissingTables();
+  // An emulator may have no KMS. Everything else works without it, and the sweep logs that it cannot sign.
   await createEvidenceKey(kms, names.evidenceKey).catch((thrown: unknown) =>
     log({ event: 'aws', call: 'CreateKey', code: errorNameOf(thrown) }),
   );
   const secretArns = Object.fromEntries(secretNames(options.settings).map(name => [name, name]));
   const named = { settings: options.settings, secretArns, tables: names, metricsNamespace: names.prefix };
-  const ports = awsAdapters(named, options.now, { write: options.log, timeouts: patientTimeouts });
+  const adapters = awsAdapters(named, options.now, { write: options.log, timeouts: patientTimeouts });
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
   const signer = kmsSigner(kms, names.evidenceKey, patientTimeouts.callMs);
-  return { adapters: { ...ports, signer, times }, sandboxUrl: undefined, close: async () => undefined };
+  return { adapters: { ...adapters, signer, times }, sandboxUrl: undefined, close: async () => undefined };
 }
 
-async function tablesThere(): Promise<void> {
+async function createMissingTables(): Promise<void> {
   const client = new DynamoDBClient({});
   try {
     await createTables(client, names);
@@ -64,12 +64,12 @@ async function tablesThere(): Promise<void> {
   }
 }
 
-/** Longest that a table may take to become active, in seconds; an emulator needs none. */
-const longestWait = 30;
+/** How long a table may take to become active, in seconds. */
+const maxWaitTime = 30;
 
 /**
- * Creates the two tables on an emulator where they are missing and waits until they are active; leaves those that
- * exist as they are. In an account the stack does this. Errors are the SDK's own: they are for whoever runs it locally.
+ * Creates the missing tables on an emulator and waits until they are active; does not change existing ones. In an account
+ * the stack creates them. Throws the SDK's errors.
  */
 export async function createTables(client: DynamoDBClient, names: TableNames): Promise<void> {
   await Promise.all([createTable(client, receiptsTable(names)), createTable(client, identifiersTable(names))]);
@@ -82,12 +82,12 @@ async function createTable(client: DynamoDBClient, input: CreateTableCommandInpu
     if (!(thrown instanceof ResourceInUseException)) throw thrown;
   }
   const { TableName } = input;
-  await waitUntilTableExists({ client, maxWaitTime: longestWait, minDelay: 1, maxDelay: 2 }, { TableName });
+  await waitUntilTableExists({ client, maxWaitTime, minDelay: 1, maxDelay: 2 }, { TableName });
 }
 
 function receiptsTable({ receipts }: TableNames): CreateTableCommandInput {
   return {
-    ...keyed(receipts),
+    ...tableProps(receipts),
     AttributeDefinitions: [
       ...keyAttributes(),
       { AttributeName: queueIndex.partition, AttributeType: 'S' },
@@ -107,7 +107,7 @@ function receiptsTable({ receipts }: TableNames): CreateTableCommandInput {
 }
 
 function identifiersTable({ identifiers }: TableNames): CreateTableCommandInput {
-  return { ...keyed(identifiers), AttributeDefinitions: keyAttributes() };
+  return { ...tableProps(identifiers), AttributeDefinitions: keyAttributes() };
 }
 
 function keyAttributes(): AttributeDefinition[] {
@@ -117,7 +117,7 @@ function keyAttributes(): AttributeDefinition[] {
   ];
 }
 
-function keyed(TableName: string): Pick<CreateTableCommandInput, 'TableName' | 'BillingMode' | 'KeySchema'> {
+function tableProps(TableName: string): Pick<CreateTableCommandInput, 'TableName' | 'BillingMode' | 'KeySchema'> {
   return {
     TableName,
     BillingMode: 'PAY_PER_REQUEST',
@@ -129,8 +129,8 @@ function keyed(TableName: string): Pick<CreateTableCommandInput, 'TableName' | '
 }
 
 /**
- * Makes the key that evidence is signed with on an emulator, under its alias, where it is missing. In an account the
- * stack does this. Errors are the SDK's own: they are for whoever runs it locally.
+ * Creates the key that signs evidence on an emulator, if its alias is missing. In an account the stack creates it. Throws
+ * the SDK's errors.
  */
 export async function createEvidenceKey(client: KMSClient, AliasName: string): Promise<void> {
   if (await exists(client, AliasName)) return;
@@ -140,7 +140,7 @@ export async function createEvidenceKey(client: KMSClient, AliasName: string): P
   try {
     await client.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata?.KeyId }));
   } catch (thrown) {
-    // Another process was faster, and its key serves both.
+    // Another process was faster; both use its key.
     if (!(thrown instanceof AlreadyExistsException)) throw thrown;
   }
 }

@@ -4,38 +4,38 @@ import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 
-/** Lambda's timeout for the webhook, and the largest body that API Gateway passes on. */
+/** The webhook's Lambda timeout with the default answer budget, and the largest body that API Gateway accepts. */
 const timeoutMs = 15_000;
-const largestPassedOn = 10_485_760;
+const maxGatewayBytes = 10_485_760;
 
 export interface LocalGateway {
   readonly url: string;
-  /** Resolves when the requests that were under way are answered. */
+  /** Stops listening. Resolves when the pending requests have a response. */
   close(): Promise<void>;
 }
 
 /**
- * API Gateway's part on this machine: HTTP in, REST proxy event to the handler, HTTP out. Bodies go base64 encoded, as
- * they do behind the deployed API. Throws Node's own error when the port cannot be had.
+ * Serves the handler over HTTP on 127.0.0.1 as API Gateway does: each request becomes a REST proxy event with a base64
+ * encoded body. Throws Node's error if the port is not available.
  */
 export async function serveGateway(handler: ApiGatewayHandler, port: number): Promise<LocalGateway> {
-  const underWay = new Set<Promise<void>>();
+  const pending = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const one = exchange(handler, request, response).finally(() => underWay.delete(one));
-    underWay.add(one);
+    const done = exchange(handler, request, response).finally(() => pending.delete(done));
+    pending.add(done);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
-  return { url: `http://127.0.0.1:${portOf(server)}`, close: () => closed(server, underWay) };
+  return { url: `http://127.0.0.1:${portOf(server)}`, close: () => closeServer(server, pending) };
 }
 
-/** Resolves when the answer is on its way, or when there is nobody left to take it. */
+/** Resolves when the response is sent, or when the client has disconnected. */
 async function exchange(handler: ApiGatewayHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const answered = finished(response).catch(() => undefined);
+  const sent = finished(response).catch(() => undefined);
   try {
-    const result = await handler(await eventOf(request), contextUntil(performance.now() + timeoutMs));
+    const result = await handler(await toGatewayEvent(request), contextUntil(performance.now() + timeoutMs));
     const headers = { ...result.headers };
     response.writeHead(
       result.statusCode,
@@ -45,32 +45,32 @@ async function exchange(handler: ApiGatewayHandler, request: IncomingMessage, re
   } catch {
     response.writeHead(502, { 'Content-Type': 'application/json' }).end('{"message":"Internal server error"}');
   }
-  await answered;
+  await sent;
 }
 
-async function eventOf(request: IncomingMessage): Promise<GatewayEvent> {
+async function toGatewayEvent(request: IncomingMessage): Promise<GatewayEvent> {
   const multiValueHeaders: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(request.headersDistinct)) multiValueHeaders[name] = values ?? [];
   return {
     httpMethod: request.method ?? '',
     path: (request.url ?? '').split('?', 1)[0] ?? '',
     multiValueHeaders,
-    body: (await bodyOf(request)).toString('base64'),
+    body: (await readBody(request)).toString('base64'),
     isBase64Encoded: true,
   };
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    if (size <= largestPassedOn) chunks.push(chunk);
+    if (size <= maxGatewayBytes) chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** The context of an invocation that Lambda ends at that time (`performance.now`). */
+/** Returns the context of an invocation that times out at `end` (`performance.now`). */
 export function contextUntil(end: number): Context {
   return {
     callbackWaitsForEmptyEventLoop: false,
@@ -94,12 +94,12 @@ function portOf(server: Server): number {
 }
 
 /**
- * What is under way gets as long as a request has on Lambda. A connection on which nothing was ever sent is not idle to
- * Node, and a closing server no longer times anything out, so whatever is left then is broken.
+ * Waits for pending requests as long as Lambda's timeout, then closes the remaining connections. Node does not treat a
+ * connection without any request as idle, and a closing server applies no timeouts.
  */
-async function closed(server: Server, underWay: ReadonlySet<Promise<void>>): Promise<void> {
+async function closeServer(server: Server, pending: ReadonlySet<Promise<void>>): Promise<void> {
   const end = new Promise<void>(resolve => server.close(() => resolve()));
-  await Promise.race([Promise.all(underWay), setTimeout(timeoutMs, undefined, { ref: false })]);
+  await Promise.race([Promise.all(pending), setTimeout(timeoutMs, undefined, { ref: false })]);
   server.closeAllConnections();
   await end;
 }

@@ -3,55 +3,55 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 
-/** A mistake of the person who starts it: its message is one clear line, and the exit code 1. */
+/** An error of the user: the message is one line, and the exit code is 1. */
 export class UsageError extends Error {}
 
 export interface LocalOptions {
   readonly port: number;
   readonly settings: Settings;
-  /** Where the settings were read from, if from a file. */
+  /** Path of the settings, if they were read from a file. */
   readonly settingsFile?: string;
   readonly sweepMs: number;
   readonly claimMs: number;
   readonly backoffMs: number;
-  /** Epoch milliseconds; runs on from the time that `CLOCK` names. */
+  /** Epoch milliseconds; starts at `CLOCK`, if set. */
   readonly now: () => number;
-  /** Set when an emulator of AWS takes the place of everything embedded. */
+  /** Set if an AWS emulator replaces the embedded services. */
   readonly awsEndpoint: string | undefined;
-  /** Folder of the store and of the sandbox, or `:memory:`. */
+  /** Folder of the SQLite files, or `:memory:`. */
   readonly data: string;
-  /** Where log lines go: one JSON object a line. */
+  /** Writes a log line, which is one JSON object. */
   readonly log: (line: string) => void;
 }
 
-export const localHelp = `Runs the erasure webhook on this machine: the handlers that Lambda runs, behind http://127.0.0.1:PORT.
+export const localHelp = `Runs the erasure webhook on this machine: the same handlers as on Lambda, at http://127.0.0.1:PORT.
 
   npm start
 
-Nothing is needed: receipts are kept in SQLite, secrets are embedded, and a sandbox Voucherify runs beside it.
+Needs no account and no network: it stores receipts in SQLite, embeds the secrets, and starts a sandbox Voucherify.
 
   PORT              port to listen on (3000)
   SETTINGS          settings file (infra/settings.json)
   DATA_DIR          folder of the SQLite files (.data), or :memory:
-  SWEEP_SECONDS     time between two sweeps (60)
-  CLAIM_SECONDS     how far a claim moves the next attempt (60)
-  BACKOFF_SECONDS   first step of the backoff (30)
-  CLOCK             ISO time to start the clock at, for dated requests
-  AWS_ENDPOINT_URL  use DynamoDB and Secrets Manager at this endpoint instead of everything embedded
+  SWEEP_SECONDS     interval of the sweep (60)
+  CLAIM_SECONDS     how long a claim postpones the next attempt (60)
+  BACKOFF_SECONDS   initial backoff (30)
+  CLOCK             ISO time at which the clock starts, for requests with fixed dates
+  AWS_ENDPOINT_URL  use DynamoDB, Secrets Manager and KMS at this endpoint instead of the embedded services
 `;
 
 const seconds = (name: string, fallback: string) => number(name, fallback, 0.05, 86_400);
 
-function number(name: string, fallback: string, least: number, most: number) {
-  const message = `${name}: must be a number from ${least} to ${most}`;
+function number(name: string, fallback: string, min: number, max: number) {
+  const message = `${name}: must be a number from ${min} to ${max}`;
   const digits = v.pipe(v.string(), v.regex(/^\d+(\.\d+)?$/, message), v.transform(Number));
-  return v.optional(v.pipe(digits, v.minValue(least, message), v.maxValue(most, message)), fallback);
+  return v.optional(v.pipe(digits, v.minValue(min, message), v.maxValue(max, message)), fallback);
 }
 
-const noTime = 'CLOCK: must be an ISO time such as 2026-01-15T12:00:00Z';
+const invalidClock = 'CLOCK: must be an ISO time such as 2026-01-15T12:00:00Z';
 
-/** A zone such as `+02` is ISO 8601, but no date of JavaScript's. */
-function readable(iso: string): boolean {
+/** ISO 8601 allows zones such as `+02`, which JavaScript cannot parse. */
+function isDate(iso: string): boolean {
   return !Number.isNaN(Date.parse(iso));
 }
 
@@ -62,11 +62,11 @@ const variables = v.object({
   SWEEP_SECONDS: seconds('SWEEP_SECONDS', '60'),
   CLAIM_SECONDS: seconds('CLAIM_SECONDS', '60'),
   BACKOFF_SECONDS: seconds('BACKOFF_SECONDS', '30'),
-  CLOCK: v.optional(v.pipe(v.string(), v.isoTimestamp(noTime), v.check(readable, noTime))),
+  CLOCK: v.optional(v.pipe(v.string(), v.isoTimestamp(invalidClock), v.check(isDate, invalidClock))),
   AWS_ENDPOINT_URL: v.optional(v.pipe(v.string(), v.url('AWS_ENDPOINT_URL: must be a URL'))),
 });
 
-/** Reads the options of a local run. Throws {@link UsageError} that names every variable that does not fit. */
+/** Reads the options of a local run. Throws a {@link UsageError} that names every invalid variable. */
 export function readLocalOptions(environment: Readonly<Record<string, string | undefined>>): LocalOptions {
   const parsed = v.safeParse(variables, environment, { abortPipeEarly: true });
   if (!parsed.success) throw new UsageError(parsed.issues.map(issue => issue.message).join('; '));
@@ -79,7 +79,7 @@ export function readLocalOptions(environment: Readonly<Record<string, string | u
     sweepMs: SWEEP_SECONDS * 1000,
     claimMs: CLAIM_SECONDS * 1000,
     backoffMs: BACKOFF_SECONDS * 1000,
-    now: clockFrom(CLOCK),
+    now: startClock(CLOCK),
     awsEndpoint: AWS_ENDPOINT_URL,
     data: DATA_DIR,
     log: line => process.stderr.write(line),
@@ -95,14 +95,27 @@ function readSettings(path: string): Settings {
   }
 }
 
-function clockFrom(iso: string | undefined): () => number {
+function startClock(iso: string | undefined): () => number {
   if (iso === undefined) return Date.now;
-  const ahead = Date.parse(iso) - Date.now();
-  return () => Date.now() + ahead;
+  const offset = Date.parse(iso) - Date.now();
+  return () => Date.now() + offset;
 }
 
-/** Settings with every project where the sandbox listens. */
+/** Returns the settings with the sandbox's URL for every project. */
 export function withSandboxUrls(settings: Settings, baseUrl: string): Settings {
-  const moved = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
-  return { ...settings, projects: Object.fromEntries(moved) };
+  const projects = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
+  return { ...settings, projects: Object.fromEntries(projects) };
+}
+
+/** Returns the settings of the demo: the default ones, but Ketch listens on this machine. */
+export function parseDemoSettings(ketchUrl: string): Settings {
+  const ketch = {
+    tenants: ['axonic'],
+    environments: ['production'],
+    identities: { account_id: 'source_id', email: 'email' },
+    callbackOrigins: [ketchUrl],
+  };
+  // A larger plan than the smallest one, so that the sweep does not wait long for its quota.
+  const projects = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 2000 } };
+  return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
 }

@@ -10,40 +10,40 @@ import { openSqliteServices } from './sqlite-services.ts';
 export interface LocalRun {
   readonly url: string;
   readonly services: Services;
-  /** Where the sandbox listens; absent when an emulator stands in for everything. */
+  /** URL of the sandbox; absent if an emulator replaces the embedded services. */
   readonly sandboxUrl: string | undefined;
-  /** Stops taking requests and sweeping, waits for what is under way, and closes the store; once. */
+  /** Stops requests and sweeps, waits for pending ones, and closes the store. Further calls return the same promise. */
   close(): Promise<void>;
 }
 
-/** Starts a local run. Throws {@link UsageError} when the port is in use. */
+/** Starts a local run. Throws {@link UsageError} if the port is in use or not permitted. */
 export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
-  const house =
+  const opened =
     options.awsEndpoint === undefined ? await openSqliteServices(options) : await openEmulatorServices(options);
-  const services = createServices(house.adapters);
+  const services = createServices(opened.adapters);
   const gateway = await serveGateway(
     webhookHandler(() => services),
     options.port,
   ).catch(async (error: unknown) => {
-    await house.close();
-    throw portProblem(error, options.port);
+    await opened.close();
+    throw explainPortError(error, options.port);
   });
   const sweeps = sweepEvery(options.sweepMs, services);
-  const { sandboxUrl } = house;
-  const forget = writeRunFile(options.data, {
+  const { sandboxUrl } = opened;
+  const removeRunFile = writeRunFile(options.data, {
     url: gateway.url,
     ...(options.settingsFile === undefined ? {} : { settings: options.settingsFile }),
     ...(sandboxUrl === undefined ? {} : { sandboxUrl }),
   });
   const close = async () => {
-    forget();
+    removeRunFile();
     await Promise.all([gateway.close(), sweeps.close()]);
-    await house.close();
+    await opened.close();
   };
   let closing: Promise<void> | undefined;
   return {
     url: gateway.url,
-    services: services,
+    services,
     sandboxUrl,
     close: () => {
       closing ??= close();
@@ -53,8 +53,8 @@ export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
 }
 
 /**
- * The schedule's part on this machine: one sweep at a time, since those that overlap would take each other's places in
- * the pace when they come this often. A sweep that fails is logged; the next one comes all the same.
+ * Runs the sweep at an interval, one at a time: with short intervals, overlapping sweeps would compete for the rate
+ * limit. Logs a failed sweep and continues with the next one.
  */
 function sweepEvery(everyMs: number, services: Services): { close(): Promise<void> } {
   const sweep = sweepHandler(() => services);
@@ -74,8 +74,8 @@ function sweepEvery(everyMs: number, services: Services): { close(): Promise<voi
   };
 }
 
-function portProblem(error: unknown, port: number): unknown {
+function explainPortError(error: unknown, port: number): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') return new UsageError(`port ${port} is in use: set PORT to another one`);
-  return code === 'EACCES' ? new UsageError(`port ${port} is not allowed to you: set PORT to one above 1023`) : error;
+  return code === 'EACCES' ? new UsageError(`port ${port} is not permitted: set PORT to one above 1023`) : error;
 }

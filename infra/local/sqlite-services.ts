@@ -21,30 +21,30 @@ export interface SqliteServices {
 }
 
 /**
- * Ports that need no account, key or network: SQLite, embedded secrets, and every project in the sandbox. Throws
- * {@link UsageError} when nothing can be kept in the folder.
+ * Opens adapters that need no account, key or network: SQLite, embedded secrets, and the sandbox for every project.
+ * Throws {@link UsageError} if the files in the folder cannot be opened.
  */
 export async function openSqliteServices(options: LocalOptions): Promise<SqliteServices> {
-  const file = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
-  const { store, sandbox, signer } = inFolder(options, () => ({
-    store: openSqliteStore(file('erasure.sqlite')),
+  const pathOf = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
+  const { store, sandbox, signer } = openFiles(options, () => ({
+    store: openSqliteStore(pathOf('erasure.sqlite')),
     sandbox: openSandbox({
-      file: file('sandbox.sqlite'),
+      file: pathOf('sandbox.sqlite'),
       now: options.now,
       keys: Object.keys(options.settings.projects).map(project => ({ project, ...localKeys(project) })),
       limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
       seed: seededCustomers,
     }),
-    signer: localSigner(file('evidence-key.pem')),
+    signer: localSigner(pathOf('evidence-key.pem')),
   }));
   const server = await serveSandbox(sandbox, 0);
-  const ports = {
+  const adapters = {
     settings: withSandboxUrls(options.settings, server.url),
     store,
     control: store.control,
     readSecret: embeddedSecrets(embeddedSecretTexts(options.settings)),
     send: createHttpClient(options.now),
-    sendCallback: toThisMachineOnly(createCallbackClient(options.now)),
+    sendCallback: onlyToLoopback(createCallbackClient(options.now)),
     now: options.now,
     random: Math.random,
     wait: (ms: number) => setTimeout(ms),
@@ -57,10 +57,10 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
     sandbox.close();
     store.close();
   };
-  return { adapters: ports, sandbox, sandboxUrl: server.url, close };
+  return { adapters, sandbox, sandboxUrl: server.url, close };
 }
 
-function inFolder<T>({ data }: LocalOptions, open: () => T): T {
+function openFiles<T>({ data }: LocalOptions, open: () => T): T {
   try {
     return open();
   } catch {
@@ -68,8 +68,8 @@ function inFolder<T>({ data }: LocalOptions, open: () => T): T {
   }
 }
 
-/** A trial with invented people must not call a platform's real address. */
-function toThisMachineOnly(send: Send): Send {
+/** A local run with fictitious customers must not call a real platform. */
+function onlyToLoopback(send: Send): Send {
   return async call =>
     call.url.hostname === '127.0.0.1' ? send(call) : { kind: 'no-answer', code: 'not-connected', effect: 'none' };
 }

@@ -1,7 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { parseJson } from '../../lambda/io/json.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import {
   lookUpsFrom,
   parsePersonalDataRow,
@@ -9,19 +11,22 @@ import {
   parseReceiptRow,
   rejectOversized,
 } from '../../lambda/receipts/parse-rows.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
-import { asStoreFailure } from '../../lambda/receipts/store.ts';
-import { sqliteControl } from './sqlite-control.ts';
+import {
+  asStoreFailure,
+  type PersonalData,
+  type PersonalDataWithPins,
+  type ReceiptStore,
+  type SideWrites,
+} from '../../lambda/receipts/store.ts';
 
-/** How long one process waits for another that writes, in milliseconds. */
+/** How long a process waits for the write lock of another one, in milliseconds. */
 const busyMs = 30_000;
 
 /**
- * What was acknowledged is on the disk (FULL syncs the log with every commit), and what was deleted is overwritten:
- * identifiers must not linger in free pages.
+ * FULL syncs the log at every commit, so acknowledged data is on disk. `secure_delete` overwrites deleted data:
+ * identifiers must not remain in free pages.
  */
-const setUp = `
+const receiptTables = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA secure_delete = ON;
@@ -35,21 +40,21 @@ const setUp = `
 `;
 
 /**
- * The receipt store on SQLite, in `file` (its folder is created) or `:memory:`; several processes may share a file.
- * Opening throws SQLite's own error; the verbs throw what every store throws.
+ * Opens the receipt store on SQLite, in `file` (it creates the folder) or `:memory:`. Several processes can share a file.
+ * Throws SQLite's error if the file cannot be opened; the methods throw the errors of every store.
  */
 export function openSqliteStore(file: string): ReceiptStore & { readonly control: VersionedStore; close(): void } {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file, { timeout: busyMs });
-  database.exec(setUp);
+  database.exec(receiptTables);
   return {
-    accept: (receipt, kept) => asStoreFailure(() => accept(database, receipt, kept)),
+    accept: (receipt, personalData) => asStoreFailure(() => accept(database, receipt, personalData)),
     read: id => asStoreFailure(() => read(database, id)),
-    replace: (next, also = {}) =>
+    replace: (next, sideWrites = {}) =>
       asStoreFailure(() => {
-        const replaced = transaction(database, () => replace(database, next, also));
-        // What is overwritten in the file still stands in its log until then.
-        if (also.deletePersonalData === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+        const replaced = transaction(database, () => replace(database, next, sideWrites));
+        // The write-ahead log still contains the overwritten data until the checkpoint.
+        if (sideWrites.deletePersonalData === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
         return replaced;
       }),
     due: (queue, now, limit) =>
@@ -72,15 +77,15 @@ const dueQuery = `
   SELECT id FROM receipts WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
 `;
 
-function accept(database: DatabaseSync, receipt: Receipt, kept: PersonalData) {
+function accept(database: DatabaseSync, receipt: Receipt, personalData: PersonalData) {
   rejectOversized(receipt);
   return transaction(database, () => {
-    const standing = read(database, receipt.id);
-    if (standing !== undefined) return { stored: false, receipt: standing };
+    const existing = read(database, receipt.id);
+    if (existing !== undefined) return { stored: false, receipt: existing };
     const { id, revision, queue = null, nextAttemptAt = null } = receipt;
     const columns = [id, revision, queue, nextAttemptAt, JSON.stringify(receipt)];
     database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
-    database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(kept));
+    database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(personalData));
     const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
     for (const mac of receipt.subjectHmacs) lookUp.run(mac, id);
     return { stored: true, receipt };
@@ -146,7 +151,47 @@ function transaction<T>(database: DatabaseSync, run: () => T): T {
   }
 }
 
-/** The columns read here are TEXT NOT NULL in a STRICT table. */
+/** Every column read here is TEXT NOT NULL in a STRICT table. */
 function text(row: Record<string, SQLOutputValue>, column: string): string {
   return String(row[column]);
+}
+
+const controlTables = `
+  CREATE TABLE IF NOT EXISTS control (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, row TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, count INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+`;
+
+/** Returns the control rows, which are in the same SQLite database as the receipts. */
+export function sqliteControl(database: DatabaseSync): VersionedStore {
+  database.exec(controlTables);
+  const find = database.prepare('SELECT revision, row FROM control WHERE key = ?');
+  const insert = database.prepare('INSERT INTO control VALUES (?, 1, ?) ON CONFLICT DO NOTHING');
+  const update = database.prepare('UPDATE control SET revision = revision + 1, row = ? WHERE key = ? AND revision = ?');
+  const add = database.prepare(
+    'INSERT INTO counts VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count',
+  );
+  const current = (key: string): VersionedRow | undefined => {
+    const row = find.get(key);
+    if (row === undefined) return undefined;
+    return { revision: Number(row['revision']), value: parseJson(String(row['row']))?.value };
+  };
+  return {
+    read: keys =>
+      asStoreFailure(() => {
+        const rows = new Map<string, VersionedRow>();
+        for (const key of keys) {
+          const row = current(key);
+          if (row !== undefined) rows.set(key, row);
+        }
+        return rows;
+      }),
+    write: (key, expected, value) =>
+      asStoreFailure(() => {
+        const row = JSON.stringify(value);
+        const { changes } = expected === 0 ? insert.run(key, row) : update.run(row, key, expected);
+        if (changes !== 0) return { written: true, row: { revision: expected + 1, value } };
+        return { written: false, row: current(key) ?? { revision: 0, value: undefined } };
+      }),
+    count: (key, expiresAt) => asStoreFailure(() => Number(add.get(key, expiresAt)?.['count'])),
+  };
 }

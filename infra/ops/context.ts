@@ -14,11 +14,16 @@ import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
 import type { PublicKey, Signer } from '../../lambda/receipts/signer.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Settings } from '../../lambda/settings.ts';
-import { embeddedSecrets, embeddedSecretTexts } from '../local/embedded-secrets.ts';
-import { localSigner } from '../local/local-signer.ts';
-import { readLocalOptions, withSandboxUrls } from '../local/options.ts';
-import { type RunFile, readRunFile } from '../local/run-file.ts';
-import { openSqliteStore } from '../local/sqlite-store.ts';
+import {
+  embeddedSecrets,
+  embeddedSecretTexts,
+  localSigner,
+  openSqliteStore,
+  type RunFile,
+  readLocalOptions,
+  readRunFile,
+  withSandboxUrls,
+} from '../local/index.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
 import { readTableStatus, type TableStatus } from './kept-tables.ts';
 import { OpsUsageError } from './refused.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { parseSettings, SettingsError } from '../../lambda/settings.ts';
-import { UsageError } from '../local/options.ts';
+import { UsageError } from '../local/index.ts';
 import { isStage, namesOf } from '../stack/names.ts';
 import type { ParsedArgs } from './command.ts';
 import { commands, commonHelp, overview } from './commands.ts';

@@ -1,29 +1,32 @@
 import type { Alarm } from '../../lambda/domain/failure.ts';
 
-/** Who is hurt, in one sentence for whoever is woken; the key names the alarm and its section of RUNBOOK.md. */
+/** Who is affected, in one sentence for the on-call. The key names the alarm and its section of RUNBOOK.md. */
 export const alarmTexts = {
-  'oldest-open-half': 'A person has waited for erasure for half of the time that the law allows.',
-  'oldest-open-late': 'A person has waited for erasure for four fifths of the time that the law allows.',
-  'needs-review': 'At least one person is not erased until somebody decides; this stands until it is done.',
+  'oldest-open-half': 'A person waits for erasure: half of the legal deadline has passed.',
+  'oldest-open-late': 'A person waits for erasure: four fifths of the legal deadline have passed.',
+  'needs-review': 'At least one person is not erased until an operator reviews the request.',
   'wrong-customer-deleted':
-    'Voucherify may have deleted somebody else: its answer names another customer than the one that was to be erased.',
+    'Voucherify may have deleted the wrong person: its response names another customer than the one to erase.',
   'voucherify-access-refused':
-    "Nobody is being erased in a project: Voucherify refuses its key, or the quota is used up and the shop's own calls fail too.",
-  'sweep-stopped': 'Open erasures are not worked on and nobody is called back: no sweep has ended for five minutes.',
-  'unproven-responses': 'Nobody can tell whether a person was found or erased: an answer of Voucherify proved nothing.',
-  paused: 'Requests are accepted and nobody is erased: a pause stands, by a person or for too many requests at once.',
+    "No person is erased in a project: Voucherify rejects its key, or the quota is used up and the shop's own calls fail too.",
+  'sweep-stopped':
+    'Persons with open requests are not erased and platforms get no callbacks: no sweep has finished for five minutes.',
+  'unproven-responses':
+    'It is unknown whether a person was found or erased: a response from Voucherify is not valid proof.',
+  paused:
+    'No person is erased while requests are accepted: an operator or the hourly request limit has paused erasure.',
   'no-match-rate':
-    'Persons may be told that they are unknown and stay in Voucherify: far more requests than usual find nobody.',
+    'Persons may stay in Voucherify although the reply was "no match": far more requests than usual match no customer.',
   'requests-rejected':
-    'Platforms are turned away, or erasures stand still: we refuse a request, or a secret, the store, Lambda or our own code fails.',
+    'Platforms get errors or erasures are delayed: a request was refused, or a secret, the store or a function failed.',
   'platform-out-of-sync':
-    'A platform believes something else than what happened: it must be talked to, or a person is not erased or not told.',
-  'evidence-unsigned': 'An erasure cannot be proved to anybody else: its closed receipt could not be signed.',
+    'A person may not be erased or not informed: a platform has another state than this service and must be contacted.',
+  'evidence-unsigned': 'The shop cannot prove an erasure to third parties: a closed receipt could not be signed.',
 } as const;
 
 export type AlarmName = keyof typeof alarmTexts;
 
-/** The alarm that a code of a log line raises: a code that raises none does not compile. */
+/** The alarm that each alarm code of a log line raises. A code without an alarm does not compile. */
 export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'needs-review': 'needs-review',
   'wrong-customer-deleted': 'wrong-customer-deleted',
@@ -44,7 +47,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'evidence-unsigned': 'evidence-unsigned',
 };
 
-/** The pairs of an object whose keys are all known: `Object.entries` forgets which they are. */
+/** Returns the entries of an object with typed keys; `Object.entries` widens them to `string`. */
 export function typedEntries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {
   const keys: K[] = [];
   for (const key in record) keys.push(key);

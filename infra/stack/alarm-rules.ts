@@ -11,23 +11,23 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { type AlarmName, alarmFor, typedEntries } from './alarm-catalog.ts';
 import type { Functions } from './functions.ts';
-import { type MetricTerms, noMatchShare, type OwnMetrics, together } from './metrics.ts';
+import { type MetricTerms, noMatchShare, type OwnMetrics, sumMetrics } from './metrics.ts';
 
-/** What alarms and the dashboard look at. */
+/** The resources that alarms and the dashboard observe. */
 export interface AlarmSources extends Functions {
   readonly api: RestApi;
   /** Names of the platforms in the settings. */
   readonly platforms: readonly string[];
-  /** Calls that each rule of the firewall turned away; none where there is no firewall. */
-  readonly turnedAway: readonly IMetric[];
+  /** Requests that each rule of the web ACL blocked; empty without a web ACL. */
+  readonly blockedRequests: readonly IMetric[];
 }
 
 /**
- * Sweeps that fail or find no room have no alarm of their own: when they hurt somebody, the sweep has stopped. Nor has a
- * 5xx by itself: where a platform cannot be told later, 503 is how it is asked to come again, and nothing is wrong.
+ * Returns the rule of every alarm. A single failed or throttled sweep has no alarm: if it matters, `sweep-stopped`
+ * starts. A 5xx reply has none either: for a platform without callbacks, 503 is the normal way to request a retry.
  */
 export function alarmRules(metrics: OwnMetrics, { webhook }: AlarmSources): Readonly<Record<AlarmName, AlarmRule>> {
-  const codes = (name: AlarmName) => codesOf(name, metrics);
+  const codes = (name: AlarmName) => codeMetrics(name, metrics);
   const deadline = metrics.ofSweep('DeadlineUsed');
   return {
     'oldest-open-half': deadlineAbove(deadline, 50),
@@ -37,7 +37,7 @@ export function alarmRules(metrics: OwnMetrics, { webhook }: AlarmSources): Read
     'voucherify-access-refused': anyOf(codes('voucherify-access-refused'), withinAnHour),
     'sweep-stopped': missingFor(metrics.sweeps),
     'unproven-responses': anyOf(codes('unproven-responses')),
-    paused: anyOf({ ...codes('paused'), standing: metrics.ofSweep('Paused') }),
+    paused: anyOf({ ...codes('paused'), active: metrics.ofSweep('Paused') }),
     'no-match-rate': anomalyAlarm(noMatchShare(metrics)),
     'requests-rejected': anyOf({
       ...codes('requests-rejected'),
@@ -49,36 +49,36 @@ export function alarmRules(metrics: OwnMetrics, { webhook }: AlarmSources): Read
   };
 }
 
-/** By names that an expression can have. */
-function codesOf(name: AlarmName, metrics: OwnMetrics): MetricTerms {
-  const codes = typedEntries(alarmFor).flatMap(([code, raised]) => (raised === name ? [code] : []));
+/** Metrics of the codes that raise an alarm. Expressions allow no dashes in names. */
+function codeMetrics(name: AlarmName, metrics: OwnMetrics): MetricTerms {
+  const codes = typedEntries(alarmFor).flatMap(([code, alarm]) => (alarm === name ? [code] : []));
   return Object.fromEntries(codes.map(code => [code.replaceAll('-', '_'), metrics.alarm(code)]));
 }
 
-/** When an alarm stands. */
+/** When an alarm is in the ALARM state. */
 export type AlarmRule = Pick<
   AlarmProps,
   'metric' | 'threshold' | 'evaluationPeriods' | 'datapointsToAlarm' | 'comparisonOperator' | 'treatMissingData'
 >;
 
-/** How long an alarm stands after the last of what it stands for. */
-interface Lasting {
+/** How long an alarm lasts after the last event. */
+interface EvaluationWindow {
   readonly period: Duration;
   readonly evaluationPeriods: number;
 }
 
-const fiveMinutes: Lasting = { period: Duration.minutes(1), evaluationPeriods: 5 };
+const fiveMinutes: EvaluationWindow = { period: Duration.minutes(1), evaluationPeriods: 5 };
 
-/** Voucherify is tried once an hour while it refuses everything: the alarm stands from one try to the next. */
-const withinAnHour: Lasting = { period: Duration.minutes(5), evaluationPeriods: 13 };
+/** While Voucherify rejects everything, it is probed once an hour: the alarm lasts from one probe to the next. */
+const withinAnHour: EvaluationWindow = { period: Duration.minutes(5), evaluationPeriods: 13 };
 
 /**
- * Stands while any of the metrics says one or more. Several periods are looked at, because metrics come a minute late and
- * what is missing until then counts as nothing (CloudWatch User Guide, "Using math expressions", FILL).
+ * Starts when any of the metrics is one or more. It evaluates several periods, because metrics arrive a minute late and
+ * missing data counts as zero until then (CloudWatch User Guide, "Using math expressions", FILL).
  */
 function anyOf(parts: MetricTerms, { period, evaluationPeriods } = fiveMinutes): AlarmRule {
   return {
-    metric: together(parts, period),
+    metric: sumMetrics(parts, period),
     threshold: 1,
     comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
     evaluationPeriods,
@@ -87,7 +87,7 @@ function anyOf(parts: MetricTerms, { period, evaluationPeriods } = fiveMinutes):
   };
 }
 
-/** Stands when a metric that comes every minute has stayed away for five: silence is the alarm. */
+/** Starts when a metric that is published every minute has been missing for five minutes. */
 function missingFor(metric: Metric): AlarmRule {
   return {
     metric,
@@ -99,9 +99,9 @@ function missingFor(metric: Metric): AlarmRule {
 }
 
 /**
- * Stands from a percentage of the deadline on. A sweep knows the age of what it came by, and of the worst that the one
- * before it knew. No sweep says nothing about ages, so the alarm stays as it is; that there is none has
- * its own alarm.
+ * Starts when a percentage of the deadline has passed. A sweep publishes the largest age of the receipts that it
+ * processed and of the oldest one that the previous sweep knew. Without a sweep, ages are unknown and the alarm keeps its
+ * state; missing sweeps have their own alarm.
  */
 function deadlineAbove(deadline: Metric, percent: number): AlarmRule {
   return {
@@ -114,13 +114,13 @@ function deadlineAbove(deadline: Metric, percent: number): AlarmRule {
   };
 }
 
-/** How far above the usual share it must be, in standard deviations of what CloudWatch has learnt. */
-const far = 3;
+/** Width of the band that CloudWatch learns, in standard deviations. */
+const bandWidth = 3;
 
-/** Stands while the last hour was far above the band that CloudWatch has learnt for it. */
+/** Starts when the last hour was above the band that CloudWatch has learned. */
 function anomalyAlarm(metric: MathExpression): AlarmRule {
   return {
-    metric: Metric.anomalyDetectionFor({ metric, stdDevs: far, period: Duration.hours(1) }),
+    metric: Metric.anomalyDetectionFor({ metric, stdDevs: bandWidth, period: Duration.hours(1) }),
     threshold: Alarm.ANOMALY_DETECTION_NO_THRESHOLD,
     comparisonOperator: ComparisonOperator.GREATER_THAN_UPPER_THRESHOLD,
     evaluationPeriods: 1,

@@ -15,26 +15,29 @@ export interface Alarms {
   readonly metrics: OwnMetrics;
 }
 
-/** One alarm for each way in which somebody is hurt, whatever it comes from. All go to one topic. */
-export function alarms(scope: Construct, prefix: string, watched: AlarmSources, email: string | undefined): Alarms {
-  const topic = alarmTopic(scope, prefix, email);
+/** Creates one alarm for each impact, whatever its cause. All notify one topic. */
+export function createAlarms(
+  scope: Construct,
+  prefix: string,
+  sources: AlarmSources,
+  email: string | undefined,
+): Alarms {
+  const topic = createTopic(scope, prefix, email);
   const metrics = ownMetrics(prefix);
-  const all = typedEntries(alarmRules(metrics, watched)).map(([name, watch]) => alarm(scope, prefix, name, watch));
-  for (const one of all) one.addAlarmAction(new SnsAction(topic));
+  const all = typedEntries(alarmRules(metrics, sources)).map(([name, rule]) => createAlarm(scope, prefix, name, rule));
+  for (const alarm of all) alarm.addAlarmAction(new SnsAction(topic));
   return { topic, all, metrics };
 }
 
-function alarm(scope: Construct, prefix: string, name: AlarmName, watch: AlarmRule): Alarm {
+function createAlarm(scope: Construct, prefix: string, name: AlarmName, rule: AlarmRule): Alarm {
   const alarmDescription = `${alarmTexts[name]} RUNBOOK.md#${name}`;
-  return new Alarm(scope, `Alarm-${name}`, { alarmName: `${prefix}-${name}`, alarmDescription, ...watch });
+  return new Alarm(scope, `Alarm-${name}`, { alarmName: `${prefix}-${name}`, alarmDescription, ...rule });
 }
 
-/**
- * Where alarms go. Not encrypted with a key of one's own: what is sent is the alarm's text, which is in this repository.
- */
-function alarmTopic(scope: Construct, prefix: string, email: string | undefined): ITopic {
+/** Creates the topic. It has no customer managed key: a message holds only the alarm's text, which is in this repository. */
+function createTopic(scope: Construct, prefix: string, email: string | undefined): ITopic {
   const topic = new Topic(scope, 'AlarmTopic', { topicName: `${prefix}-alarms`, enforceSSL: true });
-  // A policy of one's own takes the place of the default one, by which alarms of the same account may publish.
+  // An explicit policy replaces the default policy, which lets alarms of the same account publish.
   topic.addToResourcePolicy(
     new PolicyStatement({
       sid: 'PublishByAlarms',
@@ -50,7 +53,7 @@ function alarmTopic(scope: Construct, prefix: string, email: string | undefined)
   acknowledge(
     subscription,
     'Serverless-SNSRedrivePolicy',
-    'A mail that is late is not worth a queue: the alarm itself stands in CloudWatch until its cause is gone.',
+    'An undelivered email needs no dead-letter queue: the alarm stays visible in CloudWatch until its cause is fixed.',
   );
   return topic;
 }

@@ -13,10 +13,9 @@ import type { Construct } from 'constructs';
 import { acknowledge } from './nag.ts';
 
 /**
- * All that an access log may say. No path, query or address: a path can name a request, and an address can name a
- * person. `resourcePath` is the route as it is written in the API, `responseType` one of the gateway's own words. The
- * plain `$context.requestId` and the trace's id are not here: callers can set them (API Gateway Developer Guide,
- * "Variables for access logging").
+ * The fields of an access log line. No path, query or IP address: a path can name a request, and an address can identify
+ * a person. `resourcePath` is the route template, `responseType` a constant of API Gateway. `$context.requestId` and the
+ * trace id are left out, because callers can set them (API Gateway Developer Guide, "Variables for access logging").
  */
 const accessLogFields = {
   requestId: AccessLogField.contextExtendedRequestId(),
@@ -32,11 +31,11 @@ const accessLogFields = {
   functionRequestId: AccessLogField.contextAwsEndpointRequestId(),
 } as const;
 
-/** Part of every address, and of the execution log's name; the log is made first, so it cannot ask the stage. */
+/** Part of every URL and of the execution log's name. A constant: the log group is created before the stage. */
 export const apiStage = 'v1';
 
-/** The stage's access log, one JSON object a line. */
-export function accessLog(scope: Construct, prefix: string) {
+/** Creates the stage's access log: one JSON object per line. */
+export function createAccessLog(scope: Construct, prefix: string) {
   const logGroup = new LogGroup(scope, 'AccessLogs', {
     logGroupName: `/aws/apigateway/${prefix}-access`,
     retention: RetentionDays.THREE_MONTHS,
@@ -49,10 +48,10 @@ export function accessLog(scope: Construct, prefix: string) {
 }
 
 /**
- * API Gateway makes this group itself and keeps it for ever, unless it is there (API Gateway Developer Guide, "Set up
- * CloudWatch logging for REST APIs").
+ * Creates the execution log group with a retention period. API Gateway would create a missing group itself, without one
+ * (API Gateway Developer Guide, "Set up CloudWatch logging for REST APIs").
  */
-export function executionLog(api: RestApi): void {
+export function createExecutionLog(api: RestApi): void {
   const logGroup = new LogGroup(api, 'ExecutionLogs', {
     logGroupName: `API-Gateway-Execution-Logs_${api.restApiId}/${apiStage}`,
     retention: RetentionDays.ONE_MONTH,
@@ -62,12 +61,12 @@ export function executionLog(api: RestApi): void {
 }
 
 /**
- * The role that API Gateway writes logs with, one per account and region: without it a stage with a log cannot be made.
- * It stays when the stack goes, because by then others may log with it.
+ * Creates the role that API Gateway writes logs with, one per account and region; a stage with logs cannot be created
+ * without it. It is retained when the stack is deleted, because other APIs may use it by then.
  */
-export function logRole(api: RestApi): void {
+export function createLogRole(api: RestApi): void {
   const role = new Role(api, 'LogRole', {
-    description: 'API Gateway of this account and region writes its logs with it.',
+    description: 'Lets API Gateway of this account and region write logs.',
     assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
     managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(pushToLogs)],
   });
@@ -75,7 +74,7 @@ export function logRole(api: RestApi): void {
   acknowledge(
     role,
     `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${pushToLogs}]`,
-    'API Gateway checks the role for what this policy holds, for the whole account; it is the one AWS documents.',
+    'API Gateway requires the permissions of this managed policy for the whole account; AWS documents this policy.',
   );
   const account = new CfnAccount(api, 'LogAccount', { cloudWatchRoleArn: role.roleArn });
   account.applyRemovalPolicy(RemovalPolicy.RETAIN);

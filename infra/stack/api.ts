@@ -4,76 +4,77 @@ import {
   LambdaIntegration,
   MethodLoggingLevel,
   type MethodOptions,
+  ResponseType,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import { retryAfterSeconds } from '../../lambda/domain/failure.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Settings } from '../../lambda/settings.ts';
-import { callerPolicy, requireTls12 } from './api-access.ts';
-import { accessLog, apiStage, executionLog, logRole } from './api-logs.ts';
-import { gatewayResponses } from './api-responses.ts';
+import { accessProps, requireTls12 } from './api-access.ts';
+import { apiStage, createAccessLog, createExecutionLog, createLogRole } from './api-logs.ts';
 import { acknowledge } from './nag.ts';
 
-interface Behind {
+interface ApiOptions {
   readonly webhook: IFunction;
   readonly settings: Settings;
   readonly apiLogRole: 'create' | 'existing';
 }
 
-/** Far above what platforms send, far below what would hurt the account's other functions. */
+/** Far above what platforms send, and far below what would affect other functions of the account. */
 export const callsPerSecond = 20;
 
-/** The address that platforms call. Any method reaches the function, which refuses all but POST in its own words. */
-export function api(scope: Construct, prefix: string, { webhook, settings, apiLogRole }: Behind): RestApi {
-  const tellsStatus = [...openPlatforms(settings.platforms).values()].some(platform => platform.hasStatusRoute);
+/** Creates the API that platforms call. The function receives every method and itself rejects all but POST. */
+export function createApi(scope: Construct, prefix: string, { webhook, settings, apiLogRole }: ApiOptions): RestApi {
+  const hasStatusRoute = [...openPlatforms(settings.platforms).values()].some(platform => platform.hasStatusRoute);
   const created = new RestApi(scope, 'Api', {
     restApiName: prefix,
     description: 'Erasure requests from privacy platforms.',
-    ...callerPolicy(settings.operations),
-    // Signatures are over bytes, and the default path decodes them as text.
+    ...accessProps(settings.operations),
+    // Signatures cover the raw bytes; by default API Gateway decodes a body as text.
     binaryMediaTypes: ['*/*'],
     cloudWatchRole: false,
     deployOptions: {
       stageName: apiStage,
       throttlingRateLimit: callsPerSecond,
       throttlingBurstLimit: 2 * callsPerSecond,
-      // The gateway's part of a trace holds the address that was called; the function's part, always traced, does not.
-      tracingEnabled: !tellsStatus,
+      // API Gateway's segment of a trace holds the URL; the function's segment, which is always recorded, does not.
+      tracingEnabled: !hasStatusRoute,
       loggingLevel: MethodLoggingLevel.ERROR,
-      // Full request and response data would be bodies.
+      // Full request and response data would include bodies.
       dataTraceEnabled: false,
-      ...accessLog(scope, prefix),
+      ...createAccessLog(scope, prefix),
     },
   });
-  // CDK's own output of the address, which here is the webhook's.
+  // The stack outputs the webhook's URL instead of CDK's default endpoint output.
   created.node.tryRemoveChild('Endpoint');
   requireTls12(created);
-  gatewayResponses(created);
-  executionLog(created);
-  if (apiLogRole === 'create') logRole(created);
-  addRoutes(created, webhook, { status: tellsStatus });
-  if (settings.operations.waf !== true) acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noFirewall);
-  if (tellsStatus) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', untraced);
+  setGatewayResponses(created);
+  createExecutionLog(created);
+  if (apiLogRole === 'create') createLogRole(created);
+  addRoutes(created, webhook, { status: hasStatusRoute });
+  if (settings.operations.waf !== true) acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noWebAcl);
+  if (hasStatusRoute) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', statusRouteUntraced);
   return created;
 }
 
-const noFirewall =
-  'A web ACL costs about as much a month as the rest of this stack. Forged calls are refused before any look-up, the stage is ' +
-  'throttled, bodies are capped in the function, and settings can list the addresses that may call.';
-const untraced =
-  "With a route that names a request in its path, the gateway's trace would hold what a caller chose to call it. The " +
-  'function is traced all the same.';
+const noWebAcl =
+  'A web ACL costs about as much per month as the rest of this stack. Forged requests are refused before any look-up, the ' +
+  'stage is throttled, the function limits the body size, and the settings can list the allowed addresses.';
+const statusRouteUntraced =
+  "The status route has a request id in its path, so API Gateway's trace would hold a value that the caller chose. The " +
+  'function is still traced.';
 
 /**
- * `/webhooks/{platform}`, and below it the status of one request where a platform tells it. `POST` asks for what can be
- * asked here: that a content type is declared. Which one, and how large a body may be, is the function's to judge;
- * without a firewall API Gateway itself only stops at 10 MB.
+ * Adds `/webhooks/{platform}`, and the status route of one request if a platform has it. For `POST`, API Gateway checks
+ * only that a content type is declared. The function checks its value and the body size; without a web ACL, API Gateway
+ * itself accepts bodies up to 10 MB.
  */
-function addRoutes(to: RestApi, webhook: IFunction, { status }: { readonly status: boolean }): void {
-  const platform = to.root.addResource('webhooks').addResource('{platform}');
+function addRoutes(api: RestApi, webhook: IFunction, { status }: { readonly status: boolean }): void {
+  const platform = api.root.addResource('webhooks').addResource('{platform}');
   const integration = new LambdaIntegration(webhook, { proxy: true, allowTestInvoke: false });
-  const requestValidator = to.addRequestValidator('Declared', {
+  const requestValidator = api.addRequestValidator('Declared', {
     validateRequestParameters: true,
     validateRequestBody: true,
   });
@@ -85,9 +86,42 @@ function addRoutes(to: RestApi, webhook: IFunction, { status }: { readonly statu
 
 function addMethod(to: IResource, verb: string, integration: LambdaIntegration, options: MethodOptions = {}): void {
   const method = to.addMethod(verb, integration, { ...options, authorizationType: AuthorizationType.NONE });
-  for (const rule of ['AwsSolutions-APIG4', 'AwsSolutions-COG4']) acknowledge(method, rule, authorisedInside);
+  for (const rule of ['AwsSolutions-APIG4', 'AwsSolutions-COG4']) acknowledge(method, rule, authorizedInFunction);
 }
 
-const authorisedInside =
-  'Each platform proves itself in its own way over the raw body, which no authorizer of API Gateway is given; the ' +
-  'function verifies it before anything is parsed, looked up or written.';
+const authorizedInFunction =
+  'Each platform authenticates with a header or a signature over the raw body, which API Gateway passes to no ' +
+  'authorizer. The function verifies it before it parses, looks up or writes anything.';
+
+/** Also used by the web ACL. */
+export const gatewayMessages = { tooLarge: 'the body is too large', tooMany: 'too many requests' } as const;
+
+/**
+ * Sets what API Gateway replies when it does not invoke the function. Its default texts can quote the request; these
+ * contain no variables. The two defaults apply to every type that is not listed.
+ */
+function setGatewayResponses(api: RestApi): void {
+  setResponse(api, ResponseType.DEFAULT_4XX, { message: 'refused' });
+  setResponse(api, ResponseType.DEFAULT_5XX, { message: 'unavailable', retry: true });
+  setResponse(api, ResponseType.BAD_REQUEST_BODY, { message: 'the body is not acceptable' });
+  setResponse(api, ResponseType.BAD_REQUEST_PARAMETERS, { message: 'Content-Type: must be declared' });
+  setResponse(api, ResponseType.REQUEST_TOO_LARGE, { message: gatewayMessages.tooLarge });
+  setResponse(api, ResponseType.THROTTLED, { message: gatewayMessages.tooMany, retry: true });
+  // Despite its name, API Gateway also sends this type for a route that does not exist.
+  setResponse(api, ResponseType.MISSING_AUTHENTICATION_TOKEN, { message: 'not found', statusCode: '404' });
+}
+
+interface GatewayReply {
+  readonly message: string;
+  readonly statusCode?: string;
+  readonly retry?: boolean;
+}
+
+function setResponse(api: RestApi, type: ResponseType, { message, statusCode, retry = false }: GatewayReply): void {
+  api.addGatewayResponse(`Answer-${type.responseType}`, {
+    type,
+    ...(statusCode === undefined ? {} : { statusCode }),
+    ...(retry ? { responseHeaders: { 'Retry-After': `'${retryAfterSeconds}'` } } : {}),
+    templates: { 'application/json': JSON.stringify({ message }) },
+  });
+}

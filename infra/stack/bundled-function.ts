@@ -6,14 +6,14 @@ import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 
-/** A function with the role that is granted to and the log that is watched. */
+/** A function with its role, for grants, and its log group. */
 export interface FunctionWithRole {
   readonly function: NodejsFunction;
   readonly role: Role;
   readonly logs: LogGroup;
 }
 
-interface What {
+interface FunctionOptions {
   /** Its entry is `lambda/<name>.ts`. */
   readonly name: FunctionName;
   readonly prefix: string;
@@ -21,22 +21,22 @@ interface What {
   readonly timeout: Duration;
   readonly memorySize: number;
   readonly environment: Readonly<Record<string, string>>;
-  readonly invoked?: Pick<EventInvokeConfigOptions, 'retryAttempts' | 'maxEventAge'>;
+  readonly asyncInvoke?: Pick<EventInvokeConfigOptions, 'retryAttempts' | 'maxEventAge'>;
 }
 
-/** A function from one bundle, with a role that may do nothing yet but trace, and a log of its own. */
-export function bundledFunction(scope: Construct, id: string, what: What): FunctionWithRole {
-  const { name, prefix, invoked, ...settled } = what;
+/** Creates a function from one bundle, with its own log group and a role that permits only tracing. */
+export function createFunction(scope: Construct, id: string, options: FunctionOptions): FunctionWithRole {
+  const { name, prefix, asyncInvoke, ...rest } = options;
   const logs = new LogGroup(scope, `${id}Logs`, {
     logGroupName: `/aws/lambda/${prefix}-${name}`,
     retention: RetentionDays.ONE_MONTH,
-    // The evidence is in the receipts; a log says nothing that must outlive the stack.
+    // Receipts hold the evidence; no log line must outlive the stack.
     removalPolicy: RemovalPolicy.DESTROY,
   });
   const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
   const created = new NodejsFunction(scope, id, {
-    ...settled,
-    ...invoked,
+    ...rest,
+    ...asyncInvoke,
     functionName: `${prefix}-${name}`,
     entry: entryOf(name),
     handler: 'handler',
@@ -44,7 +44,7 @@ export function bundledFunction(scope: Construct, id: string, what: What): Funct
     architecture: Architecture.ARM_64,
     role,
     logGroup: logs,
-    // Lines that are JSON already pass as they are (Lambda Developer Guide, "Configuring JSON and plain text log formats").
+    // Lines that are already JSON are not changed (Lambda Developer Guide, "Configuring JSON and plain text log formats").
     loggingFormat: LoggingFormat.JSON,
     tracing: Tracing.ACTIVE,
     projectRoot: root,
@@ -54,10 +54,10 @@ export function bundledFunction(scope: Construct, id: string, what: What): Funct
   return { function: created, role, logs };
 }
 
-/** The project's folder. */
+/** The project's root folder. */
 export const root = join(import.meta.dirname, '../..');
 
-/** The source that a function's bundle begins with. */
+/** Returns the path of a function's entry module. */
 export function entryOf(name: FunctionName): string {
   return join(root, 'lambda', `${name}.ts`);
 }
@@ -67,7 +67,7 @@ export type FunctionName = (typeof functionNames)[number];
 export const functionNames = ['webhook', 'sweeper'] as const;
 
 /**
- * How each function is bundled, in words that esbuild and the CDK share. The SDK goes into the bundle, so that what was
- * tested is what runs. Without `module` first its CommonJS build is taken, which fails at start inside an ES module.
+ * Bundling options that esbuild and the CDK share. The bundle includes the SDK, so that the tested version is the one that
+ * runs. Without `module` first, esbuild selects the SDK's CommonJS build, which fails at start inside an ES module.
  */
 export const bundling = { target: 'node24', mainFields: ['module', 'main'], minify: true };

@@ -2,81 +2,76 @@ import type { IManagedPolicy, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Settings } from '../../lambda/settings.ts';
-import { alarms } from './alarms.ts';
-import { api } from './api.ts';
-import { dashboard } from './dashboard.ts';
-import { customDomain } from './domain.ts';
-import { functions, sweepEveryMinute } from './functions.ts';
-import { grantSweeper, grantWebhook } from './grants.ts';
-import { deployerOf, evidenceKey, grantKeyUse, grantSigning } from './keys.ts';
+import { createAlarms } from './alarms.ts';
+import { createApi } from './api.ts';
+import { createDomain } from './api-access.ts';
+import { createDashboard } from './dashboard.ts';
+import { createFunctions, scheduleSweep } from './functions.ts';
+import { createOperatorPolicy, grantSweeper, grantWebhook } from './grants.ts';
+import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } from './keys.ts';
 import { namesOf } from './names.ts';
-import { operatorPolicy } from './operator-policy.ts';
-import { readableBySweeper, secrets, secretsToFill } from './secrets.ts';
-import { tables } from './tables.ts';
-import { webAcl } from './waf.ts';
+import { createSecrets, readableBySweeper, secretsToFill } from './secrets.ts';
+import { createErasureTables } from './tables.ts';
+import { createWebAcl } from './waf.ts';
 
 export interface ErasureWebhookProps {
   /** From `parseSettings(text, 'deployed')`. */
   readonly settings: Settings;
-  /** Prefix of every physical name becomes `erasure-<stage>`; without it, `erasure`. */
+  /** Makes `erasure-<stage>` the prefix of every physical name; without it, the prefix is `erasure`. */
   readonly stage?: string;
   /**
-   * API Gateway writes logs through one role per account and region. `create`, the default, sets it; say `existing`
-   * where somebody else has.
+   * API Gateway writes logs with one role per account and region. `create`, the default, sets it; use `existing` if the
+   * account already has one.
    */
   readonly apiLogRole?: 'create' | 'existing';
   /**
-   * Who creates the resources. The default is the role of the stack's synthesizer that CloudFormation runs as; needed
-   * where the synthesizer has none, or where `cdk deploy --role-arn` names another one.
+   * The principal that creates the resources. Default: the CloudFormation execution role of the stack's synthesizer.
+   * Required if the synthesizer has none, or if `cdk deploy --role-arn` names another role.
    */
   readonly deployer?: IPrincipal;
 }
 
 /**
- * The whole service. Throws `SettingsError` for settings that do not fit into a function's environment, and an error
- * where `deployer` is missing and needed.
+ * Creates the whole service. Throws `SettingsError` if the settings do not fit into a function's environment, and an
+ * error if `deployer` is required and missing.
  */
 export class ErasureWebhook extends Construct {
-  /** Without the platform's name, with the slash before it. */
+  /** Ends with a slash; append the platform's name. */
   readonly webhookUrl: string;
-  /** What the DNS record of one's own domain must point to; absent where there is none to make by hand. */
+  /** The target of the custom domain's DNS record; absent if no record must be created by hand. */
   readonly pointDomainTo: string | undefined;
   readonly alarmTopic: ITopic;
-  /** Names of the secrets that the stack cannot know. */
+  /** Names of the secrets whose values the operator must set. */
   readonly secretsToFill: readonly string[];
-  /** For whoever runs the operator's tool; attached to nobody. */
+  /** The permissions of the operator's tool; attached to no one. */
   readonly operatorPolicy: IManagedPolicy;
 
   constructor(scope: Construct, id: string, props: ErasureWebhookProps) {
     super(scope, id);
-    const { settings, stage, apiLogRole = 'create', deployer = deployerOf(this) } = props;
+    const { settings, stage, apiLogRole = 'create', deployer = findDeployer(this) } = props;
     const named = namesOf(stage);
     const { prefix } = named;
     const { operations } = settings;
-    const secret = secrets(this, named, settings);
-    const stored = tables(this, named, deployer);
-    const readable = { webhook: secret, sweeper: readableBySweeper(secret, settings) };
-    const signingKey = evidenceKey(this, named);
-    const running = functions(this, named, { settings, readable, tables: stored, evidenceKey: signingKey });
-    grantWebhook(running.webhook, stored, readable.webhook);
-    grantSweeper(running.sweeper, stored, readable.sweeper);
-    grantKeyUse(stored.key, [running.webhook.role, running.sweeper.role]);
-    grantSigning(signingKey, running.sweeper.role);
-    this.operatorPolicy = operatorPolicy(this, named, {
-      tables: stored,
-      secrets: secret,
-      evidenceKey: signingKey,
-    });
-    sweepEveryMinute(this, prefix, running.sweeper.function);
-    const gateway = api(this, prefix, { webhook: running.webhook.function, settings, apiLogRole });
+    const secrets = createSecrets(this, named, settings);
+    const tables = createErasureTables(this, named, deployer);
+    const readable = { webhook: secrets, sweeper: readableBySweeper(secrets, settings) };
+    const evidenceKey = createEvidenceSigningKey(this, named);
+    const functions = createFunctions(this, named, { settings, readable, tables, evidenceKey });
+    grantWebhook(functions.webhook, tables, readable.webhook);
+    grantSweeper(functions.sweeper, tables, readable.sweeper);
+    grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
+    grantSigning(evidenceKey, functions.sweeper.role);
+    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey });
+    scheduleSweep(this, prefix, functions.sweeper.function);
+    const api = createApi(this, prefix, { webhook: functions.webhook.function, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
-    const domain = customDomain(gateway, operations);
-    this.webhookUrl = domain?.webhookUrl ?? gateway.urlForPath('/webhooks/');
+    const domain = createDomain(api, operations);
+    this.webhookUrl = domain?.webhookUrl ?? api.urlForPath('/webhooks/');
     this.pointDomainTo = domain?.pointTo;
-    const turnedAway = operations.waf === true ? webAcl(gateway, prefix) : [];
-    const watched = { api: gateway, platforms: Object.keys(settings.platforms), turnedAway, ...running };
-    const alarming = alarms(this, prefix, watched, operations.alarmEmail);
-    this.alarmTopic = alarming.topic;
-    dashboard(this, prefix, watched, alarming);
+    const blockedRequests = operations.waf === true ? createWebAcl(api, prefix) : [];
+    const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...functions };
+    const alarms = createAlarms(this, prefix, sources, operations.alarmEmail);
+    this.alarmTopic = alarms.topic;
+    createDashboard(this, prefix, sources, alarms);
   }
 }

@@ -5,8 +5,8 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { Settings } from '../../lambda/settings.ts';
-import { bundledFunction, type FunctionWithRole } from './bundled-function.ts';
-import { environment } from './environment.ts';
+import { createFunction, type FunctionWithRole } from './bundled-function.ts';
+import { buildEnvironment } from './environment.ts';
 import { acknowledge } from './nag.ts';
 import type { Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
@@ -17,71 +17,82 @@ export interface Functions {
   readonly sweeper: FunctionWithRole;
 }
 
-/** What each may read of the secrets. */
-interface Readable {
+/** The secrets that each function may read. */
+interface ReadableSecrets {
   readonly webhook: Secrets;
   readonly sweeper: Secrets;
 }
 
-interface Needs {
+interface FunctionsOptions {
   readonly settings: Settings;
-  readonly readable: Readable;
+  readonly readable: ReadableSecrets;
   readonly tables: ErasureTables;
   readonly evidenceKey: IKey;
 }
 
-/** Both functions. Neither has reserved concurrency: a new account has none to reserve, and its deployment would fail. */
-export function functions(scope: Construct, named: Names, needs: Needs): Functions {
-  return { webhook: webhook(scope, named, needs), sweeper: sweeper(scope, named, needs) };
+/**
+ * Creates both functions. Neither has reserved concurrency: a new account has none to reserve, and its deployment would
+ * fail.
+ */
+export function createFunctions(scope: Construct, named: Names, options: FunctionsOptions): Functions {
+  return { webhook: createWebhook(scope, named, options), sweeper: createSweeper(scope, named, options) };
 }
 
-function webhook(scope: Construct, named: Names, { settings, tables, readable }: Needs): FunctionWithRole {
-  const running = bundledFunction(scope, 'Webhook', {
+function createWebhook(
+  scope: Construct,
+  named: Names,
+  { settings, tables, readable }: FunctionsOptions,
+): FunctionWithRole {
+  const created = createFunction(scope, 'Webhook', {
     name: 'webhook',
     prefix: named.prefix,
-    description: 'Answers privacy platforms.',
+    description: 'Receives erasure requests from privacy platforms.',
     timeout: webhookTimeout(settings.limits.answerBudgetMs),
-    // A platform waits for a cold start with three TLS handshakes, and processor time comes with memory.
+    // A platform waits during a cold start with three TLS handshakes. CPU power grows with memory.
     memorySize: 512,
-    environment: environment(scope, { settings, tables, named, secrets: readable.webhook }),
+    environment: buildEnvironment(scope, { settings, tables, named, secrets: readable.webhook }),
   });
-  acknowledge(running.function, 'Serverless-LambdaDLQ', 'It is invoked synchronously only: there is nothing to keep.');
-  return running;
+  acknowledge(
+    created.function,
+    'Serverless-LambdaDLQ',
+    'It is invoked only synchronously, so there is no event to keep.',
+  );
+  return created;
 }
 
 /**
- * The answer's budget and the 7 s after which the sweep takes an unfinished attempt over; always below the 29 s after
- * which API Gateway gives up (API Gateway Developer Guide, "Quotas").
+ * Returns the reply's budget plus the 7 s after which the sweep takes over an unfinished attempt; always below the 29 s
+ * integration timeout of API Gateway (API Gateway Developer Guide, "Quotas").
  */
 function webhookTimeout(answerBudgetMs: number): Duration {
   return Duration.seconds(Math.min(Math.ceil(answerBudgetMs / 1000) + 7, 28));
 }
 
-function sweeper(scope: Construct, named: Names, needs: Needs): FunctionWithRole {
-  const running = bundledFunction(scope, 'Sweeper', {
+function createSweeper(scope: Construct, named: Names, options: FunctionsOptions): FunctionWithRole {
+  const created = createFunction(scope, 'Sweeper', {
     name: 'sweeper',
     prefix: named.prefix,
-    description: 'Brings open erasures to an end, every minute.',
-    // It begins work for 50 s, and what it began ends within ten more, its writing aside. Two sweeps may overlap.
+    description: 'Finishes open erasures, every minute.',
+    // It starts work for 55 s, and started work ends within 10 s more, plus the last writes. Two sweeps may overlap.
     timeout: Duration.seconds(75),
-    // Nobody waits for it and most runs find nothing to do.
+    // No caller waits for it, and most runs find nothing to do.
     memorySize: 256,
-    environment: environment(scope, { ...needs, named, secrets: needs.readable.sweeper }),
-    // The next minute's sweep is the retry of the last one's; an old invocation would only overlap with it.
-    invoked: { retryAttempts: 0, maxEventAge: Duration.minutes(1) },
+    environment: buildEnvironment(scope, { ...options, named, secrets: options.readable.sweeper }),
+    // The next minute's sweep is the retry; an older invocation would only overlap with it.
+    asyncInvoke: { retryAttempts: 0, maxEventAge: Duration.minutes(1) },
   });
-  acknowledge(running.function, 'Serverless-LambdaDLQ', nothingToKeep);
-  const invocation = running.function.node.findChild('EventInvokeConfig');
-  acknowledge(invocation, 'Serverless-LambdaAsyncFailureDestination', nothingToKeep);
-  return running;
+  acknowledge(created.function, 'Serverless-LambdaDLQ', noEventData);
+  const invocation = created.function.node.findChild('EventInvokeConfig');
+  acknowledge(invocation, 'Serverless-LambdaAsyncFailureDestination', noEventData);
+  return created;
 }
 
-const nothingToKeep =
-  'An invocation carries nothing that could be lost: the receipts table is the queue, the next sweep makes up for one ' +
-  'that failed, and an alarm tells when they stay away for five minutes.';
+const noEventData =
+  'An invocation carries no data that could be lost: the receipts table is the queue, the next sweep repeats the work of a ' +
+  'failed one, and an alarm starts after five minutes without a sweep.';
 
-/** The minute's tick. A tick that cannot be delivered is dropped: the next one does the same work. */
-export function sweepEveryMinute(scope: Construct, prefix: string, sweeper: IFunction): void {
+/** Schedules the sweep. An event that cannot be delivered is dropped: the next one starts the same work. */
+export function scheduleSweep(scope: Construct, prefix: string, sweeper: IFunction): void {
   const rule = new Rule(scope, 'EveryMinute', {
     ruleName: `${prefix}-sweep`,
     description: 'Starts the sweep over open erasures.',
@@ -91,7 +102,7 @@ export function sweepEveryMinute(scope: Construct, prefix: string, sweeper: IFun
   acknowledge(
     rule,
     'Serverless-EventBusDLQ',
-    'A tick carries nothing: a queue of missed ticks would only start sweeps that the next tick starts anyway, and the ' +
-      'heartbeat alarm tells when they stay away.',
+    'A scheduled event carries no data: a queue of missed events would only start sweeps that the next event starts anyway. ' +
+      'An alarm starts when sweeps are missing.',
   );
 }

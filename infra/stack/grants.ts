@@ -1,13 +1,17 @@
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Aws } from 'aws-cdk-lib';
+import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
 import { queueIndex } from '../../lambda/aws/table-layout.ts';
 import type { FunctionWithRole } from './bundled-function.ts';
 import { acknowledge } from './nag.ts';
+import type { Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
 import type { ErasureTables } from './tables.ts';
 
 /**
- * Accepts, reads and closes receipts; writes identifiers and deletes them, and cannot read them back. Transactions ask
- * for the permissions of their single actions (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions").
+ * Lets the webhook accept, read and close receipts, and write and delete identifiers, but not read them. A transaction
+ * requires the permissions of its single actions (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions").
  */
 export function grantWebhook(
   webhook: FunctionWithRole,
@@ -16,16 +20,16 @@ export function grantWebhook(
 ): void {
   allow(webhook, 'Receipts', receiptActions, [receipts.tableArn]);
   allow(webhook, 'IdentifiersUnread', ['dynamodb:DeleteItem', 'dynamodb:PutItem'], [identifiers.tableArn], {
-    // A write may ask for the item that it replaces, which would be a read. The parameter is absent where nothing is
-    // asked for, which means NONE (DynamoDB API Reference, PutItem), and a plain StringEquals refuses a request without
-    // the key. ForAllValues is for keys with several values and would let anything through that has none.
+    // A write can request the item that it replaces, which would be a read. An absent parameter means NONE (DynamoDB API
+    // Reference, PutItem), but plain StringEquals denies a request without the key. ForAllValues is for keys with several
+    // values and would allow every request without one.
     StringEqualsIfExists: { 'dynamodb:ReturnValues': 'NONE' },
   });
-  allow(webhook, 'Secrets', ['secretsmanager:GetSecretValue'], arns(secrets));
+  allow(webhook, 'Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets));
   grantLogsAndTraces(webhook);
 }
 
-/** Finds what is due, works on it, and closes it. Nobody may delete a receipt: only time does. */
+/** Lets the sweep find, process and close due receipts. No role may delete a receipt; only its TTL does. */
 export function grantSweeper(
   sweeper: FunctionWithRole,
   { receipts, identifiers }: ErasureTables,
@@ -35,11 +39,11 @@ export function grantSweeper(
   allow(sweeper, 'Receipts', receiptActions, [receipts.tableArn]);
   const identifierActions = ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'];
   allow(sweeper, 'Identifiers', identifierActions, [identifiers.tableArn]);
-  allow(sweeper, 'Secrets', ['secretsmanager:GetSecretValue'], arns(secrets));
+  allow(sweeper, 'Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets));
   grantLogsAndTraces(sweeper);
 }
 
-/** Of receipts, and of the rows of pace and pauses, which lie in the same table and are read together. */
+/** For receipts, and for the rows of rate limits and pauses, which are in the same table. */
 const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
 
 type Conditions = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -54,16 +58,61 @@ function allow(
   to.role.addToPrincipalPolicy(new PolicyStatement({ sid, actions, resources, conditions }));
 }
 
-function arns(secrets: Secrets): string[] {
+function secretArns(secrets: Secrets): string[] {
   return [...secrets.values()].map(secret => secret.secretArn);
 }
 
-/** The statement for X-Ray is CDK's own, of the two actions that take no resource. */
+/** CDK adds the X-Ray statement, whose two actions support no resource. */
 function grantLogsAndTraces(to: FunctionWithRole): void {
   allow(to, 'Logs', ['logs:CreateLogStream', 'logs:PutLogEvents'], [to.logs.logGroupArn]);
   acknowledge(
     to.role.node.findChild('DefaultPolicy'),
     'AwsSolutions-IAM5[Resource::*]',
-    'xray:PutTraceSegments and xray:PutTelemetryRecords take no resource; a test fixes every statement of this role.',
+    'xray:PutTraceSegments and xray:PutTelemetryRecords support no resource. A test lists every statement of this role.',
   );
+}
+
+interface OperatorResources {
+  readonly tables: Pick<ErasureTables, 'receipts' | 'identifiers'>;
+  readonly secrets: Secrets;
+  readonly evidenceKey: IKey;
+}
+
+/**
+ * Creates the policy with exactly the permissions of the operator's tool. It is attached to no one: the shop decides who
+ * operates. It allows reading every secret, because the tool tests them, and describing the identifiers table, but never
+ * reading its rows or deleting a receipt. A KMS permission also needs the key's policy (KMS Developer Guide, "IAM
+ * policies"); the policy of the evidence key gives the account its public key.
+ */
+export function createOperatorPolicy(
+  scope: Construct,
+  { prefix }: Names,
+  { tables, secrets, evidenceKey }: OperatorResources,
+) {
+  const { receipts, identifiers } = tables;
+  return new ManagedPolicy(scope, 'OperatorPolicy', {
+    // Policy names are unique per account, and one account may have a deployment in each of two regions.
+    managedPolicyName: `${prefix}-operator-${Aws.REGION}`,
+    description: 'Permissions of the operator tool of the erasure webhook.',
+    statements: [
+      buildStatement('Receipts', operatorActions, [receipts.tableArn]),
+      buildStatement('Queue', ['dynamodb:Query'], [`${receipts.tableArn}/index/${queueIndex.name}`]),
+      buildStatement('Tables', tableActions, [receipts.tableArn, identifiers.tableArn]),
+      buildStatement('Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets)),
+      buildStatement('EvidenceKey', ['kms:GetPublicKey'], [evidenceKey.keyArn]),
+    ],
+  });
+}
+
+/** Pauses are in the same table; a decision updates its receipt. */
+const operatorActions = [
+  ...['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+  ...['dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
+];
+
+/** Metadata of the tables. */
+const tableActions = ['dynamodb:DescribeContinuousBackups', 'dynamodb:DescribeTable', 'dynamodb:DescribeTimeToLive'];
+
+function buildStatement(sid: string, actions: string[], resources: string[]): PolicyStatement {
+  return new PolicyStatement({ sid, actions, resources });
 }

@@ -12,26 +12,26 @@ import type { Construct } from 'constructs';
 import type { Names } from './names.ts';
 
 /**
- * Creates the key of the identifiers table. The account may administer it but not decrypt with it, and the deployment
- * only through DynamoDB: an administrator who wants to read identifiers must first change this policy, which CloudTrail
- * shows.
+ * Creates the key of the identifiers table. The account may administer it but not decrypt with it, and the deployment may
+ * use it only through DynamoDB. An administrator who wants to read identifiers must first change this policy, which
+ * CloudTrail records.
  */
-export function identifiersKey(scope: Construct, deployer: IPrincipal): IKey {
-  const statements = [administrationStatement(rotation), ...deployment(scope, deployer)];
+export function createIdentifiersKey(scope: Construct, deployer: IPrincipal): IKey {
+  const statements = [administrationStatement(rotationActions), ...deploymentStatements(scope, deployer)];
   return new Key(scope, 'IdentifiersKey', {
-    description: 'Identifiers of people whose erasure is open. Only the erasure functions may decrypt.',
+    description: 'Identifiers of persons with open requests. Only the erasure functions may decrypt.',
     enableKeyRotation: true,
     removalPolicy: RemovalPolicy.RETAIN,
     policy: new PolicyDocument({ statements }),
   });
 }
 
-const rotation = ['DisableKeyRotation', 'EnableKeyRotation', 'GetKeyRotationStatus', 'ListKeyRotations'];
+const rotationActions = ['DisableKeyRotation', 'EnableKeyRotation', 'GetKeyRotationStatus', 'ListKeyRotations'];
 
 /**
- * Allows the functions what DynamoDB needs of a caller who uses a table with a customer managed key (DynamoDB Developer
- * Guide, "Encryption at rest usage notes", authorizing use of a customer managed key), and through DynamoDB only. The
- * roles need no statement of their own beside it.
+ * Grants the functions, only through DynamoDB, what a caller of a table with a customer managed key needs (DynamoDB
+ * Developer Guide, "Encryption at rest usage notes", authorizing use of a customer managed key). The roles need no
+ * statement of their own.
  */
 export function grantKeyUse(key: IKey, roles: readonly IRole[]): void {
   key.addToResourcePolicy(
@@ -54,10 +54,10 @@ export function grantKeyUse(key: IKey, roles: readonly IRole[]): void {
 }
 
 /**
- * What DynamoDB needs of the principal who selects the key for a table (same page of the DynamoDB Developer Guide), and
+ * Returns what the principal that selects the key for a table needs (same page of the DynamoDB Developer Guide), with
  * grants only for AWS services (KMS Developer Guide, "kms:GrantIsForAWSResource").
  */
-function deployment(scope: Construct, deployer: IPrincipal): PolicyStatement[] {
+function deploymentStatements(scope: Construct, deployer: IPrincipal): PolicyStatement[] {
   const shared = { principals: [deployer], resources: ['*'] };
   const conditions = viaDynamodb(scope);
   return [
@@ -81,26 +81,26 @@ function viaDynamodb(scope: Construct | IKey) {
 }
 
 /**
- * The key that evidence is signed with. It never leaves KMS, and the account's administrators cannot sign with it
- * without changing this policy, which CloudTrail shows. KMS does not rotate keys of this kind (KMS Developer Guide,
- * "Rotating AWS KMS keys"); it is kept when the stack goes, though what it signed is verified without it.
+ * Creates the key that signs evidence. It never leaves KMS, and administrators of the account cannot sign with it without
+ * changing this policy, which CloudTrail records. KMS does not rotate asymmetric keys (KMS Developer Guide, "Rotating AWS
+ * KMS keys"). The key is retained when the stack is deleted, although signatures are verified without it.
  */
-export function evidenceKey(scope: Construct, { evidenceKey: name }: Names): IKey {
+export function createEvidenceSigningKey(scope: Construct, { evidenceKey: name }: Names): IKey {
   const key = new Key(scope, 'EvidenceKey', {
     description: 'Signs the evidence of closed erasures. Only the sweep may sign.',
     keySpec: KeySpec.ECC_NIST_P256,
     keyUsage: KeyUsage.SIGN_VERIFY,
     removalPolicy: RemovalPolicy.RETAIN,
-    policy: new PolicyDocument({ statements: [administrationStatement([...alias, 'GetPublicKey'])] }),
+    policy: new PolicyDocument({ statements: [administrationStatement([...aliasActions, 'GetPublicKey'])] }),
   });
   key.addAlias(name);
   return key;
 }
 
-/** A key's alias is asked for at the key too (KMS Developer Guide, "Controlling access to aliases"). */
-const alias = ['CreateAlias', 'DeleteAlias', 'UpdateAlias'];
+/** Changing an alias also needs permission on the key (KMS Developer Guide, "Controlling access to aliases"). */
+const aliasActions = ['CreateAlias', 'DeleteAlias', 'UpdateAlias'];
 
-/** The statement in the key's own policy is enough for a role of the same account. */
+/** Lets the role sign. For a role of the same account, the statement in the key policy is enough. */
 export function grantSigning(key: IKey, role: IRole): void {
   key.addToResourcePolicy(
     new PolicyStatement({
@@ -114,8 +114,8 @@ export function grantSigning(key: IKey, role: IRole): void {
 }
 
 /**
- * What the account may do with a key: administer it, and not use it. `more` names further actions of KMS. In a key policy
- * `*` is this key (KMS Developer Guide, "Key policies").
+ * Lets the account administer a key but not use it; `more` lists additional KMS actions. In a key policy, `*` means this
+ * key (KMS Developer Guide, "Key policies").
  */
 function administrationStatement(more: readonly string[]): PolicyStatement {
   const actions = [
@@ -133,24 +133,23 @@ function administrationStatement(more: readonly string[]): PolicyStatement {
 }
 
 /**
- * The role that CloudFormation runs as when it deploys this construct: the one that `cdk bootstrap` made, under whatever
- * name the stack's synthesizer knows. A nested stack is deployed by the role of the outermost one. Throws where the
- * synthesizer has no such role, since then CDK cannot know who deploys.
+ * Returns the role that CloudFormation assumes to deploy this construct: the one that `cdk bootstrap` created, with the
+ * name that the stack's synthesizer has. The role of the outermost stack deploys a nested one. Throws if the synthesizer
+ * has no such role: CDK cannot know then which principal deploys.
  */
-export function deployerOf(scope: Construct): IPrincipal {
-  const { synthesizer } = outermost(Stack.of(scope));
+export function findDeployer(scope: Construct): IPrincipal {
+  const { synthesizer } = rootStack(Stack.of(scope));
   const role = synthesizer instanceof DefaultStackSynthesizer ? synthesizer.cloudFormationExecutionRole : undefined;
   if (role === undefined) {
     throw new Error(
-      'The synthesizer of this stack names no role that CloudFormation runs as. Set `deployer` to the principal that ' +
-        'deploys the stack: it needs the key of the identifiers table.',
+      'The synthesizer of this stack has no CloudFormation execution role. Set `deployer` to the principal that deploys ' +
+        'the stack: it needs access to the key of the identifiers table.',
     );
   }
-  // A synthesizer leaves placeholders such as `${AWS::AccountId}` as they are, for the cloud assembly. A template needs
-  // `Fn::Sub` around them.
+  // A synthesizer leaves placeholders such as `${AWS::AccountId}` for the cloud assembly; a template needs `Fn::Sub`.
   return new ArnPrincipal(role.includes('${') ? Fn.sub(role) : role);
 }
 
-function outermost(stack: Stack): Stack {
-  return stack.nestedStackParent === undefined ? stack : outermost(stack.nestedStackParent);
+function rootStack(stack: Stack): Stack {
+  return stack.nestedStackParent === undefined ? stack : rootStack(stack.nestedStackParent);
 }

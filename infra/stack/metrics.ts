@@ -5,15 +5,15 @@ import type { Alarm } from '../../lambda/domain/failure.ts';
 import type { Dimension, MetricName } from '../../lambda/io/metrics.ts';
 import { typedEntries } from './alarm-catalog.ts';
 
-/** The metrics that the functions' log lines carry, as alarms and the dashboard ask for them: by the minute. */
+/** The metrics that the functions publish in their log lines, with a period of one minute. */
 export interface OwnMetrics {
   readonly alarm: (code: Alarm) => Metric;
   readonly accepted: (platform: string) => Metric;
-  /** Receipts that were closed, of every platform or of one. */
+  /** Closed receipts, of all platforms or of one. */
   readonly closed: (outcome: FinalKind, platform?: string) => Metric;
-  /** One a run. */
+  /** One per finished sweep. */
   readonly sweeps: Metric;
-  /** The largest number that a sweep told. */
+  /** The largest value that a sweep published. */
   readonly ofSweep: (name: MetricName) => Metric;
 }
 
@@ -30,48 +30,48 @@ export function ownMetrics(namespace: string): OwnMetrics {
   };
 }
 
-/** A dimension that no line carries does not compile. */
+/** A dimension that no log line has does not compile. */
 type Dimensions = Readonly<Partial<Record<Dimension, string>>>;
 
-/** Metrics by the names that they have in an expression. */
+/** Metrics by their names in an expression. */
 export type MetricTerms = Readonly<Record<string, Metric>>;
 
-/** All of them together; one that is silent counts nothing. */
-export function together(parts: MetricTerms, period: Duration): MathExpression {
-  return new MathExpression({ expression: sumOf(parts), usingMetrics: every(period, parts), period });
+/** Returns the sum of the metrics; missing data counts as zero. */
+export function sumMetrics(parts: MetricTerms, period: Duration): MathExpression {
+  return new MathExpression({ expression: sumExpression(parts), usingMetrics: withPeriod(period, parts), period });
 }
 
-/** The same metrics by another period: an expression takes one for all. */
-function every(period: Duration, parts: MetricTerms): Record<string, Metric> {
+/** Returns the metrics with another period: all metrics of an expression must have the same. */
+function withPeriod(period: Duration, parts: MetricTerms): Record<string, Metric> {
   return Object.fromEntries(typedEntries(parts).map(([name, metric]) => [name, metric.with({ period })]));
 }
 
 /**
- * A metric that no line has ever carried does not exist, and adding to what is not there could be nothing: `SUM` over an
- * array takes the series that there are. Over a single one it would add up all of its time instead (CloudWatch User
- * Guide, "Using math expressions", SUM).
+ * Returns the expression of a sum. A metric that was never published does not exist, and `+` with a missing series may
+ * return no data, while `SUM` over an array uses the series that exist. `SUM` over a single series would add up all its
+ * data points instead (CloudWatch User Guide, "Using math expressions", SUM).
  */
-function sumOf(parts: MetricTerms): string {
+function sumExpression(parts: MetricTerms): string {
   const filled = Object.keys(parts).map(name => `FILL(${name}, 0)`);
   return filled.length === 1 ? filled.join() : `SUM([${filled.join(', ')}])`;
 }
 
-/** What is added to the receipts of an hour, so that two at night make no share worth an alarm. */
+/** Added to the number of receipts of an hour, so that two receipts at night do not raise an alarm. */
 const damping = 10;
 
 const hour = Duration.hours(1);
 
 /**
- * The share of closed receipts that found nobody, in percent, damped: the fewer there are, the smaller it is. A wrong
- * mapping ends in `not-identifiable` as often as in `no-match`, so both count.
+ * Returns the damped share of closed receipts without a match, in percent: it is smaller when there are few receipts. A
+ * wrong identifier mapping ends in `not-identifiable` as often as in `no-match`, so both count.
  */
 export function noMatchShare(metrics: OwnMetrics): MathExpression {
-  const nobody = { no_match: metrics.closed('no-match'), not_identifiable: metrics.closed('not-identifiable') };
-  const closed = together({ erased: metrics.closed('erased'), ...nobody }, hour);
+  const unmatched = { no_match: metrics.closed('no-match'), not_identifiable: metrics.closed('not-identifiable') };
+  const closed = sumMetrics({ erased: metrics.closed('erased'), ...unmatched }, hour);
   return new MathExpression({
-    expression: `100 * (${sumOf(nobody)}) / (closed + ${damping})`,
-    usingMetrics: { ...every(hour, nobody), closed },
-    label: 'Closed without finding anybody (%)',
+    expression: `100 * (${sumExpression(unmatched)}) / (closed + ${damping})`,
+    usingMetrics: { ...withPeriod(hour, unmatched), closed },
+    label: 'Closed without a match (%)',
     period: hour,
   });
 }

@@ -1,17 +1,17 @@
 import { pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
 import type { Settings } from '../../lambda/settings.ts';
 
-/** What a deployment's parts are called in its account. Imports nothing of the CDK: the operator's tool starts quickly. */
+/** Physical names of a deployment's resources. This file does not import the CDK, so that the operator's tool starts fast. */
 export interface Names {
   /** `erasure`, or `erasure-<stage>`. */
   readonly prefix: string;
   readonly receipts: string;
   readonly identifiers: string;
-  /** The alias of the key that evidence is signed with. */
+  /** Alias of the key that signs evidence. */
   readonly evidenceKey: string;
 }
 
-/** Names of the deployment that was made with `-c stage=<stage>`, or without. */
+/** Returns the names of the deployment with `-c stage=<stage>`, or without a stage. */
 export function namesOf(stage?: string): Names {
   const prefix = stage === undefined ? 'erasure' : `erasure-${stage}`;
   return {
@@ -22,12 +22,12 @@ export function namesOf(stage?: string): Names {
   };
 }
 
-/** Whether a text can be a stage. */
+/** Returns whether a value is a valid stage name. */
 export function isStage(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z][a-z0-9-]{0,15}$/.test(text);
 }
 
-/** Design names of every secret that settings ask for. */
+/** Returns the logical names of all secrets that the settings require. */
 export function secretNames({ platforms, projects }: Pick<Settings, 'platforms' | 'projects'>): readonly string[] {
   return [
     pepperName,
@@ -36,7 +36,7 @@ export function secretNames({ platforms, projects }: Pick<Settings, 'platforms' 
   ];
 }
 
-/** The stack's prefix takes the place of the design's. */
+/** Returns the physical name of a secret: the stack's prefix replaces `erasure`. */
 export function deployedName(name: string, { prefix }: Names): string {
   return name.replace(/^erasure/, prefix);
 }

@@ -8,20 +8,23 @@ import type { Settings } from '../../lambda/settings.ts';
 import { acknowledge } from './nag.ts';
 import { deployedName, type Names, secretNames } from './names.ts';
 
-/** By design name: the pepper, one a platform and one a project. */
+/** By logical name: the pepper, one per platform and one per project. */
 export type Secrets = ReadonlyMap<string, Secret>;
 
 /**
- * Creates the secrets. CloudFormation writes a secret's text only when the template's text changes, so the constants
- * below must stay as they are: another placeholder would overwrite what the operator filled in, and other rules for the
- * pepper would draw a new one, after which no receipt is found any more.
+ * Creates the secrets. CloudFormation writes a secret's value only if its template text changes, so the constants below
+ * must not change: a new placeholder would overwrite the operator's values, and new generation rules would replace the
+ * pepper, after which no receipt could be found.
  */
-export function secrets(scope: Construct, named: Names, settings: Settings): Secrets {
+export function createSecrets(scope: Construct, named: Names, settings: Settings): Secrets {
   const names = secretNames(settings);
-  return new Map(names.map(name => [name, secret(scope, name, deployedName(name, named))]));
+  return new Map(names.map(name => [name, createSecret(scope, name, deployedName(name, named))]));
 }
 
-/** The webhook judges the callers, so of the platforms' secrets the sweep gets only those that its callbacks are proved with. */
+/**
+ * Returns the secrets of the sweep. Only the webhook authenticates callers, so the sweep gets a platform's secret only if
+ * its callbacks are authenticated with it.
+ */
 export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
   const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, callbacksNeedSecret = false }]) =>
     callbackOrigins.length > 0 && callbacksNeedSecret ? [platformSecretName(name)] : [],
@@ -29,35 +32,37 @@ export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Se
   return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }
 
-/** Deployed names of those that the operator fills in. */
+/** Returns the physical names of the secrets whose values the operator sets. */
 export function secretsToFill(settings: Settings, named: Names): readonly string[] {
   return secretNames(settings)
     .filter(name => name !== pepperName)
     .map(name => deployedName(name, named));
 }
 
-function secret(scope: Construct, name: string, secretName: string): Secret {
+function createSecret(scope: Construct, name: string, secretName: string): Secret {
   const created = new Secret(scope, `Secret-${name.slice('erasure/'.length)}`, {
     secretName,
     removalPolicy: RemovalPolicy.RETAIN,
-    ...(name === pepperName ? drawn : { secretStringValue: SecretValue.unsafePlainText(placeholderFor(name)) }),
+    ...(name === pepperName
+      ? generatedPepper
+      : { secretStringValue: SecretValue.unsafePlainText(placeholderFor(name)) }),
   });
-  acknowledge(created, 'AwsSolutions-SMG4', name === pepperName ? pepperStays : rotatedByHand);
+  acknowledge(created, 'AwsSolutions-SMG4', name === pepperName ? pepperNotRotated : rotatedByHand);
   return created;
 }
 
-/** Letters and digits only, so that nothing has to quote it: 64 of 62 kinds are 381 bits. */
-const drawn = {
-  description: 'Key of the HMACs in receipts. Never change it: no receipt would be found any more.',
+/** Letters and digits only, so that it needs no quoting: 64 characters out of 62 are 381 bits. */
+const generatedPepper = {
+  description: 'HMAC key of the receipts. Never change it: no receipt could be found afterwards.',
   generateSecretString: { passwordLength: 64, excludePunctuation: true },
 };
 
 function placeholderFor(name: string): string {
-  const ofVoucherify = { appId: placeholder, appToken: placeholder };
-  return JSON.stringify(name.startsWith(platformSecrets) ? { current: placeholder } : ofVoucherify);
+  const voucherifyKey = { appId: placeholder, appToken: placeholder };
+  return JSON.stringify(name.startsWith(platformSecrets) ? { current: placeholder } : voucherifyKey);
 }
 
-const pepperStays = 'The pepper is never rotated: every receipt is found by an HMAC made with it.';
+const pepperNotRotated = 'The pepper is never rotated: receipts are looked up by HMACs that use it as the key.';
 const rotatedByHand =
-  'Voucherify and the platforms make these keys and no API of theirs lets a rotation function replace one. The runbook ' +
-  'rotates them by hand without a gap: a second key for Voucherify, current and previous for a platform.';
+  'Voucherify and the platforms issue these keys and have no API with which a rotation function could replace one. The ' +
+  'runbook rotates them by hand without downtime: a second key for Voucherify, current and previous for a platform.';

@@ -6,38 +6,47 @@ import { parseSettings, type Settings, SettingsError } from '../../lambda/settin
 import { ErasureWebhook, type ErasureWebhookProps } from './erasure-webhook.ts';
 import { isStage } from './names.ts';
 
-/** One {@link ErasureWebhook} and what its operator needs to know of it. Any account, any region. */
+/** A stack with one {@link ErasureWebhook} and the outputs that its operator needs. Works in any account and region. */
 export class ErasureStack extends Stack {
   constructor(scope: Construct, id: string, props: ErasureWebhookProps & StackProps) {
-    super(scope, id, { description: 'Erases people from Voucherify when a privacy platform asks.', ...props });
+    super(scope, id, { description: 'Erases persons from Voucherify on request of a privacy platform.', ...props });
     const erasure = new ErasureWebhook(this, 'Erasure', props);
     const { webhookUrl, pointDomainTo, alarmTopic, secretsToFill, operatorPolicy } = erasure;
-    new CfnOutput(this, 'WebhookUrl', { value: webhookUrl, description: 'Append the platform, such as ketch.' });
+    new CfnOutput(this, 'WebhookUrl', {
+      value: webhookUrl,
+      description: 'Append the name of the platform, such as ketch.',
+    });
     if (pointDomainTo !== undefined) {
-      new CfnOutput(this, 'PointDomainTo', { value: pointDomainTo, description: 'Make a CNAME record to it.' });
+      new CfnOutput(this, 'PointDomainTo', {
+        value: pointDomainTo,
+        description: 'Target of the CNAME record for your domain.',
+      });
     }
-    new CfnOutput(this, 'AlarmTopic', { value: alarmTopic.topicArn, description: 'Subscribe whoever is on call.' });
+    new CfnOutput(this, 'AlarmTopic', {
+      value: alarmTopic.topicArn,
+      description: 'Subscribe the on-call to this topic.',
+    });
     new CfnOutput(this, 'OperatorPolicy', {
       value: operatorPolicy.managedPolicyArn,
-      description: 'Attach to whoever runs the tool for operators.',
+      description: 'Attach to the principals that run the operator tool.',
     });
     new CfnOutput(this, 'SecretsToFill', {
       value: secretsToFill.join(' '),
-      description: 'Refused until their placeholder is replaced.',
+      description: 'Requests are refused until you replace the placeholders in these secrets.',
     });
   }
 }
 
-/** What `-c name=value` can say. */
-interface Options {
-  /** Keeps several deployments in one account apart; absent for the one that needs no name. */
+/** Values of `-c name=value`. */
+interface StackOptions {
+  /** Distinguishes several deployments in one account; absent for the default one. */
   readonly stage: string | undefined;
   readonly settings: Settings;
   readonly apiLogRole: 'create' | 'existing';
 }
 
-/** Reads the CDK context. Throws {@link SettingsError}, which never holds a value. */
-export function readStackOptions(context: (key: string) => unknown): Options {
+/** Reads the CDK context. Throws {@link SettingsError}, which never contains a value. */
+export function readStackOptions(context: (key: string) => unknown): StackOptions {
   const stage = context('stage');
   const apiLogRole = context('apiLogRole') ?? 'create';
   if (stage !== undefined && !isStage(stage)) {
@@ -49,14 +58,14 @@ export function readStackOptions(context: (key: string) => unknown): Options {
   return { stage, settings: readSettings(context('settings')), apiLogRole };
 }
 
-/** A path on the command line is meant from where the operator stands; the default lies beside this file. */
+/** A path on the command line is relative to the working directory; the default is `infra/settings.json`. */
 function readSettings(path: unknown): Settings {
-  if (path === undefined) return parseSettings(read(join(import.meta.dirname, '..', 'settings.json')), 'deployed');
+  if (path === undefined) return parseSettings(readText(join(import.meta.dirname, '..', 'settings.json')), 'deployed');
   if (typeof path !== 'string') throw new SettingsError(['-c settings must be a path']);
-  return parseSettings(read(path), 'deployed');
+  return parseSettings(readText(path), 'deployed');
 }
 
-function read(path: string): string {
+function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -11,7 +11,7 @@ import type { IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { queueIndex, tableKeys, ttlAttribute } from '../../lambda/aws/table-layout.ts';
-import { identifiersKey } from './keys.ts';
+import { createIdentifiersKey } from './keys.ts';
 import type { Names } from './names.ts';
 
 export interface ErasureTables {
@@ -21,17 +21,17 @@ export interface ErasureTables {
 }
 
 /**
- * Both tables; `deployer` creates them with the key. `Table` and not `TableV2`: cdk-nag looks for point-in-time recovery
- * on the first only, and emulators know the first only.
+ * Creates both tables; `deployer` is the principal that needs the key for it. `Table` and not `TableV2`: cdk-nag checks
+ * point-in-time recovery only on `Table`, and emulators support only `Table`.
  */
-export function tables(scope: Construct, named: Names, deployer: IPrincipal): ErasureTables {
-  const key = identifiersKey(scope, deployer);
-  return { receipts: receipts(scope, named), identifiers: identifiers(scope, named, key), key };
+export function createErasureTables(scope: Construct, named: Names, deployer: IPrincipal): ErasureTables {
+  const key = createIdentifiersKey(scope, deployer);
+  return { receipts: createReceipts(scope, named), identifiers: createIdentifiers(scope, named, key), key };
 }
 
-function receipts(scope: Construct, named: Names): Table {
+function createReceipts(scope: Construct, named: Names): Table {
   const table = new Table(scope, 'Receipts', {
-    ...pointInTimeRecovery(35),
+    ...tableProps(35),
     tableName: named.receipts,
     timeToLiveAttribute: ttlAttribute,
   });
@@ -44,17 +44,17 @@ function receipts(scope: Construct, named: Names): Table {
   return table;
 }
 
-/** One day of backups, the shortest there is: what is deleted here must be gone. */
-function identifiers(scope: Construct, named: Names, encryptionKey: IKey): Table {
+/** One day of point-in-time recovery, the shortest period: deleted identifiers must not remain in backups. */
+function createIdentifiers(scope: Construct, named: Names, encryptionKey: IKey): Table {
   return new Table(scope, 'Identifiers', {
-    ...pointInTimeRecovery(1),
+    ...tableProps(1),
     tableName: named.identifiers,
     encryption: TableEncryption.CUSTOMER_MANAGED,
     encryptionKey,
   });
 }
 
-function pointInTimeRecovery(recoveryPeriodInDays: number) {
+function tableProps(recoveryPeriodInDays: number) {
   return {
     partitionKey: { name: tableKeys.partition, type: AttributeType.STRING },
     sortKey: { name: tableKeys.sort, type: AttributeType.STRING },

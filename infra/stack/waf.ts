@@ -4,45 +4,44 @@ import { type IMetric, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
 import { retryAfterSeconds } from '../../lambda/domain/failure.ts';
-import { callsPerSecond } from './api.ts';
-import { gatewayMessages } from './api-responses.ts';
+import { callsPerSecond, gatewayMessages } from './api.ts';
 
 /**
- * A web ACL before the stage, and how many calls each of its rules turned away.
+ * Creates a web ACL for the stage. Returns the metrics of the requests that each of its rules blocked.
  *
- * No rule group of AWS's is in it. The common ones block a call without a `User-Agent`, a body over 8 KB and a body that
- * reads like an attack (WAF Developer Guide, "Baseline rule groups"). Here a body holds whatever a person is called, a
- * call that is turned away may be a person who is not erased, and the function takes nothing from a body before its
- * sender is proved. Nor is there a list of bad addresses, which platforms share with others in a cloud: `allowIps` names
- * the good ones.
+ * It uses no AWS managed rule group. The common ones block requests without a `User-Agent`, with a body over 8 KB, or with
+ * a body that looks like an attack (WAF Developer Guide, "Baseline rule groups"). Here a body can contain any name, a
+ * blocked request can mean a person who is not erased, and the function authenticates the sender before it uses the body.
+ * It uses no IP reputation list either, because platforms share cloud addresses with others; `allowIps` lists the allowed
+ * ones.
  */
-export function webAcl(api: RestApi, prefix: string): readonly IMetric[] {
+export function createWebAcl(api: RestApi, prefix: string): readonly IMetric[] {
   const acl = new CfnWebACL(api, 'Firewall', {
     name: prefix,
     description: 'Erasure requests from privacy platforms.',
     scope: 'REGIONAL',
     defaultAction: { allow: {} },
-    rules: [rate(`${prefix}-rate`), body(`${prefix}-body`)],
+    rules: [rateRule(`${prefix}-rate`), bodyRule(`${prefix}-body`)],
     customResponseBodies: {
-      [answers.rate]: json(gatewayMessages.tooMany),
-      [answers.body]: json(gatewayMessages.tooLarge),
+      [replyKeys.rate]: jsonReply(gatewayMessages.tooMany),
+      [replyKeys.body]: jsonReply(gatewayMessages.tooLarge),
     },
     associationConfig: { requestBody: { API_GATEWAY: { defaultSizeInspectionLimit: `KB_${maxBodyBytes / 1024}` } } },
-    visibilityConfig: counted(prefix),
+    visibilityConfig: metricsOnly(prefix),
   });
   new CfnWebACLAssociation(api, 'FirewallOfStage', {
     resourceArn: api.deploymentStage.stageArn,
     webAclArn: acl.attrArn,
   });
-  return [`${prefix}-rate`, `${prefix}-body`].map(rule => turnedAway(acl, prefix, rule));
+  return [`${prefix}-rate`, `${prefix}-body`].map(rule => blockedRequestsMetric(acl, prefix, rule));
 }
 
 /**
- * Half of what the stage takes, so that no address alone uses up the room of all others. A platform that is that busy
- * hears what the stage would tell it: to come again. Counted over the shortest time there is (WAF Developer Guide,
- * "Rate-based rule high-level settings"), after which it may.
+ * Limits one address to half of the stage's rate, so that it cannot use the capacity of all others. A blocked platform
+ * gets the same 429 as from the stage and retries. The window is the shortest possible one (WAF Developer Guide,
+ * "Rate-based rule high-level settings").
  */
-function rate(name: string): CfnWebACL.RuleProperty {
+function rateRule(name: string): CfnWebACL.RuleProperty {
   const evaluationWindowSec = 60;
   const limit = (callsPerSecond * evaluationWindowSec) / 2;
   const responseHeaders = [{ name: 'Retry-After', value: `${retryAfterSeconds}` }];
@@ -50,17 +49,17 @@ function rate(name: string): CfnWebACL.RuleProperty {
     name,
     priority: 0,
     statement: { rateBasedStatement: { aggregateKeyType: 'IP', evaluationWindowSec, limit } },
-    action: block({ responseCode: 429, customResponseBodyKey: answers.rate, responseHeaders }),
-    visibilityConfig: counted(name),
+    action: block({ responseCode: 429, customResponseBodyKey: replyKeys.rate, responseHeaders }),
+    visibilityConfig: metricsOnly(name),
   };
 }
 
 /**
- * The function's own cap, told before a function runs. WAF looks at 16 KB unless told otherwise and at 64 KB at most,
- * which is the cap; by default what is larger passes, here it matches (WAF Developer Guide, "Managing body inspection
- * size limits" and "Oversize web request components").
+ * Enforces the function's size limit before a function runs. WAF inspects 16 KB by default and at most 64 KB, which is the
+ * limit. A larger body passes by default; here it matches the rule (WAF Developer Guide, "Managing body inspection size
+ * limits" and "Oversize web request components").
  */
-function body(name: string): CfnWebACL.RuleProperty {
+function bodyRule(name: string): CfnWebACL.RuleProperty {
   return {
     name,
     priority: 1,
@@ -72,31 +71,31 @@ function body(name: string): CfnWebACL.RuleProperty {
         textTransformations: [{ priority: 0, type: 'NONE' }],
       },
     },
-    action: block({ responseCode: 413, customResponseBodyKey: answers.body }),
-    visibilityConfig: counted(name),
+    action: block({ responseCode: 413, customResponseBodyKey: replyKeys.body }),
+    visibilityConfig: metricsOnly(name),
   };
 }
 
-const answers = { rate: 'too-many', body: 'too-large' } as const;
+const replyKeys = { rate: 'too-many', body: 'too-large' } as const;
 
-function json(message: string): CfnWebACL.CustomResponseBodyProperty {
+function jsonReply(message: string): CfnWebACL.CustomResponseBodyProperty {
   return { contentType: 'APPLICATION_JSON', content: JSON.stringify({ message }) };
 }
 
-/** It goes before the gateway's own answers (WAF Developer Guide, "Custom responses for Block actions"). */
+/** A custom response takes precedence over API Gateway's responses (WAF Developer Guide, "Custom responses for Block actions"). */
 function block(customResponse: CfnWebACL.CustomResponseProperty): CfnWebACL.RuleActionProperty {
   return { block: { customResponse } };
 }
 
 /**
- * Numbers and nothing else: a sampled request is shown with its headers and its address (WAF Developer Guide, "Viewing a
- * sample of web requests"), and there is no log.
+ * Metrics only: sampled requests would show headers and IP addresses (WAF Developer Guide, "Viewing a sample of web
+ * requests"). There is no log either.
  */
-function counted(metricName: string): CfnWebACL.VisibilityConfigProperty {
+function metricsOnly(metricName: string): CfnWebACL.VisibilityConfigProperty {
   return { cloudWatchMetricsEnabled: true, metricName, sampledRequestsEnabled: false };
 }
 
-function turnedAway(acl: CfnWebACL, webAcl: string, rule: string): IMetric {
+function blockedRequestsMetric(acl: CfnWebACL, webAcl: string, rule: string): IMetric {
   return new Metric({
     namespace: 'AWS/WAFV2',
     metricName: 'BlockedRequests',

@@ -23,7 +23,7 @@ const component = v.looseObject({
 });
 const dependency = v.looseObject({ ref: v.string(), dependsOn: v.optional(v.array(v.string()), []) });
 
-/** CycloneDX 1.5, as far as it is read here; the rest passes as npm wrote it. */
+/** The part of CycloneDX 1.5 that is read here; all other fields are kept unchanged. */
 const billOfMaterials = v.looseObject({
   bomFormat: v.literal('CycloneDX'),
   specVersion: v.string(),
@@ -36,64 +36,64 @@ export type Component = v.InferOutput<typeof component>;
 export type Bill = v.InferOutput<typeof billOfMaterials>;
 
 /**
- * The software bill of materials. What the functions' bundles hold is `required`; what only builds, tests and deploys them
- * is `excluded` (CycloneDX 1.5, component scope). Throws `Error` with one line where the packages are not installed as the
- * lock file has them.
+ * Returns the software bill of materials. Packages in the functions' bundles are `required`; packages that only build,
+ * test and deploy them are `excluded` (CycloneDX 1.5, component scope). Throws an `Error` with one line if the installed
+ * packages do not match the lock file.
  */
 export async function bill(): Promise<Bill> {
-  const [known, shipped] = await Promise.all([installedPackages(), shippedPackages()]);
-  return billOf(known, shipped);
+  const [listed, shipped] = await Promise.all([installedPackages(), shippedPackages()]);
+  return billOf(listed, shipped);
 }
 
-/** What npm lists, with the scopes that the bundles give, and without what only this machine has. */
-export function billOf(known: Bill, shipped: ReadonlySet<string>): Bill {
-  const whole = known.metadata.component;
-  const locked = known.components.filter(isLocked).map(one => described(one, shipped));
-  const components = once(locked, one => one['bom-ref']);
-  const refs = new Set([whole, ...components].map(one => one['bom-ref']));
-  const lost = [...shipped].filter(name => !refs.has(name));
-  if (lost.length > 0) throw new Error(`in a bundle and not in the lock file: ${lost.join(', ')}`);
+/** Sets the scope of each component in npm's list, and removes what is specific to this machine. */
+export function billOf(listed: Bill, shipped: ReadonlySet<string>): Bill {
+  const project = listed.metadata.component;
+  const locked = listed.components.filter(isLocked).map(one => withScope(one, shipped));
+  const components = uniqueBy(locked, one => one['bom-ref']);
+  const refs = new Set([project, ...components].map(one => one['bom-ref']));
+  const missing = [...shipped].filter(name => !refs.has(name));
+  if (missing.length > 0) throw new Error(`in a bundle but not in the lock file: ${missing.join(', ')}`);
   return {
-    ...known,
-    // npm calls the project by the folder that it lies in; its reference is `name@version`.
-    metadata: { ...known.metadata, component: { ...whole, name: whole['bom-ref'].replace(/@[^@]*$/, '') } },
+    ...listed,
+    // npm uses the folder's name as the project's name; the reference is `name@version`.
+    metadata: { ...listed.metadata, component: { ...project, name: project['bom-ref'].replace(/@[^@]*$/, '') } },
     components,
-    dependencies: once(known.dependencies, ({ ref }) => ref)
+    dependencies: uniqueBy(listed.dependencies, ({ ref }) => ref)
       .filter(({ ref }) => refs.has(ref))
       .map(one => ({ ...one, dependsOn: one.dependsOn.filter(ref => refs.has(ref)) })),
   };
 }
 
-/** npm 10 lists a package once for each folder that it lies in; a reference may stand once (CycloneDX 1.5, bom-ref). */
-function once<T>(listed: readonly T[], keyOf: (one: T) => string): T[] {
-  return [...new Map(listed.map(one => [keyOf(one), one])).values()];
+/** npm 10 lists a package once for each folder that contains it; a reference must be unique (CycloneDX 1.5, bom-ref). */
+function uniqueBy<T>(values: readonly T[], keyOf: (one: T) => string): T[] {
+  return [...new Map(values.map(one => [keyOf(one), one])).values()];
 }
 
-/** Components of which something is in a bundle. */
+/** Returns the components that are in a bundle. */
 export function shippedIn({ components }: Bill): readonly Component[] {
   return components.filter(({ scope }) => scope === 'required');
 }
 
-/** npm reads only what is installed; the network is not asked. */
+/** npm reads only the installed packages, without network access. */
 async function installedPackages(): Promise<Bill> {
-  const asked = ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--offline', '--no-update-notifier'];
-  const { stdout } = await promisify(execFile)('npm', asked, { cwd: root, maxBuffer: 2 ** 26 }).catch(() => {
-    throw new Error('npm cannot list what is installed: run npm ci, with npm 10 or newer');
+  const args = ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--offline', '--no-update-notifier'];
+  const { stdout } = await promisify(execFile)('npm', args, { cwd: root, maxBuffer: 2 ** 26 }).catch(() => {
+    throw new Error('npm cannot list the installed packages: run npm ci with npm 10 or newer');
   });
   return v.parse(billOfMaterials, JSON.parse(stdout));
 }
 
-/** An install script may lay down packages that no lock file names; they differ from machine to machine. */
+/** An install script may add packages that are not in the lock file; they differ between machines. */
 function isLocked({ properties }: Component): boolean {
   return !properties.some(({ name }) => name === 'cdx:npm:package:extraneous');
 }
 
-function described(one: Component, shipped: ReadonlySet<string>): Component {
-  return { ...withoutPlaces(one), scope: shipped.has(one['bom-ref']) ? 'required' : 'excluded' };
+function withScope(one: Component, shipped: ReadonlySet<string>): Component {
+  return { ...withoutLocations(one), scope: shipped.has(one['bom-ref']) ? 'required' : 'excluded' };
 }
 
-/** Where a package was downloaded from and where it lies says something of this machine, and nothing of the package. */
-function withoutPlaces(one: Component): Component {
+/** Removes download URLs and paths: they depend on this machine, not on the package. */
+function withoutLocations(one: Component): Component {
   return {
     ...one,
     properties: one.properties.filter(({ name }) => name !== 'cdx:npm:package:path'),
@@ -103,7 +103,7 @@ function withoutPlaces(one: Component): Component {
   };
 }
 
-/** Both bundles as a deployment makes them, in memory, and what esbuild put into them. Throws where they cannot be made. */
+/** Builds both bundles in memory as a deployment does, with esbuild's metadata. Throws if a build fails. */
 export function bundles() {
   return build({
     ...bundling,
@@ -119,22 +119,22 @@ export function bundles() {
   });
 }
 
-/** `name@version` of every package of which a bundle holds at least a byte. */
+/** Returns `name@version` of every package with at least one byte in a bundle. */
 async function shippedPackages(): Promise<ReadonlySet<string>> {
   const { metafile } = await bundles();
   const inputs = Object.values(metafile.outputs).flatMap(output => Object.entries(output.inputs));
   const folders = inputs.flatMap(
     ([path, { bytesInOutput }]) => (bytesInOutput > 0 ? packageFolder.exec(path) : null) ?? [],
   );
-  return new Set([...new Set(folders)].map(installed));
+  return new Set([...new Set(folders)].map(readNameAndVersion));
 }
 
-/** Up to the name after the last `node_modules`, a scope included. */
+/** Matches up to the name after the last `node_modules`, including a scope. */
 const packageFolder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/;
 
 const manifest = v.object({ name: v.string(), version: v.string() });
 
-function installed(folder: string): string {
+function readNameAndVersion(folder: string): string {
   const { name, version } = v.parse(manifest, JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')));
   return `${name}@${version}`;
 }

@@ -11,8 +11,8 @@ prints each name that does, with its files.
   --root FOLDER  the folder that holds lambda/ and infra/, if not this project
 
 Functions, classes, constants, interfaces and types count. Default exports,
-re-exports of a symbol and the \`handler\` of each Lambda entry do not. Exit code 1 if a name is shared, or if there is
-no file to check.
+re-exports of a symbol and the \`handler\` of each Lambda entry do not. Exit code
+1 if a name is shared, or if there is no file to check.
 `;
 
 /** Lambda calls the export named `handler` of each entry; no module imports it. */

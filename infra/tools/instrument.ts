@@ -35,7 +35,7 @@ export function instrument(
     .reduce((text, { at, text: inserted }) => text.slice(0, at) + inserted + text.slice(at), source);
 }
 
-/** `undefined` for what is no function, and for a declaration without a body. */
+/** Returns `undefined` for other nodes than functions, and for a declaration without a body. */
 function bodyOf(node: ts.Node): ts.ConciseBody | undefined {
   if (ts.isArrowFunction(node)) return node.body;
   return ts.isFunctionExpression(node) ||

@@ -1,6 +1,6 @@
 import type { Component } from './bill-of-materials.ts';
 
-/** SPDX ids of what may be shipped: those that ask for no more than a notice. */
+/** SPDX ids of the licences that may be shipped: those that require at most a notice. */
 export const allowed: readonly string[] = [
   '0BSD',
   'Apache-2.0',
@@ -14,19 +14,19 @@ export const allowed: readonly string[] = [
   'Unlicense',
 ];
 
-/** What a package says of itself, as one SPDX expression; `none` where it says nothing. */
+/** Returns a package's declared licences as one SPDX expression, or `none`. */
 export function licenceOf({ licenses }: Pick<Component, 'licenses'>): string {
-  return licenses.map(textOf).join(' AND ') || 'none';
+  return licenses.map(toExpression).join(' AND ') || 'none';
 }
 
-function textOf(one: Component['licenses'][number]): string {
+function toExpression(one: Component['licenses'][number]): string {
   if ('expression' in one) return one.expression;
   return 'id' in one.license ? String(one.license.id) : String(one.license.name);
 }
 
 /**
- * Whether an SPDX expression leaves a choice of which every part is allowed. One that is nested is not understood here
- * and not allowed: a person must read it.
+ * Returns whether an SPDX expression has an alternative whose parts are all allowed. Nested expressions are not supported
+ * and not allowed: they need a manual review.
  */
 export function isAllowed(expression: string, ids: readonly string[]): boolean {
   const flat = expression.replace(/^\((.*)\)$/, '$1');

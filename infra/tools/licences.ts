@@ -2,12 +2,12 @@ import { bill, shippedIn } from './bill-of-materials.ts';
 import { allowed, isAllowed, licenceOf } from './licence-rules.ts';
 import { runTool } from './run-tool.ts';
 
-const help = `Prints the licence of every package inside the functions' bundles. Exit code 1 when one is not allowed.
+const help = `Prints the licence of every package inside the functions' bundles. Exit code 1 if one is not allowed.
 
   npm run licences
   npm run licences -- --only MIT,Apache-2.0
 
-  --only LIST   SPDX ids that are allowed, with commas between them; without it
+  --only LIST   allowed SPDX ids, separated by commas; default:
                 ${allowed.join(', ')}
 `;
 

@@ -4,22 +4,22 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 type Values = Readonly<Record<string, unknown>>;
 
 /**
- * Runs a command with its options, `--help` among them. Exit code 2 for options that it does not know, 1 and one line
- * for what goes wrong, else what the command gives.
+ * Runs a command with its options and `--help`. Exit code 2 for unknown options; 1 and one line for an error; otherwise
+ * the command's own exit code.
  */
 export async function runTool(help: string, options: Options, run: (values: Values) => Promise<number>): Promise<void> {
-  const values = valuesOf(options);
+  const values = parseOptions(options);
   if (values === undefined) {
     process.stderr.write(help);
     process.exitCode = 2;
   } else if (values['help'] === true) {
     process.stdout.write(help);
   } else {
-    process.exitCode = await run(values).catch(failed);
+    process.exitCode = await run(values).catch(printError);
   }
 }
 
-function valuesOf(options: Options): Values | undefined {
+function parseOptions(options: Options): Values | undefined {
   try {
     return parseArgs({ options: { ...options, help: { type: 'boolean' } } }).values;
   } catch {
@@ -27,7 +27,7 @@ function valuesOf(options: Options): Values | undefined {
   }
 }
 
-function failed(error: unknown): number {
+function printError(error: unknown): number {
   console.error(error instanceof Error ? error.message : 'an error without a message');
   return 1;
 }

@@ -2,23 +2,23 @@ import { writeFileSync } from 'node:fs';
 import { bill } from './bill-of-materials.ts';
 import { runTool } from './run-tool.ts';
 
-const help = `Writes a software bill of materials, CycloneDX 1.5 in JSON: "required" is what is inside the functions' bundles,
-"excluded" what only builds, tests and deploys them. Reads what is installed; asks no network.
+const help = `Writes a software bill of materials (CycloneDX 1.5, JSON). "required" packages are in the functions' bundles,
+"excluded" ones only build, test and deploy them. Reads the installed packages; needs no network.
 
   npm run --silent sbom > sbom.cdx.json
   npm run sbom -- --out sbom.cdx.json
 
-  --out FILE   write there and not to the standard output
+  --out FILE   write to this file instead of the standard output
 `;
 
 await runTool(help, { out: { type: 'string' } }, async ({ out }) => {
   const text = `${JSON.stringify(await bill(), undefined, 2)}\n`;
-  if (typeof out === 'string') write(out, text);
+  if (typeof out === 'string') writeText(out, text);
   else process.stdout.write(text);
   return 0;
 });
 
-function write(file: string, text: string): void {
+function writeText(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {

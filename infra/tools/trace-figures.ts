@@ -28,7 +28,7 @@ interface Stretch {
   readonly names: readonly string[];
 }
 
-/** Successive calls in the same file, as one. */
+/** Groups successive calls in the same file. */
 export function stretchesOf(trace: readonly TracedFunction[]): readonly Stretch[] {
   const stretches: { file: string; names: string[] }[] = [];
   for (const { file, name } of trace) {
@@ -39,23 +39,23 @@ export function stretchesOf(trace: readonly TracedFunction[]): readonly Stretch[
   return stretches;
 }
 
-/** The files in the order in which they are first entered, each with all calls in it. */
+/** Returns the files in the order in which they are first entered, each with all its calls. */
 export function filesOf(trace: readonly TracedFunction[]): readonly Stretch[] {
   const files = Map.groupBy(trace, ({ file }) => file);
   return [...files].map(([file, calls]) => ({ file, names: calls.map(({ name }) => name) }));
 }
 
-/** A list of files with their calls, at most 80 columns wide; a name that comes n times ends with ` xn`. */
+/** Formats files with their calls, at most 80 columns wide; a name that occurs n times ends with ` xn`. */
 export function linesOf(list: readonly Stretch[]): string {
-  return list.map(({ file, names }) => `${file}\n${folded(counted(names))}`).join('');
+  return list.map(({ file, names }) => `${file}\n${wrapNames(withCounts(names))}`).join('');
 }
 
-function counted(names: readonly string[]): readonly string[] {
+function withCounts(names: readonly string[]): readonly string[] {
   const times = Map.groupBy(names, name => name);
   return [...times].map(([name, { length }]) => (length === 1 ? name : `${name} x${length}`));
 }
 
-function folded(names: readonly string[]): string {
+function wrapNames(names: readonly string[]): string {
   const lines: string[] = [];
   let line = '   ';
   for (const [index, name] of names.entries()) {

@@ -26,8 +26,8 @@ What is counted, from the event to the reply:
   call      one entry into a function
   file      a file in which at least one function is entered
   switch    two successive calls that enter functions of different files
-Adapters of infra/local stand in for those of lambda/ that call AWS. The clock
-and the random numbers are fixed, so that every run prints the same.
+Adapters of infra/local replace those of lambda/ that call AWS. The clock and
+the random numbers are fixed, so that every run prints the same.
 Exit code 1 also if the reply is not 200.
 `;
 
@@ -41,7 +41,7 @@ const options = { list: { type: 'boolean' }, sequence: { type: 'boolean' } } as 
 const limits = { 'max-files': { type: 'string' }, 'max-switches': { type: 'string' } } as const;
 
 await runTool(help, { ...options, ...limits }, async values => {
-  const [maxFiles, maxSwitches] = [limitOf(values['max-files']), limitOf(values['max-switches'])];
+  const [maxFiles, maxSwitches] = [parseLimit(values['max-files']), parseLimit(values['max-switches'])];
   instrumentLambda();
   const { sendTracedRequest } = await import('./traced-request.ts');
   const status = await sendTracedRequest(
@@ -63,7 +63,7 @@ await runTool(help, { ...options, ...limits }, async values => {
   return status === 200 && fits ? 0 : 1;
 });
 
-/** From here on, a module of lambda/ records its calls. */
+/** Makes every module of lambda/ that is loaded from now on record its calls. */
 function instrumentLambda(): void {
   const enter = (number: number) => {
     const entered = functions[number];
@@ -81,9 +81,10 @@ function instrumentLambda(): void {
   });
 }
 
-/** Throws for a limit that is not a number. */
-function limitOf(limit: unknown): number {
+/** Throws if a limit is not a number. */
+function parseLimit(limit: unknown): number {
   if (limit === undefined) return Number.POSITIVE_INFINITY;
-  if (typeof limit !== 'string' || !/^\d+$/.test(limit)) throw new Error('--max-files, --max-switches: not a number');
+  if (typeof limit !== 'string' || !/^\d+$/.test(limit))
+    throw new Error('--max-files and --max-switches must be numbers');
   return Number(limit);
 }

@@ -1,12 +1,12 @@
 import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { createServices } from '../../lambda/services.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { parseDemoSettings } from '../local/demo.ts';
 import { localKetchSecret } from '../local/embedded-secrets.ts';
 import { contextUntil } from '../local/gateway.ts';
+import { parseDemoSettings } from '../local/options.ts';
 import { openSqliteServices } from '../local/sqlite-services.ts';
 
-/** The clock stands still, so that every run is the same. */
+/** A fixed time, so that every run is the same. */
 const at = Date.parse('2026-01-15T12:00:00Z');
 
 /**

@@ -10,14 +10,14 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 
   npm run bench                   everything, about two minutes
   npm run bench -- bundle         bytes of the bundles
-  npm run bench -- cold           fresh processes, from the spawn to the first answer
+  npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
 
   --starts N     fresh processes for each subject (25)
   --requests N   requests for each subject and round (1500)
-  --own-client   not under the official runtime interface client but under a loop of our own
+  --own-client   use the runtime client of this repository instead of the official one
 
-Nothing here is a test: times depend on the machine and on what else runs there.
+These are no tests: the times depend on the machine and its load.
 `;
 
 const known = ['bundle', 'cold', 'warm'];
@@ -26,8 +26,8 @@ if (process.argv.includes('--help')) process.stdout.write(help);
 else await measure(process.argv.slice(2));
 
 async function measure(args: readonly string[]): Promise<void> {
-  const asked = known.filter(part => args.includes(part));
-  const wants = (part: string) => asked.length === 0 || asked.includes(part);
+  const selected = known.filter(part => args.includes(part));
+  const wants = (part: string) => selected.length === 0 || selected.includes(part);
   endOnSignals();
   if (isStale()) synthesise();
   console.log(
@@ -49,7 +49,7 @@ function numberAfter(option: string, args: readonly string[], otherwise: number)
   return given < 0 ? otherwise : Math.max(1, Math.trunc(Number(args[given + 1])) || otherwise);
 }
 
-/** Of the last minute and of the last five, which hold what others do and what this does itself. */
+/** Returns the load averages of the last minute and the last five, which include this run. */
 function loads(): string {
   return loadavg()
     .slice(0, 2)

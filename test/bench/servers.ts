@@ -1,4 +1,4 @@
-/* A process of its own: what stands for AWS and for Voucherify, the same for everybody who is measured. */
+/* A separate process that simulates AWS and Voucherify, the same for every measured subject. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
@@ -22,7 +22,7 @@ const secrets: readonly (readonly [part: string, text: string])[] = [
 
 const secretId = v.looseObject({ SecretId: v.string() });
 
-/** Takes every write and knows no row: what is measured is whoever asks. */
+/** Accepts every write and returns no rows: only the callers are measured. */
 function answerTo(operation: string, input: unknown): unknown {
   switch (operation) {
     case 'GetSecretValue': {

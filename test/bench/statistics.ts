@@ -1,4 +1,4 @@
-/** What is told of a row of measurements. */
+/** Statistics of a series of measurements. */
 export interface Summary {
   readonly least: number;
   readonly median: number;

@@ -13,16 +13,16 @@ import { townOf } from './support/population.ts';
 import { mostInWindow } from './support/windows.ts';
 import { openWorld, type World } from './support/world.ts';
 
-describe('a defect', () => {
+describe('planted defect', () => {
   it.each(
     defects.flatMap(({ also, name, ...first }) => [first, also ?? []].flat().map(change => [name, change] as const)),
-  )('that %s can still be planted', (_, { file, is }) => {
+  )('%s: can be planted', (_, { file, is }) => {
     expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8').split(is)).toHaveLength(2);
   });
 });
 
-describe('a seed', () => {
-  it('decides everything: the same seed is the same run, another is another', async () => {
+describe('seed', () => {
+  it('runs: are equal for the same seed and differ for another', async () => {
     const run = (seed: number) => runMix({ seed, requests: 40, mix: wild, projects: ['main', 'us'] });
     const [first, again, other] = [await run(7), await run(7), await run(8)];
     expect(again).toEqual(first);
@@ -30,7 +30,7 @@ describe('a seed', () => {
   });
 });
 
-/** One request that came to its good end, and the world around it. */
+/** Runs one request to its end and returns its world. */
 async function ended(): Promise<{ world: World; uid: string }> {
   const world = openWorld({ seed: 1, mix: calm });
   const ask = { ...newAskOf('source', 1, world.start, townOf(world)), callbacks: 1 };
@@ -39,15 +39,15 @@ async function ended(): Promise<{ world: World; uid: string }> {
   return { world, uid: ask.uid };
 }
 
-describe('the judge', () => {
-  it('has nothing to say of a world in which all went well', async () => {
+describe('judge', () => {
+  it('correct run: has no violations', async () => {
     const { world } = await ended();
     await judge(world);
     expect(world.truth.violations).toEqual([]);
     world.close();
   });
 
-  it('sees a closed receipt that changes', async () => {
+  it('changed closed receipt: is a violation', async () => {
     const { world } = await ended();
     const [receipt] = world.watch.receipts.values();
     await world.stores.store.replace(next(receipt ?? receiptOf(), { state: 'no-match' }));
@@ -55,7 +55,7 @@ describe('the judge', () => {
     world.close();
   });
 
-  it('sees somebody else who was deleted', async () => {
+  it('deletion of another customer: is a violation', async () => {
     const { world } = await ended();
     const id = world.voucherify.sandbox.register({ source_id: 'another' }, 'main');
     const url = new URL(`https://main.api.voucherify.io/v1/customers/${id}/permanent-deletion`);
@@ -66,7 +66,7 @@ describe('the judge', () => {
     world.close();
   });
 
-  it('sees an accepted request without a receipt', async () => {
+  it('accepted request without a receipt: is a violation', async () => {
     const { world } = await ended();
     const lost = newAskOf('source', 2, world.start, townOf(world));
     world.truth.ask(lost);
@@ -78,7 +78,7 @@ describe('the judge', () => {
     world.close();
   });
 
-  it('sees a person who is still there and said to be erased', async () => {
+  it('remaining customer with outcome erased: is a violation', async () => {
     const { world, uid } = await ended();
     const ask = newAskOf('source', 3, world.start, townOf(world));
     const [receipt] = world.watch.receipts.values();
@@ -89,13 +89,13 @@ describe('the judge', () => {
   });
 });
 
-describe('what is measured', () => {
-  it('is the fullest window, wherever it begins', () => {
+describe('measurements', () => {
+  it('window: the fullest one, wherever it starts', () => {
     const at = [0, 30_000, 59_999, 60_000, 89_999, 120_001].map(time => ({ project: 'main', at: time, status: 200 }));
     expect(mostInWindow([...at, { project: 'us', at: 1, status: 200 }], 'main', 60_000)).toBe(4);
   });
 
-  it('breaks a bound when it is over it, or is no number', () => {
+  it('bound: is violated by a larger value or NaN', () => {
     expect(broken(['calls', 50, 50], ['calls', 51, 50], ['ratio', Number.NaN, 1])).toEqual([
       'calls: 51, and at most 50 is allowed',
       'ratio: NaN, and at most 1 is allowed',

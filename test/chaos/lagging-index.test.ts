@@ -9,9 +9,9 @@ function opened(later: (bring: () => void) => void) {
   return { store: withLaggingIndex(sqlite, later), close: () => sqlite.close() };
 }
 
-describeStore('a store whose index does not lag at the moment', async () => opened(bring => bring()));
+describeStore('store whose index does not lag', async () => opened(bring => bring()));
 
-it('suggests what is done and not what waits until its index has heard of it, in whatever order', async () => {
+it('lagging index: due() follows the index, in whatever order its updates arrive', async () => {
   const heard: (() => void)[] = [];
   const { store, close } = opened(bring => heard.push(bring));
   const receipt = receiptOf();

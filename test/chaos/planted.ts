@@ -9,11 +9,11 @@ import { type Defect, defects } from './support/defects.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const parts = ['lambda', 'infra', 'test', 'package.json'];
 
-/** Plants each defect into a copy of the code and runs the small size there; gives how many nobody caught. */
+/** Plants each defect into a copy of the code and runs the small size there. Returns how many were not detected. */
 export async function runPlanted(match: string): Promise<number> {
   let missed = 0;
   for (const defect of defects.filter(({ name }) => name.includes(match))) {
-    const caught = await caughtBy(defect);
+    const caught = await detect(defect);
     missed += caught === undefined ? 1 : 0;
     console.log(
       `${caught === undefined ? 'MISSED' : 'caught'} ${defect.name}${caught === undefined ? '' : `: ${caught}`}`,
@@ -22,27 +22,27 @@ export async function runPlanted(match: string): Promise<number> {
   return missed;
 }
 
-/** The first run that fails, and what it says. */
-async function caughtBy(defect: Defect): Promise<string | undefined> {
+/** Returns the first run that fails, with its violation. */
+async function detect(defect: Defect): Promise<string | undefined> {
   const copy = mkdtempSync(join(tmpdir(), 'planted-'));
   try {
     for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     for (const { file, is, becomes } of [defect, defect.also ?? []].flat()) {
       const sound = readFileSync(join(copy, file), 'utf8');
-      if (!sound.includes(is)) throw new Error(`${defect.name}: ${file} has changed, plant it elsewhere`);
+      if (!sound.includes(is)) throw new Error(`${defect.name}: ${file} has changed: update the snippet`);
       writeFileSync(
         join(copy, file),
         sound.replace(is, () => becomes),
       );
     }
-    return firstFailure(await printedIn(copy));
+    return firstFailure(await runSmall(copy));
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-async function printedIn(copy: string): Promise<string> {
+async function runSmall(copy: string): Promise<string> {
   const child = spawn(process.execPath, ['test/chaos/run.ts', '--small', '--first'], {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],

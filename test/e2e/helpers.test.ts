@@ -46,7 +46,7 @@ describe('longestChain', () => {
     expect(longestChain(calls)).toBe(expected);
   });
 
-  it('ends at the first call to Voucherify', () => {
+  it('chain: ends at the first call to Voucherify', () => {
     const events = timeline();
     for (const to of ['aws', 'aws', 'voucherify', 'aws'] as const) events.begin(to, `to ${to}`)();
     const all = events.since(0);
@@ -55,7 +55,7 @@ describe('longestChain', () => {
   });
 });
 
-it('physical ids are read from what CloudFormation describes', () => {
+it('physical ids: are read from the CloudFormation description', () => {
   const member = (logical: string, physical: string) =>
     `<member><PhysicalResourceId>${physical}</PhysicalResourceId><LogicalResourceId>${logical}</LogicalResourceId></member>`;
   const xml = `<r>${member('Receipts', 'erasure-receipts')}${member('Role', 'role-1')}</r>`;
@@ -65,8 +65,8 @@ it('physical ids are read from what CloudFormation describes', () => {
   ]);
 });
 
-describe('the Runtime API', () => {
-  it('hands an event out and gives the answer, and the failure of the next', async () => {
+describe('Runtime API', () => {
+  it('invocation: returns the response, and the error of the next one', async () => {
     const api = await startRuntimeApi('erasure-webhook');
     const runtime = `http://${api.address}/2018-06-01/runtime/invocation`;
     const answered = api.invoke({ one: 1 }, 60_000);
@@ -82,7 +82,7 @@ describe('the Runtime API', () => {
     await api.close();
   });
 
-  it('fails what a function that has gone did not answer', async () => {
+  it('invocation: fails if the function process has ended', async () => {
     const api = await startRuntimeApi('erasure-webhook');
     const unanswered = expect(api.invoke({}, 60_000)).rejects.toThrow('gone');
     api.fail(new Error('gone'));
@@ -92,7 +92,7 @@ describe('the Runtime API', () => {
   });
 });
 
-it('measurements are told by their order', () => {
+it('statistics: come from the sorted measurements', () => {
   expect(summary([5, 1, 3])).toEqual({ least: 1, median: 3, p99: 5, most: 5 });
   expect(() => summary([])).toThrow('nothing was measured');
   expect(

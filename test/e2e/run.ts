@@ -11,16 +11,17 @@ import { type Checks, startChecks } from './support/checks.ts';
 import { endOnSignals } from './support/signals.ts';
 import { type ClientWish, inWorld, redirections, type World } from './support/world.ts';
 
-const help = `Runs the bundles of cdk.out as Lambda would, against an emulated AWS and a sandbox Voucherify.
+const help = `Runs the bundles of cdk.out as Lambda does, against an emulated AWS and a sandbox Voucherify.
 
   npm run e2e [-- --own-client]
 
-The bundles and their environment come from the template; cdk.out is made anew where it is missing or stale. They run on
-this Node under the official runtime interface client (aws-lambda-ric), which is built once in a cache folder; where it
-cannot be built, or with --own-client, under a loop of our own, which is then said. Needed: moto_server and openssl on
-the PATH; for the official client a C++ compiler, make, cmake, autoconf, automake and libtool.
+The bundles and their environment come from the template; a missing or outdated cdk.out is synthesized first. They run on
+this Node version with the official runtime interface client (aws-lambda-ric), which is built once in a cache folder. If
+it cannot be built, or with --own-client, a runtime client of this repository is used, and the output says so. Requires
+moto_server and openssl on the PATH; for the official client also a C++ compiler, make, cmake, autoconf, automake and
+libtool.
 
-Exit code: 0 all passed, 1 something failed, 2 it could not be run.
+Exit code: 0 all passed, 1 a check failed, 2 the checks could not run.
 `;
 
 if (process.argv.includes('--help')) process.stdout.write(help);
@@ -32,7 +33,7 @@ async function run(wish: ClientWish): Promise<0 | 1 | 2> {
   const checks = startChecks();
   try {
     if (isStale()) {
-      checks.heading('cdk.out is missing or stale: cdk synth');
+      checks.heading('cdk.out is missing or outdated: cdk synth');
       synthesise();
     }
     await inWorld(readAssembly(), wish, checks.note, world => scenarios(world, checks));
@@ -58,7 +59,7 @@ async function scenarios(world: World, checks: Checks): Promise<void> {
   await rotation(world, checks);
   checks.heading('Calls on the request path');
   await calls(world, checks);
-  checks.heading('Starts that Lambda freezes, and starts without Secrets Manager');
+  checks.heading('Frozen starts, and starts without Secrets Manager');
   await frozen(world, checks);
   checks.heading('The sweep');
   await outage(world, checks);

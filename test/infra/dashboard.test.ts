@@ -26,24 +26,24 @@ const shown = (title: string) =>
 test('dashboard: has these graphs, and every alarm', () => {
   expect(board.DashboardName).toBe('erasure');
   expect([...graphs.keys()]).toEqual([
-    'Who is hurt',
-    ...['Time used of the deadline (%)', 'Age of the oldest open erasure (ms)', 'Sweeps'],
-    ...['Waiting for a person', 'Scopes that are paused', 'Closed and not signed'],
-    ...['Accepted, by platform', 'Closed, by platform and outcome', 'Closed without finding anybody (%)'],
-    ...['Requests', 'Answered 4xx and 5xx', 'Time to answer (ms)'],
-    ...['Functions: time (ms)', 'Functions: errors and throttles'],
-    'Codes of the log that raised alarms',
+    'Alarms',
+    ...['Deadline used (%)', 'Age of the oldest open request (ms)', 'Sweeps'],
+    ...['Needs review', 'Active pauses', 'Closed but not signed'],
+    ...['Accepted, by platform', 'Closed, by platform and outcome', 'Closed without a match (%)'],
+    ...['Requests', '4xx and 5xx replies', 'Latency (ms)'],
+    ...['Functions: duration (ms)', 'Functions: errors and throttles'],
+    'Alarm codes in the log',
   ]);
-  expect(graphs.get('Who is hurt')?.alarms).toHaveLength(of('AWS::CloudWatch::Alarm').length);
+  expect(graphs.get('Alarms')?.alarms).toHaveLength(of('AWS::CloudWatch::Alarm').length);
 });
 
 test('dashboard: each figure of the sweep has a graph', () => {
-  expect(shown('Time used of the deadline (%)')).toEqual(['erasure DeadlineUsed']);
-  expect(shown('Age of the oldest open erasure (ms)')).toEqual(['erasure OldestOpen']);
+  expect(shown('Deadline used (%)')).toEqual(['erasure DeadlineUsed']);
+  expect(shown('Age of the oldest open request (ms)')).toEqual(['erasure OldestOpen']);
   expect(shown('Sweeps')).toEqual(['erasure Sweeps']);
-  expect(shown('Waiting for a person')).toEqual(['erasure NeedsReview']);
-  expect(shown('Scopes that are paused')).toEqual(['erasure Paused']);
-  expect(shown('Closed and not signed')).toEqual(['erasure Unsigned']);
+  expect(shown('Needs review')).toEqual(['erasure NeedsReview']);
+  expect(shown('Active pauses')).toEqual(['erasure Paused']);
+  expect(shown('Closed but not signed')).toEqual(['erasure Unsigned']);
 });
 
 test('dashboard: each platform of the settings has its lines', () => {
@@ -56,5 +56,5 @@ test('dashboard: each platform of the settings has its lines', () => {
 
 test('dashboard: each alarm code has its own line', () => {
   const codes = Object.keys(alarmFor).map(code => `erasure Alarms alarm ${code}`);
-  expect(shown('Codes of the log that raised alarms')).toEqual(codes);
+  expect(shown('Alarm codes in the log')).toEqual(codes);
 });

@@ -46,8 +46,8 @@ function bootstrapped(qualifier = 'hnb659fds') {
   return { 'Fn::Sub': `arn:\${AWS::Partition}:iam::\${AWS::AccountId}:role/cdk-${qualifier}-cfn-exec-role-${place}` };
 }
 
-describe('the key of the identifiers table', () => {
-  test('allows the deployment what DynamoDB requires to select a key, only through DynamoDB, and grants only for AWS', () => {
+describe('key of the identifiers table', () => {
+  test('deployment: may do what DynamoDB requires to select a key, only through DynamoDB, and grant only to AWS services', () => {
     const { UseByTheDeployment, GrantByTheDeployment } = keyPolicy(
       new ErasureStack(appOfTests(), 'Ours', { settings }),
     );
@@ -65,7 +65,7 @@ describe('the key of the identifiers table', () => {
     });
   });
 
-  test('has no other statement than the functions’, the deployment’s and the administration’s', () => {
+  test('statements: those of the functions, the deployment and the administration only', () => {
     const policy = keyPolicy(new ErasureStack(appOfTests(), 'Ours', { settings }));
     expect(Object.keys(policy).sort()).toEqual([
       ...['Administration', 'GrantByTheDeployment', 'UseByTheDeployment', 'UseByTheFunctions'],
@@ -73,32 +73,32 @@ describe('the key of the identifiers table', () => {
   });
 });
 
-describe('the role of the deployment', () => {
-  test('is the one that the bootstrap made, for every stage of the service', () => {
+describe('deployment role', () => {
+  test('default: the bootstrap role, for every stage of the service', () => {
     expect(deployerOf(new ErasureStack(appOfTests(), 'Ours', { settings }))).toEqual(bootstrapped());
     expect(deployerOf(new ErasureStack(appOfTests(), 'Ours', { settings, stage: 'test' }))).toEqual(bootstrapped());
   });
 
-  test('has the qualifier that the synthesizer or the context names', () => {
+  test('qualifier: comes from the synthesizer or the context', () => {
     const synthesizer = standard({ qualifier: 'acme' });
     expect(deployerOf(new ErasureStack(appOfTests(), 'Ours', { settings, synthesizer }))).toEqual(bootstrapped('acme'));
     const app = appOfTests({ '@aws-cdk/core:bootstrapQualifier': 'other' });
     expect(deployerOf(new ErasureStack(app, 'Ours', { settings }))).toEqual(bootstrapped('other'));
   });
 
-  test('is the synthesizer’s own, where it names one', () => {
+  test('synthesizer with its own role: that role is used', () => {
     const role = 'arn:aws:iam::123456789012:role/deployer';
     const synthesizer = standard({ cloudFormationExecutionRole: role });
     expect(deployerOf(new ErasureStack(appOfTests(), 'Ours', { settings, synthesizer }))).toBe(role);
   });
 
-  test('has the account and region of the stack, in a CDK stage', () => {
+  test('CDK stage: the role has the account and region of the stack', () => {
     const stage = new Stage(appOfTests(), 'Production', { env: { account: '123456789012', region: 'eu-west-1' } });
     const { 'Fn::Sub': arn } = deployerOf(new ErasureStack(stage, 'Ours', { settings })) as { 'Fn::Sub': string };
     expect(arn).toMatch(/role\/cdk-hnb659fds-cfn-exec-role-123456789012-eu-west-1$/);
   });
 
-  test('is found in any other stack, and for a nested stack in the outermost one', () => {
+  test('other stacks: the role is found; a nested stack uses that of the outermost one', () => {
     const theirs = new Stack(appOfTests(), 'Theirs');
     new ErasureWebhook(theirs, 'Erasure', { settings });
     expect(deployerOf(theirs)).toEqual(bootstrapped());
@@ -109,15 +109,15 @@ describe('the role of the deployment', () => {
   });
 });
 
-describe('without a role in the synthesizer', () => {
+describe('synthesizer without a role', () => {
   const withoutRole = () => ({ synthesizer: new CliCredentialsStackSynthesizer() as IStackSynthesizer });
 
-  test('synthesis fails and names the missing option', () => {
+  test('synthesis: fails and names the missing option', () => {
     const stack = () => new ErasureStack(appOfTests(), 'Ours', { settings, ...withoutRole() });
     expect(stack).toThrow(/`deployer`/);
   });
 
-  test('the option `deployer` is used, as it is with any other synthesizer', () => {
+  test('option `deployer`: is used, as with any other synthesizer', () => {
     const arn = 'arn:aws:iam::123456789012:role/pipeline';
     const deployer = new ArnPrincipal(arn);
     expect(deployerOf(new ErasureStack(appOfTests(), 'Ours', { settings, deployer, ...withoutRole() }))).toBe(arn);

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 
-/** Settings in which every key stands that there is, none with its default. */
+/** Settings with every key, none with its default value. */
 export const everySetting = {
   $schema: './settings.schema.json',
   projects: {

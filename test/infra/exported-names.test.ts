@@ -52,12 +52,12 @@ describe('shared export names', () => {
     expect(sharedWith(text)).toEqual([]);
   });
 
-  test('in one file are one symbol: overloads, and a type beside a constant', () => {
+  test('one file: overloads, and a type beside a constant, are one symbol', () => {
     const text = 'export function a(x: string): void; export function a() {} export const b = 1; export type b = 1;';
     expect(duplicateExports([{ file: 'one.ts', text }])).toEqual([]);
   });
 
-  test('are listed by name, with all files', () => {
+  test('list: by name, with all files', () => {
     const sources = ['c', 'a', 'b'].map(name => ({
       file: `${name}.ts`,
       text: 'export type Z = 1; export type Y = 1;',
@@ -76,7 +76,7 @@ describe('npm run names, as a process', () => {
   const run = (...args: readonly string[]) =>
     spawnSync(process.execPath, ['infra/tools/exported-names.ts', ...args], { encoding: 'utf8' });
 
-  test('fails when there is nothing to check, and when lambda/ and infra/ share a name', () => {
+  test('exit code: 1 without files, and when lambda/ and infra/ share a name', () => {
     expect(run('--root', root)).toMatchObject({ status: 1, stdout: '0 files, 0 exported names that are shared\n' });
     for (const folder of ['lambda/deep', 'infra', 'test']) mkdirSync(join(root, folder), { recursive: true });
     writeFileSync(join(root, 'lambda/deep/one.ts'), 'export const shared = 1;');
@@ -90,7 +90,7 @@ describe('npm run names, as a process', () => {
     });
   });
 
-  test('prints a help that fits 80 columns', () => {
+  test('--help: fits 80 columns', () => {
     const { status, stdout } = run('--help');
     expect(status).toBe(0);
     expect(stdout.split('\n').filter(line => line.length > 80)).toEqual([]);

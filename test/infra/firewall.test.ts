@@ -10,15 +10,15 @@ const [acl] = of('AWS::WAFv2::WebACL');
 const [rate, body, ...others] = acl.Rules;
 const [stage] = of('AWS::ApiGateway::Stage');
 
-describe('firewall', () => {
-  test.each([{}, { waf: false }])('default: there is none, because it costs money', operations => {
+describe('web ACL by default', () => {
+  test.each([{}, { waf: false }])('web ACL: none, because it has a fixed cost', operations => {
     const { template: plain } = synthesised({ settings: settingsWith({ operations }) });
     plain.resourceCountIs('AWS::WAFv2::WebACL', 0);
     plain.resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
   });
 });
 
-describe('the firewall', () => {
+describe('web ACL', () => {
   test('association: protects the stage and allows by default', () => {
     expect(acl).toMatchObject({ Name: 'erasure-test', Scope: 'REGIONAL', DefaultAction: { Allow: {} } });
     const [{ ResourceArn, WebACLArn }] = of('AWS::WAFv2::WebACLAssociation');
@@ -91,7 +91,7 @@ describe('the firewall', () => {
   test('dashboard: shows each rule', () => {
     const [board] = of('AWS::CloudWatch::Dashboard');
     const text = String(readable(board.DashboardBody));
-    expect(text).toContain('Turned away by the firewall');
+    expect(text).toContain('Requests blocked by the web ACL');
     for (const rule of ['erasure-test-rate', 'erasure-test-body']) {
       const metric = `"AWS/WAFV2","BlockedRequests","Region","AWS::Region","Rule","${rule}","WebACL","erasure-test"`;
       expect(text).toContain(metric);

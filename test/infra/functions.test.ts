@@ -33,7 +33,7 @@ describe('both functions', () => {
     template.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: `/aws/lambda/${name}`, RetentionInDays: 30 });
   });
 
-  test('reserve no concurrency: an account without any to spare could not deploy', () => {
+  test('concurrency: none is reserved, because a new account has none to reserve', () => {
     for (const one of functions) expect(one).not.toHaveProperty('ReservedConcurrentExecutions');
   });
 });
@@ -49,8 +49,8 @@ test.each([
   expect(webhook.Timeout).toBeLessThan(29);
 });
 
-describe('what the functions are told', () => {
-  test('is what they parse: settings, tables and the secrets that each may read', () => {
+describe('function environment', () => {
+  test('variables: the functions parse settings, tables and the secrets that each may read', () => {
     const { SETTINGS_JSON, SECRET_ARNS, METRICS_NAMESPACE, ...tables } = variablesOf('erasure-webhook');
     const { operations: _, $schema: __, ...settings } = settingsWith();
     expect(parseSettings(SETTINGS_JSON, 'deployed')).toEqual({ ...settings, operations: {} });
@@ -61,7 +61,7 @@ describe('what the functions are told', () => {
     expect(variablesOf('erasure-sweeper').SECRET_ARNS).toEqual(ofSweeper);
   });
 
-  test('survives the way through the environment for every platform there is', () => {
+  test('settings: are unchanged after the environment, for every platform', () => {
     const platforms = {
       ...example.platforms,
       transcend: { audience: 'acme', sombraUrl: 'https://sombra.example.com', identities: { email: 'email' } },
@@ -76,7 +76,7 @@ describe('what the functions are told', () => {
     expect(parseSettings(webhook.Environment.Variables.SETTINGS_JSON, 'deployed')).toEqual(told);
   });
 
-  test('holds no secret and nobody to write to', () => {
+  test('variables: contain no secret and no email address', () => {
     const both = ['IDENTIFIERS_TABLE', 'METRICS_NAMESPACE', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'];
     for (const { Environment, FunctionName } of functions) {
       const own = FunctionName === 'erasure-sweeper' ? ['EVIDENCE_KEY'] : [];
@@ -85,14 +85,14 @@ describe('what the functions are told', () => {
     }
   });
 
-  test('holds nothing that only an editor reads', () => {
+  test('variables: contain nothing that only editors read', () => {
     const settings = settingsWith({ $schema: './settings.schema.json' });
     for (const { Environment } of synthesised({ settings }).of('AWS::Lambda::Function')) {
       expect(Environment.Variables.SETTINGS_JSON).not.toContain('schema');
     }
   });
 
-  test('that does not fit into Lambda is refused here, and in one sentence', () => {
+  test('variables too large for Lambda: synthesis fails with one sentence', () => {
     const project = { baseUrl: 'https://api.voucherify.io' };
     const projects = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`project-${i}`, project]));
     const many = () => synthesised({ settings: settingsWith({ projects }) });
@@ -101,7 +101,7 @@ describe('what the functions are told', () => {
   });
 });
 
-test('the sweep starts every minute, and a start that failed is not made up for', () => {
+test('sweep: starts every minute, and a failed start is not retried', () => {
   template.hasResourceProperties('AWS::Events::Rule', {
     Name: 'erasure-sweep',
     ScheduleExpression: 'rate(1 minute)',
@@ -116,7 +116,7 @@ test('the sweep starts every minute, and a start that failed is not made up for'
   ]);
 });
 
-test('the outputs say where to point platforms, whom to tell and what to fill', () => {
+test('outputs: webhook URL, alarm topic and secrets to fill', () => {
   const outputs = template.toJSON()['Outputs'];
   expect(Object.keys(outputs)).toEqual(['WebhookUrl', 'AlarmTopic', 'OperatorPolicy', 'SecretsToFill']);
   expect(readable(outputs['WebhookUrl'].Value)).toMatch(/^https:.*\/webhooks\/$/);

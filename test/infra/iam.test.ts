@@ -32,8 +32,8 @@ function logsOf(name: string) {
   return { Sid: 'Logs', Effect: 'Allow', Action, Resource: `arn(/aws/lambda/erasure-${name})` };
 }
 
-describe('what the functions may do, statement by statement', () => {
-  test('the webhook accepts, and writes identifiers that it cannot read', () => {
+describe('statements of the function roles', () => {
+  test('webhook: accepts requests, and writes identifiers that it cannot read', () => {
     expect(statementsOf('Webhook')).toEqual([
       xray,
       receipts,
@@ -52,7 +52,7 @@ describe('what the functions may do, statement by statement', () => {
     ]);
   });
 
-  test('the sweep works on what is due, and knows the secrets of platforms only where its callbacks are signed', () => {
+  test('sweep: processes due receipts, and reads a platform’s secret only for signed callbacks', () => {
     expect(statementsOf('Sweeper')).toEqual([
       xray,
       { Sid: 'Queue', Effect: 'Allow', Action: 'dynamodb:Query', Resource: 'arn(erasure-receipts)/index/queue' },
@@ -68,9 +68,9 @@ describe('what the functions may do, statement by statement', () => {
     ]);
   });
 
-  test('nobody else may do anything, and Lambda alone takes the roles', () => {
+  test('other principals: have no permission, and only Lambda assumes the roles', () => {
     template.resourceCountIs('AWS::IAM::Policy', 2);
-    // What operators may do has a test of its own; it is attached to nobody.
+    // The operator policy has its own test; it is attached to no one.
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 1);
     const roles = of('AWS::IAM::Role');
     const lambdas = roles.filter(role => JSON.stringify(role).includes('lambda.amazonaws.com'));
@@ -81,15 +81,15 @@ describe('what the functions may do, statement by statement', () => {
   });
 });
 
-describe('what the stores ask DynamoDB for is what is allowed', () => {
-  test('to the request line: accept, read, pin, close and forget, and keep the pace', async () => {
+describe('DynamoDB actions of the stores are allowed', () => {
+  test('request path: accept, read, pin, close, delete personal data, and rate limit', async () => {
     const { store, control, asked } = recordingStores();
     await store.accept(receipt(), { reference: 'r', scope: 's', identifiers: [], callbacks: [] });
     await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Webhook'));
   });
 
-  test('to the sweep: what is due and what is kept, and all of that', async () => {
+  test('sweep: due receipts and personal data, and all actions of the request path', async () => {
     const { store, control, asked } = recordingStores();
     await store.due('erase', 1, 1);
     await store.readPersonalData('receipt-1');

@@ -60,7 +60,7 @@ export function fits(value: unknown, schema: Schema, root: Schema = schema): boo
     });
 }
 
-/** All that a schema says of one value, with what it refers to drawn in; what stands beside a reference goes first. */
+/** Returns a schema with its reference resolved; keywords beside the reference take precedence. */
 function said(value: unknown, schema: Schema, root: Schema): Schema {
   const { $ref, allOf, if: condition, ...own } = schema;
   const branch = condition === undefined ? [] : [own[fits(value, object(condition), root) ? 'then' : 'else']];

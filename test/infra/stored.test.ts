@@ -12,7 +12,7 @@ describe('tables', () => {
     { AttributeName: 'sk', KeyType: 'RANGE' },
   ];
 
-  test('receipts keep 35 days of backups, expire only by TTL, and are the queue', () => {
+  test('receipts: have 35 days of backups, expire only by TTL, and are the queue', () => {
     template.hasResourceProperties('AWS::DynamoDB::Table', {
       TableName: 'erasure-receipts',
       KeySchema: keys,
@@ -34,7 +34,7 @@ describe('tables', () => {
     });
   });
 
-  test('identifiers are out of the backups after a day and lie under their own key', () => {
+  test('identifiers: have one day of backups and their own key', () => {
     template.hasResourceProperties('AWS::DynamoDB::Table', {
       TableName: 'erasure-identifiers',
       KeySchema: keys,
@@ -47,12 +47,12 @@ describe('tables', () => {
   });
 });
 
-describe('the key of the identifiers', () => {
+describe('key of the identifiers', () => {
   const [key] = of('AWS::KMS::Key');
   const [administration, deployed, granted, use, ...others] = key.KeyPolicy.Statement.map(readable);
   const viaDynamodb = { StringEquals: { 'kms:ViaService': 'dynamodb.AWS::Region.amazonaws.com' } };
 
-  test('the functions’ two roles use it, only through DynamoDB', () => {
+  test('use: only by the two function roles, and only through DynamoDB', () => {
     expect(use).toEqual({
       Sid: 'UseByTheFunctions',
       Effect: 'Allow',
@@ -69,26 +69,26 @@ describe('the key of the identifiers', () => {
     expect(others).toEqual([]);
   });
 
-  test('the account administers it, and can neither read with it nor let others', () => {
+  test('administration: by the account, which cannot decrypt or grant decryption', () => {
     expect(administration).toMatchObject({ Sid: 'Administration', Effect: 'Allow', Principal: account });
     const reading = /Decrypt|Encrypt|GenerateDataKey|CreateGrant|\*/;
     expect(administration.Action.filter((action: string) => reading.test(action))).toEqual([]);
-    // Without this one nobody could ever change the policy again.
+    // Without this statement the policy could never be changed again.
     expect(administration.Action).toContain('kms:PutKeyPolicy');
     expect(key.EnableKeyRotation).toBe(true);
   });
 });
 
-describe('the key that evidence is signed with', () => {
+describe('key that signs evidence', () => {
   const key = of('AWS::KMS::Key').find(({ KeyUsage }) => KeyUsage === 'SIGN_VERIFY');
   const [administration, signing, ...others] = key.KeyPolicy.Statement.map(readable);
 
-  test('makes ES256 signatures, and has the name that the operator’s tool asks for', () => {
+  test('key: makes ES256 signatures, and has the alias that the operator’s tool uses', () => {
     expect(key.KeySpec).toBe('ECC_NIST_P256');
     expect(of('AWS::KMS::Alias').map(({ AliasName }) => AliasName)).toEqual(['alias/erasure-evidence']);
   });
 
-  test('signs for the sweep alone', () => {
+  test('use: only the sweep signs', () => {
     expect(signing).toMatchObject({
       Sid: 'SignByTheSweep',
       Effect: 'Allow',
@@ -99,19 +99,19 @@ describe('the key that evidence is signed with', () => {
     expect(others).toEqual([]);
   });
 
-  test('is administered by the account, which shows its public half and cannot sign', () => {
+  test('administration: by the account, which reads the public key and cannot sign', () => {
     expect(administration).toMatchObject({ Sid: 'Administration', Effect: 'Allow', Principal: account });
     expect(administration.Action.filter((action: string) => /kms:Sign|CreateGrant|\*/.test(action))).toEqual([]);
     expect(administration.Action).toEqual(expect.arrayContaining(['kms:GetPublicKey', 'kms:PutKeyPolicy']));
-    // Without these nobody could give it its name, and the deployment would fail.
+    // Without these the alias could not be created, and the deployment would fail.
     const naming = ['kms:CreateAlias', 'kms:DeleteAlias', 'kms:UpdateAlias'];
     expect(administration.Action).toEqual(expect.arrayContaining(naming));
   });
 });
 
 describe('secrets', () => {
-  test('start with what the functions refuse, in the shape that they read, word for word', () => {
-    // CloudFormation rewrites a secret when this text changes: whoever changes it overwrites real keys.
+  test('placeholders: are refused by the functions, and have the shape that they parse', () => {
+    // CloudFormation rewrites a secret when this text changes: a change would overwrite real keys.
     const filled = of('AWS::SecretsManager::Secret').map(({ Name, SecretString }) => [Name, SecretString]);
     expect(filled).toEqual([
       ['erasure/pepper', undefined],
@@ -120,13 +120,13 @@ describe('secrets', () => {
     ]);
   });
 
-  test('the pepper is drawn once, by rules that never change', () => {
+  test('pepper: is generated once, by rules that must not change', () => {
     const [pepper] = of('AWS::SecretsManager::Secret');
     expect(pepper.GenerateSecretString).toEqual({ PasswordLength: 64, ExcludePunctuation: true });
   });
 });
 
-test('what is stored stays when the stack goes, under logical ids that must not change', () => {
+test('stored data: is retained without the stack, under logical ids that must not change', () => {
   const stateful = ['AWS::DynamoDB::Table', 'AWS::KMS::Key', 'AWS::SecretsManager::Secret'];
   const kept = Object.keys(resources).filter(id => stateful.includes(resources[id].Type));
   for (const id of kept) {
@@ -144,7 +144,7 @@ test('what is stored stays when the stack goes, under logical ids that must not 
   ]);
 });
 
-test('a stage has names of its own', () => {
+test('stage: has its own names', () => {
   const { of: inStage } = synthesised({ stage: 'test' });
   expect(inStage('AWS::DynamoDB::Table').map(({ TableName }) => TableName)).toEqual([
     ...['erasure-test-receipts', 'erasure-test-identifiers'],

@@ -122,7 +122,7 @@ describe('bill from the list of npm', () => {
 
   test('shipped package that is missing: is an error', () => {
     const bare = () => billOf(npms(listed('a')), new Set(['a@1.0.0', 'a@2.0.0']));
-    expect(bare).toThrow('in a bundle and not in the lock file: a@2.0.0');
+    expect(bare).toThrow('in a bundle but not in the lock file: a@2.0.0');
   });
 });
 
@@ -193,7 +193,7 @@ describe('supply commands', () => {
     const env = { PATH: work };
     const { status, stdout, stderr } = spawnSync(process.execPath, ['infra/tools/sbom.ts'], { encoding: 'utf8', env });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toBe('npm cannot list what is installed: run npm ci, with npm 10 or newer\n');
+    expect(stderr).toBe('npm cannot list the installed packages: run npm ci with npm 10 or newer\n');
   });
 
   test.each(['sbom', 'licences'])('%s --help: is also printed for unknown arguments', name => {

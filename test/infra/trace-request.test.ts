@@ -30,7 +30,7 @@ describe('instrumented source', () => {
     expect(traced(source, expression)).toEqual({ result, names });
   });
 
-  test('keeps the numbers of the lines', () => {
+  test('lines: keep their numbers', () => {
     const source = 'const f = () =>\n  1;\nfunction g() {\n  return 2;\n}\n';
     expect(instrument('a.ts', source, 'enter', () => 0).split('\n')).toHaveLength(source.split('\n').length);
   });
@@ -44,21 +44,21 @@ describe('figures of a trace', () => {
   ];
   const other = { file: a.file, name: 'g' };
 
-  test('count files, folders, functions, calls and changes of file', () => {
+  test('counts: files, folders, functions, calls and switches', () => {
     expect(countTrace([a, other, a, b, a, c])).toEqual({ files: 3, folders: 2, functions: 4, calls: 6, switches: 3 });
     expect(countTrace([])).toEqual({ files: 0, folders: 0, functions: 0, calls: 0, switches: 0 });
   });
 
-  test('two functions of one name in one file are two', () => {
+  test('functions: two with one name in one file are two', () => {
     expect(countTrace([a, { ...a }]).functions).toBe(2);
   });
 
-  test('list files by their first call, and stretches by order', () => {
+  test('lists: files by first call, and stretches in order', () => {
     expect(linesOf(filesOf([a, b, other, a]))).toBe('x/1.ts\n    f x2, g\nx/2.ts\n    f\n');
     expect(linesOf(stretchesOf([a, b, other, a]))).toBe('x/1.ts\n    f\nx/2.ts\n    f\nx/1.ts\n    g, f\n');
   });
 
-  test('fold long lists at 80 columns', () => {
+  test('lists: wrap at 80 columns', () => {
     const names = Array.from({ length: 30 }, (_, index) => `function${index}`);
     const lines = linesOf([{ file: 'x/1.ts', names }]).split('\n');
     expect(lines.every(line => line.length <= 80)).toBe(true);
@@ -70,7 +70,7 @@ describe('npm run trace, as a process', () => {
   const run = (...args: readonly string[]) =>
     spawnSync(process.execPath, ['infra/tools/trace-request.ts', ...args], { encoding: 'utf8', env: {} });
 
-  test('prints the same every time, and the files of the list are as many as it says', () => {
+  test('output: is the same for each run, and the list has the stated number of files', () => {
     const { status, stdout, stderr } = run('--list', '--max-files', '1000', '--max-switches', '1000');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const files = stdout.match(/^lambda\/.*\.ts$/gm) ?? [];
@@ -80,18 +80,18 @@ describe('npm run trace, as a process', () => {
     expect(run('--list', '--max-files', '1')).toMatchObject({ status: 1, stdout, stderr: '' });
   });
 
-  test('the sequence has one more stretch than there are switches; too many switches fail', () => {
+  test('--sequence: has one stretch more than switches; --max-switches fails above the limit', () => {
     const { status, stdout } = run('--sequence', '--max-switches', '1');
     const stretches = stdout.match(/^lambda\/.*\.ts$/gm) ?? [];
     expect(stdout).toContain(`switches   ${stretches.length - 1}\n`);
     expect(status).toBe(1);
   });
 
-  test('refuses a limit that is not a number', () => {
+  test('limit: must be a number', () => {
     expect(run('--max-files', 'ten')).toMatchObject({ status: 1, stdout: '', stderr: expect.stringMatching(/^--max/) });
   });
 
-  test('prints a help that fits 80 columns', () => {
+  test('--help: fits 80 columns', () => {
     const { status, stdout } = run('--help');
     expect(status).toBe(0);
     expect(stdout.split('\n').filter(line => line.length > 80)).toEqual([]);

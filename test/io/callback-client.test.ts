@@ -4,18 +4,18 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Resolve } from '../../lambda/io/public-address.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
-import { loopbackName } from '../support/erasing-certificate.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 import {
   certificate,
   here,
+  loopbackName,
   named,
   notConnected,
   onlyHere,
   post,
   resolvesTo,
   trustCertificate,
-} from '../support/pace-callback.ts';
+} from '../support/erasing-certificate.ts';
+import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 
 closeServersAfterEach();
 trustCertificate();

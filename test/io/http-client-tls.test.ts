@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { loopbackName } from '../support/erasing-certificate.ts';
+import {
+  certificate,
+  loopbackName,
+  named,
+  notConnected,
+  post,
+  trustCertificate,
+} from '../support/erasing-certificate.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
-import { certificate, named, notConnected, post, trustCertificate } from '../support/pace-callback.ts';
 
 closeServersAfterEach();
 

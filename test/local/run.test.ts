@@ -108,7 +108,7 @@ describe('run.json', () => {
     const ofProcess = (pid: number) => writeFileSync(file, text.replace(`"pid":${process.pid}`, `"pid":${pid}`));
     ofProcess(spawnSync(process.execPath, ['--version']).pid);
     expect(readRunFile(folder)).toBeUndefined();
-    // Process 1 always runs, and belongs to somebody else on most machines.
+    // Process 1 always runs, and belongs to another user on most machines.
     ofProcess(1);
     expect(readRunFile(folder)).toMatchObject(urls);
   });
@@ -200,7 +200,7 @@ describe('npm run demo', () => {
     expect(first).toMatch(/"id": "del_\w{24}"/);
     expect(second).toContain('"status": "in_progress"');
     expect(second).toContain('"lastResult": "voucherify-500"');
-    expect(third).toContain('Ketch hears of the end: POST /callback');
+    expect(third).toContain('Ketch receives the callback: POST /callback');
     expect(third).toMatch(/"state": "erased"[\s\S]*"endedAt"/);
   });
 

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { sqliteControl } from '../../infra/local/sqlite-control.ts';
-import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
+import { openSqliteStore, sqliteControl } from '../../infra/local/sqlite-store.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
 import { describeStore, describeUnreachableStore, unavailable } from '../receipts/store.contract.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -119,7 +118,7 @@ describe('SQLite store', () => {
   });
 
   test('killed process: loses nothing that it acknowledged', async () => {
-    const writer = join(import.meta.dirname, '../support/endless-writer.ts');
+    const writer = join(import.meta.dirname, 'endless-writer.ts');
     const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'ignore'] });
     const acknowledged: string[] = [];
     for await (const id of createInterface({ input: child.stdout })) {

@@ -8,8 +8,7 @@ import { eventuallyHolds, holds } from '../support/fuzz.ts';
 import { openHouse } from '../support/house.ts';
 import { inertPorts } from '../support/inert.ts';
 import { callback, deleteRequest, ketchSecretText, ketchSection, uid } from '../support/ketch.ts';
-import { ketchPlatform as platform } from '../support/ketch-platform.ts';
-import { requestOf } from '../support/requests.ts';
+import { ketchPlatform as platform, requestOf } from '../support/requests.ts';
 
 const proof = { scheme: 'shared-secret', secret: 'current' } as const;
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('raw', 'md5', 'account_id', '__proto__', uid, ''));

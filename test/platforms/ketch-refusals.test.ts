@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { jsonOrUndefined } from '../support/event.ts';
 import { refusalOf } from '../support/failures.ts';
 import { account, callback, deleteRequest, tenant, uid } from '../support/ketch.ts';
-import { ketchPlatform as platform, readKetch } from '../support/ketch-platform.ts';
-import { requestOf } from '../support/requests.ts';
+import { ketchPlatform as platform, readKetch, requestOf } from '../support/requests.ts';
 
 const refused = (body: unknown, headers?: { 'content-type': string }) => refusalOf(() => readKetch(body, headers));
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { account, callback, deleteRequest, tenant, uid } from '../support/ketch.ts';
-import { readKetch as read } from '../support/ketch-platform.ts';
+import { readKetch as read } from '../support/requests.ts';
 
 describe('a DeleteRequest', () => {
   test('is translated', () => {

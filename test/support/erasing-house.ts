@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
-import { openSandbox, type Sandbox, type SandboxCustomer } from '../../infra/local/sandbox/sandbox.ts';
+import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import type { Identifier, IdentifierKind } from '../../lambda/domain/erasure.ts';
 import { type AttemptOutcome, attempt, clientsFor } from '../../lambda/erasure/attempt.ts';
@@ -9,10 +9,12 @@ import type { LogLine } from '../../lambda/io/log.ts';
 import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { type Adapters, createServices, type Services } from '../../lambda/services.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import type { SweepResult } from '../../lambda/sweep/backlog.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
-import { counting, passed, plenty, settingsOf } from './erasing-ports.ts';
+import { lookUpProgress } from '../../lambda/voucherify/look-up-progress.ts';
+import { resolve } from '../../lambda/voucherify/resolve.ts';
 
 export const start = Date.UTC(2026, 10, 24, 12);
 const longAgo = '2025-01-01T00:00:00.000Z';
@@ -130,7 +132,7 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
       await house.sweep(Math.max(clock.now, nextAttemptAt));
       return house.receipt(id);
     },
-    receipt: async id => found(await store.read(id)),
+    receipt: async id => requireReceipt(await store.read(id)),
     deleted: () => sandbox.deletions().map(deletion => deletion.customerId),
     alarms: () => lines.flatMap(line => line.alarm ?? []),
     close: () => {
@@ -180,7 +182,7 @@ function receiptOf(id: string, projects: readonly string[], receivedAt: number, 
   );
 }
 
-function found(receipt: Receipt | undefined): Receipt {
+function requireReceipt(receipt: Receipt | undefined): Receipt {
   if (receipt === undefined) throw new Error('no such receipt');
   return receipt;
 }
@@ -195,4 +197,70 @@ export function callsTo(house: ErasingHouse, project = 'main'): VoucherifyClient
 /** A store whose verbs may be replaced. */
 export function changedStore(change: (store: ReceiptStore) => Partial<ReceiptStore>): ErasingOptions {
   return { change: ({ store }) => ({ store: { ...store, ...change(store) } }) };
+}
+
+/** More calls and requests than any test makes. */
+const plenty = 1_000_000;
+
+/** Returns settings without effective limits. */
+function settingsOf(projects: readonly string[], customersPerRequest: number): Adapters['settings'] {
+  const named = Object.fromEntries(
+    projects.map(name => [
+      name,
+      { baseUrl: `https://${name}.api.voucherify.io`, quotaShare: 1, callsPerMinute: plenty },
+    ]),
+  );
+  return parseSettings(
+    JSON.stringify({ projects: named, platforms: {}, limits: { customersPerRequest, requestsPerHour: plenty } }),
+    'deployed',
+  );
+}
+
+/** Returns the sandbox's response as the HTTP client would. */
+export function passed(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall): HttpResult {
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  try {
+    const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
+    return { kind: 'answer', ...answer };
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'connection-lost', effect: 'possible' };
+  }
+}
+
+/** Ids that are the same in every run. */
+function counting(): () => string {
+  let count = 0;
+  return () => {
+    count += 1;
+    return String(count).padStart(24, 'A');
+  };
+}
+
+export const id = (letter: string) => `cust_${letter.repeat(24)}`;
+export const [ada, ben, cleo] = [id('A'), id('B'), id('C')];
+export const iso = (at: number) => new Date(at).toISOString();
+
+/** What the identifiers of a request submitted then name in the sandbox. */
+export function resolved(
+  house: ErasingHouse,
+  identifiers: readonly Identifier[],
+  maxCustomers = 5,
+  submittedAt = start,
+) {
+  const progress = lookUpProgress(undefined, appId => appId);
+  const ways = {
+    voucherify: callsTo(house),
+    progress,
+    now: () => house.clock.now,
+    until: start + 10_000,
+    mostPages: 99,
+  };
+  return resolve({ identifiers, submittedAt, maxCustomers: maxCustomers }, ways);
+}
+
+/** The same, as the customers' ids and whether each was seen. */
+export async function found(house: ErasingHouse, identifiers: readonly Identifier[], submittedAt = start) {
+  const answer = await resolved(house, identifiers, 5, submittedAt);
+  return answer.kind === 'found' ? answer.candidates.map(({ id: one, seen }) => [one, seen]) : answer.kind;
 }

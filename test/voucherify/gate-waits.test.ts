@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { intervalMs, openedGates as opened } from '../support/pace-gates.ts';
+import { intervalMs, openedGates as opened } from '../support/pace-clock.ts';
 import { answered, minute, now, second } from '../support/pace-heard.ts';
 
 describe('a wait', () => {

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { eventuallyHolds } from '../support/fuzz.ts';
-import { virtualClock } from '../support/pace-clock.ts';
+import { callWithin, type Process, startProcess, virtualClock, voucherifyAt } from '../support/pace-clock.ts';
 import { answered, hour, minute, now, second } from '../support/pace-heard.ts';
-import { callWithin, type Process, startProcess, voucherifyAt } from '../support/pace-processes.ts';
 import { memoryRows } from '../support/pace-rows.ts';
 import { mostAllowed, mostInAPeriod } from '../support/pace-windows.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { serialQueue } from '../../lambda/quota/limited-client.ts';
 import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
-import { intervalMs, openedGates as opened, quota } from '../support/pace-gates.ts';
+import { intervalMs, openedGates as opened, quota } from '../support/pace-clock.ts';
 import { answered, minute, now } from '../support/pace-heard.ts';
 
 describe('a call', () => {

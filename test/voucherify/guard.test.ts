@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { erasingHouse, one, start } from '../support/erasing-house.ts';
-import { ada, ben, cleo, found, iso, resolved } from '../support/erasing-resolve.ts';
+import { ada, ben, cleo, erasingHouse, found, iso, one, resolved, start } from '../support/erasing-house.ts';
 
 describe('the guard', () => {
   it.each([

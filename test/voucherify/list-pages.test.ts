@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { answer } from '../support/erasing-answers.ts';
-import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
-import { passed } from '../support/erasing-ports.ts';
+import { type ErasingHouse, erasingHouse, one, passed, start } from '../support/erasing-house.ts';
 
 const email = 'family@example.com';
 const id = (index: number) => `cust_${String(index).padStart(24, '0')}`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { initialRateLimit, type RateLimitState, reserve } from '../../lambda/quota/rate-limit.ts';
-import { failing, learn, quota, wish } from '../support/pace-closing.ts';
+import { failing, learn, quota, wish } from '../support/pace-clock.ts';
 import { answered, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
 
 /** Probes whenever one is let through, and is answered the same again: how long each wait was, in seconds. */

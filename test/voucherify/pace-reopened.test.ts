@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { breakerFor, initialRateLimit, reserve } from '../../lambda/quota/rate-limit.ts';
-import { failing, learn, quota, wish } from '../support/pace-closing.ts';
+import { failing, learn, quota, wish } from '../support/pace-clock.ts';
 import { answered, hour, minute, now, second, unanswered } from '../support/pace-heard.ts';
 
 describe('calls that were under way when it was closed', () => {

@@ -5,8 +5,8 @@ import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { openProject } from '../../lambda/voucherify/project.ts';
+import { voucherifyAt } from '../support/pace-clock.ts';
 import { answered, hour, minute } from '../support/pace-heard.ts';
-import { voucherifyAt } from '../support/pace-processes.ts';
 import { memoryRows } from '../support/pace-rows.ts';
 
 const key = { appId: 'app-1', appToken: 'token-1' };

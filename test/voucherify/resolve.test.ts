@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Identifier } from '../../lambda/domain/erasure.ts';
 import { lookUpCalls } from '../../lambda/voucherify/find-customers.ts';
-import { erasingHouse, one, start } from '../support/erasing-house.ts';
-import { ada, ben, cleo, found, id, iso, resolved } from '../support/erasing-resolve.ts';
+import { ada, ben, cleo, erasingHouse, found, id, iso, one, resolved, start } from '../support/erasing-house.ts';
 
 describe('a customer id', () => {
   it('is found under itself', async () => {

@@ -1,48 +1,47 @@
 import { randomBytes } from 'node:crypto';
 import type { SQLTagStore } from 'node:sqlite';
-import type { SandboxKeys } from './keys.ts';
 
-/** How many calls a project has per period; periods start at whole multiples of their length since the epoch. */
+/** The calls of a project per fixed window; windows start at multiples of their length since the epoch. */
 export interface RateLimit {
   readonly calls: number;
   readonly periodSeconds: number;
 }
 
-/** What every answer is made from. */
+/** What the sandbox needs to respond to a request. */
 export interface SandboxContext {
   readonly sql: SQLTagStore;
   readonly keys: SandboxKeys;
   readonly limit: RateLimit;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** 24 letters and digits, never the same twice. */
+  /** Returns 24 letters and digits, unique for each call. */
   readonly random: () => string;
 }
 
-/** The moment as ISO 8601 with milliseconds, the form of every time that Voucherify sends. */
-export function isoNow(world: SandboxContext): string {
-  return new Date(world.now()).toISOString();
+/** Returns the current time as ISO 8601 with milliseconds, the format of all times of Voucherify. */
+export function isoNow(context: SandboxContext): string {
+  return new Date(context.now()).toISOString();
 }
 
-/** An id for support, in the form of the examples: `v-` and 18 characters. */
-export function requestId(world: SandboxContext): string {
-  return `v-${world.random().slice(0, 18)}`;
+/** Returns a request id in the format of Voucherify's examples: `v-` and 18 characters. */
+export function requestId(context: SandboxContext): string {
+  return `v-${context.random().slice(0, 18)}`;
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** 24 letters and digits, as in Voucherify's example ids. Unlikely to repeat; not evenly spread, so no secret. */
+/** Returns 24 letters and digits, as in Voucherify's example ids. Not uniformly distributed, so not for secrets. */
 export function randomId(): string {
   return Array.from(randomBytes(24), byte => ALPHABET.charAt(byte % ALPHABET.length)).join('');
 }
 
 /**
- * What may be wrong with the whole of Voucherify: `error` answers 500 in HTML, `down` breaks every connection,
- * `hang` takes requests and never answers.
+ * An outage of Voucherify: `error` responds 500 with HTML, `down` closes every connection, `hang` accepts requests and
+ * never responds.
  */
 export type Outage = 'error' | 'down' | 'hang';
 
-/** Thrown instead of an answer when nothing would come back over the wire. */
+/** Thrown when the caller must not get a response. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
   readonly outage: Exclude<Outage, 'error'>;
@@ -51,4 +50,48 @@ export class Unreachable extends Error {
     super(`the sandbox is set to ${outage}`);
     this.outage = outage;
   }
+}
+
+/** A server-side application key of a project; a project can have several. */
+export interface SandboxKey {
+  readonly appId: string;
+  readonly appToken: string;
+  readonly project: string;
+}
+
+/** The valid keys. */
+export interface SandboxKeys {
+  /** Adds a key, or replaces the token of the key with the same `appId` (a regenerated key). */
+  add(key: SandboxKey): void;
+  /** Deletes a key; does nothing for an unknown one. */
+  revoke(appId: string): void;
+  /** Returns the key with exactly this id and token. */
+  matching(appId: string | undefined, appToken: string | undefined): SandboxKey | undefined;
+  /** Returns the key with this id, whatever its token. */
+  byAppId(appId: string): SandboxKey | undefined;
+  /** Returns the projects that have ever had a key, in order of their first key. */
+  projects(): readonly string[];
+}
+
+/** Keeps the keys in memory: they are configuration, and a restart restores the configured ones. */
+export function openSandboxKeys(initial: readonly SandboxKey[]): SandboxKeys {
+  const valid = new Map<string, SandboxKey>();
+  const projects = new Set<string>();
+  const keys: SandboxKeys = {
+    add(key) {
+      valid.set(key.appId, key);
+      projects.add(key.project);
+    },
+    revoke(appId) {
+      valid.delete(appId);
+    },
+    matching(appId = '', appToken = '') {
+      const key = valid.get(appId);
+      return key?.appToken === appToken ? key : undefined;
+    },
+    byAppId: appId => valid.get(appId),
+    projects: () => [...projects],
+  };
+  initial.forEach(keys.add);
+  return keys;
 }

@@ -9,21 +9,21 @@ const profile = {
   birthdate: text,
   address: v.exactOptional(v.nullable(v.record(v.string(), v.string()))),
   metadata: v.exactOptional(v.record(v.string(), v.unknown())),
-  /** How many orders to pretend; they show in the summary and in the counts of a permanent deletion. */
+  /** Number of simulated orders, for the summary and for the counts of a permanent deletion. */
   orders: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
 };
 
-/** What a person may be given, in the words of Voucherify's customer object. */
+/** The fields of a customer to register, named as in Voucherify's customer object. */
 export const customerSchema = v.object({
   id: text,
   source_id: text,
   email: text,
-  /** ISO 8601; absent means now, null means that the customer object will lack it. */
+  /** ISO 8601; absent means now, null means that the customer object has no `created_at`. */
   created_at: v.exactOptional(v.nullable(v.string())),
   ...profile,
 });
 
-/** A person to register; every field is optional, as in Voucherify. */
+/** A customer to register; every field is optional, as in Voucherify. */
 export type SandboxCustomer = Readonly<v.InferOutput<typeof customerSchema>>;
 
 const profileSchema = v.object(profile);
@@ -42,15 +42,15 @@ const storedSchema = v.object({
   profile: v.pipe(v.string(), v.parseJson(), profileSchema),
 });
 
-/** A person as the sandbox keeps them; `deleted_at` (ISO 8601) is set after a plain DELETE. */
+/** A stored customer; `deleted_at` (ISO 8601) is set by a plain DELETE. */
 export type StoredCustomer = Readonly<v.InferOutput<typeof storedSchema>>;
 
-/** Reads a row of the customers table. */
-export function storedCustomer(row: unknown): StoredCustomer {
+/** Parses a row of the customers table. */
+export function parseStoredCustomer(row: unknown): StoredCustomer {
   return v.parse(storedSchema, row);
 }
 
-/** The profile part of what was given, without identifiers and times. */
+/** Returns the profile fields, without identifiers and times. */
 export function profileOf(customer: SandboxCustomer): Profile {
   return v.parse(profileSchema, customer);
 }

@@ -19,9 +19,9 @@ const TABLES = `
 `;
 
 /**
- * Opens the sandbox's SQLite file (`:memory:` for none). A new one gets its tables and is given to `fill`, both in one
- * transaction, so a process killed in between leaves a file that counts as new. Committed work survives a SIGKILL.
- * @throws the error of SQLite when the file cannot be opened or is no database.
+ * Opens the sandbox's SQLite file, or `:memory:`. In a new file it creates the tables and calls `fill`, both in one
+ * transaction, so a file stays new if the process is killed in between. Committed data survives a SIGKILL. Throws SQLite's
+ * error if the file cannot be opened or is no database.
  */
 export function openDatabase(file: string, fill: (sql: SQLTagStore) => void): SQLTagStore {
   const database = new DatabaseSync(file, { timeout: 30_000 });
@@ -36,7 +36,7 @@ export function openDatabase(file: string, fill: (sql: SQLTagStore) => void): SQ
   return sql;
 }
 
-/** Runs `work` so that either all of its writes are kept or, when it throws, none. */
+/** Runs `work` in a transaction and rolls back if it throws. */
 export function transaction<Result>(sql: SQLTagStore, work: () => Result): Result {
   sql.db.exec('BEGIN IMMEDIATE');
   try {

@@ -13,22 +13,22 @@ const deletionSchema = v.object({
 export interface LoggedDeletion {
   readonly project: string;
   readonly customerId: string;
-  /** As it stood at the deletion, so renamed for somebody soft-deleted; null for a person without one. */
+  /** The value at the time of deletion (renamed after a soft deletion); null if there was none. */
   readonly sourceId: string | null;
-  /** The `del_…` id that was answered. */
+  /** The `del_…` id in the response. */
   readonly deletionId: string;
   /** Epoch milliseconds. */
   readonly at: number;
 }
 
-/** Keeps a deletion for good. */
+/** Logs a deletion. */
 export function logDeletion(sql: SQLTagStore, deletion: LoggedDeletion): void {
   const { deletionId, project, customerId, sourceId, at } = deletion;
   sql.run`INSERT INTO deletions (id, project, customer_id, source_id, at)
     VALUES (${deletionId}, ${project}, ${customerId}, ${sourceId}, ${at})`;
 }
 
-/** Every deletion, oldest first. */
+/** Returns all deletions, oldest first. */
 export function loggedDeletions(sql: SQLTagStore): LoggedDeletion[] {
   return sql.all`SELECT * FROM deletions ORDER BY rowid`.map(row => {
     const { id, project, customer_id, source_id, at } = v.parse(deletionSchema, row);
@@ -45,18 +45,18 @@ const callSchema = v.object({
 });
 
 /**
- * One call that reached the sandbox. `kind` is a route's, see `routes.ts`; `status` is 0 when nothing was answered
- * (outage `down` or `hang`); `project` is null when the caller was not known. Holds no identifier.
+ * One call that reached the sandbox. `kind` is the kind of its route (`routes.ts`); `status` is 0 without a response
+ * (outage `down` or `hang`); `project` is null for an unknown caller. Contains no identifier.
  */
 export type LoggedCall = Readonly<v.InferOutput<typeof callSchema>>;
 
-/** Keeps a call for good. */
+/** Logs a call. */
 export function logCall(sql: SQLTagStore, call: LoggedCall): void {
   sql.run`INSERT INTO calls (at, method, kind, status, project)
     VALUES (${call.at}, ${call.method}, ${call.kind}, ${call.status}, ${call.project})`;
 }
 
-/** Every call, oldest first. */
+/** Returns all calls, oldest first. */
 export function loggedCalls(sql: SQLTagStore): LoggedCall[] {
   return sql.all`SELECT * FROM calls ORDER BY rowid`.map(row => v.parse(callSchema, row));
 }

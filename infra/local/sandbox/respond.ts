@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type Caller, callerOf } from './caller.ts';
+import { authenticate, type Caller } from './authenticate.ts';
 import { type Outage, type SandboxContext, Unreachable } from './context.ts';
 import { transaction } from './database.ts';
 import { logCall } from './logs.ts';
@@ -12,48 +12,65 @@ import {
   wrongMediaType,
 } from './responses.ts';
 import type { SandboxOperation } from './routes.ts';
-import { OPERATIONS, routeOf, type SandboxRoute } from './routes.ts';
+import { findRoute, OPERATIONS, type SandboxRoute } from './routes.ts';
 
 /**
- * Answers one request and keeps what it did, both or neither: caller, quota, endpoint, log. Every answer to a known
- * caller bears the rate-limit headers.
- * @throws {Unreachable} in an outage `down` or `hang`: nothing is done and nothing is to be sent.
+ * Responds to one request: authenticates the caller, counts the call, runs the endpoint and writes the log, in one
+ * transaction. Every response to a known caller has the rate-limit headers. Throws {@link Unreachable} in an outage `down`
+ * or `hang`, when no response must be sent.
  */
 export function sandboxResponse(
-  world: SandboxContext,
+  context: SandboxContext,
   request: SandboxRequest,
   outage: Outage | undefined,
 ): SandboxAnswer {
-  const route = routeOf(request.method, request.target);
-  return outage === undefined ? served(world, request, route) : unserved(world, request, route, outage);
+  const route = findRoute(request.method, request.target);
+  return outage === undefined
+    ? respondNormally(context, request, route)
+    : respondInOutage(context, request, route, outage);
 }
 
-function served(world: SandboxContext, request: SandboxRequest, route: SandboxRoute): SandboxAnswer {
-  return transaction(world.sql, () => {
-    const caller = callerOf(world, request.headers);
-    const answer = caller === undefined ? unauthorized() : limited(world, request, route, caller);
-    log(world, request, route, { status: answer.status, project: caller?.project ?? null });
+function respondNormally(context: SandboxContext, request: SandboxRequest, route: SandboxRoute): SandboxAnswer {
+  return transaction(context.sql, () => {
+    const caller = authenticate(context, request.headers);
+    const answer = caller === undefined ? unauthorized() : respondWithinQuota(context, request, route, caller);
+    log(context, request, route, { status: answer.status, project: caller?.project ?? null });
     return answer;
   });
 }
 
-function limited(world: SandboxContext, request: SandboxRequest, route: SandboxRoute, caller: Caller): SandboxAnswer {
-  const quota = spendCall(world, caller.project);
-  const answer = quota.allowed ? performed(world, request, route, caller) : tooManyRequests();
+function respondWithinQuota(
+  context: SandboxContext,
+  request: SandboxRequest,
+  route: SandboxRoute,
+  caller: Caller,
+): SandboxAnswer {
+  const quota = countCall(context, caller.project);
+  const answer = quota.allowed ? runEndpoint(context, request, route, caller) : tooManyRequests();
   return { ...answer, headers: { ...answer.headers, ...quota.headers } };
 }
 
-function performed(world: SandboxContext, request: SandboxRequest, route: SandboxRoute, caller: Caller): SandboxAnswer {
+function runEndpoint(
+  context: SandboxContext,
+  request: SandboxRequest,
+  route: SandboxRoute,
+  caller: Caller,
+): SandboxAnswer {
   if (route.kind === 'unknown') {
     return route.refusal;
   }
   const { kind, id, query } = route;
-  return mediaTypeRefusal(kind, request) ?? OPERATIONS[kind](world, { caller, id, query, body: request.body });
+  return checkMediaTypes(kind, request) ?? OPERATIONS[kind](context, { caller, id, query, body: request.body });
 }
 
-function unserved(world: SandboxContext, request: SandboxRequest, route: SandboxRoute, outage: Outage): SandboxAnswer {
+function respondInOutage(
+  context: SandboxContext,
+  request: SandboxRequest,
+  route: SandboxRoute,
+  outage: Outage,
+): SandboxAnswer {
   const answer = htmlError();
-  log(world, request, route, { status: outage === 'error' ? answer.status : 0, project: null });
+  log(context, request, route, { status: outage === 'error' ? answer.status : 0, project: null });
   if (outage !== 'error') {
     throw new Unreachable(outage);
   }
@@ -61,15 +78,15 @@ function unserved(world: SandboxContext, request: SandboxRequest, route: Sandbox
 }
 
 function log(
-  world: SandboxContext,
+  context: SandboxContext,
   request: SandboxRequest,
   route: SandboxRoute,
   end: { status: number; project: string | null },
 ): void {
-  logCall(world.sql, { at: world.now(), method: request.method, kind: route.kind, ...end });
+  logCall(context.sql, { at: context.now(), method: request.method, kind: route.kind, ...end });
 }
 
-/** Whether a call is within the limit, and the headers that tell the caller how they stand. */
+/** Whether a call is within the limit, and the rate-limit headers of its response. */
 interface Quota {
   readonly allowed: boolean;
   readonly headers: Readonly<Record<string, string>>;
@@ -78,20 +95,20 @@ interface Quota {
 const windowSchema = v.object({ starts: v.number(), used: v.number() });
 
 /**
- * Spends one call of the project's fixed window. `x-rate-limit-retry` is the epoch second at which the window ends, so
- * also when calls remain; `retry-after`, in seconds, comes only with a refusal (Voucherify docs, API limits).
+ * Counts one call in the project's fixed window. `x-rate-limit-retry` is always the epoch second at which the window ends;
+ * `retry-after`, in seconds, is sent only with a 429 (Voucherify docs, API limits).
  */
-function spendCall({ sql, limit, now }: SandboxContext, project: string): Quota {
+function countCall({ sql, limit, now }: SandboxContext, project: string): Quota {
   const period = limit.periodSeconds * 1000;
   const starts = Math.floor(now() / period) * period;
   const row = sql.get`SELECT starts, used FROM windows WHERE project = ${project} AND starts = ${starts}`;
   const used = row === undefined ? 0 : v.parse(windowSchema, row).used;
   const allowed = used < limit.calls;
-  const spent = allowed ? used + 1 : used;
-  sql.run`INSERT OR REPLACE INTO windows (project, starts, used) VALUES (${project}, ${starts}, ${spent})`;
+  const total = allowed ? used + 1 : used;
+  sql.run`INSERT OR REPLACE INTO windows (project, starts, used) VALUES (${project}, ${starts}, ${total})`;
   const headers = {
     'x-rate-limit-limit': String(limit.calls),
-    'x-rate-limit-remaining': String(limit.calls - spent),
+    'x-rate-limit-remaining': String(limit.calls - total),
     'x-rate-limit-retry': String(Math.ceil((starts + period) / 1000)),
   };
   const wait = Math.ceil((starts + period - now()) / 1000);
@@ -99,17 +116,17 @@ function spendCall({ sql, limit, now }: SandboxContext, project: string): Quota 
 }
 
 /**
- * 406 when `Accept` leaves out JSON, 415 when a body comes as something else than the endpoint reads: a form for
- * tokens, JSON for the rest (Voucherify docs, Errors). No body needs no `Content-Type`.
+ * Returns 406 if `Accept` excludes JSON, and 415 if the body's type is not the endpoint's: a form for tokens, JSON for all
+ * others (Voucherify docs, Errors). A request without a body needs no `Content-Type`.
  */
-function mediaTypeRefusal(kind: SandboxOperation, request: SandboxRequest): SandboxAnswer | undefined {
+function checkMediaTypes(kind: SandboxOperation, request: SandboxRequest): SandboxAnswer | undefined {
   const accepted = typesOf(request.headers['accept'] ?? '*/*');
   if (!accepted.some(type => ['*/*', 'application/*', 'application/json'].includes(type))) {
     return wrongMediaType(406, 'only application/json is available');
   }
-  const read = kind === 'token' ? 'application/x-www-form-urlencoded' : 'application/json';
-  const [sent] = typesOf(request.headers['content-type'] ?? (request.body === '' ? read : ''));
-  return sent === read ? undefined : wrongMediaType(415, `only ${read} is read here`);
+  const expected = kind === 'token' ? 'application/x-www-form-urlencoded' : 'application/json';
+  const [sent] = typesOf(request.headers['content-type'] ?? (request.body === '' ? expected : ''));
+  return sent === expected ? undefined : wrongMediaType(415, `only ${expected} is supported`);
 }
 
 function typesOf(header: string): string[] {

@@ -1,4 +1,4 @@
-/** A request as it came over the wire: `target` is path and query still encoded, header names are lower-case. */
+/** A received request: `target` is the encoded path and query, header names are lower-case. */
 export interface SandboxRequest {
   readonly method: string;
   readonly target: string;
@@ -6,19 +6,19 @@ export interface SandboxRequest {
   readonly body: string;
 }
 
-/** An answer ready for the wire; header names are lower-case. */
+/** A response to send; header names are lower-case. */
 export interface SandboxAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** An answer whose body is `value` as JSON. */
+/** Returns a response with `value` as its JSON body. */
 export function jsonAnswer(status: number, value: unknown): SandboxAnswer {
   return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(value) };
 }
 
-/** The JSON object of a body, or undefined where it is not one. */
+/** Parses a JSON object; returns undefined if the body is not one. */
 export function jsonObjectOf(body: string): unknown {
   try {
     const value = JSON.parse(body);
@@ -29,16 +29,16 @@ export function jsonObjectOf(body: string): unknown {
 }
 
 /*
- * The error bodies, in Voucherify's form: `code` and `message` always, `key`, `details`, `request_id`, `resource_id`
- * and `resource_type` where the published examples carry them (Voucherify docs, API reference, Errors).
+ * Error bodies in Voucherify's format: always `code` and `message`; `key`, `details`, `request_id`, `resource_id` and
+ * `resource_type` where the published examples have them (Voucherify docs, API reference, Errors).
  */
 
-/** 401 of the Management API's published example; no other 401 body is published. */
+/** 401 as in the published example of the Management API, the only published 401 body. */
 export function unauthorized(): SandboxAnswer {
   return problem(401, { message: 'Unauthorized', key: 'unauthorized' });
 }
 
-/** 404 of an unknown customer (Voucherify docs, Get Customer); it echoes the identifier that was asked for. */
+/** 404 of an unknown customer (Voucherify docs, Get Customer); it echoes the requested identifier. */
 export function customerNotFound(id: string, requestId: string): SandboxAnswer {
   return problem(404, {
     key: 'not_found',
@@ -50,12 +50,12 @@ export function customerNotFound(id: string, requestId: string): SandboxAnswer {
   });
 }
 
-/** 404 of a path that is no endpoint; it bears neither `key` nor `resource_type`, so it proves nothing of a customer. */
+/** 404 of an unknown path; it has no `key` and no `resource_type`, so it does not prove that a customer is gone. */
 export function routeNotFound(): SandboxAnswer {
   return problem(404, { message: 'Resource not found', details: 'No endpoint has this path.' });
 }
 
-/** 405 with the hint at the methods that would work (Voucherify docs, Errors). */
+/** 405 with the allowed methods (Voucherify docs, Errors). */
 export function methodNotAllowed(method: string, allowed: readonly string[]): SandboxAnswer {
   const details = `${method} is not supported by this endpoint. Did you mean ${allowed.join(' or ')}?`;
   return problem(405, { message: 'HTTP Method Not Allowed', details });
@@ -71,12 +71,12 @@ export function badRequest(key: string, message: string, details?: string): Sand
   return problem(400, details === undefined ? { key, message } : { key, message, details });
 }
 
-/** 406 or 415: a header asks for, or announces, another media type than the endpoint speaks. */
+/** 406 or 415: the endpoint does not support the requested or the sent media type. */
 export function wrongMediaType(status: 406 | 415, details: string): SandboxAnswer {
   return problem(status, { message: status === 406 ? 'Not Acceptable' : 'Unsupported Media Type', details });
 }
 
-/** 500 in HTML, as a proxy or a maintenance window would answer; it is not JSON on purpose. */
+/** 500 with HTML, as a proxy or a maintenance page would respond; intentionally not JSON. */
 export function htmlError(): SandboxAnswer {
   const body = '<!doctype html><html><head><title>500</title></head><body><h1>Internal Server Error</h1></body></html>';
   return { status: 500, headers: { 'content-type': 'text/html; charset=utf-8' }, body };

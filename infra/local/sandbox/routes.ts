@@ -1,11 +1,9 @@
-import type { Caller } from './caller.ts';
-import { softDeleteCustomer } from './change-customers.ts';
+import type { Caller } from './authenticate.ts';
+import { grantToken } from './authenticate.ts';
 import { isoNow, requestId, type SandboxContext } from './context.ts';
-import { createAnswer, customerBody } from './create-customer.ts';
 import type { StoredCustomer } from './customer.ts';
-import { findCustomer } from './find-customers.ts';
-import { listAnswer } from './list-customers.ts';
-import { permanentDeletionAnswer } from './permanent-deletion.ts';
+import { customerBody, respondToCreate, respondToList, respondToPermanentDeletion } from './customer-endpoints.ts';
+import { findCustomer, softDeleteCustomer } from './customers-table.ts';
 import {
   badRequest,
   customerNotFound,
@@ -15,12 +13,11 @@ import {
   type SandboxAnswer,
   unauthorized,
 } from './responses.ts';
-import { grantToken } from './tokens.ts';
 
-/** The operations that the sandbox knows. */
+/** The operations that the sandbox supports. */
 export type SandboxOperation = 'list' | 'create' | 'get' | 'delete' | 'permanent-deletion' | 'token';
 
-/** Where a request goes: an operation with the decoded id of its path (empty where it has none), or a refusal. */
+/** The operation of a request with the decoded id of its path (empty if it has none), or a refusal. */
 export type SandboxRoute =
   | { readonly kind: SandboxOperation; readonly id: string; readonly query: URLSearchParams }
   | { readonly kind: 'unknown'; readonly refusal: SandboxAnswer };
@@ -38,27 +35,32 @@ const ENDPOINTS: readonly Endpoint[] = [
 ];
 
 /**
- * Finds the operation as an ordinary web server would, hazards included: dot segments, encoded or not, are resolved
- * first, a trailing slash is ignored (so an empty id lists everybody), a segment is decoded only after the split (so
- * `%2F` belongs to the id), and an empty segment in the middle is no endpoint.
+ * Finds the operation as a typical web server does, including its pitfalls: it resolves dot segments first, encoded or
+ * not; it ignores a trailing slash (so an empty id lists all customers); it decodes a segment after the split (so `%2F`
+ * belongs to the id); and an empty segment in the middle matches no endpoint.
  */
-export function routeOf(method: string, target: string): SandboxRoute {
+export function findRoute(method: string, target: string): SandboxRoute {
   const url = new URL(`http://sandbox${target.startsWith('/') ? '' : '/'}${target}`);
   for (const { path, kinds } of ENDPOINTS) {
     const match = path.exec(url.pathname);
     if (match !== null) {
-      return operationOf(kinds, method, match[1] ?? '', url.searchParams);
+      return findOperation(kinds, method, match[1] ?? '', url.searchParams);
     }
   }
   return { kind: 'unknown', refusal: routeNotFound() };
 }
 
-function operationOf(kinds: Endpoint['kinds'], method: string, segment: string, query: URLSearchParams): SandboxRoute {
+function findOperation(
+  kinds: Endpoint['kinds'],
+  method: string,
+  segment: string,
+  query: URLSearchParams,
+): SandboxRoute {
   const kind = Object.hasOwn(kinds, method) ? kinds[method] : undefined;
   if (kind === undefined) {
     return { kind: 'unknown', refusal: methodNotAllowed(method, Object.keys(kinds)) };
   }
-  const id = decoded(segment);
+  const id = decodeSegment(segment);
   if (id === undefined) {
     return {
       kind: 'unknown',
@@ -68,7 +70,7 @@ function operationOf(kinds: Endpoint['kinds'], method: string, segment: string, 
   return { kind, id, query };
 }
 
-function decoded(segment: string): string | undefined {
+function decodeSegment(segment: string): string | undefined {
   try {
     return decodeURIComponent(segment);
   } catch {
@@ -76,35 +78,36 @@ function decoded(segment: string): string | undefined {
   }
 }
 
-/** One call of a known caller to a known endpoint. */
+/** A call of an authenticated caller to an endpoint. */
 interface Call {
   readonly caller: Caller;
-  /** The decoded id of the path; empty for the endpoints that have none. */
+  /** The decoded id of the path; empty for endpoints without one. */
   readonly id: string;
   readonly query: URLSearchParams;
   readonly body: string;
 }
 
-/** What each endpoint does. */
-export const OPERATIONS: Readonly<Record<SandboxOperation, (world: SandboxContext, call: Call) => SandboxAnswer>> = {
-  list: (world, { caller, query }) => listAnswer(world, caller.project, query),
-  create: (world, { caller, body }) => createAnswer(world, caller.project, body),
-  get: (world, call) => withCustomer(world, call, customer => jsonAnswer(200, customerBody(customer))),
-  delete: (world, call) => withCustomer(world, call, customer => softDeleteAnswer(world, customer)),
-  'permanent-deletion': (world, { caller, id }) => permanentDeletionAnswer(world, caller.project, id),
-  token: (world, { caller, body }) => (caller.by === 'key' ? grantToken(world, caller.appId, body) : unauthorized()),
+/** The implementation of each operation. */
+export const OPERATIONS: Readonly<Record<SandboxOperation, (context: SandboxContext, call: Call) => SandboxAnswer>> = {
+  list: (context, { caller, query }) => respondToList(context, caller.project, query),
+  create: (context, { caller, body }) => respondToCreate(context, caller.project, body),
+  get: (context, call) => withCustomer(context, call, customer => jsonAnswer(200, customerBody(customer))),
+  delete: (context, call) => withCustomer(context, call, customer => respondToSoftDelete(context, customer)),
+  'permanent-deletion': (context, { caller, id }) => respondToPermanentDeletion(context, caller.project, id),
+  token: (context, { caller, body }) =>
+    caller.by === 'key' ? grantToken(context, caller.appId, body) : unauthorized(),
 };
 
 function withCustomer(
-  world: SandboxContext,
+  context: SandboxContext,
   call: Call,
   work: (customer: StoredCustomer) => SandboxAnswer,
 ): SandboxAnswer {
-  const customer = findCustomer(world.sql, call.caller.project, call.id);
-  return customer === undefined ? customerNotFound(call.id, requestId(world)) : work(customer);
+  const customer = findCustomer(context.sql, call.caller.project, call.id);
+  return customer === undefined ? customerNotFound(call.id, requestId(context)) : work(customer);
 }
 
-function softDeleteAnswer(world: SandboxContext, customer: StoredCustomer): SandboxAnswer {
-  softDeleteCustomer(world.sql, customer.id, isoNow(world));
+function respondToSoftDelete(context: SandboxContext, customer: StoredCustomer): SandboxAnswer {
+  softDeleteCustomer(context.sql, customer.id, isoNow(context));
   return { status: 204, headers: {}, body: '' };
 }

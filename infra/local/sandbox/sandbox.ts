@@ -1,82 +1,77 @@
 import type { SQLTagStore } from 'node:sqlite';
-import { softDeleteCustomer, upsertCustomer } from './change-customers.ts';
 import type { Outage } from './context.ts';
-import { isoNow, type RateLimit, randomId, type SandboxContext } from './context.ts';
+import { isoNow, openSandboxKeys, type RateLimit, randomId, type SandboxContext, type SandboxKey } from './context.ts';
 import type { SandboxCustomer, StoredCustomer } from './customer.ts';
+import { allCustomers, softDeleteCustomer, upsertCustomer } from './customers-table.ts';
 import { openDatabase } from './database.ts';
-import { allCustomers } from './find-customers.ts';
-import { openSandboxKeys, type SandboxKey } from './keys.ts';
 import { type LoggedCall, type LoggedDeletion, loggedCalls, loggedDeletions } from './logs.ts';
 import { sandboxResponse } from './respond.ts';
 import type { SandboxAnswer, SandboxRequest } from './responses.ts';
 
+export type { SandboxKey } from './context.ts';
 export { type Outage, Unreachable } from './context.ts';
 export type { SandboxCustomer, StoredCustomer } from './customer.ts';
-export type { SandboxKey } from './keys.ts';
 export type { LoggedCall, LoggedDeletion } from './logs.ts';
 export type { SandboxAnswer, SandboxRequest } from './responses.ts';
 
 export interface SandboxOptions {
-  /** The SQLite file that keeps people, logs, tokens and spent quota across restarts; absent: in memory. */
+  /** SQLite file that keeps customers, logs, tokens and quota across restarts; absent: in memory. */
   readonly file?: string;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly keys: readonly SandboxKey[];
-  /** For each project; absent: 100 calls in 60 s. */
+  /** For each project; default: 100 calls in 60 s. */
   readonly limit?: RateLimit;
-  /** People of the first key's project, registered only when the file is new. */
+  /** Customers of the first key's project, registered only in a new file. */
   readonly seed?: readonly SandboxCustomer[];
-  /** 24 letters and digits, never the same twice; absent: from `node:crypto`. */
+  /** Returns 24 letters and digits, unique for each call; default: from `node:crypto`. */
   readonly random?: () => string;
 }
 
-/** A stand-in for Voucherify's API, as far as erasing people needs it. */
+/** A simulation of Voucherify's API, limited to what erasure needs. */
 export interface Sandbox {
   /**
-   * Answers a request to the API.
-   * @throws {Unreachable} in an outage `down` or `hang`, where no answer would come.
+   * Responds to a request to the API.
+   * @throws {Unreachable} in an outage `down` or `hang`, when there is no response.
    */
   respond(request: SandboxRequest): SandboxAnswer;
   /**
-   * Creates a person, or refreshes the one with this `id` or `source_id`; returns their `cust_…` id.
-   * @throws when the project never had a key, or the given `id` is another project's or a soft-deleted person's.
+   * Creates a customer, or updates the one with this `id` or `source_id`; returns its `cust_…` id.
+   * @throws if the project never had a key, or the `id` belongs to another project or to a soft-deleted customer.
    */
   register(customer: SandboxCustomer, project: string): string;
   /**
-   * Does to the person what a plain DELETE does.
-   * @throws when nobody has this `id`, or they were soft-deleted before.
+   * Soft-deletes a customer, as a plain DELETE does.
+   * @throws if the `id` is unknown or already soft-deleted.
    */
   softDelete(id: string): void;
-  /** The projects that have ever had a key, the first key's project first. */
+  /** Returns the projects that have ever had a key, the first key's project first. */
   projects(): readonly string[];
-  /** Everybody who is left, soft-deleted people included. */
+  /** Returns all remaining customers, including soft-deleted ones. */
   customers(): readonly StoredCustomer[];
-  /** Every permanent deletion that took effect, oldest first. */
+  /** Returns all permanent deletions, oldest first. */
   deletions(): readonly LoggedDeletion[];
-  /** Every call that reached the API, oldest first. */
+  /** Returns all calls that reached the API, oldest first. */
   calls(): readonly LoggedCall[];
-  /** Lets a key in, or gives the key of this `appId` another token. */
+  /** Adds a key, or replaces the token of the key with this `appId`. */
   addKey(key: SandboxKey): void;
-  /** Deletes a key and with it its tokens. */
+  /** Deletes a key and its bearer tokens. */
   revoke(appId: string): void;
-  /** Begins an outage, or ends it when undefined. A new process begins without one. */
+  /** Starts an outage, or ends it if undefined. A new process has none. */
   outage(mode: Outage | undefined): void;
-  /** Closes the file; nothing else may be called afterwards. */
+  /** Closes the file. Call nothing else afterwards. */
   close(): void;
 }
 
-/**
- * Opens a sandbox over its file.
- * @throws the error of SQLite when the file cannot be opened.
- */
+/** Opens a sandbox. Throws SQLite's error if the file cannot be opened. */
 export function openSandbox(options: SandboxOptions): Sandbox {
-  const world = worldOf(options);
-  const { sql, keys } = world;
+  const context = openContext(options);
+  const { sql, keys } = context;
   let outage: Outage | undefined;
   return {
-    respond: request => sandboxResponse(world, request, outage),
-    register: (customer, project) => register(world, customer, project),
-    softDelete: id => softDelete(world, id),
+    respond: request => sandboxResponse(context, request, outage),
+    register: (customer, project) => register(context, customer, project),
+    softDelete: id => softDelete(context, id),
     projects: keys.projects,
     customers: () => allCustomers(sql),
     deletions: () => loggedDeletions(sql),
@@ -90,28 +85,28 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   };
 }
 
-function worldOf(options: SandboxOptions): SandboxContext {
+function openContext(options: SandboxOptions): SandboxContext {
   const { file = ':memory:', now, limit = { calls: 100, periodSeconds: 60 }, seed = [], random = randomId } = options;
   const keys = openSandboxKeys(options.keys);
   const over = (sql: SQLTagStore): SandboxContext => ({ sql, keys, now, random, limit });
   const [first = ''] = keys.projects();
   const sql = openDatabase(file, fresh => {
-    for (const person of seed) {
-      register(over(fresh), person, first);
+    for (const customer of seed) {
+      register(over(fresh), customer, first);
     }
   });
   return over(sql);
 }
 
-function register(world: SandboxContext, customer: SandboxCustomer, project: string): string {
-  if (!world.keys.projects().includes(project)) {
+function register(context: SandboxContext, customer: SandboxCustomer, project: string): string {
+  if (!context.keys.projects().includes(project)) {
     throw new Error(`the sandbox has no project ${project}`);
   }
-  return upsertCustomer(world, project, customer).id;
+  return upsertCustomer(context, project, customer).id;
 }
 
-function softDelete(world: SandboxContext, id: string): void {
-  if (!softDeleteCustomer(world.sql, id, isoNow(world))) {
-    throw new Error(`nobody has the customer id ${id}`);
+function softDelete(context: SandboxContext, id: string): void {
+  if (!softDeleteCustomer(context.sql, id, isoNow(context))) {
+    throw new Error(`no customer has the id ${id}`);
   }
 }

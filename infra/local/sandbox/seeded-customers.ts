@@ -1,8 +1,8 @@
 import type { SandboxCustomer } from './sandbox.ts';
 
 /**
- * Invented people for a first try, with ids that a README can name. Together they hold what makes erasing hard: one
- * `source_id` that looks like a Voucherify id, two people with one e-mail address, one address kept in mixed case, one
+ * Fictitious customers for a first try, with fixed ids that documentation can name. They cover the difficult cases: a
+ * `source_id` that looks like a Voucherify id, two customers with one email address, an address in mixed case, a customer
  * without a `source_id`, and one created after any request of today.
  */
 export const seededCustomers: readonly SandboxCustomer[] = [

@@ -1,34 +1,34 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { operatorAnswer } from './operator.ts';
-import { jsonAnswer, type SandboxAnswer, type SandboxRequest } from './responses.ts';
+import { customerSchema } from './customer.ts';
+import { jsonAnswer, jsonObjectOf, type SandboxAnswer, type SandboxRequest } from './responses.ts';
 import { type Sandbox, Unreachable } from './sandbox.ts';
 
-/** A sandbox that listens. */
+/** A listening sandbox. */
 export interface SandboxServer {
-  /** `http://127.0.0.1:<port>`, without a slash at the end. */
+  /** `http://127.0.0.1:<port>`, without a trailing slash. */
   readonly url: string;
   readonly port: number;
-  /** Stops listening and breaks every connection; the sandbox itself stays open. */
+  /** Stops listening and closes every connection; the sandbox itself stays open. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the sandbox over HTTP on 127.0.0.1, with the operator's routes under `/sandbox`; port 0 takes a free one.
- * @throws (rejects with) the error of node:net when it cannot listen, for instance `EADDRINUSE`.
+ * Serves the sandbox over HTTP on 127.0.0.1, with its control routes under `/sandbox`; port 0 selects a free port.
+ * Rejects with Node's error if it cannot listen, for example `EADDRINUSE`.
  */
 export async function serveSandbox(sandbox: Sandbox, port: number): Promise<SandboxServer> {
   const server = createServer((incoming, outgoing) => void exchange(sandbox, incoming, outgoing));
-  const actual = await listening(server, port);
-  return { url: `http://127.0.0.1:${actual}`, port: actual, close: () => closed(server) };
+  const actual = await listen(server, port);
+  return { url: `http://127.0.0.1:${actual}`, port: actual, close: () => closeServer(server) };
 }
 
-/** Never rejects: a caller who hangs up ends the exchange, and a fault of the sandbox's own is a 500 that says so. */
+/** Never rejects: an aborted request ends the exchange, and a bug of the sandbox becomes a 500. */
 async function exchange(sandbox: Sandbox, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   try {
-    const request = await requestOf(incoming);
-    send(outgoing, operatorAnswer(sandbox, request) ?? sandbox.respond(request));
+    const request = await readRequest(incoming);
+    send(outgoing, respondToControl(sandbox, request) ?? sandbox.respond(request));
   } catch (error) {
     if (!(error instanceof Unreachable)) {
       send(outgoing, jsonAnswer(500, { code: 500, message: `the sandbox failed: ${String(error)}` }));
@@ -38,7 +38,7 @@ async function exchange(sandbox: Sandbox, incoming: IncomingMessage, outgoing: S
   }
 }
 
-async function requestOf(incoming: IncomingMessage): Promise<SandboxRequest> {
+async function readRequest(incoming: IncomingMessage): Promise<SandboxRequest> {
   const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]);
   return {
     method: String(incoming.method),
@@ -55,16 +55,72 @@ function send(outgoing: ServerResponse, answer: SandboxAnswer): void {
 
 const addressSchema = v.object({ port: v.number() });
 
-function listening(server: Server, port: number): Promise<number> {
+function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', () => resolve(v.parse(addressSchema, server.address()).port));
   });
 }
 
-function closed(server: Server): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise(resolve => {
     server.close(() => resolve());
     server.closeAllConnections();
   });
+}
+
+type Action = (sandbox: Sandbox, body: unknown) => SandboxAnswer;
+
+const ROUTES: Readonly<Record<string, Action>> = {
+  'POST /sandbox/outage': setOutage,
+  'GET /sandbox/deletions': ({ deletions }) => jsonAnswer(200, deletions().map(withIsoTime)),
+  'GET /sandbox/customers': ({ customers }) => jsonAnswer(200, customers()),
+  'POST /sandbox/customers': registerCustomer,
+};
+
+/**
+ * Responds to the control routes, which are not part of Voucherify's API: they need no key, use no quota, are not logged
+ * and work during an outage. Returns undefined if the target is not under `/sandbox`; 400 for an invalid body.
+ */
+function respondToControl(sandbox: Sandbox, request: SandboxRequest): SandboxAnswer | undefined {
+  if (!/^\/sandbox(?:$|[/?])/.test(request.target)) {
+    return undefined;
+  }
+  const route = `${request.method} ${request.target}`;
+  const action = Object.hasOwn(ROUTES, route) ? ROUTES[route] : undefined;
+  return action === undefined
+    ? jsonAnswer(404, { message: 'no such route', routes: Object.keys(ROUTES) })
+    : action(sandbox, jsonObjectOf(request.body));
+}
+
+const outageSchema = v.object({ mode: v.nullable(v.picklist(['error', 'down', 'hang'])) });
+
+function setOutage(sandbox: Sandbox, body: unknown): SandboxAnswer {
+  const wanted = v.safeParse(outageSchema, body);
+  if (!wanted.success) {
+    return jsonAnswer(400, { message: 'the body must be {"mode": "error" | "down" | "hang" | null}' });
+  }
+  sandbox.outage(wanted.output.mode ?? undefined);
+  return jsonAnswer(200, wanted.output);
+}
+
+const registerSchema = v.object({ project: v.exactOptional(v.string()), ...customerSchema.entries });
+
+function registerCustomer(sandbox: Sandbox, body: unknown): SandboxAnswer {
+  const wanted = v.safeParse(registerSchema, body);
+  if (!wanted.success) {
+    return jsonAnswer(400, {
+      message: 'the body must be a customer object, with a "project" if it is not the first one',
+    });
+  }
+  const { project = sandbox.projects()[0] ?? '', ...customer } = wanted.output;
+  try {
+    return jsonAnswer(200, { id: sandbox.register(customer, project), project });
+  } catch (error) {
+    return jsonAnswer(400, { message: String(error) });
+  }
+}
+
+function withIsoTime<Entry extends { readonly at: number }>(entry: Entry): Omit<Entry, 'at'> & { readonly at: string } {
+  return { ...entry, at: new Date(entry.at).toISOString() };
 }

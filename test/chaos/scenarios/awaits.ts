@@ -7,16 +7,16 @@ import { type Ask, newAskOf, type What } from '../support/people.ts';
 import { townOf } from '../support/population.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-/** A short story that is told again and again, each time with a crash at another of its awaits. */
+/** A short scenario that is repeated with a crash at each of its awaits. */
 export interface Story {
   readonly name: string;
   readonly what: What;
   readonly projects: readonly [string, ...string[]];
   /** Milliseconds from the start at which the one request is delivered. */
   readonly deliveredAt: readonly number[];
-  /** What becomes of the first calls of a port, in order; all others go well. */
+  /** Outcomes of the first calls of an adapter, in order; all others succeed. */
   readonly script?: Partial<Record<Port, readonly Fate[]>>;
-  /** Calls a minute, of which half are ours; plenty where nothing is said. */
+  /** Calls per minute, of which the service may use half; not a limit by default. */
   readonly callsPerMinute?: number;
 }
 
@@ -66,12 +66,12 @@ export interface AwaitsNumbers {
 /** A claim of a minute, a minute to the next sweep, and what the sweep's own calls take. */
 const longestRecoveryMs = 120_500;
 
-/** Tells a story once without a crash, and then once for each of its awaits with a crash before and one after it. */
+/** Runs a scenario once without a crash, and then with a crash before and after each of its awaits. */
 export async function runAwaits(story: Story): Promise<AwaitsNumbers> {
   const clean = await tell(story);
   const violations = [...clean.violations];
   let slowestRecoveryMs = 0;
-  // What goes wrong without a crash is not worth hundreds of crashes.
+  // If it fails without a crash, hundreds of crashes add nothing.
   const calls = violations.length > 0 ? [] : clean.calls;
   for (const [index, call] of calls.entries()) {
     for (const when of ['crash-before', 'crash-after'] as const) {
@@ -92,7 +92,7 @@ interface Told {
   readonly recoveryMs: number;
 }
 
-/** Tells a story, once without a crash or with one at call number `crashAt`, before or after its effect. */
+/** Runs a scenario without a crash, or with one at call number `crashAt`, before or after its effect. */
 async function tell(story: Story, crash?: { at: number; when: 'crash-before' | 'crash-after' }): Promise<Told> {
   const calls: string[] = [];
   const seen = new Map<Port, number>();

@@ -28,7 +28,7 @@ const freshEvery = 2;
 /** After an outage: the last pause between two probes, the sweep that brings the good one, and the sweep that follows. */
 const awakeningMinutes = 3;
 
-/** Everything comes in while Voucherify is down; then it must drain as fast as the share lets it, and no faster. */
+/** All requests arrive while Voucherify is down; the backlog must then be processed as fast as the share permits, not faster. */
 export async function runBacklog(seed: number, requests: number, limit = 160, share = 0.5): Promise<BacklogNumbers> {
   const world = openWorld({ seed, mix: calm, callsPerMinute: limit, quotaShare: share, lags: true });
   const { time, start, voucherify } = world;

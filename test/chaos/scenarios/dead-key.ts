@@ -21,7 +21,7 @@ export interface DeadKeyNumbers {
 const minute = 60_000;
 const hour = 60 * minute;
 
-/** The key is deleted in Voucherify for six hours; then somebody puts a new version of the secret. */
+/** Deletes the key in Voucherify for six hours, then stores a new version of the secret. */
 export async function runDeadKey(seed: number, requests: number): Promise<DeadKeyNumbers> {
   const world = openWorld({ seed, mix: calm, callsPerMinute: 600 });
   const { time, start, voucherify, secrets } = world;

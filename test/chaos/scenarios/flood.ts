@@ -11,7 +11,7 @@ import { openWorld } from '../support/world.ts';
 export interface FloodNumbers {
   readonly violations: readonly string[];
   readonly accepted: number;
-  /** Of which so many came to an end before a person let them go. */
+  /** Requests that were finished before the operator resumed the platform. */
   readonly proceeded: number;
   readonly paused: boolean;
   readonly alarms: number;
@@ -21,7 +21,7 @@ export interface FloodNumbers {
 const hour = 3_600_000;
 const scope = 'platform:ketch';
 
-/** Whoever holds the platform's secret orders a mass deletion within an hour; two hours later a person lets it go. */
+/** Runs a mass deletion with the platform's secret within an hour; two hours later an operator resumes the platform. */
 export async function runFlood(
   seed: number,
   requests: number,

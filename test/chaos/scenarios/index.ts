@@ -23,7 +23,7 @@ const two = ['main', 'us'] as const;
 /** Everything that `npm run chaos` runs; the small size is that of `npm test`. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
   mix: {
-    what: 'requests under faults of every port, crashes, duplicates, people who sign up again, and outages',
+    what: 'requests with faults of every adapter, crashes, duplicates, new registrations and outages',
     runs: {
       small: [
         mixed('everything, often', { seed: 1, requests: 500, mix: wild, operated: true }),
@@ -74,7 +74,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     runs: both(stories.map(story => ({ label: story.name, run: () => runAwaits(story) }))),
   },
   interleavings: {
-    what: 'two to five deliveries and some sweeps, in every order that fast-check comes to',
+    what: 'two to five deliveries and some sweeps, in the orders that fast-check generates',
     runs: {
       small: [{ label: 'seed 1, 300 orders', run: () => runInterleavings(1, 300) }],
       full: seeds(3).map(seed => ({
@@ -102,14 +102,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   backlog: {
-    what: 'a backlog drains as fast as the share lets it',
+    what: 'a backlog is processed as fast as the quota share permits',
     runs: {
       small: [{ label: 'seed 1, 400 requests', run: () => runBacklog(1, 400) }],
       full: seeds(2).map(seed => ({ label: `seed ${seed}, 10000 requests`, run: () => runBacklog(seed, 10_000) })),
     },
   },
   flood: {
-    what: 'a platform that orders a mass deletion within an hour',
+    what: 'a platform that requests a mass deletion within an hour',
     runs: {
       small: [{ label: 'seed 1, 300 requests, 50 allowed', run: () => runFlood(1, 300, 50) }],
       full: [
@@ -119,7 +119,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   projects: {
-    what: 'two projects, one of them out of reach for a day',
+    what: 'two projects, one of them unreachable for a day',
     runs: {
       small: [{ label: 'seed 1, 30 requests', run: () => runTwoProjects(1, 30) }],
       full: [
@@ -129,7 +129,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   keys: {
-    what: 'a key that is dead for six hours, and a new version of its secret',
+    what: 'a key that is rejected for six hours, and a new version of its secret',
     runs: {
       small: [{ label: 'seed 1, 100 requests', run: () => runDeadKey(1, 100) }],
       full: seeds(5).map(seed => ({ label: `seed ${seed}, 2000 requests`, run: () => runDeadKey(seed, 2000) })),
@@ -150,7 +150,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   'small-quota': {
-    what: 'requests of ten look-ups, where one attempt has calls for a few of them',
+    what: 'requests of ten look-ups, where the quota of one attempt covers only a few of them',
     runs: {
       small: [
         smallQuota('calm', { seed: 1, requests: 10, limit: 20, quotaPeriod: 'minute' }),

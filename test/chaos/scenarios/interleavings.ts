@@ -6,7 +6,7 @@ import { townOf } from '../support/population.ts';
 import { type Stepped, stepped } from '../support/stepped.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-/** One way in which several deliveries of one request and several sweeps may get into each other's way. */
+/** One interleaving of several deliveries of one request and several sweeps. */
 interface Meeting {
   readonly what: What;
   readonly deliveries: number;
@@ -14,7 +14,7 @@ interface Meeting {
   readonly sweeps: readonly { readonly turns: number; readonly laterMs: number }[];
   readonly callbacks: number;
   readonly projects: readonly [string, ...string[]];
-  /** Fates of some of the calls, by number. */
+  /** Outcomes of some of the calls, by number. */
   readonly fates: readonly (readonly [call: number, fate: Fate])[];
   /** Whether invocations also run out of time, at any moment. */
   readonly timeouts: boolean;
@@ -45,7 +45,7 @@ const meeting: fc.Arbitrary<Meeting> = fc.record({
   timeouts: fc.boolean(),
 });
 
-/** Every order in which the calls of all of them may happen; fails with whatever was violated. */
+/** Checks generated interleavings of all calls; fails with the violations. */
 export const anyOrder = fc.asyncProperty(fc.scheduler(), meeting, async (scheduler, met) => {
   const schedule = stepped(scheduler, met.timeouts);
   const fates = new Map(met.fates);
@@ -80,7 +80,7 @@ async function meet({ sender, fleet }: World, ask: Ask, met: Meeting, schedule: 
   await schedule.toTheEnd();
 }
 
-/** Nothing fails any more: everything must come to an end, and the platform, if it asks again, is told. */
+/** Ends all faults: every receipt must be closed, and a repeated request must get the outcome. */
 async function converge({ watch, fleet, sender }: World, ask: Ask, schedule: Stepped): Promise<void> {
   if (!sender.exchanges.get(ask.uid)?.accepted) await sender.deliver(ask);
   const isOver = () => {

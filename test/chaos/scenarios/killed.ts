@@ -15,7 +15,7 @@ import { type Random, seeded } from '../support/random.ts';
 export interface KilledNumbers {
   readonly violations: readonly string[];
   readonly kills: number;
-  /** Kills that met deliveries under way. */
+  /** Kills during a delivery. */
   readonly killsUnderLoad: number;
   readonly deliveries: number;
   readonly toldToWait: number;
@@ -79,7 +79,7 @@ const mostMore = 20;
 /** How far the clock jumps from one start to the next, in milliseconds. */
 const jumpMs = 90_000;
 
-/** A while under load, now and then with a Voucherify that is out of order. */
+/** Runs for a while under load, sometimes with an outage of Voucherify. */
 async function disturbed({ sandboxUrl }: LocalRun, random: Random): Promise<void> {
   if (random.chance(0.5)) await outage(sandboxUrl, random.pick(['error', 'down', 'hang']));
   await setTimeout(random.between(50, 250));

@@ -12,14 +12,14 @@ export interface MixOptions {
   readonly seed: number;
   readonly requests: number;
   readonly mix: Mix;
-  /** Voucherify is out of order for so long, from a quarter of the requests on. */
+  /** Duration of an outage of Voucherify that starts after a quarter of the requests. */
   readonly outageMs?: number;
-  /** The callback address is out of order for so long, from the beginning on. */
+  /** Duration of an outage of the callback address from the start. */
   readonly callbacksDownMs?: number;
   readonly skewMs?: number;
-  /** Whether people pause and resume, and keys get other tokens, now and then. */
+  /** Whether operators pause and resume, and keys are rotated, from time to time. */
   readonly operated?: boolean;
-  /** Whether somebody on call decides on receipts. */
+  /** Whether an operator decides on receipts. */
   readonly decided?: boolean;
   readonly auth?: 'api-key' | 'oauth';
   readonly projects?: readonly [string, ...string[]];
@@ -50,7 +50,7 @@ const hour = 3_600_000;
 /** One request every 8.64 s on average: ten thousand in a day. */
 const pauseMs = 8640;
 
-/** Requests, faults of every port, crashes, duplicates, people who sign up again, and an outage. */
+/** Runs requests with faults of every adapter, crashes, duplicates, new registrations and an outage. */
 export async function runMix(options: MixOptions): Promise<MixNumbers> {
   const {
     seed,

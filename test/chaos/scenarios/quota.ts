@@ -30,7 +30,7 @@ export interface QuotaNumbers {
   readonly calls: number;
 }
 
-/** Nobody else uses the quota; what comes in is about twice of what the share lets through. */
+/** The service uses the quota alone; about twice as many requests arrive as its share permits. */
 export async function runQuota(options: QuotaOptions): Promise<QuotaNumbers> {
   const { seed, atOnce, limit, share, slowest, coldStarts, unsteady = false, mix = calm, minutes = 10 } = options;
   const slow = (now: number) => (unsteady && now % 60_000 > 30_000 ? 150 : slowest);

@@ -44,7 +44,7 @@ export async function runReplays(seed: number, customers: number, mix: Mix = usu
   };
 }
 
-/** The story of one customer; returns the id of who is meant. */
+/** Runs the history of one customer; returns the id of the customer to erase. */
 function redacted(number: number, world: World, newcomers: Set<string>): string {
   const { random, time, voucherify } = world;
   const customer = { source_id: String(number) };

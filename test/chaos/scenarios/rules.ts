@@ -14,7 +14,7 @@ interface Model {
 
 interface Real {
   readonly store: ReceiptStore;
-  /** Every version that a worker may still hold in its hands. */
+  /** Every version that a worker may still hold. */
   readonly versions: Receipt[];
   now: number;
 }

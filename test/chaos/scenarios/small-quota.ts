@@ -11,7 +11,7 @@ import { openWorld } from '../support/world.ts';
 export interface SmallQuotaOptions {
   readonly seed: number;
   readonly requests: number;
-  /** Calls that Voucherify allows in a period, of which half are ours. */
+  /** Calls that Voucherify allows per period; the service may use half of them. */
   readonly limit: number;
   readonly quotaPeriod: 'minute' | 'hour';
   readonly mix?: Mix;
@@ -31,7 +31,7 @@ export interface SmallQuotaNumbers {
 const hour = 3_600_000;
 const secret = 'erasure/voucherify/main';
 
-/** Requests of ten look-ups each, where one attempt has calls for a few of them. */
+/** Runs requests with ten look-ups each, where the quota of one attempt covers only a few. */
 export async function runSmallQuota(options: SmallQuotaOptions): Promise<SmallQuotaNumbers> {
   const { seed, requests, limit, quotaPeriod, mix = calm, otherKeyMs = 0 } = options;
   const periodSeconds = quotaPeriod === 'hour' ? 3600 : 60;

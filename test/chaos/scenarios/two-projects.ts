@@ -9,9 +9,9 @@ import { openWorld } from '../support/world.ts';
 
 export interface TwoProjectsNumbers {
   readonly violations: readonly string[];
-  /** Receipts that were closed while one project was out of reach, although it had to be asked. */
+  /** Receipts that were closed while a required project was unreachable. */
   readonly closedMeanwhile: number;
-  /** People of the project that was well who were deleted while the other was out of reach, and how many there were. */
+  /** Customers of the reachable project that were deleted during the outage of the other one, and their total. */
   readonly deletedMeanwhile: number;
   readonly askedMeanwhile: number;
   /** Writes of a receipt, on average. */
@@ -21,7 +21,7 @@ export interface TwoProjectsNumbers {
 
 const hour = 3_600_000;
 
-/** Two projects, of which the second breaks every connection for a day; requests come in all the time. */
+/** Runs two projects, of which the second closes every connection for a day while requests arrive. */
 export async function runTwoProjects(seed: number, requests: number, mix: Mix = calm): Promise<TwoProjectsNumbers> {
   const world = openWorld({ seed, mix, projects: ['main', 'us'], callsPerMinute: 600, lags: true });
   const { time, watch, start, voucherify } = world;

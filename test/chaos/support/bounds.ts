@@ -1,7 +1,7 @@
 /** What was measured, and the most that it may be. */
 export type Bound = readonly [what: string, measured: number, most: number];
 
-/** Every bound that was broken, in words. */
+/** Returns a text for every violated bound. */
 export function broken(...bounds: readonly Bound[]): readonly string[] {
   return bounds
     .filter(([, measured, most]) => !(measured <= most))

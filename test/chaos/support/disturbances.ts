@@ -56,7 +56,7 @@ interface Held {
 /** Longest that an attempt goes on that had begun before a pause, in milliseconds, with the clocks that are off. */
 const attemptMs = 70_000;
 
-/** People pause and resume, now and then; gives how long each pause stood. */
+/** Pauses and resumes from time to time; returns the duration of each pause. */
 export function pauses(world: World, within: number): readonly Held[] {
   const { time, random, stores, outside } = world;
   const project: PauseScope = `project:${Object.keys(outside.settings.projects)[0]}`;

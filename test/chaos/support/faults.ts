@@ -26,10 +26,10 @@ export type Fate =
   | 'crash-before'
   | 'crash-after';
 
-/** Decides the fate of the next call. */
+/** Decides the outcome of the next call. */
 export type Fates = (port: Port, verb: string) => Fate;
 
-/** How likely each fate is; the rest goes well. */
+/** The probability of each fault; all other calls succeed. */
 export type Mix = Readonly<Record<Port, readonly (readonly [fate: Fate, probability: number])[]>>;
 
 /** Nothing ever fails. */
@@ -73,7 +73,7 @@ const wildStorage: Mix['store'] = [
   ['slow', 0.02],
 ];
 
-/** Everything that can happen, and often. */
+/** All faults, with high probability. */
 export const wild: Mix = {
   store: wildStorage,
   control: wildStorage,
@@ -105,7 +105,7 @@ export const wild: Mix = {
   ],
 };
 
-/** Fates by chance, as a mix has it. */
+/** Returns random outcomes with the probabilities of a mix. */
 export function drawnFrom(mix: Mix, random: Random): Fates {
   return port => {
     let drawn = random.next();
@@ -117,7 +117,7 @@ export function drawnFrom(mix: Mix, random: Random): Fates {
   };
 }
 
-/** Whether the other side does what it was asked. */
+/** Returns whether the call takes effect. */
 export function reaches(fate: Fate): boolean {
   return !['throttled', 'refused', 'denied', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(fate);
 }

@@ -23,7 +23,7 @@ export async function judge(world: World): Promise<void> {
   }
 }
 
-/** What these faults alone may come to; everything else would be the program's own doing. */
+/** Results that these faults can cause; all others are bugs. */
 function isWorthAPerson({ people, identities }: Ask, { reason }: Receipt, { voucherify }: World): boolean {
   const ids = people.map(({ id }) => id);
   switch (reason) {
@@ -36,7 +36,7 @@ function isWorthAPerson({ people, identities }: Ask, { reason }: Receipt, { vouc
   }
 }
 
-/** Whoever was deleted for a request that was refused is in its evidence, as deleted or as perhaps deleted. */
+/** Checks that the evidence of a refused request lists every customer that was, or may have been, deleted for it. */
 function judgeRefused({ uid, people }: Ask, { projects }: Receipt, truth: Truth): void {
   for (const [project, { deletions, mayHaveExecuted }] of Object.entries(projects)) {
     const gone = people.filter(
@@ -48,7 +48,7 @@ function judgeRefused({ uid, people }: Ask, { projects }: Receipt, truth: Truth)
   }
 }
 
-/** Without a receipt nothing may have been promised or done. */
+/** Checks that nothing was accepted or deleted without a receipt. */
 function judgeUnknown({ uid }: Ask, { sender, truth }: World): void {
   if (sender.exchanges.get(uid)?.accepted) truth.violated('lost: accepted, and no receipt', uid);
 }
@@ -63,7 +63,7 @@ function judgeEnd(ask: Ask, receipt: Receipt, human: ReadonlySet<string>, world:
   }
   if (receipt.state === 'open') truth.violated('lost: never ended', uid);
   else if (!isWorthAPerson(ask, receipt, world)) truth.violated(`asks a person: ${receipt.reason}`, uid);
-  // The sweep counts those that wait for a person as long as they wait: that is the alarm that stands.
+  // The sweep counts receipts that need review until they are decided: that keeps the alarm on.
   else if (!human.has(receipt.id)) truth.violated('silent: waits for a person, and nobody is told', uid);
 }
 
@@ -81,7 +81,7 @@ const words = new Map<string, string>([
   ['refused', 'completed/unknown'],
 ]);
 
-/** Whatever was ever said to be final is what the receipt says, and whoever was told to wait was told the end. */
+/** Checks that every final reply equals the receipt, and that every "in progress" is followed by the outcome. */
 function judgeAnswers({ uid, callbacks }: Ask, receipt: Receipt, { sender, receiver, truth }: World): void {
   const word = words.get(receipt.state) ?? '';
   const exchange = sender.exchanges.get(uid);
@@ -98,10 +98,10 @@ function judgeAnswers({ uid, callbacks }: Ask, receipt: Receipt, { sender, recei
   }
 }
 
-/** A platform that cannot be reached is told again and again for a week. */
+/** Callbacks to an unreachable platform are retried for a week. */
 const leastTried = 7 * 86_400_000;
 
-/** Only people who were asked for and were there before the request; each at most once. */
+/** Checks that only requested customers that existed before the request were deleted, each at most once. */
 function judgeDeletions({ voucherify, truth }: World): void {
   const deletions = voucherify.sandbox.deletions().filter(({ customerId }) => !truth.wasRemovedByOthers(customerId));
   for (const { customerId } of deletions) {

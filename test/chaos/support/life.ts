@@ -6,7 +6,7 @@ export type Travel = (port: Port, slow: boolean) => Promise<void>;
 /** Whether one machine is still alive, and awake. */
 export interface Life {
   isAlive(): boolean;
-  /** Ends it: whoever waits for it waits for ever, but those who asked to be told. */
+  /** Ends it: pending calls never settle, except for registered listeners. */
   crash(): Promise<never>;
   /** Freezes it for so many milliseconds. */
   freeze(ms: number): void;
@@ -15,7 +15,7 @@ export interface Life {
   onCrash(told: () => void): void;
 }
 
-/** What a dead machine waits for. */
+/** A promise that never settles. */
 export function never(): Promise<never> {
   return new Promise(() => undefined);
 }

@@ -38,7 +38,7 @@ export async function live(world: World, course: Course): Promise<void> {
   };
   sweepEveryMinute(world, oddSweeps);
   await time.run(isOver);
-  // Whatever still lags or sleeps somewhere must not change an end.
+  // Delayed calls must not change a closed receipt.
   const rest = time.now() + afterwards;
   await time.run(() => time.now() > rest);
 }

@@ -5,7 +5,7 @@ import { jsonOrUndefined } from '../../support/event.ts';
 import { bodyOf } from './ketch.ts';
 import type { Ask } from './people.ts';
 
-/** A platform that speaks to a local run over HTTP, and asks again until it is content. */
+/** A platform that calls a local run over HTTP, and retries until it gets a 2xx reply. */
 export interface LocalPlatform {
   /** Settles when every request was answered 2xx. */
   sendAll(asks: readonly Ask[], atOnce: number): Promise<void>;

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export interface LocalRun {
   readonly url: string;
   readonly sandboxUrl: string;
-  /** SIGKILL: nothing of it gets to say goodbye. */
+  /** Sends SIGKILL: the process cannot clean up. */
   kill(): Promise<void>;
   /** SIGTERM; gives its exit code. */
   stop(): Promise<number | null>;

@@ -6,11 +6,11 @@ import type { World } from './world.ts';
 
 const everyMs = 1_800_000;
 
-/** How often somebody who asks for a person is refused instead of tried again, and an open receipt out of the blue. */
+/** How often a receipt that needs review is refused instead of retried, and how often an open receipt is refused at random. */
 const refusedOfAsking = 0.2;
 const refusedOfOpen = 0.003;
 
-/** Somebody on call, for as long as requests come and a day longer: decides on what asks for a person, and refuses some. */
+/** An operator, until a day after the last request: decides on receipts that need review, and refuses some. */
 export function operator(world: World, within: number): void {
   const random = world.random.fork();
   const shift = () => {

@@ -16,7 +16,7 @@ export interface Stores {
   readonly control: VersionedStore;
 }
 
-/** Everything that machines share: the world beyond their ports. */
+/** What machines share: everything behind their adapters. */
 export interface Outside {
   readonly settings: Settings;
   readonly now: () => number;

@@ -1,24 +1,24 @@
 import type { SandboxCustomer } from '../../../infra/local/sandbox/sandbox.ts';
 import type { Random } from './random.ts';
 
-/** Somebody whom a request means, in one project. */
+/** A customer to erase, in one project. */
 export interface Person {
   readonly project: string;
-  /** The `cust_…` id that the sandbox gave them. */
+  /** The `cust_…` id from the sandbox. */
   readonly id: string;
   readonly customer: SandboxCustomer;
 }
 
-/** What the platform asks; the truth about it is known here, and to nobody else. */
+/** A request of the platform, with its expected result, which only the harness knows. */
 export interface Ask {
   readonly uid: string;
   readonly identities: readonly Identity[];
   /** Whole seconds, as Ketch sends them. */
   readonly submittedAt: number;
   readonly callbacks: number;
-  /** Everybody who is meant. */
+  /** All customers to erase. */
   readonly people: readonly Person[];
-  /** Calls that it takes when nothing goes wrong. */
+  /** Calls that it needs without faults. */
   readonly needed: number;
   /** Whether anything can be looked up at all. */
   readonly identifiable: boolean;
@@ -33,15 +33,15 @@ interface Identity {
 export interface Town {
   readonly projects: readonly [string, ...string[]];
   readonly random: Random;
-  /** Registers somebody long before any request; gives their id. */
+  /** Registers a customer long before any request; returns the id. */
   readonly register: (customer: SandboxCustomer, project: string) => string;
   readonly softDelete: (id: string) => void;
 }
 
-/** Whom a request is about: found by what, or not found at all. */
+/** The kind of customer of a request: how it is found, or not found. */
 export type What = 'source' | 'email' | 'many' | 'customer' | 'soft' | 'nobody' | 'phone';
 
-/** The people that one request is about, registered, and the request as it will be sent at `at`. */
+/** Registers the customers of one request; returns the request to send at `at`. */
 export function newAsk(number: number, at: number, town: Town): Ask {
   const draw = town.random.next();
   const what = shares.find(([, below]) => draw < below)?.[0] ?? 'phone';
@@ -62,7 +62,7 @@ export function newAskOf(what: What, number: number, at: number, town: Town): As
   return { uid: random.uuid(), submittedAt: Math.floor(at / 1000), callbacks, ...peopled[what](number, town) };
 }
 
-/** The same people, asked for once more under another id. */
+/** Returns another request for the same customers, with another id. */
 export function askedTwice(ask: Ask, at: number, { random }: Town): Ask {
   return { ...ask, uid: random.uuid(), submittedAt: Math.floor(at / 1000) };
 }
@@ -124,7 +124,7 @@ function byCustomerId(number: number, town: Town): Peopled {
   return { ...looked([identity('customer', one.id)], [one]), needed: 2 * town.projects.length };
 }
 
-/** Nobody is shown under this id any more, and yet the data is there. */
+/** No look-up finds this id any more, but the data still exists. */
 function softDeleted(number: number, town: Town): Peopled {
   const found = byCustomerId(number, town);
   for (const { id } of found.people) town.softDelete(id);

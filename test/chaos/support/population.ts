@@ -15,7 +15,7 @@ export interface Crowd {
 /** Some ask for the same people under another id. */
 const twice = 0.01;
 
-/** Registers everybody whom a crowd of requests will mean; gives when each delivery begins. */
+/** Registers the customers of many requests; returns the time of each delivery. */
 export function populated(world: World, crowd: Crowd): readonly Delivery[] {
   const { random, start } = world;
   const town = townOf(world);

@@ -1,4 +1,4 @@
-/** Chance that a seed decides: the same seed, the same run. */
+/** Random numbers from a seed: the same seed gives the same run. */
 export interface Random {
   /** From 0 up to 1. */
   next(): number;

@@ -10,7 +10,7 @@ interface Told {
   readonly times: number;
 }
 
-/** The platform's end of the callbacks. */
+/** The platform's callback receiver. */
 export interface Receiver {
   readonly port: Outside['callbacks'];
   /** By request and number of its callback. */

@@ -9,9 +9,9 @@ import type { Truth } from './truth.ts';
 
 /** What the platform knows of one of its requests. */
 interface Exchange {
-  /** It was answered 2xx: from then on it must never be lost. */
+  /** It got a 2xx reply: from then on it must never be lost. */
   accepted: boolean;
-  /** It was answered 2xx and "in progress": from then on a callback is owed. */
+  /** It got a 2xx reply with "in progress": from then on a callback must follow. */
   toldOpen: boolean;
   /** Final answers, each once. */
   readonly finals: Set<string>;
@@ -86,7 +86,7 @@ function isFinalReply({ body }: APIGatewayProxyResult): boolean {
   return parsed.success && parsed.output.response.status === 'completed';
 }
 
-/** Whether the platform is content: it was answered 2xx. */
+/** Returns whether the platform got a 2xx reply. */
 function heard(ask: Ask, reply: APIGatewayProxyResult, exchange: Exchange, truth: Truth): boolean {
   if (reply.statusCode >= 500) return false;
   const parsed = v.safeParse(answer, jsonOrUndefined(reply.body));

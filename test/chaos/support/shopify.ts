@@ -10,7 +10,7 @@ const shop = 'acme.myshopify.com';
 export const shopifySecret = JSON.stringify({ current: secret });
 export const shopifySection = { shops: [shop], customerId: 'source_id' };
 
-/** What stands beside the body in a delivery, and nothing signs. */
+/** The unsigned headers of a delivery. */
 export interface Unsigned {
   readonly webhookId?: string;
   readonly triggeredAt?: string;

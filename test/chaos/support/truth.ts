@@ -1,24 +1,24 @@
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { Ask, Person } from './people.ts';
 
-/** What really happened, by the world's own account: never by the program's word. */
+/** What really happened, recorded by the harness and not by the program. */
 export interface Truth {
   readonly asks: ReadonlyMap<string, Ask>;
-  /** What must never happen and did, with the request it happened to. */
+  /** The violations, each with its request. */
   readonly violations: readonly string[];
   ask(ask: Ask): void;
   violated(what: string, uid?: string): void;
   /** An operator decided that a request is not to be done. */
   refused(uid: string): void;
-  /** Something of a request's story, for whoever reads about its violation. */
+  /** Adds an event to a request's history, which is printed with a violation. */
   note(uid: string, event: string): void;
-  /** Somebody signed up after the request: whatever is asked, it is not them. */
+  /** A customer registered after the request, so it must not be erased. */
   newcomer(customerId: string, uid: string): void;
-  /** The requests that mean a person. */
+  /** Returns the requests for a customer. */
   asksFor(customerId: string): readonly Ask[];
-  /** Somebody was deleted permanently: by the program, or by somebody else. */
+  /** A customer was deleted permanently, by the program or by the shop. */
   removed(customerId: string, by: 'program' | 'others'): void;
-  /** Somebody else deleted them softly: from now on they are found by their id only. */
+  /** The shop soft-deleted a customer: from now on it is found only by id. */
   hid(customerId: string): void;
   /** A look-up at their id was answered 404. */
   absent(customerId: string): void;
@@ -30,7 +30,7 @@ export interface Truth {
   closed(ask: Ask, receipt: Receipt): void;
 }
 
-/** Longest story that is kept of one request. */
+/** Maximum number of events that are kept for one request. */
 const longestStory = 60;
 
 export function newTruth(now: () => number, start: number): Truth {

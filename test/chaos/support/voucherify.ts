@@ -22,11 +22,11 @@ export interface Voucherify {
   readonly port: Outside['voucherify'];
   readonly sandbox: Sandbox;
   readonly sent: readonly Sent[];
-  /** Somebody who has been there for long. */
+  /** Registers a customer that has existed for long. */
   register(customer: SandboxCustomer, project: string): string;
-  /** Another department of the shop deletes somebody, softly or permanently; false when they are gone already. */
+  /** The shop itself deletes a customer, softly or permanently; returns false if it is already gone. */
   removeByOthers(id: string, project: string, how: 'soft' | 'permanent'): boolean;
-  /** Breaks every connection to one project, or mends them. */
+  /** Starts or ends an outage of all connections to one project. */
   down(project: string, isDown: boolean): void;
   /** Told of every permanent deletion that the program made. */
   onDeleted(told: (customerId: string) => void): void;
@@ -117,7 +117,7 @@ function shopsOwn(how: 'soft' | 'permanent', project: string, id: string): Sandb
     : { method: 'POST', target: `${target}/permanent-deletion`, headers, body: '' };
 }
 
-/** In an outage the others can do nothing either. */
+/** In an outage the shop's own calls fail too. */
 function isDone(sandbox: Sandbox, request: SandboxRequest): boolean {
   try {
     return sandbox.respond(request).status < 300;
@@ -169,7 +169,7 @@ function looksWatched(truth: Truth): (call: HttpCall, served: Served) => void {
   };
 }
 
-/** Whoever the sandbox says was deleted: the path may name them otherwise. */
+/** Returns the deleted customer according to the sandbox; the path may contain another identifier. */
 function deletedBy(call: HttpCall, served: Served): string | undefined {
   if (!isDeletion(call)) return undefined;
   if (typeof served !== 'object' || served.status !== 200) return undefined;

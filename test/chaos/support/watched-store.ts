@@ -32,7 +32,7 @@ const tellingOnly = new Set([
   'newRequest',
 ]);
 
-/** A store in which every write is compared with what stood before it. */
+/** Wraps a store and compares every write with the previous row. */
 export function watchedStore(
   store: ReceiptStore,
   truth: Truth,
@@ -106,7 +106,7 @@ function judgeWrite(
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
 }
 
-/** All of a receipt but how telling the platform stands. */
+/** Returns a receipt without its callback state. */
 export function erasurePart(receipt: Receipt): object {
   return Object.fromEntries(Object.entries(receipt).filter(([name]) => !tellingOnly.has(name)));
 }

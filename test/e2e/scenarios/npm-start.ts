@@ -15,7 +15,7 @@ import { deleteRequest, ketchSecret } from '../support/messages.ts';
 
 const key = { appId: 'app-of-npm-start', appToken: 'token-of-npm-start' };
 
-/** The local run on the real AWS adapters, on an emulator of its own: nothing embedded stands in. */
+/** Checks the local run with the real AWS adapters, on its own emulator and without embedded services. */
 export async function npmStart(checks: Checks): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-start-'));
   const sandbox = openSandbox({ now: Date.now, keys: [{ ...key, project: 'main' }] });

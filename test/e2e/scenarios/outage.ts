@@ -14,7 +14,7 @@ const aheadMs = 60_000;
 const swept = v.object({ claimed: v.number(), closed: v.number(), delivered: v.number(), unsigned: v.number() });
 const event = v.object({ kind: v.string(), event: v.object({ status: v.string(), reason: v.string() }) });
 
-/** Accepted while Voucherify is down, finished by the sweep's bundle, and told by callback. */
+/** Checks a request that is accepted while Voucherify is down, finished by the sweep's bundle, and reported by callback. */
 export async function outage(world: World, checks: Checks): Promise<void> {
   const customer = register(world, 'crm-outage');
   const deleted = () => world.sandbox.deletions().filter(({ customerId }) => customerId === customer).length;
@@ -43,8 +43,8 @@ export async function outage(world: World, checks: Checks): Promise<void> {
   await checks.step('the callback came with its header, and the identifiers are gone', async () => {
     const [got, ...more] = world.callbacks;
     assert.deepEqual([got?.url, got?.authorization, more], ['/callbacks/1', callback.headers.Authorization, []]);
-    const { kind, event: told } = v.parse(event, got?.body);
-    assert.deepEqual([kind, told.status, told.reason], ['DeleteStatusEvent', 'completed', 'executed']);
+    const { kind, event: received } = v.parse(event, got?.body);
+    assert.deepEqual([kind, received.status, received.reason], ['DeleteStatusEvent', 'completed', 'executed']);
     assert.deepEqual(await world.account.rows('identifiers'), []);
   });
   await checks.step('its evidence is signed by the key in KMS, and a JOSE library verifies it', async () => {

@@ -10,7 +10,7 @@ export function register({ sandbox }: World, sourceId: string): string {
   return sandbox.register({ source_id: sourceId, created_at: '2025-03-01T09:00:00.000Z' }, firstKey.project);
 }
 
-/** As it was deployed a minute ago: nobody has filled a secret yet. */
+/** Checks a new deployment whose secrets are still placeholders. */
 export async function placeholders(world: World, checks: Checks): Promise<void> {
   const customer = register(world, 'crm-early');
   const webhook = await world.start('webhook');

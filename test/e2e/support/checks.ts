@@ -1,4 +1,4 @@
-/** Steps that pass or fail, each told as it ends. */
+/** Steps that pass or fail; each is printed when it ends. */
 export interface Checks {
   readonly passed: number;
   readonly failed: number;
@@ -9,7 +9,7 @@ export interface Checks {
   heading(line: string): void;
 }
 
-/** Steps that are told on stdout. */
+/** Returns checks that print to stdout. */
 export function startChecks(): Checks {
   const counts = { passed: 0, failed: 0 };
   return {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** What stands for a resource once it is there: its `Ref`, and what `Fn::GetAtt` says of it. */
+/** The values of a deployed resource: its `Ref`, and its attributes for `Fn::GetAtt`. */
 export interface Created {
   readonly ref: string;
   readonly attributes?: Readonly<Record<string, string>>;

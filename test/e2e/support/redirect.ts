@@ -11,7 +11,7 @@ const pairs = (process.env['REDIRECTED_PORTS'] ?? '').split(',').map(pair => pai
 const ports = new Map(pairs.map(([name = '', port]) => [name, Number(port)]));
 const aheadMs = Number(process.env['CLOCK_AHEAD_MS'] ?? 0);
 
-/** Some address of the public internet, for whoever checks before connecting; nobody is connected to it. */
+/** A public address, for code that checks it before connecting; no connection is made to it. */
 const publicAddress = { address: '8.8.8.8', family: 4 };
 const loopback = { address: '127.0.0.1', family: 4 };
 

@@ -6,7 +6,7 @@ import type { Timeline } from './timeline.ts';
 /** The key that the sandbox knows from the start. */
 export const firstKey = { appId: 'app-of-the-e2e-run', appToken: 'token-of-the-e2e-run', project: 'main' };
 
-/** So many that nobody waits for the pace, which has tests of its own. */
+/** High enough that no request waits for the rate limit, which has its own tests. */
 const limit = { calls: 60_000, periodSeconds: 60 };
 
 /** The sandbox Voucherify behind TLS, with its calls on the timeline. */

@@ -23,7 +23,7 @@ export interface World extends Instances {
   /** The emulator itself, past the recorder. */
   readonly moto: string;
   readonly client: RuntimeClient;
-  /** What the platform was told by callback. */
+  /** The callbacks that the platform received. */
   readonly callbacks: readonly ReceivedCallback[];
 }
 

@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 const root = join(import.meta.dirname, '../..');
-/** What is no part of a clone. */
-const own = new Set(['.git', '.data', 'cdk.out', 'coverage', 'node_modules']);
+/** Files that a clone does not contain. */
+const excluded = new Set(['.git', '.data', 'cdk.out', 'coverage', 'node_modules']);
 
 export interface Ran {
   readonly code: number | null;
@@ -14,12 +14,12 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** A copy of the repository in a folder of its own, with what `npm ci` would bring. */
+/** A copy of the repository in its own folder, with its packages installed. */
 export interface Clone {
   readonly folder: string;
-  /** Runs an npm script to its end, as `npm run <script> -- …` would, with nothing of this machine's own settings. */
+  /** Runs an npm script to its end, like `npm run <script> -- …`, without this machine's environment. */
   script(name: string, args?: readonly string[], how?: How): Promise<Ran>;
-  /** Starts one that stays. */
+  /** Starts an npm script that keeps running. */
   start(name: string, how?: How): Started;
   remove(): void;
 }
@@ -31,12 +31,12 @@ interface How {
 
 export interface Started {
   readonly lines: readonly string[];
-  /** The first line, of either stream, that was printed so far or will be and that matches. */
+  /** Resolves with the first matching line of either stream, past or future. */
   printed(what: RegExp): Promise<RegExpExecArray>;
   stop(): Promise<number | null>;
 }
 
-/** What stands behind `npm run`; started without npm, which takes a second each time. */
+/** The commands of the npm scripts, started without npm, which takes a second each time. */
 const scripts: Readonly<Record<string, string>> = {
   demo: 'infra/local/demo.ts',
   start: 'infra/local/start.ts',
@@ -44,10 +44,10 @@ const scripts: Readonly<Record<string, string>> = {
   synth: 'node_modules/aws-cdk/bin/cdk',
 };
 
-/** Clones the working tree as it is. */
-export function cloned(): Clone {
-  const folder = mkdtempSync(join(tmpdir(), 'stranger-'));
-  cpSync(root, folder, { recursive: true, filter: path => path === root || !own.has(basename(path)) });
+/** Copies the working tree as it is. */
+export function cloneWorkingTree(): Clone {
+  const folder = mkdtempSync(join(tmpdir(), 'fresh-clone-'));
+  cpSync(root, folder, { recursive: true, filter: path => path === root || !excluded.has(basename(path)) });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const begin = (name: string, args: readonly string[], { env = {} }: How) =>
     spawn(process.execPath, [join(folder, scripts[name] ?? ''), ...args], {
@@ -64,12 +64,12 @@ export function cloned(): Clone {
       const [code, stdout, stderr] = await Promise.all([exited, text(child.stdout), text(child.stderr)]);
       return { code, stdout, stderr };
     },
-    start: (name, how = {}) => following(begin(name, [], how)),
+    start: (name, how = {}) => follow(begin(name, [], how)),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 
-function following(child: ReturnType<typeof spawn>): Started {
+function follow(child: ReturnType<typeof spawn>): Started {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   for (const pipe of [child.stdout, child.stderr]) {
@@ -92,7 +92,7 @@ function following(child: ReturnType<typeof spawn>): Started {
       };
       waiting.add(look);
       look();
-      void exited.then(() => reject(new Error(`it ended without ${what}: ${lines.join('\n')}`)));
+      void exited.then(() => reject(new Error(`the process ended without ${what}: ${lines.join('\n')}`)));
     });
   return {
     lines,

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
-import { kept, pins, receiptOf, withPins } from './receipt-builders.ts';
+import { kept, pins, receiptOf, withPins } from '../support/receipt-builders.ts';
 
-/** Run as a process: fills the store in the file it is given and prints an id once both of its writes are promised. */
+/** Runs as a process: writes receipts to the given file, and prints an id after both writes of a receipt are committed. */
 const [, , file = ''] = process.argv;
 const store = openSqliteStore(file);
 for (let at = 0; ; at += 1) {

@@ -7,16 +7,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
-import { standingAlarms } from '../support/alarm-standing.ts';
+import { startedAlarms } from '../infra/alarm-state.ts';
 import { emulated, type Moto, motoIsHere, startMoto } from '../support/moto.ts';
-import { type Clone, cloned, type Ran, type Started } from './clone.ts';
+import { type Clone, cloneWorkingTree, type Ran, type Started } from './clone.ts';
 
 /*
- * The path of somebody who has never seen this before, in order: each step builds on the one before it. Nothing is
- * stubbed: the commands are those of the README and the runbook, AWS is an emulator, Voucherify is the sandbox.
+ * A first installation from a fresh clone, in order: each step depends on the previous one. It runs the commands of the
+ * README and the runbook, with an AWS emulator and the sandbox Voucherify.
  */
-const key = { appId: 'app-of-a-stranger', appToken: 'token-of-a-stranger' };
-const header = 'Bearer a-long-random-value-of-the-stranger';
+const key = { appId: 'app-of-a-new-user', appToken: 'token-of-a-new-user' };
+const header = 'Bearer a-long-random-value-of-a-new-user';
 const day = 86_400_000;
 
 let clone: Clone;
@@ -26,7 +26,7 @@ let moto: Moto;
 let secrets: SecretsManagerClient;
 let running: Started;
 let url = '';
-/** The run may go on past midnight. */
+/** The run may continue past midnight. */
 const firstDay = new Date().toISOString().slice(0, 10);
 let template: Template;
 let receipt = '';
@@ -67,9 +67,9 @@ function erase(uid: string, sourceId: string, submittedAt: number, dueAt: number
   });
 }
 
-describe.runIf(motoIsHere())('a stranger', () => {
+describe.runIf(motoIsHere())('fresh clone', () => {
   beforeAll(async () => {
-    clone = cloned();
+    clone = cloneWorkingTree();
     sandbox = openSandbox({ now: Date.now, keys: [{ ...key, project: 'main' }] });
     sandbox.register({ source_id: 'crm-77', email: 'zoe@example.com', created_at: '2025-03-01T09:00:00.000Z' }, 'main');
     [voucherify, moto] = await Promise.all([serveSandbox(sandbox, 0), startMoto()]);
@@ -84,13 +84,13 @@ describe.runIf(motoIsHere())('a stranger', () => {
     clone.remove();
   });
 
-  test('sees the demo run in a clone', async () => {
+  test('demo: runs in a clone', async () => {
     const { code, stdout } = await clone.script('demo');
     expect(code).toBe(0);
     expect(stdout).toContain('"reason": "executed"');
   });
 
-  test('is told which setting is wrong, and synthesises once it is right', async () => {
+  test('synth: names an invalid setting, and succeeds with valid settings', async () => {
     const settings = join(clone.folder, 'infra/settings.json');
     const projects = { main: { ...example.projects.main, baseUrl: 'https://api.voucherify.io/' } };
     writeFileSync(settings, JSON.stringify({ ...example, projects }));
@@ -105,12 +105,12 @@ describe.runIf(motoIsHere())('a stranger', () => {
     template = JSON.parse(readFileSync(join(out, file), 'utf8')) as Template;
   });
 
-  test('is told by the doctor what is missing, each with what to do', async () => {
+  test('doctor: lists what is missing', async () => {
     const projects = { main: { ...example.projects.main, baseUrl: voucherify.url } };
-    // As long as the local gateway allows: the emulator is slow on a busy machine.
+    // Just below the local gateway's timeout: the emulator is slow on a busy machine.
     const mine = { ...example, projects, limits: { answerBudgetMs: 14_000 } };
     writeFileSync(join(clone.folder, 'mine.json'), JSON.stringify(mine));
-    for (const { Name, SecretString = 'pepper-that-the-stack-would-have-drawn-of-62-kinds' } of of(
+    for (const { Name, SecretString = 'pepper-that-the-stack-would-have-generated-of-62' } of of(
       'AWS::SecretsManager::Secret',
     )) {
       await secrets.send(new CreateSecretCommand({ Name: String(Name), SecretString: String(SecretString) }));
@@ -122,7 +122,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     }
   });
 
-  test('fills the secrets, starts, and the doctor is content', async () => {
+  test('doctor: passes with secrets and a started service', async () => {
     for (const [SecretId, text] of [
       ['erasure/platform/ketch', { current: header }],
       ['erasure/voucherify/main', key],
@@ -138,7 +138,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     expect(code).toBe(0);
   });
 
-  test('tries the endpoint: a stranger is refused, and a genuine request is answered', async () => {
+  test('try: an unauthenticated request is refused, and a genuine one gets a reply', async () => {
     const { code, stdout } = await ops(['try', 'ketch', '--url', `${url}/webhooks/`]);
     expect(stdout).toContain('403');
     expect(stdout).toContain('no_match');
@@ -146,7 +146,7 @@ describe.runIf(motoIsHere())('a stranger', () => {
     expect(sandbox.deletions()).toEqual([]);
   });
 
-  test('lives through an outage: the request is kept, and the alarm of whoever waits too long stands', async () => {
+  test('outage: the request is kept, and the deadline alarms start', async () => {
     sandbox.outage('error');
     const answer = await erase(
       '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11',
@@ -163,13 +163,13 @@ describe.runIf(motoIsHere())('a stranger', () => {
     expect(await ops(['retry', receipt, '--why', 'is it over?'])).toMatchObject({ code: 0 });
     await running.printed(new RegExp(`"event":"attempt".*"receipt":"${receipt}".*"code":"voucherify-500"`));
     await running.printed(/"DeadlineUsed":9\d/);
-    const standing = standingAlarms(of('AWS::CloudWatch::Alarm'), running.lines.slice(seen).filter(isEmf));
-    expect(standing).toEqual(expect.arrayContaining(['erasure-oldest-open-half', 'erasure-oldest-open-late']));
-    expect(standing).not.toContain('erasure-needs-review');
+    const started = startedAlarms(of('AWS::CloudWatch::Alarm'), running.lines.slice(seen).filter(isEmf));
+    expect(started).toEqual(expect.arrayContaining(['erasure-oldest-open-half', 'erasure-oldest-open-late']));
+    expect(started).not.toContain('erasure-needs-review');
     expect((await ops(['show', receipt])).stdout).toContain('voucherify-500');
   });
 
-  test('lets it go on when the outage is over: erased, by one who is named', async () => {
+  test('retry after the outage: the person is erased, and the receipt names the operator', async () => {
     sandbox.outage(undefined);
     expect(await ops(['retry', receipt, '--why', 'Voucherify is back', '--by', 'on-call'])).toMatchObject({ code: 0 });
     await running.printed(new RegExp(`"event":"closed".*"receipt":"${receipt}".*"outcome":"erased"`));
@@ -177,14 +177,14 @@ describe.runIf(motoIsHere())('a stranger', () => {
     await running.printed(/"signed":[1-9]/);
   });
 
-  test('proves it a year later, offline, with a public key set and a standard JOSE library', async () => {
+  test('evidence: is verified offline with a public key set and a standard JOSE library', async () => {
     await running.printed(/"event":"sweep".*"closed":0/);
     const found = await ops(['find', '--source-id', '-'], 'crm-77\n');
     expect(found.code).toBe(0);
     expect(found.stdout).toContain(receipt);
     expect(found.stdout + found.stderr).not.toContain('crm-77');
     const [jws, jwks] = await Promise.all([ops(['show', receipt, '--jws']), ops(['jwks'])]);
-    const verified = await verifiedAsThePageSays({ 'evidence.jws': jws.stdout, 'jwks.json': jwks.stdout });
+    const verified = await runEvidenceScript({ 'evidence.jws': jws.stdout, 'jwks.json': jwks.stdout });
     expect(JSON.parse(verified)).toMatchObject({
       receipt,
       outcome: 'erased',
@@ -197,14 +197,14 @@ describe.runIf(motoIsHere())('a stranger', () => {
     expect(await ops(['show', receipt])).toMatchObject({ code: 0, stdout: expect.stringContaining('on-call') });
   });
 
-  test('stops it cleanly', async () => {
+  test('stop: is clean, and the log contains no personal data', async () => {
     expect(await running.stop()).toBe(0);
     expect(running.lines.join('\n')).not.toMatch(/crm-77|zoe@|Bearer/);
   });
 });
 
-/** Runs the script of docs/evidence.md in a folder that holds these files, and gives what it printed. */
-async function verifiedAsThePageSays(files: Readonly<Record<string, string>>): Promise<string> {
+/** Runs the script of docs/evidence.md with these files and returns its output. */
+async function runEvidenceScript(files: Readonly<Record<string, string>>): Promise<string> {
   const page = readFileSync(join(clone.folder, 'docs/evidence.md'), 'utf8');
   const [, script = ''] = /```js\n(.*?)```/s.exec(page) ?? [];
   for (const [name, text] of Object.entries({ ...files, 'verify.mjs': script })) {

@@ -1,6 +1,6 @@
-import { isObject } from '../infra/json-schema.ts';
+import { isObject } from './json-schema.ts';
 
-/** Of an alarm's definition in the template, what decides whether it stands. */
+/** The part of an alarm's definition that decides its state. */
 interface AlarmDefinition {
   readonly AlarmName: string;
   readonly ComparisonOperator: string;
@@ -22,53 +22,53 @@ interface MetricDefinition {
 }
 
 /**
- * The names of the alarms that would stand if these lines of the log were all of one period. `alarms` are the properties
- * of `AWS::CloudWatch::Alarm` as synthesised. What AWS's own services count is taken as silent, and an alarm on an anomaly
- * as never standing: neither can be told from a log. Throws for a definition that it cannot judge.
+ * Returns the names of the alarms in the ALARM state if all these log lines belong to one period. `alarms` are the
+ * properties of the synthesized `AWS::CloudWatch::Alarm` resources. Metrics of AWS services have no data, and anomaly
+ * alarms are never in the ALARM state: a log contains neither. Throws for an unsupported definition.
  */
-export function standingAlarms(
+export function startedAlarms(
   alarms: readonly Readonly<Record<string, unknown>>[],
   emfLines: readonly string[],
 ): readonly string[] {
-  const counted = pointsOf(emfLines);
+  const points = readPoints(emfLines);
   return alarms
     .map(alarm => alarm as unknown as AlarmDefinition)
-    .filter(alarm => alarm.ThresholdMetricId === undefined && stands(alarm, watchedValue(alarm, counted)))
+    .filter(alarm => alarm.ThresholdMetricId === undefined && isBreached(alarm, alarmValue(alarm, points)))
     .map(({ AlarmName }) => AlarmName);
 }
 
-function stands(
+function isBreached(
   { AlarmName, ComparisonOperator, Threshold = Number.NaN, TreatMissingData }: AlarmDefinition,
   value?: number,
 ) {
   if (value === undefined) return TreatMissingData === 'breaching';
   if (ComparisonOperator === 'GreaterThanOrEqualToThreshold') return value >= Threshold;
   if (ComparisonOperator === 'LessThanThreshold') return value < Threshold;
-  throw new Error(`${AlarmName}: ${ComparisonOperator} is not judged here`);
+  throw new Error(`${AlarmName}: ${ComparisonOperator} is not supported`);
 }
 
-/** `undefined` for a metric that is silent. */
-function watchedValue(alarm: AlarmDefinition, counted: Points): number | undefined {
+/** Returns `undefined` for a metric without data. */
+function alarmValue(alarm: AlarmDefinition, points: Points): number | undefined {
   const { Metrics } = alarm;
   if (Metrics === undefined) {
     const { Statistic, ...metric } = alarm as unknown as MetricDefinition & { readonly Statistic: string };
-    return statistic(Statistic, counted.get(keyOf(metric)));
+    return statistic(Statistic, points.get(keyOf(metric)));
   }
   const stats = Metrics.flatMap(query => ('MetricStat' in query ? [[query.Id, query.MetricStat] as const] : []));
-  const values = new Map(stats.map(([id, { Metric, Stat }]) => [id, statistic(Stat, counted.get(keyOf(Metric)))]));
+  const values = new Map(stats.map(([id, { Metric, Stat }]) => [id, statistic(Stat, points.get(keyOf(Metric)))]));
   const [watched] = Metrics.filter(query => query.ReturnData === true);
-  if (watched === undefined || !('Expression' in watched)) throw new Error(`${alarm.AlarmName}: watches no expression`);
+  if (watched === undefined || !('Expression' in watched)) throw new Error(`${alarm.AlarmName}: has no expression`);
   return sum(watched.Expression, values);
 }
 
-/** `FILL(a, 0)` or `SUM([FILL(a, 0), FILL(b, 0)])`: the two forms of expression that are judged here. */
+/** `FILL(a, 0)` or `SUM([FILL(a, 0), FILL(b, 0)])`: the two supported forms of expression. */
 function sum(expression: string, values: ReadonlyMap<string, number | undefined>): number {
   const terms = /^SUM\(\[(.*)\]\)$/.exec(expression)?.[1] ?? expression;
   return terms
     .split(/(?<=\)), /)
     .map(term => {
       const name = /^FILL\((\w+), 0\)$/.exec(term)?.[1] ?? '';
-      if (!values.has(name)) throw new Error(`${expression}: is not judged here`);
+      if (!values.has(name)) throw new Error(`${expression}: is not supported`);
       return values.get(name) ?? 0;
     })
     .reduce((total, value) => total + value, 0);
@@ -78,14 +78,14 @@ function statistic(name: string, points: readonly number[] | undefined): number 
   if (points === undefined) return undefined;
   if (name === 'Sum') return points.reduce((total, point) => total + point, 0);
   if (name === 'Maximum') return Math.max(...points);
-  throw new Error(`${name}: is not judged here`);
+  throw new Error(`${name}: is not supported`);
 }
 
-/** What was counted, by metric and dimensions. */
+/** Data points by metric and dimensions. */
 type Points = ReadonlyMap<string, readonly number[]>;
 
-/** As CloudWatch takes them out of the lines: once for each set of dimensions. */
-function pointsOf(lines: readonly string[]): Points {
+/** Extracts the data points as CloudWatch does: one for each set of dimensions. */
+function readPoints(lines: readonly string[]): Points {
   const points = new Map<string, number[]>();
   for (const line of lines) {
     const root = JSON.parse(line) as Readonly<Record<string, unknown>>;

@@ -1,0 +1,176 @@
+import * as v from 'valibot';
+import { isoNow, requestId, type SandboxContext } from './context.ts';
+import { customerSchema, type StoredCustomer } from './customer.ts';
+import {
+  findById,
+  findErasable,
+  type ListRequest,
+  listCustomers,
+  removeCustomer,
+  upsertCustomer,
+} from './customers-table.ts';
+import { logDeletion } from './logs.ts';
+import { badRequest, customerNotFound, jsonAnswer, jsonObjectOf, type SandboxAnswer } from './responses.ts';
+
+/**
+ * Create Customer (Voucherify docs): an upsert by `source_id`. The clock sets the times, not the body. An `id` updates
+ * that customer, or is a 404 if it is unknown. 400 `invalid_payload` if the body is not a customer object.
+ */
+export function respondToCreate(context: SandboxContext, project: string, body: string): SandboxAnswer {
+  const given = v.safeParse(customerSchema, jsonObjectOf(body));
+  if (!given.success) {
+    return badRequest('invalid_payload', 'Invalid payload', 'the body is not a customer object');
+  }
+  const { created_at: _, ...customer } = given.output;
+  if (customer.id !== undefined && !isLive(context, project, customer.id)) {
+    return customerNotFound(customer.id, requestId(context));
+  }
+  return jsonAnswer(200, customerBody(upsertCustomer(context, project, customer)));
+}
+
+function isLive(context: SandboxContext, project: string, id: string): boolean {
+  const found = findById(context.sql, id);
+  return found?.project === project && found.deleted_at === null;
+}
+
+/**
+ * Returns the customer object in the responses of Get, List and Create Customer (Voucherify docs). Unset fields are
+ * absent, except `address`, which is null; `summary`, `loyalty` and `referrals` are always present.
+ */
+export function customerBody(customer: StoredCustomer): Record<string, unknown> {
+  const { orders = 0, address = null, ...profile } = customer.profile;
+  return {
+    id: customer.id,
+    ...optionalField('source_id', customer.source_id),
+    ...optionalField('email', customer.email),
+    ...profile,
+    address,
+    summary: summaryOf(orders),
+    loyalty: { points: 0, referred_customers: 0, campaigns: {} },
+    referrals: { total: 0, campaigns: [] },
+    system_metadata: {},
+    ...optionalField('created_at', customer.created_at),
+    ...optionalField('updated_at', customer.updated_at),
+    object: 'customer',
+  };
+}
+
+const CENTS_PER_ORDER = 4_200;
+
+function summaryOf(orders: number): Record<string, unknown> {
+  const average = orders === 0 ? 0 : CENTS_PER_ORDER;
+  return {
+    redemptions: {
+      total_redeemed: 0,
+      total_failed: 0,
+      total_succeeded: 0,
+      total_rolled_back: 0,
+      total_rollback_failed: 0,
+      total_rollback_succeeded: 0,
+      gift: { redeemed_amount: 0, amount_to_go: 0 },
+      loyalty_card: { redeemed_points: 0, points_to_go: 0 },
+    },
+    orders: {
+      total_amount: orders * CENTS_PER_ORDER,
+      total_count: orders,
+      average_amount: average,
+      last_order_amount: average,
+    },
+  };
+}
+
+function optionalField(name: string, value: string | null): Record<string, string> {
+  return value === null ? {} : { [name]: value };
+}
+
+/** Documented filters that the sandbox does not support. Ignoring one would return customers that do not match. */
+const UNSUPPORTED = ['city', 'name', 'segment_id', 'starting_after', 'created_at[', 'updated_at['];
+
+/**
+ * List Customers (Voucherify docs). `email` matches exactly and case-sensitively; a blank one lists all customers.
+ * `limit` is 1 to 100, default 10; `page` is 1 to 99; `order` only by `created_at`. 400 `invalid_query_params` otherwise.
+ */
+export function respondToList(context: SandboxContext, project: string, query: URLSearchParams): SandboxAnswer {
+  const wanted = parseListQuery(query);
+  if (typeof wanted === 'string') {
+    return badRequest('invalid_query_params', 'Invalid query params', wanted);
+  }
+  const { page, total } = listCustomers(context.sql, project, wanted);
+  return jsonAnswer(200, {
+    object: 'list',
+    data_ref: 'customers',
+    customers: page.map(customerBody),
+    total,
+    has_more: wanted.page * wanted.limit < total,
+  });
+}
+
+function parseListQuery(query: URLSearchParams): ListRequest | string {
+  const unsupported = [...query.keys()].find(name => UNSUPPORTED.some(start => name.startsWith(start)));
+  if (unsupported !== undefined) {
+    return `the sandbox does not support the filter ${unsupported}`;
+  }
+  const order = query.get('order') ?? '-created_at';
+  const limit = parsePositiveInteger(query.get('limit') ?? '10', 100);
+  const page = parsePositiveInteger(query.get('page') ?? '1', 99);
+  if (limit === undefined || page === undefined) {
+    return 'limit must be 1 to 100 and page 1 to 99';
+  }
+  if (order !== 'created_at' && order !== '-created_at') {
+    return 'order must be created_at or -created_at';
+  }
+  const email = query.get('email') ?? '';
+  return { limit, page, oldestFirst: order === 'created_at', ...(email.trim() === '' ? {} : { email }) };
+}
+
+function parsePositiveInteger(text: string, max: number): number | undefined {
+  const value = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  return value >= 1 && value <= max ? value : undefined;
+}
+
+/**
+ * Delete Customer Permanently (Voucherify docs), by `id` or `source_id`; a soft-deleted customer is found only by `id`.
+ * 404 if no customer is found, so also for a second deletion.
+ */
+export function respondToPermanentDeletion(
+  context: SandboxContext,
+  project: string,
+  idOrSourceId: string,
+): SandboxAnswer {
+  const customer = findErasable(context.sql, project, idOrSourceId);
+  if (customer === undefined) {
+    return customerNotFound(idOrSourceId, requestId(context));
+  }
+  const deletionId = `del_${context.random()}`;
+  removeCustomer(context.sql, customer.id);
+  logDeletion(context.sql, {
+    project,
+    customerId: customer.id,
+    sourceId: customer.source_id,
+    deletionId,
+    at: context.now(),
+  });
+  return jsonAnswer(200, deletionBody(customer, deletionId, isoNow(context)));
+}
+
+/** `object` is misspelled as in the real API. */
+function deletionBody(customer: StoredCustomer, id: string, at: string): Record<string, unknown> {
+  const { orders = 0 } = customer.profile;
+  return {
+    id,
+    created_at: at,
+    related_object_id: customer.id,
+    related_object: 'customer',
+    status: 'DONE',
+    data_json: {
+      events: orders + 1,
+      customer_events: orders * 2 + 1,
+      daily_events: 0,
+      segments: 0,
+      orders,
+      order_events: orders,
+      customer: 1,
+    },
+    object: 'pernament_deletion',
+  };
+}

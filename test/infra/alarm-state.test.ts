@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { alarmFor, typedEntries } from '../../infra/stack/alarm-catalog.ts';
+import type { Alarm } from '../../lambda/domain/failure.ts';
+import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
+import { startedAlarms } from './alarm-state.ts';
+import { synthesised } from './synthesised.ts';
+
+const alarms = synthesised().of('AWS::CloudWatch::Alarm');
+const sweep: LogLine = {
+  event: 'sweep',
+  needsReview: 0,
+  paused: 0,
+  deadlineUsedPercent: 49.9,
+  oldestOpenMs: 0,
+  unsigned: 0,
+};
+
+function started(lines: readonly LogLine[], namespace = 'erasure'): readonly string[] {
+  const written: string[] = [];
+  const log = jsonLog(
+    line => written.push(line),
+    () => 0,
+    namespace,
+  );
+  for (const line of lines) log(line);
+  return startedAlarms(alarms, written);
+}
+
+describe('alarms in the ALARM state', () => {
+  test('normal operation: none', () => {
+    expect(
+      started([sweep, { event: 'attempt', outcome: 'in-progress' }, { event: 'closed', outcome: 'erased' }]),
+    ).toEqual([]);
+  });
+
+  test('no data: only sweep-stopped', () => {
+    expect(started([])).toEqual(['erasure-sweep-stopped']);
+    expect(started([sweep], 'erasure-other')).toEqual(['erasure-sweep-stopped']);
+  });
+
+  test.each(typedEntries(alarmFor))('alarm code %s: %s', (code: Alarm, name) => {
+    expect(started([sweep, { event: 'alarm', alarm: code, platform: 'ketch' }])).toEqual([`erasure-${name}`]);
+  });
+
+  test.each<[Partial<LogLine>, readonly string[]]>([
+    [{ deadlineUsedPercent: 50 }, ['erasure-oldest-open-half']],
+    [{ deadlineUsedPercent: 80 }, ['erasure-oldest-open-half', 'erasure-oldest-open-late']],
+    [{ needsReview: 1 }, ['erasure-needs-review']],
+    [{ paused: 2 }, ['erasure-paused']],
+  ])('sweep with %j: %j', (fields, names) => {
+    expect(started([sweep, { ...sweep, ...fields }, sweep])).toEqual(names);
+  });
+});
+
+test('unsupported definition: throws', () => {
+  const silent = {
+    AlarmName: 'a',
+    ComparisonOperator: 'LessThanThreshold',
+    Threshold: 1,
+    Namespace: 'n',
+    MetricName: 'm',
+  };
+  const line = JSON.stringify({
+    _aws: { Timestamp: 0, CloudWatchMetrics: [{ Namespace: 'n', Dimensions: [[]], Metrics: [{ Name: 'm' }] }] },
+    m: 1,
+  });
+  const evaluate = (change: object) => () => startedAlarms([{ ...silent, Statistic: 'Sum', ...change }], [line]);
+  expect(evaluate({})()).toEqual([]);
+  expect(evaluate({ ThresholdMetricId: 'band' })()).toEqual([]);
+  expect(evaluate({ Statistic: 'p99' })).toThrow('p99: is not supported');
+  expect(evaluate({ ComparisonOperator: 'LessThanLowerThreshold' })).toThrow(
+    'a: LessThanLowerThreshold is not supported',
+  );
+  expect(evaluate({ Metrics: [] })).toThrow('a: has no expression');
+  const metric = { Id: 'm', MetricStat: { Metric: { Namespace: 'n', MetricName: 'm' }, Stat: 'Sum' } };
+  for (const Expression of ['SUM(METRICS())', 'SUM([FILL(m, 0), FILL(other, 0)])', 'FILL(m, 0) + FILL(m, 0)']) {
+    expect(evaluate({ Metrics: [{ Id: 'e', Expression, ReturnData: true }, metric] })).toThrow(
+      `${Expression}: is not supported`,
+    );
+  }
+});
