@@ -1,6 +1,7 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { ParsedArgs } from './args.ts';
 import type { OpsContext } from './context.ts';
-import type { Output } from './output.ts';
+import type { Output } from './terminal.ts';
 
 /** One command of the operator's tool. */
 export interface Command {
@@ -15,11 +16,4 @@ export interface Command {
    * typed, and `Failure` when the deployment cannot be reached.
    */
   run(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number>;
-}
-
-export interface ParsedArgs {
-  readonly positionals: readonly string[];
-  /** The value of an option that takes one. */
-  text(option: string): string | undefined;
-  isSet(option: string): boolean;
 }

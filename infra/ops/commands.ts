@@ -1,13 +1,13 @@
 import type { Command } from './command.ts';
-import { refuseCommand, retryCommand } from './decide/deciding.ts';
+import { refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
-import { findCommand } from './find/finding.ts';
+import { findCommand } from './find.ts';
 import { jwksCommand } from './jwks.ts';
-import { listCommand } from './list/listing.ts';
+import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
-import { reportCommand } from './report/reporting.ts';
-import { showCommand } from './show/showing.ts';
-import { tryCommand } from './try/try.ts';
+import { reportCommand } from './report/report.ts';
+import { showCommand } from './show/show.ts';
+import { tryCommand } from './smoke/smoke-test.ts';
 
 /** The table: one line a command. */
 export const commands: Readonly<Record<string, Command>> = {
@@ -24,15 +24,6 @@ export const commands: Readonly<Record<string, Command>> = {
   doctor: doctorCommand,
   try: tryCommand,
 };
-
-/** Taken by every command. */
-export const commonOptions = {
-  stage: { type: 'string' },
-  settings: { type: 'string' },
-  local: { type: 'boolean' },
-  json: { type: 'boolean' },
-  help: { type: 'boolean' },
-} as const;
 
 export const commonHelp = `  --stage NAME    the stage that was deployed with -c stage=NAME
   --settings FILE the settings that were deployed, if not infra/settings.json

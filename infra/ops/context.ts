@@ -20,9 +20,9 @@ import { readLocalOptions, withSandboxUrls } from '../local/options.ts';
 import { type RunFile, readRunFile } from '../local/run-file.ts';
 import { openSqliteStore } from '../local/sqlite-store.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
-import { readTableStatus, type TableStatus } from './kept-tables.ts';
-import { OpsUsageError } from './refused.ts';
-import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/all-receipts.ts';
+import { OpsUsageError } from './args.ts';
+import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
+import { readTableStatus, type TableStatus } from './table-status.ts';
 
 /** What the commands work at. What is kept apart from a receipt is not here: no command can show an identifier. */
 export interface OpsContext {

@@ -3,12 +3,11 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import { parseSettings, SettingsError } from '../../lambda/settings.ts';
 import { UsageError } from '../local/options.ts';
 import { isStage, namesOf } from '../stack/names.ts';
-import type { ParsedArgs } from './command.ts';
+import type { ParsedArgs } from './args.ts';
+import { OpsUsageError, parseCommandArgs } from './args.ts';
 import { commands, commonHelp, overview } from './commands.ts';
 import { deployedContext, localContext, type OpsContext } from './context.ts';
-import { processOutput } from './output.ts';
-import { OpsUsageError } from './refused.ts';
-import { parseCommandArgs } from './typed.ts';
+import { processOutput } from './terminal.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
 process.stdout.on('error', outputLost);

@@ -7,11 +7,11 @@ import {
   readPauseHistory,
   resume,
 } from '../../lambda/control/pauses.ts';
-import type { Command, ParsedArgs } from './command.ts';
+import type { ParsedArgs } from './args.ts';
+import { decisionHelp, decisionOf, decisionOptions, OpsUsageError } from './args.ts';
+import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
-import { decisionHelp, decisionOf, decisionOptions } from './decision.ts';
-import { type Output, oneLine } from './output.ts';
-import { OpsUsageError } from './refused.ts';
+import { type Output, oneLine } from './terminal.ts';
 
 const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. While a pause stands, requests are accepted and nothing is deleted in it.
 `;

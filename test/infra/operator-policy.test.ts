@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
-import { tablesCheck } from '../../infra/ops/doctor/tables.ts';
+import { tablesCheck } from '../../infra/ops/doctor/runtime-checks.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { namesOf } from '../../infra/stack/names.ts';
 import { run } from '../ops/desk-of.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
-import { scanSqlite } from '../../infra/ops/report/all-receipts.ts';
+import { scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { leaks, token } from '../support/canary.ts';
 import { canaryHouse } from '../support/canary-house.ts';

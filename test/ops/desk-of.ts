@@ -1,7 +1,7 @@
+import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { commands } from '../../infra/ops/commands.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
-import type { Output } from '../../infra/ops/output.ts';
-import { parseCommandArgs } from '../../infra/ops/typed.ts';
+import type { Output } from '../../infra/ops/terminal.ts';
 
 /** What a command printed, and its exit code. */
 export interface Ran {

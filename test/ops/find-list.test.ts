@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { parseCommandArgs } from '../../infra/ops/typed.ts';
+import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';

@@ -5,7 +5,7 @@ import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
-import { scanSqlite } from '../../infra/ops/report/all-receipts.ts';
+import { scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';

@@ -1,7 +1,7 @@
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { notificationLines, reasonLines } from '../../infra/ops/show/told-lines.ts';
+import { notificationLines, reasonLines } from '../../infra/ops/show/audit-report.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now } from '../support/erasing-receipts.ts';

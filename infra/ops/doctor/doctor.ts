@@ -1,19 +1,11 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { type Output, type Tone, toned } from '../output.ts';
-import { clockCheck } from './clock.ts';
-import { evidenceKeyCheck } from './evidence-key.ts';
-import { bad, type Check, type CheckContext, type CheckResult } from './finding.ts';
-import { localRunCheck } from './local-run.ts';
-import { rateLimitCheck } from './pace.ts';
-import { probesOf } from './probe.ts';
-import { scheduleCheck } from './schedule.ts';
-import { secretsCheck } from './secrets.ts';
-import { settingsCheck } from './settings.ts';
-import { tablesCheck } from './tables.ts';
-import { voucherifyCheck } from './voucherify.ts';
-import { backlogCheck } from './waiting.ts';
+import { type Output, type Tone, toned } from '../terminal.ts';
+import { bad, type Check, type CheckContext, type CheckResult, probesOf } from './check.ts';
+import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
+import { secretsCheck, settingsCheck } from './setup-checks.ts';
+import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
 /** In the order in which they are told: what the next one needs comes first. */
 const checks: readonly Check[] = [

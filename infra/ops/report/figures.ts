@@ -1,5 +1,5 @@
 import type { Receipt, ReceiptState } from '../../../lambda/receipts/receipt.ts';
-import { dayMs } from '../times.ts';
+import { dayMs } from '../terminal.ts';
 
 /** What the CCPA regulations, section 7102(a)(1), ask for of requests to delete, and what stands behind it. */
 export interface Figures {

@@ -1,4 +1,4 @@
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { deadlineUsedPercent, isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 
 /** Receipts that are read at the same time. */
@@ -14,4 +14,14 @@ export async function readReceipts(
     found.push(...(await Promise.all(ids.slice(from, from + atOnce).map(id => store.read(id)))));
   }
   return found.filter(receipt => receipt !== undefined);
+}
+
+/** Why a receipt waits: what made it ask for a person, or what its last attempt came to. */
+export function reasonOf(receipt: Receipt): string {
+  return isRefusalDecided(receipt) ? 'to-be-refused' : (receipt.reason ?? receipt.lastResult ?? 'not-tried-yet');
+}
+
+/** How much of its time it has used, in whole percent; that of a closed receipt no longer grows. */
+export function usedPercent(receipt: Receipt, now: number): number {
+  return Math.floor(deadlineUsedPercent(receipt, receipt.closedAt ?? now));
 }

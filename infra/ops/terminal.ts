@@ -1,4 +1,10 @@
+import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
+
+/** The lines of standard input, without what ends them. */
+export async function* inputLines(): AsyncIterable<string> {
+  yield* createInterface({ input: process.stdin });
+}
 
 /** What a command says: results on standard output, for people or as JSON; the rest on standard error. */
 export interface Output {
@@ -47,4 +53,21 @@ export function tableLines(header: readonly string[], rows: readonly (readonly s
 /** A person's text must neither move the cursor of whoever reads it nor turn the direction of what stands beside it. */
 export function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
+}
+
+/** A time (epoch milliseconds) for people and scripts: ISO 8601 in UTC, to the second. */
+export function instant(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19)}Z`;
+}
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+export const dayMs = 24 * hourMs;
+
+/** How long something takes (milliseconds), in the two units that say most. */
+export function span(ms: number): string {
+  const minutes = Math.floor(Math.max(0, ms) / minuteMs);
+  if (ms < hourMs) return `${minutes} min`;
+  const hours = Math.floor(ms / hourMs);
+  return ms < dayMs ? `${hours} h ${minutes % 60} min` : `${Math.floor(ms / dayMs)} d ${hours % 24} h`;
 }

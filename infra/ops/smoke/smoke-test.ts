@@ -3,15 +3,13 @@ import { Failure } from '../../../lambda/domain/failure.ts';
 import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { deployedName, platformSecrets } from '../../stack/names.ts';
-import type { Command, ParsedArgs } from '../command.ts';
+import { OpsUsageError, type ParsedArgs } from '../args.ts';
+import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import type { Output } from '../output.ts';
-import { OpsUsageError } from '../refused.ts';
-import { endpointOf } from './endpoint.ts';
-import { type Sent, sentJson, sentLines } from './told.ts';
-import type { NoSmokeRequest, SmokeRequest } from './trial.ts';
-import { smokeRequestFor } from './trials.ts';
-import { judgeAuthenticated, judgeUnauthenticated } from './verdict.ts';
+import type { Output } from '../terminal.ts';
+import { smokeRequestFor } from './smoke-platforms.ts';
+import type { NoSmokeRequest, SmokeRequest } from './smoke-request.ts';
+import { judgeAuthenticated, judgeUnauthenticated, type Sent, sentJson, sentLines } from './smoke-verdict.ts';
 
 export const tryCommand: Command = {
   summary: 'send a signed test request to the endpoint, and one with a wrong secret',
@@ -126,3 +124,25 @@ function withoutEcho(result: HttpResult, proof: readonly string[]): HttpResult {
   if (result.kind !== 'answer' || !secrets.some(secret => result.body.includes(secret))) return result;
   return { ...result, body: '(it repeats what it was sent)' };
 }
+
+/** Where a platform's requests go. Throws {@link OpsUsageError} for anything that cannot be the webhook's URL. */
+export function endpointOf(platform: string, typed: ParsedArgs, { local }: Pick<OpsContext, 'local'>): URL {
+  const given = typed.text('url');
+  if (given !== undefined) return new URL(platform, webhookUrl(given));
+  if (local === undefined) throw new OpsUsageError("--url: needed, the stack's output WebhookUrl (or --local)");
+  if (local.run === undefined)
+    throw new OpsUsageError('--local: npm start is not running in the folder that DATA_DIR names');
+  return new URL(`/webhooks/${platform}`, local.run.url);
+}
+
+/** What a secret is sent to must be its owner's: https, or this machine. */
+function webhookUrl(given: string): URL {
+  const url = URL.parse(given.endsWith('/') ? given : `${given}/`);
+  const isOurs = url !== null && /\/webhooks\/$/.test(url.pathname) && url.search === '' && url.hash === '';
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && url.hostname === '127.0.0.1');
+  if (!isOurs || !isSafe || url.username !== '' || url.password !== '') throw new OpsUsageError(wrongUrl);
+  return url;
+}
+
+const wrongUrl =
+  "--url: must be the stack's output WebhookUrl, https://…/webhooks/ (or http://127.0.0.1:PORT/webhooks/ of npm start)";

@@ -3,7 +3,7 @@ import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/settings.ts';
-import { type InventedPerson, json, type SmokeRequest } from './trial.ts';
+import { type InventedPerson, json, type SmokeRequest } from './smoke-request.ts';
 
 /** A sender that settings describe: its own body with the test flag, which stores and deletes nothing. */
 export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {

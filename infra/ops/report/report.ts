@@ -1,9 +1,7 @@
-import type { Command, ParsedArgs } from '../command.ts';
+import { OpsUsageError, type ParsedArgs } from '../args.ts';
+import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import type { Output } from '../output.ts';
-import { OpsUsageError } from '../refused.ts';
-import { csvRecord } from './csv.ts';
-import { periodOf } from './days.ts';
+import { dayMs, type Output } from '../terminal.ts';
 import { type Figures, figuresOf, type ReportCounts } from './figures.ts';
 
 export const reportCommand: Command = {
@@ -85,4 +83,35 @@ const columns = [
 function cellsOf({ platform, received, complied, denied, noMatch, open, ...rest }: Line): readonly (string | number)[] {
   const { refused, notIdentifiable, medianDays = '', meanDays = '' } = rest;
   return [platform, received, complied, denied, noMatch, open, refused, notIdentifiable, medianDays, meanDays];
+}
+
+/** From the beginning of the first day until before the end of the last, in epoch milliseconds. */
+export interface Period {
+  readonly from: number;
+  readonly before: number;
+}
+
+/** Whole days in UTC, both included. Throws {@link OpsUsageError} for what is no date, and for an end before its beginning. */
+export function periodOf(from: string | undefined, to: string | undefined): Period {
+  const period = { from: dayOf('--from', from), before: dayOf('--to', to) + dayMs };
+  if (period.before <= period.from) throw new OpsUsageError('--to: must not be before --from');
+  return period;
+}
+
+function dayOf(option: string, text = ''): number {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  // JavaScript takes 2026-02-30 for a day of March.
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text) {
+    throw new OpsUsageError(`${option}: must be a day such as 2026-01-31`);
+  }
+  return at;
+}
+
+/** One record (RFC 4180): quoted where it has to be. The line feed that ends it with this carriage return is the printer's. */
+export function csvRecord(cells: readonly (string | number)[]): string {
+  return `${cells.map(cell => quoted(String(cell))).join(',')}\r`;
+}
+
+function quoted(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

@@ -1,13 +1,24 @@
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
-import type { Command, ParsedArgs } from '../command.ts';
+import {
+  decisionHelp,
+  decisionOf,
+  decisionOptions,
+  numberOf,
+  type OperatorDecision,
+  OpsUsageError,
+  type ParsedArgs,
+} from '../args.ts';
+import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { decisionHelp, decisionOf, decisionOptions, type OperatorDecision } from '../decision.ts';
-import { numberOf } from '../numbers.ts';
-import { type Output, toned } from '../output.ts';
-import { OpsUsageError } from '../refused.ts';
-import { applyDecision, type DecisionResult, type ReceiptDecision } from './decided-once.ts';
-import { allowingNewRequest, refuseDecision, retryDecision } from './decisions.ts';
-import { receiptArguments } from './receipts-named.ts';
+import { inputLines, type Output, toned } from '../terminal.ts';
+import {
+  allowingNewRequest,
+  applyDecision,
+  type DecisionResult,
+  type ReceiptDecision,
+  refuseDecision,
+  retryDecision,
+} from './decisions.ts';
 
 const namingHelp = `RECEIPT is one or many, or - for one a line on standard input. Each gets a line of its own. Exit code 0: all are changed;
 3: they stood so already; 1: some are unknown or cannot be changed, the others are.
@@ -104,4 +115,17 @@ function exitCode(all: readonly DecisionResult[]): number {
 
 function isBad({ result }: DecisionResult): boolean {
   return result !== 'changed' && result !== 'nothing';
+}
+
+/** The receipts that a command was given, each once: as arguments, or with `-` one a line on standard input. */
+export async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
+  const named = positionals.length === 1 && positionals[0] === '-' ? await lines() : positionals;
+  if (named.length === 0) throw new OpsUsageError(`${command}: name receipts, or - for standard input`);
+  return [...new Set(named)];
+}
+
+async function lines(): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const line of inputLines()) if (line.trim() !== '') ids.push(line.trim());
+  return ids;
 }
