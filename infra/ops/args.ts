@@ -17,53 +17,54 @@ export const commonOptions = {
   help: { type: 'boolean' },
 } as const;
 
-/** What was typed after a command's name. Throws Node's own error for an option that the command does not know. */
+/** Parses the arguments after a command's name. Throws Node's own error for an unknown option. */
 export function parseCommandArgs(
   { options }: { readonly options: ParseArgsOptionsConfig },
   args: readonly string[],
 ): ParsedArgs {
   const { values, positionals } = parseArgs({
-    args: args.map(arg => (isDashedId(arg) ? `${noOption}${arg}` : arg)),
+    args: args.map(arg => (isDashedId(arg) ? `${idPrefix}${arg}` : arg)),
     options: { ...options, ...commonOptions },
     allowPositionals: true,
   });
   const given = new Map<string, unknown>(Object.entries(values));
   const text = (option: string) => {
     const value = given.get(option);
-    return typeof value === 'string' ? asTyped(value) : undefined;
+    return typeof value === 'string' ? withoutPrefix(value) : undefined;
   };
-  return { positionals: positionals.map(asTyped), text, isSet: option => given.get(option) === true };
+  return { positionals: positionals.map(withoutPrefix), text, isSet: option => given.get(option) === true };
 }
 
-/** No argument of a process can hold it. */
-const noOption = '\0';
+/** No argument of a process can contain this character. */
+const idPrefix = '\0';
 
-/** One receipt's id in 64 begins with a dash, and no option looks like one: HMAC-SHA-256 in base64url. */
+/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one. */
 function isDashedId(arg: string): boolean {
   return /^-[\w-]{42}$/.test(arg);
 }
 
-function asTyped(value: string): string {
-  return value.startsWith(noOption) ? value.slice(noOption.length) : value;
+function withoutPrefix(value: string): string {
+  return value.startsWith(idPrefix) ? value.slice(idPrefix.length) : value;
 }
 
-/** The whole number that an option was given, or `undefined`. Throws {@link OpsUsageError} where it is none from 1 to `most`. */
-export function numberOf(typed: ParsedArgs, option: string, most: number): number | undefined {
-  const text = typed.text(option);
+/** Returns the whole number of an option, or `undefined`. Throws {@link OpsUsageError} if it is not from 1 to `most`. */
+export function numberOf(args: ParsedArgs, option: string, most: number): number | undefined {
+  const text = args.text(option);
   if (text === undefined) return undefined;
   const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > most) throw new OpsUsageError(`--${option}: must be a whole number from 1 to ${most}`);
   return value;
 }
 
-/** What the person typed cannot be done: one clear line that names the argument, exit code 2. */
+/** A usage error: one line that names the argument. The exit code is 2. */
 export class OpsUsageError extends Error {}
 
 /** Options of every command that changes something. */
 export const decisionOptions = { why: { type: 'string' }, by: { type: 'string' } } as const;
 
-export const decisionHelp = `  --why TEXT      the reason; it is kept with your name and the time, and signed (no personal data, please)
-  --by NAME       who decides, if not the user of this machine`;
+export const decisionHelp = `  --why TEXT      the reason, stored and signed with your name and the time.
+                  Do not write personal data
+  --by NAME       who decides; the default is the user of this machine`;
 
 export interface OperatorDecision {
   readonly actor: string;
@@ -71,22 +72,25 @@ export interface OperatorDecision {
   readonly at: number;
 }
 
-/** Longest reason and name that are kept, in characters: they become part of the evidence. */
+/** Longest reason and name, in characters. They become part of the evidence. */
 const longestText = 500;
 
-/** Who decides, why and when. Throws {@link OpsUsageError} where no reason is given. */
-export function decisionOf(typed: ParsedArgs, { now }: { readonly now: () => number }): OperatorDecision {
+/** Returns who decides, why and when. Throws {@link OpsUsageError} if no reason is given. */
+export function decisionOf(args: ParsedArgs, { now }: { readonly now: () => number }): OperatorDecision {
   return {
-    actor: kept('--by', typed.text('by') ?? userInfo().username),
-    reason: kept('--why', typed.text('why')),
+    actor: checkText('--by', args.text('by') ?? userInfo().username),
+    reason: checkText('--why', args.text('why')),
     at: now(),
   };
 }
 
-function kept(option: string, text = ''): string {
-  if (text.trim() === '') throw new OpsUsageError(`${option}: must say ${option === '--why' ? 'the reason' : 'who'}`);
+function checkText(option: string, text = ''): string {
+  if (text.trim() === '')
+    throw new OpsUsageError(
+      `${option}: must be ${option === '--why' ? 'the reason for the decision' : 'the name of the operator'}`,
+    );
   if (/\S@\S+\.\S/.test(text))
-    throw new OpsUsageError(`${option}: holds an e-mail address, and it is kept for 25 months`);
+    throw new OpsUsageError(`${option}: must not contain an e-mail address, because it is stored for 25 months`);
   if (text.length > longestText) throw new OpsUsageError(`${option}: at most ${longestText} characters`);
   return text;
 }

@@ -5,15 +5,15 @@ import type { Output } from './terminal.ts';
 
 /** One command of the operator's tool. */
 export interface Command {
-  /** What it does, in one line of the overview. */
+  /** One line in the overview. */
   readonly summary: string;
-  /** Its whole help, with examples. */
+  /** The whole help text, with examples. */
   readonly help: string;
-  /** Beside those that every command takes. */
+  /** In addition to the common options. */
   readonly options: ParseArgsOptionsConfig;
   /**
-   * Gives the exit code: 0 done, 1 something is wrong, 3 nothing had to be changed. Throws `Refused` for what was
-   * typed, and `Failure` when the deployment cannot be reached.
+   * Returns the exit code: 0 done, 1 something is wrong, 3 nothing to change. Throws `OpsUsageError` for wrong
+   * arguments, and `Failure` when the deployment is unavailable.
    */
-  run(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number>;
+  run(args: ParsedArgs, context: OpsContext, output: Output): Promise<number>;
 }

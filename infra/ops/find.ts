@@ -6,7 +6,7 @@ import { OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { readReceipts } from './receipts.ts';
-import { inputLines, instant, type Output, tableLines } from './terminal.ts';
+import { inputLines, isoSeconds, type Output, tableLines } from './terminal.ts';
 
 const kinds: Readonly<Record<string, IdentifierKind>> = {
   email: 'email',
@@ -16,19 +16,22 @@ const kinds: Readonly<Record<string, IdentifierKind>> = {
 };
 
 export const findCommand: Command = {
-  summary: 'whether a person was erased, when, and with what proof',
+  summary: 'find out whether and when a person was erased, and with what proof',
   options: Object.fromEntries(Object.keys(kinds).map(option => [option, { type: 'string' } as const])),
   help: `npm run ops -- find --email - | --source-id - | --customer-id - | --phone -
 
-"Did you erase this person?" Receipts hold keyed hashes (HMACs) and no identifier: this computes them again and never
-prints or keeps what you asked for. Give one or several; a receipt of any of them is found. It answers for what platforms
-asked for here in the last 25 months. Exit code 0: found; 1: not found.
+Finds the receipts of a person, to answer "did you erase this person?".
+Receipts contain keyed hashes (HMACs) and no identifiers. This command computes
+the hash again, and never prints or stores the value. With several identifiers,
+it finds receipts of any of them. It covers requests received in the last
+25 months. Exit code 0: found; 1: not found.
 
-  -               reads the value from standard input: type it, then Enter. So no shell remembers it
-  VALUE           the value itself, which your shell's history keeps
+  -               read the value from standard input: type it and press Enter.
+                  It is not stored in the shell's history
+  VALUE           the value itself; the shell's history stores it
 
-E-mail addresses are found in any spelling (letter case, normal form, Punycode, blanks around them); everything else is
-compared to the letter.
+E-mail addresses match in any spelling (letter case, normal form, Punycode,
+spaces around them). All other values must match exactly.
 
   npm run ops -- find --email -
   npm run ops -- find --source-id - < value.txt
@@ -37,11 +40,11 @@ compared to the letter.
   run: find,
 };
 
-async function find(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
-  const asked = await askedFor(typed);
-  const hmacs = createPseudonymizer(await desk.readSecret(pepperName));
-  const ids = await Promise.all(asked.map(identifier => desk.store.find(hmacs.subject(identifier))));
-  const receipts = await readReceipts([...new Set(ids.flat())], desk.store);
+async function find(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  const identifiers = await readIdentifiers(args);
+  const hmacs = createPseudonymizer(await context.readSecret(pepperName));
+  const ids = await Promise.all(identifiers.map(identifier => context.store.find(hmacs.subject(identifier))));
+  const receipts = await readReceipts([...new Set(ids.flat())], context.store);
   print(
     receipts.toSorted((a, b) => a.receivedAt - b.receivedAt),
     output,
@@ -49,25 +52,25 @@ async function find(typed: ParsedArgs, desk: OpsContext, output: Output): Promis
   return receipts.length === 0 ? 1 : 0;
 }
 
-async function askedFor(typed: ParsedArgs) {
-  if (typed.positionals.length > 0) throw new OpsUsageError('find: takes options only');
+async function readIdentifiers(args: ParsedArgs) {
+  if (args.positionals.length > 0) throw new OpsUsageError('find: takes options only, no arguments');
   const given = Object.entries(kinds).flatMap(([option, kind]) => {
-    const value = typed.text(option);
+    const value = args.text(option);
     return value === undefined ? [] : [{ option, kind, value }];
   });
-  if (given.length === 0) throw new OpsUsageError('find: name an identifier, such as --email -');
+  if (given.length === 0) throw new OpsUsageError('find: give an identifier, such as --email -');
   if (given.filter(({ value }) => value === '-').length > 1)
-    throw new OpsUsageError('find: one value from standard input');
-  return Promise.all(given.map(async ({ option, kind, value }) => ({ kind, value: await givenValue(option, value) })));
+    throw new OpsUsageError('find: only one value can be read from standard input');
+  return Promise.all(given.map(async ({ option, kind, value }) => ({ kind, value: await readValue(option, value) })));
 }
 
-async function givenValue(option: string, typed: string): Promise<string> {
-  const value = typed === '-' ? await firstLine() : typed;
+async function readValue(option: string, given: string): Promise<string> {
+  const value = given === '-' ? await readFirstLine() : given;
   if (value.trim() === '') throw new OpsUsageError(`--${option}: is empty`);
   return value;
 }
 
-async function firstLine(): Promise<string> {
+async function readFirstLine(): Promise<string> {
   for await (const line of inputLines()) return line;
   return '';
 }
@@ -77,10 +80,10 @@ const header = ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF',
 function print(receipts: readonly Receipt[], output: Output): void {
   const answer = findSummary(receipts);
   if (output.json) output.printJson({ answer, receipts: receipts.map(findRow) });
-  else for (const line of [answer, ...linesOf(receipts)]) output.print(line);
+  else for (const line of [answer, ...formatTable(receipts)]) output.print(line);
 }
 
-function linesOf(receipts: readonly Receipt[]): readonly string[] {
+function formatTable(receipts: readonly Receipt[]): readonly string[] {
   const cells = receipts
     .map(findRow)
     .map(row => [
@@ -92,41 +95,41 @@ function linesOf(receipts: readonly Receipt[]): readonly string[] {
 }
 
 function proofText({ deleted, gone }: ReturnType<typeof findRow>['proof']): string {
-  const services = [...(deleted > 0 ? [`deleted ${deleted}`] : []), ...(gone > 0 ? [`gone ${gone}`] : [])];
-  return services.length === 0 ? '-' : services.join(', ');
+  const parts = [...(deleted > 0 ? [`deleted ${deleted}`] : []), ...(gone > 0 ? [`gone ${gone}`] : [])];
+  return parts.length === 0 ? '-' : parts.join(', ');
 }
 
-/** The answer to "did you erase this person?" in one line, from all receipts that name them. */
+/** Answers "did you erase this person?" in one line, from all receipts found. */
 export function findSummary(receipts: readonly Receipt[]): string {
-  if (receipts.length === 0) return 'nobody of that identifier was ever asked for here (in the last 25 months)';
+  if (receipts.length === 0) return 'no match: no erasure request with this identifier in the last 25 months';
   const erased = receipts.filter(({ state }) => state === 'erased');
   const open = receipts.filter(({ state }) => !isFinal(state));
   const others = receipts.filter(({ state }) => isFinal(state) && state !== 'erased');
   const last = Math.max(...erased.map(({ closedAt = 0 }) => closedAt));
-  const services = [
-    ...(erased.length === 0 ? [] : [`erased ${times(erased.length)}, last on ${instant(last)}`]),
-    ...(open.length === 0 ? [] : [`asked for ${times(open.length)}, not finished`]),
-    ...(others.length === 0 ? [] : [`asked for ${times(others.length)}, ended as ${outcomesOf(others)}`]),
+  const parts = [
+    ...(erased.length === 0 ? [] : [`erased ${timesText(erased.length)}, last on ${isoSeconds(last)}`]),
+    ...(open.length === 0 ? [] : [`requested ${timesText(open.length)}, not finished`]),
+    ...(others.length === 0 ? [] : [`requested ${timesText(others.length)}, closed as ${outcomesOf(others)}`]),
   ];
-  return services.join('; ');
+  return parts.join('; ');
 }
 
-/** One receipt of a person, without anything that the person is known by. */
+/** Returns the facts of one receipt, without any identifier of the person. */
 export function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence }: Receipt) {
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
   return {
     receipt: id,
     platform,
-    receivedAt: instant(receivedAt),
+    receivedAt: isoSeconds(receivedAt),
     outcome: state,
-    ...(closedAt === undefined ? {} : { closedAt: instant(closedAt) }),
+    ...(closedAt === undefined ? {} : { closedAt: isoSeconds(closedAt) }),
     proof: { deleted: count('deleted'), gone: count('gone') },
     signed: evidence !== undefined,
   };
 }
 
-function times(count: number): string {
+function timesText(count: number): string {
   return count === 1 ? '1 time' : `${count} times`;
 }
 

@@ -3,9 +3,9 @@ import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
-import { instant, type Output, span, tableLines, toned } from './terminal.ts';
+import { isoSeconds, type Output, span, tableLines, toned } from './terminal.ts';
 
-/** What a receipt can wait for, in the words of `list --state`, and the queue that holds it. */
+/** The values of `list --state`, and the queue of each. */
 export const listStates = {
   'needs-review': 'needs-review',
   open: 'erase',
@@ -15,44 +15,46 @@ export const listStates = {
 
 export type ListState = keyof typeof listStates;
 
-const usualLimit = 50;
-const mostLimit = 1000;
+const defaultLimit = 50;
+const maxLimit = 1000;
 const allStates = Object.keys(listStates).filter(isState);
 
 export const listCommand: Command = {
-  summary: 'receipts that wait: for a person, for their erasure, for a callback, for a signature',
+  summary: 'list unfinished receipts: in review, open, unsent callback, unsigned',
   options: { state: { type: 'string' }, platform: { type: 'string' }, limit: { type: 'string' } },
   help: `npm run ops -- list [--state STATE] [--platform NAME] [--limit N]
 
-Everything that waits: first what waits for a person, and then what is due first. DEADLINE is how much of the legal time
-is used (a month, or what the platform says); over 100 % it is late, and red.
+Lists all receipts that are not finished: first those that need a review, then
+by due date. DEADLINE is the used part of the legal time (one month, or what the
+platform stated). Over 100 % the receipt is late and shown in red.
 
-  --state STATE   needs-review  waits for a decision of yours
-                  open         waits for its next attempt
-                  callback    is closed, and its platform is not told yet
-                  sign         is closed and told, and not signed yet
+  --state STATE   needs-review  needs a decision by an operator
+                  open          erased at the next attempt
+                  callback      closed, but the callback is not delivered yet
+                  sign          closed, but the evidence is not signed yet
   --platform NAME only requests of one platform
-  --limit N       at most so many, up to ${mostLimit} (${usualLimit}); it says so when there are more
+  --limit N       at most N receipts, up to ${maxLimit}; the default is ${defaultLimit}
 
   npm run ops -- list
   npm run ops -- list --state needs-review
   npm run ops -- list --state open --platform ketch --limit 500
-  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" | npm run -s ops -- retry - --why "mended"
+  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" \\
+    | npm run -s ops -- retry - --why "fixed"
 `,
   run: list,
 };
 
-async function list(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
-  if (typed.positionals.length > 0) throw new OpsUsageError('list: takes options only');
-  const platform = typed.text('platform');
-  const limit = numberOf(typed, 'limit', mostLimit) ?? usualLimit;
-  const { receipts, more } = await readBacklog({ states: statesOf(typed.text('state')), platform, limit }, desk);
-  const now = desk.now();
+async function list(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  if (args.positionals.length > 0) throw new OpsUsageError('list: takes options only, no arguments');
+  const platform = args.text('platform');
+  const limit = numberOf(args, 'limit', maxLimit) ?? defaultLimit;
+  const { receipts, more } = await readBacklog({ states: statesOf(args.text('state')), platform, limit }, context);
+  const now = context.now();
   const rows = receipts.map(receipt => rowOf(receipt, now));
   if (output.json) output.printJson(rows);
-  else if (rows.length === 0) output.print('nothing waits');
-  else for (const line of linesOf(rows, now)) output.print(line);
-  const note = `there are more than these: see them with --limit, up to ${mostLimit}`;
+  else if (rows.length === 0) output.print('no unfinished receipts');
+  else for (const line of formatTable(rows, now)) output.print(line);
+  const note = `more receipts exist: show them with --limit, up to ${maxLimit}`;
   if (more) (output.json ? console.error : output.print)(note);
   return 0;
 }
@@ -76,16 +78,16 @@ function rowOf(receipt: Receipt, now: number) {
     platform,
     state: allStates.find(state => listStates[state] === queue),
     why: reasonOf(receipt),
-    receivedAt: instant(receivedAt),
-    dueAt: instant(dueAtOf(receipt)),
+    receivedAt: isoSeconds(receivedAt),
+    dueAt: isoSeconds(dueAtOf(receipt)),
     deadlineUsedPercent: usedPercent(receipt, now),
-    ...(nextAttemptAt === undefined || queue === 'needs-review' ? {} : { nextAttemptAt: instant(nextAttemptAt) }),
+    ...(nextAttemptAt === undefined || queue === 'needs-review' ? {} : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
   };
 }
 
 const header = ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'];
 
-function linesOf(rows: readonly Row[], now: number): readonly string[] {
+function formatTable(rows: readonly Row[], now: number): readonly string[] {
   const cells = rows.map(row => [
     row.receipt,
     row.platform,
@@ -93,39 +95,36 @@ function linesOf(rows: readonly Row[], now: number): readonly string[] {
     row.why,
     span(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt ?? 'after your decision',
+    row.nextAttemptAt ?? 'after a decision',
   ]);
   return tableLines(header, cells).map((line, at) =>
     (rows[at - 1]?.deadlineUsedPercent ?? 0) > 100 ? toned('bad', line) : line,
   );
 }
 
-/** Ids of one queue that are looked at: it holds them by their next attempt, and what is due first may be anywhere. */
-const mostLookedThrough = 1000;
+/** Ids read from each queue. A queue is sorted by next attempt, not by due date, so all of them are sorted here. */
+const maxIds = 1000;
 
-/** Every queue holds what is due at the end of time. */
-const ever = Number.MAX_SAFE_INTEGER;
+/** Includes every receipt of a queue. */
+const anyTime = Number.MAX_SAFE_INTEGER;
 
-interface Wanted {
+interface BacklogQuery {
   readonly states: readonly ListState[];
   readonly platform: string | undefined;
   readonly limit: number;
 }
 
-/**
- * What waits: first what waits for a person, and then what is due first. `more` says that there is more than that.
- * Throws as the store does.
- */
-export async function readBacklog({ states, platform, limit }: Wanted, { store }: Pick<OpsContext, 'store'>) {
-  const ids = await Promise.all(states.map(state => store.due(listStates[state], ever, mostLookedThrough + 1)));
-  const looked = ids.map(found => found.slice(0, mostLookedThrough));
-  const receipts = await readReceipts([...new Set(looked.flat())], store);
-  // The index lags: a receipt counts as what it says itself.
-  const waiting = receipts.filter(
+/** Reads unfinished receipts: reviews first, then by due date. `more` is set if there are others. Throws as the store does. */
+export async function readBacklog({ states, platform, limit }: BacklogQuery, { store }: Pick<OpsContext, 'store'>) {
+  const ids = await Promise.all(states.map(state => store.due(listStates[state], anyTime, maxIds + 1)));
+  const limited = ids.map(found => found.slice(0, maxIds));
+  const receipts = await readReceipts([...new Set(limited.flat())], store);
+  // The index is eventually consistent, so the queue in the receipt counts.
+  const matching = receipts.filter(
     one => states.some(state => listStates[state] === one.queue) && (platform ?? one.platform) === one.platform,
   );
-  const sorted = waiting.toSorted((a, b) => rank(a) - rank(b) || dueAtOf(a) - dueAtOf(b));
-  const notAll = ids.some(found => found.length > mostLookedThrough);
+  const sorted = matching.toSorted((a, b) => rank(a) - rank(b) || dueAtOf(a) - dueAtOf(b));
+  const notAll = ids.some(found => found.length > maxIds);
   return { receipts: sorted.slice(0, limit), more: sorted.length > limit || notAll };
 }
 

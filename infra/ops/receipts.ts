@@ -1,10 +1,10 @@
 import { deadlineUsedPercent, isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 
-/** Receipts that are read at the same time. */
+/** Number of receipts read in parallel. */
 const atOnce = 25;
 
-/** The receipts of these ids, in their order and without those that are gone. Throws as the store does. */
+/** Reads receipts by id, in the given order, and skips expired ones. Throws as the store does. */
 export async function readReceipts(
   ids: readonly string[],
   store: Pick<ReceiptStore, 'read'>,
@@ -16,12 +16,12 @@ export async function readReceipts(
   return found.filter(receipt => receipt !== undefined);
 }
 
-/** Why a receipt waits: what made it ask for a person, or what its last attempt came to. */
+/** Returns why a receipt is not finished: the reason for its review, or the result of its last attempt. */
 export function reasonOf(receipt: Receipt): string {
   return isRefusalDecided(receipt) ? 'to-be-refused' : (receipt.reason ?? receipt.lastResult ?? 'not-tried-yet');
 }
 
-/** How much of its time it has used, in whole percent; that of a closed receipt no longer grows. */
+/** Returns the used part of the legal time, in whole percent. It stops growing when the receipt is closed. */
 export function usedPercent(receipt: Receipt, now: number): number {
   return Math.floor(deadlineUsedPercent(receipt, receipt.closedAt ?? now));
 }

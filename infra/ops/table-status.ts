@@ -8,26 +8,26 @@ import { callDeadline } from '../../lambda/aws/clients.ts';
 import type { TableNames } from '../../lambda/aws/dynamodb-items.ts';
 import { ttlAttribute } from '../../lambda/aws/table-layout.ts';
 
-/** How a table of the deployment is kept. */
+/** The state and protection of a table. */
 export interface TableStatus {
   readonly name: string;
   readonly active: boolean;
   readonly backedUp: boolean;
   readonly protectedFromDeletion: boolean;
-  /** Whether closed receipts expire; the identifiers are deleted by the sweep, so nothing expires there. */
+  /** Whether a TTL is set, for closed receipts. The sweep deletes identifiers, so their table needs none. */
   readonly expires: boolean;
   readonly mustExpire: boolean;
 }
 
-/** How AWS keeps both tables: their descriptions, never a row. Throws the SDK's own errors. */
+/** Reads the descriptions of both tables, and no row. Throws the SDK's own errors. */
 export function readTableStatus(
   client: DynamoDBClient,
   { receipts, identifiers }: TableNames,
 ): Promise<readonly TableStatus[]> {
-  return Promise.all([keptTable(client, receipts, true), keptTable(client, identifiers, false)]);
+  return Promise.all([describeTable(client, receipts, true), describeTable(client, identifiers, false)]);
 }
 
-async function keptTable(client: DynamoDBClient, TableName: string, mustExpire: boolean): Promise<TableStatus> {
+async function describeTable(client: DynamoDBClient, TableName: string, mustExpire: boolean): Promise<TableStatus> {
   const [{ Table }, { TimeToLiveDescription: ttl }, { ContinuousBackupsDescription: backups }] = await Promise.all([
     client.send(new DescribeTableCommand({ TableName }), callDeadline(descriptionMs)),
     client.send(new DescribeTimeToLiveCommand({ TableName }), callDeadline(descriptionMs)),
@@ -43,5 +43,5 @@ async function keptTable(client: DynamoDBClient, TableName: string, mustExpire: 
   };
 }
 
-/** Longest that one description may take, in milliseconds. */
+/** Time limit of one call, in milliseconds. */
 const descriptionMs = 5000;

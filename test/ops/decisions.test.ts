@@ -4,7 +4,7 @@ import { registered } from '../support/pace-ketch.ts';
 import { run } from './desk-of.ts';
 import { by, erased, type Office, office, standing, stopped } from './office.ts';
 
-const retried = 'goes on with the next sweep, and stops again unless fewer customers match by then: see --max';
+const retried = 'retried by the next sweep; it needs another review unless fewer customers match (see --max)';
 
 /** A receipt that an outage left open. */
 async function leftOpen(at: Office): Promise<string> {
@@ -39,10 +39,10 @@ describe('decision of an operator', () => {
     const at = await office();
     const id = await stopped(at);
     const before = await standing(at, id);
-    await expect(at.run(command, id)).rejects.toThrow('--why: must say the reason');
-    await expect(at.run(command, id, ...by('zoe', ' '))).rejects.toThrow('--why: must say the reason');
-    await expect(at.run(command, id, ...by('', 'x'))).rejects.toThrow('--by: must say who');
-    await expect(at.run(command, ...by('zoe', 'x'))).rejects.toThrow(`${command}: name receipts`);
+    await expect(at.run(command, id)).rejects.toThrow('--why: must be the reason for the decision');
+    await expect(at.run(command, id, ...by('zoe', ' '))).rejects.toThrow('--why: must be the reason for the decision');
+    await expect(at.run(command, id, ...by('', 'x'))).rejects.toThrow('--by: must be the name of the operator');
+    await expect(at.run(command, ...by('zoe', 'x'))).rejects.toThrow(`${command}: give receipt ids`);
     expect(await standing(at, id)).toEqual(before);
   });
 
@@ -74,21 +74,17 @@ describe('decision of an operator', () => {
       return receipt;
     };
     const late = await run({ ...at.desk, store: { ...store, read } }, 'refuse', id, ...by('zoe', 'too late'));
-    expect(late).toMatchObject({ status: 3, lines: [`${id}: refused already`] });
+    expect(late).toMatchObject({ status: 3, lines: [`${id}: already refused`] });
     expect((await standing(at, id)).decisions?.map(decision => decision.actor)).toEqual(['max']);
   });
 
-  test('several receipts: one line each, by number if there is no such receipt, and exit code 1', async () => {
+  test('several receipts: one line each, by number if there is receipt not found, and exit code 1', async () => {
     const at = await office();
     const [one, other] = [await stopped(at), await erased(at)];
     const mixed = await at.run('retry', one, 'ada@example.com', other, one, ...by('zoe', 'mended'));
     expect(mixed).toMatchObject({
       status: 1,
-      lines: [
-        `${one}: ${retried}`,
-        'number 2: no such receipt',
-        `${other}: closed already as erased: nothing is left to be done`,
-      ],
+      lines: [`${one}: ${retried}`, 'number 2: receipt not found', `${other}: already closed as erased: nothing to do`],
     });
     expect(mixed.progress).toContain('2 of 3');
     expect((await standing(at, one)).decisions, 'named twice, decided once').toHaveLength(1);
@@ -98,8 +94,8 @@ describe('decision of an operator', () => {
     const at = await office();
     const id = await stopped(at);
     expect((await at.run('refuse', id, 'unknown', ...by('zoe', 'mended'), '--json')).json).toEqual([
-      { receipt: id, result: 'changed', said: 'will be closed as refused by the next sweep' },
-      { receipt: 'number 2', result: 'not-found', said: 'no such receipt' },
+      { receipt: id, result: 'changed', said: 'the next sweep closes it as refused' },
+      { receipt: 'number 2', result: 'not-found', said: 'receipt not found' },
     ]);
   });
 
@@ -111,7 +107,7 @@ describe('decision of an operator', () => {
     const decided = await run({ ...at.desk, store: { ...store, replace } }, 'retry', one, other, ...by('zoe', 'x'));
     expect(decided).toMatchObject({
       status: 1,
-      lines: ['number 1: nothing was changed: the receipt cannot be written', `${other}: ${retried}`],
+      lines: ['number 1: not changed: the receipt cannot be written', `${other}: ${retried}`],
     });
   });
 
@@ -121,7 +117,7 @@ describe('decision of an operator', () => {
     const args = ['retry', '-', ...by('zoe', 'mended')];
     const stdout = ids.map(id => `${id}: ${retried}\n`).join('');
     expect(at.process(args, `${ids.join('\r\n')}\n\n`)).toEqual({ status: 0, stdout, stderr: '' });
-    const stderr = 'retry: name receipts, or - for standard input\n';
+    const stderr = 'retry: give receipt ids, or - for standard input\n';
     expect(at.process(args)).toMatchObject({ status: 2, stderr });
   });
 });
@@ -130,7 +126,7 @@ describe('refuse', () => {
   test('next sweep: closes the receipt, signs the reason and calls the platform back', async () => {
     const at = await office();
     const id = await stopped(at);
-    const lines = [`${id}: will be closed as refused by the next sweep`];
+    const lines = [`${id}: the next sweep closes it as refused`];
     expect(await at.run('refuse', id, ...by('zoe', 'a shared mailbox'))).toMatchObject({ status: 0, lines });
     expect(await standing(at, id)).toMatchObject({ state: 'open' });
     await at.sweep();
@@ -147,7 +143,7 @@ describe('refuse', () => {
     const id = await stopped(at);
     await at.run('refuse', id, ...by('zoe', 'first'));
     const first = await standing(at, id);
-    const again = { status: 3, lines: [`${id}: refused already`] };
+    const again = { status: 3, lines: [`${id}: already refused`] };
     expect(await at.run('refuse', id, ...by('max', 'second'))).toMatchObject(again);
     expect(await standing(at, id)).toEqual(first);
     await at.sweep();
@@ -159,17 +155,17 @@ describe('refuse', () => {
     const [kept, closed] = [await stopped(at), await stopped(at, 'other@example.com')];
     await at.run('refuse', kept, closed, ...by('zoe', 'shared mailbox'));
     const { lines } = await at.run('retry', kept, ...by('max', 'one person after all'));
-    expect(lines).toEqual([`${kept}: the refusal is taken back; it ${retried}`]);
+    expect(lines).toEqual([`${kept}: refusal withdrawn; ${retried}`]);
     await at.sweep();
     expect(await standing(at, kept)).toMatchObject({ state: 'needs-review' });
-    const late = { status: 3, lines: [`${closed}: closed already as refused: nothing is left to be done`] };
+    const late = { status: 3, lines: [`${closed}: already closed as refused: nothing to do`] };
     expect(await at.run('retry', closed, ...by('max', 'one person after all'))).toMatchObject(late);
   });
 
   test('erased receipt: cannot be refused', async () => {
     const at = await office();
     const id = await erased(at);
-    const refusal = `${id}: nothing was changed: closed already as erased: it cannot be refused any more`;
+    const refusal = `${id}: not changed: already closed as erased, so it cannot be refused`;
     expect(await at.run('refuse', id, ...by('zoe', 'late'))).toMatchObject({ status: 1, lines: [refusal] });
   });
 });
@@ -194,7 +190,7 @@ describe('retry', () => {
     const at = await office();
     const id = await leftOpen(at);
     const before = await standing(at, id);
-    const lines = [`${id}: nothing was changed: --max is for what stopped at too-many-matches`];
+    const lines = [`${id}: not changed: --max is only for the reason too-many-matches`];
     expect(await at.run('retry', id, '--max', '7', ...by('zoe', 'x'))).toMatchObject({ status: 1, lines });
     expect(await standing(at, id)).toEqual(before);
   });
@@ -214,7 +210,7 @@ describe('retry', () => {
     const before = await standing(at, id);
     const wrong = { ...before, reason: 'wrong-customer-deleted', revision: before.revision + 1 };
     await at.desk.store.replace(wrong);
-    const never = { status: 1, lines: [expect.stringContaining('this one posts nothing more')] };
+    const never = { status: 1, lines: [expect.stringContaining('so it deletes nothing more')] };
     expect(await at.run('retry', id, ...by('zoe', 'again'))).toMatchObject(never);
     expect(await standing(at, id)).toEqual(wrong);
     await at.run('refuse', id, ...by('zoe', 'see the incident'));
@@ -234,10 +230,10 @@ describe('pause and resume', () => {
     const steps: [command: string[], status: number, line: string][] = [
       [['pause', ketch, ...drill], 0, `${ketch}: paused now`],
       [['pauses'], 0, `${ketch}: paused`],
-      [['pause', ketch, ...drill], 3, `${ketch}: was paused already`],
+      [['pause', ketch, ...drill], 3, `${ketch}: was already paused`],
       [['pauses', ketch], 0, `${ketch}: paused`],
       [['resume', ketch, ...drill], 0, `${ketch}: not paused now`],
-      [['resume', ketch, ...drill], 3, `${ketch}: was not paused already`],
+      [['resume', ketch, ...drill], 3, `${ketch}: was already not paused`],
       [['pauses'], 0, 'nothing is paused'],
     ];
     for (const [[name = '', ...args], status, line] of steps) {
@@ -266,16 +262,19 @@ describe('pause and resume', () => {
   });
 
   test.each([
-    [['pause', ketch], '--why: must say the reason'],
+    [['pause', ketch], '--why: must be the reason for the decision'],
     [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
-    [['pause', 'project:mian', '--why', 'x'], 'SCOPE: names nothing of the settings'],
-    [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: names nothing of the settings'],
+    [['pause', 'project:mian', '--why', 'x'], 'SCOPE: is not configured in the settings'],
+    [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: is not configured in the settings'],
     [['resume', '--why', 'x'], 'resume: name one scope'],
     [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],
-    [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must say who'],
-    [['pause', 'all', '--why', 'by ada@example.com'], '--why: holds an e-mail address, and it is kept for 25 months'],
+    [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must be the name of the operator'],
+    [
+      ['pause', 'all', '--why', 'by ada@example.com'],
+      '--why: must not contain an e-mail address, because it is stored for 25 months',
+    ],
   ])('%j: %s', async ([name = '', ...args], message) => {
     await expect((await office()).run(name, ...args)).rejects.toThrow(message);
   });

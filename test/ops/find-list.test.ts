@@ -13,7 +13,7 @@ const day = 24 * hour;
 const cells = (lines: readonly string[]) => lines.map(line => line.split(/ {2,}/));
 
 describe('find', () => {
-  const never = 'nobody of that identifier was ever asked for here (in the last 25 months)';
+  const never = 'no match: no erasure request with this identifier in the last 25 months';
 
   test('erased person: says when, and with what proof', async () => {
     const at = await office();
@@ -57,18 +57,18 @@ describe('find', () => {
     const at = await office();
     await stopped(at, 'shared@example.com');
     const find = async () => (await at.run('find', '--email', 'shared@example.com')).lines[0];
-    expect(await find()).toBe('asked for 1 time, not finished');
+    expect(await find()).toBe('requested 1 time, not finished');
     await at.asked([byEmail('shared@example.com')]);
-    expect(await find()).toBe('asked for 2 times, not finished');
+    expect(await find()).toBe('requested 2 times, not finished');
     await at.run('refuse', (await at.house.receipts())[0]!.id, '--why', 'a shared mailbox');
     await at.sweep();
-    expect(await find()).toBe('asked for 1 time, not finished; asked for 1 time, ended as refused');
+    expect(await find()).toBe('requested 1 time, not finished; requested 1 time, closed as refused');
     registered(at.house, 'crm-2');
     await at.asked([account('crm-2')]);
     at.house.clock.at += minute;
     await at.asked([account('crm-2')]);
     const again = await at.run('find', '--source-id', 'crm-2');
-    expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; asked for 1 time, ended as no-match');
+    expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; requested 1 time, closed as no-match');
     expect(again.lines).toHaveLength(4);
   });
 
@@ -90,10 +90,10 @@ describe('find', () => {
   });
 
   test.each([
-    [[], 'find: name an identifier, such as --email -'],
+    [[], 'find: give an identifier, such as --email -'],
     [['ada@example.com'], 'find: takes options only'],
     [['--email', ' '], '--email: is empty'],
-    [['--email', '-', '--source-id', '-'], 'find: one value from standard input'],
+    [['--email', '-', '--source-id', '-'], 'find: only one value can be read from standard input'],
   ])('%j: %s', async (args, message) => {
     await expect((await office()).run('find', ...args)).rejects.toThrow(message);
   });
@@ -124,7 +124,7 @@ describe('list', () => {
   test('nothing to do: says so', async () => {
     const at = await office();
     await erased(at);
-    expect(await at.run('list')).toMatchObject({ status: 0, lines: ['nothing waits'] });
+    expect(await at.run('list')).toMatchObject({ status: 0, lines: ['no unfinished receipts'] });
     expect(await rows(at)).toEqual([]);
   });
 
@@ -164,7 +164,7 @@ describe('list', () => {
     at.house.clock.at += 90 * minute;
     expect(cells((await at.run('list')).lines)).toEqual([
       ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'],
-      [human, 'ketch', 'needs-review', 'too-many-matches', '1 h 30 min', '0 %', 'after your decision'],
+      [human, 'ketch', 'needs-review', 'too-many-matches', '1 h 30 min', '0 %', 'after a decision'],
       ['generic-0', 'generic', 'open', 'not-tried-yet', '1 d 1 h', '3 %', '1970-01-01T00:00:00Z'],
     ]);
     await at.run('refuse', human, '--why', 'a drill');
@@ -188,10 +188,10 @@ describe('list', () => {
     expect((await at.run('list', '--limit', '3')).lines).toHaveLength(4);
     const { lines } = await at.run('list', '--limit', '2');
     expect(lines.length).toBe(4);
-    expect(lines.at(-1)).toContain('there are more than these');
+    expect(lines.at(-1)).toContain('more receipts exist');
     const said = errors();
     expect(await rows(at, '--limit', '2')).toHaveLength(2);
-    expect(said).toHaveBeenCalledWith(expect.stringContaining('there are more than these'));
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('more receipts exist'));
   });
 
   test('--platform: finds one receipt among many of another platform', async () => {

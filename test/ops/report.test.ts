@@ -96,7 +96,7 @@ describe('report', () => {
     expect(status).toBe(1);
     expect(lines.at(-1)).toMatch(/^total,1000,/);
     expect(progress).toEqual(['500 receipts read', '1000 receipts read', '']);
-    expect(said).toHaveBeenCalledWith(expect.stringContaining('missing in these figures: 1 of a version'));
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('not counted: 1 receipts written by an unknown version'));
   });
 
   test('process: prints a CSV file', async () => {

@@ -41,7 +41,7 @@ describe('retry --new-request', () => {
     at.house.clock.at += hour;
     expect(await at.decide(first!.id)).toMatchObject({
       status: 0,
-      lines: [`${first!.id}: the next delivery of the same body opens a new request: have it sent again`],
+      lines: [`${first!.id}: the next delivery of the same body opens a new request: ask the sender to repeat it`],
     });
     const decidedAt = at.house.clock.at;
     at.house.clock.at += hour;
@@ -93,7 +93,7 @@ describe('retry --new-request', () => {
     const shown = await run(at.desk, 'show', before!.id);
     expect(shown.status).toBe(0);
     expect(shown.lines.join('\n')).toContain('new request allowed at 2026-01-15T13:00:00Z by zoe: the shop asked');
-    expect(shown.lines.join('\n')).toContain('the receipt says what was signed');
+    expect(shown.lines.join('\n')).toContain('the receipt matches the signed evidence');
     expect((await run(at.desk, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { actor: 'zoe' } });
   });
 
@@ -102,7 +102,7 @@ describe('retry --new-request', () => {
     at.house.sandbox.outage('error');
     await at.deliver();
     const [open] = await at.receipts();
-    const notClosed = 'nothing was changed: it is not closed yet, and goes on by itself';
+    const notClosed = 'not changed: the receipt is not closed yet, and its attempts continue';
     expect(await at.decide(open!.id)).toMatchObject({ status: 1, lines: [`${open!.id}: ${notClosed}`] });
     expect(await at.receipts()).toEqual([open]);
     at.house.sandbox.outage(undefined);
@@ -110,7 +110,7 @@ describe('retry --new-request', () => {
     await at.house.sweep();
     await at.decide(open!.id);
     const decided = await at.receipts();
-    expect(await at.decide(open!.id)).toMatchObject({ status: 3, lines: [`${open!.id}: decided already`] });
+    expect(await at.decide(open!.id)).toMatchObject({ status: 3, lines: [`${open!.id}: already decided`] });
     expect(await at.receipts()).toEqual(decided);
   });
 
@@ -120,9 +120,7 @@ describe('retry --new-request', () => {
     const before = await standing(at, id);
     expect(await at.run('retry', id, '--new-request', ...by('zoe', 'x'))).toMatchObject({
       status: 1,
-      lines: [
-        `${id}: nothing was changed: --new-request is for platforms without request ids (shopify); ketch asks again under a new id`,
-      ],
+      lines: [`${id}: not changed: --new-request is for platforms without request ids (shopify); ketch sends a new id`],
     });
     expect(await standing(at, id)).toEqual(before);
   });
@@ -130,7 +128,7 @@ describe('retry --new-request', () => {
   test('does not go with --max', async () => {
     const at = await office();
     await expect(at.run('retry', 'any', '--new-request', '--max', '7', ...by('zoe', 'x'))).rejects.toThrow(
-      'retry: --max and --new-request do not go together',
+      'retry: --max and --new-request cannot be combined',
     );
   });
 });

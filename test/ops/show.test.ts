@@ -14,15 +14,15 @@ import { byEmail, erased, errors, type Office, office, standing, stopped } from 
 
 const headings = [
   'When was it received?',
-  'By which channel, and how was the sender proved?',
-  'What was asked?',
+  'How did it arrive, and how was the sender authenticated?',
+  'What was requested?',
   'When was it answered, and how?',
   'What was done, and where?',
-  'How sure is that?',
-  'Why was it refused, or a person asked?',
-  'Who was told?',
-  'What stays elsewhere',
-  'Is it signed?',
+  'What is the proof?',
+  'Why was it refused or reviewed?',
+  'Who was notified?',
+  'Where can data remain?',
+  'Signature',
 ] as const;
 
 /** The lines under each heading. */
@@ -49,14 +49,17 @@ describe('show: an erased receipt', () => {
     const expected: readonly (readonly (string | RegExp)[])[] = [
       ['2026-01-15T12:00:00.000Z', '2026-01-15T11:00:00.000Z', '2026-02-14T12:00:00.000Z'],
       ['the webhook of ketch', uid, 'shared-secret, with the secret "current"'],
-      ['permanent erasure of the person who is known by 2 identifiers'],
-      ['at 2026-01-15T12:00:00.000Z, with the outcome', 'it ended at 2026-01-15T12:00:00.000Z: erased'],
-      ['project main: erased; one customer was found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
-      ['deleted (1): Voucherify’s own record'],
-      ['no person was asked'],
-      ['ketch, by the answer above'],
+      ['permanent erasure of one person with 2 identifiers'],
+      ['at 2026-01-15T12:00:00.000Z, with the outcome', 'closed at 2026-01-15T12:00:00.000Z: erased'],
+      ['project main: erased; one customer found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
+      ['deleted (1): Voucherify returned the record'],
+      ['no review was needed'],
+      ['ketch, by the reply above'],
       [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
-      [/signed at 2026-01-15T12:01:00Z with the key \S{43}; the signature is good/, 'the receipt says what was signed'],
+      [
+        /signed at 2026-01-15T12:01:00Z with the key \S{43}; the signature is valid/,
+        'the receipt matches the signed evidence',
+      ],
     ];
     for (const [index, heading] of headings.entries()) {
       for (const text of expected[index]!) expect(said[heading]).toMatch(text);
@@ -75,10 +78,10 @@ describe('show: an erased receipt', () => {
     const said = await sections(at, id);
     expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
     expect(said['What was done, and where?']).toContain('project us: not finished');
-    expect(said['How sure is that?']).toContain('deleted (1)');
-    expect(said['How sure is that?']).toContain('gone (1): Voucherify answered 404');
-    expect(said['How sure is that?']).toContain('project us: something was posted whose effect nobody has proved');
-    expect(said['Is it signed?']).toContain('THE SIGNATURE IS MISSING');
+    expect(said['What is the proof?']).toContain('deleted (1)');
+    expect(said['What is the proof?']).toContain('gone (1): Voucherify returned 404');
+    expect(said['What is the proof?']).toContain('project us: a deletion was sent, but its effect is not proved');
+    expect(said['Signature']).toContain('THE SIGNATURE IS MISSING');
     expect(await at.run('show', id)).toMatchObject({ status: 1 });
   });
 
@@ -118,7 +121,7 @@ describe('show: an erased receipt', () => {
     expect(status).toBe(1);
     expect(lines.join('\n')).toContain('the webhook of ketch');
     expect(lines.join('\n')).not.toMatch(/the webhook of another|made-up/);
-    expect(lines.at(-1)).toContain('SOMETHING ELSE NOW THAN WHAT WAS SIGNED: platform, reason');
+    expect(lines.at(-1)).toContain('DIFFERS FROM THE SIGNED EVIDENCE: platform, reason');
   });
 
   test('forged evidence: the signature is wrong', async () => {
@@ -129,7 +132,7 @@ describe('show: an erased receipt', () => {
     const forged = Buffer.from(JSON.stringify({ ...claims, outcome: 'no-match' })).toString('base64url');
     await rewritten(at, id, { evidence: `${header}.${forged}.${signature}` });
     const { status, lines } = await at.run('show', id);
-    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('THE SIGNATURE IS WRONG')]);
+    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('THE SIGNATURE IS INVALID')]);
     expect((await at.run('show', id, '--json')).json).toMatchObject({ signature: { verdict: 'bad' } });
   });
 
@@ -141,15 +144,12 @@ describe('show: an erased receipt', () => {
       return [status, lines.join('\n')];
     };
     const unavailable = { publicKey: () => Promise.reject(new Error('no')) };
-    expect(await withSigner(localSigner(':memory:'))).toEqual([
-      1,
-      expect.stringContaining('the key in use is another'),
-    ]);
-    expect(await withSigner(unavailable)).toEqual([1, expect.stringContaining('was not checked')]);
+    expect(await withSigner(localSigner(':memory:'))).toEqual([1, expect.stringContaining('signed with another key')]);
+    expect(await withSigner(unavailable)).toEqual([1, expect.stringContaining('was not verified')]);
     const said = errors();
     await rewritten(at, id, { evidence: 'e30.e30.e30' });
     expect(await at.run('show', id)).toMatchObject({ status: 1, lines: [] });
-    expect(said).toHaveBeenCalledWith(expect.stringContaining('a form that this version does not know'));
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('an unknown format'));
   });
 });
 
@@ -162,19 +162,19 @@ describe('show: an unfinished receipt', () => {
     expect(lines.slice(0, 3)).toEqual([
       `receipt ${id}`,
       'needs-review: too-many-matches',
-      'goes on after your decision; 0 % of its time is used, it is due at 2026-02-14T12:00:00Z',
+      'next attempt: after a decision; due at 2026-02-14T12:00:00Z, 0 % of the time used',
     ]);
     const said = await sections(at, id);
     expect(said['When was it answered, and how?']).toContain('that it was in progress');
-    expect(said['When was it answered, and how?']).toContain('it has not ended yet: needs-review');
-    expect(said['How sure is that?']).toContain('nothing was deleted');
-    expect(said['Who was told?']).toContain('nobody yet');
-    expect(said['Is it signed?']).toContain('not signed: it has not ended yet');
+    expect(said['When was it answered, and how?']).toContain('not finished: needs-review');
+    expect(said['What is the proof?']).toContain('nothing was deleted');
+    expect(said['Who was notified?']).toContain('no one yet');
+    expect(said['Signature']).toContain('not signed: the receipt is not closed yet');
     const { json } = await at.run('show', id, '--json');
     expect(json).toMatchObject({ outcome: 'needs-review', signed: false, waitsFor: 'needs-review' });
     const told = errors();
     expect(await at.run('show', id, '--jws')).toMatchObject({ status: 1, lines: [] });
-    expect(told).toHaveBeenCalledWith('not signed: it has not ended yet');
+    expect(told).toHaveBeenCalledWith('not signed: the receipt is not closed yet');
   });
 
   test('decisions: are listed with name and reason, and who was called back', async () => {
@@ -183,18 +183,18 @@ describe('show: an unfinished receipt', () => {
     await at.run('retry', id, '--max', '6', '--by', 'zoe', '--why', 'a family\u001b[2J');
     await at.sweep();
     await at.run('refuse', id, '--by', 'max', '--why', 'a shared mailbox');
-    const why = 'Why was it refused, or a person asked?';
+    const why = 'Why was it refused or reviewed?';
     expect((await sections(at, id))[why]).toContain('of at most 6 customers a project by zoe');
     await at.sweep();
     const said = await sections(at, id);
     expect(said[why]!.split('\n')).toEqual([
-      '  it asked for a person: too-many-matches',
+      '  review: too-many-matches',
       '  2026-01-15T12:00:00.000Z  retry, of at most 6 customers a project by zoe, after too-many-matches: a family [2J',
       '  2026-01-15T12:01:00.000Z  refuse by max, after too-many-matches: a shared mailbox',
     ]);
-    const told = '  ketch, by callbacks: 1 taken, 0 refused, in one try; it ended at 2026-01-15T12:02:00.000Z';
-    expect(said['Who was told?']).toBe(told);
-    expect(said['Is it signed?']).toContain('the signature is good');
+    const told = '  ketch, by callbacks: 1 delivered, 0 rejected, in one try; finished at 2026-01-15T12:02:00.000Z';
+    expect(said['Who was notified?']).toBe(told);
+    expect(said['Signature']).toContain('the signature is valid');
   });
 
   test('no match: says whether anyone could be looked up', async () => {
@@ -202,9 +202,9 @@ describe('show: an unfinished receipt', () => {
     const none = await at.asked([account('crm-unknown')]);
     const phone = await at.asked([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
     const done = 'What was done, and where?';
-    expect((await sections(at, none))[done]).toContain('nobody was found');
+    expect((await sections(at, none))[done]).toContain('no match for these identifiers');
     expect((await sections(at, phone))[done]).toContain('can be looked up in Voucherify');
-    expect((await sections(at, none))['Is it signed?']).toContain('not signed yet');
+    expect((await sections(at, none))['Signature']).toContain('not signed yet');
   });
 
   test('times: says when the platform stated none', async () => {
@@ -213,7 +213,8 @@ describe('show: an unfinished receipt', () => {
       receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
       kept,
     );
-    const none = 'did not say when the person asked; it named as due: no other time than the month of the law';
+    const none =
+      'did not state when the person made the request; due date: none given; the legal default of one month applies';
     expect((await sections(at, 'r-1'))['When was it received?']).toContain(none);
   });
 
@@ -221,9 +222,9 @@ describe('show: an unfinished receipt', () => {
     const at = await office();
     const said = errors();
     expect(await at.run('show', 'ada@example.com')).toMatchObject({ status: 1, lines: [] });
-    expect(said.mock.calls).toEqual([['no such receipt']]);
+    expect(said.mock.calls).toEqual([['receipt not found']]);
     for (const ids of [[], ['a', 'b']]) {
-      await expect(at.run('show', ...ids)).rejects.toThrow('show: name one receipt');
+      await expect(at.run('show', ...ids)).rejects.toThrow('show: give one receipt id');
     }
   });
 });
@@ -234,12 +235,12 @@ describe('show: lines', () => {
   const taken = { taken: 1, refused: 0, tries: 1, at };
 
   test.each<[string, Partial<Evidence>]>([
-    ['generic, by the answer above', { firstReply: { as: 'outcome', at } }],
-    ['nobody yet', {}],
-    ['no callback was made; generic hears the outcome when it sends its request again', { closedAt: at }],
-    [`generic, by callbacks: 1 taken, 0 refused, in one try; it ended at ${at}`, { callbacks: taken }],
+    ['generic, by the reply above', { firstReply: { as: 'outcome', at } }],
+    ['no one yet', {}],
+    ['no callback was sent; generic gets the outcome when it repeats the request', { closedAt: at }],
+    [`generic, by callbacks: 1 delivered, 0 rejected, in one try; finished at ${at}`, { callbacks: taken }],
     [
-      'generic, by callbacks: 0 taken, 1 refused, in 3 tries; it goes on',
+      'generic, by callbacks: 0 delivered, 1 rejected, in 3 tries; not finished',
       { callbacks: { taken: 0, refused: 1, tries: 3 } },
     ],
   ])('who was told: %s', (line, more) => {
@@ -252,11 +253,11 @@ describe('show: lines', () => {
     const raised = { ...decision, reviewReason: about, maxCustomers: 9 };
     const moving = { ...decision, action: 'refuse', reason: 'line\u001b[2J\none\u202e' } as const;
     expect(reasonLines({ ...evidence, reason: about, decisions: [decision, raised, moving] })).toEqual([
-      'it asked for a person: too-many-matches',
+      'review: too-many-matches',
       `${at}  retry by ada: seen`,
       `${at}  retry, of at most 9 customers a project by ada, after too-many-matches: seen`,
       `${at}  refuse by ada: line [2J one `,
     ]);
-    expect(reasonLines(evidence)).toEqual(['it was not refused, and no person was asked']);
+    expect(reasonLines(evidence)).toEqual(['not refused, and no review was needed']);
   });
 });

@@ -20,111 +20,118 @@ import {
   retryDecision,
 } from './decisions.ts';
 
-const namingHelp = `RECEIPT is one or many, or - for one a line on standard input. Each gets a line of its own. Exit code 0: all are changed;
-3: they stood so already; 1: some are unknown or cannot be changed, the others are.
+const namingHelp = `RECEIPT is one or several ids, or - to read one id per line from standard input.
+Prints one line for each. Exit code 0: changed; 3: nothing to change; 1: some
+are unknown or cannot be changed (the others are changed).
 `;
 
-/** Most customers of one project that one request may delete: what settings allow at most. */
+/** Most customers of a project that one request may delete, as in the settings. */
 const maxCustomers = 50;
 
 export const retryCommand: Command = {
-  summary: 'let receipts go on: those that wait for a person, or for their next attempt',
+  summary: 'try receipts again: after a review, or before their next attempt',
   options: { ...decisionOptions, max: { type: 'string' }, 'new-request': { type: 'boolean' } },
   help: `npm run ops -- retry RECEIPT... --why "…" [--max N | --new-request]
 
-The next sweep tries again, within a minute (a pause still holds it). It also takes a refusal back that no sweep has carried
-out yet. A receipt for which somebody else was deleted is never tried again.
+The next sweep tries again within a minute, unless a pause applies. It also
+withdraws a refusal that no sweep has processed yet. A receipt for which a wrong
+customer was deleted is never tried again.
 
 ${namingHelp}
 ${decisionHelp}
-  --max N         delete up to N customers in each project, 1 to ${maxCustomers}: only for receipts that stopped at too-many-matches
-  --new-request   the next delivery of the same body opens a new request, and erases who was there at your decision: only
-                  for closed receipts of a platform without request ids (Shopify), after the alarm repeated-redaction
+  --max N         delete up to N customers in each project (1 to ${maxCustomers}); only for
+                  receipts with the reason too-many-matches
+  --new-request   the next delivery of the same body opens a new request, which
+                  erases customers created before your decision; only for closed
+                  receipts of a platform without request ids (Shopify), after
+                  the alarm repeated-redaction
 
-  npm run ops -- retry RECEIPT --why "the key of the project is back"
-  npm run ops -- retry RECEIPT --max 12 --why "one person with twelve profiles, seen by the shop"
-  npm run ops -- retry RECEIPT --new-request --why "the shop confirms that the customer asked again"
-  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" | npm run -s ops -- retry - --why "mended"
+  npm run ops -- retry RECEIPT --why "the key of the project is valid again"
+  npm run ops -- retry RECEIPT --max 12 --why "twelve profiles of one person"
+  npm run ops -- retry RECEIPT --new-request --why "requested again"
+  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" \\
+    | npm run -s ops -- retry - --why "fixed"
 `,
-  run: async (typed, desk, output) => {
-    const most = numberOf(typed, 'max', maxCustomers);
-    if (typed.isSet('new-request')) {
-      if (most !== undefined) throw new OpsUsageError('retry: --max and --new-request do not go together');
-      const platforms = openPlatforms(desk.settings.platforms);
-      return decideAll('retry', words => allowingNewRequest(words, platforms), { typed, desk, output });
+  run: async (args, context, output) => {
+    const most = numberOf(args, 'max', maxCustomers);
+    if (args.isSet('new-request')) {
+      if (most !== undefined) throw new OpsUsageError('retry: --max and --new-request cannot be combined');
+      const platforms = openPlatforms(context.settings.platforms);
+      return decideAll('retry', decision => allowingNewRequest(decision, platforms), { args, context, output });
     }
-    return decideAll('retry', words => retryDecision(words, most), { typed, desk, output });
+    return decideAll('retry', decision => retryDecision(decision, most), { args, context, output });
   },
 };
 
 export const refuseCommand: Command = {
-  summary: 'decide that receipts are not to be carried out: the sweep closes them, the platform hears it',
+  summary: 'refuse erasures: the sweep closes them and notifies the platform',
   options: decisionOptions,
   help: `npm run ops -- refuse RECEIPT... --why "…"
 
-The next sweep closes it as refused, and the platform is told. Where an attempt is under way, it is closed after that, and what
-was deleted by then stays deleted and is recorded. Until it is closed, "retry" takes the refusal back.
+The next sweep closes the receipt as refused and notifies the platform. If an
+attempt is running, the receipt is closed after it; completed deletions remain
+recorded. Until the receipt is closed, "retry" withdraws the refusal.
 
 ${namingHelp}
 ${decisionHelp}
 
-  npm run ops -- refuse RECEIPT --why "a shared mailbox: the platform asks again with an id"
-  npm run -s ops -- refuse - --why "ordered by mistake, see the incident" < receipts.txt
+  npm run ops -- refuse RECEIPT --why "a shared mailbox"
+  npm run -s ops -- refuse - --why "requested by mistake" < receipts.txt
 `,
-  run: (typed, desk, output) => decideAll('refuse', refuseDecision, { typed, desk, output }),
+  run: (args, context, output) => decideAll('refuse', refuseDecision, { args, context, output }),
 };
 
-interface At {
-  readonly typed: ParsedArgs;
-  readonly desk: OpsContext;
+interface CommandInput {
+  readonly args: ParsedArgs;
+  readonly context: OpsContext;
   readonly output: Output;
 }
 
 async function decideAll(
   what: string,
-  deciding: (words: OperatorDecision) => ReceiptDecision,
-  { typed, desk, output }: At,
+  createDecision: (decision: OperatorDecision) => ReceiptDecision,
+  { args, context, output }: CommandInput,
 ) {
-  const decision = deciding(decisionOf(typed, desk));
-  const ids = await receiptArguments(what, typed);
-  const all: DecisionResult[] = [];
+  const decision = createDecision(decisionOf(args, context));
+  const ids = await receiptArguments(what, args);
+  const results: DecisionResult[] = [];
   for (const [at, id] of ids.entries()) {
     output.progress(`${at + 1} of ${ids.length}`);
-    const judged = await applyDecision(id, desk, decision);
+    const result = await applyDecision(id, context, decision);
     output.progress('');
-    all.push(judged);
-    if (!output.json) output.print(lineOf(judged, nameOf(judged, id, at)));
+    results.push(result);
+    if (!output.json) output.print(formatResult(result, nameOf(result, id, at)));
   }
-  if (output.json) output.printJson(all.map((judged, at) => ({ receipt: nameOf(judged, ids[at], at), ...judged })));
-  return exitCode(all);
+  if (output.json) output.printJson(results.map((result, at) => ({ receipt: nameOf(result, ids[at], at), ...result })));
+  return exitCode(results);
 }
 
-/** What was typed may be anything, an address too: only what is known to be a receipt's id is printed. */
+/** An argument could be an e-mail address, so only ids of existing receipts are printed. */
 function nameOf({ result }: DecisionResult, id = '', at: number): string {
   return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
 }
 
-function lineOf(judged: DecisionResult, name: string): string {
-  return `${name}: ${isBad(judged) ? toned('bad', judged.said) : judged.said}`;
+function formatResult(result: DecisionResult, name: string): string {
+  return `${name}: ${isBad(result) ? toned('bad', result.said) : result.said}`;
 }
 
-function exitCode(all: readonly DecisionResult[]): number {
-  if (all.some(isBad)) return 1;
-  return all.some(({ result }) => result === 'changed') ? 0 : 3;
+function exitCode(results: readonly DecisionResult[]): number {
+  if (results.some(isBad)) return 1;
+  return results.some(({ result }) => result === 'changed') ? 0 : 3;
 }
 
 function isBad({ result }: DecisionResult): boolean {
   return result !== 'changed' && result !== 'nothing';
 }
 
-/** The receipts that a command was given, each once: as arguments, or with `-` one a line on standard input. */
+/** Returns the receipt ids in the arguments, or with `-` from standard input, without duplicates. */
 export async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
-  const named = positionals.length === 1 && positionals[0] === '-' ? await lines() : positionals;
-  if (named.length === 0) throw new OpsUsageError(`${command}: name receipts, or - for standard input`);
-  return [...new Set(named)];
+  const ids = positionals.length === 1 && positionals[0] === '-' ? await readIds() : positionals;
+  if (ids.length === 0) throw new OpsUsageError(`${command}: give receipt ids, or - for standard input`);
+  return [...new Set(ids)];
 }
 
-async function lines(): Promise<readonly string[]> {
+async function readIds(): Promise<readonly string[]> {
   const ids: string[] = [];
   for await (const line of inputLines()) if (line.trim() !== '') ids.push(line.trim());
   return ids;

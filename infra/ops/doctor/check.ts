@@ -5,89 +5,84 @@ import type { ProjectSettings } from '../../../lambda/voucherify/project-setting
 import { type CustomerPage, parsePage } from '../../../lambda/voucherify/responses.ts';
 import type { OpsContext } from '../context.ts';
 
-/** One thing that a check found: what is so or wrong, and what to do; never a secret, an identifier or a key. */
+/** One result of a check: the state, or what is wrong and how to fix it. Never a secret, an identifier or a key. */
 export interface CheckResult {
-  /** Only `bad` makes the doctor fail; a `warning` is for somebody to look at. */
+  /** Only `bad` makes the doctor fail. */
   readonly grade: 'ok' | 'warning' | 'bad';
   readonly message: string;
 }
 
-/** One part of the deployment that is looked at. What it throws becomes a finding. */
+/** A check of one part of the deployment. What it throws becomes a result. */
 export interface Check {
   readonly name: string;
-  run(patient: CheckContext): Promise<readonly CheckResult[]>;
+  run(context: CheckContext): Promise<readonly CheckResult[]>;
 }
 
-/** The desk, and one call to each project of Voucherify that all checks share. */
+/** The operator's context, and one Voucherify call for each project that all checks share. */
 export interface CheckContext extends OpsContext {
-  /** By project; empty where Voucherify must not be asked. Never throws. */
+  /** By project; empty where Voucherify must not be called. Never throws. */
   readonly probes: () => Promise<ReadonlyMap<string, Probe>>;
 }
 
-export function ok(says: string): CheckResult {
-  return { grade: 'ok', message: says };
+export function ok(message: string): CheckResult {
+  return { grade: 'ok', message };
 }
 
-export function warning(says: string): CheckResult {
-  return { grade: 'warning', message: says };
+export function warning(message: string): CheckResult {
+  return { grade: 'warning', message };
 }
 
-export function bad(says: string): CheckResult {
-  return { grade: 'bad', message: says };
+export function bad(message: string): CheckResult {
+  return { grade: 'bad', message };
 }
 
-/** A moment as people and scripts read it. */
-export function isoSeconds(at: number): string {
-  return new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z');
-}
-
-/** What one harmless call to a project brought back. */
+/** The result of one read-only call to a project. */
 export interface Probe {
   readonly project: ProjectSettings;
   readonly result: VoucherifyReply['result'];
   readonly page: CustomerPage;
-  /** When the answer was there, by this machine's clock. */
+  /** When the response arrived, by this machine's clock. */
   readonly at: number;
 }
 
-/** Longest that the call may take, in milliseconds, the token before it included. */
+/** Longest time for the call, in milliseconds, with the token request before it. */
 const probeMs = 10_000;
 
-/** RFC 2606, section 2: no mailbox can have an address there. */
+/** RFC 2606, section 2: no mailbox can exist there. */
 const unknownAddress = 'nobody@erasure-doctor.invalid';
 
 /**
- * Asks every project for the customers with an address that does not exist, once however often it is wanted: it needs the key
- * and the right to read customers, as every look-up does, and changes nothing. It goes past the pace, which a doctor
- * must be able to see from outside.
+ * Returns a function that lists the customers with an unknown address in every project, once however often it is called.
+ * Like every look-up, the call needs a valid key with the right to read customers. It bypasses the rate limiter, because
+ * the doctor must work while the limiter blocks calls.
  */
-export function probesOf(desk: OpsContext): () => Promise<ReadonlyMap<string, Probe>> {
+export function probesOf(context: OpsContext): () => Promise<ReadonlyMap<string, Probe>> {
   let probes: Promise<ReadonlyMap<string, Probe>> | undefined;
   return () => {
-    probes ??= canProbe(desk) ? probeAll(desk) : Promise.resolve(new Map());
+    probes ??= canProbe(context) ? probeAll(context) : Promise.resolve(new Map());
     return probes;
   };
 }
 
-/** Without npm start there is no sandbox, and the embedded keys are none of Voucherify's business. */
+/** Without npm start there is no sandbox, and the embedded keys must not be sent to Voucherify. */
 function canProbe({ local }: OpsContext): boolean {
   return local === undefined || local.run !== undefined;
 }
 
-async function probeAll(desk: OpsContext): Promise<ReadonlyMap<string, Probe>> {
-  const projects = Object.entries(desk.settings.projects);
+async function probeAll(context: OpsContext): Promise<ReadonlyMap<string, Probe>> {
+  const projects = Object.entries(context.settings.projects);
   return new Map(
-    await Promise.all(projects.map(async entry => [entry[0], await probeProject(...entry, desk)] as const)),
+    await Promise.all(projects.map(async entry => [entry[0], await probeProject(...entry, context)] as const)),
   );
 }
 
-async function probeProject(name: string, project: ProjectSettings, desk: OpsContext): Promise<Probe> {
+async function probeProject(name: string, project: ProjectSettings, context: OpsContext): Promise<Probe> {
   const client = createVoucherifyClient(
     project.baseUrl,
-    credentialProviderFor(name, project, desk),
-    createHttpClient(desk.now),
+    credentialProviderFor(name, project, context),
+    createHttpClient(context.now),
   );
-  const reply = await client.listByEmail(unknownAddress, 1, desk.now() + probeMs);
-  const at = desk.now();
+  const reply = await client.listByEmail(unknownAddress, 1, context.now() + probeMs);
+  const at = context.now();
   return { project, result: reply.result, page: parsePage(reply, at), at };
 }

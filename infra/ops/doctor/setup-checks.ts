@@ -9,7 +9,7 @@ import type { ProjectSettings } from '../../../lambda/voucherify/project-setting
 import { deployedName, pepperName, platformSecrets, secretNames } from '../../stack/names.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './check.ts';
 
-/** What settings say, and what of it can be right only by accident; that they can be read was seen before. */
+/** Shows what the settings say, and warns of values that are valid but probably wrong. They were parsed before. */
 export const settingsCheck: Check = {
   name: 'settings',
   run: async ({ settings }) => {
@@ -17,7 +17,9 @@ export const settingsCheck: Check = {
     const routed = [...platforms.values()].flatMap(({ projects }) => projects ?? Object.keys(settings.projects));
     return [
       ...Object.entries(settings.projects).flatMap(entry => checkProject(...entry, routed)),
-      ...(platforms.size === 0 ? [bad('no platform is turned on: add one to platforms in the settings')] : []),
+      ...(platforms.size === 0
+        ? [bad('no platform is configured: add one to platforms in the settings, and deploy')]
+        : []),
       ...[...platforms].flatMap(([name, platform]) => checkPlatform(name, platform, settings)),
       ...describeLimits(settings),
     ];
@@ -32,19 +34,21 @@ function checkProject(
   const share = `erasures use at most ${Math.round(quotaShare * 100)} % of its quota`;
   return [
     ok(`project ${name}: ${baseUrl}, ${auth}; ${share}`),
-    ...(quotaShare === 1
-      ? [warning(`project ${name}: quotaShare 1 leaves the shop's own calls nothing; 0.5 is usual`)]
-      : []),
+    ...(quotaShare === 1 ? [warning(`project ${name}: quotaShare 1 leaves no calls for the shop: 0.5 is usual`)] : []),
     ...(routed.includes(name)
       ? []
-      : [warning(`project ${name}: no platform is routed to it, so nobody is erased there`)]),
+      : [
+          warning(
+            `project ${name}: no platform uses it, so no customer is erased there: add it to the projects of a platform`,
+          ),
+        ]),
   ];
 }
 
 const kinds = v.record(v.string(), v.string());
 const sectionSchema = v.object({
   scheme: v.optional(v.string()),
-  /** What identities of a platform are in Voucherify, however its settings call that. */
+  /** Maps the identities of a platform to identifiers of Voucherify. Its key depends on the platform. */
   identities: v.optional(kinds),
   identifiers: v.optional(v.union([v.string(), kinds])),
   tenants: v.optional(v.array(v.string())),
@@ -81,58 +85,62 @@ function listValues(what: string, values: readonly string[] = []): string[] {
 
 function checkMapping(name: string, mapped: Readonly<Record<string, string>> | undefined): CheckResult[] {
   if (mapped === undefined || Object.values(mapped).some(kind => kind !== 'phone')) return [];
-  const what = 'its identities map nothing that Voucherify can look up, so every request ends as not-identifiable';
+  const what = 'Voucherify can look up none of its identities, so every request ends as not-identifiable';
   return [bad(`platform ${name}: ${what}: map at least one to customer_id, source_id or email`)];
 }
 
-/** A platform that waits for a result and can neither be called nor ask has to send its request again. */
+/** A platform that expects a result, but has neither callbacks nor a status route, must repeat its request. */
 function checkCallbacks(name: string, { responseMode, callbackOrigins, hasStatusRoute }: Platform): CheckResult[] {
   if (responseMode !== 'result' || hasStatusRoute === true || callbackOrigins.length > 0) return [];
-  const what = 'callbackOrigins is empty, so an erasure that takes longer than the answer is told to nobody';
-  return [warning(`platform ${name}: ${what}: name the origins that it is called back at`)];
+  const what = 'callbackOrigins is empty, so it gets no result of an erasure that takes longer than the reply';
+  return [warning(`platform ${name}: ${what}: add the origins of its callback URLs`)];
 }
 
 function describeLimits({ limits }: CheckContext['settings']): CheckResult[] {
   const { customersPerRequest, requestsPerHour, holdSeconds, answerBudgetMs } = limits;
-  const held = holdSeconds === 0 ? 'not held' : `held ${holdSeconds} s`;
-  const most = `at most ${customersPerRequest} customers a request and project, ${requestsPerHour} requests an hour and platform`;
-  return [ok(`limits: ${most}; ${held}, answered within ${answerBudgetMs} ms`)];
+  const delay = holdSeconds === 0 ? 'no delay' : `delayed by ${holdSeconds} s`;
+  const most = `at most ${customersPerRequest} customers per request and project, ${requestsPerHour} requests per hour and platform`;
+  return [ok(`limits: ${most}; ${delay}, reply within ${answerBudgetMs} ms`)];
 }
 
-/** Whether every secret that settings ask for is there, filled in, and what its reader in the function accepts. */
+/** Checks that every secret that the settings need exists, is filled in, and is accepted by the functions' own parser. */
 export const secretsCheck: Check = {
   name: 'secrets',
-  run: async patient =>
-    (await Promise.all(secretNames(patient.settings).map(name => checkSecretValue(name, patient)))).flat(),
+  run: async context =>
+    (await Promise.all(secretNames(context.settings).map(name => checkSecretValue(name, context)))).flat(),
 };
 
-async function checkSecretValue(name: string, patient: CheckContext): Promise<CheckResult[]> {
-  const called = secretLabel(name, patient);
-  const text = await patient.readSecret(name).catch(() => undefined);
+async function checkSecretValue(name: string, context: CheckContext): Promise<CheckResult[]> {
+  const label = secretLabel(name, context);
+  const text = await context.readSecret(name).catch(() => undefined);
   if (text === undefined) {
-    return [bad(`${called}: cannot be read: is it there, and may you do secretsmanager:GetSecretValue on it?`)];
+    return [
+      bad(`${label}: cannot be read: check that it exists and that you may do secretsmanager:GetSecretValue on it`),
+    ];
   }
-  const problem = await findProblem(name, text, patient);
-  if (problem !== undefined) return [bad(`${called}: ${text.includes(placeholder) ? placeholderText : ''}${problem}`)];
-  return [ok(`${called}: filled and well-formed`), ...checkRotation(name, called, text)];
+  const problem = await findProblem(name, text, context);
+  if (problem !== undefined) return [bad(`${label}: ${text.includes(placeholder) ? placeholderText : ''}${problem}`)];
+  return [ok(`${label}: filled in and valid`), ...checkRotation(name, label, text)];
 }
 
-/** A secret's deployed name: what the operator looks for in Secrets Manager. */
+/** Returns a secret's name as it appears in Secrets Manager. */
 export function secretLabel(name: string, { local, names }: Pick<CheckContext, 'local' | 'names'>): string {
   return local === undefined ? deployedName(name, names) : name;
 }
 
-const placeholderText = `still holds ${placeholder}; `;
+const placeholderText = `still contains ${placeholder}; `;
 
-async function findProblem(name: string, text: string, patient: CheckContext): Promise<string | undefined> {
+async function findProblem(name: string, text: string, context: CheckContext): Promise<string | undefined> {
   if (name === pepperName) return succeeds(() => createPseudonymizer(text)) ? undefined : pepperProblem;
-  if (name.startsWith(platformSecrets)) return findPlatformProblem(name.slice(platformSecrets.length), text, patient);
+  if (name.startsWith(platformSecrets)) return findPlatformProblem(name.slice(platformSecrets.length), text, context);
   const keys = await apiKeyReader(name, async () => text)();
-  return keys === undefined ? 'put in {"appId": "…", "appToken": "…"}, an application key of the project' : undefined;
+  return keys === undefined
+    ? 'set it to {"appId": "…", "appToken": "…"}, an application key of the project'
+    : undefined;
 }
 
 const pepperProblem =
-  'is shorter than 43 characters; if receipts exist already put its previous version back, and never a new one ' +
+  'is shorter than 43 characters; if receipts exist, restore its previous version, and never set a new one ' +
   '(RUNBOOK.md#requests-rejected)';
 
 function findPlatformProblem(name: string, text: string, { settings }: CheckContext): string | undefined {
@@ -143,16 +151,15 @@ function findPlatformProblem(name: string, text: string, { settings }: CheckCont
       .get(name)
       ?.checkSecret(text),
   );
-  return usable
-    ? undefined
-    : `put in {"current": "…"} as docs/platforms/${page}.md has it, at least 24 characters long`;
+  return usable ? undefined : `set it to {"current": "…"} with at least 24 characters, as in docs/platforms/${page}.md`;
 }
 
-function checkRotation(name: string, called: string, text: string): CheckResult[] {
+function checkRotation(name: string, label: string, text: string): CheckResult[] {
   const rotated = v.is(v.object({ previous: v.string() }), parseJson(text)?.value);
   if (!rotated || !name.startsWith(platformSecrets)) return [];
-  const how = 'take previous out once the log says "secret":"previous" no more';
-  return [warning(`${called}: the one before is still accepted: ${how} (RUNBOOK.md#rotating-a-platforms-secret)`)];
+  // Only receipts record which secret authenticated a request; no log line does.
+  const how = 'remove previous once new receipts show the secret "current" (npm run ops -- show RECEIPT)';
+  return [warning(`${label}: the previous secret is still accepted: ${how} (RUNBOOK.md#rotating-a-platforms-secret)`)];
 }
 
 function succeeds(read: () => unknown): boolean {

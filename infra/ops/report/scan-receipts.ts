@@ -7,18 +7,18 @@ import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { parseReceiptRow } from '../../../lambda/receipts/row-schemas.ts';
 import { asStoreFailure } from '../../../lambda/receipts/store.ts';
 
-/** Every receipt, in no order, as it stood when the reading came by. Throws `unavailable` when the store is not there. */
+/** Reads every receipt, unordered and without a snapshot. Throws `unavailable` if the store cannot be reached. */
 export type ScanReceipts = (unreadable: () => void) => AsyncIterable<Receipt>;
 
-/** Rows of one page: with their evidence they stay well under DynamoDB's megabyte. */
-const usualPage = 250;
+/** Rows of one page. With their evidence they stay well under DynamoDB's limit of 1 MB. */
+const defaultPage = 250;
 
-/** The scan of the receipts' table, one bounded page after the other; `failed` is told what AWS threw. */
+/** Scans the receipts table, page by page. Passes errors of AWS to `failed`. */
 export function scanDynamodb(
   client: DynamoDBClient,
   TableName: string,
   failed: (thrown: unknown) => void,
-  page = usualPage,
+  page = defaultPage,
 ): ScanReceipts {
   const input = {
     TableName,
@@ -33,21 +33,21 @@ export function scanDynamodb(
     do {
       const scan = new ScanCommand({ ...input, ExclusiveStartKey });
       const found = await asStoreFailure(() => client.send(scan, callDeadline(patientTimeouts.callMs)), failed);
-      for (const item of found.Items ?? []) yield* readable(() => textOf(item, 'row'), unreadable);
+      for (const item of found.Items ?? []) yield* parseRow(() => textOf(item, 'row'), unreadable);
       ExclusiveStartKey = found.LastEvaluatedKey;
     } while (ExclusiveStartKey !== undefined);
   };
 }
 
-/** The same of a SQLite file, on a connection of its own; a page at a time, so that nobody waits for the reader. */
-export function scanSqlite(file: string, page = usualPage): ScanReceipts {
+/** Scans a SQLite file on its own connection, page by page, so that it does not block writers. */
+export function scanSqlite(file: string, page = defaultPage): ScanReceipts {
   return async function* (unreadable) {
     const database = await asStoreFailure(() => new DatabaseSync(file, { readOnly: true }));
     try {
       const next = database.prepare('SELECT id, row FROM receipts WHERE id > ? ORDER BY id LIMIT ?');
       let rows = next.all('', page);
       while (rows.length > 0) {
-        for (const { row } of rows) yield* readable(() => String(row), unreadable);
+        for (const { row } of rows) yield* parseRow(() => String(row), unreadable);
         rows = next.all(String(rows.at(-1)?.['id']), page);
       }
     } finally {
@@ -56,8 +56,8 @@ export function scanSqlite(file: string, page = usualPage): ScanReceipts {
   };
 }
 
-/** A row of a version that this code does not know is told and left out. */
-function readable(row: () => string, unreadable: () => void): readonly Receipt[] {
+/** Parses a row. Reports and skips a row of an unknown version. */
+function parseRow(row: () => string, unreadable: () => void): readonly Receipt[] {
   try {
     return [parseReceiptRow(row())];
   } catch {

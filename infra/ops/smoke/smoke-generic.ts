@@ -5,20 +5,22 @@ import { parseJson } from '../../../lambda/io/json.ts';
 import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/settings.ts';
 import { type InventedPerson, json, type SmokeRequest } from './smoke-request.ts';
 
-/** A sender that settings describe: its own body with the test flag, which stores and deletes nothing. */
+/** For a generic platform: a request in its format with the test flag, which stores and deletes nothing. */
 export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const settings = v.parse(genericSettings, section);
-  const body = JSON.stringify(bodyOf(settings, name));
+  const body = JSON.stringify(buildBody(settings, name));
   return {
-    sends: `an erasure with its test flag, proved by ${settings.scheme}; nothing is stored`,
+    sends: `an erasure with the test flag, authenticated by ${settings.scheme}; nothing is stored`,
     body,
     headers: (text, now) => ({
       ...json,
-      ...provedBy[settings.scheme](text, { settings, body, now, id: `try_${uuid}` }),
+      ...authenticate[settings.scheme](text, { settings, body, now, id: `try_${uuid}` }),
     }),
     refusedWith: 401,
     judge: ({ status, body: answer }) =>
-      status === 200 && v.is(isTest, parseJson(answer)?.value) ? 'the secret is right; nothing was stored' : undefined,
+      status === 200 && v.is(isTest, parseJson(answer)?.value)
+        ? 'the secret is accepted; nothing was stored'
+        : undefined,
   };
 }
 
@@ -31,7 +33,7 @@ interface Message {
   readonly id: string;
 }
 
-const provedBy: Readonly<
+const authenticate: Readonly<
   Record<GenericSettings['scheme'], (text: string, message: Message) => Record<string, string>>
 > = {
   'standard-webhooks': (text, { id, body, now }) => signedHeaders(id, body, parseSigningKeys(text), now),
@@ -39,8 +41,8 @@ const provedBy: Readonly<
   basic: text => ({ Authorization: `Basic ${Buffer.from(parseSharedSecret(text).current).toString('base64')}` }),
 };
 
-/** Everything where the settings look for it. */
-function bodyOf(settings: GenericSettings, name: string): object {
+/** Builds a body with every value at the place in the settings. */
+function buildBody(settings: GenericSettings, name: string): object {
   const { match, reference, identifiers, test } = settings;
   const body: Tree = {};
   const put = (pointer: string, value: unknown) => putAt(body, pointer, value);
@@ -56,7 +58,7 @@ interface Tree {
   [key: string]: unknown;
 }
 
-/** Puts a value at a JSON pointer (RFC 6901, section 4), making the objects on the way. */
+/** Puts a value at a JSON pointer (RFC 6901, section 4), creating missing objects. */
 function putAt(body: Tree, pointer: string, value: unknown): void {
   const keys = pointer
     .split('/')
@@ -64,13 +66,13 @@ function putAt(body: Tree, pointer: string, value: unknown): void {
     .map(key => key.replaceAll('~1', '/').replaceAll('~0', '~'));
   const last = keys.pop();
   let parent = body;
-  for (const key of keys) parent = child(parent, key);
+  for (const key of keys) parent = childOf(parent, key);
   if (last !== undefined) parent[last] = value;
 }
 
-function child(parent: Tree, key: string): Tree {
-  const standing = parent[key];
-  if (isTree(standing)) return standing;
+function childOf(parent: Tree, key: string): Tree {
+  const existing = parent[key];
+  if (isTree(existing)) return existing;
   const made: Tree = {};
   parent[key] = made;
   return made;

@@ -12,7 +12,7 @@ import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } fro
 
 type CreateSmokeRequest = (section: unknown, invented: InventedPerson) => SmokeRequest | NoSmokeRequest;
 
-/** The table: one line a platform. */
+/** One line for each platform. */
 const smokeRequests: Readonly<Record<string, CreateSmokeRequest>> = {
   ketch: ketchSmokeRequest,
   generic: genericSmokeRequest,
@@ -21,7 +21,7 @@ const smokeRequests: Readonly<Record<string, CreateSmokeRequest>> = {
   shopify: shopifySmokeRequest,
 };
 
-/** What is sent to a platform of these settings; `undefined` for one that nobody has written a trial for. */
+/** Returns the test request for a platform of these settings, or `undefined` if none is defined. */
 export function smokeRequestFor(
   name: string,
   section: unknown,
@@ -32,7 +32,7 @@ export function smokeRequestFor(
   return Object.hasOwn(smokeRequests, kind) ? smokeRequests[kind]?.(section, invented) : undefined;
 }
 
-/** Sombra signs with a key that never leaves it, so only Transcend can send a request that is genuine. */
+/** Sombra signs with a key that never leaves it, so only Transcend can send a valid request. */
 function transcendSmokeRequest(section: unknown, { name }: InventedPerson): NoSmokeRequest {
   const { header } = v.parse(transcendSettings, section);
   return {
@@ -40,12 +40,12 @@ function transcendSmokeRequest(section: unknown, { name }: InventedPerson): NoSm
     headers: text => ({ ...json, [header]: parseSharedSecret(text).current, 'x-sombra-token': 'none' }),
     refusedWith: 401,
     instead:
-      'Transcend signs with a key of its own, so have it send the request: in Transcend, Integrations, the custom ' +
-      'integration of this webhook, a request in test mode; 204 is right (docs/platforms/transcend.md)',
+      'Transcend signs with its own key, so send the request from there: in Transcend, Integrations, the custom ' +
+      'integration of this webhook, a request in test mode; the expected status is 204 (docs/platforms/transcend.md)',
   };
 }
 
-/** Ketch's contract has no trial (dsr/v1, Delete): somebody who does not exist is to be erased. */
+/** Ketch's contract has no test mode (dsr/v1, Delete), so the request is for an invented person. */
 export function ketchSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const { header, tenants, environments, identities } = v.parse(ketchSettings, section);
   const identity = inventedIdentity(identities, name);
@@ -53,8 +53,8 @@ export function ketchSmokeRequest(section: unknown, { uuid, name }: InventedPers
   const request = { environment: environments[0], identities: [identity], callbacks: [] };
   return {
     sends:
-      `a DeleteRequest for ${identity.identitySpace} ${identity.identityValue}, whom nobody knows; ` +
-      'it costs a look-up in each project, and leaves a receipt that says so',
+      `a DeleteRequest for ${identity.identitySpace} ${identity.identityValue}, an invented person; ` +
+      'it costs one look-up per project and stores a receipt',
     body: JSON.stringify({ apiVersion: 'dsr/v1', kind: 'DeleteRequest', metadata, request }),
     headers: text => ({ ...json, [header]: parseSharedSecret(text).current }),
     refusedWith: 403,
@@ -62,7 +62,7 @@ export function ketchSmokeRequest(section: unknown, { uuid, name }: InventedPers
   };
 }
 
-/** Never a customer's id: an unknown one may be somebody who was deleted softly, and would be purged. */
+/** Never a customer id: an unknown one could be a soft-deleted customer, who would be deleted permanently. */
 function inventedIdentity(kinds: KetchSettings['identities'], name: string) {
   const spaceOf = (kind: string) => Object.keys(kinds).find(space => kinds[space] === kind);
   const [bySource, byEmail] = [spaceOf('source_id'), spaceOf('email')];
@@ -71,9 +71,8 @@ function inventedIdentity(kinds: KetchSettings['identities'], name: string) {
 }
 
 const completedReasons: Readonly<Record<string, string>> = {
-  no_match: 'the secret is right, a receipt was stored, and Voucherify was asked and knows nobody of that name',
-  insufficient_identification:
-    'the secret is right and a receipt was stored; no identity was looked up, as none is mapped',
+  no_match: 'the secret is accepted, a receipt was stored, and Voucherify has no such customer',
+  insufficient_identification: 'the secret is accepted and a receipt was stored; no mapped identity could be looked up',
 };
 
 const responseSchema = v.object({ response: v.object({ status: v.string(), reason: v.optional(v.string()) }) });
@@ -89,14 +88,14 @@ function judgeKetch(status: number, body: unknown): string | undefined {
 }
 
 const openText =
-  'the secret is right and a receipt was stored; it waits for a pause, holdSeconds, the pace or Voucherify (doctor says ' +
-  'which), and the sweep ends it';
+  'the secret is accepted and a receipt was stored; the erasure is paused, delayed or rate-limited, or Voucherify is ' +
+  'unavailable (see doctor); the sweep completes it';
 
-/** Segment: an event that is no deletion is acknowledged and not looked at. */
+/** Segment: an event other than a deletion is acknowledged and ignored. */
 export function segmentSmokeRequest(_: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const body = JSON.stringify({ type: 'track', event: 'erasure-try', messageId: uuid, userId: name });
   return {
-    sends: 'a track event, which is acknowledged and forgotten; arrays need a second secret and are not tried',
+    sends: 'a track event, which is acknowledged and ignored; arrays need a second secret and are not tested',
     body,
     headers: text => ({
       ...json,
@@ -107,13 +106,13 @@ export function segmentSmokeRequest(_: unknown, { uuid, name }: InventedPerson):
   };
 }
 
-/** Shopify: a topic that is not customers/redact is acknowledged and not looked at. */
+/** Shopify: a topic other than customers/redact is acknowledged and ignored. */
 export function shopifySmokeRequest(_: unknown, { uuid }: InventedPerson): SmokeRequest {
   const body = JSON.stringify({ try: uuid });
   const about = { 'X-Shopify-Topic': 'erasure/try', 'X-Shopify-Webhook-Id': uuid };
   const signature = (text: string) => bodySignature(parseSharedSecret(text).current, body, shopifySignature);
   return {
-    sends: 'a message of a topic that Shopify does not have, which is acknowledged and forgotten',
+    sends: 'a message with an unknown topic, which is acknowledged and ignored',
     body,
     headers: text => ({ ...json, ...about, 'X-Shopify-Hmac-SHA256': signature(text) }),
     refusedWith: 401,
@@ -122,5 +121,5 @@ export function shopifySmokeRequest(_: unknown, { uuid }: InventedPerson): Smoke
 }
 
 function judgeAcknowledged({ status }: { readonly status: number }): string | undefined {
-  return status === 200 ? 'the secret is right; nothing was stored' : undefined;
+  return status === 200 ? 'the secret is accepted; nothing was stored' : undefined;
 }

@@ -1,24 +1,24 @@
 import type { HttpReply } from '../../../lambda/domain/http.ts';
 
-/** A request that a platform could have sent, and what must come of it. */
+/** A request as a platform could send it, and its expected result. */
 export interface SmokeRequest {
-  /** What is sent and what it leaves behind, in words. */
+  /** Describes what is sent and what it stores. */
   readonly sends: string;
   readonly body: string;
-  /** Proves it with a secret's text, whichever that may be. */
+  /** Returns the headers that authenticate the request with a secret's text. */
   headers(secretText: string, now: number): Readonly<Record<string, string>>;
-  /** The status that a wrong secret gets. */
+  /** Expected status for a wrong secret. */
   readonly refusedWith: 401 | 403;
-  /** What a genuine one proves when it is answered as it must be; `undefined` for every other answer. */
+  /** Explains an expected reply to the authenticated request; `undefined` for any other reply. */
   judge(reply: Pick<HttpReply, 'status' | 'body'>): string | undefined;
 }
 
-/** A platform whose requests only itself can sign: where to have it send one, and how a stranger is told apart. */
+/** For a platform that alone can sign its requests: a request with a wrong secret, and how to send a valid one. */
 export interface NoSmokeRequest extends Pick<SmokeRequest, 'body' | 'headers' | 'refusedWith'> {
   readonly instead: string;
 }
 
-/** An id that nobody has, and that is seen to be invented. */
+/** An invented id that is recognizable as such. */
 export interface InventedPerson {
   readonly uuid: string;
   readonly name: string;

@@ -4,75 +4,76 @@ import { parseJson } from '../../../lambda/io/json.ts';
 import { toned } from '../terminal.ts';
 import type { SmokeRequest } from './smoke-request.ts';
 
-/** What an answer means: whether it is the right one, and what to do if it is not. */
+/** Whether a reply is the expected one, and how to fix it if not. */
 export interface SmokeVerdict {
   readonly fine: boolean;
   readonly says: string;
 }
 
-/** Every refusal of ours says what is wrong in `error`; a gateway or a firewall before us does not. */
-const ours = v.object({ error: v.looseObject({}) });
+/** Every error of this service has an `error` object; those of a gateway or a firewall have none. */
+const errorSchema = v.object({ error: v.looseObject({}) });
 
-/** Judges the answer to a request that a stranger could have sent. */
+/** Checks the reply to a request with a wrong secret. */
 export function judgeUnauthenticated(
   result: HttpResult,
   { refusedWith }: Pick<SmokeRequest, 'refusedWith'>,
 ): SmokeVerdict {
-  if (result.kind === 'no-answer') return wrong(unreached(result.code));
+  if (result.kind === 'no-answer') return wrong(noResponseText(result.code));
   const { status, body } = result;
-  const isOurs = v.is(ours, parseJson(body)?.value);
-  if (status === refusedWith && isOurs) return { fine: true, says: 'turned away: nobody without the secret gets in' };
-  if (status < 300 && isSaidByUs(body)) return wrong(letIn);
-  return wrong(isOurs ? refusals[status] : before[status]);
+  const isServiceError = v.is(errorSchema, parseJson(body)?.value);
+  if (status === refusedWith && isServiceError) return { fine: true, says: 'rejected, as expected' };
+  if (status < 300 && isFromService(body)) return wrong(acceptedText);
+  return wrong(isServiceError ? serviceErrors[status] : gatewayErrors[status]);
 }
 
-const letIn = 'it was let in! pause everything (npm run ops -- pause all --why "…") and see what answers there';
+const acceptedText =
+  'ACCEPTED WITH A WRONG SECRET: run npm run ops -- pause all --why "…", and check what runs at this URL';
 
-/** Some platforms are acknowledged by a status alone; a page of somebody else's is neither empty nor JSON. */
-function isSaidByUs(body: string): boolean {
+/** An acknowledgement can have an empty body. A page of another service is neither empty nor JSON. */
+function isFromService(body: string): boolean {
   return body === '' || parseJson(body) !== undefined;
 }
 
-/** Judges the answer to the genuine request. */
+/** Checks the reply to the request with the platform's secret. */
 export function judgeAuthenticated(result: HttpResult, { judge }: Pick<SmokeRequest, 'judge'>): SmokeVerdict {
-  if (result.kind === 'no-answer') return wrong(unreached(result.code));
+  if (result.kind === 'no-answer') return wrong(noResponseText(result.code));
   const says = judge(result);
   if (says !== undefined) return { fine: true, says };
-  return wrong(v.is(ours, parseJson(result.body)?.value) ? refusals[result.status] : before[result.status]);
+  return wrong(
+    v.is(errorSchema, parseJson(result.body)?.value) ? serviceErrors[result.status] : gatewayErrors[result.status],
+  );
 }
 
-function wrong(
-  says = 'this is not the answer that it should be: is the URL the output WebhookUrl of this deployment?',
-) {
+function wrong(says = 'unexpected reply: check that the URL is the output WebhookUrl of this deployment') {
   return { fine: false, says };
 }
 
-function unreached(code: string): string {
-  return `no answer (${code}): is the URL right, is it deployed or is npm start running, and is this machine online?`;
+function noResponseText(code: string): string {
+  return `no response (${code}): check the URL, the deployment or npm start, and the network`;
 }
 
-const rotated =
-  'the endpoint holds another secret: it sees a new one within six minutes; is it of this --stage and these settings?';
+const wrongSecret =
+  'the endpoint has another secret: check --stage and --settings; a new secret takes up to six minutes';
 
-/** What our own refusals mean here. */
-const refusals: Readonly<Record<number, string>> = {
-  401: rotated,
-  403: `${rotated} Or it was deployed with other settings: the answer says what is not served`,
-  404: 'the platform is not in the settings that were deployed: deploy again',
-  400: 'the endpoint reads it otherwise: deploy these settings, or name those that were deployed with --settings',
-  503: 'something it needs is missing: npm run ops -- doctor says what (RUNBOOK.md#requests-rejected)',
+/** Meaning of this service's own errors. */
+const serviceErrors: Readonly<Record<number, string>> = {
+  401: wrongSecret,
+  403: `${wrongSecret} Or its settings differ: the reply says what is not configured`,
+  404: 'the platform is not in the deployed settings: deploy again',
+  400: 'the endpoint has other settings: deploy these, or pass the deployed ones with --settings',
+  503: 'a secret, setting or table is missing: run npm run ops -- doctor (RUNBOOK.md#requests-rejected)',
   500: 'the endpoint failed (RUNBOOK.md#requests-rejected)',
 };
 
-/** What the answers of a gateway or a firewall mean, which come before ours. */
-const before: Readonly<Record<number, string>> = {
-  403: 'turned away before it reached the function: is this machine in allowIps, and the path /webhooks/?',
+/** Meaning of errors of the gateway or the firewall. */
+const gatewayErrors: Readonly<Record<number, string>> = {
+  403: 'rejected before the function: check allowIps and the path /webhooks/',
   429: 'too many requests at the gateway: wait a minute',
   502: 'the function crashed (RUNBOOK.md#requests-rejected)',
   504: 'the function took too long (RUNBOOK.md#requests-rejected)',
 };
 
-/** One request, what came of it, and what that means; never a header, since they hold the secret. */
+/** One request and its checked reply. Without headers, because they contain the secret. */
 export interface Sent extends SmokeVerdict {
   readonly what: string;
   readonly url: URL;
@@ -80,15 +81,15 @@ export interface Sent extends SmokeVerdict {
   readonly result: HttpResult;
 }
 
-/** What is shown of an answer, in characters; ours are shorter. */
+/** Longest reply that is printed, in characters; those of this service are shorter. */
 const mostShown = 1000;
 
-/** For scripts. */
+/** Formats the result for scripts. */
 export function sentJson({ what, url, ms, fine, says, result }: Sent) {
   return { what, url: url.href, status: statusOf(result), ms, fine, says, answer: answerOf(result) };
 }
 
-/** For people. */
+/** Formats the result as text. */
 export function sentLines({ what, url, ms, fine, says, result }: Sent): readonly string[] {
   const answer = answerOf(result);
   return [
@@ -102,9 +103,9 @@ function statusOf(result: HttpResult): number | string {
   return result.kind === 'answer' ? result.status : result.code;
 }
 
-/** Our own answers are JSON or empty; of anything else nobody knows what it would do to a terminal. */
+/** Returns the reply if it is JSON. Any other text could change the terminal, so it is not printed. */
 function answerOf(result: HttpResult): unknown {
   if (result.kind !== 'answer' || result.body === '') return undefined;
   const json = result.body.length > mostShown ? undefined : parseJson(result.body);
-  return json === undefined ? `(${result.body.length} characters that are no answer of ours)` : json.value;
+  return json === undefined ? `(${result.body.length} characters, not a reply of this service)` : json.value;
 }
