@@ -21,9 +21,8 @@ import { leaks, Planted } from '../support/canary.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
-import { run } from './desk-of.ts';
-import { localFolder, ops } from './ops-process.ts';
-import { ketch } from './patient.ts';
+import { ketch } from './check-harness.ts';
+import { localFolder, ops, run } from './ops-harness.ts';
 
 describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
   const moto = motoForSuite();
@@ -68,10 +67,10 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
 
   test('stage: is fine, and the protection of its tables is missing until it is set up', async () => {
     const { names, planted, settings } = await deployed('one');
-    const desk = deployedContext(parseSettings(settings, 'local'), names);
-    onTestFinished(() => desk.close());
-    await writeHeartbeat(desk.control, { at: Date.now(), mostUrgent: undefined });
-    const bare = await run(desk, 'doctor');
+    const context = deployedContext(parseSettings(settings, 'local'), names);
+    onTestFinished(() => context.close());
+    await writeHeartbeat(context.control, { at: Date.now(), mostUrgent: undefined });
+    const bare = await run(context, 'doctor');
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
       expect.stringMatching(/^! tables +erasure-one-receipts: .*closed receipts never expire/),
@@ -79,7 +78,7 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     ]);
     expect(bare.status).toBe(0);
     await guarded(names);
-    const { lines } = await run(desk, 'doctor');
+    const { lines } = await run(context, 'doctor');
     expect(leaks(planted.tokens, { lines: [...bare.lines, ...lines].join() })).toEqual([]);
     expect(lines.at(-1)).toMatch(/^\d+ ok, 0 warnings, 0 wrong$/);
   });

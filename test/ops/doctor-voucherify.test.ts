@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type ScriptedAnswer, scripted } from '../support/scripted-voucherify.ts';
-import { examined, expectFinding, patientWith, stopClock } from './patient.ts';
+import { checkHarness, expectFinding, runDoctor, stopClock } from './check-harness.ts';
 
 stopClock();
 
@@ -13,18 +13,18 @@ const rate = (limit: number, remaining: number, reset = 55) => ({
 
 /** A deployment whose Voucherify answers like this. */
 const answering = async (answer: ScriptedAnswer, more: object = {}) =>
-  patientWith({ projects: { main: { baseUrl: await scripted(() => answer), ...more } } });
+  checkHarness({ projects: { main: { baseUrl: await scripted(() => answer), ...more } } });
 
 describe('doctor: Voucherify', () => {
   test('✓ main: the key is valid and may read customers', async () => {
     const says = 'main: the key is valid and may read customers; Voucherify does not return the project';
-    await expectFinding(await patientWith(), '✓ voucherify', says);
+    await expectFinding(await checkHarness(), '✓ voucherify', says);
   });
 
   test('OAuth: one token, then one list', async () => {
-    const patient = await patientWith({ projects: { main: { auth: 'oauth' } } });
-    expect((await examined(patient)).status).toBe(0);
-    expect(patient.sandbox.calls().map(({ kind }) => kind)).toEqual(['token', 'list']);
+    const harness = await checkHarness({ projects: { main: { auth: 'oauth' } } });
+    expect((await runDoctor(harness)).status).toBe(0);
+    expect(harness.sandbox.calls().map(({ kind }) => kind)).toEqual(['token', 'list']);
   });
 
   const oauth = { auth: 'oauth' };
@@ -49,23 +49,23 @@ describe('doctor: Voucherify', () => {
   });
 
   test('✗ unreachable project: neither its key nor the clock can be checked', async () => {
-    const patient = await patientWith({ projects: { main: { baseUrl: 'http://127.0.0.1:9' } } });
-    await expectFinding(patient, '✗ voucherify', 'main: no response (not-connected)');
-    await expectFinding(patient, '! clock', 'no response of Voucherify to compare with');
+    const harness = await checkHarness({ projects: { main: { baseUrl: 'http://127.0.0.1:9' } } });
+    await expectFinding(harness, '✗ voucherify', 'main: no response (not-connected)');
+    await expectFinding(harness, '! clock', 'no response of Voucherify to compare with');
   });
 
   test('✗ unusable key: is not sent', async () => {
-    const patient = await patientWith();
-    patient.secrets['erasure/voucherify/main'] = '{}';
+    const harness = await checkHarness();
+    harness.secrets['erasure/voucherify/main'] = '{}';
     const says = 'main: not called, because erasure-shop/voucherify/main contains no valid key';
-    await expectFinding(patient, '✗ voucherify', says);
-    expect(patient.sandbox.calls()).toEqual([]);
+    await expectFinding(harness, '✗ voucherify', says);
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 
   test('✗ two projects with one key', async () => {
-    const patient = await patientWith({ projects: { main: {}, us: {} } });
-    patient.secrets['erasure/voucherify/us'] = patient.secrets['erasure/voucherify/main']!;
-    await expectFinding(patient, '✗ voucherify', 'main and us have the same app id');
+    const harness = await checkHarness({ projects: { main: {}, us: {} } });
+    harness.secrets['erasure/voucherify/us'] = harness.secrets['erasure/voucherify/main']!;
+    await expectFinding(harness, '✗ voucherify', 'main and us have the same app id');
   });
 });
 
@@ -86,7 +86,7 @@ describe('doctor: quota', () => {
   });
 
   test('settings that are right: need no correction', async () => {
-    const { lines } = await examined(await answering({ status: 200, body: none, headers: rate(100, 97) }));
+    const { lines } = await runDoctor(await answering({ status: 200, body: none, headers: rate(100, 97) }));
     expect(lines.filter(line => line.startsWith('!'))).toEqual([]);
   });
 });
@@ -102,8 +102,8 @@ describe('doctor: clock', () => {
     ['✗', 400_000, late],
     ['✗', -400_000, late],
   ])('%s %i ms away from Voucherify: %s', async (mark, ms, todo) => {
-    const patient = await dated(new Date(Date.now() + ms).toUTCString());
-    await expectFinding(patient, `${mark} clock`, "different from Voucherify's", todo);
+    const harness = await dated(new Date(Date.now() + ms).toUTCString());
+    await expectFinding(harness, `${mark} clock`, "different from Voucherify's", todo);
   });
 
   test('! unreadable Date header', async () => {

@@ -6,8 +6,17 @@ import { pause } from '../../lambda/control/pauses.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { recordingOutput } from './desk-of.ts';
-import { changed, examined, expectFinding, ketch, type Patient, patientWith, type Sick, stopClock } from './patient.ts';
+import {
+  type CheckHarness,
+  type CheckSetup,
+  changed,
+  checkHarness,
+  expectFinding,
+  ketch,
+  runDoctor,
+  stopClock,
+} from './check-harness.ts';
+import { recordingOutput } from './ops-harness.ts';
 
 stopClock();
 
@@ -17,7 +26,7 @@ const lost = () => Promise.reject(new Error('lost'));
 
 describe('doctor', () => {
   test('healthy deployment: every check is fine and the exit code is 0', async () => {
-    const { status, lines } = await examined(await patientWith());
+    const { status, lines } = await runDoctor(await checkHarness());
     expect(lines.filter(line => !line.startsWith('✓'))).toEqual([`${lines.length - 1} ok, 0 warnings, 0 wrong`]);
     const checks = ['settings', 'secrets', 'voucherify', 'rate limit', 'clock', 'tables', 'schedule', 'backlog'];
     for (const check of [...checks, 'evidence key']) {
@@ -27,40 +36,40 @@ describe('doctor', () => {
   });
 
   test('Voucherify: one read per project, and no change', async () => {
-    const patient = await patientWith({ projects: { main: {}, us: {} } });
-    await examined(patient);
-    const calls = patient.sandbox.calls().map(({ kind, project }) => `${kind} ${project}`);
+    const harness = await checkHarness({ projects: { main: {}, us: {} } });
+    await runDoctor(harness);
+    const calls = harness.sandbox.calls().map(({ kind, project }) => `${kind} ${project}`);
     expect(calls.toSorted()).toEqual(['list main', 'list us']);
   });
 
   test('--json: prints a list of findings, with the same exit code', async () => {
-    const patient = await patientWith();
-    patient.secrets['erasure/platform/ketch'] = 'REPLACE_ME';
-    const { status, json, lines } = await examined(patient, '--json');
+    const harness = await checkHarness();
+    harness.secrets['erasure/platform/ketch'] = 'REPLACE_ME';
+    const { status, json, lines } = await runDoctor(harness, '--json');
     expect({ status, lines }).toEqual({ status: 1, lines: [] });
     expect(json).toContainEqual({ check: 'secrets', grade: 'bad', message: expect.stringContaining('REPLACE_ME') });
     expect(json).toContainEqual({ check: 'backlog', grade: 'ok', message: 'nothing is paused' });
   });
 
   test('failing check: is reported without its text, and the others run', async () => {
-    const patient = await patientWith();
+    const harness = await checkHarness();
     const read = (error: Error) =>
-      changed(patient, ({ control }) => ({ control: { ...control, read: () => Promise.reject(error) } }));
-    const unexpected = new TypeError(patient.planted.token('text of an error'));
+      changed(harness, ({ control }) => ({ control: { ...control, read: () => Promise.reject(error) } }));
+    const unexpected = new TypeError(harness.planted.token('text of an error'));
     await expectFinding(read(unexpected), '✗ rate limit', 'unavailable (TypeError)');
     const failure = new Failure('unavailable', 'the receipt store cannot be reached');
     await expectFinding(read(failure), '✗ schedule', 'unavailable: the receipt store cannot be reached');
   });
 
   test('slow check: is given up after the time limit', async () => {
-    const { desk } = await patientWith({ change: { signer: { publicKey: () => new Promise(() => undefined) } } });
+    const { context } = await checkHarness({ change: { signer: { publicKey: () => new Promise(() => undefined) } } });
     const { output, lines } = recordingOutput();
-    expect(await doctor(desk, output, 300)).toBe(1);
+    expect(await doctor(context, output, 300)).toBe(1);
     expect(lines).toContain('✗ evidence key took longer than 0.3 s: check the network');
   });
 
   test('warnings: leave the exit code at 0', async () => {
-    const { status, lines } = await examined(await patientWith({ projects: { main: { quotaShare: 1 } } }));
+    const { status, lines } = await runDoctor(await checkHarness({ projects: { main: { quotaShare: 1 } } }));
     expect([status, lines.filter(line => /^[!✗]/u.test(line)).length]).toEqual([0, 1]);
   });
 });
@@ -71,7 +80,7 @@ const unrouted = { projects: { main: {}, us: {} }, platforms: { ketch: { ...ketc
 const routed = { ketch, form: { type: 'generic', scheme: 'standard-webhooks', projects: ['us'] } };
 
 describe('doctor: settings', () => {
-  test.each<[begins: string, message: string, Sick]>([
+  test.each<[begins: string, message: string, CheckSetup]>([
     ['✗', 'no platform is configured', { platforms: {} }],
     ['✗', 'platform ketch: Voucherify can look up none of its identities', { platforms: { ketch: phones } }],
     ['✗', 'platform form: Voucherify can look up none of its identities', { platforms: { form: mapped } }],
@@ -87,8 +96,8 @@ describe('doctor: settings', () => {
       { platforms: routed, projects: { main: {}, us: {} } },
     ],
     ['✓', 'api-key; erasures use at most 20 % of its quota', { projects: { main: { quotaShare: 0.2 } } }],
-  ])('%s %s', async (mark, says, sick) => {
-    await expectFinding(await patientWith(sick), `${mark} settings`, says);
+  ])('%s %s', async (mark, says, setup) => {
+    await expectFinding(await checkHarness(setup), `${mark} settings`, says);
   });
 });
 
@@ -127,23 +136,23 @@ describe('doctor: secrets', () => {
     ['✗', 'as in docs/platforms/generic.md', 'platform/form', inSecret({ current: long.replace(':', '-') })],
     ['✓', 'erasure-shop/platform/form: filled in and valid', 'platform/form', inSecret({ current: long })],
   ])('%s %s', async (mark, says, name, text) => {
-    const patient = await patientWith({ platforms });
-    patient.secrets['erasure/platform/transcend'] = filled;
-    if (text === undefined) delete patient.secrets[`erasure/${name}`];
-    else patient.secrets[`erasure/${name}`] = text;
-    await expectFinding(patient, `${mark} secrets`, says);
+    const harness = await checkHarness({ platforms });
+    harness.secrets['erasure/platform/transcend'] = filled;
+    if (text === undefined) delete harness.secrets[`erasure/${name}`];
+    else harness.secrets[`erasure/${name}`] = text;
+    await expectFinding(harness, `${mark} secrets`, says);
   });
 
   test('local run: names a secret as npm start does', async () => {
-    const patient = await patientWith({ change: { local: { run: undefined }, names: namesOf() } });
-    await expectFinding(patient, '✓ secrets', 'erasure/platform/ketch: filled in and valid');
+    const harness = await checkHarness({ change: { local: { run: undefined }, names: namesOf() } });
+    await expectFinding(harness, '✓ secrets', 'erasure/platform/ketch: filled in and valid');
   });
 });
 
 describe('doctor: tables', () => {
   const receipts = 'erasure-shop-receipts:';
 
-  test.each<[message: string, change: (patient: Patient) => Patient]>([
+  test.each<[message: string, change: (harness: CheckHarness) => CheckHarness]>([
     [`${receipts} receipts cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, read: lost } }))],
     [`${receipts} the queue cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, due: lost } }))],
     [
@@ -151,7 +160,7 @@ describe('doctor: tables', () => {
       it => changed(it, ({ control }) => ({ control: { ...control, read: lost } })),
     ],
   ])('✗ %s', async (says, change) => {
-    await expectFinding(change(await patientWith()), '✗ tables', says);
+    await expectFinding(change(await checkHarness()), '✗ tables', says);
   });
 
   const healthy = { active: true, backedUp: true, protectedFromDeletion: true, expires: true, mustExpire: true };
@@ -164,12 +173,12 @@ describe('doctor: tables', () => {
     ['!', 'a-table: closed receipts never expire', { expires: false }],
   ])('%s %s', async (mark, says, more) => {
     const tables = async () => [{ name: 'a-table', ...healthy, ...more }];
-    await expectFinding(await patientWith({ change: { tables } }), `${mark} tables`, says);
+    await expectFinding(await checkHarness({ change: { tables } }), `${mark} tables`, says);
   });
 
   test('! table status that cannot be read', async () => {
     await expectFinding(
-      await patientWith({ change: { tables: lost } }),
+      await checkHarness({ change: { tables: lost } }),
       '! tables',
       'cannot be read: check that you may do dynamodb:Describe*',
     );
@@ -181,7 +190,7 @@ describe('doctor: schedule', () => {
     run: { url: 'http://127.0.0.1:1', pid: 1, startedAt: new Date(Date.now() - ms).toISOString() },
   });
 
-  test.each<[mark: string, message: string, agoMs: number, change?: Sick['change']]>([
+  test.each<[mark: string, message: string, agoMs: number, change?: CheckSetup['change']]>([
     ['✓', 'a sweep ended ', 2 * minute],
     ['✗', 'no sweep has ended since 20', 4 * minute],
     ['✗', 'RUNBOOK.md#sweep-stopped', 4 * minute],
@@ -189,13 +198,13 @@ describe('doctor: schedule', () => {
     ['✗', 'SWEEP_SECONDS', day, { local: runSince(day) }],
     ['✗', 'check that npm start is running', day, { local: { run: undefined } }],
   ])('%s %s', async (mark, says, agoMs, change = {}) => {
-    const patient = await patientWith({ change });
-    await writeHeartbeat(patient.desk.control, { at: Date.now() - agoMs, mostUrgent: undefined });
-    await expectFinding(patient, `${mark} schedule`, says);
+    const harness = await checkHarness({ change });
+    await writeHeartbeat(harness.context.control, { at: Date.now() - agoMs, mostUrgent: undefined });
+    await expectFinding(harness, `${mark} schedule`, says);
   });
 
   test('✗ no sweep has ended yet', async () => {
-    const never = changed(await patientWith(), ({ control }) => ({
+    const never = changed(await checkHarness(), ({ control }) => ({
       control: { ...control, read: async () => new Map() },
     }));
     await expectFinding(never, '✗ schedule', 'no sweep has ended yet');
@@ -204,28 +213,28 @@ describe('doctor: schedule', () => {
 
 describe('doctor: evidence key and npm start', () => {
   test('✗ evidence key that is unavailable', async () => {
-    const patient = await patientWith({ change: { signer: { publicKey: lost } } });
-    await expectFinding(patient, '✗ evidence key', 'alias/erasure-shop-evidence: the public key is unavailable');
+    const harness = await checkHarness({ change: { signer: { publicKey: lost } } });
+    await expectFinding(harness, '✗ evidence key', 'alias/erasure-shop-evidence: the public key is unavailable');
   });
 
   test('✗ npm start that is not running: Voucherify is not called', async () => {
-    const patient = await patientWith({ change: { local: { run: undefined } } });
+    const harness = await checkHarness({ change: { local: { run: undefined } } });
     const says = 'not running in the folder that DATA_DIR names: run npm start';
-    await expectFinding(patient, '✗ npm start', says);
-    await expectFinding(patient, '! clock', 'no response of Voucherify');
-    expect(patient.sandbox.calls()).toEqual([]);
+    await expectFinding(harness, '✗ npm start', says);
+    await expectFinding(harness, '! clock', 'no response of Voucherify');
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 });
 
 describe('doctor: backlog', () => {
   const waiting = async (facts: Partial<Receipt>, count = 1) => {
-    const patient = await patientWith();
+    const harness = await checkHarness();
     const now = Date.now();
     for (let n = 0; n < count; n += 1) {
       const receipt = receiptOf({ id: `r-${n}`, receivedAt: now, submittedAt: now, nextAttemptAt: now, ...facts });
-      await patient.store.accept(receipt, kept);
+      await harness.store.accept(receipt, kept);
     }
-    return patient;
+    return harness;
   };
   const review = { state: 'needs-review', queue: 'needs-review', reason: 'too-many-matches' } as const;
   const unsigned = { state: 'erased', queue: 'sign', closedAt: Date.now() - 61 * minute } as const;
@@ -246,14 +255,14 @@ describe('doctor: backlog', () => {
   });
 
   test('✓ an entry of the index without its receipt is not counted', async () => {
-    const gone = changed(await patientWith(), ({ store }) => ({ store: { ...store, due: async () => ['gone'] } }));
+    const gone = changed(await checkHarness(), ({ store }) => ({ store: { ...store, due: async () => ['gone'] } }));
     await expectFinding(gone, '✓ backlog', 'no erasure is open');
   });
 
   test('! a pause is named with the command that ends it', async () => {
-    const patient = await patientWith();
-    await pause('platform:ketch', { actor: 'me', reason: 'a drill', at: Date.now() }, patient.desk.control);
-    await expectFinding(patient, '! backlog', 'paused: platform:ketch: npm run ops -- resume');
+    const harness = await checkHarness();
+    await pause('platform:ketch', { actor: 'me', reason: 'a drill', at: Date.now() }, harness.context.control);
+    await expectFinding(harness, '! backlog', 'paused: platform:ketch: npm run ops -- resume');
   });
 });
 
@@ -275,8 +284,8 @@ describe('doctor: rate limit', () => {
     ],
     ['✗', 'main: its row cannot be parsed, so all calls are blocked', { notBefore: 'soon' }],
   ])('%s %s', async (mark, says, row) => {
-    const patient = await patientWith();
-    await patient.desk.control.write('rate-limit#main', 0, row);
-    await expectFinding(patient, `${mark} rate limit`, says);
+    const harness = await checkHarness();
+    await harness.context.control.write('rate-limit#main', 0, row);
+    await expectFinding(harness, `${mark} rate limit`, says);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
 import { wrapLine } from '../../infra/ops/terminal.ts';
-import { localFolder, ops } from './ops-process.ts';
+import { localFolder, ops } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([

@@ -9,8 +9,7 @@ import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
 import { registered } from '../support/pace-ketch.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { run } from './desk-of.ts';
-import { byEmail, erased, errors, type Office, office, standing, stopped } from './office.ts';
+import { byEmail, erased, errors, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
 const headings = [
   'When was it received?',
@@ -26,22 +25,22 @@ const headings = [
 ] as const;
 
 /** The lines under each heading. */
-async function sections(at: Office, id: string): Promise<Readonly<Record<string, string>>> {
+async function sections(at: OpsHarness, id: string): Promise<Readonly<Record<string, string>>> {
   const [, ...services] = (await at.run('show', id)).lines.join('\n').split('\n\n');
   const cut = (part: string) => part.indexOf('\n');
   return Object.fromEntries(services.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
 }
 
-async function rewritten(at: Office, id: string, change: Partial<Receipt>): Promise<void> {
-  expect(await at.desk.store.replace(nextRevision(await standing(at, id), change))).toBe(true);
+async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): Promise<void> {
+  expect(await at.context.store.replace(nextRevision(await readReceipt(at, id), change))).toBe(true);
 }
 
 describe('show: an erased receipt', () => {
   test('sections: answer the eight questions and say what stays elsewhere', async () => {
-    const at = await office();
+    const at = await opsHarness();
     registered(at.house, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
-    const id = await at.asked([account('crm-1'), byEmail('zoe@example.com')], { uid });
+    const id = await at.request([account('crm-1'), byEmail('zoe@example.com')], { uid });
     await at.sweep();
     const [{ deletionId } = { deletionId: '' }] = at.house.sandbox.deletions();
     const said = await sections(at, id);
@@ -67,14 +66,14 @@ describe('show: an erased receipt', () => {
   });
 
   test('proof: distinguishes deleted, gone and unproven, and reports a missing signature', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const { evidence: _, ...row } = await standing(at, id);
+    const { evidence: _, ...row } = await readReceipt(at, id);
     const main = row.projects['main']!;
     const gone = { project: 'main', pin: 1, proof: 'gone', at: at.house.clock.at } as const;
     const us = { ...main, mayHaveExecuted: true, state: 'open', deletions: [] } as const;
     const projects = { main: { ...main, pins: 2, deletions: [...main.deletions, gone] }, us };
-    await at.desk.store.replace(nextRevision(row, { projects }));
+    await at.context.store.replace(nextRevision(row, { projects }));
     const said = await sections(at, id);
     expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
     expect(said['What was done, and where?']).toContain('project us: not finished');
@@ -86,12 +85,12 @@ describe('show: an erased receipt', () => {
   });
 
   test('--json: prints the evidence and its state', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
     const { status, json } = await at.run('show', id, '--json');
     expect(status).toBe(0);
     expect(json).toEqual({
-      ...(JSON.parse(JSON.stringify(evidenceOf(await standing(at, id)))) as object),
+      ...(JSON.parse(JSON.stringify(evidenceOf(await readReceipt(at, id)))) as object),
       waitsFor: null,
       nextAttemptAt: null,
       lastResult: 'erased',
@@ -104,7 +103,7 @@ describe('show: an erased receipt', () => {
   });
 
   test('--jws: prints the signed form, which a JOSE library verifies with the output of jwks', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
     const { json } = await at.run('jwks');
     const { lines, status } = await at.run('show', id, '--jws');
@@ -114,7 +113,7 @@ describe('show: an erased receipt', () => {
   });
 
   test('receipt that differs from its evidence: shows what was signed, and names the difference', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
     await rewritten(at, id, { platform: 'another', reason: 'made-up' });
     const { status, lines } = await at.run('show', id);
@@ -125,9 +124,9 @@ describe('show: an erased receipt', () => {
   });
 
   test('forged evidence: the signature is wrong', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const [header, payload, signature] = (await standing(at, id)).evidence!.split('.');
+    const [header, payload, signature] = (await readReceipt(at, id)).evidence!.split('.');
     const claims = JSON.parse(Buffer.from(payload!, 'base64url').toString()) as object;
     const forged = Buffer.from(JSON.stringify({ ...claims, outcome: 'no-match' })).toString('base64url');
     await rewritten(at, id, { evidence: `${header}.${forged}.${signature}` });
@@ -137,10 +136,10 @@ describe('show: an erased receipt', () => {
   });
 
   test('key: another or an unavailable key is reported, and so is an unknown form', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const withSigner = async (signer: typeof at.desk.signer) => {
-      const { status, lines } = await run({ ...at.desk, signer }, 'show', id);
+    const withSigner = async (signer: typeof at.context.signer) => {
+      const { status, lines } = await run({ ...at.context, signer }, 'show', id);
       return [status, lines.join('\n')];
     };
     const unavailable = { publicKey: () => Promise.reject(new Error('no')) };
@@ -155,7 +154,7 @@ describe('show: an erased receipt', () => {
 
 describe('show: an unfinished receipt', () => {
   test('sections: say what it waits for, and that nothing is signed', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     const { lines, status } = await at.run('show', id);
     expect(status).toBe(0);
@@ -178,7 +177,7 @@ describe('show: an unfinished receipt', () => {
   });
 
   test('decisions: are listed with name and reason, and who was called back', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     await at.run('retry', id, '--max', '6', '--by', 'zoe', '--why', 'a family\u001b[2J');
     await at.sweep();
@@ -198,9 +197,9 @@ describe('show: an unfinished receipt', () => {
   });
 
   test('no match: says whether anyone could be looked up', async () => {
-    const at = await office();
-    const none = await at.asked([account('crm-unknown')]);
-    const phone = await at.asked([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
+    const at = await opsHarness();
+    const none = await at.request([account('crm-unknown')]);
+    const phone = await at.request([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
     const done = 'What was done, and where?';
     expect((await sections(at, none))[done]).toContain('no match for these identifiers');
     expect((await sections(at, phone))[done]).toContain('can be looked up in Voucherify');
@@ -208,7 +207,7 @@ describe('show: an unfinished receipt', () => {
   });
 
   test('times: says when the platform stated none', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await at.house.services.store.accept(
       receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
       kept,
@@ -219,7 +218,7 @@ describe('show: an unfinished receipt', () => {
   });
 
   test('receipt id: exactly one that exists', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const said = errors();
     expect(await at.run('show', 'ada@example.com')).toMatchObject({ status: 1, lines: [] });
     expect(said.mock.calls).toEqual([['receipt not found']]);

@@ -10,8 +10,8 @@ import { pause } from '../../lambda/control/pauses.ts';
 import { leaks } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
-import { type Ran, recordingOutput, run } from './desk-of.ts';
-import { ketch, patientWith } from './patient.ts';
+import { checkHarness, ketch } from './check-harness.ts';
+import { type Ran, recordingOutput, run } from './ops-harness.ts';
 
 const form = {
   type: 'generic',
@@ -31,12 +31,12 @@ const platforms = {
 };
 
 interface Running {
-  readonly desk: OpsContext;
+  readonly context: OpsContext;
   readonly url: string;
   deletions(): Promise<unknown>;
 }
 
-/** A local run in this process, and the desk of somebody who finds it in its folder. */
+/** A local run in this process, and the context of somebody who finds it in its folder. */
 async function running(change: { platforms?: object; limits?: object } = {}): Promise<Running> {
   const folder = temporaryFolder();
   const DATA_DIR = join(folder, 'data');
@@ -46,12 +46,12 @@ async function running(change: { platforms?: object; limits?: object } = {}): Pr
   writeFileSync(SETTINGS, JSON.stringify({ projects, platforms, ...change }));
   const environment = { DATA_DIR, SETTINGS, PORT: '0', SWEEP_SECONDS: '3600' };
   const run = await startLocalRun({ ...readLocalOptions(environment), log: () => undefined });
-  const desk = localContext(environment);
+  const context = localContext(environment);
   onTestFinished(async () => {
-    desk.close();
+    context.close();
     await run.close();
   });
-  return { desk, url: run.url, deletions: async () => (await fetch(`${run.sandboxUrl}/sandbox/deletions`)).json() };
+  return { context, url: run.url, deletions: async () => (await fetch(`${run.sandboxUrl}/sandbox/deletions`)).json() };
 }
 
 async function secretsOf({ settings, readSecret }: OpsContext): Promise<ReadonlyMap<string, string>> {
@@ -61,9 +61,9 @@ async function secretsOf({ settings, readSecret }: OpsContext): Promise<Readonly
 }
 
 /** Runs the command, which must not show any secret of the platforms. */
-async function tried(desk: OpsContext, ...args: readonly string[]): Promise<Ran> {
-  const ran = await run(desk, 'try', ...args);
-  expect(leaks(await secretsOf(desk), { ran: JSON.stringify(ran) })).toEqual([]);
+async function tried(context: OpsContext, ...args: readonly string[]): Promise<Ran> {
+  const ran = await run(context, 'try', ...args);
+  expect(leaks(await secretsOf(context), { ran: JSON.stringify(ran) })).toEqual([]);
   return ran;
 }
 
@@ -77,8 +77,8 @@ describe('try at a local run', () => {
     ['segment', 401, nothing],
     ['shopify', 401, nothing],
   ])('%s: a wrong secret gets %i, the right one 200, and no one is deleted', async (name, refused, says) => {
-    const { desk, url, deletions } = await running();
-    const { status, lines } = await tried(desk, name);
+    const { context, url, deletions } = await running();
+    const { status, lines } = await tried(context, name);
     const text = lines.join('\n');
     expect(text).toContain(`POST ${url}/webhooks/${name} with a wrong secret: ${refused} in `);
     expect(text).toContain('✓ rejected, as expected\nNow ');
@@ -86,20 +86,20 @@ describe('try at a local run', () => {
     expect(text).toContain(`✓ ${says}`);
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
-    expect(await desk.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
+    expect(await context.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
   });
 
   test('transcend: a wrong secret is refused, and only Transcend can sign the rest', async () => {
-    const { desk } = await running();
+    const { context } = await running();
     const { output, lines } = recordingOutput();
     const typed = { positionals: ['transcend'], text: () => undefined, isSet: () => false };
-    await expect(commands['try']!.run(typed, desk, output)).rejects.toThrow(/^Transcend signs with its own key/);
+    await expect(commands['try']!.run(typed, context, output)).rejects.toThrow(/^Transcend signs with its own key/);
     expect(lines.at(-1)).toBe('  ✓ rejected, as expected');
   });
 
   test('--json: prints what was sent and what the answers mean', async () => {
-    const { desk, url } = await running();
-    const { json, lines } = await tried(desk, 'generic', '--json');
+    const { context, url } = await running();
+    const { json, lines } = await tried(context, 'generic', '--json');
     expect(lines).toEqual([]);
     expect(json).toEqual([
       expect.objectContaining({ what: 'with a wrong secret', status: 401, fine: true }),
@@ -108,9 +108,9 @@ describe('try at a local run', () => {
   });
 
   test('ketch during a pause: the request is accepted and waits', async () => {
-    const { desk, deletions } = await running();
-    await pause('all', { actor: 'me', reason: 'a drill', at: Date.now() }, desk.control);
-    const { status, lines } = await tried(desk, 'ketch');
+    const { context, deletions } = await running();
+    await pause('all', { actor: 'me', reason: 'a drill', at: Date.now() }, context.control);
+    const { status, lines } = await tried(context, 'ketch');
     expect(lines.at(-1)).toContain('✓ the secret is accepted and a receipt was stored; the erasure is paused');
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
@@ -121,8 +121,8 @@ describe('try at a local run', () => {
     // An unknown customer's id may be somebody who was deleted softly: it would be posted.
     [{ customer: 'customer_id' }, ['for erasure_try erasure-try-', 'no mapped identity could be looked up']],
   ])('ketch with the identities %j: sends an identity that can only be looked up', async (identities, says) => {
-    const { desk, deletions } = await running({ platforms: { ketch: { ...ketch, identities } } });
-    const { status, lines } = await tried(desk, 'ketch');
+    const { context, deletions } = await running({ platforms: { ketch: { ...ketch, identities } } });
+    const { status, lines } = await tried(context, 'ketch');
     for (const part of says) expect(lines.join('\n')).toContain(part);
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
@@ -131,27 +131,27 @@ describe('try at a local run', () => {
   test.each(['ketch', 'generic', 'desk', 'segment', 'shopify'])(
     '%s with another secret than the endpoint: says what to do',
     async name => {
-      const { desk } = await running();
+      const { context } = await running();
       const signing = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
       const current = name === 'desk' ? `user:${signing}` : signing;
-      const { status, lines } = await tried({ ...desk, readSecret: async () => JSON.stringify({ current }) }, name);
+      const { status, lines } = await tried({ ...context, readSecret: async () => JSON.stringify({ current }) }, name);
       expect(lines.at(-1)).toContain('✗ the endpoint has another secret: check --stage');
       expect(status).toBe(1);
     },
   );
 
   test('unusable secret: nothing is sent', async () => {
-    const { desk } = await running();
-    const trying = run({ ...desk, readSecret: async () => '{"current":"short"}' }, 'try', 'ketch');
+    const { context } = await running();
+    const trying = run({ ...context, readSecret: async () => '{"current":"short"}' }, 'try', 'ketch');
     await expect(trying).rejects.toThrow('erasure/platform/ketch: is not valid; npm run ops -- doctor shows');
   });
 
   test('platform that is not deployed: is named as such', async () => {
-    const { desk, url } = await running({ platforms: { segment: {} } });
+    const { context, url } = await running({ platforms: { segment: {} } });
     const shopify = { shops: ['a.myshopify.com'] };
-    const settings = { ...desk.settings, platforms: { ...desk.settings.platforms, shopify } };
+    const settings = { ...context.settings, platforms: { ...context.settings.platforms, shopify } };
     const readSecret = async () => JSON.stringify({ current: 'a-secret-that-is-long-enough' });
-    const { status, lines } = await tried({ ...desk, settings, readSecret }, 'shopify', '--url', `${url}/webhooks`);
+    const { status, lines } = await tried({ ...context, settings, readSecret }, 'shopify', '--url', `${url}/webhooks`);
     expect(lines.at(-1)).toContain('✗ the platform is not in the deployed settings');
     expect(status).toBe(1);
   });
@@ -164,8 +164,8 @@ const refusal = { status: 401, body: { error: { code: 'unauthorized', message: '
 async function trying(answer: (call: ScriptedCall, count: number) => ScriptedAnswer) {
   const calls: ScriptedCall[] = [];
   const url = await scripted(call => answer(call, calls.push(call)));
-  const { desk } = await patientWith({ platforms: shopifyOnly });
-  const { status, lines } = await tried(desk, 'shopify', '--url', `${url}/webhooks/`);
+  const { context } = await checkHarness({ platforms: shopifyOnly });
+  const { status, lines } = await tried(context, 'shopify', '--url', `${url}/webhooks/`);
   return { status, text: lines.join('\n'), calls };
 }
 
@@ -217,8 +217,8 @@ describe('try at an endpoint with a fault', () => {
   });
 
   test('endpoint that cannot be reached: is reported with its URL', async () => {
-    const { desk } = await patientWith({ platforms: shopifyOnly });
-    const { status, lines } = await tried(desk, 'shopify', '--url', 'https://127.0.0.1:9/v1/webhooks');
+    const { context } = await checkHarness({ platforms: shopifyOnly });
+    const { status, lines } = await tried(context, 'shopify', '--url', 'https://127.0.0.1:9/v1/webhooks');
     const line = /^POST https:\/\/127\.0\.0\.1:9\/v1\/webhooks\/shopify with a wrong secret: not-connected in/;
     expect(lines[0]).toMatch(line);
     expect(lines.at(-1)).toContain('✗ no response (not-connected): check the URL');
@@ -238,19 +238,19 @@ describe('try with wrong arguments', () => {
     [['shopify', '--url', 'https://user:password@example.com/webhooks/'], '--url: must be'],
     [['shopify', '--url', 'nowhere'], '--url: must be'],
   ])('%j: %s', async (args, message) => {
-    const { desk } = await patientWith({ platforms: shopifyOnly });
-    await expect(run(desk, 'try', ...args)).rejects.toThrow(message);
+    const { context } = await checkHarness({ platforms: shopifyOnly });
+    await expect(run(context, 'try', ...args)).rejects.toThrow(message);
   });
 
   test('platform without a trial: is named', async () => {
-    const { desk } = await patientWith({ platforms: shopifyOnly });
-    const acme = { ...desk, settings: { ...desk.settings, platforms: { acme: {} } } };
+    const { context } = await checkHarness({ platforms: shopifyOnly });
+    const acme = { ...context, settings: { ...context.settings, platforms: { acme: {} } } };
     const trying = run(acme, 'try', 'acme', '--url', 'https://127.0.0.1:9/webhooks/');
     await expect(trying).rejects.toThrow('PLATFORM: no test request is defined for acme');
   });
 
   test('--local: needs npm start', async () => {
-    const { desk } = await patientWith({ platforms: shopifyOnly, change: { local: { run: undefined } } });
-    await expect(run(desk, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
+    const { context } = await checkHarness({ platforms: shopifyOnly, change: { local: { run: undefined } } });
+    await expect(run(context, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
   });
 });

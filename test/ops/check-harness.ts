@@ -12,7 +12,7 @@ import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { type Ran, run } from './desk-of.ts';
+import { type Ran, run } from './ops-harness.ts';
 
 /** Stops the clock during each test of the calling file, so that ages and limits do not depend on how fast it runs. */
 export function stopClock(): void {
@@ -20,8 +20,8 @@ export function stopClock(): void {
   afterEach(() => void vi.useRealTimers());
 }
 
-export interface Patient {
-  readonly desk: OpsContext;
+export interface CheckHarness {
+  readonly context: OpsContext;
   readonly store: ReceiptStore;
   /** Texts by design name; may be changed before it is examined. */
   readonly secrets: Record<string, string>;
@@ -29,7 +29,7 @@ export interface Patient {
   readonly planted: Planted;
 }
 
-export interface Sick {
+export interface CheckSetup {
   readonly platforms?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, number>>;
   /** Fields of the settings of each project. */
@@ -45,12 +45,12 @@ export const ketch = {
 };
 
 /** A deployment with the stage `shop` that lacks nothing, but for what is changed; the wire and the store are real. */
-export async function patientWith({
+export async function checkHarness({
   platforms = { ketch },
   limits = {},
   projects = { main: {} },
   change,
-}: Sick = {}): Promise<Patient> {
+}: CheckSetup = {}): Promise<CheckHarness> {
   const planted = new Planted();
   const keys = Object.keys(projects).map(project => ({
     project,
@@ -76,9 +76,9 @@ export async function patientWith({
     sandbox.close();
     await server.close();
   });
-  const readSecret = (...asked: Parameters<OpsContext['readSecret']>) => embeddedSecrets(secrets)(...asked);
-  const desk = { ...own, close: () => undefined, readSecret, names: namesOf('shop'), ...change };
-  return { desk, store, secrets, sandbox, planted };
+  const readSecret = (...request: Parameters<OpsContext['readSecret']>) => embeddedSecrets(secrets)(...request);
+  const context = { ...own, close: () => undefined, readSecret, names: namesOf('shop'), ...change };
+  return { context, store, secrets, sandbox, planted };
 }
 
 function sharedBy(planted: Planted, platform: string): string {
@@ -86,21 +86,21 @@ function sharedBy(planted: Planted, platform: string): string {
 }
 
 /** Runs the doctor, which must never show a secret. */
-export async function examined({ desk, planted }: Patient, ...args: readonly string[]): Promise<Ran> {
-  const ran = await run(desk, 'doctor', ...args);
+export async function runDoctor({ context, planted }: CheckHarness, ...args: readonly string[]): Promise<Ran> {
+  const ran = await run(context, 'doctor', ...args);
   expect(leaks(planted.tokens, { ran: JSON.stringify(ran) })).toEqual([]);
   return ran;
 }
 
 /** Asserts that lines with this mark and check say each text, and that the exit code is 1 if any check failed. */
-export async function expectFinding(patient: Patient, begins: string, ...says: readonly string[]): Promise<void> {
-  const { status, lines } = await examined(patient);
+export async function expectFinding(harness: CheckHarness, begins: string, ...says: readonly string[]): Promise<void> {
+  const { status, lines } = await runDoctor(harness);
   const found = lines.filter(line => line.startsWith(begins)).join('\n');
   for (const text of says) expect(found, lines.join('\n')).toContain(text);
   expect(status).toBe(lines.some(line => line.startsWith('✗')) ? 1 : 0);
 }
 
-/** The same patient with some parts of the desk replaced. */
-export function changed(patient: Patient, change: (desk: OpsContext) => Partial<OpsContext>): Patient {
-  return { ...patient, desk: { ...patient.desk, ...change(patient.desk) } };
+/** The same harness with some parts of the context replaced. */
+export function changed(harness: CheckHarness, change: (context: OpsContext) => Partial<OpsContext>): CheckHarness {
+  return { ...harness, context: { ...harness.context, ...change(harness.context) } };
 }
