@@ -100,7 +100,7 @@ function proofText({ deleted, gone }: ReturnType<typeof findRow>['proof']): stri
 }
 
 /** Answers "did you erase this person?" in one line, from all receipts found. */
-export function findSummary(receipts: readonly Receipt[]): string {
+function findSummary(receipts: readonly Receipt[]): string {
   if (receipts.length === 0) return 'no match: no erasure request with this identifier in the last 25 months';
   const erased = receipts.filter(({ state }) => state === 'erased');
   const open = receipts.filter(({ state }) => !isFinal(state));
@@ -115,7 +115,7 @@ export function findSummary(receipts: readonly Receipt[]): string {
 }
 
 /** Returns the facts of one receipt, without any identifier of the person. */
-export function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence }: Receipt) {
+function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence }: Receipt) {
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
   return {

@@ -13,7 +13,7 @@ export const listStates = {
   sign: 'sign',
 } as const satisfies Readonly<Record<string, ReceiptQueue>>;
 
-export type ListState = keyof typeof listStates;
+type ListState = keyof typeof listStates;
 
 const defaultLimit = 50;
 const maxLimit = 1000;
@@ -115,7 +115,7 @@ interface BacklogQuery {
 }
 
 /** Reads unfinished receipts: reviews first, then by due date. `more` is set if there are others. Throws as the store does. */
-export async function readBacklog({ states, platform, limit }: BacklogQuery, { store }: Pick<OpsContext, 'store'>) {
+async function readBacklog({ states, platform, limit }: BacklogQuery, { store }: Pick<OpsContext, 'store'>) {
   const ids = await Promise.all(states.map(state => store.due(listStates[state], anyTime, maxIds + 1)));
   const limited = ids.map(found => found.slice(0, maxIds));
   const receipts = await readReceipts([...new Set(limited.flat())], store);

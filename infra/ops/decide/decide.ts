@@ -125,7 +125,7 @@ function isBad({ result }: DecisionResult): boolean {
 }
 
 /** Returns the receipt ids in the arguments, or with `-` from standard input, without duplicates. */
-export async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
+async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
   const ids = positionals.length === 1 && positionals[0] === '-' ? await readIds() : positionals;
   if (ids.length === 0) throw new OpsUsageError(`${command}: give receipt ids, or - for standard input`);
   return [...new Set(ids)];

@@ -75,7 +75,7 @@ async function checkSharedKeys({ settings, readSecret }: CheckContext): Promise<
 type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Describes the quota in the headers of a successful response, and where the settings differ from it. */
-export function quotaFindings(name: string, project: ProjectSettings, headers: Headers, now: number): CheckResult[] {
+function quotaFindings(name: string, project: ProjectSettings, headers: Headers, now: number): CheckResult[] {
   const { limit, remaining, ofCycle } = parseRateHeaders(headers, now);
   const quota = quotaFromSettings(project);
   if (limit === undefined || ofCycle) {

@@ -102,13 +102,13 @@ function buildCells({
 }
 
 /** From the start of the first day to the end of the last, in epoch milliseconds. */
-export interface Period {
+interface Period {
   readonly from: number;
   readonly before: number;
 }
 
 /** Returns the period of whole days in UTC, both included. Throws {@link OpsUsageError} for invalid dates. */
-export function periodOf(from: string | undefined, to: string | undefined): Period {
+function periodOf(from: string | undefined, to: string | undefined): Period {
   const period = { from: dayOf('--from', from), before: dayOf('--to', to) + dayMs };
   if (period.before <= period.from) throw new OpsUsageError('--to: must not be before --from');
   return period;

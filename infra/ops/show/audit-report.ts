@@ -70,7 +70,7 @@ type Project = Evidence['projects'][string];
 type Deletion = Project['deletions'][number];
 
 /** Returns the outcome and the deletions of each Voucherify project. */
-export function doneLines({ projects, outcome }: Evidence): readonly string[] {
+function doneLines({ projects, outcome }: Evidence): readonly string[] {
   const of = (project: Project) =>
     project.outcome === 'open' && outcome === 'refused' ? notDone : outcomes[project.outcome];
   return Object.entries(projects).flatMap(([name, project]) => [
@@ -101,7 +101,7 @@ function deletionText({ proof, at, voucherify }: Deletion): string {
 }
 
 /** Explains the kinds of proof that occur. */
-export function sureLines({ projects }: Evidence): readonly string[] {
+function sureLines({ projects }: Evidence): readonly string[] {
   const all = Object.values(projects).flatMap(({ deletions }) => deletions);
   const count = (grade: Deletion['proof']) => all.filter(({ proof }) => proof === grade).length;
   const unproven = Object.entries(projects).filter(([, project]) => project.unproven);

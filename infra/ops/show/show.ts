@@ -75,13 +75,13 @@ function reportError(line: string): number {
 }
 
 /** What `show` prints of one receipt: the evidence and its signature. */
-export interface ReceiptView {
+interface ReceiptView {
   readonly receipt: Receipt;
   readonly evidence: Evidence;
   readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: SignatureVerdict };
 }
 
-export function printReceipt(view: ReceiptView, now: number, output: Output): void {
+function printReceipt(view: ReceiptView, now: number, output: Output): void {
   if (output.json) output.printJson(buildJson(view, now));
   else for (const line of buildLines(view, now)) output.print(line, 4);
 }

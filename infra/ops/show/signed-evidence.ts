@@ -60,7 +60,7 @@ const evidenceSchema = v.looseObject({
 });
 
 /** Parses signed evidence, with its signing time in epoch seconds. Returns `undefined` for an unknown format. */
-export function evidenceFrom(payload: unknown): (Evidence & { readonly iat: number }) | undefined {
+function evidenceFrom(payload: unknown): (Evidence & { readonly iat: number }) | undefined {
   const parsed = v.safeParse(evidenceSchema, payload);
   return parsed.success ? parsed.output : undefined;
 }

@@ -46,7 +46,7 @@ function transcendSmokeRequest(section: unknown, { name }: InventedPerson): NoSm
 }
 
 /** Ketch's contract has no test mode (dsr/v1, Delete), so the request is for an invented person. */
-export function ketchSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
+function ketchSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const { header, tenants, environments, identities } = v.parse(ketchSettings, section);
   const identity = inventedIdentity(identities, name);
   const metadata = { uid: uuid, tenant: tenants[0] };
@@ -92,7 +92,7 @@ const openText =
   'unavailable (see doctor); the sweep completes it';
 
 /** Segment: an event other than a deletion is acknowledged and ignored. */
-export function segmentSmokeRequest(_: unknown, { uuid, name }: InventedPerson): SmokeRequest {
+function segmentSmokeRequest(_: unknown, { uuid, name }: InventedPerson): SmokeRequest {
   const body = JSON.stringify({ type: 'track', event: 'erasure-try', messageId: uuid, userId: name });
   return {
     sends: 'a track event, which is acknowledged and ignored; arrays need a second secret and are not tested',
@@ -107,7 +107,7 @@ export function segmentSmokeRequest(_: unknown, { uuid, name }: InventedPerson):
 }
 
 /** Shopify: a topic other than customers/redact is acknowledged and ignored. */
-export function shopifySmokeRequest(_: unknown, { uuid }: InventedPerson): SmokeRequest {
+function shopifySmokeRequest(_: unknown, { uuid }: InventedPerson): SmokeRequest {
   const body = JSON.stringify({ try: uuid });
   const about = { 'X-Shopify-Topic': 'erasure/try', 'X-Shopify-Webhook-Id': uuid };
   const signature = (text: string) => bodySignature(parseSharedSecret(text).current, body, shopifySignature);

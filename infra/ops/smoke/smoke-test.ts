@@ -143,7 +143,7 @@ function withoutEcho(result: HttpResult, sentValues: readonly string[]): HttpRes
 }
 
 /** Returns the URL of a platform's webhook. Throws {@link OpsUsageError} for an invalid URL. */
-export function webhookUrlFor(platform: string, args: ParsedArgs, { local }: Pick<OpsContext, 'local'>): URL {
+function webhookUrlFor(platform: string, args: ParsedArgs, { local }: Pick<OpsContext, 'local'>): URL {
   const given = args.text('url');
   if (given !== undefined) return new URL(platform, parseWebhookUrl(given));
   if (local === undefined)
