@@ -9,7 +9,7 @@ export interface ParsedArgs {
 }
 
 /** Taken by every command. */
-export const commonOptions = {
+const commonOptions = {
   stage: { type: 'string' },
   settings: { type: 'string' },
   local: { type: 'boolean' },

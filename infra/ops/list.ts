@@ -6,7 +6,7 @@ import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
 import { isoSeconds, type Output, span, tableLines, toned } from './terminal.ts';
 
 /** The values of `list --state`, and the queue of each. */
-export const listStates = {
+const listStates = {
   'needs-review': 'needs-review',
   open: 'erase',
   callback: 'callback',
