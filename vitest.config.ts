@@ -24,7 +24,7 @@ export default defineConfig({
         'infra/app.ts',
         'infra/local/start.ts',
         'infra/local/demo*.ts',
-        'infra/ops/{ops,output,input}.ts',
+        'infra/ops/{ops,terminal}.ts',
         'infra/tools/{arrows,check,run-tool,sbom,licences}.ts',
         'infra/tools/{trace-request,traced-request,exported-names}.ts',
       ],

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { parseJson } from '../../lambda/io/json.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import {
   lookUpsFrom,
   parsePersonalDataRow,
@@ -11,6 +10,7 @@ import {
   parseReceiptRow,
   rejectOversized,
 } from '../../lambda/receipts/parse-rows.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import {
   asStoreFailure,
   type PersonalData,

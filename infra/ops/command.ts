@@ -1,25 +1,19 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { ParsedArgs } from './args.ts';
 import type { OpsContext } from './context.ts';
-import type { Output } from './output.ts';
+import type { Output } from './terminal.ts';
 
 /** One command of the operator's tool. */
 export interface Command {
-  /** What it does, in one line of the overview. */
+  /** One line in the overview. */
   readonly summary: string;
-  /** Its whole help, with examples. */
+  /** The whole help text, with examples. */
   readonly help: string;
-  /** Beside those that every command takes. */
+  /** In addition to the common options. */
   readonly options: ParseArgsOptionsConfig;
   /**
-   * Gives the exit code: 0 done, 1 something is wrong, 3 nothing had to be changed. Throws `Refused` for what was
-   * typed, and `Failure` when the deployment cannot be reached.
+   * Returns the exit code: 0 done, 1 something is wrong, 3 nothing to change. Throws `OpsUsageError` for wrong
+   * arguments, and `Failure` when the deployment is unavailable.
    */
-  run(typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number>;
-}
-
-export interface ParsedArgs {
-  readonly positionals: readonly string[];
-  /** The value of an option that takes one. */
-  text(option: string): string | undefined;
-  isSet(option: string): boolean;
+  run(args: ParsedArgs, context: OpsContext, output: Output): Promise<number>;
 }

@@ -1,15 +1,15 @@
 import type { Command } from './command.ts';
-import { refuseCommand, retryCommand } from './decide/deciding.ts';
+import { refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
-import { findCommand } from './find/finding.ts';
+import { findCommand } from './find.ts';
 import { jwksCommand } from './jwks.ts';
-import { listCommand } from './list/listing.ts';
+import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
-import { reportCommand } from './report/reporting.ts';
-import { showCommand } from './show/showing.ts';
-import { tryCommand } from './try/try.ts';
+import { reportCommand } from './report/report.ts';
+import { showCommand } from './show/show.ts';
+import { tryCommand } from './smoke/smoke-test.ts';
 
-/** The table: one line a command. */
+/** One line for each command. */
 export const commands: Readonly<Record<string, Command>> = {
   list: listCommand,
   show: showCommand,
@@ -25,32 +25,24 @@ export const commands: Readonly<Record<string, Command>> = {
   try: tryCommand,
 };
 
-/** Taken by every command. */
-export const commonOptions = {
-  stage: { type: 'string' },
-  settings: { type: 'string' },
-  local: { type: 'boolean' },
-  json: { type: 'boolean' },
-  help: { type: 'boolean' },
-} as const;
-
-export const commonHelp = `  --stage NAME    the stage that was deployed with -c stage=NAME
-  --settings FILE the settings that were deployed, if not infra/settings.json
-  --local         the store of npm start (in DATA_DIR) instead of AWS
-  --json          for scripts
-  --help          what a command takes, with examples
+export const commonHelp = `  --stage NAME    the stage, as deployed with -c stage=NAME
+  --settings FILE the deployed settings; the default is infra/settings.json
+  --local         use the store of npm start (in DATA_DIR), not AWS
+  --json          JSON output for scripts
+  --help          options and examples of a command
 `;
 
-/** All commands, a line each. */
+/** Returns the help of the tool, with one line for each command. */
 export function overview(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
-  return `The operator's tool. It works with your own AWS credentials, and no command can show an identifier.
+  return `The operator's tool. It uses your own AWS credentials, and no command shows an
+identifier of a person.
 
   npm run ops -- COMMAND [...]
 
 ${lines.join('\n')}
 
 ${commonHelp}
-Exit codes: 0 done, 1 something is wrong, 2 typed wrongly, 3 nothing had to be changed.
+Exit codes: 0 done, 1 something is wrong, 2 usage error, 3 nothing to change.
 `;
 }

@@ -25,31 +25,31 @@ import {
   withSandboxUrls,
 } from '../local/index.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
-import { readTableStatus, type TableStatus } from './kept-tables.ts';
-import { OpsUsageError } from './refused.ts';
-import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/all-receipts.ts';
+import { OpsUsageError } from './args.ts';
+import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
+import { readTableStatus, type TableStatus } from './table-status.ts';
 
-/** What the commands work at. What is kept apart from a receipt is not here: no command can show an identifier. */
+/** What the commands work with. It cannot read personal data, so no command can show an identifier. */
 export interface OpsContext {
   readonly settings: Settings;
   readonly store: Pick<ReceiptStore, 'read' | 'replace' | 'due' | 'find'>;
-  /** Reads every receipt there is, which takes long. */
+  /** Reads every receipt, which can take minutes. */
   readonly all: ScanReceipts;
   readonly control: VersionedStore;
   readonly readSecret: ReadSecret;
   readonly signer: Pick<Signer, 'publicKey'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** What the parts are called, for messages that say what to do. */
+  /** Names of the AWS resources, for messages. */
   readonly names: Names;
-  /** How AWS keeps the two tables; absent where they are no tables of AWS. Throws the SDK's own errors. */
+  /** Reads the settings of the two tables; absent in a local run. Throws the SDK's own errors. */
   readonly tables?: () => Promise<readonly TableStatus[]>;
-  /** Set for what runs on this machine; `run` while `npm start` is under way. */
+  /** Set for a local run; `run` is set while `npm start` is running. */
   readonly local?: { readonly run: RunFile | undefined };
   close(): void;
 }
 
-/** The desk of a deployment, or of what `AWS_ENDPOINT_URL` names, with the operator's own credentials. */
+/** Returns the context of a deployment, or of `AWS_ENDPOINT_URL`, with the operator's own credentials. */
 export function deployedContext(settings: Settings, names: Names): OpsContext {
   const options = awsClientOptions(patientTimeouts);
   const { callMs } = patientTimeouts;
@@ -70,34 +70,33 @@ export function deployedContext(settings: Settings, names: Names): OpsContext {
   };
 }
 
-/** The name of AWS's error tells an operator what is missing: credentials, a permission, the table. */
+/** Prints the name of an AWS error, which shows what is missing: credentials, a permission or the table. */
 function log({ call, error, secret }: AwsProblem): void {
   console.error(`${call}${secret === undefined ? '' : ` of ${secret}`}: ${error}`);
 }
 
-/** Never made here: a new key would hide that the old one is gone. */
-async function localKey(file: string): Promise<PublicKey> {
+/** Reads the local key and never creates one: a new key would hide that the old one is missing. */
+async function readLocalKey(file: string): Promise<PublicKey> {
   if (!existsSync(file))
     throw new Failure('unavailable', 'evidence-key.pem is missing in the folder that DATA_DIR names');
   try {
     return await localSigner(file).publicKey();
   } catch {
-    throw new Failure('unavailable', 'evidence-key.pem in the folder that DATA_DIR names is no key');
+    throw new Failure('unavailable', 'evidence-key.pem in the folder that DATA_DIR names is not a valid key');
   }
 }
 
-const notLocal =
-  '--local: npm start keeps nothing itself now: leave --local out, and set AWS_ENDPOINT_URL as it has it';
+const usesAwsEndpoint = '--local: npm start uses an AWS endpoint: omit --local, and set the same AWS_ENDPOINT_URL';
 
-/** The desk of `npm start`, which may be running: of the folder that `DATA_DIR` names. */
+/** Returns the context of a local run, running or stopped, in the folder that `DATA_DIR` names. */
 export function localContext(environment: Readonly<Record<string, string | undefined>>): OpsContext {
   const { data } = readLocalOptions(environment);
   const run = readRunFile(data);
-  // Whoever names no other settings means those of the run.
+  // The default is the settings of the run.
   const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment });
   const file = join(data, 'erasure.sqlite');
-  if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(notLocal);
-  if (!existsSync(file)) throw new OpsUsageError('--local: nothing was ever run in the folder that DATA_DIR names');
+  if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(usesAwsEndpoint);
+  if (!existsSync(file)) throw new OpsUsageError('--local: no local run exists in the folder that DATA_DIR names');
   const store = openSqliteStore(file);
   return {
     settings: run?.sandboxUrl === undefined ? settings : withSandboxUrls(settings, run.sandboxUrl),
@@ -105,7 +104,7 @@ export function localContext(environment: Readonly<Record<string, string | undef
     all: scanSqlite(file),
     control: store.control,
     readSecret: embeddedSecrets(embeddedSecretTexts(settings)),
-    signer: { publicKey: () => localKey(join(data, 'evidence-key.pem')) },
+    signer: { publicKey: () => readLocalKey(join(data, 'evidence-key.pem')) },
     now,
     names: namesOf(),
     local: { run },

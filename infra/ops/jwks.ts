@@ -2,18 +2,19 @@ import { keySet } from '../../lambda/receipts/signer.ts';
 import type { Command } from './command.ts';
 
 export const jwksCommand: Command = {
-  summary: 'the public key that evidence is verified with',
+  summary: 'print the public key that verifies evidence',
   options: {},
   help: `npm run ops -- jwks
 
-Prints the JSON Web Key Set (RFC 7517) of the key that evidence is signed with: publish it, or give it to whoever verifies
-evidence without your account. Any JOSE library takes it. It holds nothing secret.
+Prints the JSON Web Key Set (RFC 7517) of the key that signs evidence. Publish
+it, or give it to anyone who verifies evidence without access to your account.
+Any JOSE library can read it. It contains no secret.
 
   npm run -s ops -- jwks > jwks.json
   npm run -s ops -- show RECEIPT --jws > evidence.jws
 `,
-  run: async (_, desk, output) => {
-    output.printJson(keySet(await desk.signer.publicKey()));
+  run: async (_, context, output) => {
+    output.printJson(keySet(await context.signer.publicKey()));
     return 0;
   },
 };

@@ -7,31 +7,32 @@ import {
   readPauseHistory,
   resume,
 } from '../../lambda/control/pauses.ts';
-import type { Command, ParsedArgs } from './command.ts';
+import type { ParsedArgs } from './args.ts';
+import { decisionHelp, decisionOf, decisionOptions, OpsUsageError } from './args.ts';
+import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
-import { decisionHelp, decisionOf, decisionOptions } from './decision.ts';
-import { type Output, oneLine } from './output.ts';
-import { OpsUsageError } from './refused.ts';
+import { type Output, oneLine } from './terminal.ts';
 
-const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. While a pause stands, requests are accepted and nothing is deleted in it.
+const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. During a pause, requests are still
+accepted, but nothing is deleted in that scope.
 `;
 
 export const pauseCommand: Command = {
-  summary: 'delete nothing in a scope; requests are accepted all the same',
+  summary: 'stop deletions in a scope; requests are still accepted',
   options: decisionOptions,
   help: `npm run ops -- pause SCOPE --why "…"
 
 ${scopeHelp}
 ${decisionHelp}
 
-  npm run ops -- pause all --why "the shop moves its data"
+  npm run ops -- pause all --why "the shop migrates its data"
   npm run ops -- pause platform:ketch --why "ordered 900 deletions in an hour"
 `,
-  run: (typed, desk, output) => turn('pause', typed, desk, output),
+  run: (args, context, output) => changePause('pause', args, context, output),
 };
 
 export const resumeCommand: Command = {
-  summary: 'let a paused scope go again',
+  summary: 'resume deletions in a paused scope',
   options: decisionOptions,
   help: `npm run ops -- resume SCOPE --why "…"
 
@@ -40,40 +41,47 @@ ${decisionHelp}
 
   npm run ops -- resume platform:ketch --why "Ketch confirmed the batch"
 `,
-  run: (typed, desk, output) => turn('resume', typed, desk, output),
+  run: (args, context, output) => changePause('resume', args, context, output),
 };
 
 export const pausesCommand: Command = {
-  summary: 'what is paused, by whom and why',
+  summary: 'show what is paused, by whom and why',
   options: {},
   help: `npm run ops -- pauses [SCOPE ...]
 
-Shows what is paused, or who turned the scopes that are named, when and why.
+Shows what is paused. For the given scopes, shows who paused and resumed them,
+when and why.
 
   npm run ops -- pauses
   npm run ops -- pauses platform:ketch --json
 `,
-  run: ({ positionals }, desk, output) =>
-    positionals.length === 0 ? standing(desk, output) : history(positionals, desk, output),
+  run: ({ positionals }, context, output) =>
+    positionals.length === 0 ? printPauses(context, output) : printHistory(positionals, context, output),
 };
 
-/** Exit code 3 says that it was so already. */
-async function turn(what: 'pause' | 'resume', typed: ParsedArgs, desk: OpsContext, output: Output): Promise<number> {
-  const [text, ...others] = typed.positionals;
+/** Pauses or resumes a scope. Rehistories exit code 3 if nothing had to change. */
+async function changePause(
+  what: 'pause' | 'resume',
+  args: ParsedArgs,
+  context: OpsContext,
+  output: Output,
+): Promise<number> {
+  const [text, ...others] = args.positionals;
   if (text === undefined || others.length > 0) throw new OpsUsageError(`${what}: name one scope`);
   const scope = scopeOf(text);
-  // What is not in the settings holds nobody; a name that was there may still have to be let go.
-  if (what === 'pause' && !isInSettings(scope, desk)) throw new OpsUsageError('SCOPE: names nothing of the settings');
-  const { actor, reason, at } = decisionOf(typed, desk);
-  const decided: Pause = { actor: actor, reason: reason, at };
-  const changed = await (what === 'pause' ? pause : resume)(scope, decided, desk.control);
+  // A removed platform or project may still have to be resumed.
+  if (what === 'pause' && !isInSettings(scope, context))
+    throw new OpsUsageError('SCOPE: is not configured in the settings');
+  const { actor, reason, at } = decisionOf(args, context);
+  const decided: Pause = { actor, reason, at };
+  const changed = await (what === 'pause' ? pause : resume)(scope, decided, context.control);
   const state = what === 'pause' ? 'paused' : 'not paused';
   if (output.json) output.printJson({ scope, paused: what === 'pause', changed });
-  else output.print(`${scope}: ${changed ? `${state} now` : `was ${state} already`}`);
+  else output.print(`${scope}: ${changed ? `${state} now` : `was already ${state}`}`);
   return changed ? 0 : 3;
 }
 
-async function standing({ settings, control }: OpsContext, output: Output): Promise<number> {
+async function printPauses({ settings, control }: OpsContext, output: Output): Promise<number> {
   const paused = [...(await readPausedScopes(settings, control))];
   if (output.json) output.printJson({ paused });
   else if (paused.length === 0) output.print('nothing is paused');
@@ -81,12 +89,12 @@ async function standing({ settings, control }: OpsContext, output: Output): Prom
   return 0;
 }
 
-async function history(scopes: readonly string[], { control }: OpsContext, output: Output): Promise<number> {
-  const turns = await Promise.all(
+async function printHistory(scopes: readonly string[], { control }: OpsContext, output: Output): Promise<number> {
+  const histories = await Promise.all(
     scopes.map(async text => [text, await readPauseHistory(scopeOf(text), control)] as const),
   );
-  if (output.json) output.printJson(Object.fromEntries(turns));
-  for (const [scope, all] of output.json ? [] : turns) {
+  if (output.json) output.printJson(Object.fromEntries(histories));
+  for (const [scope, all] of output.json ? [] : histories) {
     output.print(`${scope}: ${all.at(-1)?.action === 'pause' ? 'paused' : 'not paused'}`);
     for (const { at, actor, action, reason } of all)
       output.print(oneLine(`  ${new Date(at).toISOString()}  ${action} by ${actor}: ${reason}`));

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
-import { tablesCheck } from '../../infra/ops/doctor/tables.ts';
+import { tablesCheck } from '../../infra/ops/doctor/runtime-checks.ts';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { namesOf } from '../../infra/stack/names.ts';
-import { run } from '../ops/desk-of.ts';
+import { run } from '../ops/ops-harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';

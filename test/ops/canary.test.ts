@@ -3,15 +3,13 @@ import { describe, expect, test, vi } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
-import { scanSqlite } from '../../infra/ops/report/all-receipts.ts';
+import { scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { leaks, token } from '../support/canary.ts';
 import { canaryHouse } from '../support/canary-house.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { minute } from '../support/pace-heard.ts';
-import { run } from './desk-of.ts';
-import { profiles } from './office.ts';
-import { ops } from './ops-process.ts';
+import { ops, profiles, run } from './ops-harness.ts';
 
 const why = ['--why', 'a drill', '--by', 'zoe'];
 
@@ -32,13 +30,13 @@ async function planted() {
   profiles(house, email, 7);
   await canary.send(canary.wire());
   const { store, control, readSecret, settings } = house.services;
-  const desk = { settings, store, all: scanSqlite(file), control, readSecret, signer, now: () => house.clock.at };
-  return { canary, email, folder, desk: { ...desk, names: namesOf(), close: () => undefined } };
+  const context = { settings, store, all: scanSqlite(file), control, readSecret, signer, now: () => house.clock.at };
+  return { canary, email, folder, context: { ...context, names: namesOf(), close: () => undefined } };
 }
 
 describe('ops: no command prints an identifier, a callback or a secret', () => {
   test('commands: as text, as JSON and on standard error', async () => {
-    const { canary, email, desk } = await planted();
+    const { canary, email, context } = await planted();
     const receipts = await canary.house.receipts();
     expect(receipts.map(({ state }) => state)).toEqual(['no-match', 'needs-review']);
     const [closed, human] = receipts.map(({ id }) => id) as [string, string];
@@ -67,11 +65,11 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
     for (const command of commands) {
       for (const more of [[], ['--json']]) {
         const [name, ...args] = command;
-        const { lines, json, progress } = await run(desk, name, ...args, ...more);
+        const { lines, json, progress } = await run(context, name, ...args, ...more);
         places[[...command, ...more].join(' ')] = JSON.stringify([lines, json ?? null, progress]);
       }
     }
-    places['show --jws'] = (await run(desk, 'show', closed, '--jws')).lines.join();
+    places['show --jws'] = (await run(context, 'show', closed, '--jws')).lines.join();
     places['its payload'] = Buffer.from(places['show --jws'].split('.')[1]!, 'base64url').toString();
     places['standard error'] = JSON.stringify(said.mock.calls);
     expect(places[`find --email ${email}`]).toContain(human);

@@ -1,29 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import { account } from '../support/ketch.ts';
 import { registered } from '../support/pace-ketch.ts';
-import { run } from './desk-of.ts';
-import { by, erased, type Office, office, standing, stopped } from './office.ts';
+import { by, erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
-const retried = 'goes on with the next sweep, and stops again unless fewer customers match by then: see --max';
+const retried = 'retried by the next sweep; it needs another review unless fewer customers match (see --max)';
 
 /** A receipt that an outage left open. */
-async function leftOpen(at: Office): Promise<string> {
+async function leftOpen(at: OpsHarness): Promise<string> {
   at.house.sandbox.outage('error');
   registered(at.house, 'crm-1');
-  const id = await at.asked([account('crm-1')]);
+  const id = await at.request([account('crm-1')]);
   at.house.sandbox.outage(undefined);
   return id;
 }
 
 describe('decision of an operator', () => {
   test('receipt: records who, when, why and about what, as one revision', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
-    const before = await standing(at, id);
+    const before = await readReceipt(at, id);
     at.house.clock.at += 1000;
     const decided = await at.run('retry', id, ...by('zoe', 'mended'));
     expect(decided).toMatchObject({ status: 0, lines: [`${id}: ${retried}`] });
-    const after = await standing(at, id);
+    const after = await readReceipt(at, id);
     expect(after.revision).toBe(before.revision + 1);
     const decision = {
       action: 'retry',
@@ -36,32 +35,35 @@ describe('decision of an operator', () => {
   });
 
   test.each(['retry', 'refuse'])('%s: needs a receipt, a reason and a name', async command => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
-    const before = await standing(at, id);
-    await expect(at.run(command, id)).rejects.toThrow('--why: must say the reason');
-    await expect(at.run(command, id, ...by('zoe', ' '))).rejects.toThrow('--why: must say the reason');
-    await expect(at.run(command, id, ...by('', 'x'))).rejects.toThrow('--by: must say who');
-    await expect(at.run(command, ...by('zoe', 'x'))).rejects.toThrow(`${command}: name receipts`);
-    expect(await standing(at, id)).toEqual(before);
+    const before = await readReceipt(at, id);
+    await expect(at.run(command, id)).rejects.toThrow('--why: must be the reason for the decision');
+    await expect(at.run(command, id, ...by('zoe', ' '))).rejects.toThrow('--why: must be the reason for the decision');
+    await expect(at.run(command, id, ...by('', 'x'))).rejects.toThrow('--by: must be the name of the operator');
+    await expect(at.run(command, ...by('zoe', 'x'))).rejects.toThrow(`${command}: give receipt ids`);
+    expect(await readReceipt(at, id)).toEqual(before);
   });
 
   test('two operators at once: both decisions are kept, and the later one counts', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     const both = [at.run('retry', id, ...by('zoe', 'mended')), at.run('refuse', id, ...by('max', 'shared mailbox'))];
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([0, 0]);
-    const { decisions, state } = await standing(at, id);
+    const { decisions, state } = await readReceipt(at, id);
     expect(decisions?.map(decision => decision.actor).toSorted()).toEqual(['max', 'zoe']);
     await at.sweep();
     const last = decisions?.at(-1)?.action;
-    expect([state, (await standing(at, id)).state]).toEqual(['open', last === 'refuse' ? 'refused' : 'needs-review']);
+    expect([state, (await readReceipt(at, id)).state]).toEqual([
+      'open',
+      last === 'refuse' ? 'refused' : 'needs-review',
+    ]);
   });
 
   test('receipt that changed since it was read: is read and decided again', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
-    const { store } = at.desk;
+    const { store } = at.context;
     let first = true;
     const read = async (one: string) => {
       const receipt = await store.read(one);
@@ -73,154 +75,150 @@ describe('decision of an operator', () => {
       }
       return receipt;
     };
-    const late = await run({ ...at.desk, store: { ...store, read } }, 'refuse', id, ...by('zoe', 'too late'));
-    expect(late).toMatchObject({ status: 3, lines: [`${id}: refused already`] });
-    expect((await standing(at, id)).decisions?.map(decision => decision.actor)).toEqual(['max']);
+    const late = await run({ ...at.context, store: { ...store, read } }, 'refuse', id, ...by('zoe', 'too late'));
+    expect(late).toMatchObject({ status: 3, lines: [`${id}: already refused`] });
+    expect((await readReceipt(at, id)).decisions?.map(decision => decision.actor)).toEqual(['max']);
   });
 
-  test('several receipts: one line each, by number if there is no such receipt, and exit code 1', async () => {
-    const at = await office();
+  test('several receipts: one line each, by number if a receipt does not exist, and exit code 1', async () => {
+    const at = await opsHarness();
     const [one, other] = [await stopped(at), await erased(at)];
     const mixed = await at.run('retry', one, 'ada@example.com', other, one, ...by('zoe', 'mended'));
     expect(mixed).toMatchObject({
       status: 1,
-      lines: [
-        `${one}: ${retried}`,
-        'number 2: no such receipt',
-        `${other}: closed already as erased: nothing is left to be done`,
-      ],
+      lines: [`${one}: ${retried}`, 'number 2: receipt not found', `${other}: already closed as erased: nothing to do`],
     });
     expect(mixed.progress).toContain('2 of 3');
-    expect((await standing(at, one)).decisions, 'named twice, decided once').toHaveLength(1);
+    expect((await readReceipt(at, one)).decisions, 'named twice, decided once').toHaveLength(1);
   });
 
   test('--json: prints the results in the same order', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     expect((await at.run('refuse', id, 'unknown', ...by('zoe', 'mended'), '--json')).json).toEqual([
-      { receipt: id, result: 'changed', said: 'will be closed as refused by the next sweep' },
-      { receipt: 'number 2', result: 'not-found', said: 'no such receipt' },
+      { receipt: id, result: 'changed', said: 'the next sweep closes it as refused' },
+      { receipt: 'number 2', result: 'not-found', said: 'receipt not found' },
     ]);
   });
 
   test('receipt that cannot be written: is reported, and the others are decided', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const [one, other] = [await stopped(at), await stopped(at, 'other@example.com')];
-    const { store } = at.desk;
+    const { store } = at.context;
     const replace: typeof store.replace = async next => next.id !== one && store.replace(next);
-    const decided = await run({ ...at.desk, store: { ...store, replace } }, 'retry', one, other, ...by('zoe', 'x'));
+    const decided = await run({ ...at.context, store: { ...store, replace } }, 'retry', one, other, ...by('zoe', 'x'));
     expect(decided).toMatchObject({
       status: 1,
-      lines: ['number 1: nothing was changed: the receipt cannot be written', `${other}: ${retried}`],
+      lines: ['number 1: not changed: the receipt cannot be written', `${other}: ${retried}`],
     });
   });
 
   test('process: reads receipts from standard input', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const ids = [await stopped(at), await stopped(at, 'other@example.com')];
     const args = ['retry', '-', ...by('zoe', 'mended')];
     const stdout = ids.map(id => `${id}: ${retried}\n`).join('');
     expect(at.process(args, `${ids.join('\r\n')}\n\n`)).toEqual({ status: 0, stdout, stderr: '' });
-    const stderr = 'retry: name receipts, or - for standard input\n';
+    const stderr = 'retry: give receipt ids, or - for standard input\n';
     expect(at.process(args)).toMatchObject({ status: 2, stderr });
   });
 });
 
 describe('refuse', () => {
   test('next sweep: closes the receipt, signs the reason and calls the platform back', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
-    const lines = [`${id}: will be closed as refused by the next sweep`];
+    const lines = [`${id}: the next sweep closes it as refused`];
     expect(await at.run('refuse', id, ...by('zoe', 'a shared mailbox'))).toMatchObject({ status: 0, lines });
-    expect(await standing(at, id)).toMatchObject({ state: 'open' });
+    expect(await readReceipt(at, id)).toMatchObject({ state: 'open' });
     await at.sweep();
-    const after = await standing(at, id);
+    const after = await readReceipt(at, id);
     expect(after).toMatchObject({ state: 'refused', reason: 'too-many-matches', evidence: expect.any(String) });
     const event = { status: 'completed', reason: 'unknown' };
     expect(at.called.map(call => JSON.parse(call.body ?? ''))).toMatchObject([{ event }]);
     expect(at.house.sandbox.deletions()).toEqual([]);
-    expect(await at.desk.store.find(after.subjectHmacs[0]!)).toEqual([id]);
+    expect(await at.context.store.find(after.subjectHmacs[0]!)).toEqual([id]);
   });
 
   test('second refusal: changes nothing', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     await at.run('refuse', id, ...by('zoe', 'first'));
-    const first = await standing(at, id);
-    const again = { status: 3, lines: [`${id}: refused already`] };
+    const first = await readReceipt(at, id);
+    const again = { status: 3, lines: [`${id}: already refused`] };
     expect(await at.run('refuse', id, ...by('max', 'second'))).toMatchObject(again);
-    expect(await standing(at, id)).toEqual(first);
+    expect(await readReceipt(at, id)).toEqual(first);
     await at.sweep();
     expect(await at.run('refuse', id, ...by('max', 'third'))).toMatchObject(again);
   });
 
   test('retry: takes a refusal back before the sweep, but not after it', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const [kept, closed] = [await stopped(at), await stopped(at, 'other@example.com')];
     await at.run('refuse', kept, closed, ...by('zoe', 'shared mailbox'));
     const { lines } = await at.run('retry', kept, ...by('max', 'one person after all'));
-    expect(lines).toEqual([`${kept}: the refusal is taken back; it ${retried}`]);
+    expect(lines).toEqual([`${kept}: refusal withdrawn; ${retried}`]);
     await at.sweep();
-    expect(await standing(at, kept)).toMatchObject({ state: 'needs-review' });
-    const late = { status: 3, lines: [`${closed}: closed already as refused: nothing is left to be done`] };
+    expect(await readReceipt(at, kept)).toMatchObject({ state: 'needs-review' });
+    const late = { status: 3, lines: [`${closed}: already closed as refused: nothing to do`] };
     expect(await at.run('retry', closed, ...by('max', 'one person after all'))).toMatchObject(late);
   });
 
   test('erased receipt: cannot be refused', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const refusal = `${id}: nothing was changed: closed already as erased: it cannot be refused any more`;
+    const refusal = `${id}: not changed: already closed as erased, so it cannot be refused`;
     expect(await at.run('refuse', id, ...by('zoe', 'late'))).toMatchObject({ status: 1, lines: [refusal] });
   });
 });
 
 describe('retry', () => {
   test('--max: deletes up to that many customers, and not more', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const [six, eight] = [await stopped(at, 'six@example.com', 6), await stopped(at, 'eight@example.com', 8)];
     await at.run('retry', six, eight, '--max', '7', ...by('zoe', 'one person, seen by the shop'));
     await at.sweep();
-    expect(await standing(at, six)).toMatchObject({ state: 'erased', projects: { main: { pins: 6 } } });
-    expect(await standing(at, eight)).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
+    expect(await readReceipt(at, six)).toMatchObject({ state: 'erased', projects: { main: { pins: 6 } } });
+    expect(await readReceipt(at, eight)).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
     expect(at.house.sandbox.deletions()).toHaveLength(6);
   });
 
   test.each(['0', '51', 'many', '1.5', ''])('--max %j: is a usage error', async max => {
-    const refused = (await office()).run('retry', 'any', `--max=${max}`, ...by('zoe', 'x'));
+    const refused = (await opsHarness()).run('retry', 'any', `--max=${max}`, ...by('zoe', 'x'));
     await expect(refused).rejects.toThrow('--max: must be a whole number from 1 to 50');
   });
 
   test('--max: is refused for another reason than too many matches', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await leftOpen(at);
-    const before = await standing(at, id);
-    const lines = [`${id}: nothing was changed: --max is for what stopped at too-many-matches`];
+    const before = await readReceipt(at, id);
+    const lines = [`${id}: not changed: --max is only for the reason too-many-matches`];
     expect(await at.run('retry', id, '--max', '7', ...by('zoe', 'x'))).toMatchObject({ status: 1, lines });
-    expect(await standing(at, id)).toEqual(before);
+    expect(await readReceipt(at, id)).toEqual(before);
   });
 
   test('open receipt: is due at once', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await leftOpen(at);
-    expect((await standing(at, id)).nextAttemptAt).toBeGreaterThan(at.house.clock.at);
+    expect((await readReceipt(at, id)).nextAttemptAt).toBeGreaterThan(at.house.clock.at);
     await at.run('retry', id, ...by('zoe', 'Voucherify is back'));
     await at.house.sweep();
-    expect(await standing(at, id)).toMatchObject({ state: 'erased' });
+    expect(await readReceipt(at, id)).toMatchObject({ state: 'erased' });
   });
 
   test('wrong-customer-deleted: never calls Voucherify again, refused or not', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
-    const before = await standing(at, id);
+    const before = await readReceipt(at, id);
     const wrong = { ...before, reason: 'wrong-customer-deleted', revision: before.revision + 1 };
-    await at.desk.store.replace(wrong);
-    const never = { status: 1, lines: [expect.stringContaining('this one posts nothing more')] };
+    await at.context.store.replace(wrong);
+    const never = { status: 1, lines: [expect.stringContaining('so it deletes nothing more')] };
     expect(await at.run('retry', id, ...by('zoe', 'again'))).toMatchObject(never);
-    expect(await standing(at, id)).toEqual(wrong);
+    expect(await readReceipt(at, id)).toEqual(wrong);
     await at.run('refuse', id, ...by('zoe', 'see the incident'));
     expect(await at.run('retry', id, ...by('zoe', 'again'))).toMatchObject(never);
     await at.sweep();
-    expect(await standing(at, id)).toMatchObject({ state: 'refused', reason: 'wrong-customer-deleted' });
+    expect(await readReceipt(at, id)).toMatchObject({ state: 'refused', reason: 'wrong-customer-deleted' });
     expect(at.house.sandbox.deletions()).toEqual([]);
   });
 });
@@ -230,14 +228,14 @@ describe('pause and resume', () => {
   const drill = by('on-call', 'a drill');
 
   test('scope: is paused and resumed once, and its changes are listed', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const steps: [command: string[], status: number, line: string][] = [
       [['pause', ketch, ...drill], 0, `${ketch}: paused now`],
       [['pauses'], 0, `${ketch}: paused`],
-      [['pause', ketch, ...drill], 3, `${ketch}: was paused already`],
+      [['pause', ketch, ...drill], 3, `${ketch}: was already paused`],
       [['pauses', ketch], 0, `${ketch}: paused`],
       [['resume', ketch, ...drill], 0, `${ketch}: not paused now`],
-      [['resume', ketch, ...drill], 3, `${ketch}: was not paused already`],
+      [['resume', ketch, ...drill], 3, `${ketch}: was already not paused`],
       [['pauses'], 0, 'nothing is paused'],
     ];
     for (const [[name = '', ...args], status, line] of steps) {
@@ -251,7 +249,7 @@ describe('pause and resume', () => {
   });
 
   test('--json: prints scope, state and changes', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const scope = 'project:main';
     expect((await at.run('pause', scope, ...drill, '--json')).json).toEqual({ scope, paused: true, changed: true });
     expect((await at.run('pauses', '--json')).json).toEqual({ paused: [scope] });
@@ -260,23 +258,26 @@ describe('pause and resume', () => {
   });
 
   test('without --by: the user of the machine is recorded', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await at.run('pause', 'all', '--why', 'a drill');
     expect((await at.run('pauses', 'all')).lines[1]).toMatch(/pause by \S+: a drill$/);
   });
 
   test.each([
-    [['pause', ketch], '--why: must say the reason'],
+    [['pause', ketch], '--why: must be the reason for the decision'],
     [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
-    [['pause', 'project:mian', '--why', 'x'], 'SCOPE: names nothing of the settings'],
-    [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: names nothing of the settings'],
+    [['pause', 'project:mian', '--why', 'x'], 'SCOPE: is not configured in the settings'],
+    [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: is not configured in the settings'],
     [['resume', '--why', 'x'], 'resume: name one scope'],
     [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],
-    [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must say who'],
-    [['pause', 'all', '--why', 'by ada@example.com'], '--why: holds an e-mail address, and it is kept for 25 months'],
+    [['pause', 'all', '--why', 'x', '--by', ' '], '--by: must be the name of the operator'],
+    [
+      ['pause', 'all', '--why', 'by ada@example.com'],
+      '--why: must not contain an e-mail address, because it is stored for 25 months',
+    ],
   ])('%j: %s', async ([name = '', ...args], message) => {
-    await expect((await office()).run(name, ...args)).rejects.toThrow(message);
+    await expect((await opsHarness()).run(name, ...args)).rejects.toThrow(message);
   });
 });

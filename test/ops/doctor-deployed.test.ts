@@ -21,9 +21,8 @@ import { leaks, Planted } from '../support/canary.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
-import { run } from './desk-of.ts';
-import { localFolder, ops } from './ops-process.ts';
-import { ketch } from './patient.ts';
+import { ketch } from './check-harness.ts';
+import { localFolder, ops, run } from './ops-harness.ts';
 
 describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
   const moto = motoForSuite();
@@ -68,10 +67,10 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
 
   test('stage: is fine, and the protection of its tables is missing until it is set up', async () => {
     const { names, planted, settings } = await deployed('one');
-    const desk = deployedContext(parseSettings(settings, 'local'), names);
-    onTestFinished(() => desk.close());
-    await writeHeartbeat(desk.control, { at: Date.now(), mostUrgent: undefined });
-    const bare = await run(desk, 'doctor');
+    const context = deployedContext(parseSettings(settings, 'local'), names);
+    onTestFinished(() => context.close());
+    await writeHeartbeat(context.control, { at: Date.now(), mostUrgent: undefined });
+    const bare = await run(context, 'doctor');
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
       expect.stringMatching(/^! tables +erasure-one-receipts: .*closed receipts never expire/),
@@ -79,9 +78,9 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     ]);
     expect(bare.status).toBe(0);
     await guarded(names);
-    const { lines } = await run(desk, 'doctor');
+    const { lines } = await run(context, 'doctor');
     expect(leaks(planted.tokens, { lines: [...bare.lines, ...lines].join() })).toEqual([]);
-    expect(lines.at(-1)).toMatch(/^\d+ fine, 0 to look at, 0 wrong$/);
+    expect(lines.at(-1)).toMatch(/^\d+ ok, 0 warnings, 0 wrong$/);
   });
 
   test('process: names a wrong secret by its deployed name, shows none, and exits with 1', async () => {
@@ -94,8 +93,8 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     expect(stdout).toContain('✗ secrets      erasure-three/platform/ketch: cannot be read');
     expect(stderr).toContain('GetSecretValue of erasure/platform/ketch: ResourceNotFoundException');
     const wrong = ops(['doctor', '--stage', 'two', '--settings', file], environment());
-    expect(wrong.stdout).toContain('✗ secrets      erasure-two/platform/ketch: still holds REPLACE_ME');
-    expect(wrong.stdout).toContain('✗ schedule     no sweep has ever ended');
+    expect(wrong.stdout).toContain('✗ secrets      erasure-two/platform/ketch: still contains REPLACE_ME');
+    expect(wrong.stdout).toContain('✗ schedule     no sweep has ended yet');
     expect(leaks(planted.tokens, { stdout: stdout + wrong.stdout, stderr: stderr + wrong.stderr })).toEqual([]);
   });
 
@@ -116,7 +115,7 @@ describe('doctor and try beside npm start', () => {
     const DATA_DIR = temporaryFolder();
     const local = await startLocalProcess({ DATA_DIR, SWEEP_SECONDS: '0.5' });
     const doctor = ops(['doctor', '--local', '--json'], { DATA_DIR });
-    const says = expect.stringContaining(`is running at ${local.url} since 20`);
+    const says = expect.stringContaining(`running at ${local.url} since 20`);
     expect(JSON.parse(doctor.stdout)).toContainEqual({ check: 'npm start', grade: 'ok', message: says });
     expect(doctor.status, doctor.stdout).toBe(0);
     expect(ops(['try', 'ketch', '--local'], { DATA_DIR })).toMatchObject({ status: 0, stderr: '' });
@@ -132,7 +131,7 @@ describe('doctor and try beside npm start', () => {
     writeRunFile(DATA_DIR, { url: 'http://127.0.0.1:1' });
     const { status, stderr } = ops(['doctor', '--local'], { DATA_DIR });
     expect(status).toBe(2);
-    expect(stderr).toMatch(/^--local: npm start keeps nothing itself now: leave --local out/);
+    expect(stderr).toMatch(/^--local: npm start uses an AWS endpoint: omit --local/);
     writeFileSync(join(DATA_DIR, 'run.json'), '');
     const stdout = expect.stringMatching(/^✗ npm start/);
     expect(ops(['doctor', '--local'], { DATA_DIR })).toMatchObject({ status: 1, stdout });

@@ -6,8 +6,17 @@ import { pause } from '../../lambda/control/pauses.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { recordingOutput } from './desk-of.ts';
-import { changed, examined, expectFinding, ketch, type Patient, patientWith, type Sick, stopClock } from './patient.ts';
+import {
+  type CheckHarness,
+  type CheckSetup,
+  changed,
+  checkHarness,
+  expectFinding,
+  ketch,
+  runDoctor,
+  stopClock,
+} from './check-harness.ts';
+import { recordingOutput } from './ops-harness.ts';
 
 stopClock();
 
@@ -17,9 +26,9 @@ const lost = () => Promise.reject(new Error('lost'));
 
 describe('doctor', () => {
   test('healthy deployment: every check is fine and the exit code is 0', async () => {
-    const { status, lines } = await examined(await patientWith());
-    expect(lines.filter(line => !line.startsWith('✓'))).toEqual([`${lines.length - 1} fine, 0 to look at, 0 wrong`]);
-    const checks = ['settings', 'secrets', 'voucherify', 'pace', 'clock', 'tables', 'schedule', 'waiting'];
+    const { status, lines } = await runDoctor(await checkHarness());
+    expect(lines.filter(line => !line.startsWith('✓'))).toEqual([`${lines.length - 1} ok, 0 warnings, 0 wrong`]);
+    const checks = ['settings', 'secrets', 'voucherify', 'rate limit', 'clock', 'tables', 'schedule', 'backlog'];
     for (const check of [...checks, 'evidence key']) {
       expect(lines, check).toContainEqual(expect.stringMatching(`^✓ ${check}`));
     }
@@ -27,40 +36,40 @@ describe('doctor', () => {
   });
 
   test('Voucherify: one read per project, and no change', async () => {
-    const patient = await patientWith({ projects: { main: {}, us: {} } });
-    await examined(patient);
-    const calls = patient.sandbox.calls().map(({ kind, project }) => `${kind} ${project}`);
+    const harness = await checkHarness({ projects: { main: {}, us: {} } });
+    await runDoctor(harness);
+    const calls = harness.sandbox.calls().map(({ kind, project }) => `${kind} ${project}`);
     expect(calls.toSorted()).toEqual(['list main', 'list us']);
   });
 
   test('--json: prints a list of findings, with the same exit code', async () => {
-    const patient = await patientWith();
-    patient.secrets['erasure/platform/ketch'] = 'REPLACE_ME';
-    const { status, json, lines } = await examined(patient, '--json');
+    const harness = await checkHarness();
+    harness.secrets['erasure/platform/ketch'] = 'REPLACE_ME';
+    const { status, json, lines } = await runDoctor(harness, '--json');
     expect({ status, lines }).toEqual({ status: 1, lines: [] });
     expect(json).toContainEqual({ check: 'secrets', grade: 'bad', message: expect.stringContaining('REPLACE_ME') });
-    expect(json).toContainEqual({ check: 'waiting', grade: 'ok', message: 'nothing is paused' });
+    expect(json).toContainEqual({ check: 'backlog', grade: 'ok', message: 'nothing is paused' });
   });
 
   test('failing check: is reported without its text, and the others run', async () => {
-    const patient = await patientWith();
+    const harness = await checkHarness();
     const read = (error: Error) =>
-      changed(patient, ({ control }) => ({ control: { ...control, read: () => Promise.reject(error) } }));
-    const unexpected = new TypeError(patient.planted.token('text of an error'));
-    await expectFinding(read(unexpected), '✗ pace', 'cannot be told (TypeError)');
+      changed(harness, ({ control }) => ({ control: { ...control, read: () => Promise.reject(error) } }));
+    const unexpected = new TypeError(harness.planted.token('text of an error'));
+    await expectFinding(read(unexpected), '✗ rate limit', 'unavailable (TypeError)');
     const failure = new Failure('unavailable', 'the receipt store cannot be reached');
-    await expectFinding(read(failure), '✗ schedule', 'cannot be told: the receipt store cannot be reached');
+    await expectFinding(read(failure), '✗ schedule', 'unavailable: the receipt store cannot be reached');
   });
 
   test('slow check: is given up after the time limit', async () => {
-    const { desk } = await patientWith({ change: { signer: { publicKey: () => new Promise(() => undefined) } } });
+    const { context } = await checkHarness({ change: { signer: { publicKey: () => new Promise(() => undefined) } } });
     const { output, lines } = recordingOutput();
-    expect(await doctor(desk, output, 300)).toBe(1);
-    expect(lines).toContain('✗ evidence key took longer than 0.3 s: is the network in order?');
+    expect(await doctor(context, output, 300)).toBe(1);
+    expect(lines).toContain('✗ evidence key took longer than 0.3 s: check the network');
   });
 
   test('warnings: leave the exit code at 0', async () => {
-    const { status, lines } = await examined(await patientWith({ projects: { main: { quotaShare: 1 } } }));
+    const { status, lines } = await runDoctor(await checkHarness({ projects: { main: { quotaShare: 1 } } }));
     expect([status, lines.filter(line => /^[!✗]/u.test(line)).length]).toEqual([0, 1]);
   });
 });
@@ -71,15 +80,15 @@ const unrouted = { projects: { main: {}, us: {} }, platforms: { ketch: { ...ketc
 const routed = { ketch, form: { type: 'generic', scheme: 'standard-webhooks', projects: ['us'] } };
 
 describe('doctor: settings', () => {
-  test.each<[begins: string, message: string, Sick]>([
-    ['✗', 'no platform is turned on', { platforms: {} }],
-    ['✗', 'platform ketch: its identities map nothing', { platforms: { ketch: phones } }],
-    ['✗', 'platform form: its identities map nothing', { platforms: { form: mapped } }],
+  test.each<[begins: string, message: string, CheckSetup]>([
+    ['✗', 'no platform is configured', { platforms: {} }],
+    ['✗', 'platform ketch: Voucherify can look up none of its identities', { platforms: { ketch: phones } }],
+    ['✗', 'platform form: Voucherify can look up none of its identities', { platforms: { form: mapped } }],
     ['!', 'platform ketch: callbackOrigins is empty', { platforms: { ketch: { ...ketch, callbackOrigins: [] } } }],
     ['!', 'project main: quotaShare 1 leaves', { projects: { main: { quotaShare: 1 } } }],
-    ['!', 'project us: no platform is routed to it', unrouted],
-    ['✓', 'held 900 s', { limits: { holdSeconds: 900 } }],
-    ['✓', 'limits: at most 5 customers a request', {}],
+    ['!', 'project us: no platform uses it', unrouted],
+    ['✓', 'delayed by 900 s', { limits: { holdSeconds: 900 } }],
+    ['✓', 'limits: at most 5 customers per request', {}],
     ['✓', 'identities account_id → source_id, email → email; projects main; callbacks to', {}],
     [
       '✓',
@@ -87,8 +96,8 @@ describe('doctor: settings', () => {
       { platforms: routed, projects: { main: {}, us: {} } },
     ],
     ['✓', 'api-key; erasures use at most 20 % of its quota', { projects: { main: { quotaShare: 0.2 } } }],
-  ])('%s %s', async (mark, says, sick) => {
-    await expectFinding(await patientWith(sick), `${mark} settings`, says);
+  ])('%s %s', async (mark, says, setup) => {
+    await expectFinding(await checkHarness(setup), `${mark} settings`, says);
   });
 });
 
@@ -106,39 +115,44 @@ describe('doctor: secrets', () => {
 
   test.each<[mark: string, message: string, name: string, text: string | undefined]>([
     ['✗', 'erasure-shop/pepper: is shorter than 43 characters', 'pepper', 'too-short'],
-    ['✗', 'erasure-shop/platform/ketch: put in {"current": "…"} as docs/platforms/ketch.md', 'platform/ketch', ''],
+    [
+      '✗',
+      'erasure-shop/platform/ketch: set it to {"current": "…"} with at least 24 characters, as in docs/platforms/ketch.md',
+      'platform/ketch',
+      '',
+    ],
     ['✗', 'at least 24 characters', 'platform/ketch', '{"current":"short"}'],
-    ['✗', 'platform/ketch: still holds REPLACE_ME; put in', 'platform/ketch', '{"current":"REPLACE_ME"}'],
-    ['✗', 'erasure-shop/platform/ketch: cannot be read: is it there', 'platform/ketch', undefined],
+    ['✗', 'platform/ketch: still contains REPLACE_ME; set it to', 'platform/ketch', '{"current":"REPLACE_ME"}'],
+    ['✗', 'erasure-shop/platform/ketch: cannot be read: check that it exists', 'platform/ketch', undefined],
     [
       '!',
-      'platform/ketch: the one before is still accepted',
+      'platform/ketch: the previous secret is still accepted: remove previous once new receipts show',
       'platform/ketch',
       inSecret({ current: long, previous: long }),
     ],
-    ['✗', 'voucherify/main: put in {"appId": "…", "appToken": "…"}', 'voucherify/main', '{"appId":"a"}'],
-    ['✗', 'still holds REPLACE_ME', 'voucherify/main', '{"appId":"REPLACE_ME","appToken":"REPLACE_ME"}'],
-    ['✗', 'as docs/platforms/transcend.md has it', 'platform/transcend', inSecret({ current: long })],
-    ['✗', 'as docs/platforms/generic.md has it', 'platform/form', inSecret({ current: long.replace(':', '-') })],
-    ['✓', 'erasure-shop/platform/form: filled', 'platform/form', inSecret({ current: long })],
+    ['✗', 'voucherify/main: set it to {"appId": "…", "appToken": "…"}', 'voucherify/main', '{"appId":"a"}'],
+    ['✗', 'still contains REPLACE_ME', 'voucherify/main', '{"appId":"REPLACE_ME","appToken":"REPLACE_ME"}'],
+    ['✗', 'as in docs/platforms/transcend.md', 'platform/transcend', inSecret({ current: long })],
+    ['✗', 'as in docs/platforms/generic.md', 'platform/form', inSecret({ current: long.replace(':', '-') })],
+    ['✓', 'erasure-shop/platform/form: filled in and valid', 'platform/form', inSecret({ current: long })],
   ])('%s %s', async (mark, says, name, text) => {
-    const patient = await patientWith({ platforms });
-    patient.secrets['erasure/platform/transcend'] = filled;
-    if (text === undefined) delete patient.secrets[`erasure/${name}`];
-    else patient.secrets[`erasure/${name}`] = text;
-    await expectFinding(patient, `${mark} secrets`, says);
+    const harness = await checkHarness({ platforms });
+    harness.secrets['erasure/platform/transcend'] = filled;
+    if (text === undefined) delete harness.secrets[`erasure/${name}`];
+    else harness.secrets[`erasure/${name}`] = text;
+    await expectFinding(harness, `${mark} secrets`, says);
   });
 
   test('local run: names a secret as npm start does', async () => {
-    const patient = await patientWith({ change: { local: { run: undefined }, names: namesOf() } });
-    await expectFinding(patient, '✓ secrets', 'erasure/platform/ketch: filled');
+    const harness = await checkHarness({ change: { local: { run: undefined }, names: namesOf() } });
+    await expectFinding(harness, '✓ secrets', 'erasure/platform/ketch: filled in and valid');
   });
 });
 
 describe('doctor: tables', () => {
   const receipts = 'erasure-shop-receipts:';
 
-  test.each<[message: string, change: (patient: Patient) => Patient]>([
+  test.each<[message: string, change: (harness: CheckHarness) => CheckHarness]>([
     [`${receipts} receipts cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, read: lost } }))],
     [`${receipts} the queue cannot be read`, it => changed(it, ({ store }) => ({ store: { ...store, due: lost } }))],
     [
@@ -146,7 +160,7 @@ describe('doctor: tables', () => {
       it => changed(it, ({ control }) => ({ control: { ...control, read: lost } })),
     ],
   ])('✗ %s', async (says, change) => {
-    await expectFinding(change(await patientWith()), '✗ tables', says);
+    await expectFinding(change(await checkHarness()), '✗ tables', says);
   });
 
   const healthy = { active: true, backedUp: true, protectedFromDeletion: true, expires: true, mustExpire: true };
@@ -159,14 +173,14 @@ describe('doctor: tables', () => {
     ['!', 'a-table: closed receipts never expire', { expires: false }],
   ])('%s %s', async (mark, says, more) => {
     const tables = async () => [{ name: 'a-table', ...healthy, ...more }];
-    await expectFinding(await patientWith({ change: { tables } }), `${mark} tables`, says);
+    await expectFinding(await checkHarness({ change: { tables } }), `${mark} tables`, says);
   });
 
   test('! table status that cannot be read', async () => {
     await expectFinding(
-      await patientWith({ change: { tables: lost } }),
+      await checkHarness({ change: { tables: lost } }),
       '! tables',
-      'cannot be seen: may you do dynamodb:Describe*?',
+      'cannot be read: check that you may do dynamodb:Describe*',
     );
   });
 });
@@ -176,51 +190,51 @@ describe('doctor: schedule', () => {
     run: { url: 'http://127.0.0.1:1', pid: 1, startedAt: new Date(Date.now() - ms).toISOString() },
   });
 
-  test.each<[mark: string, message: string, agoMs: number, change?: Sick['change']]>([
+  test.each<[mark: string, message: string, agoMs: number, change?: CheckSetup['change']]>([
     ['✓', 'a sweep ended ', 2 * minute],
     ['✗', 'no sweep has ended since 20', 4 * minute],
     ['✗', 'RUNBOOK.md#sweep-stopped', 4 * minute],
     ['!', 'npm start began ', day, { local: runSince(5000) }],
     ['✗', 'SWEEP_SECONDS', day, { local: runSince(day) }],
-    ['✗', 'is npm start running', day, { local: { run: undefined } }],
+    ['✗', 'check that npm start is running', day, { local: { run: undefined } }],
   ])('%s %s', async (mark, says, agoMs, change = {}) => {
-    const patient = await patientWith({ change });
-    await writeHeartbeat(patient.desk.control, { at: Date.now() - agoMs, mostUrgent: undefined });
-    await expectFinding(patient, `${mark} schedule`, says);
+    const harness = await checkHarness({ change });
+    await writeHeartbeat(harness.context.control, { at: Date.now() - agoMs, mostUrgent: undefined });
+    await expectFinding(harness, `${mark} schedule`, says);
   });
 
-  test('✗ no sweep has ever ended', async () => {
-    const never = changed(await patientWith(), ({ control }) => ({
+  test('✗ no sweep has ended yet', async () => {
+    const never = changed(await checkHarness(), ({ control }) => ({
       control: { ...control, read: async () => new Map() },
     }));
-    await expectFinding(never, '✗ schedule', 'no sweep has ever ended');
+    await expectFinding(never, '✗ schedule', 'no sweep has ended yet');
   });
 });
 
 describe('doctor: evidence key and npm start', () => {
   test('✗ evidence key that is unavailable', async () => {
-    const patient = await patientWith({ change: { signer: { publicKey: lost } } });
-    await expectFinding(patient, '✗ evidence key', 'alias/erasure-shop-evidence: cannot be had');
+    const harness = await checkHarness({ change: { signer: { publicKey: lost } } });
+    await expectFinding(harness, '✗ evidence key', 'alias/erasure-shop-evidence: the public key is unavailable');
   });
 
   test('✗ npm start that is not running: Voucherify is not called', async () => {
-    const patient = await patientWith({ change: { local: { run: undefined } } });
-    const says = 'is not running in the folder that DATA_DIR names: start it with npm start';
-    await expectFinding(patient, '✗ npm start', says);
-    await expectFinding(patient, '! clock', 'no answer of Voucherify');
-    expect(patient.sandbox.calls()).toEqual([]);
+    const harness = await checkHarness({ change: { local: { run: undefined } } });
+    const says = 'not running in the folder that DATA_DIR names: run npm start';
+    await expectFinding(harness, '✗ npm start', says);
+    await expectFinding(harness, '! clock', 'no response of Voucherify');
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 });
 
-describe('doctor: receipts that wait', () => {
+describe('doctor: backlog', () => {
   const waiting = async (facts: Partial<Receipt>, count = 1) => {
-    const patient = await patientWith();
+    const harness = await checkHarness();
     const now = Date.now();
     for (let n = 0; n < count; n += 1) {
       const receipt = receiptOf({ id: `r-${n}`, receivedAt: now, submittedAt: now, nextAttemptAt: now, ...facts });
-      await patient.store.accept(receipt, kept);
+      await harness.store.accept(receipt, kept);
     }
-    return patient;
+    return harness;
   };
   const review = { state: 'needs-review', queue: 'needs-review', reason: 'too-many-matches' } as const;
   const unsigned = { state: 'erased', queue: 'sign', closedAt: Date.now() - 61 * minute } as const;
@@ -229,45 +243,49 @@ describe('doctor: receipts that wait', () => {
   const late = 'of its time: npm run ops -- list --state open (RUNBOOK.md#oldest-open';
 
   test.each<[mark: string, message: string, facts: Partial<Receipt>, count?: number]>([
-    ['!', '1 receipt waits for a person to decide: npm run ops -- list --state needs-review', review],
-    ['!', 'at least 100 receipts wait for a person', review, 101],
+    ['!', '1 receipt needs a review: npm run ops -- list --state needs-review', review],
+    ['!', 'at least 100 receipts need a review', review, 101],
     ['✓', 'has used 10 % of its time', old(3)],
     ['!', `has used 50 % ${late}-half)`, old(15)],
     ['✗', `has used 80 % ${late}-late)`, old(24)],
-    ['✗', '1 receipt waits for more than an hour to be signed (RUNBOOK.md#evidence-unsigned)', unsigned],
-    ['✓', 'no evidence waits for its signature', { ...unsigned, callbackState: calledBack }],
+    ['✗', '1 receipt unsigned for more than an hour (RUNBOOK.md#evidence-unsigned)', unsigned],
+    ['✓', 'no evidence is overdue for its signature', { ...unsigned, callbackState: calledBack }],
   ])('%s %s', async (mark, says, facts, count) => {
-    await expectFinding(await waiting(facts, count), `${mark} waiting`, says);
+    await expectFinding(await waiting(facts, count), `${mark} backlog`, says);
   });
 
   test('✓ an entry of the index without its receipt is not counted', async () => {
-    const gone = changed(await patientWith(), ({ store }) => ({ store: { ...store, due: async () => ['gone'] } }));
-    await expectFinding(gone, '✓ waiting', 'no erasure is open');
+    const gone = changed(await checkHarness(), ({ store }) => ({ store: { ...store, due: async () => ['gone'] } }));
+    await expectFinding(gone, '✓ backlog', 'no erasure is open');
   });
 
   test('! a pause is named with the command that ends it', async () => {
-    const patient = await patientWith();
-    await pause('platform:ketch', { actor: 'me', reason: 'a drill', at: Date.now() }, patient.desk.control);
-    await expectFinding(patient, '! waiting', 'paused: platform:ketch: npm run ops -- resume');
+    const harness = await checkHarness();
+    await pause('platform:ketch', { actor: 'me', reason: 'a drill', at: Date.now() }, harness.context.control);
+    await expectFinding(harness, '! backlog', 'paused: platform:ketch: npm run ops -- resume');
   });
 });
 
-describe('doctor: pace', () => {
+describe('doctor: rate limit', () => {
   const closedBy = (code: string, until = Date.now() + 10 * minute) => ({
     notBefore: 0,
     breaker: { openUntil: until, code, trips: 0 },
   });
 
   test.each<[mark: string, message: string, row: unknown]>([
-    ['!', '(key-refused): a new key in its secret opens it at once', closedBy('key-refused')],
-    ['!', '(quota-exhausted): one call an hour tries', closedBy('quota-exhausted')],
-    ['!', '(failures): it opens by itself', closedBy('failures')],
-    ['✓', 'main: open', closedBy('failures', Date.now() - 1)],
-    ['!', 'main: rests until 20', { notBefore: 0, reservedForShopUntil: Date.now() + 10 * minute }],
-    ['✗', 'main: its row cannot be read, so nobody calls', { notBefore: 'soon' }],
+    ['!', '(key-refused): a new key in its secret resumes calls at once', closedBy('key-refused')],
+    ['!', '(quota-exhausted): one call per hour checks', closedBy('quota-exhausted')],
+    ['!', '(failures): calls resume automatically', closedBy('failures')],
+    ['✓', 'main: calls are allowed', closedBy('failures', Date.now() - 1)],
+    [
+      '!',
+      'main: calls are reserved for the shop until 20',
+      { notBefore: 0, reservedForShopUntil: Date.now() + 10 * minute },
+    ],
+    ['✗', 'main: its row cannot be parsed, so all calls are blocked', { notBefore: 'soon' }],
   ])('%s %s', async (mark, says, row) => {
-    const patient = await patientWith();
-    await patient.desk.control.write('rate-limit#main', 0, row);
-    await expectFinding(patient, `${mark} pace`, says);
+    const harness = await checkHarness();
+    await harness.context.control.write('rate-limit#main', 0, row);
+    await expectFinding(harness, `${mark} rate limit`, says);
   });
 });

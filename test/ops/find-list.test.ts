@@ -1,24 +1,23 @@
 import { describe, expect, test, vi } from 'vitest';
-import { parseCommandArgs } from '../../infra/ops/typed.ts';
+import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
 import { hour, minute } from '../support/pace-heard.ts';
 import { registered } from '../support/pace-ketch.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { run } from './desk-of.ts';
-import { byEmail, erased, errors, type Office, office, stopped } from './office.ts';
+import { byEmail, erased, errors, type OpsHarness, opsHarness, run, stopped } from './ops-harness.ts';
 
 const day = 24 * hour;
 const cells = (lines: readonly string[]) => lines.map(line => line.split(/ {2,}/));
 
 describe('find', () => {
-  const never = 'nobody of that identifier was ever asked for here (in the last 25 months)';
+  const never = 'no match: no erasure request with this identifier in the last 25 months';
 
   test('erased person: says when, and with what proof', async () => {
-    const at = await office();
+    const at = await opsHarness();
     registered(at.house, 'crm-1');
-    const id = await at.asked([account('crm-1'), byEmail('Zoe@example.com')]);
+    const id = await at.request([account('crm-1'), byEmail('Zoe@example.com')]);
     await at.sweep();
     const answer = 'erased 1 time, last on 2026-01-15T12:00:00Z';
     const [receivedAt, closedAt] = ['2026-01-15T12:00:00Z', '2026-01-15T12:00:00Z'];
@@ -42,7 +41,7 @@ describe('find', () => {
   });
 
   test('identifiers: kinds are separate, and only e-mail addresses ignore case', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await erased(at, 'crm-1');
     const args = [
       ...['--customer-id', '--email', '--phone'].map(option => [option, 'crm-1']),
@@ -54,34 +53,37 @@ describe('find', () => {
   });
 
   test('several requests: counts those that are open and how the others ended', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await stopped(at, 'shared@example.com');
     const find = async () => (await at.run('find', '--email', 'shared@example.com')).lines[0];
-    expect(await find()).toBe('asked for 1 time, not finished');
-    await at.asked([byEmail('shared@example.com')]);
-    expect(await find()).toBe('asked for 2 times, not finished');
+    expect(await find()).toBe('requested 1 time, not finished');
+    await at.request([byEmail('shared@example.com')]);
+    expect(await find()).toBe('requested 2 times, not finished');
     await at.run('refuse', (await at.house.receipts())[0]!.id, '--why', 'a shared mailbox');
     await at.sweep();
-    expect(await find()).toBe('asked for 1 time, not finished; asked for 1 time, ended as refused');
+    expect(await find()).toBe('requested 1 time, not finished; requested 1 time, closed as refused');
     registered(at.house, 'crm-2');
-    await at.asked([account('crm-2')]);
+    await at.request([account('crm-2')]);
     at.house.clock.at += minute;
-    await at.asked([account('crm-2')]);
+    await at.request([account('crm-2')]);
     const again = await at.run('find', '--source-id', 'crm-2');
-    expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; asked for 1 time, ended as no-match');
+    expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; requested 1 time, closed as no-match');
     expect(again.lines).toHaveLength(4);
   });
 
   test('expired receipt: is skipped', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at, 'crm-1');
-    const store = { ...at.desk.store, read: async (one: string) => (one === id ? undefined : at.desk.store.read(one)) };
-    const found = await run({ ...at.desk, store }, 'find', '--source-id', 'crm-1');
+    const store = {
+      ...at.context.store,
+      read: async (one: string) => (one === id ? undefined : at.context.store.read(one)),
+    };
+    const found = await run({ ...at.context, store }, 'find', '--source-id', 'crm-1');
     expect(found).toMatchObject({ status: 1, lines: [never] });
   });
 
   test('process: reads the value from standard input', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await erased(at, ' crm-1');
     const found = at.process(['find', '--source-id', '-'], ' crm-1\r\nanother line\n');
     expect(found).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/^erased 1 time, last on/) });
@@ -90,24 +92,24 @@ describe('find', () => {
   });
 
   test.each([
-    [[], 'find: name an identifier, such as --email -'],
+    [[], 'find: give an identifier, such as --email -'],
     [['ada@example.com'], 'find: takes options only'],
     [['--email', ' '], '--email: is empty'],
-    [['--email', '-', '--source-id', '-'], 'find: one value from standard input'],
+    [['--email', '-', '--source-id', '-'], 'find: only one value can be read from standard input'],
   ])('%j: %s', async (args, message) => {
-    await expect((await office()).run('find', ...args)).rejects.toThrow(message);
+    await expect((await opsHarness()).run('find', ...args)).rejects.toThrow(message);
   });
 
   test('unusable pepper: is an error and not an empty result', async () => {
-    const at = await office();
-    const found = run({ ...at.desk, readSecret: async () => 'short' }, 'find', '--email', 'x@example.com');
+    const at = await opsHarness();
+    const found = run({ ...at.context, readSecret: async () => 'short' }, 'find', '--email', 'x@example.com');
     await expect(found).rejects.toMatchObject({ alarm: 'pepper-unusable' });
   });
 });
 
 describe('list', () => {
   /** Open receipts that were received one day after the other. */
-  async function open(at: Office, count: number, platform = 'generic'): Promise<void> {
+  async function open(at: OpsHarness, count: number, platform = 'generic'): Promise<void> {
     for (let one = 0; one < count; one += 1) {
       const submittedAt = fixtureTime - (one + 1) * day;
       const facts = { id: `${platform}-${one}`, platform, receivedAt: submittedAt, submittedAt, nextAttemptAt: one };
@@ -115,32 +117,32 @@ describe('list', () => {
     }
   }
 
-  async function rows(at: Office, ...args: readonly string[]) {
+  async function rows(at: OpsHarness, ...args: readonly string[]) {
     const { status, json } = await at.run('list', ...args, '--json');
     expect(status).toBe(0);
     return json as readonly { readonly receipt: string; readonly state: string }[];
   }
 
   test('nothing to do: says so', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await erased(at);
-    expect(await at.run('list')).toMatchObject({ status: 0, lines: ['nothing waits'] });
+    expect(await at.run('list')).toMatchObject({ status: 0, lines: ['no unfinished receipts'] });
     expect(await rows(at)).toEqual([]);
   });
 
   test('order: reviews first, then by due time; --state and --platform select', async () => {
-    const at = await office();
+    const at = await opsHarness();
     registered(at.house, 'crm-1');
     at.house.sandbox.outage('error');
-    const waiting = await at.asked([account('crm-1')]);
+    const waiting = await at.request([account('crm-1')]);
     at.house.sandbox.outage(undefined);
     const human = await stopped(at);
-    const unsigned = await at.asked([account('crm-unknown')]);
+    const unsigned = await at.request([account('crm-unknown')]);
     await open(at, 2);
     const facts = { id: 'untold', platform: 'generic', subjectHmacs: [], submittedAt: fixtureTime - 2.5 * day };
     await at.house.services.store.accept(receiptOf(facts), kept);
     const closed = { state: 'erased', queue: 'callback', closedAt: fixtureTime, nextAttemptAt: fixtureTime } as const;
-    await at.desk.store.replace(nextRevision(receiptOf(facts), closed));
+    await at.context.store.replace(nextRevision(receiptOf(facts), closed));
     const all = await rows(at);
     expect(all.map(({ receipt, state }) => [receipt, state])).toEqual([
       [human, 'needs-review'],
@@ -158,13 +160,13 @@ describe('list', () => {
   });
 
   test('table: shows why, the age, the used time and the next attempt', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const human = await stopped(at);
     await open(at, 1);
     at.house.clock.at += 90 * minute;
     expect(cells((await at.run('list')).lines)).toEqual([
       ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'],
-      [human, 'ketch', 'needs-review', 'too-many-matches', '1 h 30 min', '0 %', 'after your decision'],
+      [human, 'ketch', 'needs-review', 'too-many-matches', '1 h 30 min', '0 %', 'after a decision'],
       ['generic-0', 'generic', 'open', 'not-tried-yet', '1 d 1 h', '3 %', '1970-01-01T00:00:00Z'],
     ]);
     await at.run('refuse', human, '--why', 'a drill');
@@ -172,7 +174,7 @@ describe('list', () => {
   });
 
   test('colours: mark receipts after their deadline', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await open(at, 32);
     vi.stubEnv('FORCE_COLOR', '1');
     vi.stubEnv('NO_COLOR', undefined);
@@ -183,19 +185,19 @@ describe('list', () => {
   });
 
   test('--limit: says that there are more', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await open(at, 3);
     expect((await at.run('list', '--limit', '3')).lines).toHaveLength(4);
     const { lines } = await at.run('list', '--limit', '2');
     expect(lines.length).toBe(4);
-    expect(lines.at(-1)).toContain('there are more than these');
+    expect(lines.at(-1)).toContain('more receipts exist');
     const said = errors();
     expect(await rows(at, '--limit', '2')).toHaveLength(2);
-    expect(said).toHaveBeenCalledWith(expect.stringContaining('there are more than these'));
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('more receipts exist'));
   });
 
   test('--platform: finds one receipt among many of another platform', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await open(at, 60);
     await open(at, 1, 'segment');
     expect(await rows(at, '--platform', 'segment', '--limit', '5')).toMatchObject([{ receipt: 'segment-0' }]);
@@ -207,7 +209,7 @@ describe('list', () => {
     [['--limit', '0'], '--limit: must be a whole number from 1 to 1000'],
     [['all'], 'list: takes options only'],
   ])('%j: %s', async (args, message) => {
-    await expect((await office()).run('list', ...args)).rejects.toThrow(message);
+    await expect((await opsHarness()).run('list', ...args)).rejects.toThrow(message);
   });
 });
 

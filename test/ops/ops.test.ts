@@ -2,16 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { commands, commonHelp } from '../../infra/ops/commands.ts';
-import { localFolder, ops } from './ops-process.ts';
+import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
+import { wrapLine } from '../../infra/ops/terminal.ts';
+import { localFolder, ops } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
-    [['pause', 'platform:ketch'], '--why: must say the reason'],
-    [['constructor'], 'no such command; npm run ops -- --help lists them'],
+    [['pause', 'platform:ketch'], '--why: must be the reason for the decision'],
+    [['constructor'], 'unknown command; npm run ops -- --help lists all commands'],
     [
       ['pause', 'all', '--ada@example.com', 'x'],
-      'no such option, or one without its value; npm run ops -- pause --help',
+      'unknown option, or an option without its value; npm run ops -- pause --help',
     ],
   ])('%j: is one line and exit code 2: %s', (args, message) => {
     const { status, stderr } = ops([...args, '--local'], { DATA_DIR: localFolder() });
@@ -22,9 +23,11 @@ describe('ops', () => {
   test('deployment or folder that does not exist: is a usage error', () => {
     expect(ops(['pauses', '--local'], { DATA_DIR: join(localFolder(), 'nowhere') })).toMatchObject({
       status: 2,
-      stderr: '--local: nothing was ever run in the folder that DATA_DIR names\n',
+      stderr: '--local: no local run exists in the folder that DATA_DIR names\n',
     });
-    expect(ops(['pauses', '--stage', 'NO']).stderr).toBe('--stage: must be the name that was deployed\n');
+    expect(ops(['pauses', '--stage', 'NO']).stderr).toBe(
+      '--stage: must be a valid stage name, such as the deployed one\n',
+    );
     expect(ops(['pauses', '--settings', 'none.json']).stderr).toBe('--settings: the file cannot be read\n');
   });
 
@@ -42,7 +45,7 @@ describe('ops', () => {
     });
     writeFileSync(join(DATA_DIR, 'evidence-key.pem'), 'no key');
     expect(ops(['jwks', '--local'], { DATA_DIR }).stderr).toBe(
-      'evidence-key.pem in the folder that DATA_DIR names is no key\n',
+      'evidence-key.pem in the folder that DATA_DIR names is not a valid key\n',
     );
   });
 
@@ -51,7 +54,9 @@ describe('ops', () => {
     const someone = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
     const { status, stderr } = ops(['pauses'], { ...nobody, ...someone });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^read-control: \w+\nthe receipt store cannot be reached: credentials, region, --stage\? /);
+    expect(stderr).toMatch(
+      /^read-control: \w+\nthe receipt store cannot be reached: check credentials, region and --stage/,
+    );
   });
 
   test('--help: exists for the tool and for every command', () => {
@@ -63,5 +68,20 @@ describe('ops', () => {
     const paused = ops(['pause', '--help']);
     expect(paused).toMatchObject({ status: 0, stdout: `${commands['pause']?.help}\n${commonHelp}` });
     expect(ops([]).status).toBe(2);
+  });
+
+  test('help: fits in 80 columns', () => {
+    const lines = [overview(), ...Object.values(commands).map(({ help }) => help)].join('\n').split('\n');
+    expect(lines.filter(line => line.length > 80)).toEqual([]);
+  });
+
+  test('long line: wraps at 80 columns, with an indent and without counting colours', () => {
+    const words = 'word '.repeat(20).trim();
+    expect(wrapLine(`\u001b[31m✗\u001b[39m tables       ${words}`, 15)).toEqual([
+      `\u001b[31m✗\u001b[39m tables       ${'word '.repeat(13).trim()}`,
+      `${' '.repeat(15)}${'word '.repeat(7).trim()}`,
+    ]);
+    expect(wrapLine('  short', 4)).toEqual(['  short']);
+    expect(wrapLine('x'.repeat(90), 4)).toEqual(['x'.repeat(90)]);
   });
 });

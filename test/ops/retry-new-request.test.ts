@@ -2,20 +2,25 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { redaction, shopifyHouse, shopifyWire } from '../platforms/shopify-messages.ts';
 import { hour } from '../support/pace-heard.ts';
-import { run } from './desk-of.ts';
-import { by, erased, office, standing } from './office.ts';
+import { by, erased, opsHarness, readReceipt, run } from './ops-harness.ts';
 
 /** A Shopify customer who was erased and registered again, and an operator beside it. */
 async function redacted() {
   const house = await shopifyHouse({ customers: [] });
   const { settings, store } = house.services;
-  const desk = { ...(await office()).desk, settings, store, now: () => house.clock.at, signer: house.services.signer! };
+  const context = {
+    ...(await opsHarness()).context,
+    settings,
+    store,
+    now: () => house.clock.at,
+    signer: house.services.signer!,
+  };
   const person = { source_id: String(redaction.customer.id) };
   house.sandbox.register({ ...person, created_at: '2025-01-01T00:00:00Z' }, 'main');
   let deliveries = 0;
   return {
     house,
-    desk,
+    context,
     /** Registers the customer now, under the id of before. */
     register: () => house.sandbox.register(person, 'main'),
     /** One genuine delivery, and the sweep an hour later. */
@@ -26,14 +31,14 @@ async function redacted() {
       house.clock.at += hour;
       await house.sweep();
     },
-    decide: (id: string) => run(desk, 'retry', id, '--new-request', ...by('zoe', 'the shop asked for it again')),
+    decide: (id: string) => run(context, 'retry', id, '--new-request', ...by('zoe', 'the shop asked for it again')),
     receipts: () => house.receipts(),
     deleted: () => house.sandbox.deletions().map(one => one.customerId),
   };
 }
 
 describe('retry --new-request', () => {
-  test('lets the next delivery of the same body erase again, and only who was there at the decision', async () => {
+  test('next delivery of the same body: erases again, and only customers created before the decision', async () => {
     const at = await redacted();
     await at.deliver();
     const [first] = await at.receipts();
@@ -41,7 +46,7 @@ describe('retry --new-request', () => {
     at.house.clock.at += hour;
     expect(await at.decide(first!.id)).toMatchObject({
       status: 0,
-      lines: [`${first!.id}: the next delivery of the same body opens a new request: have it sent again`],
+      lines: [`${first!.id}: the next delivery of the same body opens a new request: ask the sender to repeat it`],
     });
     const decidedAt = at.house.clock.at;
     at.house.clock.at += hour;
@@ -56,12 +61,12 @@ describe('retry --new-request', () => {
       decisions: [{ action: 'new-request', actor: 'zoe', reason: 'the shop asked for it again', at: decidedAt }],
     });
     expect(at.house.alarms()).toEqual([]);
-    const shown = await run(at.desk, 'show', opened!.id);
+    const shown = await run(at.context, 'show', opened!.id);
     expect(shown.status).toBe(0);
     expect(shown.lines.join('\n')).toContain('new-request by zoe: the shop asked for it again');
   });
 
-  test('opens one request a decision: later deliveries are compared with the receipt that it opened', async () => {
+  test('each decision: opens one request, and later deliveries are compared with its receipt', async () => {
     const at = await redacted();
     await at.deliver();
     const [first] = await at.receipts();
@@ -83,26 +88,26 @@ describe('retry --new-request', () => {
     expect(at.deleted()).toHaveLength(2);
   });
 
-  test('changes nothing of the signed evidence, and show says what was decided', async () => {
+  test('signed evidence: is unchanged, and show prints the decision', async () => {
     const at = await redacted();
     await at.deliver();
     const [before] = await at.receipts();
     await at.decide(before!.id);
     const [after] = await at.receipts();
     expect(after).toEqual({ ...before, revision: before!.revision + 1, newRequest: expect.any(Object) });
-    const shown = await run(at.desk, 'show', before!.id);
+    const shown = await run(at.context, 'show', before!.id);
     expect(shown.status).toBe(0);
     expect(shown.lines.join('\n')).toContain('new request allowed at 2026-01-15T13:00:00Z by zoe: the shop asked');
-    expect(shown.lines.join('\n')).toContain('the receipt says what was signed');
-    expect((await run(at.desk, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { actor: 'zoe' } });
+    expect(shown.lines.join('\n')).toContain('the receipt matches the signed evidence');
+    expect((await run(at.context, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { actor: 'zoe' } });
   });
 
-  test('is refused for a receipt that is not closed, and does nothing twice', async () => {
+  test('open receipt: is not changed; a second decision changes nothing', async () => {
     const at = await redacted();
     at.house.sandbox.outage('error');
     await at.deliver();
     const [open] = await at.receipts();
-    const notClosed = 'nothing was changed: it is not closed yet, and goes on by itself';
+    const notClosed = 'not changed: the receipt is not closed yet, and its attempts continue';
     expect(await at.decide(open!.id)).toMatchObject({ status: 1, lines: [`${open!.id}: ${notClosed}`] });
     expect(await at.receipts()).toEqual([open]);
     at.house.sandbox.outage(undefined);
@@ -110,27 +115,25 @@ describe('retry --new-request', () => {
     await at.house.sweep();
     await at.decide(open!.id);
     const decided = await at.receipts();
-    expect(await at.decide(open!.id)).toMatchObject({ status: 3, lines: [`${open!.id}: decided already`] });
+    expect(await at.decide(open!.id)).toMatchObject({ status: 3, lines: [`${open!.id}: already decided`] });
     expect(await at.receipts()).toEqual(decided);
   });
 
-  test('is refused for a platform that has request ids of its own', async () => {
-    const at = await office();
+  test('platform with request ids: is not changed', async () => {
+    const at = await opsHarness();
     const id = await erased(at);
-    const before = await standing(at, id);
+    const before = await readReceipt(at, id);
     expect(await at.run('retry', id, '--new-request', ...by('zoe', 'x'))).toMatchObject({
       status: 1,
-      lines: [
-        `${id}: nothing was changed: --new-request is for platforms without request ids (shopify); ketch asks again under a new id`,
-      ],
+      lines: [`${id}: not changed: --new-request is for platforms without request ids (shopify); ketch sends a new id`],
     });
-    expect(await standing(at, id)).toEqual(before);
+    expect(await readReceipt(at, id)).toEqual(before);
   });
 
-  test('does not go with --max', async () => {
-    const at = await office();
+  test('--max: cannot be combined with --new-request', async () => {
+    const at = await opsHarness();
     await expect(at.run('retry', 'any', '--new-request', '--max', '7', ...by('zoe', 'x'))).rejects.toThrow(
-      'retry: --max and --new-request do not go together',
+      'retry: --max and --new-request cannot be combined',
     );
   });
 });

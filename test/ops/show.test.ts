@@ -1,7 +1,7 @@
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { notificationLines, reasonLines } from '../../infra/ops/show/told-lines.ts';
+import { notificationLines, reasonLines } from '../../infra/ops/show/audit-report.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now } from '../support/erasing-receipts.ts';
@@ -9,39 +9,38 @@ import { fixtureTime } from '../support/house.ts';
 import { account } from '../support/ketch.ts';
 import { registered } from '../support/pace-ketch.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { run } from './desk-of.ts';
-import { byEmail, erased, errors, type Office, office, standing, stopped } from './office.ts';
+import { byEmail, erased, errors, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
 const headings = [
   'When was it received?',
-  'By which channel, and how was the sender proved?',
-  'What was asked?',
+  'How did it arrive, and how was the sender authenticated?',
+  'What was requested?',
   'When was it answered, and how?',
   'What was done, and where?',
-  'How sure is that?',
-  'Why was it refused, or a person asked?',
-  'Who was told?',
-  'What stays elsewhere',
-  'Is it signed?',
+  'What is the proof?',
+  'Why was it refused or reviewed?',
+  'Who was notified?',
+  'Where can data remain?',
+  'Signature',
 ] as const;
 
 /** The lines under each heading. */
-async function sections(at: Office, id: string): Promise<Readonly<Record<string, string>>> {
+async function sections(at: OpsHarness, id: string): Promise<Readonly<Record<string, string>>> {
   const [, ...services] = (await at.run('show', id)).lines.join('\n').split('\n\n');
   const cut = (part: string) => part.indexOf('\n');
   return Object.fromEntries(services.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
 }
 
-async function rewritten(at: Office, id: string, change: Partial<Receipt>): Promise<void> {
-  expect(await at.desk.store.replace(nextRevision(await standing(at, id), change))).toBe(true);
+async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): Promise<void> {
+  expect(await at.context.store.replace(nextRevision(await readReceipt(at, id), change))).toBe(true);
 }
 
 describe('show: an erased receipt', () => {
   test('sections: answer the eight questions and say what stays elsewhere', async () => {
-    const at = await office();
+    const at = await opsHarness();
     registered(at.house, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
-    const id = await at.asked([account('crm-1'), byEmail('zoe@example.com')], { uid });
+    const id = await at.request([account('crm-1'), byEmail('zoe@example.com')], { uid });
     await at.sweep();
     const [{ deletionId } = { deletionId: '' }] = at.house.sandbox.deletions();
     const said = await sections(at, id);
@@ -49,14 +48,17 @@ describe('show: an erased receipt', () => {
     const expected: readonly (readonly (string | RegExp)[])[] = [
       ['2026-01-15T12:00:00.000Z', '2026-01-15T11:00:00.000Z', '2026-02-14T12:00:00.000Z'],
       ['the webhook of ketch', uid, 'shared-secret, with the secret "current"'],
-      ['permanent erasure of the person who is known by 2 identifiers'],
-      ['at 2026-01-15T12:00:00.000Z, with the outcome', 'it ended at 2026-01-15T12:00:00.000Z: erased'],
-      ['project main: erased; one customer was found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
-      ['deleted (1): Voucherify’s own record'],
-      ['no person was asked'],
-      ['ketch, by the answer above'],
+      ['permanent erasure of one person with 2 identifiers'],
+      ['at 2026-01-15T12:00:00.000Z, with the outcome', 'closed at 2026-01-15T12:00:00.000Z: erased'],
+      ['project main: erased; one customer found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
+      ['deleted (1): Voucherify returned the record'],
+      ['no review was needed'],
+      ['ketch, by the reply above'],
       [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
-      [/signed at 2026-01-15T12:01:00Z with the key \S{43}; the signature is good/, 'the receipt says what was signed'],
+      [
+        /signed at 2026-01-15T12:01:00Z with the key \S{43}; the signature is valid/,
+        'the receipt matches the signed evidence',
+      ],
     ];
     for (const [index, heading] of headings.entries()) {
       for (const text of expected[index]!) expect(said[heading]).toMatch(text);
@@ -64,31 +66,31 @@ describe('show: an erased receipt', () => {
   });
 
   test('proof: distinguishes deleted, gone and unproven, and reports a missing signature', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const { evidence: _, ...row } = await standing(at, id);
+    const { evidence: _, ...row } = await readReceipt(at, id);
     const main = row.projects['main']!;
     const gone = { project: 'main', pin: 1, proof: 'gone', at: at.house.clock.at } as const;
     const us = { ...main, mayHaveExecuted: true, state: 'open', deletions: [] } as const;
     const projects = { main: { ...main, pins: 2, deletions: [...main.deletions, gone] }, us };
-    await at.desk.store.replace(nextRevision(row, { projects }));
+    await at.context.store.replace(nextRevision(row, { projects }));
     const said = await sections(at, id);
     expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
     expect(said['What was done, and where?']).toContain('project us: not finished');
-    expect(said['How sure is that?']).toContain('deleted (1)');
-    expect(said['How sure is that?']).toContain('gone (1): Voucherify answered 404');
-    expect(said['How sure is that?']).toContain('project us: something was posted whose effect nobody has proved');
-    expect(said['Is it signed?']).toContain('THE SIGNATURE IS MISSING');
+    expect(said['What is the proof?']).toContain('deleted (1)');
+    expect(said['What is the proof?']).toContain('gone (1): Voucherify returned 404');
+    expect(said['What is the proof?']).toContain('project us: a deletion was sent, but its effect is not proved');
+    expect(said['Signature']).toContain('THE SIGNATURE IS MISSING');
     expect(await at.run('show', id)).toMatchObject({ status: 1 });
   });
 
   test('--json: prints the evidence and its state', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
     const { status, json } = await at.run('show', id, '--json');
     expect(status).toBe(0);
     expect(json).toEqual({
-      ...(JSON.parse(JSON.stringify(evidenceOf(await standing(at, id)))) as object),
+      ...(JSON.parse(JSON.stringify(evidenceOf(await readReceipt(at, id)))) as object),
       waitsFor: null,
       nextAttemptAt: null,
       lastResult: 'erased',
@@ -101,7 +103,7 @@ describe('show: an erased receipt', () => {
   });
 
   test('--jws: prints the signed form, which a JOSE library verifies with the output of jwks', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
     const { json } = await at.run('jwks');
     const { lines, status } = await at.run('show', id, '--jws');
@@ -111,119 +113,117 @@ describe('show: an erased receipt', () => {
   });
 
   test('receipt that differs from its evidence: shows what was signed, and names the difference', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
     await rewritten(at, id, { platform: 'another', reason: 'made-up' });
     const { status, lines } = await at.run('show', id);
     expect(status).toBe(1);
     expect(lines.join('\n')).toContain('the webhook of ketch');
     expect(lines.join('\n')).not.toMatch(/the webhook of another|made-up/);
-    expect(lines.at(-1)).toContain('SOMETHING ELSE NOW THAN WHAT WAS SIGNED: platform, reason');
+    expect(lines.at(-1)).toContain('DIFFERS FROM THE SIGNED EVIDENCE: platform, reason');
   });
 
   test('forged evidence: the signature is wrong', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const [header, payload, signature] = (await standing(at, id)).evidence!.split('.');
+    const [header, payload, signature] = (await readReceipt(at, id)).evidence!.split('.');
     const claims = JSON.parse(Buffer.from(payload!, 'base64url').toString()) as object;
     const forged = Buffer.from(JSON.stringify({ ...claims, outcome: 'no-match' })).toString('base64url');
     await rewritten(at, id, { evidence: `${header}.${forged}.${signature}` });
     const { status, lines } = await at.run('show', id);
-    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('THE SIGNATURE IS WRONG')]);
+    expect([status, lines.join('\n')]).toEqual([1, expect.stringContaining('THE SIGNATURE IS INVALID')]);
     expect((await at.run('show', id, '--json')).json).toMatchObject({ signature: { verdict: 'bad' } });
   });
 
   test('key: another or an unavailable key is reported, and so is an unknown form', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await erased(at);
-    const withSigner = async (signer: typeof at.desk.signer) => {
-      const { status, lines } = await run({ ...at.desk, signer }, 'show', id);
+    const withSigner = async (signer: typeof at.context.signer) => {
+      const { status, lines } = await run({ ...at.context, signer }, 'show', id);
       return [status, lines.join('\n')];
     };
     const unavailable = { publicKey: () => Promise.reject(new Error('no')) };
-    expect(await withSigner(localSigner(':memory:'))).toEqual([
-      1,
-      expect.stringContaining('the key in use is another'),
-    ]);
-    expect(await withSigner(unavailable)).toEqual([1, expect.stringContaining('was not checked')]);
+    expect(await withSigner(localSigner(':memory:'))).toEqual([1, expect.stringContaining('signed with another key')]);
+    expect(await withSigner(unavailable)).toEqual([1, expect.stringContaining('was not verified')]);
     const said = errors();
     await rewritten(at, id, { evidence: 'e30.e30.e30' });
     expect(await at.run('show', id)).toMatchObject({ status: 1, lines: [] });
-    expect(said).toHaveBeenCalledWith(expect.stringContaining('a form that this version does not know'));
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('an unknown format'));
   });
 });
 
 describe('show: an unfinished receipt', () => {
   test('sections: say what it waits for, and that nothing is signed', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     const { lines, status } = await at.run('show', id);
     expect(status).toBe(0);
     expect(lines.slice(0, 3)).toEqual([
       `receipt ${id}`,
       'needs-review: too-many-matches',
-      'goes on after your decision; 0 % of its time is used, it is due at 2026-02-14T12:00:00Z',
+      'next attempt: after a decision; due at 2026-02-14T12:00:00Z, 0 % of the time used',
     ]);
     const said = await sections(at, id);
     expect(said['When was it answered, and how?']).toContain('that it was in progress');
-    expect(said['When was it answered, and how?']).toContain('it has not ended yet: needs-review');
-    expect(said['How sure is that?']).toContain('nothing was deleted');
-    expect(said['Who was told?']).toContain('nobody yet');
-    expect(said['Is it signed?']).toContain('not signed: it has not ended yet');
+    expect(said['When was it answered, and how?']).toContain('not finished: needs-review');
+    expect(said['What is the proof?']).toContain('nothing was deleted');
+    expect(said['Who was notified?']).toContain('no one yet');
+    expect(said['Signature']).toContain('not signed: the receipt is not closed yet');
     const { json } = await at.run('show', id, '--json');
     expect(json).toMatchObject({ outcome: 'needs-review', signed: false, waitsFor: 'needs-review' });
     const told = errors();
     expect(await at.run('show', id, '--jws')).toMatchObject({ status: 1, lines: [] });
-    expect(told).toHaveBeenCalledWith('not signed: it has not ended yet');
+    expect(told).toHaveBeenCalledWith('not signed: the receipt is not closed yet');
   });
 
   test('decisions: are listed with name and reason, and who was called back', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const id = await stopped(at);
     await at.run('retry', id, '--max', '6', '--by', 'zoe', '--why', 'a family\u001b[2J');
     await at.sweep();
     await at.run('refuse', id, '--by', 'max', '--why', 'a shared mailbox');
-    const why = 'Why was it refused, or a person asked?';
+    const why = 'Why was it refused or reviewed?';
     expect((await sections(at, id))[why]).toContain('of at most 6 customers a project by zoe');
     await at.sweep();
     const said = await sections(at, id);
     expect(said[why]!.split('\n')).toEqual([
-      '  it asked for a person: too-many-matches',
+      '  review: too-many-matches',
       '  2026-01-15T12:00:00.000Z  retry, of at most 6 customers a project by zoe, after too-many-matches: a family [2J',
       '  2026-01-15T12:01:00.000Z  refuse by max, after too-many-matches: a shared mailbox',
     ]);
-    const told = '  ketch, by callbacks: 1 taken, 0 refused, in one try; it ended at 2026-01-15T12:02:00.000Z';
-    expect(said['Who was told?']).toBe(told);
-    expect(said['Is it signed?']).toContain('the signature is good');
+    const told = '  ketch, by callbacks: 1 delivered, 0 rejected, in one try; finished at 2026-01-15T12:02:00.000Z';
+    expect(said['Who was notified?']).toBe(told);
+    expect(said['Signature']).toContain('the signature is valid');
   });
 
   test('no match: says whether anyone could be looked up', async () => {
-    const at = await office();
-    const none = await at.asked([account('crm-unknown')]);
-    const phone = await at.asked([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
+    const at = await opsHarness();
+    const none = await at.request([account('crm-unknown')]);
+    const phone = await at.request([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
     const done = 'What was done, and where?';
-    expect((await sections(at, none))[done]).toContain('nobody was found');
+    expect((await sections(at, none))[done]).toContain('no match for these identifiers');
     expect((await sections(at, phone))[done]).toContain('can be looked up in Voucherify');
-    expect((await sections(at, none))['Is it signed?']).toContain('not signed yet');
+    expect((await sections(at, none))['Signature']).toContain('not signed yet');
   });
 
   test('times: says when the platform stated none', async () => {
-    const at = await office();
+    const at = await opsHarness();
     await at.house.services.store.accept(
       receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
       kept,
     );
-    const none = 'did not say when the person asked; it named as due: no other time than the month of the law';
+    const none =
+      'did not state when the person made the request; due date: none given; the legal default of one month applies';
     expect((await sections(at, 'r-1'))['When was it received?']).toContain(none);
   });
 
   test('receipt id: exactly one that exists', async () => {
-    const at = await office();
+    const at = await opsHarness();
     const said = errors();
     expect(await at.run('show', 'ada@example.com')).toMatchObject({ status: 1, lines: [] });
-    expect(said.mock.calls).toEqual([['no such receipt']]);
+    expect(said.mock.calls).toEqual([['receipt not found']]);
     for (const ids of [[], ['a', 'b']]) {
-      await expect(at.run('show', ...ids)).rejects.toThrow('show: name one receipt');
+      await expect(at.run('show', ...ids)).rejects.toThrow('show: give one receipt id');
     }
   });
 });
@@ -234,12 +234,12 @@ describe('show: lines', () => {
   const taken = { taken: 1, refused: 0, tries: 1, at };
 
   test.each<[string, Partial<Evidence>]>([
-    ['generic, by the answer above', { firstReply: { as: 'outcome', at } }],
-    ['nobody yet', {}],
-    ['no callback was made; generic hears the outcome when it sends its request again', { closedAt: at }],
-    [`generic, by callbacks: 1 taken, 0 refused, in one try; it ended at ${at}`, { callbacks: taken }],
+    ['generic, by the reply above', { firstReply: { as: 'outcome', at } }],
+    ['no one yet', {}],
+    ['no callback was sent; generic gets the outcome when it repeats the request', { closedAt: at }],
+    [`generic, by callbacks: 1 delivered, 0 rejected, in one try; finished at ${at}`, { callbacks: taken }],
     [
-      'generic, by callbacks: 0 taken, 1 refused, in 3 tries; it goes on',
+      'generic, by callbacks: 0 delivered, 1 rejected, in 3 tries; not finished',
       { callbacks: { taken: 0, refused: 1, tries: 3 } },
     ],
   ])('who was told: %s', (line, more) => {
@@ -252,11 +252,11 @@ describe('show: lines', () => {
     const raised = { ...decision, reviewReason: about, maxCustomers: 9 };
     const moving = { ...decision, action: 'refuse', reason: 'line\u001b[2J\none\u202e' } as const;
     expect(reasonLines({ ...evidence, reason: about, decisions: [decision, raised, moving] })).toEqual([
-      'it asked for a person: too-many-matches',
+      'review: too-many-matches',
       `${at}  retry by ada: seen`,
       `${at}  retry, of at most 9 customers a project by ada, after too-many-matches: seen`,
       `${at}  refuse by ada: line [2J one `,
     ]);
-    expect(reasonLines(evidence)).toEqual(['it was not refused, and no person was asked']);
+    expect(reasonLines(evidence)).toEqual(['not refused, and no review was needed']);
   });
 });

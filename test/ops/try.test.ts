@@ -10,8 +10,8 @@ import { pause } from '../../lambda/control/pauses.ts';
 import { leaks } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
-import { type Ran, recordingOutput, run } from './desk-of.ts';
-import { ketch, patientWith } from './patient.ts';
+import { checkHarness, ketch } from './check-harness.ts';
+import { type Ran, recordingOutput, run } from './ops-harness.ts';
 
 const form = {
   type: 'generic',
@@ -31,12 +31,12 @@ const platforms = {
 };
 
 interface Running {
-  readonly desk: OpsContext;
+  readonly context: OpsContext;
   readonly url: string;
   deletions(): Promise<unknown>;
 }
 
-/** A local run in this process, and the desk of somebody who finds it in its folder. */
+/** A local run in this process, and the context of somebody who finds it in its folder. */
 async function running(change: { platforms?: object; limits?: object } = {}): Promise<Running> {
   const folder = temporaryFolder();
   const DATA_DIR = join(folder, 'data');
@@ -46,12 +46,12 @@ async function running(change: { platforms?: object; limits?: object } = {}): Pr
   writeFileSync(SETTINGS, JSON.stringify({ projects, platforms, ...change }));
   const environment = { DATA_DIR, SETTINGS, PORT: '0', SWEEP_SECONDS: '3600' };
   const run = await startLocalRun({ ...readLocalOptions(environment), log: () => undefined });
-  const desk = localContext(environment);
+  const context = localContext(environment);
   onTestFinished(async () => {
-    desk.close();
+    context.close();
     await run.close();
   });
-  return { desk, url: run.url, deletions: async () => (await fetch(`${run.sandboxUrl}/sandbox/deletions`)).json() };
+  return { context, url: run.url, deletions: async () => (await fetch(`${run.sandboxUrl}/sandbox/deletions`)).json() };
 }
 
 async function secretsOf({ settings, readSecret }: OpsContext): Promise<ReadonlyMap<string, string>> {
@@ -61,45 +61,45 @@ async function secretsOf({ settings, readSecret }: OpsContext): Promise<Readonly
 }
 
 /** Runs the command, which must not show any secret of the platforms. */
-async function tried(desk: OpsContext, ...args: readonly string[]): Promise<Ran> {
-  const ran = await run(desk, 'try', ...args);
-  expect(leaks(await secretsOf(desk), { ran: JSON.stringify(ran) })).toEqual([]);
+async function tried(context: OpsContext, ...args: readonly string[]): Promise<Ran> {
+  const ran = await run(context, 'try', ...args);
+  expect(leaks(await secretsOf(context), { ran: JSON.stringify(ran) })).toEqual([]);
   return ran;
 }
 
 describe('try at a local run', () => {
-  const nothing = 'the secret is right; nothing was stored';
+  const nothing = 'the secret is accepted; nothing was stored';
   test.each([
-    ['ketch', 403, 'the secret is right, a receipt was stored, and Voucherify was asked and knows nobody'],
+    ['ketch', 403, 'the secret is accepted, a receipt was stored, and Voucherify has no such customer'],
     ['generic', 401, nothing],
     ['form', 401, nothing],
     ['desk', 401, nothing],
     ['segment', 401, nothing],
     ['shopify', 401, nothing],
   ])('%s: a wrong secret gets %i, the right one 200, and no one is deleted', async (name, refused, says) => {
-    const { desk, url, deletions } = await running();
-    const { status, lines } = await tried(desk, name);
+    const { context, url, deletions } = await running();
+    const { status, lines } = await tried(context, name);
     const text = lines.join('\n');
     expect(text).toContain(`POST ${url}/webhooks/${name} with a wrong secret: ${refused} in `);
-    expect(text).toContain('✓ turned away: nobody without the secret gets in\nNow ');
+    expect(text).toContain('✓ rejected, as expected\nNow ');
     expect(text).toContain(`POST ${url}/webhooks/${name} with the platform's secret: 200 in `);
     expect(text).toContain(`✓ ${says}`);
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
-    expect(await desk.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
+    expect(await context.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
   });
 
   test('transcend: a wrong secret is refused, and only Transcend can sign the rest', async () => {
-    const { desk } = await running();
+    const { context } = await running();
     const { output, lines } = recordingOutput();
     const typed = { positionals: ['transcend'], text: () => undefined, isSet: () => false };
-    await expect(commands['try']!.run(typed, desk, output)).rejects.toThrow(/^Transcend signs with a key of its own/);
-    expect(lines.at(-1)).toBe('  ✓ turned away: nobody without the secret gets in');
+    await expect(commands['try']!.run(typed, context, output)).rejects.toThrow(/^Transcend signs with its own key/);
+    expect(lines.at(-1)).toBe('  ✓ rejected, as expected');
   });
 
   test('--json: prints what was sent and what the answers mean', async () => {
-    const { desk, url } = await running();
-    const { json, lines } = await tried(desk, 'generic', '--json');
+    const { context, url } = await running();
+    const { json, lines } = await tried(context, 'generic', '--json');
     expect(lines).toEqual([]);
     expect(json).toEqual([
       expect.objectContaining({ what: 'with a wrong secret', status: 401, fine: true }),
@@ -108,21 +108,21 @@ describe('try at a local run', () => {
   });
 
   test('ketch during a pause: the request is accepted and waits', async () => {
-    const { desk, deletions } = await running();
-    await pause('all', { actor: 'me', reason: 'a drill', at: Date.now() }, desk.control);
-    const { status, lines } = await tried(desk, 'ketch');
-    expect(lines.at(-1)).toContain('✓ the secret is right and a receipt was stored; it waits for a pause');
+    const { context, deletions } = await running();
+    await pause('all', { actor: 'me', reason: 'a drill', at: Date.now() }, context.control);
+    const { status, lines } = await tried(context, 'ketch');
+    expect(lines.at(-1)).toContain('✓ the secret is accepted and a receipt was stored; the erasure is paused');
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
   });
 
   test.each([
-    [{ mail: 'email' }, ['for mail erasure-try-', '@example.invalid', 'knows nobody of that name']],
+    [{ mail: 'email' }, ['for mail erasure-try-', '@example.invalid', 'has no such customer']],
     // An unknown customer's id may be somebody who was deleted softly: it would be posted.
-    [{ customer: 'customer_id' }, ['for erasure_try erasure-try-', 'no identity was looked up']],
+    [{ customer: 'customer_id' }, ['for erasure_try erasure-try-', 'no mapped identity could be looked up']],
   ])('ketch with the identities %j: sends an identity that can only be looked up', async (identities, says) => {
-    const { desk, deletions } = await running({ platforms: { ketch: { ...ketch, identities } } });
-    const { status, lines } = await tried(desk, 'ketch');
+    const { context, deletions } = await running({ platforms: { ketch: { ...ketch, identities } } });
+    const { status, lines } = await tried(context, 'ketch');
     for (const part of says) expect(lines.join('\n')).toContain(part);
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
@@ -131,28 +131,28 @@ describe('try at a local run', () => {
   test.each(['ketch', 'generic', 'desk', 'segment', 'shopify'])(
     '%s with another secret than the endpoint: says what to do',
     async name => {
-      const { desk } = await running();
+      const { context } = await running();
       const signing = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
       const current = name === 'desk' ? `user:${signing}` : signing;
-      const { status, lines } = await tried({ ...desk, readSecret: async () => JSON.stringify({ current }) }, name);
-      expect(lines.at(-1)).toContain('✗ the endpoint holds another secret: it sees a new one within six minutes');
+      const { status, lines } = await tried({ ...context, readSecret: async () => JSON.stringify({ current }) }, name);
+      expect(lines.at(-1)).toContain('✗ the endpoint has another secret: check --stage');
       expect(status).toBe(1);
     },
   );
 
   test('unusable secret: nothing is sent', async () => {
-    const { desk } = await running();
-    const trying = run({ ...desk, readSecret: async () => '{"current":"short"}' }, 'try', 'ketch');
-    await expect(trying).rejects.toThrow('erasure/platform/ketch: is not usable; npm run ops -- doctor says what');
+    const { context } = await running();
+    const trying = run({ ...context, readSecret: async () => '{"current":"short"}' }, 'try', 'ketch');
+    await expect(trying).rejects.toThrow('erasure/platform/ketch: is not valid; npm run ops -- doctor shows');
   });
 
   test('platform that is not deployed: is named as such', async () => {
-    const { desk, url } = await running({ platforms: { segment: {} } });
+    const { context, url } = await running({ platforms: { segment: {} } });
     const shopify = { shops: ['a.myshopify.com'] };
-    const settings = { ...desk.settings, platforms: { ...desk.settings.platforms, shopify } };
+    const settings = { ...context.settings, platforms: { ...context.settings.platforms, shopify } };
     const readSecret = async () => JSON.stringify({ current: 'a-secret-that-is-long-enough' });
-    const { status, lines } = await tried({ ...desk, settings, readSecret }, 'shopify', '--url', `${url}/webhooks`);
-    expect(lines.at(-1)).toContain('✗ the platform is not in the settings that were deployed');
+    const { status, lines } = await tried({ ...context, settings, readSecret }, 'shopify', '--url', `${url}/webhooks`);
+    expect(lines.at(-1)).toContain('✗ the platform is not in the deployed settings');
     expect(status).toBe(1);
   });
 });
@@ -164,22 +164,25 @@ const refusal = { status: 401, body: { error: { code: 'unauthorized', message: '
 async function trying(answer: (call: ScriptedCall, count: number) => ScriptedAnswer) {
   const calls: ScriptedCall[] = [];
   const url = await scripted(call => answer(call, calls.push(call)));
-  const { desk } = await patientWith({ platforms: shopifyOnly });
-  const { status, lines } = await tried(desk, 'shopify', '--url', `${url}/webhooks/`);
+  const { context } = await checkHarness({ platforms: shopifyOnly });
+  const { status, lines } = await tried(context, 'shopify', '--url', `${url}/webhooks/`);
   return { status, text: lines.join('\n'), calls };
 }
 
 describe('try at an endpoint with a fault', () => {
   test.each<[string, ScriptedAnswer]>([
-    ['it was let in! pause everything', { status: 200 }],
-    ['it was let in! pause everything', { status: 202, body: { status: 'in_progress' } }],
-    ['this is not the answer that it should be', { status: 200, body: '<html>' }],
-    ['this is not the answer that it should be', { status: 401, body: { message: 'Unauthorized' } }],
-    ['turned away before it reached the function', { status: 403, body: { message: 'Forbidden' } }],
+    ['ACCEPTED WITH A WRONG SECRET', { status: 200 }],
+    ['ACCEPTED WITH A WRONG SECRET', { status: 202, body: { status: 'in_progress' } }],
+    ['unexpected reply', { status: 200, body: '<html>' }],
+    ['unexpected reply', { status: 401, body: { message: 'Unauthorized' } }],
+    ['rejected before the function', { status: 403, body: { message: 'Forbidden' } }],
     ['too many requests at the gateway', { status: 429, body: { message: 'Too Many Requests' } }],
     ['the function crashed', { status: 502, body: { message: 'Internal server error' } }],
-    ['something it needs is missing: npm run ops -- doctor', { status: 503, body: { error: { code: 'unavailable' } } }],
-    ['no answer (redirected)', { status: 301, headers: { Location: 'https://example.com' } }],
+    [
+      'a secret, setting or table is missing: run npm run ops -- doctor',
+      { status: 503, body: { error: { code: 'unavailable' } } },
+    ],
+    ['no response (redirected)', { status: 301, headers: { Location: 'https://example.com' } }],
   ])('wrong secret: "%s", and the right one is never sent', async (says, answer) => {
     const { status, text, calls } = await trying(() => answer);
     expect(text).toContain(`✗ ${says}`);
@@ -188,9 +191,9 @@ describe('try at an endpoint with a fault', () => {
 
   test.each<[string, ScriptedAnswer]>([
     ['the endpoint failed', { status: 500, body: { error: { code: 'internal' } } }],
-    ['the endpoint reads it otherwise', { status: 400, body: { error: { code: 'invalid' } } }],
+    ['the endpoint has other settings', { status: 400, body: { error: { code: 'invalid' } } }],
     ['the function took too long', { status: 504, body: { message: 'Endpoint request timed out' } }],
-    ['no answer (connection-lost)', { status: 200, body: 'x', cut: true }],
+    ['no response (connection-lost)', { status: 200, body: 'x', cut: true }],
   ])('right secret: "%s"', async (says, answer) => {
     const { status, text, calls } = await trying((_, count) => (count === 1 ? refusal : answer));
     expect(text).toContain(`✗ ${says}`);
@@ -201,53 +204,53 @@ describe('try at an endpoint with a fault', () => {
   test('answer that repeats the request: is not shown', async () => {
     const echo = (headers: object) => ({ status: 200, body: { echo: headers } });
     const { text } = await trying(({ headers }, count) => (count === 1 ? refusal : echo(headers)));
-    expect(text).toContain('characters that are no answer of ours');
+    expect(text).toContain('characters, not a reply of this service');
     expect(text.toLowerCase()).not.toContain('x-shopify-hmac-sha256');
   });
 
   test('answer of somebody else: is not shown', async () => {
     const { text } = await trying(() => ({ status: 200, body: '\u001b[2J<html>' }));
-    expect(text).toContain('(10 characters that are no answer of ours)');
+    expect(text).toContain('(10 characters, not a reply of this service)');
     expect(text).not.toContain('\u001b[2J');
     const long = await trying(() => ({ status: 401, body: { error: { message: 'x'.repeat(2000) } } }));
-    expect(long.text).toContain('characters that are no');
+    expect(long.text).toContain('characters, not a reply');
   });
 
   test('endpoint that cannot be reached: is reported with its URL', async () => {
-    const { desk } = await patientWith({ platforms: shopifyOnly });
-    const { status, lines } = await tried(desk, 'shopify', '--url', 'https://127.0.0.1:9/v1/webhooks');
+    const { context } = await checkHarness({ platforms: shopifyOnly });
+    const { status, lines } = await tried(context, 'shopify', '--url', 'https://127.0.0.1:9/v1/webhooks');
     const line = /^POST https:\/\/127\.0\.0\.1:9\/v1\/webhooks\/shopify with a wrong secret: not-connected in/;
     expect(lines[0]).toMatch(line);
-    expect(lines.at(-1)).toContain('✗ no answer (not-connected): is the URL right');
+    expect(lines.at(-1)).toContain('✗ no response (not-connected): check the URL');
     expect(status).toBe(1);
   });
 });
 
 describe('try with wrong arguments', () => {
   test.each([
-    [[], 'PLATFORM: name one'],
-    [['shopify', 'segment'], 'PLATFORM: name one'],
-    [['ketch'], 'PLATFORM: must be one of the settings: shopify'],
-    [['shopify'], "--url: needed, the stack's output WebhookUrl (or --local)"],
+    [[], 'PLATFORM: give one platform'],
+    [['shopify', 'segment'], 'PLATFORM: give one platform'],
+    [['ketch'], 'PLATFORM: must be one in the settings: shopify'],
+    [['shopify'], '--url: required, the output WebhookUrl of the stack (or use --local)'],
     [['shopify', '--url', 'http://example.com/webhooks/'], '--url: must be'],
     [['shopify', '--url', 'https://example.com/'], '--url: must be'],
     [['shopify', '--url', 'https://example.com/webhooks/?a=b'], '--url: must be'],
     [['shopify', '--url', 'https://user:password@example.com/webhooks/'], '--url: must be'],
     [['shopify', '--url', 'nowhere'], '--url: must be'],
   ])('%j: %s', async (args, message) => {
-    const { desk } = await patientWith({ platforms: shopifyOnly });
-    await expect(run(desk, 'try', ...args)).rejects.toThrow(message);
+    const { context } = await checkHarness({ platforms: shopifyOnly });
+    await expect(run(context, 'try', ...args)).rejects.toThrow(message);
   });
 
   test('platform without a trial: is named', async () => {
-    const { desk } = await patientWith({ platforms: shopifyOnly });
-    const acme = { ...desk, settings: { ...desk.settings, platforms: { acme: {} } } };
+    const { context } = await checkHarness({ platforms: shopifyOnly });
+    const acme = { ...context, settings: { ...context.settings, platforms: { acme: {} } } };
     const trying = run(acme, 'try', 'acme', '--url', 'https://127.0.0.1:9/webhooks/');
-    await expect(trying).rejects.toThrow('PLATFORM: nobody has written a trial for acme');
+    await expect(trying).rejects.toThrow('PLATFORM: no test request is defined for acme');
   });
 
   test('--local: needs npm start', async () => {
-    const { desk } = await patientWith({ platforms: shopifyOnly, change: { local: { run: undefined } } });
-    await expect(run(desk, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
+    const { context } = await checkHarness({ platforms: shopifyOnly, change: { local: { run: undefined } } });
+    await expect(run(context, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
   });
 });

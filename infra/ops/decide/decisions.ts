@@ -1,3 +1,4 @@
+import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
 import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import {
@@ -6,31 +7,61 @@ import {
   decideRetry,
   newRequestDecided,
 } from '../../../lambda/receipts/transitions.ts';
-import type { OperatorDecision as Words } from '../decision.ts';
-import type { DecisionResult, ReceiptDecision } from './decided-once.ts';
+import { updateReceipt } from '../../../lambda/receipts/update.ts';
+import type { OperatorDecision } from '../args.ts';
+import type { OpsContext } from '../context.ts';
 
-/** The only stop that another number of customers can mend. */
+/** The result of a decision on one receipt; `nothing` if nothing had to change. */
+export interface DecisionResult {
+  readonly result: 'changed' | 'nothing' | 'not-possible' | 'not-found' | 'failed';
+  readonly said: string;
+}
+
+/** A decision on a receipt, and the texts of its results. */
+export interface ReceiptDecision {
+  readonly change: (receipt: Receipt) => Receipt | undefined;
+  readonly changed: (next: Receipt) => string;
+  readonly unchanged: (receipt: Receipt) => DecisionResult;
+}
+
+/** Writes a decision to a receipt, if the rules allow it. Repeats the update after a concurrent write. */
+export async function applyDecision(
+  id: string,
+  { store }: Pick<OpsContext, 'store'>,
+  decision: ReceiptDecision,
+): Promise<DecisionResult> {
+  try {
+    const found = await store.read(id);
+    if (found === undefined) return { result: 'not-found', said: 'receipt not found' };
+    const { receipt, done } = await updateReceipt(store, found, decision.change);
+    return done ? { result: 'changed', said: decision.changed(receipt) } : decision.unchanged(receipt);
+  } catch (error) {
+    if (error instanceof Failure) return { result: 'failed', said: `not changed: ${error.message}` };
+    throw error;
+  }
+}
+
+/** The only review reason that `--max` can resolve. */
 const tooMany = 'too-many-matches';
 
-/** Lets a receipt go on, with up to `maxCustomers` in each project where that is what it stopped at. */
-export function retryDecision(words: Words, maxCustomers?: number): ReceiptDecision {
+/** Tries a receipt again; with `maxCustomers`, up to that many customers in each project. */
+export function retryDecision(decision: OperatorDecision, maxCustomers?: number): ReceiptDecision {
   const most = maxCustomers === undefined ? {} : { maxCustomers };
-  const decided: DecisionInput = { ...words, ...most, action: 'retry' };
-  const isAboutMany = ({ reason }: Receipt) => maxCustomers === undefined || reason === tooMany;
+  const input: DecisionInput = { ...decision, ...most, action: 'retry' };
+  const canApply = ({ reason }: Receipt) => maxCustomers === undefined || reason === tooMany;
   return {
-    change: standing => (isAboutMany(standing) ? decideRetry(standing, decided) : undefined),
-    changed: next =>
-      `${wasRefused(next) ? 'the refusal is taken back; it goes on' : 'goes on'} with the next sweep${stopsAgain(next)}`,
-    unchanged: standing =>
-      isAboutMany(standing) ? notRetried(standing) : notPossible(`--max is for what stopped at ${tooMany}`),
+    change: receipt => (canApply(receipt) ? decideRetry(receipt, input) : undefined),
+    changed: next => `${wasRefused(next) ? 'refusal withdrawn; ' : ''}retried by the next sweep${retryHint(next)}`,
+    unchanged: receipt =>
+      canApply(receipt) ? notRetried(receipt) : notPossible(`--max is only for the reason ${tooMany}`),
   };
 }
 
-/** A number that was enough once may not be any more, and without a larger one nothing has changed. */
-function stopsAgain({ decisions = [] }: Receipt): string {
+/** Without `--max`, too many matches stay too many, unless customers were deleted meanwhile. */
+function retryHint({ decisions = [] }: Receipt): string {
   const last = decisions.at(-1);
   if (last?.reviewReason !== tooMany || last.maxCustomers !== undefined) return '';
-  return ', and stops again unless fewer customers match by then: see --max';
+  return '; it needs another review unless fewer customers match (see --max)';
 }
 
 function wasRefused({ state, decisions = [] }: Receipt): boolean {
@@ -38,46 +69,47 @@ function wasRefused({ state, decisions = [] }: Receipt): boolean {
 }
 
 function notRetried({ queue, state }: Receipt): DecisionResult {
-  if (queue === undefined) return { result: 'nothing', said: `closed already as ${state}: nothing is left to be done` };
-  return notPossible('somebody else was deleted for it: this one posts nothing more');
+  if (queue === undefined) return { result: 'nothing', said: `already closed as ${state}: nothing to do` };
+  return notPossible('a wrong customer was deleted for this receipt, so it deletes nothing more');
 }
 
-/** Lets the next delivery of the same body open a new request, for platforms whose reference is a digest of the body. */
-export function allowingNewRequest(words: Words, platforms: ReadonlyMap<string, Platform>): ReceiptDecision {
+/** Lets the next delivery of the same body open a new request. Only for platforms whose reference is a digest of the body. */
+export function allowingNewRequest(
+  decision: OperatorDecision,
+  platforms: ReadonlyMap<string, Platform>,
+): ReceiptDecision {
   const isDigest = ({ platform }: Receipt) => platforms.get(platform)?.referenceIsDigest === true;
-  const decided: DecisionInput = { ...words, action: 'new-request' };
+  const input: DecisionInput = { ...decision, action: 'new-request' };
   return {
-    change: standing => (isDigest(standing) ? newRequestDecided(standing, decided) : undefined),
-    changed: () => 'the next delivery of the same body opens a new request: have it sent again',
-    unchanged: standing => (isDigest(standing) ? notAllowed(standing) : hasRequestIds(standing)),
+    change: receipt => (isDigest(receipt) ? newRequestDecided(receipt, input) : undefined),
+    changed: () => 'the next delivery of the same body opens a new request: ask the sender to repeat it',
+    unchanged: receipt => (isDigest(receipt) ? notAllowed(receipt) : hasRequestIds(receipt)),
   };
 }
 
 function notAllowed({ state }: Receipt): DecisionResult {
-  if (isFinal(state)) return { result: 'nothing', said: 'decided already' };
-  return notPossible('it is not closed yet, and goes on by itself');
+  if (isFinal(state)) return { result: 'nothing', said: 'already decided' };
+  return notPossible('the receipt is not closed yet, and its attempts continue');
 }
 
 function hasRequestIds({ platform }: Receipt): DecisionResult {
-  return notPossible(
-    `--new-request is for platforms without request ids (shopify); ${platform} asks again under a new id`,
-  );
+  return notPossible(`--new-request is for platforms without request ids (shopify); ${platform} sends a new id`);
 }
 
-/** Decides that a receipt is not to be carried out. */
-export function refuseDecision(words: Words): ReceiptDecision {
+/** Refuses an erasure. */
+export function refuseDecision(decision: OperatorDecision): ReceiptDecision {
   return {
-    change: standing => decideRefusal(standing, { ...words, action: 'refuse' }),
-    changed: () => 'will be closed as refused by the next sweep',
+    change: receipt => decideRefusal(receipt, { ...decision, action: 'refuse' }),
+    changed: () => 'the next sweep closes it as refused',
     unchanged: notRefused,
   };
 }
 
-function notRefused(standing: Receipt): DecisionResult {
-  if (isRefusalDecided(standing) || standing.state === 'refused') return { result: 'nothing', said: 'refused already' };
-  return notPossible(`closed already as ${standing.state}: it cannot be refused any more`);
+function notRefused(receipt: Receipt): DecisionResult {
+  if (isRefusalDecided(receipt) || receipt.state === 'refused') return { result: 'nothing', said: 'already refused' };
+  return notPossible(`already closed as ${receipt.state}, so it cannot be refused`);
 }
 
 function notPossible(why: string): DecisionResult {
-  return { result: 'not-possible', said: `nothing was changed: ${why}` };
+  return { result: 'not-possible', said: `not changed: ${why}` };
 }

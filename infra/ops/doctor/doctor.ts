@@ -1,21 +1,13 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { type Output, type Tone, toned } from '../output.ts';
-import { clockCheck } from './clock.ts';
-import { evidenceKeyCheck } from './evidence-key.ts';
-import { bad, type Check, type CheckContext, type CheckResult } from './finding.ts';
-import { localRunCheck } from './local-run.ts';
-import { rateLimitCheck } from './pace.ts';
-import { probesOf } from './probe.ts';
-import { scheduleCheck } from './schedule.ts';
-import { secretsCheck } from './secrets.ts';
-import { settingsCheck } from './settings.ts';
-import { tablesCheck } from './tables.ts';
-import { voucherifyCheck } from './voucherify.ts';
-import { backlogCheck } from './waiting.ts';
+import { type Output, type Tone, toned } from '../terminal.ts';
+import { bad, type Check, type CheckContext, type CheckResult, probesOf } from './check.ts';
+import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
+import { secretsCheck, settingsCheck } from './setup-checks.ts';
+import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
-/** In the order in which they are told: what the next one needs comes first. */
+/** In output order. A failed check can explain those after it. */
 const checks: readonly Check[] = [
   localRunCheck,
   settingsCheck,
@@ -30,59 +22,62 @@ const checks: readonly Check[] = [
 ];
 
 export const doctorCommand: Command = {
-  summary: 'is everything there, filled in and alive? what is not, and what to do',
+  summary: 'check the deployment: what is wrong, and how to fix it',
   options: {},
   help: `npm run ops -- doctor
 
-Looks at settings, secrets, the keys and the quota of Voucherify, the clock, the tables, the schedule, what waits, and the
-key for evidence. It changes nothing. It makes one call to each project (two with OAuth), which counts against its quota
-and goes past the pace: it lists the customers with an address that nobody has. Exit code 1 when a line begins with ✗.
+Checks settings, secrets, Voucherify keys and quota, clock, tables, schedule,
+backlog, pauses and the evidence key. It changes nothing. It makes one call to
+each project (two with OAuth), which counts against the quota and bypasses the
+rate limiter: it lists the customers with an address that cannot exist.
+Exit code 1 if a line begins with ✗.
 
   npm run ops -- doctor
   npm run ops -- doctor --local
-  AWS_ENDPOINT_URL=http://127.0.0.1:5000 npm run ops -- doctor --settings my-settings.json --json
+  AWS_ENDPOINT_URL=http://127.0.0.1:5000 \\
+    npm run ops -- doctor --settings my-settings.json --json
 `,
-  run: (_, desk, output) => doctor(desk, output),
+  run: (_, context, output) => doctor(context, output),
 };
 
-/** Longest that one check may take, in milliseconds. */
-const longestMs = 20_000;
+/** Time limit of one check, in milliseconds. */
+const checkLimitMs = 20_000;
 
-/** Runs all checks beside each other and tells what they found. Exit code 1 when anything is bad. Never throws. */
-export async function doctor(desk: OpsContext, output: Output, mostMs = longestMs): Promise<number> {
-  const patient: CheckContext = { ...desk, probes: probesOf(desk) };
-  output.progress('looking …');
+/** Runs all checks in parallel and prints their results. Returns exit code 1 if any is bad. Never throws. */
+export async function doctor(context: OpsContext, output: Output, limitMs = checkLimitMs): Promise<number> {
+  const checkContext: CheckContext = { ...context, probes: probesOf(context) };
+  output.progress('checking …');
   const all = await Promise.all(
-    checks.map(async check => ({ check, findings: await examined(check, patient, mostMs) })),
+    checks.map(async check => ({ check, found: await runCheck(check, checkContext, limitMs) })),
   );
   output.progress('');
-  const told = all.flatMap(({ check, findings }) => findings.map(finding => ({ check: check.name, ...finding })));
-  if (output.json) output.printJson(told);
-  else for (const line of told) output.print(worded(line));
-  const counts = Object.groupBy(told, ({ grade }) => grade);
+  const results = all.flatMap(({ check, found }) => found.map(result => ({ check: check.name, ...result })));
+  if (output.json) output.printJson(results);
+  else for (const line of results) output.print(formatResult(line), messageColumn);
+  const counts = Object.groupBy(results, ({ grade }) => grade);
   if (!output.json) {
     output.print(
-      `${counts.ok?.length ?? 0} fine, ${counts.warning?.length ?? 0} to look at, ${counts.bad?.length ?? 0} wrong`,
+      `${counts.ok?.length ?? 0} ok, ${counts.warning?.length ?? 0} warnings, ${counts.bad?.length ?? 0} wrong`,
     );
   }
   return counts.bad === undefined ? 0 : 1;
 }
 
-/** A check that fails or takes too long is a finding as well. */
-async function examined(check: Check, patient: CheckContext, mostMs: number): Promise<readonly CheckResult[]> {
+/** Runs one check. A failure or a timeout becomes a result. */
+async function runCheck(check: Check, context: CheckContext, limitMs: number): Promise<readonly CheckResult[]> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly CheckResult[]>(resolve => {
-    timer = setTimeout(() => resolve([bad(`took longer than ${mostMs / 1000} s: is the network in order?`)]), mostMs);
+  const timeout = new Promise<readonly CheckResult[]>(resolve => {
+    timer = setTimeout(() => resolve([bad(`took longer than ${limitMs / 1000} s: check the network`)]), limitMs);
   });
-  const examining = Promise.resolve(patient)
+  const running = Promise.resolve(context)
     .then(check.run)
-    .catch((error: unknown) => [bad(failed(error))]);
-  return Promise.race([examining, late]).finally(() => clearTimeout(timer));
+    .catch((error: unknown) => [bad(failureText(error))]);
+  return Promise.race([running, timeout]).finally(() => clearTimeout(timer));
 }
 
-function failed(error: unknown): string {
-  if (error instanceof Failure) return `cannot be told: ${error.message}`;
-  return `cannot be told (${error instanceof Error ? error.name : 'unknown'}): are credentials and region those of the deployment?`;
+function failureText(error: unknown): string {
+  if (error instanceof Failure) return `unavailable: ${error.message}`;
+  return `unavailable (${error instanceof Error ? error.name : 'unknown'}): check that credentials and region are those of the deployment`;
 }
 
 const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {
@@ -91,6 +86,9 @@ const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {
   bad: ['bad', '✗'],
 };
 
-function worded({ check, grade, message }: CheckResult & { readonly check: string }): string {
+/** Where messages start, after the mark and the check's name. */
+const messageColumn = 15;
+
+function formatResult({ check, grade, message }: CheckResult & { readonly check: string }): string {
   return `${toned(...marks[grade])} ${check.padEnd(12)} ${message}`;
 }

@@ -1,7 +1,7 @@
 import type { Receipt, ReceiptState } from '../../../lambda/receipts/receipt.ts';
-import { dayMs } from '../times.ts';
+import { dayMs } from '../terminal.ts';
 
-/** What the CCPA regulations, section 7102(a)(1), ask for of requests to delete, and what stands behind it. */
+/** The metrics of the CCPA regulations, section 7102(a)(1), for requests to delete, and their parts. */
 export interface Figures {
   readonly received: number;
   /** In whole or in part. */
@@ -11,15 +11,15 @@ export interface Figures {
   readonly open: number;
   readonly refused: number;
   readonly notIdentifiable: number;
-  /** Days from the request to its end, of all that have ended; absent where none has. */
+  /** Days from the request to its end, of all finished requests; absent if there are none. */
   readonly medianDays?: number;
   readonly meanDays?: number;
 }
 
-/** One receipt as far as it is counted. */
+/** The fields of a receipt that are counted. */
 export type ReportCounts = Pick<Receipt, 'state' | 'submittedAt' | 'closedAt'>;
 
-/** The figures of some receipts. */
+/** Computes the figures of some receipts. */
 export function figuresOf(receipts: readonly ReportCounts[]): Figures {
   const count = (...states: readonly ReceiptState[]) => receipts.filter(({ state }) => states.includes(state)).length;
   const days = receipts.flatMap(({ submittedAt, closedAt }) =>
@@ -33,7 +33,7 @@ export function figuresOf(receipts: readonly ReportCounts[]): Figures {
     open: count('open', 'needs-review'),
     refused: count('refused'),
     notIdentifiable: count('not-identifiable'),
-    ...(days.length === 0 ? {} : { medianDays: rounded(median(days)), meanDays: rounded(mean(days)) }),
+    ...(days.length === 0 ? {} : { medianDays: round(median(days)), meanDays: round(mean(days)) }),
   };
 }
 
@@ -47,6 +47,6 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function rounded(days: number): number {
+function round(days: number): number {
   return Math.round(days * 100) / 100;
 }

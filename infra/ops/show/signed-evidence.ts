@@ -6,31 +6,31 @@ import { type Evidence, evidenceFrom, evidenceOf } from '../../../lambda/receipt
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
 
-/** What is read out of a signed receipt. */
+/** The signed evidence of a receipt. */
 export interface SignedEvidence {
-  /** As it was signed. */
+  /** As signed. */
   readonly evidence: Evidence;
   readonly keyId: string;
   /** Epoch milliseconds. */
   readonly at: number;
-  /** Parts of the evidence that the row no longer says in the same way; there must be none. */
+  /** Fields of the evidence that differ from the receipt; there must be none. */
   readonly disagreeing: readonly string[];
 }
 
-/** How the signature was found: whether it was made over these words by the key in use. */
+/** The result of verifying the signature with the current key. */
 export type SignatureVerdict = 'good' | 'bad' | 'another-key' | 'unchecked';
 
-/** Reads the signed form of a receipt; `undefined` when it is of no form that this code knows. */
+/** Parses the signed evidence of a receipt. Returns `undefined` for an unknown format. */
 export function parseSignedEvidence(receipt: Receipt, jws: string): SignedEvidence | undefined {
   const [header = '', payload = ''] = jws.split('.');
-  const signed = evidenceFrom(decoded(payload));
-  const heading = v.safeParse(headerSchema, decoded(header));
+  const signed = evidenceFrom(decodePart(payload));
+  const heading = v.safeParse(headerSchema, decodePart(header));
   if (signed === undefined || !heading.success) return undefined;
   const { iat, ...evidence } = signed;
-  return { evidence, keyId: heading.output.kid, at: iat * 1000, disagreeing: differences(evidence, receipt) };
+  return { evidence, keyId: heading.output.kid, at: iat * 1000, disagreeing: findDifferences(evidence, receipt) };
 }
 
-/** Checks the signature (ES256; RFC 7515, section 5.2). `unchecked` where the key's keeper cannot be asked. */
+/** Verifies the signature (ES256; RFC 7515, section 5.2). Returns `unchecked` if the key is unavailable. */
 export async function verifySignature(
   jws: string,
   keyId: string,
@@ -47,11 +47,11 @@ export async function verifySignature(
 
 const headerSchema = v.looseObject({ alg: v.literal('ES256'), kid: v.string() });
 
-function decoded(part: string): unknown {
+function decodePart(part: string): unknown {
   return parseJson(Buffer.from(part, 'base64url').toString())?.value;
 }
 
-function differences(signed: Evidence, receipt: Receipt): readonly string[] {
+function findDifferences(signed: Evidence, receipt: Receipt): readonly string[] {
   const now = new Map<string, unknown>(Object.entries(evidenceOf(receipt)));
   const then = new Map<string, unknown>(Object.entries(signed));
   return [...new Set([...now.keys(), ...then.keys()])].filter(

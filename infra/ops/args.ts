@@ -1,0 +1,96 @@
+import { userInfo } from 'node:os';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+
+export interface ParsedArgs {
+  readonly positionals: readonly string[];
+  /** The value of an option that takes one. */
+  text(option: string): string | undefined;
+  isSet(option: string): boolean;
+}
+
+/** Taken by every command. */
+const commonOptions = {
+  stage: { type: 'string' },
+  settings: { type: 'string' },
+  local: { type: 'boolean' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+/** Parses the arguments after a command's name. Throws Node's own error for an unknown option. */
+export function parseCommandArgs(
+  { options }: { readonly options: ParseArgsOptionsConfig },
+  args: readonly string[],
+): ParsedArgs {
+  const { values, positionals } = parseArgs({
+    args: args.map(arg => (isDashedId(arg) ? `${idPrefix}${arg}` : arg)),
+    options: { ...options, ...commonOptions },
+    allowPositionals: true,
+  });
+  const given = new Map<string, unknown>(Object.entries(values));
+  const text = (option: string) => {
+    const value = given.get(option);
+    return typeof value === 'string' ? withoutPrefix(value) : undefined;
+  };
+  return { positionals: positionals.map(withoutPrefix), text, isSet: option => given.get(option) === true };
+}
+
+/** No argument of a process can contain this character. */
+const idPrefix = '\0';
+
+/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one. */
+function isDashedId(arg: string): boolean {
+  return /^-[\w-]{42}$/.test(arg);
+}
+
+function withoutPrefix(value: string): string {
+  return value.startsWith(idPrefix) ? value.slice(idPrefix.length) : value;
+}
+
+/** Returns the whole number of an option, or `undefined`. Throws {@link OpsUsageError} if it is not from 1 to `most`. */
+export function numberOf(args: ParsedArgs, option: string, most: number): number | undefined {
+  const text = args.text(option);
+  if (text === undefined) return undefined;
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > most) throw new OpsUsageError(`--${option}: must be a whole number from 1 to ${most}`);
+  return value;
+}
+
+/** A usage error: one line that names the argument. The exit code is 2. */
+export class OpsUsageError extends Error {}
+
+/** Options of every command that changes something. */
+export const decisionOptions = { why: { type: 'string' }, by: { type: 'string' } } as const;
+
+export const decisionHelp = `  --why TEXT      the reason, stored and signed with your name and the time.
+                  Do not write personal data
+  --by NAME       who decides; the default is the user of this machine`;
+
+export interface OperatorDecision {
+  readonly actor: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** Longest reason and name, in characters. They become part of the evidence. */
+const longestText = 500;
+
+/** Returns who decides, why and when. Throws {@link OpsUsageError} if no reason is given. */
+export function decisionOf(args: ParsedArgs, { now }: { readonly now: () => number }): OperatorDecision {
+  return {
+    actor: checkText('--by', args.text('by') ?? userInfo().username),
+    reason: checkText('--why', args.text('why')),
+    at: now(),
+  };
+}
+
+function checkText(option: string, text = ''): string {
+  if (text.trim() === '')
+    throw new OpsUsageError(
+      `${option}: must be ${option === '--why' ? 'the reason for the decision' : 'the name of the operator'}`,
+    );
+  if (/\S@\S+\.\S/.test(text))
+    throw new OpsUsageError(`${option}: must not contain an e-mail address, because it is stored for 25 months`);
+  if (text.length > longestText) throw new OpsUsageError(`${option}: at most ${longestText} characters`);
+  return text;
+}

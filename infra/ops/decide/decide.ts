@@ -1,0 +1,138 @@
+import { openPlatforms } from '../../../lambda/platforms/index.ts';
+import {
+  decisionHelp,
+  decisionOf,
+  decisionOptions,
+  numberOf,
+  type OperatorDecision,
+  OpsUsageError,
+  type ParsedArgs,
+} from '../args.ts';
+import type { Command } from '../command.ts';
+import type { OpsContext } from '../context.ts';
+import { inputLines, type Output, toned } from '../terminal.ts';
+import {
+  allowingNewRequest,
+  applyDecision,
+  type DecisionResult,
+  type ReceiptDecision,
+  refuseDecision,
+  retryDecision,
+} from './decisions.ts';
+
+const namingHelp = `RECEIPT is one or several ids, or - to read one id per line from standard input.
+Prints one line for each. Exit code 0: changed; 3: nothing to change; 1: some
+are unknown or cannot be changed (the others are changed).
+`;
+
+/** Most customers of a project that one request may delete, as in the settings. */
+const maxCustomers = 50;
+
+export const retryCommand: Command = {
+  summary: 'try receipts again: after a review, or before their next attempt',
+  options: { ...decisionOptions, max: { type: 'string' }, 'new-request': { type: 'boolean' } },
+  help: `npm run ops -- retry RECEIPT... --why "…" [--max N | --new-request]
+
+The next sweep tries again within a minute, unless a pause applies. It also
+withdraws a refusal that no sweep has processed yet. A receipt for which a wrong
+customer was deleted is never tried again.
+
+${namingHelp}
+${decisionHelp}
+  --max N         delete up to N customers in each project (1 to ${maxCustomers}); only for
+                  receipts with the reason too-many-matches
+  --new-request   the next delivery of the same body opens a new request, which
+                  erases customers created before your decision; only for closed
+                  receipts of a platform without request ids (Shopify), after
+                  the alarm repeated-redaction
+
+  npm run ops -- retry RECEIPT --why "the key of the project is valid again"
+  npm run ops -- retry RECEIPT --max 12 --why "twelve profiles of one person"
+  npm run ops -- retry RECEIPT --new-request --why "requested again"
+  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" \\
+    | npm run -s ops -- retry - --why "fixed"
+`,
+  run: async (args, context, output) => {
+    const most = numberOf(args, 'max', maxCustomers);
+    if (args.isSet('new-request')) {
+      if (most !== undefined) throw new OpsUsageError('retry: --max and --new-request cannot be combined');
+      const platforms = openPlatforms(context.settings.platforms);
+      return decideAll('retry', decision => allowingNewRequest(decision, platforms), { args, context, output });
+    }
+    return decideAll('retry', decision => retryDecision(decision, most), { args, context, output });
+  },
+};
+
+export const refuseCommand: Command = {
+  summary: 'refuse erasures: the sweep closes them and notifies the platform',
+  options: decisionOptions,
+  help: `npm run ops -- refuse RECEIPT... --why "…"
+
+The next sweep closes the receipt as refused and notifies the platform. If an
+attempt is running, the receipt is closed after it; completed deletions remain
+recorded. Until the receipt is closed, "retry" withdraws the refusal.
+
+${namingHelp}
+${decisionHelp}
+
+  npm run ops -- refuse RECEIPT --why "a shared mailbox"
+  npm run -s ops -- refuse - --why "requested by mistake" < receipts.txt
+`,
+  run: (args, context, output) => decideAll('refuse', refuseDecision, { args, context, output }),
+};
+
+interface CommandInput {
+  readonly args: ParsedArgs;
+  readonly context: OpsContext;
+  readonly output: Output;
+}
+
+async function decideAll(
+  what: string,
+  createDecision: (decision: OperatorDecision) => ReceiptDecision,
+  { args, context, output }: CommandInput,
+) {
+  const decision = createDecision(decisionOf(args, context));
+  const ids = await receiptArguments(what, args);
+  const results: DecisionResult[] = [];
+  for (const [at, id] of ids.entries()) {
+    output.progress(`${at + 1} of ${ids.length}`);
+    const result = await applyDecision(id, context, decision);
+    output.progress('');
+    results.push(result);
+    if (!output.json) output.print(formatResult(result, nameOf(result, id, at)));
+  }
+  if (output.json) output.printJson(results.map((result, at) => ({ receipt: nameOf(result, ids[at], at), ...result })));
+  return exitCode(results);
+}
+
+/** An argument could be an e-mail address, so only ids of existing receipts are printed. */
+function nameOf({ result }: DecisionResult, id = '', at: number): string {
+  return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
+}
+
+function formatResult(result: DecisionResult, name: string): string {
+  return `${name}: ${isBad(result) ? toned('bad', result.said) : result.said}`;
+}
+
+function exitCode(results: readonly DecisionResult[]): number {
+  if (results.some(isBad)) return 1;
+  return results.some(({ result }) => result === 'changed') ? 0 : 3;
+}
+
+function isBad({ result }: DecisionResult): boolean {
+  return result !== 'changed' && result !== 'nothing';
+}
+
+/** Returns the receipt ids in the arguments, or with `-` from standard input, without duplicates. */
+async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
+  const ids = positionals.length === 1 && positionals[0] === '-' ? await readIds() : positionals;
+  if (ids.length === 0) throw new OpsUsageError(`${command}: give receipt ids, or - for standard input`);
+  return [...new Set(ids)];
+}
+
+async function readIds(): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const line of inputLines()) if (line.trim() !== '') ids.push(line.trim());
+  return ids;
+}

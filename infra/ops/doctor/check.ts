@@ -1,0 +1,88 @@
+import { createHttpClient } from '../../../lambda/io/http-client.ts';
+import { createVoucherifyClient, type VoucherifyReply } from '../../../lambda/voucherify/client.ts';
+import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
+import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
+import { type CustomerPage, parsePage } from '../../../lambda/voucherify/responses.ts';
+import type { OpsContext } from '../context.ts';
+
+/** One result of a check: the state, or what is wrong and how to fix it. Never a secret, an identifier or a key. */
+export interface CheckResult {
+  /** Only `bad` makes the doctor fail. */
+  readonly grade: 'ok' | 'warning' | 'bad';
+  readonly message: string;
+}
+
+/** A check of one part of the deployment. What it throws becomes a result. */
+export interface Check {
+  readonly name: string;
+  run(context: CheckContext): Promise<readonly CheckResult[]>;
+}
+
+/** The operator's context, and one Voucherify call for each project that all checks share. */
+export interface CheckContext extends OpsContext {
+  /** By project; empty where Voucherify must not be called. Never throws. */
+  readonly probes: () => Promise<ReadonlyMap<string, Probe>>;
+}
+
+export function ok(message: string): CheckResult {
+  return { grade: 'ok', message };
+}
+
+export function warning(message: string): CheckResult {
+  return { grade: 'warning', message };
+}
+
+export function bad(message: string): CheckResult {
+  return { grade: 'bad', message };
+}
+
+/** The result of one read-only call to a project. */
+export interface Probe {
+  readonly project: ProjectSettings;
+  readonly result: VoucherifyReply['result'];
+  readonly page: CustomerPage;
+  /** When the response arrived, by this machine's clock. */
+  readonly at: number;
+}
+
+/** Longest time for the call, in milliseconds, with the token request before it. */
+const probeMs = 10_000;
+
+/** RFC 2606, section 2: no mailbox can exist there. */
+const unknownAddress = 'nobody@erasure-doctor.invalid';
+
+/**
+ * Returns a function that lists the customers with an unknown address in every project, once however often it is called.
+ * Like every look-up, the call needs a valid key with the right to read customers. It bypasses the rate limiter, because
+ * the doctor must work while the limiter blocks calls.
+ */
+export function probesOf(context: OpsContext): () => Promise<ReadonlyMap<string, Probe>> {
+  let probes: Promise<ReadonlyMap<string, Probe>> | undefined;
+  return () => {
+    probes ??= canProbe(context) ? probeAll(context) : Promise.resolve(new Map());
+    return probes;
+  };
+}
+
+/** Without npm start there is no sandbox, and the embedded keys must not be sent to Voucherify. */
+function canProbe({ local }: OpsContext): boolean {
+  return local === undefined || local.run !== undefined;
+}
+
+async function probeAll(context: OpsContext): Promise<ReadonlyMap<string, Probe>> {
+  const projects = Object.entries(context.settings.projects);
+  return new Map(
+    await Promise.all(projects.map(async entry => [entry[0], await probeProject(...entry, context)] as const)),
+  );
+}
+
+async function probeProject(name: string, project: ProjectSettings, context: OpsContext): Promise<Probe> {
+  const client = createVoucherifyClient(
+    project.baseUrl,
+    credentialProviderFor(name, project, context),
+    createHttpClient(context.now),
+  );
+  const reply = await client.listByEmail(unknownAddress, 1, context.now() + probeMs);
+  const at = context.now();
+  return { project, result: reply.result, page: parsePage(reply, at), at };
+}

@@ -1,0 +1,185 @@
+import { projectSecretName } from '../../../lambda/domain/names.ts';
+import { applyResponse, parseRateHeaders } from '../../../lambda/quota/rate-headers.ts';
+import { initialRateLimit } from '../../../lambda/quota/rate-limit.ts';
+import { readRateLimit } from '../../../lambda/quota/rate-limiter.ts';
+import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
+import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
+import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
+import { isoSeconds } from '../terminal.ts';
+import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, warning } from './check.ts';
+import { secretLabel } from './setup-checks.ts';
+
+/** Checks that the key of every project is valid and may read customers, and shows its quota. */
+export const voucherifyCheck: Check = {
+  name: 'voucherify',
+  run: async context => {
+    const found = [...(await context.probes())].map(([name, probe]) => describeProbe(name, probe, context));
+    return [...found.flat(), ...(await checkSharedKeys(context))];
+  },
+};
+
+function describeProbe(name: string, probe: Probe, context: CheckContext): readonly CheckResult[] {
+  if (probe.page.kind !== 'page' || probe.result.kind !== 'answer') return [describeFailure(name, probe, context)];
+  // Voucherify docs, Error object and Customer object: no response names the project.
+  const which = 'Voucherify does not return the project: compare the app id with the dashboard (Project settings)';
+  return [
+    ok(`${name}: the key is valid and may read customers; ${which}`),
+    ...quotaFindings(name, probe.project, probe.result.headers, probe.at),
+  ];
+}
+
+function describeFailure(name: string, { result, at }: Probe, context: CheckContext): CheckResult {
+  const secret = secretLabel(projectSecretName(name), context);
+  if (result.kind === 'no-credentials')
+    return bad(`${name}: not called, because ${secret} contains no valid key: fill it in`);
+  if (result.kind === 'no-answer') return bad(`${name}: no response (${result.code}): ${noConnection}`);
+  if (result.kind === 'held') return bad(`${name}: no OAuth token (${result.code}): ${noToken}`);
+  const { status } = result;
+  const { retryAt, exhausted } = parseRateHeaders(result.headers, at);
+  if (status === 429 && !exhausted)
+    return warning(`${name}: the rate limit is used up (429)${untilText(retryAt)}: check what else uses this quota`);
+  const what =
+    status === 429 ? statusFixes[402] : (statusFixes[status] ?? (status >= 500 ? serverError : notACustomerList));
+  return bad(`${name}: HTTP ${status}: ${what?.replace('SECRET', secret)}`);
+}
+
+function untilText(at: number | undefined): string {
+  return at === undefined ? '' : ` until ${isoSeconds(at)}`;
+}
+
+const noConnection = 'compare baseUrl with the API endpoint in Project settings, and check the network of this machine';
+const noToken = 'check that the key may create tokens with the scope customers';
+const serverError = 'Voucherify has a failure (status.voucherify.io); the sweep retries accepted requests';
+const notACustomerList = 'not a list of customers: compare baseUrl with the API endpoint in Project settings';
+
+const statusFixes: Readonly<Record<number, string>> = {
+  401: 'the key is unknown, deleted or regenerated: put a valid one into SECRET (RUNBOOK.md#voucherify-access-refused)',
+  402: 'the API calls of the plan are used up: upgrade, or wait for the next cycle (RUNBOOK.md#voucherify-access-refused)',
+  403:
+    'the key may not read customers, is of another region, or its IP list excludes this machine (which does not ' +
+    'affect the function (RUNBOOK.md#voucherify-access-refused)',
+};
+
+/** One app id is one project. Two names for it would count its quota twice. */
+async function checkSharedKeys({ settings, readSecret }: CheckContext): Promise<readonly CheckResult[]> {
+  const projects = Object.keys(settings.projects);
+  const keys = await Promise.all(
+    projects.map(async name => [name, (await apiKeyReader(name, readSecret)())?.appId] as const),
+  );
+  return keys.flatMap(([name, appId], at) => {
+    const [twin] = keys.slice(0, at).find(([, other]) => appId !== undefined && other === appId) ?? [];
+    const what = 'have the same app id, so they are the same project: replace one of the two keys';
+    return twin === undefined ? [] : [bad(`${twin} and ${name} ${what}`)];
+  });
+}
+
+type Headers = Readonly<Record<string, string | undefined>>;
+
+/** Describes the quota in the headers of a successful response, and where the settings differ from it. */
+function quotaFindings(name: string, project: ProjectSettings, headers: Headers, now: number): CheckResult[] {
+  const { limit, remaining, ofCycle } = parseRateHeaders(headers, now);
+  const quota = quotaFromSettings(project);
+  if (limit === undefined || ofCycle) {
+    return [warning(`${name}: the response contains no rate limit, so the settings apply: ${limitText(quota)}`)];
+  }
+  const result = { kind: 'answer', status: 200, headers, body: '' } as const;
+  const response = { result, receipt: '', keyHash: '', byToken: false, sentAt: now, now };
+  const {
+    limit: _,
+    periodMs = quota.periodMs,
+    reservedForShopUntil,
+  } = applyResponse(initialRateLimit, response, quota);
+  const actual = { limit, periodMs };
+  const left = remaining === undefined ? '' : `, ${remaining} left`;
+  return [
+    ok(
+      `${name}: limit ${limitText(actual)}${left}; erasures use at most ${callsForErasures(limit, quota.share)} of these calls`,
+    ),
+    ...(limitText(actual) === limitText(quota)
+      ? []
+      : [warning(`${name}: settings say ${limitText(quota)}: ${settingsFix(actual)}`)]),
+    ...(reservedForShopUntil === undefined
+      ? []
+      : [
+          warning(
+            `${name}: the remaining calls are reserved for the shop: erasures continue after ${isoSeconds(reservedForShopUntil)}`,
+          ),
+        ]),
+  ];
+}
+
+interface Limit {
+  readonly limit: number;
+  readonly periodMs: number;
+}
+
+const hourMs = 3_600_000;
+
+function limitText({ limit, periodMs }: Limit): string {
+  return `${limit} per ${periodMs === hourMs ? 'hour' : 'minute'}`;
+}
+
+function settingsFix({ limit, periodMs }: Limit): string {
+  return `set callsPerMinute to ${limit} and quotaPeriod to ${periodMs === hourMs ? 'hour' : 'minute'}, and deploy`;
+}
+
+/** Erasures always get at least one call. */
+function callsForErasures(limit: number, share: number): number {
+  return Math.max(1, Math.floor(limit * share + 1e-9));
+}
+
+/** Checks whether the circuit breaker or the reserve for the shop blocks calls to a project, until when and why. */
+export const rateLimitCheck: Check = {
+  name: 'rate limit',
+  run: async context =>
+    (await Promise.all(Object.keys(context.settings.projects).map(name => checkRateLimit(name, context)))).flat(),
+};
+
+async function checkRateLimit(name: string, { control, now }: CheckContext): Promise<readonly CheckResult[]> {
+  const pace = await readRateLimit(name, control);
+  if (pace === undefined) {
+    return [bad(`${name}: its row cannot be parsed, so all calls are blocked: deploy the version that wrote it`)];
+  }
+  const { breaker, reservedForShopUntil = 0 } = pace;
+  if (breaker !== undefined && breaker.openUntil > now()) {
+    return [
+      warning(
+        `${name}: calls are blocked until ${isoSeconds(breaker.openUntil)} (${breaker.code}): ${breakerFixes[breaker.code] ?? resumesByItself}`,
+      ),
+    ];
+  }
+  if (reservedForShopUntil > now())
+    return [warning(`${name}: calls are reserved for the shop until ${isoSeconds(reservedForShopUntil)}`)];
+  return [ok(`${name}: calls are allowed`)];
+}
+
+const resumesByItself = 'calls resume automatically, and no request is lost';
+const breakerFixes: Readonly<Record<string, string>> = {
+  'key-refused': 'a new key in its secret resumes calls at once (RUNBOOK.md#voucherify-access-refused)',
+  'quota-exhausted': 'one call per hour checks whether it is available again (RUNBOOK.md#voucherify-access-refused)',
+};
+
+/** Signed timestamps are rejected after five minutes; half a minute shows that the clock is not synchronized. */
+const warnFromMs = 30_000;
+const badFromMs = 300_000;
+
+/** Compares this machine's clock with the Date header of Voucherify's responses (RFC 9110, section 6.6.1). */
+export const clockCheck: Check = {
+  name: 'clock',
+  run: async context => {
+    const off = await readClockOffset(context);
+    if (off === undefined) return [warning('no response of Voucherify to compare with')];
+    const difference = `this machine's clock is ${Math.round(off / 1000)} s different from Voucherify's`;
+    if (off > badFromMs)
+      return [bad(`${difference}: synchronize it by NTP; its signatures are rejected from 300 s on`)];
+    return [off > warnFromMs ? warning(`${difference}: synchronize it by NTP`) : ok(difference)];
+  },
+};
+
+async function readClockOffset({ probes }: CheckContext): Promise<number | undefined> {
+  const offs = [...(await probes()).values()].flatMap(({ result, at }) => {
+    const date = result.kind === 'answer' ? Date.parse(String(result.headers['date'])) : Number.NaN;
+    return Number.isNaN(date) ? [] : [Math.abs(at - date)];
+  });
+  return offs.length === 0 ? undefined : Math.min(...offs);
+}

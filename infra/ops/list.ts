@@ -1,0 +1,133 @@
+import { dueAtOf, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
+import type { Command } from './command.ts';
+import type { OpsContext } from './context.ts';
+import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
+import { isoSeconds, type Output, span, tableLines, toned } from './terminal.ts';
+
+/** The values of `list --state`, and the queue of each. */
+const listStates = {
+  'needs-review': 'needs-review',
+  open: 'erase',
+  callback: 'callback',
+  sign: 'sign',
+} as const satisfies Readonly<Record<string, ReceiptQueue>>;
+
+type ListState = keyof typeof listStates;
+
+const defaultLimit = 50;
+const maxLimit = 1000;
+const allStates = Object.keys(listStates).filter(isState);
+
+export const listCommand: Command = {
+  summary: 'list unfinished receipts: in review, open, unsent callback, unsigned',
+  options: { state: { type: 'string' }, platform: { type: 'string' }, limit: { type: 'string' } },
+  help: `npm run ops -- list [--state STATE] [--platform NAME] [--limit N]
+
+Lists all receipts that are not finished: first those that need a review, then
+by due date. DEADLINE is the used part of the legal time (one month, or what the
+platform stated). Over 100 % the receipt is late and shown in red.
+
+  --state STATE   needs-review  needs a decision by an operator
+                  open          erased at the next attempt
+                  callback      closed, but the callback is not delivered yet
+                  sign          closed, but the evidence is not signed yet
+  --platform NAME only requests of one platform
+  --limit N       at most N receipts, up to ${maxLimit}; the default is ${defaultLimit}
+
+  npm run ops -- list
+  npm run ops -- list --state needs-review
+  npm run ops -- list --state open --platform ketch --limit 500
+  npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" \\
+    | npm run -s ops -- retry - --why "fixed"
+`,
+  run: list,
+};
+
+async function list(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  if (args.positionals.length > 0) throw new OpsUsageError('list: takes options only, no arguments');
+  const platform = args.text('platform');
+  const limit = numberOf(args, 'limit', maxLimit) ?? defaultLimit;
+  const { receipts, more } = await readBacklog({ states: statesOf(args.text('state')), platform, limit }, context);
+  const now = context.now();
+  const rows = receipts.map(receipt => rowOf(receipt, now));
+  if (output.json) output.printJson(rows);
+  else if (rows.length === 0) output.print('no unfinished receipts');
+  else for (const line of formatTable(rows, now)) output.print(line);
+  const note = `more receipts exist: show them with --limit, up to ${maxLimit}`;
+  if (more) (output.json ? console.error : output.print)(note);
+  return 0;
+}
+
+function statesOf(text: string | undefined): readonly ListState[] {
+  if (text === undefined) return allStates;
+  if (!isState(text)) throw new OpsUsageError(`--state: must be ${allStates.join(', ')}`);
+  return [text];
+}
+
+function isState(text: string): text is ListState {
+  return Object.hasOwn(listStates, text);
+}
+
+type Row = ReturnType<typeof rowOf>;
+
+function rowOf(receipt: Receipt, now: number) {
+  const { id, platform, queue, receivedAt, nextAttemptAt } = receipt;
+  return {
+    receipt: id,
+    platform,
+    state: allStates.find(state => listStates[state] === queue),
+    why: reasonOf(receipt),
+    receivedAt: isoSeconds(receivedAt),
+    dueAt: isoSeconds(dueAtOf(receipt)),
+    deadlineUsedPercent: usedPercent(receipt, now),
+    ...(nextAttemptAt === undefined || queue === 'needs-review' ? {} : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
+  };
+}
+
+const header = ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'];
+
+function formatTable(rows: readonly Row[], now: number): readonly string[] {
+  const cells = rows.map(row => [
+    row.receipt,
+    row.platform,
+    row.state ?? '',
+    row.why,
+    span(now - Date.parse(row.receivedAt)),
+    `${row.deadlineUsedPercent} %`,
+    row.nextAttemptAt ?? 'after a decision',
+  ]);
+  return tableLines(header, cells).map((line, at) =>
+    (rows[at - 1]?.deadlineUsedPercent ?? 0) > 100 ? toned('bad', line) : line,
+  );
+}
+
+/** Ids read from each queue. A queue is sorted by next attempt, not by due date, so all of them are sorted here. */
+const maxIds = 1000;
+
+/** Includes every receipt of a queue. */
+const anyTime = Number.MAX_SAFE_INTEGER;
+
+interface BacklogQuery {
+  readonly states: readonly ListState[];
+  readonly platform: string | undefined;
+  readonly limit: number;
+}
+
+/** Reads unfinished receipts: reviews first, then by due date. `more` is set if there are others. Throws as the store does. */
+async function readBacklog({ states, platform, limit }: BacklogQuery, { store }: Pick<OpsContext, 'store'>) {
+  const ids = await Promise.all(states.map(state => store.due(listStates[state], anyTime, maxIds + 1)));
+  const limited = ids.map(found => found.slice(0, maxIds));
+  const receipts = await readReceipts([...new Set(limited.flat())], store);
+  // The index is eventually consistent, so the queue in the receipt counts.
+  const matching = receipts.filter(
+    one => states.some(state => listStates[state] === one.queue) && (platform ?? one.platform) === one.platform,
+  );
+  const sorted = matching.toSorted((a, b) => rank(a) - rank(b) || dueAtOf(a) - dueAtOf(b));
+  const notAll = ids.some(found => found.length > maxIds);
+  return { receipts: sorted.slice(0, limit), more: sorted.length > limit || notAll };
+}
+
+function rank({ queue }: Receipt): number {
+  return queue === 'needs-review' ? 0 : 1;
+}

@@ -1,0 +1,133 @@
+import { OpsUsageError, type ParsedArgs } from '../args.ts';
+import type { Command } from '../command.ts';
+import type { OpsContext } from '../context.ts';
+import { dayMs, type Output } from '../terminal.ts';
+import { type Figures, figuresOf, type ReportCounts } from './figures.ts';
+
+export const reportCommand: Command = {
+  summary: 'count requests of a period, for the yearly metrics of the CCPA',
+  options: { from: { type: 'string' }, to: { type: 'string' }, platform: { type: 'string' } },
+  help: `npm run ops -- report --from DATE --to DATE [--platform NAME]
+
+Prints the metrics of the CCPA regulations, section 7102(a), for requests to
+delete: one line for each platform and a total, as CSV (RFC 4180: lines end with
+CR LF). It counts requests received on these days (YYYY-MM-DD in UTC, including
+--to). It reads every receipt, so it takes a while. Receipts expire 25 months
+after they are closed.
+
+  received                    requests to delete
+  complied_in_whole_or_part   erased in at least one project
+  denied                      refused + not_identifiable
+  no_match                    no customer found, nothing to delete; counted
+                              neither as complied with nor as denied. Your
+                              privacy officer decides how to report these.
+                              Each "try ketch" is one of them
+  open                        not finished, including those that need a review
+  refused                     refused by an operator, also after a partial
+                              erasure ("show" lists the deletions)
+  not_identifiable            denied, because no identifier could be looked up
+                              (not verifiable)
+  median_days, mean_days      from the time of the request, as stated by the
+                              platform, to its end; finished requests only
+
+received = complied_in_whole_or_part + denied + no_match + open
+
+  npm run -s ops -- report --from 2026-01-01 --to 2026-12-31 > 2026.csv
+  npm run ops -- report --from 2026-11-23 --to 2026-11-24 \\
+    --platform ketch --json
+`,
+  run: report,
+};
+
+/** Receipts between two progress messages. */
+const progressStep = 500;
+
+async function report(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  if (args.positionals.length > 0) throw new OpsUsageError('report: takes options only, no arguments');
+  const { from, before } = periodOf(args.text('from'), args.text('to'));
+  const only = args.text('platform');
+  const read = { all: 0, unreadable: 0 };
+  const byPlatform = new Map<string, ReportCounts[]>();
+  const count = () => {
+    read.unreadable += 1;
+  };
+  for await (const { platform, receivedAt, state, submittedAt, closedAt } of context.all(count)) {
+    read.all += 1;
+    if (read.all % progressStep === 0) output.progress(`${read.all} receipts read`);
+    if (receivedAt < from || receivedAt >= before || (only ?? platform) !== platform) continue;
+    const counted = { state, submittedAt, ...(closedAt === undefined ? {} : { closedAt }) };
+    const group = byPlatform.get(platform);
+    if (group === undefined) byPlatform.set(platform, [counted]);
+    else group.push(counted);
+  }
+  output.progress('');
+  print(buildLines(byPlatform), read.unreadable, output);
+  return read.unreadable === 0 ? 0 : 1;
+}
+
+type Line = Figures & { readonly platform: string };
+
+function buildLines(byPlatform: ReadonlyMap<string, readonly ReportCounts[]>): readonly Line[] {
+  const platforms = [...byPlatform].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const lines = platforms.map(([platform, receipts]) => ({ platform, ...figuresOf(receipts) }));
+  return [...lines, { platform: 'total', ...figuresOf(platforms.flatMap(([, receipts]) => receipts)) }];
+}
+
+function print(lines: readonly Line[], unreadable: number, output: Output): void {
+  if (output.json) output.printJson({ lines, unreadable });
+  else {
+    output.print(csvRecord(columns));
+    for (const line of lines) output.print(csvRecord(buildCells(line)));
+  }
+  const notice = `not counted: ${unreadable} receipts written by an unknown version`;
+  if (unreadable > 0) console.error(notice);
+}
+
+const columns = [
+  ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
+  ...['refused', 'not_identifiable', 'median_days', 'mean_days'],
+];
+
+function buildCells({
+  platform,
+  received,
+  complied,
+  denied,
+  noMatch,
+  open,
+  ...rest
+}: Line): readonly (string | number)[] {
+  const { refused, notIdentifiable, medianDays = '', meanDays = '' } = rest;
+  return [platform, received, complied, denied, noMatch, open, refused, notIdentifiable, medianDays, meanDays];
+}
+
+/** From the start of the first day to the end of the last, in epoch milliseconds. */
+interface Period {
+  readonly from: number;
+  readonly before: number;
+}
+
+/** Returns the period of whole days in UTC, both included. Throws {@link OpsUsageError} for invalid dates. */
+function periodOf(from: string | undefined, to: string | undefined): Period {
+  const period = { from: dayOf('--from', from), before: dayOf('--to', to) + dayMs };
+  if (period.before <= period.from) throw new OpsUsageError('--to: must not be before --from');
+  return period;
+}
+
+function dayOf(option: string, text = ''): number {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  // JavaScript parses 2026-02-30 as a day in March.
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text) {
+    throw new OpsUsageError(`${option}: must be a day such as 2026-01-31`);
+  }
+  return at;
+}
+
+/** Returns a CSV record (RFC 4180), quoted where needed. It ends with CR; `Output.print` adds LF. */
+export function csvRecord(cells: readonly (string | number)[]): string {
+  return `${cells.map(cell => quote(String(cell))).join(',')}\r`;
+}
+
+function quote(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

@@ -1,0 +1,148 @@
+import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { oneLine } from '../terminal.ts';
+
+export interface AuditSection {
+  readonly heading: string;
+  readonly lines: readonly string[];
+}
+
+/**
+ * Returns evidence as text: the answers that an audit needs (GDPR, Articles 5(2), 12(3), 17 and 19; CCPA regulations,
+ * section 7101), and the places that this service cannot reach.
+ */
+export function auditAnswers(evidence: Evidence): readonly AuditSection[] {
+  return [
+    { heading: 'When was it received?', lines: receivedLines(evidence) },
+    { heading: 'How did it arrive, and how was the sender authenticated?', lines: channelLines(evidence) },
+    { heading: 'What was requested?', lines: requestLines(evidence) },
+    { heading: 'When was it answered, and how?', lines: replyLines(evidence) },
+    { heading: 'What was done, and where?', lines: doneLines(evidence) },
+    { heading: 'What is the proof?', lines: sureLines(evidence) },
+    { heading: 'Why was it refused or reviewed?', lines: reasonLines(evidence) },
+    { heading: 'Who was notified?', lines: notificationLines(evidence) },
+    { heading: 'Where can data remain?', lines: elsewhere },
+  ];
+}
+
+function receivedLines({ request, platform }: Evidence): readonly string[] {
+  const due = request.dueAt === undefined ? 'none given; the legal default of one month applies' : request.dueAt;
+  return [
+    `${request.receivedAt}`,
+    request.submittedAt === undefined
+      ? `${platform} did not state when the person made the request; due date: ${due}`
+      : `request made at ${request.submittedAt}, as stated by ${platform}; due date: ${due}`,
+  ];
+}
+
+function channelLines({ platform, reference, authentication }: Evidence): readonly string[] {
+  const id =
+    reference === undefined ? 'its request id is not a UUID and was not stored' : `its request id: ${reference}`;
+  const { scheme, secret } = authentication;
+  return [`the webhook of ${platform}; ${id}`, `authenticated by ${scheme}, with the secret "${secret}"`];
+}
+
+function requestLines({ request }: Evidence): readonly string[] {
+  const { length } = request.subjectHmacs;
+  return [
+    `${request.what} of one person with ${length === 1 ? 'one identifier' : `${length} identifiers`}`,
+    'the identifiers are not stored: "find" finds this receipt by their HMACs',
+  ];
+}
+
+const firstAnswers = {
+  outcome: 'with the outcome',
+  'in-progress': 'that it was in progress',
+  accepted: 'that it was accepted: this platform takes no result in the reply',
+} as const satisfies Readonly<Record<Evidence['firstReply']['as'], string>>;
+
+function replyLines({ firstReply, outcome, closedAt }: Evidence): readonly string[] {
+  const ended = closedAt === undefined ? `not finished: ${outcome}` : `closed at ${closedAt}: ${outcome}`;
+  return [`at ${firstReply.at}, ${firstAnswers[firstReply.as]}`, ended];
+}
+
+const elsewhere = [
+  'Voucherify’s audit log: the customer’s id, for 6 or 12 months, depending on the plan',
+  'exports made before the erasure, and Voucherify’s backups until they expire',
+  'other systems that received data from Voucherify or the shop; they can create the customer again',
+] as const;
+
+type Project = Evidence['projects'][string];
+type Deletion = Project['deletions'][number];
+
+/** Returns the outcome and the deletions of each Voucherify project. */
+function doneLines({ projects, outcome }: Evidence): readonly string[] {
+  const of = (project: Project) =>
+    project.outcome === 'open' && outcome === 'refused' ? notDone : outcomes[project.outcome];
+  return Object.entries(projects).flatMap(([name, project]) => [
+    `project ${name}: ${of(project)}${customersText(project)}`,
+    ...project.deletions.map(deletion => `  ${deletionText(deletion)}`),
+  ]);
+}
+
+const notDone = 'not completed: refused';
+
+const outcomes = {
+  open: 'not finished',
+  erased: 'erased',
+  'no-match': 'no match for these identifiers, so nothing was deleted',
+  'not-identifiable': 'none of these identifiers can be looked up in Voucherify, so nothing was deleted',
+} as const satisfies Readonly<Record<Project['outcome'], string>>;
+
+function customersText({ customers }: Project): string {
+  if (customers === 0) return '';
+  return `; ${customers === 1 ? 'one customer' : `${customers} customers`} found for deletion`;
+}
+
+function deletionText({ proof, at, voucherify }: Deletion): string {
+  if (voucherify === undefined) return `${proof} at ${at}`;
+  const { id = 'without an id', status, data_json } = voucherify;
+  const counts = Object.entries(data_json).map(([what, count]) => `${what} ${count}`);
+  return oneLine(`${proof} at ${at}: Voucherify’s deletion ${id}, ${status}; ${counts.join(', ')}`);
+}
+
+/** Explains the kinds of proof that occur. */
+function sureLines({ projects }: Evidence): readonly string[] {
+  const all = Object.values(projects).flatMap(({ deletions }) => deletions);
+  const count = (grade: Deletion['proof']) => all.filter(({ proof }) => proof === grade).length;
+  const unproven = Object.entries(projects).filter(([, project]) => project.unproven);
+  const lines = [
+    ...proofLine(
+      'deleted',
+      count('deleted'),
+      'Voucherify returned the record of the completed deletion of this customer',
+    ),
+    ...proofLine('gone', count('gone'), 'Voucherify returned 404 for the customer found before: it no longer exists'),
+    ...unproven.map(([name]) => `project ${name}: a deletion was sent, but its effect is not proved`),
+  ];
+  return lines.length === 0 ? ['nothing was deleted, so no proof is needed'] : lines;
+}
+
+function proofLine(grade: string, count: number, meaning: string): readonly string[] {
+  return count === 0 ? [] : [`${grade} (${count}): ${meaning}`];
+}
+
+/** Returns why a review was needed and what operators decided, each on one line. */
+export function reasonLines({ reason, decisions }: Evidence): readonly string[] {
+  const review = reason === undefined ? [] : [`review: ${reason}`];
+  const decided = decisions.map(({ at, actor, action, reason, reviewReason, maxCustomers }) => {
+    const most = maxCustomers === undefined ? '' : `, of at most ${maxCustomers} customers a project`;
+    const then = reviewReason === undefined ? '' : `, after ${reviewReason}`;
+    return oneLine(`${at}  ${action}${most} by ${actor}${then}: ${reason}`);
+  });
+  const lines = [...review, ...decided];
+  return lines.length === 0 ? ['not refused, and no review was needed'] : lines;
+}
+
+/** Returns who was notified of the outcome. */
+export function notificationLines({ platform, firstReply, callbacks, closedAt }: Evidence): readonly string[] {
+  if (callbacks === undefined) {
+    if (firstReply.as === 'outcome') return [`${platform}, by the reply above`];
+    if (closedAt === undefined) return ['no one yet'];
+    return [`no callback was sent; ${platform} gets the outcome when it repeats the request`];
+  }
+  const { taken, refused, tries, at } = callbacks;
+  const ended = at === undefined ? 'not finished' : `finished at ${at}`;
+  return [
+    `${platform}, by callbacks: ${taken} delivered, ${refused} rejected, in ${tries === 1 ? 'one try' : `${tries} tries`}; ${ended}`,
+  ];
+}
