@@ -8,7 +8,11 @@ const deletion = `POST /v1/customers/${ada}/permanent-deletion`;
 const look = `GET /v1/customers/${ada}`;
 const gone = [{ project: 'main', pin: 0, proof: 'gone' }];
 
-const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
+const lost = (mayHaveExecuted: boolean): HttpResult => ({
+  kind: 'no-answer',
+  code: 'connection-lost',
+  mayHaveExecuted,
+});
 
 /** Answers the next deletion itself; `before` says whether the deletion takes place all the same. */
 function onNextDeletion(house: ErasingHouse, result: HttpResult, before = false): void {
@@ -28,9 +32,9 @@ function softlyDeleted(house: ErasingHouse): void {
 
 describe('a deletion whose answer was lost', () => {
   it.each([
-    ['cut off', lost('possible')],
-    ['timed out', { kind: 'no-answer', code: 'timed-out', effect: 'possible' } as const],
-    ['too large', { kind: 'no-answer', code: 'too-large', effect: 'possible' } as const],
+    ['cut off', lost(true)],
+    ['timed out', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const],
+    ['too large', { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true } as const],
     ['a 500', answer(500, html)],
     ['a 502 with JSON', answer(502, { status: 'DONE' })],
     ['a 200 that proves nothing', answer(200, {})],
@@ -58,7 +62,7 @@ describe('a deletion whose answer was lost', () => {
   it('before it took place is done by the next attempt', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
-    onNextDeletion(house, lost('possible'));
+    onNextDeletion(house, lost(true));
     const { receipt } = await house.ask(one('customer_id', ada));
     expect(house.deleted()).toEqual([]);
     const closed = await house.sweepWhenDue(receipt.id);
@@ -71,7 +75,7 @@ describe('a pin that nobody ever showed', () => {
   it.each([
     ['a 429', answer(429, {})],
     ['a 401', answer(401, {})],
-    ['no connection', lost('none')],
+    ['no connection', lost(false)],
   ])('and whose first deletion cannot have had an effect (%s) is still nobody afterwards', async (_, result) => {
     const house = erasingHouse();
     onNextDeletion(house, result);
@@ -83,7 +87,7 @@ describe('a pin that nobody ever showed', () => {
   it('and that a look shows before the second try is erased like any other', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
-    onNextDeletion(house, lost('possible'));
+    onNextDeletion(house, lost(true));
     const { receipt } = await house.ask(one('customer_id', ada));
     let isShown = true;
     house.meddle = (call, pass) => {
@@ -103,7 +107,7 @@ describe('a pin that nobody ever showed', () => {
     const house = erasingHouse();
     house.person({ id: 'cust_B', email: 'ada@example.com' });
     house.meddle = (call, pass) =>
-      call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost('possible') : pass();
+      call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost(true) : pass();
     const { receipt } = await house.ask([...one('customer_id', ada), ...one('email', 'ada@example.com')]);
     expect(receipt).toMatchObject({
       state: 'open',
@@ -131,9 +135,9 @@ describe('a pin that nobody ever showed', () => {
   it('stays known as tried through attempts that could not do anything', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
-    onNextDeletion(house, lost('possible'), true);
+    onNextDeletion(house, lost(true), true);
     const { receipt } = await house.ask(one('customer_id', ada));
-    for (const result of [answer(429, {}), lost('none')]) {
+    for (const result of [answer(429, {}), lost(false)]) {
       onNextDeletion(house, result);
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
     }
@@ -144,14 +148,14 @@ describe('a pin that nobody ever showed', () => {
 describe('before a pin is posted to again', () => {
   const first = async (house: ErasingHouse) => {
     house.person({ id: ada, source_id: 'crm-1' });
-    onNextDeletion(house, lost('possible'));
+    onNextDeletion(house, lost(true));
     return (await house.ask(one('source_id', 'crm-1'))).receipt;
   };
 
   it('it is looked at: an id that has become the source_id of somebody else proves nothing', async () => {
     const house = erasingHouse();
     const receipt = await first(house);
-    onNextDeletion(house, lost('possible'), true);
+    onNextDeletion(house, lost(true), true);
     await house.sweepWhenDue(receipt.id);
     expect(house.deleted()).toEqual([ada]);
     house.person({ source_id: ada });
@@ -169,7 +173,7 @@ describe('before a pin is posted to again', () => {
   it('and another one is shown instead, the other pins are deleted all the same', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B', 'cust_C']) house.person({ id, email: 'family@example.com' });
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
     const { receipt } = await house.ask(one('email', 'family@example.com'));
     house.sandbox.softDelete(ada);
     const newcomer = house.person({ source_id: ada });
@@ -183,7 +187,7 @@ describe('before a pin is posted to again', () => {
   it('and another one is shown instead, a wrong customer that is deleted afterwards has the say', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B']) house.person({ id, email: 'family@example.com' });
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
     const { receipt } = await house.ask(one('email', 'family@example.com'));
     house.meddle = (call, pass) => {
       if (call.method === 'GET') return call.url.pathname.endsWith('B') ? pass() : answer(200, { id: 'cust_N' });
@@ -203,7 +207,7 @@ describe('before a pin is posted to again', () => {
   });
 
   it.each([
-    ['lost', lost('possible')],
+    ['lost', lost(true)],
     ['a 500', answer(500, html)],
     ['HTML', answer(200, html)],
     ['a customer that is none', answer(200, { id: 'crm-1' })],

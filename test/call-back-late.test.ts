@@ -15,8 +15,8 @@ describe('a platform that cannot be reached', () => {
   it.each([
     ['that answers 503', answered(503)],
     ['that answers 500', answered(500)],
-    ['that sends us on', { kind: 'no-answer', code: 'redirected', effect: 'possible' } as const],
-    ['that is not there', { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const],
+    ['that sends us on', { kind: 'no-answer', code: 'redirected', mayHaveExecuted: true } as const],
+    ['that is not there', { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const],
   ])('for 48 hours and %s is told once it can, and only once', async (_, failing) => {
     const open = await owing();
     open.called.answer = () => failing;

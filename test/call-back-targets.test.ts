@@ -5,7 +5,7 @@ import { owing, sweepUntil } from './support/pace-called.ts';
 import { answered, hour, minute, second } from './support/pace-heard.ts';
 
 const day = 24 * hour;
-const lost = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' } as const;
+const lost = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true } as const;
 
 /** As many targets, all of the one origin. */
 const many = (count: number) =>

@@ -21,12 +21,16 @@ function trouble(house: ErasingHouse, id: string, result: HttpResult): void {
 }
 
 const posted = (house: ErasingHouse) => house.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
-const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
+const lost = (mayHaveExecuted: boolean): HttpResult => ({
+  kind: 'no-answer',
+  code: 'connection-lost',
+  mayHaveExecuted,
+});
 
 describe('when one of several deletions fails', () => {
   it.each([
     ['a 500', answer(500, html)],
-    ['a lost answer', lost('possible')],
+    ['a lost answer', lost(true)],
     ['no proof', answer(200, {})],
     ['a 404 of a proxy', answer(404, html)],
   ])('by %s the others go on, and only that one is tried again', async (_, result) => {
@@ -58,7 +62,7 @@ describe('when one of several deletions fails', () => {
     ['a missing permission', answer(403, {})],
     ['a plan used up', answer(402, {})],
     ['the limit', answer(429, {})],
-    ['no connection', lost('none')],
+    ['no connection', lost(false)],
   ])('by %s the others wait as well: they would meet the same', async (_, result) => {
     const house = atHome();
     trouble(house, 'cust_2', result);
@@ -120,10 +124,10 @@ describe('when all fail', () => {
     const { receipt } = await house.ask(email);
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 0 } } });
     house.sandbox.outage(undefined);
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
     const again = await house.sweepWhenDue(receipt.id);
     expect(again.projects['main']).toMatchObject({ state: 'open', pins: 4, mayHaveExecuted: true, deletions: [] });
-    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? lost(true) : pass());
     await house.sweepWhenDue(receipt.id);
     expect(house.deleted().toSorted()).toEqual(family);
     house.meddle = undefined;

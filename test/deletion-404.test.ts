@@ -6,7 +6,11 @@ import { type ErasingHouse, erasingHouse, one } from './support/erasing-house.ts
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const denied = answer(404, notFound);
 const [get, post] = [`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`];
-const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
+const lost = (mayHaveExecuted: boolean): HttpResult => ({
+  kind: 'no-answer',
+  code: 'connection-lost',
+  mayHaveExecuted,
+});
 
 /** Somebody whose deletions are answered 404, and the look after each of them as `look` says. */
 function denying(look?: HttpResult): ErasingHouse {
@@ -55,8 +59,8 @@ describe('a 404 on the deletion of somebody who was found', () => {
   });
 
   it.each([
-    ['lost', lost('possible')],
-    ['no connection', lost('none')],
+    ['lost', lost(true)],
+    ['no connection', lost(false)],
     ['a 500', answer(500, html)],
     ['a 429', answer(429, {})],
     ['a 401', answer(401, {})],

@@ -71,7 +71,9 @@ function inFolder<T>({ data }: LocalOptions, open: () => T): T {
 /** A trial with invented people must not call a platform's real address. */
 function toThisMachineOnly(send: Send): Send {
   return async call =>
-    call.url.hostname === '127.0.0.1' ? send(call) : { kind: 'no-answer', code: 'not-connected', effect: 'none' };
+    call.url.hostname === '127.0.0.1'
+      ? send(call)
+      : { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
 }
 
 function callsPerMinute({ projects }: Settings): number {

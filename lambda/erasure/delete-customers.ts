@@ -46,7 +46,7 @@ export async function deleteCustomers(todo: DeletionTask): Promise<DeletionResul
   return {
     deletions,
     absent,
-    mayHaveExecuted: troubles.some(trouble => trouble.effect === 'possible'),
+    mayHaveExecuted: troubles.some(trouble => trouble.mayHaveExecuted),
     failure: gravestFailure(troubles),
     alarms: troubles.flatMap(trouble => trouble.alarm ?? []),
   };
@@ -74,7 +74,7 @@ type PinResult =
 async function deleteCustomer(pin: Pin, todo: DeletionTask): Promise<PinResult> {
   const look = todo.justResolved ? 'not-looked' : await lookAt(pin, todo);
   // Nothing was posted in this attempt.
-  if (typeof look === 'object') return { ...look, effect: 'none' };
+  if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const reply = await todo.voucherify.deletePermanently(pin.customerId, todo.until);
   const answer = parseDeletion(reply, pin.customerId, todo.now());
   if (answer.kind !== 'not-found') return answer;
@@ -92,7 +92,7 @@ async function confirm(pin: Pin, todo: DeletionTask): Promise<PinResult> {
   const look = await lookAt(pin, todo);
   if (look === 'absent') return { kind: 'gone' };
   if (look === 'shown') return unprovenFailure('deletion-404-still-shown');
-  return look === 'absent-under-other-key' ? otherKey : { ...look, effect: 'possible' };
+  return look === 'absent-under-other-key' ? otherKey : { ...look, mayHaveExecuted: true };
 }
 
 type Look = 'shown' | 'absent' | 'absent-under-other-key' | CallFailure;
@@ -112,11 +112,11 @@ function isOtherKey(reply: VoucherifyReply, pin: Pin, todo: DeletionTask): boole
   return todo.appIdHmac(reply.appId) !== pin.appIdHmac;
 }
 
-const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', effect: 'none', stop: true };
+const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', mayHaveExecuted: false, stop: true };
 /** The look shows another customer, who has the pin as source_id: nobody can tell what became of the pin itself. */
-const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', effect: 'none', stop: false };
+const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', mayHaveExecuted: false, stop: false };
 /** Never shown, and a deletion without an answer before this 404: nobody can tell whether it deleted anybody. */
-const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', effect: 'possible', stop: false };
+const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', mayHaveExecuted: true, stop: false };
 
 function proofOf(gone: Exclude<PinResult, CallFailure | { kind: 'no-match' }>): Pick<Deletion, 'proof' | 'received'> {
   return gone.kind === 'deleted' ? { proof: 'deleted', received: gone.received } : { proof: 'gone' };

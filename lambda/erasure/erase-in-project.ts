@@ -82,7 +82,7 @@ async function resolveAndDelete(project: string, handle: Resolving, services: Se
     standing => recordPins(standing, generation, project, pins.length),
     () => ({ pins: { project, pins }, ...(kept && { lookUps: [{ project, lookUps: undefined }] }) }),
   );
-  if (!done) return failedAttempt(receipt, { kind: 'retry', code: 'superseded', effect: 'none', stop: true });
+  if (!done) return failedAttempt(receipt, { kind: 'retry', code: 'superseded', mayHaveExecuted: false, stop: true });
   // What an earlier attempt found may be hours old, so it is looked at again before it is deleted.
   return deletePinned(project, { ...handle, receipt, pins, justResolved: kept === undefined }, services);
 }
@@ -139,5 +139,5 @@ function failedAttempt(receipt: Receipt, trouble: CallFailure, lookUps?: LookUpR
 }
 
 function reviewAttempt(receipt: Receipt, code: string): ProjectAttempt {
-  return failedAttempt(receipt, { kind: 'review', code, effect: 'none', stop: true });
+  return failedAttempt(receipt, { kind: 'review', code, mayHaveExecuted: false, stop: true });
 }

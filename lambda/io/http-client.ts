@@ -16,8 +16,8 @@ export interface HttpCall {
 }
 
 /**
- * What came back: an answer, or none. `effect` says whether the other side may have acted: it cannot have where no
- * connection was ever made.
+ * The outcome of a call: a response, or none. `mayHaveExecuted` is false only if no connection was made, because then
+ * the other side cannot have processed the call.
  */
 export type HttpResult =
   | {
@@ -27,7 +27,7 @@ export type HttpResult =
       readonly headers: Readonly<Record<string, string | undefined>>;
       readonly body: string;
     }
-  | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
+  | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly mayHaveExecuted: boolean };
 
 type NoAnswer = 'not-connected' | 'timed-out' | 'connection-lost' | 'redirected' | 'too-large';
 
@@ -58,7 +58,7 @@ export function createHttpClient(now: () => number, reach: HttpClientOptions = {
     if (call.repeatable !== true) return noAnswer('connection-lost', true);
     const second = await sendOnce(call, now, { ...reach, agent: new Agent() });
     if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
-    return second.kind === 'answer' ? second : { ...second, effect: 'possible' };
+    return second.kind === 'answer' ? second : { ...second, mayHaveExecuted: true };
   };
 }
 
@@ -148,6 +148,6 @@ function lost(connected: boolean): HttpResult {
   return connected ? noAnswer('connection-lost', true) : noAnswer('not-connected', false);
 }
 
-function noAnswer(code: NoAnswer, mayHaveActed: boolean): HttpResult {
-  return { kind: 'no-answer', code, effect: mayHaveActed ? 'possible' : 'none' };
+function noAnswer(code: NoAnswer, mayHaveExecuted: boolean): HttpResult {
+  return { kind: 'no-answer', code, mayHaveExecuted };
 }

@@ -84,7 +84,7 @@ export function createCallbackClient(
   return async call => (leadsAstray(call.url, isAllowed) ? nobodyAsked : send(call));
 }
 
-const nobodyAsked = { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const;
+const nobodyAsked = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const;
 
 /** An address in digits is never looked up, so it is checked here; plain http goes to nothing but this machine. */
 function leadsAstray({ protocol, hostname }: URL, isAllowed: (address: string) => boolean): boolean {

@@ -126,9 +126,9 @@ async function readPages(
     if (!isNew) return unprovenFailure('incomplete-list');
     largestPage = Math.max(largestPage, answer.customers.length);
     const neverFits = total > mostPages * largestPage && !isTooMany([...candidates.values()]);
-    if (neverFits) return { kind: 'review', code: 'quota-too-small', effect: 'none', stop: true };
+    if (neverFits) return { kind: 'review', code: 'quota-too-small', mayHaveExecuted: false, stop: true };
   }
-  return { kind: 'review', code: 'too-many-matches', effect: 'none', stop: true };
+  return { kind: 'review', code: 'too-many-matches', mayHaveExecuted: false, stop: true };
 }
 
 function seen({ id, created_at: createdAt }: Customer): Candidate {

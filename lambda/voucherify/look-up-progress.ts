@@ -48,7 +48,7 @@ export function lookUpProgress(kept: LookUpResults | undefined, appIdHmac: (appI
   };
 }
 
-const appIdChanged: CallFailure = { kind: 'retry', code: 'app-id-changed', effect: 'none', stop: true };
+const appIdChanged: CallFailure = { kind: 'retry', code: 'app-id-changed', mayHaveExecuted: false, stop: true };
 
 function foundIn({ identifiable, candidates }: LookUpResult): LookUpFinding {
   if (candidates.length > 0) return { kind: 'found', candidates };

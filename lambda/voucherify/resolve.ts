@@ -77,5 +77,5 @@ function createdAt({ seen, createdAt: text = '' }: Candidate): number {
 }
 
 function human(code: string): CallFailure {
-  return { kind: 'review', code, effect: 'none', stop: true };
+  return { kind: 'review', code, mayHaveExecuted: false, stop: true };
 }

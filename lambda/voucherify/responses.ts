@@ -83,7 +83,7 @@ export function parseDeletion(reply: VoucherifyReply, customerId: string, now: n
 const wrongCustomer: CallFailure = {
   kind: 'review',
   code: 'wrong-customer-deleted',
-  effect: 'possible',
+  mayHaveExecuted: true,
   stop: true,
   alarm: 'wrong-customer-deleted',
 };

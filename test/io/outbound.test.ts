@@ -60,7 +60,7 @@ describe('an answer', () => {
       status: 200,
       body: 'x'.repeat(maxResponseBytes),
     });
-    expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+    expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', mayHaveExecuted: true });
   });
 
   it('that never ends is given up at the cap, long before the deadline, and its connection is closed', async () => {
@@ -73,7 +73,7 @@ describe('an answer', () => {
       response.on('drain', flood).on('close', () => hungUp('closed'));
       flood();
     });
-    expect(await send(get(url))).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+    expect(await send(get(url))).toEqual({ kind: 'no-answer', code: 'too-large', mayHaveExecuted: true });
     expect(await closed).toBe('closed');
   });
 
@@ -85,7 +85,7 @@ describe('an answer', () => {
     });
     const { url } = await serve((_, response) => response.writeHead(status, { Location: other.url.href }).end());
     const call = get(url, { headers: { 'X-App-Token': 'secret-token' } });
-    expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', effect: 'possible' });
+    expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', mayHaveExecuted: true });
     // A round trip to the other server: whatever was under way to it has arrived by then.
     expect(await send(get(other.url))).toMatchObject({ kind: 'answer' });
     expect(followed).toBe(1);
@@ -119,14 +119,14 @@ describe('the deadline', () => {
     expect(settled).toEqual([]);
     vi.advanceTimersByTime(1);
     await sent;
-    expect(settled).toEqual([{ kind: 'no-answer', code: 'timed-out', effect: 'possible' }]);
+    expect(settled).toEqual([{ kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true }]);
     await hungUp.promise;
   });
 
   it('holds when nothing is ever answered', async () => {
     const { url } = await serve(() => void vi.advanceTimersByTime(50));
     const result = await atStandstill()(get(url, { until: 1050 }));
-    expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'possible' });
+    expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true });
   });
 
   it.each([0, -1])('that is over makes no call (%i ms left)', async left => {
@@ -139,7 +139,7 @@ describe('the deadline', () => {
     expect(await late(get(url, { until: 1000 + left }))).toEqual({
       kind: 'no-answer',
       code: 'timed-out',
-      effect: 'none',
+      mayHaveExecuted: false,
     });
     expect(await send(get(url))).toMatchObject({ kind: 'answer' });
     expect(calls).toBe(1);

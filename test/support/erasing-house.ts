@@ -94,7 +94,7 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
       const pass = () => passed(sandbox, call);
       return house.meddle === undefined ? pass() : house.meddle(call, pass);
     },
-    sendCallback: async () => ({ kind: 'no-answer', code: 'not-connected', effect: 'none' }),
+    sendCallback: async () => ({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false }),
     now,
     random,
     wait: async () => undefined,

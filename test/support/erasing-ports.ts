@@ -28,7 +28,11 @@ export function passed(sandbox: Sandbox, { method, url, headers, body = '' }: Ht
     return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'connection-lost', effect: 'possible' };
+    return {
+      kind: 'no-answer',
+      code: error.outage === 'hang' ? 'timed-out' : 'connection-lost',
+      mayHaveExecuted: true,
+    };
   }
 }
 

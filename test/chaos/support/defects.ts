@@ -53,7 +53,7 @@ export const defects: readonly Defect[] = [
     file: 'lambda/erasure/delete-customers.ts',
     is: "if (answer.kind !== 'not-found') return answer;",
     becomes:
-      "if (answer.kind !== 'not-found') return answer;\n  return { kind: 'retry', code: 'gone', effect: 'none', stop: false };",
+      "if (answer.kind !== 'not-found') return answer;\n  return { kind: 'retry', code: 'gone', mayHaveExecuted: false, stop: false };",
   },
   {
     name: 'a 404 on a deletion is taken for gone without a look',
@@ -64,9 +64,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'another customer under the pin is taken for gone',
     file: 'lambda/erasure/delete-customers.ts',
-    is: "if (typeof look === 'object') return { ...look, effect: 'none' };",
+    is: "if (typeof look === 'object') return { ...look, mayHaveExecuted: false };",
     becomes:
-      "if (typeof look === 'object') return look.code === 'pin-shadowed' ? { kind: 'gone' } : { ...look, effect: 'none' };",
+      "if (typeof look === 'object') return look.code === 'pin-shadowed' ? { kind: 'gone' } : { ...look, mayHaveExecuted: false };",
   },
   {
     name: 'a deletion is sent again after a reset',
