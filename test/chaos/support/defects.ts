@@ -178,7 +178,7 @@ export const defects: readonly Defect[] = [
     becomes: 'limit * Math.max(1, quota.share)',
   },
   {
-    name: 'each process has a pace of its own',
+    name: 'each process has its own rate limit',
     file: 'lambda/quota/rate-limiter.ts',
     is: 'const row = sharedRow(',
     becomes: 'const row = sharedRow(String(Math.random()) + ',
