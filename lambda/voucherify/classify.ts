@@ -4,12 +4,12 @@ import { parseJson } from '../io/json.ts';
 import { parseRateHeaders } from '../quota/rate-headers.ts';
 import type { VoucherifyReply } from './client.ts';
 
-/** An answer that proved nothing. */
+/** A call that failed. */
 export type CallFailure = {
   readonly code: string;
   /** Whether Voucherify may have executed the deletion although the call failed. */
   readonly mayHaveExecuted: boolean;
-  /** Whether more calls of this attempt would only meet the same. */
+  /** Whether more calls of this attempt would fail in the same way. */
   readonly stop: boolean;
   readonly alarm?: Alarm;
 } & (
@@ -23,8 +23,8 @@ type Answer = Extract<VoucherifyReply['result'], { kind: 'answer' }>;
 const notFound = v.object({ key: v.literal('not_found'), resource_type: v.literal('customer') });
 
 /**
- * Reads what every answer has in common: a 200 with JSON, Voucherify's own 404 for a customer, or trouble. Whether and
- * when to ask again is decided here and nowhere else (Voucherify docs, Errors and Limits).
+ * Classifies a response: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. Only this function decides
+ * whether and when to retry (Voucherify docs, Errors and Limits).
  */
 export function classify(
   reply: VoucherifyReply,
@@ -42,13 +42,13 @@ export function classify(
   return classifyStatus(result, now);
 }
 
-/** A 200 that proves nothing: nobody can tell what it did or left undone, so a person is told at once. */
+/** Returns the failure for a 200 that is no proof. Its effect is unknown, so it raises an alarm at once. */
 export function unprovenFailure(code: string): CallFailure {
-  return { ...unclear(code), alarm: 'unproven-response' };
+  return { ...undocumented(code), alarm: 'unproven-response' };
 }
 
-/** An answer that is not Voucherify's as documented; a person looks when it keeps coming. */
-function unclear(code: string): Later {
+/** Returns the failure for an undocumented response. It needs review if it repeats. */
+function undocumented(code: string): Later {
   return { ...retryLater(code, true), unproven: true };
 }
 
@@ -72,7 +72,7 @@ function classifyStatus(answer: Answer, now: number): CallFailure {
     case 429:
       return throttled(answer, now);
     default:
-      return answer.status >= 500 ? retryLater(code, true) : unclear(code);
+      return answer.status >= 500 ? retryLater(code, true) : undocumented(code);
   }
 }
 
@@ -83,6 +83,6 @@ function throttled({ headers }: Answer, now: number): CallFailure {
 }
 
 function retryLater(code: string, mayHaveExecuted: boolean, notBefore?: number): Later {
-  const trouble: Later = { kind: 'retry', code, mayHaveExecuted, stop: false };
-  return notBefore === undefined ? trouble : { ...trouble, notBefore };
+  const failure: Later = { kind: 'retry', code, mayHaveExecuted, stop: false };
+  return notBefore === undefined ? failure : { ...failure, notBefore };
 }
