@@ -92,7 +92,7 @@ export interface RateHeaders {
   readonly resetAt: number | undefined;
   /** The later of `Retry-After` and `X-Rate-Limit-Retry`, if it is in the future. */
   readonly retryAt: number | undefined;
-  /** The quota of the billing cycle is used up and an operator must act: the type header says so, or the wait exceeds an hour. */
+  /** The quota of the billing cycle is used up: the type header says so, or the wait exceeds 1 h. */
   readonly exhausted: boolean;
   /** Whether the numbers apply to the billing cycle, not to a minute or an hour. */
   readonly ofCycle: boolean;

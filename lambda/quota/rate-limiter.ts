@@ -51,7 +51,7 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
   };
 }
 
-/** Reads the rate-limit state of a project; `undefined` if its row is unreadable. Throws what {@link VersionedStore} throws. */
+/** Reads the rate-limit state; `undefined` if the row is unreadable. Throws what {@link VersionedStore} throws. */
 export async function readRateLimit(project: string, rows: VersionedStore): Promise<RateLimitState | undefined> {
   const key = keyOf(project);
   const row = (await rows.read([key])).get(key);
