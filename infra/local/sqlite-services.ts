@@ -71,7 +71,9 @@ function openFiles<T>({ data }: LocalOptions, open: () => T): T {
 /** A local run with fictitious customers must not call a real platform. */
 function onlyToLoopback(send: Send): Send {
   return async call =>
-    call.url.hostname === '127.0.0.1' ? send(call) : { kind: 'no-answer', code: 'not-connected', effect: 'none' };
+    call.url.hostname === '127.0.0.1'
+      ? send(call)
+      : { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
 }
 
 function callsPerMinute({ projects }: Settings): number {

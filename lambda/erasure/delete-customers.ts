@@ -48,7 +48,7 @@ export async function deleteCustomers(task: DeletionTask): Promise<DeletionResul
   return {
     deletions,
     absent,
-    mayHaveExecuted: failures.some(failure => failure.effect === 'possible'),
+    mayHaveExecuted: failures.some(failure => failure.mayHaveExecuted),
     failure: combineFailures(failures),
     alarms: failures.flatMap(failure => failure.alarm ?? []),
   };
@@ -76,7 +76,7 @@ type PinResult =
 async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> {
   const look = task.justResolved ? 'not-looked' : await lookAt(pin, task);
   // No deletion was sent in this attempt.
-  if (typeof look === 'object') return { ...look, effect: 'none' };
+  if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const reply = await task.voucherify.deletePermanently(pin.customerId, task.until);
   const result = parseDeletion(reply, pin.customerId, task.now());
   if (result.kind !== 'not-found') return result;
@@ -94,7 +94,7 @@ async function confirm(pin: Pin, task: DeletionTask): Promise<PinResult> {
   const look = await lookAt(pin, task);
   if (look === 'absent') return { kind: 'gone' };
   if (look === 'shown') return unprovenFailure('deletion-404-still-shown');
-  return look === 'absent-under-other-key' ? otherKey : { ...look, effect: 'possible' };
+  return look === 'absent-under-other-key' ? otherKey : { ...look, mayHaveExecuted: true };
 }
 
 type Look = 'shown' | 'absent' | 'absent-under-other-key' | CallFailure;
@@ -114,8 +114,8 @@ function isOtherKey(reply: VoucherifyReply, pin: Pin, task: DeletionTask): boole
   return task.appIdHmac(reply.appId) !== pin.appIdHmac;
 }
 
-const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', effect: 'none', stop: true };
+const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', mayHaveExecuted: false, stop: true };
 /** The GET returned another customer, whose source_id is the pin. The state of the pinned customer is unknown. */
-const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', effect: 'none', stop: false };
+const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', mayHaveExecuted: false, stop: false };
 /** Never seen, and an earlier deletion got no response before this 404. Whether it deleted a customer is unknown. */
-const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', effect: 'possible', stop: false };
+const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', mayHaveExecuted: true, stop: false };

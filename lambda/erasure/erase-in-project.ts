@@ -90,7 +90,7 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
     current => recordPins(current, generation, project, pins.length),
     () => ({ pins: { project, pins }, ...(stored && { lookUps: [{ project, lookUps: undefined }] }) }),
   );
-  if (!done) return failedAttempt(receipt, { kind: 'retry', code: 'superseded', effect: 'none', stop: true });
+  if (!done) return failedAttempt(receipt, { kind: 'retry', code: 'superseded', mayHaveExecuted: false, stop: true });
   // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
   return deletePinned(project, { ...input, receipt, pins, justResolved: stored === undefined }, services);
 }
@@ -135,5 +135,5 @@ function failedAttempt(receipt: Receipt, failure: CallFailure, lookUps?: LookUpR
 }
 
 function reviewAttempt(receipt: Receipt, code: string): ProjectAttempt {
-  return failedAttempt(receipt, { kind: 'review', code, effect: 'none', stop: true });
+  return failedAttempt(receipt, { kind: 'review', code, mayHaveExecuted: false, stop: true });
 }

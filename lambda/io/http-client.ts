@@ -16,7 +16,7 @@ export interface HttpCall {
 }
 
 /**
- * The result of a call: a response, or none. `effect` says whether the other side may have executed the call; without a
+ * The result of a call: a response, or none. `mayHaveExecuted` says whether the other side may have executed the call; without a
  * connection it cannot have.
  */
 export type HttpResult =
@@ -27,7 +27,7 @@ export type HttpResult =
       readonly headers: Readonly<Record<string, string | undefined>>;
       readonly body: string;
     }
-  | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly effect: 'none' | 'possible' };
+  | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly mayHaveExecuted: boolean };
 
 type NoAnswer = 'not-connected' | 'timed-out' | 'connection-lost' | 'redirected' | 'too-large';
 
@@ -58,7 +58,7 @@ export function createHttpClient(now: () => number, options: HttpClientOptions =
     if (call.repeatable !== true) return noAnswer('connection-lost', true);
     const second = await sendOnce(call, now, { ...options, agent: new Agent() });
     if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
-    return second.kind === 'answer' ? second : { ...second, effect: 'possible' };
+    return second.kind === 'answer' ? second : { ...second, mayHaveExecuted: true };
   };
 }
 
@@ -151,5 +151,5 @@ function connectionError(connected: boolean): HttpResult {
 }
 
 function noAnswer(code: NoAnswer, mayHaveExecuted: boolean): HttpResult {
-  return { kind: 'no-answer', code, effect: mayHaveExecuted ? 'possible' : 'none' };
+  return { kind: 'no-answer', code, mayHaveExecuted };
 }

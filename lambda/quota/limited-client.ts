@@ -3,7 +3,7 @@ import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
 import { type Reservation, validUntil } from './rate-limit.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
-/** The call was not made: nobody may call yet, or there is no time left for it. */
+/** The call was not sent: the project is rate-limited, or too little time is left. */
 export interface RateLimited {
   readonly kind: 'held';
   readonly code: string;
@@ -12,27 +12,27 @@ export interface RateLimited {
 
 export type LimitedSend = (call: HttpCall) => Promise<HttpResult | RateLimited>;
 
-/** Calls that are to come, so that one reservation covers them. */
+/** The number of calls to expect, so that one reservation covers them. */
 export interface ExpectedCalls {
   readonly calls: number;
-  /** Each GET is followed by the POST that it allows: a reservation holds both. */
+  /** Each GET is followed by the POST that it allows: a reservation covers both. */
   readonly inPairs?: boolean;
 }
 
-/** What can ever fit, however long it is waited for. */
+/** The most calls that fit, however long the caller waits. */
 interface Capacity {
-  /** Calls that can go out one right after the other; none where the share is less than one call a period. */
+  /** Calls that can be sent at once; 0 if the share is less than one call per period. */
   readonly together: number;
-  /** Calls of one whole attempt of the sweep. */
+  /** Calls that fit into one attempt of the sweep. */
   readonly inAttempt: number;
 }
 
-/** The way of one attempt to one project: every call of it passes here, and none without a reservation. */
+/** The rate-limited client of one attempt for one project. It sends no call without a reservation. */
 export interface LimitedClient {
   readonly send: LimitedSend;
   expectCalls(expected: ExpectedCalls): void;
   capacity(): Capacity;
-  /** Reserves before there is a call, waiting for the place until `until`. Gives what holds it, if anything does. */
+  /** Reserves calls in advance and waits for them until `until`. Returns the reason if they are rate-limited. */
   reserve(calls: number, headers: HttpCall['headers'], until: number): Promise<RateLimited | undefined>;
 }
 
@@ -41,66 +41,66 @@ export interface LimitedClientOptions {
   readonly send: Send;
   readonly now: () => number;
   readonly wait: (ms: number) => Promise<void>;
-  /** Fresh requests may use the burst and wait beside each other; the sweep's wait in line, one at a time. */
+  /** Fresh requests may use the burst and wait in parallel; reservations of the sweep wait one at a time. */
   readonly fresh: boolean;
   readonly queue: SerialQueue;
-  /** The receipt's id, for telling whether failures are of one receipt or of many. */
+  /** The receipt's id. The breaker needs failures of more than one receipt. */
   readonly receipt: string;
 }
 
-/** Runs one after the other what is handed to it. */
+/** Runs the given functions one after the other. */
 export type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** A new, empty line. */
+/** Creates an empty queue. */
 export function serialQueue(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve();
   return work => {
-    const mine = last.then(work, work);
-    last = mine.catch(() => undefined);
-    return mine;
+    const current = last.then(work, work);
+    last = current.catch(() => undefined);
+    return current;
   };
 }
 
-/** Longest that one attempt of the sweep takes, in milliseconds. */
+/** Maximum duration of one attempt of the sweep, in milliseconds. */
 export const attemptMs = 25_000;
 
-/** Less time than this is not enough for a call, in milliseconds. */
+/** Minimum time for one call, in milliseconds. */
 const leastCallMs = 200;
 
 type Reserved = Extract<Reservation, { kind: 'reserved' }>;
 
-/** Opens the way of one attempt to one project. */
-export function createLimitedClient(way: LimitedClientOptions): LimitedClient {
+/** Creates the rate-limited client of one attempt for one project. */
+export function createLimitedClient(options: LimitedClientOptions): LimitedClient {
   let place: Reserved | undefined;
   let left = 0;
   let toCome = 0;
   let together = 1;
   const admit: LimitedClient['reserve'] = async (calls, headers, until) => {
-    const most = Math.max(together, mostAtOnce(way));
+    const most = Math.max(together, mostAtOnce(options));
     const many = Math.min(
       Math.max(together, Math.min(calls, most - (most % together))),
-      way.rateLimiter.rhythm().burst,
+      options.rateLimiter.tokenInterval().burst,
     );
-    const next = await reserved(way, many, keyHash(headers), until - leastCallMs);
+    const next = await reserved(options, many, keyHash(headers), until - leastCallMs);
     if (next.kind === 'held') return next;
     place = next;
     left = next.calls;
     return undefined;
   };
-  /** What was reserved and not used in time is lost: a call that is later still would be one too many. */
+  /** Discards reserved calls that were not used in time: a later call would exceed the quota. */
   const good = () => {
-    while (place !== undefined && left > 0 && way.now() > validUntil(place, left)) left -= 1;
+    while (place !== undefined && left > 0 && options.now() > validUntil(place, left)) left -= 1;
     return left;
   };
-  /** A look is made only where the deletion after it has its place too; the probe of a closed project is alone. */
+  /** A look-up is sent only if the deletion after it is reserved too. The probe of an open breaker is a single call. */
   const least = ({ method }: HttpCall) =>
-    method === 'GET' && place?.probe !== true ? Math.min(together, way.rateLimiter.rhythm().burst) : 1;
+    method === 'GET' && place?.probe !== true ? Math.min(together, options.rateLimiter.tokenInterval().burst) : 1;
   const held = async (call: HttpCall): Promise<RateLimited | undefined> => {
     const { headers, until } = call;
-    if (way.now() > until - leastCallMs) return { kind: 'held', code: 'out-of-time' };
+    if (options.now() > until - leastCallMs) return { kind: 'held', code: 'out-of-time' };
     const holds = good() >= least(call) ? undefined : await admit(Math.max(1, toCome), headers, until);
     if (holds !== undefined || place?.probe === true) return holds;
-    return way.rateLimiter.blockedBy(keyHash(headers), way.now());
+    return options.rateLimiter.blockedBy(keyHash(headers), options.now());
   };
   return {
     reserve: admit,
@@ -108,34 +108,34 @@ export function createLimitedClient(way: LimitedClientOptions): LimitedClient {
       toCome = calls;
       together = inPairs ? 2 : 1;
     },
-    capacity: () => capacityOf(way),
+    capacity: () => capacityOf(options),
     send: async call => {
       const holds = await held(call);
       if (holds !== undefined) return holds;
       left -= 1;
       toCome = Math.max(0, toCome - 1);
-      return sendAndLearn(way, call);
+      return sendAndObserve(options, call);
     },
   };
 }
 
 /**
- * The sweep reserves half a burst at once: then a fresh request's own burst reaches beyond what lies before it. Where the
- * next call would not fit into the attempt, it takes all of it.
+ * The sweep reserves half a burst at once: then a fresh request does not wait for the sweep. If the
+ * next call would not fit into the attempt, the sweep reserves the whole burst.
  */
 function mostAtOnce({ rateLimiter, fresh }: Pick<LimitedClientOptions, 'rateLimiter' | 'fresh'>): number {
-  const { burst, intervalMs } = rateLimiter.rhythm();
+  const { burst, intervalMs } = rateLimiter.tokenInterval();
   return fresh || intervalMs > attemptMs / 2 ? burst : Math.max(1, Math.floor(burst / 2));
 }
 
 function capacityOf({ rateLimiter }: LimitedClientOptions): Capacity {
-  const { allowed, burst, intervalMs } = rateLimiter.rhythm();
+  const { allowed, burst, intervalMs } = rateLimiter.tokenInterval();
   const atOnce = mostAtOnce({ rateLimiter, fresh: false });
   const followUps = Math.floor((attemptMs - leastCallMs) / (atOnce * intervalMs));
   return { together: allowed < 1 ? 0 : burst, inAttempt: atOnce * (1 + followUps) };
 }
 
-async function sendAndLearn(
+async function sendAndObserve(
   { rateLimiter, send, now, receipt }: LimitedClientOptions,
   call: HttpCall,
 ): Promise<HttpResult> {
@@ -146,19 +146,19 @@ async function sendAndLearn(
   return result;
 }
 
-/** The sweep waits in line, one after the other, so that what it has reserved never lies far ahead of a fresh request. */
-function reserved(way: LimitedClientOptions, calls: number, key: string, latest: number): Promise<Reservation> {
+/** Reservations of the sweep wait one after the other, so that they never delay a fresh request for long. */
+function reserved(options: LimitedClientOptions, calls: number, key: string, latest: number): Promise<Reservation> {
   const reserveAndWait = async (): Promise<Reservation> => {
-    const wish = { calls, fresh: way.fresh, keyHash: key, now: way.now(), latest };
-    const reservation = await way.rateLimiter.reserve(wish);
-    const ahead = reservation.kind === 'reserved' ? reservation.at - way.now() : 0;
-    if (ahead > 0) await way.wait(Math.ceil(ahead));
+    const request = { calls, fresh: options.fresh, keyHash: key, now: options.now(), latest };
+    const reservation = await options.rateLimiter.reserve(request);
+    const ahead = reservation.kind === 'reserved' ? reservation.at - options.now() : 0;
+    if (ahead > 0) await options.wait(Math.ceil(ahead));
     return reservation;
   };
-  return way.fresh ? reserveAndWait() : way.queue(reserveAndWait);
+  return options.fresh ? reserveAndWait() : options.queue(reserveAndWait);
 }
 
-/** A key is known by a hash of what it sends, so that a new one opens what the old one closed. */
+/** Hashes the credentials, so that a new key is not blocked by the breaker of the old one. */
 function keyHash(headers: HttpCall['headers']): string {
   const credentials = ['X-App-Id', 'X-App-Token', 'Authorization'].map(name => headers[name] ?? '');
   return createHash('sha256').update(JSON.stringify(credentials)).digest('base64url').slice(0, 22);

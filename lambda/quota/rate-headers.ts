@@ -1,35 +1,35 @@
 import type { HttpResult } from '../io/http-client.ts';
 import { type BreakerTrip, openBreaker, type Quota, type RateLimitState } from './rate-limit.ts';
 
-/** One answer, and what it was an answer to. */
+/** A response, and the call that it belongs to. */
 export interface ObservedResponse {
   readonly result: HttpResult;
   readonly receipt: string;
   readonly keyHash: string;
-  /** Proved by a token, which other processes do not share. */
+  /** Whether the call used an OAuth token, which other processes do not share. */
   readonly byToken: boolean;
   readonly sentAt: number;
   readonly now: number;
 }
 
-/** Failures in a row after which a project is closed for everybody, over at least this many receipts. */
+/** Consecutive failures that open the breaker, and the number of receipts that they must come from. */
 const mostFailures = 5;
 const leastReceipts = 2;
 
 const hourMs = 3_600_000;
 
-/** A reset further ahead than this can only be that of an hourly limit (Voucherify docs, Limits). */
+/** A reset later than this belongs to an hourly limit (Voucherify docs, Limits). */
 const hourlyFromMs = 90_000;
 
 /**
- * What an answer says of the pace: limits from its headers, and what closes or opens the project. Gives the same object
- * when there is nothing to write down.
+ * Applies a response to the rate-limit state: the limits in its headers, and whether it opens or closes the breaker.
+ * Returns the same object if nothing changed.
  */
-export function applyResponse(pace: RateLimitState, heard: ObservedResponse, quota: Quota): RateLimitState {
-  const { result, now, sentAt, keyHash, byToken } = heard;
-  if (result.kind === 'no-answer') return countFailure(pace, heard);
+export function applyResponse(state: RateLimitState, observed: ObservedResponse, quota: Quota): RateLimitState {
+  const { result, now, sentAt, keyHash, byToken } = observed;
+  if (result.kind === 'no-answer') return countFailure(state, observed);
   const headers = parseRateHeaders(result.headers, now);
-  const counted = applyRateHeaders(pace, headers, now, quota);
+  const counted = applyRateHeaders(state, headers, now, quota);
   switch (result.status) {
     case 429:
       return openBreaker(counted, { ...throttled(headers), now, sentAt });
@@ -38,40 +38,41 @@ export function applyResponse(pace: RateLimitState, heard: ObservedResponse, quo
     case 401:
       return openBreaker(counted, { code: 'key-refused', now, sentAt, keyHash });
     case 403:
-      // Every process has a token of its own, and what is forbidden to one is forbidden to all.
+      // Each process has its own token, and a 403 for one applies to all.
       return openBreaker(counted, { code: 'key-refused', now, sentAt, ...(byToken ? {} : { keyHash }) });
     default:
-      return result.status >= 500 ? countFailure(counted, heard) : closeBreaker(counted, sentAt);
+      return result.status >= 500 ? countFailure(counted, observed) : closeBreaker(counted, sentAt);
   }
 }
 
-/** A good answer clears what closed the project, unless it is to a call from before that. */
-function closeBreaker(pace: RateLimitState, sentAt: number): RateLimitState {
-  const { breaker, failures, ...open } = pace;
+/** Closes the breaker on a successful response, unless the call was sent before the breaker opened. */
+function closeBreaker(state: RateLimitState, sentAt: number): RateLimitState {
+  const { breaker, failures, ...open } = state;
   const stays = breaker !== undefined && sentAt < breaker.openedAt;
-  if (failures === undefined && (breaker === undefined || stays)) return pace;
+  if (failures === undefined && (breaker === undefined || stays)) return state;
   return stays ? { ...open, breaker } : open;
 }
 
-function countFailure(pace: RateLimitState, { receipt, now, sentAt }: ObservedResponse): RateLimitState {
-  const before = pace.failures ?? { count: 0, receipts: [] };
+function countFailure(state: RateLimitState, { receipt, now, sentAt }: ObservedResponse): RateLimitState {
+  const before = state.failures ?? { count: 0, receipts: [] };
   const receipts = before.receipts.includes(receipt)
     ? before.receipts
     : [...before.receipts, receipt].slice(-leastReceipts);
   const failures = { count: before.count + 1, receipts };
   const many = failures.count >= mostFailures && receipts.length >= leastReceipts;
-  const probed = pace.breaker?.code === 'failures';
-  const next = { ...pace, failures };
+  const probed = state.breaker?.code === 'failures';
+  const next = { ...state, failures };
   return many || probed ? openBreaker(next, { code: 'failures', now, sentAt }) : next;
 }
 
-/** What the headers say of the limit. Where too little is left for the shop itself, everybody waits for the reset. */
-function applyRateHeaders(pace: RateLimitState, headers: RateHeaders, now: number, quota: Quota): RateLimitState {
+/** Applies the limit of the headers. If too little is left for the shop itself, all calls wait for the reset. */
+function applyRateHeaders(state: RateLimitState, headers: RateHeaders, now: number, quota: Quota): RateLimitState {
   const { limit = 0, remaining, resetAt = 0, ofCycle } = headers;
-  if (ofCycle || limit === 0) return pace;
-  const periodMs = resetAt > now + hourlyFromMs && resetAt <= now + hourMs ? hourMs : (pace.periodMs ?? quota.periodMs);
-  const known = (pace.limit ?? quota.limit) === limit && (pace.periodMs ?? quota.periodMs) === periodMs;
-  const counted = known ? pace : { ...pace, limit, periodMs };
+  if (ofCycle || limit === 0) return state;
+  const periodMs =
+    resetAt > now + hourlyFromMs && resetAt <= now + hourMs ? hourMs : (state.periodMs ?? quota.periodMs);
+  const known = (state.limit ?? quota.limit) === limit && (state.periodMs ?? quota.periodMs) === periodMs;
+  const counted = known ? state : { ...state, limit, periodMs };
   const scarce = remaining !== undefined && remaining < (1 - quota.share) * limit && resetAt <= now + periodMs;
   return scarce && resetAt > Math.max(now, counted.reservedForShopUntil ?? 0)
     ? { ...counted, reservedForShopUntil: resetAt }
@@ -82,24 +83,24 @@ function throttled({ exhausted, retryAt }: RateHeaders): Pick<BreakerTrip, 'code
   return exhausted ? { code: 'quota-exhausted' } : { code: 'voucherify-429', until: retryAt };
 }
 
-/** What an answer says of the limit (Voucherify docs, Limits). Times are epoch milliseconds. */
+/** The rate limit in the headers of a response (Voucherify docs, Limits). Times are epoch milliseconds. */
 export interface RateHeaders {
-  /** Calls that the current period allows. */
+  /** Calls allowed in the current period. */
   readonly limit: number | undefined;
   readonly remaining: number | undefined;
-  /** When the next call is allowed, or the period begins anew. */
+  /** When the next call is allowed, or the next period starts. */
   readonly resetAt: number | undefined;
-  /** The later of `Retry-After` and `X-Rate-Limit-Retry`, if it lies ahead. */
+  /** The later of `Retry-After` and `X-Rate-Limit-Retry`, if it is in the future. */
   readonly retryAt: number | undefined;
-  /** The billing cycle is used up, and a person must act: said so, or a wait of more than an hour. */
+  /** The quota of the billing cycle is used up: the type header says so, or the wait exceeds 1 h. */
   readonly exhausted: boolean;
-  /** Whether the numbers are of the cycle and not of the minute or the hour. */
+  /** Whether the numbers apply to the billing cycle, not to a minute or an hour. */
   readonly ofCycle: boolean;
 }
 
 const hour = 3_600_000;
 
-/** Reads the headers of any answer; what is missing or not a whole number is left out. */
+/** Parses the headers of a response. A value that is missing or not a whole number is `undefined`. */
 export function parseRateHeaders(headers: Readonly<Record<string, string | undefined>>, now: number): RateHeaders {
   const seconds = wholeNumber(headers['x-rate-limit-retry']);
   const after = wholeNumber(headers['retry-after']);

@@ -1,52 +1,52 @@
 import * as v from 'valibot';
 
 /**
- * The pace of one project, pure. The quota is the shop's checkout's: at most a share of it is ever used. One row holds
- * the limiter (`notBefore`), and what closes the project for everybody (`closed`). Times are epoch milliseconds.
+ * The rate-limit state of one project. The shop's checkout needs the quota too, so at most a share of it is used. One row
+ * stores the limiter (`notBefore`) and the circuit breaker (`breaker`). Times are epoch milliseconds.
  */
 const rateLimitSchema = v.looseObject({
-  /** When the last reserved call is paid for: calls reserved ahead move it into the future. */
+  /** When the limiter has no reserved calls left: each reservation moves it into the future. */
   notBefore: v.number(),
   /** Too little is left of the limit for the shop itself: no call before this. */
   reservedForShopUntil: v.exactOptional(v.number()),
   breaker: v.exactOptional(
     v.looseObject({
       openUntil: v.number(),
-      /** When it was last closed: an answer to a call that is older says nothing new. */
+      /** When the breaker last opened: the response to an earlier call does not close it. */
       openedAt: v.optional(v.number(), 0),
       code: v.string(),
-      /** How often it was closed in a row: the step of the backoff. */
+      /** Consecutive trips: the step of the backoff. */
       trips: v.number(),
-      /** Hash of the refused key: another key opens the project at once. */
+      /** Hash of the refused key: another key is not blocked. */
       keyHash: v.exactOptional(v.string()),
     }),
   ),
-  /** What Voucherify's headers say of the limit; settings are only believed until then. */
+  /** The limit from Voucherify's headers; it replaces the one in settings. */
   limit: v.exactOptional(v.number()),
   periodMs: v.exactOptional(v.number()),
-  /** Failures in a row, and the receipts that met the first and the last of them. */
+  /** Failures in a row, and the last receipts that had them. */
   failures: v.exactOptional(v.looseObject({ count: v.number(), receipts: v.array(v.string()) })),
 });
 
 export type RateLimitState = v.InferOutput<typeof rateLimitSchema>;
 
-/** A project that was never called. */
+/** The state of a project that was never called. */
 export const initialRateLimit: RateLimitState = { notBefore: 0 };
 
-/** A row as it was stored; `undefined` when it cannot be read, and then no call may go out. */
+/** Parses a stored row. Returns `undefined` if it is unreadable; then no call may be sent. */
 export function parseRateLimit(value: unknown): RateLimitState | undefined {
   const parsed = v.safeParse(rateLimitSchema, value);
   return parsed.success ? parsed.output : undefined;
 }
 
 export interface ReservationRequest {
-  /** At most the rhythm's burst. */
+  /** At most the burst. */
   readonly calls: number;
-  /** A fresh request may use the burst; the sweep waits until everything before it is paid for. */
+  /** A fresh request may use the burst; the sweep waits until all earlier reservations are used up. */
   readonly fresh: boolean;
   readonly keyHash: string;
   readonly now: number;
-  /** Latest time at which the first of the calls is still of use. */
+  /** Latest useful time of the first call. */
   readonly latest: number;
 }
 
@@ -55,62 +55,62 @@ export type Reservation =
       readonly kind: 'reserved';
       readonly at: number;
       readonly calls: number;
-      /** The one call that finds out whether a closed project is well again. */
+      /** The single call that tests whether an open breaker can close. */
       readonly probe: boolean;
-      readonly rhythm: TokenInterval;
+      readonly interval: TokenInterval;
       readonly next: RateLimitState;
     }
   | { readonly kind: 'held'; readonly until: number; readonly code: string };
 
-/** A place for some calls, or how long nobody may call. A closed project lets one probe through each time. */
-export function reserve(pace: RateLimitState, wish: ReservationRequest, quota: Quota): Reservation {
-  const closed = breakerFor(pace, wish.keyHash);
-  if (closed === undefined) {
-    const { breaker: _, ...open } = pace;
-    return reservePlace(open, wish, quota);
+/** Reserves calls, or returns how long calls are rate-limited. An open breaker lets one probe through after each wait. */
+export function reserve(state: RateLimitState, request: ReservationRequest, quota: Quota): Reservation {
+  const current = breakerFor(state, request.keyHash);
+  if (current === undefined) {
+    const { breaker: _, ...open } = state;
+    return reserveCalls(open, request, quota);
   }
-  if (closed.openUntil > wish.now) return { kind: 'held', until: closed.openUntil, code: closed.code };
-  const probe = reservePlace(pace, { ...wish, calls: 1 }, quota);
+  if (current.openUntil > request.now) return { kind: 'held', until: current.openUntil, code: current.code };
+  const probe = reserveCalls(state, { ...request, calls: 1 }, quota);
   if (probe.kind === 'held') return probe;
   return {
     ...probe,
     probe: true,
-    next: { ...probe.next, breaker: { ...closed, openUntil: probe.at + stepMs(closed) } },
+    next: { ...probe.next, breaker: { ...current, openUntil: probe.at + stepMs(current) } },
   };
 }
 
-/** What closes the project to this key: a refused key closes it to nobody but itself. */
+/** Returns the breaker that applies to this key. A breaker opened by a refused key applies to that key only. */
 export function breakerFor({ breaker }: RateLimitState, keyHash: string): RateLimitState['breaker'] {
   return breaker?.keyHash !== undefined && breaker.keyHash !== keyHash ? undefined : breaker;
 }
 
-function reservePlace(
-  pace: RateLimitState,
+function reserveCalls(
+  state: RateLimitState,
   { calls, fresh, now, latest }: ReservationRequest,
   quota: Quota,
 ): Reservation {
-  const rhythm = tokenInterval(pace, quota);
-  const { intervalMs, burst } = rhythm;
+  const interval = tokenInterval(state, quota);
+  const { intervalMs, burst } = interval;
   const credit = fresh ? Math.max(0, burst - calls) * intervalMs : 0;
-  const at = Math.max(now, pace.notBefore - credit, pace.reservedForShopUntil ?? 0);
+  const at = Math.max(now, state.notBefore - credit, state.reservedForShopUntil ?? 0);
   if (at > latest) return { kind: 'held', until: at, code: 'rate-limited' };
-  const next = { ...pace, notBefore: Math.max(pace.notBefore, at) + calls * intervalMs };
-  return { kind: 'reserved', at, calls, probe: false, rhythm, next };
+  const next = { ...state, notBefore: Math.max(state.notBefore, at) + calls * intervalMs };
+  return { kind: 'reserved', at, calls, probe: false, interval, next };
 }
 
-/** Until when the next of the calls that are left of a reservation may go out; later it is one too many. */
-export function validUntil({ rhythm, next }: Extract<Reservation, { kind: 'reserved' }>, left: number): number {
-  return next.notBefore - left * rhythm.intervalMs + rhythm.lateMs;
+/** Returns until when the next call of a reservation may be sent; a later call would exceed the quota. */
+export function validUntil({ interval, next }: Extract<Reservation, { kind: 'reserved' }>, left: number): number {
+  return next.notBefore - left * interval.intervalMs + interval.lateMs;
 }
 
 const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-type Closed = NonNullable<RateLimitState['breaker']>;
+type Breaker = NonNullable<RateLimitState['breaker']>;
 
-/** How long a closed project stays closed after the next probe. */
-function stepMs({ code, trips }: Pick<Closed, 'code' | 'trips'>): number {
+/** Returns how long the breaker stays open until the next probe. */
+function stepMs({ code, trips }: Pick<Breaker, 'code' | 'trips'>): number {
   switch (code) {
     case 'voucherify-429':
       return Math.min(15 * minute, minute * 2 ** trips);
@@ -126,28 +126,28 @@ function stepMs({ code, trips }: Pick<Closed, 'code' | 'trips'>): number {
 export interface BreakerTrip {
   readonly code: string;
   readonly now: number;
-  /** When the call went out that was answered so. */
+  /** When the call was sent. */
   readonly sentAt: number;
   readonly until?: number | undefined;
-  /** Closes it to this key only. */
+  /** If set, the breaker opens for this key only. */
   readonly keyHash?: string | undefined;
 }
 
 /**
- * Closes the project for everybody; when its probe is refused for the same reason, for longer. A call that was under way
- * when it was closed can only keep it closed, not make the next step longer.
+ * Opens the breaker for all processes, and for longer if its probe failed for the same reason. A call that was sent
+ * before the breaker opened can extend the wait, but does not count as another trip.
  */
-export function openBreaker(pace: RateLimitState, { code, now, sentAt, until, keyHash }: BreakerTrip): RateLimitState {
-  const { breaker } = pace;
+export function openBreaker(state: RateLimitState, { code, now, sentAt, until, keyHash }: BreakerTrip): RateLimitState {
+  const { breaker } = state;
   const older = breaker !== undefined && sentAt < breaker.openedAt;
   const times = breaker?.code === code ? breaker.trips + (older ? 0 : 1) : 0;
   const end = until ?? now + stepMs({ code, trips: times });
-  if (older && end <= breaker.openUntil) return pace;
+  if (older && end <= breaker.openUntil) return state;
   const key = keyHash === undefined ? {} : { keyHash };
-  return { ...pace, breaker: { code, trips: times, openUntil: end, openedAt: now, ...key } };
+  return { ...state, breaker: { code, trips: times, openUntil: end, openedAt: now, ...key } };
 }
 
-/** The quota as settings have it, until Voucherify says otherwise. */
+/** The quota from settings, until a response header replaces it. */
 export interface Quota {
   readonly share: number;
   readonly limit: number;
@@ -155,29 +155,29 @@ export interface Quota {
 }
 
 export interface TokenInterval {
-  /** Calls that a period allows; less than one where it takes several periods for one. */
+  /** Calls per period; less than one if a call needs several periods. */
   readonly allowed: number;
   /** Milliseconds from one call to the next. */
   readonly intervalMs: number;
-  /** Calls that may go out at once. */
+  /** Calls that may be sent at once. */
   readonly burst: number;
-  /** How long after its turn a call may still go out. */
+  /** How late a reserved call may be sent. */
   readonly lateMs: number;
 }
 
-/** The least that a call may be late, in milliseconds: answers that are awaited and rows that are written before it. */
+/** Minimum allowed delay of a call, in milliseconds: it waits for earlier responses and writes. */
 const leastLateMs = 1000;
 
 /**
- * How fast a project may be called: over any period at most `share × limit` calls, a burst of them and those that are
- * late included. The burst is a tenth of the share, at most five, and two where the share has two: a look and the
- * deletion that follows it go out together. One call an interval and a burst leave one call to spare in every period,
+ * Returns how fast a project may be called: over any period at most `share × limit` calls, a burst of them and those that are
+ * late included. The burst is a tenth of the share, at most five, and two if the share allows two: a look-up and
+ * the deletion after it are sent together. One call an interval and a burst leave one call to spare in every period,
  * which is what may be late; many calls a second leave too little, so their interval is longer.
  */
-export function tokenInterval(learnt: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): TokenInterval {
-  const { limit = quota.limit, periodMs = quota.periodMs } = learnt;
+export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): TokenInterval {
+  const { limit = quota.limit, periodMs = quota.periodMs } = observed;
   const share = limit * quota.share;
-  // Rounded down but for what multiplying has lost; less than one call a period is a longer period.
+  // Rounded down, with a tolerance for floating-point errors; less than one call a period is a longer period.
   const allowed = share < 1 ? share : Math.floor(share + 1e-9);
   const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 10)));
   const steady = periodMs / (allowed > burst ? allowed - burst : allowed);

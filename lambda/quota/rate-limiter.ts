@@ -13,37 +13,37 @@ import {
   tokenInterval,
 } from './rate-limit.ts';
 
-/** The pace of one project as this process sees it. */
+/** The rate limiter of one project in this process. */
 export interface RateLimiter {
-  /** How fast the project may be called; one reservation holds a burst at most. */
-  rhythm(): TokenInterval;
-  /** Reads the row, so that a reservation is not overtaken by what others wrote before it. Never throws. */
+  /** Returns how fast the project may be called; a reservation covers at most one burst. */
+  tokenInterval(): TokenInterval;
+  /** Reads the row in advance, so that a reservation starts from its latest revision. Never throws. */
   prefetch(): Promise<void>;
-  /** Reserves by one conditional write. Never throws: a pace that cannot be read or written holds everybody. */
-  reserve(wish: ReservationRequest): Promise<Reservation>;
-  /** What this process knows to close the project: calls that were reserved before are not made either. */
+  /** Reserves calls by one conditional write. Never throws: if the row is unavailable, all calls are rate-limited. */
+  reserve(request: ReservationRequest): Promise<Reservation>;
+  /** Returns the breaker that this process knows to be open: it blocks calls that were reserved earlier too. */
   blockedBy(keyHash: string, now: number): Extract<Reservation, { kind: 'held' }> | undefined;
-  /** Writes down what an answer says, if it says anything new. Never throws: the next answer will say it again. */
-  observe(heard: ObservedResponse): Promise<void>;
+  /** Stores what a response changes. Never throws: the next response repeats the information. */
+  observe(observed: ObservedResponse): Promise<void>;
 }
 
-/** Others that may write the same row in between before this gives up: as many as may come at once. */
+/** Conflicting writes before a change fails: as many as there may be concurrent processes. */
 const mostTries = 50;
 
 /**
- * The pacer of one project. The row as it was last seen is kept, so that a process alone needs one call of the store
- * for a reservation; whoever was overtaken sees the newer row and decides again.
+ * Creates the rate limiter of one project. It caches the row, so that a reservation without conflict needs one call of
+ * the store; after a conflict it decides again with the newer row.
  */
 export function createRateLimiter(project: string, quota: Quota, rows: VersionedStore): RateLimiter {
   const row = sharedRow(keyOf(project), rows);
   return {
-    rhythm: () => tokenInterval(row.pace() ?? initialRateLimit, quota),
+    tokenInterval: () => tokenInterval(row.state() ?? initialRateLimit, quota),
     prefetch: () => row.refresh().catch(() => undefined),
-    reserve: wish => reserveIn(row, wish, quota).catch(() => unavailable(wish)),
-    blockedBy: (keyHash, now) => closedIn(row, keyHash, now),
-    observe: heard =>
+    reserve: request => reserveIn(row, request, quota).catch(() => unavailable(request)),
+    blockedBy: (keyHash, now) => blockedIn(row, keyHash, now),
+    observe: observed =>
       row
-        .change(pace => applyResponse(pace, heard, quota))
+        .change(state => applyResponse(state, observed, quota))
         .then(
           () => undefined,
           () => undefined,
@@ -51,7 +51,7 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
   };
 }
 
-/** How the pace of a project stands; `undefined` when its row cannot be read. Throws what {@link VersionedStore} throw. */
+/** Reads the rate-limit state; `undefined` if the row is unreadable. Throws what {@link VersionedStore} throws. */
 export async function readRateLimit(project: string, rows: VersionedStore): Promise<RateLimitState | undefined> {
   const key = keyOf(project);
   const row = (await rows.read([key])).get(key);
@@ -62,65 +62,65 @@ function keyOf(project: string): string {
   return `rate-limit#${project}`;
 }
 
-/** What is held by an old row is asked again by a new one, which somebody may have opened in the meantime. */
-async function reserveIn(row: SharedRow, wish: ReservationRequest, quota: Quota): Promise<Reservation> {
-  const seen = row.pace();
-  if (seen === undefined || reserve(seen, wish, quota).kind === 'held') await row.refresh();
-  let reservation: Reservation = unavailable(wish);
-  const written = await row.change(pace => {
-    reservation = reserve(pace, wish, quota);
-    return reservation.kind === 'reserved' ? reservation.next : pace;
+/** Refreshes the row before it rejects a reservation: another process may have closed the breaker. */
+async function reserveIn(row: SharedRow, request: ReservationRequest, quota: Quota): Promise<Reservation> {
+  const seen = row.state();
+  if (seen === undefined || reserve(seen, request, quota).kind === 'held') await row.refresh();
+  let reservation: Reservation = unavailable(request);
+  const written = await row.change(state => {
+    reservation = reserve(state, request, quota);
+    return reservation.kind === 'reserved' ? reservation.next : state;
   });
-  return written ? reservation : unavailable(wish);
+  return written ? reservation : unavailable(request);
 }
 
-type HeldUntil = Extract<Reservation, { kind: 'held' }>;
+type Blocked = Extract<Reservation, { kind: 'held' }>;
 
-function closedIn(row: SharedRow, keyHash: string, now: number): HeldUntil | undefined {
-  const pace = row.pace();
-  if (pace === undefined) return unavailable({ now });
-  const closed = breakerFor(pace, keyHash);
-  if (closed === undefined || closed.openUntil <= now) return undefined;
-  return { kind: 'held', until: closed.openUntil, code: closed.code };
+function blockedIn(row: SharedRow, keyHash: string, now: number): Blocked | undefined {
+  const state = row.state();
+  if (state === undefined) return unavailable({ now });
+  const breaker = breakerFor(state, keyHash);
+  if (breaker === undefined || breaker.openUntil <= now) return undefined;
+  return { kind: 'held', until: breaker.openUntil, code: breaker.code };
 }
 
-function unavailable({ now }: Pick<ReservationRequest, 'now'>): HeldUntil {
+function unavailable({ now }: Pick<ReservationRequest, 'now'>): Blocked {
   return { kind: 'held', until: now, code: 'rate-limit-unavailable' };
 }
 
 interface SharedRow {
-  /** As it was last seen; `undefined` when what stands there cannot be read. */
-  pace(): RateLimitState | undefined;
+  /** The last state read; `undefined` if the stored row is unreadable. */
+  state(): RateLimitState | undefined;
   refresh(): Promise<void>;
-  /** Writes what `decide` makes of the row, unless it is the same; false when too many others write it. */
-  change(decide: (pace: RateLimitState) => RateLimitState): Promise<boolean>;
+  /** Writes the result of `decide` unless it is unchanged. Returns false after too many conflicts. */
+  change(decide: (state: RateLimitState) => RateLimitState): Promise<boolean>;
 }
 
 interface Seen {
   readonly revision: number;
-  readonly pace: RateLimitState | undefined;
+  readonly state: RateLimitState | undefined;
 }
 
-const nothingYet: Seen = { revision: 0, pace: initialRateLimit };
+const initialRow: Seen = { revision: 0, state: initialRateLimit };
 
 function sharedRow(key: string, rows: VersionedStore): SharedRow {
-  let seen = nothingYet;
-  const see = (row: VersionedRow) => {
-    if (row.revision > seen.revision) seen = { revision: row.revision, pace: parseRateLimit(row.value) };
+  let seen = initialRow;
+  const update = (row: VersionedRow) => {
+    if (row.revision > seen.revision) seen = { revision: row.revision, state: parseRateLimit(row.value) };
   };
   return {
-    pace: () => seen.pace,
-    refresh: async () => see((await rows.read([key])).get(key) ?? { revision: 0, value: undefined }),
+    state: () => seen.state,
+    refresh: async () => update((await rows.read([key])).get(key) ?? { revision: 0, value: undefined }),
     change: async decide => {
       for (let tries = 0; tries < mostTries; tries += 1) {
-        const { revision, pace } = seen;
-        if (pace === undefined) return false;
-        const next = decide(pace);
-        if (next === pace) return true;
+        const { revision, state } = seen;
+        if (state === undefined) return false;
+        const next = decide(state);
+        if (next === state) return true;
         const { written, row } = await rows.write(key, revision, next);
-        // A row that was taken away, or put back from a backup, begins anew.
-        if (row.revision < revision) seen = nothingYet;
-        see(row);
+        // A row that was deleted or restored from a backup is read again.
+        if (row.revision < revision) seen = initialRow;
+        update(row);
         if (written) return true;
       }
       return false;

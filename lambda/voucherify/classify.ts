@@ -4,12 +4,12 @@ import { parseJson } from '../io/json.ts';
 import { parseRateHeaders } from '../quota/rate-headers.ts';
 import type { VoucherifyReply } from './client.ts';
 
-/** An answer that proved nothing. */
+/** A call that failed. */
 export type CallFailure = {
   readonly code: string;
-  /** Whether a deletion may have had its effect all the same. */
-  readonly effect: 'none' | 'possible';
-  /** Whether more calls of this attempt would only meet the same. */
+  /** Whether Voucherify may have executed the deletion although the call failed. */
+  readonly mayHaveExecuted: boolean;
+  /** Whether more calls of this attempt would fail in the same way. */
   readonly stop: boolean;
   readonly alarm?: Alarm;
 } & (
@@ -23,32 +23,33 @@ type Answer = Extract<VoucherifyReply['result'], { kind: 'answer' }>;
 const notFound = v.object({ key: v.literal('not_found'), resource_type: v.literal('customer') });
 
 /**
- * Reads what every answer has in common: a 200 with JSON, Voucherify's own 404 for a customer, or trouble. Whether and
- * when to ask again is decided here and nowhere else (Voucherify docs, Errors and Limits).
+ * Classifies a response: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. Only this function decides
+ * whether and when to retry (Voucherify docs, Errors and Limits).
  */
 export function classify(
   reply: VoucherifyReply,
   now: number,
 ): { kind: 'ok'; json: unknown } | { kind: 'not-found' } | CallFailure {
   const { result } = reply;
-  if (result.kind === 'held') return { ...retryLater(result.code, 'none', result.until), stop: true };
+  if (result.kind === 'held') return { ...retryLater(result.code, false, result.until), stop: true };
   if (result.kind === 'no-credentials')
-    return { ...retryLater('no-credentials', 'none'), stop: true, alarm: 'secret-unusable' };
-  if (result.kind === 'no-answer') return { ...retryLater(result.code, result.effect), stop: result.effect === 'none' };
+    return { ...retryLater('no-credentials', false), stop: true, alarm: 'secret-unusable' };
+  if (result.kind === 'no-answer')
+    return { ...retryLater(result.code, result.mayHaveExecuted), stop: !result.mayHaveExecuted };
   const json = parseJson(result.body)?.value;
   if (result.status === 200) return json === undefined ? unprovenFailure('not-json') : { kind: 'ok', json };
   if (result.status === 404 && v.is(notFound, json)) return { kind: 'not-found' };
   return classifyStatus(result, now);
 }
 
-/** A 200 that proves nothing: nobody can tell what it did or left undone, so a person is told at once. */
+/** Returns the failure for a 200 that is no proof. Its effect is unknown, so it raises an alarm at once. */
 export function unprovenFailure(code: string): CallFailure {
-  return { ...unclear(code), alarm: 'unproven-response' };
+  return { ...undocumented(code), alarm: 'unproven-response' };
 }
 
-/** An answer that is not Voucherify's as documented; a person looks when it keeps coming. */
-function unclear(code: string): Later {
-  return { ...retryLater(code, 'possible'), unproven: true };
+/** Returns the failure for an undocumented response. It needs review if it repeats. */
+function undocumented(code: string): Later {
+  return { ...retryLater(code, true), unproven: true };
 }
 
 const minute = 60_000;
@@ -62,26 +63,26 @@ function classifyStatus(answer: Answer, now: number): CallFailure {
     case 406:
     case 415:
     case 422:
-      return { kind: 'review', code, effect: 'none', stop: true };
+      return { kind: 'review', code, mayHaveExecuted: false, stop: true };
     case 401:
     case 403:
-      return { ...retryLater(code, 'none', now + minute), stop: true, alarm: 'voucherify-key-refused' };
+      return { ...retryLater(code, false, now + minute), stop: true, alarm: 'voucherify-key-refused' };
     case 402:
-      return { ...retryLater(code, 'none', now + hour), stop: true, alarm: 'voucherify-quota-exhausted' };
+      return { ...retryLater(code, false, now + hour), stop: true, alarm: 'voucherify-quota-exhausted' };
     case 429:
       return throttled(answer, now);
     default:
-      return answer.status >= 500 ? retryLater(code, 'possible') : unclear(code);
+      return answer.status >= 500 ? retryLater(code, true) : undocumented(code);
   }
 }
 
 function throttled({ headers }: Answer, now: number): CallFailure {
   const { retryAt, exhausted } = parseRateHeaders(headers, now);
-  if (!exhausted) return { ...retryLater('voucherify-429', 'none', retryAt ?? now + minute), stop: true };
-  return { ...retryLater('voucherify-429', 'none', now + hour), stop: true, alarm: 'voucherify-quota-exhausted' };
+  if (!exhausted) return { ...retryLater('voucherify-429', false, retryAt ?? now + minute), stop: true };
+  return { ...retryLater('voucherify-429', false, now + hour), stop: true, alarm: 'voucherify-quota-exhausted' };
 }
 
-function retryLater(code: string, effect: 'none' | 'possible', notBefore?: number): Later {
-  const trouble: Later = { kind: 'retry', code, effect, stop: false };
-  return notBefore === undefined ? trouble : { ...trouble, notBefore };
+function retryLater(code: string, mayHaveExecuted: boolean, notBefore?: number): Later {
+  const failure: Later = { kind: 'retry', code, mayHaveExecuted, stop: false };
+  return notBefore === undefined ? failure : { ...failure, notBefore };
 }

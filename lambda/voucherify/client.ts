@@ -3,7 +3,7 @@ import type { HttpResult } from '../io/http-client.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
 import type { CredentialProvider, Credentials } from './credentials.ts';
 
-/** What a call brought back, and the app id that it was made under. */
+/** The result of a call, and the app id that it was made with. */
 export interface VoucherifyReply {
   readonly result: HttpResult | RateLimited | { readonly kind: 'no-credentials' };
   readonly appId: string;
@@ -19,13 +19,13 @@ export interface VoucherifyClient {
   deletePermanently(customerId: string, until: number): Promise<VoucherifyReply>;
 }
 
-/** Rows that are asked for at once: the largest page there is (Voucherify OpenAPI, List customers). */
+/** Rows per page: the maximum (Voucherify OpenAPI, List customers). */
 const pageSize = 100;
 
-/** A page of customers with all their metadata outgrows the cap of every other answer, in bytes. */
+/** Maximum size of a page in bytes: customers with metadata exceed the default response limit. */
 const largestPage = 4_194_304;
 
-/** A client for one project and one attempt: the only place that builds a URL of Voucherify. */
+/** Creates the client of one project for one attempt. */
 export function createVoucherifyClient(
   baseUrl: string,
   prove: CredentialProvider,
@@ -36,7 +36,7 @@ export function createVoucherifyClient(
   return {
     lookUp: (id, until) => get(customerUrl(baseUrl, id), until),
     listByEmail: (email, page, until) => get(listUrl(baseUrl, email, page), until, { maxResponseBytes: largestPage }),
-    // Not repeatable: the pin is looked at before it is posted to again.
+    // Not repeatable: the pin is looked up before the deletion is sent again.
     deletePermanently: (id, until) =>
       sendWithCredentials({ method: 'POST', url: deletionUrl(baseUrl, id), until }, prove, send),
   };
@@ -50,7 +50,7 @@ interface Call {
   readonly repeatable?: boolean;
 }
 
-/** Refused credentials are fetched afresh once, since they may have been rotated; the same ones are not tried again. */
+/** Reads rejected credentials again once, since they may have been rotated; the same ones are not sent twice. */
 async function sendWithCredentials(call: Call, prove: CredentialProvider, send: LimitedSend): Promise<VoucherifyReply> {
   const first = await prove(send, call.until);
   if (first.kind !== 'credentials') return { result: first, appId: '' };
@@ -65,12 +65,12 @@ function isSame(a: Credentials, b: Credentials): boolean {
   return JSON.stringify(a.headers) === JSON.stringify(b.headers);
 }
 
-/** Voucherify docs, Versioning: the version is pinned, so that a project's own setting changes nothing. */
+/** Voucherify docs, Versioning: the version is pinned, so that the project's own setting has no effect. */
 function headers(credentials: Credentials): Record<string, string> {
   return { ...credentials.headers, Accept: 'application/json', 'X-Voucherify-API-Version': 'v2018-08-01' };
 }
 
-/** Throws `RangeError` for an id that would end up anywhere but in its own path segment. */
+/** Returns the URL of a deletion. Throws `RangeError` for an id that would not stay in its own path segment. */
 export function deletionUrl(baseUrl: string, customerId: string): URL {
   return checked(baseUrl, customerId, '/permanent-deletion', /^\/v1\/customers\/([^/]+)\/permanent-deletion$/);
 }
@@ -79,7 +79,7 @@ function customerUrl(baseUrl: string, id: string): URL {
   return checked(baseUrl, id, '', /^\/v1\/customers\/([^/]+)$/);
 }
 
-/** `URL` resolves dots even when they are encoded, so the finished path is what is checked. */
+/** Checks the finished path, because `URL` resolves dots even when they are encoded. */
 function checked(baseUrl: string, id: string, rest: string, shape: RegExp): URL {
   const url = isPlainValue(id) ? new URL(`/v1/customers/${encodeURIComponent(id)}${rest}`, baseUrl) : undefined;
   const segment = shape.exec(url?.pathname ?? '')?.[1] ?? '';
@@ -89,7 +89,7 @@ function checked(baseUrl: string, id: string, rest: string, shape: RegExp): URL 
   return url;
 }
 
-/** A blank e-mail may list everybody, so none is ever sent. Throws `RangeError`. */
+/** Throws `RangeError` for a blank e-mail, which could list all customers. */
 function listUrl(baseUrl: string, email: string, page: number): URL {
   if (!isUsable({ kind: 'email', value: email })) throw new RangeError('email: cannot stand in a query');
   const url = new URL('/v1/customers', baseUrl);

@@ -5,17 +5,17 @@ import { parseJson } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
 
-/** What proves us to Voucherify, and the app id it was made under. */
+/** The headers that authenticate to Voucherify, and their app id. */
 export interface Credentials {
   readonly kind: 'credentials';
   readonly appId: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Credentials, or what stood in the way of them. */
+/** Credentials, or the reason why they are unavailable. */
 export type CredentialResult = Credentials | { readonly kind: 'no-credentials' } | HttpResult | RateLimited;
 
-/** Credentials for one call; after a 401, when a key may have been rotated or a token may have ended, not those again. */
+/** Provides credentials for one call. `refused` are those that got a 401, so a rotated key or a new token is needed. */
 export type CredentialProvider = (send: LimitedSend, until: number, refused?: Credentials) => Promise<CredentialResult>;
 
 /** The application key itself, in two headers (Voucherify docs, Authentication). */
@@ -37,23 +37,23 @@ interface Token {
   readonly endsAt: number;
 }
 
-const tokenAnswer = v.object({
+const tokenResponse = v.object({
   access_token: v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/)),
   expires_in: v.pipe(v.number(), v.minValue(1)),
 });
 
-/** A token is not used in its last minute. */
+/** A token is not used in the last minute before it expires. */
 const spareMs = 60_000;
 
 /**
- * A token by OAuth client credentials, scope `customers`, shared by the process until shortly before it ends (Voucherify
- * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A refused one is replaced once for everybody
- * who holds it, and with the newest keys.
+ * A token by OAuth client credentials, scope `customers`, shared by the process until shortly before it expires (Voucherify
+ * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A rejected token is
+ * replaced once for all its users, with the newest keys.
  */
 export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () => number): CredentialProvider {
   let shared: Token | undefined;
-  let asking: Promise<CredentialResult> | undefined;
-  const askWith = async (keys: ApiKey, send: LimitedSend, until: number): Promise<CredentialResult> => {
+  let pending: Promise<CredentialResult> | undefined;
+  const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number): Promise<CredentialResult> => {
     const answer = await send(tokenCall(baseUrl, keys, until));
     const token = answer.kind === 'answer' ? tokenFrom(answer, keys.appId, now()) : undefined;
     shared = token ?? shared;
@@ -62,18 +62,18 @@ export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () 
   const ask = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
     const keys = await readKeys({ fresh });
     if (keys === undefined) return { kind: 'no-credentials' };
-    const first = await askWith(keys, send, until);
+    const first = await requestTokenWith(keys, send, until);
     if (first.kind !== 'answer' || first.status !== 401) return first;
     const newest = await readKeys({ fresh: true });
-    return newest === undefined || isSame(keys, newest) ? first : askWith(newest, send, until);
+    return newest === undefined || isSame(keys, newest) ? first : requestTokenWith(newest, send, until);
   };
   return async (send, until, refused) => {
     if (shared?.credentials === refused) shared = undefined;
     if (shared !== undefined && shared.endsAt > now()) return shared.credentials;
-    asking ??= ask(send, until, refused !== undefined).finally(() => {
-      asking = undefined;
+    pending ??= ask(send, until, refused !== undefined).finally(() => {
+      pending = undefined;
     });
-    return asking;
+    return pending;
   };
 }
 
@@ -93,8 +93,8 @@ function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<Lim
 }
 
 /**
- * An answer about tokens must never pass for one about customers: only what says that nobody may call is handed on, and
- * whatever else went wrong has done nothing to a customer.
+ * A token response must never be taken for a customer response: only a response that blocks all calls is passed on. Any
+ * other failure had no effect on a customer.
  */
 function withoutToken(answer: HttpResult | RateLimited): CredentialResult {
   if (answer.kind === 'held') return answer;
@@ -103,7 +103,7 @@ function withoutToken(answer: HttpResult | RateLimited): CredentialResult {
 }
 
 function tokenFrom(answer: { status: number; body: string }, appId: string, now: number): Token | undefined {
-  const parsed = v.safeParse(tokenAnswer, parseJson(answer.body)?.value);
+  const parsed = v.safeParse(tokenResponse, parseJson(answer.body)?.value);
   if (answer.status !== 200 || !parsed.success) return undefined;
   const { access_token, expires_in } = parsed.output;
   const credentials = { kind: 'credentials', appId, headers: { Authorization: `Bearer ${access_token}` } } as const;

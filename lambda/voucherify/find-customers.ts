@@ -4,14 +4,14 @@ import { type CallFailure, unprovenFailure } from './classify.ts';
 import type { VoucherifyClient } from './client.ts';
 import { type Customer, parseLookUp, parsePage } from './responses.ts';
 
-/** What one identifier names: customers, nobody, or nothing that can be looked up. */
+/** The result for one identifier: customers, no match, or an identifier that cannot be looked up. */
 export type LookUpFinding =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'no-match' }
   | { readonly kind: 'not-identifiable' }
   | CallFailure;
 
-/** Makes the look-up of one spelling with the client that it hands over, unless it is completed already. */
+/** Looks up one spelling with the given client, unless that look-up is already complete. */
 export type LookUpOnce = (
   spelling: string,
   lookUp: (voucherify: VoucherifyClient) => Promise<LookUpFinding>,
@@ -21,13 +21,13 @@ export interface LookUpContext {
   readonly once: LookUpOnce;
   readonly now: () => number;
   readonly until: number;
-  /** Whether these are more than may be deleted already, so that the rest need not be read. */
+  /** Whether there are already more candidates than may be deleted, so that the rest need not be read. */
   readonly isTooMany: (candidates: readonly Candidate[]) => boolean;
-  /** Pages of one spelling that one attempt can ever read. */
+  /** Maximum number of pages of one spelling that one attempt can read. */
   readonly mostPages: number;
 }
 
-/** Looks one identifier up and keeps only what it matches exactly. */
+/** Looks up one identifier and keeps only exact matches. */
 export async function findCustomers(identifier: Identifier, lookUps: LookUpContext): Promise<LookUpFinding> {
   if (identifier.kind !== 'phone' && !isUsable(identifier)) return { kind: 'not-identifiable' };
   switch (identifier.kind) {
@@ -42,7 +42,7 @@ export async function findCustomers(identifier: Identifier, lookUps: LookUpConte
   }
 }
 
-/** Calls that looking these up takes, as far as it can be known before an e-mail's pages are seen. */
+/** Returns the calls that these look-ups need, with one page for each e-mail. */
 export function lookUpCalls(identifiers: readonly Identifier[]): number {
   const calls = identifiers.filter(isUsable).map(one => (one.kind === 'email' ? emailSpellings(one.value).length : 1));
   return calls.reduce((sum, count) => sum + count, 0);
@@ -54,7 +54,7 @@ async function findById(id: string, { once, now, until }: LookUpContext): Promis
     const lookUp = parseLookUp(await voucherify.lookUp(id, until), now());
     if (lookUp.kind === 'no-match') return { kind: 'found', candidates: [{ id, seen: false }] };
     if (lookUp.kind !== 'customer') return lookUp;
-    // The path takes a source_id as well: somebody else's may equal the id that was asked for.
+    // The path takes a source_id as well: another customer's may equal the requested id.
     return lookUp.customer.id === id ? found(lookUp.customer) : { kind: 'no-match' };
   });
 }
@@ -64,7 +64,7 @@ async function findBySourceId(sourceId: string, { once, now, until }: LookUpCont
     const lookUp = parseLookUp(await voucherify.lookUp(sourceId, until), now());
     if (lookUp.kind !== 'customer') return lookUp;
     if (lookUp.customer.source_id === sourceId) return found(lookUp.customer);
-    // It is the id of somebody who is known by another source_id: the value cannot be looked up as what it is.
+    // It is the id of a customer with another source_id, so the value cannot be looked up as a source_id.
     return { kind: lookUp.customer.id === sourceId ? 'not-identifiable' : 'no-match' };
   });
 }
@@ -73,7 +73,7 @@ function found(customer: Customer): LookUpFinding {
   return { kind: 'found', candidates: [seen(customer)] };
 }
 
-/** Voucherify does not say how it compares addresses: every spelling is looked up, and what it returns compared here. */
+/** Voucherify does not say how it compares addresses: every spelling is looked up, and the results are compared here. */
 async function findByEmail(email: string, lookUps: LookUpContext): Promise<LookUpFinding> {
   const candidates = new Map<string, Candidate>();
   for (const spelling of emailSpellings(email)) {
@@ -92,17 +92,17 @@ async function findBySpelling(
 ): Promise<LookUpFinding> {
   const candidates = new Map<string, Candidate>();
   const matches = (row: Customer) => isSameEmail(row.email, email);
-  const trouble = await readPages(spelling, { ...lookUps, voucherify }, candidates, matches);
-  return trouble ?? { kind: 'found', candidates: [...candidates.values()] };
+  const failure = await readPages(spelling, { ...lookUps, voucherify }, candidates, matches);
+  return failure ?? { kind: 'found', candidates: [...candidates.values()] };
 }
 
-/** Highest page there is (Voucherify OpenAPI, List customers). */
+/** Highest page number (Voucherify OpenAPI, List customers). */
 const lastPage = 99;
 
 /**
  * Read to the end before anything is deleted, since deleting shifts the pages. A short page is not the end: that is
  * when as many rows were read as the largest `total` of all pages. A page without a new row before that means that the
- * list shrank in the meantime or contradicts itself. Somebody may be missing, so it is read again from the beginning.
+ * list shrank in the meantime or contradicts itself. A customer may be missing, so it is read again from the beginning.
  */
 async function readPages(
   email: string,
@@ -126,9 +126,9 @@ async function readPages(
     if (!isNew) return unprovenFailure('incomplete-list');
     largestPage = Math.max(largestPage, answer.customers.length);
     const neverFits = total > mostPages * largestPage && !isTooMany([...candidates.values()]);
-    if (neverFits) return { kind: 'review', code: 'quota-too-small', effect: 'none', stop: true };
+    if (neverFits) return { kind: 'review', code: 'quota-too-small', mayHaveExecuted: false, stop: true };
   }
-  return { kind: 'review', code: 'too-many-matches', effect: 'none', stop: true };
+  return { kind: 'review', code: 'too-many-matches', mayHaveExecuted: false, stop: true };
 }
 
 function seen({ id, created_at: createdAt }: Customer): Candidate {

@@ -7,17 +7,17 @@ import type { LookUpFinding, LookUpOnce } from './find-customers.ts';
 export interface LookUpProgress {
   /** The look-ups of one identifier, by its index; `matters` says which candidates are kept. */
   of(identifier: number, voucherify: VoucherifyClient, matters: (candidate: Candidate) => boolean): LookUpOnce;
-  /** How many are completed. */
+  /** Returns the number of completed look-ups. */
   count(): number;
-  /** What the next attempt goes on from; `undefined` when this one has completed nothing. */
+  /** Returns the results for the next attempt; `undefined` if this one completed no look-up. */
   added(): LookUpResults | undefined;
   /** HMAC of the app id that all of them were made with. */
   appIdHmac(): string;
 }
 
 /**
- * Goes on from what earlier attempts kept. A look-up under another app id may be of another project: it discards all that
- * were made before it, and answers `retry`, since the identifiers before it have to be looked up again.
+ * Continues from the results of earlier attempts. A look-up with another app id may be of another project: it discards
+ * all earlier results and returns `retry`, so that the earlier identifiers are looked up again.
  */
 export function lookUpProgress(kept: LookUpResults | undefined, appIdHmac: (appId: string) => string): LookUpProgress {
   let { appIdHmac: mac, results } = kept ?? { appIdHmac: '', results: [] };
@@ -36,7 +36,7 @@ export function lookUpProgress(kept: LookUpResults | undefined, appIdHmac: (appI
       const known = results.find(one => one.identifier === identifier && one.spelling === spelling);
       if (known !== undefined) return foundIn(known);
       const appIds = new Set<string>();
-      const found = await lookUp(noting(voucherify, appIds));
+      const found = await lookUp(recordAppIds(voucherify, appIds));
       if (found.kind === 'retry' || found.kind === 'review') return found;
       const candidates = found.kind === 'found' ? found.candidates.filter(matters) : [];
       const identifiable = found.kind !== 'not-identifiable';
@@ -48,23 +48,23 @@ export function lookUpProgress(kept: LookUpResults | undefined, appIdHmac: (appI
   };
 }
 
-const appIdChanged: CallFailure = { kind: 'retry', code: 'app-id-changed', effect: 'none', stop: true };
+const appIdChanged: CallFailure = { kind: 'retry', code: 'app-id-changed', mayHaveExecuted: false, stop: true };
 
 function foundIn({ identifiable, candidates }: LookUpResult): LookUpFinding {
   if (candidates.length > 0) return { kind: 'found', candidates };
   return { kind: identifiable ? 'no-match' : 'not-identifiable' };
 }
 
-/** The same client, which notes the app ids that its look-ups are made with. */
-function noting(voucherify: VoucherifyClient, appIds: Set<string>): VoucherifyClient {
+/** Returns the client, which also records the app ids of its look-ups. */
+function recordAppIds(voucherify: VoucherifyClient, appIds: Set<string>): VoucherifyClient {
   return {
     ...voucherify,
-    lookUp: async (...asked) => noted(await voucherify.lookUp(...asked), appIds),
-    listByEmail: async (...asked) => noted(await voucherify.listByEmail(...asked), appIds),
+    lookUp: async (...args) => withAppId(await voucherify.lookUp(...args), appIds),
+    listByEmail: async (...args) => withAppId(await voucherify.listByEmail(...args), appIds),
   };
 }
 
-function noted<R extends { readonly appId: string }>(reply: R, appIds: Set<string>): R {
+function withAppId<R extends { readonly appId: string }>(reply: R, appIds: Set<string>): R {
   appIds.add(reply.appId);
   return reply;
 }

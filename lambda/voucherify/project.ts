@@ -14,18 +14,18 @@ import {
 } from './credentials.ts';
 import type { ProjectSettings } from './project-settings.ts';
 
-/** One Voucherify project as a process holds it: its credentials and its pace, shared by all attempts. */
+/** One Voucherify project in a process: its credentials and its rate limiter, shared by all attempts. */
 export interface Project {
-  /** Reads how the pace stands, beside something else that must be waited for. Never throws. */
+  /** Reads the rate-limit state in advance. Never throws. */
   prefetchRateLimit(): Promise<void>;
-  /** The way of one attempt to this project. */
+  /** Creates the client of one attempt. */
   attempt(work: { readonly receipt: string; readonly fresh: boolean }): ProjectClient;
 }
 
 export interface ProjectClient {
   readonly voucherify: VoucherifyClient;
   readonly limitedClient: LimitedClient;
-  /** Reserves the first calls before the attempt begins; gives what holds it, if anything does. */
+  /** Reserves the first calls before the attempt begins; returns the reason if it is rate-limited. */
   reserve(expected: ExpectedCalls, until: number): ReturnType<LimitedClient['reserve']>;
 }
 
@@ -41,7 +41,7 @@ export interface ProjectContext {
 const minute = 60_000;
 const hour = 3_600_000;
 
-/** Opens a project of the settings. Throws `RangeError` for one that is not there. */
+/** Opens a project of the settings. Throws `RangeError` for an unknown project. */
 export function openProject(name: string, { settings, readSecret, control, send, now, wait }: ProjectContext): Project {
   const project = settings.projects[name];
   if (project === undefined) throw new RangeError('project: not in settings');
@@ -56,34 +56,34 @@ export function openProject(name: string, { settings, readSecret, control, send,
   return {
     prefetchRateLimit: shared.rateLimiter.prefetch,
     attempt: work => {
-      const gate = createLimitedClient({ ...shared, ...work });
-      // What stood in the way of credentials is the first call's to report, and is not asked for twice.
+      const limitedClient = createLimitedClient({ ...shared, ...work });
+      // The first call reports why credentials are unavailable, without a second request for them.
       let known: CredentialResult | undefined;
-      const proveOnce: CredentialProvider = async (...asked) => {
-        const proving = known ?? (await prove(...asked));
+      const proveOnce: CredentialProvider = async (...args) => {
+        const proving = known ?? (await prove(...args));
         known = undefined;
         return proving;
       };
-      const admit = async (expected: ExpectedCalls, until: number) => {
-        const proving = await prove(gate.send, until);
+      const reserve = async (expected: ExpectedCalls, until: number) => {
+        const proving = await prove(limitedClient.send, until);
         if (proving.kind === 'credentials') {
-          gate.expectCalls(expected);
-          return gate.reserve(expected.calls, proving.headers, until);
+          limitedClient.expectCalls(expected);
+          return limitedClient.reserve(expected.calls, proving.headers, until);
         }
         if (proving.kind === 'held' && proving.until !== undefined) return proving;
         known = proving;
         return undefined;
       };
       return {
-        voucherify: createVoucherifyClient(project.baseUrl, proveOnce, gate.send),
-        limitedClient: gate,
-        reserve: admit,
+        voucherify: createVoucherifyClient(project.baseUrl, proveOnce, limitedClient.send),
+        limitedClient,
+        reserve,
       };
     },
   };
 }
 
-/** How a project proves itself, as settings say. */
+/** Returns the credential provider that settings name. */
 export function credentialProviderFor(
   name: string,
   { auth, baseUrl }: ProjectSettings,
@@ -93,7 +93,7 @@ export function credentialProviderFor(
   return auth === 'oauth' ? oauthCredentials(baseUrl, readKeys, now) : apiKeyCredentials(readKeys);
 }
 
-/** The quota of a project, as settings have it. */
+/** Returns the quota of a project from its settings. */
 export function quotaFromSettings({ quotaShare, callsPerMinute, quotaPeriod }: ProjectSettings): Quota {
   return { share: quotaShare, limit: callsPerMinute, periodMs: quotaPeriod === 'hour' ? hour : minute };
 }

@@ -6,7 +6,7 @@ import type { LookUpProgress } from './look-up-progress.ts';
 
 export interface ResolveRequest {
   readonly identifiers: readonly Identifier[];
-  /** When the erasure was asked for: a customer created later is not the one that was meant. */
+  /** When the erasure was requested: a customer created later is not affected. */
   readonly submittedAt: number;
   /** Most customers that one request may delete in one project. */
   readonly maxCustomers: number;
@@ -24,13 +24,13 @@ interface Ways extends Omit<LookUpContext, 'isTooMany' | 'once'> {
 }
 
 /**
- * Everybody whom the identifiers of one request name in one project: the union of all look-ups of all its attempts,
- * without those who were created after the request. Deletes nothing, and answers trouble rather than a part: what was
- * completed by then is in the progress.
+ * Returns the customers that the identifiers of one request match in one project: the union of all look-ups of all
+ * attempts, without those created after the request. Deletes nothing. Returns a failure rather than a partial result;
+ * completed look-ups stay in the progress.
  */
 export async function resolve(asked: ResolveRequest, { voucherify, progress, ...ways }: Ways): Promise<Resolved> {
   const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.maxCustomers;
-  // When the erasure was asked for never changes: whoever is newer now is newer when the pins are written.
+  // The time of the request never changes, so a newer customer can be dropped at once.
   const matters = (candidate: Candidate) => !(createdAt(candidate) > asked.submittedAt);
   const candidates = new Map<string, Candidate>();
   let isLookedUp = false;
@@ -48,7 +48,7 @@ export async function resolve(asked: ResolveRequest, { voucherify, progress, ...
   return resolved.kind === 'no-match' && !(isLookedUp && isComplete) ? { kind: 'not-identifiable' } : resolved;
 }
 
-/** How a project ends in which nobody was found, by its identifiers alone. */
+/** Returns the outcome of a project without a match, by its identifiers. */
 export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' | 'not-identifiable' {
   return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
@@ -58,9 +58,9 @@ function better(known: Candidate | undefined, one: Candidate): Candidate {
 }
 
 function guarded(candidates: readonly Candidate[], asked: ResolveRequest): Resolved {
-  if (candidates.some(one => Number.isNaN(createdAt(one)))) return human('created-at-missing');
+  if (candidates.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
   const customers = meant(candidates, asked);
-  if (customers.length > asked.maxCustomers) return human('too-many-matches');
+  if (customers.length > asked.maxCustomers) return needsReview('too-many-matches');
   return customers.length === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: customers };
 }
 
@@ -70,12 +70,12 @@ function meant(candidates: readonly Candidate[], { submittedAt }: ResolveRequest
 
 const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** Epoch milliseconds; NaN when it cannot be read. An unseen customer tells no time, and its id is its own proof. */
+/** Epoch milliseconds; NaN when it cannot be read. An unseen customer has no time; its id is an exact match. */
 function createdAt({ seen, createdAt: text = '' }: Candidate): number {
   if (!seen) return 0;
   return isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
 }
 
-function human(code: string): CallFailure {
-  return { kind: 'review', code, effect: 'none', stop: true };
+function needsReview(code: string): CallFailure {
+  return { kind: 'review', code, mayHaveExecuted: false, stop: true };
 }

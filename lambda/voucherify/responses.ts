@@ -3,7 +3,7 @@ import { isCustomerId, type ReceivedDeletion } from '../domain/erasure.ts';
 import { type CallFailure, classify, unprovenFailure } from './classify.ts';
 import type { VoucherifyReply } from './client.ts';
 
-/** What an answer of Voucherify proves, and when to ask again: the one place that decides either. */
+/** Parses the responses of Voucherify and decides what each one proves. */
 
 export interface Customer {
   readonly id: string;
@@ -21,7 +21,7 @@ export type CustomerPage =
       readonly kind: 'page';
       readonly customers: readonly Customer[];
       readonly total: number;
-      /** Not in every answer (Voucherify OpenAPI, List customers). */
+      /** Not in every response (Voucherify OpenAPI, List customers). */
       readonly has_more?: unknown;
     }
   | CallFailure;
@@ -37,7 +37,7 @@ const customer = v.object({
   created_at: v.optional(v.unknown()),
 });
 
-/** Judges `GET /v1/customers/{id or source_id}`. */
+/** Parses `GET /v1/customers/{id or source_id}`. */
 export function parseLookUp(reply: VoucherifyReply, now: number): LookUpReply {
   const answer = classify(reply, now);
   if (answer.kind !== 'ok') return answer.kind === 'not-found' ? { kind: 'no-match' } : answer;
@@ -51,7 +51,7 @@ const list = v.object({
   has_more: v.optional(v.unknown()),
 });
 
-/** Judges one page of `GET /v1/customers?email=`; one row that cannot be read makes the page worth nothing. */
+/** Parses one page of `GET /v1/customers?email=`; one unreadable row makes the whole page a failure. */
 export function parsePage(reply: VoucherifyReply, now: number): CustomerPage {
   const answer = classify(reply, now);
   if (answer.kind === 'not-found') return unprovenFailure('unexpected-404');
@@ -67,8 +67,8 @@ const deletion = v.object({
 });
 
 /**
- * Judges `POST …/permanent-deletion`. Deleted is only: 200, JSON, status DONE, the pin as `related_object_id`, and one
- * customer counted (Voucherify docs, Delete Customer Permanently). Another id means that somebody else was deleted.
+ * Parses `POST …/permanent-deletion`. Deleted is only: 200, JSON, status DONE, the pin as `related_object_id`, and one
+ * customer counted (Voucherify docs, Delete Customer Permanently). Another id means that another customer was deleted.
  */
 export function parseDeletion(reply: VoucherifyReply, customerId: string, now: number): DeletionResult {
   const answer = classify(reply, now);
@@ -83,7 +83,7 @@ export function parseDeletion(reply: VoucherifyReply, customerId: string, now: n
 const wrongCustomer: CallFailure = {
   kind: 'review',
   code: 'wrong-customer-deleted',
-  effect: 'possible',
+  mayHaveExecuted: true,
   stop: true,
   alarm: 'wrong-customer-deleted',
 };
@@ -94,24 +94,24 @@ const namedTime = v.object({ created_at: v.pipe(v.string(), v.isoTimestamp()) })
 const namedRelation = v.object({ related_object: word });
 const namedObject = v.object({ object: word });
 
-/** Only fields that the documentation names, each in its documented shape: nothing else of an answer is ever kept. */
+/** Only fields that the documentation names, each in its documented shape: nothing else of a response is stored. */
 function received(
   json: unknown,
   { related_object_id, status, data_json }: v.InferOutput<typeof deletion>,
 ): ReceivedDeletion {
   const counts = Object.entries(data_json).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
   return {
-    ...fitting(namedId, json),
-    ...fitting(namedTime, json),
+    ...parseOrEmpty(namedId, json),
+    ...parseOrEmpty(namedTime, json),
     related_object_id,
-    ...fitting(namedRelation, json),
+    ...parseOrEmpty(namedRelation, json),
     status,
     data_json: Object.fromEntries(counts.filter(([name]) => /^[a-z_]{1,40}$/.test(name))),
-    ...fitting(namedObject, json),
+    ...parseOrEmpty(namedObject, json),
   };
 }
 
-function fitting<S extends v.GenericSchema>(schema: S, json: unknown): v.InferOutput<S> | Record<never, never> {
+function parseOrEmpty<S extends v.GenericSchema>(schema: S, json: unknown): v.InferOutput<S> | Record<never, never> {
   const parsed = v.safeParse(schema, json);
   return parsed.success ? parsed.output : {};
 }

@@ -94,7 +94,7 @@ describe('more look-ups than calls in one attempt', () => {
       const answered = pass();
       if (call.method !== 'POST' || lost > 0) return answered;
       lost += 1;
-      return { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
+      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
     };
     const receipt = await finished(house, ids(5));
     expect(receipt.state).toBe('erased');
@@ -134,7 +134,7 @@ describe('completed look-ups', () => {
     const house = houseWith(hourly);
     house.person({ source_id: 'crm-0' });
     house.meddle = (call, pass) =>
-      call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', effect: 'none' } : pass();
+      call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } : pass();
     let { receipt } = await house.ask(ids(3));
     expect(Object.keys(await rows(house))).toEqual(['main']);
     for (let sweeps = 0; receipt.projects['main']?.pins === 0 && sweeps < 9; sweeps += 1) {

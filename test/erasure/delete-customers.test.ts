@@ -23,7 +23,11 @@ function trouble(house: ErasingHouse, id: string, result: HttpResult): void {
 
 const posted = (house: ErasingHouse) => house.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
 
-const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
+const lost = (mayHaveExecuted: boolean): HttpResult => ({
+  kind: 'no-answer',
+  code: 'connection-lost',
+  mayHaveExecuted,
+});
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
@@ -47,7 +51,7 @@ function denying(look?: HttpResult): ErasingHouse {
 describe('one of several deletions fails', () => {
   it.each([
     ['a 500', answer(500, html)],
-    ['a lost response', lost('possible')],
+    ['a lost response', lost(true)],
     ['no proof', answer(200, {})],
     ['a 404 of a proxy', answer(404, html)],
   ])('%s: the others continue, and only the failed one is retried', async (_, result) => {
@@ -79,7 +83,7 @@ describe('one of several deletions fails', () => {
     ['a missing permission', answer(403, {})],
     ['a used-up plan', answer(402, {})],
     ['the limit', answer(429, {})],
-    ['no connection', lost('none')],
+    ['no connection', lost(false)],
   ])('%s: the others are postponed too', async (_, result) => {
     const house = atHome();
     trouble(house, 'cust_2', result);
@@ -141,10 +145,10 @@ describe('all deletions fail', () => {
     const { receipt } = await house.ask(email);
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 0 } } });
     house.sandbox.outage(undefined);
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
     const again = await house.sweepWhenDue(receipt.id);
     expect(again.projects['main']).toMatchObject({ state: 'open', pins: 4, mayHaveExecuted: true, deletions: [] });
-    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? lost(true) : pass());
     await house.sweepWhenDue(receipt.id);
     expect(house.deleted().toSorted()).toEqual(family);
     house.meddle = undefined;
@@ -206,8 +210,8 @@ describe('404 on the deletion of a seen pin', () => {
   });
 
   it.each([
-    ['lost', lost('possible')],
-    ['no connection', lost('none')],
+    ['lost', lost(true)],
+    ['no connection', lost(false)],
     ['a 500', answer(500, html)],
     ['a 429', answer(429, {})],
     ['a 401', answer(401, {})],

@@ -12,7 +12,11 @@ const look = `GET /v1/customers/${ada}`;
 
 const gone = [{ project: 'main', pin: 0, proof: 'gone' }];
 
-const lost = (effect: 'none' | 'possible'): HttpResult => ({ kind: 'no-answer', code: 'connection-lost', effect });
+const lost = (mayHaveExecuted: boolean): HttpResult => ({
+  kind: 'no-answer',
+  code: 'connection-lost',
+  mayHaveExecuted,
+});
 
 /** Answers the next deletion itself; `before` says whether the deletion takes place all the same. */
 function onNextDeletion(house: ErasingHouse, result: HttpResult, before = false): void {
@@ -34,9 +38,9 @@ const posts = (house: ErasingHouse) => house.sent.filter(call => call.startsWith
 
 describe('deletion with a lost response', () => {
   it.each([
-    ['cut off', lost('possible')],
-    ['timed out', { kind: 'no-answer', code: 'timed-out', effect: 'possible' } as const],
-    ['too large', { kind: 'no-answer', code: 'too-large', effect: 'possible' } as const],
+    ['cut off', lost(true)],
+    ['timed out', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const],
+    ['too large', { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true } as const],
     ['a 500', answer(500, html)],
     ['a 502 with JSON', answer(502, { status: 'DONE' })],
     ['a 200 that proves nothing', answer(200, {})],
@@ -64,7 +68,7 @@ describe('deletion with a lost response', () => {
   it('before it was executed: is done by the next attempt', async () => {
     const house = erasingHouse();
     house.person({ id: ada });
-    onNextDeletion(house, lost('possible'));
+    onNextDeletion(house, lost(true));
     const { receipt } = await house.ask(one('customer_id', ada));
     expect(house.deleted()).toEqual([]);
     const closed = await house.sweepWhenDue(receipt.id);
@@ -77,7 +81,7 @@ describe('unseen pin', () => {
   it.each([
     ['a 429', answer(429, {})],
     ['a 401', answer(401, {})],
-    ['no connection', lost('none')],
+    ['no connection', lost(false)],
   ])('first deletion not executed (%s): is still no match', async (_, result) => {
     const house = erasingHouse();
     onNextDeletion(house, result);
@@ -89,7 +93,7 @@ describe('unseen pin', () => {
   it('shown before the second try: is erased', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
-    onNextDeletion(house, lost('possible'));
+    onNextDeletion(house, lost(true));
     const { receipt } = await house.ask(one('customer_id', ada));
     let isShown = true;
     house.meddle = (call, pass) => {
@@ -109,7 +113,7 @@ describe('unseen pin', () => {
     const house = erasingHouse();
     house.person({ id: 'cust_B', email: 'ada@example.com' });
     house.meddle = (call, pass) =>
-      call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost('possible') : pass();
+      call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost(true) : pass();
     const { receipt } = await house.ask([...one('customer_id', ada), ...one('email', 'ada@example.com')]);
     expect(receipt).toMatchObject({
       state: 'open',
@@ -137,9 +141,9 @@ describe('unseen pin', () => {
   it('attempts without a call: stays known as tried', async () => {
     const house = erasingHouse();
     softlyDeleted(house);
-    onNextDeletion(house, lost('possible'), true);
+    onNextDeletion(house, lost(true), true);
     const { receipt } = await house.ask(one('customer_id', ada));
-    for (const result of [answer(429, {}), lost('none')]) {
+    for (const result of [answer(429, {}), lost(false)]) {
       onNextDeletion(house, result);
       expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
     }
@@ -150,14 +154,14 @@ describe('unseen pin', () => {
 describe('check before a repeated deletion', () => {
   const first = async (house: ErasingHouse) => {
     house.person({ id: ada, source_id: 'crm-1' });
-    onNextDeletion(house, lost('possible'));
+    onNextDeletion(house, lost(true));
     return (await house.ask(one('source_id', 'crm-1'))).receipt;
   };
 
   it('source_id of another customer: proves nothing', async () => {
     const house = erasingHouse();
     const receipt = await first(house);
-    onNextDeletion(house, lost('possible'), true);
+    onNextDeletion(house, lost(true), true);
     await house.sweepWhenDue(receipt.id);
     expect(house.deleted()).toEqual([ada]);
     house.person({ source_id: ada });
@@ -175,7 +179,7 @@ describe('check before a repeated deletion', () => {
   it('another customer shown: the other pins are still deleted', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B', 'cust_C']) house.person({ id, email: 'family@example.com' });
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
     const { receipt } = await house.ask(one('email', 'family@example.com'));
     house.sandbox.softDelete(ada);
     const newcomer = house.person({ source_id: ada });
@@ -189,7 +193,7 @@ describe('check before a repeated deletion', () => {
   it('another customer shown, then a wrong customer deleted: the wrong deletion is the reason', async () => {
     const house = erasingHouse();
     for (const id of [ada, 'cust_B']) house.person({ id, email: 'family@example.com' });
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost('possible') : pass());
+    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
     const { receipt } = await house.ask(one('email', 'family@example.com'));
     house.meddle = (call, pass) => {
       if (call.method === 'GET') return call.url.pathname.endsWith('B') ? pass() : answer(200, { id: 'cust_N' });
@@ -209,7 +213,7 @@ describe('check before a repeated deletion', () => {
   });
 
   it.each([
-    ['lost', lost('possible')],
+    ['lost', lost(true)],
     ['a 500', answer(500, html)],
     ['HTML', answer(200, html)],
     ['a customer that is none', answer(200, { id: 'crm-1' })],

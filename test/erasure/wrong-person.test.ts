@@ -77,7 +77,7 @@ describe('source_id that looks like an id', () => {
       house.meddle = undefined;
       pass();
       house.person({ id: id('B'), source_id: ada });
-      return { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
+      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
     };
     const { receipt } = await house.ask(one('customer_id', ada));
     await house.sweepWhenDue(receipt.id);

@@ -24,7 +24,7 @@ function thenBreaks(bytes: string, how: 'reset' | 'end') {
   });
 }
 
-const cutOff = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
+const cutOff = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
 
 describe('broken connection', () => {
   it.each([
@@ -50,7 +50,7 @@ describe('broken connection', () => {
   it('refused connection: has no effect', async () => {
     const gone = await serve(() => {});
     await gone.close();
-    expect(await send(post(gone.url))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
+    expect(await send(post(gone.url))).toEqual({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false });
   });
 
   it('unrequested protocol upgrade: is no response', async () => {
@@ -58,7 +58,10 @@ describe('broken connection', () => {
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
       'end',
     );
-    expect(await send(post(url, { until: Date.now() + 100 }))).toMatchObject({ kind: 'no-answer', effect: 'possible' });
+    expect(await send(post(url, { until: Date.now() + 100 }))).toMatchObject({
+      kind: 'no-answer',
+      mayHaveExecuted: true,
+    });
   });
 });
 
@@ -71,7 +74,7 @@ describe('impossible call', () => {
   ])('%s: is no response and no exception', async (_, more) => {
     let calls = 0;
     const { url } = await serve(() => (calls += 1));
-    expect(await send(post(url, more))).toEqual({ kind: 'no-answer', code: 'not-connected', effect: 'none' });
+    expect(await send(post(url, more))).toEqual({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false });
     expect(calls).toBe(0);
   });
 });
@@ -95,6 +98,6 @@ it('result without a response: contains nothing of the call', async () => {
     'timed-out',
     'too-large',
   ]);
-  for (const result of results) expect(Object.keys(result).toSorted()).toEqual(['code', 'effect', 'kind']);
+  for (const result of results) expect(Object.keys(result).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted']);
   expect(JSON.stringify(results)).not.toMatch(/secret|127\.0\.0\.1/u);
 });

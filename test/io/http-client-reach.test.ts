@@ -78,7 +78,7 @@ describe('checked addresses', () => {
     expect(await createHttpClient(Date.now, { lookup })(get(named(url)))).toEqual({
       kind: 'no-answer',
       code: 'not-connected',
-      effect: 'none',
+      mayHaveExecuted: false,
     });
     expect(calls).toBe(0);
   });

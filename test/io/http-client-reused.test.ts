@@ -54,7 +54,7 @@ describe.each([
       const { url, ports } = await scripted(['answer', how, 'answer'], tls);
       const send = createHttpClient(Date.now);
       await send(call(url));
-      expect(await send(call(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
+      expect(await send(call(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true });
       expect(ports).toEqual([ports[0], ports[0]]);
     },
   );
@@ -63,7 +63,7 @@ describe.each([
     const { url, ports } = await scripted(['answer', 'reset', 'reset', 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
-    expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
+    expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true });
     expect(ports).toHaveLength(3);
   });
 
@@ -73,7 +73,7 @@ describe.each([
     await send(repeatable(url));
     const result = send(repeatable(url));
     await close();
-    expect(await result).toMatchObject({ kind: 'no-answer', effect: 'possible' });
+    expect(await result).toMatchObject({ kind: 'no-answer', mayHaveExecuted: true });
     expect(ports.length).toBeLessThanOrEqual(2);
   });
 
@@ -82,7 +82,7 @@ describe.each([
     expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
       kind: 'no-answer',
       code: 'connection-lost',
-      effect: 'possible',
+      mayHaveExecuted: true,
     });
     expect(ports).toHaveLength(1);
   });
@@ -98,7 +98,7 @@ it('reused connection with a response that is not HTTP: is not retried', async (
   });
   const send = createHttpClient(Date.now);
   expect(await send(repeatable(url))).toMatchObject({ kind: 'answer' });
-  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
+  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true });
   expect(calls).toBe(2);
 });
 
@@ -115,7 +115,7 @@ it('several idle connections that all reset: two calls are made', async () => {
   });
   const send = createHttpClient(Date.now);
   await Promise.all([send(repeatable(url)), send(repeatable(url))]);
-  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', effect: 'possible' });
+  expect(await send(repeatable(url))).toEqual({ kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true });
   expect(calls).toBe(4);
 });
 
@@ -126,7 +126,7 @@ describe('TLS', () => {
     expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
       kind: 'no-answer',
       code: 'not-connected',
-      effect: 'none',
+      mayHaveExecuted: false,
     });
     expect(requests).toBe(0);
   });
@@ -134,6 +134,10 @@ describe('TLS', () => {
   it('unfinished handshake: times out without effect', async () => {
     const { url } = await serveSockets(() => {}, 'https');
     const short = { ...call(url), until: Date.now() + 60 };
-    expect(await createHttpClient(Date.now)(short)).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'none' });
+    expect(await createHttpClient(Date.now)(short)).toEqual({
+      kind: 'no-answer',
+      code: 'timed-out',
+      mayHaveExecuted: false,
+    });
   });
 });

@@ -60,7 +60,7 @@ describe('response', () => {
       status: 200,
       body: 'x'.repeat(maxResponseBytes),
     });
-    expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+    expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', mayHaveExecuted: true });
   });
 
   it('endless body: is ended at the maximum size, and its connection is closed', async () => {
@@ -73,7 +73,7 @@ describe('response', () => {
       response.on('drain', flood).on('close', () => hungUp('closed'));
       flood();
     });
-    expect(await send(get(url))).toEqual({ kind: 'no-answer', code: 'too-large', effect: 'possible' });
+    expect(await send(get(url))).toEqual({ kind: 'no-answer', code: 'too-large', mayHaveExecuted: true });
     expect(await closed).toBe('closed');
   });
 
@@ -87,7 +87,7 @@ describe('response', () => {
       });
       const { url } = await serve((_, response) => response.writeHead(status, { Location: other.url.href }).end());
       const call = get(url, { headers: { 'X-App-Token': 'secret-token' } });
-      expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', effect: 'possible' });
+      expect(await send(call)).toEqual({ kind: 'no-answer', code: 'redirected', mayHaveExecuted: true });
       // After a round trip to the other server, an earlier request to it would have arrived.
       expect(await send(get(other.url))).toMatchObject({ kind: 'answer' });
       expect(followed).toBe(1);
@@ -122,14 +122,14 @@ describe('deadline', () => {
     expect(settled).toEqual([]);
     vi.advanceTimersByTime(1);
     await sent;
-    expect(settled).toEqual([{ kind: 'no-answer', code: 'timed-out', effect: 'possible' }]);
+    expect(settled).toEqual([{ kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true }]);
     await hungUp.promise;
   });
 
   it('missing response: the call ends at the deadline', async () => {
     const { url } = await serve(() => void vi.advanceTimersByTime(50));
     const result = await atStandstill()(get(url, { until: 1050 }));
-    expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', effect: 'possible' });
+    expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true });
   });
 
   it.each([0, -1])('expired: no call is made (%i ms left)', async left => {
@@ -142,7 +142,7 @@ describe('deadline', () => {
     expect(await late(get(url, { until: 1000 + left }))).toEqual({
       kind: 'no-answer',
       code: 'timed-out',
-      effect: 'none',
+      mayHaveExecuted: false,
     });
     expect(await send(get(url))).toMatchObject({ kind: 'answer' });
     expect(calls).toBe(1);

@@ -106,7 +106,7 @@ describe("Sombra's public key", () => {
       change: ({ now }) => ({
         send: async ({ until }) => {
           asked.push(until - now());
-          return { kind: 'no-answer', code: 'timed-out', effect: 'none' };
+          return { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: false };
         },
       }),
     });

@@ -68,7 +68,7 @@ describe('receipt refused by an operator', () => {
       if (!isDeletion(url.pathname)) return pass();
       await refuse(house, receipt);
       pass();
-      return { kind: 'no-answer', code: 'connection-lost', effect: 'possible' };
+      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
     };
     await house.sweep();
     const closed = await house.receipt(receipt.id);

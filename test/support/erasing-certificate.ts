@@ -90,4 +90,4 @@ export function post(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   return { method: 'POST', url, headers, body: '{}', until: Date.now() + 60_000, ...more };
 }
 
-export const notConnected = { kind: 'no-answer', code: 'not-connected', effect: 'none' };
+export const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };

@@ -80,9 +80,9 @@ function answered(fault: CallFault, method: string, pass: () => HttpResult): Htt
   switch (fault) {
     case 'lost':
     case 'lost-after':
-      return { kind: 'no-answer', code: 'timed-out', effect: 'possible' };
+      return { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true };
     case 'refused':
-      return { kind: 'no-answer', code: 'not-connected', effect: 'none' };
+      return { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
     case 'error':
     case 'error-after':
       return answer(502, html);

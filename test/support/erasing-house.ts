@@ -96,7 +96,7 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
       const pass = () => passed(sandbox, call);
       return house.meddle === undefined ? pass() : house.meddle(call, pass);
     },
-    sendCallback: async () => ({ kind: 'no-answer', code: 'not-connected', effect: 'none' }),
+    sendCallback: async () => ({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false }),
     now,
     random,
     wait: async () => undefined,
@@ -224,7 +224,11 @@ export function passed(sandbox: Sandbox, { method, url, headers, body = '' }: Ht
     return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'connection-lost', effect: 'possible' };
+    return {
+      kind: 'no-answer',
+      code: error.outage === 'hang' ? 'timed-out' : 'connection-lost',
+      mayHaveExecuted: true,
+    };
   }
 }
 

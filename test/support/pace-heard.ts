@@ -12,7 +12,7 @@ export function answered(status: number, headers: Headers = {}): HttpResult {
   return { kind: 'answer', status, headers, body: '' };
 }
 
-export const unanswered: HttpResult = { kind: 'no-answer', code: 'timed-out', effect: 'possible' };
+export const unanswered: HttpResult = { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true };
 
 /** An answer that came at once to a call of one receipt under one key, unless `more` says otherwise. */
 export function heard(result: HttpResult, more: Partial<ObservedResponse> = {}): ObservedResponse {

@@ -86,6 +86,10 @@ export function respond(sandbox: Sandbox, { method, url, headers, body = '' }: H
     return { kind: 'answer', ...answer };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    return { kind: 'no-answer', code: error.outage === 'hang' ? 'timed-out' : 'connection-lost', effect: 'possible' };
+    return {
+      kind: 'no-answer',
+      code: error.outage === 'hang' ? 'timed-out' : 'connection-lost',
+      mayHaveExecuted: true,
+    };
   }
 }

@@ -9,7 +9,7 @@ import { owing, targets } from '../support/pace-called.ts';
 import { answered, hour, second } from '../support/pace-heard.ts';
 
 const day = 24 * hour;
-const lost = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' } as const;
+const lost = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true } as const;
 
 /** The same house after a deployment with other settings. */
 function deployedWith(house: House, platforms: Readonly<Record<string, unknown>>): () => Promise<unknown> {

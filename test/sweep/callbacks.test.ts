@@ -19,7 +19,7 @@ function erasureOf({ queue, nextAttemptAt, callbackState, revision, evidence, ..
   return erasure;
 }
 
-const lost = { kind: 'no-answer', code: 'connection-lost', effect: 'possible' } as const;
+const lost = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true } as const;
 
 /** As many targets, all of the one origin. */
 const many = (count: number) =>
@@ -148,8 +148,8 @@ describe('unreachable platform', () => {
   it.each([
     ['that answers 503', answered(503)],
     ['that answers 500', answered(500)],
-    ['that sends us on', { kind: 'no-answer', code: 'redirected', effect: 'possible' } as const],
-    ['that is not there', { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const],
+    ['that sends us on', { kind: 'no-answer', code: 'redirected', mayHaveExecuted: true } as const],
+    ['that is not there', { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const],
   ])('48 hours, %s: gets the callback once when it is reachable', async (_, failing) => {
     const open = await owing();
     open.called.answer = () => failing;

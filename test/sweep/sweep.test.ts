@@ -243,7 +243,7 @@ describe('end of the sweep', () => {
     house.meddle = (call, pass) => {
       seen.latest = Math.max(seen.latest, call.until);
       house.clock.now = Math.min(house.clock.now + ms, Math.max(call.until, house.clock.now));
-      return house.clock.now >= call.until ? { kind: 'no-answer', code: 'timed-out', effect: 'possible' } : pass();
+      return house.clock.now >= call.until ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
     };
     return seen;
   }

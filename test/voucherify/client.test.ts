@@ -107,7 +107,7 @@ describe.each(each)('%s', (_, call) => {
   });
 
   it('gives no answer as it is, without asking for keys again', async () => {
-    const lost = { kind: 'no-answer', code: 'timed-out', effect: 'possible' } as const;
+    const lost = { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const;
     const { client, asked } = opened(old, rotated, lost);
     expect(await call(client)).toEqual({ result: lost, appId: 'app-old' });
     expect(asked).toEqual([false]);

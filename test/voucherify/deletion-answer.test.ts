@@ -10,7 +10,7 @@ const counted = (customer: unknown) => ({ ...done, data_json: { ...done.data_jso
 const unproven = (code: string) => ({
   kind: 'retry',
   code,
-  effect: 'possible',
+  mayHaveExecuted: true,
   stop: false,
   unproven: true,
   alarm: 'unproven-response',
@@ -54,7 +54,7 @@ describe('a 200 to a permanent deletion', () => {
   ])('with %s proves nothing', (_, body) => {
     const { kind, ...rest } = judge(body);
     expect(kind).toBe('retry');
-    expect(rest).toMatchObject({ effect: 'possible', stop: false, unproven: true });
+    expect(rest).toMatchObject({ mayHaveExecuted: true, stop: false, unproven: true });
   });
 
   it('says in its code whether it was JSON', () => {
@@ -76,7 +76,7 @@ describe('a 200 to a permanent deletion', () => {
       expect(judge(body)).toEqual({
         kind: 'review',
         code: 'wrong-customer-deleted',
-        effect: 'possible',
+        mayHaveExecuted: true,
         stop: true,
         alarm: 'wrong-customer-deleted',
       });

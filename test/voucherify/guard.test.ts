@@ -34,7 +34,7 @@ describe('the guard', () => {
       house.person({ id: ada, source_id: 'crm-1', created_at });
       house.person({ id: ben, email: 'ben@example.com' });
       const both = [...one('email', 'ben@example.com'), ...one('source_id', 'crm-1')];
-      const human = { kind: 'review', code: 'created-at-missing', effect: 'none', stop: true };
+      const human = { kind: 'review', code: 'created-at-missing', mayHaveExecuted: false, stop: true };
       expect(await resolved(house, both)).toEqual(human);
       expect(await resolved(house, one('customer_id', ada))).toEqual(human);
     },

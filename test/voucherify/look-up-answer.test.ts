@@ -4,7 +4,7 @@ import { html, now, pin, reply } from '../support/erasing-answers.ts';
 
 const person = { id: pin, source_id: 'crm-1', email: 'ada@example.com', created_at: '2025-01-01T00:00:00Z' };
 
-const unproven = { kind: 'retry', effect: 'possible', stop: false, unproven: true, alarm: 'unproven-response' };
+const unproven = { kind: 'retry', mayHaveExecuted: true, stop: false, unproven: true, alarm: 'unproven-response' };
 
 /** What is in the place of a customer and is none. */
 const strange: readonly (readonly [string, unknown])[] = [

@@ -146,7 +146,7 @@ describe('several identifiers', () => {
     for (const letter of ['D', 'E']) house.person({ id: id(letter), email: 'ada@example.com' });
     house.person({ id: cleo, email: 'ada@example.com', created_at: iso(start + 1) });
     expect(await resolved(house, all, 3)).toMatchObject({ kind: 'found' });
-    const human = { kind: 'review', code: 'too-many-matches', effect: 'none', stop: true };
+    const human = { kind: 'review', code: 'too-many-matches', mayHaveExecuted: false, stop: true };
     expect(await resolved(house, all, 2)).toEqual(human);
   });
 
@@ -155,7 +155,7 @@ describe('several identifiers', () => {
     house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
     for (const failing of ['/v1/customers/crm-1', '/v1/customers', `/v1/customers/${ada}`]) {
       house.meddle = (call, pass) =>
-        call.url.pathname === failing ? { kind: 'no-answer', code: 'timed-out', effect: 'possible' } : pass();
+        call.url.pathname === failing ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
       expect(await resolved(house, all)).toMatchObject({ kind: 'retry', code: 'timed-out' });
     }
   });

@@ -8,7 +8,7 @@ const hour = 60 * minute;
 const epoch = (at: number) => String(at / second);
 const judge = (headers: Record<string, string>) =>
   parseDeletion(reply(429, { code: '429', message: 'Too many requests hit the API too quickly.' }, headers), pin, now);
-const throttled = { kind: 'retry', code: 'voucherify-429', effect: 'none', stop: true };
+const throttled = { kind: 'retry', code: 'voucherify-429', mayHaveExecuted: false, stop: true };
 
 describe('a 429', () => {
   it.each<[string, Record<string, string>, number]>([

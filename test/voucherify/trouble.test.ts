@@ -14,7 +14,7 @@ describe.each(judges)('%s', (name, judge) => {
   it.each([400, 405, 406, 415, 422])(
     'answered %i is our mistake: a person must look, and nothing more is sent',
     status => {
-      const told = { kind: 'review', code: `voucherify-${status}`, effect: 'none', stop: true };
+      const told = { kind: 'review', code: `voucherify-${status}`, mayHaveExecuted: false, stop: true };
       expect(judge(reply(status, { code: status, key: 'invalid_payload', message: 'Bad' }))).toEqual(told);
       expect(judge(reply(status, done))).toEqual(told);
     },
@@ -24,7 +24,7 @@ describe.each(judges)('%s', (name, judge) => {
     expect(judge(reply(status, { code: status, key: 'unauthorized' }))).toEqual({
       kind: 'retry',
       code: `voucherify-${status}`,
-      effect: 'none',
+      mayHaveExecuted: false,
       stop: true,
       notBefore: now + minute,
       alarm: 'voucherify-key-refused',
@@ -35,7 +35,7 @@ describe.each(judges)('%s', (name, judge) => {
     expect(judge(reply(402, { code: 402 }))).toEqual({
       kind: 'retry',
       code: 'voucherify-402',
-      effect: 'none',
+      mayHaveExecuted: false,
       stop: true,
       notBefore: now + 60 * minute,
       alarm: 'voucherify-quota-exhausted',
@@ -44,13 +44,13 @@ describe.each(judges)('%s', (name, judge) => {
 
   it.each([500, 502, 503, 504, 520, 599])('answered %i may have had its effect', status => {
     for (const body of [html, done, { code: status }]) {
-      const told = { kind: 'retry', code: `voucherify-${status}`, effect: 'possible', stop: false };
+      const told = { kind: 'retry', code: `voucherify-${status}`, mayHaveExecuted: true, stop: false };
       expect(judge(reply(status, body))).toEqual(told);
     }
   });
 
   it.each([201, 202, 204, 206, 409, 410, 413, 418, 423, 451])('answered %d proves nothing, even as DONE', status => {
-    const told = { kind: 'retry', code: `voucherify-${status}`, effect: 'possible', stop: false, unproven: true };
+    const told = { kind: 'retry', code: `voucherify-${status}`, mayHaveExecuted: true, stop: false, unproven: true };
     expect(judge(reply(status, done))).toEqual(told);
     expect(judge(reply(status, { statusCode: status, error: 'Request Entity Too Large' }))).toEqual(told);
   });
@@ -66,26 +66,26 @@ describe.each(judges)('%s', (name, judge) => {
     ['with null', 'null'],
     ['with a list', [notFound]],
   ])('answered 404 %s denies nothing', (_, body) => {
-    const told = { kind: 'retry', code: 'voucherify-404', effect: 'possible', stop: false, unproven: true };
+    const told = { kind: 'retry', code: 'voucherify-404', mayHaveExecuted: true, stop: false, unproven: true };
     expect(judge(reply(404, body))).toEqual(told);
   });
 
   it.each([
-    ['not-connected', 'none', true],
-    ['timed-out', 'none', true],
-    ['timed-out', 'possible', false],
-    ['connection-lost', 'possible', false],
-    ['redirected', 'possible', false],
-    ['too-large', 'possible', false],
-  ] as const)('without an answer (%s, effect %s) is asked again', (code, effect, stop) => {
-    const lost = { result: { kind: 'no-answer', code, effect }, appId: 'app-1' } as const;
-    expect(judge(lost)).toEqual({ kind: 'retry', code, effect, stop });
+    ['not-connected', false, true],
+    ['timed-out', false, true],
+    ['timed-out', true, false],
+    ['connection-lost', true, false],
+    ['redirected', true, false],
+    ['too-large', true, false],
+  ] as const)('without an answer (%s, may have executed: %s) is asked again', (code, mayHaveExecuted, stop) => {
+    const lost = { result: { kind: 'no-answer', code, mayHaveExecuted }, appId: 'app-1' } as const;
+    expect(judge(lost)).toEqual({ kind: 'retry', code, mayHaveExecuted, stop });
   });
 
   it.each([now + 90_000, undefined])('that was held back before it was sent waits that long (%s)', until => {
     const held = { kind: 'held', code: 'rate-limited', ...(until === undefined ? {} : { until }) } as const;
     const notBefore = until === undefined ? {} : { notBefore: until };
-    const told = { kind: 'retry', code: 'rate-limited', effect: 'none', stop: true, ...notBefore };
+    const told = { kind: 'retry', code: 'rate-limited', mayHaveExecuted: false, stop: true, ...notBefore };
     expect(judge({ result: held, appId: 'app-1' })).toEqual(told);
   });
 
@@ -93,7 +93,7 @@ describe.each(judges)('%s', (name, judge) => {
     expect(judge({ result: { kind: 'no-credentials' }, appId: '' })).toEqual({
       kind: 'retry',
       code: 'no-credentials',
-      effect: 'none',
+      mayHaveExecuted: false,
       stop: true,
       alarm: 'secret-unusable',
     });

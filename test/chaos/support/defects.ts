@@ -53,7 +53,7 @@ export const defects: readonly Defect[] = [
     file: 'lambda/erasure/delete-customers.ts',
     is: "if (result.kind !== 'not-found') return result;",
     becomes:
-      "if (result.kind !== 'not-found') return result;\n  return { kind: 'retry', code: 'gone', effect: 'none', stop: false };",
+      "if (result.kind !== 'not-found') return result;\n  return { kind: 'retry', code: 'gone', mayHaveExecuted: false, stop: false };",
   },
   {
     name: 'a 404 on a deletion counts as gone without a look-up',
@@ -64,9 +64,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'another customer with the pin as source_id counts as gone',
     file: 'lambda/erasure/delete-customers.ts',
-    is: "if (typeof look === 'object') return { ...look, effect: 'none' };",
+    is: "if (typeof look === 'object') return { ...look, mayHaveExecuted: false };",
     becomes:
-      "if (typeof look === 'object') return look.code === 'pin-shadowed' ? { kind: 'gone' } : { ...look, effect: 'none' };",
+      "if (typeof look === 'object') return look.code === 'pin-shadowed' ? { kind: 'gone' } : { ...look, mayHaveExecuted: false };",
   },
   {
     name: 'a deletion is sent again after a reset',

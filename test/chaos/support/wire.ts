@@ -21,7 +21,7 @@ export function faultySend(wire: Wire, outside: Outside, life: Life): Send {
   return async call => {
     await life.awake();
     const fate = fateOf(call, outside.fates(wire.port, call.method));
-    if (wire.now() >= call.until) return noAnswer('timed-out', 'none');
+    if (wire.now() >= call.until) return noAnswer('timed-out', false);
     wire.sent(call);
     await outside.travel(wire.port, fate === 'slow');
     if (!life.isAlive()) return afterDeath(call, fate, wire, outside);
@@ -65,7 +65,7 @@ async function comesBack(
   if (silent) await outside.wait(call.until - wire.now());
   if (fate === 'stall') life.freeze(outside.random.between(1000, longestFreeze));
   await life.awake();
-  if (silent || wire.now() > call.until) return noAnswer('timed-out', 'possible');
+  if (silent || wire.now() > call.until) return noAnswer('timed-out', true);
   return answered(fate, served, outside);
 }
 
@@ -82,11 +82,11 @@ function answered(fate: Fate, served: Served | undefined, { random }: Outside): 
     case 'denied':
       return answer(404, '{"code":404,"key":"not_found","resource_type":"customer"}');
     case 'cut-before':
-      return random.chance(0.5) ? noAnswer('not-connected', 'none') : noAnswer('connection-lost', 'possible');
+      return random.chance(0.5) ? noAnswer('not-connected', false) : noAnswer('connection-lost', true);
     case 'cut-after':
-      return noAnswer('connection-lost', 'possible');
+      return noAnswer('connection-lost', true);
     default:
-      return typeof served === 'object' ? served : noAnswer('connection-lost', 'possible');
+      return typeof served === 'object' ? served : noAnswer('connection-lost', true);
   }
 }
 
@@ -96,6 +96,6 @@ function answer(status: number, body: string, headers: Readonly<Record<string, s
 
 type Lost = Extract<HttpResult, { kind: 'no-answer' }>;
 
-function noAnswer(code: Lost['code'], effect: Lost['effect']): HttpResult {
-  return { kind: 'no-answer', code, effect };
+function noAnswer(code: Lost['code'], mayHaveExecuted: boolean): HttpResult {
+  return { kind: 'no-answer', code, mayHaveExecuted };
 }

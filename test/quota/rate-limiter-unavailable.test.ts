@@ -40,7 +40,7 @@ describe('a pace', () => {
     rows.rows.set('rate-limit#main', { revision: 7, value: { notBefore: 'soon' } });
     expect(await one.reserve(wish())).toEqual(unavailable);
     expect(one.blockedBy('key-1', now)).toEqual(unavailable);
-    expect(one.rhythm().burst).toBeGreaterThanOrEqual(1);
+    expect(one.tokenInterval().burst).toBeGreaterThanOrEqual(1);
     await one.observe(heard(answered(200)));
     expect(rows.rows.get('rate-limit#main')?.revision).toBe(7);
     rows.rows.set('rate-limit#main', { revision: 8, value: { notBefore: now + second } });

@@ -102,7 +102,7 @@ describe('failures in a row', () => {
     applyResponse(pace, heard(result, { receipt }), quota);
 
   it.each([
-    ['connection errors', { kind: 'no-answer', code: 'not-connected', effect: 'none' } as const],
+    ['connection errors', { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const],
     ['time-outs', unanswered],
     ['500s', answered(500)],
     ['503s', answered(503)],

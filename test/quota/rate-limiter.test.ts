@@ -20,7 +20,7 @@ describe('a process alone', () => {
   it('reserves with one call of the store each time', async () => {
     const rows = memoryRows();
     const one = createRateLimiter('main', quota, rows);
-    expect(one.rhythm().burst).toBe(5);
+    expect(one.tokenInterval().burst).toBe(5);
     expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
     expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
     await one.observe(heard(answered(200)));
@@ -53,7 +53,7 @@ describe('a process alone', () => {
     await one.observe(heard(answered(200, rate(20, 19, 30 * second))));
     await one.observe(heard(answered(200, rate(20, 18, 30 * second))));
     expect(rows.calls).toEqual(['write']);
-    expect(one.rhythm().burst).toBe(2);
+    expect(one.tokenInterval().burst).toBe(2);
   });
 });
 

@@ -16,7 +16,7 @@ const hour = 3_600_000;
 const now = Date.UTC(2026, 10, 24, 12);
 const of = (limit: number, share = 0.5, periodMs = minute): Quota => ({ limit, share, periodMs });
 
-describe('the rhythm', () => {
+describe('token interval', () => {
   it.each<[string, Quota, number, number]>([
     ['Business, the half of 100 a minute', of(100), 5, minute / 45],
     ['a fifth of 100 a minute', of(100, 0.2), 2, minute / 18],
@@ -29,9 +29,9 @@ describe('the rhythm', () => {
     ['a tenth of a call an hour', of(1, 0.1, hour), 1, 10 * hour],
     ['29 of 100, which is not quite 29 when multiplied', of(100, 0.29), 2, minute / 27],
   ])('of %s', (_, quota, burst, intervalMs) => {
-    const rhythm = tokenInterval(initialRateLimit, quota);
-    expect(rhythm.burst).toBe(burst);
-    expect(rhythm.intervalMs).toBeCloseTo(intervalMs, 6);
+    const interval = tokenInterval(initialRateLimit, quota);
+    expect(interval.burst).toBe(burst);
+    expect(interval.intervalMs).toBeCloseTo(intervalMs, 6);
   });
 
   it.each([
