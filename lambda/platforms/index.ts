@@ -60,7 +60,7 @@ function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOut
 
 const noPlatform = v.custom<never>(
   () => false,
-  'is no platform of ours, and a sender of your own needs "type": "generic"',
+  'is not a supported platform, and a generic sender needs "type": "generic"',
 );
 const nobody: Entry = { schema: noPlatform, open: section => v.parse(noPlatform, section) };
 

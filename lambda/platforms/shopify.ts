@@ -76,7 +76,7 @@ function read(request: HttpRequest, settings: ShopifySettings): ParsedRequest {
   if (topic !== 'customers/redact') return { ignore: 'other-topic' };
   const body = parseBody(redaction, parseStrictJson(request.rawBody), 'customers/redact');
   const shop = body.shop_domain.toLowerCase();
-  if (!settings.shops.includes(shop)) throw new Failure('forbidden', 'shop_domain: is not served here');
+  if (!settings.shops.includes(shop)) throw new Failure('forbidden', 'shop_domain: is not configured');
   return { erase: [erasure(request, shop, body.customer, settings)] };
 }
 

@@ -59,7 +59,7 @@ export function secrets(suite: Suite): void {
     await expectNobody(house, value);
   });
 
-  test('that cannot be had lets nobody in', async () => {
+  test('that is unavailable lets nobody in', async () => {
     const house = await suite.house();
     delete house.secrets[secret];
     await expectNobody(house, current);

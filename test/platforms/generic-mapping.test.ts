@@ -178,7 +178,7 @@ describe('settings of a generic sender', () => {
   test.each([
     [
       'acme',
-      'platforms.acme: is no platform of ours, and a sender of your own needs "type": "generic"',
+      'platforms.acme: is not a supported platform, and a generic sender needs "type": "generic"',
       { type: undefined },
     ],
     ['acme', 'platforms.acme.scheme: must be standard-webhooks, header or basic', { scheme: 'none' }],
@@ -203,7 +203,7 @@ describe('settings of a generic sender', () => {
   });
 
   test('that were not checked open nothing', () => {
-    expect(() => openPlatforms({ acme: {} })).toThrow('is no platform of ours');
+    expect(() => openPlatforms({ acme: {} })).toThrow('is not a supported platform');
     expect(openPlatforms({ generic: undefined }).size).toBe(0);
   });
 

@@ -91,7 +91,7 @@ describe('a message that is refused', () => {
   ])('asks for something else: %j', kind => {
     expect(refused(deleteRequest({}, { kind }))).toMatchObject({
       code: 'unimplemented',
-      message: 'kind: only DeleteRequest is served here',
+      message: 'kind: only DeleteRequest is supported',
     });
   });
 
@@ -99,7 +99,7 @@ describe('a message that is refused', () => {
     for (const kind of ['DeleteRequest', 'AccessRequest']) {
       expect(refused(deleteRequest({}, { kind, metadata: { uid, tenant: name } }))).toMatchObject({
         code: 'forbidden',
-        message: 'metadata.tenant: is not served here',
+        message: 'metadata.tenant: is not configured',
       });
     }
   });
@@ -107,7 +107,7 @@ describe('a message that is refused', () => {
   test.each(['staging', 'Production', ''])('is of the environment %j', environment => {
     expect(refused(deleteRequest({ environment }))).toMatchObject({
       code: 'forbidden',
-      message: 'request.environment: is not served here',
+      message: 'request.environment: is not configured',
     });
   });
 

@@ -40,7 +40,7 @@ describe('what Ketch is told', () => {
       json: { response: { status: 'in_progress', expectedCompletionTimestamp: 900 } },
     });
     expect(open.json).not.toHaveProperty('response.reason');
-    expect(open.json).toHaveProperty('response.resultMessage', 'The deletion goes on.');
+    expect(open.json).toHaveProperty('response.resultMessage', 'Deletion in progress.');
     expect(answer({ kind, expectedAt: 900_999 }, false)).toMatchObject({
       status: 503,
       headers: { 'Retry-After': '60' },

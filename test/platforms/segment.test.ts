@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
+import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { houseFor } from '../support/house.ts';
 import { inert } from '../support/inert.ts';
@@ -10,7 +10,7 @@ import { weakValues } from '../support/unusable-secrets.ts';
 import { deletion, headerSecret, segmentHouse, segmentWire, signingSecret } from './segment-messages.ts';
 
 describe('a fixture of Segment through the exported handler', () => {
-  test.each([...sharedFixtures('segment'), ...ownFixtures('segment')])('$fixture', async fixture => {
+  test.each([...publishedFixtures('segment'), ...ownFixtures('segment')])('$fixture', async fixture => {
     const { sharedSecret, customSecretHeader } = fixture.config;
     const { name, value } = customSecretHeader as { name: string; value: string };
     const house = await houseFor({

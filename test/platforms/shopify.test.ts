@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { ownFixtures, sharedFixtures, wireOf } from '../support/conformance.ts';
+import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { houseFor } from '../support/house.ts';
 import { inert } from '../support/inert.ts';
@@ -10,7 +10,7 @@ import { spoiled } from '../support/settings.ts';
 import { redaction, shop, shopifyHouse, shopifyWire } from './shopify-messages.ts';
 
 describe('a fixture of Shopify through the exported handler', () => {
-  test.each([...sharedFixtures('shopify'), ...ownFixtures('shopify')])('$fixture', async fixture => {
+  test.each([...publishedFixtures('shopify'), ...ownFixtures('shopify')])('$fixture', async fixture => {
     const { clientSecret, previousClientSecret, allowedShops } = fixture.config;
     const previous = previousClientSecret === null ? {} : { previous: previousClientSecret };
     const house = await houseFor({

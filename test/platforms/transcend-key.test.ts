@@ -85,7 +85,7 @@ describe("Sombra's public key", () => {
     ['401', { status: 401, body: '' }, ['secret-unusable']],
     ['403', { status: 403, body: '' }, ['secret-unusable']],
   ])(
-    'cannot be had when the answer is %s: 503, nothing stored, and no second try for a minute',
+    'is unavailable when the answer is %s: 503, nothing stored, and no second try for a minute',
     async (_, no, alarms) => {
       const { sombra, house, post } = await opened();
       sombra.answer = no;

@@ -68,21 +68,21 @@ const refused: readonly Case[] = [
     'another tenant',
     ketchWire(deleteRequest({}, { metadata: { uid, tenant: planted } })),
     403,
-    'metadata.tenant: is not served here',
+    'metadata.tenant: is not configured',
   ],
   [
     'ketch',
     'another environment',
     ketchWire(deleteRequest({ environment: planted })),
     403,
-    'request.environment: is not served here',
+    'request.environment: is not configured',
   ],
   [
     'ketch',
     'another kind',
     ketchWire(deleteRequest({}, { kind: planted })),
     501,
-    'kind: only DeleteRequest is served here',
+    'kind: only DeleteRequest is supported',
   ],
   [
     'ketch',
@@ -97,7 +97,7 @@ const refused: readonly Case[] = [
     'another kind of order',
     genericWire({ ...order, type: planted }),
     400,
-    '/type: only what settings match is served here',
+    '/type: does not have the value that the settings require',
   ],
   ['generic', 'no id', genericWire({ ...order, request_id: undefined }), 400, '/request_id: is missing'],
   [
@@ -156,7 +156,7 @@ const refused: readonly Case[] = [
     'another shop',
     shopifyWire({ ...redaction, shop_domain: planted }),
     403,
-    'shop_domain: is not served here',
+    'shop_domain: is not configured',
   ],
   [
     'shopify',
@@ -171,7 +171,7 @@ const refused: readonly Case[] = [
     'another kind of job',
     transcendWire(job(undefined, { type: planted })),
     400,
-    'type: only ERASURE is served here',
+    'type: only ERASURE is supported',
   ],
   ['transcend', 'no JSON', transcendWire(`{"${planted}"`), 400, 'body: is not JSON'],
   [

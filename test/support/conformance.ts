@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Answer, Wire } from './event.ts';
 import { jsonOrUndefined } from './event.ts';
@@ -29,15 +29,11 @@ export interface Expected {
   readonly mustNot?: string;
 }
 
-const shared = new URL('../../../shared/fixtures/', import.meta.url);
 const own = new URL('../fixtures/', import.meta.url);
 
-/** The shared fixtures of a platform, which lie beside the project; says so and gives none where they are absent. */
-export function sharedFixtures(platform: string): readonly Fixture[] {
-  const folder = new URL(`${platform}/`, shared);
-  if (existsSync(folder)) return fixturesIn(folder);
-  console.warn(`skipped: the shared fixtures of ${platform} are not beside the project (../shared/fixtures)`);
-  return [];
+/** Returns the fixtures of a platform that follow its published contract. */
+export function publishedFixtures(platform: string): readonly Fixture[] {
+  return fixturesIn(new URL(`published/${platform}/`, own));
 }
 
 export function ownFixtures(platform: string): readonly Fixture[] {

@@ -18,7 +18,7 @@ export function parseGenericRequest(request: HttpRequest, settings: GenericSetti
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
   const body = parseStrictJson(request.rawBody);
   for (const [pointer, wanted] of Object.entries(settings.match)) {
-    if (valueAt(body, pointer) !== wanted) throw unfit(pointer, 'only what settings match is served here');
+    if (valueAt(body, pointer) !== wanted) throw unfit(pointer, 'does not have the value that the settings require');
   }
   const erasure = erasureOf(body, settings);
   return isTest(body, settings.test) ? { test: true } : { erase: [erasure] };

@@ -12,8 +12,8 @@ const words: Readonly<Record<Outcome['kind'], Words>> = {
   'no-match': ['completed', 'no_match', 'No customer matches the identities.'],
   'not-identifiable': ['completed', 'insufficient_identification', 'No identity can be looked up.'],
   refused: ['completed', 'unknown', 'The request was refused after review.'],
-  'in-progress': ['in_progress', undefined, 'The deletion goes on.'],
-  'needs-review': ['in_progress', undefined, 'The deletion goes on.'],
+  'in-progress': ['in_progress', undefined, 'Deletion in progress.'],
+  'needs-review': ['in_progress', undefined, 'Deletion in progress.'],
 };
 
 /** The result of the one erasure that a DeleteRequest asks for (Status.md). */

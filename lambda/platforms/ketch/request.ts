@@ -56,12 +56,11 @@ export function parseKetchRequest(request: HttpRequest, settings: KetchSettings)
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
   const body = parseStrictJson(request.rawBody);
   const { kind, metadata } = parseBody(envelope, body, contract);
-  if (!settings.tenants.includes(metadata.tenant))
-    throw new Failure('forbidden', 'metadata.tenant: is not served here');
-  if (kind !== 'DeleteRequest') throw new Failure('unimplemented', 'kind: only DeleteRequest is served here');
+  if (!settings.tenants.includes(metadata.tenant)) throw new Failure('forbidden', 'metadata.tenant: is not configured');
+  if (kind !== 'DeleteRequest') throw new Failure('unimplemented', 'kind: only DeleteRequest is supported');
   const details = parseBody(deleteRequest, body, contract).request;
   if (!settings.environments.includes(details.environment)) {
-    throw new Failure('forbidden', 'request.environment: is not served here');
+    throw new Failure('forbidden', 'request.environment: is not configured');
   }
   return { erase: [erasure(metadata, details, settings.identities)] };
 }

@@ -51,7 +51,7 @@ export function coreIdentifierOf(request: HttpRequest): string {
 export function parseTranscendRequest(request: HttpRequest, settings: TranscendSettings): ParsedRequest {
   const body = parseStrictJson(request.rawBody);
   const { type, isTest } = parseBody(envelope, body, contract);
-  if (type !== 'ERASURE') throw new Failure('invalid', 'type: only ERASURE is served here');
+  if (type !== 'ERASURE') throw new Failure('invalid', 'type: only ERASURE is supported');
   if (isTest) return { test: true };
   const nonce = singleHeader(request, 'x-transcend-nonce');
   if (nonce === undefined) throw new Failure('invalid', 'x-transcend-nonce: is missing');

@@ -49,7 +49,7 @@ export function signingKey({ publicKey, sombraUrl }: TranscendSettings): Signing
   };
 }
 
-const noAnswer = new Failure('unavailable', "Sombra's public key cannot be had");
+const noAnswer = new Failure('unavailable', "Sombra's public key is unavailable");
 const refused = new Failure('unavailable', 'Sombra refuses our API key', { alarm: 'secret-unusable' });
 
 async function fetchKey(
