@@ -107,7 +107,7 @@ export function postponeSignature(receipt: Receipt, until: number): Receipt | un
 const maxClaimMs = 60_000;
 
 /** A decision as an operator makes it; the receipt adds the reason for review. */
-export type DecisionInput = Omit<Decision, 'about'>;
+export type DecisionInput = Omit<Decision, 'reviewReason'>;
 
 /**
  * Records an operator's decision to continue now: a receipt in review, or one that is queued for its next attempt, its
