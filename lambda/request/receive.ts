@@ -6,9 +6,8 @@ import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
 import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
-import { updateReceipt } from '../receipts/update.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { lookUpCalls } from '../voucherify/find-customers.ts';
 import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
 import { isWithinLimit } from './request-limit.ts';
 
@@ -145,11 +144,10 @@ async function attemptIfNew(
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!stored) return unattempted();
   const until = receivedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
-  const clientFor = clientsFor(receipt, true, services);
+  const clients = clientsFor(receipt, true, services);
   // Reserves the first calls while the request is counted, to save time. A paused request must reserve none.
-  const expectedCalls = { calls: lookUpCalls(personalData.identifiers) + 1 };
   const reserves = attempts && pauses?.paused.size === 0;
-  const reservation = reserves ? reserveFirstCalls(receipt, clientFor, () => expectedCalls, until) : undefined;
+  const reservation = reserves ? reserveFirstCalls(receipt, clients, until) : undefined;
   const isWithin = await isWithinLimit(receipt, pauses, services);
   await reservation;
   if (!attempts || !isWithin) return unattempted();
@@ -157,7 +155,7 @@ async function attemptIfNew(
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },
     until,
-    clientFor,
+    clients,
     repliesNow: true,
     callbackOnlyOutcomes: platform.callbackOnlyOutcomes ?? [],
   };

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { projectSecretName } from '../domain/names.ts';
-import type { HttpResult } from '../io/http-client.ts';
 import { parseJson } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
+import { type CallFailure, type CallResult, retryLater } from './classify.ts';
 
 /** The headers that authenticate to Voucherify, and their app id. */
 export interface Credentials {
@@ -13,20 +13,23 @@ export interface Credentials {
 }
 
 /** Credentials, or the reason why they are unavailable. */
-export type CredentialResult = Credentials | { readonly kind: 'no-credentials' } | HttpResult | RateLimited;
+export type CredentialResult = Credentials | RateLimited | CallFailure;
+
+type Send = LimitedSend<CallResult>;
 
 /** Provides credentials for one call. `refused` are those that got a 401, so a rotated key or a new token is needed. */
-export type CredentialProvider = (send: LimitedSend, until: number, refused?: Credentials) => Promise<CredentialResult>;
+export type CredentialProvider = (send: Send, until: number, refused?: Credentials) => Promise<CredentialResult>;
 
 /** The application key itself, in two headers (Voucherify docs, Authentication). */
 export function apiKeyCredentials(readKeys: ReadApiKey): CredentialProvider {
   return async (_send, _until, refused) => {
     const keys = await readKeys({ fresh: refused !== undefined });
-    return keys === undefined
-      ? { kind: 'no-credentials' }
-      : { kind: 'credentials', appId: keys.appId, headers: keyHeaders(keys) };
+    if (keys === undefined) return noCredentials;
+    return { kind: 'credentials', appId: keys.appId, headers: keyHeaders(keys) };
   };
 }
+
+const noCredentials = retryLater('no-credentials', { stop: true, alarm: 'secret-unusable' });
 
 function keyHeaders({ appId, appToken }: ApiKey): Record<string, string> {
   return { 'X-App-Id': appId, 'X-App-Token': appToken };
@@ -53,24 +56,26 @@ const spareMs = 60_000;
 export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () => number): CredentialProvider {
   let shared: Token | undefined;
   let pending: Promise<CredentialResult> | undefined;
-  const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number): Promise<CredentialResult> => {
-    const answer = await send(tokenCall(baseUrl, keys, until));
-    const token = answer.kind === 'answer' ? tokenFrom(answer, keys.appId, now()) : undefined;
+  const requestTokenWith = async (keys: ApiKey, send: Send, until: number) => {
+    const result = await send(tokenCall(baseUrl, keys, until));
+    const token = 'status' in result ? parseToken(result, keys.appId, now()) : undefined;
     shared = token ?? shared;
-    return token === undefined ? withoutToken(answer) : token.credentials;
+    return { result, token };
   };
-  const ask = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
+  const requestToken = async (send: Send, until: number, fresh: boolean): Promise<CredentialResult> => {
     const keys = await readKeys({ fresh });
-    if (keys === undefined) return { kind: 'no-credentials' };
-    const first = await requestTokenWith(keys, send, until);
-    if (first.kind !== 'answer' || first.status !== 401) return first;
-    const newest = await readKeys({ fresh: true });
-    return newest === undefined || isSame(keys, newest) ? first : requestTokenWith(newest, send, until);
+    if (keys === undefined) return noCredentials;
+    let requested = await requestTokenWith(keys, send, until);
+    if ('status' in requested.result && requested.result.status === 401) {
+      const newest = await readKeys({ fresh: true });
+      if (newest !== undefined && !isSame(keys, newest)) requested = await requestTokenWith(newest, send, until);
+    }
+    return requested.token?.credentials ?? tokenFailure(requested.result);
   };
   return async (send, until, refused) => {
     if (shared?.credentials === refused) shared = undefined;
     if (shared !== undefined && shared.endsAt > now()) return shared.credentials;
-    pending ??= ask(send, until, refused !== undefined).finally(() => {
+    pending ??= requestToken(send, until, refused !== undefined).finally(() => {
       pending = undefined;
     });
     return pending;
@@ -81,7 +86,7 @@ function isSame(a: ApiKey, b: ApiKey): boolean {
   return a.appId === b.appId && a.appToken === b.appToken;
 }
 
-function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<LimitedSend>[0] {
+function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<Send>[0] {
   return {
     method: 'POST',
     url: new URL('/v1/oauth/token', baseUrl),
@@ -93,18 +98,20 @@ function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<Lim
 }
 
 /**
- * A token response must never be taken for a customer response: only a response that blocks all calls is passed on. Any
- * other failure had no effect on a customer.
+ * A token response must never be taken for a customer response: only a failure that blocks all calls keeps its own code.
+ * No failure to get a token has an effect on a customer.
  */
-function withoutToken(answer: HttpResult | RateLimited): CredentialResult {
-  if (answer.kind === 'held') return answer;
-  if (answer.kind === 'no-answer') return { kind: 'held', code: `token-${answer.code}` };
-  return [401, 402, 403, 429].includes(answer.status) ? answer : { kind: 'held', code: `token-${answer.status}` };
+function tokenFailure(result: CallResult | RateLimited): CredentialResult {
+  if (!('status' in result)) return result;
+  const { outcome, status } = result;
+  const isFailure = outcome.kind === 'retry' || outcome.kind === 'review';
+  if (isFailure && [401, 402, 403, 429].includes(status)) return outcome;
+  return retryLater(`token-${isFailure && status === 0 ? outcome.code : status}`, { stop: true });
 }
 
-function tokenFrom(answer: { status: number; body: string }, appId: string, now: number): Token | undefined {
-  const parsed = v.safeParse(tokenResponse, parseJson(answer.body)?.value);
-  if (answer.status !== 200 || !parsed.success) return undefined;
+function parseToken({ outcome }: CallResult, appId: string, now: number): Token | undefined {
+  const parsed = v.safeParse(tokenResponse, outcome.kind === 'ok' ? outcome.json : undefined);
+  if (!parsed.success) return undefined;
   const { access_token, expires_in } = parsed.output;
   const credentials = { kind: 'credentials', appId, headers: { Authorization: `Bearer ${access_token}` } } as const;
   return { credentials, endsAt: now + expires_in * 1000 - spareMs };
@@ -124,8 +131,9 @@ const keysSchema = v.object({ appId: filled, appToken: filled });
 
 /** Reads `erasure/voucherify/<project>`. A failure to read or a placeholder is never replaced by a default. */
 export function apiKeyReader(project: string, readSecret: ReadSecret): ReadApiKey {
+  const name = projectSecretName(project);
   return async options => {
-    const text = await readSecret(projectSecretName(project), options).catch(() => '');
+    const text = await readSecret(name, options).catch(() => '');
     const parsed = v.safeParse(keysSchema, parseJson(text)?.value);
     return parsed.success ? parsed.output : undefined;
   };

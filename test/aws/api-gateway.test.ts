@@ -13,18 +13,18 @@ function recording(line: (request: HttpRequest) => Promise<never> | undefined = 
   const requests: HttpRequest[] = [];
   const refused: { readonly request: HttpRequest; readonly failure: Failure }[] = [];
   const reply = { status: 201, headers: { 'Content-Type': 'text/x', 'X-Own': 'yes' }, body: 'done' };
-  const rim: Handlers = {
+  const rim: Handlers<undefined> = {
     receive: async request => {
       requests.push(request);
       await line(request);
       return reply;
     },
-    refuse: (request, failure) => {
+    errorReply: (request, failure) => {
       refused.push({ request, failure });
       return { status: failure.status, headers: failure.headers, body: failure.message };
     },
   };
-  return { handler: apiGatewayHandler(rim), requests, refused };
+  return { handler: apiGatewayHandler(rim, () => undefined), requests, refused };
 }
 
 describe('gateway request', () => {

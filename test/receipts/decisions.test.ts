@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isRefusalDecided, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import { isRefusalDecided, maxCustomersFor, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
 import {
   claimReceipt,
   closeAsRefused,
   type DecisionInput,
   decideRefusal,
   decideRetry,
-  maxCustomersFor,
   postponeSignature,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';

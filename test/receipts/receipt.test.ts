@@ -8,9 +8,10 @@ import {
   needsNoPersonalData,
   outcomeOf,
   type Receipt,
+  recordPins,
   requestReview,
 } from '../../lambda/receipts/receipt.ts';
-import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/transitions.ts';
+import { claimReceipt, maxUnrecordedClaims, postponeReceipt } from '../../lambda/receipts/transitions.ts';
 import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/erasing-receipts.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
@@ -26,9 +27,10 @@ describe('new receipt', () => {
     [true, 1],
     [false, 0],
   ])('attempt follows (%s): decides on the first claim', (attemptFollows, claims) => {
-    const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
-      claimedOnce();
-    const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
+    const { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication, ...rest } = claimedOnce();
+    const { receivedAt, submittedAt, hasCallbacks } = rest;
+    const subject = { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication };
+    const facts = { ...subject, receivedAt, submittedAt, hasCallbacks };
     expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
       ...facts,
       v: 1,

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isFinal, markAnsweredInProgress, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import {
+  isFinal,
+  markAnsweredInProgress,
+  type Receipt,
+  recordPins,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
 import { maxUnproven, type ProjectResult, recordAttempt } from '../../lambda/receipts/record-attempt.ts';
 import {
   claimReceipt,
@@ -9,7 +15,6 @@ import {
   decideRetry,
   maxUnrecordedClaims,
   postponeReceipt,
-  recordPins,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';
 import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';

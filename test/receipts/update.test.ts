@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../lambda/receipts/update.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { claimedOnce } from '../support/erasing-receipts.ts';
 
 const kept = { reference: 'r', scope: '', identifiers: [], callbacks: [] };

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
-import { updateReceipt } from '../../lambda/receipts/update.ts';
 import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';

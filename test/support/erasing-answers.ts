@@ -1,5 +1,5 @@
 import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
-import type { VoucherifyReply } from '../../lambda/voucherify/client.ts';
+import { type CallResult, classify } from '../../lambda/voucherify/classify.ts';
 
 type Answer = Extract<HttpResult, { kind: 'answer' }>;
 
@@ -11,8 +11,9 @@ export function answer(status: number, body: unknown, headers: Answer['headers']
   return { kind: 'answer', status, headers, body: text };
 }
 
-export function reply(status: number, body: unknown, headers: Answer['headers'] = {}): VoucherifyReply {
-  return { result: answer(status, body, headers), appId: 'app-1' };
+/** The outcome of a call with this response. */
+export function outcome(status: number, body: unknown, headers: Answer['headers'] = {}): CallResult['outcome'] {
+  return classify(answer(status, body, headers), now).outcome;
 }
 
 /** Voucherify's 404 for an unknown customer (voucherify docs, Errors). */

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
 import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
-import type { Identifier, IdentifierKind } from '../../lambda/domain/erasure.ts';
+import { countLookUpCalls, type Identifier, type IdentifierKind } from '../../lambda/domain/erasure.ts';
 import { type AttemptOutcome, attempt, clientsFor } from '../../lambda/erasure/attempt.ts';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { LogLine } from '../../lambda/io/log.ts';
@@ -13,7 +13,6 @@ import { parseSettings } from '../../lambda/settings.ts';
 import type { SweepResult } from '../../lambda/sweep/backlog.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
-import { lookUpProgress } from '../../lambda/voucherify/look-up-progress.ts';
 import { resolve } from '../../lambda/voucherify/resolve.ts';
 
 export const start = Date.UTC(2026, 10, 24, 12);
@@ -116,7 +115,7 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
     person: (customer, project = projects[0] ?? '') => sandbox.register({ created_at: longAgo, ...customer }, project),
     accept: async (identifiers, facts = {}) => {
       receipts += 1;
-      const receipt = receiptOf(`receipt-${receipts}`, projects, clock.now, facts);
+      const receipt = receiptOf(`receipt-${receipts}`, projects, clock.now, identifiers, facts);
       const kept = { reference: `reference-${receipts}`, scope: '', identifiers, callbacks: [] };
       await services.store.accept(receipt, kept);
       return receipt;
@@ -151,12 +150,12 @@ export function erasingHouse(options: ErasingOptions = {}): ErasingHouse {
 export async function attemptNow(receipt: Receipt, services: Services, budgetMs = 7000): Promise<AttemptOutcome> {
   const kept = await services.store.readPersonalData(receipt.id);
   if (kept === undefined) throw new Error(`no identifiers are kept for ${receipt.id}`);
-  const clientFor = clientsFor(receipt, true, services);
+  const clients = clientsFor(receipt, true, services);
   return attempt(
     {
       receipt,
       personalData: kept,
-      clientFor: clientFor,
+      clients,
       until: services.now() + budgetMs,
       repliesNow: true,
       callbackOnlyOutcomes: [],
@@ -165,12 +164,19 @@ export async function attemptNow(receipt: Receipt, services: Services, budgetMs 
   );
 }
 
-function receiptOf(id: string, projects: readonly string[], receivedAt: number, facts: Facts): Receipt {
+function receiptOf(
+  id: string,
+  projects: readonly string[],
+  receivedAt: number,
+  identifiers: readonly Identifier[],
+  facts: Facts,
+): Receipt {
   const { attempted = false, submittedAt = receivedAt, hasCallbacks = false, dueAt } = facts;
   const plain = { id, platform: 'generic', payloadHmac: 'payload', subjectHmacs: [`subject-of-${id}`] };
   return createReceipt(
     {
       ...plain,
+      lookUpCalls: countLookUpCalls(identifiers),
       authentication: { scheme: 'test', secret: 'current' },
       receivedAt,
       submittedAt,
@@ -189,9 +195,10 @@ function requireReceipt(receipt: Receipt | undefined): Receipt {
 
 /** The calls of one attempt to a project. */
 export function callsTo(house: ErasingHouse, project = 'main'): VoucherifyClient {
-  const way = house.services.projects.get(project)?.attempt({ receipt: 'receipt-0', fresh: true });
-  if (way === undefined) throw new Error(`no project ${project}`);
-  return way.voucherify;
+  const receipt = receiptOf('receipt-0', [project], start, [], {});
+  const client = house.services.projects.get(project)?.client(receipt, true);
+  if (client === undefined) throw new Error(`no project ${project}`);
+  return client;
 }
 
 /** A store whose verbs may be replaced. */
@@ -246,21 +253,19 @@ export const [ada, ben, cleo] = [id('A'), id('B'), id('C')];
 export const iso = (at: number) => new Date(at).toISOString();
 
 /** What the identifiers of a request submitted then name in the sandbox. */
-export function resolved(
+export async function resolved(
   house: ErasingHouse,
   identifiers: readonly Identifier[],
   maxCustomers = 5,
   submittedAt = start,
 ) {
-  const progress = lookUpProgress(undefined, appId => appId);
-  const ways = {
+  const context = {
     voucherify: callsTo(house),
-    progress,
-    now: () => house.clock.now,
+    appIdHmac: (appId: string) => appId,
     until: start + 10_000,
     mostPages: 99,
   };
-  return resolve({ identifiers, submittedAt, maxCustomers: maxCustomers }, ways);
+  return (await resolve({ identifiers, submittedAt, maxCustomers }, context)).resolved;
 }
 
 /** The same, as the customers' ids and whether each was seen. */

@@ -10,6 +10,7 @@ const facts = {
   platform: 'generic',
   payloadHmac: 'payload',
   subjectHmacs: ['subject'],
+  lookUpCalls: 1,
   authentication: { scheme: 'test', secret: 'current' },
   receivedAt: now,
   submittedAt: now - 5000,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
 import { createReceipt, isFinal, needsNoPersonalData, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../../lambda/receipts/update.ts';
+import { updateReceipt } from '../../../lambda/receipts/store.ts';
 import { anyStep, projects, type Step } from '../support/rule-steps.ts';
 import { erasurePart } from '../support/watched-store.ts';
 
@@ -44,6 +44,7 @@ function receiptOf(hasCallbacks: boolean): Receipt {
     platform: 'ketch',
     payloadHmac: 'payload',
     subjectHmacs: ['subject'],
+    lookUpCalls: 1,
     authentication: { scheme: 'shared-secret', secret: 'current' },
     receivedAt: start,
     submittedAt: start,

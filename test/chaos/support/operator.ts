@@ -1,6 +1,6 @@
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../../lambda/receipts/store.ts';
 import { decideRefusal, decideRetry } from '../../../lambda/receipts/transitions.ts';
-import { updateReceipt } from '../../../lambda/receipts/update.ts';
 import { uidOf } from './watched-store.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { claimCallback, recordCallback } from '../../../lambda/receipts/callback-state.ts';
-import { markAnsweredInProgress, type Receipt, requestReview } from '../../../lambda/receipts/receipt.ts';
+import { markAnsweredInProgress, type Receipt, recordPins, requestReview } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/record-attempt.ts';
 import {
   claimReceipt,
@@ -10,7 +10,6 @@ import {
   decideRetry,
   newRequestDecided,
   postponeReceipt,
-  recordPins,
   storeEvidence,
 } from '../../../lambda/receipts/transitions.ts';
 
