@@ -8,6 +8,8 @@ const everyMs = 1_800_000;
 
 /** How often a receipt that needs review is refused instead of retried, and how often an open receipt is refused at random. */
 const refusedOfAsking = 0.2;
+/** The same if the reason cannot go away: each retry finds the customer absent again, and proves no more than the first. */
+const refusedIfUnprovable = 0.7;
 const refusedOfOpen = 0.003;
 
 /** An operator, until a day after the last request: decides on receipts that need review, and refuses some. */
@@ -18,7 +20,8 @@ export function operator(world: World, within: number): void {
     world.time.in(everyMs * (0.5 + random.next()), shift);
     for (const receipt of [...world.watch.receipts.values()].filter(({ state }) => !isFinal(state))) {
       const asks = receipt.state === 'needs-review';
-      if (random.chance(asks ? refusedOfAsking : refusedOfOpen)) void decide('refuse', receipt, world);
+      const refusedOfReview = receipt.reason === 'unseen-unproven' ? refusedIfUnprovable : refusedOfAsking;
+      if (random.chance(asks ? refusedOfReview : refusedOfOpen)) void decide('refuse', receipt, world);
       else if (asks) void decide('retry', receipt, world);
     }
   };
