@@ -64,7 +64,10 @@ export function applyEffect(state: RateLimitState, observed: ObservedCall, quota
 const hourlyFromMs = 90_000;
 const hour = 3_600_000;
 
-/** Applies the limit of the headers. If too little is left for the shop itself, all calls wait for the reset. */
+/**
+ * Applies the limit of the headers. A limit that resets later than in an hour belongs to the billing cycle and is ignored.
+ * If too little is left for the shop itself, all calls wait for the reset, or for a whole period if the reset is unknown.
+ */
 export function applyRateHeaders(
   state: RateLimitState,
   headers: RateHeaders,
@@ -72,13 +75,14 @@ export function applyRateHeaders(
   quota: Quota,
 ): RateLimitState {
   const { limit = 0, remaining, resetAt = 0, ofCycle } = headers;
-  if (ofCycle || limit === 0) return state;
-  const periodMs = resetAt > now + hourlyFromMs && resetAt <= now + hour ? hour : (state.periodMs ?? quota.periodMs);
+  if (ofCycle || limit === 0 || resetAt > now + hour) return state;
+  const periodMs = resetAt > now + hourlyFromMs ? hour : (state.periodMs ?? quota.periodMs);
   const known = (state.limit ?? quota.limit) === limit && (state.periodMs ?? quota.periodMs) === periodMs;
   const counted = known ? state : { ...state, limit, periodMs };
-  const scarce = remaining !== undefined && remaining < (1 - quota.share) * limit && resetAt <= now + periodMs;
-  return scarce && resetAt > Math.max(now, counted.reservedForShopUntil ?? 0)
-    ? { ...counted, reservedForShopUntil: resetAt }
+  const isScarce = remaining !== undefined && remaining < (1 - quota.share) * limit;
+  const until = resetAt > now ? resetAt : now + periodMs;
+  return isScarce && until > Math.max(now, counted.reservedForShopUntil ?? 0)
+    ? { ...counted, reservedForShopUntil: until }
     : counted;
 }
 

@@ -11,8 +11,11 @@ export interface RateLimited {
   readonly until?: number;
 }
 
+/** Decides what a result means for the caller, and for the rate limit and the breaker of its project. */
+export type Classify<R extends QuotaEffect> = (result: HttpResult, now: number) => R;
+
 /** Sends a call within the rate limit and returns its classified result. Never throws. */
-export type LimitedSend<R> = (call: HttpCall) => Promise<R | RateLimited>;
+export type LimitedSend = <R extends QuotaEffect>(call: HttpCall, classify: Classify<R>) => Promise<R | RateLimited>;
 
 /** The number of calls to expect, so that one reservation covers them. */
 export interface ExpectedCalls {
@@ -22,8 +25,8 @@ export interface ExpectedCalls {
 }
 
 /** The rate-limited client of one attempt for one project. It sends no call without a reservation. */
-export interface LimitedClient<R> {
-  readonly send: LimitedSend<R>;
+export interface LimitedClient {
+  readonly send: LimitedSend;
   /** Replaces the number of calls that are still expected. */
   expectCalls(expected: ExpectedCalls): void;
   capacity(): Capacity;
@@ -31,11 +34,9 @@ export interface LimitedClient<R> {
   reserve(headers: HttpCall['headers'], until: number): Promise<RateLimited | undefined>;
 }
 
-export interface LimitedClientOptions<R> {
+export interface LimitedClientOptions {
   readonly rateLimiter: RateLimiter;
   readonly send: Send;
-  /** Decides what a result means for the caller and for the rate limit. */
-  readonly classify: (result: HttpResult, now: number) => R;
   readonly now: () => number;
   readonly wait: (ms: number) => Promise<void>;
   /** Fresh requests may use the burst and wait in parallel; reservations of the sweep wait one at a time. */
@@ -43,7 +44,6 @@ export interface LimitedClientOptions<R> {
   readonly queue: SerialQueue;
   /** The receipt's id. The breaker needs failures of more than one receipt. */
   readonly receipt: string;
-  readonly expected: ExpectedCalls;
 }
 
 /** Runs the given functions one after the other. */
@@ -62,12 +62,14 @@ export function serialQueue(): SerialQueue {
 type Reserved = Extract<Reservation, { kind: 'reserved' }>;
 
 /** Creates the rate-limited client of one attempt for one project. */
-export function createLimitedClient<R extends QuotaEffect>(options: LimitedClientOptions<R>): LimitedClient<R> {
+export function createLimitedClient(options: LimitedClientOptions): LimitedClient {
   const { rateLimiter, now, fresh } = options;
   let reservation: Reserved | undefined;
   /** Reserved calls that are not sent yet. */
   let left = 0;
-  let { calls: expected, together } = countCalls(options.expected);
+  let expected = 1;
+  /** Calls that are useless one without the other. */
+  let together = 1;
 
   const reserve = async (keyHash: string, until: number): Promise<RateLimited | undefined> => {
     const request = { expected, together, fresh, keyHash, latest: until - leastCallMs };
@@ -90,11 +92,12 @@ export function createLimitedClient<R extends QuotaEffect>(options: LimitedClien
 
   return {
     reserve: (headers, until) => reserve(hashCredentials(headers), until),
-    expectCalls: calls => {
-      ({ calls: expected, together } = countCalls(calls));
+    expectCalls: ({ calls, inPairs = false }) => {
+      expected = Math.max(1, calls);
+      together = inPairs ? 2 : 1;
     },
     capacity: rateLimiter.capacity,
-    send: async call => {
+    send: async (call, classify) => {
       if (now() > call.until - leastCallMs) return { kind: 'rate-limited', code: 'out-of-time' };
       const keyHash = hashCredentials(call.headers);
       const refused = isReserved(call) ? undefined : await reserve(keyHash, call.until);
@@ -104,7 +107,7 @@ export function createLimitedClient<R extends QuotaEffect>(options: LimitedClien
       left -= 1;
       expected = Math.max(1, expected - 1);
       const sentAt = now();
-      const result = options.classify(await options.send(call), now());
+      const result = classify(await options.send(call), now());
       const byToken = call.headers['Authorization'] !== undefined;
       await rateLimiter.observe({ ...result, receipt: options.receipt, keyHash, byToken, sentAt, now: now() });
       return result;
@@ -112,20 +115,15 @@ export function createLimitedClient<R extends QuotaEffect>(options: LimitedClien
   };
 }
 
-/** Returns how many calls to expect, at least one, and how many of them are useless without each other. */
-function countCalls({ calls, inPairs = false }: ExpectedCalls) {
-  return { calls: Math.max(1, calls), together: inPairs ? 2 : 1 };
-}
-
 /** Returns until when the next call of a reservation may be sent; a later call would exceed the quota. */
-function validUntil({ interval, next }: Reserved, left: number): number {
+export function validUntil({ interval, next }: Reserved, left: number): number {
   return next.notBefore - left * interval.intervalMs + interval.lateMs;
 }
 
 /** Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request for long. */
-async function reserveAndWait<R>(
+async function reserveAndWait(
   request: Omit<ReservationRequest, 'now'>,
-  { rateLimiter, now, wait }: LimitedClientOptions<R>,
+  { rateLimiter, now, wait }: LimitedClientOptions,
 ): Promise<Reservation> {
   const reservation = await rateLimiter.reserve({ ...request, now: now() });
   const ahead = reservation.kind === 'reserved' ? reservation.at - now() : 0;

@@ -26,6 +26,8 @@ export interface CallResult extends QuotaEffect {
   readonly status: number;
 }
 
+/** Another operation on the same object is running (Voucherify docs, Errors). */
+const concurrentOperation = v.object({ key: v.literal('multiple_requests') });
 const notFound = v.object({ key: v.literal('not_found'), resource_type: v.literal('customer') });
 
 /**
@@ -35,6 +37,7 @@ const notFound = v.object({ key: v.literal('not_found'), resource_type: v.litera
 export function classify(result: HttpResult, now: number): CallResult {
   if (result.kind === 'no-answer') {
     const { code, mayHaveExecuted } = result;
+    if (code === tooLarge) return { outcome: undocumented(code), breaker: close, status: 0 };
     return { outcome: retryLater(code, { mayHaveExecuted, stop: !mayHaveExecuted }), breaker: count, status: 0 };
   }
   const { status } = result;
@@ -46,6 +49,9 @@ export function classify(result: HttpResult, now: number): CallResult {
   }
   if (status === 404 && v.is(notFound, json)) {
     return { outcome: { kind: 'not-found' }, breaker: close, rateHeaders, status };
+  }
+  if (status === 400 && v.is(concurrentOperation, json)) {
+    return { outcome: retryLater('voucherify-400', { mayHaveExecuted: true }), breaker: close, rateHeaders, status };
   }
   return { ...classifyStatus(status, rateHeaders, now), rateHeaders, status };
 }
@@ -59,6 +65,9 @@ export function unprovenFailure(code: string): CallFailure {
 function undocumented(code: string): Retry {
   return retryLater(code, { mayHaveExecuted: true, unproven: true });
 }
+
+/** The code of a response that is larger than the limit of its call. */
+export const tooLarge = 'too-large';
 
 const close: BreakerEffect = { kind: 'close' };
 const count: BreakerEffect = { kind: 'count' };
@@ -79,6 +88,11 @@ function classifyStatus(
     case 415:
     case 422:
       return { outcome: needsReview(code), breaker: close };
+    case 408:
+    case 409:
+    case 423:
+    case 425:
+      return { outcome: retryLater(code, { mayHaveExecuted: true }), breaker: close };
     case 401:
     case 403:
       return {

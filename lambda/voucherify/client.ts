@@ -1,6 +1,6 @@
 import { isPlainValue, isUsable } from '../domain/erasure.ts';
-import type { LimitedClient, LimitedSend, RateLimited } from '../quota/limited-client.ts';
-import { type CallFailure, type CallResult, retryLater } from './classify.ts';
+import type { ExpectedCalls, LimitedClient, LimitedSend, RateLimited } from '../quota/limited-client.ts';
+import { type CallFailure, type CallResult, classify, retryLater } from './classify.ts';
 import type { CredentialProvider, CredentialResult, Credentials } from './credentials.ts';
 import {
   type CustomerPage,
@@ -30,11 +30,11 @@ export interface VoucherifyClient {
 /** Rows per page: the maximum (Voucherify OpenAPI, List customers). */
 const pageSize = 100;
 
-/** Maximum size of a page in bytes: customers with metadata exceed the default response limit. */
-const largestPage = 4_194_304;
+/** A look-up. Customers with metadata exceed the default response limit. */
+const get = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 } as const;
 
 /** The rate-limited client of one attempt. It expects the calls that the receipt still needs in this project. */
-export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient<CallResult>, 'capacity' | 'expectCalls'> {
+export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls'> {
   /** Reserves the first calls before the attempt starts; returns the reason if they are rate-limited. */
   reserve(until: number): Promise<RateLimited | undefined>;
 }
@@ -43,7 +43,8 @@ export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient<Call
 export function createProjectClient(
   baseUrl: string,
   readCredentials: CredentialProvider,
-  limited: LimitedClient<CallResult>,
+  limited: LimitedClient,
+  expected: ExpectedCalls,
 ): ProjectClient {
   // Credentials are read once for an attempt. A failure is reported by the next call, and then read again.
   let known: CredentialResult | undefined;
@@ -58,7 +59,11 @@ export function createProjectClient(
     expectCalls: limited.expectCalls,
     reserve: async until => {
       const credentials = await readOnce(limited.send, until);
-      if (credentials.kind === 'credentials') return limited.reserve(credentials.headers, until);
+      if (credentials.kind === 'credentials') {
+        // Only now, so that the token request is not one of them.
+        limited.expectCalls(expected);
+        return limited.reserve(credentials.headers, until);
+      }
       if (credentials.kind === 'rate-limited' && credentials.until !== undefined) return credentials;
       known = credentials;
       return undefined;
@@ -70,23 +75,16 @@ export function createProjectClient(
 export function createVoucherifyClient(
   baseUrl: string,
   readCredentials: CredentialProvider,
-  send: LimitedSend<CallResult>,
+  send: LimitedSend,
 ): VoucherifyClient {
   const request = (call: Call) => sendWithCredentials(call, readCredentials, send);
   return {
     lookUp: async (id, until) => {
-      const { outcome, appId } = await request({
-        method: 'GET',
-        url: customerUrl(baseUrl, id),
-        until,
-        repeatable: true,
-      });
+      const { outcome, appId } = await request({ ...get, url: customerUrl(baseUrl, id), until });
       return { result: parseLookUp(outcome), appId };
     },
     listByEmail: async (email, page, until) => {
-      const url = listUrl(baseUrl, email, page);
-      const call = { method: 'GET', url, until, repeatable: true, maxResponseBytes: largestPage } as const;
-      const { outcome, appId } = await request(call);
+      const { outcome, appId } = await request({ ...get, url: listUrl(baseUrl, email, page), until });
       return { result: parsePage(outcome), appId };
     },
     deletePermanently: async (id, until) => {
@@ -109,16 +107,16 @@ interface Call {
 async function sendWithCredentials(
   call: Call,
   readCredentials: CredentialProvider,
-  send: LimitedSend<CallResult>,
+  send: LimitedSend,
 ): Promise<Pick<CallResult, 'outcome'> & { readonly appId: string }> {
   const first = await readCredentials(send, call.until);
   if (first.kind !== 'credentials') return { outcome: failureOf(first), appId: '' };
-  const result = await send({ ...call, headers: headers(first) });
+  const result = await send({ ...call, headers: headers(first) }, classify);
   if (!('status' in result)) return { outcome: failureOf(result), appId: first.appId };
   if (result.status !== 401) return { outcome: result.outcome, appId: first.appId };
   const second = await readCredentials(send, call.until, first);
   if (second.kind !== 'credentials' || isSame(first, second)) return { outcome: result.outcome, appId: first.appId };
-  const repeated = await send({ ...call, headers: headers(second) });
+  const repeated = await send({ ...call, headers: headers(second) }, classify);
   return { outcome: 'status' in repeated ? repeated.outcome : failureOf(repeated), appId: second.appId };
 }
 

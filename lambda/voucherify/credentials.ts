@@ -1,9 +1,11 @@
 import * as v from 'valibot';
 import { projectSecretName } from '../domain/names.ts';
+import type { HttpCall, HttpResult } from '../io/http-client.ts';
 import { parseJson } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
+import type { QuotaEffect } from '../quota/apply-effect.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
-import { type CallFailure, type CallResult, retryLater } from './classify.ts';
+import { type CallFailure, classify, retryLater } from './classify.ts';
 
 /** The headers that authenticate to Voucherify, and their app id. */
 export interface Credentials {
@@ -15,10 +17,8 @@ export interface Credentials {
 /** Credentials, or the reason why they are unavailable. */
 export type CredentialResult = Credentials | RateLimited | CallFailure;
 
-type Send = LimitedSend<CallResult>;
-
 /** Provides credentials for one call. `refused` are those that got a 401, so a rotated key or a new token is needed. */
-export type CredentialProvider = (send: Send, until: number, refused?: Credentials) => Promise<CredentialResult>;
+export type CredentialProvider = (send: LimitedSend, until: number, refused?: Credentials) => Promise<CredentialResult>;
 
 /** The application key itself, in two headers (Voucherify docs, Authentication). */
 export function apiKeyCredentials(readKeys: ReadApiKey): CredentialProvider {
@@ -56,21 +56,26 @@ const spareMs = 60_000;
 export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () => number): CredentialProvider {
   let shared: Token | undefined;
   let pending: Promise<CredentialResult> | undefined;
-  const requestTokenWith = async (keys: ApiKey, send: Send, until: number) => {
-    const result = await send(tokenCall(baseUrl, keys, until));
-    const token = 'status' in result ? parseToken(result, keys.appId, now()) : undefined;
-    shared = token ?? shared;
-    return { result, token };
+  const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number) => {
+    const result = await send(tokenCall(baseUrl, keys, until), classifyToken);
+    if ('token' in result && result.token !== undefined) {
+      const { access_token, expires_in } = result.token;
+      const headers = { Authorization: `Bearer ${access_token}` };
+      const credentials = { kind: 'credentials', appId: keys.appId, headers } as const;
+      shared = { credentials, endsAt: now() + expires_in * 1000 - spareMs };
+    }
+    return result;
   };
-  const requestToken = async (send: Send, until: number, fresh: boolean): Promise<CredentialResult> => {
+  const requestToken = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
     const keys = await readKeys({ fresh });
     if (keys === undefined) return noCredentials;
-    let requested = await requestTokenWith(keys, send, until);
-    if ('status' in requested.result && requested.result.status === 401) {
+    let result = await requestTokenWith(keys, send, until);
+    if ('status' in result && result.status === 401) {
       const newest = await readKeys({ fresh: true });
-      if (newest !== undefined && !isSame(keys, newest)) requested = await requestTokenWith(newest, send, until);
+      if (newest !== undefined && !isSame(keys, newest)) result = await requestTokenWith(newest, send, until);
     }
-    return requested.token?.credentials ?? tokenFailure(requested.result);
+    if (!('status' in result)) return result;
+    return result.failure ?? shared?.credentials ?? noCredentials;
   };
   return async (send, until, refused) => {
     if (shared?.credentials === refused) shared = undefined;
@@ -86,7 +91,7 @@ function isSame(a: ApiKey, b: ApiKey): boolean {
   return a.appId === b.appId && a.appToken === b.appToken;
 }
 
-function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<Send>[0] {
+function tokenCall(baseUrl: string, keys: ApiKey, until: number): HttpCall {
   return {
     method: 'POST',
     url: new URL('/v1/oauth/token', baseUrl),
@@ -97,24 +102,36 @@ function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<Sen
   };
 }
 
-/**
- * A token response must never be taken for a customer response: only a failure that blocks all calls keeps its own code.
- * No failure to get a token has an effect on a customer.
- */
-function tokenFailure(result: CallResult | RateLimited): CredentialResult {
-  if (!('status' in result)) return result;
-  const { outcome, status } = result;
-  const isFailure = outcome.kind === 'retry' || outcome.kind === 'review';
-  if (isFailure && [401, 402, 403, 429].includes(status)) return outcome;
-  return retryLater(`token-${isFailure && status === 0 ? outcome.code : status}`, { stop: true });
+/** The meaning of a response to a token request: a token, or the failure of the call that needs it. */
+interface TokenResult extends QuotaEffect {
+  readonly status: number;
+  readonly token?: v.InferOutput<typeof tokenResponse>;
+  readonly failure?: CallFailure;
 }
 
-function parseToken({ outcome }: CallResult, appId: string, now: number): Token | undefined {
+const minute = 60_000;
+
+/**
+ * Classifies a token response. It must never be taken for a customer response: 401, 402, 403 and 429 block all calls of
+ * the project; any other 4xx, and a 200 without a token, cannot work until the key or the setting is changed. No failure
+ * has an effect on a customer.
+ */
+function classifyToken(result: HttpResult, now: number): TokenResult {
+  const { outcome, status, ...effect } = classify(result, now);
   const parsed = v.safeParse(tokenResponse, outcome.kind === 'ok' ? outcome.json : undefined);
-  if (!parsed.success) return undefined;
-  const { access_token, expires_in } = parsed.output;
-  const credentials = { kind: 'credentials', appId, headers: { Authorization: `Bearer ${access_token}` } } as const;
-  return { credentials, endsAt: now + expires_in * 1000 - spareMs };
+  if (parsed.success) return { ...effect, status, token: parsed.output };
+  const isFailure = outcome.kind === 'retry' || outcome.kind === 'review';
+  if (isFailure && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
+  if (status === 0 || status >= 500) {
+    const code = isFailure && status === 0 ? outcome.code : status;
+    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true }) };
+  }
+  const failure = retryLater(`token-${status}`, {
+    stop: true,
+    notBefore: now + minute,
+    alarm: 'voucherify-key-refused',
+  });
+  return { ...effect, status, failure, breaker: { kind: 'open', code: 'key-refused', blocks: 'credentials' } };
 }
 
 /** The application key of one project (Voucherify docs, Authentication). */

@@ -34,6 +34,7 @@ export async function findCustomers(
   const { result, appId } = await context.voucherify.lookUp(value, context.until);
   if (result.kind === 'retry' || result.kind === 'review') return result;
   const customer = result.kind === 'customer' ? result.customer : undefined;
+  if (kind === 'source_id' && isOtherSpelling(customer?.source_id, value)) return needsReview('source-id-spelling');
   const found = kind === 'customer_id' ? matchById(value, customer) : matchBySourceId(value, customer);
   return { kind: 'complete', appIds: new Set([appId]), ...found };
 }
@@ -47,6 +48,13 @@ type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identi
 function matchById(id: string, customer: Customer | undefined): Match {
   if (customer === undefined) return { candidates: [{ id, seen: false }], identifiable: true };
   return { candidates: customer.id === id ? [seen(customer)] : [], identifiable: true };
+}
+
+/** Whether two source_ids differ only by type, case or Unicode normal form: then they may belong to the same person. */
+function isOtherSpelling(found: unknown, requested: string): boolean {
+  if (found === requested || (typeof found !== 'string' && typeof found !== 'number')) return false;
+  const fold = (text: string) => text.normalize('NFC').toLowerCase();
+  return fold(String(found)) === fold(requested);
 }
 
 /** If the value is the id of a customer with another source_id, it cannot be looked up as a source_id. */

@@ -5,7 +5,6 @@ import { createLimitedClient, type ExpectedCalls, serialQueue } from '../quota/l
 import type { Quota } from '../quota/rate-limit.ts';
 import { createRateLimiter } from '../quota/rate-limiter.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import { classify } from './classify.ts';
 import { createProjectClient, type ProjectClient } from './client.ts';
 import { apiKeyCredentials, apiKeyReader, type CredentialProvider, oauthCredentials } from './credentials.ts';
 import type { ProjectSettings } from './project-settings.ts';
@@ -36,17 +35,12 @@ export function openProject(name: string, { settings, readSecret, control, send,
   if (project === undefined) throw new RangeError('project: not in settings');
   const readCredentials = credentialProviderFor(name, project, { readSecret, now });
   const rateLimiter = createRateLimiter(name, quotaFromSettings(project), control);
-  const shared = { send, now, wait, classify, queue: serialQueue(), rateLimiter };
+  const shared = { send, now, wait, queue: serialQueue(), rateLimiter };
   return {
     prefetchRateLimit: rateLimiter.prefetch,
     client: (receipt, fresh) => {
-      const limited = createLimitedClient({
-        ...shared,
-        receipt: receipt.id,
-        fresh,
-        expected: expectedCalls(receipt, name),
-      });
-      return createProjectClient(project.baseUrl, readCredentials, limited);
+      const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
+      return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name));
     },
   };
 }

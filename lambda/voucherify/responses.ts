@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isCustomerId, type ReceivedDeletion } from '../domain/erasure.ts';
-import { type CallFailure, type CallResult, unprovenFailure } from './classify.ts';
+import { type CallFailure, type CallResult, needsReview, tooLarge, unprovenFailure } from './classify.ts';
 
 /** Parses the responses of Voucherify and decides what each one proves. */
 
@@ -38,7 +38,8 @@ const customer = v.object({
 
 /** Parses `GET /v1/customers/{id or source_id}`. */
 export function parseLookUp(outcome: CallResult['outcome']): LookUpReply {
-  if (outcome.kind !== 'ok') return outcome.kind === 'not-found' ? { kind: 'no-match' } : outcome;
+  if (outcome.kind === 'not-found') return { kind: 'no-match' };
+  if (outcome.kind !== 'ok') return lookUpFailure(outcome);
   const parsed = v.safeParse(customer, outcome.json);
   return parsed.success ? { kind: 'customer', customer: parsed.output } : unprovenFailure('unreadable-customer');
 }
@@ -52,9 +53,14 @@ const list = v.object({
 /** Parses one page of `GET /v1/customers?email=`; one unreadable row makes the whole page a failure. */
 export function parsePage(outcome: CallResult['outcome']): CustomerPage {
   if (outcome.kind === 'not-found') return unprovenFailure('unexpected-404');
-  if (outcome.kind !== 'ok') return outcome;
+  if (outcome.kind !== 'ok') return lookUpFailure(outcome);
   const parsed = v.safeParse(list, outcome.json);
   return parsed.success ? { kind: 'page', ...parsed.output } : unprovenFailure('unreadable-list');
+}
+
+/** A record that is too large stays so: a retry cannot succeed. */
+function lookUpFailure(failure: CallFailure): CallFailure {
+  return failure.code === tooLarge ? needsReview('response-too-large') : failure;
 }
 
 const deletion = v.object({

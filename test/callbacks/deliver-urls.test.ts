@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { sendCallback } from '../../lambda/sweep/send-callback.ts';
-import { answered, now } from '../support/pace-heard.ts';
+import { now, response } from '../support/quota-world.ts';
 
 const origins = ['https://dsr.ketch.com'];
 
@@ -10,7 +10,7 @@ async function wentTo(url: string): Promise<URL | undefined> {
   const calls: HttpCall[] = [];
   const send = async (call: HttpCall) => {
     calls.push(call);
-    return answered(200);
+    return response(200);
   };
   const callback = { method: 'POST', url, headers: {}, body: '', alsoDelivered: [] } as const;
   const delivery = await sendCallback(callback, { send, origins, now: () => now, until: now + 1000 });

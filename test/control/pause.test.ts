@@ -11,7 +11,7 @@ import {
 } from '../../lambda/control/pauses.ts';
 import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { memoryRows } from '../support/pace-rows.ts';
+import { memoryRows } from '../support/memory-rows.ts';
 
 const why: Pause = { actor: 'ada', reason: 'the shop moves', at: 1000 };
 const later: Pause = { actor: 'bob', reason: 'it has moved', at: 2000 };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { synthesised } from '../infra/synthesised.ts';
-import { deleteRequest, ketchHouse, ketchSecret } from '../support/ketch.ts';
+import { deleteRequest, ketchHarness, ketchSecret } from '../support/ketch.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/cost.md'), 'utf8');
 
@@ -104,12 +104,12 @@ describe('what is counted is what there is', () => {
   });
 
   test('in the log of one erasure and of a sweep with nothing to do', async () => {
-    const house = await ketchHouse();
+    const harness = await ketchHarness();
     const headers = { authorization: ketchSecret, 'content-type': 'application/json' };
-    await house.send({ path: '/webhooks/ketch', headers, body: JSON.stringify(deleteRequest()) });
-    const ours = house.lines.join('').length;
+    await harness.send({ path: '/webhooks/ketch', headers, body: JSON.stringify(deleteRequest()) });
+    const ours = harness.logText.join('').length;
     expect(ours).toBeLessThan(quantityOf('log lines') * 1e9);
-    await house.sweep();
-    expect(house.lines.join('').length - ours).toBeLessThan((quantityOf('their log lines') * 1e9) / 43_800);
+    await harness.sweep();
+    expect(harness.logText.join('').length - ours).toBeLessThan((quantityOf('their log lines') * 1e9) / 43_800);
   });
 });

@@ -28,21 +28,21 @@ export function bodies(suite: Suite): void {
   });
 
   test('with fields that nobody knows are read all the same', async () => {
-    const house = await suite.house();
+    const harness = await suite.harness();
     const extra = { unknownField: { nested: [1, 'two', null] }, another: 'x' };
-    await house.send(await suite.genuine(house, { extra }));
-    await house.sweep();
-    expect(await house.receipts()).toMatchObject([{ state: 'erased' }]);
+    await harness.send(await suite.genuine(harness, { extra }));
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased' }]);
   });
 
   test('up to 64 KiB are read, and one byte more is refused before anything else', async () => {
     const most = 65_536;
     const padded = (length: number) => text.replace('{', `{"pad":"${'x'.repeat(length - text.length - 9)}",`);
-    const house = await suite.house();
-    const fits = await sign({ ...plain, body: padded(most) }, suite.secrets.current, house.clock.at);
+    const harness = await suite.harness();
+    const fits = await sign({ ...plain, body: padded(most) }, suite.secrets.current, harness.clock.now);
     expect(Buffer.from(fits.body)).toHaveLength(most);
-    await house.send(fits);
-    expect(await house.receipts()).toHaveLength(1);
+    await harness.send(fits);
+    expect(await harness.receipts()).toHaveLength(1);
     await expectRefused({ ...plain, body: padded(most + 1) }, 413);
     await expectRefused({ ...plain, body: padded(most + 1) }, 413, suite.secrets.stranger);
   });
@@ -68,14 +68,14 @@ export function bodies(suite: Suite): void {
 
   async function expectRefused(wire: Wire, status: number, secret = suite.secrets.current) {
     const store = inert<ReceiptStore>('store');
-    const house = await suite.house({ change: () => ({ store: store.port }) });
-    const answer = await house.send(await sign(wire, secret, house.clock.at));
+    const harness = await suite.harness({ change: () => ({ store: store.port }) });
+    const answer = await harness.send(await sign(wire, secret, harness.clock.now));
     expect(answer.status).toBe(status);
     expectRefusal(answer, status);
     expect(store.calls).toEqual([]);
-    expect(house.sandbox.calls()).toEqual([]);
+    expect(harness.sandbox.calls()).toEqual([]);
     // Size and method are looked at before the credentials: a caller that was not proved genuine raises no alarm.
-    expect(house.alarms()).toEqual([405, 413].includes(status) ? [] : ['request-refused']);
+    expect(harness.alarms()).toEqual([405, 413].includes(status) ? [] : ['request-refused']);
     return answer;
   }
 }

@@ -17,7 +17,13 @@ const identities = { coreIdentifier: 'source_id' };
 const sombraUrl = 'https://sombra.example';
 const platforms = openPlatforms({
   generic: { scheme: 'basic' },
-  'in-house': { type: 'generic', scheme: 'header', match: {}, reference: ['/a/0'], identifiers: { '/b~1c': 'email' } },
+  'in-house': {
+    type: 'generic',
+    scheme: 'header',
+    match: {},
+    reference: ['/a/0'],
+    identifiers: { '/b~1c': 'email' },
+  },
   segment: {},
   shopify: { shops: [shop], customerId: 'source_id' },
   transcend: { audience: 'acme', sombraUrl, identities, publicKey: pemOf(sombraKeys.publicKey) },

@@ -5,7 +5,7 @@ import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
-import { openHouse } from '../support/house.ts';
+import { openHarness } from '../support/harness.ts';
 import { inertPorts } from '../support/inert.ts';
 import { callback, deleteRequest, ketchSecretText, ketchSection, uid } from '../support/ketch.ts';
 import { ketchPlatform as platform, requestOf } from '../support/requests.ts';
@@ -109,7 +109,7 @@ describe('credentials that differ from the secret in one place', () => {
     const char = fc.integer({ min: 0x21, max: 0x7e }).map(code => String.fromCharCode(code));
     const secret = fc.string({ unit: char, minLength: 24, maxLength: 60 });
     const change = fc.record({ at: fc.nat(), char, kind: fc.constantFrom('replace', 'insert', 'remove') });
-    const house = await openHouse({ platforms: { ketch: ketchSection }, secrets: {} });
+    const harness = await openHarness({ platforms: { ketch: ketchSection }, secrets: {} });
     const { ports, calls } = inertPorts();
     try {
       await eventuallyHolds(
@@ -119,7 +119,7 @@ describe('credentials that differ from the secret in one place', () => {
           const given = `${current.slice(0, place)}${kind === 'remove' ? '' : other}${rest}`;
           fc.pre(given !== current && given !== previous && previous !== current);
           const readSecret = async () => ketchSecretText(current, previous ?? undefined);
-          const services: Services = { ...house.services, ...ports, readSecret };
+          const services: Services = { ...harness.services, ...ports, readSecret };
           const headers = { 'content-type': 'application/json', authorization: given };
           const request = { ...requestOf(deleteRequest(), headers), path: '/webhooks/ketch' };
           const refused = await receive(request, services).then(
@@ -131,7 +131,7 @@ describe('credentials that differ from the secret in one place', () => {
         }),
       );
     } finally {
-      await house.close();
+      await harness.close();
     }
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { leaks, Planted } from '../support/canary.ts';
-import { everything, strangeHeaders } from '../support/canary-house.ts';
+import { everything, strangeHeaders } from '../support/canary-harness.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { sendOver } from '../support/http.ts';
 import { account, ketchWire } from '../support/ketch.ts';

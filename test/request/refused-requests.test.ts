@@ -12,13 +12,13 @@ import {
   transcendWire,
 } from '../platforms/transcend-messages.ts';
 import type { Wire } from '../support/event.ts';
-import { houseFor } from '../support/house.ts';
+import { createHarness } from '../support/harness.ts';
 import { deleteRequest, ketchSecretText, ketchSection, ketchWire, uid } from '../support/ketch.ts';
 
 const shopifySecret = 'shpss_client_secret_of_the_tests_1';
 const formSecret = 'in-house-current-secret-0001';
 
-/** One house that serves every platform. */
+/** One harness that serves every platform. */
 function everyPlatform() {
   const secrets = {
     ketch: ketchSecretText(),
@@ -28,7 +28,7 @@ function everyPlatform() {
     shopify: JSON.stringify({ current: shopifySecret }),
     transcend: JSON.stringify({ current: transcendSecret, apiKey }),
   };
-  return houseFor({
+  return createHarness({
     platforms: {
       ketch: ketchSection,
       generic: { scheme: 'standard-webhooks' },
@@ -201,29 +201,29 @@ const wrong = {
 describe('refused authentic request', () => {
   test.each(refused)('%s, %s: raises an alarm with platform and rule', async (...one) => {
     const [platform, , wire, status, rule] = one;
-    const house = await everyPlatform();
-    expect((await house.send(wire)).status).toBe(status);
-    expect(house.logged()).toEqual([
+    const harness = await everyPlatform();
+    expect((await harness.send(wire)).status).toBe(status);
+    expect(harness.lines).toEqual([
       expect.objectContaining({ event: 'refused', alarm: 'request-refused', platform, rule, status }),
     ]);
-    expect(house.lines.join('')).not.toContain(planted);
+    expect(harness.logText.join('')).not.toContain(planted);
   });
 
   test('alarm of its own: raises no second one and names the rule', async () => {
-    const house = await everyPlatform();
-    await house.send(genericWire());
+    const harness = await everyPlatform();
+    await harness.send(genericWire());
     const other = { ...order, identifiers: [{ type: 'source_id', value: planted }] };
-    expect((await house.send(genericWire(other))).status).toBe(409);
-    expect(house.logged().filter(({ event }) => event === 'refused')).toMatchObject([
+    expect((await harness.send(genericWire(other))).status).toBe(409);
+    expect(harness.lines.filter(({ event }) => event === 'refused')).toMatchObject([
       { alarm: 'payload-mismatch', rule: 'this request id was used before with other identities' },
     ]);
   });
 
   test('retried by the platform: raises no alarm', async () => {
-    const house = await everyPlatform();
-    house.sandbox.outage('error');
-    expect((await house.send(ketchWire())).status).toBe(503);
-    expect(house.alarms()).toEqual([]);
+    const harness = await everyPlatform();
+    harness.sandbox.outage('error');
+    expect((await harness.send(ketchWire())).status).toBe(503);
+    expect(harness.alarms()).toEqual([]);
   });
 
   test('alarm: is part of the alarms for refused platforms', () => {
@@ -233,11 +233,11 @@ describe('refused authentic request', () => {
 
 describe('same request without authentication', () => {
   test.each(refused)('%s, %s: raises no alarm and names no rule', async (_, _what, wire) => {
-    const house = await everyPlatform();
-    const answer = await house.send({ ...wire, headers: { ...wire.headers, ...wrong } });
+    const harness = await everyPlatform();
+    const answer = await harness.send({ ...wire, headers: { ...wire.headers, ...wrong } });
     expect([401, 403]).toContain(answer.status);
-    expect(house.alarms()).toEqual([]);
-    expect(house.lines.join('')).not.toMatch(new RegExp(`"rule"|${planted}`));
+    expect(harness.alarms()).toEqual([]);
+    expect(harness.logText.join('')).not.toMatch(new RegExp(`"rule"|${planted}`));
   });
 
   test.each([
@@ -246,8 +246,8 @@ describe('same request without authentication', () => {
     ['of another platform', { ...genericWire(), path: '/webhooks/osano' }, 404],
     ['signed in another year', genericWire(order, signed(JSON.stringify(order), { at: 0 })), 401],
   ])('%s: raises no alarm', async (_, wire, status) => {
-    const house = await everyPlatform();
-    expect((await house.send(wire)).status).toBe(status);
-    expect(house.alarms()).toEqual([]);
+    const harness = await everyPlatform();
+    expect((await harness.send(wire)).status).toBe(status);
+    expect(harness.alarms()).toEqual([]);
   });
 });

@@ -1,18 +1,18 @@
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Adapters } from '../../lambda/services.ts';
-import type { ErasingOptions } from './erasing-house.ts';
+import type { HarnessOptions } from './harness.ts';
 
 /** A store that fails one kind of write as long as it is told to, as if the process had ended there. */
 export interface CrashingStore {
-  readonly options: ErasingOptions;
+  readonly options: HarnessOptions;
   /** Which write fails from now on; none when undefined. */
   at: 'pins' | 'result' | undefined;
   /** The receipts this befalls; all of them when undefined. */
   only: string | undefined;
 }
 
-export function crashingStore(options: ErasingOptions = {}): CrashingStore {
+export function crashingStore(options: HarnessOptions = {}): CrashingStore {
   const crashing: CrashingStore = { options: { ...options, change }, at: undefined, only: undefined };
   return crashing;
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { answer, html, notFound } from './erasing-answers.ts';
-import { type ErasingHouse, type ErasingOptions, erasingHouse } from './erasing-house.ts';
+import { createHarness, type Harness, type HarnessOptions } from './harness.ts';
+import { html, notFound, response } from './voucherify-responses.ts';
 
 /** What may befall a call to Voucherify. `after` lets it take place first. */
 const callFaults = [
@@ -33,40 +33,40 @@ export const faultScript = fc.record({
   writes: fc.array(fc.constantFrom(...writeFaults), { maxLength: 8 }),
 });
 
-export interface FaultyHouse {
-  readonly house: ErasingHouse;
+export interface FaultyHarness {
+  readonly harness: Harness;
   /** Writes of receipts that had been closed before: there must be none. */
   readonly writtenAgain: readonly Receipt[];
   /** From here on nothing goes wrong any more. */
   heal(): void;
 }
 
-/** A house in which calls and writes fail by the script. */
+/** A harness in which calls and writes fail by the script. */
 export function faultyHouse(
   script: { readonly calls: readonly CallFault[]; readonly writes: readonly (typeof writeFaults)[number][] },
-  meanwhile: { readonly deletes: (house: ErasingHouse) => void; readonly registers: (house: ErasingHouse) => void },
-): FaultyHouse {
+  meanwhile: { readonly deletes: (harness: Harness) => void; readonly registers: (harness: Harness) => void },
+): FaultyHarness {
   const [calls, writes] = [[...script.calls], [...script.writes]];
   const writtenAgain: Receipt[] = [];
-  const change: ErasingOptions['change'] = ({ store }) => ({
+  const change: HarnessOptions['change'] = ({ store }) => ({
     store: faultyStore(store, writes, receipt => writtenAgain.push(receipt)),
   });
-  const house = erasingHouse({ change });
+  const harness = createHarness({ change });
   const act = (fault: CallFault) => {
-    if (fault === 'deleted-meanwhile') meanwhile.deletes(house);
-    if (fault === 'registered-meanwhile') meanwhile.registers(house);
+    if (fault === 'deleted-meanwhile') meanwhile.deletes(harness);
+    if (fault === 'registered-meanwhile') meanwhile.registers(harness);
   };
-  house.meddle = async ({ method }, pass) => {
+  harness.intercept = async ({ method }, pass) => {
     const fault = calls.shift() ?? 'none';
     act(fault);
     if (fault === 'swept-meanwhile') {
-      house.clock.now += 61_000;
-      await house.sweep();
+      harness.clock.now += 61_000;
+      await harness.sweep();
     }
     return answered(fault, method, pass);
   };
   return {
-    house,
+    harness,
     writtenAgain,
     heal: () => {
       calls.length = 0;
@@ -85,16 +85,16 @@ function answered(fault: CallFault, method: string, pass: () => HttpResult): Htt
       return { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
     case 'error':
     case 'error-after':
-      return answer(502, html);
+      return response(502, html);
     case 'throttled':
-      return answer(429, {});
+      return response(429, {});
     case 'unauthorized':
-      return answer(401, {});
+      return response(401, {});
     case 'deletion-not-found':
-      return method === 'POST' ? answer(404, notFound) : pass();
+      return method === 'POST' ? response(404, notFound) : pass();
     case 'empty':
     case 'empty-after':
-      return answer(200, {});
+      return response(200, {});
     default:
       return pass();
   }

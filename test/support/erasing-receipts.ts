@@ -1,7 +1,7 @@
 import type { Deletion } from '../../lambda/domain/erasure.ts';
 import { createReceipt, nextRevision, type ProjectProgress, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { type AttemptRecord, type ProjectResult, recordAttempt } from '../../lambda/receipts/record-attempt.ts';
-import { done } from './erasing-answers.ts';
+import { done } from './voucherify-responses.ts';
 
 export const now = Date.UTC(2026, 10, 24, 12);
 

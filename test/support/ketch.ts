@@ -1,6 +1,6 @@
 import type { KetchSettings } from '../../lambda/platforms/ketch/request.ts';
 import type { Wire } from './event.ts';
-import { type House, type HouseOptions, houseFor } from './house.ts';
+import { createHarness, type Harness, type HarnessOptions } from './harness.ts';
 
 export const ketchSecret = 'Bearer ketch-secret-of-the-tests-1';
 export const tenant = 'axonic';
@@ -20,12 +20,12 @@ export function ketchSecretText(current: unknown = ketchSecret, previous?: unkno
   return JSON.stringify(previous === undefined ? { current } : { current, previous });
 }
 
-/** A house that serves Ketch; `section` changes its settings. */
-export function ketchHouse(
-  options: Partial<Omit<HouseOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
-): Promise<House> {
+/** A harness that serves Ketch; `section` changes its settings. */
+export function ketchHarness(
+  options: Partial<Omit<HarnessOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
+): Harness {
   const { section = {}, secrets = {}, ...rest } = options;
-  return houseFor({
+  return createHarness({
     ...rest,
     platforms: { ketch: { ...ketchSection, ...section } },
     secrets: { 'erasure/platform/ketch': ketchSecretText(), ...secrets },

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Wire } from './event.ts';
-import type { House, HouseOptions } from './house.ts';
-import { callback, deleteRequest, ketchHouse, ketchWire } from './ketch.ts';
+import type { Harness, HarnessOptions } from './harness.ts';
+import { callback, deleteRequest, ketchHarness, ketchWire } from './ketch.ts';
 
 export function withCallback(request: object = {}): Wire {
   return ketchWire(deleteRequest({ callbacks: [callback], ...request }));
@@ -15,21 +15,21 @@ export const unavailable = {
   json: { error: { status: 'unavailable' } },
 };
 
-/** A house whose Voucherify is down. */
-export async function downHouse(options: Partial<HouseOptions> = {}): Promise<House> {
-  const house = await ketchHouse(options);
-  house.sandbox.outage('error');
-  return house;
+/** A harness whose Voucherify is down. */
+export function downHarness(options: Partial<HarnessOptions> = {}): Harness {
+  const harness = ketchHarness(options);
+  harness.sandbox.outage('error');
+  return harness;
 }
 
 /** The only receipt there is. */
-export async function receiptOf(house: House): Promise<Receipt> {
-  const [receipt, ...others] = await house.receipts();
+export async function receiptOf(harness: Harness): Promise<Receipt> {
+  const [receipt, ...others] = await harness.receipts();
   expect(others).toEqual([]);
   return receipt!;
 }
 
-export async function sweepLater(house: House, ms = 3_600_000): Promise<void> {
-  house.clock.at += ms;
-  await house.sweep();
+export async function sweepLater(harness: Harness, ms = 3_600_000): Promise<void> {
+  harness.clock.now += ms;
+  await harness.sweep();
 }

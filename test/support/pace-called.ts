@@ -1,9 +1,9 @@
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { fixtureTime, type House } from './house.ts';
-import { account, deleteRequest, ketchHouse, ketchWire } from './ketch.ts';
-import { answered, minute } from './pace-heard.ts';
+import { fixtureTime, type Harness } from './harness.ts';
+import { account, deleteRequest, ketchHarness, ketchWire } from './ketch.ts';
 import { registered } from './pace-ketch.ts';
+import { minute, response } from './quota-world.ts';
 
 type Answering = (call: HttpCall) => HttpResult | Promise<HttpResult>;
 
@@ -13,8 +13,8 @@ interface Called {
   readonly calls: (HttpCall & { readonly at: number })[];
 }
 
-export interface CalledHouse {
-  readonly house: House;
+export interface CalledBack {
+  readonly harness: Harness;
   readonly called: Called;
   /** The one receipt. */
   receipt(): Promise<Receipt>;
@@ -35,11 +35,11 @@ export const targets = [
  */
 export async function owing(
   callbacks: readonly object[] = targets.slice(0, 1),
-  options: Parameters<typeof ketchHouse>[0] & { readonly at?: number } = {},
-): Promise<CalledHouse> {
-  const called: Called = { answer: () => answered(200), calls: [] };
+  options: Parameters<typeof ketchHarness>[0] & { readonly at?: number } = {},
+): Promise<CalledBack> {
+  const called: Called = { answer: () => response(200), calls: [] };
   const clock = { now: () => options.at ?? fixtureTime };
-  const house = await ketchHouse({
+  const harness = await ketchHarness({
     ...options,
     change: ports => {
       clock.now = ports.now;
@@ -50,33 +50,33 @@ export async function owing(
       return { sendCallback, ...options.change?.(ports) };
     },
   });
-  registered(house, 'crm-1');
-  house.sandbox.outage('error');
-  await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks })));
-  house.sandbox.outage(undefined);
+  registered(harness, 'crm-1');
+  harness.sandbox.outage('error');
+  await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks })));
+  harness.sandbox.outage(undefined);
   const receipt = async () => {
-    const [only] = await house.receipts();
+    const [only] = await harness.receipts();
     if (only === undefined) throw new Error('there is no receipt');
     return only;
   };
   return {
-    house,
+    harness,
     called,
     receipt,
-    isKept: async () => (await house.services.store.readPersonalData((await receipt()).id)) !== undefined,
+    isKept: async () => (await harness.services.store.readPersonalData((await receipt()).id)) !== undefined,
     sweepAfter: async ms => {
-      house.clock.at += ms;
-      await house.sweep();
+      harness.clock.now += ms;
+      await harness.sweep();
     },
   };
 }
 
 /** Sweeps once a minute, as the schedule does, and jumps over the minutes in which nothing is due. */
-export async function sweepUntil({ house, receipt }: CalledHouse, end: number): Promise<void> {
-  while (house.clock.at < end) {
+export async function sweepUntil({ harness, receipt }: CalledBack, end: number): Promise<void> {
+  while (harness.clock.now < end) {
     const { nextAttemptAt = end } = await receipt();
-    const due = Math.ceil((Math.max(nextAttemptAt, house.clock.at + 1) - fixtureTime) / minute) * minute;
-    house.clock.at = Math.min(end, fixtureTime + due);
-    await house.sweep();
+    const due = Math.ceil((Math.max(nextAttemptAt, harness.clock.now + 1) - fixtureTime) / minute) * minute;
+    harness.clock.now = Math.min(end, fixtureTime + due);
+    await harness.sweep();
   }
 }

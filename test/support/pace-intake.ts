@@ -1,5 +1,5 @@
 import { resume } from '../../lambda/control/pauses.ts';
-import type { House } from './house.ts';
+import type { Harness } from './harness.ts';
 import { ask, registered, wordOf } from './pace-ketch.ts';
 
 /** What a platform may ask for in an hour, in these tests. */
@@ -7,20 +7,20 @@ export const most = 4;
 export const limits = { requestsPerHour: most };
 export const paused = 'platform-paused';
 
-export function why(house: House) {
-  return { actor: 'ada', reason: 'it was the spring cleaning', at: house.clock.at };
+export function why(harness: Harness) {
+  return { actor: 'ada', reason: 'it was the spring cleaning', at: harness.clock.now };
 }
 
-export function resumed(house: House): Promise<boolean> {
-  return resume('platform:ketch', why(house), house.services.control);
+export function resumed(harness: Harness): Promise<boolean> {
+  return resume('platform:ketch', why(harness), harness.services.control);
 }
 
 /** Asks for people who are all there, one after the other; what each was answered. */
-export async function askFor(house: House, count: number, from = 0): Promise<readonly (string | number)[]> {
+export async function askFor(harness: Harness, count: number, from = 0): Promise<readonly (string | number)[]> {
   const words: (string | number)[] = [];
   for (let person = from; person < from + count; person += 1) {
-    registered(house, `crm-${person}`);
-    words.push(wordOf(await ask(house, `crm-${person}`)));
+    registered(harness, `crm-${person}`);
+    words.push(wordOf(await ask(harness, `crm-${person}`)));
   }
   return words;
 }

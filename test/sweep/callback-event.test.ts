@@ -5,7 +5,7 @@ import { createCallbackClient } from '../../lambda/io/public-address.ts';
 import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 import { uid } from '../support/ketch.ts';
 import { owing } from '../support/pace-called.ts';
-import { hour } from '../support/pace-heard.ts';
+import { hour } from '../support/quota-world.ts';
 
 const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ?? '');
 

@@ -1,66 +1,66 @@
 import { describe, expect, it } from 'vitest';
 import { type PauseScope, pause, resume } from '../../lambda/control/pauses.ts';
 import { controlRows } from '../support/control-rows.ts';
-import { fixtureTime, type House, houseFor } from '../support/house.ts';
-import { account, deleteRequest, ketchHouse, ketchSecretText, ketchSection, ketchWire } from '../support/ketch.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { account, deleteRequest, ketchHarness, ketchSecretText, ketchSection, ketchWire } from '../support/ketch.ts';
 import { ask, callsIn, registered, statesIn, wordOf } from '../support/pace-ketch.ts';
 
 const minute = 60_000;
 const why = { actor: 'ada', reason: 'the shop moves', at: fixtureTime };
-const pauseOf = (house: House, scope: PauseScope) => pause(scope, why, house.services.control);
-const resumeOf = (house: House, scope: PauseScope) => resume(scope, why, house.services.control);
+const pauseOf = (harness: Harness, scope: PauseScope) => pause(scope, why, harness.services.control);
+const resumeOf = (harness: Harness, scope: PauseScope) => resume(scope, why, harness.services.control);
 
-async function sweepAfter(house: House, ms: number) {
-  house.clock.at += ms;
-  return house.sweep();
+async function sweepAfter(harness: Harness, ms: number) {
+  harness.clock.now += ms;
+  return harness.sweep();
 }
 
 describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s', scope => {
   it('request: is accepted and stored without a call to Voucherify', async () => {
-    const house = await ketchHouse();
-    registered(house, 'crm-1');
-    await pauseOf(house, scope);
-    expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await statesIn(house)).toEqual(['open']);
-    expect(callsIn(house)).toEqual([]);
-    expect(house.alarms()).toEqual([]);
+    const harness = await ketchHarness();
+    registered(harness, 'crm-1');
+    await pauseOf(harness, scope);
+    expect(wordOf(await ask(harness, 'crm-1'))).toBe('in_progress');
+    expect(await statesIn(harness)).toEqual(['open']);
+    expect(callsIn(harness)).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   });
 
   it('request: reserves no calls', async () => {
-    const house = await ketchHouse();
-    await pauseOf(house, scope);
-    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(house, sourceId);
-    house.clock.at += 60 * minute;
-    await house.sweep();
-    expect(await house.services.control.read(['rate-limit#main'])).toEqual(new Map());
+    const harness = await ketchHarness();
+    await pauseOf(harness, scope);
+    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(harness, sourceId);
+    harness.clock.now += 60 * minute;
+    await harness.sweep();
+    expect(await harness.services.control.read(['rate-limit#main'])).toEqual(new Map());
   });
 
   it('sweep: claims nothing until the pause ends, then finishes all', async () => {
-    const house = await ketchHouse();
-    const ids = ['crm-1', 'crm-2'].map(sourceId => registered(house, sourceId));
-    await pauseOf(house, scope);
-    for (const sourceId of ['crm-1', 'crm-2']) await ask(house, sourceId);
-    const before = (await house.receipts()).map(({ claims }) => claims);
+    const harness = await ketchHarness();
+    const ids = ['crm-1', 'crm-2'].map(sourceId => registered(harness, sourceId));
+    await pauseOf(harness, scope);
+    for (const sourceId of ['crm-1', 'crm-2']) await ask(harness, sourceId);
+    const before = (await harness.receipts()).map(({ claims }) => claims);
     for (let hour = 0; hour < 30; hour += 1) {
-      expect(await sweepAfter(house, 60 * minute)).toMatchObject({ held: 2, claimed: 0, failed: 0 });
+      expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 2, claimed: 0, failed: 0 });
     }
-    expect((await house.receipts()).map(({ claims }) => claims)).toEqual(before);
-    expect(callsIn(house)).toEqual([]);
-    await resumeOf(house, scope);
-    expect(await sweepAfter(house, 5 * minute)).toMatchObject({ held: 0, closed: 2 });
-    expect(new Set(house.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
+    expect((await harness.receipts()).map(({ claims }) => claims)).toEqual(before);
+    expect(callsIn(harness)).toEqual([]);
+    await resumeOf(harness, scope);
+    expect(await sweepAfter(harness, 5 * minute)).toMatchObject({ held: 0, closed: 2 });
+    expect(new Set(harness.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
   });
 
   it('started receipt: is not attempted either', async () => {
-    const house = await ketchHouse();
-    registered(house, 'crm-1');
-    house.sandbox.outage('error');
-    await ask(house, 'crm-1');
-    house.sandbox.outage(undefined);
-    await pauseOf(house, scope);
-    const before = callsIn(house).length;
-    await sweepAfter(house, 60 * minute);
-    expect(callsIn(house)).toHaveLength(before);
+    const harness = await ketchHarness();
+    registered(harness, 'crm-1');
+    harness.sandbox.outage('error');
+    await ask(harness, 'crm-1');
+    harness.sandbox.outage(undefined);
+    await pauseOf(harness, scope);
+    const before = callsIn(harness).length;
+    await sweepAfter(harness, 60 * minute);
+    expect(callsIn(harness)).toHaveLength(before);
   });
 });
 
@@ -79,7 +79,7 @@ describe('pause', () => {
       reference: '/metadata/uid',
       identifiers: { '/request/identities/0/identityValue': 'source_id' },
     };
-    const house = await houseFor({
+    const harness = await createHarness({
       projects: ['us', 'eu'],
       platforms: {
         ketch: { ...ketchSection, projects: ['us'] },
@@ -87,43 +87,43 @@ describe('pause', () => {
       },
       secrets: { 'erasure/platform/ketch': ketchSecretText(), 'erasure/platform/ketch-2': ketchSecretText() },
     });
-    registered(house, 'crm-1', 'us');
-    registered(house, 'crm-1', 'eu');
-    await pauseOf(house, scope);
-    await ask(house, 'crm-1');
+    registered(harness, 'crm-1', 'us');
+    registered(harness, 'crm-1', 'eu');
+    await pauseOf(harness, scope);
+    await ask(harness, 'crm-1');
     const other = ketchWire(deleteRequest({ identities: [account('crm-1')] }));
-    await house.send({ ...other, path: '/webhooks/ketch-2' });
-    await sweepAfter(house, 10 * minute);
-    expect(await statesIn(house)).toEqual(states);
+    await harness.send({ ...other, path: '/webhooks/ketch-2' });
+    await sweepAfter(harness, 10 * minute);
+    expect(await statesIn(harness)).toEqual(states);
   });
 
   it('unreadable row: counts as a pause', async () => {
-    const house = await ketchHouse({ change: () => ({ control: spoiled() }) });
-    registered(house, 'crm-1');
-    expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ held: 1, claimed: 0 });
-    expect(callsIn(house)).toEqual([]);
+    const harness = await ketchHarness({ change: () => ({ control: spoiled() }) });
+    registered(harness, 'crm-1');
+    expect(wordOf(await ask(harness, 'crm-1'))).toBe('in_progress');
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 1, claimed: 0 });
+    expect(callsIn(harness)).toEqual([]);
   });
 
   it('unreachable store: counts as a pause, and the request is stored for later', async () => {
     let down = true;
-    const house = await ketchHouse({ change: () => ({ control: reachable(() => !down) }) });
-    registered(house, 'crm-1');
-    expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ claimed: 0, failed: 2 });
-    expect(callsIn(house)).toEqual([]);
+    const harness = await ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
+    registered(harness, 'crm-1');
+    expect(wordOf(await ask(harness, 'crm-1'))).toBe('in_progress');
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, failed: 2 });
+    expect(callsIn(harness)).toEqual([]);
     down = false;
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ closed: 1 });
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ closed: 1 });
   });
 
   it('unseen pin without a deletion request: a 404 after the pause is no erasure', async () => {
-    const house = await ketchHouse();
-    await pauseOf(house, 'all');
+    const harness = await ketchHarness();
+    await pauseOf(harness, 'all');
     const identities = [{ ...account('cust_BBBBBBBBBBBBBBBBBBBBBBBB'), identitySpace: 'customer' }];
-    await house.send(ketchWire(deleteRequest({ identities })));
-    await resumeOf(house, 'all');
-    await sweepAfter(house, 60 * minute);
-    expect(await statesIn(house)).toEqual(['no-match']);
+    await harness.send(ketchWire(deleteRequest({ identities })));
+    await resumeOf(harness, 'all');
+    await sweepAfter(harness, 60 * minute);
+    expect(await statesIn(harness)).toEqual(['no-match']);
   });
 });
 

@@ -1,5 +1,5 @@
-import { createHttpClient, type HttpCall, type HttpResult } from '../../../lambda/io/http-client.ts';
-import { classify } from '../../../lambda/voucherify/classify.ts';
+import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
+import type { LimitedSend } from '../../../lambda/quota/limited-client.ts';
 import { createVoucherifyClient } from '../../../lambda/voucherify/client.ts';
 import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
@@ -81,7 +81,7 @@ async function probeAll(context: OpsContext): Promise<ReadonlyMap<string, Probe>
 async function probeProject(name: string, project: ProjectSettings, context: OpsContext): Promise<Probe> {
   const sendHttp = createHttpClient(context.now);
   let response: HttpResult | undefined;
-  const send = async (call: HttpCall) => {
+  const send: LimitedSend = async (call, classify) => {
     response = await sendHttp(call);
     return classify(response, context.now());
   };

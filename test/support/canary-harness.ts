@@ -3,13 +3,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'vitest';
 import { leaks, Planted } from './canary.ts';
 import type { Answer, Wire } from './event.ts';
-import type { House, HouseOptions } from './house.ts';
-import { deleteRequest, ketchHouse, ketchSecretText, ketchWire } from './ketch.ts';
+import type { Harness, HarnessOptions } from './harness.ts';
+import { deleteRequest, ketchHarness, ketchSecretText, ketchWire } from './ketch.ts';
 import { temporaryFolder } from './local-process.ts';
 
-/** A house in which every secret is a token, and the messages that carry one in every field. */
-export interface CanaryHouse {
-  readonly house: House;
+/** A harness in which every secret is a token, and the messages that carry one in every field. */
+export interface CanaryHarness {
+  readonly harness: Harness;
   readonly planted: Planted;
   /** A genuine message; `change` gets the body before it is sent. */
   readonly wire: (request?: object, envelope?: object, headers?: Wire['headers']) => Wire;
@@ -20,14 +20,14 @@ export interface CanaryHouse {
   identifiers(): readonly unknown[];
 }
 
-export async function canaryHouse(
-  options: Partial<Omit<HouseOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
-): Promise<CanaryHouse> {
+export async function canaryHarness(
+  options: Partial<Omit<HarnessOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
+): Promise<CanaryHarness> {
   const planted = new Planted();
   const secret = `Bearer ${planted.token('secret in use')}`;
   const file = join(temporaryFolder(), 'erasure.sqlite');
   const key = { appId: planted.token('app id'), appToken: planted.token('app token') };
-  const house = await ketchHouse({
+  const harness = await ketchHarness({
     file,
     ...options,
     secrets: {
@@ -37,10 +37,10 @@ export async function canaryHouse(
       ...options.secrets,
     },
   });
-  house.sandbox.addKey({ ...key, project: 'main' });
+  harness.sandbox.addKey({ ...key, project: 'main' });
   const answers: Answer[] = [];
   return {
-    house,
+    harness,
     planted,
     wire: (request = {}, envelope = {}, headers = {}) =>
       ketchWire(everything(planted, request, envelope), {
@@ -49,13 +49,13 @@ export async function canaryHouse(
         ...headers,
       }),
     send: async wire => {
-      const answer = await house.send(wire);
+      const answer = await harness.send(wire);
       answers.push(answer);
       return answer;
     },
     shown: () => ({
       answers: JSON.stringify(answers),
-      log: house.lines.join(''),
+      log: harness.logText.join(''),
       receipts: JSON.stringify(['receipts', 'subjects', 'control'].flatMap(table => rows(file, table))),
     }),
     identifiers: () => [...rows(file, 'personal_data'), ...rows(file, 'pins')],
@@ -115,7 +115,7 @@ function rows(file: string, table: string): readonly unknown[] {
 }
 
 /** Asserts that no token shows anywhere. */
-export function expectSilence({ planted, shown }: CanaryHouse): void {
+export function expectSilence({ planted, shown }: CanaryHarness): void {
   expect(planted.tokens.size).toBeGreaterThan(30);
   expect(leaks(planted.tokens, shown())).toEqual([]);
 }

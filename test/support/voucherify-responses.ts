@@ -1,19 +1,19 @@
 import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
 import { type CallResult, classify } from '../../lambda/voucherify/classify.ts';
 
-type Answer = Extract<HttpResult, { kind: 'answer' }>;
+type Response = Extract<HttpResult, { kind: 'answer' }>;
 
 export const now = Date.UTC(2026, 10, 24, 12);
 
-/** A text stands as it is, everything else as JSON. */
-export function answer(status: number, body: unknown, headers: Answer['headers'] = {}): Answer {
+/** Returns a response. A string is sent as it is, everything else as JSON. */
+export function response(status: number, body: unknown, headers: Response['headers'] = {}): Response {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return { kind: 'answer', status, headers, body: text };
 }
 
 /** The outcome of a call with this response. */
-export function outcome(status: number, body: unknown, headers: Answer['headers'] = {}): CallResult['outcome'] {
-  return classify(answer(status, body, headers), now).outcome;
+export function outcome(status: number, body: unknown, headers: Response['headers'] = {}): CallResult['outcome'] {
+  return classify(response(status, body, headers), now).outcome;
 }
 
 /** Voucherify's 404 for an unknown customer (voucherify docs, Errors). */
@@ -29,7 +29,7 @@ export const notFound = {
 
 export const pin = 'cust_0000000000000000000000A1';
 
-/** The documented answer to a permanent deletion. */
+/** The documented response to a permanent deletion. */
 export const done = {
   id: 'del_0000000000000000000000B2',
   created_at: '2026-11-24T12:00:00.000Z',
@@ -42,7 +42,7 @@ export const done = {
 
 export const html = '<!doctype html><html><body>DONE</body></html>';
 
-/** A sender that answers in turn and remembers what was asked of it. */
+/** A client that returns these results in turn and records its calls. */
 export function scripted(...answers: readonly HttpResult[]): { send: Send; calls: HttpCall[] } {
   const calls: HttpCall[] = [];
   const send: Send = async call => {
