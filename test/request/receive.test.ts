@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
+import type { Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { receive } from '../../lambda/request/receive.ts';
@@ -8,7 +8,7 @@ import type { Services } from '../../lambda/services.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
 import { inertPorts } from '../support/inert.ts';
 import { account, callback, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
-import { noting, request } from '../support/noting-platform.ts';
+import { noting, repliesWith, request } from '../support/noting-platform.ts';
 import { downHarness, inProgress, receiptOf, sweepLater, unavailable, withCallback } from '../support/open-requests.ts';
 
 /** Parts whose ports must not be touched, but those that `use` names. */
@@ -93,13 +93,15 @@ describe('after authentication', () => {
     expect(calls()).toEqual([]);
   });
 
-  test.each<[string, ParsedRequest]>([
+  test.each([
     ['a message that asks for nothing', { ignore: 'not-ours' }],
-    ['a trial', { test: true }],
+    ['a trial', { test: true as const }],
     ['an empty list', { erase: [] }],
   ])('%s: gets a reply and touches nothing', async (_, reading) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(noting(steps, { parse: () => reading }));
+    const { services, calls } = await partsFor(
+      noting(steps, { parse: () => ({ ...reading, reply: repliesWith(steps) }) }),
+    );
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
     expect(steps).toEqual(['verify', 'answer']);
     expect(calls()).toEqual([]);

@@ -1,4 +1,4 @@
-import type { KetchSettings } from '../../lambda/platforms/ketch/request.ts';
+import type { KetchSettings } from '../../lambda/platforms/ketch.ts';
 import type { Wire } from './event.ts';
 import { createHarness, type Harness, type HarnessOptions } from './harness.ts';
 

@@ -12,6 +12,17 @@ const erasure: ErasureRequest = {
   callbacks: [],
 };
 
+/** A reply that names the outcomes, and records its step. */
+export function repliesWith(steps: string[]): ParsedRequest['reply'] {
+  return results => {
+    steps.push('answer');
+    return jsonReply(
+      200,
+      results.map(({ outcome }) => outcome.kind),
+    );
+  };
+}
+
 /** A platform that notes each step that is asked of it; `change` replaces one. */
 export function noting(steps: string[], change: Partial<Platform> = {}): Platform {
   const noted = <T>(step: string, result: T) => {
@@ -24,15 +35,7 @@ export function noting(steps: string[], change: Partial<Platform> = {}): Platfor
     projects: undefined,
     checkSecret: () => noted('check-secret', undefined),
     verify: async () => noted('verify', { scheme: 'none', secret: 'current' as const }),
-    parse: () => noted<ParsedRequest>('read', { erase: [erasure] }),
-    reply: (_, __, answered) =>
-      noted(
-        'answer',
-        jsonReply(
-          200,
-          answered.map(one => one.outcome.kind),
-        ),
-      ),
+    parse: () => noted<ParsedRequest>('read', { erase: [erasure], reply: repliesWith(steps) }),
     errorReply: (_, failure) => noted('refuse', jsonReply(failure.status, failure.code)),
     buildCallbacks: async () => noted('notify', []),
     ...change,

@@ -13,60 +13,62 @@ import {
 import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication, VerifyContext } from '../platform.ts';
-import { statusReference } from './request.ts';
-import type { GenericSettings } from './settings.ts';
+import { type GenericSettings, statusReference } from './request.ts';
 
-/** Proves a sender by the scheme that settings name. */
+/** Authenticates a sender by the scheme that settings name. */
 export async function verifyGeneric(
   request: HttpRequest,
-  means: VerifyContext,
+  context: VerifyContext,
   settings: GenericSettings,
 ): Promise<Authentication> {
-  const text = await means.secret();
-  const secret = matchedBy[settings.scheme](request, text, means.now(), settings);
-  if (secret === undefined) throw unproved(settings);
+  const text = await context.secret();
+  const secret = matchers[settings.scheme](request, text, context.now(), settings);
+  if (secret === undefined) throw notAuthenticated(settings);
   return { scheme: settings.scheme, secret };
 }
 
-/** Throws what {@link verifyGeneric} throws for the text of a secret that the scheme cannot use. */
+/** Throws what {@link verifyGeneric} throws for a secret that the scheme cannot use. */
 export function checkGenericSecret(text: string, { scheme }: GenericSettings): void {
   const parse = { 'standard-webhooks': parseSigningKeys, header: parseSharedSecret, basic: parseCredentials };
   parse[scheme](text);
 }
 
-/** The keys that a callback is signed with: those of the sender's signatures, else the text of its secret. */
+/** Returns the keys for signing callbacks: those of the sender's signatures, otherwise the text of its secret. */
 export function callbackKeys(text: string, { scheme }: GenericSettings): SigningKeys {
   return scheme === 'standard-webhooks' ? parseSigningKeys(text) : textAsKeys(parseSharedSecret(text));
 }
 
-type Matched = (request: HttpRequest, text: string, now: number, settings: GenericSettings) => Label;
+type Matcher = (request: HttpRequest, text: string, now: number, settings: GenericSettings) => Label;
 type Label = Authentication['secret'] | undefined;
 
-const matchedBy: Readonly<Record<GenericSettings['scheme'], Matched>> = {
-  'standard-webhooks': (request, text, now) => matchedSignature(request, parseSigningKeys(text), now),
+const matchers: Readonly<Record<GenericSettings['scheme'], Matcher>> = {
+  'standard-webhooks': (request, text, now) => matchMessage(request, parseSigningKeys(text), now),
   header: (request, text, _, { header }) => matchSecret(headerOf(request, header), parseSharedSecret(text)),
-  basic: (request, text) => matchedCredentials(headerOf(request, 'Authorization'), parseCredentials(text)),
+  basic: (request, text) => matchCredentials(headerOf(request, 'Authorization'), parseCredentials(text)),
 };
 
-/** A question has no body, so its id names what is asked: one signature opens one request only. */
-function matchedSignature(request: HttpRequest, keys: SigningKeys, now: number): Label {
+/** A status request has no body, so its id must name the requested erasure: one signature is valid for one request. */
+function matchMessage(request: HttpRequest, keys: SigningKeys, now: number): Label {
   const id = headerOf(request, 'webhook-id');
   if (request.method === 'GET' && statusReference(request) !== id) return undefined;
   const [timestamp, signature] = [headerOf(request, 'webhook-timestamp'), headerOf(request, 'webhook-signature')];
   return matchSignedMessage({ id, timestamp, signature, body: request.rawBody }, keys, now);
 }
 
-/** RFC 7617, section 2: the scheme's name in any case, then `user:password` in base64. */
-function matchedCredentials(given: string, expected: SharedSecret): Label {
+/** RFC 7617, section 2: the scheme's name in any case, followed by `user:password` in base64. */
+function matchCredentials(given: string, expected: SharedSecret): Label {
   return matchSecret(/^basic +(\S+)$/i.exec(given)?.[1] ?? '', expected);
 }
 
 function parseCredentials(text: string): SharedSecret {
   const { current, previous } = parseSharedSecret(text);
-  return { current: encoded(current), ...(previous === undefined ? {} : { previous: encoded(previous) }) };
+  return {
+    current: encodeCredentials(current),
+    ...(previous === undefined ? {} : { previous: encodeCredentials(previous) }),
+  };
 }
 
-function encoded(userAndPassword: string): string {
+function encodeCredentials(userAndPassword: string): string {
   if (!userAndPassword.includes(':')) throw unusableSecret();
   return Buffer.from(userAndPassword).toString('base64');
 }
@@ -75,7 +77,7 @@ function headerOf(request: HttpRequest, header: string): string {
   return singleHeader(request, header) ?? '';
 }
 
-function unproved({ scheme, header }: GenericSettings): Failure {
+function notAuthenticated({ scheme, header }: GenericSettings): Failure {
   if (scheme === 'standard-webhooks') return new Failure('unauthorized', 'webhook-signature: does not match');
   if (scheme === 'header') return new Failure('unauthorized', `${header}: does not match`);
   const headers = { 'WWW-Authenticate': 'Basic realm="erasure", charset="UTF-8"' };
