@@ -49,7 +49,7 @@ export interface HarnessOptions {
 }
 
 /** Handles a call to the sandbox; `pass` returns the sandbox's own result. */
-export type Intercept = (call: HttpCall, pass: () => HttpResult) => HttpResult | Promise<HttpResult>;
+type Intercept = (call: HttpCall, pass: () => HttpResult) => HttpResult | Promise<HttpResult>;
 
 /** Facts of a receipt that a test stores itself. */
 interface ReceiptOptions {

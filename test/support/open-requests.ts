@@ -1,8 +1,12 @@
 import { expect } from 'vitest';
+import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
+import { jsonReply } from '../../lambda/domain/http.ts';
+import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Wire } from './event.ts';
 import type { Harness, HarnessOptions } from './harness.ts';
 import { callback, deleteRequest, ketchHarness, ketchWire } from './ketch.ts';
+import { requestOf } from './requests.ts';
 
 export function withCallback(request: object = {}): Wire {
   return ketchWire(deleteRequest({ callbacks: [callback], ...request }));
@@ -32,4 +36,40 @@ export async function receiptOf(harness: Harness): Promise<Receipt> {
 export async function sweepLater(harness: Harness, ms = 3_600_000): Promise<void> {
   harness.clock.now += ms;
   await harness.sweep();
+}
+
+export const request = { ...requestOf({}), path: '/webhooks/steps' };
+const erasure: ErasureRequest = {
+  reference: 'r-1',
+  scope: 's',
+  identities: [],
+  identifiers: [{ kind: 'source_id', value: 'crm-10042' }],
+  callbacks: [],
+};
+
+/** A platform that notes each step that is asked of it; `change` replaces one. */
+export function recordingPlatform(steps: string[], change: Partial<Platform> = {}): Platform {
+  const noted = <T>(step: string, result: T) => {
+    steps.push(step);
+    return result;
+  };
+  return {
+    responseMode: 'result',
+    callbackOrigins: [],
+    projects: undefined,
+    checkSecret: () => noted('check-secret', undefined),
+    verify: async () => noted('verify', { scheme: 'none', secret: 'current' as const }),
+    parse: () => noted<ParsedRequest>('read', { erase: [erasure] }),
+    reply: (_, __, answered) =>
+      noted(
+        'answer',
+        jsonReply(
+          200,
+          answered.map(one => one.outcome.kind),
+        ),
+      ),
+    errorReply: (_, failure) => noted('refuse', jsonReply(failure.status, failure.code)),
+    buildCallbacks: async () => noted('notify', []),
+    ...change,
+  };
 }

@@ -73,7 +73,7 @@ export interface Process {
 }
 
 /** A rate-limited client that returns the response beside its classification. */
-export interface TestClient extends Omit<LimitedClient, 'send'> {
+interface TestClient extends Omit<LimitedClient, 'send'> {
   send(call: HttpCall): Promise<(CallResult & { readonly result: HttpResult }) | RateLimited>;
 }
 

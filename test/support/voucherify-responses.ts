@@ -3,7 +3,7 @@ import { type CallResult, classify } from '../../lambda/voucherify/classify.ts';
 
 type Response = Extract<HttpResult, { kind: 'answer' }>;
 
-export const now = Date.UTC(2026, 10, 24, 12);
+const now = Date.UTC(2026, 10, 24, 12);
 
 /** Returns a response. A string is sent as it is, everything else as JSON. */
 export function response(status: number, body: unknown, headers: Response['headers'] = {}): Response {
