@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { matchSecret, minSecretLength, parseSharedSecret } from '../../lambda/authentication/shared-secret.ts';
-import { refusalOf as thrownBy } from '../support/failures.ts';
+import { failureOf as thrownBy } from '../support/failures.ts';
 import { holds } from '../support/fuzz.ts';
 import { unusableSecrets } from '../support/unusable-secrets.ts';
 

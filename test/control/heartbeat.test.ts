@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readHeartbeat, writeHeartbeat } from '../../lambda/control/heartbeat.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
 import { memoryRows } from '../support/memory-rows.ts';
@@ -8,7 +8,7 @@ const at = (time: number, mostUrgent?: string) => ({ at: time, mostUrgent });
 const day = 86_400_000;
 
 describe('heartbeat', () => {
-  it('end of a sweep: stores the time and the most urgent receipt', async () => {
+  test('end of a sweep: stores the time and the most urgent receipt', async () => {
     const rows = memoryRows();
     expect(await readHeartbeat(rows)).toBeUndefined();
     await writeHeartbeat(rows, at(1000, 'receipt-1'));
@@ -17,7 +17,7 @@ describe('heartbeat', () => {
     expect(await readHeartbeat(rows)).toEqual(at(2000));
   });
 
-  it('unknown fields: are kept, and an unreadable row is replaced', async () => {
+  test('unknown fields: are kept, and an unreadable row is replaced', async () => {
     const rows = memoryRows();
     rows.rows.set('sweep', { revision: 3, value: { at: 1, newer: true } });
     expect(await readHeartbeat(rows)).toEqual(at(1));
@@ -29,7 +29,7 @@ describe('heartbeat', () => {
     expect(await readHeartbeat(rows)).toEqual(at(3));
   });
 
-  it('two sweeps at once: one write is enough', async () => {
+  test('two sweeps at once: one write is enough', async () => {
     const rows = memoryRows();
     await Promise.all([writeHeartbeat(rows, at(1000)), writeHeartbeat(rows, at(1001))]);
     expect([1000, 1001]).toContain((await readHeartbeat(rows))?.at);
@@ -39,7 +39,7 @@ describe('heartbeat', () => {
 describe('most urgent receipt', () => {
   const sweptAt = (harness: Harness, time: number) => harness.sweep(time);
 
-  it('many rate-limited receipts before it: is still reported', async () => {
+  test('many rate-limited receipts before it: is still reported', async () => {
     const harness = createHarness();
     const late = await harness.accept(one('source_id', 'crm-late'), { submittedAt: start - 25 * day });
     harness.intercept = () => response(402, {});

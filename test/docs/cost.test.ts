@@ -104,7 +104,7 @@ describe('what is counted is what there is', () => {
   });
 
   test('in the log of one erasure and of a sweep with nothing to do', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const headers = { authorization: ketchSecret, 'content-type': 'application/json' };
     await harness.send({ path: '/webhooks/ketch', headers, body: JSON.stringify(deleteRequest()) });
     const ours = harness.logText.join('').length;

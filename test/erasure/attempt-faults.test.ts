@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Identifier } from '../../lambda/domain/erasure.ts';
 import { isFinal } from '../../lambda/receipts/receipt.ts';
-import { faultScript, faultyHouse } from '../support/erasing-faults.ts';
 import { attemptNow, type Harness, one } from '../support/harness.ts';
+import { createFaultyHarness, faultScript } from '../support/injected-faults.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const same = { source_id: 'crm-1', email: 'ada@example.com' };
@@ -29,13 +29,13 @@ function deletes({ sandbox }: Harness): void {
 }
 
 describe('random faults in any order', () => {
-  it('erasure: deletes no other customer, reports nothing false and loses nothing', async () => {
+  test('erasure: deletes no other customer, reports nothing false and loses nothing', async () => {
     const ends = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(faultScript, situation, fc.boolean(), async (script, { is, by }, atOnce) => {
         const strangers = new Set<string>();
         let byOthers = 0;
-        const { harness, heal, writtenAgain } = faultyHouse(script, {
+        const { harness, heal, writtenAgain } = createFaultyHarness(script, {
           deletes: place => {
             const before = place.deleted().length;
             deletes(place);

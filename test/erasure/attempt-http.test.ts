@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
 import { attemptNow, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { closeServersAfterEach, serve } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 
@@ -47,7 +47,7 @@ async function overBroken(after: (request: IncomingMessage, response: ServerResp
 }
 
 describe('attempt over real connections', () => {
-  it('each kind of identifier: finds and deletes the customer', async () => {
+  test('each kind of identifier: finds and deletes the customer', async () => {
     const harness = await overSandbox();
     harness.addCustomer({ id: ada, source_id: 'crm/1 ?#%2e 🙂', email: 'ada+shop@example.com' });
     harness.addCustomer({ id: 'cust_B', source_id: 'b' });
@@ -63,7 +63,7 @@ describe('attempt over real connections', () => {
     expect(harness.deleted()).toEqual([ada, ada, ada]);
   });
 
-  it('long list: is read to the end although its pages exceed the response limit together', async () => {
+  test('long list: is read to the end although its pages exceed the response limit together', async () => {
     const harness = await overSandbox();
     const metadata = { note: 'x'.repeat(2000) };
     const email = 'family@example.com';
@@ -75,7 +75,7 @@ describe('attempt over real connections', () => {
     expect(harness.deleted()).toEqual([meant]);
   });
 
-  it('too many matches: need review', async () => {
+  test('too many matches: need review', async () => {
     const harness = await overSandbox();
     for (let index = 0; index < 120; index += 1) harness.addCustomer({ email: 'guest@example.com' });
     const { receipt } = await harness.erase(one('email', 'guest@example.com'));
@@ -83,7 +83,7 @@ describe('attempt over real connections', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('no response: the attempt ends on time', async () => {
+  test('no response: the attempt ends on time', async () => {
     const harness = await overSandbox(true);
     harness.addCustomer({ id: ada });
     harness.sandbox.outage('hang');
@@ -97,7 +97,7 @@ describe('attempt over real connections', () => {
 });
 
 describe('connection lost after the call was executed', () => {
-  it('deletion on a reused connection: is not repeated, and the next attempt looks up first', async () => {
+  test('deletion on a reused connection: is not repeated, and the next attempt looks up first', async () => {
     const { harness, calls } = await overBroken((request, _, count) => {
       if (request.method === 'POST' && count === 2) request.socket.destroy();
       return count === 2;
@@ -115,7 +115,7 @@ describe('connection lost after the call was executed', () => {
     expect(calls()).toBe(4);
   });
 
-  it('look-up on a reused connection: is repeated at once', async () => {
+  test('look-up on a reused connection: is repeated at once', async () => {
     const { harness, calls } = await overBroken((request, _, count) => {
       if (count === 2) request.socket.destroy();
       return count === 2;
@@ -126,7 +126,7 @@ describe('connection lost after the call was executed', () => {
     expect(calls()).toBe(4);
   });
 
-  it.each([
+  test.each([
     ['before any answer', (response: ServerResponse) => response.socket?.resetAndDestroy()],
     [
       'in the answer',

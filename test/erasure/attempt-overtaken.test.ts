@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { claimReceipt } from '../../lambda/receipts/transitions.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
@@ -7,7 +7,7 @@ const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
 
 describe('overlapping attempts', () => {
-  it('first attempt overtaken: its result is ignored and the customer is deleted once', async () => {
+  test('first attempt overtaken: its result is ignored and the customer is deleted once', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     let sweeping: Promise<unknown> = Promise.resolve();
@@ -26,7 +26,7 @@ describe('overlapping attempts', () => {
     expect(posts(harness)).toBe(1);
   });
 
-  it('overtaken after its pins: may still prove the deletion', async () => {
+  test('overtaken after its pins: may still prove the deletion', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = async (call, pass) => {
@@ -46,7 +46,7 @@ describe('overlapping attempts', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('overtaken with a wrong customer deleted: stops the receipt', async () => {
+  test('overtaken with a wrong customer deleted: stops the receipt', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = async (call, pass) => {
@@ -61,7 +61,7 @@ describe('overlapping attempts', () => {
     expect(harness.alarms()).toEqual(expect.arrayContaining(['wrong-customer-deleted', 'needs-review']));
   });
 
-  it.each(['GET', 'POST'])('overtaken at its %s: its failure is ignored', async method => {
+  test.each(['GET', 'POST'])('overtaken at its %s: its failure is ignored', async method => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = async (call, pass) => {
@@ -86,7 +86,7 @@ describe('overlapping attempts', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('overtaken by a review: raises no second alarm', async () => {
+  test('overtaken by a review: raises no second alarm', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = async (_, pass) => {
@@ -101,7 +101,7 @@ describe('overlapping attempts', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('overtaken without a match: does not report it', async () => {
+  test('overtaken without a match: does not report it', async () => {
     const harness = createHarness();
     harness.intercept = async (_, pass) => {
       const nobodyYet = pass();

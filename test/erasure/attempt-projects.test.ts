@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
@@ -25,7 +25,7 @@ const wrong = response(200, { status: 'DONE', related_object_id: 'cust_ELSE', da
 const retry = { at: start, actor: 'on-call', action: 'retry', reason: 'mended' } as const;
 
 /** Two projects with a customer each; `main` is the first that is worked on. */
-function houseOfTwo() {
+function twoProjects() {
   const harness = createHarness({ projects: ['main', 'us'] });
   harness.addCustomer({ source_id: 'crm-1' }, 'main');
   harness.addCustomer({ source_id: 'crm-1' }, 'us');
@@ -33,7 +33,7 @@ function houseOfTwo() {
 }
 
 describe('two projects', () => {
-  it('customer in both: is deleted in both, under each project’s id', async () => {
+  test('customer in both: is deleted in both, under each project’s id', async () => {
     const harness = inBoth();
     const { outcome } = await harness.erase(one('source_id', 'crm-1'));
     const proofs = [
@@ -47,7 +47,7 @@ describe('two projects', () => {
     ]);
   });
 
-  it.each(projects)('failure in %s only: is never reported as erased', async failing => {
+  test.each(projects)('failure in %s only: is never reported as erased', async failing => {
     const harness = inBoth();
     harness.intercept = (call, pass) => (isOf(failing)(call) ? response(500, html) : pass());
     const { receipt, outcome } = await harness.erase(one('source_id', 'crm-1'));
@@ -64,7 +64,7 @@ describe('two projects', () => {
     expect(harness.deleted().toSorted()).toEqual([ada, adaUs]);
   });
 
-  it('finished project: is not called again', async () => {
+  test('finished project: is not called again', async () => {
     const harness = inBoth();
     harness.intercept = (call, pass) => (isOf('us')(call) ? response(500, html) : pass());
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -77,7 +77,7 @@ describe('two projects', () => {
     expect(new Set(hosts)).toEqual(new Set(['us.api.voucherify.io']));
   });
 
-  it('failure in the first project: does not stop the second', async () => {
+  test('failure in the first project: does not stop the second', async () => {
     for (const result of [response(401, {}), response(429, {}), response(400, {}), response(200, {})]) {
       const harness = inBoth();
       harness.intercept = (call, pass) => (isOf('main')(call) ? result : pass());
@@ -86,7 +86,7 @@ describe('two projects', () => {
     }
   });
 
-  it('alarm: names the project whose key is refused', async () => {
+  test('alarm: names the project whose key is refused', async () => {
     const harness = inBoth();
     harness.intercept = (call, pass) => (isOf('us')(call) ? response(401, {}) : pass());
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -101,7 +101,7 @@ describe('two projects', () => {
     ]);
   });
 
-  it('review in one project: puts the request in review and keeps the proofs of the other', async () => {
+  test('review in one project: puts the request in review and keeps the proofs of the other', async () => {
     const harness = inBoth();
     harness.intercept = (call, pass) => (isOf('us')(call) ? response(422, {}) : pass());
     const { receipt, outcome } = await harness.erase(one('source_id', 'crm-1'));
@@ -112,7 +112,7 @@ describe('two projects', () => {
     });
   });
 
-  it('match in one project: is erased', async () => {
+  test('match in one project: is erased', async () => {
     const harness = createHarness({ projects });
     harness.addCustomer({ id: adaUs, source_id: 'crm-1' }, 'us');
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -122,12 +122,12 @@ describe('two projects', () => {
     });
   });
 
-  it('match in no project: is no match', async () => {
+  test('match in no project: is no match', async () => {
     const { outcome } = await createHarness({ projects }).erase(one('source_id', 'crm-1'));
     expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
   });
 
-  it('time: each project gets its share', async () => {
+  test('time: each project gets its share', async () => {
     const harness = inBoth();
     const latest = new Map<string, number>();
     harness.intercept = (call, pass) => {
@@ -139,7 +139,7 @@ describe('two projects', () => {
     expect(latest.get('us.api.voucherify.io')).toBe(start + 7000);
   });
 
-  it('key: is never sent to another project', async () => {
+  test('key: is never sent to another project', async () => {
     const harness = inBoth();
     const seen = new Set<string>();
     harness.intercept = (call, pass) => {
@@ -152,7 +152,7 @@ describe('two projects', () => {
 });
 
 describe('project removed from settings', () => {
-  it('receipt: needs review after the other project is finished', async () => {
+  test('receipt: needs review after the other project is finished', async () => {
     let ports: Adapters | undefined;
     const harness = inBoth({
       change: (real: Adapters) => {
@@ -175,16 +175,16 @@ describe('project removed from settings', () => {
 });
 
 describe('wrong customer deleted in one project', () => {
-  it('next project: gets no deletion', async () => {
-    const harness = houseOfTwo();
+  test('next project: gets no deletion', async () => {
+    const harness = twoProjects();
     harness.intercept = ({ method }, pass) => (method === 'POST' ? wrong : pass());
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
     expect(harness.sent.filter(call => call.startsWith('POST'))).toHaveLength(1);
   });
 
-  it('failure of another project: does not hide it, and the receipt is never retried', async () => {
-    const harness = houseOfTwo();
+  test('failure of another project: does not hide it, and the receipt is never retried', async () => {
+    const harness = twoProjects();
     let posts = 0;
     harness.intercept = ({ method }, pass) => {
       if (method !== 'POST') return pass();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Identifier } from '../../lambda/domain/erasure.ts';
 import type { ProjectSettings } from '../../lambda/voucherify/project-settings.ts';
 import { createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
@@ -8,7 +8,7 @@ import { notFound, response } from '../support/voucherify-responses.ts';
 type Quota = Pick<ProjectSettings, 'callsPerMinute' | 'quotaPeriod'>;
 
 /** A harness that may use half of a quota, and whose clock moves as far as it waits. */
-function houseWith(quota: Quota, options: HarnessOptions = {}): Harness {
+function harnessWith(quota: Quota, options: HarnessOptions = {}): Harness {
   const harness = createHarness({
     ...options,
     limit: { calls: quota.callsPerMinute, periodSeconds: quota.quotaPeriod === 'hour' ? 3600 : 60 },
@@ -56,7 +56,7 @@ const ids = (count: number) => Array.from({ length: count }, (_, at) => one('sou
 const mixed = (name: string) => one('email', `${name}.Example@Example.com`);
 
 describe('more look-ups than calls in one attempt', () => {
-  it.each<[string, Quota, readonly Identifier[], number]>([
+  test.each<[string, Quota, readonly Identifier[], number]>([
     ['24 look-ups at 100 calls a minute', { callsPerMinute: 100, quotaPeriod: 'minute' }, ids(24), 24],
     [
       'one id and two mixed-case addresses at 20 a minute',
@@ -72,7 +72,7 @@ describe('more look-ups than calls in one attempt', () => {
     ],
     ['5 identifiers at 10 an hour', { callsPerMinute: 10, quotaPeriod: 'hour' }, ids(5), 5],
   ])('%s: ends as erased with each look-up made once', async (_, quota, identifiers, needed) => {
-    const harness = houseWith(quota);
+    const harness = harnessWith(quota);
     const last = identifiers.at(-1)!;
     harness.addCustomer(last.kind === 'email' ? { email: last.value.toLowerCase() } : { source_id: last.value });
     const receipt = await finished(harness, identifiers);
@@ -85,8 +85,8 @@ describe('more look-ups than calls in one attempt', () => {
     expect(mostInAPeriod(times, periodMs)).toBeLessThanOrEqual(quota.callsPerMinute / 2);
   });
 
-  it('lost response to the first deletion, 5 identifiers at 10 an hour: ends as erased', async () => {
-    const harness = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+  test('lost response to the first deletion, 5 identifiers at 10 an hour: ends as erased', async () => {
+    const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
     for (const { value } of ids(5).slice(0, 2)) harness.addCustomer({ source_id: value });
     let lost = 0;
     harness.intercept = (call, pass) => {
@@ -110,8 +110,8 @@ describe('completed look-ups', () => {
   const hourly: Quota = { callsPerMinute: 10, quotaPeriod: 'hour' };
   const rows = async (harness: Harness) => (await harness.store.readPersonalData('receipt-1'))?.lookUps ?? {};
 
-  it('stored: ids, times and spellings under the HMAC of the app id, with a count in the receipt', async () => {
-    const harness = houseWith(hourly);
+  test('stored: ids, times and spellings under the HMAC of the app id, with a count in the receipt', async () => {
+    const harness = harnessWith(hourly);
     const id = harness.addCustomer({ source_id: 'crm-0' });
     const { receipt } = await harness.erase(ids(5));
     expect(receipt).toMatchObject({ state: 'open', lastResult: 'rate-limited', projects: { main: { lookedUp: 2 } } });
@@ -129,8 +129,8 @@ describe('completed look-ups', () => {
     expect(receipt.nextAttemptAt).toBeLessThanOrEqual(start + hour);
   });
 
-  it('pins written: are deleted in the same write', async () => {
-    const harness = houseWith(hourly);
+  test('pins written: are deleted in the same write', async () => {
+    const harness = harnessWith(hourly);
     harness.addCustomer({ source_id: 'crm-0' });
     harness.intercept = (call, pass) =>
       call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } : pass();
@@ -144,8 +144,8 @@ describe('completed look-ups', () => {
     expect(await rows(harness)).toEqual({});
   });
 
-  it('another app id: are discarded and made again', async () => {
-    const harness = houseWith(hourly);
+  test('another app id: are discarded and made again', async () => {
+    const harness = harnessWith(hourly);
     harness.sandbox.addKey({ appId: 'app-other', appToken: 'token-other', project: 'other' });
     harness.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-other', appToken: 'token-other' });
     harness.addCustomer({ source_id: 'crm-0' });
@@ -167,8 +167,8 @@ describe('completed look-ups', () => {
     expect(standing.state).toBe('erased');
   });
 
-  it('review: are discarded, because the operator may change the customers', async () => {
-    const harness = houseWith(hourly);
+  test('review: are discarded, because the operator may change the customers', async () => {
+    const harness = harnessWith(hourly);
     harness.addCustomer({ source_id: 'crm-0', created_at: null });
     const receipt = await finished(harness, ids(3));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'created-at-missing' });
@@ -176,8 +176,8 @@ describe('completed look-ups', () => {
     expect(await rows(harness)).toEqual({});
   });
 
-  it('overtaken worker: are not stored', async () => {
-    const harness = houseWith(hourly);
+  test('overtaken worker: are not stored', async () => {
+    const harness = harnessWith(hourly);
     let claims = 0;
     harness.intercept = async (_, pass) => {
       claims += 1;
@@ -191,8 +191,8 @@ describe('completed look-ups', () => {
     expect(await rows(harness)).toEqual({});
   });
 
-  it('found by an earlier attempt: the customer is checked again before the deletion', async () => {
-    const harness = houseWith(hourly);
+  test('found by an earlier attempt: the customer is checked again before the deletion', async () => {
+    const harness = harnessWith(hourly);
     const id = harness.addCustomer({ source_id: 'crm-0' });
     const { receipt } = await harness.erase(ids(5));
     expect(receipt.projects['main']).toMatchObject({ lookedUp: 2, pins: 0 });
@@ -207,8 +207,8 @@ describe('completed look-ups', () => {
     expect(harness.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
   });
 
-  it('closed receipt: are deleted with the identifiers', async () => {
-    const harness = houseWith(hourly, { projects: ['main', 'us'] });
+  test('closed receipt: are deleted with the identifiers', async () => {
+    const harness = harnessWith(hourly, { projects: ['main', 'us'] });
     harness.addCustomer({ source_id: 'crm-0' });
     const receipt = await finished(harness, ids(3));
     expect(receipt.state).toBe('erased');
@@ -216,8 +216,8 @@ describe('completed look-ups', () => {
   });
 });
 
-it('customer still shown after a 404: needs review although no confirming GET ever fits the quota', async () => {
-  const harness = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+test('customer still shown after a 404: needs review although no confirming GET ever fits the quota', async () => {
+  const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
   harness.addCustomer({ source_id: 'crm-0' });
   harness.intercept = (call, pass) => (call.method === 'POST' ? response(404, notFound) : pass());
   const receipt = await finished(harness, ids(1));
@@ -229,15 +229,15 @@ it('customer still shown after a 404: needs review although no confirming GET ev
 describe('work that can never fit the quota', () => {
   const email = one('email', 'ada@example.com');
 
-  it('share below one call a period: needs review at once', async () => {
-    const harness = houseWith({ callsPerMinute: 1, quotaPeriod: 'hour' });
+  test('share below one call a period: needs review at once', async () => {
+    const harness = harnessWith({ callsPerMinute: 1, quotaPeriod: 'hour' });
     const { receipt } = await harness.erase(ids(1));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
     expect(harness.sent).toEqual([]);
   });
 
-  it('look-up and deletion above one period: needs review at once', async () => {
-    const harness = houseWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
+  test('look-up and deletion above one period: needs review at once', async () => {
+    const harness = harnessWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
     harness.addCustomer({ source_id: 'crm-0' });
     const receipt = await finished(harness, ids(1));
     expect(receipt).toMatchObject({
@@ -248,8 +248,8 @@ describe('work that can never fit the quota', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('pages of one spelling above one attempt: needs review at once, unless they need not be read', async () => {
-    const harness = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+  test('pages of one spelling above one attempt: needs review at once, unless they need not be read', async () => {
+    const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
     const customers = Array.from({ length: 100 }, (_, row) => ({ id: `cust_${String(row).padStart(24, '0')}` }));
     harness.intercept = () => ({
       kind: 'answer',

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { crashingStore } from '../support/erasing-crash.ts';
 import { createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
@@ -68,7 +68,7 @@ async function expectHuman(harness: Harness, reason: string): Promise<void> {
 }
 
 describe('receipt in review', () => {
-  it.each(reasons)('$reason: raises one alarm and deletes nobody', async ({ reason, prepare, sweeps = 0 }) => {
+  test.each(reasons)('$reason: raises one alarm and deletes nobody', async ({ reason, prepare, sweeps = 0 }) => {
     const harness = createHarness({ limits: { customersPerRequest: 2 } });
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     prepare(harness);
@@ -81,7 +81,7 @@ describe('receipt in review', () => {
     await expectHuman(harness, reason);
   });
 
-  it.each([true, false])('identifiers-missing: with stored pins %s', async wasPinned => {
+  test.each([true, false])('identifiers-missing: with stored pins %s', async wasPinned => {
     const memory = forgetting();
     const harness = createHarness(memory.options);
     harness.addCustomer({ id: ada });
@@ -94,7 +94,7 @@ describe('receipt in review', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('pins-missing: needs review', async () => {
+  test('pins-missing: needs review', async () => {
     const memory = forgetting();
     const harness = createHarness(memory.options);
     harness.addCustomer({ id: ada });
@@ -106,7 +106,7 @@ describe('receipt in review', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('claims-without-result: needs review after five claims without a result', async () => {
+  test('claims-without-result: needs review after five claims without a result', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     harness.addCustomer({ id: ada });
@@ -123,7 +123,7 @@ describe('receipt in review', () => {
   });
 });
 
-it('wrong customer deleted: raises its own alarm at once', async () => {
+test('wrong customer deleted: raises its own alarm at once', async () => {
   const harness = createHarness();
   harness.addCustomer({ id: ada });
   everyPost(response(200, wrong))(harness);
@@ -131,7 +131,7 @@ it('wrong customer deleted: raises its own alarm at once', async () => {
   expect(harness.alarms()).toEqual(['wrong-customer-deleted', 'needs-review']);
 });
 
-it('wrong customer deleted: stops the other deletions', async () => {
+test('wrong customer deleted: stops the other deletions', async () => {
   const harness = createHarness();
   for (const id of [ada, 'cust_C', 'cust_D']) harness.addCustomer({ id, email: 'family@example.com' });
   everyPost(response(200, wrong))(harness);
@@ -139,7 +139,7 @@ it('wrong customer deleted: stops the other deletions', async () => {
   expect(harness.sent.filter(call => call.startsWith('POST'))).toHaveLength(1);
 });
 
-it.each([
+test.each([
   ['a deletion', everyPost(response(200, {}))],
   ['a deletion in HTML', everyPost(response(200, html))],
   ['a look-up', every(response(200, { id: 'crm-1' }))],
@@ -157,7 +157,7 @@ it.each([
   expect(harness.alarms()).toEqual(['unproven-response', 'unproven-response', 'unproven-response', 'needs-review']);
 });
 
-it('invalid response: raises an alarm only when it repeats', async () => {
+test('invalid response: raises an alarm only when it repeats', async () => {
   const harness = createHarness();
   harness.addCustomer({ id: ada });
   everyPost(response(410, html))(harness);
@@ -166,7 +166,7 @@ it('invalid response: raises an alarm only when it repeats', async () => {
   expect(await harness.receipt('receipt-1')).toMatchObject({ state: 'open', unprovenCount: 1 });
 });
 
-it('two workers: raise one alarm', async () => {
+test('two workers: raise one alarm', async () => {
   const harness = createHarness();
   const receipt = await harness.accept(one('customer_id', ada));
   every(response(400, {}))(harness);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { attemptNow, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
@@ -31,7 +31,7 @@ async function pinned(harness: Harness) {
 }
 
 describe('first attempt', () => {
-  it('one customer: is found, pinned and deleted; only the reply contains the id', async () => {
+  test('one customer: is found, pinned and deleted; only the reply contains the id', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com', orders: 3 });
     const { receipt, outcome } = await harness.erase(one('source_id', 'crm-1'));
@@ -46,7 +46,7 @@ describe('first attempt', () => {
     expect(JSON.stringify(receipt)).not.toMatch(/cust_|crm-1|example/u);
   });
 
-  it('closing: deletes identifiers and pins in the same write', async () => {
+  test('closing: deletes identifiers and pins in the same write', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     const { receipt } = await harness.erase(one('customer_id', ada));
@@ -54,7 +54,7 @@ describe('first attempt', () => {
     expect(await harness.store.due('erase', start + 1e9, 10)).toEqual([]);
   });
 
-  it('pending callback: keeps the identifiers', async () => {
+  test('pending callback: keeps the identifiers', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     const accepted = await harness.accept(one('customer_id', ada), { attempted: true, hasCallbacks: true });
@@ -67,7 +67,7 @@ describe('first attempt', () => {
     });
   });
 
-  it('several customers: all pins are stored before the first deletion', async () => {
+  test('several customers: all pins are stored before the first deletion', async () => {
     const harness = createHarness();
     for (const id of [ada, ben]) harness.addCustomer({ id, email: 'family@example.com' });
     const seen: unknown[] = [];
@@ -87,7 +87,7 @@ describe('first attempt', () => {
     expect(harness.deleted().toSorted()).toEqual([ada, ben]);
   });
 
-  it('soft-deleted customer: is deleted by customer_id', async () => {
+  test('soft-deleted customer: is deleted by customer_id', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.sandbox.softDelete(ada);
@@ -97,7 +97,7 @@ describe('first attempt', () => {
     expect(harness.sandbox.customers()).toEqual([]);
   });
 
-  it('unknown customer_id: is no match after one deletion request', async () => {
+  test('unknown customer_id: is no match after one deletion request', async () => {
     const harness = createHarness();
     const { receipt, outcome } = await harness.erase(one('customer_id', ada));
     expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
@@ -105,7 +105,7 @@ describe('first attempt', () => {
     expect(harness.sent).toEqual([`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`]);
   });
 
-  it('unknown customer_id: is no match only if all other identifiers could be looked up', async () => {
+  test('unknown customer_id: is no match only if all other identifiers could be looked up', async () => {
     const harness = createHarness();
     const { receipt, outcome } = await harness.erase([...one('customer_id', ada), ...one('email', 'ada @example.com')]);
     expect(outcome).toEqual({ kind: 'not-identifiable', at: start, deletions: [] });
@@ -114,7 +114,7 @@ describe('first attempt', () => {
     expect(beside.kind).toBe('no-match');
   });
 
-  it('customer gone between look-up and deletion: is confirmed with one GET', async () => {
+  test('customer gone between look-up and deletion: is confirmed with one GET', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     harness.intercept = (call, pass) => {
@@ -131,14 +131,14 @@ describe('first attempt', () => {
     expect(harness.sent).toEqual([look, `POST /v1/customers/${ada}/permanent-deletion`, look]);
   });
 
-  it('two identifiers, one usable: is erased', async () => {
+  test('two identifiers, one usable: is erased', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     const { outcome } = await harness.erase([...one('customer_id', ben), ...one('customer_id', ada)]);
     expect(outcome).toMatchObject({ kind: 'erased', deletions: [{ proof: 'deleted', pin: 1 }] });
   });
 
-  it.each([
+  test.each([
     ['no identifier', []],
     ['a phone', one('phone', '+1 555 010 0042')],
     ['a blank e-mail', one('email', '  ')],
@@ -152,7 +152,7 @@ describe('first attempt', () => {
     expect(harness.sent).toEqual([]);
   });
 
-  it('log: contains the outcome and no personal data', async () => {
+  test('log: contains the outcome and no personal data', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com', name: 'Ada Example' });
     const { receipt } = await harness.erase([...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')]);
@@ -166,7 +166,7 @@ describe('first attempt', () => {
 });
 
 describe('closed log line', () => {
-  it('closing attempt: logs the outcome once', async () => {
+  test('closing attempt: logs the outcome once', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     await harness.erase(one('customer_id', ada));
@@ -176,7 +176,7 @@ describe('closed log line', () => {
     expect(harness.lines.filter(({ event }) => event === 'attempt')).toEqual([]);
   });
 
-  it('outage: logs nothing until the receipt is closed', async () => {
+  test('outage: logs nothing until the receipt is closed', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     harness.intercept = () => response(503, html);
@@ -189,7 +189,7 @@ describe('closed log line', () => {
     expect(closings(harness)).toEqual(['receipt-1 erased']);
   });
 
-  it.each(['GET', 'POST'])('overtaken at %s: does not log it again', async method => {
+  test.each(['GET', 'POST'])('overtaken at %s: does not log it again', async method => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = async (call, pass) => {
@@ -205,14 +205,14 @@ describe('closed log line', () => {
     expect(harness.lines.at(-1)).toMatchObject({ event: 'attempt', outcome: 'erased' });
   });
 
-  it('two attempts at once: one of them logs it', async () => {
+  test('two attempts at once: one of them logs it', async () => {
     const harness = createHarness();
     await harness.accept(one('source_id', 'crm-9'));
     await Promise.all([harness.sweep(), harness.sweep()]);
     expect(closings(harness)).toEqual(['receipt-1 no-match']);
   });
 
-  it('needs-review: is not logged as closed', async () => {
+  test('needs-review: is not logged as closed', async () => {
     const harness = createHarness();
     harness.intercept = () => response(400, {});
     await harness.erase(one('customer_id', ada));
@@ -222,7 +222,7 @@ describe('closed log line', () => {
 });
 
 describe('rotated key', () => {
-  it('between attempts: the deletion continues', async () => {
+  test('between attempts: the deletion continues', async () => {
     const harness = createHarness();
     const receipt = await pinned(harness);
     rotate(harness);
@@ -230,7 +230,7 @@ describe('rotated key', () => {
     expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'deleted' }] } } });
   });
 
-  it('during an attempt: the new key is read and the attempt succeeds', async () => {
+  test('during an attempt: the new key is read and the attempt succeeds', async () => {
     let fetched = 0;
     const harness = createHarness({
       change: ({ readSecret }) => {
@@ -259,7 +259,7 @@ describe('rotated key', () => {
     expect(fetched).toBe(2);
   });
 
-  it('key of another project: a 404 proves nothing and needs review', async () => {
+  test('key of another project: a 404 proves nothing and needs review', async () => {
     for (const effect of [false, true]) {
       const harness = createHarness();
       const receipt = await pinned(harness);
@@ -275,7 +275,7 @@ describe('rotated key', () => {
     }
   });
 
-  it('key of a project where the pin is a source_id: sends no deletion', async () => {
+  test('key of a project where the pin is a source_id: sends no deletion', async () => {
     const harness = createHarness();
     const receipt = await pinned(harness);
     rotate(harness, 'other');
@@ -285,7 +285,7 @@ describe('rotated key', () => {
     expect(harness.sent.filter(call => call.startsWith('POST'))).toHaveLength(posts);
   });
 
-  it('key of another project, unseen pin: is not a no match', async () => {
+  test('key of another project, unseen pin: is not a no match', async () => {
     const harness = createHarness();
     harness.intercept = (call, pass) => {
       if (call.method === 'POST') rotate(harness, 'other');
@@ -297,7 +297,7 @@ describe('rotated key', () => {
 });
 
 describe('refused key', () => {
-  it.each([401, 403])('%i: postpones at least a minute and raises an alarm', async status => {
+  test.each([401, 403])('%i: postpones at least a minute and raises an alarm', async status => {
     const harness = createHarness({ random: () => 0 });
     harness.addCustomer({ id: ada });
     harness.intercept = () => response(status, { code: status });
@@ -309,7 +309,7 @@ describe('refused key', () => {
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
   });
 
-  it('revoked in the sandbox: is retried with the new key', async () => {
+  test('revoked in the sandbox: is retried with the new key', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     harness.sandbox.revoke('app-main');
@@ -320,7 +320,7 @@ describe('refused key', () => {
   });
 });
 
-it.each(['REPLACE_ME', '', '{}', '{"appId":"a"}'])(
+test.each(['REPLACE_ME', '', '{}', '{"appId":"a"}'])(
   'unusable key (%j): makes no call, raises an alarm and is postponed',
   async text => {
     const harness = createHarness();
@@ -334,7 +334,7 @@ it.each(['REPLACE_ME', '', '{}', '{"appId":"a"}'])(
   },
 );
 
-it('unusable pepper: nothing is pinned or deleted and the receipt stays open', async () => {
+test('unusable pepper: nothing is pinned or deleted and the receipt stays open', async () => {
   const harness = createHarness();
   harness.addCustomer({ id: ada });
   harness.secrets['erasure/pepper'] = 'REPLACE_ME';

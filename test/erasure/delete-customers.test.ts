@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
@@ -53,7 +53,7 @@ function denying(look?: HttpResult): Harness {
 }
 
 describe('one of several deletions fails', () => {
-  it.each([
+  test.each([
     ['a 500', response(500, html)],
     ['a lost response', lost(true)],
     ['no proof', response(200, {})],
@@ -85,7 +85,7 @@ describe('one of several deletions fails', () => {
     expect(harness.deleted().toSorted()).toEqual(family);
   });
 
-  it.each([
+  test.each([
     ['a refused key', response(401, {})],
     ['a missing permission', response(403, {})],
     ['a used-up plan', response(402, {})],
@@ -108,7 +108,7 @@ describe('one of several deletions fails', () => {
     expect(harness.deleted().toSorted()).toEqual(family);
   });
 
-  it.each([
+  test.each([
     ['a bad request', response(400, {}), 'voucherify-400'],
     ['a wrong customer', response(200, { ...done, related_object_id: 'cust_9' }), 'wrong-customer-deleted'],
   ])('%s: no further deletion is sent, and proofs are kept', async (_, result, reason) => {
@@ -123,7 +123,7 @@ describe('one of several deletions fails', () => {
     expect(posted(harness)).toEqual(['cust_1', 'cust_2', 'cust_3']);
   });
 
-  it('review of one pin: wins over a retry of another', async () => {
+  test('review of one pin: wins over a retry of another', async () => {
     const harness = atHome();
     harness.intercept = (call, pass) => {
       if (call.url.pathname.includes('cust_1/')) return response(503, html);
@@ -137,7 +137,7 @@ describe('one of several deletions fails', () => {
     });
   });
 
-  it('alarms: each one is raised', async () => {
+  test('alarms: each one is raised', async () => {
     const harness = atHome();
     trouble(harness, 'cust_2', response(402, {}));
     await harness.erase(email);
@@ -146,7 +146,7 @@ describe('one of several deletions fails', () => {
 });
 
 describe('all deletions fail', () => {
-  it('retries: end as erased without a false report', async () => {
+  test('retries: end as erased without a false report', async () => {
     const harness = atHome();
     harness.sandbox.outage('error');
     const { receipt } = await harness.erase(email);
@@ -167,7 +167,7 @@ describe('all deletions fail', () => {
     expect(harness.deleted()).toHaveLength(4);
   });
 
-  it.each(['hang', 'down', 'error'] as const)('outage of days (%s): every customer is deleted once', async mode => {
+  test.each(['hang', 'down', 'error'] as const)('outage of days (%s): every customer is deleted once', async mode => {
     const harness = atHome();
     harness.sandbox.outage(mode);
     const { receipt } = await harness.erase(email);
@@ -184,7 +184,7 @@ describe('all deletions fail', () => {
 });
 
 describe('404 on the deletion of a seen pin', () => {
-  it('customer still shown: is no proof, and the third time needs review', async () => {
+  test('customer still shown: is no proof, and the third time needs review', async () => {
     const harness = denying();
     const { receipt, outcome } = await harness.erase(one('source_id', 'crm-1'));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
@@ -201,7 +201,7 @@ describe('404 on the deletion of a seen pin', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('DONE on the next attempt: is erased', async () => {
+  test('DONE on the next attempt: is erased', async () => {
     const harness = denying();
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     harness.intercept = undefined;
@@ -209,7 +209,7 @@ describe('404 on the deletion of a seen pin', () => {
     expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'deleted' }] } } });
   });
 
-  it('another customer under the id: proves nothing', async () => {
+  test('another customer under the id: proves nothing', async () => {
     const harness = denying(response(200, { id: 'cust_B', source_id: ada }));
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({
@@ -219,7 +219,7 @@ describe('404 on the deletion of a seen pin', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['lost', lost(true)],
     ['no connection', lost(false)],
     ['a 500', response(500, html)],
@@ -244,7 +244,7 @@ describe('404 on the deletion of a seen pin', () => {
     },
   );
 
-  it('key replaced before the look-up: needs review', async () => {
+  test('key replaced before the look-up: needs review', async () => {
     const harness = denying();
     const intercept = harness.intercept;
     harness.intercept = (call, pass) => {
@@ -263,7 +263,7 @@ describe('404 on the deletion of a seen pin', () => {
     });
   });
 
-  it('other customers: are still deleted', async () => {
+  test('other customers: are still deleted', async () => {
     const harness = createHarness();
     for (const id of [ada, 'cust_B', 'cust_C']) harness.addCustomer({ id, email: 'family@example.com' });
     harness.intercept = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(ada) ? denied : pass());
@@ -274,7 +274,7 @@ describe('404 on the deletion of a seen pin', () => {
 });
 
 describe('404 on a repeated deletion', () => {
-  it('customer shown before: is confirmed with one more look-up', async () => {
+  test('customer shown before: is confirmed with one more look-up', async () => {
     const harness = denying();
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     const calls = harness.sent.length;
@@ -288,7 +288,7 @@ describe('404 on a repeated deletion', () => {
 });
 
 describe('quota for a deletion with 404', () => {
-  it.each([
+  test.each([
     [1, 'is that of the look-up and the deletion as long as it is not', false],
     [2, 'has the confirming look reserved when it is needed', true],
   ])('%i reservations: %s', async (reservations, _, isDenied) => {
@@ -311,7 +311,7 @@ describe('quota for a deletion with 404', () => {
     expect(writes).toBe(reservations);
   });
 
-  it('two calls per attempt: still ends', async () => {
+  test('two calls per attempt: still ends', async () => {
     const harness = createHarness({
       change: ({ settings }) => ({
         settings: {

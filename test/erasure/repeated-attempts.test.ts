@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { crashingStore } from '../support/erasing-crash.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { crashingStore } from '../support/injected-faults.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
@@ -37,7 +37,7 @@ function softlyDeleted(harness: Harness): void {
 const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
 
 describe('deletion with a lost response', () => {
-  it.each([
+  test.each([
     ['cut off', lost(true)],
     ['timed out', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const],
     ['too large', { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true } as const],
@@ -65,7 +65,7 @@ describe('deletion with a lost response', () => {
     }
   });
 
-  it('before it was executed: is done by the next attempt', async () => {
+  test('before it was executed: is done by the next attempt', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     onNextDeletion(harness, lost(true));
@@ -78,7 +78,7 @@ describe('deletion with a lost response', () => {
 });
 
 describe('unseen pin', () => {
-  it.each([
+  test.each([
     ['a 429', response(429, {})],
     ['a 401', response(401, {})],
     ['no connection', lost(false)],
@@ -90,7 +90,7 @@ describe('unseen pin', () => {
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
-  it('shown before the second try: is erased', async () => {
+  test('shown before the second try: is erased', async () => {
     const harness = createHarness();
     softlyDeleted(harness);
     onNextDeletion(harness, lost(true));
@@ -109,7 +109,7 @@ describe('unseen pin', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('failure of another pin: stays no match after its own first try', async () => {
+  test('failure of another pin: stays no match after its own first try', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: 'cust_B', email: 'ada@example.com' });
     harness.intercept = (call, pass) =>
@@ -127,7 +127,7 @@ describe('unseen pin', () => {
     expect(harness.sent.filter(call => call === deletion)).toHaveLength(1);
   });
 
-  it('only absent pins left: is no match', async () => {
+  test('only absent pins left: is no match', async () => {
     const harness = createHarness();
     const ben = 'cust_BBBBBBBBBBBBBBBBBBBBBBBB';
     harness.intercept = (call, pass) =>
@@ -138,7 +138,7 @@ describe('unseen pin', () => {
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
   });
 
-  it('attempts without a call: stays known as tried', async () => {
+  test('attempts without a call: stays known as tried', async () => {
     const harness = createHarness();
     softlyDeleted(harness);
     onNextDeletion(harness, lost(true), true);
@@ -158,7 +158,7 @@ describe('check before a repeated deletion', () => {
     return (await harness.erase(one('source_id', 'crm-1'))).receipt;
   };
 
-  it('source_id of another customer: proves nothing', async () => {
+  test('source_id of another customer: proves nothing', async () => {
     const harness = createHarness();
     const receipt = await first(harness);
     onNextDeletion(harness, lost(true), true);
@@ -176,7 +176,7 @@ describe('check before a repeated deletion', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('another customer shown: the other pins are still deleted', async () => {
+  test('another customer shown: the other pins are still deleted', async () => {
     const harness = createHarness();
     for (const id of [ada, 'cust_B', 'cust_C']) harness.addCustomer({ id, email: 'family@example.com' });
     harness.intercept = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
@@ -190,7 +190,7 @@ describe('check before a repeated deletion', () => {
     expect(harness.sandbox.customers().map(({ id }) => id)).toContain(newcomer);
   });
 
-  it('another customer shown, then a wrong customer deleted: the wrong deletion is the reason', async () => {
+  test('another customer shown, then a wrong customer deleted: the wrong deletion is the reason', async () => {
     const harness = createHarness();
     for (const id of [ada, 'cust_B']) harness.addCustomer({ id, email: 'family@example.com' });
     harness.intercept = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
@@ -203,7 +203,7 @@ describe('check before a repeated deletion', () => {
     expect(asked).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
   });
 
-  it('unseen pin without a deletion request, another customer shown: is not a no match', async () => {
+  test('unseen pin without a deletion request, another customer shown: is not a no match', async () => {
     const harness = createHarness();
     onNextDeletion(harness, response(429, {}));
     const { receipt } = await harness.erase(one('customer_id', ada));
@@ -212,7 +212,7 @@ describe('check before a repeated deletion', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ['lost', lost(true)],
     ['a 500', response(500, html)],
     ['HTML', response(200, html)],
@@ -229,7 +229,7 @@ describe('check before a repeated deletion', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('same source_id registered again: is not looked up and not deleted', async () => {
+  test('same source_id registered again: is not looked up and not deleted', async () => {
     const harness = createHarness();
     const receipt = await first(harness);
     harness.sandbox.softDelete(ada);
@@ -245,7 +245,7 @@ describe('check before a repeated deletion', () => {
 });
 
 describe('attempt that crashed before it stored its result', () => {
-  it.each([
+  test.each([
     ['seen, is proved by the next attempt', (harness: Harness) => harness.addCustomer({ id: ada }), 'erased'],
     ['unseen, needs review without proof', softlyDeleted, 'needs-review'],
   ])('deleted pin: %s', async (_, prepare, state) => {
@@ -264,7 +264,7 @@ describe('attempt that crashed before it stored its result', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('unseen pin: stays known as possibly deleted after an attempt that made no call', async () => {
+  test('unseen pin: stays known as possibly deleted after an attempt that made no call', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     softlyDeleted(harness);
@@ -277,7 +277,7 @@ describe('attempt that crashed before it stored its result', () => {
     expect(await harness.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
   });
 
-  it('customer_id without a match: becomes neither gone nor no match', async () => {
+  test('customer_id without a match: becomes neither gone nor no match', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     crash.at = 'result';
@@ -288,7 +288,7 @@ describe('attempt that crashed before it stored its result', () => {
 });
 
 describe('attempt that crashed before it stored its pins', () => {
-  it('found customer: is deleted by the next attempt only', async () => {
+  test('found customer: is deleted by the next attempt only', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
@@ -300,7 +300,7 @@ describe('attempt that crashed before it stored its pins', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('customer_id without a match: ends as no match, because nothing was deleted', async () => {
+  test('customer_id without a match: ends as no match, because nothing was deleted', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     crash.at = 'pins';

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Identifier, isUsable } from '../../lambda/domain/erasure.ts';
-import { identifier, isMeant, known, people } from '../support/erasing-people.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, response } from '../support/voucherify-responses.ts';
+import { identifier, isMeant, known, people } from './look-alikes.ts';
 
 const id = (letter: string) => `cust_${letter.repeat(24)}`;
 const ada = id('A');
 
 describe('project with unusual identifiers', () => {
-  it('any request: deletes only customers with exactly this identifier', async () => {
+  test('any request: deletes only customers with exactly this identifier', async () => {
     const harness = createHarness({ limits: { customersPerRequest: 50 } });
     for (const person of people) harness.addCustomer(person);
     let deleted = 0;
@@ -42,7 +42,7 @@ describe('project with unusual identifiers', () => {
 });
 
 describe('source_id that looks like an id', () => {
-  it('request by source_id: deletes its owner, not the customer with that id', async () => {
+  test('request by source_id: deletes its owner, not the customer with that id', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: id('B'), source_id: id('L') });
     harness.addCustomer({ id: id('C'), source_id: 'crm-2' });
@@ -52,7 +52,7 @@ describe('source_id that looks like an id', () => {
     expect(harness.deleted()).toEqual([id('B')]);
   });
 
-  it('customer_id of another customer: deletes nobody', async () => {
+  test('customer_id of another customer: deletes nobody', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     harness.addCustomer({ id: id('B'), source_id: ada });
@@ -61,7 +61,7 @@ describe('source_id that looks like an id', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('request by customer_id: deletes nobody', async () => {
+  test('request by customer_id: deletes nobody', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: id('B'), source_id: ada });
     const { outcome } = await harness.erase(one('customer_id', ada));
@@ -69,7 +69,7 @@ describe('source_id that looks like an id', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('registered during the deletion: is not deleted by a second try', async () => {
+  test('registered during the deletion: is not deleted by a second try', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     harness.intercept = (call, pass) => {
@@ -90,14 +90,14 @@ describe('customer created after the request', () => {
   const same = { source_id: 'crm-1', email: 'ada@example.com' };
   const all: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')];
 
-  it('later customer: is not deleted', async () => {
+  test('later customer: is not deleted', async () => {
     const harness = createHarness();
     harness.addCustomer({ ...same, created_at: later });
     expect((await harness.erase(all)).outcome.kind).toBe('no-match');
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('platform time before the creation: the customer is not deleted', async () => {
+  test('platform time before the creation: the customer is not deleted', async () => {
     const harness = createHarness();
     harness.addCustomer({ ...same, created_at: new Date(start - 1000).toISOString() });
     expect((await harness.erase(all, { submittedAt: start - 1001 })).outcome.kind).toBe('no-match');
@@ -117,7 +117,7 @@ describe('customer created after the request', () => {
         (harness.intercept = (call, pass) => (call.method === 'POST' && pass() ? response(503, html) : pass())),
     ],
   ];
-  it.each(failures)('signed up again after a lost %s: is not deleted', async (_, fail) => {
+  test.each(failures)('signed up again after a lost %s: is not deleted', async (_, fail) => {
     const harness = createHarness();
     const first = harness.addCustomer({ id: ada, ...same });
     fail(harness);
@@ -142,7 +142,7 @@ describe('unproven response', () => {
     ['no customer counted', { ...done, related_object_id: ada, data_json: { customer: 0 } }],
   ];
 
-  it.each(answers)(
+  test.each(answers)(
     '%s: is never reported as erased while the customer exists, and no other is deleted',
     async (_, body) => {
       const harness = createHarness();
@@ -159,7 +159,7 @@ describe('unproven response', () => {
     },
   );
 
-  it.each(answers)('%s to an executed deletion: leads to no other deletion', async (_, body) => {
+  test.each(answers)('%s to an executed deletion: leads to no other deletion', async (_, body) => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.addCustomer({ id: id('B'), source_id: 'crm-2' });

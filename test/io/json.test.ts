@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { decodeUtf8, maxJsonDepth, parseJson, parseStrictJson } from '../../lambda/io/json.ts';
-import { refusalOf } from '../support/failures.ts';
+import { failureOf } from '../support/failures.ts';
 import { holds } from '../support/fuzz.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
@@ -10,7 +10,7 @@ const strict = (text: string) => parseStrictJson(bytes(text));
 
 /** How a body is refused; throws if it is accepted or anything but a Failure is thrown. */
 function refusal(run: () => unknown): string {
-  const { code, message } = refusalOf(run);
+  const { code, message } = failureOf(run);
   return `${code}: ${message}`;
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { account } from '../support/ketch.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { account, addPerson } from '../support/ketch.ts';
 import { by, erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
 const retried = 'retried by the next sweep; it needs another review unless fewer customers match (see --max)';
@@ -8,7 +7,7 @@ const retried = 'retried by the next sweep; it needs another review unless fewer
 /** A receipt that an outage left open. */
 async function leftOpen(at: OpsHarness): Promise<string> {
   at.harness.sandbox.outage('error');
-  registered(at.harness, 'crm-1');
+  addPerson(at.harness, 'crm-1');
   const id = await at.request([account('crm-1')]);
   at.harness.sandbox.outage(undefined);
   return id;

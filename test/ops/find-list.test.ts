@@ -2,8 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
-import { account } from '../support/ketch.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { account, addPerson } from '../support/ketch.ts';
 import { hour, minute } from '../support/quota-world.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { byEmail, erased, errors, type OpsHarness, opsHarness, run, stopped } from './ops-harness.ts';
@@ -16,7 +15,7 @@ describe('find', () => {
 
   test('erased person: says when, and with what proof', async () => {
     const at = await opsHarness();
-    registered(at.harness, 'crm-1');
+    addPerson(at.harness, 'crm-1');
     const id = await at.request([account('crm-1'), byEmail('Zoe@example.com')]);
     await at.sweep();
     const answer = 'erased 1 time, last on 2026-01-15T12:00:00Z';
@@ -62,7 +61,7 @@ describe('find', () => {
     await at.run('refuse', (await at.harness.receipts())[0]!.id, '--why', 'a shared mailbox');
     await at.sweep();
     expect(await find()).toBe('requested 1 time, not finished; requested 1 time, closed as refused');
-    registered(at.harness, 'crm-2');
+    addPerson(at.harness, 'crm-2');
     await at.request([account('crm-2')]);
     at.harness.clock.now += minute;
     await at.request([account('crm-2')]);
@@ -132,7 +131,7 @@ describe('list', () => {
 
   test('order: reviews first, then by due time; --state and --platform select', async () => {
     const at = await opsHarness();
-    registered(at.harness, 'crm-1');
+    addPerson(at.harness, 'crm-1');
     at.harness.sandbox.outage('error');
     const waiting = await at.request([account('crm-1')]);
     at.harness.sandbox.outage(undefined);

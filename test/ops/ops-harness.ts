@@ -17,9 +17,8 @@ import { namesOf } from '../../infra/stack/names.ts';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Harness } from '../support/harness.ts';
-import { account, callback, deleteRequest, ketchHarness, ketchWire, tenant } from '../support/ketch.ts';
+import { account, addPerson, callback, deleteRequest, ketchHarness, ketchWire, tenant } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { registered } from '../support/pace-ketch.ts';
 import { minute, response } from '../support/quota-world.ts';
 
 /** The operator's tool as a process, with `input` on its standard input, and what it printed. */
@@ -153,7 +152,7 @@ export async function stopped(
 
 /** Stores a receipt that is erased and signed. */
 export async function erased({ harness, request, sweep }: OpsHarness, sourceId = 'crm-1'): Promise<string> {
-  registered(harness, sourceId);
+  addPerson(harness, sourceId);
   const id = await request([account(sourceId)]);
   await sweep();
   return id;

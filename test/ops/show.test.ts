@@ -4,10 +4,9 @@ import { localSigner } from '../../infra/local/local-signer.ts';
 import { notificationLines, reasonLines } from '../../infra/ops/show/audit-report.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { claimedOnce, now } from '../support/erasing-receipts.ts';
+import { claimedOnce, now } from '../support/attempt-results.ts';
 import { fixtureTime } from '../support/harness.ts';
-import { account } from '../support/ketch.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { account, addPerson } from '../support/ketch.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { byEmail, erased, errors, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
@@ -38,7 +37,7 @@ async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): 
 describe('show: an erased receipt', () => {
   test('sections: answer the eight questions and say what stays elsewhere', async () => {
     const at = await opsHarness();
-    registered(at.harness, 'crm-1');
+    addPerson(at.harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
     const id = await at.request([account('crm-1'), byEmail('zoe@example.com')], { uid });
     await at.sweep();

@@ -3,7 +3,7 @@ import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
 import { maxJsonDepth } from '../../lambda/io/json.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
-import { inert } from '../support/inert.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { ada, type Suite } from './contract-case.ts';
 
 export function bodies(suite: Suite): void {
@@ -69,7 +69,7 @@ export function bodies(suite: Suite): void {
   });
 
   async function expectRefused(wire: Wire, status: number, secret = suite.secrets.current) {
-    const store = inert<ReceiptStore>('store');
+    const store = forbidden<ReceiptStore>('store');
     const harness = await suite.harness({ change: () => ({ store: store.port }) });
     const answer = await harness.send(await sign(wire, secret, harness.clock.now));
     expect(answer.status).toBe(status);

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import type { Harness, HarnessOptions } from '../support/harness.ts';
-import { inert } from '../support/inert.ts';
 import type { Suite } from './contract-case.ts';
 
 export function credentials(suite: Suite): void {
@@ -112,8 +112,8 @@ export function credentials(suite: Suite): void {
 
 /** A harness whose store must not be touched while callers are not proved genuine. */
 async function guarded(suite: Suite, options: Partial<HarnessOptions> = {}) {
-  const store = inert<ReceiptStore>('store');
-  const control = inert<VersionedStore>('control');
+  const store = forbidden<ReceiptStore>('store');
+  const control = forbidden<VersionedStore>('control');
   const harness = await suite.harness({ ...options, change: () => ({ store: store.port, control: control.port }) });
   const untouched = () => {
     expect([...store.calls, ...control.calls]).toEqual([]);

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
-import { inert } from '../support/inert.ts';
 import { genericHarness, genericWire, order, signed } from './generic-messages.ts';
 
 describe('a message of Standard Webhooks', () => {
   test('fails for any change of one bit in the body, the id, the time or the signature, before anything is stored', async () => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const wire = genericWire();
     const parts = fc.constantFrom('body', 'webhook-id', 'webhook-timestamp', 'webhook-signature');

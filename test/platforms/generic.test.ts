@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inert } from '../support/inert.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { requestOf } from '../support/requests.ts';
 import { callbackUrl, genericHarness, genericWire, order, question } from './generic-messages.ts';
 
@@ -67,7 +67,7 @@ describe('an order in our own words', () => {
   });
 
   test.each([true, 'true'])('that says test: %j is answered, and nothing is stored', async flag => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(genericWire({ ...order, test: flag }));
     expect(answer).toMatchObject({ status: 200, json: { status: 'test' } });
@@ -95,7 +95,7 @@ describe('an order in our own words', () => {
     ['/test', { test: 'ada' }],
     ['/test', { test: 0 }],
   ])('is refused when %s does not fit: %j', async (field, change) => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(genericWire({ ...order, ...change }));
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
@@ -148,7 +148,7 @@ describe('a question', () => {
   });
 
   test('is proved for one request and for five minutes, before anything is looked up', async () => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const wires = [
       { ...question('req-1'), path: '/webhooks/generic/req-2' },

@@ -4,9 +4,9 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
 import { jsonOrUndefined } from '../support/event.ts';
+import { forbiddenAdapters } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
 import { openHarness } from '../support/harness.ts';
-import { inertPorts } from '../support/inert.ts';
 import { callback, deleteRequest, ketchSecretText, ketchSection, uid } from '../support/ketch.ts';
 import { ketchPlatform as platform, requestOf } from '../support/requests.ts';
 
@@ -109,7 +109,7 @@ describe('credentials that differ from the secret in one place', () => {
     const secret = fc.string({ unit: char, minLength: 24, maxLength: 60 });
     const change = fc.record({ at: fc.nat(), char, kind: fc.constantFrom('replace', 'insert', 'remove') });
     const harness = await openHarness({ platforms: { ketch: ketchSection }, secrets: {} });
-    const { ports, calls } = inertPorts();
+    const { ports, calls } = forbiddenAdapters();
     try {
       await eventuallyHolds(
         fc.asyncProperty(secret, fc.option(secret), change, async (current, previous, { at, char: other, kind }) => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { jsonOrUndefined } from '../support/event.ts';
-import { refusalOf } from '../support/failures.ts';
+import { failureOf } from '../support/failures.ts';
 import { account, callback, deleteRequest, tenant, uid } from '../support/ketch.ts';
 import { ketchPlatform as platform, readKetch, requestOf } from '../support/requests.ts';
 
-const refused = (body: unknown, headers?: { 'content-type': string }) => refusalOf(() => readKetch(body, headers));
+const refused = (body: unknown, headers?: { 'content-type': string }) => failureOf(() => readKetch(body, headers));
 
 describe('a message that is refused', () => {
   const at = (change: object) => deleteRequest(change);

@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { createHarness } from '../support/harness.ts';
-import { inert } from '../support/inert.ts';
 import { spoiled } from '../support/settings.ts';
 import { weakValues } from '../support/unusable-secrets.ts';
 import { deletion, headerSecret, segmentHarness, segmentWire, signingSecret } from './segment-messages.ts';
@@ -104,7 +104,7 @@ describe('a deletion', () => {
     ['no object', '"delete"'],
     ['null', 'null'],
   ])('is refused with %s, and nothing is stored', async (_, body) => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await segmentHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(segmentWire(body));
     expect(answer.status).toBe(400);
@@ -163,7 +163,7 @@ describe('every other event', () => {
   test.each(['identify', 'track', 'page', 'screen', 'group', 'alias', 'Delete', 'suppress', ''])(
     '%o is acknowledged and nothing is stored',
     async type => {
-      const store = inert<object>('store');
+      const store = forbidden<object>('store');
       const harness = await segmentHarness({ change: () => ({ store: store.port as never }) });
       for (const body of [{ type, userId: 7 }, [{ type }, { type, userId: 'crm-10042' }], []]) {
         expect(await harness.send(segmentWire(body))).toMatchObject({ status: 200, text: '' });
@@ -210,7 +210,7 @@ describe('the proof', () => {
     ['is the signing secret', { 'x-webhook-secret': signingSecret }, {}],
     ['is not held by us', {}, { header: undefined }],
   ])('of an array is refused when the secret header %s', async (_, headers, secret) => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await segmentHarness({ secret, change: () => ({ store: store.port as never }) });
     for (const array of [[deletion], [deletion, deletion], []]) {
       expect(await harness.send(segmentWire(array, headers))).toMatchObject({ status: 401 });
@@ -219,7 +219,7 @@ describe('the proof', () => {
   });
 
   test('fails for any change of one bit in the body or the signature, before anything is stored', async () => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await segmentHarness({ change: () => ({ store: store.port as never }) });
     const wire = segmentWire();
     await eventuallyHolds(

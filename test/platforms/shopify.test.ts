@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { createHarness } from '../support/harness.ts';
-import { inert } from '../support/inert.ts';
 import { spoiled } from '../support/settings.ts';
 import { redaction, shop, shopifyHarness, shopifyWire } from './shopify-messages.ts';
 
@@ -114,7 +114,7 @@ describe('customers/redact', () => {
     ['a key twice', `{"customer":{},${JSON.stringify(redaction).slice(1)}`, {}, 400],
     ['no topic', redaction, { 'X-Shopify-Topic': [] }, 400],
   ])('is refused with %s, and nothing is stored', async (_, body, headers, status) => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await shopifyHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(shopifyWire(body, headers));
     expect(answer.status).toBe(status);
@@ -187,7 +187,7 @@ describe('every other topic', () => {
   test.each(['customers/data_request', 'shop/redact', 'customers/delete', 'Customers/Redact', ''])(
     '%o without a redaction: is acknowledged and never acted on',
     async topic => {
-      const store = inert<object>('store');
+      const store = forbidden<object>('store');
       const harness = await shopifyHarness({ change: () => ({ store: store.port as never }) });
       for (const body of bodies) {
         const answer = await harness.send(shopifyWire(body, { 'X-Shopify-Topic': topic }));
@@ -202,7 +202,7 @@ describe('the proof', () => {
   const signature = String(shopifyWire().headers['X-Shopify-Hmac-SHA256']);
 
   test('fails for any change of one bit in the body or the signature, before anything is stored', async () => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await shopifyHarness({ change: () => ({ store: store.port as never }) });
     const wire = shopifyWire();
     await eventuallyHolds(

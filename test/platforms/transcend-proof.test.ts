@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
-import { inert } from '../support/inert.ts';
 import {
   apiKey,
   claims,
@@ -31,7 +31,7 @@ describe("Transcend's proof", () => {
     ['a token whose value is a number', { 'x-sombra-token': tokenOf({ ...claims, value: 10_042 }) }],
     ['a token that is over', { 'x-sombra-token': tokenOf({ ...claims, exp: issuedAt }) }],
   ])('is refused with %s: 401, and nothing is stored', async (_, headers) => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(transcendWire(job(), headers));
     expect(answer).toMatchObject({ status: 401, json: { error: { code: 'unauthorized' } } });
@@ -50,7 +50,7 @@ describe("Transcend's proof", () => {
   });
 
   test('fails for any change of one bit in the token or the secret, before anything is stored', async () => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
     const wire = transcendWire();
     await eventuallyHolds(

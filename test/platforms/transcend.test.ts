@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
-import { inert } from '../support/inert.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
 import {
   apiKey,
@@ -109,7 +109,7 @@ describe('an erasure job', () => {
   });
 
   test('made in test mode is answered with 204, and nothing is stored', async () => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
     const trial = job(undefined, { isTest: true, extras: undefined });
     expect(await harness.send(transcendWire(trial))).toMatchObject({ status: 204, text: '' });
@@ -131,7 +131,7 @@ describe('an erasure job', () => {
     ['no JSON', '{', {}],
     ['two core identifiers', `{"coreIdentifier":{"value":"ben"},${JSON.stringify(job()).slice(1)}`, {}],
   ])('is refused with 400 for %s, and nothing is stored', async (_, body, headers) => {
-    const store = inert<object>('store');
+    const store = forbidden<object>('store');
     const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(transcendWire(body, headers));
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });

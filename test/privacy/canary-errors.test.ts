@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { Adapters } from '../../lambda/services.ts';
 import { token } from '../support/canary.ts';
 import { canaryHarness, expectSilence } from '../support/canary-harness.ts';
-import { crash } from '../support/crash.ts';
+import { unexpectedError } from '../support/failures.ts';
 
 const known = [{ source_id: token('field source id'), email: 'x@example.com', created_at: '2025-01-01T00:00:00Z' }];
 
 describe('errors', () => {
   const message = `${token('error')} at https://${token('error host')}/${token('error path')}`;
   const unforeseen = () =>
-    Promise.reject(Object.assign(crash(message), { [token('error field')]: token('error value') }));
+    Promise.reject(Object.assign(unexpectedError(message), { [token('error field')]: token('error value') }));
 
   test.each<[string, number, (ports: Adapters) => Partial<Adapters>]>([
     ['reading the secrets', 500, () => ({ readSecret: unforeseen })],

@@ -3,8 +3,7 @@ import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { everything, strangeHeaders } from '../support/canary-harness.ts';
-import { jsonOrUndefined } from '../support/event.ts';
-import { sendOver } from '../support/http.ts';
+import { jsonOrUndefined, sendOver } from '../support/event.ts';
 import { account, ketchWire } from '../support/ketch.ts';
 import { startLocalProcess } from '../support/local-process.ts';
 

@@ -7,7 +7,7 @@ const [known, unknown] = ['crm-10042', 'crm-none'];
 
 describe('unauthenticated caller: the replies are equal byte for byte', () => {
   test('Ketch: for an existing customer, an unknown one and an earlier request', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     await harness.send(ketchWire());
     const about = (person: string, id: string) => {
       const asked = deleteRequest({ identities: [account(person)] }, { metadata: { uid: id, tenant: 'axonic' } });
@@ -22,7 +22,7 @@ describe('unauthenticated caller: the replies are equal byte for byte', () => {
   });
 
   test('generic: also for the status of an existing and an unknown request', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     await harness.send(genericWire());
     const stranger = { secret: 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' };
     const asked = (value: string, id: string) =>
@@ -41,7 +41,7 @@ describe('unauthenticated caller: the replies are equal byte for byte', () => {
 test('authenticated platform: cannot read the requests of another platform', async () => {
   const text = JSON.stringify({ current: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' });
   const other = { type: 'generic', scheme: 'standard-webhooks', reference: '/request_id', identifiers: '/identifiers' };
-  const harness = await genericHarness({
+  const harness = genericHarness({
     platforms: { generic: { scheme: 'standard-webhooks' }, other },
     secrets: { 'erasure/platform/generic': text, 'erasure/platform/other': text },
   });

@@ -1,12 +1,12 @@
 import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import { issuer } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
+import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { fixtureTime, type Harness } from '../support/harness.ts';
 import { account, deleteRequest, ketchHarness, ketchWire, uid } from '../support/ketch.ts';
-import { owing } from '../support/pace-called.ts';
 import { hour } from '../support/quota-world.ts';
 
 /** As anybody does it who holds the public key set and a JOSE library, and nothing else. */
@@ -26,16 +26,16 @@ async function onlyReceipt(harness: Harness): Promise<Receipt> {
   return receipt!;
 }
 
-async function erasedHouse(): Promise<Harness> {
-  const harness = await ketchHarness();
+async function erasedHarness(): Promise<Harness> {
+  const harness = ketchHarness();
   await harness.send(ketchWire(deleteRequest()));
   expect(await harness.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
   return harness;
 }
 
 describe('evidence of an erasure', () => {
-  it('verification: works offline with a public key set and a standard JOSE library', async () => {
-    const harness = await erasedHouse();
+  test('verification: works offline with a public key set and a standard JOSE library', async () => {
+    const harness = await erasedHarness();
     const { evidence = '' } = await onlyReceipt(harness);
     const { payload, protectedHeader } = await verified(evidence, harness);
     const { kty, crv, x, y } = await harness.services.signer!.publicKey();
@@ -44,8 +44,8 @@ describe('evidence of an erasure', () => {
     expect(payload.iat).toBe(fixtureTime / 1000);
   });
 
-  it('content: has the auditor’s answers and no personal data', async () => {
-    const harness = await erasedHouse();
+  test('content: has the auditor’s answers and no personal data', async () => {
+    const harness = await erasedHarness();
     const receipt = await onlyReceipt(harness);
     const at = new Date(fixtureTime).toISOString();
     const { evidence = '' } = receipt;
@@ -88,8 +88,8 @@ describe('evidence of an erasure', () => {
     for (const personal of ['crm-10042', 'cust_', 'ada', 'example.com']) expect(text).not.toContain(personal);
   });
 
-  it('missing submission time: is not attributed to the platform', async () => {
-    const harness = await ketchHarness();
+  test('missing submission time: is not attributed to the platform', async () => {
+    const harness = ketchHarness();
     const { submittedTimestamp: _, ...request } = deleteRequest().request;
     await harness.send(ketchWire({ ...deleteRequest(), request }));
     await harness.sweep();
@@ -97,8 +97,8 @@ describe('evidence of an erasure', () => {
     expect(asked).not.toHaveProperty('submittedAt');
   });
 
-  it('changed character: fails verification', async () => {
-    const harness = await erasedHouse();
+  test('changed character: fails verification', async () => {
+    const harness = await erasedHarness();
     const { evidence = '' } = await onlyReceipt(harness);
     await verified(evidence, harness);
     for (let at = 0; at < evidence.length; at += 7) {
@@ -109,15 +109,15 @@ describe('evidence of an erasure', () => {
     }
   });
 
-  it('key of another deployment: fails verification', async () => {
-    const { evidence = '' } = await onlyReceipt(await erasedHouse());
-    await expect(verified(evidence, await ketchHarness())).rejects.toThrow();
+  test('key of another deployment: fails verification', async () => {
+    const { evidence = '' } = await onlyReceipt(await erasedHarness());
+    await expect(verified(evidence, ketchHarness())).rejects.toThrow();
   });
 });
 
 describe('signing', () => {
-  it('signed receipt: never changes again', async () => {
-    const harness = await erasedHouse();
+  test('signed receipt: never changes again', async () => {
+    const harness = await erasedHarness();
     const signed = await onlyReceipt(harness);
     expect(signed).not.toHaveProperty('queue');
     expect(signed).not.toHaveProperty('nextAttemptAt');
@@ -129,8 +129,8 @@ describe('signing', () => {
     expect(await onlyReceipt(harness)).toEqual(signed);
   });
 
-  it('callback: is sent before and is part of the evidence', async () => {
-    const open = await owing();
+  test('callback: is sent before and is part of the evidence', async () => {
+    const open = await harnessWithCallbacks();
     expect((await open.receipt()).evidence).toBeUndefined();
     await open.sweepAfter(hour);
     const receipt = await open.receipt();
@@ -142,8 +142,8 @@ describe('signing', () => {
     });
   });
 
-  it('no match: is signed and never called erased', async () => {
-    const harness = await ketchHarness();
+  test('no match: is signed and never called erased', async () => {
+    const harness = ketchHarness();
     await harness.send(ketchWire(deleteRequest({ identities: [account('nobody-here')] })));
     await harness.sweep();
     const { payload } = await verified((await onlyReceipt(harness)).evidence ?? '', harness);
@@ -157,8 +157,8 @@ describe('first reply in the evidence', () => {
     return decodeJwt((await onlyReceipt(harness)).evidence ?? '')['firstReply'];
   };
 
-  it('platform that had to retry: is in progress', async () => {
-    const harness = await ketchHarness();
+  test('platform that had to retry: is in progress', async () => {
+    const harness = ketchHarness();
     const why = { actor: 'ops', reason: 'look', at: fixtureTime };
     await pause('all', why, harness.services.control);
     expect((await harness.send(ketchWire(deleteRequest()))).status).toBe(503);
@@ -167,8 +167,8 @@ describe('first reply in the evidence', () => {
     expect(await answerOf(harness)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
   });
 
-  it('result in the reply: is the outcome', async () => {
-    const harness = await ketchHarness();
+  test('result in the reply: is the outcome', async () => {
+    const harness = ketchHarness();
     await harness.send(ketchWire(deleteRequest()));
     harness.clock.now += hour;
     expect(await answerOf(harness)).toEqual({ as: 'outcome', at: new Date(fixtureTime).toISOString() });
@@ -192,7 +192,7 @@ describe('unusable key', () => {
     });
   };
 
-  it('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
+  test('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
     const harness = await brokenFor(1);
     for (const name of ['crm-10040', 'nobody-1', 'nobody-2']) {
       const metadata = { uid: uid.replace(/.$/, name.slice(-1)), tenant: 'axonic' };
@@ -208,9 +208,9 @@ describe('unusable key', () => {
   });
 });
 
-it('change during signing: the evidence is signed again with all of it', async () => {
+test('change during signing: the evidence is signed again with all of it', async () => {
   let intercept: () => Promise<void> = async () => undefined;
-  const harness = await ketchHarness({
+  const harness = ketchHarness({
     change: ({ signer }) => ({
       signer: {
         publicKey: () => signer!.publicKey(),

@@ -5,16 +5,25 @@ import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
+import { forbiddenAdapters } from '../support/forbidden-adapters.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
-import { inertPorts } from '../support/inert.ts';
 import { account, callback, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
-import { noting, repliesWith, request } from '../support/noting-platform.ts';
-import { downHarness, inProgress, receiptOf, sweepLater, unavailable, withCallback } from '../support/open-requests.ts';
+import {
+  downHarness,
+  inProgress,
+  receiptOf,
+  recordingPlatform,
+  repliesWith,
+  request,
+  sweepLater,
+  unavailable,
+  withCallback,
+} from '../support/open-requests.ts';
 
 /** Parts whose ports must not be touched, but those that `use` names. */
 async function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
-  const harness = await createHarness({ platforms: {}, secrets: {} });
-  const { ports, calls } = inertPorts();
+  const harness = createHarness({ platforms: {}, secrets: {} });
+  const { ports, calls } = forbiddenAdapters();
   const services: Services = {
     ...harness.services,
     ...ports,
@@ -34,7 +43,7 @@ describe('before authentication', () => {
   test('refused caller: nothing is read, looked up, written or sent', async () => {
     const steps: string[] = [];
     const refusal = new Failure('forbidden', 'no');
-    const platform = noting(steps, { verify: () => Promise.reject(refusal) });
+    const platform = recordingPlatform(steps, { verify: () => Promise.reject(refusal) });
     const { services, calls } = await partsFor(platform);
     expect(await thrownBy(receive(request, services))).toBe(refusal);
     expect(refusal.verified).toBe(false);
@@ -44,7 +53,7 @@ describe('before authentication', () => {
 
   test('secret: only the platform’s own is read', async () => {
     const asked: string[] = [];
-    const platform = noting([], {
+    const platform = recordingPlatform([], {
       verify: async (_, means) => {
         expect(await means.secret()).toBe('the text');
         expect(means.now()).toBe(fixtureTime);
@@ -67,7 +76,7 @@ describe('before authentication', () => {
     ['another method', { method: 'GET' }, 'method-not-allowed'],
   ])('%s: is refused before its credentials are checked', async (_, change, code) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(noting(steps));
+    const { services, calls } = await partsFor(recordingPlatform(steps));
     expect(await thrownBy(receive({ ...request, ...change }, services))).toMatchObject({ code, verified: false });
     expect(steps).toEqual([]);
     expect(calls()).toEqual([]);
@@ -77,7 +86,7 @@ describe('before authentication', () => {
 describe('after authentication', () => {
   test('unreadable body: touches nothing', async () => {
     const steps: string[] = [];
-    const platform = noting(steps, {
+    const platform = recordingPlatform(steps, {
       parse: () => {
         throw new Failure('invalid', 'why', { headers: { 'X-Why': 'so' } });
       },
@@ -99,9 +108,8 @@ describe('after authentication', () => {
     ['an empty list', { erase: [] }],
   ])('%s: gets a reply and touches nothing', async (_, reading) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(
-      noting(steps, { parse: () => ({ ...reading, reply: repliesWith(steps) }) }),
-    );
+    const parse = () => ({ ...reading, reply: repliesWith(steps) });
+    const { services, calls } = await partsFor(recordingPlatform(steps, { parse }));
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
     expect(steps).toEqual(['verify', 'answer']);
     expect(calls()).toEqual([]);
@@ -110,7 +118,7 @@ describe('after authentication', () => {
   test('failed store: no reply says accepted, and nothing is looked up', async () => {
     const steps: string[] = [];
     const refusal = new Failure('unavailable', 'down', { alarm: 'store-unavailable' });
-    const { services, calls } = await partsFor(noting(steps), ({ store, pseudonymizer }) => ({
+    const { services, calls } = await partsFor(recordingPlatform(steps), ({ store, pseudonymizer }) => ({
       pseudonymizer,
       store: { ...store, accept: () => Promise.reject(refusal) },
     }));
@@ -127,13 +135,13 @@ describe('after authentication', () => {
 
   test.each(['', 'x'.repeat(42)])('unusable pepper %j: nothing is stored', async pepper => {
     const steps: string[] = [];
-    const { ports, calls } = inertPorts();
-    const harness = await createHarness({
+    const { ports, calls } = forbiddenAdapters();
+    const harness = createHarness({
       platforms: {},
       secrets: { 'erasure/pepper': pepper },
       change: () => ({ store: ports.store, control: ports.control, send: ports.send }),
     });
-    const services = { ...harness.services, platforms: new Map([['steps', noting(steps)]]) };
+    const services = { ...harness.services, platforms: new Map([['steps', recordingPlatform(steps)]]) };
     expect(await thrownBy(receive(request, services))).toMatchObject({ code: 'unavailable', alarm: 'pepper-unusable' });
     expect(steps).toEqual(['verify', 'read']);
     expect(calls()).toEqual([]);
@@ -145,7 +153,7 @@ describe('after authentication', () => {
       steps.push(step);
       return result;
     };
-    const harness = await createHarness({
+    const harness = createHarness({
       platforms: {},
       secrets: {},
       change: ({ store, send }) => ({
@@ -158,7 +166,7 @@ describe('after authentication', () => {
         },
       }),
     });
-    const services = { ...harness.services, platforms: new Map([['steps', noting(steps)]]) };
+    const services = { ...harness.services, platforms: new Map([['steps', recordingPlatform(steps)]]) };
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '["erased"]' });
     expect(steps).toEqual(['verify', 'read', 'accept', 'GET', 'pin', 'POST', 'write erased', 'answer']);
     expect(harness.sandbox.deletions()).toHaveLength(1);
@@ -167,7 +175,7 @@ describe('after authentication', () => {
 
 describe('repeated request', () => {
   test('open receipt: gets the current outcome without a call', async () => {
-    const harness = await downHarness();
+    const harness = downHarness();
     const first = await harness.send(withCallback());
     const calls = harness.sandbox.calls().length;
     const again = await harness.send(withCallback());
@@ -180,7 +188,7 @@ describe('repeated request', () => {
   });
 
   test('at once: is stored and erased once', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const answers = await Promise.all([1, 2, 3, 4, 5].map(() => harness.send(withCallback())));
     for (const { status, json } of answers) {
       expect(status).toBe(200);
@@ -192,7 +200,7 @@ describe('repeated request', () => {
   });
 
   test('other callbacks, dates and form data: is the same request', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const first = await harness.send(withCallback());
     harness.clock.now += 5000;
     const other = {
@@ -208,7 +216,7 @@ describe('repeated request', () => {
   });
 
   test('count: is not increased', async () => {
-    const harness = await ketchHarness({ limits: { requestsPerHour: 1 } });
+    const harness = ketchHarness({ limits: { requestsPerHour: 1 } });
     for (const _ of [1, 2, 3]) expect((await harness.send(withCallback())).status).toBe(200);
     expect(harness.alarms()).toEqual([]);
     const metadata = { uid: '22880925-aac5-42f9-a653-cb6921d36102', tenant: 'axonic' };
@@ -219,7 +227,7 @@ describe('repeated request', () => {
   });
 
   test('callbacks: the first ones are kept and promised', async () => {
-    const harness = await downHarness();
+    const harness = downHarness();
     await harness.send(withCallback());
     expect(await harness.send(ketchWire())).toMatchObject(inProgress);
     const { id } = await receiptOf(harness);
@@ -227,13 +235,13 @@ describe('repeated request', () => {
   });
 
   test('callbacks only in the repetition: are not promised', async () => {
-    const harness = await downHarness();
+    const harness = downHarness();
     await harness.send(ketchWire());
     expect(await harness.send(withCallback())).toMatchObject(unavailable);
   });
 
   test('identities in another order: is the same request', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const identities = [account('crm-10042'), account('crm-10043')];
     const first = await harness.send(ketchWire(deleteRequest({ identities })));
     const again = await harness.send(ketchWire(deleteRequest({ identities: identities.toReversed() })));
@@ -248,7 +256,7 @@ describe('repeated request', () => {
     ['another space', [{ ...account('crm-10042'), identitySpace: 'email' }]],
     ['none', []],
   ])('%s: is a conflict, for open and closed receipts', async (_, identities) => {
-    const harness = await downHarness();
+    const harness = downHarness();
     await harness.send(ketchWire());
     const conflict = { status: 409, json: { kind: 'Error', metadata: {}, error: { code: 409, status: 'conflict' } } };
     expect(await harness.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
@@ -262,7 +270,7 @@ describe('repeated request', () => {
 
 describe('unfinished erasure', () => {
   test('callback: is stored as due before the reply', async () => {
-    const harness = await downHarness();
+    const harness = downHarness();
     expect(await harness.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
   });
@@ -270,7 +278,7 @@ describe('unfinished erasure', () => {
   test('callback not stored: no reply says in progress', async () => {
     const unwritten = ({ answeredInProgress }: Receipt) =>
       answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
-    const harness = await downHarness({
+    const harness = downHarness({
       limits: { holdSeconds: 60 },
       change: ({ store }) => ({
         store: { ...store, replace: (next, also) => unwritten(next) ?? store.replace(next, also) },
@@ -283,7 +291,7 @@ describe('unfinished erasure', () => {
 
   test('sweep faster than the mark: the reply has the final outcome', async () => {
     let swept: Promise<unknown> | undefined;
-    const harness: Harness = await ketchHarness({
+    const harness: Harness = ketchHarness({
       limits: { holdSeconds: 60 },
       change: ({ store }) => ({
         store: {
@@ -306,7 +314,7 @@ describe('unfinished erasure', () => {
   });
 
   test('platform without callbacks for its outcome: requests it again and gets the result', async () => {
-    const harness = await downHarness();
+    const harness = downHarness();
     const wire = ketchWire();
     expect(await harness.send(wire)).toMatchObject(unavailable);
     expect(await harness.send(wire)).toMatchObject(unavailable);
@@ -317,7 +325,7 @@ describe('unfinished erasure', () => {
   });
 
   test('result not stored: the request stays accepted', async () => {
-    const harness = await ketchHarness({
+    const harness = ketchHarness({
       change: ({ store }) => ({
         store: {
           ...store,
@@ -333,7 +341,7 @@ describe('unfinished erasure', () => {
 
   test('rate limit and pauses unavailable: the request stays accepted and nothing is looked up', async () => {
     const lost = () => Promise.reject(storeUnavailable());
-    const harness = await ketchHarness({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
+    const harness = ketchHarness({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
     expect(await harness.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(harness)).toMatchObject({ state: 'open' });
     expect(harness.sandbox.calls()).toEqual([]);
@@ -342,7 +350,7 @@ describe('unfinished erasure', () => {
 
 describe('postponed request', () => {
   test('holdSeconds: is stored, and the sweep erases after that time', async () => {
-    const harness = await ketchHarness({ limits: { holdSeconds: 60 } });
+    const harness = ketchHarness({ limits: { holdSeconds: 60 } });
     expect(await harness.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(harness)).toMatchObject({ nextAttemptAt: harness.clock.now + 60_000, claims: 0 });
     await sweepLater(harness, 59_999);
@@ -353,7 +361,7 @@ describe('postponed request', () => {
   });
 
   test('without callbacks: the platform must request it again', async () => {
-    const harness = await ketchHarness({ limits: { holdSeconds: 60 } });
+    const harness = ketchHarness({ limits: { holdSeconds: 60 } });
     expect(await harness.send(ketchWire())).toMatchObject(unavailable);
     expect(harness.sandbox.calls()).toEqual([]);
   });
@@ -362,7 +370,7 @@ describe('postponed request', () => {
 describe('first attempt of the sweep', () => {
   test('time: is after the attempt of the request path must have ended', async () => {
     const stored: Receipt[] = [];
-    const harness = await downHarness({
+    const harness = downHarness({
       limits: { answerBudgetMs: 5000 },
       change: ({ store }) => ({
         store: {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
@@ -25,14 +25,14 @@ async function opened(): Promise<{ harness: Harness; receipt: Receipt }> {
 const isDeletion = (path: string) => path.endsWith('/permanent-deletion');
 
 describe('receipt refused by an operator', () => {
-  it('before any claim: deletes nobody', async () => {
+  test('before any claim: deletes nobody', async () => {
     const { harness, receipt } = await opened();
     await refuse(harness, receipt);
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'refused', claims: 0 });
     expect(harness.sent).toEqual([]);
   });
 
-  it('during a pause: is closed at once', async () => {
+  test('during a pause: is closed at once', async () => {
     const { harness, receipt } = await opened();
     await pause('all', { actor: 'on-call', reason: 'look', at: start }, harness.services.control);
     await refuse(harness, receipt);
@@ -40,7 +40,7 @@ describe('receipt refused by an operator', () => {
     expect((await readPausedScopes(harness.services.settings, harness.services.control)).size).toBe(1);
   });
 
-  it('during the look-up: no deletion follows', async () => {
+  test('during the look-up: no deletion follows', async () => {
     const { harness, receipt } = await opened();
     harness.intercept = async (_, pass) => {
       await refuse(harness, receipt);
@@ -51,7 +51,7 @@ describe('receipt refused by an operator', () => {
     expect(harness.deleted()).toEqual([]);
   });
 
-  it('during the deletion: is closed as erased', async () => {
+  test('during the deletion: is closed as erased', async () => {
     const { harness, receipt } = await opened();
     harness.intercept = async ({ url }, pass) => {
       if (isDeletion(url.pathname)) await refuse(harness, receipt);
@@ -62,7 +62,7 @@ describe('receipt refused by an operator', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  it('during a deletion with a lost response: records that it may have been executed', async () => {
+  test('during a deletion with a lost response: records that it may have been executed', async () => {
     const { harness, receipt } = await opened();
     harness.intercept = async ({ url }, pass) => {
       if (!isDeletion(url.pathname)) return pass();

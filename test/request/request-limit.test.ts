@@ -1,17 +1,56 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import { genericHarness, genericWire, order } from '../platforms/generic-messages.ts';
 import { segmentHarness, segmentWire } from '../platforms/segment-messages.ts';
-import { controlRows } from '../support/control-rows.ts';
-import { createHarness, fixtureTime } from '../support/harness.ts';
-import { ketchHarness, ketchSecretText, ketchSection, ketchWire } from '../support/ketch.ts';
-import { askFor, completed, held, limits, most, paused, resumed, why } from '../support/pace-intake.ts';
-import { ask, callsIn, registered, statesIn, wordOf } from '../support/pace-ketch.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import {
+  addPerson,
+  callKinds,
+  ketchHarness,
+  ketchSecretText,
+  ketchSection,
+  ketchWire,
+  receiptStates,
+  requestErasure,
+  statusOf,
+} from '../support/ketch.ts';
+import { memoryRows } from '../support/memory-rows.ts';
 import { hour, minute } from '../support/quota-world.ts';
 
+/** The limit of requests per hour. */
+const most = 4;
+const limits = { requestsPerHour: most };
+const paused = 'platform-paused';
+
+function why(harness: Harness) {
+  return { actor: 'ada', reason: 'tested', at: harness.clock.now };
+}
+
+function resumeKetch(harness: Harness): Promise<boolean> {
+  return resume('platform:ketch', why(harness), harness.services.control);
+}
+
+/** Sends requests for existing customers in turn, and returns the status in each reply. */
+async function askFor(harness: Harness, count: number, from = 0): Promise<readonly (string | number)[]> {
+  const words: (string | number)[] = [];
+  for (let person = from; person < from + count; person += 1) {
+    addPerson(harness, `crm-${person}`);
+    words.push(statusOf(await requestErasure(harness, `crm-${person}`)));
+  }
+  return words;
+}
+
+function completed(count: number): readonly string[] {
+  return Array.from({ length: count }, () => 'completed');
+}
+
+function held(count: number): readonly string[] {
+  return Array.from({ length: count }, () => 'in_progress');
+}
+
 describe('requests of one platform in an hour', () => {
-  it('over the limit: pauses the platform and raises one alarm', async () => {
-    const harness = await ketchHarness({ limits });
+  test('over the limit: pauses the platform and raises one alarm', async () => {
+    const harness = ketchHarness({ limits });
     expect(await askFor(harness, most)).toEqual(completed(most));
     expect(harness.alarms()).toEqual([]);
     expect(await askFor(harness, 5, most)).toEqual(held(5));
@@ -24,8 +63,8 @@ describe('requests of one platform in an hour', () => {
     });
   });
 
-  it('during the pause: are stored, and all are erased after it', async () => {
-    const harness = await ketchHarness({ limits });
+  test('during the pause: are stored, and all are erased after it', async () => {
+    const harness = ketchHarness({ limits });
     await askFor(harness, 3 * most);
     for (let waited = 0; waited < 10; waited += 1) {
       harness.clock.now += hour;
@@ -33,30 +72,32 @@ describe('requests of one platform in an hour', () => {
     }
     expect(harness.sandbox.deletions()).toHaveLength(most);
     expect(harness.alarms()).toEqual([paused]);
-    await resumed(harness);
+    await resumeKetch(harness);
     harness.clock.now += hour;
     await harness.sweep();
-    expect(await statesIn(harness)).toEqual(Array.from({ length: 3 * most }, () => 'erased'));
+    expect(await receiptStates(harness)).toEqual(Array.from({ length: 3 * most }, () => 'erased'));
     expect(harness.sandbox.deletions()).toHaveLength(3 * most);
     expect(harness.alarms()).toEqual([paused]);
   });
 
-  it('at once: are limited exactly, with one pause and one alarm', async () => {
-    const harness = await ketchHarness({ limits });
-    for (let person = 0; person < 30; person += 1) registered(harness, `crm-${person}`);
-    const answers = await Promise.all(Array.from({ length: 30 }, (_, person) => ask(harness, `crm-${person}`)));
-    expect(answers.map(wordOf).filter(word => word === 'completed')).toHaveLength(most);
+  test('at once: are limited exactly, with one pause and one alarm', async () => {
+    const harness = ketchHarness({ limits });
+    for (let person = 0; person < 30; person += 1) addPerson(harness, `crm-${person}`);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, person) => requestErasure(harness, `crm-${person}`)),
+    );
+    expect(answers.map(statusOf).filter(word => word === 'completed')).toHaveLength(most);
     expect(harness.sandbox.deletions()).toHaveLength(most);
     expect(harness.alarms()).toEqual([paused]);
-    expect(await statesIn(harness)).toHaveLength(30);
+    expect(await receiptStates(harness)).toHaveLength(30);
   });
 
-  it('next clock hour: starts a new count', async () => {
-    const harness = await ketchHarness({ limits });
+  test('next clock hour: starts a new count', async () => {
+    const harness = ketchHarness({ limits });
     await askFor(harness, most);
     harness.clock.now += hour - 1;
     expect(await askFor(harness, 1, 10)).toEqual(held(1));
-    const other = await ketchHarness({ limits });
+    const other = ketchHarness({ limits });
     await askFor(other, most);
     other.clock.now += hour;
     expect(await askFor(other, most, 10)).toEqual(completed(most));
@@ -65,15 +106,15 @@ describe('requests of one platform in an hour', () => {
 });
 
 describe('platform without a result in the reply', () => {
-  it('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
-    const harness = await segmentHarness({ limits });
+  test('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
+    const harness = segmentHarness({ limits });
     const events = Array.from({ length: 3 * most }, (_, at) => ({
       type: 'delete',
       userId: `crm-${at}`,
       messageId: `m-${at}`,
       timestamp: '2026-01-15T11:59:58.276Z',
     }));
-    for (const { userId } of events) registered(harness, userId);
+    for (const { userId } of events) addPerson(harness, userId);
     for (const event of events) expect((await harness.send(segmentWire(event))).status).toBe(200);
     expect(harness.alarms()).toEqual([paused]);
     await harness.sweep();
@@ -86,23 +127,23 @@ describe('platform without a result in the reply', () => {
 });
 
 describe('unavailable count', () => {
-  it('request: is stored for the sweep', async () => {
-    const control = { ...controlRows(), count: async () => Promise.reject(new Error('the store is down')) };
-    const harness = await ketchHarness({ limits, change: () => ({ control }) });
+  test('request: is stored for the sweep', async () => {
+    const control = { ...memoryRows(), count: async () => Promise.reject(new Error('the store is down')) };
+    const harness = ketchHarness({ limits, change: () => ({ control }) });
     expect(await askFor(harness, 1)).toEqual(held(1));
-    expect(callsIn(harness)).toEqual([]);
+    expect(callKinds(harness)).toEqual([]);
     harness.clock.now += hour;
     expect(await harness.sweep()).toMatchObject({ closed: 1 });
   });
 
-  it('pause not stored: no request is attempted, and the next one pauses', async () => {
-    const rows = controlRows();
+  test('pause not stored: no request is attempted, and the next one pauses', async () => {
+    const rows = memoryRows();
     let works = false;
     const write: typeof rows.write = async (key, ...rest) => {
       if (key.startsWith('pause#') && !works) throw new Error('the store is down');
       return rows.write(key, ...rest);
     };
-    const harness = await ketchHarness({ limits, change: () => ({ control: { ...rows, write } }) });
+    const harness = ketchHarness({ limits, change: () => ({ control: { ...rows, write } }) });
     expect(await askFor(harness, most + 2)).toEqual([...completed(most), ...held(2)]);
     expect(harness.alarms()).toEqual([]);
     works = true;
@@ -112,17 +153,17 @@ describe('unavailable count', () => {
 });
 
 describe('requests that are not counted', () => {
-  it('repeated requests: whatever their outcome', async () => {
-    const harness = await ketchHarness({ limits });
-    registered(harness, 'crm-1');
+  test('repeated requests: whatever their outcome', async () => {
+    const harness = ketchHarness({ limits });
+    addPerson(harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
-    for (let again = 0; again < 5 * most; again += 1) await ask(harness, 'crm-1', { uid });
+    for (let again = 0; again < 5 * most; again += 1) await requestErasure(harness, 'crm-1', { uid });
     expect(await askFor(harness, most - 1, 10)).toEqual(completed(most - 1));
     expect(await askFor(harness, 1, 20)).toEqual(held(1));
   });
 
-  it('refused requests: are not counted', async () => {
-    const harness = await ketchHarness({ limits });
+  test('refused requests: are not counted', async () => {
+    const harness = ketchHarness({ limits });
     for (let one = 0; one < 2 * most; one += 1) {
       expect((await harness.send({ ...ketchWire(), headers: {} })).status).toBe(403);
       expect((await harness.send(ketchWire('{}'))).status).toBe(400);
@@ -130,8 +171,8 @@ describe('requests that are not counted', () => {
     expect(await askFor(harness, most)).toEqual(completed(most));
   });
 
-  it('test requests: are not counted', async () => {
-    const harness = await genericHarness({ limits });
+  test('test requests: are not counted', async () => {
+    const harness = genericHarness({ limits });
     const wire = (body: object) => genericWire({ ...order, ...body });
     for (let one = 0; one < 2 * most; one += 1) await harness.send(wire({ request_id: `t-${one}`, test: true }));
     for (let one = 0; one < most; one += 1) {
@@ -141,8 +182,8 @@ describe('requests that are not counted', () => {
     expect(harness.alarms()).toEqual([paused]);
   });
 
-  it('requests of another platform: are not counted', async () => {
-    const harness = await createHarness({
+  test('requests of another platform: are not counted', async () => {
+    const harness = createHarness({
       limits,
       platforms: { ketch: ketchSection, segment: {} },
       secrets: {
@@ -161,44 +202,44 @@ describe('requests that are not counted', () => {
 });
 
 describe('platform resumed within the hour', () => {
-  it.each([
+  test.each([
     ['at once', 0],
     ['after some more requests', 2],
     ['after just as many more', most - 1],
     ['after many more', 3 * most + 1],
   ])('%s: accepts the limit again and is then paused with a second alarm', async (_, more) => {
-    const harness = await ketchHarness({ limits });
+    const harness = ketchHarness({ limits });
     await askFor(harness, most + 1 + more);
     harness.clock.now += minute;
-    await resumed(harness);
+    await resumeKetch(harness);
     expect(await askFor(harness, most, 100)).toEqual(completed(most));
     expect(harness.alarms()).toEqual([paused]);
     expect(await askFor(harness, 3, 200)).toEqual(held(3));
     expect(harness.alarms()).toEqual([paused, paused]);
   });
 
-  it('several times: can be resumed each time', async () => {
-    const harness = await ketchHarness({ limits });
+  test('several times: can be resumed each time', async () => {
+    const harness = ketchHarness({ limits });
     await askFor(harness, most + 1);
     for (let round = 1; round <= 3; round += 1) {
       harness.clock.now += minute;
-      await resumed(harness);
+      await resumeKetch(harness);
       expect(await askFor(harness, most + 1, round * 100)).toEqual([...completed(most), ...held(1)]);
     }
   });
 
-  it('next hour: counts as usual', async () => {
-    const harness = await ketchHarness({ limits });
+  test('next hour: counts as usual', async () => {
+    const harness = ketchHarness({ limits });
     await askFor(harness, most + 1);
-    await resumed(harness);
+    await resumeKetch(harness);
     harness.clock.now += hour;
     expect(await askFor(harness, most + 1, 100)).toEqual([...completed(most), ...held(1)]);
   });
 });
 
 describe('existing pause', () => {
-  it('limit exceeded: adds no pause and no alarm', async () => {
-    const harness = await ketchHarness({ limits });
+  test('limit exceeded: adds no pause and no alarm', async () => {
+    const harness = ketchHarness({ limits });
     await pause('all', why(harness), harness.services.control);
     expect(await askFor(harness, 3 * most)).toEqual(held(3 * most));
     expect(harness.alarms()).toEqual([]);

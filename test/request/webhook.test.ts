@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { handler, webhookHandler } from '../../lambda/webhook.ts';
-import { crash } from '../support/crash.ts';
 import { contextWith, eventOf, invoke, plainEventOf } from '../support/event.ts';
+import { unexpectedError } from '../support/failures.ts';
 import type { Harness } from '../support/harness.ts';
 import { account, deleteRequest, ketchHarness, ketchSecret, ketchWire } from '../support/ketch.ts';
 
@@ -19,7 +19,7 @@ async function reasonOf(harness: Harness, event: GatewayEvent): Promise<unknown>
 describe('event of API Gateway', () => {
   test('body: is the same in base64 and as text, to the last byte', async () => {
     for (const event of [eventOf(ketchWire(odd)), plainEventOf(ketchWire(odd))]) {
-      const harness = await ketchHarness();
+      const harness = ketchHarness();
       harness.sandbox.register({ source_id: 'Zoë 🙂 "10042"', created_at: '2025-01-01T00:00:00Z' }, 'main');
       expect(await reasonOf(harness, event)).toBe('executed');
     }
@@ -31,7 +31,7 @@ describe('event of API Gateway', () => {
       eventOf(wire),
       plainEventOf({ ...wire, headers: { 'content-TYPE': 'application/json', [name]: ketchSecret } }),
     ]) {
-      const harness = await ketchHarness();
+      const harness = ketchHarness();
       expect(await reasonOf(harness, event)).toBe('executed');
     }
   });
@@ -42,13 +42,13 @@ describe('event of API Gateway', () => {
     ['in two spellings', { authorization: ketchSecret }],
     ['without a value', { Authorization: [] }],
   ])('header: is refused when %s', async (_, headers) => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     expect(await harness.send(ketchWire(undefined, headers))).toMatchObject({ status: 403, json: { kind: 'Error' } });
     expect(await harness.receipts()).toEqual([]);
   });
 
   test('single headers: two spellings of one are refused', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const event = plainEventOf(ketchWire(undefined, { authorization: ketchSecret }));
     expect(Object.keys(event.headers!)).toEqual(expect.arrayContaining(['Authorization', 'authorization']));
     expect(await reasonOf(harness, event)).toBeUndefined();
@@ -60,7 +60,7 @@ describe('event of API Gateway', () => {
     ['null for a header', { headers: {}, multiValueHeaders: { Authorization: null as never } }],
     ['null among the values of a header', { headers: {}, multiValueHeaders: { Authorization: [null as never] } }],
   ])('event with %s: is refused like an unauthenticated request', async (_, part) => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const answer = await invoke(
       webhookHandler(() => harness.services),
       { ...eventOf(ketchWire()), ...part },
@@ -69,7 +69,7 @@ describe('event of API Gateway', () => {
   });
 
   test('body: may be missing', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const answer = await invoke(
       webhookHandler(() => harness.services),
       { ...eventOf(ketchWire()), body: null, isBase64Encoded: false },
@@ -80,7 +80,7 @@ describe('event of API Gateway', () => {
 
 describe('path', () => {
   test.each(['/webhooks/ketch', '/prod/webhooks/ketch'])('%s: is served', async path => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     expect((await harness.send({ ...ketchWire(), path })).status).toBe(200);
   });
 
@@ -99,7 +99,7 @@ describe('path', () => {
     '/webhooks/ketch?x',
     `/webhooks/${'k'.repeat(60)}`,
   ])('%j: is not served', async path => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     const answer = await harness.send({ ...ketchWire(), path });
     expect(answer).toMatchObject({
       status: 404,
@@ -128,7 +128,7 @@ describe('path', () => {
   });
 
   test('status route of a platform without one: gets 404 in the platform’s format', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     for (const method of ['GET', 'POST']) {
       const answer = await harness.send({ ...ketchWire(), path: '/webhooks/ketch/x', method });
       expect(answer).toMatchObject({ status: 404, json: { kind: 'Error', error: { status: 'not_found' } } });
@@ -137,12 +137,12 @@ describe('path', () => {
   });
 
   test('unknown path: gets 404 with any method', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     expect((await harness.send({ ...ketchWire(), path: '/webhooks/x', method: 'GET' })).status).toBe(404);
   });
 
   test('platform: accepts only POST and names it in Allow', async () => {
-    const harness = await ketchHarness();
+    const harness = ketchHarness();
     expect(await harness.send({ ...ketchWire(), method: 'GET' })).toMatchObject({
       status: 405,
       headers: { allow: 'POST' },
@@ -161,14 +161,14 @@ describe('deployed handler', () => {
 });
 
 describe('unexpected error', () => {
-  const unforeseen = crash(`cannot read ${ketchSecret} of /ada@example.com:1:1`);
+  const unforeseen = unexpectedError(`cannot read ${ketchSecret} of /ada@example.com:1:1`);
 
   test.each([
     ['an error', unforeseen],
     ['a text', String(unforeseen)],
     ['nothing', undefined],
   ])('%s: is a 500 without detail', async (_, thrown) => {
-    const harness = await ketchHarness({
+    const harness = ketchHarness({
       change: ({ store }) => ({ store: { ...store, accept: () => Promise.reject(thrown) } }),
     });
     const answer = await harness.send(ketchWire());
@@ -179,21 +179,21 @@ describe('unexpected error', () => {
     expect(answer.headers).not.toHaveProperty('retry-after');
     const [line] = harness.lines;
     expect(line).toMatchObject({ event: 'refused', code: 'internal', alarm: 'internal', status: 500 });
-    expect(line!.origin).toMatch(thrown === unforeseen ? /^crash\.ts:\d+:\d+$/ : /^unknown$/);
+    expect(line!.origin).toMatch(thrown === unforeseen ? /^failures\.ts:\d+:\d+$/ : /^unknown$/);
   });
 
   test('before authentication: the reply names no request', async () => {
-    const harness = await ketchHarness({ change: () => ({ readSecret: () => Promise.reject(unforeseen) }) });
+    const harness = ketchHarness({ change: () => ({ readSecret: () => Promise.reject(unforeseen) }) });
     const answer = await harness.send(ketchWire());
     expect(answer.status).toBe(500);
     expect(answer.json).not.toHaveProperty('metadata');
   });
 
   test('message with a fake position: does not change the logged origin', async () => {
-    const imitation = crash('x\n    at f (/home/ada.example:1:1)\n    at /ada.example:2:2');
-    const harness = await ketchHarness({ change: () => ({ readSecret: () => Promise.reject(imitation) }) });
+    const imitation = unexpectedError('x\n    at f (/home/ada.example:1:1)\n    at /ada.example:2:2');
+    const harness = ketchHarness({ change: () => ({ readSecret: () => Promise.reject(imitation) }) });
     await harness.send(ketchWire());
-    expect(harness.lines[0]!.origin).toMatch(/^crash\.ts:/);
+    expect(harness.lines[0]!.origin).toMatch(/^failures\.ts:/);
   });
 });
 
@@ -203,7 +203,7 @@ describe('time-out', () => {
     const never = new Promise<never>((_, reject) => {
       end = () => reject(new Error('too late'));
     });
-    const harness = await ketchHarness({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
+    const harness = ketchHarness({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
     const answer = await invoke(
       webhookHandler(() => harness.services),
       eventOf(ketchWire()),

@@ -27,7 +27,7 @@ export async function canaryHarness(
   const secret = `Bearer ${planted.token('secret in use')}`;
   const file = join(temporaryFolder(), 'erasure.sqlite');
   const key = { appId: planted.token('app id'), appToken: planted.token('app token') };
-  const harness = await ketchHarness({
+  const harness = ketchHarness({
     file,
     ...options,
     secrets: {

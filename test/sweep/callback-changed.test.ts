@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { createServices } from '../../lambda/services.ts';
 import { deliverCallbacks } from '../../lambda/sweep/deliver-callbacks.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { callbackUrl, genericHarness, genericWire, order } from '../platforms/generic-messages.ts';
+import { harnessWithCallbacks, targets } from '../support/callback-harness.ts';
 import type { Harness } from '../support/harness.ts';
-import { owing, targets } from '../support/pace-called.ts';
 import { hour, response, second } from '../support/quota-world.ts';
 
 const day = 24 * hour;
@@ -19,8 +19,8 @@ function deployedWith(harness: Harness, platforms: Readonly<Record<string, unkno
 }
 
 describe('settings changed before the callback', () => {
-  it('origin removed: is not called, and an alarm is raised', async () => {
-    const open = await owing(targets);
+  test('origin removed: is not called, and an alarm is raised', async () => {
+    const open = await harnessWithCallbacks(targets);
     open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const [ketch] = Object.values(open.harness.services.settings.platforms);
@@ -32,8 +32,8 @@ describe('settings changed before the callback', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('platform removed: is called after it is added again', async () => {
-    const open = await owing();
+  test('platform removed: is called after it is added again', async () => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const without = deployedWith(open.harness, {});
@@ -49,13 +49,13 @@ describe('settings changed before the callback', () => {
 });
 
 describe('signed callback', () => {
-  it('missing secret: raises an alarm, and the callback is sent with its signature later', async () => {
+  test('missing secret: raises an alarm, and the callback is sent with its signature later', async () => {
     const calls: HttpCall[] = [];
     const sendCallback = async (call: HttpCall) => {
       calls.push(call);
       return response(200);
     };
-    const harness = await genericHarness({ change: () => ({ sendCallback }) });
+    const harness = genericHarness({ change: () => ({ sendCallback }) });
     harness.sandbox.outage('error');
     await harness.send(genericWire({ ...order, callback_url: callbackUrl }));
     harness.sandbox.outage(undefined);
@@ -76,8 +76,8 @@ describe('signed callback', () => {
     expect(calls[0]?.headers).toMatchObject({ 'webhook-signature': expect.stringMatching(/^v1,/) });
   });
 
-  it('unusable secret: the callback is given up, evidence is signed and no personal data stays', async () => {
-    const harness = await genericHarness();
+  test('unusable secret: the callback is given up, evidence is signed and no personal data stays', async () => {
+    const harness = genericHarness();
     harness.sandbox.outage('error');
     await harness.send(genericWire({ ...order, callback_url: callbackUrl }));
     harness.sandbox.outage(undefined);
@@ -107,8 +107,8 @@ describe('signed callback', () => {
   });
 });
 
-it('unknown receipt, or no callback due: calls nothing', async () => {
-  const open = await owing();
+test('unknown receipt, or no callback due: calls nothing', async () => {
+  const open = await harnessWithCallbacks();
   expect(await deliverCallbacks('nobody', open.harness.services, Number.POSITIVE_INFINITY)).toBe(false);
   expect(await deliverCallbacks((await open.receipt()).id, open.harness.services, Number.POSITIVE_INFINITY)).toBe(
     false,
@@ -116,9 +116,9 @@ it('unknown receipt, or no callback due: calls nothing', async () => {
   expect(open.called.calls).toEqual([]);
 });
 
-it('lost callback addresses: raise an alarm and do not count as delivered', async () => {
+test('lost callback addresses: raise an alarm and do not count as delivered', async () => {
   let missing = false;
-  const open = await owing(undefined, {
+  const open = await harnessWithCallbacks(undefined, {
     change: ({ store }) => ({
       store: { ...store, readPersonalData: async id => (missing ? undefined : store.readPersonalData(id)) },
     }),
@@ -133,8 +133,8 @@ it('lost callback addresses: raise an alarm and do not count as delivered', asyn
   expect(await open.receipt()).not.toHaveProperty('queue');
 });
 
-it('log: contains only codes', async () => {
-  const open = await owing(targets);
+test('log: contains only codes', async () => {
+  const open = await harnessWithCallbacks(targets);
   open.called.answer = ({ url }) => ({
     ...response(url.pathname === '/other' ? 410 : 503, { 'x-echo': 'cb-token-1' }),
     body: 'crm-1 cb-token-2',

@@ -1,11 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { deliverCallbacks } from '../../lambda/sweep/deliver-callbacks.ts';
+import { harnessWithCallbacks, sweepUntil, targets } from '../support/callback-harness.ts';
 import { fixtureTime } from '../support/harness.ts';
-import { account, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
-import { owing, sweepUntil, targets } from '../support/pace-called.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { account, addPerson, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
 import { hour, minute, response, second } from '../support/quota-world.ts';
 
 const to = ({ url, headers }: HttpCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
@@ -26,8 +25,8 @@ const many = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ url: `https://dsr.ketch.com/${index}`, headers: {} }));
 
 describe('platform with an "in progress" reply', () => {
-  it('end: is reported once to every callback, with its headers', async () => {
-    const { called, sweepAfter, isKept } = await owing(targets);
+  test('end: is reported once to every callback, with its headers', async () => {
+    const { called, sweepAfter, isKept } = await harnessWithCallbacks(targets);
     expect(called.calls).toEqual([]);
     await sweepAfter(hour);
     expect(called.calls.map(to).toSorted()).toEqual([
@@ -39,8 +38,8 @@ describe('platform with an "in progress" reply', () => {
     expect(called.calls).toHaveLength(2);
   });
 
-  it('open receipt: is not reported', async () => {
-    const { harness, called, sweepAfter, isKept } = await owing();
+  test('open receipt: is not reported', async () => {
+    const { harness, called, sweepAfter, isKept } = await harnessWithCallbacks();
     harness.sandbox.outage('error');
     for (let later = 0; later < 5; later += 1) await sweepAfter(hour);
     expect(called.calls).toEqual([]);
@@ -51,18 +50,18 @@ describe('platform with an "in progress" reply', () => {
     expect(bodyOf(called.calls[0])).toMatchObject({ kind: 'DeleteStatusEvent', event: { status: 'completed' } });
   });
 
-  it.each([
+  test.each([
     ['erased', 'crm-1', 'executed'],
     ['no match', 'nobody', 'no_match'],
   ])('ended as %s: is reported', async (_, sourceId, reason) => {
-    const { harness, called, sweepAfter } = await owing();
+    const { harness, called, sweepAfter } = await harnessWithCallbacks();
     if (sourceId === 'nobody') for (const { id } of harness.sandbox.customers()) harness.sandbox.softDelete(id);
     await sweepAfter(hour);
     expect(bodyOf(called.calls[0])).toMatchObject({ event: { status: 'completed', reason } });
   });
 
-  it('callbacks of a repeated request: are not called', async () => {
-    const { harness, called, sweepAfter } = await owing([]);
+  test('callbacks of a repeated request: are not called', async () => {
+    const { harness, called, sweepAfter } = await harnessWithCallbacks([]);
     await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
     await sweepAfter(hour);
     expect(called.calls).toEqual([]);
@@ -70,9 +69,9 @@ describe('platform with an "in progress" reply', () => {
 });
 
 describe('platform with the result in its reply', () => {
-  it('callbacks: are not called and are deleted at once', async () => {
+  test('callbacks: are not called and are deleted at once', async () => {
     const calls: HttpCall[] = [];
-    const harness = await ketchHarness({
+    const harness = ketchHarness({
       change: () => ({
         sendCallback: async call => {
           calls.push(call);
@@ -80,7 +79,7 @@ describe('platform with the result in its reply', () => {
         },
       }),
     });
-    registered(harness, 'crm-1');
+    addPerson(harness, 'crm-1');
     await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
     const [receipt] = await harness.receipts();
     expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredInProgress: false });
@@ -92,8 +91,8 @@ describe('platform with the result in its reply', () => {
 });
 
 describe('several callbacks', () => {
-  it('delivered: is not called again', async () => {
-    const { harness, called, receipt, sweepAfter, isKept } = await owing(targets);
+  test('delivered: is not called again', async () => {
+    const { harness, called, receipt, sweepAfter, isKept } = await harnessWithCallbacks(targets);
     called.answer = ({ url }) => response(url.pathname === '/other' ? 503 : 200);
     await sweepAfter(hour);
     expect(called.calls).toHaveLength(2);
@@ -107,8 +106,8 @@ describe('several callbacks', () => {
     expect(harness.alarms()).toEqual([]);
   });
 
-  it('one refused: ends with an alarm when the other is delivered', async () => {
-    const { harness, called, receipt, sweepAfter, isKept } = await owing(targets);
+  test('one refused: ends with an alarm when the other is delivered', async () => {
+    const { harness, called, receipt, sweepAfter, isKept } = await harnessWithCallbacks(targets);
     called.answer = ({ url }) => response(url.pathname === '/other' ? 410 : 503);
     await sweepAfter(hour);
     expect(harness.alarms()).toEqual([]);
@@ -122,8 +121,8 @@ describe('several callbacks', () => {
 });
 
 describe('sweep', () => {
-  it('result: counts the delivered callbacks', async () => {
-    const { harness, called } = await owing(targets);
+  test('result: counts the delivered callbacks', async () => {
+    const { harness, called } = await harnessWithCallbacks(targets);
     called.answer = () => response(503);
     harness.clock.now += hour;
     expect(await harness.sweep()).toMatchObject({ closed: 1, delivered: 0 });
@@ -132,8 +131,8 @@ describe('sweep', () => {
     expect(await harness.sweep()).toMatchObject({ closed: 0, delivered: 1 });
   });
 
-  it('two sweeps at once: deliver once', async () => {
-    const { harness, called } = await owing(targets);
+  test('two sweeps at once: deliver once', async () => {
+    const { harness, called } = await harnessWithCallbacks(targets);
     called.answer = () => response(503);
     harness.clock.now += hour;
     await harness.sweep();
@@ -145,13 +144,13 @@ describe('sweep', () => {
 });
 
 describe('unreachable platform', () => {
-  it.each([
+  test.each([
     ['that answers 503', response(503)],
     ['that answers 500', response(500)],
     ['that sends us on', { kind: 'no-answer', code: 'redirected', mayHaveExecuted: true } as const],
     ['that is not there', { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const],
   ])('48 hours, %s: gets the callback once when it is reachable', async (_, failing) => {
-    const open = await owing();
+    const open = await harnessWithCallbacks();
     open.called.answer = () => failing;
     await open.sweepAfter(hour);
     const before = erasureOf(await open.receipt());
@@ -169,12 +168,12 @@ describe('unreachable platform', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('retries: after one minute, two, four, and at most six hours apart', async () => {
+  test('retries: after one minute, two, four, and at most six hours apart', async () => {
     for (const [chance, part] of [
       [0, 0.5],
       [0.999_999, 1],
     ] as const) {
-      const open = await owing(undefined, { change: () => ({ random: () => chance }) });
+      const open = await harnessWithCallbacks(undefined, { change: () => ({ random: () => chance }) });
       open.called.answer = () => response(503);
       open.harness.clock.now += hour;
       const waits: number[] = [];
@@ -189,8 +188,8 @@ describe('unreachable platform', () => {
     }
   });
 
-  it('more than seven days: is given up with an alarm, and the personal data is deleted', async () => {
-    const open = await owing();
+  test('more than seven days: is given up with an alarm, and the personal data is deleted', async () => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const before = erasureOf(await open.receipt());
@@ -211,8 +210,8 @@ describe('unreachable platform', () => {
 });
 
 describe('many callbacks of one request', () => {
-  it('more than ten: the rest is dropped with an alarm', async () => {
-    const open = await owing(many(12));
+  test('more than ten: the rest is dropped with an alarm', async () => {
+    const open = await harnessWithCallbacks(many(12));
     expect(open.harness.alarms()).toEqual(['callbacks-dropped']);
     expect(open.harness.lines.find(({ alarm }) => alarm !== undefined)).toMatchObject({ platform: 'ketch' });
     await open.sweepAfter(hour);
@@ -221,16 +220,16 @@ describe('many callbacks of one request', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('limit: counts only allowed origins', async () => {
+  test('limit: counts only allowed origins', async () => {
     const elsewhere = Array.from({ length: 5 }, (_, index) => ({ url: `https://evil.example/${index}`, headers: {} }));
-    const open = await owing([...elsewhere, ...many(10)]);
+    const open = await harnessWithCallbacks([...elsewhere, ...many(10)]);
     expect(open.harness.alarms()).toEqual(['callback-origin-refused']);
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(10);
   });
 
-  it('order: one after the other', async () => {
-    const open = await owing(many(10));
+  test('order: one after the other', async () => {
+    const open = await harnessWithCallbacks(many(10));
     let [atOnce, most] = [0, 0];
     open.called.answer = async () => {
       atOnce += 1;
@@ -244,8 +243,8 @@ describe('many callbacks of one request', () => {
     expect(most).toBe(1);
   });
 
-  it('slow targets: each is called in time, and no claim expires', async () => {
-    const open = await owing(many(10));
+  test('slow targets: each is called in time, and no claim expires', async () => {
+    const open = await harnessWithCallbacks(many(10));
     open.called.answer = () => {
       open.harness.clock.now += 10 * second;
       return response(503);
@@ -259,8 +258,8 @@ describe('many callbacks of one request', () => {
     expect(new Set(open.called.calls.map(({ url }) => url.pathname)).size).toBe(10);
   });
 
-  it('end of the sweep: no call starts after it', async () => {
-    const open = await owing(many(10));
+  test('end of the sweep: no call starts after it', async () => {
+    const open = await harnessWithCallbacks(many(10));
     open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const before = open.called.calls.length;
@@ -279,8 +278,8 @@ describe('many callbacks of one request', () => {
 });
 
 describe('callback target', () => {
-  it.each([404, 410])('%i: is not called again, and an alarm is raised', async status => {
-    const open = await owing();
+  test.each([404, 410])('%i: is not called again, and an alarm is raised', async status => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => response(status);
     await open.sweepAfter(hour);
     expect(open.harness.alarms()).toEqual(['callback-abandoned']);
@@ -290,8 +289,8 @@ describe('callback target', () => {
     expect(open.called.calls).toHaveLength(1);
   });
 
-  it.each([429, 503])('%i with Retry-After: is not called before that time', async status => {
-    const open = await owing();
+  test.each([429, 503])('%i with Retry-After: is not called before that time', async status => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => response(status, { 'retry-after': '7200' });
     await open.sweepAfter(hour);
     const asked = open.harness.clock.now;
@@ -302,8 +301,8 @@ describe('callback target', () => {
     expect(open.called.calls.map(({ at }) => at - asked)).toEqual([0, 2 * hour]);
   });
 
-  it('Retry-After of months: gets one last call, and nothing is stored longer', async () => {
-    const open = await owing();
+  test('Retry-After of months: gets one last call, and nothing is stored longer', async () => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => response(503, { 'retry-after': '9999999' });
     await open.sweepAfter(hour);
     await sweepUntil(open, fixtureTime + 9 * day);
@@ -312,8 +311,8 @@ describe('callback target', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('lost response: is called again', async () => {
-    const open = await owing();
+  test('lost response: is called again', async () => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => lost;
     await open.sweepAfter(hour);
     open.called.answer = () => response(200);
@@ -324,9 +323,9 @@ describe('callback target', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('result not stored: is called again', async () => {
+  test('result not stored: is called again', async () => {
     let fails = false;
-    const change: NonNullable<Parameters<typeof owing>[1]>['change'] = ({ store }) => ({
+    const change: NonNullable<Parameters<typeof harnessWithCallbacks>[1]>['change'] = ({ store }) => ({
       store: {
         ...store,
         replace: async (next, also) => {
@@ -335,7 +334,7 @@ describe('callback target', () => {
         },
       },
     });
-    const open = await owing(undefined, { change });
+    const open = await harnessWithCallbacks(undefined, { change });
     fails = true;
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(1);
@@ -345,8 +344,8 @@ describe('callback target', () => {
     expect(await open.receipt()).toMatchObject({ callbackState: { delivered: [0] } });
   });
 
-  it('two workers at once: raise one alarm', async () => {
-    const open = await owing();
+  test('two workers at once: raise one alarm', async () => {
+    const open = await harnessWithCallbacks();
     const { promise: overdue, resolve: answers } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begins } = Promise.withResolvers<void>();
     open.called.answer = async () => {
@@ -366,8 +365,8 @@ describe('callback target', () => {
     expect(await open.receipt()).toMatchObject({ callbackState: { tries: 1, refused: [0] } });
   });
 
-  it('time-out: is ten seconds, and the claim is longer', async () => {
-    const open = await owing();
+  test('time-out: is ten seconds, and the claim is longer', async () => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const [call] = open.called.calls;

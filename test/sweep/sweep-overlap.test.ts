@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { recordAttempt } from '../../lambda/receipts/record-attempt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
@@ -25,7 +25,7 @@ describe('stale index', () => {
   const lagging = (change: (ids: readonly string[], store: ReceiptStore) => readonly string[]) =>
     changedStore(store => ({ due: async (...asked) => change(await store.due(...asked), store) }));
 
-  it('claimed, closed, waiting or unknown receipt: is not changed', async () => {
+  test('claimed, closed, waiting or unknown receipt: is not changed', async () => {
     const stale = ['receipt-1', 'receipt-2', 'receipt-3', 'nobody', 'receipt-1'];
     const harness = createHarness(lagging((ids, _) => [...stale, ...ids]));
     const receipts = await crowd(harness, 3);
@@ -42,7 +42,7 @@ describe('stale index', () => {
     expect(harness.sent).toHaveLength(calls);
   });
 
-  it('missing receipt: is only delayed', async () => {
+  test('missing receipt: is only delayed', async () => {
     let sweeps = 0;
     const harness = createHarness(lagging(ids => (sweeps === 1 ? ids.slice(0, 1) : ids)));
     await crowd(harness, 3);
@@ -55,7 +55,7 @@ describe('stale index', () => {
 });
 
 describe('overlapping sweeps', () => {
-  it('attempts and deletions: happen once', async () => {
+  test('attempts and deletions: happen once', async () => {
     const harness = createHarness();
     const receipts = await crowd(harness, 20);
     const swept = await Promise.all([harness.sweep(), harness.sweep(), harness.sweep()]);
@@ -68,7 +68,7 @@ describe('overlapping sweeps', () => {
     expect(harness.deleted()).toHaveLength(20);
   });
 
-  it('personal data deleted by the other sweep: does not need review', async () => {
+  test('personal data deleted by the other sweep: does not need review', async () => {
     let closes: (() => Promise<unknown>) | undefined;
     const harness = createHarness(
       changedStore(store => ({
@@ -99,7 +99,7 @@ describe('overlapping sweeps', () => {
     expect(harness.alarms()).toEqual([]);
   });
 
-  it('overlap longer than a claim: everything is deleted once and nothing is lost', async () => {
+  test('overlap longer than a claim: everything is deleted once and nothing is lost', async () => {
     const harness = createHarness();
     const receipts = await crowd(harness, 6);
     let later: Promise<unknown> | undefined;

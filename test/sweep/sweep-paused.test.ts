@@ -1,9 +1,20 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type PauseScope, pause, resume } from '../../lambda/control/pauses.ts';
-import { controlRows } from '../support/control-rows.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
-import { account, deleteRequest, ketchHarness, ketchSecretText, ketchSection, ketchWire } from '../support/ketch.ts';
-import { ask, callsIn, registered, statesIn, wordOf } from '../support/pace-ketch.ts';
+import {
+  account,
+  addPerson,
+  callKinds,
+  deleteRequest,
+  ketchHarness,
+  ketchSecretText,
+  ketchSection,
+  ketchWire,
+  receiptStates,
+  requestErasure,
+  statusOf,
+} from '../support/ketch.ts';
+import { memoryRows } from '../support/memory-rows.ts';
 
 const minute = 60_000;
 const why = { actor: 'ada', reason: 'the shop moves', at: fixtureTime };
@@ -16,56 +27,56 @@ async function sweepAfter(harness: Harness, ms: number) {
 }
 
 describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s', scope => {
-  it('request: is accepted and stored without a call to Voucherify', async () => {
-    const harness = await ketchHarness();
-    registered(harness, 'crm-1');
+  test('request: is accepted and stored without a call to Voucherify', async () => {
+    const harness = ketchHarness();
+    addPerson(harness, 'crm-1');
     await pauseOf(harness, scope);
-    expect(wordOf(await ask(harness, 'crm-1'))).toBe('in_progress');
-    expect(await statesIn(harness)).toEqual(['open']);
-    expect(callsIn(harness)).toEqual([]);
+    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
+    expect(await receiptStates(harness)).toEqual(['open']);
+    expect(callKinds(harness)).toEqual([]);
     expect(harness.alarms()).toEqual([]);
   });
 
-  it('request: reserves no calls', async () => {
-    const harness = await ketchHarness();
+  test('request: reserves no calls', async () => {
+    const harness = ketchHarness();
     await pauseOf(harness, scope);
-    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(harness, sourceId);
+    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await requestErasure(harness, sourceId);
     harness.clock.now += 60 * minute;
     await harness.sweep();
     expect(await harness.services.control.read(['rate-limit#main'])).toEqual(new Map());
   });
 
-  it('sweep: claims nothing until the pause ends, then finishes all', async () => {
-    const harness = await ketchHarness();
-    const ids = ['crm-1', 'crm-2'].map(sourceId => registered(harness, sourceId));
+  test('sweep: claims nothing until the pause ends, then finishes all', async () => {
+    const harness = ketchHarness();
+    const ids = ['crm-1', 'crm-2'].map(sourceId => addPerson(harness, sourceId));
     await pauseOf(harness, scope);
-    for (const sourceId of ['crm-1', 'crm-2']) await ask(harness, sourceId);
+    for (const sourceId of ['crm-1', 'crm-2']) await requestErasure(harness, sourceId);
     const before = (await harness.receipts()).map(({ claims }) => claims);
     for (let hour = 0; hour < 30; hour += 1) {
       expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 2, claimed: 0, failed: 0 });
     }
     expect((await harness.receipts()).map(({ claims }) => claims)).toEqual(before);
-    expect(callsIn(harness)).toEqual([]);
+    expect(callKinds(harness)).toEqual([]);
     await resumeOf(harness, scope);
     expect(await sweepAfter(harness, 5 * minute)).toMatchObject({ held: 0, closed: 2 });
     expect(new Set(harness.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
   });
 
-  it('started receipt: is not attempted either', async () => {
-    const harness = await ketchHarness();
-    registered(harness, 'crm-1');
+  test('started receipt: is not attempted either', async () => {
+    const harness = ketchHarness();
+    addPerson(harness, 'crm-1');
     harness.sandbox.outage('error');
-    await ask(harness, 'crm-1');
+    await requestErasure(harness, 'crm-1');
     harness.sandbox.outage(undefined);
     await pauseOf(harness, scope);
-    const before = callsIn(harness).length;
+    const before = callKinds(harness).length;
     await sweepAfter(harness, 60 * minute);
-    expect(callsIn(harness)).toHaveLength(before);
+    expect(callKinds(harness)).toHaveLength(before);
   });
 });
 
 describe('pause', () => {
-  it.each<[PauseScope, readonly string[]]>([
+  test.each<[PauseScope, readonly string[]]>([
     ['platform:ketch', ['open', 'erased']],
     ['platform:ketch-2', ['erased', 'open']],
     ['project:us', ['open', 'erased']],
@@ -79,7 +90,7 @@ describe('pause', () => {
       reference: '/metadata/uid',
       identifiers: { '/request/identities/0/identityValue': 'source_id' },
     };
-    const harness = await createHarness({
+    const harness = createHarness({
       projects: ['us', 'eu'],
       platforms: {
         ketch: { ...ketchSection, projects: ['us'] },
@@ -87,48 +98,48 @@ describe('pause', () => {
       },
       secrets: { 'erasure/platform/ketch': ketchSecretText(), 'erasure/platform/ketch-2': ketchSecretText() },
     });
-    registered(harness, 'crm-1', 'us');
-    registered(harness, 'crm-1', 'eu');
+    addPerson(harness, 'crm-1', 'us');
+    addPerson(harness, 'crm-1', 'eu');
     await pauseOf(harness, scope);
-    await ask(harness, 'crm-1');
+    await requestErasure(harness, 'crm-1');
     const other = ketchWire(deleteRequest({ identities: [account('crm-1')] }));
     await harness.send({ ...other, path: '/webhooks/ketch-2' });
     await sweepAfter(harness, 10 * minute);
-    expect(await statesIn(harness)).toEqual(states);
+    expect(await receiptStates(harness)).toEqual(states);
   });
 
-  it('unreadable row: counts as a pause', async () => {
-    const harness = await ketchHarness({ change: () => ({ control: spoiled() }) });
-    registered(harness, 'crm-1');
-    expect(wordOf(await ask(harness, 'crm-1'))).toBe('in_progress');
+  test('unreadable row: counts as a pause', async () => {
+    const harness = ketchHarness({ change: () => ({ control: spoiled() }) });
+    addPerson(harness, 'crm-1');
+    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
     expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 1, claimed: 0 });
-    expect(callsIn(harness)).toEqual([]);
+    expect(callKinds(harness)).toEqual([]);
   });
 
-  it('unreachable store: counts as a pause, and the request is stored for later', async () => {
+  test('unreachable store: counts as a pause, and the request is stored for later', async () => {
     let down = true;
-    const harness = await ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
-    registered(harness, 'crm-1');
-    expect(wordOf(await ask(harness, 'crm-1'))).toBe('in_progress');
+    const harness = ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
+    addPerson(harness, 'crm-1');
+    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
     expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, failed: 2 });
-    expect(callsIn(harness)).toEqual([]);
+    expect(callKinds(harness)).toEqual([]);
     down = false;
     expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ closed: 1 });
   });
 
-  it('unseen pin without a deletion request: a 404 after the pause is no erasure', async () => {
-    const harness = await ketchHarness();
+  test('unseen pin without a deletion request: a 404 after the pause is no erasure', async () => {
+    const harness = ketchHarness();
     await pauseOf(harness, 'all');
     const identities = [{ ...account('cust_BBBBBBBBBBBBBBBBBBBBBBBB'), identitySpace: 'customer' }];
     await harness.send(ketchWire(deleteRequest({ identities })));
     await resumeOf(harness, 'all');
     await sweepAfter(harness, 60 * minute);
-    expect(await statesIn(harness)).toEqual(['no-match']);
+    expect(await receiptStates(harness)).toEqual(['no-match']);
   });
 });
 
 function spoiled() {
-  const control = controlRows();
+  const control = memoryRows();
   return {
     ...control,
     read: async (keys: readonly string[]) => new Map(keys.map(key => [key, { revision: 1, value: undefined }])),
@@ -136,7 +147,7 @@ function spoiled() {
 }
 
 function reachable(isUp: () => boolean) {
-  const control = controlRows();
+  const control = memoryRows();
   const guarded =
     <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
     async (...args: A) => {

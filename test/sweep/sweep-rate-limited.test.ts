@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { createHarness, one, start } from '../support/harness.ts';
@@ -8,7 +8,7 @@ const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const why = { actor: 'ops', reason: 'looking into it', at: start };
 
 describe('pause', () => {
-  it('project:us, one of two projects: leaves the receipt unclaimed until it ends', async () => {
+  test('project:us, one of two projects: leaves the receipt unclaimed until it ends', async () => {
     const scope = 'project:us';
     const harness = createHarness({ projects: ['main', 'us'] });
     harness.addCustomer({ id: ada });
@@ -24,7 +24,7 @@ describe('pause', () => {
 });
 
 describe('rate-limited project', () => {
-  it('after one 429: leaves every receipt unclaimed until calls are allowed', async () => {
+  test('after one 429: leaves every receipt unclaimed until calls are allowed', async () => {
     const harness = createHarness({ random: () => 0 });
     for (let count = 0; count < 12; count += 1) await harness.accept(one('source_id', `crm-${count}`));
     harness.intercept = () => response(429, {}, { 'retry-after': '120' });
@@ -40,7 +40,7 @@ describe('rate-limited project', () => {
     }
   });
 
-  it('other project: is still called', async () => {
+  test('other project: is still called', async () => {
     const harness = createHarness({ projects: ['main', 'us'], random: () => 0 });
     harness.addCustomer({ id: ada }, 'us');
     harness.intercept = (call, pass) =>
@@ -53,7 +53,7 @@ describe('rate-limited project', () => {
     for (const { id } of [first, second]) expect(await harness.receipt(id)).toMatchObject({ state: 'open' });
   });
 
-  it('unwritable rate limit: no call is made', async () => {
+  test('unwritable rate limit: no call is made', async () => {
     const unwritable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
     const harness = createHarness({ change: ({ control }) => ({ control: { ...control, write: unwritable } }) });
     harness.addCustomer({ id: ada });

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
-import { crashingStore } from '../support/erasing-crash.ts';
 import { changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 const id = (index: number) => `cust_${String(index).padStart(24, '0')}`;
@@ -38,7 +38,7 @@ async function putOffs(harness: Harness, attempts: number): Promise<readonly num
 }
 
 describe('sweep', () => {
-  it('backlog: is processed until nothing is due, and the result is reported', async () => {
+  test('backlog: is processed until nothing is due, and the result is reported', async () => {
     const harness = createHarness();
     const receipts = await crowd(harness, 120);
     harness.clock.now += 5000;
@@ -54,7 +54,7 @@ describe('sweep', () => {
     expect(await harness.sweep()).toMatchObject({ claimed: 0, closed: 0 });
   });
 
-  it('result: contains the age of the oldest open receipt and the number in review', async () => {
+  test('result: contains the age of the oldest open receipt and the number in review', async () => {
     const harness = createHarness();
     await crowd(harness, 2);
     harness.intercept = (call, pass) => (call.url.pathname.includes('crm-1') ? response(400, {}) : pass());
@@ -71,14 +71,14 @@ describe('sweep', () => {
     expect(await harness.sweep(start + 15 * 86_400_000)).toMatchObject({ deadlineUsedPercent: 50 });
   });
 
-  it('receipts not due: are not claimed', async () => {
+  test('receipts not due: are not claimed', async () => {
     const harness = createHarness();
     await harness.accept(one('source_id', 'crm-1'), { attempted: true });
     expect(await harness.sweep(start + 14_999)).toMatchObject({ claimed: 0 });
     expect(await harness.sweep(start + 15_000)).toMatchObject({ claimed: 1 });
   });
 
-  it('receipt that ends every process: needs review after five claims, and the others are finished', async () => {
+  test('receipt that ends every process: needs review after five claims, and the others are finished', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     const receipts = await crowd(harness, 8);
@@ -100,7 +100,7 @@ describe('sweep', () => {
     expect(harness.deleted()).toHaveLength(8);
   });
 
-  it('unreadable receipts: do not stop the others', async () => {
+  test('unreadable receipts: do not stop the others', async () => {
     const harness = createHarness(
       changedStore(store => ({
         read: async receipt => {
@@ -117,7 +117,7 @@ describe('sweep', () => {
     expect(harness.lines).toContainEqual({ event: 'attempt', receipt: 'receipt-1', code: 'unavailable' });
   });
 
-  it('backlog that takes all the time: evidence is still signed, and the oldest receipt is reported', async () => {
+  test('backlog that takes all the time: evidence is still signed, and the oldest receipt is reported', async () => {
     const harness = createHarness({ change: () => ({ signer: localSigner(':memory:') }) });
     const [first] = await crowd(harness, 1);
     harness.intercept = (_, pass) => pass();
@@ -139,7 +139,7 @@ describe('sweep', () => {
     expect(await without.sweep(start + 3_600_000)).toMatchObject({ unsigned: 1 });
   });
 
-  it('unreadable index: throws', async () => {
+  test('unreadable index: throws', async () => {
     const harness = createHarness(
       changedStore(() => ({
         due: () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached')),
@@ -152,7 +152,7 @@ describe('sweep', () => {
 describe('postponed receipt', () => {
   const steps = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600].map(seconds => seconds * 1000);
 
-  it.each([0, 0.25, 0.999])(
+  test.each([0, 0.25, 0.999])(
     'random value %d: is postponed by full jitter of a doubling delay, at most an hour',
     async chance => {
       const harness = createHarness({ random: () => chance });
@@ -161,7 +161,7 @@ describe('postponed receipt', () => {
     },
   );
 
-  it('a thousand attempts: is postponed at most an hour', async () => {
+  test('a thousand attempts: is postponed at most an hour', async () => {
     const harness = createHarness({ random: () => 0.999 });
     harness.intercept = () => response(503, html);
     const receipt = await harness.accept(one('source_id', 'crm-1'));
@@ -169,13 +169,13 @@ describe('postponed receipt', () => {
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ nextAttemptAt: start + Math.floor(hour * 0.999) });
   });
 
-  it('settings: decide on the first delay', async () => {
+  test('settings: decide on the first delay', async () => {
     const harness = createHarness({ random: () => 0.5, change: () => ({ times: { backoffMs: 100, claimMs: 500 } }) });
     harness.intercept = () => response(503, html);
     expect(await putOffs(harness, 3)).toEqual([50, 100, 200]);
   });
 
-  it.each([
+  test.each([
     ['Retry-After', { 'retry-after': '1800' }, 1_800_000],
     ['X-Rate-Limit-Retry', { 'x-rate-limit-retry': String((start + 900_000) / 1000) }, 900_000],
     ['both', { 'retry-after': '10', 'x-rate-limit-retry': String((start + 900_000) / 1000) }, 900_000],
@@ -187,13 +187,13 @@ describe('postponed receipt', () => {
     expect(await putOffs(harness, 1)).toEqual([wait]);
   });
 
-  it('short 429: is postponed by the longer backoff', async () => {
+  test('short 429: is postponed by the longer backoff', async () => {
     const harness = createHarness({ random: () => 0.9 });
     harness.intercept = () => response(429, {}, { 'retry-after': '1' });
     expect(await putOffs(harness, 1)).toEqual([27_000]);
   });
 
-  it('429 of a later customer: counts after a failure of the first', async () => {
+  test('429 of a later customer: counts after a failure of the first', async () => {
     const harness = createHarness({ random: () => 0 });
     for (let count = 0; count < 2; count += 1) harness.addCustomer({ email: 'family@example.com' });
     let posts = 0;
@@ -207,7 +207,7 @@ describe('postponed receipt', () => {
     expect(next).toMatchObject({ nextAttemptAt: start + 1_800_000, projects: { main: { mayHaveExecuted: true } } });
   });
 
-  it('unproven response: counts although the first customer failed otherwise', async () => {
+  test('unproven response: counts although the first customer failed otherwise', async () => {
     const harness = createHarness();
     for (let count = 0; count < 2; count += 1) harness.addCustomer({ email: 'family@example.com' });
     let posts = 0;
@@ -222,7 +222,7 @@ describe('postponed receipt', () => {
 });
 
 describe('claimed receipt', () => {
-  it('second sweep: cannot claim it for a minute', async () => {
+  test('second sweep: cannot claim it for a minute', async () => {
     const harness = createHarness();
     const receipt = await harness.accept(one('customer_id', ada));
     let claimedUntil: number | undefined;
@@ -248,7 +248,7 @@ describe('end of the sweep', () => {
     return seen;
   }
 
-  it('time over: starts nothing and loses nothing', async () => {
+  test('time over: starts nothing and loses nothing', async () => {
     const harness = createHarness();
     const receipts: Receipt[] = [];
     for (let index = 0; index < 40; index += 1) {
@@ -269,7 +269,7 @@ describe('end of the sweep', () => {
     expect(await harness.store.due('erase', harness.clock.now + 1e9, 100)).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ['takes 25 s at most', 50_000, 25_000],
     ['outlasts the sweep by 5 s at most', 10_000, 15_000],
   ])('time limit: an attempt %s', async (_, sweepMs, latest) => {
@@ -280,7 +280,7 @@ describe('end of the sweep', () => {
     expect(seen.latest).toBe(start + latest);
   });
 
-  it('no time: does nothing', async () => {
+  test('no time: does nothing', async () => {
     const harness = createHarness();
     await harness.accept(one('source_id', 'crm-1'));
     expect(await sweep(harness.services, start)).toMatchObject({ claimed: 0 });

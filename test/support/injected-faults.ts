@@ -2,10 +2,42 @@ import fc from 'fast-check';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { Adapters } from '../../lambda/services.ts';
 import { createHarness, type Harness, type HarnessOptions } from './harness.ts';
 import { html, notFound, response } from './voucherify-responses.ts';
 
-/** What may befall a call to Voucherify. `after` lets it take place first. */
+/** A store in which one kind of write fails, as if the process had ended there. */
+export interface CrashingStore {
+  readonly options: HarnessOptions;
+  /** Which write fails from now on; none when undefined. */
+  at: 'pins' | 'result' | undefined;
+  /** The receipt whose writes fail; every receipt when undefined. */
+  only: string | undefined;
+}
+
+export function crashingStore(options: HarnessOptions = {}): CrashingStore {
+  const crashing: CrashingStore = { options: { ...options, change }, at: undefined, only: undefined };
+  return crashing;
+
+  function change({ store }: Adapters): Partial<Adapters> {
+    const replace: ReceiptStore['replace'] = async (next, also = {}) => {
+      const here = crashing.only === undefined || crashing.only === next.id;
+      if (here && crashing.at !== undefined && kindOf(next, also.pins !== undefined) === crashing.at) {
+        throw new Error('the process ended');
+      }
+      return store.replace(next, also);
+    };
+    return { store: { ...store, replace } };
+  }
+}
+
+/** A claim increases `unrecordedClaims`; a result sets it to 0. */
+function kindOf(next: Receipt, pins: boolean): 'pins' | 'result' | 'claim' {
+  if (pins) return 'pins';
+  return next.unrecordedClaims === 0 && next.claims > 0 ? 'result' : 'claim';
+}
+
+/** Faults of a call to Voucherify. With `after`, the call is executed first. */
 const callFaults = [
   'none',
   'none',
@@ -23,7 +55,7 @@ const callFaults = [
   'registered-meanwhile',
   'swept-meanwhile',
 ] as const;
-/** What may befall a write of the receipt. `after` lets it be written first. */
+/** Faults of a write of the receipt. With `after`, it is written first. */
 const writeFaults = ['none', 'none', 'none', 'fails', 'fails-after'] as const;
 
 type CallFault = (typeof callFaults)[number];
@@ -42,7 +74,7 @@ export interface FaultyHarness {
 }
 
 /** A harness in which calls and writes fail by the script. */
-export function faultyHouse(
+export function createFaultyHarness(
   script: { readonly calls: readonly CallFault[]; readonly writes: readonly (typeof writeFaults)[number][] },
   meanwhile: { readonly deletes: (harness: Harness) => void; readonly registers: (harness: Harness) => void },
 ): FaultyHarness {

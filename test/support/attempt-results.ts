@@ -39,7 +39,7 @@ export function keptDeletion(index = 0, more: Partial<Deletion> = {}): Deletion 
 }
 
 export const erased: ProjectResult = { kind: 'erased', deletions: [deletion()] };
-export const nobody: ProjectResult = { kind: 'no-match', deletions: [], knownPins: 0 };
+export const noMatch: ProjectResult = { kind: 'no-match', deletions: [], knownPins: 0 };
 export const unidentifiable: ProjectResult = { kind: 'not-identifiable', deletions: [], knownPins: 0 };
 
 export function later(more: Partial<Extract<ProjectResult, { kind: 'retry' }>> = {}): ProjectResult {

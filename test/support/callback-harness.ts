@@ -1,13 +1,12 @@
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime, type Harness } from './harness.ts';
-import { account, deleteRequest, ketchHarness, ketchWire } from './ketch.ts';
-import { registered } from './pace-ketch.ts';
+import { account, addPerson, deleteRequest, ketchHarness, ketchWire } from './ketch.ts';
 import { minute, response } from './quota-world.ts';
 
 type Answering = (call: HttpCall) => HttpResult | Promise<HttpResult>;
 
-/** Whoever is called back: how it answers may be changed, and every call is kept. */
+/** The receiver of callbacks: a test may change its response, and every call is recorded. */
 interface Called {
   answer: Answering;
   readonly calls: (HttpCall & { readonly at: number })[];
@@ -18,7 +17,7 @@ export interface CalledBack {
   readonly called: Called;
   /** The one receipt. */
   receipt(): Promise<Receipt>;
-  /** Whether identifiers, callbacks and their headers are still there. */
+  /** Whether the identifiers, the callbacks and their headers are still stored. */
   isKept(): Promise<boolean>;
   /** Moves the clock and sweeps. */
   sweepAfter(ms: number): Promise<void>;
@@ -29,17 +28,14 @@ export const targets = [
   { url: 'https://dsr.ketch.com/other', headers: { 'X-Key': 'cb-token-2' } },
 ];
 
-/**
- * A request for crm-1 with these callbacks that could not be finished at once, since Voucherify was down; it is well
- * again.
- */
-export async function owing(
+/** Accepts a request for crm-1 with these callbacks while Voucherify is down, and then restores Voucherify. */
+export async function harnessWithCallbacks(
   callbacks: readonly object[] = targets.slice(0, 1),
   options: Parameters<typeof ketchHarness>[0] & { readonly at?: number } = {},
 ): Promise<CalledBack> {
   const called: Called = { answer: () => response(200), calls: [] };
   const clock = { now: () => options.at ?? fixtureTime };
-  const harness = await ketchHarness({
+  const harness = ketchHarness({
     ...options,
     change: ports => {
       clock.now = ports.now;
@@ -50,13 +46,13 @@ export async function owing(
       return { sendCallback, ...options.change?.(ports) };
     },
   });
-  registered(harness, 'crm-1');
+  addPerson(harness, 'crm-1');
   harness.sandbox.outage('error');
   await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks })));
   harness.sandbox.outage(undefined);
   const receipt = async () => {
     const [only] = await harness.receipts();
-    if (only === undefined) throw new Error('there is no receipt');
+    if (only === undefined) throw new Error('no receipt was stored');
     return only;
   };
   return {

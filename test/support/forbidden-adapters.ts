@@ -1,13 +1,13 @@
 import type { Adapters } from '../../lambda/services.ts';
 
-export interface Inert<T> {
+export interface Forbidden<T> {
   readonly port: T;
-  /** What was called all the same, by name. */
+  /** The names of what was called. */
   readonly calls: readonly string[];
 }
 
-/** A port that must not be touched: calling it, or any method of it, is remembered and throws. */
-export function inert<T extends object>(name: string): Inert<T> {
+/** Returns an adapter that must not be called: a call of it, or of any of its methods, is recorded and throws. */
+export function forbidden<T extends object>(name: string): Forbidden<T> {
   const calls: string[] = [];
   const refuse = (what: string) => () => {
     calls.push(what);
@@ -19,16 +19,16 @@ export function inert<T extends object>(name: string): Inert<T> {
   return { port: port as unknown as T, calls };
 }
 
-/** Every port to the outside, inert; `calls` names whatever was touched of any of them. */
-export function inertPorts(): {
+/** Returns the adapters to other services; `calls` returns the names of what was called. */
+export function forbiddenAdapters(): {
   readonly ports: Pick<Adapters, 'store' | 'control' | 'readSecret' | 'send' | 'sendCallback'>;
   calls(): readonly string[];
 } {
-  const store = inert<Adapters['store']>('store');
-  const control = inert<Adapters['control']>('control');
-  const readSecret = inert<Adapters['readSecret']>('readSecret');
-  const send = inert<Adapters['send']>('send');
-  const sendCallback = inert<Adapters['sendCallback']>('sendCallback');
+  const store = forbidden<Adapters['store']>('store');
+  const control = forbidden<Adapters['control']>('control');
+  const readSecret = forbidden<Adapters['readSecret']>('readSecret');
+  const send = forbidden<Adapters['send']>('send');
+  const sendCallback = forbidden<Adapters['sendCallback']>('sendCallback');
   return {
     ports: {
       store: store.port,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { sendCallback } from '../../lambda/sweep/send-callback.ts';
 import { now, response } from '../support/quota-world.ts';
@@ -19,7 +19,7 @@ async function wentTo(url: string): Promise<URL | undefined> {
 }
 
 describe('a callback goes nowhere', () => {
-  it.each<[string, readonly string[]]>([
+  test.each<[string, readonly string[]]>([
     [
       'with a user in its address',
       [
@@ -137,7 +137,7 @@ describe('a callback goes nowhere', () => {
 });
 
 describe('a callback goes to the listed origin and nowhere else', () => {
-  it.each([
+  test.each([
     'https://dsr.ketch.com',
     'https://dsr.ketch.com/callback?to=https://evil.example#@evil.example',
     'https://dsr.ketch.com/@evil.example/',
