@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 
 type Row = Readonly<Record<string, { readonly S: string } | { readonly N: string }>>;
 
-/** The calls of AWS that one erasure takes, however they are made. */
+/** The AWS calls of one erasure. */
 export interface Aws {
   secret(id: string): Promise<string>;
   transact(rows: readonly Row[]): Promise<unknown>;
@@ -20,8 +20,8 @@ interface Event {
 const agent = new Agent({ keepAlive: true });
 
 /**
- * The yardstick: makes the calls that one erasure makes, in the same order and side by side where the product does, and
- * nothing else. It checks no answer, keeps no receipt and knows no platform.
+ * Returns the baseline handler: it makes the calls of one erasure in the same order, concurrently where the product does,
+ * and nothing else. It checks no response, keeps no receipt and supports one platform format.
  */
 export function bareHandler(aws: Aws) {
   const ids: Record<string, string> = JSON.parse(process.env['SECRET_ARNS'] ?? '{}') as Record<string, string>;
