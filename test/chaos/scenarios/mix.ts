@@ -56,7 +56,9 @@ export async function runMix(options: MixOptions): Promise<Outcome> {
   const paused = withOperations ? simulatePauses(sim, within) : [];
   sim.receiver.down(callbacksDownMs > 0);
   sim.time.in(callbacksDownMs, () => sim.receiver.down(false));
-  await runSimulation(sim, { deliveries, oddSweeps: 0.03, longest: within + outageMs + 30 * 24 * hour });
+  // The operator decides until a day after the last request; the sweep needs time to finish what was retried last.
+  const atLeast = withDecisions ? within + 25 * hour : 0;
+  await runSimulation(sim, { deliveries, oddSweeps: 0.03, atLeast, longest: within + outageMs + 30 * 24 * hour });
   await verify(sim);
   verifyPauses(sim, paused);
   const numbers = numbersOf(sim);

@@ -32,7 +32,11 @@ export interface Environment {
   /** Current values by secret name. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Voucherify: `sent` is called when a call leaves a machine, `arrives` when it arrives. */
-  readonly voucherify: { sent(call: HttpCall): void; arrives(call: HttpCall): Served };
+  readonly voucherify: {
+    sent(call: HttpCall): void;
+    arrives(call: HttpCall): Served;
+    canDeny(call: HttpCall): boolean;
+  };
   /** The platform's callback address. */
   readonly callbacks: { arrives(call: HttpCall): Served };
   readonly signer: Signer;

@@ -12,13 +12,15 @@ interface Connection {
   /** Called when the call leaves the machine. */
   readonly sent: (call: HttpCall) => void;
   readonly arrives: (call: HttpCall) => Served;
+  /** Returns whether a false 404 may be injected. */
+  readonly canDeny?: (call: HttpCall) => boolean;
 }
 
 /** Returns a `Send` that injects a fault into each call. Like the real one, it enforces one deadline per call. */
 export function faultySend(connection: Connection, environment: Environment, lifecycle: Lifecycle): Send {
   return async call => {
     await lifecycle.whenRunning();
-    const fault = applicableFault(call, environment.chooseFault(connection.port, call.method));
+    const fault = applicableFault(call, environment.chooseFault(connection.port, call.method), connection);
     if (connection.now() >= call.until) return noResponse('timed-out', false);
     connection.sent(call);
     await environment.transmit(connection.port, fault === 'slow');
@@ -30,9 +32,9 @@ export function faultySend(connection: Connection, environment: Environment, lif
   };
 }
 
-/** Returns the fault, or none where a 404 is injected into a call that is not a deletion. */
-function applicableFault({ url }: HttpCall, drawn: Fault): Fault {
-  return drawn === 'denied' && !url.pathname.endsWith('/permanent-deletion') ? 'ok' : drawn;
+/** Returns the fault, or none where a false 404 cannot be injected. */
+function applicableFault(call: HttpCall, drawn: Fault, { canDeny }: Connection): Fault {
+  return drawn === 'denied' && canDeny?.(call) !== true ? 'ok' : drawn;
 }
 
 /** A call that had left the machine before the crash may still arrive. */

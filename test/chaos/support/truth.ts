@@ -24,6 +24,7 @@ export interface Truth {
   softDeleted(customerId: string): void;
   /** Records that a look-up of an id got a 404. */
   notFound(customerId: string): void;
+  wasNotFound(customerId: string): boolean;
   isGone(customerId: string): boolean;
   /** Whether a look-up would find them. */
   canBeFound(customerId: string): boolean;
@@ -77,6 +78,7 @@ export function newTruth(now: () => number, start: number): Truth {
     },
     softDeleted: id => hidden.add(id),
     notFound: id => notFound.add(id),
+    wasNotFound: id => notFound.has(id),
     isGone: id => gone.has(id),
     canBeFound: id => !gone.has(id) && !hidden.has(id),
     wasRemovedByOthers: id => gone.get(id) === 'others',

@@ -78,6 +78,8 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
       last.set(call, record);
     },
     arrives,
+    // No call can disprove a false 404 for a customer that no look-up finds.
+    canDeny: call => isDeletion(call) && !truth.wasNotFound(customerIdOf(call) ?? ''),
   };
   const removeByOthers: Voucherify['removeByOthers'] = (id, project, how) => {
     if (!truth.canBeFound(id)) return false;
@@ -151,6 +153,10 @@ function inShortPages(random: Random): (call: HttpCall) => HttpCall {
   };
 }
 
+function customerIdOf({ url }: HttpCall): string | undefined {
+  return /^\/v1\/customers\/([^/]+)/.exec(url.pathname)?.[1];
+}
+
 function isDeletion({ method, url }: HttpCall): boolean {
   return method === 'POST' && url.pathname.endsWith('/permanent-deletion');
 }
@@ -159,7 +165,7 @@ function isDeletion({ method, url }: HttpCall): boolean {
 function watchLookUps(truth: Truth): (call: HttpCall, served: Served) => void {
   const looks = new Map<string, number>();
   return (call, served) => {
-    const id = /^\/v1\/customers\/([^/]+)/.exec(call.url.pathname)?.[1];
+    const id = customerIdOf(call);
     const status = typeof served === 'object' ? served.status : 0;
     if (id === undefined || status === 401) return;
     if (call.method === 'GET' && status === 404) truth.notFound(id);
