@@ -34,8 +34,8 @@ export function bareHandler(aws: Aws) {
     if (headers['Authorization'] !== current) return { statusCode: 403, headers: {}, body: '' };
     const { appId, appToken } = JSON.parse((await keys) ?? '') as { appId: string; appToken: string };
     const voucherify = { 'X-App-Id': appId, 'X-App-Token': appToken };
-    const { metadata, request: asked } = JSON.parse(Buffer.from(body, 'base64').toString()) as Asked;
-    const [identity] = asked.identities;
+    const { metadata, request: received } = JSON.parse(Buffer.from(body, 'base64').toString()) as RequestBody;
+    const [identity] = received.identities;
     const row = (sk: string) => ({ pk: { S: metadata.uid }, sk: { S: sk }, row: { S: 'x'.repeat(900) } });
     await aws.transact([row('receipt'), row('personal-data'), row('subject')]);
     await Promise.all([aws.put(row('pace')), aws.count(row('count')), aws.get([row('a'), row('b'), row('c')])]);
@@ -47,7 +47,7 @@ export function bareHandler(aws: Aws) {
   };
 }
 
-interface Asked {
+interface RequestBody {
   readonly metadata: { readonly uid: string };
   readonly request: { readonly identities: readonly { readonly identityValue: string }[] };
 }

@@ -37,10 +37,10 @@ export async function withBenchHarness(
   const servers = fork(new URL(import.meta.resolve('./servers.ts')), { env });
   const ended = once(servers, 'exit');
   try {
-    const told = await toldBy(servers);
-    if (!('ports' in told)) throw new Error('the servers did not start');
+    const message = await nextMessage(servers);
+    if (!('ports' in message)) throw new Error('the servers did not start');
     const assembly = readAssembly();
-    const { aws, voucherify } = told.ports;
+    const { aws, voucherify } = message.ports;
     await use({
       folder,
       assembly,
@@ -59,13 +59,13 @@ export async function withBenchHarness(
 
 async function countsOf(servers: ChildProcess): Promise<Readonly<Record<string, number>>> {
   servers.send('counts');
-  const told = await toldBy(servers);
-  return 'counts' in told ? told.counts : {};
+  const message = await nextMessage(servers);
+  return 'counts' in message ? message.counts : {};
 }
 
-async function toldBy(servers: ChildProcess): Promise<ServerMessage> {
-  const [told] = await once(servers, 'message');
-  return told;
+async function nextMessage(servers: ChildProcess): Promise<ServerMessage> {
+  const [message] = await once(servers, 'message');
+  return message;
 }
 
 /** Replaces every reference by an ARN that contains its logical id, by which the servers identify the secrets. */

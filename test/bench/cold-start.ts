@@ -7,7 +7,7 @@ import type { Subject } from './subjects.ts';
 
 interface Started {
   readonly readyMs: number;
-  readonly answeredMs: number;
+  readonly firstResponseMs: number;
 }
 
 /** Measures fresh processes under the runtime interface client; the subjects alternate, so that drift affects all equally. */
@@ -18,8 +18,8 @@ export async function coldStart(harness: BenchHarness, runs: number): Promise<st
   }
   const rows = [...measured].map(([name, started]) => {
     const ready = summary(started.map(({ readyMs }) => readyMs));
-    const answered = summary(started.map(({ answeredMs }) => answeredMs));
-    const { least, median, most } = answered;
+    const firstResponse = summary(started.map(({ firstResponseMs }) => firstResponseMs));
+    const { least, median, most } = firstResponse;
     return [name, ...[ready.median, median, least, most].map(ms => ms.toFixed(1))];
   });
   const head = ['fresh process', 'started, median ms', 'first answer, median ms', 'least', 'most'];
@@ -49,5 +49,5 @@ async function timed({ spawnedAt, ready, invoke }: FunctionProcess, run: number)
   await Promise.race([ready, answer]);
   const readyMs = performance.now() - spawnedAt;
   v.parse(executed, await answer);
-  return { readyMs, answeredMs: performance.now() - spawnedAt };
+  return { readyMs, firstResponseMs: performance.now() - spawnedAt };
 }

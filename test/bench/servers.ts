@@ -67,8 +67,8 @@ function welcoming(sandbox: Sandbox): Sandbox {
   };
 }
 
-function tell(told: ServerMessage): void {
-  process.send?.(told);
+function sendMessage(message: ServerMessage): void {
+  process.send?.(message);
 }
 
 const [certificate = '', privateKey = ''] = [process.env['CERTIFICATE'], process.env['PRIVATE_KEY']];
@@ -76,6 +76,6 @@ const sandbox = openSandbox({ now: Date.now, keys: [key], limit: { calls: 1_000_
 const served = await serveSandbox(welcoming(sandbox), 0);
 const front = await startTlsFront({ cert: certificate, key: privateKey, file: '' }, served.port);
 const port = await listenOnLoopback(createServer((request, response) => void aws(request, response)));
-process.on('message', () => tell({ counts }));
+process.on('message', () => sendMessage({ counts }));
 process.on('disconnect', () => process.exit());
-tell({ ports: { aws: port, voucherify: front.port } });
+sendMessage({ ports: { aws: port, voucherify: front.port } });

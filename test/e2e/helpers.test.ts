@@ -68,12 +68,12 @@ describe('Runtime API', () => {
   test('invocation: returns the response, and the error of the next one', async () => {
     const api = await startRuntimeApi('erasure-webhook');
     const runtime = `http://${api.address}/2018-06-01/runtime/invocation`;
-    const answered = api.invoke({ one: 1 }, 60_000);
+    const responded = api.invoke({ one: 1 }, 60_000);
     const next = await fetch(`${runtime}/next`);
     const id = next.headers.get('lambda-runtime-aws-request-id');
     expect(await next.json()).toEqual({ one: 1 });
     await fetch(`${runtime}/${id}/response`, { method: 'POST', body: '{"two":2}' });
-    expect(await answered).toEqual({ two: 2 });
+    expect(await responded).toEqual({ two: 2 });
     const failed = expect(api.invoke({}, 60_000)).rejects.toThrow('the function failed: {"errorType":"X"}');
     const last = (await fetch(`${runtime}/next`)).headers.get('lambda-runtime-aws-request-id');
     await fetch(`${runtime}/${last}/error`, { method: 'POST', body: '{"errorType":"X"}' });
@@ -83,9 +83,9 @@ describe('Runtime API', () => {
 
   test('invocation: fails if the function process has ended', async () => {
     const api = await startRuntimeApi('erasure-webhook');
-    const unanswered = expect(api.invoke({}, 60_000)).rejects.toThrow('gone');
+    const pending = expect(api.invoke({}, 60_000)).rejects.toThrow('gone');
     api.fail(new Error('gone'));
-    await unanswered;
+    await pending;
     await expect(api.ready).rejects.toThrow('gone');
     await api.close();
   });

@@ -30,7 +30,7 @@ export function localPlatform(url: () => string, callbacks: string): LocalPlatfo
     const response = await post(url(), request, callbacks);
     inFlight -= 1;
     if (response === undefined || response.status >= 500) return false;
-    if (response.status !== 200) throw new Error(`answered ${response.status}: ${response.text}`);
+    if (response.status !== 200) throw new Error(`reply ${response.status}: ${response.text}`);
     const { status } = v.parse(answer, jsonOrUndefined(response.text)).response;
     if (status === 'in_progress') gotInProgress.add(request.uid);
     return true;

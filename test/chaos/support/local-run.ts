@@ -75,9 +75,9 @@ export function verifyFolder(
     if (count(database, 'SELECT count(*) AS n FROM pins') > 0) violations.push('pins are still kept');
     return new Map(receipts.map(receipt => [uidOf(receipt), receipt.state] as const));
   });
-  for (const { uid, people } of requests) {
+  for (const { uid, customers } of requests) {
     if (states.get(uid) !== 'erased') violations.push(`${uid} is ${states.get(uid) ?? 'lost'}`);
-    for (const { id } of people) {
+    for (const { id } of customers) {
       const times = deletions.filter(one => one === id).length;
       if (times !== 1) violations.push(`${id} was deleted ${times} times`);
     }
@@ -86,7 +86,7 @@ export function verifyFolder(
     if (texts.some(text => text !== 'completed/executed'))
       violations.push(`${uid} got the callbacks ${texts.join(' and ')}`);
   }
-  const meant = new Set(requests.flatMap(({ people }) => people.map(({ id }) => id)));
+  const meant = new Set(requests.flatMap(({ customers }) => customers.map(({ id }) => id)));
   for (const id of deletions) if (!meant.has(id)) violations.push(`wrong: ${id} was not requested`);
   if (states.size !== requests.length) violations.push(`${states.size} receipts for ${requests.length} requests`);
   return violations;

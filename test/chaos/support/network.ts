@@ -71,10 +71,10 @@ async function receiveResponse(
   if (fault === 'stall') lifecycle.freeze(environment.random.between(1000, longestFreeze));
   await lifecycle.whenRunning();
   if (silent || connection.now() > call.until) return noResponse('timed-out', true);
-  return answered(fault, served, environment);
+  return responseFor(fault, served, environment);
 }
 
-function answered(fault: Fault, served: Served | undefined, { random }: Environment): HttpResult {
+function responseFor(fault: Fault, served: Served | undefined, { random }: Environment): HttpResult {
   switch (fault) {
     case 'throttled':
       return answer(429, '{"code":429,"message":"Too many requests"}', { 'retry-after': String(1 + random.below(30)) });

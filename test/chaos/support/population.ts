@@ -2,7 +2,7 @@ import {
   type CustomerRegistry,
   type Delivery,
   newRequest,
-  type Person,
+  type RegisteredCustomer,
   repeatedRequest,
   type TestRequest,
 } from './requests.ts';
@@ -58,25 +58,25 @@ const attemptMs = 30_000;
  * Registers the customers of one request again with the same identifiers, after the program or the shop has deleted them.
  * The new customers must not be erased.
  */
-export function reregistrations(sim: Simulation, { people, uid }: TestRequest, at: number): void {
+export function reregistrations(sim: Simulation, { customers, uid }: TestRequest, at: number): void {
   const { random, time, truth } = sim;
-  for (const person of people) {
+  for (const customer of customers) {
     const again = () => {
       const isOdd = random.chance(0.2);
       time.in(random.between(0, random.pick([0, 1000, 30_000, 120_000])) + (isOdd ? attemptMs : 0), () => {
-        truth.newcomer(registerAgain(person, isOdd, sim), uid);
+        truth.newcomer(registerAgain(customer, isOdd, sim), uid);
       });
     };
     if (random.chance(0.5)) {
       sim.voucherify.onDeleted(id => {
-        if (id === person.id) again();
+        if (id === customer.id) again();
       });
       continue;
     }
     time.in(at + random.pick([0, 200, 1000, 20_000, 300_000]), () => {
       const how = random.pick(['soft', 'permanent'] as const);
-      if (!sim.voucherify.removeByOthers(person.id, person.project, how)) return;
-      truth.note(uid, `the shop deletes ${person.id}, ${how}`);
+      if (!sim.voucherify.removeByOthers(customer.id, customer.project, how)) return;
+      truth.note(uid, `the shop deletes ${customer.id}, ${how}`);
       again();
     });
   }
@@ -87,7 +87,11 @@ export function reregistrations(sim: Simulation, { people, uid }: TestRequest, a
  * never happens within one attempt: Voucherify has no call that distinguishes the two between a look-up and the deletion
  * that follows it at once.
  */
-function registerAgain({ customer, id, project }: Person, isOdd: boolean, { voucherify }: Simulation): string {
+function registerAgain(
+  { customer, id, project }: RegisteredCustomer,
+  isOdd: boolean,
+  { voucherify }: Simulation,
+): string {
   const { source_id, ...rest } = customer;
   const known = isOdd ? { source_id: id } : { ...(source_id === undefined ? {} : { source_id }) };
   return voucherify.sandbox.register({ ...rest, ...known }, project);

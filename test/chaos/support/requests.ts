@@ -2,7 +2,7 @@ import type { SandboxCustomer } from '../../../infra/local/sandbox/sandbox.ts';
 import type { Random } from './random.ts';
 
 /** A customer to erase, in one project. */
-export interface Person {
+export interface RegisteredCustomer {
   readonly project: string;
   /** The `cust_…` id from the sandbox. */
   readonly id: string;
@@ -17,7 +17,7 @@ export interface TestRequest {
   readonly submittedAt: number;
   readonly callbacks: number;
   /** All customers to erase. */
-  readonly people: readonly Person[];
+  readonly customers: readonly RegisteredCustomer[];
   /** Voucherify calls that it needs without faults. */
   readonly needed: number;
   /** Whether anything can be looked up at all. */
@@ -75,7 +75,7 @@ export function repeatedRequest(request: TestRequest, at: number, { random }: Cu
   return { ...request, uid: random.uuid(), submittedAt: Math.floor(at / 1000) };
 }
 
-type RequestContent = Pick<TestRequest, 'identities' | 'people' | 'needed' | 'identifiable'>;
+type RequestContent = Pick<TestRequest, 'identities' | 'customers' | 'needed' | 'identifiable'>;
 
 const contentBuilders: Readonly<Record<CustomerKind, (number: number, registry: CustomerRegistry) => RequestContent>> =
   {
@@ -93,42 +93,44 @@ const contentBuilders: Readonly<Record<CustomerKind, (number: number, registry: 
 
 function bySource(number: number, registry: CustomerRegistry): RequestContent {
   const source = `source-${number}`;
-  const people = some(registry).map(project => person({ source_id: source, orders: number % 3 }, project, registry));
-  const needed = registry.projects.length + people.length;
-  return { ...identifiedBy([identity('account_id', source)], people), needed };
+  const customers = chosenProjects(registry).map(project =>
+    registerCustomer({ source_id: source, orders: number % 3 }, project, registry),
+  );
+  const needed = registry.projects.length + customers.length;
+  return { ...identifiedBy([identity('account_id', source)], customers), needed };
 }
 
 /** Up to three customers with one address; half of the requests spell it differently. */
 function byEmail(number: number, registry: CustomerRegistry): RequestContent {
   const email = `person-${number}@example.com`;
-  const [asked, spellings] = registry.random.chance(0.5) ? [email, 1] : [`Person-${number}@Example.com`, 2];
-  const people = some(registry).flatMap(project =>
+  const [sent, spellings] = registry.random.chance(0.5) ? [email, 1] : [`Person-${number}@Example.com`, 2];
+  const customers = chosenProjects(registry).flatMap(project =>
     Array.from({ length: 1 + registry.random.below(3) }, (_, twin) =>
-      person({ source_id: `mail-${number}-${twin}`, email }, project, registry),
+      registerCustomer({ source_id: `mail-${number}-${twin}`, email }, project, registry),
     ),
   );
-  const needed = registry.projects.length * spellings + people.length;
-  return { ...identifiedBy([identity('email', asked)], people), needed };
+  const needed = registry.projects.length * spellings + customers.length;
+  return { ...identifiedBy([identity('email', sent)], customers), needed };
 }
 
 /** Six ids, and two addresses in a different spelling; the first id and the last address match a customer. */
 function byManyIdentifiers(number: number, registry: CustomerRegistry): RequestContent {
   const sources = Array.from({ length: 6 }, (_, at) => `many-${number}-${at}`);
   const emails = ['a', 'b'].map(letter => `Many-${number}-${letter}@Example.com`);
-  const people = some(registry).flatMap(project => [
-    person({ source_id: sources[0] ?? '' }, project, registry),
-    person({ source_id: `many-${number}`, email: (emails[1] ?? '').toLowerCase() }, project, registry),
+  const customers = chosenProjects(registry).flatMap(project => [
+    registerCustomer({ source_id: sources[0] ?? '' }, project, registry),
+    registerCustomer({ source_id: `many-${number}`, email: (emails[1] ?? '').toLowerCase() }, project, registry),
   ]);
   const identities = [
     ...sources.map(source => identity('account_id', source)),
     ...emails.map(email => identity('email', email)),
   ];
-  return { ...identifiedBy(identities, people), needed: registry.projects.length * 10 + people.length };
+  return { ...identifiedBy(identities, customers), needed: registry.projects.length * 10 + customers.length };
 }
 
 function byCustomerId(number: number, registry: CustomerRegistry): RequestContent {
   const [project] = registry.projects;
-  const one = person({ source_id: `id-${number}` }, project, registry);
+  const one = registerCustomer({ source_id: `id-${number}` }, project, registry);
   // A deletion is also sent once to a project that does not know the id.
   return { ...identifiedBy([identity('customer', one.id)], [one]), needed: 2 * registry.projects.length };
 }
@@ -136,21 +138,25 @@ function byCustomerId(number: number, registry: CustomerRegistry): RequestConten
 /** A look-up no longer finds this id, but the data still exists. */
 function softDeleted(number: number, registry: CustomerRegistry): RequestContent {
   const found = byCustomerId(number, registry);
-  for (const { id } of found.people) registry.softDelete(id);
+  for (const { id } of found.customers) registry.softDelete(id);
   return found;
 }
 
 /** Returns the first project, and each other one with a probability of 0.7. */
-function some({ projects: [first, ...others], random }: CustomerRegistry): readonly string[] {
+function chosenProjects({ projects: [first, ...others], random }: CustomerRegistry): readonly string[] {
   return [first, ...others.filter(() => random.chance(0.7))];
 }
 
-function person(customer: SandboxCustomer, project: string, { register }: CustomerRegistry): Person {
+function registerCustomer(
+  customer: SandboxCustomer,
+  project: string,
+  { register }: CustomerRegistry,
+): RegisteredCustomer {
   return { project, customer, id: register(customer, project) };
 }
 
-function identifiedBy(identities: readonly Identity[], people: readonly Person[]) {
-  return { identities, people, identifiable: true };
+function identifiedBy(identities: readonly Identity[], customers: readonly RegisteredCustomer[]) {
+  return { identities, customers, identifiable: true };
 }
 
 function identity(identitySpace: string, identityValue: string): Identity {

@@ -1,5 +1,5 @@
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Person, TestRequest } from './requests.ts';
+import type { RegisteredCustomer, TestRequest } from './requests.ts';
 
 /** What really happened, as the harness records it, independently of the program. */
 export interface Truth {
@@ -52,17 +52,17 @@ export function newTruth(now: () => number, start: number): Truth {
     neededCalls: () => [...requests.values()].reduce((sum, { needed }) => sum + needed, 0),
     add: request => {
       requests.set(request.uid, request);
-      for (const { id } of request.people) owners.set(id, [...(owners.get(id) ?? []), request]);
+      for (const { id } of request.customers) owners.set(id, [...(owners.get(id) ?? []), request]);
     },
     violated: (what, uid) => {
-      const story = uid === undefined ? [] : (histories.get(uid) ?? []);
-      violations.push([`${what}${uid === undefined ? '' : ` (${uid})`}`, ...story].join('\n    '));
+      const history = uid === undefined ? [] : (histories.get(uid) ?? []);
+      violations.push([`${what}${uid === undefined ? '' : ` (${uid})`}`, ...history].join('\n    '));
     },
     refused: uid => refusals.add(uid),
     note: (uid, event) => {
-      const story = histories.get(uid) ?? [];
-      histories.set(uid, story);
-      if (story.length < maxEvents) story.push(`${((now() - start) / 1000).toFixed(3)} s  ${event}`);
+      const history = histories.get(uid) ?? [];
+      histories.set(uid, history);
+      if (history.length < maxEvents) history.push(`${((now() - start) / 1000).toFixed(3)} s  ${event}`);
     },
     newcomer: (id, uid) => {
       // If the customer still exists, a registration only updates it.
@@ -99,10 +99,10 @@ interface Known {
 }
 
 function verifyClosed(request: TestRequest, receipt: Receipt, { truth, gone, hidden, notFound, owners }: Known): void {
-  const there = request.people.filter(({ id }) => !gone.has(id) && !hidden.has(id));
-  const ours = (one: Person) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
+  const there = request.customers.filter(({ id }) => !gone.has(id) && !hidden.has(id));
+  const ours = (one: RegisteredCustomer) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
   for (const [project, { state, deletions }] of Object.entries(receipt.projects)) {
-    const meant = request.people.filter(one => one.project === project);
+    const meant = request.customers.filter(one => one.project === project);
     const byId = request.identities.some(({ identitySpace }) => identitySpace === 'customer');
     const proved = deletions.filter(({ proof }) => proof === 'gone').length;
     const confirmed = meant.filter(({ id }) => notFound.has(id)).length;

@@ -25,11 +25,11 @@ export async function verify(sim: Simulation): Promise<void> {
 
 /** Returns whether the injected faults can cause this review; any other review is a bug. */
 function isExpectedReview(
-  { people, identities }: TestRequest,
+  { customers, identities }: TestRequest,
   { reason }: Receipt,
   { voucherify }: Simulation,
 ): boolean {
-  const ids = people.map(({ id }) => id);
+  const ids = customers.map(({ id }) => id);
   switch (reason) {
     case 'pin-shadowed':
       return voucherify.sandbox.customers().some(({ source_id }) => source_id !== null && ids.includes(source_id));
@@ -41,9 +41,9 @@ function isExpectedReview(
 }
 
 /** Checks that the evidence of a refused request lists every customer that was, or may have been, deleted for it. */
-function verifyRefusal({ uid, people }: TestRequest, { projects }: Receipt, truth: Truth): void {
+function verifyRefusal({ uid, customers }: TestRequest, { projects }: Receipt, truth: Truth): void {
   for (const [project, { deletions, mayHaveExecuted }] of Object.entries(projects)) {
-    const gone = people.filter(
+    const gone = customers.filter(
       ({ id, project: of }) =>
         of === project && truth.isGone(id) && !truth.wasRemovedByOthers(id) && truth.requestsFor(id).length === 1,
     );
@@ -120,8 +120,8 @@ function verifyDeletions({ voucherify, truth }: Simulation): void {
     if (truth.requestsFor(customerId).length === 0) truth.violated(`wrong: ${customerId} was not requested`);
   }
   const left = new Set(voucherify.sandbox.customers().map(({ id }) => id));
-  for (const { people, uid } of truth.requests.values()) {
-    for (const { id } of people) {
+  for (const { customers, uid } of truth.requests.values()) {
+    for (const { id } of customers) {
       if (truth.isGone(id) === left.has(id)) truth.violated(`the harness's record of ${id} is wrong`, uid);
     }
   }

@@ -95,7 +95,7 @@ async function createSecret(properties: Resource['Properties'], client: SecretsM
 const createdKey = v.object({ KeyMetadata: v.object({ KeyId: v.string(), Arn: v.string() }) });
 
 async function createKey({ KeySpec, KeyUsage }: Resource['Properties'], endpoint: string): Promise<Created> {
-  const asked = await callJson(endpoint, 'kms', 'TrentService.CreateKey', { KeySpec, KeyUsage });
-  const { KeyMetadata } = v.parse(createdKey, asked);
+  const original = await callJson(endpoint, 'kms', 'TrentService.CreateKey', { KeySpec, KeyUsage });
+  const { KeyMetadata } = v.parse(createdKey, original);
   return { ref: KeyMetadata.KeyId, attributes: { Arn: KeyMetadata.Arn } };
 }

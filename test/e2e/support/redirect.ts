@@ -19,15 +19,15 @@ type Options = net.TcpNetConnectOpts;
 type Found = (error: Error | null, address: string | dns.LookupAddress[], family?: number) => void;
 
 /** Runs the bundle's own look-up, if it has one, and replaces the result by loopback. */
-function toLoopback(asked: net.LookupFunction | undefined): net.LookupFunction {
+function toLoopback(original: net.LookupFunction | undefined): net.LookupFunction {
   return (host, options, found: Found) => {
     const substitute = (error: Error | null) => {
       if (error !== null) found(error, '', 0);
       else if (options.all === true) found(null, [loopback]);
       else found(null, loopback.address, loopback.family);
     };
-    if (asked === undefined) substitute(null);
-    else asked(host, options, substitute);
+    if (original === undefined) substitute(null);
+    else original(host, options, substitute);
   };
 }
 

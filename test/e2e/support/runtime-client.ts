@@ -26,7 +26,7 @@ export function runtimeClient(
   choice: 'official' | 'own',
   progress: (line: string) => void,
 ): RuntimeClient {
-  if (choice === 'own') return ownClient(folder, 'asked for');
+  if (choice === 'own') return ownClient(folder, 'requested');
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'voucherify-erasure-webhook');
   const home = join(cache, `${official}-${version}`);
   const built = join(home, 'node_modules', official);
