@@ -35,7 +35,7 @@ async function measure(args: readonly string[]): Promise<void> {
   );
   console.log(`load before: ${loads()}\n`);
   await withBenchHarness(args.includes('--own-client') ? 'own' : 'official', async harness => {
-    if (wants('bundle')) console.log(`${bundleBytes(harness)}\n`);
+    if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);
     if (wants('warm')) {
       for (const table of await warm(harness, numberAfter('--requests', args, 1500))) console.log(`${table}\n`);

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
 import type { Assembly } from '../e2e/support/assembly.ts';
-import type { BenchHarness } from './bench-harness.ts';
 import { markdown } from './statistics.ts';
 
 /** A handler that is measured. */
@@ -48,7 +47,7 @@ export function bundledModule(url: string, folder: string): string {
 }
 
 /** Returns the size of each bundle in bytes, minified and compressed. */
-export function bundleBytes({ assembly, subjects }: BenchHarness): string {
+export function bundleBytes(assembly: Assembly, subjects: readonly Subject[]): string {
   const bundles: readonly (readonly [string, string])[] = [
     ['webhook', assembly.webhook.bundle],
     ['sweeper', assembly.sweeper.bundle],

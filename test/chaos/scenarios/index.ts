@@ -38,39 +38,27 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     what: 'requests with faults of every adapter, crashes, duplicates, new registrations and outages',
     runs: {
       small: [
-        mixed('all faults, high probability', { seed: 1, requests: 500, mix: wild, withOperations: true }),
-        mixed('all faults, high probability, two projects', {
-          seed: 2,
-          requests: 500,
-          mix: wild,
+        mixed('all faults, high probability', wild, 1, 500, { withOperations: true }),
+        mixed('all faults, high probability, two projects', wild, 2, 500, {
           projects: two,
           skewMs: 20_000,
           withDecisions: true,
         }),
-        mixed('all faults, high probability, OAuth, six hours of outage', {
-          seed: 3,
-          requests: 500,
-          mix: wild,
+        mixed('all faults, high probability, OAuth, six hours of outage', wild, 3, 500, {
           auth: 'oauth',
           outageMs: 6 * hour,
         }),
-        mixed('usual faults', { seed: 4, requests: 500, mix: usual }),
-        mixed('usual faults, six hours of outage', { seed: 5, requests: 500, mix: usual, outageMs: 6 * hour }),
+        mixed('usual faults', usual, 4, 500),
+        mixed('usual faults, six hours of outage', usual, 5, 500, { outageMs: 6 * hour }),
       ],
       full: seeds(20).flatMap(seed => [
-        mixed('usual faults', { seed, requests: 10_000, mix: usual, skewMs: 500 }),
-        mixed('usual faults, six hours of outage', { seed, requests: 10_000, mix: usual, outageMs: 6 * hour }),
-        mixed('usual faults, five days of outage', {
-          seed,
-          requests: 10_000,
-          mix: usual,
+        mixed('usual faults', usual, seed, 10_000, { skewMs: 500 }),
+        mixed('usual faults, six hours of outage', usual, seed, 10_000, { outageMs: 6 * hour }),
+        mixed('usual faults, five days of outage', usual, seed, 10_000, {
           outageMs: 120 * hour,
           callbacksDownMs: 48 * hour,
         }),
-        mixed('all faults, high probability, two projects, six hours of outage', {
-          seed,
-          requests: 2000,
-          mix: wild,
+        mixed('all faults, high probability, two projects, six hours of outage', wild, seed, 2000, {
           projects: two,
           outageMs: 6 * hour,
           skewMs: 20_000,

@@ -1,3 +1,4 @@
+import type { Mix } from '../support/faults.ts';
 import type { Outcome } from '../support/measures.ts';
 import { type MixOptions, runMix } from './mix.ts';
 import { type QuotaOptions, runHourly, runQuota, runSmallQuota, type SmallQuotaOptions } from './quota.ts';
@@ -12,8 +13,11 @@ export function seeds(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index + 1);
 }
 
-export function mixed(label: string, options: MixOptions): Run {
-  return { label: `seed ${options.seed}, ${options.requests} requests, ${label}`, run: () => runMix(options) };
+export function mixed(label: string, mix: Mix, seed: number, requests: number, more: Partial<MixOptions> = {}): Run {
+  return {
+    label: `seed ${seed}, ${requests} requests, ${label}`,
+    run: () => runMix({ ...more, mix, seed, requests }),
+  };
 }
 
 export function quota(options: QuotaOptions): Run {

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import * as v from 'valibot';
 import { localKetchSecret } from '../../../infra/local/embedded-secrets.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
+import { statusEvent } from './platform.ts';
 import { bodyOf } from './platform-requests.ts';
 import type { TestRequest } from './requests.ts';
 
@@ -69,15 +70,10 @@ export interface CallbackServer {
   close(): Promise<void>;
 }
 
-const event = v.object({
-  metadata: v.object({ uid: v.string() }),
-  event: v.object({ status: v.string(), reason: v.optional(v.string(), '') }),
-});
-
 export async function serveCallbacks(): Promise<CallbackServer> {
   const received = new Map<string, Set<string>>();
   const record = (body: string) => {
-    const { metadata, event: one } = v.parse(event, jsonOrUndefined(body));
+    const { metadata, event: one } = v.parse(statusEvent, jsonOrUndefined(body));
     received.set(metadata.uid, (received.get(metadata.uid) ?? new Set()).add(`${one.status}/${one.reason}`));
   };
   const server = createServer((request, response) => {

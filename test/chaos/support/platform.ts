@@ -124,7 +124,8 @@ export interface Receiver {
   down(isDown: boolean): void;
 }
 
-const event = v.object({
+/** The body of a callback. */
+export const statusEvent = v.object({
   kind: v.literal('DeleteStatusEvent'),
   metadata: v.object({ uid: v.string() }),
   event: v.object({ status: v.string(), reason: v.optional(v.string(), '') }),
@@ -134,7 +135,7 @@ export function newReceiver(truth: Truth): Receiver {
   const received = new Map<string, { texts: Set<string>; times: number }>();
   let isDown = false;
   const record = (call: HttpCall) => {
-    const parsed = v.safeParse(event, jsonOrUndefined(call.body ?? ''));
+    const parsed = v.safeParse(statusEvent, jsonOrUndefined(call.body ?? ''));
     if (!parsed.success) {
       truth.violated('a callback is not a DeleteStatusEvent');
       return;

@@ -58,7 +58,7 @@ const attemptMs = 30_000;
  * Registers the customers of one request again with the same identifiers, after the program or the shop has deleted them.
  * The new customers must not be erased.
  */
-export function reregistrations(sim: Simulation, { customers, uid }: TestRequest, at: number): void {
+function reregistrations(sim: Simulation, { customers, uid }: TestRequest, at: number): void {
   const { random, time, truth } = sim;
   for (const customer of customers) {
     const again = () => {

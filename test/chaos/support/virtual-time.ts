@@ -48,7 +48,7 @@ export function virtualTime(start: number): VirtualTime {
 }
 
 /** Settles after all continuations of settled promises have run. */
-export function settlePromises(): Promise<void> {
+function settlePromises(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }
 
