@@ -77,7 +77,7 @@ describe('the page on costs', () => {
     const month = fixed + (prices.get('acl') ?? 0) + (prices.get('acl-rule') ?? 0);
     expect(month).toBeLessThanOrEqual(25);
     expect(processed * 100_000).toBeGreaterThan(5);
-    expect(page).toMatch(/The month holds, with the firewall too\. The 100,000 do not/);
+    expect(page).toMatch(/monthly costs meet the goal, also with the firewall\. The\s100,000 erasures do not/);
   });
 
   test.each(rowsBelow('Calls of Voucherify'))('counts two calls of Voucherify for %s', (erasures, calls, minute) => {

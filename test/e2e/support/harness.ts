@@ -5,32 +5,36 @@ import type { Sandbox } from '../../../infra/local/sandbox/sandbox.ts';
 import { startMoto } from '../../support/moto.ts';
 import { type Account, openAccount } from './account.ts';
 import type { Assembly } from './assembly.ts';
-import { type Certificate, type ReceivedCallback, startPlatform, throwawayCertificate } from './fronts.ts';
-import { type Instances, instancesOf } from './instances.ts';
-import { type Recorder, startRecorder } from './recorder.ts';
+import { type Instances, instancesOf } from './function-process.ts';
+import { type Recorder, startRecorder, type Timeline, timeline } from './recorder.ts';
 import { plainModule, type RuntimeClient, runtimeClient } from './runtime-client.ts';
-import { type Timeline, timeline } from './timeline.ts';
-import { startVoucherify } from './voucherify.ts';
+import {
+  type Certificate,
+  type ReceivedCallback,
+  startPlatform,
+  startVoucherify,
+  throwawayCertificate,
+} from './servers.ts';
 
 /** Everything around the two functions. */
-export interface World extends Instances {
+export interface Harness extends Instances {
   readonly assembly: Assembly;
   readonly account: Account;
   readonly sandbox: Sandbox;
-  /** What was asked of AWS and of Voucherify. */
+  /** Calls to AWS and to Voucherify. */
   readonly timeline: Timeline;
   readonly recorder: Recorder;
-  /** The emulator itself, past the recorder. */
+  /** The emulator itself, without the recorder. */
   readonly moto: string;
   readonly client: RuntimeClient;
   /** The callbacks that the platform received. */
   readonly callbacks: readonly ReceivedCallback[];
 }
 
-/** Names of the outside that lead to this machine. */
+/** External host names that are redirected to this machine. */
 export const hosts = { voucherify: 'api.voucherify.io', platform: 'dsr.ketch.com' };
 
-/** What is redirected, for people. */
+/** The redirections, as they are printed. */
 export const redirections = [
   'AWS_ENDPOINT_URL      -> moto_server, through a proxy that counts',
   `${hosts.voucherify}:443 -> the sandbox Voucherify, behind TLS with a throwaway certificate`,
@@ -38,18 +42,18 @@ export const redirections = [
   'every other address   -> refused',
 ];
 
-export type ClientWish = 'official' | 'own';
+export type ClientChoice = 'official' | 'own';
 
-/** Opens a world, lets it be used and closes all of it again, whatever happens. */
-export async function inWorld(
+/** Opens a harness, runs `use` with it, and always closes it. */
+export async function withHarness(
   assembly: Assembly,
-  wish: ClientWish,
+  choice: ClientChoice,
   progress: (line: string) => void,
-  use: (world: World) => Promise<void>,
+  use: (harness: Harness) => Promise<void>,
 ): Promise<void> {
   const closers: (() => Promise<void> | void)[] = [];
   try {
-    await use(await opened(assembly, wish, progress, closers));
+    await use(await opened(assembly, choice, progress, closers));
   } finally {
     for (const close of closers.toReversed()) await close();
   }
@@ -57,16 +61,16 @@ export async function inWorld(
 
 async function opened(
   assembly: Assembly,
-  wish: ClientWish,
+  choice: ClientChoice,
   progress: (line: string) => void,
   closers: (() => Promise<void> | void)[],
-): Promise<World> {
+): Promise<Harness> {
   const closing = <T extends { close(): Promise<void> | void }>(one: T): T => {
     closers.push(() => one.close());
     return one;
   };
   const folder = temporaryFolder(closers);
-  const client = runtimeClient(folder, wish, progress);
+  const client = runtimeClient(folder, choice, progress);
   const certificate = throwawayCertificate(folder, Object.values(hosts));
   const events = timeline();
   const voucherify = closing(await startVoucherify(certificate, events));
@@ -79,7 +83,7 @@ async function opened(
   const instances = instancesOf(assembly, folder, {
     client: client.entry,
     preload: plainModule(import.meta.resolve('./redirect.ts'), folder),
-    surroundings: surroundings(recorder.endpoint, certificate, ports),
+    extraVariables: extraVariables(recorder.endpoint, certificate, ports),
     variablesOf: account.deployment.variablesOf,
   });
   const { sandbox } = voucherify;
@@ -87,7 +91,7 @@ async function opened(
   return { ...instances, ...seen, assembly, account, sandbox, client };
 }
 
-/** A new folder that goes away at the end. */
+/** Creates a temporary folder that is removed at exit. */
 function temporaryFolder(closers: (() => void)[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-e2e-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
@@ -96,8 +100,8 @@ function temporaryFolder(closers: (() => void)[]): string {
   return folder;
 }
 
-/** What an instance needs beside what the template and Lambda give it. */
-export function surroundings(
+/** Returns the variables of an instance that neither the template nor Lambda sets. */
+export function extraVariables(
   awsEndpoint: string,
   { file }: Certificate,
   ports: { voucherify: number; platform: number },

@@ -4,29 +4,32 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assembly, readAssembly } from '../e2e/support/assembly.ts';
-import { throwawayCertificate } from '../e2e/support/fronts.ts';
-import { resolvedText } from '../e2e/support/intrinsics.ts';
+import { resolveText } from '../e2e/support/cloudformation.ts';
+import { type ClientChoice, extraVariables, hosts } from '../e2e/support/harness.ts';
 import { plainModule, type RuntimeClient, runtimeClient } from '../e2e/support/runtime-client.ts';
-import { type ClientWish, hosts, surroundings } from '../e2e/support/world.ts';
-import type { Told } from './servers.ts';
+import { throwawayCertificate } from '../e2e/support/servers.ts';
+import type { ServerMessage } from './servers.ts';
 import { type Subject, subjectsIn } from './subjects.ts';
 
-/** What all measurements share. */
-export interface BenchWorld {
+/** The environment of all measurements. */
+export interface BenchHarness {
   readonly folder: string;
   readonly assembly: Assembly;
   readonly subjects: readonly Subject[];
   readonly client: RuntimeClient;
   readonly preload: string;
-  /** The environment that the template gives the webhook, with invented ARNs, and what the redirection needs. */
+  /** The webhook's variables in the template, with invented ARNs, and the variables of the redirection. */
   readonly variables: Readonly<Record<string, string>>;
-  readonly surroundings: Readonly<Record<string, string>>;
-  /** Calls by operation that the servers have answered so far. */
+  readonly extraVariables: Readonly<Record<string, string>>;
+  /** Returns the number of calls that the servers have received, by operation. */
   counts(): Promise<Readonly<Record<string, number>>>;
 }
 
-/** Opens it, lets it be used, and ends its processes, whatever happens. */
-export async function inBenchWorld(wish: ClientWish, use: (world: BenchWorld) => Promise<void>): Promise<void> {
+/** Opens a harness, runs `use` with it, and always ends its processes. */
+export async function withBenchHarness(
+  choice: ClientChoice,
+  use: (harness: BenchHarness) => Promise<void>,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const { key, cert, file } = throwawayCertificate(folder, Object.values(hosts));
@@ -34,18 +37,18 @@ export async function inBenchWorld(wish: ClientWish, use: (world: BenchWorld) =>
   const servers = fork(new URL(import.meta.resolve('./servers.ts')), { env });
   const ended = once(servers, 'exit');
   try {
-    const told = await toldBy(servers);
-    if (!('ports' in told)) throw new Error('the servers did not start');
+    const message = await nextMessage(servers);
+    if (!('ports' in message)) throw new Error('the servers did not start');
     const assembly = readAssembly();
-    const { aws, voucherify } = told.ports;
+    const { aws, voucherify } = message.ports;
     await use({
       folder,
       assembly,
       subjects: subjectsIn(folder, assembly),
-      client: runtimeClient(folder, wish, line => console.error(line)),
+      client: runtimeClient(folder, choice, line => console.error(line)),
       preload: plainModule(import.meta.resolve('../e2e/support/redirect.ts'), folder),
       variables: inventedVariables(assembly),
-      surroundings: surroundings(`http://127.0.0.1:${aws}`, { key, cert, file }, { voucherify, platform: 0 }),
+      extraVariables: extraVariables(`http://127.0.0.1:${aws}`, { key, cert, file }, { voucherify, platform: 0 }),
       counts: () => countsOf(servers),
     });
   } finally {
@@ -56,19 +59,19 @@ export async function inBenchWorld(wish: ClientWish, use: (world: BenchWorld) =>
 
 async function countsOf(servers: ChildProcess): Promise<Readonly<Record<string, number>>> {
   servers.send('counts');
-  const told = await toldBy(servers);
-  return 'counts' in told ? told.counts : {};
+  const message = await nextMessage(servers);
+  return 'counts' in message ? message.counts : {};
 }
 
-async function toldBy(servers: ChildProcess): Promise<Told> {
-  const [told] = await once(servers, 'message');
-  return told;
+async function nextMessage(servers: ChildProcess): Promise<ServerMessage> {
+  const [message] = await once(servers, 'message');
+  return message;
 }
 
-/** Every reference becomes an ARN with its logical id in it: the servers know the secrets by that. */
+/** Replaces every reference by an ARN that contains its logical id, by which the servers identify the secrets. */
 function inventedVariables({ webhook, resources }: Assembly): Readonly<Record<string, string>> {
   const arnOf = (id: string) => `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${id}`;
   const known = new Map(Object.keys(resources).map(id => [id, { ref: arnOf(id) }]));
   const variables = Object.entries(webhook.properties.Environment.Variables);
-  return Object.fromEntries(variables.map(([name, value]) => [name, resolvedText(value, known)]));
+  return Object.fromEntries(variables.map(([name, value]) => [name, resolveText(value, known)]));
 }

@@ -5,19 +5,22 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createServer, type TLSSocket } from 'node:tls';
-import { closed, listening } from './listen.ts';
+import { openSandbox, type Sandbox } from '../../../infra/local/sandbox/sandbox.ts';
+import { serveSandbox } from '../../../infra/local/sandbox/server.ts';
+import { closeServer, listenOnLoopback } from './listen.ts';
+import type { Timeline } from './recorder.ts';
 
-/** A throwaway certificate for these names, which is its own authority. */
+/** A temporary self-signed certificate for these names. */
 export interface Certificate {
   readonly key: string;
   readonly cert: string;
   readonly file: string;
 }
 
-/** The tool itself; another one may be named where it is not on the PATH. */
+/** The `openssl` command; the variable selects another one. */
 const openssl = process.env['OPENSSL'] ?? 'openssl';
 
-/** Makes one with `openssl` in this folder. Throws with what it printed when it cannot. */
+/** Creates a certificate with `openssl` in this folder. Throws an error with its output if it fails. */
 export function throwawayCertificate(folder: string, names: readonly string[]): Certificate {
   const key = join(folder, 'key.pem');
   const file = join(folder, 'cert.pem');
@@ -30,13 +33,13 @@ export function throwawayCertificate(folder: string, names: readonly string[]): 
   return { key: readFileSync(key, 'utf8'), cert: readFileSync(file, 'utf8'), file };
 }
 
-/** Something that listens on this machine for a name of the outside. */
+/** A local server that receives the calls for an external host name. */
 export interface Front {
   readonly port: number;
   close(): Promise<void>;
 }
 
-/** TLS on the outside, and inside what listens on the other port: byte by byte, breaks included. */
+/** Starts a TLS server that forwards every byte, and every closed connection, to another port. */
 export async function startTlsFront({ key, cert }: Certificate, port: number): Promise<Front> {
   const open = new Set<TLSSocket>();
   const server = createServer({ key, cert }, outside => {
@@ -53,7 +56,7 @@ export async function startTlsFront({ key, cert }: Certificate, port: number): P
     }
   });
   return {
-    port: await listening(server),
+    port: await listenOnLoopback(server),
     close: async () => {
       const done = new Promise<void>(resolve => server.close(() => resolve()));
       for (const socket of open) socket.destroy();
@@ -62,14 +65,14 @@ export async function startTlsFront({ key, cert }: Certificate, port: number): P
   };
 }
 
-/** A callback as a platform got it. */
+/** A callback that a platform received. */
 export interface ReceivedCallback {
   readonly url: string;
   readonly authorization: string | undefined;
   readonly body: unknown;
 }
 
-/** The platform's side of callbacks: takes all of them and keeps them. */
+/** Starts a callback server that accepts and stores all callbacks. */
 export async function startPlatform({ key, cert }: Certificate): Promise<Front & { received: ReceivedCallback[] }> {
   const received: ReceivedCallback[] = [];
   const server = createHttpsServer({ key, cert }, async (request, response) => {
@@ -77,5 +80,46 @@ export async function startPlatform({ key, cert }: Certificate): Promise<Front &
     received.push({ url: String(url), authorization: headers.authorization, body: JSON.parse(await text(request)) });
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
-  return { port: await listening(server), received, close: () => closed(server) };
+  return { port: await listenOnLoopback(server), received, close: () => closeServer(server) };
+}
+
+/** The key that the sandbox accepts from the start. */
+export const firstKey = { appId: 'app-of-the-e2e-run', appToken: 'token-of-the-e2e-run', project: 'main' };
+
+/** High enough that no request waits for the rate limit, which has its own tests. */
+const limit = { calls: 60_000, periodSeconds: 60 };
+
+/** Starts the sandbox Voucherify behind TLS, and records its calls on the timeline. */
+export async function startVoucherify(
+  certificate: Certificate,
+  events: Timeline,
+): Promise<Front & { sandbox: Sandbox }> {
+  const sandbox = openSandbox({ now: Date.now, keys: [firstKey], limit });
+  const server = await serveSandbox(recorded(sandbox, events), 0);
+  const front = await startTlsFront(certificate, server.port);
+  const close = async () => {
+    await front.close();
+    await server.close();
+    sandbox.close();
+  };
+  return { sandbox, port: front.port, close };
+}
+
+function recorded(sandbox: Sandbox, events: Timeline): Sandbox {
+  return {
+    ...sandbox,
+    respond: request => {
+      const ended = events.begin('voucherify', `${request.method} ${pathOf(request.target)}`);
+      try {
+        return sandbox.respond(request);
+      } finally {
+        ended();
+      }
+    },
+  };
+}
+
+/** Returns the path without the customer's id. */
+function pathOf(target: string): string {
+  return target.replace(/(\/v1\/customers\/)[^/?]+/, '$1{id}').replace(/\?.*/, '');
 }
