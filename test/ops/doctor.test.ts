@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { OpsContext } from '../../infra/ops/context.ts';
+import type { Deployment } from '../../infra/ops/deployment.ts';
 import { doctor } from '../../infra/ops/doctor/doctor.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
@@ -96,6 +98,55 @@ const transcend = {
   identities: { coreIdentifier: 'source_id' },
 };
 const long = 'user:a-secret-that-is-long-enough';
+
+describe('doctor: identity and deployed settings', () => {
+  const identity = { account: '123456789012', region: 'eu-west-1', operator: 'arn:aws:iam::123456789012:user/zoe' };
+  const deployment = (settings: OpsContext['settings']): Deployment => ({
+    identity: async () => identity,
+    settings: async () => settings,
+  });
+
+  test('✓ identity: is the first line, with account, region, deployment and operator', async () => {
+    const harness = await checkHarness();
+    const deployed = changed(harness, ({ settings }) => ({ deployment: deployment(settings) }));
+    const { lines } = await runDoctor(deployed);
+    const named =
+      'account 123456789012, region eu-west-1, deployment erasure-shop, as arn:aws:iam::123456789012:user/zoe';
+    expect(lines[0]).toBe(`✓ identity     ${named}`);
+    await expectFinding(deployed, '✓ deployed', 'the function has the same settings as the file');
+  });
+
+  test('! other deployed settings: are named by pointer, without a value', async () => {
+    const harness = await checkHarness({ platforms: { ketch, segment: {} } });
+    const other = changed(harness, ({ settings }) => {
+      const { segment: _, ...platforms } = settings.platforms;
+      const ketchThere = {
+        ...Object(settings.platforms['ketch']),
+        identities: { ...ketch.identities, 'a/b~c': 'phone' },
+        tenants: ['another'],
+      };
+      const limits = { ...settings.limits, holdSeconds: 987 };
+      return { deployment: deployment({ ...settings, platforms: { ...platforms, ketch: ketchThere }, limits }) };
+    });
+    const at = '/platforms/ketch/tenants, /platforms/ketch/identities/a~1b~0c, /platforms/segment, /limits/holdSeconds';
+    await expectFinding(other, '! deployed', `the function has other settings than the file at ${at}: deploy the file`);
+    expect((await runDoctor(other)).lines.join()).not.toMatch(/987|another/);
+  });
+
+  test('operations: are not compared, because the function does not receive them', async () => {
+    const harness = changed(await checkHarness(), ({ settings }) => ({
+      settings: { ...settings, operations: { ...settings.operations, waf: true } },
+      deployment: deployment(settings),
+    }));
+    await expectFinding(harness, '✓ deployed', 'the same settings');
+  });
+
+  test('✗ unknown identity, ! unreadable deployed settings: say what is missing', async () => {
+    const harness = await checkHarness({ change: { deployment: { identity: lost, settings: lost } } });
+    await expectFinding(harness, '✗ identity', 'unknown: check that credentials are set');
+    await expectFinding(harness, '! deployed', 'lambda:GetFunctionConfiguration');
+  });
+});
 
 describe('doctor: secrets', () => {
   const platforms = { ketch, transcend, form: { type: 'generic', scheme: 'basic' } };

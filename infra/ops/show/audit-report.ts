@@ -122,7 +122,7 @@ function proofLine(grade: string, count: number, meaning: string): readonly stri
 }
 
 /** Returns why a review was needed and what operators decided, each on one line. */
-export function reasonLines({ reason, decisions }: Evidence): readonly string[] {
+function reasonLines({ reason, decisions }: Evidence): readonly string[] {
   const review = reason === undefined ? [] : [`review: ${reason}`];
   const decided = decisions.map(({ at, actor, action, reason, reviewReason, maxCustomers }) => {
     const most = maxCustomers === undefined ? '' : `, of at most ${maxCustomers} customers a project`;
