@@ -3,7 +3,7 @@ import type { Alarm } from '../domain/failure.ts';
 import type { ProjectProgress, Receipt } from '../receipts/receipt.ts';
 import type { ProjectResult } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
-import { maxCustomersFor, recordPins } from '../receipts/transitions.ts';
+import { acceptedAppIdHmac, maxCustomersFor, recordPins } from '../receipts/transitions.ts';
 import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 import type { CallFailure } from '../voucherify/classify.ts';
@@ -118,6 +118,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     justResolved,
     mayHaveExecuted: progress.mayHaveExecuted,
     appIdHmac: input.appIdHmac,
+    acceptedAppIdHmac: acceptedAppIdHmac(receipt, project),
     now: services.now,
     until,
   });

@@ -165,6 +165,11 @@ export function maxCustomersFor({ decisions = [] }: Receipt): number | undefined
   return decisions.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
 }
 
+/** Returns the HMAC of the app id that an operator has accepted last for the pins of a project. */
+export function acceptedAppIdHmac({ decisions = [] }: Receipt, project: string): string | undefined {
+  return decisions.findLast(({ sameProject = {} }) => Object.hasOwn(sameProject, project))?.sameProject?.[project];
+}
+
 function withReason(decided: DecisionInput, { reason }: Receipt): Decision {
   return reason === undefined ? decided : { ...decided, reviewReason: reason };
 }
