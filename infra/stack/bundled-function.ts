@@ -1,14 +1,23 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, type EventInvokeConfigOptions, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  Code,
+  type EventInvokeConfigOptions,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 
 /** A function with its role, for grants, and its log group. */
 export interface FunctionWithRole {
-  readonly function: NodejsFunction;
+  readonly function: LambdaFunction;
   readonly role: Role;
   readonly logs: LogGroup;
 }
@@ -34,12 +43,10 @@ export function createFunction(scope: Construct, id: string, options: FunctionOp
     removalPolicy: RemovalPolicy.DESTROY,
   });
   const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-  const created = new NodejsFunction(scope, id, {
+  const common = {
     ...rest,
     ...asyncInvoke,
     functionName: `${prefix}-${name}`,
-    entry: entryOf(name),
-    handler: 'handler',
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     role,
@@ -47,12 +54,25 @@ export function createFunction(scope: Construct, id: string, options: FunctionOp
     // Lines that are already JSON are not changed (Lambda Developer Guide, "Configuring JSON and plain text log formats").
     loggingFormat: LoggingFormat.JSON,
     tracing: Tracing.ACTIVE,
+  };
+  const prebuilt = join(import.meta.dirname, prebuiltFolder, name);
+  const created = existsSync(prebuilt)
+    ? new LambdaFunction(scope, id, { ...common, handler: 'index.handler', code: Code.fromAsset(prebuilt) })
+    : new NodejsFunction(scope, id, { ...common, handler: 'handler', ...bundledOnSynthesis(name) });
+  return { function: created, role, logs };
+}
+
+function bundledOnSynthesis(name: FunctionName) {
+  return {
+    entry: entryOf(name),
     projectRoot: root,
     depsLockFilePath: join(root, 'package-lock.json'),
     bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true },
-  });
-  return { function: created, role, logs };
+  };
 }
+
+/** The npm package has the functions' bundles in this folder, beside its entry point. This repository has none. */
+export const prebuiltFolder = 'functions';
 
 /** The project's root folder. */
 export const root = join(import.meta.dirname, '../..');
