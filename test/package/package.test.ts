@@ -135,7 +135,7 @@ describe('npm package', () => {
 
   test('construct: an application synthesises the same resources as this repository', async () => {
     await run(process.execPath, ['app.js']);
-    const template: { Resources: unknown } = JSON.parse(readFileSync(join(app, 'out/Test.template.json'), 'utf8'));
+    const template = JSON.parse(readFileSync(join(app, 'out/Test.template.json'), 'utf8')) as { Resources: unknown };
     const { Resources } = synthesised().template.toJSON();
     expect(withoutAssets(template.Resources)).toEqual(withoutAssets(Resources));
   });
