@@ -62,8 +62,8 @@ export class ErasureWebhook extends Construct {
     grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
     grantSigning(evidenceKey, functions.sweeper.role);
     this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey });
-    scheduleSweep(this, prefix, functions.sweeper.function);
-    const api = createApi(this, prefix, { webhook: functions.webhook.function, settings, apiLogRole });
+    scheduleSweep(this, prefix, functions.sweeper.alias);
+    const api = createApi(this, prefix, { webhook: functions.webhook.alias, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
     const domain = createDomain(api, operations);
     this.webhookUrl = domain?.webhookUrl ?? api.urlForPath('/webhooks/');
