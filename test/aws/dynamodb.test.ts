@@ -1,5 +1,5 @@
 import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
@@ -40,7 +40,7 @@ describeOnDynamodb(engine => {
       return Items.toSorted((one, other) => String(one['pk']?.S).localeCompare(String(other['pk']?.S)));
     };
 
-    it('open receipt: has the index attribute and no expiry', async () => {
+    test('open receipt: has the index attribute and no expiry', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       expect(await rows(open.tables.receipts)).toEqual([
@@ -59,7 +59,7 @@ describeOnDynamodb(engine => {
       ]);
     });
 
-    it('identifiers and pins: are only in the other table, one row each', async () => {
+    test('identifiers and pins: are only in the other table, one row each', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       await open.store.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
@@ -70,7 +70,7 @@ describeOnDynamodb(engine => {
       expect(JSON.stringify(await rows(open.tables.receipts))).not.toMatch(/example\.com|cust_secret|callback-token/u);
     });
 
-    it('closed receipt: all rows expire together, and the identifiers are deleted', async () => {
+    test('closed receipt: all rows expire together, and the identifiers are deleted', async () => {
       const receipt = withPins(receiptOf({ revision: 0 }, ['main', 'us']), 'main', 2);
       await open.store.accept(receipt, kept);
       const second = withPins(receipt, 'us', 1);
@@ -87,7 +87,7 @@ describeOnDynamodb(engine => {
       expect(left[0]).not.toHaveProperty('nextAttemptAt');
     });
 
-    it.each<[string, number, SideWrites['lookUps']]>([
+    test.each<[string, number, SideWrites['lookUps']]>([
       ['counted by the receipt', 2, []],
       ['discarded by the closing write', 0, [{ project: 'main', lookUps: undefined }]],
     ])('completed look-ups that are %s: are deleted with the identifiers', async (_, count, discarded = []) => {
@@ -104,7 +104,7 @@ describeOnDynamodb(engine => {
       expect(await rows(open.tables.identifiers)).toEqual([]);
     });
 
-    it('attributes of another version of this code: are preserved', async () => {
+    test('attributes of another version of this code: are preserved', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const update = new UpdateItemCommand({
@@ -118,7 +118,7 @@ describeOnDynamodb(engine => {
       expect((await rows(open.tables.receipts))[0]).toMatchObject({ attestation: { S: 'by a newer version' } });
     });
 
-    it('rows of another shape: are rejected', async () => {
+    test('rows of another shape: are rejected', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const Key = { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } };
@@ -129,7 +129,7 @@ describeOnDynamodb(engine => {
       await expect(open.store.read(receipt.id)).rejects.toThrow(unavailable);
     });
 
-    it('existing tables: are used', async () => {
+    test('existing tables: are used', async () => {
       await open.store.accept(receiptOf(), kept);
       await createTables(open.admin, open.tables);
       expect(await open.store.read('receipt-1')).toEqual(receiptOf());
@@ -157,14 +157,14 @@ describeOnDynamodb(engine => {
       });
     }
 
-    it('accept with a lost response: recognises its own write', async () => {
+    test('accept with a lost response: recognises its own write', async () => {
       loseNextAnswer();
       expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: true, receipt: receiptOf() });
       expect(front.operations).toEqual(['TransactWriteItems', 'TransactWriteItems']);
       expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: receiptOf() });
     });
 
-    it.each([
+    test.each([
       ['alone', {}, 'UpdateItem'],
       ['in a transaction', { pins: { project: 'main', pins } }, 'TransactWriteItems'],
     ])('replace %s with a lost response: recognises its own write', async (_, also, operation) => {
@@ -176,7 +176,7 @@ describeOnDynamodb(engine => {
       expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(false);
     });
 
-    it('stale index: is only a suggestion', async () => {
+    test('stale index: is only a suggestion', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const seen = await recordNextAnswer();
@@ -222,20 +222,20 @@ describeOnDynamodb(engine => {
       ['the receipt', canceled('TransactionConflict', 'None')],
       ['what is kept apart', canceled('None', 'TransactionConflict')],
     ])('conflict with another transaction, %s', (_, answer) => {
-      it('accept: returns the existing receipt', async () => {
+      test('accept: returns the existing receipt', async () => {
         const standing = receiptOf({ reference: 'first' });
         await open.store.accept(standing, kept);
         answerNextWrite(answer);
         expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: standing });
       });
 
-      it('accept without an existing receipt: fails and can be retried', async () => {
+      test('accept without an existing receipt: fails and can be retried', async () => {
         answerNextWrite(answer);
         await expect(open.store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
         expect(await open.store.accept(receiptOf(), kept)).toMatchObject({ stored: true });
       });
 
-      it('replace of an older revision: is refused', async () => {
+      test('replace of an older revision: is refused', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         await open.store.replace(putOff(receipt, now + 1));
@@ -243,7 +243,7 @@ describeOnDynamodb(engine => {
         expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
       });
 
-      it('replace of the current revision: fails and can be retried', async () => {
+      test('replace of the current revision: fails and can be retried', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         answerNextWrite(answer);
@@ -252,7 +252,7 @@ describeOnDynamodb(engine => {
       });
     });
 
-    it('conflict of a single update: is handled in the same way', async () => {
+    test('conflict of a single update: is handled in the same way', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(conflict);
@@ -262,7 +262,7 @@ describeOnDynamodb(engine => {
       expect(await open.store.replace(putOff(receipt, now + 2))).toBe(false);
     });
 
-    it('transaction without capacity: is not read again', async () => {
+    test('transaction without capacity: is not read again', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(canceled('ThrottlingError', 'None'));

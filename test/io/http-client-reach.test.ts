@@ -1,9 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { loopbackCertificate, loopbackName } from '../support/erasing-certificate.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import { closeServersAfterEach, loopbackCertificate, loopbackName, serve } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 
@@ -15,7 +14,7 @@ afterAll(() => setDefaultCACertificates(before));
 const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 60_000 }) as const;
 
 describe('limited response size', () => {
-  it.each([
+  test.each([
     [9, 'xxxxxxxxx'],
     [10, 'xxxxxxxxxx'],
   ])('response of %i bytes: is read completely', async (size, body) => {
@@ -28,7 +27,7 @@ describe('limited response size', () => {
     }
   });
 
-  it('longer response: is no response, or is truncated if requested', async () => {
+  test('longer response: is no response, or is truncated if requested', async () => {
     const { url } = await serve((_, response) => response.writeHead(202, { 'Retry-After': '7' }).end('x'.repeat(11)));
     expect(await createHttpClient(Date.now, { maxResponseBytes: 10 })(get(url))).toMatchObject({
       kind: 'no-answer',
@@ -42,7 +41,7 @@ describe('limited response size', () => {
     });
   });
 
-  it('endless response: is ended before the deadline', async () => {
+  test('endless response: is ended before the deadline', async () => {
     let hungUp: (value: string) => void;
     const closed = new Promise<string>(resolve => (hungUp = resolve));
     const { url } = await serve((_, response) => {
@@ -58,7 +57,7 @@ describe('limited response size', () => {
 describe('checked addresses', () => {
   const named = (url: URL) => new URL(`https://${loopbackName}:${url.port}/`);
 
-  it('connection: goes to the address of the look-up, with the name of the URL', async () => {
+  test('connection: goes to the address of the look-up, with the name of the URL', async () => {
     const asked: string[] = [];
     const lookup: LookupFunction = (name, options, done) => {
       asked.push(name);
@@ -71,7 +70,7 @@ describe('checked addresses', () => {
     expect(asked).toEqual([loopbackName]);
   });
 
-  it('rejected look-up: no connection is made', async () => {
+  test('rejected look-up: no connection is made', async () => {
     let calls = 0;
     const lookup: LookupFunction = (_, __, done) => done(new Error('refused'), '', 0);
     const { url } = await serve(() => (calls += 1), certificate);

@@ -1,14 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
 import {
   certificate,
+  closeServersAfterEach,
   loopbackName,
   named,
   notConnected,
   post,
+  serve,
   trustCertificate,
-} from '../support/erasing-certificate.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+} from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 
@@ -31,7 +32,7 @@ function answer(all: boolean, found: Found): void {
 }
 
 describe('server with an untrusted certificate', () => {
-  it('call: sends no key and no identifier', async () => {
+  test('call: sends no key and no identifier', async () => {
     const { url, heard, send } = await listening();
     expect(await send(post(named(url)))).toEqual(notConnected);
     expect(heard).toEqual([]);
@@ -41,7 +42,7 @@ describe('server with an untrusted certificate', () => {
 describe('server with a trusted certificate', () => {
   trustCertificate();
 
-  it('call: is sent only under the name of the certificate', async () => {
+  test('call: is sent only under the name of the certificate', async () => {
     const { url, heard, send } = await listening();
     expect(await send(post(named(url)))).toMatchObject({ kind: 'answer', status: 200 });
     const elsewhere = new URL(named(url).href.replace(loopbackName, 'api.voucherify.io'));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { requestReview } from '../../lambda/receipts/receipt.ts';
 import { claimReceipt } from '../../lambda/receipts/transitions.ts';
 import {
@@ -7,12 +7,12 @@ import {
   human,
   later,
   mustRecord,
-  nobody,
+  noMatch,
   now,
   record,
   unidentifiable,
   withProgress,
-} from '../support/erasing-receipts.ts';
+} from '../support/attempt-results.ts';
 
 const pinnedOnce = withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 });
 const first = { generation: 1 };
@@ -26,42 +26,42 @@ function claimedAgain() {
 describe('overtaken worker', () => {
   const overtaken = claimedAgain();
 
-  it.each([
+  test.each([
     ['retry', later()],
     ['retry with a proof', later({ deletions: erased.deletions, mayHaveExecuted: true })],
-    ['no match', { ...nobody, knownPins: 1 }],
+    ['no match', { ...noMatch, knownPins: 1 }],
     ['not identifiable', { ...unidentifiable, knownPins: 1 }],
     ['review', human('voucherify-400')],
     ['review for missing pins', human('pins-missing')],
   ] as const)('%s: is ignored', (_, main) => {
     expect(record(overtaken, { main, us: erased }, first)).toBeUndefined();
-    expect(record(overtaken, { main, us: nobody }, first)).toBeUndefined();
+    expect(record(overtaken, { main, us: noMatch }, first)).toBeUndefined();
   });
 
-  it('all deletions proved: is recorded', () => {
+  test('all deletions proved: is recorded', () => {
     expect(record(overtaken, { main: erased, us: erased }, first)).toMatchObject({ state: 'erased' });
   });
 
-  it('wrong customer deleted: is recorded', () => {
+  test('wrong customer deleted: is recorded', () => {
     const wrong = human('wrong-customer-deleted', { mayHaveExecuted: true });
-    const next = mustRecord(overtaken, { main: wrong, us: nobody }, first);
+    const next = mustRecord(overtaken, { main: wrong, us: noMatch }, first);
     expect(next).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted', queue: 'needs-review' });
     expect(next.projects).toMatchObject({ main: { state: 'open', mayHaveExecuted: true }, us: { state: 'open' } });
   });
 
-  it.each([0, 3])('generation %i that never existed: is treated the same', generation => {
+  test.each([0, 3])('generation %i that never existed: is treated the same', generation => {
     expect(record(overtaken, { main: later(), us: later() }, { generation })).toBeUndefined();
   });
 });
 
 describe('nothing to record', () => {
-  const results = [erased, { ...nobody, knownPins: 1 }, later(), human(), human('wrong-customer-deleted')];
+  const results = [erased, { ...noMatch, knownPins: 1 }, later(), human(), human('wrong-customer-deleted')];
   const states = [
-    mustRecord(pinnedOnce, { main: erased, us: nobody }),
-    mustRecord(withProgress(pinnedOnce, 'main', { pins: 0 }), { main: nobody, us: nobody }),
+    mustRecord(pinnedOnce, { main: erased, us: noMatch }),
+    mustRecord(withProgress(pinnedOnce, 'main', { pins: 0 }), { main: noMatch, us: noMatch }),
     requestReview(pinnedOnce, 'too-many-matches'),
   ];
-  it.each(states.map(receipt => [receipt.state, receipt] as const))('receipt: is %s', (_, receipt) => {
+  test.each(states.map(receipt => [receipt.state, receipt] as const))('receipt: is %s', (_, receipt) => {
     for (const main of results) {
       const next = record(receipt, { main, us: erased });
       // A receipt in review must not be retried after it deleted a wrong customer.

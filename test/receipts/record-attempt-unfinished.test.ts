@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { maxUnproven } from '../../lambda/receipts/record-attempt.ts';
 import {
   claimedOnce,
@@ -8,16 +8,16 @@ import {
   keptDeletion,
   later,
   mustRecord,
-  nobody,
+  noMatch,
   now,
   withProgress,
-} from '../support/erasing-receipts.ts';
+} from '../support/attempt-results.ts';
 
 const pinnedOnce = withProgress(claimedOnce(), 'main', { pins: 1 });
 const two = claimedOnce({}, ['main', 'us']);
 
 describe('unfinished result', () => {
-  it('receipt: is postponed, and the claims without a result start again', () => {
+  test('receipt: is postponed, and the claims without a result start again', () => {
     const next = mustRecord({ ...pinnedOnce, unrecordedClaims: 4 }, { main: later() });
     expect(next).toEqual({
       ...pinnedOnce,
@@ -29,17 +29,17 @@ describe('unfinished result', () => {
     expect(next.expiresAt).toBeUndefined();
   });
 
-  it('next attempt: is the latest of the backoff and every project’s time', () => {
+  test('next attempt: is the latest of the backoff and every project’s time', () => {
     const at = (...times: (number | undefined)[]) => {
       const [main, us] = times.map(notBefore => later(notBefore === undefined ? {} : { notBefore }));
-      return mustRecord(two, { main: main ?? nobody, us: us ?? nobody }).nextAttemptAt;
+      return mustRecord(two, { main: main ?? noMatch, us: us ?? noMatch }).nextAttemptAt;
     };
     expect(at(undefined, now + 50_000)).toBe(now + 50_000);
     expect(at(now + 70_000, now + 50_000)).toBe(now + 70_000);
     expect(at(now + 10, undefined)).toBe(now + 30_000);
   });
 
-  it('projects: keep their own proofs and possible deletions', () => {
+  test('projects: keep their own proofs and possible deletions', () => {
     const first = mustRecord(two, {
       main: erased,
       us: later({ mayHaveExecuted: true, deletions: [deletion(1, { project: 'us' })] }),
@@ -54,10 +54,10 @@ describe('unfinished result', () => {
       mayHaveExecuted: true,
       deletions: [keptDeletion(1, { project: 'us' })],
     });
-    expect(mustRecord(second, { us: nobody })).toMatchObject({ state: 'erased' });
+    expect(mustRecord(second, { us: noMatch })).toMatchObject({ state: 'erased' });
   });
 
-  it('repeated proof: the first one is kept', () => {
+  test('repeated proof: the first one is kept', () => {
     const first = mustRecord(pinnedOnce, { main: later({ deletions: [deletion()] }) });
     const again = mustRecord(first, {
       main: { kind: 'erased', deletions: [deletion(0, { proof: 'gone', at: now + 9 }), deletion(1)] },
@@ -65,26 +65,26 @@ describe('unfinished result', () => {
     expect(again.projects['main']?.deletions).toEqual([keptDeletion(), keptDeletion(1)]);
   });
 
-  it('unknown project: is ignored', () => {
+  test('unknown project: is ignored', () => {
     const next = mustRecord(pinnedOnce, { main: later(), eu: erased });
     expect(next.projects).toEqual(pinnedOnce.projects);
     expect(mustRecord(pinnedOnce, { eu: erased })).toMatchObject({ state: 'open' });
   });
 
-  it('closed project: is never reopened', () => {
-    const first = mustRecord(two, { main: nobody, us: later() });
+  test('closed project: is never reopened', () => {
+    const first = mustRecord(two, { main: noMatch, us: later() });
     const next = mustRecord(first, { main: erased, us: later() });
     expect(next.projects['main']).toEqual(first.projects['main']);
   });
 
-  it.each([true, false])('reply sent: is stored (%s)', repliesNow => {
+  test.each([true, false])('reply sent: is stored (%s)', repliesNow => {
     expect(mustRecord(pinnedOnce, { main: later() }, { repliesNow: repliesNow }).answeredInProgress).toBe(repliesNow);
     expect(mustRecord(pinnedOnce, { main: human() }, { repliesNow: repliesNow }).answeredInProgress).toBe(repliesNow);
     const told = { ...pinnedOnce, answeredInProgress: true };
     expect(mustRecord(told, { main: later() }, { repliesNow: repliesNow }).answeredInProgress).toBe(true);
   });
 
-  it('review in one project: puts the receipt in review and keeps the other proofs', () => {
+  test('review in one project: puts the receipt in review and keeps the other proofs', () => {
     const next = mustRecord(two, { main: erased, us: human('too-many-matches', { mayHaveExecuted: true }) });
     expect(next).toMatchObject({
       state: 'needs-review',
@@ -99,7 +99,7 @@ describe('unfinished result', () => {
     });
   });
 
-  it('three unproven responses: need review, however they are spread', () => {
+  test('three unproven responses: need review, however they are spread', () => {
     let receipt = pinnedOnce;
     for (let count = 1; count < maxUnproven; count += 1) {
       receipt = mustRecord(receipt, { main: later({ unproven: true }) });

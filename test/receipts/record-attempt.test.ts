@@ -1,23 +1,23 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   claimedOnce,
   deletion,
   erased,
   keptDeletion,
   mustRecord,
-  nobody,
+  noMatch,
   now,
   record,
   unidentifiable,
   withProgress,
-} from '../support/erasing-receipts.ts';
+} from '../support/attempt-results.ts';
 
 const pinnedOnce = withProgress(claimedOnce(), 'main', { pins: 1 });
 const two = claimedOnce({}, ['main', 'us']);
 const day = 86_400_000;
 
 describe('final result', () => {
-  it('receipt: is closed and expires after 762 days, in whole seconds', () => {
+  test('receipt: is closed and expires after 762 days, in whole seconds', () => {
     const next = mustRecord(pinnedOnce, { main: erased }, { now: now + 1 });
     expect(next).toEqual({
       ...pinnedOnce,
@@ -33,19 +33,19 @@ describe('final result', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['erased', erased, erased, 'erased'],
-    ['erased', erased, nobody, 'erased'],
+    ['erased', erased, noMatch, 'erased'],
     ['erased', unidentifiable, erased, 'erased'],
-    ['no-match', nobody, nobody, 'no-match'],
-    ['not-identifiable', nobody, unidentifiable, 'not-identifiable'],
-    ['not-identifiable', unidentifiable, nobody, 'not-identifiable'],
+    ['no-match', noMatch, noMatch, 'no-match'],
+    ['not-identifiable', noMatch, unidentifiable, 'not-identifiable'],
+    ['not-identifiable', unidentifiable, noMatch, 'not-identifiable'],
     ['not-identifiable', unidentifiable, unidentifiable, 'not-identifiable'],
   ] as const)('overall outcome: is %s', (_, main, us, state) => {
     expect(record(two, { main, us })).toMatchObject({ state, lastResult: state });
   });
 
-  it('stored deletion: has no customer id and is otherwise unchanged', () => {
+  test('stored deletion: has no customer id and is otherwise unchanged', () => {
     const gone = deletion(1, { proof: 'gone' });
     const { received: _, ...without } = gone;
     const next = mustRecord(pinnedOnce, { main: { kind: 'erased', deletions: [deletion(), without] } });
@@ -53,7 +53,7 @@ describe('final result', () => {
     expect(JSON.stringify(next)).not.toContain('cust_');
   });
 
-  it.each([
+  test.each([
     ['no callbacks', { hasCallbacks: false, answeredInProgress: true }, false, 'sign'],
     ['final outcome in this reply: is not due', { hasCallbacks: true, answeredInProgress: false }, true, 'sign'],
     ['no reply yet: is due', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
@@ -70,8 +70,8 @@ describe('final result', () => {
     expect(next.nextAttemptAt).toBe(now + 1000);
   });
 
-  it('one project: does not close the others', () => {
-    const next = mustRecord(two, { main: nobody });
+  test('one project: does not close the others', () => {
+    const next = mustRecord(two, { main: noMatch });
     expect(next).toMatchObject({ state: 'open', nextAttemptAt: now + 30_000, queue: 'erase' });
     expect(next.expiresAt).toBeUndefined();
     expect(mustRecord(next, { us: erased })).toMatchObject({ state: 'erased' });
@@ -80,17 +80,20 @@ describe('final result', () => {
 });
 
 describe('no match', () => {
-  it.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only from a worker that knew every pin', kind => {
-    const said = (knownPins: number) => ({ main: { kind, deletions: [], knownPins } as const });
-    expect(record(pinnedOnce, said(0))).toBeUndefined();
-    expect(record(pinnedOnce, said(2))).toBeUndefined();
-    expect(record(pinnedOnce, said(1))).toMatchObject({ state: kind });
-    expect(record(claimedOnce(), { eu: { kind, deletions: [], knownPins: 0 } })).toBeUndefined();
-  });
+  test.each(['no-match', 'not-identifiable'] as const)(
+    '%s: is accepted only from a worker that knew every pin',
+    kind => {
+      const said = (knownPins: number) => ({ main: { kind, deletions: [], knownPins } as const });
+      expect(record(pinnedOnce, said(0))).toBeUndefined();
+      expect(record(pinnedOnce, said(2))).toBeUndefined();
+      expect(record(pinnedOnce, said(1))).toMatchObject({ state: kind });
+      expect(record(claimedOnce(), { eu: { kind, deletions: [], knownPins: 0 } })).toBeUndefined();
+    },
+  );
 
-  it('pins in another project unknown: is rejected', () => {
+  test('pins in another project unknown: is rejected', () => {
     const receipt = withProgress(two, 'us', { pins: 1 });
-    expect(record(receipt, { main: nobody, us: nobody })).toBeUndefined();
-    expect(record(receipt, { main: nobody, us: erased })).toMatchObject({ state: 'erased' });
+    expect(record(receipt, { main: noMatch, us: noMatch })).toBeUndefined();
+    expect(record(receipt, { main: noMatch, us: erased })).toMatchObject({ state: 'erased' });
   });
 });
