@@ -2,10 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
-import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
 const adaUs = 'cust_AAAAAAAAAAAAAAAAAAAAAAUS';
 

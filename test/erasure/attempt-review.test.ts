@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const wrong = { status: 'DONE', related_object_id: 'cust_B', data_json: { customer: 1 } };
 
 type Prepare = (harness: Harness) => void;
