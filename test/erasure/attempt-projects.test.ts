@@ -110,21 +110,6 @@ describe('two projects', () => {
     });
   });
 
-  test('match in one project: is erased', async () => {
-    const harness = createHarness({ projects });
-    harness.addCustomer({ id: adaUs, source_id: 'crm-1' }, 'us');
-    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({
-      state: 'erased',
-      projects: { main: { state: 'no-match' }, us: { state: 'erased' } },
-    });
-  });
-
-  test('match in no project: is no match', async () => {
-    const { outcome } = await createHarness({ projects }).erase(one('source_id', 'crm-1'));
-    expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
-  });
-
   test('time: each project gets its share', async () => {
     const harness = inBoth();
     const latest = new Map<string, number>();
