@@ -8,7 +8,7 @@ export const alarmTexts = {
   'wrong-customer-deleted':
     'Voucherify may have deleted the wrong person: its response names another customer than the one to erase.',
   'voucherify-access-refused':
-    "No person is erased in a project: Voucherify rejects its key, or the quota is used up and the shop's own calls fail too.",
+    "No person is erased in a project: Voucherify rejects its key, cannot be reached, or the quota is used up and the shop's own calls fail too.",
   'sweep-stopped':
     'Persons with open requests are not erased and platforms get no callbacks: no sweep has finished for five minutes.',
   'unproven-responses':
@@ -32,6 +32,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'wrong-customer-deleted': 'wrong-customer-deleted',
   'voucherify-key-refused': 'voucherify-access-refused',
   'voucherify-quota-exhausted': 'voucherify-access-refused',
+  'voucherify-unreachable': 'voucherify-access-refused',
   'unproven-response': 'unproven-responses',
   'platform-paused': 'paused',
   'secret-unusable': 'requests-rejected',

@@ -15,7 +15,9 @@ export interface Handlers<Services> {
 
 /** The fields of a REST proxy event that the handler reads, so that other gateways can call it. */
 export type GatewayEvent = Pick<APIGatewayProxyEvent, 'httpMethod' | 'path' | 'body' | 'isBase64Encoded'> &
-  Partial<Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'>>;
+  Partial<Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'>> & {
+    readonly requestContext?: Partial<Pick<APIGatewayProxyEvent['requestContext'], 'requestTimeEpoch'>>;
+  };
 
 export type ApiGatewayHandler = (event: GatewayEvent, context: Context) => Promise<APIGatewayProxyResult>;
 
@@ -54,7 +56,14 @@ function toRequest(event: GatewayEvent): HttpRequest {
 function withoutBody(event: GatewayEvent): HttpRequest {
   // A configured URL may end with a slash or have two in a row.
   const path = event.path.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-  return { method: event.httpMethod, path, headers: readHeaders(event), rawBody: new Uint8Array() };
+  const receivedAt = event.requestContext?.requestTimeEpoch;
+  return {
+    method: event.httpMethod,
+    path,
+    headers: readHeaders(event),
+    rawBody: new Uint8Array(),
+    ...(receivedAt !== undefined && Number.isSafeInteger(receivedAt) ? { receivedAt } : {}),
+  };
 }
 
 /** Reads all headers. API Gateway passes every value of a repeated header only in `multiValueHeaders` (Developer Guide, proxy integration). */

@@ -29,6 +29,7 @@ export type Alarm =
   | 'wrong-customer-deleted'
   | 'voucherify-key-refused'
   | 'voucherify-quota-exhausted'
+  | 'voucherify-unreachable'
   | 'platform-paused'
   | 'callback-abandoned'
   | 'store-unavailable'

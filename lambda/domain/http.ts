@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly headers: ReadonlyMap<string, readonly string[]>;
   /** The exact bytes received: signatures cover these. */
   readonly rawBody: Uint8Array;
+  /** When the gateway received the request, in epoch milliseconds: the clock of an instance may be wrong after a freeze. */
+  readonly receivedAt?: number;
 }
 
 export interface HttpReply {

@@ -112,8 +112,9 @@ async function eraseInOpenProjects(work: AttemptRequest, services: Services): Pr
     const now = services.now();
     const until = now + (work.until - now) / (open.length - index);
     const attempted = await eraseInProject(project, { ...work, receipt, until }, services);
+    const code = 'code' in attempted.result ? { code: attempted.result.code } : {};
     for (const alarm of attempted.alarms) {
-      log({ event: 'alarm', alarm, platform: receipt.platform, receipt: receipt.id, project });
+      log({ event: 'alarm', alarm, platform: receipt.platform, receipt: receipt.id, project, ...code });
     }
     results[project] = attempted.result;
     receipt = attempted.receipt;

@@ -29,13 +29,26 @@ export type HttpResult =
     }
   | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly mayHaveExecuted: boolean };
 
-type NoAnswer = 'not-connected' | 'timed-out' | 'connection-lost' | 'redirected' | 'too-large';
+type NoAnswer =
+  | 'not-connected'
+  | 'name-not-resolved'
+  | 'tls-failed'
+  | 'timed-out'
+  | 'connection-lost'
+  | 'redirected'
+  | 'too-large';
 
 /** Sends a call. Never throws: a failure is a value that contains no URL, header or body. */
 export type Send = (call: HttpCall) => Promise<HttpResult>;
 
 /** Default maximum size of a response body, in bytes. */
 export const maxResponseBytes = 65_536;
+
+/** The value of `User-Agent` in every call. A test compares its version with package.json. */
+export const userAgent = 'voucherify-erasure-webhook/0.1.0';
+
+/** How long to wait for one address of a host before the next is tried, in milliseconds: distant clusters need longer than Node's 250. */
+const addressTimeoutMs = 1000;
 
 export interface HttpClientOptions {
   /** Resolves a host name and checks its addresses. */
@@ -51,12 +64,15 @@ export interface HttpClientOptions {
  * an idle connection; and only a `repeatable` call, because the server may have executed the first one.
  */
 export function createHttpClient(now: () => number, options: HttpClientOptions = {}): Send {
-  const agent = new Agent({ keepAlive: true });
+  const agent = new Agent({ keepAlive: true, autoSelectFamilyAttemptTimeout: addressTimeoutMs });
   return async call => {
     const first = await sendOnce(call, now, { ...options, agent });
     if (first !== 'reset-while-idle') return first;
     if (call.repeatable !== true) return noAnswer('connection-lost', true);
-    const second = await sendOnce(call, now, { ...options, agent: new Agent() });
+    const second = await sendOnce(call, now, {
+      ...options,
+      agent: new Agent({ autoSelectFamilyAttemptTimeout: addressTimeoutMs }),
+    });
     if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
     return second.kind === 'answer' ? second : { ...second, mayHaveExecuted: true };
   };
@@ -86,7 +102,9 @@ function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): P
     };
     const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), leftMs);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
-    request.on('error', error => settle(isIdleReset(request, error) ? 'reset-while-idle' : connectionError(connected)));
+    request.on('error', error =>
+      settle(isIdleReset(request, error) ? 'reset-while-idle' : connectionError(connected, error)),
+    );
     request.on('response', response =>
       collectResponse(response, call.maxResponseBytes ?? options.maxResponseBytes ?? maxResponseBytes, options, settle),
     );
@@ -96,8 +114,9 @@ function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): P
 
 /** Opens a request. Returns `undefined` if Node rejects a header or the protocol; its error would contain the value. */
 function openRequest(call: HttpCall, options: RequestOptions): ClientRequest | undefined {
-  const { method, url, headers } = call;
+  const { method, url } = call;
   const { agent, lookup } = options;
+  const headers = { ...call.headers, 'User-Agent': userAgent };
   try {
     if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent, ...(lookup && { lookup }) });
     // Settings allow plain http only to loopback, so `node:http` is loaded only then.
@@ -146,8 +165,15 @@ function collectResponse(
   response.on('end', finish);
 }
 
-function connectionError(connected: boolean): HttpResult {
-  return connected ? noAnswer('connection-lost', true) : noAnswer('not-connected', false);
+/** Errors of Node's DNS and TLS, which an operator fixes in different places. */
+const resolveErrors = ['ENOTFOUND', 'EAI_AGAIN', 'ENODATA'];
+const tlsError = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
+
+function connectionError(connected: boolean, error: Error): HttpResult {
+  if (connected) return noAnswer('connection-lost', true);
+  const code = 'code' in error ? String(error.code) : '';
+  if (resolveErrors.includes(code)) return noAnswer('name-not-resolved', false);
+  return noAnswer(tlsError.test(code) ? 'tls-failed' : 'not-connected', false);
 }
 
 function noAnswer(code: NoAnswer, mayHaveExecuted: boolean): HttpResult {

@@ -123,11 +123,11 @@ const mostFailures = 5;
 const leastReceipts = 2;
 
 function countFailure(state: RateLimitState, { receipt, now, sentAt }: ObservedCall): RateLimitState {
-  const before = state.failures ?? { count: 0, receipts: [] };
+  const before = state.failures ?? { count: 0, receipts: [], since: now };
   const receipts = before.receipts.includes(receipt)
     ? before.receipts
     : [...before.receipts, receipt].slice(-leastReceipts);
-  const failures = { count: before.count + 1, receipts };
+  const failures = { count: before.count + 1, receipts, since: before.since ?? now };
   const many = failures.count >= mostFailures && receipts.length >= leastReceipts;
   const isProbe = state.breaker?.code === 'failures';
   const next = { ...state, failures };

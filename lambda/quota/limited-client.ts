@@ -11,8 +11,11 @@ export interface RateLimited {
   readonly until?: number;
 }
 
-/** Decides what a result means for the caller, and for the rate limit and the breaker of its project. */
-type Classify<R extends QuotaEffect> = (result: HttpResult, now: number) => R;
+/**
+ * Decides what a result means for the caller, and for the rate limit and the breaker of its project. `failingSince` is the
+ * time of the first of the failures before it, if the last call failed.
+ */
+type Classify<R extends QuotaEffect> = (result: HttpResult, now: number, failingSince?: number) => R;
 
 /** Sends a call within the rate limit and returns its classified result. Never throws. */
 export type LimitedSend = <R extends QuotaEffect>(call: HttpCall, classify: Classify<R>) => Promise<R | RateLimited>;
@@ -107,7 +110,7 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
       left -= 1;
       expected = Math.max(1, expected - 1);
       const sentAt = now();
-      const result = classify(await options.send(call), now());
+      const result = classify(await options.send(call), now(), rateLimiter.failingSince());
       const byToken = call.headers['Authorization'] !== undefined;
       await rateLimiter.observe({ ...result, receipt: options.receipt, keyHash, byToken, sentAt, now: now() });
       return result;

@@ -24,8 +24,10 @@ const rateLimitSchema = v.looseObject({
   /** The limit from Voucherify's headers; it replaces the one in settings. */
   limit: v.exactOptional(v.number()),
   periodMs: v.exactOptional(v.number()),
-  /** Failures in a row, and the last receipts that had them. */
-  failures: v.exactOptional(v.looseObject({ count: v.number(), receipts: v.array(v.string()) })),
+  /** Failures in a row, the last receipts that had them, and the time of the first one. */
+  failures: v.exactOptional(
+    v.looseObject({ count: v.number(), receipts: v.array(v.string()), since: v.exactOptional(v.number()) }),
+  ),
 });
 
 export type RateLimitState = v.InferOutput<typeof rateLimitSchema>;

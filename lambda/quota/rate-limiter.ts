@@ -26,6 +26,8 @@ export interface RateLimiter {
   reserve(request: ReservationRequest): Promise<Reservation>;
   /** Returns the breaker that this process knows to be open: it blocks calls that were reserved earlier too. */
   blockedBy(keyHash: string, now: number): Blocked | undefined;
+  /** Returns since when every call has failed, as far as this process knows; `undefined` after a successful one. */
+  failingSince(): number | undefined;
   /** Stores what a call changes. Never throws: the next call repeats the information. */
   observe(observed: ObservedCall): Promise<void>;
 }
@@ -64,6 +66,7 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
       if (breaker === undefined || breaker.openUntil <= now) return undefined;
       return { kind: 'rate-limited', until: breaker.openUntil, code: breaker.code };
     },
+    failingSince: () => row.state()?.failures?.since,
     observe: async observed => {
       await row.change(state => applyEffect(state, observed, quota)).catch(() => undefined);
     },

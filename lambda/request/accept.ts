@@ -14,7 +14,10 @@ export interface VerifiedRequest {
   readonly platform: Platform;
   readonly authentication: Authentication;
   readonly erasure: ErasureRequest;
+  /** By the gateway's clock, which decides who existed when the request arrived. */
   readonly receivedAt: number;
+  /** By this process's clock, which also times the attempts. */
+  readonly startedAt: number;
   /** Set if an operator decided that this delivery opens a new request: the decision and the new request's number. */
   readonly newRequest?: { readonly number: number; readonly decision: Decision };
 }
@@ -84,7 +87,7 @@ async function buildReceipt(
   mayAttempt: boolean,
   services: Services,
 ): Promise<Receipt> {
-  const { erasure, platform, platformName, authentication, receivedAt, newRequest } = request;
+  const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs, holdSeconds } = services.settings.limits;
   const facts = {
@@ -104,7 +107,7 @@ async function buildReceipt(
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: 'in-progress' as const } } : {}),
   };
-  const attemptAt = receivedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
+  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
   return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
 }

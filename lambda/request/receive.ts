@@ -29,14 +29,15 @@ import { isWithinLimit } from './request-limit.ts';
  * Throws a `Failure`, which {@link errorReply} turns into the reply.
  */
 export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
-  const receivedAt = services.now();
+  const startedAt = services.now();
   const { name, platform } = findPlatform(request, services.platforms);
   const secret = () => services.readSecret(platformSecretName(name));
   const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
     rejectCompressed(request);
     const parsed = platform.parse(request);
-    const caller = { platformName: name, platform, authentication, receivedAt };
+    const { receivedAt = startedAt } = request;
+    const caller = { platformName: name, platform, authentication, receivedAt, startedAt };
     const results = await processParsed(parsed, caller, services);
     logViolations(name, parsed, services);
     return parsed.reply(results);
@@ -159,12 +160,12 @@ const storingShare = 1 / 8;
 /** Attempts only a receipt that this request has just stored. The sweep processes those that existed before. */
 async function attemptIfNew(
   { receipt, personalData, stored, attempts, pauses }: AcceptedRequest,
-  { receivedAt, platform }: VerifiedRequest,
+  { startedAt, platform }: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!stored) return unattempted();
-  const until = receivedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
+  const until = startedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
   const clients = clientsFor(receipt, true, services);
   // Reserves the first calls while the request is counted, to save time. A paused request must reserve none.
   const reserves = attempts && pauses?.paused.size === 0;

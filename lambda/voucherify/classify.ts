@@ -32,9 +32,21 @@ const notFound = v.object({ key: v.literal('not_found'), resource_type: v.litera
 
 /**
  * Classifies the result of a call: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. Only this function
- * decides whether and when to retry, and what opens the breaker (Voucherify docs, Errors and Limits).
+ * decides whether and when to retry, and what opens the breaker (Voucherify docs, Errors and Limits). A project that has
+ * not answered any call since a quarter of an hour raises an alarm.
  */
-export function classify(result: HttpResult, now: number): CallResult {
+export function classify(result: HttpResult, now: number, failingSince: number = now): CallResult {
+  const classified = classifyResult(result, now);
+  const { outcome, breaker } = classified;
+  const isUnreachable = breaker.kind === 'count' && now - failingSince >= unreachableMs;
+  if (!isUnreachable || outcome.kind !== 'retry') return classified;
+  return { ...classified, outcome: { ...outcome, alarm: 'voucherify-unreachable' } };
+}
+
+/** How long all calls must fail before a project counts as unreachable, in milliseconds. */
+const unreachableMs = 900_000;
+
+function classifyResult(result: HttpResult, now: number): CallResult {
   if (result.kind === 'no-answer') {
     const { code, mayHaveExecuted } = result;
     if (code === tooLarge) return { outcome: undocumented(code), breaker: close, status: 0 };

@@ -116,15 +116,16 @@ const minute = 60_000;
  * the project; any other 4xx, and a 200 without a token, cannot work until the key or the setting is changed. No failure
  * has an effect on a customer.
  */
-function classifyToken(result: HttpResult, now: number): TokenResult {
-  const { outcome, status, ...effect } = classify(result, now);
+function classifyToken(result: HttpResult, now: number, failingSince?: number): TokenResult {
+  const { outcome, status, ...effect } = classify(result, now, failingSince);
   const parsed = v.safeParse(tokenResponse, outcome.kind === 'ok' ? outcome.json : undefined);
   if (parsed.success) return { ...effect, status, token: parsed.output };
   const isFailure = outcome.kind === 'retry' || outcome.kind === 'review';
   if (isFailure && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
   if (status === 0 || status >= 500) {
     const code = isFailure && status === 0 ? outcome.code : status;
-    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true }) };
+    const alarm = isFailure && outcome.alarm !== undefined ? { alarm: outcome.alarm } : {};
+    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true, ...alarm }) };
   }
   const failure = retryLater(`token-${status}`, {
     stop: true,

@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import type { LookupFunction, Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createHttpClient, type HttpCall } from '../../lambda/io/http-client.ts';
 import { closeServersAfterEach, serve, serveSockets } from '../support/loopback-servers.ts';
@@ -63,6 +64,25 @@ describe('broken connection', () => {
       mayHaveExecuted: true,
     });
   });
+});
+
+test('unknown host: has its own code, which an operator fixes elsewhere', async () => {
+  const lookup: LookupFunction = (_, __, done) => done(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), '');
+  const client = createHttpClient(Date.now, { lookup });
+  const call = post(new URL('https://voucherify.invalid'));
+  expect(await client(call)).toEqual({ kind: 'no-answer', code: 'name-not-resolved', mayHaveExecuted: false });
+});
+
+test('every call: names this service and its version', async () => {
+  const agents: unknown[] = [];
+  const { url } = await serve((request, response) => {
+    agents.push(request.headers['user-agent']);
+    response.end();
+  });
+  await send(post(url, { headers: { 'User-Agent': 'another' } }));
+  const packageJson = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  expect(packageJson).toContain(`"version": "${String(agents[0]).replace('voucherify-erasure-webhook/', '')}"`);
+  expect(agents).toHaveLength(1);
 });
 
 describe('impossible call', () => {

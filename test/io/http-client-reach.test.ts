@@ -75,14 +75,14 @@ describe('checked addresses', () => {
     expect(names).toEqual([loopbackName]);
   });
 
-  test.each<[string, string, LookupFunction]>([
-    ['rejected look-up', loopbackName, (_, __, done) => done(new Error('refused'), '', 0)],
-    ['certificate of another name', 'api.voucherify.io', loopbackLookup()],
-  ])('%s: nothing is sent', async (_, name, lookup) => {
+  test.each<[string, string, string, LookupFunction]>([
+    ['rejected look-up', 'not-connected', loopbackName, (_, __, done) => done(new Error('refused'), '', 0)],
+    ['certificate of another name', 'tls-failed', 'api.voucherify.io', loopbackLookup()],
+  ])('%s: nothing is sent, with the code %s', async (_, code, name, lookup) => {
     let calls = 0;
     const { url } = await serve(() => (calls += 1), certificate);
     const target = new URL(`https://${name}:${url.port}/`);
-    expect(await createHttpClient(Date.now, { lookup })(get(target))).toEqual(notConnected);
+    expect(await createHttpClient(Date.now, { lookup })(get(target))).toEqual({ ...notConnected, code });
     expect(calls).toBe(0);
   });
 });

@@ -126,7 +126,7 @@ describe('TLS', () => {
   test('untrusted certificate: nothing is sent', async () => {
     let requests = 0;
     const { url } = await serve(() => (requests += 1), loopbackCertificate());
-    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual(notConnected);
+    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({ ...notConnected, code: 'tls-failed' });
     expect(requests).toBe(0);
   });
 

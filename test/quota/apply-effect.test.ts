@@ -118,7 +118,7 @@ describe('consecutive failures', () => {
     ['status 503', response(503)],
   ])('%s: the fifth opens the breaker if two receipts had them', (_, result) => {
     const four = ['a', 'a', 'a', 'b'].reduce((state, receipt) => observe(state, result, { receipt }), initialRateLimit);
-    expect(four).toEqual({ notBefore: 0, failures: { count: 4, receipts: ['a', 'b'] } });
+    expect(four).toEqual({ notBefore: 0, failures: { count: 4, receipts: ['a', 'b'], since: now } });
     const breaker = { code: 'failures', trips: 0, openUntil: now + 10 * second, openedAt: now };
     expect(observe(four, result, { receipt: 'b' }).breaker).toEqual(breaker);
   });
@@ -136,7 +136,7 @@ describe('consecutive failures', () => {
   );
 
   test('many receipts: only the last two are stored', () => {
-    expect(four.failures).toEqual({ count: 4, receipts: ['c', 'd'] });
+    expect(four.failures).toEqual({ count: 4, receipts: ['c', 'd'], since: now });
   });
 
   test.each([200, 201, 404, 400, 409, 422])('status %i: starts the count again', status => {

@@ -118,6 +118,20 @@ describe('path', () => {
     },
   );
 
+  test('clock of the instance ten minutes behind: the time of the gateway decides who existed', async () => {
+    const harness = ketchHarness();
+    const at = harness.clock.now;
+    const created = new Date(at - 300_000).toISOString();
+    harness.sandbox.register({ source_id: 'crm-new', created_at: created }, 'main');
+    harness.clock.now = at - 600_000;
+    const submittedTimestamp = Math.floor(at / 1000);
+    const wire = ketchWire(deleteRequest({ identities: [account('crm-new')], submittedTimestamp }));
+    const event = { ...eventOf(wire), requestContext: { requestTimeEpoch: at } };
+    const handler = webhookHandler(() => harness.services);
+    await invoke(handler, event);
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased', receivedAt: at, submittedAt: at }]);
+  });
+
   test('compressed body: is rejected with the name of the header', async () => {
     const harness = ketchHarness();
     const answer = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'gzip' }));

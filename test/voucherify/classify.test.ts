@@ -132,6 +132,28 @@ describe('no response', () => {
   });
 });
 
+describe('project that does not respond', () => {
+  const quarter = 15 * minute;
+
+  test.each([
+    ['connection error', { kind: 'no-answer', code: 'tls-failed', mayHaveExecuted: false } as const],
+    ['503', response(503, '')],
+  ])('%s: raises an alarm once all calls have failed for 15 minutes', (_, result) => {
+    const alarmOf = (failingSince?: number) => {
+      const { outcome } = classify(result, now, failingSince);
+      return 'alarm' in outcome ? outcome.alarm : undefined;
+    };
+    expect(alarmOf(now - quarter)).toBe('voucherify-unreachable');
+    expect([alarmOf(now - quarter + 1), alarmOf()]).toEqual([undefined, undefined]);
+  });
+
+  test('any other response: raises no such alarm', () => {
+    for (const status of [200, 404, 409]) {
+      expect(classify(response(status, {}), now, 0).outcome).not.toMatchObject({ alarm: 'voucherify-unreachable' });
+    }
+  });
+});
+
 describe('429', () => {
   const throttled = (headers: Record<string, string>) => classify(response(429, '', headers), now);
 
