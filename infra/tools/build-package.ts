@@ -55,7 +55,9 @@ async function bundleOps(): Promise<void> {
 /** Writes the declarations that the entry point needs, directly or indirectly. */
 function emitTypes(): void {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.package.json'), '--outDir', emitted]);
+  execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.package.json'), '--outDir', emitted], {
+    stdio: 'inherit',
+  });
   const pending = ['infra/index.d.ts'];
   for (const file of pending) {
     const text = readFileSync(join(emitted, file), 'utf8');
