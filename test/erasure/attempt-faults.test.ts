@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Identifier } from '../../lambda/domain/erasure.ts';
 import { isFinal } from '../../lambda/receipts/receipt.ts';
-import { attemptNow, type Harness, one } from '../support/harness.ts';
+import { ada, attemptNow, type Harness, one } from '../support/harness.ts';
 import { createFaultyHarness, faultScript } from '../support/injected-faults.ts';
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const same = { source_id: 'crm-1', email: 'ada@example.com' };
 
 /** The customer's state at the start, and the identifiers of the request. */

@@ -2,12 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { attemptNow, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, attemptNow, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { closeServersAfterEach, serve } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
 /**
  * A harness whose calls go over real connections, to wherever `place.url` is. An answer may take four minutes longer than
@@ -73,14 +71,6 @@ describe('attempt over real connections', () => {
     }
     expect((await harness.erase(one('email', email))).outcome).toMatchObject({ kind: 'erased' });
     expect(harness.deleted()).toEqual([meant]);
-  });
-
-  test('too many matches: need review', async () => {
-    const harness = await overSandbox();
-    for (let index = 0; index < 120; index += 1) harness.addCustomer({ email: 'guest@example.com' });
-    const { receipt } = await harness.erase(one('email', 'guest@example.com'));
-    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
-    expect(harness.deleted()).toEqual([]);
   });
 
   test('no response: the attempt ends on time', async () => {

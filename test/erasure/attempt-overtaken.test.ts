@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { claimReceipt } from '../../lambda/receipts/transitions.ts';
-import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
 
 describe('overlapping attempts', () => {

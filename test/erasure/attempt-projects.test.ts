@@ -2,10 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
-import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
 const adaUs = 'cust_AAAAAAAAAAAAAAAAAAAAAAUS';
 
@@ -110,21 +108,6 @@ describe('two projects', () => {
       reason: 'voucherify-422',
       projects: { main: { state: 'erased', deletions: [{ pin: 0 }] } },
     });
-  });
-
-  test('match in one project: is erased', async () => {
-    const harness = createHarness({ projects });
-    harness.addCustomer({ id: adaUs, source_id: 'crm-1' }, 'us');
-    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({
-      state: 'erased',
-      projects: { main: { state: 'no-match' }, us: { state: 'erased' } },
-    });
-  });
-
-  test('match in no project: is no match', async () => {
-    const { outcome } = await createHarness({ projects }).erase(one('source_id', 'crm-1'));
-    expect(outcome).toEqual({ kind: 'no-match', at: start, deletions: [] });
   });
 
   test('time: each project gets its share', async () => {

@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { attemptNow, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, attemptNow, ben, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
-
-const ben = 'cust_BBBBBBBBBBBBBBBBBBBBBBBB';
 
 /** Metrics count these lines: one for each receipt that is closed, and none for what is not. */
 const closings = (harness: Harness) =>

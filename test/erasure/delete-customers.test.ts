@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
 const family = ['cust_1', 'cust_2', 'cust_3', 'cust_4'];
@@ -32,8 +32,6 @@ const lost = (mayHaveExecuted: boolean): HttpResult => ({
   code: 'connection-lost',
   mayHaveExecuted,
 });
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
 const denied = response(404, notFound);
 

@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
 const deletion = `POST /v1/customers/${ada}/permanent-deletion`;
 

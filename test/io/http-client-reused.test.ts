@@ -1,20 +1,18 @@
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
 import {
   type Certificate,
+  certificate,
   closeServersAfterEach,
   loopbackCertificate,
+  notConnected,
   serve,
   serveSockets,
+  trustCertificate,
 } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
-
-const certificate = loopbackCertificate();
-const before = getCACertificates('default');
-beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
-afterAll(() => setDefaultCACertificates(before));
+trustCertificate();
 
 const call = (url: URL) => ({ method: 'POST', url, headers: {}, until: Date.now() + 60_000 }) as const;
 const repeatable = (url: URL) => ({ ...call(url), repeatable: true }) as const;
@@ -44,7 +42,7 @@ describe.each([
     expect(ports[1]).toBe(ports[0]);
   });
 
-  test.each(['reset', 'end'] as const)('and ends (%s) before any answer is called again once', async how => {
+  test.each(['reset', 'end'] as const)('end of the connection (%s) before any response: is retried once', async how => {
     const { url, ports } = await scripted(['answer', how, 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -54,7 +52,7 @@ describe.each([
   });
 
   test.each(['reset', 'end'] as const)(
-    'and ends (%s) is not called again for a call that must not be repeated',
+    'end of the connection (%s), call that must not be repeated: is not retried',
     async how => {
       const { url, ports } = await scripted(['answer', how, 'answer'], tls);
       const send = createHttpClient(Date.now);
@@ -128,11 +126,7 @@ describe('TLS', () => {
   test('untrusted certificate: nothing is sent', async () => {
     let requests = 0;
     const { url } = await serve(() => (requests += 1), loopbackCertificate());
-    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
-      kind: 'no-answer',
-      code: 'not-connected',
-      mayHaveExecuted: false,
-    });
+    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual(notConnected);
     expect(requests).toBe(0);
   });
 

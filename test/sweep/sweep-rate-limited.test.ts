@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { createHarness, one, start } from '../support/harness.ts';
+import { ada, createHarness, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const why = { actor: 'ops', reason: 'looking into it', at: start };
 
 describe('pause', () => {

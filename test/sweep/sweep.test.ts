@@ -3,7 +3,7 @@ import { localSigner } from '../../infra/local/local-signer.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
-import { changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
@@ -21,8 +21,6 @@ async function crowd(harness: Harness, count: number, first = 1): Promise<readon
 
 const states = async (harness: Harness, receipts: readonly Receipt[]) =>
   (await Promise.all(receipts.map(receipt => harness.receipt(receipt.id)))).map(receipt => receipt.state);
-
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 
 const hour = 3_600_000;
 
