@@ -46,9 +46,8 @@ async function bundleConstruct(): Promise<void> {
 
 async function bundleOps(): Promise<void> {
   const outfile = join(dist, 'ops.js');
-  const banner = { js: '#!/usr/bin/env node' };
   const minify = { minifySyntax: true, minifyWhitespace: true };
-  await build({ ...nodeModule, ...minify, banner, entryPoints: [join(root, 'infra/ops/ops.ts')], outfile });
+  await build({ ...nodeModule, ...minify, entryPoints: [join(root, 'infra/ops/ops.ts')], outfile });
   chmodSync(outfile, 0o755);
 }
 
