@@ -46,16 +46,17 @@ async function bundleConstruct(): Promise<void> {
 
 async function bundleOps(): Promise<void> {
   const outfile = join(dist, 'ops.js');
-  const banner = { js: '#!/usr/bin/env node' };
   const minify = { minifySyntax: true, minifyWhitespace: true };
-  await build({ ...nodeModule, ...minify, banner, entryPoints: [join(root, 'infra/ops/ops.ts')], outfile });
+  await build({ ...nodeModule, ...minify, entryPoints: [join(root, 'infra/ops/ops.ts')], outfile });
   chmodSync(outfile, 0o755);
 }
 
 /** Writes the declarations that the entry point needs, directly or indirectly. */
 function emitTypes(): void {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.package.json'), '--outDir', emitted]);
+  execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.package.json'), '--outDir', emitted], {
+    stdio: 'inherit',
+  });
   const pending = ['infra/index.d.ts'];
   for (const file of pending) {
     const text = readFileSync(join(emitted, file), 'utf8');
