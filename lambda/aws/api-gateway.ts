@@ -4,7 +4,7 @@ import { Failure, failureOf } from '../domain/failure.ts';
 import type { HttpReply, HttpRequest } from '../domain/http.ts';
 
 /** Maximum size of a request body, in bytes. */
-export const maxBodyBytes = 65_536;
+export const maxBodyBytes = 1_048_576;
 
 /** The functions that handle a request with the services of this process. */
 export interface Handlers<Services> {
@@ -52,7 +52,9 @@ function toRequest(event: GatewayEvent): HttpRequest {
 
 /** Converts everything except the body, which is not read for an unauthenticated caller. */
 function withoutBody(event: GatewayEvent): HttpRequest {
-  return { method: event.httpMethod, path: event.path, headers: readHeaders(event), rawBody: new Uint8Array() };
+  // A configured URL may end with a slash or have two in a row.
+  const path = event.path.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  return { method: event.httpMethod, path, headers: readHeaders(event), rawBody: new Uint8Array() };
 }
 
 /** Reads all headers. API Gateway passes every value of a repeated header only in `multiValueHeaders` (Developer Guide, proxy integration). */

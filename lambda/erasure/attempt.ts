@@ -89,6 +89,11 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   if (done && updated.state === 'needs-review') {
     log({ event: 'alarm', alarm: 'needs-review', platform: updated.platform, receipt: updated.id });
   }
+  // A platform that only gets an acknowledgement cannot be informed: without an alarm, the person would be lost unnoticed.
+  const isInformed = services.platforms.get(updated.platform)?.responseMode !== 'acknowledgement';
+  if (done && updated.state === 'not-identifiable' && !isInformed) {
+    log({ event: 'alarm', alarm: 'not-identifiable', platform: updated.platform, receipt: updated.id });
+  }
   return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
 }
 

@@ -12,7 +12,7 @@ export interface RateLimited {
 }
 
 /** Decides what a result means for the caller, and for the rate limit and the breaker of its project. */
-export type Classify<R extends QuotaEffect> = (result: HttpResult, now: number) => R;
+type Classify<R extends QuotaEffect> = (result: HttpResult, now: number) => R;
 
 /** Sends a call within the rate limit and returns its classified result. Never throws. */
 export type LimitedSend = <R extends QuotaEffect>(call: HttpCall, classify: Classify<R>) => Promise<R | RateLimited>;

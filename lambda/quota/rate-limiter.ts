@@ -14,7 +14,7 @@ import {
 } from './rate-limit.ts';
 
 /** No call may be sent before `until`. */
-export type Blocked = Extract<Reservation, { kind: 'rate-limited' }>;
+type Blocked = Extract<Reservation, { kind: 'rate-limited' }>;
 
 /** The rate limiter of one project in this process. */
 export interface RateLimiter {

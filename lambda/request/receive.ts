@@ -1,6 +1,6 @@
 import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
-import type { HttpReply, HttpRequest } from '../domain/http.ts';
+import { type HttpReply, type HttpRequest, singleHeader } from '../domain/http.ts';
 import { namePattern, platformSecretName } from '../domain/names.ts';
 import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
@@ -34,12 +34,32 @@ export async function receive(request: HttpRequest, services: Services): Promise
   const secret = () => services.readSecret(platformSecretName(name));
   const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
-    const parsed = platform.parse(request, authentication);
+    rejectCompressed(request);
+    const parsed = platform.parse(request);
     const caller = { platformName: name, platform, authentication, receivedAt };
-    return platform.reply(request, parsed, await processParsed(parsed, caller, services));
+    const results = await processParsed(parsed, caller, services);
+    logViolations(name, parsed, services);
+    return parsed.reply(results);
   } catch (error) {
     throw failureOf(error).afterVerification();
   }
+}
+
+/** Throws `unsupported-media-type` for a compressed body: signatures cover it, but it would have to be decompressed. */
+function rejectCompressed(request: HttpRequest): void {
+  const encoding = singleHeader(request, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '') return;
+  throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
+}
+
+/** Raises an alarm for each part of a request that could not be read, and for an executed request that violates a rule. */
+function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
+  const { violation } = parsed;
+  const rules = [
+    ...('unreadable' in parsed ? (parsed.unreadable ?? []) : []),
+    ...(violation === undefined ? [] : [violation]),
+  ];
+  for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-refused', platform, rule });
 }
 
 /** Logs a failure and returns its reply: in the format of the platform in the path, else in plain text. Never throws. */
@@ -59,11 +79,12 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
 /**
  * Returns the alarm for an authentic request that is finally refused: without it, the request would be lost unnoticed.
  * The rule is the failure's message, which never contains an outside value. After a 5xx, except 501, the platform
- * sends the request again.
+ * sends the request again. A body is too large before its sender is authenticated, and may be a genuine request too.
  */
 function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
   const isRetried = status >= 500 && code !== 'unimplemented';
-  if (isRetried || (alarm === undefined && !verified)) return {};
+  const mayBeGenuine = verified || code === 'too-large';
+  if (isRetried || (alarm === undefined && !mayBeGenuine)) return {};
   return { alarm: alarm ?? 'request-refused', rule: message };
 }
 

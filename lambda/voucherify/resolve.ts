@@ -19,7 +19,7 @@ export interface ResolveRequest {
   readonly lookUps?: LookUpResults | undefined;
 }
 
-export type Resolved =
+type Resolved =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'no-match' | 'not-identifiable' }
   | CallFailure;

@@ -58,11 +58,11 @@ describe('gateway request', () => {
 
   test('size: one byte over the limit is a 413', async () => {
     const { handler, requests, refused } = recording();
-    expect(maxBodyBytes).toBe(65_536);
+    expect(maxBodyBytes).toBe(1_048_576);
     await invoke(handler, eventOf({ ...wire, body: 'x'.repeat(maxBodyBytes) }));
     expect(requests).toHaveLength(1);
     const answer = await invoke(handler, plainEventOf({ ...wire, body: `${'x'.repeat(maxBodyBytes - 1)}ä` }));
-    expect(answer).toMatchObject({ status: 413, text: 'body: is larger than 65536 bytes' });
+    expect(answer).toMatchObject({ status: 413, text: 'body: is larger than 1048576 bytes' });
     expect(requests).toHaveLength(1);
     expect(refused[0]!.request).toMatchObject({ path: '/webhooks/x', rawBody: new Uint8Array() });
   });

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
+import { maxJsonDepth } from '../../lambda/io/json.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
@@ -20,7 +22,7 @@ export function bodies(suite: Suite): void {
     ['bytes that are not UTF-8', notUtf8],
     ['a key that stands twice', grown('"twice":1,"twice":1')],
     ['a key that stands twice, once escaped', grown('"twice":1,"\\u0074wice":1')],
-    ['too deep a nest', grown(`"deep":${'['.repeat(20)}${']'.repeat(20)}`)],
+    ['too deep a nest', grown(`"deep":${'['.repeat(maxJsonDepth)}${']'.repeat(maxJsonDepth)}`)],
     ['null', 'null'],
     ['a number', '5'],
   ])('that hold %s are refused', async (_, body) => {
@@ -35,8 +37,8 @@ export function bodies(suite: Suite): void {
     expect(await harness.receipts()).toMatchObject([{ state: 'erased' }]);
   });
 
-  test('up to 64 KiB are read, and one byte more is refused before anything else', async () => {
-    const most = 65_536;
+  test('up to 1 MiB are read, and one byte more is refused before anything else, with an alarm', async () => {
+    const most = maxBodyBytes;
     const padded = (length: number) => text.replace('{', `{"pad":"${'x'.repeat(length - text.length - 9)}",`);
     const harness = await suite.harness();
     const fits = await sign({ ...plain, body: padded(most) }, suite.secrets.current, harness.clock.now);
@@ -74,8 +76,8 @@ export function bodies(suite: Suite): void {
     expectRefusal(answer, status);
     expect(store.calls).toEqual([]);
     expect(harness.sandbox.calls()).toEqual([]);
-    // Size and method are looked at before the credentials: a caller that was not proved genuine raises no alarm.
-    expect(harness.alarms()).toEqual([405, 413].includes(status) ? [] : ['request-refused']);
+    // The method is checked before the caller is authenticated.
+    expect(harness.alarms()).toEqual(status === 405 ? [] : ['request-refused']);
     return answer;
   }
 }

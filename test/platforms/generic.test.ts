@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { forbidden } from '../support/forbidden-adapters.ts';
+import { requestOf } from '../support/requests.ts';
 import { callbackUrl, genericHarness, genericWire, order, question } from './generic-messages.ts';
 
 describe('an order in our own words', () => {
@@ -20,19 +21,14 @@ describe('an order in our own words', () => {
     expect(receipt).toMatchObject({ authentication: { scheme: 'standard-webhooks', secret: 'current' } });
   });
 
-  test('says of a customer who was gone when we came back that there is no answer to show', async () => {
-    const platform = (await genericHarness()).services.platforms.get('generic')!;
-    const request = { method: 'POST', path: '', headers: new Map(), rawBody: Buffer.from('') };
+  test('customer that was already gone: the reply has the proof, and no response of Voucherify', async () => {
+    const platform = genericHarness().services.platforms.get('generic')!;
     const deletions = [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] as const;
-    const answered = {
-      reference: 'r',
-      receiptId: 'i',
-      outcome: { kind: 'erased', at: 0, deletions },
-      callbackFollows: false,
-    } as const;
-    const { body } = platform.reply(request, { erase: [] }, [answered]);
+    const outcome = { kind: 'erased', at: 0, deletions } as const;
+    const { reply } = platform.parse(requestOf(order));
+    const { body } = reply([{ reference: 'r', receiptId: 'i', outcome, callbackFollows: false }]);
     expect(JSON.parse(body)).toMatchObject({ deletions: [{ project: 'main', proof: 'gone' }] });
-    expect(() => platform.reply(request, { erase: [] }, [])).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => reply([])).toThrow(expect.objectContaining({ code: 'internal' }));
   });
 
   test('that is open is answered with 202, and that waits for a person says so', async () => {
@@ -86,13 +82,12 @@ describe('an order in our own words', () => {
     ['/request_id', { request_id: 'ada@example.com' }],
     ['/request_id', { request_id: 'a/b' }],
     ['/request_id', { request_id: 'x'.repeat(129) }],
-    ['/request_id', { request_id: 9_007_199_254_740_992 }],
     ['/request_id', { request_id: { id: 'ada' } }],
     ['identifiers', { identifiers: undefined }],
     ['identifiers', { identifiers: { type: 'email', value: 'ada@example.com' } }],
     ['identifiers', { identifiers: Array.from({ length: 51 }, () => order.identifiers[0]) }],
     ['identifiers.0.type', { identifiers: [{ type: 'e-mail', value: 'ada@example.com' }] }],
-    ['identifiers.1.value', { identifiers: [order.identifiers[0], { type: 'email', value: 7 }] }],
+    ['identifiers.1.value', { identifiers: [order.identifiers[0], { type: 'email', value: 7.5 }] }],
     ['/submitted_at', { submitted_at: '2026-01-15T11:30:00' }],
     ['/submitted_at', { submitted_at: '2026-13-15T11:30:00Z' }],
     ['/due_at', { due_at: 'tomorrow for ada' }],

@@ -73,7 +73,7 @@ describe('a fixture of Ketch through the exported handler', () => {
     const { headers, rawBody } = fixture.request;
     const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]] as const);
     const request = { method: 'POST', path: '', headers: new Map(lower), rawBody: Buffer.from(rawBody) };
-    const reading = harness.services.platforms.get('ketch')!.parse(request, { scheme: '', secret: 'current' });
+    const reading = harness.services.platforms.get('ketch')!.parse(request);
     const { identifiers = [], dueAt } = fixture.parsed;
     expect(reading).toMatchObject({
       erase: [

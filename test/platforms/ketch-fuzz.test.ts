@@ -10,7 +10,6 @@ import { openHarness } from '../support/harness.ts';
 import { callback, deleteRequest, ketchSecretText, ketchSection, uid } from '../support/ketch.ts';
 import { ketchPlatform as platform, requestOf } from '../support/requests.ts';
 
-const proof = { scheme: 'shared-secret', secret: 'current' } as const;
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('raw', 'md5', 'account_id', '__proto__', uid, ''));
 const anything = fc.oneof(fc.jsonValue({ maxDepth: 3 }), text, fc.maxSafeInteger(), fc.constant(undefined));
 
@@ -63,7 +62,7 @@ describe('whatever is sent', () => {
       fc.property(bodies, types, (body, type) => {
         const request = requestOf(body, { 'content-type': type });
         try {
-          platform.parse(request, proof);
+          platform.parse(request);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(Failure);
           expect((thrown as Failure).message).toMatch(
@@ -82,7 +81,7 @@ describe('whatever is sent', () => {
         const request = requestOf(body);
         let reading: ReturnType<typeof platform.parse>;
         try {
-          reading = platform.parse(request, proof);
+          reading = platform.parse(request);
         } catch {
           return;
         }
@@ -98,7 +97,7 @@ describe('whatever is sent', () => {
         }
         const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
         const answered = { reference: uid, receiptId: 'r', outcome, callbackFollows: false };
-        expect(platform.reply(request, reading, [answered]).status).toBe(200);
+        expect(reading.reply([answered]).status).toBe(200);
       }),
     );
   });

@@ -99,7 +99,7 @@ describe('a deletion', () => {
   test.each([
     ['neither id nor time', { type: 'delete', userId: 'crm-10042' }],
     ['an empty id and no time', { type: 'delete', userId: 'crm-10042', messageId: '' }],
-    ['a number for a user', { ...deletion, userId: 10_042 }],
+    ['a fraction for a user', { ...deletion, userId: 10_042.5 }],
     ['no type', { userId: 'crm-10042' }],
     ['no object', '"delete"'],
     ['null', 'null'],
@@ -110,6 +110,46 @@ describe('a deletion', () => {
     expect(answer.status).toBe(400);
     expect(store.calls).toEqual([]);
     expect(answer.text + harness.logText.join()).not.toMatch(/10_?042/);
+  });
+
+  test.each([
+    ['a whole number', 10_042, '10042'],
+    ['a whole number beyond those that are exact', '9007199254740993', '9007199254740993'],
+  ])('%s as a user: keeps its digits', async (_, userId, value) => {
+    const harness = segmentHarness();
+    harness.sandbox.register({ source_id: value, created_at: '2025-01-01T00:00:00Z' }, 'main');
+    const body = JSON.stringify({ ...deletion, userId: 0 }).replace('"userId":0', `"userId":${userId}`);
+    expect(await harness.send(segmentWire(body))).toMatchObject({ status: 200 });
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased' }]);
+  });
+
+  test('one unreadable event: the others are stored, and an alarm names the rule', async () => {
+    const harness = segmentHarness();
+    const events = [
+      deletion,
+      { type: 'delete', userId: 'crm-1' },
+      { ...deletion, userId: 1.5 },
+      'text',
+      { type: 'track' },
+    ];
+    expect(await harness.send(segmentWire(events, { 'x-webhook-secret': headerSecret }))).toMatchObject({
+      status: 200,
+    });
+    expect(await harness.receipts()).toHaveLength(1);
+    const rules = harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-refused' ? [rule] : []));
+    expect(rules).toEqual([
+      'timestamp: is missing, and so is messageId',
+      'userId: is missing or does not match Segment',
+      'body: is missing or does not match Segment',
+    ]);
+  });
+
+  test.each([500, 501])('list of %i events: up to 500 are accepted', async count => {
+    const harness = segmentHarness();
+    const events = Array.from({ length: count }, (_, at) => ({ ...deletion, userId: `crm-${at}` }));
+    const { status } = await harness.send(segmentWire(events, { 'x-webhook-secret': headerSecret }));
+    expect([status, (await harness.receipts()).length]).toEqual(count > 500 ? [413, 0] : [200, 500]);
   });
 
   test('is asked for again when it cannot be stored', async () => {
@@ -145,7 +185,7 @@ describe('the proof', () => {
     expect(await harness.send(segmentWire(spaced, { 'X-Signature': other }))).toMatchObject({ status: 401 });
   });
 
-  test.each(['{', '', '{"a":1,"a":2}', `${'['.repeat(40)}${']'.repeat(40)}`, '\uFEFF{}'])(
+  test.each(['{', '', '{"a":1,"a":2}', `{"a":${'['.repeat(70)}${']'.repeat(70)}}`, '\uFEFF{}'])(
     'is refused with 401 for a body that is no proper JSON and not signed, 400 when it is signed: %o',
     async body => {
       const harness = await segmentHarness();

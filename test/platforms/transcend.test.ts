@@ -117,7 +117,7 @@ describe('an erasure job', () => {
   });
 
   test.each([
-    ['another type', job(undefined, { type: 'ACCESS' }), {}],
+    ['an access request', job(undefined, { type: 'ACCESS' }), {}],
     ['another type in test mode', job(undefined, { type: 'PREFLIGHT', isTest: true }), {}],
     ['its flag as text', job(undefined, { isTest: 'true' }), {}],
     ['no extras', job(undefined, { extras: undefined }), {}],
@@ -137,6 +137,14 @@ describe('an erasure job', () => {
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
     expect(store.calls).toEqual([]);
     expect(answer.text + harness.logText.join()).not.toMatch(/ada@|crm-10042|c3ae78c9|ACCESS/);
+  });
+
+  test('access request in test mode: is acknowledged, and nothing is stored', async () => {
+    const harness = transcendHarness();
+    const access = job(undefined, { type: 'ACCESS', isTest: true });
+    expect(await harness.send(transcendWire(access))).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   });
 });
 

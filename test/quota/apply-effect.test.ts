@@ -15,16 +15,16 @@ import {
   second,
 } from '../support/quota-world.ts';
 
-const after = (state: RateLimitState, result: HttpResult, more: Partial<ObservedCall> = {}, limits = quota) =>
+const observe = (state: RateLimitState, result: HttpResult, more: Partial<ObservedCall> = {}, limits = quota) =>
   applyEffect(state, observed(result, more), limits);
 const withHeaders = (
   headers: Readonly<Record<string, string>>,
   state: RateLimitState = initialRateLimit,
   limits = quota,
-) => after(state, response(200, headers), {}, limits);
+) => observe(state, response(200, headers), {}, limits);
 /** The state after five failures in a row, of two receipts. */
 const failing = (state: RateLimitState, at = now) =>
-  ['a', 'b', 'a', 'b', 'a'].reduce((next, receipt) => after(next, noResponse, { receipt, now: at }), state);
+  ['a', 'b', 'a', 'b', 'a'].reduce((next, receipt) => observe(next, noResponse, { receipt, now: at }), state);
 
 describe('limit in the headers', () => {
   test.each([
@@ -71,7 +71,7 @@ describe('limit in the headers', () => {
   });
 
   test.each([200, 404, 400, 401, 402, 403, 429, 500])('status %i: its limit counts too', status => {
-    expect(after(initialRateLimit, response(status, rateHeaders(50, 40, 30 * second)))).toMatchObject({ limit: 50 });
+    expect(observe(initialRateLimit, response(status, rateHeaders(50, 40, 30 * second)))).toMatchObject({ limit: 50 });
   });
 });
 
@@ -117,41 +117,44 @@ describe('consecutive failures', () => {
     ['status 500', response(500)],
     ['status 503', response(503)],
   ])('%s: the fifth opens the breaker if two receipts had them', (_, result) => {
-    const four = ['a', 'a', 'a', 'b'].reduce((state, receipt) => after(state, result, { receipt }), initialRateLimit);
+    const four = ['a', 'a', 'a', 'b'].reduce((state, receipt) => observe(state, result, { receipt }), initialRateLimit);
     expect(four).toEqual({ notBefore: 0, failures: { count: 4, receipts: ['a', 'b'] } });
     const breaker = { code: 'failures', trips: 0, openUntil: now + 10 * second, openedAt: now };
-    expect(after(four, result, { receipt: 'b' }).breaker).toEqual(breaker);
+    expect(observe(four, result, { receipt: 'b' }).breaker).toEqual(breaker);
   });
 
   test('one receipt only: never opens the breaker', () => {
     let state = initialRateLimit;
-    for (let count = 0; count < 20; count += 1) state = after(state, noResponse, { receipt: 'a' });
+    for (let count = 0; count < 20; count += 1) state = observe(state, noResponse, { receipt: 'a' });
     expect(state.breaker).toBeUndefined();
-    expect(after(state, noResponse, { receipt: 'b' }).breaker?.code).toBe('failures');
+    expect(observe(state, noResponse, { receipt: 'b' }).breaker?.code).toBe('failures');
   });
 
-  const four = ['a', 'b', 'c', 'd'].reduce((state, receipt) => after(state, noResponse, { receipt }), initialRateLimit);
+  const four = ['a', 'b', 'c', 'd'].reduce(
+    (state, receipt) => observe(state, noResponse, { receipt }),
+    initialRateLimit,
+  );
 
   test('many receipts: only the last two are stored', () => {
     expect(four.failures).toEqual({ count: 4, receipts: ['c', 'd'] });
   });
 
   test.each([200, 201, 404, 400, 409, 422])('status %i: starts the count again', status => {
-    expect(after(four, response(status))).toEqual(initialRateLimit);
+    expect(observe(four, response(status))).toEqual(initialRateLimit);
   });
 
   test('response that is too large: shows that the project can be called', () => {
-    expect(after(four, { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true })).toEqual(initialRateLimit);
+    expect(observe(four, { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true })).toEqual(initialRateLimit);
   });
 
   test('429: opens the breaker for its own reason and keeps the count', () => {
-    expect(after(four, response(429))).toMatchObject({ breaker: { code: 'voucherify-429' }, failures: { count: 4 } });
+    expect(observe(four, response(429))).toMatchObject({ breaker: { code: 'voucherify-429' }, failures: { count: 4 } });
   });
 });
 
 describe('open breaker', () => {
   const retryAfter = (seconds: number) => response(429, { 'retry-after': String(seconds) });
-  const open = after(initialRateLimit, retryAfter(30));
+  const open = observe(initialRateLimit, retryAfter(30));
 
   /** Sends each probe when it is allowed, always with the same result. Returns the waits between them, in seconds. */
   function waits(first: RateLimitState, result: HttpResult, count: number): readonly number[] {
@@ -164,7 +167,7 @@ describe('open breaker', () => {
       at = blocked.until;
       const probe = reserve(state, request({ now: at }), quota);
       if (probe.kind !== 'reserved' || !probe.probe) throw new Error('no probe is allowed');
-      state = after(probe.next, result, { now: at });
+      state = observe(probe.next, result, { now: at });
       return waited / second;
     });
   }
@@ -179,7 +182,7 @@ describe('open breaker', () => {
     ['401: one minute', response(401), [60, 60, 60]],
     ['403: one minute', response(403), [60, 60, 60]],
   ])('%s', (_, result, expected) => {
-    expect(waits(after(initialRateLimit, result), result, expected.length)).toEqual(expected);
+    expect(waits(observe(initialRateLimit, result), result, expected.length)).toEqual(expected);
   });
 
   test('five failures: ten seconds, doubled up to a minute', () => {
@@ -187,9 +190,9 @@ describe('open breaker', () => {
   });
 
   test('another reason: starts with its own first wait', () => {
-    const throttled = after(after(initialRateLimit, response(429)), response(429), { now: now + minute });
+    const throttled = observe(observe(initialRateLimit, response(429)), response(429), { now: now + minute });
     expect(throttled.breaker).toMatchObject({ code: 'voucherify-429', trips: 1 });
-    const unpaid = after(throttled, response(402), { now: now + 2 * minute });
+    const unpaid = observe(throttled, response(402), { now: now + 2 * minute });
     expect(unpaid.breaker).toMatchObject({ code: 'quota-exhausted', trips: 0, openUntil: now + 2 * minute + hour });
   });
 
@@ -218,53 +221,53 @@ describe('open breaker', () => {
   });
 
   test.each([200, 404, 400, 409])('status %i: closes it', status => {
-    expect(after({ ...open, notBefore: 5 }, response(status), { now: now + 30 * second })).toEqual({ notBefore: 5 });
+    expect(observe({ ...open, notBefore: 5 }, response(status), { now: now + 30 * second })).toEqual({ notBefore: 5 });
   });
 
   test.each<[string, RateLimitState]>([
-    ['402', after(initialRateLimit, response(402))],
-    ['401', after(initialRateLimit, response(401))],
+    ['402', observe(initialRateLimit, response(402))],
+    ['401', observe(initialRateLimit, response(401))],
     ['failures', failing(initialRateLimit)],
   ])('opened by %s: a successful response closes it', (_, state) => {
-    expect(after(state, response(200), { now: now + hour })).toEqual(initialRateLimit);
+    expect(observe(state, response(200), { now: now + hour })).toEqual(initialRateLimit);
   });
 
   test('probe without a response: it stays open for its first reason', () => {
-    const next = after(open, noResponse, { now: now + 30 * second });
+    const next = observe(open, noResponse, { now: now + 30 * second });
     expect(next).toMatchObject({ breaker: open.breaker, failures: { count: 1 } });
   });
 });
 
 describe('response to a call that was sent before the breaker opened', () => {
   const sentAt = now - 1;
-  const open = after(initialRateLimit, response(429));
+  const open = observe(initialRateLimit, response(429));
 
   test('the same failure again: is not another trip', () => {
     let state = open;
-    for (let count = 0; count < 5; count += 1) state = after(state, response(429), { sentAt, now: now + count });
+    for (let count = 0; count < 5; count += 1) state = observe(state, response(429), { sentAt, now: now + count });
     expect(state.breaker).toMatchObject({ trips: 0, openUntil: now + 4 + minute });
     let failed = failing(initialRateLimit);
-    for (let count = 0; count < 5; count += 1) failed = after(failed, response(500), { sentAt });
+    for (let count = 0; count < 5; count += 1) failed = observe(failed, response(500), { sentAt });
     expect(failed.breaker).toMatchObject({ trips: 0, openUntil: now + 10 * second });
   });
 
   test('longer wait: extends it; a shorter one changes nothing', () => {
-    const longer = after(open, response(429, { 'retry-after': '90' }), { sentAt });
+    const longer = observe(open, response(429, { 'retry-after': '90' }), { sentAt });
     expect(longer.breaker?.openUntil).toBe(now + 90 * second);
-    expect(after(open, response(429, { 'retry-after': '5' }), { sentAt })).toBe(open);
-    const unpaid = after(open, response(402), { sentAt });
+    expect(observe(open, response(429, { 'retry-after': '5' }), { sentAt })).toBe(open);
+    const unpaid = observe(open, response(402), { sentAt });
     expect(unpaid.breaker).toMatchObject({ code: 'quota-exhausted', openUntil: now + hour });
     const late = ['a', 'b', 'a', 'b', 'a'].reduce(
-      (state, receipt) => after(state, noResponse, { receipt, sentAt }),
+      (state, receipt) => observe(state, noResponse, { receipt, sentAt }),
       unpaid,
     );
     expect(late.breaker).toEqual(unpaid.breaker);
   });
 
   test('success: does not close it', () => {
-    expect(after(open, response(200), { sentAt })).toBe(open);
+    expect(observe(open, response(200), { sentAt })).toBe(open);
     const failed = failing(initialRateLimit);
-    expect(after(failed, response(200), { sentAt })).toEqual({ notBefore: 0, breaker: failed.breaker });
+    expect(observe(failed, response(200), { sentAt })).toEqual({ notBefore: 0, breaker: failed.breaker });
   });
 });
 
@@ -279,11 +282,11 @@ describe('rejected key', () => {
     ['429: blocks the project', 429, false, [true, true]],
     ['402: blocks the project', 402, false, [true, true]],
   ])('%s', (_, status, byToken, blocked) => {
-    expect(isBlocked(after(initialRateLimit, response(status), { byToken }))).toEqual(blocked);
+    expect(isBlocked(observe(initialRateLimit, response(status), { byToken }))).toEqual(blocked);
   });
 
   test('another key: is reserved without a probe and closes the breaker', () => {
-    const state = after(initialRateLimit, response(403));
+    const state = observe(initialRateLimit, response(403));
     const blocked = { kind: 'rate-limited', until: now + minute, code: 'key-refused' };
     expect(reserve(state, request(), quota)).toEqual(blocked);
     const other = reserve(state, request({ keyHash: 'key-2', expected: 2 }), quota);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
+import type { Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { receive } from '../../lambda/request/receive.ts';
@@ -13,6 +13,7 @@ import {
   inProgress,
   receiptOf,
   recordingPlatform,
+  repliesWith,
   request,
   sweepLater,
   unavailable,
@@ -101,13 +102,14 @@ describe('after authentication', () => {
     expect(calls()).toEqual([]);
   });
 
-  test.each<[string, ParsedRequest]>([
+  test.each([
     ['a message that asks for nothing', { ignore: 'not-ours' }],
-    ['a trial', { test: true }],
+    ['a trial', { test: true as const }],
     ['an empty list', { erase: [] }],
   ])('%s: gets a reply and touches nothing', async (_, reading) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(recordingPlatform(steps, { parse: () => reading }));
+    const parse = () => ({ ...reading, reply: repliesWith(steps) });
+    const { services, calls } = await partsFor(recordingPlatform(steps, { parse }));
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
     expect(steps).toEqual(['verify', 'answer']);
     expect(calls()).toEqual([]);

@@ -112,7 +112,7 @@ const refused: readonly Case[] = [
     'an identifier of no kind',
     genericWire({ ...order, identifiers: [{ type: planted, value: planted }] }),
     400,
-    'identifiers.0.type: is missing or not what an erasure asks for',
+    'identifiers.0.type: is missing or does not match an erasure',
   ],
   [
     'generic',
@@ -128,28 +128,28 @@ const refused: readonly Case[] = [
     'an event without a type',
     segmentWire({ userId: planted }),
     400,
-    '0.type: is missing or not what Segment asks for',
+    'type: is missing or does not match Segment',
   ],
   [
     'segment',
     'a deletion without an id',
     segmentWire({ type: 'delete', userId: planted }),
     400,
-    'timestamp: is missing, and messageId too',
+    'timestamp: is missing, and so is messageId',
   ],
   [
     'segment',
     'a user that is no text',
     segmentWire({ ...deletion, userId: { [planted]: planted } }),
     400,
-    'userId: is missing or not what Segment asks for',
+    'userId: is missing or does not match Segment',
   ],
   [
     'segment',
     'an array whose first event is signed, without the secret header',
     segmentWire([{ ...deletion, userId: planted }], { 'x-webhook-secret': [] }),
     401,
-    'x-webhook-secret: an array needs it',
+    'x-webhook-secret: is required for an array',
   ],
   [
     'shopify',
@@ -163,7 +163,7 @@ const refused: readonly Case[] = [
     'no orders_to_redact',
     shopifyWire({ ...redaction, orders_to_redact: undefined }),
     400,
-    'orders_to_redact: is missing or not what customers/redact asks for',
+    'orders_to_redact: is missing or does not match customers/redact',
   ],
   ['shopify', 'no topic', shopifyWire(redaction, { 'X-Shopify-Topic': [] }), 400, 'X-Shopify-Topic: is missing'],
   [
@@ -179,13 +179,13 @@ const refused: readonly Case[] = [
     'no core identifier',
     transcendWire(job(undefined, { coreIdentifier: { [planted]: planted } })),
     400,
-    'coreIdentifier.value: is missing or not what new-privacy-request-job asks for',
+    'coreIdentifier.value: is missing or does not match new-privacy-request-job',
   ],
   ['transcend', 'no nonce', transcendWire(job(), { 'x-transcend-nonce': [] }), 400, 'x-transcend-nonce: is missing'],
 ];
 
 function missing(field: string): string {
-  return `${field}: is missing or not what dsr/v1 asks for`;
+  return `${field}: is missing or does not match dsr/v1`;
 }
 
 /** Credentials without the right secret. */
@@ -241,7 +241,6 @@ describe('same request without authentication', () => {
   });
 
   test.each([
-    ['too large', { ...genericWire(), body: 'x'.repeat(65_537) }, 413],
     ['of another method', { ...genericWire(), method: 'PUT' }, 405],
     ['of another platform', { ...genericWire(), path: '/webhooks/osano' }, 404],
     ['signed in another year', genericWire(order, signed(JSON.stringify(order), { at: 0 })), 401],

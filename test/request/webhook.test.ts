@@ -89,7 +89,6 @@ describe('path', () => {
     '',
     '/webhooks',
     '/webhooks/',
-    '/webhooks/ketch/',
     '/webhooks/Ketch',
     '/webhooks/ketch%20',
     '/webhooks/ketch\n',
@@ -97,7 +96,6 @@ describe('path', () => {
     '/webhooks/constructor',
     '/webhooks/__proto__',
     '/ketch',
-    '/webhooks//ketch',
     '/webhooks/ketch?x',
     `/webhooks/${'k'.repeat(60)}`,
   ])('%j: is not served', async path => {
@@ -110,6 +108,23 @@ describe('path', () => {
     });
     expect(harness.lines).toMatchObject([{ event: 'refused', code: 'not-found', status: 404 }]);
     expect(harness.lines[0]).not.toHaveProperty('platform');
+  });
+
+  test.each(['/webhooks/ketch/', '/webhooks//ketch', '//webhooks/ketch//'])(
+    '%j: extra slashes are ignored',
+    async path => {
+      const harness = ketchHarness();
+      expect(await harness.send({ ...ketchWire(), path })).toMatchObject({ status: 200 });
+    },
+  );
+
+  test('compressed body: is rejected with the name of the header', async () => {
+    const harness = ketchHarness();
+    const answer = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'gzip' }));
+    expect(answer).toMatchObject({ status: 415, json: { error: { message: 'Content-Encoding: must be identity' } } });
+    expect(harness.alarms()).toEqual(['request-refused']);
+    const plain = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'identity' }));
+    expect(plain.status).toBe(200);
   });
 
   test('status route of a platform without one: gets 404 in the platform’s format', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { KetchSettings } from '../../lambda/platforms/ketch/request.ts';
+import type { KetchSettings } from '../../lambda/platforms/ketch.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Answer, Wire } from './event.ts';
 import { createHarness, type Harness, type HarnessOptions } from './harness.ts';

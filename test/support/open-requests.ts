@@ -47,9 +47,20 @@ const erasure: ErasureRequest = {
   callbacks: [],
 };
 
-/** A platform that notes each step that is asked of it; `change` replaces one. */
+/** A reply that names the outcomes, and records its step. */
+export function repliesWith(steps: string[]): ParsedRequest['reply'] {
+  return results => {
+    steps.push('answer');
+    return jsonReply(
+      200,
+      results.map(({ outcome }) => outcome.kind),
+    );
+  };
+}
+
+/** A platform that records each of its steps; `change` replaces one. */
 export function recordingPlatform(steps: string[], change: Partial<Platform> = {}): Platform {
-  const noted = <T>(step: string, result: T) => {
+  const recorded = <T>(step: string, result: T) => {
     steps.push(step);
     return result;
   };
@@ -57,19 +68,11 @@ export function recordingPlatform(steps: string[], change: Partial<Platform> = {
     responseMode: 'result',
     callbackOrigins: [],
     projects: undefined,
-    checkSecret: () => noted('check-secret', undefined),
-    verify: async () => noted('verify', { scheme: 'none', secret: 'current' as const }),
-    parse: () => noted<ParsedRequest>('read', { erase: [erasure] }),
-    reply: (_, __, answered) =>
-      noted(
-        'answer',
-        jsonReply(
-          200,
-          answered.map(one => one.outcome.kind),
-        ),
-      ),
-    errorReply: (_, failure) => noted('refuse', jsonReply(failure.status, failure.code)),
-    buildCallbacks: async () => noted('notify', []),
+    checkSecret: () => recorded('check-secret', undefined),
+    verify: async () => recorded('verify', { scheme: 'none', secret: 'current' as const }),
+    parse: () => recorded<ParsedRequest>('read', { erase: [erasure], reply: repliesWith(steps) }),
+    errorReply: (_, failure) => recorded('refuse', jsonReply(failure.status, failure.code)),
+    buildCallbacks: async () => recorded('notify', []),
     ...change,
   };
 }
