@@ -2,6 +2,7 @@ import { createServices, type Services } from '../../lambda/services.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { openEmulatorServices } from './emulator-services.ts';
+import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { writeRunFile } from './run-file.ts';
@@ -16,8 +17,16 @@ export interface LocalRun {
   close(): Promise<void>;
 }
 
-/** Starts a local run. Throws {@link UsageError} if the port is in use or not permitted. */
+/** Starts a local run. Throws {@link UsageError} if its folder or port is in use, or the port is not permitted. */
 export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
+  const unlockFolder = lockFolder(options.data);
+  return start(options, unlockFolder).catch((error: unknown) => {
+    unlockFolder();
+    throw error;
+  });
+}
+
+async function start(options: LocalOptions, unlockFolder: () => void): Promise<LocalRun> {
   const opened =
     options.awsEndpoint === undefined ? await openSqliteServices(options) : await openEmulatorServices(options);
   const services = createServices(opened.adapters);
@@ -39,6 +48,7 @@ export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
     removeRunFile();
     await Promise.all([gateway.close(), sweeps.close()]);
     await opened.close();
+    unlockFolder();
   };
   let closing: Promise<void> | undefined;
   return {

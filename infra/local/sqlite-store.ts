@@ -47,18 +47,19 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file, { timeout: busyMs });
   database.exec(receiptTables);
+  const log = writeAheadLog(database);
   return {
     accept: (receipt, personalData) => asStoreFailure(() => accept(database, receipt, personalData)),
     read: id => asStoreFailure(() => read(database, id)),
     replace: (next, sideWrites = {}) =>
       asStoreFailure(() => {
         const replaced = transaction(database, () => replace(database, next, sideWrites));
-        // The write-ahead log still contains the overwritten data until the checkpoint.
-        if (sideWrites.deletePersonalData === true) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+        if (sideWrites.deletePersonalData === true) log.empty();
         return replaced;
       }),
     due: (queue, now, limit) =>
       asStoreFailure(() => {
+        log.emptyIfPending();
         const rows = database.prepare(dueQuery).all(queue, now, Math.max(limit, 0));
         return rows.map(row => text(row, 'id'));
       }),
@@ -69,7 +70,32 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
         return rows.map(row => text(row, 'id'));
       }),
     control: sqliteControl(database),
-    close: () => database.close(),
+    close: () => {
+      log.emptyIfPending();
+      database.close();
+    },
+  };
+}
+
+/**
+ * The write-ahead log contains overwritten data until a checkpoint empties it, and a checkpoint must wait for readers. It
+ * would block this whole process, so `empty` never waits: each later `emptyIfPending` tries again.
+ */
+function writeAheadLog(database: DatabaseSync) {
+  let pending = false;
+  const empty = () => {
+    database.exec('PRAGMA busy_timeout = 0');
+    try {
+      pending = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] !== 0;
+    } finally {
+      database.exec(`PRAGMA busy_timeout = ${busyMs}`);
+    }
+  };
+  return {
+    empty,
+    emptyIfPending: () => {
+      if (pending) empty();
+    },
   };
 }
 

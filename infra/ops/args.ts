@@ -56,6 +56,16 @@ export function numberOf(args: ParsedArgs, option: string, most: number): number
   return value;
 }
 
+/** Returns the start of a day in UTC, in epoch milliseconds. Throws {@link OpsUsageError} for an invalid day. */
+export function dayOf(option: string, text = ''): number {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  // JavaScript parses 2026-02-30 as a day in March.
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text) {
+    throw new OpsUsageError(`${option}: must be a day such as 2026-01-31`);
+  }
+  return at;
+}
+
 /** A usage error: one line that names the argument. The exit code is 2. */
 export class OpsUsageError extends Error {}
 

@@ -1,11 +1,13 @@
 import type { Command } from './command.ts';
 import { refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
+import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
 import { reportCommand } from './report/report.ts';
+import { restoreCheckCommand } from './restore-check.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
 
@@ -20,13 +22,16 @@ export const commands: Readonly<Record<string, Command>> = {
   resume: resumeCommand,
   pauses: pausesCommand,
   report: reportCommand,
+  export: exportCommand,
   jwks: jwksCommand,
   doctor: doctorCommand,
   try: tryCommand,
+  'restore-check': restoreCheckCommand,
 };
 
 export const commonHelp = `  --stage NAME    the stage, as deployed with -c stage=NAME
-  --settings FILE the deployed settings; the default is infra/settings.json
+  --settings FILE the deployed settings; the default is infra/settings.json, or
+                  the settings of the running function if this file is missing
   --local         use the store of npm start (in DATA_DIR), not AWS
   --json          JSON output for scripts
   --help          options and examples of a command

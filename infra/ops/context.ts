@@ -26,8 +26,9 @@ import {
 } from '../local/index.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
 import { OpsUsageError } from './args.ts';
+import { type Deployment, readDeployment } from './deployment.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
-import { readTableStatus, type TableStatus } from './table-status.ts';
+import { type ProtectTables, protectTables, readTableStatus, type TableStatus } from './table-status.ts';
 
 /** What the commands work with. It cannot read personal data, so no command can show an identifier. */
 export interface OpsContext {
@@ -44,6 +45,10 @@ export interface OpsContext {
   readonly names: Names;
   /** Reads the settings of the two tables; absent in a local run. Throws the SDK's own errors. */
   readonly tables?: () => Promise<readonly TableStatus[]>;
+  /** Sets the protection of both tables again; absent in a local run. Throws the SDK's own errors. */
+  readonly protectTables?: ProtectTables;
+  /** Absent in a local run. */
+  readonly deployment?: Deployment;
   /** Set for a local run; `run` is set while `npm start` is running. */
   readonly local?: { readonly run: RunFile | undefined };
   close(): void;
@@ -64,6 +69,8 @@ export function deployedContext(settings: Settings, names: Names): OpsContext {
     readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
     signer: kmsSigner(new KMSClient(options), names.evidenceKey, callMs),
     tables: () => readTableStatus(dynamodb, names),
+    protectTables: found => protectTables(dynamodb, found),
+    deployment: readDeployment(names),
     now: Date.now,
     names,
     close: () => dynamodb.destroy(),

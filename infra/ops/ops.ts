@@ -1,15 +1,20 @@
-import { readFileSync } from 'node:fs';
+#!/usr/bin/env node
+import { existsSync, readFileSync } from 'node:fs';
+import { errorNameOf } from '../../lambda/aws/clients.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { parseSettings, SettingsError } from '../../lambda/settings.ts';
+import { parseSettings, type Settings, SettingsError } from '../../lambda/settings.ts';
 import { UsageError } from '../local/index.ts';
-import { isStage, namesOf } from '../stack/names.ts';
+import { isStage, type Names, namesOf } from '../stack/names.ts';
 import type { ParsedArgs } from './args.ts';
 import { OpsUsageError, parseCommandArgs } from './args.ts';
 import { commands, commonHelp, overview } from './commands.ts';
 import { deployedContext, localContext, type OpsContext } from './context.ts';
+import { identityText, readDeployment } from './deployment.ts';
+import { asInvoked } from './invocation.ts';
 import { processOutput } from './terminal.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
+const defaultFile = 'infra/settings.json';
 process.stdout.on('error', handleOutputError);
 /** The usual causes when a deployment cannot be reached. */
 const hint = rest.includes('--local') ? '' : ': check credentials, region and --stage, or run npm run ops -- doctor';
@@ -17,33 +22,54 @@ process.exitCode = await main().catch(reportError);
 
 async function main(): Promise<number> {
   if (name === '--help' || name === 'help') {
-    process.stdout.write(overview());
+    process.stdout.write(asInvoked(overview()));
     return process.argv.length > 2 ? 0 : 2;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new OpsUsageError('unknown command; npm run ops -- --help lists all commands');
   const args = parseCommandArgs(command, rest);
   if (args.isSet('help')) {
-    process.stdout.write(`${command.help}\n${commonHelp}`);
+    process.stdout.write(asInvoked(`${command.help}\n${commonHelp}`));
     return 0;
   }
-  const context = openContext(args);
+  const context = await openContext(args);
   try {
+    if ('why' in command.options) await printIdentity(context);
     return await command.run(args, context, processOutput(args.isSet('json')));
   } finally {
     context.close();
   }
 }
 
-function openContext(args: ParsedArgs): OpsContext {
+/** Before a decision, shows where it is written and by whom. If AWS is unavailable, the command itself says so. */
+async function printIdentity({ deployment, names }: OpsContext): Promise<void> {
+  const identity = await deployment?.identity().catch(() => undefined);
+  if (identity !== undefined) console.error(identityText(identity, names));
+}
+
+async function openContext(args: ParsedArgs): Promise<OpsContext> {
   if (args.isSet('local')) return localContext({ ...process.env, ...withSettings(args) });
   const stage = args.text('stage');
   if (stage !== undefined && !isStage(stage))
     throw new OpsUsageError('--stage: must be a valid stage name, such as the deployed one');
+  const names = namesOf(stage);
+  return deployedContext(await readSettings(args, names), names);
+}
+
+/** Reads the settings file; where there is none, such as outside the repository, the settings of the running function. */
+async function readSettings(args: ParsedArgs, names: Names): Promise<Settings> {
+  const file = args.text('settings');
   // Only with an emulator may the settings name a local address.
   const where = process.env['AWS_ENDPOINT_URL'] === undefined ? 'deployed' : 'local';
-  const file = args.text('settings') ?? 'infra/settings.json';
-  return deployedContext(parseSettings(read(file), where), namesOf(stage));
+  if (file !== undefined || existsSync(defaultFile)) return parseSettings(read(file ?? defaultFile), where);
+  return readDeployment(names)
+    .settings()
+    .catch((error: unknown) => {
+      throw new Failure(
+        'unavailable',
+        `the settings of ${names.prefix}-webhook cannot be read (${errorNameOf(error)})`,
+      );
+    });
 }
 
 function withSettings(args: ParsedArgs) {
@@ -62,12 +88,15 @@ function read(file: string): string {
 /** Prints an error in one line, and returns the exit code. Unknown errors are named only: their text could contain input. */
 function reportError(error: unknown): number {
   const isUsageError = error instanceof OpsUsageError || error instanceof UsageError || isUnknownOption(error);
-  if (isUnknownOption(error))
-    console.error(`unknown option, or an option without its value; npm run ops -- ${name} --help`);
-  else if (isUsageError || error instanceof SettingsError) console.error(error.message);
-  else if (error instanceof Failure) console.error(`${error.message}${error.code === 'unavailable' ? hint : ''}`);
-  else console.error(`failed (${error instanceof Error ? error.name : 'unknown'})${hint}`);
+  console.error(asInvoked(errorText(error, isUsageError)));
   return isUsageError ? 2 : 1;
+}
+
+function errorText(error: unknown, isUsageError: boolean): string {
+  if (isUnknownOption(error)) return `unknown option, or an option without its value; npm run ops -- ${name} --help`;
+  if (error instanceof Error && (isUsageError || error instanceof SettingsError)) return error.message;
+  if (error instanceof Failure) return `${error.message}${error.code === 'unavailable' ? hint : ''}`;
+  return `failed (${error instanceof Error ? error.name : 'unknown'})${hint}`;
 }
 
 function isUnknownOption(error: unknown): error is Error {

@@ -3,6 +3,9 @@ import {
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   type DynamoDBClient,
+  UpdateContinuousBackupsCommand,
+  UpdateTableCommand,
+  UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { callDeadline } from '../../lambda/aws/clients.ts';
 import type { TableNames } from '../../lambda/aws/dynamodb-items.ts';
@@ -38,9 +41,45 @@ async function describeTable(client: DynamoDBClient, TableName: string, mustExpi
     active: Table?.TableStatus === 'ACTIVE',
     backedUp: backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED',
     protectedFromDeletion: Table?.DeletionProtectionEnabled === true,
-    expires: ttl?.TimeToLiveStatus === 'ENABLED' && ttl.AttributeName === ttlAttribute,
+    expires: /^ENABL(ED|ING)$/.test(ttl?.TimeToLiveStatus ?? '') && ttl?.AttributeName === ttlAttribute,
     mustExpire,
   };
+}
+
+/** Returns what is wrong with a table; nothing for one that is as the stack creates it. */
+export function tableProblems(table: TableStatus): readonly string[] {
+  return [
+    table.active ? [] : ['it is not active'],
+    table.backedUp ? [] : ['point-in-time recovery is off'],
+    table.protectedFromDeletion ? [] : ['deletion protection is off'],
+    table.mustExpire && !table.expires ? ['closed receipts never expire'] : [],
+  ].flat();
+}
+
+export type ProtectTables = (found: readonly TableStatus[]) => Promise<void>;
+
+/** As in the stack: deleted identifiers must not remain in backups. */
+const recoveryDays = { receipts: 35, identifiers: 1 };
+
+/**
+ * Sets point-in-time recovery, deletion protection and the TTL of the tables that lack them: a restored table has none of
+ * them (DynamoDB Developer Guide, "Restoring a table to a point in time"). Throws the SDK's own errors.
+ */
+export async function protectTables(client: DynamoDBClient, found: readonly TableStatus[]): Promise<void> {
+  for (const { name: TableName, backedUp, protectedFromDeletion, expires, mustExpire } of found) {
+    const deadline = callDeadline(3 * descriptionMs);
+    if (!protectedFromDeletion)
+      await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: true }), deadline);
+    if (!backedUp) {
+      const RecoveryPeriodInDays = mustExpire ? recoveryDays.receipts : recoveryDays.identifiers;
+      const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays };
+      await client.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }), deadline);
+    }
+    if (mustExpire && !expires) {
+      const TimeToLiveSpecification = { Enabled: true, AttributeName: ttlAttribute };
+      await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }), deadline);
+    }
+  }
 }
 
 /** Time limit of one call, in milliseconds. */

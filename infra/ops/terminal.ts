@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { asInvoked } from './invocation.ts';
 
 /** Returns the lines of standard input without their line endings. */
 export async function* inputLines(): AsyncIterable<string> {
@@ -23,9 +24,9 @@ export function processOutput(json: boolean): Output {
     json,
     print: (line, indent) => {
       const lines = indent === undefined || !process.stdout.isTTY ? [line] : wrapLine(line, indent);
-      process.stdout.write(`${lines.join('\n')}\n`);
+      process.stdout.write(`${asInvoked(lines.join('\n'))}\n`);
     },
-    printJson: value => process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`),
+    printJson: value => process.stdout.write(`${asInvoked(JSON.stringify(value, undefined, 2))}\n`),
     progress: text => {
       if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
     },

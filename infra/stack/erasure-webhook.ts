@@ -61,9 +61,10 @@ export class ErasureWebhook extends Construct {
     grantSweeper(functions.sweeper, tables, readable.sweeper);
     grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
     grantSigning(evidenceKey, functions.sweeper.role);
-    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey });
-    scheduleSweep(this, prefix, functions.sweeper.function);
-    const api = createApi(this, prefix, { webhook: functions.webhook.function, settings, apiLogRole });
+    const operated = { tables, secrets, evidenceKey, webhook: functions.webhook.function };
+    this.operatorPolicy = createOperatorPolicy(this, named, operated);
+    scheduleSweep(this, prefix, functions.sweeper.alias);
+    const api = createApi(this, prefix, { webhook: functions.webhook.alias, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
     const domain = createDomain(api, operations);
     this.webhookUrl = domain?.webhookUrl ?? api.urlForPath('/webhooks/');

@@ -1,6 +1,7 @@
 import { Aws } from 'aws-cdk-lib';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { queueIndex } from '../../lambda/aws/table-layout.ts';
 import type { FunctionWithRole } from './bundled-function.ts';
@@ -76,6 +77,8 @@ interface OperatorResources {
   readonly tables: Pick<ErasureTables, 'receipts' | 'identifiers'>;
   readonly secrets: Secrets;
   readonly evidenceKey: IKey;
+  /** Its configuration contains the deployed settings. */
+  readonly webhook: IFunction;
 }
 
 /**
@@ -87,7 +90,7 @@ interface OperatorResources {
 export function createOperatorPolicy(
   scope: Construct,
   { prefix }: Names,
-  { tables, secrets, evidenceKey }: OperatorResources,
+  { tables, secrets, evidenceKey, webhook }: OperatorResources,
 ) {
   const { receipts, identifiers } = tables;
   return new ManagedPolicy(scope, 'OperatorPolicy', {
@@ -100,6 +103,7 @@ export function createOperatorPolicy(
       buildStatement('Tables', tableActions, [receipts.tableArn, identifiers.tableArn]),
       buildStatement('Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets)),
       buildStatement('EvidenceKey', ['kms:GetPublicKey'], [evidenceKey.keyArn]),
+      buildStatement('DeployedSettings', ['lambda:GetFunctionConfiguration'], [webhook.functionArn]),
     ],
   });
 }

@@ -16,6 +16,8 @@ export interface DeletionTask {
   /** Whether a deletion of an earlier attempt may have been executed. */
   readonly mayHaveExecuted: boolean;
   readonly appIdHmac: (appId: string) => string;
+  /** HMAC of another app id of the same project, as an operator has decided. */
+  readonly acceptedAppIdHmac: string | undefined;
   readonly now: () => number;
   readonly until: number;
 }
@@ -111,7 +113,8 @@ async function lookAt(pin: Pin, task: DeletionTask): Promise<Look> {
 
 /** Returns whether the response came under another app id than the pin's. Another project returns 404 for every customer. */
 function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: DeletionTask): boolean {
-  return task.appIdHmac(reply.appId) !== pin.appIdHmac;
+  const appIdHmac = task.appIdHmac(reply.appId);
+  return appIdHmac !== pin.appIdHmac && appIdHmac !== task.acceptedAppIdHmac;
 }
 
 const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', mayHaveExecuted: false, stop: true };

@@ -1,6 +1,12 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
-import { maxCustomersFor, type ProjectProgress, type Receipt, recordPins } from '../receipts/receipt.ts';
+import {
+  acceptedAppIdHmac,
+  maxCustomersFor,
+  type ProjectProgress,
+  type Receipt,
+  recordPins,
+} from '../receipts/receipt.ts';
 import type { ProjectResult } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
 import { updateReceipt } from '../receipts/store.ts';
@@ -102,6 +108,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     justResolved,
     mayHaveExecuted: progress.mayHaveExecuted,
     appIdHmac: input.appIdHmac,
+    acceptedAppIdHmac: acceptedAppIdHmac(receipt, project),
     now: services.now,
     until,
   });

@@ -67,6 +67,11 @@ export function maxCustomersFor({ decisions = [] }: Receipt): number | undefined
   return decisions.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
 }
 
+/** Returns the HMAC of the app id that an operator has accepted last for the pins of a project. */
+export function acceptedAppIdHmac({ decisions = [] }: Receipt, project: string): string | undefined {
+  return decisions.findLast(({ sameProject = {} }) => Object.hasOwn(sameProject, project))?.sameProject?.[project];
+}
+
 /** Moves a receipt to review: no worker processes it until an operator decides. Not final for the platform. */
 export function requestReview(receipt: Receipt, reason: string): Receipt {
   return nextRevision(receipt, {

@@ -63,6 +63,8 @@ export const decisionEntries = {
   reviewReason: v.exactOptional(v.string()),
   /** How many customers may be deleted in one project, instead of the limit in settings. */
   maxCustomers: v.exactOptional(v.number()),
+  /** By project, the HMAC of the app id that the operator accepts for the stored pins: it is a key of the same project. */
+  sameProject: v.exactOptional(v.record(v.string(), v.string())),
 };
 
 const decisionSchema = storedObject({ at: v.number(), ...decisionEntries });

@@ -13,14 +13,12 @@ import {
   refuses,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
-import { emulated, motoIsHere } from '../support/moto.ts';
-import { freshTables, motoForSuite } from '../support/moto-suite.ts';
+import { emulated } from '../support/moto.ts';
+import { describeOnDynamodb, freshTables } from '../support/moto-suite.ts';
 
-describe.skipIf(!motoIsHere())('on moto', () => {
-  const moto = motoForSuite();
-
-  async function opened(endpoint = moto().endpoint) {
-    const { tables, admin, client, close } = await freshTables(moto(), endpoint);
+describeOnDynamodb(engine => {
+  async function opened(endpoint = engine().endpoint) {
+    const { tables, admin, client, close } = await freshTables(engine(), endpoint);
     const control = dynamodbControl(client, tables.receipts, { callMs: 60_000 });
     const rows = async () => {
       const { Items = [] } = await admin.send(new ScanCommand({ TableName: tables.receipts, ConsistentRead: true }));
@@ -54,7 +52,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     async function losing() {
       let left = 1;
       const loses: Answer = async (call, response) => {
-        const answer = await forwarded(moto().endpoint, call);
+        const answer = await forwarded(engine().endpoint, call);
         if (call.operation === 'PutItem' && left > 0) {
           left -= 1;
           response.destroy();
@@ -81,7 +79,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
 
     test('same write of another process: is a conflict', async () => {
       const { control, server } = await losing();
-      server.answerWith(passesTo(moto().endpoint));
+      server.answerWith(passesTo(engine().endpoint));
       const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toMatchObject({ written: true });
       expect(await control.write('pause#all', 0, value)).toEqual({ written: false, row: { revision: 1, value } });

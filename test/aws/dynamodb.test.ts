@@ -5,8 +5,7 @@ import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
 import { describeStore, unavailable } from '../receipts/store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
-import { motoIsHere } from '../support/moto.ts';
-import { freshTables, motoForSuite } from '../support/moto-suite.ts';
+import { describeOnDynamodb, freshTables } from '../support/moto-suite.ts';
 import {
   closed,
   expiresAt,
@@ -21,11 +20,9 @@ import {
   withPins,
 } from '../support/receipt-builders.ts';
 
-describe.skipIf(!motoIsHere())('on moto', () => {
-  const moto = motoForSuite();
-
-  async function opened(endpoint = moto().endpoint) {
-    const { tables, admin, client, close } = await freshTables(moto(), endpoint);
+describeOnDynamodb(engine => {
+  async function opened(endpoint = engine().endpoint) {
+    const { tables, admin, client, close } = await freshTables(engine(), endpoint);
     const store = dynamodbStore(client, tables, { callMs: 60_000 });
     return { store, close, admin, tables };
   }
@@ -143,7 +140,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     let front: AwsEndpoint;
     let open: Awaited<ReturnType<typeof opened>>;
     beforeEach(async () => {
-      front = await startAwsEndpoint(passesTo(moto().endpoint));
+      front = await startAwsEndpoint(passesTo(engine().endpoint));
       open = await opened(front.endpoint);
     });
     afterEach(async () => {
@@ -154,8 +151,8 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     /** DynamoDB executes the write, and its response is lost once. */
     function loseNextAnswer() {
       front.answerWith(async (call, response) => {
-        front.answerWith(passesTo(moto().endpoint));
-        await forwarded(moto().endpoint, call);
+        front.answerWith(passesTo(engine().endpoint));
+        await forwarded(engine().endpoint, call);
         response.destroy();
       });
     }
@@ -186,7 +183,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await open.store.replace(closed(receipt), { deletePersonalData: true });
       expect(await open.store.due('erase', now, 10)).toEqual([]);
       front.answerWith((call, response) =>
-        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(moto().endpoint)(call, response),
+        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(engine().endpoint)(call, response),
       );
       expect(await open.store.due('erase', now, 10)).toEqual([receipt.id]);
       const suggested = await open.store.read(receipt.id);
@@ -198,12 +195,12 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     async function recordNextAnswer(): Promise<unknown> {
       let seen: unknown;
       front.answerWith(async (call, response) => {
-        const answer = await forwarded(moto().endpoint, call);
+        const answer = await forwarded(engine().endpoint, call);
         seen = JSON.parse(answer.body);
         return answers(answer.status, seen)(call, response);
       });
       expect(await open.store.due('erase', now, 10)).toEqual(['receipt-1']);
-      front.answerWith(passesTo(moto().endpoint));
+      front.answerWith(passesTo(engine().endpoint));
       return seen;
     }
 
@@ -216,7 +213,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     /** The next write gets this response and does nothing; reads and later writes are executed. */
     function answerNextWrite(answer: ReturnType<typeof refuses>) {
       front.answerWith((call, response) => {
-        front.answerWith(passesTo(moto().endpoint));
+        front.answerWith(passesTo(engine().endpoint));
         return answer(call, response);
       });
     }

@@ -85,6 +85,7 @@ async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>
     .replaceAll('<WebhookUrl>', `${here.running.url}/webhooks/`)
     .replaceAll('<platform>', 'ketch')
     .replaceAll('<project>', 'main')
+    .replaceAll('<folder>', temporaryFolder())
     .replaceAll('<date>', new Date().toISOString().slice(0, 10));
 }
 
@@ -98,7 +99,7 @@ const expected: Readonly<Record<string, readonly number[]>> = {
 
 test('there are commands, and all are of the tool or of AWS', () => {
   expect(commands.length).toBeGreaterThan(25);
-  for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (events|secretsmanager) )/);
+  for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (dynamodb|events|secretsmanager) )/);
 });
 
 test('every command of the tool in the runbook and in the page on evidence runs', async () => {
@@ -133,7 +134,12 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
       onTestFinished(endpoint.stop);
       const cwd = temporaryFolder();
       for (const file of ['secret.json', 'voucherify.json']) writeFileSync(join(cwd, file), '{"current":"a"}');
-      const [program = '', ...args] = words(line.replaceAll('<platform>', 'ketch').replaceAll('<project>', 'main'));
+      const [program = '', ...args] = words(
+        line
+          .replaceAll('<platform>', 'ketch')
+          .replaceAll('<project>', 'main')
+          .replaceAll('<backup-arn>', `${'arn:aws:dynamodb:eu-west-1:123456789012:table/x/backup/'}1`),
+      );
       const env = {
         ...{
           PATH: process.env['PATH'],
@@ -144,7 +150,9 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
         ...{ AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' },
       };
       await promisify(execFile)(program, args, { cwd, env });
-      expect(bodies.join()).toMatch(/"(erasure-sweep|erasure\/platform\/ketch|erasure\/voucherify\/main)"/);
+      expect(bodies.join()).toMatch(
+        /"(erasure-sweep|erasure-receipts(-restored)?|erasure\/platform\/ketch|erasure\/voucherify\/main)"/,
+      );
     },
     30_000,
   );

@@ -46,6 +46,12 @@ describe('operator policy', () => {
         Resource: ['erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'],
       },
       { Sid: 'EvidenceKey', Effect: 'Allow', Action: 'kms:GetPublicKey', Resource: 'arn(EvidenceKey)' },
+      {
+        Sid: 'DeployedSettings',
+        Effect: 'Allow',
+        Action: 'lambda:GetFunctionConfiguration',
+        Resource: 'arn(erasure-webhook)',
+      },
     ]);
     const ofIdentifiers = statements.filter((one: object) => JSON.stringify(one).includes('dentifiers'));
     expect(ofIdentifiers.map(({ Action }: { Action: string[] }) => Action)).toEqual([

@@ -72,6 +72,23 @@ describe('local run', () => {
     expect((await request(await runWith({ data }))).status).toBe(200);
   });
 
+  test('folder in use: a second run is refused, and the folder is free when the first one ends or is killed', async () => {
+    const data = join(temporaryFolder(), 'data');
+    const first = await runWith({ data });
+    const problem = `DATA_DIR: npm start is already running in ${data} at ${first.url}: stop it, or set DATA_DIR to another folder`;
+    await expect(runWith({ data })).rejects.toThrow(new UsageError(problem));
+    expect((await request(first)).status).toBe(200);
+    await first.close();
+    await (await runWith({ data })).close();
+    const killed = await startLocalProcess({ DATA_DIR: data });
+    expect(await runToEnd({ DATA_DIR: data, PORT: '0' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^DATA_DIR: npm start is already running in \S+ at http:\S+: stop it.*\n$/),
+    });
+    await killed.stop('SIGKILL');
+    await (await runWith({ data })).close();
+  });
+
   test('invalid port: passes on the error of Node', async () => {
     await expect(runWith({ port: 70_000 })).rejects.toMatchObject({ code: 'ERR_SOCKET_BAD_PORT' });
   });

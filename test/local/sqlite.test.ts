@@ -108,6 +108,23 @@ describe('SQLite store', () => {
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
   });
 
+  test('closing beside a reader: does not wait for it, and the next sweep removes the identifiers from the log', async () => {
+    const { store, receipt } = await storeWithReceipt();
+    const reader = new DatabaseSync(file);
+    reader.exec('BEGIN; SELECT * FROM personal_data');
+    const log = () => readFileSync(`${file}-wal`, 'latin1');
+    const began = performance.now();
+    expect(await store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
+    // Waiting would take the 30 s that the store allows for a writer.
+    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(log()).toContain('callback-token');
+    reader.exec('COMMIT');
+    reader.close();
+    await store.due('erase', now, 1);
+    expect(log()).toBe('');
+    store.close();
+  });
+
   test('read: refuses a row that was copied to the key of another receipt', async () => {
     const store = openSqliteStore(file);
     for (const id of ['receipt-1', 'receipt-2']) await store.accept(receiptOf({ id }), kept);

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
@@ -45,6 +46,7 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
     expect(leaks(canary.planted.tokens, { kept }).length).toBeGreaterThan(5);
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const source = token('field source id');
+    const exported = temporaryFolder();
     const commands: readonly (readonly [name: string, ...args: string[]])[] = [
       ['list'],
       ['show', closed],
@@ -55,6 +57,8 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
       ['find', '--customer-id', source],
       ['report', '--from', '2026-01-01', '--to', '2026-12-31'],
       ['jwks'],
+      ['export', '--since', '2026-01-01', '--to', exported],
+      ['restore-check'],
       ['retry', human, source, ...why],
       ['refuse', human, closed, email, ...why],
       ['pause', 'all', ...why],
@@ -71,6 +75,8 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
     }
     places['show --jws'] = (await run(context, 'show', closed, '--jws')).lines.join();
     places['its payload'] = Buffer.from(places['show --jws'].split('.')[1]!, 'base64url').toString();
+    for (const name of readdirSync(exported)) places[name] = name + readFileSync(join(exported, name), 'utf8');
+    expect(places[`${closed}.jws`]).toBeDefined();
     places['standard error'] = JSON.stringify(said.mock.calls);
     expect(places[`find --email ${email}`]).toContain(human);
     expect(places['its payload']).toContain(closed);

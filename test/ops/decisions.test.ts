@@ -19,14 +19,14 @@ describe('decision of an operator', () => {
     const id = await stopped(at);
     const before = await readReceipt(at, id);
     at.harness.clock.now += 1000;
-    const decided = await at.run('retry', id, ...by('zoe', 'mended'));
+    const decided = await at.run('retry', id, ...by('zoe', 'fixed'));
     expect(decided).toMatchObject({ status: 0, lines: [`${id}: ${retried}`] });
     const after = await readReceipt(at, id);
     expect(after.revision).toBe(before.revision + 1);
     const decision = {
       action: 'retry',
       actor: 'zoe',
-      reason: 'mended',
+      reason: 'fixed',
       at: at.harness.clock.now,
       reviewReason: 'too-many-matches',
     };
@@ -47,7 +47,7 @@ describe('decision of an operator', () => {
   test('two operators at once: both decisions are kept, and the later one counts', async () => {
     const at = await opsHarness();
     const id = await stopped(at);
-    const both = [at.run('retry', id, ...by('zoe', 'mended')), at.run('refuse', id, ...by('max', 'shared mailbox'))];
+    const both = [at.run('retry', id, ...by('zoe', 'fixed')), at.run('refuse', id, ...by('max', 'shared mailbox'))];
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([0, 0]);
     const { decisions, state } = await readReceipt(at, id);
     expect(decisions?.map(decision => decision.actor).toSorted()).toEqual(['max', 'zoe']);
@@ -82,7 +82,7 @@ describe('decision of an operator', () => {
   test('several receipts: one line each, by number if a receipt does not exist, and exit code 1', async () => {
     const at = await opsHarness();
     const [one, other] = [await stopped(at), await erased(at)];
-    const mixed = await at.run('retry', one, 'ada@example.com', other, one, ...by('zoe', 'mended'));
+    const mixed = await at.run('retry', one, 'ada@example.com', other, one, ...by('zoe', 'fixed'));
     expect(mixed).toMatchObject({
       status: 1,
       lines: [`${one}: ${retried}`, 'number 2: receipt not found', `${other}: already closed as erased: nothing to do`],
@@ -94,7 +94,7 @@ describe('decision of an operator', () => {
   test('--json: prints the results in the same order', async () => {
     const at = await opsHarness();
     const id = await stopped(at);
-    expect((await at.run('refuse', id, 'unknown', ...by('zoe', 'mended'), '--json')).json).toEqual([
+    expect((await at.run('refuse', id, 'unknown', ...by('zoe', 'fixed'), '--json')).json).toEqual([
       { receipt: id, result: 'changed', said: 'the next sweep closes it as refused' },
       { receipt: 'number 2', result: 'not-found', said: 'receipt not found' },
     ]);
@@ -115,7 +115,7 @@ describe('decision of an operator', () => {
   test('process: reads receipts from standard input', async () => {
     const at = await opsHarness();
     const ids = [await stopped(at), await stopped(at, 'other@example.com')];
-    const args = ['retry', '-', ...by('zoe', 'mended')];
+    const args = ['retry', '-', ...by('zoe', 'fixed')];
     const stdout = ids.map(id => `${id}: ${retried}\n`).join('');
     expect(at.process(args, `${ids.join('\r\n')}\n\n`)).toEqual({ status: 0, stdout, stderr: '' });
     const stderr = 'retry: give receipt ids, or - for standard input\n';

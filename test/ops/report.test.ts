@@ -97,19 +97,6 @@ describe('report', () => {
     expect(progress).toEqual(['500 receipts read', '1000 receipts read', '']);
     expect(said).toHaveBeenCalledWith(expect.stringContaining('not counted: 1 receipts written by an unknown version'));
   });
-
-  test('process: prints a CSV file', async () => {
-    const at = await opsHarness();
-    await erased(at);
-    const { status, stdout, stderr } = at.process(['report', ...january]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout.split('\r\n')).toEqual([
-      header.trimEnd(),
-      'ketch,1,1,0,0,0,0,0,0.04,0.04',
-      'total,1,1,0,0,0,0,0,0.04,0.04',
-      '',
-    ]);
-  });
 });
 
 describe('report: figures', () => {
@@ -163,10 +150,6 @@ function describeAllReceipts(name: string, open: () => Promise<Opened>): void {
       const receipts = await drained(opened.all(page)(count));
       return { ids: receipts.map(({ id }) => id).sort(), receipts, ...told };
     };
-
-    test('empty store: returns nothing', async () => {
-      expect(await read()).toMatchObject({ ids: [], unreadable: 0 });
-    });
 
     test.each([1, 2, 250])('pages of %i rows: return every receipt once', async page => {
       const ids = ['receipt-1', 'receipt-2', 'receipt-3', 'receipt-4', 'receipt-5'];

@@ -133,7 +133,7 @@ describe('retry --new-request', () => {
   test('--max: cannot be combined with --new-request', async () => {
     const at = await opsHarness();
     await expect(at.run('retry', 'any', '--new-request', '--max', '7', ...by('zoe', 'x'))).rejects.toThrow(
-      'retry: --max and --new-request cannot be combined',
+      'retry: --max, --new-request and --same-project cannot be combined',
     );
   });
 });

@@ -1,4 +1,7 @@
+import { pepperName } from '../../../lambda/domain/names.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
+import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
+import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import {
   decisionHelp,
   decisionOf,
@@ -18,6 +21,7 @@ import {
   type ReceiptDecision,
   refuseDecision,
   retryDecision,
+  sameProjectDecision,
 } from './decisions.ts';
 
 const namingHelp = `RECEIPT is one or several ids, or - to read one id per line from standard input.
@@ -30,8 +34,14 @@ const maxCustomers = 50;
 
 export const retryCommand: Command = {
   summary: 'try receipts again: after a review, or before their next attempt',
-  options: { ...decisionOptions, max: { type: 'string' }, 'new-request': { type: 'boolean' } },
-  help: `npm run ops -- retry RECEIPT... --why "…" [--max N | --new-request]
+  options: {
+    ...decisionOptions,
+    max: { type: 'string' },
+    'new-request': { type: 'boolean' },
+    'same-project': { type: 'boolean' },
+  },
+  help: `npm run ops -- retry RECEIPT... --why "…" 
+  [--max N | --new-request | --same-project]
 
 The next sweep tries again within a minute, unless a pause applies. It also
 withdraws a refusal that no sweep has processed yet. A receipt for which a wrong
@@ -45,6 +55,11 @@ ${decisionHelp}
                   erases customers created before your decision; only for closed
                   receipts of a platform without request ids (Shopify), after
                   the alarm repeated-redaction
+  --same-project  the current key belongs to the same Voucherify project as the
+                  one that found the customers, so a 404 under it proves that a
+                  customer is gone; only for the reason other-app-id. Check this
+                  in Voucherify first: a key of another project returns 404 for
+                  every customer. The evidence shows this decision
 
   npm run ops -- retry RECEIPT --why "the key of the project is valid again"
   npm run ops -- retry RECEIPT --max 12 --why "twelve profiles of one person"
@@ -54,8 +69,14 @@ ${decisionHelp}
 `,
   run: async (args, context, output) => {
     const most = numberOf(args, 'max', maxCustomers);
-    if (args.isSet('new-request')) {
-      if (most !== undefined) throw new OpsUsageError('retry: --max and --new-request cannot be combined');
+    const [newRequest, sameProject] = [args.isSet('new-request'), args.isSet('same-project')];
+    if ([most !== undefined, newRequest, sameProject].filter(Boolean).length > 1)
+      throw new OpsUsageError('retry: --max, --new-request and --same-project cannot be combined');
+    if (sameProject) {
+      const appIds = await currentAppIds(context);
+      return decideAll('retry', decision => sameProjectDecision(decision, appIds), { args, context, output });
+    }
+    if (newRequest) {
       const platforms = openPlatforms(context.settings.platforms);
       return decideAll('retry', decision => allowingNewRequest(decision, platforms), { args, context, output });
     }
@@ -80,6 +101,16 @@ ${decisionHelp}
 `,
   run: (args, context, output) => decideAll('refuse', refuseDecision, { args, context, output }),
 };
+
+/** Reads the key of every project. Returns the HMAC of each app id; a project without a valid key is missing. */
+async function currentAppIds({ settings, readSecret }: OpsContext): Promise<ReadonlyMap<string, string>> {
+  const hmacs = createPseudonymizer(await readSecret(pepperName));
+  const keys = Object.keys(settings.projects).map(async project => {
+    const key = await apiKeyReader(project, readSecret)();
+    return key === undefined ? [] : [[project, hmacs.appId(key.appId)] as const];
+  });
+  return new Map((await Promise.all(keys)).flat());
+}
 
 interface CommandInput {
   readonly args: ParsedArgs;

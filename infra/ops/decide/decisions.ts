@@ -73,6 +73,29 @@ function notRetried({ queue, state }: Receipt): DecisionResult {
   return notPossible('a wrong customer was deleted for this receipt, so it deletes nothing more');
 }
 
+/** The only review reason that `--same-project` can resolve. */
+const otherAppId = 'other-app-id';
+
+/** Tries a receipt again, and accepts the current key of each project with stored pins. `appIds` are HMACs by project. */
+export function sameProjectDecision(decision: OperatorDecision, appIds: ReadonlyMap<string, string>): ReceiptDecision {
+  const pinned = ({ projects }: Receipt) =>
+    Object.keys(projects).filter(name => projects[name]?.state === 'open' && projects[name].pins > 0);
+  const unknown = (receipt: Receipt) => pinned(receipt).find(project => !appIds.has(project));
+  const accepted = (receipt: Receipt) =>
+    Object.fromEntries(pinned(receipt).flatMap(project => [[project, appIds.get(project) ?? '']]));
+  return {
+    change: receipt =>
+      receipt.reason === otherAppId && unknown(receipt) === undefined
+        ? decideRetry(receipt, { ...decision, action: 'retry', sameProject: accepted(receipt) })
+        : undefined,
+    changed: () => 'retried by the next sweep; a 404 under the current key now counts as the same project',
+    unchanged: receipt => {
+      if (receipt.reason !== otherAppId) return notPossible(`--same-project is only for the reason ${otherAppId}`);
+      return notPossible(`the key of project ${unknown(receipt)} is not valid: run npm run ops -- doctor`);
+    },
+  };
+}
+
 /** Lets the next delivery of the same body open a new request. Only for platforms whose reference is a digest of the body. */
 export function allowingNewRequest(
   decision: OperatorDecision,

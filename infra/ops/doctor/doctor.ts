@@ -3,14 +3,17 @@ import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { type Output, type Tone, toned } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, probesOf } from './check.ts';
+import { deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
 import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
 import { secretsCheck, settingsCheck } from './setup-checks.ts';
 import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
 /** In output order. A failed check can explain those after it. */
 const checks: readonly Check[] = [
+  identityCheck,
   localRunCheck,
   settingsCheck,
+  deployedSettingsCheck,
   secretsCheck,
   voucherifyCheck,
   rateLimitCheck,
@@ -26,10 +29,12 @@ export const doctorCommand: Command = {
   options: {},
   help: `npm run ops -- doctor
 
-Checks settings, secrets, Voucherify keys and quota, clock, tables, schedule,
-backlog, pauses and the evidence key. It changes nothing. It makes one call to
-each project (two with OAuth), which counts against the quota and bypasses the
-rate limiter: it lists the customers with an address that cannot exist.
+Shows account, region, deployment and operator first. Then checks settings (the
+file and the deployed ones), secrets, Voucherify keys and quota, clock, tables,
+schedule, backlog, pauses and the evidence key. It changes nothing. It makes one
+call to each project (two with OAuth), which counts against the quota and
+bypasses the rate limiter: it lists the customers with an address that cannot
+exist.
 Exit code 1 if a line begins with ✗.
 
   npm run ops -- doctor

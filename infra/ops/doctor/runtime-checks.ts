@@ -1,7 +1,7 @@
 import { readHeartbeat } from '../../../lambda/control/heartbeat.ts';
 import { readPausedScopes } from '../../../lambda/control/pauses.ts';
 import { deadlineUsedPercent, type Receipt, type ReceiptQueue } from '../../../lambda/receipts/receipt.ts';
-import type { TableStatus } from '../table-status.ts';
+import { type TableStatus, tableProblems } from '../table-status.ts';
 import { isoSeconds } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './check.ts';
 
@@ -38,12 +38,7 @@ async function checkTableStatus({ tables }: CheckContext): Promise<readonly Chec
 }
 
 function describeTable(table: TableStatus): CheckResult {
-  const missing = [
-    table.active ? [] : ['it is not active'],
-    table.backedUp ? [] : ['point-in-time recovery is off'],
-    table.protectedFromDeletion ? [] : ['deletion protection is off'],
-    table.mustExpire && !table.expires ? ['closed receipts never expire'] : [],
-  ].flat();
+  const missing = tableProblems(table);
   if (missing.length === 0) return ok(`${table.name}: active, backed up and protected from deletion`);
   return warning(`${table.name}: ${missing.join(', ')}: deploy again, and find out who changed the table manually`);
 }

@@ -1,4 +1,4 @@
-import { OpsUsageError, type ParsedArgs } from '../args.ts';
+import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { dayMs, type Output } from '../terminal.ts';
@@ -112,15 +112,6 @@ function periodOf(from: string | undefined, to: string | undefined): Period {
   const period = { from: dayOf('--from', from), before: dayOf('--to', to) + dayMs };
   if (period.before <= period.from) throw new OpsUsageError('--to: must not be before --from');
   return period;
-}
-
-function dayOf(option: string, text = ''): number {
-  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  // JavaScript parses 2026-02-30 as a day in March.
-  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text) {
-    throw new OpsUsageError(`${option}: must be a day such as 2026-01-31`);
-  }
-  return at;
 }
 
 /** Returns a CSV record (RFC 4180), quoted where needed. It ends with CR; `Output.print` adds LF. */

@@ -122,12 +122,13 @@ function proofLine(grade: string, count: number, meaning: string): readonly stri
 }
 
 /** Returns why a review was needed and what operators decided, each on one line. */
-export function reasonLines({ reason, decisions }: Evidence): readonly string[] {
+function reasonLines({ reason, decisions }: Evidence): readonly string[] {
   const review = reason === undefined ? [] : [`review: ${reason}`];
-  const decided = decisions.map(({ at, actor, action, reason, reviewReason, maxCustomers }) => {
+  const decided = decisions.map(({ at, actor, action, reason, reviewReason, maxCustomers, sameProject }) => {
     const most = maxCustomers === undefined ? '' : `, of at most ${maxCustomers} customers a project`;
     const then = reviewReason === undefined ? '' : `, after ${reviewReason}`;
-    return oneLine(`${at}  ${action}${most} by ${actor}${then}: ${reason}`);
+    const key = sameProject === undefined ? '' : `, with another key of the same project`;
+    return oneLine(`${at}  ${action}${most}${key} by ${actor}${then}: ${reason}`);
   });
   const lines = [...review, ...decided];
   return lines.length === 0 ? ['not refused, and no review was needed'] : lines;

@@ -1,0 +1,12 @@
+import { basename } from 'node:path';
+
+/** How help and messages write a command of this tool in a clone of the repository. */
+const inRepository = /npm run (?:-s )?ops --/g;
+
+/**
+ * Returns a text with its commands as the user types them: `npm run ops -- …` in the repository, where the tool runs from
+ * its TypeScript source, and the name of the package's executable otherwise.
+ */
+export function asInvoked(text: string, script = process.argv[1] ?? ''): string {
+  return script.endsWith('.ts') ? text : text.replaceAll(inRepository, basename(script).replace(/\.[cm]?js$/, ''));
+}

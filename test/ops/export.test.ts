@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { nextRevision } from '../../lambda/receipts/receipt.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { receiptOf } from '../support/receipt-builders.ts';
+import { erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
+
+const since = ['--since', '2026-01-15'];
+const export_ = (at: OpsHarness, folder: string, ...more: readonly string[]) =>
+  at.run('export', ...since, '--to', folder, ...more);
+const text = (folder: string, name: string) => readFileSync(join(folder, name), 'utf8');
+
+describe('export', () => {
+  test('files: are the evidence of closed receipts, the key and a manifest, and a JOSE library verifies them', async () => {
+    const at = await opsHarness();
+    const ids = [await erased(at, 'crm-1'), await erased(at, 'crm-2')];
+    await stopped(at);
+    const folder = join(temporaryFolder(), 'evidence');
+    const { status, lines } = await export_(at, folder);
+    expect({ status, lines }).toEqual({
+      status: 0,
+      lines: ['2 receipts exported: 3 files written, 0 already there'],
+    });
+    const names = [...ids.map(id => `${id}.jws`), 'jwks.json'].sort();
+    expect(readdirSync(folder).sort()).toEqual([...names, 'SHA256SUMS'].sort());
+    const digest = (name: string) => createHash('sha256').update(text(folder, name)).digest('hex');
+    expect(text(folder, 'SHA256SUMS')).toBe(names.map(name => `${digest(name)}  ${name}\n`).join(''));
+    const keys = createLocalJWKSet(JSON.parse(text(folder, 'jwks.json')) as JSONWebKeySet);
+    const { payload } = await compactVerify(text(folder, `${ids[0]}.jws`).trim(), keys);
+    expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ receipt: ids[0], outcome: 'erased' });
+  });
+
+  test('--since: leaves out what was closed before that day', async () => {
+    const at = await opsHarness();
+    await erased(at);
+    const { json } = await at.run('export', '--since', '2026-01-16', '--to', temporaryFolder(), '--json');
+    expect(json).toMatchObject({ receipts: 0, complete: true });
+  });
+
+  test('interrupted export: continues, and keeps the files that exist', async () => {
+    const at = await opsHarness();
+    const id = await erased(at, 'crm-1');
+    await erased(at, 'crm-2');
+    const folder = temporaryFolder();
+    await export_(at, folder);
+    const manifest = text(folder, 'SHA256SUMS');
+    for (const name of [`${id}.jws`, 'SHA256SUMS']) rmSync(join(folder, name));
+    // A process that is killed while it writes leaves this behind.
+    writeFileSync(join(folder, `${id}.jws.partial`), 'half');
+    expect((await export_(at, folder)).lines).toEqual(['2 receipts exported: 1 files written, 2 already there']);
+    expect(text(folder, 'SHA256SUMS')).toBe(manifest);
+  });
+
+  test('file with other content: is not replaced, and the export is incomplete', async () => {
+    const at = await opsHarness();
+    const id = await erased(at);
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, `${id}.jws`), 'evidence of before a restore');
+    const { status, lines } = await export_(at, folder);
+    expect([status, lines.slice(1)]).toEqual([
+      1,
+      [
+        '1 files have other content and were not replaced: use another folder',
+        'incomplete: SHA256SUMS was not written',
+      ],
+    ]);
+    expect(text(folder, `${id}.jws`)).toBe('evidence of before a restore');
+    expect(readdirSync(folder)).not.toContain('SHA256SUMS');
+  });
+
+  test('receipts: unsigned ones are counted, an id that names another folder and an unknown version fail', async () => {
+    const at = await opsHarness();
+    const signed = await readReceipt(at, await erased(at));
+    const { evidence: _, ...unsigned } = signed;
+    const all = async function* (unreadable: () => void) {
+      unreadable();
+      yield nextRevision(unsigned, { id: 'unsigned' });
+      yield nextRevision(signed, { id: '../outside' });
+      for (let one = 0; one < 500; one += 1) yield receiptOf();
+    };
+    const folder = join(temporaryFolder(), 'inside');
+    const { status, json, progress } = await run({ ...at.context, all }, 'export', ...since, '--to', folder, '--json');
+    expect(status).toBe(1);
+    expect(json).toMatchObject({ receipts: 0, unsigned: 1, unreadable: 2, complete: false });
+    expect(progress).toEqual(['500 receipts read, 0 exported', '']);
+    expect(readdirSync(join(folder, '..'))).toEqual(['inside']);
+  });
+
+  test.each([
+    [['--to', 'x'], '--since: must be a day such as 2026-01-31'],
+    [since, '--to: must be a folder'],
+    [[...since, '--to', '/dev/null/x'], '--to: the folder cannot be created'],
+    [[...since, '--to', 'x', 'y'], 'export: takes options only'],
+  ])('%j: %s', async (args, message) => {
+    await expect((await opsHarness()).run('export', ...args)).rejects.toThrow(message);
+  });
+});
