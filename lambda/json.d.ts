@@ -1,4 +1,7 @@
-/** What JSON holds is unknown until a schema has read it; the compiler insists. */
+/** Parsed JSON is `unknown` until a schema has validated it. */
 interface JSON {
-  parse(text: string, reviver?: (this: unknown, key: string, value: unknown) => unknown): unknown;
+  parse(
+    text: string,
+    reviver?: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
 }

@@ -1,11 +1,10 @@
 import type { VersionedStore } from './control/versioned-store.ts';
-import { pepperName } from './domain/names.ts';
 import type { Send } from './io/http-client.ts';
 import type { Log } from './io/log.ts';
 import type { ReadSecret } from './io/secret-cache.ts';
 import { openPlatforms } from './platforms/index.ts';
 import type { Platform } from './platforms/platform.ts';
-import { createPseudonymizer, type Pseudonymizer } from './receipts/hmac.ts';
+import { type Pseudonymizer, pseudonymizerFrom } from './receipts/hmac.ts';
 import type { Signer } from './receipts/signer.ts';
 import type { ReceiptStore } from './receipts/store.ts';
 import type { Settings } from './settings.ts';
@@ -57,7 +56,7 @@ export function createServices(adapters: Adapters): Services {
     ...adapters,
     platforms: openPlatforms(settings.platforms),
     projects: new Map(projects),
-    pseudonymizer: async () => createPseudonymizer(await readSecret(pepperName)),
+    pseudonymizer: pseudonymizerFrom(readSecret),
     times: { claimMs: 60_000, backoffMs: 30_000, ...adapters.times },
   };
 }

@@ -5,10 +5,7 @@ import type { Services } from './services.ts';
 
 /** Creates the webhook's handler for API Gateway. AWS, local runs and tests use the same one. */
 export function webhookHandler(services: () => Services): ApiGatewayHandler {
-  return apiGatewayHandler({
-    receive: request => receive(request, services()),
-    refuse: (request, failure) => errorReply(request, failure, services()),
-  });
+  return apiGatewayHandler({ receive, errorReply }, services);
 }
 
 export const handler: ApiGatewayHandler = webhookHandler(await lambdaServices(process.env));

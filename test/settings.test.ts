@@ -42,7 +42,7 @@ describe('settings', () => {
   const seconds = 'must be a whole number from 0 to 2592000';
   const customers = 'must be a whole number from 1 to 50';
   const unknownProject = 'platforms: name a project that is not in projects';
-  const unknownPlatform = 'is not a supported platform, and a generic sender needs "type": "generic"';
+  const unknownPlatform = 'is not a supported platform, and a generic one needs "type": "generic"';
   const main = (change: (project: Loose) => unknown) => (s: Loose) => change(s['projects'].main);
   const ketch = (change: (platform: Loose) => unknown) => (s: Loose) => change(s['platforms'].ketch);
   test.each<[problem: string, change: (settings: Loose) => unknown]>([

@@ -1,14 +1,28 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, type EventInvokeConfigOptions, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  Alias,
+  Architecture,
+  Code,
+  type EventInvokeConfigOptions,
+  type IAlias,
+  type IVersion,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 
-/** A function with its role, for grants, and its log group. */
+/** A function with its alias, its role, for grants, and its log group. */
 export interface FunctionWithRole {
-  readonly function: NodejsFunction;
+  readonly function: LambdaFunction;
+  /** What callers invoke. It points to one published version, so that an operator can go back without a deployment. */
+  readonly alias: IAlias;
   readonly role: Role;
   readonly logs: LogGroup;
 }
@@ -34,25 +48,45 @@ export function createFunction(scope: Construct, id: string, options: FunctionOp
     removalPolicy: RemovalPolicy.DESTROY,
   });
   const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-  const created = new NodejsFunction(scope, id, {
+  const common = {
     ...rest,
     ...asyncInvoke,
     functionName: `${prefix}-${name}`,
-    entry: entryOf(name),
-    handler: 'handler',
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
+    // Without its version, the alias could not go back.
+    currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     role,
     logGroup: logs,
     // Lines that are already JSON are not changed (Lambda Developer Guide, "Configuring JSON and plain text log formats").
     loggingFormat: LoggingFormat.JSON,
     tracing: Tracing.ACTIVE,
+  };
+  const prebuilt = join(import.meta.dirname, prebuiltFolder, name);
+  const created = existsSync(prebuilt)
+    ? new LambdaFunction(scope, id, { ...common, handler: 'index.handler', code: Code.fromAsset(prebuilt) })
+    : new NodejsFunction(scope, id, { ...common, handler: 'handler', ...bundledOnSynthesis(name) });
+  // The options of an asynchronous invocation belong to a qualifier (Lambda API Reference, PutFunctionEventInvokeConfig).
+  // CDK declares the role of both as `IRole | undefined`, which its own interfaces do not permit with exact optional properties.
+  const version = created.currentVersion as IVersion;
+  const alias = new Alias(scope, `${id}Alias`, { aliasName: liveAlias, version, ...asyncInvoke }) as IAlias;
+  return { function: created, alias, role, logs };
+}
+
+/** The alias that the API and the schedule invoke. */
+const liveAlias = 'live';
+
+function bundledOnSynthesis(name: FunctionName) {
+  return {
+    entry: entryOf(name),
     projectRoot: root,
     depsLockFilePath: join(root, 'package-lock.json'),
     bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true },
-  });
-  return { function: created, role, logs };
+  };
 }
+
+/** The npm package has the functions' bundles in this folder, beside its entry point. This repository has none. */
+export const prebuiltFolder = 'functions';
 
 /** The project's root folder. */
 export const root = join(import.meta.dirname, '../..');

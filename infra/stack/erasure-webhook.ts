@@ -63,8 +63,8 @@ export class ErasureWebhook extends Construct {
     grantSigning(evidenceKey, functions.sweeper.role);
     const operated = { tables, secrets, evidenceKey, webhook: functions.webhook.function };
     this.operatorPolicy = createOperatorPolicy(this, named, operated);
-    scheduleSweep(this, prefix, functions.sweeper.function);
-    const api = createApi(this, prefix, { webhook: functions.webhook.function, settings, apiLogRole });
+    scheduleSweep(this, prefix, functions.sweeper.alias);
+    const api = createApi(this, prefix, { webhook: functions.webhook.alias, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
     const domain = createDomain(api, operations);
     this.webhookUrl = domain?.webhookUrl ?? api.urlForPath('/webhooks/');

@@ -82,8 +82,9 @@ function createSweeper(scope: Construct, named: Names, options: FunctionsOptions
     asyncInvoke: { retryAttempts: 0, maxEventAge: Duration.minutes(1) },
   });
   acknowledge(created.function, 'Serverless-LambdaDLQ', noEventData);
-  const invocation = created.function.node.findChild('EventInvokeConfig');
-  acknowledge(invocation, 'Serverless-LambdaAsyncFailureDestination', noEventData);
+  for (const invoked of [created.function, created.alias]) {
+    acknowledge(invoked.node.findChild('EventInvokeConfig'), 'Serverless-LambdaAsyncFailureDestination', noEventData);
+  }
   return created;
 }
 

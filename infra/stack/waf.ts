@@ -2,7 +2,6 @@ import { Stack } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { type IMetric, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
-import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
 import { retryAfterSeconds } from '../../lambda/domain/failure.ts';
 import { callsPerSecond, gatewayMessages } from './api.ts';
 
@@ -13,7 +12,8 @@ import { callsPerSecond, gatewayMessages } from './api.ts';
  * a body that looks like an attack (WAF Developer Guide, "Baseline rule groups"). Here a body can contain any name, a
  * blocked request can mean a person who is not erased, and the function authenticates the sender before it uses the body.
  * It uses no IP reputation list either, because platforms share cloud addresses with others; `allowIps` lists the allowed
- * ones.
+ * ones. It has no rule for the size of a body: WAF inspects at most 64 KB, and the function accepts 1 MiB (WAF Developer
+ * Guide, "Managing body inspection size limits").
  */
 export function createWebAcl(api: RestApi, prefix: string): readonly IMetric[] {
   const acl = new CfnWebACL(api, 'Firewall', {
@@ -21,19 +21,15 @@ export function createWebAcl(api: RestApi, prefix: string): readonly IMetric[] {
     description: 'Erasure requests from privacy platforms.',
     scope: 'REGIONAL',
     defaultAction: { allow: {} },
-    rules: [rateRule(`${prefix}-rate`), bodyRule(`${prefix}-body`)],
-    customResponseBodies: {
-      [replyKeys.rate]: jsonReply(gatewayMessages.tooMany),
-      [replyKeys.body]: jsonReply(gatewayMessages.tooLarge),
-    },
-    associationConfig: { requestBody: { API_GATEWAY: { defaultSizeInspectionLimit: `KB_${maxBodyBytes / 1024}` } } },
+    rules: [rateRule(`${prefix}-rate`)],
+    customResponseBodies: { [tooMany]: jsonReply(gatewayMessages.tooMany) },
     visibilityConfig: metricsOnly(prefix),
   });
   new CfnWebACLAssociation(api, 'FirewallOfStage', {
     resourceArn: api.deploymentStage.stageArn,
     webAclArn: acl.attrArn,
   });
-  return [`${prefix}-rate`, `${prefix}-body`].map(rule => blockedRequestsMetric(acl, prefix, rule));
+  return [blockedRequestsMetric(acl, prefix, `${prefix}-rate`)];
 }
 
 /**
@@ -49,34 +45,13 @@ function rateRule(name: string): CfnWebACL.RuleProperty {
     name,
     priority: 0,
     statement: { rateBasedStatement: { aggregateKeyType: 'IP', evaluationWindowSec, limit } },
-    action: block({ responseCode: 429, customResponseBodyKey: replyKeys.rate, responseHeaders }),
+    action: block({ responseCode: 429, customResponseBodyKey: tooMany, responseHeaders }),
     visibilityConfig: metricsOnly(name),
   };
 }
 
-/**
- * Enforces the function's size limit before a function runs. WAF inspects 16 KB by default and at most 64 KB, which is the
- * limit. A larger body passes by default; here it matches the rule (WAF Developer Guide, "Managing body inspection size
- * limits" and "Oversize web request components").
- */
-function bodyRule(name: string): CfnWebACL.RuleProperty {
-  return {
-    name,
-    priority: 1,
-    statement: {
-      sizeConstraintStatement: {
-        fieldToMatch: { body: { oversizeHandling: 'MATCH' } },
-        comparisonOperator: 'GT',
-        size: maxBodyBytes,
-        textTransformations: [{ priority: 0, type: 'NONE' }],
-      },
-    },
-    action: block({ responseCode: 413, customResponseBodyKey: replyKeys.body }),
-    visibilityConfig: metricsOnly(name),
-  };
-}
-
-const replyKeys = { rate: 'too-many', body: 'too-large' } as const;
+/** The key of the response body. */
+const tooMany = 'too-many';
 
 function jsonReply(message: string): CfnWebACL.CustomResponseBodyProperty {
   return { contentType: 'APPLICATION_JSON', content: JSON.stringify({ message }) };

@@ -26,8 +26,9 @@ What is counted, from the event to the reply:
   call      one entry into a function
   file      a file in which at least one function is entered
   switch    two successive calls that enter functions of different files
-Adapters of infra/local replace those of lambda/ that call AWS. The clock and
-the random numbers are fixed, so that every run prints the same.
+Adapters of infra/local replace those of lambda/ that call AWS; what an adapter
+calls is not counted. The clock and the random numbers are fixed, so that every
+run prints the same.
 Exit code 1 also if the reply is not 200.
 `;
 
@@ -35,7 +36,7 @@ const root = join(import.meta.dirname, '../..');
 const lambda = pathToFileURL(join(root, 'lambda/')).href;
 const functions: TracedFunction[] = [];
 const trace: TracedFunction[] = [];
-let recording = false;
+let isRecording = () => false;
 
 const options = { list: { type: 'boolean' }, sequence: { type: 'boolean' } } as const;
 const limits = { 'max-files': { type: 'string' }, 'max-switches': { type: 'string' } } as const;
@@ -43,13 +44,13 @@ const limits = { 'max-files': { type: 'string' }, 'max-switches': { type: 'strin
 await runTool(help, { ...options, ...limits }, async values => {
   const [maxFiles, maxSwitches] = [parseLimit(values['max-files']), parseLimit(values['max-switches'])];
   instrumentLambda();
-  const { sendTracedRequest } = await import('./traced-request.ts');
+  const { isInRequestPath, sendTracedRequest } = await import('./traced-request.ts');
   const status = await sendTracedRequest(
     () => {
-      recording = true;
+      isRecording = isInRequestPath;
     },
     () => {
-      recording = false;
+      isRecording = () => false;
     },
   );
   const figures = countTrace(trace);
@@ -67,7 +68,7 @@ await runTool(help, { ...options, ...limits }, async values => {
 function instrumentLambda(): void {
   const enter = (number: number) => {
     const entered = functions[number];
-    if (recording && entered !== undefined) trace.push(entered);
+    if (isRecording() && entered !== undefined) trace.push(entered);
   };
   Reflect.set(globalThis, 'traceEnter', enter);
   registerHooks({

@@ -1,10 +1,19 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
-import { createServices } from '../../lambda/services.ts';
+import { type Adapters, createServices } from '../../lambda/services.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { localKetchSecret } from '../local/embedded-secrets.ts';
 import { contextUntil } from '../local/gateway.ts';
 import { parseDemoSettings } from '../local/options.ts';
 import { openSqliteServices } from '../local/sqlite-services.ts';
+
+/** Whether the running code was called by an adapter. */
+const insideAdapter = new AsyncLocalStorage<boolean>();
+
+/** Returns whether the running code belongs to the request path, not to an adapter that replaces one for AWS. */
+export function isInRequestPath(): boolean {
+  return insideAdapter.getStore() !== true;
+}
 
 /** A fixed time, so that every run is the same. */
 const at = Date.parse('2026-01-15T12:00:00Z');
@@ -25,13 +34,35 @@ export async function sendTracedRequest(start: () => void, stop: () => void): Pr
     data: ':memory:',
     log: () => undefined,
   });
-  const services = createServices({ ...local.adapters, random: () => 0.5 });
+  const services = createServices({ ...markAdapters(local.adapters), random: () => 0.5 });
   const handler = webhookHandler(() => services);
   start();
   const { statusCode } = await handler(ketchEvent(), contextUntil(performance.now() + 15_000));
   stop();
   await local.close();
   return statusCode;
+}
+
+function markAdapters(adapters: Adapters): Adapters {
+  const { store, control, readSecret } = adapters;
+  return {
+    ...adapters,
+    store: marked(store),
+    control: marked(control),
+    readSecret: (...args) => insideAdapter.run(true, readSecret, ...args),
+  };
+}
+
+/** Returns the same methods. What they call is not counted. */
+function marked<T extends object>(adapter: T): T {
+  return new Proxy(adapter, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === 'function'
+        ? (...args: unknown[]) => insideAdapter.run(true, () => member.apply(target, args))
+        : member;
+    },
+  });
 }
 
 function ketchEvent(): GatewayEvent {

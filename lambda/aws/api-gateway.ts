@@ -4,12 +4,13 @@ import { Failure, failureOf } from '../domain/failure.ts';
 import type { HttpReply, HttpRequest } from '../domain/http.ts';
 
 /** Maximum size of a request body, in bytes. */
-export const maxBodyBytes = 65_536;
+export const maxBodyBytes = 1_048_576;
 
-export interface Handlers {
-  readonly receive: (request: HttpRequest) => Promise<HttpReply>;
+/** The functions that handle a request with the services of this process. */
+export interface Handlers<Services> {
+  readonly receive: (request: HttpRequest, services: Services) => Promise<HttpReply>;
   /** Returns an error reply in the format of the platform. */
-  readonly refuse: (request: HttpRequest, failure: Failure) => HttpReply;
+  readonly errorReply: (request: HttpRequest, failure: Failure, services: Services) => HttpReply;
 }
 
 /** The fields of a REST proxy event that the handler reads, so that other gateways can call it. */
@@ -25,15 +26,17 @@ const timeoutEarlyInMillis = 500;
  * Returns a handler for API Gateway REST proxy events. Middy turns failures, including a timeout, into replies. The request
  * path itself is a plain function.
  */
-export function apiGatewayHandler({ receive, refuse }: Handlers): ApiGatewayHandler {
+export function apiGatewayHandler<Services>(
+  { receive, errorReply }: Handlers<Services>,
+  services: () => Services,
+): ApiGatewayHandler {
   return middy<GatewayEvent, APIGatewayProxyResult>({ timeoutEarlyInMillis, timeoutEarlyResponse: outOfTime })
     .onError(request => {
       const failure = failureOf(request.error);
-      request.response = toResult(
-        refuse(failure.verified ? toRequest(request.event) : withoutBody(request.event), failure),
-      );
+      const received = failure.verified ? toRequest(request.event) : withoutBody(request.event);
+      request.response = toResult(errorReply(received, failure, services()));
     })
-    .handler(async event => toResult(await receive(toRequest(event))));
+    .handler(async event => toResult(await receive(toRequest(event), services())));
 }
 
 function outOfTime(): never {
@@ -49,7 +52,9 @@ function toRequest(event: GatewayEvent): HttpRequest {
 
 /** Converts everything except the body, which is not read for an unauthenticated caller. */
 function withoutBody(event: GatewayEvent): HttpRequest {
-  return { method: event.httpMethod, path: event.path, headers: readHeaders(event), rawBody: new Uint8Array() };
+  // A configured URL may end with a slash or have two in a row.
+  const path = event.path.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  return { method: event.httpMethod, path, headers: readHeaders(event), rawBody: new Uint8Array() };
 }
 
 /** Reads all headers. API Gateway passes every value of a repeated header only in `multiValueHeaders` (Developer Guide, proxy integration). */

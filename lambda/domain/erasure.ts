@@ -1,4 +1,4 @@
-import { canonicalEmail, maxIdentifierLength } from './email.ts';
+import { canonicalEmail, emailSpellings, maxIdentifierLength } from './email.ts';
 
 // The domain model. All times are in epoch milliseconds.
 
@@ -117,4 +117,15 @@ export function isUsable({ kind, value }: Identifier): boolean {
   if (kind === 'phone') return false;
   if (kind === 'email') return canonicalEmail(value) !== undefined;
   return kind === 'customer_id' ? isCustomerId(value) : isPlainValue(value);
+}
+
+/** Returns the values to look up for an identifier: every spelling of an e-mail address; none if it cannot be looked up. */
+export function spellingsOf(identifier: Identifier): readonly string[] {
+  if (!isUsable(identifier)) return [];
+  return identifier.kind === 'email' ? emailSpellings(identifier.value) : [identifier.value];
+}
+
+/** Returns the number of calls that these look-ups need, if each list of customers has one page. */
+export function countLookUpCalls(identifiers: readonly Identifier[]): number {
+  return identifiers.reduce((sum, identifier) => sum + spellingsOf(identifier).length, 0);
 }

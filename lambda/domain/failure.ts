@@ -25,6 +25,7 @@ export type Alarm =
   | 'callback-origin-refused'
   | 'callbacks-dropped'
   | 'needs-review'
+  | 'not-identifiable'
   | 'wrong-customer-deleted'
   | 'voucherify-key-refused'
   | 'voucherify-quota-exhausted'

@@ -1,11 +1,11 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
-import type { ExpectedCalls } from '../quota/limited-client.ts';
-import { isFinal, needsNoPersonalData, outcomeOf, type ProjectProgress, type Receipt } from '../receipts/receipt.ts';
+import { isFinal, needsNoPersonalData, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins } from '../receipts/store.ts';
-import { updateReceipt } from '../receipts/update.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { type ClientFor, eraseInProject } from './erase-in-project.ts';
+import type { ProjectClient } from '../voucherify/client.ts';
+import { eraseInProject, type ProjectClients } from './erase-in-project.ts';
 
 export interface AttemptRequest {
   /** The receipt, as the claim of this attempt stored it. */
@@ -14,42 +14,37 @@ export interface AttemptRequest {
   /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
   /** From {@link clientsFor}. */
-  readonly clientFor: ClientFor;
+  readonly clients: ProjectClients;
   /** Whether the platform gets the outcome in the reply. */
   readonly repliesNow: boolean;
   /** Outcomes that this reply cannot express. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
 }
 
-/** Creates the clients of one attempt, one for each project, so that each uses the calls reserved on it. */
-export function clientsFor(receipt: Receipt, fresh: boolean, services: Services): ClientFor {
-  const clients = new Map<string, ReturnType<ClientFor>>();
-  return project => {
-    if (!clients.has(project)) {
-      clients.set(project, services.projects.get(project)?.attempt({ receipt: receipt.id, fresh }));
-    }
-    return clients.get(project);
-  };
+/** Creates the clients of one attempt, one for each open project, so that each uses the calls reserved on it. */
+export function clientsFor(receipt: Receipt, fresh: boolean, services: Services): ProjectClients {
+  const clients = openProjects(receipt).map(
+    name => [name, services.projects.get(name)?.client(receipt, fresh)] as const,
+  );
+  return new Map(clients.filter((entry): entry is [string, ProjectClient] => entry[1] !== undefined));
 }
 
 export interface FirstReservation {
   /** False if every open project is rate-limited: then no call could be made. */
   readonly isReserved: boolean;
   /** The first time when a project may be called again, in epoch milliseconds. */
-  readonly heldUntil: number;
+  readonly limitedUntil: number;
 }
 
 /** Reserves the first calls in every open project before the attempt starts. */
 export async function reserveFirstCalls(
   receipt: Receipt,
-  clientFor: ClientFor,
-  callsIn: (progress: ProjectProgress | undefined) => ExpectedCalls,
+  clients: ProjectClients,
   until: number,
 ): Promise<FirstReservation> {
-  const reserve = (project: string) => clientFor(project)?.reserve(callsIn(receipt.projects[project]), until);
-  const limits = await Promise.all(openProjects(receipt).map(reserve));
-  const heldUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
-  return { isReserved: limits.includes(undefined), heldUntil };
+  const limits = await Promise.all(openProjects(receipt).map(project => clients.get(project)?.reserve(until)));
+  const limitedUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
+  return { isReserved: limits.includes(undefined), limitedUntil };
 }
 
 /** Returns the projects that are still open. */
@@ -93,6 +88,11 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   log({ event, platform: updated.platform, receipt: updated.id, outcome: outcome.kind, code });
   if (done && updated.state === 'needs-review') {
     log({ event: 'alarm', alarm: 'needs-review', platform: updated.platform, receipt: updated.id });
+  }
+  // A platform that only gets an acknowledgement cannot be informed: without an alarm, the person would be lost unnoticed.
+  const isInformed = services.platforms.get(updated.platform)?.responseMode !== 'acknowledgement';
+  if (done && updated.state === 'not-identifiable' && !isInformed) {
+    log({ event: 'alarm', alarm: 'not-identifiable', platform: updated.platform, receipt: updated.id });
   }
   return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
 }

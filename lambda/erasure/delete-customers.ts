@@ -3,7 +3,7 @@ import type { Alarm } from '../domain/failure.ts';
 import type { Pin } from '../receipts/store.ts';
 import { type CallFailure, unprovenFailure } from '../voucherify/classify.ts';
 import type { VoucherifyClient, VoucherifyReply } from '../voucherify/client.ts';
-import { parseDeletion, parseLookUp } from '../voucherify/responses.ts';
+import type { DeletionResult } from '../voucherify/responses.ts';
 
 export interface DeletionTask {
   readonly project: string;
@@ -70,7 +70,7 @@ function combineFailures(failures: readonly CallFailure[]): CallFailure | undefi
 }
 
 type PinResult =
-  | Extract<ReturnType<typeof parseDeletion>, { kind: 'deleted' }>
+  | Extract<DeletionResult, { kind: 'deleted' }>
   | { readonly kind: 'gone' }
   | { readonly kind: 'no-match' }
   | CallFailure;
@@ -80,7 +80,7 @@ async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> 
   // No deletion was sent in this attempt.
   if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const reply = await task.voucherify.deletePermanently(pin.customerId, task.until);
-  const result = parseDeletion(reply, pin.customerId, task.now());
+  const { result } = reply;
   if (result.kind !== 'not-found') return result;
   if (isOtherKey(reply, pin, task)) return otherKey;
   if (!pin.seen && look !== 'shown') return task.mayHaveExecuted ? unseenUnproven : { kind: 'no-match' };
@@ -104,7 +104,7 @@ type Look = 'shown' | 'absent' | 'absent-under-other-key' | CallFailure;
 /** Gets the customer of a pin before a repeated deletion, or to confirm a 404. The path also accepts a source_id. */
 async function lookAt(pin: Pin, task: DeletionTask): Promise<Look> {
   const reply = await task.voucherify.lookUp(pin.customerId, task.until);
-  const lookUp = parseLookUp(reply, task.now());
+  const lookUp = reply.result;
   if (lookUp.kind === 'retry' || lookUp.kind === 'review') return lookUp;
   if (lookUp.kind === 'no-match') return isOtherKey(reply, pin, task) ? 'absent-under-other-key' : 'absent';
   if (lookUp.customer.id === pin.customerId) return 'shown';
@@ -112,7 +112,7 @@ async function lookAt(pin: Pin, task: DeletionTask): Promise<Look> {
 }
 
 /** Returns whether the response came under another app id than the pin's. Another project returns 404 for every customer. */
-function isOtherKey(reply: VoucherifyReply, pin: Pin, task: DeletionTask): boolean {
+function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: DeletionTask): boolean {
   const appIdHmac = task.appIdHmac(reply.appId);
   return appIdHmac !== pin.appIdHmac && appIdHmac !== task.acceptedAppIdHmac;
 }

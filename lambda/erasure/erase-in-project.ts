@@ -1,26 +1,30 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
-import type { ProjectProgress, Receipt } from '../receipts/receipt.ts';
+import {
+  acceptedAppIdHmac,
+  maxCustomersFor,
+  type ProjectProgress,
+  type Receipt,
+  recordPins,
+} from '../receipts/receipt.ts';
 import type { ProjectResult } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
-import { acceptedAppIdHmac, maxCustomersFor, recordPins } from '../receipts/transitions.ts';
-import { updateReceipt } from '../receipts/update.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import type { CallFailure } from '../voucherify/classify.ts';
-import { lookUpCalls } from '../voucherify/find-customers.ts';
-import { lookUpProgress } from '../voucherify/look-up-progress.ts';
-import type { ProjectClient } from '../voucherify/project.ts';
-import { endWithoutMatch, resolve } from '../voucherify/resolve.ts';
+import { type CallFailure, needsReview, retryLater } from '../voucherify/classify.ts';
+import type { ProjectClient } from '../voucherify/client.ts';
+import { expectedCalls } from '../voucherify/project.ts';
+import { endWithoutMatch, noLookUps, resolve } from '../voucherify/resolve.ts';
 import { deleteCustomers } from './delete-customers.ts';
 
-/** Returns this attempt's client for a project; `undefined` if the project is no longer in settings. */
-export type ClientFor = (project: string) => ProjectClient | undefined;
+/** This attempt's clients, by project. A project that is no longer in settings has none. */
+export type ProjectClients = ReadonlyMap<string, ProjectClient>;
 
 export interface AttemptInput {
   readonly receipt: Receipt;
   readonly personalData: PersonalDataWithPins;
   readonly until: number;
-  readonly clientFor: ClientFor;
+  readonly clients: ProjectClients;
 }
 
 export interface ProjectAttempt {
@@ -36,7 +40,7 @@ export async function eraseInProject(
   input: AttemptInput,
   services: Services,
 ): Promise<ProjectAttempt> {
-  const client = input.clientFor(project);
+  const client = input.clients.get(project);
   const progress = input.receipt.projects[project];
   if (client === undefined || progress === undefined) return reviewAttempt(input.receipt, 'project-not-in-settings');
   const pins = input.personalData.pins[project] ?? [];
@@ -55,47 +59,35 @@ interface ResolveInput extends AttemptInput {
 }
 
 async function resolveAndDelete(project: string, input: ResolveInput, services: Services): Promise<ProjectAttempt> {
-  const { identifiers } = input.personalData;
-  const request = {
-    identifiers,
-    submittedAt: input.receipt.submittedAt,
-    maxCustomers: maxCustomersFor(input.receipt) ?? services.settings.limits.customersPerRequest,
-  };
-  const { voucherify, limitedClient } = input.client;
-  const { together, inAttempt } = limitedClient.capacity();
-  if (together === 0) return reviewAttempt(input.receipt, 'quota-too-small');
+  const { client, receipt: before, appIdHmac, until } = input;
+  const { together, inAttempt } = client.capacity();
+  if (together === 0) return reviewAttempt(before, 'quota-too-small');
   const stored = input.personalData.lookUps[project];
-  const progress = lookUpProgress(stored, input.appIdHmac);
-  // Most requests find one customer, so its deletion is reserved together with the look-ups.
-  limitedClient.expectCalls({ calls: Math.max(0, lookUpCalls(identifiers) - progress.count()) + 1 });
-  const resolved = await resolve(request, {
-    voucherify,
-    progress,
-    now: services.now,
-    until: input.until,
-    mostPages: inAttempt,
-  });
-  if (resolved.kind === 'retry') return failedAttempt(input.receipt, resolved, progress.added());
+  const request = {
+    identifiers: input.personalData.identifiers,
+    submittedAt: before.submittedAt,
+    maxCustomers: maxCustomersFor(before) ?? services.settings.limits.customersPerRequest,
+    lookUps: stored,
+  };
+  const { resolved, lookUps } = await resolve(request, { voucherify: client, appIdHmac, until, mostPages: inAttempt });
+  const isAdded = lookUps.results.length > 0 && lookUps !== stored;
+  if (resolved.kind === 'retry') return failedAttempt(before, resolved, isAdded ? lookUps : undefined);
   // After a review the customers are looked up again: the operator may have changed them.
-  if (resolved.kind === 'review') return failedAttempt(input.receipt, resolved, stored && noLookUps);
+  if (resolved.kind === 'review') return failedAttempt(before, resolved, stored && noLookUps);
   if (resolved.kind !== 'found') {
-    return { receipt: input.receipt, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
+    return { receipt: before, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
   }
-  const appIdHmac = progress.appIdHmac();
-  const pins = resolved.candidates.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac }));
-  const generation = input.receipt.claims;
+  const pins = resolved.candidates.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
   const { receipt, done } = await updateReceipt(
     services.store,
-    input.receipt,
-    current => recordPins(current, generation, project, pins.length),
+    before,
+    current => recordPins(current, before.claims, project, pins.length),
     () => ({ pins: { project, pins }, ...(stored && { lookUps: [{ project, lookUps: undefined }] }) }),
   );
-  if (!done) return failedAttempt(receipt, { kind: 'retry', code: 'superseded', mayHaveExecuted: false, stop: true });
+  if (!done) return failedAttempt(receipt, retryLater('superseded', { stop: true }));
   // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
   return deletePinned(project, { ...input, receipt, pins, justResolved: stored === undefined }, services);
 }
-
-const noLookUps: LookUpResults = { appIdHmac: '', results: [] };
 
 interface DeleteInput extends ResolveInput {
   readonly pins: readonly Pin[];
@@ -106,13 +98,11 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const { receipt, progress, pins, justResolved, until } = input;
   const proved = progress.deletions.map(deletion => deletion.pin);
   const done = new Set([...proved, ...(progress.absent ?? [])]);
-  const { voucherify, limitedClient } = input.client;
-  if (!justResolved && limitedClient.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
-  const callsPerPin = justResolved ? 1 : 2;
-  limitedClient.expectCalls({ calls: (pins.length - done.size) * callsPerPin, inPairs: !justResolved });
+  if (!justResolved && input.client.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
+  input.client.expectCalls(expectedCalls(receipt, project, justResolved));
   const { alarms, failure, ...deleted } = await deleteCustomers({
     project,
-    voucherify,
+    voucherify: input.client,
     pins,
     done,
     justResolved,
@@ -136,5 +126,5 @@ function failedAttempt(receipt: Receipt, failure: CallFailure, lookUps?: LookUpR
 }
 
 function reviewAttempt(receipt: Receipt, code: string): ProjectAttempt {
-  return failedAttempt(receipt, { kind: 'review', code, mayHaveExecuted: false, stop: true });
+  return failedAttempt(receipt, needsReview(code));
 }

@@ -1,7 +1,7 @@
 import { Failure } from '../domain/failure.ts';
 
 /** Maximum nesting of a body; platforms need far less. */
-export const maxJsonDepth = 20;
+export const maxJsonDepth = 64;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -23,14 +23,15 @@ function decodeOrUndefined(bytes: Uint8Array): string | undefined {
 
 /**
  * Parses untrusted JSON. Throws `invalid` for text that is not UTF-8 or not JSON, for nesting deeper than
- * {@link maxJsonDepth}, and for a duplicate key in one object (two parsers could read such a body differently).
+ * {@link maxJsonDepth}, and for a duplicate key in one object (two parsers could read such a body differently). An integer
+ * that a number cannot hold exactly becomes a `bigint`: rounded, it could be the id of another person.
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
   const parsed = parseJson(text);
   if (parsed === undefined) throw new Failure('invalid', 'body: is not JSON');
   rejectDeepOrDuplicate(text);
-  return parsed.value;
+  return /\d{16}/.test(text) ? JSON.parse(text, keepExactIntegers) : parsed.value;
 }
 
 /** Parses JSON. Returns `undefined` for invalid JSON; the wrapper distinguishes it from JSON's `null`. */
@@ -40,6 +41,11 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
   } catch {
     return undefined;
   }
+}
+
+function keepExactIntegers(_key: string, value: unknown, { source = '' }: { readonly source?: string }): unknown {
+  const isRounded = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source);
+  return isRounded ? BigInt(source) : value;
 }
 
 const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gu;

@@ -1,27 +1,25 @@
 import * as v from 'valibot';
 import { isName } from '../domain/names.ts';
 import { generic } from './generic/index.ts';
-import { genericSettings } from './generic/settings.ts';
-import { ketch } from './ketch/index.ts';
-import { ketchSettings } from './ketch/request.ts';
+import { genericSettings } from './generic/request.ts';
+import { ketch, ketchSettings } from './ketch.ts';
 import type { Platform } from './platform.ts';
 import { segment, segmentSettings } from './segment.ts';
 import { shopify, shopifySettings } from './shopify.ts';
-import { transcend } from './transcend/index.ts';
-import { transcendSettings } from './transcend/request.ts';
+import { transcend, transcendSettings } from './transcend/index.ts';
 
-/** A platform's settings, and how it is opened with them. */
+/** The settings of a platform, and how to create it from them. */
 interface Entry {
   readonly schema: v.GenericSchema;
   readonly open: (section: unknown) => Platform;
 }
 
-const sender = entry(genericSettings, generic);
+const genericEntry = entry(genericSettings, generic);
 
-/** The table: one line a platform. The name is the last part of its route and of its secret. */
+/** One line for each platform. The name is the last part of its route and of its secret's name. */
 const table: Readonly<Record<string, Entry>> = {
   ketch: entry(ketchSettings, ketch),
-  generic: sender,
+  generic: genericEntry,
   transcend: entry(transcendSettings, transcend),
   segment: entry(segmentSettings, segment),
   shopify: entry(shopifySettings, shopify),
@@ -29,15 +27,15 @@ const table: Readonly<Record<string, Entry>> = {
 
 const known = Object.fromEntries(Object.keys(table).map(name => [name, v.optional(schemaOf(name))]));
 
-/** The `platforms` part of the settings: a section turns its platform on; any name may be a generic sender's. */
+/** The `platforms` part of the settings: a section enables its platform. A generic platform may have any name. */
 export const platformsSchema = v.pipe(
   v.objectWithRest(known, schemaOf('')),
   v.check(sections => Object.keys(sections).every(isName), 'names must be short and lower-case, such as in-house-form'),
-  // A transformation, which valibot leaves out after a problem: nobody opens a platform whose section has one.
+  // A transformation, which valibot skips after a problem: no platform is created from an invalid section.
   v.readonly(),
 );
 
-/** The platforms that settings turn on, by name. Throws a valibot error for settings that were not checked before. */
+/** Creates the platforms that settings enable, by name. Throws a valibot error for settings that were not validated. */
 export function openPlatforms(sections: Readonly<Record<string, unknown>>): ReadonlyMap<string, Platform> {
   const opened = Object.entries(sections).flatMap(([name, section]): [string, Platform][] =>
     section === undefined ? [] : [[name, entryOf(name, section).open(section)]],
@@ -50,8 +48,8 @@ function schemaOf(name: string): v.GenericSchema {
 }
 
 function entryOf(name: string, section: unknown): Entry {
-  if (isGeneric(section)) return sender;
-  return (Object.hasOwn(table, name) ? table[name] : undefined) ?? nobody;
+  if (isGeneric(section)) return genericEntry;
+  return (Object.hasOwn(table, name) ? table[name] : undefined) ?? unknownEntry;
 }
 
 function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOutput<S>) => Platform): Entry {
@@ -60,9 +58,9 @@ function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOut
 
 const noPlatform = v.custom<never>(
   () => false,
-  'is not a supported platform, and a generic sender needs "type": "generic"',
+  'is not a supported platform, and a generic one needs "type": "generic"',
 );
-const nobody: Entry = { schema: noPlatform, open: section => v.parse(noPlatform, section) };
+const unknownEntry: Entry = { schema: noPlatform, open: section => v.parse(noPlatform, section) };
 
 /** Returns whether a section of the settings configures a generic platform. */
 export function isGeneric(section: unknown): boolean {

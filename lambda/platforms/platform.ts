@@ -1,44 +1,64 @@
+import { isIP } from 'node:net';
 import * as v from 'valibot';
-import type { CallbackTarget, ErasureRequest, FinalKind, Outcome } from '../domain/erasure.ts';
+import { loopbackOrigin } from '../domain/allowed-origin.ts';
+import type {
+  CallbackTarget,
+  ErasureRequest,
+  FinalKind,
+  Identifier,
+  IdentifierKind,
+  Identity,
+  Outcome,
+} from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
-import { type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
+import { emptyReply, type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
 import type { Send } from '../io/http-client.ts';
 
-/** What was proved about the caller: the scheme that proved it and the label of the secret that matched. */
+/** How the caller was authenticated: by which scheme, and which value of the secret matched. */
 export interface Authentication {
   readonly scheme: string;
   readonly secret: 'current' | 'previous';
 }
 
-/** What `verify` may use: the platform's own secret, the clock, and one call for a platform's public key. */
+/** The dependencies of `verify`: the platform's secret, the clock, and HTTP for a platform's public key. */
 export interface VerifyContext {
-  /** The text of the platform's own secret. Throws `unavailable` when it cannot be read. */
+  /** Reads the platform's secret. Throws `unavailable` if it cannot be read. */
   readonly secret: () => Promise<string>;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly send: Send;
 }
 
-/** What a genuine request turned out to ask for. */
-export type ParsedRequest =
-  | { readonly erase: readonly ErasureRequest[] }
-  /** How an earlier request stands. */
+/** The content of an authenticated request, and its reply. */
+export type ParsedRequest = (
+  | {
+      readonly erase: readonly ErasureRequest[];
+      /** Rules by which other parts of the request could not be read. Each raises an alarm. */
+      readonly unreadable?: readonly string[];
+    }
+  /** Requests the status of an earlier erasure. */
   | { readonly status: Pick<ErasureRequest, 'scope' | 'reference'> }
-  /** A message that asks for nothing of ours, answered with success; the reason is one of our own codes. */
+  /** Requests nothing of this service. The reason is a code of this service. */
   | { readonly ignore: string }
-  /** A trial, answered with success; nothing is stored or deleted. */
-  | { readonly test: true };
+  /** A test: nothing is stored or deleted. */
+  | { readonly test: true }
+) & {
+  /** Returns the reply in the platform's format, with one result for each erasure or status. */
+  readonly reply: (results: readonly ErasureResult[]) => HttpReply;
+  /** A rule that an executed request violates. It raises an alarm. */
+  readonly violation?: string;
+};
 
-/** How one of the erasures that a request asked for stands, and the receipt that proves it. */
+/** The result of one requested erasure so far, and the receipt that proves it. */
 export interface ErasureResult {
   readonly reference: string;
   readonly receiptId: string;
   readonly outcome: Outcome;
-  /** Whether an answer of ours may say that a callback will follow. */
+  /** Whether the reply may say that a callback will follow. */
   readonly callbackFollows: boolean;
 }
 
-/** A closed or still open erasure whose platform is to be told, and where. */
+/** An erasure whose outcome is sent to the platform, and the targets. */
 export interface CallbackNotice {
   readonly reference: string;
   readonly scope: string;
@@ -47,73 +67,144 @@ export interface CallbackNotice {
   readonly callbacks: readonly CallbackTarget[];
 }
 
-/** One call to the platform, as data. */
+/** One call to the platform. */
 export interface CallbackRequest {
   readonly method: 'POST' | 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** Statuses beside 2xx that mean that the platform needs to hear no more. */
+  /** Statuses other than 2xx that mean that no further call is needed. */
   readonly alsoDelivered: readonly number[];
 }
 
-/**
- * What the line knows of a platform. A platform does no I/O but what it is handed: `verify` loads its secret and perhaps
- * a public key, `notify` its secret; everything else is pure.
- */
+/** The contract of a platform. Apart from `verify`, which may fetch a public key, it performs no I/O. */
 export interface Platform {
-  /** Whether the platform takes the result in the answer, or only an acknowledgement within seconds. */
+  /** Whether the platform expects the result in the reply, or only an acknowledgement within seconds. */
   readonly responseMode: 'result' | 'acknowledgement';
-  /** Exact origins that callbacks may go to. */
+  /** Exact origins that callbacks may be sent to. */
   readonly callbackOrigins: readonly string[];
-  /** The projects its requests are routed to; all of them when absent. */
+  /** The projects that requests are routed to; all of them if absent. */
   readonly projects: readonly string[] | undefined;
-  /** Final outcomes that its answer has no word for: they are told by callback even when the answer came after them. */
+  /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
-  /** Whether `GET /webhooks/<name>/<reference>` tells how an erasure stands. */
+  /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
   readonly referenceIsDigest?: true;
-  /** Whether `notify` proves itself with the secret: only then may the sweep read it. */
+  /** Whether callbacks are signed with the secret. Only then may the sweep read it. */
   readonly callbacksNeedSecret?: true;
-  /** Throws what `verify` throws for a secret's text that it cannot use; says nothing of any caller. */
+  /** Throws what `verify` throws for an unusable secret. */
   checkSecret(text: string): void;
-  /** Proves the caller genuine over the raw bytes, before anything is parsed. Throws a {@link Failure}. */
-  verify(request: HttpRequest, means: VerifyContext): Promise<Authentication>;
-  /** Translates a verified request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
-  parse(request: HttpRequest, proof: Authentication): ParsedRequest;
-  /** The result in the platform's own words; `answered` holds one entry for each erasure that was read. */
-  reply(request: HttpRequest, reading: ParsedRequest, answered: readonly ErasureResult[]): HttpReply;
-  /** A refusal in the platform's own error form; only a verified request may be named in it. */
+  /** Authenticates the caller from the raw bytes, before anything is parsed. Throws a {@link Failure}. */
+  verify(request: HttpRequest, context: VerifyContext): Promise<Authentication>;
+  /** Parses an authenticated request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
+  parse(request: HttpRequest): ParsedRequest;
+  /** Returns a failure in the platform's format. It may contain values of the request only after authentication. */
   errorReply(request: HttpRequest, failure: Failure): HttpReply;
-  /** The calls that tell the platform how an erasure stands, one for each of its callbacks. */
+  /** Builds the calls that send an outcome to the platform, one for each target. */
   buildCallbacks(
-    told: CallbackNotice,
-    means: Pick<VerifyContext, 'secret' | 'now'>,
+    notice: CallbackNotice,
+    context: Pick<VerifyContext, 'secret' | 'now'>,
   ): Promise<readonly CallbackRequest[]>;
 }
 
-/** A refusal for callers that have no error form of their own. */
+type AcknowledgedRequest = Pick<Extract<ParsedRequest, { erase: unknown }>, 'erase' | 'unreadable' | 'violation'>;
+
+interface AcknowledgingPlatform extends Pick<Platform, 'projects' | 'checkSecret' | 'verify' | 'referenceIsDigest'> {
+  parse(request: HttpRequest): AcknowledgedRequest | { readonly ignore: string };
+}
+
+/** Creates a platform that expects an empty 200 within seconds and takes no callbacks. */
+export function acknowledgingPlatform(platform: AcknowledgingPlatform): Platform {
+  return {
+    ...platform,
+    responseMode: 'acknowledgement',
+    callbackOrigins: [],
+    parse: request => ({ ...platform.parse(request), reply: () => emptyReply(200) }),
+    errorReply: (_, failure) => plainErrorReply(failure),
+    buildCallbacks: async () => [],
+  };
+}
+
+/** Returns a failure for callers without an error format of their own. */
 export function plainErrorReply({ status, code, message, headers }: Failure): HttpReply {
   return jsonReply(status, { error: { code, message } }, headers);
 }
 
 /**
- * The fields of a body that a contract asks for. Throws `invalid`: the first field that does not fit is named, its value
- * is not.
+ * Maps identities to identifiers by their space. A hash cannot be looked up: it becomes an unusable identifier without a
+ * value, unless its space has a raw value too.
  */
+export function mapIdentities(
+  identities: readonly Identity[],
+  kinds: Readonly<Record<string, IdentifierKind | undefined>>,
+): Identifier[] {
+  const isRaw = ({ format }: Identity) => format === 'raw';
+  const rawSpaces = new Set(identities.filter(isRaw).map(({ space }) => space));
+  return identities.flatMap(identity => {
+    const kind = Object.hasOwn(kinds, identity.space) ? kinds[identity.space] : undefined;
+    if (kind === undefined || (!isRaw(identity) && rawSpaces.has(identity.space))) return [];
+    return [{ kind, value: isRaw(identity) ? identity.value : '' }];
+  });
+}
+
+/** Parses the fields that a contract requires. Throws `invalid`, which names the first wrong field but not its value. */
 export function parseBody<S extends v.GenericSchema>(schema: S, body: unknown, contract: string): v.InferOutput<S> {
   const parsed = v.safeParse(schema, body, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const field = v.getDotPath(parsed.issues[0]) ?? 'body';
-  throw new Failure('invalid', `${field}: is missing or not what ${contract} asks for`);
+  throw new Failure('invalid', `${field}: is missing or does not match ${contract}`);
 }
+
+/** The id of a person in JSON: text or a whole number. A number of any size keeps its exact digits. */
+export const textOrInteger = v.pipe(
+  v.union([v.string(), v.pipe(v.number(), v.safeInteger()), v.bigint()]),
+  v.transform(String),
+);
 
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
-/** An RFC 3339 time in epoch milliseconds; `undefined` for anything else, a time without a zone included. */
+/** Returns an RFC 3339 time in epoch milliseconds, or `undefined` for anything else, including a time without a zone. */
 export function parseTime(value: unknown): number | undefined {
   if (typeof value !== 'string' || !rfc3339.test(value)) return undefined;
   const at = Date.parse(value);
   return Number.isNaN(at) ? undefined : at;
+}
+
+/** Settings that every platform with callbacks has. */
+export const commonSettings = {
+  /** Names of the projects that requests are routed to; all of them if absent. */
+  projects: v.optional(v.pipe(v.array(v.string()), v.nonEmpty('must name at least one project'))),
+  /** Exact origins that callbacks may be sent to: `https://host`, and in a local run also `http://127.0.0.1:port`. */
+  callbackOrigins: v.optional(
+    v.array(v.pipe(v.string(), v.check(isCallbackOrigin, 'must be an origin such as https://host'))),
+    [],
+  ),
+};
+
+export const nonEmptyStrings = v.pipe(
+  v.array(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
+  v.nonEmpty('must hold at least one entry'),
+);
+
+export const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, 'must be a header name'));
+
+export const identityKind = v.picklist(
+  ['customer_id', 'source_id', 'email', 'phone'],
+  'must be customer_id, source_id, email or phone',
+);
+
+/** Maps the platform's identity spaces to kinds of identifiers. */
+export const identityKinds = v.record(v.string(), identityKind);
+
+/** Returns whether a text is exactly an origin without a path: https, or http on a loopback address. */
+export function isOrigin(text: string): boolean {
+  return (text.startsWith('https://') || loopbackOrigin.test(text)) && URL.parse(text)?.origin === text;
+}
+
+/** Callback URLs come from requests: they may lead only to port 443 of a host name. */
+function isCallbackOrigin(text: string): boolean {
+  if (loopbackOrigin.test(text)) return true;
+  const { hostname, port } = URL.parse(text) ?? { hostname: '', port: '' };
+  return isOrigin(text) && port === '' && isIP(hostname.replace(/^\[(.*)\]$/, '$1')) === 0;
 }

@@ -3,25 +3,28 @@ import { inboundSecret, matchSecret, parseSecret, sharedSecret } from '../authen
 import { matchSignature } from '../authentication/signed-body.ts';
 import type { ErasureRequest } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
-import { emptyReply, type HttpRequest, singleHeader } from '../domain/http.ts';
-import { parseStrictJson } from '../io/json.ts';
-import { commonSettings, headerName, identityKind } from './common-settings.ts';
+import { type HttpRequest, singleHeader } from '../domain/http.ts';
+import { parseJson, parseStrictJson } from '../io/json.ts';
 import {
   type Authentication,
-  type ParsedRequest,
+  acknowledgingPlatform,
+  commonSettings,
+  headerName,
+  identityKind,
+  mapIdentities,
   type Platform,
   parseBody,
   parseTime,
-  plainErrorReply,
+  textOrInteger,
   type VerifyContext,
 } from './platform.ts';
 
-/** What settings say of Segment. */
+/** Settings of Segment. */
 export const segmentSettings = v.strictObject({
   projects: commonSettings.projects,
-  /** The header that carries the secret's `header` value, which arrays of events need. */
+  /** The header with the secret's `header` value, which arrays of events need. */
   header: v.optional(headerName, 'x-webhook-secret'),
-  /** What Segment's `userId` is in Voucherify. */
+  /** The kind of identifier that Segment's `userId` is. */
   userId: v.optional(identityKind, 'source_id'),
 });
 type SegmentSettings = v.InferOutput<typeof segmentSettings>;
@@ -29,91 +32,91 @@ type SegmentSettings = v.InferOutput<typeof segmentSettings>;
 const segmentSecret = v.object({ ...sharedSecret.entries, header: v.exactOptional(inboundSecret) });
 
 /**
- * Segment's classic Webhooks destination: a `delete` erases, every other event is acknowledged. Source:
- * segmentio/segment-docs, destinations/catalog/webhooks ("Delete", "Authentication", "Retries") and partners/spec.
+ * Creates the Segment platform (classic Webhooks destination). A `delete` erases, every other event is acknowledged.
+ * Source: segmentio/segment-docs, destinations/catalog/webhooks ("Delete", "Authentication", "Retries") and partners/spec.
  */
 export function segment(settings: SegmentSettings): Platform {
-  return {
-    responseMode: 'acknowledgement',
-    callbackOrigins: [],
+  return acknowledgingPlatform({
     projects: settings.projects,
     checkSecret: text => parseSecret(segmentSecret, text),
-    verify: (request, means) => verify(request, means, settings.header),
-    parse: request => read(request, settings),
-    reply: () => emptyReply(200),
-    errorReply: (_, failure) => plainErrorReply(failure),
-    buildCallbacks: async () => [],
-  };
+    verify: (request, context) => verify(request, context, settings.header),
+    parse: request => parse(request, settings),
+  });
 }
 
-/** The signature of an array covers its first event alone, so whoever sends one must know a second secret. */
+/** The signature of an array covers its first event only, so the sender of an array must know a second secret too. */
 async function verify(request: HttpRequest, { secret }: VerifyContext, header: string): Promise<Authentication> {
   const secrets = parseSecret(segmentSecret, await secret());
-  const body = jsonOrUndefined(request.rawBody);
+  const body = parseJson(new TextDecoder().decode(request.rawBody))?.value;
   const given = singleHeader(request, 'X-Signature') ?? '';
-  const labels = [request.rawBody, ...resaid(body)].map(text => matchSignature(given, text, secrets, segmentSignature));
-  const matched = labels.find(label => label !== undefined);
+  const texts = [request.rawBody, ...serialized(body)];
+  const matched = texts.map(text => matchSignature(given, text, secrets, segmentSignature)).find(Boolean);
   if (matched === undefined) throw new Failure('unauthorized', 'X-Signature: does not match');
   if (!Array.isArray(body)) return { scheme: 'hmac-sha1', secret: matched };
-  if (!carries(request, header, secrets.header)) {
-    // The sender of the first event is genuine; most likely the second secret was never set up.
-    throw new Failure('unauthorized', `${header}: an array needs it`, { alarm: 'request-refused' });
+  const isSender =
+    secrets.header !== undefined &&
+    matchSecret(singleHeader(request, header) ?? '', { current: secrets.header }) !== undefined;
+  if (!isSender) {
+    // The sender of the first event is genuine; most likely the second secret was never configured.
+    throw new Failure('unauthorized', `${header}: is required for an array`, { alarm: 'request-refused' });
   }
   return { scheme: 'hmac-sha1+shared-secret', secret: matched };
 }
 
 export const segmentSignature = { hash: 'sha1', encoding: 'hex' } as const;
 
-/** "Authentication" signs `JSON.stringify` of the event, which need not be the bytes that were sent. */
-function resaid(body: unknown): readonly string[] {
+/** Segment signs `JSON.stringify` of the event ("Authentication"), which may differ from the bytes that it sends. */
+function serialized(body: unknown): readonly string[] {
   if (body === undefined) return [];
-  return Array.isArray(body) ? body.slice(0, 1).map(event => JSON.stringify(event)) : [JSON.stringify(body)];
+  return [JSON.stringify(Array.isArray(body) ? body[0] : body) ?? ''];
 }
 
-/** Nothing of a body that was not proved genuine yet is told to the caller, not even that it is no JSON. */
-function jsonOrUndefined(bytes: Uint8Array): unknown {
-  try {
-    return parseStrictJson(bytes);
-  } catch {
-    return undefined;
-  }
-}
+/** Most events in one request. */
+const maxEvents = 500;
 
-function carries(request: HttpRequest, header: string, expected: string | undefined): boolean {
-  if (expected === undefined) return false;
-  return matchSecret(singleHeader(request, header) ?? '', { current: expected }) !== undefined;
-}
-
-const events = v.array(v.looseObject({ type: v.string() }));
+const eventType = v.object({ type: v.string() });
 const deletion = v.object({
-  userId: v.nullish(v.string()),
+  userId: v.nullish(textOrInteger),
   messageId: v.nullish(v.string()),
   timestamp: v.nullish(v.string()),
 });
 
-/** One event or several; what is not a deletion is not looked at. */
-function read(request: HttpRequest, settings: SegmentSettings): ParsedRequest {
-  const sent = parseBody(events, [parseStrictJson(request.rawBody)].flat(), 'Segment');
-  const deletions = sent.filter(event => event.type === 'delete').map(event => parseBody(deletion, event, 'Segment'));
-  if (deletions.length === 0) return { ignore: 'other-event' };
-  return { erase: deletions.map(event => erasure(event, settings)) };
+/** Parses one event or several. An unreadable deletion does not affect the others; only deletions are parsed. */
+function parse(request: HttpRequest, settings: SegmentSettings) {
+  const events = [parseStrictJson(request.rawBody)].flat();
+  if (events.length > maxEvents) throw new Failure('too-large', `body: has more than ${maxEvents} events`);
+  const erase: ErasureRequest[] = [];
+  const unreadable: Failure[] = [];
+  for (const event of events) {
+    try {
+      if (parseBody(eventType, event, 'Segment').type === 'delete') erase.push(parseDeletion(event, settings));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      unreadable.push(error);
+    }
+  }
+  const [first] = unreadable;
+  if (erase.length > 0) return { erase, unreadable: unreadable.map(({ message }) => message) };
+  if (first !== undefined) throw first;
+  return { ignore: 'other-event' };
 }
 
 /**
- * The id of a message names the deletion job, and nothing says that a job has one user only: it is unique for a user.
- * The least that is documented has no such id; then it is the user's deletion of that time.
+ * The id of a message names a deletion job, which may have several users: it is unique for a user. The smallest documented
+ * event has no such id: then the reference is the time of the user's deletion.
  */
-function erasure({ userId, messageId, timestamp }: v.InferOutput<typeof deletion>, { userId: kind }: SegmentSettings) {
+function parseDeletion(event: unknown, { userId: kind }: SegmentSettings): ErasureRequest {
+  const { userId, messageId, timestamp } = parseBody(deletion, event, 'Segment');
   const reference = messageId ?? timestamp ?? '';
-  if (reference === '') throw new Failure('invalid', 'timestamp: is missing, and messageId too');
+  if (reference === '') throw new Failure('invalid', 'timestamp: is missing, and so is messageId');
   const submittedAt = parseTime(timestamp);
-  const users = typeof userId === 'string' ? [userId] : [];
+  const identities = typeof userId === 'string' ? [{ space: 'userId', format: 'raw', value: userId }] : [];
   return {
     reference,
     scope: userId ?? '',
-    identities: users.map(value => ({ space: 'userId', format: 'raw', value })),
-    identifiers: users.map(value => ({ kind, value })),
+    identities,
+    identifiers: mapIdentities(identities, { userId: kind }),
     callbacks: [],
     ...(submittedAt === undefined ? {} : { submittedAt }),
-  } satisfies ErasureRequest;
+  };
 }

@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
-import { type Reservation, validUntil } from './rate-limit.ts';
+import type { QuotaEffect } from './apply-effect.ts';
+import { type Capacity, leastCallMs, type Reservation, type ReservationRequest } from './rate-limit.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /** The call was not sent: the project is rate-limited, or too little time is left. */
 export interface RateLimited {
-  readonly kind: 'held';
+  readonly kind: 'rate-limited';
   readonly code: string;
   readonly until?: number;
 }
 
-export type LimitedSend = (call: HttpCall) => Promise<HttpResult | RateLimited>;
+/** Decides what a result means for the caller, and for the rate limit and the breaker of its project. */
+type Classify<R extends QuotaEffect> = (result: HttpResult, now: number) => R;
+
+/** Sends a call within the rate limit and returns its classified result. Never throws. */
+export type LimitedSend = <R extends QuotaEffect>(call: HttpCall, classify: Classify<R>) => Promise<R | RateLimited>;
 
 /** The number of calls to expect, so that one reservation covers them. */
 export interface ExpectedCalls {
@@ -19,21 +24,14 @@ export interface ExpectedCalls {
   readonly inPairs?: boolean;
 }
 
-/** The most calls that fit, however long the caller waits. */
-interface Capacity {
-  /** Calls that can be sent at once; 0 if the share is less than one call per period. */
-  readonly together: number;
-  /** Calls that fit into one attempt of the sweep. */
-  readonly inAttempt: number;
-}
-
 /** The rate-limited client of one attempt for one project. It sends no call without a reservation. */
 export interface LimitedClient {
   readonly send: LimitedSend;
+  /** Replaces the number of calls that are still expected. */
   expectCalls(expected: ExpectedCalls): void;
   capacity(): Capacity;
-  /** Reserves calls in advance and waits for them until `until`. Returns the reason if they are rate-limited. */
-  reserve(calls: number, headers: HttpCall['headers'], until: number): Promise<RateLimited | undefined>;
+  /** Reserves expected calls in advance and waits for them until `until`. Returns the reason if they are rate-limited. */
+  reserve(headers: HttpCall['headers'], until: number): Promise<RateLimited | undefined>;
 }
 
 export interface LimitedClientOptions {
@@ -61,105 +59,80 @@ export function serialQueue(): SerialQueue {
   };
 }
 
-/** Maximum duration of one attempt of the sweep, in milliseconds. */
-export const attemptMs = 25_000;
-
-/** Minimum time for one call, in milliseconds. */
-const leastCallMs = 200;
-
 type Reserved = Extract<Reservation, { kind: 'reserved' }>;
 
 /** Creates the rate-limited client of one attempt for one project. */
 export function createLimitedClient(options: LimitedClientOptions): LimitedClient {
-  let place: Reserved | undefined;
+  const { rateLimiter, now, fresh } = options;
+  let reservation: Reserved | undefined;
+  /** Reserved calls that are not sent yet. */
   let left = 0;
-  let toCome = 0;
+  let expected = 1;
+  /** Calls that are useless one without the other. */
   let together = 1;
-  const admit: LimitedClient['reserve'] = async (calls, headers, until) => {
-    const most = Math.max(together, mostAtOnce(options));
-    const many = Math.min(
-      Math.max(together, Math.min(calls, most - (most % together))),
-      options.rateLimiter.tokenInterval().burst,
-    );
-    const next = await reserved(options, many, keyHash(headers), until - leastCallMs);
-    if (next.kind === 'held') return next;
-    place = next;
-    left = next.calls;
+
+  const reserve = async (keyHash: string, until: number): Promise<RateLimited | undefined> => {
+    const request = { expected, together, fresh, keyHash, latest: until - leastCallMs };
+    const result = await (fresh
+      ? reserveAndWait(request, options)
+      : options.queue(() => reserveAndWait(request, options)));
+    if (result.kind === 'rate-limited') return result;
+    reservation = result;
+    left = result.calls;
     return undefined;
   };
-  /** Discards reserved calls that were not used in time: a later call would exceed the quota. */
-  const good = () => {
-    while (place !== undefined && left > 0 && options.now() > validUntil(place, left)) left -= 1;
-    return left;
+
+  /** Whether the reservation covers a call. A GET needs its POST reserved too; the probe of an open breaker is one call. */
+  const isReserved = ({ method }: HttpCall): boolean => {
+    // Reserved calls that were not sent in time are discarded: a later call would exceed the quota.
+    while (reservation !== undefined && left > 0 && now() > validUntil(reservation, left)) left -= 1;
+    const isPair = method === 'GET' && reservation?.probe !== true;
+    return left >= (isPair ? Math.min(together, reservation?.interval.burst ?? together) : 1);
   };
-  /** A look-up is sent only if the deletion after it is reserved too. The probe of an open breaker is a single call. */
-  const least = ({ method }: HttpCall) =>
-    method === 'GET' && place?.probe !== true ? Math.min(together, options.rateLimiter.tokenInterval().burst) : 1;
-  const held = async (call: HttpCall): Promise<RateLimited | undefined> => {
-    const { headers, until } = call;
-    if (options.now() > until - leastCallMs) return { kind: 'held', code: 'out-of-time' };
-    const holds = good() >= least(call) ? undefined : await admit(Math.max(1, toCome), headers, until);
-    if (holds !== undefined || place?.probe === true) return holds;
-    return options.rateLimiter.blockedBy(keyHash(headers), options.now());
-  };
+
   return {
-    reserve: admit,
-    expectCalls({ calls, inPairs = false }) {
-      toCome = calls;
+    reserve: (headers, until) => reserve(hashCredentials(headers), until),
+    expectCalls: ({ calls, inPairs = false }) => {
+      expected = Math.max(1, calls);
       together = inPairs ? 2 : 1;
     },
-    capacity: () => capacityOf(options),
-    send: async call => {
-      const holds = await held(call);
-      if (holds !== undefined) return holds;
+    capacity: rateLimiter.capacity,
+    send: async (call, classify) => {
+      if (now() > call.until - leastCallMs) return { kind: 'rate-limited', code: 'out-of-time' };
+      const keyHash = hashCredentials(call.headers);
+      const refused = isReserved(call) ? undefined : await reserve(keyHash, call.until);
+      const isProbe = reservation?.probe === true;
+      const blocked = refused ?? (isProbe ? undefined : rateLimiter.blockedBy(keyHash, now()));
+      if (blocked !== undefined) return blocked;
       left -= 1;
-      toCome = Math.max(0, toCome - 1);
-      return sendAndObserve(options, call);
+      expected = Math.max(1, expected - 1);
+      const sentAt = now();
+      const result = classify(await options.send(call), now());
+      const byToken = call.headers['Authorization'] !== undefined;
+      await rateLimiter.observe({ ...result, receipt: options.receipt, keyHash, byToken, sentAt, now: now() });
+      return result;
     },
   };
 }
 
-/**
- * The sweep reserves half a burst at once: then a fresh request does not wait for the sweep. If the
- * next call would not fit into the attempt, the sweep reserves the whole burst.
- */
-function mostAtOnce({ rateLimiter, fresh }: Pick<LimitedClientOptions, 'rateLimiter' | 'fresh'>): number {
-  const { burst, intervalMs } = rateLimiter.tokenInterval();
-  return fresh || intervalMs > attemptMs / 2 ? burst : Math.max(1, Math.floor(burst / 2));
+/** Returns until when the next call of a reservation may be sent; a later call would exceed the quota. */
+export function validUntil({ interval, next }: Reserved, left: number): number {
+  return next.notBefore - left * interval.intervalMs + interval.lateMs;
 }
 
-function capacityOf({ rateLimiter }: LimitedClientOptions): Capacity {
-  const { allowed, burst, intervalMs } = rateLimiter.tokenInterval();
-  const atOnce = mostAtOnce({ rateLimiter, fresh: false });
-  const followUps = Math.floor((attemptMs - leastCallMs) / (atOnce * intervalMs));
-  return { together: allowed < 1 ? 0 : burst, inAttempt: atOnce * (1 + followUps) };
-}
-
-async function sendAndObserve(
-  { rateLimiter, send, now, receipt }: LimitedClientOptions,
-  call: HttpCall,
-): Promise<HttpResult> {
-  const sentAt = now();
-  const result = await send(call);
-  const byToken = call.headers['Authorization'] !== undefined;
-  await rateLimiter.observe({ result, receipt, keyHash: keyHash(call.headers), byToken, sentAt, now: now() });
-  return result;
-}
-
-/** Reservations of the sweep wait one after the other, so that they never delay a fresh request for long. */
-function reserved(options: LimitedClientOptions, calls: number, key: string, latest: number): Promise<Reservation> {
-  const reserveAndWait = async (): Promise<Reservation> => {
-    const request = { calls, fresh: options.fresh, keyHash: key, now: options.now(), latest };
-    const reservation = await options.rateLimiter.reserve(request);
-    const ahead = reservation.kind === 'reserved' ? reservation.at - options.now() : 0;
-    if (ahead > 0) await options.wait(Math.ceil(ahead));
-    return reservation;
-  };
-  return options.fresh ? reserveAndWait() : options.queue(reserveAndWait);
+/** Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request for long. */
+async function reserveAndWait(
+  request: Omit<ReservationRequest, 'now'>,
+  { rateLimiter, now, wait }: LimitedClientOptions,
+): Promise<Reservation> {
+  const reservation = await rateLimiter.reserve({ ...request, now: now() });
+  const ahead = reservation.kind === 'reserved' ? reservation.at - now() : 0;
+  if (ahead > 0) await wait(Math.ceil(ahead));
+  return reservation;
 }
 
 /** Hashes the credentials, so that a new key is not blocked by the breaker of the old one. */
-function keyHash(headers: HttpCall['headers']): string {
+function hashCredentials(headers: HttpCall['headers']): string {
   const credentials = ['X-App-Id', 'X-App-Token', 'Authorization'].map(name => headers[name] ?? '');
   return createHash('sha256').update(JSON.stringify(credentials)).digest('base64url').slice(0, 22);
 }

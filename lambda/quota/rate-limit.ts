@@ -40,8 +40,10 @@ export function parseRateLimit(value: unknown): RateLimitState | undefined {
 }
 
 export interface ReservationRequest {
-  /** At most the burst. */
-  readonly calls: number;
+  /** Calls that are still needed. One reservation covers at most a burst of them. */
+  readonly expected: number;
+  /** Calls that are useless one without the other; they are reserved together if the burst allows it. */
+  readonly together: number;
   /** A fresh request may use the burst; the sweep waits until all earlier reservations are used up. */
   readonly fresh: boolean;
   readonly keyHash: string;
@@ -60,23 +62,21 @@ export type Reservation =
       readonly interval: TokenInterval;
       readonly next: RateLimitState;
     }
-  | { readonly kind: 'held'; readonly until: number; readonly code: string };
+  | { readonly kind: 'rate-limited'; readonly until: number; readonly code: string };
 
 /** Reserves calls, or returns how long calls are rate-limited. An open breaker lets one probe through after each wait. */
 export function reserve(state: RateLimitState, request: ReservationRequest, quota: Quota): Reservation {
   const current = breakerFor(state, request.keyHash);
+  const interval = tokenInterval(state, quota);
   if (current === undefined) {
     const { breaker: _, ...open } = state;
-    return reserveCalls(open, request, quota);
+    return reserveCalls(open, callsAtOnce(request, interval), request, interval);
   }
-  if (current.openUntil > request.now) return { kind: 'held', until: current.openUntil, code: current.code };
-  const probe = reserveCalls(state, { ...request, calls: 1 }, quota);
-  if (probe.kind === 'held') return probe;
-  return {
-    ...probe,
-    probe: true,
-    next: { ...probe.next, breaker: { ...current, openUntil: probe.at + stepMs(current) } },
-  };
+  if (current.openUntil > request.now) return { kind: 'rate-limited', until: current.openUntil, code: current.code };
+  const probe = reserveCalls(state, 1, request, interval);
+  if (probe.kind === 'rate-limited') return probe;
+  const breaker = { ...current, openUntil: probe.at + stepMs(current) };
+  return { ...probe, probe: true, next: { ...probe.next, breaker } };
 }
 
 /** Returns the breaker that applies to this key. A breaker opened by a refused key applies to that key only. */
@@ -84,24 +84,55 @@ export function breakerFor({ breaker }: RateLimitState, keyHash: string): RateLi
   return breaker?.keyHash !== undefined && breaker.keyHash !== keyHash ? undefined : breaker;
 }
 
+/** Returns the number of expected calls that one reservation covers. */
+function callsAtOnce({ expected, together, fresh }: ReservationRequest, interval: TokenInterval): number {
+  const most = Math.max(together, mostAtOnce(interval, fresh));
+  return Math.min(Math.max(together, Math.min(expected, most - (most % together))), interval.burst);
+}
+
+/**
+ * The sweep reserves half a burst at once: then a fresh request does not wait for the sweep. If the next call would not fit
+ * into the attempt, the sweep reserves the whole burst.
+ */
+function mostAtOnce({ burst, intervalMs }: TokenInterval, fresh: boolean): number {
+  return fresh || intervalMs > attemptMs / 2 ? burst : Math.max(1, Math.floor(burst / 2));
+}
+
 function reserveCalls(
   state: RateLimitState,
-  { calls, fresh, now, latest }: ReservationRequest,
-  quota: Quota,
+  calls: number,
+  { fresh, now, latest }: ReservationRequest,
+  interval: TokenInterval,
 ): Reservation {
-  const interval = tokenInterval(state, quota);
   const { intervalMs, burst } = interval;
   const credit = fresh ? Math.max(0, burst - calls) * intervalMs : 0;
   const at = Math.max(now, state.notBefore - credit, state.reservedForShopUntil ?? 0);
-  if (at > latest) return { kind: 'held', until: at, code: 'rate-limited' };
+  if (at > latest) return { kind: 'rate-limited', until: at, code: 'rate-limited' };
   const next = { ...state, notBefore: Math.max(state.notBefore, at) + calls * intervalMs };
   return { kind: 'reserved', at, calls, probe: false, interval, next };
 }
 
-/** Returns until when the next call of a reservation may be sent; a later call would exceed the quota. */
-export function validUntil({ interval, next }: Extract<Reservation, { kind: 'reserved' }>, left: number): number {
-  return next.notBefore - left * interval.intervalMs + interval.lateMs;
+/** The most calls that fit, however long the caller waits. */
+export interface Capacity {
+  /** Calls that can be sent at once; 0 if the share is less than one call per period. */
+  readonly together: number;
+  /** Calls that fit into one attempt of the sweep. */
+  readonly inAttempt: number;
 }
+
+/** Returns the capacity of a project for one attempt of the sweep. */
+export function capacityOf(state: RateLimitState, quota: Quota): Capacity {
+  const interval = tokenInterval(state, quota);
+  const atOnce = mostAtOnce(interval, false);
+  const followUps = Math.floor((attemptMs - leastCallMs) / (atOnce * interval.intervalMs));
+  return { together: interval.allowed < 1 ? 0 : interval.burst, inAttempt: atOnce * (1 + followUps) };
+}
+
+/** Maximum duration of one attempt of the sweep, in milliseconds. */
+export const attemptMs = 25_000;
+
+/** Minimum time for one call, in milliseconds. */
+export const leastCallMs = 200;
 
 const second = 1000;
 const minute = 60 * second;
@@ -109,8 +140,8 @@ const hour = 60 * minute;
 
 type Breaker = NonNullable<RateLimitState['breaker']>;
 
-/** Returns how long the breaker stays open until the next probe. */
-function stepMs({ code, trips }: Pick<Breaker, 'code' | 'trips'>): number {
+/** Returns how long the breaker stays open until the next probe, in milliseconds. */
+export function stepMs({ code, trips }: Pick<Breaker, 'code' | 'trips'>): number {
   switch (code) {
     case 'voucherify-429':
       return Math.min(15 * minute, minute * 2 ** trips);
@@ -121,30 +152,6 @@ function stepMs({ code, trips }: Pick<Breaker, 'code' | 'trips'>): number {
     default:
       return Math.min(minute, 10 * second * 2 ** trips);
   }
-}
-
-export interface BreakerTrip {
-  readonly code: string;
-  readonly now: number;
-  /** When the call was sent. */
-  readonly sentAt: number;
-  readonly until?: number | undefined;
-  /** If set, the breaker opens for this key only. */
-  readonly keyHash?: string | undefined;
-}
-
-/**
- * Opens the breaker for all processes, and for longer if its probe failed for the same reason. A call that was sent
- * before the breaker opened can extend the wait, but does not count as another trip.
- */
-export function openBreaker(state: RateLimitState, { code, now, sentAt, until, keyHash }: BreakerTrip): RateLimitState {
-  const { breaker } = state;
-  const older = breaker !== undefined && sentAt < breaker.openedAt;
-  const times = breaker?.code === code ? breaker.trips + (older ? 0 : 1) : 0;
-  const end = until ?? now + stepMs({ code, trips: times });
-  if (older && end <= breaker.openUntil) return state;
-  const key = keyHash === undefined ? {} : { keyHash };
-  return { ...state, breaker: { code, trips: times, openUntil: end, openedAt: now, ...key } };
 }
 
 /** The quota from settings, until a response header replaces it. */

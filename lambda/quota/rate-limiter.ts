@@ -1,7 +1,9 @@
 import type { VersionedRow, VersionedStore } from '../control/versioned-store.ts';
-import { applyResponse, type ObservedResponse } from './rate-headers.ts';
+import { applyEffect, type ObservedCall } from './apply-effect.ts';
 import {
   breakerFor,
+  type Capacity,
+  capacityOf,
   initialRateLimit,
   parseRateLimit,
   type Quota,
@@ -9,26 +11,24 @@ import {
   type Reservation,
   type ReservationRequest,
   reserve,
-  type TokenInterval,
-  tokenInterval,
 } from './rate-limit.ts';
+
+/** No call may be sent before `until`. */
+type Blocked = Extract<Reservation, { kind: 'rate-limited' }>;
 
 /** The rate limiter of one project in this process. */
 export interface RateLimiter {
-  /** Returns how fast the project may be called; a reservation covers at most one burst. */
-  tokenInterval(): TokenInterval;
+  /** Returns the most calls that fit into one attempt, by the latest known limit. */
+  capacity(): Capacity;
   /** Reads the row in advance, so that a reservation starts from its latest revision. Never throws. */
   prefetch(): Promise<void>;
   /** Reserves calls by one conditional write. Never throws: if the row is unavailable, all calls are rate-limited. */
   reserve(request: ReservationRequest): Promise<Reservation>;
   /** Returns the breaker that this process knows to be open: it blocks calls that were reserved earlier too. */
-  blockedBy(keyHash: string, now: number): Extract<Reservation, { kind: 'held' }> | undefined;
-  /** Stores what a response changes. Never throws: the next response repeats the information. */
-  observe(observed: ObservedResponse): Promise<void>;
+  blockedBy(keyHash: string, now: number): Blocked | undefined;
+  /** Stores what a call changes. Never throws: the next call repeats the information. */
+  observe(observed: ObservedCall): Promise<void>;
 }
-
-/** Conflicting writes before a change fails: as many as there may be concurrent processes. */
-const mostTries = 50;
 
 /**
  * Creates the rate limiter of one project. It caches the row, so that a reservation without conflict needs one call of
@@ -37,17 +37,36 @@ const mostTries = 50;
 export function createRateLimiter(project: string, quota: Quota, rows: VersionedStore): RateLimiter {
   const row = sharedRow(keyOf(project), rows);
   return {
-    tokenInterval: () => tokenInterval(row.state() ?? initialRateLimit, quota),
+    capacity: () => capacityOf(row.state() ?? initialRateLimit, quota),
     prefetch: () => row.refresh().catch(() => undefined),
-    reserve: request => reserveIn(row, request, quota).catch(() => unavailable(request)),
-    blockedBy: (keyHash, now) => blockedIn(row, keyHash, now),
-    observe: observed =>
-      row
-        .change(state => applyResponse(state, observed, quota))
-        .then(
-          () => undefined,
-          () => undefined,
-        ),
+    // Refreshes the row before it rejects a reservation: another process may have closed the breaker.
+    reserve: async request => {
+      let reservation: Reservation = unavailable(request.now);
+      const decide = (state: RateLimitState) => {
+        reservation = reserve(state, request, quota);
+        return reservation.kind === 'reserved' ? reservation.next : state;
+      };
+      try {
+        let isWritten = await row.change(decide);
+        if (reservation.kind === 'rate-limited') {
+          await row.refresh();
+          isWritten = await row.change(decide);
+        }
+        return isWritten ? reservation : unavailable(request.now);
+      } catch {
+        return unavailable(request.now);
+      }
+    },
+    blockedBy: (keyHash, now) => {
+      const state = row.state();
+      if (state === undefined) return unavailable(now);
+      const breaker = state.breaker && breakerFor(state, keyHash);
+      if (breaker === undefined || breaker.openUntil <= now) return undefined;
+      return { kind: 'rate-limited', until: breaker.openUntil, code: breaker.code };
+    },
+    observe: async observed => {
+      await row.change(state => applyEffect(state, observed, quota)).catch(() => undefined);
+    },
   };
 }
 
@@ -62,30 +81,8 @@ function keyOf(project: string): string {
   return `rate-limit#${project}`;
 }
 
-/** Refreshes the row before it rejects a reservation: another process may have closed the breaker. */
-async function reserveIn(row: SharedRow, request: ReservationRequest, quota: Quota): Promise<Reservation> {
-  const seen = row.state();
-  if (seen === undefined || reserve(seen, request, quota).kind === 'held') await row.refresh();
-  let reservation: Reservation = unavailable(request);
-  const written = await row.change(state => {
-    reservation = reserve(state, request, quota);
-    return reservation.kind === 'reserved' ? reservation.next : state;
-  });
-  return written ? reservation : unavailable(request);
-}
-
-type Blocked = Extract<Reservation, { kind: 'held' }>;
-
-function blockedIn(row: SharedRow, keyHash: string, now: number): Blocked | undefined {
-  const state = row.state();
-  if (state === undefined) return unavailable({ now });
-  const breaker = breakerFor(state, keyHash);
-  if (breaker === undefined || breaker.openUntil <= now) return undefined;
-  return { kind: 'held', until: breaker.openUntil, code: breaker.code };
-}
-
-function unavailable({ now }: Pick<ReservationRequest, 'now'>): Blocked {
-  return { kind: 'held', until: now, code: 'rate-limit-unavailable' };
+function unavailable(now: number): Blocked {
+  return { kind: 'rate-limited', until: now, code: 'rate-limit-unavailable' };
 }
 
 interface SharedRow {
@@ -96,32 +93,32 @@ interface SharedRow {
   change(decide: (state: RateLimitState) => RateLimitState): Promise<boolean>;
 }
 
-interface Seen {
-  readonly revision: number;
-  readonly state: RateLimitState | undefined;
-}
-
-const initialRow: Seen = { revision: 0, state: initialRateLimit };
+/** Conflicting writes before a change fails: as many as there may be concurrent processes. */
+const maxTries = 50;
 
 function sharedRow(key: string, rows: VersionedStore): SharedRow {
-  let seen = initialRow;
-  const update = (row: VersionedRow) => {
-    if (row.revision > seen.revision) seen = { revision: row.revision, state: parseRateLimit(row.value) };
+  const initial: { revision: number; state: RateLimitState | undefined } = { revision: 0, state: initialRateLimit };
+  let cached = initial;
+  const update = ({ revision, value }: VersionedRow) => {
+    if (revision > cached.revision) cached = { revision, state: parseRateLimit(value) };
   };
   return {
-    state: () => seen.state,
+    state: () => cached.state,
     refresh: async () => update((await rows.read([key])).get(key) ?? { revision: 0, value: undefined }),
     change: async decide => {
-      for (let tries = 0; tries < mostTries; tries += 1) {
-        const { revision, state } = seen;
+      for (let tries = 0; tries < maxTries; tries += 1) {
+        const { revision, state } = cached;
         if (state === undefined) return false;
         const next = decide(state);
         if (next === state) return true;
         const { written, row } = await rows.write(key, revision, next);
+        if (written) {
+          if (row.revision > cached.revision) cached = { revision: row.revision, state: next };
+          return true;
+        }
         // A row that was deleted or restored from a backup is read again.
-        if (row.revision < revision) seen = initialRow;
+        if (row.revision < revision) cached = initial;
         update(row);
-        if (written) return true;
       }
       return false;
     },

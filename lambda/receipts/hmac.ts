@@ -2,6 +2,8 @@ import { createHmac } from 'node:crypto';
 import { canonicalEmail } from '../domain/email.ts';
 import type { Identifier, Identity } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import { pepperName } from '../domain/names.ts';
+import type { ReadSecret } from '../io/secret-cache.ts';
 
 /** Computes keyed pseudonyms, by which receipts are found and compared without personal data in clear. */
 export interface Pseudonymizer {
@@ -17,6 +19,14 @@ export interface Pseudonymizer {
 
 /** Minimum length of the pepper: 32 random bytes in base64url. */
 export const minPepperLength = 43;
+
+/**
+ * Returns a function that reads the pepper and creates a pseudonymizer with it. It throws `unavailable` if the pepper is
+ * unavailable or too short.
+ */
+export function pseudonymizerFrom(readSecret: ReadSecret): () => Promise<Pseudonymizer> {
+  return async () => createPseudonymizer(await readSecret(pepperName));
+}
 
 /** Throws `unavailable` if the pepper is too short. */
 export function createPseudonymizer(pepper: string): Pseudonymizer {

@@ -24,6 +24,7 @@ export type ReceiptFacts = Pick<
   | 'payloadHmac'
   | 'deliveryHmac'
   | 'subjectHmacs'
+  | 'lookUpCalls'
   | 'authentication'
   | 'receivedAt'
   | 'submittedAt'
@@ -61,6 +62,16 @@ export function isRefusalDecided({ state, decisions }: Receipt): boolean {
   return state === 'open' && decisions?.at(-1)?.action === 'refuse';
 }
 
+/** Returns how many customers of one project may be deleted for this receipt, if an operator has set a limit. */
+export function maxCustomersFor({ decisions = [] }: Receipt): number | undefined {
+  return decisions.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
+}
+
+/** Returns the HMAC of the app id that an operator has accepted last for the pins of a project. */
+export function acceptedAppIdHmac({ decisions = [] }: Receipt, project: string): string | undefined {
+  return decisions.findLast(({ sameProject = {} }) => Object.hasOwn(sameProject, project))?.sameProject?.[project];
+}
+
 /** Moves a receipt to review: no worker processes it until an operator decides. Not final for the platform. */
 export function requestReview(receipt: Receipt, reason: string): Receipt {
   return nextRevision(receipt, {
@@ -69,6 +80,44 @@ export function requestReview(receipt: Receipt, reason: string): Receipt {
     nextAttemptAt: receipt.receivedAt,
     reason,
     lastResult: reason,
+  });
+}
+
+/**
+ * Records that the pins of a project are written: once, by the worker with the last claim, unless an operator has refused
+ * the receipt. Discards the look-ups that they come from.
+ */
+export function recordPins(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
+  const progress = receipt.projects[project];
+  if (progress?.state !== 'open' || progress.pins > 0) return undefined;
+  const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isRefusalDecided(receipt);
+  if (!mayWrite) return undefined;
+  const lookedUp = progress.lookedUp === undefined ? {} : { lookedUp: 0 };
+  return nextRevision(receipt, { projects: { ...receipt.projects, [project]: { ...progress, ...lookedUp, pins } } });
+}
+
+/** Receipts are stored for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
+const evidenceDays = 762;
+const dayMs = 86_400_000;
+
+interface Closing {
+  readonly state: FinalKind;
+  readonly now: number;
+  /** Whether the reply to the current request tells the platform the outcome. */
+  readonly answered: boolean;
+}
+
+/** Closes a receipt, once. Due callbacks come next, then the signature. */
+export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing): Receipt {
+  const needsCallback = receipt.hasCallbacks && (receipt.answeredInProgress || !answered);
+  return nextRevision(receipt, {
+    state,
+    queue: needsCallback ? 'callback' : 'sign',
+    nextAttemptAt: now,
+    closedAt: now,
+    expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
+    lastResult: state,
+    ...(answered ? { firstReply: { at: now, as: 'outcome' } } : {}),
   });
 }
 

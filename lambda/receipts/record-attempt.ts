@@ -1,5 +1,6 @@
 import type { Deletion, FinalKind, LookUpResults } from '../domain/erasure.ts';
 import {
+  closeReceipt,
   isRefusalDecided,
   nextRevision,
   type ProjectProgress,
@@ -8,7 +9,6 @@ import {
   wrongCustomerDeleted,
 } from './receipt.ts';
 import type { SideWrites } from './store.ts';
-import { closeReceipt } from './transitions.ts';
 
 /** The result of one attempt in one project. */
 export type ProjectResult =

@@ -116,6 +116,8 @@ export const receiptSchema = storedObject({
   /** HMAC of the first delivery's id, if the platform sends one. */
   deliveryHmac: v.exactOptional(v.string()),
   subjectHmacs: v.array(v.string()),
+  /** Calls that all look-ups in one project need, if each list has one page. */
+  lookUpCalls: v.number(),
   authentication: authenticationSchema,
   state: receiptStateSchema,
   reason: v.exactOptional(v.string()),

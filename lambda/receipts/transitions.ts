@@ -1,5 +1,5 @@
-import type { FinalKind } from '../domain/erasure.ts';
 import {
+  closeReceipt,
   type Decision,
   isFinal,
   isRefusalDecided,
@@ -41,47 +41,9 @@ export function postponeReceipt(receipt: Receipt, now: number, until: number): R
   return isDue(receipt, now) ? nextRevision(receipt, { nextAttemptAt: until }) : undefined;
 }
 
-/**
- * Records that the pins of a project are written: once, by the worker with the last claim, unless an operator has refused
- * the receipt. Discards the look-ups that they come from.
- */
-export function recordPins(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
-  const progress = receipt.projects[project];
-  if (progress?.state !== 'open' || progress.pins > 0) return undefined;
-  const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isRefusalDecided(receipt);
-  if (!mayWrite) return undefined;
-  const lookedUp = progress.lookedUp === undefined ? {} : { lookedUp: 0 };
-  return nextRevision(receipt, { projects: { ...receipt.projects, [project]: { ...progress, ...lookedUp, pins } } });
-}
-
 /** Returns whether an open receipt is due for an attempt. */
 export function isDue({ state, nextAttemptAt }: Receipt, now: number): boolean {
   return state === 'open' && nextAttemptAt !== undefined && nextAttemptAt <= now;
-}
-
-/** Receipts are stored for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
-const evidenceDays = 762;
-const dayMs = 86_400_000;
-
-interface Closing {
-  readonly state: FinalKind;
-  readonly now: number;
-  /** Whether the reply to the current request tells the platform the outcome. */
-  readonly answered: boolean;
-}
-
-/** Closes a receipt, once. Due callbacks come next, then the signature. */
-export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing): Receipt {
-  const needsCallback = receipt.hasCallbacks && (receipt.answeredInProgress || !answered);
-  return nextRevision(receipt, {
-    state,
-    queue: needsCallback ? 'callback' : 'sign',
-    nextAttemptAt: now,
-    closedAt: now,
-    expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
-    lastResult: state,
-    ...(answered ? { firstReply: { at: now, as: 'outcome' } } : {}),
-  });
 }
 
 /** Returns whether a closed receipt is due for signing: its callbacks are delivered or given up. */
@@ -158,16 +120,6 @@ export function closeAsRefused(receipt: Receipt, now: number): Receipt | undefin
   if (!isRefusalDecided(receipt) || !isDue(receipt, now)) return undefined;
   const current = receipt.unrecordedClaims > 0 ? markMayHaveExecuted(receipt) : receipt;
   return closeReceipt(current, { state: 'refused', now, answered: false });
-}
-
-/** Returns how many customers of one project may be deleted for this receipt, if an operator has set a limit. */
-export function maxCustomersFor({ decisions = [] }: Receipt): number | undefined {
-  return decisions.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
-}
-
-/** Returns the HMAC of the app id that an operator has accepted last for the pins of a project. */
-export function acceptedAppIdHmac({ decisions = [] }: Receipt, project: string): string | undefined {
-  return decisions.findLast(({ sameProject = {} }) => Object.hasOwn(sameProject, project))?.sameProject?.[project];
 }
 
 function withReason(decided: DecisionInput, { reason }: Receipt): Decision {

@@ -1,6 +1,6 @@
 import type { Pauses } from '../control/pauses.ts';
 import { isAllowedOrigin } from '../domain/allowed-origin.ts';
-import type { ErasureRequest } from '../domain/erasure.ts';
+import { countLookUpCalls, type ErasureRequest } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
@@ -95,6 +95,7 @@ async function buildReceipt(
     payloadHmac: hmacs.payload(erasure.identities),
     ...(erasure.deliveryId === undefined ? {} : { deliveryHmac: hmacs.delivery(platformName, erasure.deliveryId) }),
     subjectHmacs: [...new Set(erasure.identifiers.filter(({ value }) => value !== '').map(hmacs.subject))],
+    lookUpCalls: countLookUpCalls(erasure.identifiers),
     authentication: { scheme: authentication.scheme, secret: authentication.secret },
     receivedAt,
     ...plausibleTimes(erasure, receivedAt),

@@ -1,14 +1,13 @@
 import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
-import type { HttpReply, HttpRequest } from '../domain/http.ts';
+import { type HttpReply, type HttpRequest, singleHeader } from '../domain/http.ts';
 import { namePattern, platformSecretName } from '../domain/names.ts';
 import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
 import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
-import { updateReceipt } from '../receipts/update.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { lookUpCalls } from '../voucherify/find-customers.ts';
 import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
 import { isWithinLimit } from './request-limit.ts';
 
@@ -35,12 +34,32 @@ export async function receive(request: HttpRequest, services: Services): Promise
   const secret = () => services.readSecret(platformSecretName(name));
   const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
   try {
-    const parsed = platform.parse(request, authentication);
+    rejectCompressed(request);
+    const parsed = platform.parse(request);
     const caller = { platformName: name, platform, authentication, receivedAt };
-    return platform.reply(request, parsed, await processParsed(parsed, caller, services));
+    const results = await processParsed(parsed, caller, services);
+    logViolations(name, parsed, services);
+    return parsed.reply(results);
   } catch (error) {
     throw failureOf(error).afterVerification();
   }
+}
+
+/** Throws `unsupported-media-type` for a compressed body: signatures cover it, but it would have to be decompressed. */
+function rejectCompressed(request: HttpRequest): void {
+  const encoding = singleHeader(request, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '') return;
+  throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
+}
+
+/** Raises an alarm for each part of a request that could not be read, and for an executed request that violates a rule. */
+function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
+  const { violation } = parsed;
+  const rules = [
+    ...('unreadable' in parsed ? (parsed.unreadable ?? []) : []),
+    ...(violation === undefined ? [] : [violation]),
+  ];
+  for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-refused', platform, rule });
 }
 
 /** Logs a failure and returns its reply: in the format of the platform in the path, else in plain text. Never throws. */
@@ -60,11 +79,12 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
 /**
  * Returns the alarm for an authentic request that is finally refused: without it, the request would be lost unnoticed.
  * The rule is the failure's message, which never contains an outside value. After a 5xx, except 501, the platform
- * sends the request again.
+ * sends the request again. A body is too large before its sender is authenticated, and may be a genuine request too.
  */
 function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
   const isRetried = status >= 500 && code !== 'unimplemented';
-  if (isRetried || (alarm === undefined && !verified)) return {};
+  const mayBeGenuine = verified || code === 'too-large';
+  if (isRetried || (alarm === undefined && !mayBeGenuine)) return {};
   return { alarm: alarm ?? 'request-refused', rule: message };
 }
 
@@ -145,11 +165,10 @@ async function attemptIfNew(
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!stored) return unattempted();
   const until = receivedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
-  const clientFor = clientsFor(receipt, true, services);
+  const clients = clientsFor(receipt, true, services);
   // Reserves the first calls while the request is counted, to save time. A paused request must reserve none.
-  const expectedCalls = { calls: lookUpCalls(personalData.identifiers) + 1 };
   const reserves = attempts && pauses?.paused.size === 0;
-  const reservation = reserves ? reserveFirstCalls(receipt, clientFor, () => expectedCalls, until) : undefined;
+  const reservation = reserves ? reserveFirstCalls(receipt, clients, until) : undefined;
   const isWithin = await isWithinLimit(receipt, pauses, services);
   await reservation;
   if (!attempts || !isWithin) return unattempted();
@@ -157,7 +176,7 @@ async function attemptIfNew(
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },
     until,
-    clientFor,
+    clients,
     repliesNow: true,
     callbackOnlyOutcomes: platform.callbackOnlyOutcomes ?? [],
   };

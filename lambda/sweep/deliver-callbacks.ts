@@ -12,7 +12,7 @@ import {
 } from '../receipts/callback-state.ts';
 import { needsNoPersonalData, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalDataWithPins } from '../receipts/store.ts';
-import { updateReceipt } from '../receipts/update.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type CallbackDelivery, sendCallback } from './send-callback.ts';
 

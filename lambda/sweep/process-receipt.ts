@@ -1,16 +1,10 @@
 import { readPauses, scopesOf } from '../control/pauses.ts';
 import { attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
-import type { ClientFor } from '../erasure/erase-in-project.ts';
-import { attemptMs, type ExpectedCalls } from '../quota/limited-client.ts';
-import {
-  isRefusalDecided,
-  needsNoPersonalData,
-  type ProjectProgress,
-  type Receipt,
-  requestReview,
-} from '../receipts/receipt.ts';
+import type { ProjectClients } from '../erasure/erase-in-project.ts';
+import { attemptMs } from '../quota/rate-limit.ts';
+import { isRefusalDecided, needsNoPersonalData, type Receipt, requestReview } from '../receipts/receipt.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import { claimReceipt, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
-import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
@@ -20,11 +14,11 @@ const overrunMs = 5000;
 const pausedMs = 300_000;
 
 export interface ProcessedReceipt {
-  readonly kind: 'nothing' | 'held' | 'taken-by-another' | 'attempted' | 'closed';
+  readonly kind: 'nothing' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
   /** The receipt, if it was read and is still open. */
   readonly open?: Receipt;
   /** Whether every project is rate-limited: no other receipt could be attempted either. */
-  readonly allHeld?: boolean;
+  readonly allRateLimited?: boolean;
 }
 
 /**
@@ -39,52 +33,38 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
     return (await closeRefusedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
   if (await isPaused(receipt, services)) {
     await postpone(receipt, services.now() + pausedMs, services);
-    return { kind: 'held', open: receipt };
+    return { kind: 'postponed', open: receipt };
   }
   const until = Math.min(services.now() + attemptMs, sweepEnds + overrunMs);
-  const clientFor = clientsFor(receipt, false, services);
-  const { isReserved, heldUntil } = await reserveFirstCalls(
-    receipt,
-    clientFor,
-    progress => expectedCalls(receipt, progress),
-    until,
-  );
+  const clients = clientsFor(receipt, false, services);
+  const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, until);
   if (!isReserved) {
-    await postpone(receipt, heldUntil, services);
-    return { kind: 'held', open: receipt, allHeld: openProjects(receipt).length === services.projects.size };
+    await postpone(receipt, limitedUntil, services);
+    const allRateLimited = openProjects(receipt).length === services.projects.size;
+    return { kind: 'postponed', open: receipt, allRateLimited };
   }
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
-  const closed = await attemptClaimed(claimed, clientFor, until, services);
+  const closed = await attemptClaimed(claimed, clients, until, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }
 
 /** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */
 async function attemptClaimed(
   receipt: Receipt,
-  clientFor: ClientFor,
+  clients: ProjectClients,
   until: number,
   services: Services,
 ): Promise<boolean> {
   const personalData = await services.store.readPersonalData(receipt.id);
   if (personalData === undefined) return reviewWithoutPersonalData(receipt, services);
-  const { outcome } = await attempt({ receipt, personalData, clientFor, until, repliesNow: false }, services);
+  const { outcome } = await attempt({ receipt, personalData, clients, until, repliesNow: false }, services);
   return 'deletions' in outcome;
 }
 
 async function isPaused(receipt: Receipt, { control }: Services): Promise<boolean> {
   const { paused } = await readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), control);
   return paused.size > 0;
-}
-
-/**
- * Estimates the remaining calls of a project: the look-ups and one deletion if there are no pins, otherwise a GET and a
- * deletion for each pin. They are reserved together, so that the end of a sweep does not separate a GET from its deletion.
- */
-function expectedCalls({ subjectHmacs }: Receipt, progress?: ProjectProgress): ExpectedCalls {
-  const { pins = 0, deletions = [], lookedUp = 0 } = progress ?? {};
-  if (pins > 0) return { calls: 2 * (pins - deletions.length), inPairs: true };
-  return { calls: Math.max(1, subjectHmacs.length - lookedUp) + 1 };
 }
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Services): Promise<void> {

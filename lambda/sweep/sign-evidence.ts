@@ -1,7 +1,7 @@
 import { evidenceOf } from '../receipts/evidence.ts';
 import { type Signer, signedEvidence } from '../receipts/signer.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import { isSignatureDue, postponeSignature, storeEvidence } from '../receipts/transitions.ts';
-import { updateReceipt } from '../receipts/update.ts';
 import type { Services } from '../services.ts';
 
 /** Delay before a failed signature is retried, in milliseconds. */

@@ -42,12 +42,12 @@ interface Run extends SweepState {
 
 async function eraseOne(id: string, run: Run): Promise<void> {
   const { services, until, counts } = run;
-  const { kind, open, allHeld } = await processReceipt(id, services, until);
-  if (kind === 'held') counts.held += 1;
+  const { kind, open, allRateLimited } = await processReceipt(id, services, until);
+  if (kind === 'postponed') counts.held += 1;
   if (kind === 'attempted' || kind === 'closed') counts.claimed += 1;
   if (kind === 'closed') counts.closed += 1;
   if (open !== undefined) recordAge(open, run);
-  run.stopped ||= allHeld ?? false;
+  run.stopped ||= allRateLimited ?? false;
 }
 
 async function notifyOne(id: string, { services, until, counts }: Run): Promise<void> {

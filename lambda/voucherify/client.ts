@@ -1,44 +1,97 @@
 import { isPlainValue, isUsable } from '../domain/erasure.ts';
-import type { HttpResult } from '../io/http-client.ts';
-import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
-import type { CredentialProvider, Credentials } from './credentials.ts';
+import type { ExpectedCalls, LimitedClient, LimitedSend, RateLimited } from '../quota/limited-client.ts';
+import { type CallFailure, type CallResult, classify, retryLater } from './classify.ts';
+import type { CredentialProvider, CredentialResult, Credentials } from './credentials.ts';
+import {
+  type CustomerPage,
+  type DeletionResult,
+  type LookUpReply,
+  parseDeletion,
+  parseLookUp,
+  parsePage,
+} from './responses.ts';
 
-/** The result of a call, and the app id that it was made with. */
-export interface VoucherifyReply {
-  readonly result: HttpResult | RateLimited | { readonly kind: 'no-credentials' };
+/** The result of a call, and the app id that it was made with; empty if there were no credentials. */
+export interface VoucherifyReply<Result> {
+  readonly result: Result;
   readonly appId: string;
 }
 
 /** The calls of one Voucherify project. None throws; `until` is the call's deadline in epoch milliseconds. */
 export interface VoucherifyClient {
   /** `GET /v1/customers/{id or source_id}` */
-  lookUp(idOrSourceId: string, until: number): Promise<VoucherifyReply>;
+  lookUp(idOrSourceId: string, until: number): Promise<VoucherifyReply<LookUpReply>>;
   /** `GET /v1/customers?email=`, one page. */
-  listByEmail(email: string, page: number, until: number): Promise<VoucherifyReply>;
+  listByEmail(email: string, page: number, until: number): Promise<VoucherifyReply<CustomerPage>>;
   /** `POST /v1/customers/{id}/permanent-deletion` */
-  deletePermanently(customerId: string, until: number): Promise<VoucherifyReply>;
+  deletePermanently(customerId: string, until: number): Promise<VoucherifyReply<DeletionResult>>;
 }
 
 /** Rows per page: the maximum (Voucherify OpenAPI, List customers). */
 const pageSize = 100;
 
-/** Maximum size of a page in bytes: customers with metadata exceed the default response limit. */
-const largestPage = 4_194_304;
+/** A look-up. Customers with metadata exceed the default response limit. */
+const get = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 } as const;
+
+/** The rate-limited client of one attempt. It expects the calls that the receipt still needs in this project. */
+export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls'> {
+  /** Reserves the first calls before the attempt starts; returns the reason if they are rate-limited. */
+  reserve(until: number): Promise<RateLimited | undefined>;
+}
 
 /** Creates the client of one project for one attempt. */
+export function createProjectClient(
+  baseUrl: string,
+  readCredentials: CredentialProvider,
+  limited: LimitedClient,
+  expected: ExpectedCalls,
+): ProjectClient {
+  // Credentials are read once for an attempt. A failure is reported by the next call, and then read again.
+  let known: CredentialResult | undefined;
+  const readOnce: CredentialProvider = async (send, until, refused) => {
+    const result = refused === undefined && known !== undefined ? known : await readCredentials(send, until, refused);
+    known = result.kind === 'credentials' ? result : undefined;
+    return result;
+  };
+  return {
+    ...createVoucherifyClient(baseUrl, readOnce, limited.send),
+    capacity: limited.capacity,
+    expectCalls: limited.expectCalls,
+    reserve: async until => {
+      const credentials = await readOnce(limited.send, until);
+      if (credentials.kind === 'credentials') {
+        // Only now, so that the token request is not one of them.
+        limited.expectCalls(expected);
+        return limited.reserve(credentials.headers, until);
+      }
+      if (credentials.kind === 'rate-limited' && credentials.until !== undefined) return credentials;
+      known = credentials;
+      return undefined;
+    },
+  };
+}
+
+/** Creates a client that sends its calls with `send`. */
 export function createVoucherifyClient(
   baseUrl: string,
-  prove: CredentialProvider,
+  readCredentials: CredentialProvider,
   send: LimitedSend,
 ): VoucherifyClient {
-  const get = (url: URL, until: number, more: Pick<Call, 'maxResponseBytes'> = {}) =>
-    sendWithCredentials({ method: 'GET', url, until, repeatable: true, ...more }, prove, send);
+  const request = (call: Call) => sendWithCredentials(call, readCredentials, send);
   return {
-    lookUp: (id, until) => get(customerUrl(baseUrl, id), until),
-    listByEmail: (email, page, until) => get(listUrl(baseUrl, email, page), until, { maxResponseBytes: largestPage }),
-    // Not repeatable: the pin is looked up before the deletion is sent again.
-    deletePermanently: (id, until) =>
-      sendWithCredentials({ method: 'POST', url: deletionUrl(baseUrl, id), until }, prove, send),
+    lookUp: async (id, until) => {
+      const { outcome, appId } = await request({ ...get, url: customerUrl(baseUrl, id), until });
+      return { result: parseLookUp(outcome), appId };
+    },
+    listByEmail: async (email, page, until) => {
+      const { outcome, appId } = await request({ ...get, url: listUrl(baseUrl, email, page), until });
+      return { result: parsePage(outcome), appId };
+    },
+    deletePermanently: async (id, until) => {
+      // Not repeatable: the pin is looked up before the deletion is sent again.
+      const { outcome, appId } = await request({ method: 'POST', url: deletionUrl(baseUrl, id), until });
+      return { result: parseDeletion(outcome, id), appId };
+    },
   };
 }
 
@@ -51,14 +104,27 @@ interface Call {
 }
 
 /** Reads rejected credentials again once, since they may have been rotated; the same ones are not sent twice. */
-async function sendWithCredentials(call: Call, prove: CredentialProvider, send: LimitedSend): Promise<VoucherifyReply> {
-  const first = await prove(send, call.until);
-  if (first.kind !== 'credentials') return { result: first, appId: '' };
-  const result = await send({ ...call, headers: headers(first) });
-  if (result.kind !== 'answer' || result.status !== 401) return { result, appId: first.appId };
-  const second = await prove(send, call.until, first);
-  if (second.kind !== 'credentials' || isSame(first, second)) return { result, appId: first.appId };
-  return { result: await send({ ...call, headers: headers(second) }), appId: second.appId };
+async function sendWithCredentials(
+  call: Call,
+  readCredentials: CredentialProvider,
+  send: LimitedSend,
+): Promise<Pick<CallResult, 'outcome'> & { readonly appId: string }> {
+  const first = await readCredentials(send, call.until);
+  if (first.kind !== 'credentials') return { outcome: failureOf(first), appId: '' };
+  const result = await send({ ...call, headers: headers(first) }, classify);
+  if (!('status' in result)) return { outcome: failureOf(result), appId: first.appId };
+  if (result.status !== 401) return { outcome: result.outcome, appId: first.appId };
+  const second = await readCredentials(send, call.until, first);
+  if (second.kind !== 'credentials' || isSame(first, second)) return { outcome: result.outcome, appId: first.appId };
+  const repeated = await send({ ...call, headers: headers(second) }, classify);
+  return { outcome: 'status' in repeated ? repeated.outcome : failureOf(repeated), appId: second.appId };
+}
+
+/** Returns the failure of a call that was not sent: it has no effect, and neither would another call have now. */
+function failureOf(reason: Exclude<CredentialResult, Credentials>): CallFailure {
+  if (reason.kind !== 'rate-limited') return reason;
+  const { code, until } = reason;
+  return retryLater(code, { stop: true, ...(until === undefined ? {} : { notBefore: until }) });
 }
 
 function isSame(a: Credentials, b: Credentials): boolean {

@@ -1,9 +1,11 @@
 import * as v from 'valibot';
 import { projectSecretName } from '../domain/names.ts';
-import type { HttpResult } from '../io/http-client.ts';
+import type { HttpCall, HttpResult } from '../io/http-client.ts';
 import { parseJson } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
+import type { QuotaEffect } from '../quota/apply-effect.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
+import { type CallFailure, classify, retryLater } from './classify.ts';
 
 /** The headers that authenticate to Voucherify, and their app id. */
 export interface Credentials {
@@ -13,7 +15,7 @@ export interface Credentials {
 }
 
 /** Credentials, or the reason why they are unavailable. */
-export type CredentialResult = Credentials | { readonly kind: 'no-credentials' } | HttpResult | RateLimited;
+export type CredentialResult = Credentials | RateLimited | CallFailure;
 
 /** Provides credentials for one call. `refused` are those that got a 401, so a rotated key or a new token is needed. */
 export type CredentialProvider = (send: LimitedSend, until: number, refused?: Credentials) => Promise<CredentialResult>;
@@ -22,11 +24,12 @@ export type CredentialProvider = (send: LimitedSend, until: number, refused?: Cr
 export function apiKeyCredentials(readKeys: ReadApiKey): CredentialProvider {
   return async (_send, _until, refused) => {
     const keys = await readKeys({ fresh: refused !== undefined });
-    return keys === undefined
-      ? { kind: 'no-credentials' }
-      : { kind: 'credentials', appId: keys.appId, headers: keyHeaders(keys) };
+    if (keys === undefined) return noCredentials;
+    return { kind: 'credentials', appId: keys.appId, headers: keyHeaders(keys) };
   };
 }
+
+const noCredentials = retryLater('no-credentials', { stop: true, alarm: 'secret-unusable' });
 
 function keyHeaders({ appId, appToken }: ApiKey): Record<string, string> {
   return { 'X-App-Id': appId, 'X-App-Token': appToken };
@@ -53,24 +56,31 @@ const spareMs = 60_000;
 export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () => number): CredentialProvider {
   let shared: Token | undefined;
   let pending: Promise<CredentialResult> | undefined;
-  const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number): Promise<CredentialResult> => {
-    const answer = await send(tokenCall(baseUrl, keys, until));
-    const token = answer.kind === 'answer' ? tokenFrom(answer, keys.appId, now()) : undefined;
-    shared = token ?? shared;
-    return token === undefined ? withoutToken(answer) : token.credentials;
+  const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number) => {
+    const result = await send(tokenCall(baseUrl, keys, until), classifyToken);
+    if ('token' in result && result.token !== undefined) {
+      const { access_token, expires_in } = result.token;
+      const headers = { Authorization: `Bearer ${access_token}` };
+      const credentials = { kind: 'credentials', appId: keys.appId, headers } as const;
+      shared = { credentials, endsAt: now() + expires_in * 1000 - spareMs };
+    }
+    return result;
   };
-  const ask = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
+  const requestToken = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
     const keys = await readKeys({ fresh });
-    if (keys === undefined) return { kind: 'no-credentials' };
-    const first = await requestTokenWith(keys, send, until);
-    if (first.kind !== 'answer' || first.status !== 401) return first;
-    const newest = await readKeys({ fresh: true });
-    return newest === undefined || isSame(keys, newest) ? first : requestTokenWith(newest, send, until);
+    if (keys === undefined) return noCredentials;
+    let result = await requestTokenWith(keys, send, until);
+    if ('status' in result && result.status === 401) {
+      const newest = await readKeys({ fresh: true });
+      if (newest !== undefined && !isSame(keys, newest)) result = await requestTokenWith(newest, send, until);
+    }
+    if (!('status' in result)) return result;
+    return result.failure ?? shared?.credentials ?? noCredentials;
   };
   return async (send, until, refused) => {
     if (shared?.credentials === refused) shared = undefined;
     if (shared !== undefined && shared.endsAt > now()) return shared.credentials;
-    pending ??= ask(send, until, refused !== undefined).finally(() => {
+    pending ??= requestToken(send, until, refused !== undefined).finally(() => {
       pending = undefined;
     });
     return pending;
@@ -81,7 +91,7 @@ function isSame(a: ApiKey, b: ApiKey): boolean {
   return a.appId === b.appId && a.appToken === b.appToken;
 }
 
-function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<LimitedSend>[0] {
+function tokenCall(baseUrl: string, keys: ApiKey, until: number): HttpCall {
   return {
     method: 'POST',
     url: new URL('/v1/oauth/token', baseUrl),
@@ -92,22 +102,36 @@ function tokenCall(baseUrl: string, keys: ApiKey, until: number): Parameters<Lim
   };
 }
 
-/**
- * A token response must never be taken for a customer response: only a response that blocks all calls is passed on. Any
- * other failure had no effect on a customer.
- */
-function withoutToken(answer: HttpResult | RateLimited): CredentialResult {
-  if (answer.kind === 'held') return answer;
-  if (answer.kind === 'no-answer') return { kind: 'held', code: `token-${answer.code}` };
-  return [401, 402, 403, 429].includes(answer.status) ? answer : { kind: 'held', code: `token-${answer.status}` };
+/** The meaning of a response to a token request: a token, or the failure of the call that needs it. */
+interface TokenResult extends QuotaEffect {
+  readonly status: number;
+  readonly token?: v.InferOutput<typeof tokenResponse>;
+  readonly failure?: CallFailure;
 }
 
-function tokenFrom(answer: { status: number; body: string }, appId: string, now: number): Token | undefined {
-  const parsed = v.safeParse(tokenResponse, parseJson(answer.body)?.value);
-  if (answer.status !== 200 || !parsed.success) return undefined;
-  const { access_token, expires_in } = parsed.output;
-  const credentials = { kind: 'credentials', appId, headers: { Authorization: `Bearer ${access_token}` } } as const;
-  return { credentials, endsAt: now + expires_in * 1000 - spareMs };
+const minute = 60_000;
+
+/**
+ * Classifies a token response. It must never be taken for a customer response: 401, 402, 403 and 429 block all calls of
+ * the project; any other 4xx, and a 200 without a token, cannot work until the key or the setting is changed. No failure
+ * has an effect on a customer.
+ */
+function classifyToken(result: HttpResult, now: number): TokenResult {
+  const { outcome, status, ...effect } = classify(result, now);
+  const parsed = v.safeParse(tokenResponse, outcome.kind === 'ok' ? outcome.json : undefined);
+  if (parsed.success) return { ...effect, status, token: parsed.output };
+  const isFailure = outcome.kind === 'retry' || outcome.kind === 'review';
+  if (isFailure && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
+  if (status === 0 || status >= 500) {
+    const code = isFailure && status === 0 ? outcome.code : status;
+    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true }) };
+  }
+  const failure = retryLater(`token-${status}`, {
+    stop: true,
+    notBefore: now + minute,
+    alarm: 'voucherify-key-refused',
+  });
+  return { ...effect, status, failure, breaker: { kind: 'open', code: 'key-refused', blocks: 'credentials' } };
 }
 
 /** The application key of one project (Voucherify docs, Authentication). */
@@ -124,8 +148,9 @@ const keysSchema = v.object({ appId: filled, appToken: filled });
 
 /** Reads `erasure/voucherify/<project>`. A failure to read or a placeholder is never replaced by a default. */
 export function apiKeyReader(project: string, readSecret: ReadSecret): ReadApiKey {
+  const name = projectSecretName(project);
   return async options => {
-    const text = await readSecret(projectSecretName(project), options).catch(() => '');
+    const text = await readSecret(name, options).catch(() => '');
     const parsed = v.safeParse(keysSchema, parseJson(text)?.value);
     return parsed.success ? parsed.output : undefined;
   };

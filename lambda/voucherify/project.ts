@@ -1,32 +1,20 @@
 import type { VersionedStore } from '../control/versioned-store.ts';
 import type { Send } from '../io/http-client.ts';
 import type { ReadSecret } from '../io/secret-cache.ts';
-import { createLimitedClient, type ExpectedCalls, type LimitedClient, serialQueue } from '../quota/limited-client.ts';
+import { createLimitedClient, type ExpectedCalls, serialQueue } from '../quota/limited-client.ts';
 import type { Quota } from '../quota/rate-limit.ts';
 import { createRateLimiter } from '../quota/rate-limiter.ts';
-import { createVoucherifyClient, type VoucherifyClient } from './client.ts';
-import {
-  apiKeyCredentials,
-  apiKeyReader,
-  type CredentialProvider,
-  type CredentialResult,
-  oauthCredentials,
-} from './credentials.ts';
+import type { Receipt } from '../receipts/receipt.ts';
+import { createProjectClient, type ProjectClient } from './client.ts';
+import { apiKeyCredentials, apiKeyReader, type CredentialProvider, oauthCredentials } from './credentials.ts';
 import type { ProjectSettings } from './project-settings.ts';
 
 /** One Voucherify project in a process: its credentials and its rate limiter, shared by all attempts. */
 export interface Project {
   /** Reads the rate-limit state in advance. Never throws. */
   prefetchRateLimit(): Promise<void>;
-  /** Creates the client of one attempt. */
-  attempt(work: { readonly receipt: string; readonly fresh: boolean }): ProjectClient;
-}
-
-export interface ProjectClient {
-  readonly voucherify: VoucherifyClient;
-  readonly limitedClient: LimitedClient;
-  /** Reserves the first calls before the attempt begins; returns the reason if it is rate-limited. */
-  reserve(expected: ExpectedCalls, until: number): ReturnType<LimitedClient['reserve']>;
+  /** Creates the client of one attempt. A fresh one belongs to the request path, which may use the burst. */
+  client(receipt: Receipt, fresh: boolean): ProjectClient;
 }
 
 export interface ProjectContext {
@@ -45,42 +33,31 @@ const hour = 3_600_000;
 export function openProject(name: string, { settings, readSecret, control, send, now, wait }: ProjectContext): Project {
   const project = settings.projects[name];
   if (project === undefined) throw new RangeError('project: not in settings');
-  const prove = credentialProviderFor(name, project, { readSecret, now });
-  const shared = {
-    send,
-    now,
-    wait,
-    queue: serialQueue(),
-    rateLimiter: createRateLimiter(name, quotaFromSettings(project), control),
-  };
+  const readCredentials = credentialProviderFor(name, project, { readSecret, now });
+  const rateLimiter = createRateLimiter(name, quotaFromSettings(project), control);
+  const shared = { send, now, wait, queue: serialQueue(), rateLimiter };
   return {
-    prefetchRateLimit: shared.rateLimiter.prefetch,
-    attempt: work => {
-      const limitedClient = createLimitedClient({ ...shared, ...work });
-      // The first call reports why credentials are unavailable, without a second request for them.
-      let known: CredentialResult | undefined;
-      const proveOnce: CredentialProvider = async (...args) => {
-        const proving = known ?? (await prove(...args));
-        known = undefined;
-        return proving;
-      };
-      const reserve = async (expected: ExpectedCalls, until: number) => {
-        const proving = await prove(limitedClient.send, until);
-        if (proving.kind === 'credentials') {
-          limitedClient.expectCalls(expected);
-          return limitedClient.reserve(expected.calls, proving.headers, until);
-        }
-        if (proving.kind === 'held' && proving.until !== undefined) return proving;
-        known = proving;
-        return undefined;
-      };
-      return {
-        voucherify: createVoucherifyClient(project.baseUrl, proveOnce, limitedClient.send),
-        limitedClient,
-        reserve,
-      };
+    prefetchRateLimit: rateLimiter.prefetch,
+    client: (receipt, fresh) => {
+      const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
+      return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name));
     },
   };
+}
+
+/**
+ * Returns the calls that a receipt still needs in a project. Most requests find one customer, so its deletion is reserved
+ * together with the look-ups. Each deletion of a pin that this attempt did not resolve is preceded by a GET.
+ */
+export function expectedCalls(
+  { projects, lookUpCalls }: Receipt,
+  project: string,
+  justResolved: boolean = false,
+): ExpectedCalls {
+  const { pins = 0, deletions = [], absent = [], lookedUp = 0 } = projects[project] ?? {};
+  if (pins === 0) return { calls: Math.max(0, lookUpCalls - lookedUp) + 1 };
+  const deletionCalls = pins - deletions.length - absent.length;
+  return justResolved ? { calls: deletionCalls } : { calls: 2 * deletionCalls, inPairs: true };
 }
 
 /** Returns the credential provider that settings name. */

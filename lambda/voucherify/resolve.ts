@@ -1,8 +1,13 @@
-import { type Candidate, type Identifier, isUsable } from '../domain/erasure.ts';
-import type { CallFailure } from './classify.ts';
-import type { VoucherifyClient } from './client.ts';
-import { findCustomers, type LookUpContext } from './find-customers.ts';
-import type { LookUpProgress } from './look-up-progress.ts';
+import {
+  type Candidate,
+  type Identifier,
+  isUsable,
+  type LookUpResult,
+  type LookUpResults,
+  spellingsOf,
+} from '../domain/erasure.ts';
+import { type CallFailure, needsReview, retryLater } from './classify.ts';
+import { type Finding, findCustomers, type LookUpContext } from './find-customers.ts';
 
 export interface ResolveRequest {
   readonly identifiers: readonly Identifier[];
@@ -10,42 +15,83 @@ export interface ResolveRequest {
   readonly submittedAt: number;
   /** Most customers that one request may delete in one project. */
   readonly maxCustomers: number;
+  /** The look-ups that earlier attempts completed. They are not repeated. */
+  readonly lookUps?: LookUpResults | undefined;
 }
 
-export type Resolved =
+type Resolved =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
-  | { readonly kind: 'no-match' }
-  | { readonly kind: 'not-identifiable' }
+  | { readonly kind: 'no-match' | 'not-identifiable' }
   | CallFailure;
 
-interface Ways extends Omit<LookUpContext, 'isTooMany' | 'once'> {
-  readonly voucherify: VoucherifyClient;
-  readonly progress: LookUpProgress;
+export interface Resolution {
+  readonly resolved: Resolved;
+  /** All completed look-ups, also those of earlier attempts; the same object if none was added. */
+  readonly lookUps: LookUpResults;
 }
+
+interface ResolveContext extends Omit<LookUpContext, 'isTooMany'> {
+  readonly appIdHmac: (appId: string) => string;
+}
+
+/** The state of a request without completed look-ups. */
+export const noLookUps: LookUpResults = { appIdHmac: '', results: [] };
 
 /**
  * Returns the customers that the identifiers of one request match in one project: the union of all look-ups of all
- * attempts, without those created after the request. Deletes nothing. Returns a failure rather than a partial result;
- * completed look-ups stay in the progress.
+ * attempts, without those created after the request. Deletes nothing. Returns a failure rather than a partial result,
+ * together with the look-ups that are complete.
  */
-export async function resolve(asked: ResolveRequest, { voucherify, progress, ...ways }: Ways): Promise<Resolved> {
-  const isTooMany = (candidates: readonly Candidate[]) => meant(candidates, asked).length > asked.maxCustomers;
-  // The time of the request never changes, so a newer customer can be dropped at once.
-  const matters = (candidate: Candidate) => !(createdAt(candidate) > asked.submittedAt);
-  const candidates = new Map<string, Candidate>();
-  let isLookedUp = false;
-  let isComplete = true;
-  for (const [index, identifier] of asked.identifiers.entries()) {
-    const once = progress.of(index, voucherify, matters);
-    const found = await findCustomers(identifier, { ...ways, isTooMany, once });
-    if (found.kind === 'retry' || found.kind === 'review') return found;
-    if (found.kind !== 'not-identifiable') isLookedUp = true;
-    else if (identifier.kind !== 'phone') isComplete = false;
-    if (found.kind === 'found')
-      for (const one of found.candidates) candidates.set(one.id, better(candidates.get(one.id), one));
+export async function resolve(request: ResolveRequest, context: ResolveContext): Promise<Resolution> {
+  let lookUps = request.lookUps ?? noLookUps;
+  const isTooMany = (candidates: readonly Candidate[]) => affected(candidates, request).length > request.maxCustomers;
+  for (const [index, identifier] of request.identifiers.entries()) {
+    for (const spelling of spellingsOf(identifier)) {
+      if (lookUps.results.some(result => result.identifier === index && result.spelling === spelling)) continue;
+      const finding = await findCustomers(identifier, spelling, { ...context, isTooMany });
+      if (finding.kind !== 'complete') return { resolved: finding, lookUps };
+      // The time of the request never changes, so a newer customer can be dropped at once.
+      const candidates = finding.candidates.filter(candidate => !(createdAt(candidate) > request.submittedAt));
+      const result = { identifier: index, spelling, identifiable: finding.identifiable, candidates };
+      const added = addLookUp(lookUps, result, finding, context);
+      lookUps = added.lookUps;
+      if (added.isOtherApp) return { resolved: retryLater('app-id-changed', { stop: true }), lookUps };
+    }
   }
-  const resolved = guarded([...candidates.values()], asked);
-  return resolved.kind === 'no-match' && !(isLookedUp && isComplete) ? { kind: 'not-identifiable' } : resolved;
+  return { resolved: combine(request, lookUps.results), lookUps };
+}
+
+/**
+ * Adds a completed look-up. A look-up with another app id may be of another project: it discards all earlier ones, and
+ * the attempt must look up the earlier identifiers again.
+ */
+function addLookUp(
+  lookUps: LookUpResults,
+  result: LookUpResult,
+  { appIds }: Extract<Finding, { kind: 'complete' }>,
+  { appIdHmac }: ResolveContext,
+): { readonly lookUps: LookUpResults; readonly isOtherApp: boolean } {
+  const [appId = '', ...others] = appIds;
+  if (others.length > 0) return { lookUps, isOtherApp: true };
+  const hmac = appIdHmac(appId);
+  const isOtherApp = lookUps.results.length > 0 && hmac !== lookUps.appIdHmac;
+  const results = isOtherApp ? [result] : [...lookUps.results, result];
+  return { lookUps: { appIdHmac: hmac, results }, isOtherApp };
+}
+
+/** Combines completed look-ups. There is no match only if every identifier that can be looked up was looked up. */
+function combine(request: ResolveRequest, results: readonly LookUpResult[]): Resolved {
+  const candidates = new Map<string, Candidate>();
+  for (const candidate of results.flatMap(result => result.candidates)) {
+    if (candidates.get(candidate.id)?.seen !== true) candidates.set(candidate.id, candidate);
+  }
+  const found = [...candidates.values()];
+  if (found.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
+  const customers = affected(found, request);
+  if (customers.length > request.maxCustomers) return needsReview('too-many-matches');
+  if (customers.length > 0) return { kind: 'found', candidates: customers };
+  const isComplete = results.length > 0 && results.every(result => result.identifiable);
+  return { kind: isComplete ? endWithoutMatch(request.identifiers) : 'not-identifiable' };
 }
 
 /** Returns the outcome of a project without a match, by its identifiers. */
@@ -53,18 +99,8 @@ export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' 
   return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
 
-function better(known: Candidate | undefined, one: Candidate): Candidate {
-  return known?.seen ? known : one;
-}
-
-function guarded(candidates: readonly Candidate[], asked: ResolveRequest): Resolved {
-  if (candidates.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
-  const customers = meant(candidates, asked);
-  if (customers.length > asked.maxCustomers) return needsReview('too-many-matches');
-  return customers.length === 0 ? { kind: 'no-match' } : { kind: 'found', candidates: customers };
-}
-
-function meant(candidates: readonly Candidate[], { submittedAt }: ResolveRequest): readonly Candidate[] {
+/** Returns the customers that existed when the erasure was requested. */
+function affected(candidates: readonly Candidate[], { submittedAt }: ResolveRequest): readonly Candidate[] {
   return candidates.filter(one => createdAt(one) <= submittedAt);
 }
 
@@ -74,8 +110,4 @@ const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
 function createdAt({ seen, createdAt: text = '' }: Candidate): number {
   if (!seen) return 0;
   return isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
-}
-
-function needsReview(code: string): CallFailure {
-  return { kind: 'review', code, mayHaveExecuted: false, stop: true };
 }

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { isCustomerId, type ReceivedDeletion } from '../domain/erasure.ts';
-import { type CallFailure, classify, unprovenFailure } from './classify.ts';
-import type { VoucherifyReply } from './client.ts';
+import { type CallFailure, type CallResult, needsReview, tooLarge, unprovenFailure } from './classify.ts';
 
 /** Parses the responses of Voucherify and decides what each one proves. */
 
@@ -38,10 +37,10 @@ const customer = v.object({
 });
 
 /** Parses `GET /v1/customers/{id or source_id}`. */
-export function parseLookUp(reply: VoucherifyReply, now: number): LookUpReply {
-  const answer = classify(reply, now);
-  if (answer.kind !== 'ok') return answer.kind === 'not-found' ? { kind: 'no-match' } : answer;
-  const parsed = v.safeParse(customer, answer.json);
+export function parseLookUp(outcome: CallResult['outcome']): LookUpReply {
+  if (outcome.kind === 'not-found') return { kind: 'no-match' };
+  if (outcome.kind !== 'ok') return lookUpFailure(outcome);
+  const parsed = v.safeParse(customer, outcome.json);
   return parsed.success ? { kind: 'customer', customer: parsed.output } : unprovenFailure('unreadable-customer');
 }
 
@@ -52,12 +51,16 @@ const list = v.object({
 });
 
 /** Parses one page of `GET /v1/customers?email=`; one unreadable row makes the whole page a failure. */
-export function parsePage(reply: VoucherifyReply, now: number): CustomerPage {
-  const answer = classify(reply, now);
-  if (answer.kind === 'not-found') return unprovenFailure('unexpected-404');
-  if (answer.kind !== 'ok') return answer;
-  const parsed = v.safeParse(list, answer.json);
+export function parsePage(outcome: CallResult['outcome']): CustomerPage {
+  if (outcome.kind === 'not-found') return unprovenFailure('unexpected-404');
+  if (outcome.kind !== 'ok') return lookUpFailure(outcome);
+  const parsed = v.safeParse(list, outcome.json);
   return parsed.success ? { kind: 'page', ...parsed.output } : unprovenFailure('unreadable-list');
+}
+
+/** A record that is too large stays so: a retry cannot succeed. */
+function lookUpFailure(failure: CallFailure): CallFailure {
+  return failure.code === tooLarge ? needsReview('response-too-large') : failure;
 }
 
 const deletion = v.object({
@@ -70,14 +73,13 @@ const deletion = v.object({
  * Parses `POST …/permanent-deletion`. Deleted is only: 200, JSON, status DONE, the pin as `related_object_id`, and one
  * customer counted (Voucherify docs, Delete Customer Permanently). Another id means that another customer was deleted.
  */
-export function parseDeletion(reply: VoucherifyReply, customerId: string, now: number): DeletionResult {
-  const answer = classify(reply, now);
-  if (answer.kind !== 'ok') return answer;
-  const named = v.safeParse(v.object({ related_object_id: v.string() }), answer.json);
+export function parseDeletion(outcome: CallResult['outcome'], customerId: string): DeletionResult {
+  if (outcome.kind !== 'ok') return outcome;
+  const named = v.safeParse(v.object({ related_object_id: v.string() }), outcome.json);
   if (named.success && named.output.related_object_id !== customerId) return wrongCustomer;
-  const parsed = v.safeParse(deletion, answer.json);
+  const parsed = v.safeParse(deletion, outcome.json);
   if (!parsed.success) return unprovenFailure('unproven-deletion');
-  return { kind: 'deleted', received: received(answer.json, parsed.output) };
+  return { kind: 'deleted', received: received(outcome.json, parsed.output) };
 }
 
 const wrongCustomer: CallFailure = {

@@ -13,18 +13,18 @@ function recording(line: (request: HttpRequest) => Promise<never> | undefined = 
   const requests: HttpRequest[] = [];
   const refused: { readonly request: HttpRequest; readonly failure: Failure }[] = [];
   const reply = { status: 201, headers: { 'Content-Type': 'text/x', 'X-Own': 'yes' }, body: 'done' };
-  const rim: Handlers = {
+  const rim: Handlers<undefined> = {
     receive: async request => {
       requests.push(request);
       await line(request);
       return reply;
     },
-    refuse: (request, failure) => {
+    errorReply: (request, failure) => {
       refused.push({ request, failure });
       return { status: failure.status, headers: failure.headers, body: failure.message };
     },
   };
-  return { handler: apiGatewayHandler(rim), requests, refused };
+  return { handler: apiGatewayHandler(rim, () => undefined), requests, refused };
 }
 
 describe('gateway request', () => {
@@ -58,11 +58,11 @@ describe('gateway request', () => {
 
   test('size: one byte over the limit is a 413', async () => {
     const { handler, requests, refused } = recording();
-    expect(maxBodyBytes).toBe(65_536);
+    expect(maxBodyBytes).toBe(1_048_576);
     await invoke(handler, eventOf({ ...wire, body: 'x'.repeat(maxBodyBytes) }));
     expect(requests).toHaveLength(1);
     const answer = await invoke(handler, plainEventOf({ ...wire, body: `${'x'.repeat(maxBodyBytes - 1)}ä` }));
-    expect(answer).toMatchObject({ status: 413, text: 'body: is larger than 65536 bytes' });
+    expect(answer).toMatchObject({ status: 413, text: 'body: is larger than 1048576 bytes' });
     expect(requests).toHaveLength(1);
     expect(refused[0]!.request).toMatchObject({ path: '/webhooks/x', rawBody: new Uint8Array() });
   });

@@ -1,5 +1,5 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type AwsProblem, awsClientOptions } from '../../lambda/aws/clients.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
@@ -13,14 +13,12 @@ import {
   refuses,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
-import { emulated, motoIsHere } from '../support/moto.ts';
-import { freshTables, motoForSuite } from '../support/moto-suite.ts';
+import { emulated } from '../support/moto.ts';
+import { describeOnDynamodb, freshTables } from '../support/moto-suite.ts';
 
-describe.skipIf(!motoIsHere())('on moto', () => {
-  const moto = motoForSuite();
-
-  async function opened(endpoint = moto().endpoint) {
-    const { tables, admin, client, close } = await freshTables(moto(), endpoint);
+describeOnDynamodb(engine => {
+  async function opened(endpoint = engine().endpoint) {
+    const { tables, admin, client, close } = await freshTables(engine(), endpoint);
     const control = dynamodbControl(client, tables.receipts, { callMs: 60_000 });
     const rows = async () => {
       const { Items = [] } = await admin.send(new ScanCommand({ TableName: tables.receipts, ConsistentRead: true }));
@@ -32,7 +30,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
   describeControl('DynamoDB', opened.bind(undefined, undefined));
 
   describe('control rows on DynamoDB', () => {
-    it('rows: are separate from receipts, and counters expire', async () => {
+    test('rows: are separate from receipts, and counters expire', async () => {
       const { control, close, rows } = await opened();
       onTestFinished(close);
       await control.write('rate-limit#main', 0, { notBefore: 7 });
@@ -54,7 +52,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     async function losing() {
       let left = 1;
       const loses: Answer = async (call, response) => {
-        const answer = await forwarded(moto().endpoint, call);
+        const answer = await forwarded(engine().endpoint, call);
         if (call.operation === 'PutItem' && left > 0) {
           left -= 1;
           response.destroy();
@@ -71,7 +69,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       return { ...open, server };
     }
 
-    it('retry by the client: recognises its own write', async () => {
+    test('retry by the client: recognises its own write', async () => {
       const { control, server } = await losing();
       const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toEqual({ written: true, row: { revision: 1, value } });
@@ -79,9 +77,9 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await control.read(['pause#all'])).toEqual(new Map([['pause#all', { revision: 1, value }]]));
     });
 
-    it('same write of another process: is a conflict', async () => {
+    test('same write of another process: is a conflict', async () => {
       const { control, server } = await losing();
-      server.answerWith(passesTo(moto().endpoint));
+      server.answerWith(passesTo(engine().endpoint));
       const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toMatchObject({ written: true });
       expect(await control.write('pause#all', 0, value)).toEqual({ written: false, row: { revision: 1, value } });
@@ -121,7 +119,7 @@ describeUnreachableControl('DynamoDB, refusing', () =>
 );
 
 describe('control rows on DynamoDB: failures', () => {
-  it('read: is one strongly consistent call, and a partial result is a failure', async () => {
+  test('read: is one strongly consistent call, and a partial result is a failure', async () => {
     const bodies: string[] = [];
     const unread = { receipts: { Keys: [{ pk: { S: 'pause#all' }, sk: { S: 'control' } }] } };
     const { control, close } = await scripted((call, response) => {
@@ -134,7 +132,7 @@ describe('control rows on DynamoDB: failures', () => {
     expect(JSON.parse(bodies[0] ?? '')).toMatchObject({ RequestItems: { receipts: { ConsistentRead: true } } });
   });
 
-  it.each([
+  test.each([
     ['no table', {}],
     ['a row without a key', { Responses: { receipts: [{ revision: { N: '3' }, row: { S: '{"a":1}' } }] } }],
     ['a row without a row', { Responses: { receipts: [{ pk: { S: 'pause#all' }, revision: { N: '3' } }] } }],
@@ -144,7 +142,7 @@ describe('control rows on DynamoDB: failures', () => {
     expect((await control.read(['pause#all'])).get('pause#all')?.value).toBeUndefined();
   });
 
-  it('log: names the call and the error, and nothing that was sent', async () => {
+  test('log: names the call and the error, and nothing that was sent', async () => {
     const { control, close, problems } = await scripted(refuses(400, 'AccessDeniedException'));
     onTestFinished(close);
     await Promise.allSettled([control.read([told]), control.write(told, 0, told), control.count(told, 1)]);

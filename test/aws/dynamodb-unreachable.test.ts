@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../receipts/store.contract.ts';
@@ -65,7 +65,7 @@ describe('receipt store on DynamoDB: failures', () => {
     return open;
   }
 
-  it('missing response: ends the call after at most two attempts', async () => {
+  test('missing response: ends the call after at most two attempts', async () => {
     const { store, server, problems } = await opened(hangs, { ...patient, answerMs: 60 });
     await expect(store.read('receipt-1')).rejects.toThrow(unavailable);
     // Fewer where this machine was too slow to take a call in that time.
@@ -73,7 +73,7 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(problems).toEqual([{ call: 'read', error: 'TimeoutError' }]);
   });
 
-  it.each([
+  test.each([
     ['never starts', hangs],
     ['never ends', drips],
   ])('response that %s: the call ends at its deadline', async (_, answer) => {
@@ -83,7 +83,7 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(problems[0]).toMatchObject({ call: 'read' });
   });
 
-  it('throttled call: is logged once, only by the name of the error', async () => {
+  test('throttled call: is logged once, only by the name of the error', async () => {
     const type = 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException';
     const { store, problems, server } = await opened(refuses(400, type));
     await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
@@ -91,13 +91,13 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(problems).toEqual([{ call: 'accept', error: 'ProvisionedThroughputExceededException' }]);
   });
 
-  it('error with an unusual name: its name is not logged', async () => {
+  test('error with an unusual name: its name is not logged', async () => {
     const { store, problems } = await opened(refuses(400, 'about zoë@example.com'));
     await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
     expect(problems).toEqual([{ call: 'accept', error: 'unknown' }]);
   });
 
-  it('reads: are strongly consistent, except for the index', async () => {
+  test('reads: are strongly consistent, except for the index', async () => {
     const bodies: unknown[] = [];
     const { store } = await opened((call, response) => {
       bodies.push(JSON.parse(call.body));
@@ -115,7 +115,7 @@ describe('receipt store on DynamoDB: failures', () => {
     ]);
   });
 
-  it('connection: is reused', async () => {
+  test('connection: is reused', async () => {
     const ports: unknown[] = [];
     const { store } = await opened((call, response) => {
       ports.push(call.request.socket.remotePort);
@@ -125,7 +125,7 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(new Set(ports).size).toBe(1);
   });
 
-  it('pages: are all read', async () => {
+  test('pages: are all read', async () => {
     const { store, server } = await opened((call, response) => {
       const row = (sk: string) => ({ pk: { S: 'subject#mac' }, sk: { S: sk } });
       const last = call.body.includes('ExclusiveStartKey');
@@ -136,7 +136,7 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(server.operations).toEqual(['Query', 'Query']);
   });
 
-  it('page without items: is accepted', async () => {
+  test('page without items: is accepted', async () => {
     const { store } = await opened(answers(200, {}));
     expect(await store.find('mac')).toEqual([]);
     expect(await store.due('erase', 0, 10)).toEqual([]);
@@ -144,7 +144,7 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(await store.read('receipt-1')).toBeUndefined();
   });
 
-  it('unreadable row: is a failure that does not quote it', async () => {
+  test('unreadable row: is a failure that does not quote it', async () => {
     const rows = [
       { pk: { S: 'receipt-1' }, sk: { S: 'personal-data' }, row: { S: '{"identifiers":"zoë@example.com"' } },
     ];
@@ -155,7 +155,7 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(problems).toEqual([]);
   });
 
-  it('writes: read nothing and return no old values of the identifiers table', async () => {
+  test('writes: read nothing and return no old values of the identifiers table', async () => {
     const bodies: string[] = [];
     const { store } = await opened((call, response) => {
       bodies.push(call.body);

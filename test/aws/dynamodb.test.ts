@@ -1,12 +1,11 @@
 import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
 import { describeStore, unavailable } from '../receipts/store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
-import { motoIsHere } from '../support/moto.ts';
-import { freshTables, motoForSuite } from '../support/moto-suite.ts';
+import { describeOnDynamodb, freshTables } from '../support/moto-suite.ts';
 import {
   closed,
   expiresAt,
@@ -21,11 +20,9 @@ import {
   withPins,
 } from '../support/receipt-builders.ts';
 
-describe.skipIf(!motoIsHere())('on moto', () => {
-  const moto = motoForSuite();
-
-  async function opened(endpoint = moto().endpoint) {
-    const { tables, admin, client, close } = await freshTables(moto(), endpoint);
+describeOnDynamodb(engine => {
+  async function opened(endpoint = engine().endpoint) {
+    const { tables, admin, client, close } = await freshTables(engine(), endpoint);
     const store = dynamodbStore(client, tables, { callMs: 60_000 });
     return { store, close, admin, tables };
   }
@@ -43,7 +40,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       return Items.toSorted((one, other) => String(one['pk']?.S).localeCompare(String(other['pk']?.S)));
     };
 
-    it('open receipt: has the index attribute and no expiry', async () => {
+    test('open receipt: has the index attribute and no expiry', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       expect(await rows(open.tables.receipts)).toEqual([
@@ -62,7 +59,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       ]);
     });
 
-    it('identifiers and pins: are only in the other table, one row each', async () => {
+    test('identifiers and pins: are only in the other table, one row each', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       await open.store.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
@@ -73,7 +70,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(JSON.stringify(await rows(open.tables.receipts))).not.toMatch(/example\.com|cust_secret|callback-token/u);
     });
 
-    it('closed receipt: all rows expire together, and the identifiers are deleted', async () => {
+    test('closed receipt: all rows expire together, and the identifiers are deleted', async () => {
       const receipt = withPins(receiptOf({ revision: 0 }, ['main', 'us']), 'main', 2);
       await open.store.accept(receipt, kept);
       const second = withPins(receipt, 'us', 1);
@@ -90,7 +87,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(left[0]).not.toHaveProperty('nextAttemptAt');
     });
 
-    it.each<[string, number, SideWrites['lookUps']]>([
+    test.each<[string, number, SideWrites['lookUps']]>([
       ['counted by the receipt', 2, []],
       ['discarded by the closing write', 0, [{ project: 'main', lookUps: undefined }]],
     ])('completed look-ups that are %s: are deleted with the identifiers', async (_, count, discarded = []) => {
@@ -107,7 +104,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await rows(open.tables.identifiers)).toEqual([]);
     });
 
-    it('attributes of another version of this code: are preserved', async () => {
+    test('attributes of another version of this code: are preserved', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const update = new UpdateItemCommand({
@@ -121,7 +118,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect((await rows(open.tables.receipts))[0]).toMatchObject({ attestation: { S: 'by a newer version' } });
     });
 
-    it('rows of another shape: are rejected', async () => {
+    test('rows of another shape: are rejected', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const Key = { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } };
@@ -132,7 +129,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       await expect(open.store.read(receipt.id)).rejects.toThrow(unavailable);
     });
 
-    it('existing tables: are used', async () => {
+    test('existing tables: are used', async () => {
       await open.store.accept(receiptOf(), kept);
       await createTables(open.admin, open.tables);
       expect(await open.store.read('receipt-1')).toEqual(receiptOf());
@@ -143,7 +140,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     let front: AwsEndpoint;
     let open: Awaited<ReturnType<typeof opened>>;
     beforeEach(async () => {
-      front = await startAwsEndpoint(passesTo(moto().endpoint));
+      front = await startAwsEndpoint(passesTo(engine().endpoint));
       open = await opened(front.endpoint);
     });
     afterEach(async () => {
@@ -154,20 +151,20 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     /** DynamoDB executes the write, and its response is lost once. */
     function loseNextAnswer() {
       front.answerWith(async (call, response) => {
-        front.answerWith(passesTo(moto().endpoint));
-        await forwarded(moto().endpoint, call);
+        front.answerWith(passesTo(engine().endpoint));
+        await forwarded(engine().endpoint, call);
         response.destroy();
       });
     }
 
-    it('accept with a lost response: recognises its own write', async () => {
+    test('accept with a lost response: recognises its own write', async () => {
       loseNextAnswer();
       expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: true, receipt: receiptOf() });
       expect(front.operations).toEqual(['TransactWriteItems', 'TransactWriteItems']);
       expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: receiptOf() });
     });
 
-    it.each([
+    test.each([
       ['alone', {}, 'UpdateItem'],
       ['in a transaction', { pins: { project: 'main', pins } }, 'TransactWriteItems'],
     ])('replace %s with a lost response: recognises its own write', async (_, also, operation) => {
@@ -179,14 +176,14 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(false);
     });
 
-    it('stale index: is only a suggestion', async () => {
+    test('stale index: is only a suggestion', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       const seen = await recordNextAnswer();
       await open.store.replace(closed(receipt), { deletePersonalData: true });
       expect(await open.store.due('erase', now, 10)).toEqual([]);
       front.answerWith((call, response) =>
-        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(moto().endpoint)(call, response),
+        call.operation === 'Query' ? answers(200, seen)(call, response) : passesTo(engine().endpoint)(call, response),
       );
       expect(await open.store.due('erase', now, 10)).toEqual([receipt.id]);
       const suggested = await open.store.read(receipt.id);
@@ -198,12 +195,12 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     async function recordNextAnswer(): Promise<unknown> {
       let seen: unknown;
       front.answerWith(async (call, response) => {
-        const answer = await forwarded(moto().endpoint, call);
+        const answer = await forwarded(engine().endpoint, call);
         seen = JSON.parse(answer.body);
         return answers(answer.status, seen)(call, response);
       });
       expect(await open.store.due('erase', now, 10)).toEqual(['receipt-1']);
-      front.answerWith(passesTo(moto().endpoint));
+      front.answerWith(passesTo(engine().endpoint));
       return seen;
     }
 
@@ -216,7 +213,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
     /** The next write gets this response and does nothing; reads and later writes are executed. */
     function answerNextWrite(answer: ReturnType<typeof refuses>) {
       front.answerWith((call, response) => {
-        front.answerWith(passesTo(moto().endpoint));
+        front.answerWith(passesTo(engine().endpoint));
         return answer(call, response);
       });
     }
@@ -225,20 +222,20 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       ['the receipt', canceled('TransactionConflict', 'None')],
       ['what is kept apart', canceled('None', 'TransactionConflict')],
     ])('conflict with another transaction, %s', (_, answer) => {
-      it('accept: returns the existing receipt', async () => {
+      test('accept: returns the existing receipt', async () => {
         const standing = receiptOf({ reference: 'first' });
         await open.store.accept(standing, kept);
         answerNextWrite(answer);
         expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: standing });
       });
 
-      it('accept without an existing receipt: fails and can be retried', async () => {
+      test('accept without an existing receipt: fails and can be retried', async () => {
         answerNextWrite(answer);
         await expect(open.store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
         expect(await open.store.accept(receiptOf(), kept)).toMatchObject({ stored: true });
       });
 
-      it('replace of an older revision: is refused', async () => {
+      test('replace of an older revision: is refused', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         await open.store.replace(putOff(receipt, now + 1));
@@ -246,7 +243,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
         expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
       });
 
-      it('replace of the current revision: fails and can be retried', async () => {
+      test('replace of the current revision: fails and can be retried', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         answerNextWrite(answer);
@@ -255,7 +252,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       });
     });
 
-    it('conflict of a single update: is handled in the same way', async () => {
+    test('conflict of a single update: is handled in the same way', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(conflict);
@@ -265,7 +262,7 @@ describe.skipIf(!motoIsHere())('on moto', () => {
       expect(await open.store.replace(putOff(receipt, now + 2))).toBe(false);
     });
 
-    it('transaction without capacity: is not read again', async () => {
+    test('transaction without capacity: is not read again', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(canceled('ThrottlingError', 'None'));

@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { lambdaServices } from '../../lambda/aws/aws-services.ts';
 import { patientTimeouts } from '../../lambda/aws/clients.ts';
@@ -20,7 +20,7 @@ const names = ['erasure/pepper', 'erasure/platform/ketch'];
 const never = () => new Promise<string>(() => undefined);
 
 describe('prefetch of secrets', () => {
-  it('reads: are parallel, one per secret', async () => {
+  test('reads: are parallel, one per secret', async () => {
     const asked: string[] = [];
     const open = Promise.withResolvers<string>();
     const ended = readAhead(
@@ -36,7 +36,7 @@ describe('prefetch of secrets', () => {
     expect(await ended).toBeUndefined();
   });
 
-  it('failed read: is no error, and the others finish', async () => {
+  test('failed read: is no error, and the others finish', async () => {
     const slow = Promise.withResolvers<string>();
     const read = (name: string) => (name === 'erasure/pepper' ? Promise.reject(new Error('down')) : slow.promise);
     let isOver = false;
@@ -49,20 +49,20 @@ describe('prefetch of secrets', () => {
     await ended;
   });
 
-  it('missing response: the wait ends after five seconds', async () => {
+  test('missing response: the wait ends after five seconds', async () => {
     const { wait, now } = instance();
     await readAhead(never, names, wait);
     expect(now()).toBe(5000);
   });
 
-  it('freeze: costs at most one short wait of the five seconds', async () => {
+  test('freeze: costs at most one short wait of the five seconds', async () => {
     const { wait, waits, now } = instance([0, 0, 3_600_000, 0, 2300]);
     await readAhead(never, names, wait);
     expect(now()).toBe(5000 + 3_600_000 + 2300);
     expect(Math.max(...waits)).toBeLessThanOrEqual(100);
   });
 
-  it('no secrets: no read and no wait', async () => {
+  test('no secrets: no read and no wait', async () => {
     const { wait, waits } = instance();
     await readAhead(never, [], wait);
     expect(waits).toEqual([]);
@@ -96,14 +96,14 @@ describe('deployed function', () => {
     return { endpoint, lines, parts };
   }
 
-  it('start: reads the secrets', async () => {
+  test('start: reads the secrets', async () => {
     const { endpoint, parts } = await starting(answers(200, { SecretString: pepper }));
     expect(endpoint.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
     await parts().pseudonymizer();
     expect(endpoint.operations).toHaveLength(2);
   });
 
-  it.each([
+  test.each([
     ['is down', refuses(500, 'InternalServiceError')],
     ['refuses', refuses(400, 'AccessDeniedException')],
   ])('start while Secrets Manager %s: raises no alarm, and the secrets are read again on use', async (_, answer) => {

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 
 type Row = Readonly<Record<string, { readonly S: string } | { readonly N: string }>>;
 
-/** The calls of AWS that one erasure takes, however they are made. */
+/** The AWS calls of one erasure. */
 export interface Aws {
   secret(id: string): Promise<string>;
   transact(rows: readonly Row[]): Promise<unknown>;
@@ -20,8 +20,8 @@ interface Event {
 const agent = new Agent({ keepAlive: true });
 
 /**
- * The yardstick: makes the calls that one erasure makes, in the same order and side by side where the product does, and
- * nothing else. It checks no answer, keeps no receipt and knows no platform.
+ * Returns the baseline handler: it makes the calls of one erasure in the same order, concurrently where the product does,
+ * and nothing else. It checks no response, keeps no receipt and supports one platform format.
  */
 export function bareHandler(aws: Aws) {
   const ids: Record<string, string> = JSON.parse(process.env['SECRET_ARNS'] ?? '{}') as Record<string, string>;
@@ -34,8 +34,8 @@ export function bareHandler(aws: Aws) {
     if (headers['Authorization'] !== current) return { statusCode: 403, headers: {}, body: '' };
     const { appId, appToken } = JSON.parse((await keys) ?? '') as { appId: string; appToken: string };
     const voucherify = { 'X-App-Id': appId, 'X-App-Token': appToken };
-    const { metadata, request: asked } = JSON.parse(Buffer.from(body, 'base64').toString()) as Asked;
-    const [identity] = asked.identities;
+    const { metadata, request: received } = JSON.parse(Buffer.from(body, 'base64').toString()) as RequestBody;
+    const [identity] = received.identities;
     const row = (sk: string) => ({ pk: { S: metadata.uid }, sk: { S: sk }, row: { S: 'x'.repeat(900) } });
     await aws.transact([row('receipt'), row('personal-data'), row('subject')]);
     await Promise.all([aws.put(row('pace')), aws.count(row('count')), aws.get([row('a'), row('b'), row('c')])]);
@@ -47,7 +47,7 @@ export function bareHandler(aws: Aws) {
   };
 }
 
-interface Asked {
+interface RequestBody {
   readonly metadata: { readonly uid: string };
   readonly request: { readonly identities: readonly { readonly identityValue: string }[] };
 }

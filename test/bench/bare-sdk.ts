@@ -12,7 +12,7 @@ const dynamodb = new DynamoDBClient({});
 const secrets = new SecretsManagerClient({});
 const TableName = process.env['RECEIPTS_TABLE'] ?? '';
 
-/** The yardstick on the AWS SDK, as most people would write it. */
+/** The baseline on the AWS SDK, with its defaults. */
 export const handler = bareHandler({
   secret: async SecretId => (await secrets.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? '',
   transact: rows => {

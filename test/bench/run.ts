@@ -1,9 +1,9 @@
 import { cpus, loadavg, release } from 'node:os';
 import { isStale, synthesise } from '../e2e/support/assembly.ts';
-import { endOnSignals } from '../e2e/support/signals.ts';
-import { inBenchWorld } from './bench-world.ts';
-import { bundleBytes } from './bundle-bytes.ts';
+import { endOnSignals } from '../e2e/support/listen.ts';
+import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
+import { bundleBytes } from './subjects.ts';
 import { warm } from './warm.ts';
 
 const help = `Measures the webhook's bundle of cdk.out against bare handlers that make the same calls to the same servers.
@@ -34,11 +34,11 @@ async function measure(args: readonly string[]): Promise<void> {
     `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,
   );
   console.log(`load before: ${loads()}\n`);
-  await inBenchWorld(args.includes('--own-client') ? 'own' : 'official', async world => {
-    if (wants('bundle')) console.log(`${bundleBytes(world)}\n`);
-    if (wants('cold')) console.log(`${await coldStart(world, numberAfter('--starts', args, 25))}\n`);
+  await withBenchHarness(args.includes('--own-client') ? 'own' : 'official', async harness => {
+    if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
+    if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);
     if (wants('warm')) {
-      for (const table of await warm(world, numberAfter('--requests', args, 1500))) console.log(`${table}\n`);
+      for (const table of await warm(harness, numberAfter('--requests', args, 1500))) console.log(`${table}\n`);
     }
   });
   console.log(`load after: ${loads()}`);

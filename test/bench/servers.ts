@@ -4,11 +4,11 @@ import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
-import { startTlsFront } from '../e2e/support/fronts.ts';
-import { listening } from '../e2e/support/listen.ts';
+import { listenOnLoopback } from '../e2e/support/listen.ts';
+import { startTlsFront } from '../e2e/support/servers.ts';
 
-/** What this process tells the one that started it. */
-export type Told =
+/** The messages of this process to its parent. */
+export type ServerMessage =
   | { readonly ports: { readonly aws: number; readonly voucherify: number } }
   | { readonly counts: Readonly<Record<string, number>> };
 
@@ -52,7 +52,7 @@ async function aws(request: IncomingMessage, response: ServerResponse): Promise<
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
 }
 
-/** Whoever is looked up by a source_id exists. */
+/** Returns a customer for every source_id. */
 function welcoming(sandbox: Sandbox): Sandbox {
   return {
     ...sandbox,
@@ -67,15 +67,15 @@ function welcoming(sandbox: Sandbox): Sandbox {
   };
 }
 
-function tell(told: Told): void {
-  process.send?.(told);
+function sendMessage(message: ServerMessage): void {
+  process.send?.(message);
 }
 
 const [certificate = '', privateKey = ''] = [process.env['CERTIFICATE'], process.env['PRIVATE_KEY']];
 const sandbox = openSandbox({ now: Date.now, keys: [key], limit: { calls: 1_000_000_000, periodSeconds: 60 } });
 const served = await serveSandbox(welcoming(sandbox), 0);
 const front = await startTlsFront({ cert: certificate, key: privateKey, file: '' }, served.port);
-const port = await listening(createServer((request, response) => void aws(request, response)));
-process.on('message', () => tell({ counts }));
+const port = await listenOnLoopback(createServer((request, response) => void aws(request, response)));
+process.on('message', () => sendMessage({ counts }));
 process.on('disconnect', () => process.exit());
-tell({ ports: { aws: port, voucherify: front.port } });
+sendMessage({ ports: { aws: port, voucherify: front.port } });

@@ -1,17 +1,19 @@
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
 import type { Assembly } from '../e2e/support/assembly.ts';
+import { markdown } from './statistics.ts';
 
 /** A handler that is measured. */
 export interface Subject {
   readonly name: 'webhook' | 'bare, SDK' | 'bare, plain';
-  /** A folder that holds `index.mjs`, as it would be uploaded. */
+  /** The folder with `index.mjs`, as it would be uploaded. */
   readonly folder: string;
 }
 
-/** Our bundle as it lies in `cdk.out`, and the yardsticks bundled with the same options. */
+/** Returns the bundle in `cdk.out`, and the baselines bundled with the same options. */
 export function subjectsIn(folder: string, assembly: Assembly): readonly Subject[] {
   const webhook = join(folder, 'webhook');
   cpSync(assembly.webhook.bundle, webhook, { recursive: true });
@@ -39,7 +41,21 @@ function bundled(url: string, folder: string): string {
   return folder;
 }
 
-/** One of our own modules and what it imports as one plain file, so that no TypeScript is loaded where it runs. */
+/** Bundles a module with its imports into one JavaScript file, so that the measured process loads no TypeScript. */
 export function bundledModule(url: string, folder: string): string {
   return join(bundled(url, folder), 'index.mjs');
+}
+
+/** Returns the size of each bundle in bytes, minified and compressed. */
+export function bundleBytes(assembly: Assembly, subjects: readonly Subject[]): string {
+  const bundles: readonly (readonly [string, string])[] = [
+    ['webhook', assembly.webhook.bundle],
+    ['sweeper', assembly.sweeper.bundle],
+    ...subjects.slice(1).map(({ name, folder }) => [name, folder] as const),
+  ];
+  const rows = bundles.map(([name, folder]) => {
+    const bytes = readFileSync(join(folder, 'index.mjs'));
+    return [name, bytes.length, gzipSync(bytes).length];
+  });
+  return markdown([['bundle', 'minified, bytes', 'gzip, bytes'], ...rows]);
 }

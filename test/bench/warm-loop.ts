@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import { deleteRequest } from '../e2e/support/messages.ts';
 
-/** Milliseconds of each call, and resident memory in bytes after the first and after the last. */
-export interface Looped {
+/** Milliseconds of each call, and resident memory in bytes after the first and the last call. */
+export interface WarmMeasurement {
   readonly firstMs: number;
   readonly ms: readonly number[];
   readonly rssFirst: number;
@@ -35,6 +35,6 @@ for (let index = 1; index < Number(unmeasured); index += 1) await one(index);
 const ms: number[] = [];
 for (let index = 0; index < Number(times); index += 1) ms.push(await one(index + Number(unmeasured)));
 process.stderr.write(
-  `${JSON.stringify({ firstMs, ms, rssFirst, rssLast: process.memoryUsage.rss() } satisfies Looped)}\n`,
+  `${JSON.stringify({ firstMs, ms, rssFirst, rssLast: process.memoryUsage.rss() } satisfies WarmMeasurement)}\n`,
 );
 process.exit();

@@ -1,29 +1,29 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { BenchWorld } from './bench-world.ts';
+import type { BenchHarness } from './bench-harness.ts';
 import { markdown, summary } from './statistics.ts';
 import { bundledModule, type Subject } from './subjects.ts';
-import type { Looped } from './warm-loop.ts';
+import type { WarmMeasurement } from './warm-loop.ts';
 
-/** Before measuring, so that what is compiled on the way is compiled. */
+/** Calls before the measurement, so that the code is compiled. */
 const unmeasured = 300;
 const rounds = 3;
 
 interface Measured {
-  readonly loops: Looped[];
+  readonly loops: WarmMeasurement[];
   counts: Readonly<Record<string, number>>;
 }
 
-/** One process for each subject and round that calls the handler again and again, without a runtime client between. */
-export async function warm(world: BenchWorld, times: number): Promise<readonly string[]> {
-  const file = bundledModule(import.meta.resolve('./warm-loop.ts'), join(world.folder, 'loop'));
-  const measured = new Map<Subject, Measured>(world.subjects.map(subject => [subject, { loops: [], counts: {} }]));
+/** Measures repeated calls of the handler in one process per subject and round, without a runtime client. */
+export async function warm(harness: BenchHarness, times: number): Promise<readonly string[]> {
+  const file = bundledModule(import.meta.resolve('./warm-loop.ts'), join(harness.folder, 'loop'));
+  const measured = new Map<Subject, Measured>(harness.subjects.map(subject => [subject, { loops: [], counts: {} }]));
   for (let round = 0; round < rounds; round += 1) {
     for (const [subject, of] of measured) {
-      const before = await world.counts();
-      of.loops.push(await looped(world, file, subject, times));
-      of.counts = difference(before, await world.counts());
+      const before = await harness.counts();
+      of.loops.push(await looped(harness, file, subject, times));
+      of.counts = difference(before, await harness.counts());
     }
   }
   const all = [...measured].map(([{ name }, { loops, counts }]) => ({ name, loops, counts }));
@@ -37,7 +37,7 @@ export async function warm(world: BenchWorld, times: number): Promise<readonly s
   ];
 }
 
-type All = readonly { readonly name: string; readonly loops: readonly Looped[] }[];
+type All = readonly { readonly name: string; readonly loops: readonly WarmMeasurement[] }[];
 
 function overhead(all: All, times: number): string {
   const summaries = all.map(({ name, loops }) => ({ name, ...summary(loops.flatMap(({ ms }) => ms)) }));
@@ -78,14 +78,14 @@ function difference(before: Readonly<Record<string, number>>, after: typeof befo
   return Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]));
 }
 
-async function looped(world: BenchWorld, file: string, subject: Subject, times: number): Promise<Looped> {
-  const args = ['--import', world.preload, file, join(subject.folder, 'index.mjs'), `${times}`, `${unmeasured}`];
-  const env = { ...world.variables, ...world.surroundings, AWS_LAMBDA_FUNCTION_NAME: 'erasure-webhook' };
+async function looped(harness: BenchHarness, file: string, subject: Subject, times: number): Promise<WarmMeasurement> {
+  const args = ['--import', harness.preload, file, join(subject.folder, 'index.mjs'), `${times}`, `${unmeasured}`];
+  const env = { ...harness.variables, ...harness.extraVariables, AWS_LAMBDA_FUNCTION_NAME: 'erasure-webhook' };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   const said = await text(child.stderr);
   process.off('exit', kill);
   if (!said.startsWith('{')) throw new Error(`${subject.name}: ${said}`);
-  return JSON.parse(said) as Looped;
+  return JSON.parse(said) as WarmMeasurement;
 }

@@ -1,4 +1,21 @@
-import { describeSmall } from './support/small.ts';
+import { describe, expect, test } from 'vitest';
+import { scenarios } from './scenarios/index.ts';
 
-for (const name of ['quota', 'backlog', 'flood', 'projects', 'keys', 'hourly', 'small-quota', 'replays'])
-  describeSmall(name);
+const names = [
+  'quota',
+  'backlog',
+  'flood',
+  'projects',
+  'keys',
+  'hourly',
+  'small-quota',
+  'replays',
+  'versions',
+  'killed',
+];
+
+describe.each(names)('%s', name => {
+  test.each(scenarios[name]?.runs.small ?? [])('$label: no violations', async ({ run }) => {
+    expect((await run()).violations).toEqual([]);
+  });
+});

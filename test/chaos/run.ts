@@ -1,11 +1,11 @@
 import { runPlanted } from './planted.ts';
 import { type Size, scenarios } from './scenarios/index.ts';
-import type { Outcome } from './scenarios/runs.ts';
+import type { Outcome } from './support/measures.ts';
 
 const help = `Fault injection tests: runs the handlers on a simulated clock, with faults that a seed determines.
 
   npm run chaos                     all scenarios in full size
-  npm run chaos -- --small          all scenarios in the size of npm test
+  npm run chaos -- --small          all scenarios in the size of npm run check
   npm run chaos -- --only mix,quota only these scenarios
   npm run chaos -- --match 'seed 7' only runs whose label contains this text
   npm run chaos -- --first          stops after the first run with violations

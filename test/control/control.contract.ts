@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 
@@ -25,7 +25,7 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
     });
     const standing = async (key: string) => (await control.read([key])).get(key);
 
-    it('read: returns only the rows that exist', async () => {
+    test('read: returns only the rows that exist', async () => {
       const value = { notBefore: 1.5, deep: { list: ['Zoë 🙂', null, true] } };
       await control.write('rate-limit#main', 0, value);
       await control.write('pause#all', 0, 'text');
@@ -39,14 +39,14 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(await control.read(['missing'])).toEqual(new Map());
     });
 
-    it('read: accepts as many rows as there are scopes and projects', async () => {
+    test('read: accepts as many rows as there are scopes and projects', async () => {
       const keys = Array.from({ length: 40 }, (_, at) => `pause#project:p${at}`);
       for (const key of keys) await control.write(key, 0, key);
       const rows = await control.read(keys);
       expect(keys.map(key => rows.get(key)?.value)).toEqual(keys);
     });
 
-    it('write: creates a missing row once and returns the current row', async () => {
+    test('write: creates a missing row once and returns the current row', async () => {
       expect(await control.write('key', 0, { by: 'first' })).toEqual({
         written: true,
         row: { revision: 1, value: { by: 'first' } },
@@ -58,14 +58,14 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(await standing('key')).toEqual({ revision: 1, value: { by: 'first' } });
     });
 
-    it('write: replaces the current revision and increments it', async () => {
+    test('write: replaces the current revision and increments it', async () => {
       await control.write('key', 0, 'a');
       expect(await control.write('key', 1, 'b')).toEqual({ written: true, row: { revision: 2, value: 'b' } });
       expect(await control.write('key', 2, 'c')).toEqual({ written: true, row: { revision: 3, value: 'c' } });
       expect(await standing('key')).toEqual({ revision: 3, value: 'c' });
     });
 
-    it.each([0, 1, 3, 9])('write: rejects revision %i when the current one is 2', async expected => {
+    test.each([0, 1, 3, 9])('write: rejects revision %i when the current one is 2', async expected => {
       await control.write('key', 0, 'a');
       await control.write('key', 1, 'b');
       const after = { revision: 2, value: 'b' };
@@ -73,20 +73,20 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(await standing('key')).toEqual(after);
     });
 
-    it('write: rejects a missing row with a revision', async () => {
+    test('write: rejects a missing row with a revision', async () => {
       const nothing = { written: false, row: { revision: 0, value: undefined } };
       expect(await control.write('key', 3, 'late')).toEqual(nothing);
       expect(await standing('key')).toBeUndefined();
     });
 
-    it('keys: are compared completely', async () => {
+    test('keys: are compared completely', async () => {
       await control.write('pause#all', 0, 'a');
       expect(await control.write('pause#ALL', 0, 'b')).toMatchObject({ written: true });
       expect(await control.write('pause#all ', 0, 'c')).toMatchObject({ written: true });
       expect(await standing('pause#all')).toEqual({ revision: 1, value: 'a' });
     });
 
-    it.each([
+    test.each([
       ['a new row', 0],
       ['the current row', 1],
     ])('write by twenty at once of %s: has one winner, and the others get its row', async (_, expected) => {
@@ -99,18 +99,18 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(answers.map(answer => answer.row)).toEqual(answers.map(() => row));
     });
 
-    it('write by twenty at once of the same value: has one winner', async () => {
+    test('write by twenty at once of the same value: has one winner', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => control.write('key', 0, { by: 'all' })));
       expect(answers.filter(({ written }) => written)).toHaveLength(1);
     });
 
-    it('count: starts at one, for each counter', async () => {
+    test('count: starts at one, for each counter', async () => {
       const sums: number[] = [];
       for (const key of ['a', 'a', 'b', 'a']) sums.push(await control.count(key, expiresAt));
       expect(sums).toEqual([1, 2, 1, 3]);
     });
 
-    it('count by fifty at once: is exact', async () => {
+    test('count by fifty at once: is exact', async () => {
       const sums = await Promise.all(Array.from({ length: 50 }, () => control.count('intake#ketch#1', expiresAt)));
       expect(sums.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
       expect(await control.count('intake#ketch#1', expiresAt)).toBe(51);
@@ -121,7 +121,7 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
 /** What every verb must do over something that cannot be reached. */
 export function describeUnreachableControl(name: string, open: () => Promise<OpenedControl>): void {
   describe(name, () => {
-    it.each<[string, (control: VersionedStore) => Promise<unknown>]>([
+    test.each<[string, (control: VersionedStore) => Promise<unknown>]>([
       ['read', control => control.read([told, 'pause#all'])],
       ['a first write', control => control.write(told, 0, { reason: told })],
       ['a write', control => control.write(told, 7, { reason: told })],

@@ -1,14 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readHeartbeat, writeHeartbeat } from '../../lambda/control/heartbeat.ts';
-import { answer } from '../support/erasing-answers.ts';
-import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
-import { memoryRows } from '../support/pace-rows.ts';
+import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { memoryRows } from '../support/memory-rows.ts';
+import { response } from '../support/voucherify-responses.ts';
 
 const at = (time: number, mostUrgent?: string) => ({ at: time, mostUrgent });
 const day = 86_400_000;
 
 describe('heartbeat', () => {
-  it('end of a sweep: stores the time and the most urgent receipt', async () => {
+  test('end of a sweep: stores the time and the most urgent receipt', async () => {
     const rows = memoryRows();
     expect(await readHeartbeat(rows)).toBeUndefined();
     await writeHeartbeat(rows, at(1000, 'receipt-1'));
@@ -17,7 +17,7 @@ describe('heartbeat', () => {
     expect(await readHeartbeat(rows)).toEqual(at(2000));
   });
 
-  it('unknown fields: are kept, and an unreadable row is replaced', async () => {
+  test('unknown fields: are kept, and an unreadable row is replaced', async () => {
     const rows = memoryRows();
     rows.rows.set('sweep', { revision: 3, value: { at: 1, newer: true } });
     expect(await readHeartbeat(rows)).toEqual(at(1));
@@ -29,7 +29,7 @@ describe('heartbeat', () => {
     expect(await readHeartbeat(rows)).toEqual(at(3));
   });
 
-  it('two sweeps at once: one write is enough', async () => {
+  test('two sweeps at once: one write is enough', async () => {
     const rows = memoryRows();
     await Promise.all([writeHeartbeat(rows, at(1000)), writeHeartbeat(rows, at(1001))]);
     expect([1000, 1001]).toContain((await readHeartbeat(rows))?.at);
@@ -37,22 +37,22 @@ describe('heartbeat', () => {
 });
 
 describe('most urgent receipt', () => {
-  const sweptAt = (house: ErasingHouse, time: number) => house.sweep(time);
+  const sweptAt = (harness: Harness, time: number) => harness.sweep(time);
 
-  it('many rate-limited receipts before it: is still reported', async () => {
-    const house = erasingHouse();
-    const late = await house.accept(one('source_id', 'crm-late'), { submittedAt: start - 25 * day });
-    house.meddle = () => answer(402, {});
-    await sweptAt(house, start);
-    for (let count = 0; count < 300; count += 1) await house.accept(one('source_id', `crm-${count}`));
+  test('many rate-limited receipts before it: is still reported', async () => {
+    const harness = createHarness();
+    const late = await harness.accept(one('source_id', 'crm-late'), { submittedAt: start - 25 * day });
+    harness.intercept = () => response(402, {});
+    await sweptAt(harness, start);
+    for (let count = 0; count < 300; count += 1) await harness.accept(one('source_id', `crm-${count}`));
     for (let minutes = 1; minutes < 180; minutes += 1) {
-      const { deadlineUsedPercent } = await sweptAt(house, start + minutes * 60_000);
+      const { deadlineUsedPercent } = await sweptAt(harness, start + minutes * 60_000);
       expect(deadlineUsedPercent, `after ${minutes} minutes`).toBeGreaterThanOrEqual(83);
     }
-    house.meddle = undefined;
-    await sweptAt(house, start + day);
-    await house.sweepWhenDue(late.id);
-    expect((await house.receipt(late.id)).state).toBe('no-match');
-    expect((await sweptAt(house, start + 2 * day)).deadlineUsedPercent).toBeLessThan(10);
+    harness.intercept = undefined;
+    await sweptAt(harness, start + day);
+    await harness.sweepWhenDue(late.id);
+    expect((await harness.receipt(late.id)).state).toBe('no-match');
+    expect((await sweptAt(harness, start + 2 * day)).deadlineUsedPercent).toBeLessThan(10);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   isPauseScope,
   type Pause,
@@ -11,7 +11,7 @@ import {
 } from '../../lambda/control/pauses.ts';
 import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { memoryRows } from '../support/pace-rows.ts';
+import { memoryRows } from '../support/memory-rows.ts';
 
 const why: Pause = { actor: 'ada', reason: 'the shop moves', at: 1000 };
 const later: Pause = { actor: 'bob', reason: 'it has moved', at: 2000 };
@@ -20,18 +20,18 @@ const turn = (action: string, { actor, reason, at }: Pause) => ({ action, actor,
 const pausedIn = async (rows: VersionedStore) => [...(await readPauses(scopes, rows)).paused];
 
 describe('scopes of a receipt', () => {
-  it('all, platform and projects: each is a scope', () => {
+  test('all, platform and projects: each is a scope', () => {
     expect(scopesOf('ketch', ['main', 'us'])).toEqual(['all', 'platform:ketch', 'project:main', 'project:us']);
     expect(scopesOf('ketch', [])).toEqual(['all', 'platform:ketch']);
   });
 });
 
 describe('scope', () => {
-  it.each(['all', 'platform:ketch', 'platform:in-house-2', 'project:main'])('%s: is valid', text => {
+  test.each(['all', 'platform:ketch', 'platform:in-house-2', 'project:main'])('%s: is valid', text => {
     expect(isPauseScope(text)).toBe(true);
   });
 
-  it.each([
+  test.each([
     '',
     'ALL',
     'all ',
@@ -48,7 +48,7 @@ describe('scope', () => {
 });
 
 describe.each(scopes)('pause of %s', scope => {
-  it('pause: applies to this scope only, with actor and reason', async () => {
+  test('pause: applies to this scope only, with actor and reason', async () => {
     const rows = memoryRows();
     expect(await pausedIn(rows)).toEqual([]);
     expect(await pause(scope, why, rows)).toBe(true);
@@ -58,14 +58,14 @@ describe.each(scopes)('pause of %s', scope => {
     );
   });
 
-  it('second pause: does not replace the first reason', async () => {
+  test('second pause: does not replace the first reason', async () => {
     const rows = memoryRows();
     await pause(scope, why, rows);
     expect(await pause(scope, later, rows)).toBe(false);
     expect(rows.rows.get(`pause#${scope}`)?.value).toMatchObject({ pause: why });
   });
 
-  it('resume: works once, with actor and reason, and the scope can be paused again', async () => {
+  test('resume: works once, with actor and reason, and the scope can be paused again', async () => {
     const rows = memoryRows();
     expect(await resume(scope, later, rows)).toBe(false);
     expect(rows.rows.size).toBe(0);
@@ -83,7 +83,7 @@ describe.each(scopes)('pause of %s', scope => {
     ]);
   });
 
-  it('history: keeps the last fifty changes', async () => {
+  test('history: keeps the last fifty changes', async () => {
     const rows = memoryRows();
     for (let at = 0; at < 30; at += 1) {
       await pause(scope, { ...why, at }, rows);
@@ -94,7 +94,7 @@ describe.each(scopes)('pause of %s', scope => {
     expect(turns.at(-1)).toEqual(turn('resume', { ...later, at: 29 }));
   });
 
-  it('resume: stores the time', async () => {
+  test('resume: stores the time', async () => {
     const rows = memoryRows();
     const resumedAt = async () => (await readPauses([scope], rows)).resumedAt(scope);
     expect(await resumedAt()).toBe(0);
@@ -106,7 +106,7 @@ describe.each(scopes)('pause of %s', scope => {
 });
 
 describe('unreadable row', () => {
-  it.each([
+  test.each([
     ['no JSON', undefined],
     ['null', null],
     ['a text', 'paused'],
@@ -125,7 +125,7 @@ describe('unreadable row', () => {
     expect(await pausedIn(rows)).toEqual([]);
   });
 
-  it('unknown fields: are not unreadable', async () => {
+  test('unknown fields: are not unreadable', async () => {
     const rows = memoryRows();
     rows.rows.set('pause#all', { revision: 4, value: { pause: null, resumed: { ...later, ticket: 7 }, newer: 1 } });
     expect(await pausedIn(rows)).toEqual([]);
@@ -135,7 +135,7 @@ describe('unreadable row', () => {
 });
 
 describe('concurrent changes', () => {
-  it('pause: succeeds once', async () => {
+  test('pause: succeeds once', async () => {
     const rows = memoryRows();
     const all = Array.from({ length: 20 }, (_, at) => pause('all', { ...why, actor: `actor-${at}` }, rows));
     const done = await Promise.all(all);
@@ -145,14 +145,14 @@ describe('concurrent changes', () => {
     });
   });
 
-  it('resume: succeeds once', async () => {
+  test('resume: succeeds once', async () => {
     const rows = memoryRows();
     await pause('all', why, rows);
     const done = await Promise.all(Array.from({ length: 20 }, () => resume('all', later, rows)));
     expect(done.filter(Boolean)).toHaveLength(1);
   });
 
-  it('result: is true only for the write that changed the row', async () => {
+  test('result: is true only for the write that changed the row', async () => {
     const contested = memoryRows();
     const row: VersionedRow = { revision: 9, value: { pause: null } };
     const rows = { ...contested, write: async () => ({ written: false, row }) };
@@ -160,7 +160,7 @@ describe('concurrent changes', () => {
   });
 });
 
-it('unreachable store: throws and reports no state', async () => {
+test('unreachable store: throws and reports no state', async () => {
   const failure = new Failure('unavailable', 'the receipt store cannot be reached');
   const rows = { ...memoryRows(), read: async () => Promise.reject(failure) };
   await expect(readPauses(scopes, rows)).rejects.toBe(failure);
@@ -168,7 +168,7 @@ it('unreachable store: throws and reports no state', async () => {
   await expect(resume('all', why, rows)).rejects.toBe(failure);
 });
 
-it('scopes of a receipt: are read in one call', async () => {
+test('scopes of a receipt: are read in one call', async () => {
   const rows = memoryRows();
   await readPauses(scopesOf('ketch', ['main', 'us', 'eu']), rows);
   expect(rows.calls).toEqual(['read']);

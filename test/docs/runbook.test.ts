@@ -8,7 +8,7 @@ import { readLocalOptions } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { localContext } from '../../infra/ops/context.ts';
 import { requestReview } from '../../lambda/receipts/receipt.ts';
-import { updateReceipt } from '../../lambda/receipts/update.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { ops, run } from '../ops/ops-harness.ts';
 import { startAwsEndpoint } from '../support/aws-endpoint.ts';

@@ -47,3 +47,40 @@ describe.each(workflows)('every workflow ($name)', ({ text }) => {
     }
   });
 });
+
+describe('example of a deployment pipeline', () => {
+  const text = readFileSync(join(root, 'docs/deploy.example.yml'), 'utf8');
+  const jobs = Object.fromEntries(
+    [...text.matchAll(/^ {2}(\w+):\n((?: {4}.*\n|\n)+)/gm)].map(([, name = '', body = '']) => [name, body]),
+  );
+
+  test('actions: are those of the checked workflow, without credentials of the repository', () => {
+    const used = valuesOf('uses', text);
+    expect(used.length).toBeGreaterThan(0);
+    for (const action of used) expect(valuesOf('uses', check)).toContain(action);
+    expect(text.match(/persist-credentials: false/g)).toHaveLength(text.match(/actions\/checkout@/g)?.length ?? 0);
+    expect(text).not.toMatch(/secrets\.|pull_request|github\.(event|head_ref)|aws-(access-key|secret)/i);
+  });
+
+  test('order: the checks, the stage test, and then production in an environment with approval', () => {
+    expect(Object.keys(jobs)).toEqual(expect.arrayContaining(['check', 'test', 'production']));
+    expect(jobs['check']).toContain('run: .ci/run');
+    expect([valuesOf('needs', jobs['test'] ?? ''), valuesOf('needs', jobs['production'] ?? '')]).toEqual([
+      ['check'],
+      ['test'],
+    ]);
+    for (const name of ['test', 'production']) expect(valuesOf('environment', jobs[name] ?? '')).toEqual([name]);
+  });
+
+  test('identity: only the jobs that deploy may request a token', () => {
+    expect(text).toMatch(/^permissions:\n {2}contents: read\n\n/m);
+    expect(jobs['check']).not.toContain('id-token');
+    for (const name of ['test', 'production']) expect(valuesOf('id-token', jobs[name] ?? '')).toEqual(['write']);
+  });
+
+  test('commands: deploy the two stages', () => {
+    const deployed = valuesOf('run', text).filter(command => command?.includes('cdk deploy'));
+    const deploy = 'npx cdk deploy --require-approval never';
+    expect(deployed).toEqual([`${deploy} -c stage=test`, deploy]);
+  });
+});

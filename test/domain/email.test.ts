@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { canonicalEmail, emailSpellings, isSameEmail, maxIdentifierLength } from '../../lambda/domain/email.ts';
 import { createPseudonymizer, minPepperLength } from '../../lambda/receipts/hmac.ts';
 
@@ -69,14 +69,14 @@ const unusable: Readonly<Record<string, string>> = {
 };
 
 describe('canonical form of an e-mail address', () => {
-  it.each(Object.entries(canonical))('address: with %s', (_, [address, form]) => {
+  test.each(Object.entries(canonical))('address: with %s', (_, [address, form]) => {
     expect(canonicalEmail(address)).toBe(form);
     expect(canonicalEmail(form)).toBe(form);
     expect(isSameEmail(address, form)).toBe(true);
     expect(mac(address)).toBe(mac(form));
   });
 
-  it.each(Object.entries(unusable))('unusable address: with %s', (_, address) => {
+  test.each(Object.entries(unusable))('unusable address: with %s', (_, address) => {
     expect(canonicalEmail(address)).toBeUndefined();
     expect(emailSpellings(address)).toEqual([]);
     expect(isSameEmail(address, address)).toBe(false);
@@ -110,19 +110,19 @@ const strangers = [
 ] as const;
 
 describe('two e-mail addresses', () => {
-  it.each(strangers)('%s and %s: are different', (one, other) => {
+  test.each(strangers)('%s and %s: are different', (one, other) => {
     expect(isSameEmail(one, other)).toBe(false);
     expect(isSameEmail(` ${other}`, one)).toBe(false);
   });
 
-  it('characters that decompose to one other: stay different', () => {
+  test('characters that decompose to one other: stay different', () => {
     const characters = Array.from({ length: 0x30000 }, (_, code) => String.fromCodePoint(code));
     const singletons = characters.filter(one => one.normalize('NFC') !== one && [...one.normalize('NFC')].length === 1);
     expect(singletons.length).toBeGreaterThan(1000);
     for (const one of singletons) expect(isSameEmail(`a${one}b@x`, `a${one.normalize('NFC')}b@x`), one).toBe(false);
   });
 
-  it('missing address: is equal to nothing', () => {
+  test('missing address: is equal to nothing', () => {
     for (const stored of [undefined, null, 1, {}, ['ada@example.com']]) {
       expect(isSameEmail(stored, 'ada@example.com')).toBe(false);
     }
@@ -170,7 +170,7 @@ const hostile = fc.string({
 });
 
 describe('random e-mail addresses', () => {
-  it('spellings of one address: are equal and share its HMAC', () => {
+  test('spellings of one address: are equal and share its HMAC', () => {
     fc.assert(
       fc.property(local, domain, respelling, respelling, (person, host, ...[how, otherwise]) => {
         const [one, other] = [respelled(person, host, how), respelled(person, host, otherwise)];
@@ -182,7 +182,7 @@ describe('random e-mail addresses', () => {
     );
   });
 
-  it('addresses that differ in a letter: are never equal', () => {
+  test('addresses that differ in a letter: are never equal', () => {
     fc.assert(
       fc.property(local, local, fc.nat(5), domain, respelling, (person, letters, at, host, how) => {
         const other = [...person.slice(0, at), letters[0]!, ...person.slice(at + 1)];
@@ -194,7 +194,7 @@ describe('random e-mail addresses', () => {
     );
   });
 
-  it('canonical form: is stable, and the HMAC is equal exactly if it is', () => {
+  test('canonical form: is stable, and the HMAC is equal exactly if it is', () => {
     fc.assert(
       fc.property(hostile, hostile, fc.boolean(), (one, random, isCased) => {
         const other = isCased ? ` ${one.toUpperCase()}` : random;
@@ -211,7 +211,7 @@ describe('random e-mail addresses', () => {
 });
 
 describe('spellings to look up', () => {
-  it.each([
+  test.each([
     ['as it is, if there is no other spelling', 'ada@example.com', ['ada@example.com']],
     ['in lower case', 'Ada@Example.com', ['Ada@Example.com', 'ada@example.com']],
     ['without blanks around it', ' Ada@x.y\n', [' Ada@x.y\n', 'Ada@x.y', 'ada@x.y']],

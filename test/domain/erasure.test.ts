@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type IdentifierKind,
   isCustomerId,
@@ -29,13 +29,13 @@ const unusable = {
 };
 
 describe('value', () => {
-  it.each(Object.entries(unusable))('%s: is never looked up', (_, value) => {
+  test.each(Object.entries(unusable))('%s: is never looked up', (_, value) => {
     for (const kind of kinds) expect(isUsable({ kind, value })).toBe(false);
     expect(isPlainValue(value)).toBe(false);
     expect(isCustomerId(value)).toBe(false);
   });
 
-  it.each([
+  test.each([
     'a',
     '0',
     '...',
@@ -55,14 +55,14 @@ describe('value', () => {
 });
 
 describe('e-mail address', () => {
-  it.each(['a', 'ada@example.com', ' ada@example.com\r\n', '\u200bada@example.com', 'Zoë🙂@x', '...'])(
+  test.each(['a', 'ada@example.com', ' ada@example.com\r\n', '\u200bada@example.com', 'Zoë🙂@x', '...'])(
     '%j: is usable',
     value => {
       expect(isUsable({ kind: 'email', value })).toBe(true);
     },
   );
 
-  it.each(['ada lovelace@example.com', 'ada@exa\u200bmple.com', 'ada@example.com\0', '\u200b'])(
+  test.each(['ada lovelace@example.com', 'ada@exa\u200bmple.com', 'ada@example.com\0', '\u200b'])(
     '%j: is not usable',
     value => {
       expect(isUsable({ kind: 'email', value })).toBe(false);
@@ -71,7 +71,7 @@ describe('e-mail address', () => {
 });
 
 describe('customer id', () => {
-  it.each(['cust_A', 'cust_0000000000000000000000A1', `cust_${'a'.repeat(maxIdentifierLength - 5)}`])(
+  test.each(['cust_A', 'cust_0000000000000000000000A1', `cust_${'a'.repeat(maxIdentifierLength - 5)}`])(
     '%j: is valid',
     value => {
       expect(isCustomerId(value)).toBe(true);
@@ -79,7 +79,7 @@ describe('customer id', () => {
     },
   );
 
-  it.each([
+  test.each([
     'cust_',
     'Cust_A',
     'CUST_A',
@@ -101,7 +101,7 @@ describe('customer id', () => {
   });
 });
 
-it('phone: is never looked up', () => {
+test('phone: is never looked up', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), value => !isUsable({ kind: 'phone', value })),
     { seed: 20261124 },

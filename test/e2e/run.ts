@@ -1,15 +1,14 @@
 import { motoIsHere } from '../support/moto.ts';
 import { calls } from './scenarios/calls.ts';
 import { frozen } from './scenarios/frozen.ts';
-import { logs } from './scenarios/logs.ts';
 import { npmStart } from './scenarios/npm-start.ts';
-import { outage } from './scenarios/outage.ts';
+import { logs, outage } from './scenarios/outage.ts';
 import { template } from './scenarios/template.ts';
 import { erasure, placeholders, rotation } from './scenarios/webhook.ts';
 import { isStale, readAssembly, synthesise } from './support/assembly.ts';
 import { type Checks, startChecks } from './support/checks.ts';
-import { endOnSignals } from './support/signals.ts';
-import { type ClientWish, inWorld, redirections, type World } from './support/world.ts';
+import { type ClientChoice, type Harness, redirections, withHarness } from './support/harness.ts';
+import { endOnSignals } from './support/listen.ts';
 
 const help = `Runs the bundles of cdk.out as Lambda does, against an emulated AWS and a sandbox Voucherify.
 
@@ -27,7 +26,7 @@ Exit code: 0 all passed, 1 a check failed, 2 the checks could not run.
 if (process.argv.includes('--help')) process.stdout.write(help);
 else process.exitCode = await run(process.argv.includes('--own-client') ? 'own' : 'official');
 
-async function run(wish: ClientWish): Promise<0 | 1 | 2> {
+async function run(choice: ClientChoice): Promise<0 | 1 | 2> {
   if (!motoIsHere()) return 2;
   endOnSignals();
   const checks = startChecks();
@@ -36,7 +35,7 @@ async function run(wish: ClientWish): Promise<0 | 1 | 2> {
       checks.heading('cdk.out is missing or outdated: cdk synth');
       synthesise();
     }
-    await inWorld(readAssembly(), wish, checks.note, world => scenarios(world, checks));
+    await withHarness(readAssembly(), choice, checks.note, harness => scenarios(harness, checks));
     checks.heading('npm start with AWS_ENDPOINT_URL');
     await npmStart(checks);
   } catch (error) {
@@ -48,21 +47,21 @@ async function run(wish: ClientWish): Promise<0 | 1 | 2> {
   return checks.failed === 0 ? 0 : 1;
 }
 
-async function scenarios(world: World, checks: Checks): Promise<void> {
-  checks.heading(`Under ${world.client.name} (${world.client.remark}), Node ${process.version}. Redirected:`);
+async function scenarios(harness: Harness, checks: Checks): Promise<void> {
+  checks.heading(`Under ${harness.client.name} (${harness.client.remark}), Node ${process.version}. Redirected:`);
   for (const line of redirections) checks.note(line);
   checks.heading('The template');
-  await template(world, checks);
+  await template(harness, checks);
   checks.heading('The webhook');
-  await placeholders(world, checks);
-  await erasure(world, checks);
-  await rotation(world, checks);
+  await placeholders(harness, checks);
+  await erasure(harness, checks);
+  await rotation(harness, checks);
   checks.heading('Calls on the request path');
-  await calls(world, checks);
+  await calls(harness, checks);
   checks.heading('Frozen starts, and starts without Secrets Manager');
-  await frozen(world, checks);
+  await frozen(harness, checks);
   checks.heading('The sweep');
-  await outage(world, checks);
+  await outage(harness, checks);
   checks.heading('The logs');
-  await logs(world, checks);
+  await logs(harness, checks);
 }

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Identifier } from '../../lambda/domain/erasure.ts';
 import { isFinal } from '../../lambda/receipts/receipt.ts';
-import { faultScript, faultyHouse } from '../support/erasing-faults.ts';
-import { attemptNow, type ErasingHouse, one } from '../support/erasing-house.ts';
+import { ada, attemptNow, type Harness, one } from '../support/harness.ts';
+import { createFaultyHarness, faultScript } from '../support/injected-faults.ts';
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const same = { source_id: 'crm-1', email: 'ada@example.com' };
 
 /** The customer's state at the start, and the identifiers of the request. */
@@ -23,19 +22,19 @@ const situation = fc.constantFrom<{
 );
 
 /** An operator permanently deletes the customer in the dashboard. */
-function deletes({ sandbox }: ErasingHouse): void {
+function deletes({ sandbox }: Harness): void {
   const headers = { 'x-app-id': 'app-main', 'x-app-token': 'token-main' };
   sandbox.respond({ method: 'POST', target: `/v1/customers/${ada}/permanent-deletion`, headers, body: '' });
 }
 
 describe('random faults in any order', () => {
-  it('erasure: deletes no other customer, reports nothing false and loses nothing', async () => {
+  test('erasure: deletes no other customer, reports nothing false and loses nothing', async () => {
     const ends = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(faultScript, situation, fc.boolean(), async (script, { is, by }, atOnce) => {
         const strangers = new Set<string>();
         let byOthers = 0;
-        const { house, heal, writtenAgain } = faultyHouse(script, {
+        const { harness, heal, writtenAgain } = createFaultyHarness(script, {
           deletes: place => {
             const before = place.deleted().length;
             deletes(place);
@@ -46,30 +45,30 @@ describe('random faults in any order', () => {
               .customers()
               .some(({ source_id, deleted_at }) => source_id === 'crm-1' && deleted_at === null);
             const created_at = new Date(place.clock.now + 1).toISOString();
-            if (free) strangers.add(place.person({ ...same, created_at }));
+            if (free) strangers.add(place.addCustomer({ ...same, created_at }));
           },
         });
-        house.clock.now += 1;
-        if (is !== 'unknown') house.person({ id: ada, ...same });
-        if (is === 'deleted softly') house.sandbox.softDelete(ada);
-        const accepted = await house.accept(by, { attempted: atOnce });
-        if (atOnce) await attemptNow(accepted, house.services).catch(() => undefined);
-        for (let sweeps = 0; sweeps < 6; sweeps += 1) await house.sweepWhenDue(accepted.id);
+        harness.clock.now += 1;
+        if (is !== 'unknown') harness.addCustomer({ id: ada, ...same });
+        if (is === 'deleted softly') harness.sandbox.softDelete(ada);
+        const accepted = await harness.accept(by, { attempted: atOnce });
+        if (atOnce) await attemptNow(accepted, harness.services).catch(() => undefined);
+        for (let sweeps = 0; sweeps < 6; sweeps += 1) await harness.sweepWhenDue(accepted.id);
         heal();
-        for (let sweeps = 0; sweeps < 8; sweeps += 1) await house.sweepWhenDue(accepted.id);
+        for (let sweeps = 0; sweeps < 8; sweeps += 1) await harness.sweepWhenDue(accepted.id);
 
         expect(writtenAgain, 'a closed receipt was written again').toEqual([]);
-        const receipt = await house.receipt(accepted.id);
-        const ours = house.deleted().length - byOthers;
+        const receipt = await harness.receipt(accepted.id);
+        const ours = harness.deleted().length - byOthers;
         expect(
-          house.deleted().filter(one => one !== ada),
+          harness.deleted().filter(one => one !== ada),
           'another customer was deleted',
         ).toEqual([]);
-        expect(house.sandbox.customers().map(({ id }) => id)).toEqual(expect.arrayContaining([...strangers]));
+        expect(harness.sandbox.customers().map(({ id }) => id)).toEqual(expect.arrayContaining([...strangers]));
         expect(isFinal(receipt.state) || receipt.state === 'needs-review', `${receipt.state} is stuck`).toBe(true);
         if (receipt.state === 'erased') {
           expect(
-            house.sandbox.customers().some(({ id }) => id === ada),
+            harness.sandbox.customers().some(({ id }) => id === ada),
             'erased, and still there',
           ).toBe(false);
         }
@@ -78,9 +77,9 @@ describe('random faults in any order', () => {
           const neverSeen = by.some(({ kind }) => kind === 'customer_id') ? ['unseen-unproven'] : [];
           expect(['unproven-responses', 'claims-without-result', ...neverSeen]).toContain(receipt.reason);
         }
-        expect((await house.store.readPersonalData(receipt.id)) === undefined).toBe(isFinal(receipt.state));
+        expect((await harness.store.readPersonalData(receipt.id)) === undefined).toBe(isFinal(receipt.state));
         ends.set(receipt.state, (ends.get(receipt.state) ?? 0) + 1);
-        house.close();
+        harness.close();
       }),
       { seed: 20261124, numRuns: 300 },
     );

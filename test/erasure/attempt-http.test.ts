@@ -1,132 +1,122 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { attemptNow, type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import { ada, attemptNow, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { closeServersAfterEach, serve } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
-
 /**
- * A house whose calls go over real connections, to wherever `place.url` is. An answer may take four minutes longer than
- * the house's own clock allows, unless `hurry` is set: this machine may be busy.
+ * A harness whose calls go over real connections, to wherever `place.url` is. An answer may take four minutes longer than
+ * the harness's own clock allows, unless `hurry` is set: this machine may be busy.
  */
-function overHttp(hurry = false): { house: ErasingHouse; place: { url: string } } {
+function overHttp(hurry = false): { harness: Harness; place: { url: string } } {
   const place = { url: '' };
-  const house = erasingHouse({
+  const harness = createHarness({
     change: ({ now }) => {
       const send = createHttpClient(() => now() - (hurry ? 0 : 240_000));
       return { send: call => send({ ...call, url: new URL(`${call.url.pathname}${call.url.search}`, place.url) }) };
     },
   });
-  return { house, place };
+  return { harness, place };
 }
 
-async function overSandbox(hurry = false): Promise<ErasingHouse> {
-  const { house, place } = overHttp(hurry);
-  const server = await serveSandbox(house.sandbox, 0);
+async function overSandbox(hurry = false): Promise<Harness> {
+  const { harness, place } = overHttp(hurry);
+  const server = await serveSandbox(harness.sandbox, 0);
   place.url = server.url;
-  return house;
+  return harness;
 }
 
 /** The sandbox behind a server that may do something to a call after it took place. */
 async function overBroken(after: (request: IncomingMessage, response: ServerResponse, calls: number) => boolean) {
-  const { house, place } = overHttp();
+  const { harness, place } = overHttp();
   let calls = 0;
   const server = await serve((request, response) => {
     calls += 1;
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
     const call = { method: String(request.method), target: String(request.url), headers, body: '' };
-    const answer = house.sandbox.respond(call);
+    const answer = harness.sandbox.respond(call);
     if (!after(request, response, calls)) response.writeHead(answer.status, answer.headers).end(answer.body);
   });
   place.url = server.url.origin;
-  return { house, calls: () => calls };
+  return { harness, calls: () => calls };
 }
 
 describe('attempt over real connections', () => {
-  it('each kind of identifier: finds and deletes the customer', async () => {
-    const house = await overSandbox();
-    house.person({ id: ada, source_id: 'crm/1 ?#%2e 🙂', email: 'ada+shop@example.com' });
-    house.person({ id: 'cust_B', source_id: 'b' });
+  test('each kind of identifier: finds and deletes the customer', async () => {
+    const harness = await overSandbox();
+    harness.addCustomer({ id: ada, source_id: 'crm/1 ?#%2e 🙂', email: 'ada+shop@example.com' });
+    harness.addCustomer({ id: 'cust_B', source_id: 'b' });
     for (const identifiers of [
       one('source_id', 'crm/1 ?#%2e 🙂'),
       one('email', 'ada+shop@example.com'),
       one('customer_id', ada),
     ]) {
-      const { outcome } = await house.ask(identifiers);
+      const { outcome } = await harness.erase(identifiers);
       expect(outcome).toMatchObject({ kind: 'erased', deletions: [{ proof: 'deleted' }] });
-      house.person({ id: ada, source_id: 'crm/1 ?#%2e 🙂', email: 'ada+shop@example.com' });
+      harness.addCustomer({ id: ada, source_id: 'crm/1 ?#%2e 🙂', email: 'ada+shop@example.com' });
     }
-    expect(house.deleted()).toEqual([ada, ada, ada]);
+    expect(harness.deleted()).toEqual([ada, ada, ada]);
   });
 
-  it('long list: is read to the end although its pages exceed the response limit together', async () => {
-    const house = await overSandbox();
+  test('long list: is read to the end although its pages exceed the response limit together', async () => {
+    const harness = await overSandbox();
     const metadata = { note: 'x'.repeat(2000) };
     const email = 'family@example.com';
-    const meant = house.person({ email, metadata });
+    const meant = harness.addCustomer({ email, metadata });
     for (let index = 0; index < 120; index += 1) {
-      house.person({ email, metadata, created_at: new Date(start + 1).toISOString() });
+      harness.addCustomer({ email, metadata, created_at: new Date(start + 1).toISOString() });
     }
-    expect((await house.ask(one('email', email))).outcome).toMatchObject({ kind: 'erased' });
-    expect(house.deleted()).toEqual([meant]);
+    expect((await harness.erase(one('email', email))).outcome).toMatchObject({ kind: 'erased' });
+    expect(harness.deleted()).toEqual([meant]);
   });
 
-  it('too many matches: need review', async () => {
-    const house = await overSandbox();
-    for (let index = 0; index < 120; index += 1) house.person({ email: 'guest@example.com' });
-    const { receipt } = await house.ask(one('email', 'guest@example.com'));
-    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
-    expect(house.deleted()).toEqual([]);
-  });
-
-  it('no response: the attempt ends on time', async () => {
-    const house = await overSandbox(true);
-    house.person({ id: ada });
-    house.sandbox.outage('hang');
-    const receipt = await house.accept(one('customer_id', ada), { attempted: true });
-    const { outcome } = await attemptNow(receipt, house.services, 260);
+  test('no response: the attempt ends on time', async () => {
+    const harness = await overSandbox(true);
+    harness.addCustomer({ id: ada });
+    harness.sandbox.outage('hang');
+    const receipt = await harness.accept(one('customer_id', ada), { attempted: true });
+    const { outcome } = await attemptNow(receipt, harness.services, 260);
     expect(outcome.kind).toBe('in-progress');
-    house.sandbox.outage(undefined);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(house.deleted()).toEqual([ada]);
+    harness.sandbox.outage(undefined);
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(harness.deleted()).toEqual([ada]);
   });
 });
 
 describe('connection lost after the call was executed', () => {
-  it('deletion on a reused connection: is not repeated, and the next attempt looks up first', async () => {
-    const { house, calls } = await overBroken((request, _, count) => {
+  test('deletion on a reused connection: is not repeated, and the next attempt looks up first', async () => {
+    const { harness, calls } = await overBroken((request, _, count) => {
       if (request.method === 'POST' && count === 2) request.socket.destroy();
       return count === 2;
     });
-    house.person({ id: ada });
-    const { receipt, outcome } = await house.ask(one('customer_id', ada));
+    harness.addCustomer({ id: ada });
+    const { receipt, outcome } = await harness.erase(one('customer_id', ada));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
     expect(receipt).toMatchObject({ lastResult: 'connection-lost', projects: { main: { mayHaveExecuted: true } } });
     expect(calls()).toBe(2);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({
       state: 'erased',
       projects: { main: { deletions: [{ proof: 'gone' }] } },
     });
-    expect(house.deleted()).toEqual([ada]);
+    expect(harness.deleted()).toEqual([ada]);
     expect(calls()).toBe(4);
   });
 
-  it('look-up on a reused connection: is repeated at once', async () => {
-    const { house, calls } = await overBroken((request, _, count) => {
+  test('look-up on a reused connection: is repeated at once', async () => {
+    const { harness, calls } = await overBroken((request, _, count) => {
       if (count === 2) request.socket.destroy();
       return count === 2;
     });
-    house.person({ id: ada, source_id: 'crm-1' });
-    const { outcome } = await house.ask([...one('source_id', 'crm-0'), ...one('source_id', 'crm-1')]);
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const { outcome } = await harness.erase([...one('source_id', 'crm-0'), ...one('source_id', 'crm-1')]);
     expect(outcome).toMatchObject({ kind: 'erased', deletions: [{ proof: 'deleted' }] });
     expect(calls()).toBe(4);
   });
 
-  it.each([
+  test.each([
     ['before any answer', (response: ServerResponse) => response.socket?.resetAndDestroy()],
     [
       'in the answer',
@@ -135,7 +125,7 @@ describe('connection lost after the call was executed', () => {
   ])('reset %s: the next attempt proves the deletion, except for an unseen pin', async (_, breaks) => {
     for (const softly of [false, true]) {
       let broken = false;
-      const { house } = await overBroken((request, response) => {
+      const { harness } = await overBroken((request, response) => {
         // The connection is not used again, so that the reset is not taken for that of an idle one.
         if (request.method === 'GET') response.setHeader('connection', 'close');
         if (request.method === 'GET' || broken) return false;
@@ -144,14 +134,14 @@ describe('connection lost after the call was executed', () => {
         breaks(response);
         return true;
       });
-      house.person({ id: ada });
-      if (softly) house.sandbox.softDelete(ada);
-      const { receipt, outcome } = await house.ask(one('customer_id', ada));
+      harness.addCustomer({ id: ada });
+      if (softly) harness.sandbox.softDelete(ada);
+      const { receipt, outcome } = await harness.erase(one('customer_id', ada));
       expect(outcome.kind).toBe('in-progress');
       const unproven = { state: 'needs-review', reason: 'unseen-unproven' };
       const proved = { state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } };
-      expect(await house.sweepWhenDue(receipt.id)).toMatchObject(softly ? unproven : proved);
-      expect(house.deleted()).toEqual([ada]);
+      expect(await harness.sweepWhenDue(receipt.id)).toMatchObject(softly ? unproven : proved);
+      expect(harness.deleted()).toEqual([ada]);
     }
   });
 });

@@ -1,16 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Identifier } from '../../lambda/domain/erasure.ts';
 import type { ProjectSettings } from '../../lambda/voucherify/project-settings.ts';
-import { answer, notFound } from '../support/erasing-answers.ts';
-import { type ErasingHouse, type ErasingOptions, erasingHouse, one, start } from '../support/erasing-house.ts';
-import { hour, minute } from '../support/pace-heard.ts';
-import { mostInAPeriod } from '../support/pace-windows.ts';
+import { createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { hour, minute, mostInAPeriod } from '../support/quota-world.ts';
+import { notFound, response } from '../support/voucherify-responses.ts';
 
 type Quota = Pick<ProjectSettings, 'callsPerMinute' | 'quotaPeriod'>;
 
-/** A house that may use half of a quota, and whose clock moves as far as it waits. */
-function houseWith(quota: Quota, options: ErasingOptions = {}): ErasingHouse {
-  const house = erasingHouse({
+/** A harness that may use half of a quota, and whose clock moves as far as it waits. */
+function harnessWith(quota: Quota, options: HarnessOptions = {}): Harness {
+  const harness = createHarness({
     ...options,
     limit: { calls: quota.callsPerMinute, periodSeconds: quota.quotaPeriod === 'hour' ? 3600 : 60 },
     change: ports => {
@@ -23,41 +22,41 @@ function houseWith(quota: Quota, options: ErasingOptions = {}): ErasingHouse {
         ...changed,
         settings: { ...changed.settings, projects: Object.fromEntries(projects) },
         wait: async ms => {
-          house.clock.now += ms;
+          harness.clock.now += ms;
         },
       };
     },
   });
-  return house;
+  return harness;
 }
 
 /** The request path's attempt, and then a sweep whenever the receipt is due, as long as it is open. */
-async function finished(house: ErasingHouse, identifiers: readonly Identifier[], mostSweeps = 60) {
-  let { receipt } = await house.ask(identifiers);
+async function finished(harness: Harness, identifiers: readonly Identifier[], mostSweeps = 60) {
+  let { receipt } = await harness.erase(identifiers);
   for (let sweeps = 0; receipt.state === 'open' && sweeps < mostSweeps; sweeps += 1) {
     // Clocks show whole milliseconds.
-    await house.sweep(Math.ceil(Math.max(house.clock.now, receipt.nextAttemptAt ?? 0)));
-    receipt = await house.receipt(receipt.id);
+    await harness.sweep(Math.ceil(Math.max(harness.clock.now, receipt.nextAttemptAt ?? 0)));
+    receipt = await harness.receipt(receipt.id);
   }
   return receipt;
 }
 
-function lookUps(house: ErasingHouse): readonly string[] {
-  return house.sent.filter(call => call.startsWith('GET'));
+function lookUps(harness: Harness): readonly string[] {
+  return harness.sent.filter(call => call.startsWith('GET'));
 }
 
 /** Permanently deletes a customer from outside this service, with the project's own key. */
-async function deletedByTheShop(house: ErasingHouse, id: string): Promise<void> {
+async function deletedByTheShop(harness: Harness, id: string): Promise<void> {
   const target = `/v1/customers/${id}/permanent-deletion`;
   const headers = { 'x-app-id': 'app-main', 'x-app-token': 'token-main' };
-  await house.sandbox.respond({ method: 'POST', target, headers, body: '' });
+  await harness.sandbox.respond({ method: 'POST', target, headers, body: '' });
 }
 
 const ids = (count: number) => Array.from({ length: count }, (_, at) => one('source_id', `crm-${at}`)).flat();
 const mixed = (name: string) => one('email', `${name}.Example@Example.com`);
 
 describe('more look-ups than calls in one attempt', () => {
-  it.each<[string, Quota, readonly Identifier[], number]>([
+  test.each<[string, Quota, readonly Identifier[], number]>([
     ['24 look-ups at 100 calls a minute', { callsPerMinute: 100, quotaPeriod: 'minute' }, ids(24), 24],
     [
       'one id and two mixed-case addresses at 20 a minute',
@@ -73,52 +72,52 @@ describe('more look-ups than calls in one attempt', () => {
     ],
     ['5 identifiers at 10 an hour', { callsPerMinute: 10, quotaPeriod: 'hour' }, ids(5), 5],
   ])('%s: ends as erased with each look-up made once', async (_, quota, identifiers, needed) => {
-    const house = houseWith(quota);
+    const harness = harnessWith(quota);
     const last = identifiers.at(-1)!;
-    house.person(last.kind === 'email' ? { email: last.value.toLowerCase() } : { source_id: last.value });
-    const receipt = await finished(house, identifiers);
+    harness.addCustomer(last.kind === 'email' ? { email: last.value.toLowerCase() } : { source_id: last.value });
+    const receipt = await finished(harness, identifiers);
     expect(receipt).toMatchObject({ state: 'erased' });
     // One look-up for each spelling; a look before posting, where that was left to a later attempt; one deletion.
-    expect(house.sent.length).toBeLessThanOrEqual(needed + 2);
-    expect(new Set(lookUps(house).slice(0, needed)).size).toBe(needed);
+    expect(harness.sent.length).toBeLessThanOrEqual(needed + 2);
+    expect(new Set(lookUps(harness).slice(0, needed)).size).toBe(needed);
     const periodMs = quota.quotaPeriod === 'hour' ? hour : minute;
-    const times = house.sandbox.calls().map(({ at }) => at);
+    const times = harness.sandbox.calls().map(({ at }) => at);
     expect(mostInAPeriod(times, periodMs)).toBeLessThanOrEqual(quota.callsPerMinute / 2);
   });
 
-  it('lost response to the first deletion, 5 identifiers at 10 an hour: ends as erased', async () => {
-    const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
-    for (const { value } of ids(5).slice(0, 2)) house.person({ source_id: value });
+  test('lost response to the first deletion, 5 identifiers at 10 an hour: ends as erased', async () => {
+    const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+    for (const { value } of ids(5).slice(0, 2)) harness.addCustomer({ source_id: value });
     let lost = 0;
-    house.meddle = (call, pass) => {
+    harness.intercept = (call, pass) => {
       const answered = pass();
       if (call.method !== 'POST' || lost > 0) return answered;
       lost += 1;
       return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
     };
-    const receipt = await finished(house, ids(5));
+    const receipt = await finished(harness, ids(5));
     expect(receipt.state).toBe('erased');
     expect(lost).toBe(1);
     // Five look-ups, two deletions, a look before each, and a look and a deletion again for the one that was lost.
-    expect(house.sent.length).toBeLessThanOrEqual(5 + 2 * 2 + 2);
-    const times = house.sandbox.calls().map(({ at }) => at);
+    expect(harness.sent.length).toBeLessThanOrEqual(5 + 2 * 2 + 2);
+    const times = harness.sandbox.calls().map(({ at }) => at);
     expect(mostInAPeriod(times, hour)).toBeLessThanOrEqual(5);
-    expect(house.clock.now - start).toBeLessThan(24 * hour);
+    expect(harness.clock.now - start).toBeLessThan(24 * hour);
   });
 });
 
 describe('completed look-ups', () => {
   const hourly: Quota = { callsPerMinute: 10, quotaPeriod: 'hour' };
-  const rows = async (house: ErasingHouse) => (await house.store.readPersonalData('receipt-1'))?.lookUps ?? {};
+  const rows = async (harness: Harness) => (await harness.store.readPersonalData('receipt-1'))?.lookUps ?? {};
 
-  it('stored: ids, times and spellings under the HMAC of the app id, with a count in the receipt', async () => {
-    const house = houseWith(hourly);
-    const id = house.person({ source_id: 'crm-0' });
-    const { receipt } = await house.ask(ids(5));
+  test('stored: ids, times and spellings under the HMAC of the app id, with a count in the receipt', async () => {
+    const harness = harnessWith(hourly);
+    const id = harness.addCustomer({ source_id: 'crm-0' });
+    const { receipt } = await harness.erase(ids(5));
     expect(receipt).toMatchObject({ state: 'open', lastResult: 'rate-limited', projects: { main: { lookedUp: 2 } } });
-    const { appId } = await house.services.pseudonymizer();
+    const { appId } = await harness.services.pseudonymizer();
     const candidates = [{ id, seen: true, createdAt: '2025-01-01T00:00:00.000Z' }];
-    expect(await rows(house)).toEqual({
+    expect(await rows(harness)).toEqual({
       main: {
         appIdHmac: appId('app-main'),
         results: [
@@ -130,137 +129,137 @@ describe('completed look-ups', () => {
     expect(receipt.nextAttemptAt).toBeLessThanOrEqual(start + hour);
   });
 
-  it('pins written: are deleted in the same write', async () => {
-    const house = houseWith(hourly);
-    house.person({ source_id: 'crm-0' });
-    house.meddle = (call, pass) =>
+  test('pins written: are deleted in the same write', async () => {
+    const harness = harnessWith(hourly);
+    harness.addCustomer({ source_id: 'crm-0' });
+    harness.intercept = (call, pass) =>
       call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } : pass();
-    let { receipt } = await house.ask(ids(3));
-    expect(Object.keys(await rows(house))).toEqual(['main']);
+    let { receipt } = await harness.erase(ids(3));
+    expect(Object.keys(await rows(harness))).toEqual(['main']);
     for (let sweeps = 0; receipt.projects['main']?.pins === 0 && sweeps < 9; sweeps += 1) {
-      await house.sweep(Math.ceil(receipt.nextAttemptAt ?? 0));
-      receipt = await house.receipt(receipt.id);
+      await harness.sweep(Math.ceil(receipt.nextAttemptAt ?? 0));
+      receipt = await harness.receipt(receipt.id);
     }
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, lookedUp: 0 } } });
-    expect(await rows(house)).toEqual({});
+    expect(await rows(harness)).toEqual({});
   });
 
-  it('another app id: are discarded and made again', async () => {
-    const house = houseWith(hourly);
-    house.sandbox.addKey({ appId: 'app-other', appToken: 'token-other', project: 'other' });
-    house.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-other', appToken: 'token-other' });
-    house.person({ source_id: 'crm-0' });
-    const { receipt } = await house.ask(ids(3));
+  test('another app id: are discarded and made again', async () => {
+    const harness = harnessWith(hourly);
+    harness.sandbox.addKey({ appId: 'app-other', appToken: 'token-other', project: 'other' });
+    harness.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-other', appToken: 'token-other' });
+    harness.addCustomer({ source_id: 'crm-0' });
+    const { receipt } = await harness.erase(ids(3));
     expect(receipt.projects['main']).toMatchObject({ lookedUp: 2 });
-    house.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-main', appToken: 'token-main' });
-    await house.sweep(Math.ceil(receipt.nextAttemptAt ?? 0));
-    expect(await house.receipt(receipt.id)).toMatchObject({
+    harness.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-main', appToken: 'token-main' });
+    await harness.sweep(Math.ceil(receipt.nextAttemptAt ?? 0));
+    expect(await harness.receipt(receipt.id)).toMatchObject({
       lastResult: 'app-id-changed',
       projects: { main: { lookedUp: 1 } },
     });
-    const { appId } = await house.services.pseudonymizer();
-    expect(await rows(house)).toMatchObject({ main: { appIdHmac: appId('app-main') } });
-    let standing = await house.receipt(receipt.id);
+    const { appId } = await harness.services.pseudonymizer();
+    expect(await rows(harness)).toMatchObject({ main: { appIdHmac: appId('app-main') } });
+    let standing = await harness.receipt(receipt.id);
     for (let sweeps = 0; standing.state === 'open' && sweeps < 9; sweeps += 1) {
-      await house.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
-      standing = await house.receipt(receipt.id);
+      await harness.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
+      standing = await harness.receipt(receipt.id);
     }
     expect(standing.state).toBe('erased');
   });
 
-  it('review: are discarded, because the operator may change the customers', async () => {
-    const house = houseWith(hourly);
-    house.person({ source_id: 'crm-0', created_at: null });
-    const receipt = await finished(house, ids(3));
+  test('review: are discarded, because the operator may change the customers', async () => {
+    const harness = harnessWith(hourly);
+    harness.addCustomer({ source_id: 'crm-0', created_at: null });
+    const receipt = await finished(harness, ids(3));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'created-at-missing' });
     expect(receipt.projects['main']).toMatchObject({ lookedUp: 0 });
-    expect(await rows(house)).toEqual({});
+    expect(await rows(harness)).toEqual({});
   });
 
-  it('overtaken worker: are not stored', async () => {
-    const house = houseWith(hourly);
+  test('overtaken worker: are not stored', async () => {
+    const harness = harnessWith(hourly);
     let claims = 0;
-    house.meddle = async (_, pass) => {
+    harness.intercept = async (_, pass) => {
       claims += 1;
-      const standing = await house.receipt('receipt-1');
-      await house.store.replace({ ...standing, revision: standing.revision + 1, claims: standing.claims + 1 });
+      const standing = await harness.receipt('receipt-1');
+      await harness.store.replace({ ...standing, revision: standing.revision + 1, claims: standing.claims + 1 });
       return pass();
     };
-    const { receipt } = await house.ask(ids(5));
+    const { receipt } = await harness.erase(ids(5));
     expect(claims).toBe(2);
     expect(receipt.projects['main']).not.toHaveProperty('lookedUp');
-    expect(await rows(house)).toEqual({});
+    expect(await rows(harness)).toEqual({});
   });
 
-  it('found by an earlier attempt: the customer is checked again before the deletion', async () => {
-    const house = houseWith(hourly);
-    const id = house.person({ source_id: 'crm-0' });
-    const { receipt } = await house.ask(ids(5));
+  test('found by an earlier attempt: the customer is checked again before the deletion', async () => {
+    const harness = harnessWith(hourly);
+    const id = harness.addCustomer({ source_id: 'crm-0' });
+    const { receipt } = await harness.erase(ids(5));
     expect(receipt.projects['main']).toMatchObject({ lookedUp: 2, pins: 0 });
-    await deletedByTheShop(house, id);
-    const newcomer = house.person({ source_id: id });
+    await deletedByTheShop(harness, id);
+    const newcomer = harness.addCustomer({ source_id: id });
     let standing = receipt;
     for (let sweeps = 0; standing.state === 'open' && sweeps < 9; sweeps += 1) {
-      await house.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
-      standing = await house.receipt(receipt.id);
+      await harness.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
+      standing = await harness.receipt(receipt.id);
     }
     expect(standing).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
-    expect(house.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
+    expect(harness.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
   });
 
-  it('closed receipt: are deleted with the identifiers', async () => {
-    const house = houseWith(hourly, { projects: ['main', 'us'] });
-    house.person({ source_id: 'crm-0' });
-    const receipt = await finished(house, ids(3));
+  test('closed receipt: are deleted with the identifiers', async () => {
+    const harness = harnessWith(hourly, { projects: ['main', 'us'] });
+    harness.addCustomer({ source_id: 'crm-0' });
+    const receipt = await finished(harness, ids(3));
     expect(receipt.state).toBe('erased');
-    expect(await house.store.readPersonalData(receipt.id)).toBeUndefined();
+    expect(await harness.store.readPersonalData(receipt.id)).toBeUndefined();
   });
 });
 
-it('customer still shown after a 404: needs review although no confirming GET ever fits the quota', async () => {
-  const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
-  house.person({ source_id: 'crm-0' });
-  house.meddle = (call, pass) => (call.method === 'POST' ? answer(404, notFound) : pass());
-  const receipt = await finished(house, ids(1));
+test('customer still shown after a 404: needs review although no confirming GET ever fits the quota', async () => {
+  const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+  harness.addCustomer({ source_id: 'crm-0' });
+  harness.intercept = (call, pass) => (call.method === 'POST' ? response(404, notFound) : pass());
+  const receipt = await finished(harness, ids(1));
   expect(receipt).toMatchObject({ state: 'needs-review', reason: 'unproven-responses' });
   // The look-up and its deletion, and a look and a deletion in each of three attempts.
-  expect(house.sent.length).toBeLessThanOrEqual(2 + 2 * 3);
+  expect(harness.sent.length).toBeLessThanOrEqual(2 + 2 * 3);
 });
 
 describe('work that can never fit the quota', () => {
   const email = one('email', 'ada@example.com');
 
-  it('share below one call a period: needs review at once', async () => {
-    const house = houseWith({ callsPerMinute: 1, quotaPeriod: 'hour' });
-    const { receipt } = await house.ask(ids(1));
+  test('share below one call a period: needs review at once', async () => {
+    const harness = harnessWith({ callsPerMinute: 1, quotaPeriod: 'hour' });
+    const { receipt } = await harness.erase(ids(1));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
-    expect(house.sent).toEqual([]);
+    expect(harness.sent).toEqual([]);
   });
 
-  it('look-up and deletion above one period: needs review at once', async () => {
-    const house = houseWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
-    house.person({ source_id: 'crm-0' });
-    const receipt = await finished(house, ids(1));
+  test('look-up and deletion above one period: needs review at once', async () => {
+    const harness = harnessWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
+    harness.addCustomer({ source_id: 'crm-0' });
+    const receipt = await finished(harness, ids(1));
     expect(receipt).toMatchObject({
       state: 'needs-review',
       reason: 'quota-too-small',
       projects: { main: { pins: 1 } },
     });
-    expect(house.deleted()).toEqual([]);
+    expect(harness.deleted()).toEqual([]);
   });
 
-  it('pages of one spelling above one attempt: needs review at once, unless they need not be read', async () => {
-    const house = houseWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
+  test('pages of one spelling above one attempt: needs review at once, unless they need not be read', async () => {
+    const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
     const customers = Array.from({ length: 100 }, (_, row) => ({ id: `cust_${String(row).padStart(24, '0')}` }));
-    house.meddle = () => ({
+    harness.intercept = () => ({
       kind: 'answer',
       status: 200,
       headers: {},
       body: JSON.stringify({ customers, total: 201 }),
       resent: false,
     });
-    const { receipt } = await house.ask(email);
+    const { receipt } = await harness.erase(email);
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
-    expect(house.sent).toHaveLength(1);
+    expect(harness.sent).toHaveLength(1);
   });
 });

@@ -1,27 +1,31 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { answer, done, html, notFound } from '../support/erasing-answers.ts';
-import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
+import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
 const family = ['cust_1', 'cust_2', 'cust_3', 'cust_4'];
 
 const email = one('email', 'family@example.com');
 
-function atHome(): ErasingHouse {
-  const house = erasingHouse();
+function atHome(): Harness {
+  const harness = createHarness();
   // The list shows the newest first: pinned in this order.
   for (const [index, id] of family.entries()) {
-    house.person({ id, email: 'family@example.com', created_at: new Date(start - index * 1000 - 1000).toISOString() });
+    harness.addCustomer({
+      id,
+      email: 'family@example.com',
+      created_at: new Date(start - index * 1000 - 1000).toISOString(),
+    });
   }
-  return house;
+  return harness;
 }
 
 /** Answers the deletion of one of them itself. */
-function trouble(house: ErasingHouse, id: string, result: HttpResult): void {
-  house.meddle = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(id) ? result : pass());
+function trouble(harness: Harness, id: string, result: HttpResult): void {
+  harness.intercept = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(id) ? result : pass());
 }
 
-const posted = (house: ErasingHouse) => house.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
+const posted = (harness: Harness) => harness.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
 
 const lost = (mayHaveExecuted: boolean): HttpResult => ({
   kind: 'no-answer',
@@ -29,100 +33,101 @@ const lost = (mayHaveExecuted: boolean): HttpResult => ({
   mayHaveExecuted,
 });
 
-const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
-
-const denied = answer(404, notFound);
+const denied = response(404, notFound);
 
 const [get, post] = [`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`];
 
 /** A customer whose deletions return 404, and whose look-ups return what `look` says. */
-function denying(look?: HttpResult): ErasingHouse {
-  const house = erasingHouse();
-  house.person({ id: ada, source_id: 'crm-1' });
+function denying(look?: HttpResult): Harness {
+  const harness = createHarness();
+  harness.addCustomer({ id: ada, source_id: 'crm-1' });
   let isConfirming = false;
-  house.meddle = (call, pass) => {
+  harness.intercept = (call, pass) => {
     const answered = call.method === 'POST' ? denied : isConfirming && look !== undefined ? look : pass();
     isConfirming = call.method === 'POST';
     return answered;
   };
-  return house;
+  return harness;
 }
 
 describe('one of several deletions fails', () => {
-  it.each([
-    ['a 500', answer(500, html)],
+  test.each([
+    ['a 500', response(500, html)],
     ['a lost response', lost(true)],
-    ['no proof', answer(200, {})],
-    ['a 404 of a proxy', answer(404, html)],
+    ['no proof', response(200, {})],
+    ['a 404 of a proxy', response(404, html)],
   ])('%s: the others continue, and only the failed one is retried', async (_, result) => {
-    const house = atHome();
-    trouble(house, 'cust_2', result);
-    const { receipt, outcome } = await house.ask(email);
+    const harness = atHome();
+    trouble(harness, 'cust_2', result);
+    const { receipt, outcome } = await harness.erase(email);
     expect(outcome.kind).toBe('in-progress');
-    expect(posted(house)).toEqual(family);
-    expect(house.deleted()).toEqual(['cust_1', 'cust_3', 'cust_4']);
+    expect(posted(harness)).toEqual(family);
+    expect(harness.deleted()).toEqual(['cust_1', 'cust_3', 'cust_4']);
     const proved = receipt.projects['main']?.deletions ?? [];
     expect(proved.map(({ pin, proof, received }) => [pin, proof, received?.status])).toEqual([
       [0, 'deleted', 'DONE'],
       [2, 'deleted', 'DONE'],
       [3, 'deleted', 'DONE'],
     ]);
-    house.meddle = undefined;
-    const closed = await house.sweepWhenDue(receipt.id);
-    expect(posted(house).slice(family.length)).toEqual(['cust_2']);
-    expect(house.sent.slice(-2)).toEqual(['GET /v1/customers/cust_2', 'POST /v1/customers/cust_2/permanent-deletion']);
+    harness.intercept = undefined;
+    const closed = await harness.sweepWhenDue(receipt.id);
+    expect(posted(harness).slice(family.length)).toEqual(['cust_2']);
+    expect(harness.sent.slice(-2)).toEqual([
+      'GET /v1/customers/cust_2',
+      'POST /v1/customers/cust_2/permanent-deletion',
+    ]);
     expect(closed.projects['main']?.deletions).toEqual([
       ...proved,
-      { ...proved[0], pin: 1, at: house.clock.now, received: expect.objectContaining({ status: 'DONE' }) },
+      { ...proved[0], pin: 1, at: harness.clock.now, received: expect.objectContaining({ status: 'DONE' }) },
     ]);
-    expect(house.deleted().toSorted()).toEqual(family);
+    expect(harness.deleted().toSorted()).toEqual(family);
   });
 
-  it.each([
-    ['a refused key', answer(401, {})],
-    ['a missing permission', answer(403, {})],
-    ['a used-up plan', answer(402, {})],
-    ['the limit', answer(429, {})],
+  test.each([
+    ['a refused key', response(401, {})],
+    ['a missing permission', response(403, {})],
+    ['a used-up plan', response(402, {})],
+    ['the limit', response(429, {})],
     ['no connection', lost(false)],
   ])('%s: the others are postponed too', async (_, result) => {
-    const house = atHome();
-    trouble(house, 'cust_2', result);
-    const { receipt } = await house.ask(email);
-    expect(posted(house)).toEqual(['cust_1', 'cust_2']);
+    const harness = atHome();
+    trouble(harness, 'cust_2', result);
+    const { receipt } = await harness.erase(email);
+    expect(posted(harness)).toEqual(['cust_1', 'cust_2']);
     expect(receipt.projects['main']).toMatchObject({
       state: 'open',
       pins: 4,
       mayHaveExecuted: false,
       deletions: [{ pin: 0 }],
     });
-    house.meddle = undefined;
-    for (let sweeps = 0; sweeps < 3; sweeps += 1) await house.sweepWhenDue(receipt.id);
-    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(house.deleted().toSorted()).toEqual(family);
+    harness.intercept = undefined;
+    for (let sweeps = 0; sweeps < 3; sweeps += 1) await harness.sweepWhenDue(receipt.id);
+    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(harness.deleted().toSorted()).toEqual(family);
   });
 
-  it.each([
-    ['a bad request', answer(400, {}), 'voucherify-400'],
-    ['a wrong customer', answer(200, { ...done, related_object_id: 'cust_9' }), 'wrong-customer-deleted'],
+  test.each([
+    ['a bad request', response(400, {}), 'voucherify-400'],
+    ['a wrong customer', response(200, { ...done, related_object_id: 'cust_9' }), 'wrong-customer-deleted'],
   ])('%s: no further deletion is sent, and proofs are kept', async (_, result, reason) => {
-    const house = atHome();
-    trouble(house, 'cust_3', result);
-    const { receipt } = await house.ask(email);
+    const harness = atHome();
+    trouble(harness, 'cust_3', result);
+    const { receipt } = await harness.erase(email);
     expect(receipt).toMatchObject({
       state: 'needs-review',
       reason,
       projects: { main: { deletions: [{ pin: 0 }, { pin: 1 }] } },
     });
-    expect(posted(house)).toEqual(['cust_1', 'cust_2', 'cust_3']);
+    expect(posted(harness)).toEqual(['cust_1', 'cust_2', 'cust_3']);
   });
 
-  it('review of one pin: wins over a retry of another', async () => {
-    const house = atHome();
-    house.meddle = (call, pass) => {
-      if (call.url.pathname.includes('cust_1/')) return answer(503, html);
-      return call.url.pathname.includes('cust_2/') ? answer(422, {}) : pass();
+  test('review of one pin: wins over a retry of another', async () => {
+    const harness = atHome();
+    harness.intercept = (call, pass) => {
+      if (call.url.pathname.includes('cust_1/')) return response(503, html);
+      return call.url.pathname.includes('cust_2/') ? response(422, {}) : pass();
     };
-    const { receipt } = await house.ask(email);
+    const { receipt } = await harness.erase(email);
     expect(receipt).toMatchObject({
       state: 'needs-review',
       reason: 'voucherify-422',
@@ -130,78 +135,81 @@ describe('one of several deletions fails', () => {
     });
   });
 
-  it('alarms: each one is raised', async () => {
-    const house = atHome();
-    trouble(house, 'cust_2', answer(402, {}));
-    await house.ask(email);
-    expect(house.alarms()).toEqual(['voucherify-quota-exhausted']);
+  test('alarms: each one is raised', async () => {
+    const harness = atHome();
+    trouble(harness, 'cust_2', response(402, {}));
+    await harness.erase(email);
+    expect(harness.alarms()).toEqual(['voucherify-quota-exhausted']);
   });
 });
 
 describe('all deletions fail', () => {
-  it('retries: end as erased without a false report', async () => {
-    const house = atHome();
-    house.sandbox.outage('error');
-    const { receipt } = await house.ask(email);
+  test('retries: end as erased without a false report', async () => {
+    const harness = atHome();
+    harness.sandbox.outage('error');
+    const { receipt } = await harness.erase(email);
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 0 } } });
-    house.sandbox.outage(undefined);
-    house.meddle = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
-    const again = await house.sweepWhenDue(receipt.id);
+    harness.sandbox.outage(undefined);
+    harness.intercept = (call, pass) => (call.method === 'POST' ? lost(true) : pass());
+    const again = await harness.sweepWhenDue(receipt.id);
     expect(again.projects['main']).toMatchObject({ state: 'open', pins: 4, mayHaveExecuted: true, deletions: [] });
-    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? lost(true) : pass());
-    await house.sweepWhenDue(receipt.id);
-    expect(house.deleted().toSorted()).toEqual(family);
-    house.meddle = undefined;
-    const closed = await house.sweepWhenDue(receipt.id);
+    harness.intercept = (call, pass) => (call.method === 'POST' && pass() ? lost(true) : pass());
+    await harness.sweepWhenDue(receipt.id);
+    expect(harness.deleted().toSorted()).toEqual(family);
+    harness.intercept = undefined;
+    const closed = await harness.sweepWhenDue(receipt.id);
     expect(closed.state).toBe('erased');
     expect(closed.projects['main']?.deletions.map(({ pin, proof }) => [pin, proof])).toEqual(
       family.map((_, pin) => [pin, 'gone']),
     );
-    expect(house.deleted()).toHaveLength(4);
+    expect(harness.deleted()).toHaveLength(4);
   });
 
-  it.each(['hang', 'down', 'error'] as const)('outage of days (%s): every customer is deleted once', async mode => {
-    const house = atHome();
-    house.sandbox.outage(mode);
-    const { receipt } = await house.ask(email);
+  test.each(['hang', 'down', 'error'] as const)('outage of days (%s): every customer is deleted once', async mode => {
+    const harness = atHome();
+    harness.sandbox.outage(mode);
+    const { receipt } = await harness.erase(email);
     for (let sweeps = 0; sweeps < 60; sweeps += 1) {
-      const open = await house.sweepWhenDue(receipt.id);
+      const open = await harness.sweepWhenDue(receipt.id);
       expect(open).toMatchObject({ state: 'open', unrecordedClaims: 0 });
     }
-    expect(house.clock.now - start).toBeGreaterThan(86_400_000);
-    house.sandbox.outage(undefined);
-    for (let sweeps = 0; sweeps < 3; sweeps += 1) await house.sweepWhenDue(receipt.id);
-    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(house.deleted().toSorted()).toEqual(family);
+    expect(harness.clock.now - start).toBeGreaterThan(86_400_000);
+    harness.sandbox.outage(undefined);
+    for (let sweeps = 0; sweeps < 3; sweeps += 1) await harness.sweepWhenDue(receipt.id);
+    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(harness.deleted().toSorted()).toEqual(family);
   });
 });
 
 describe('404 on the deletion of a seen pin', () => {
-  it('customer still shown: is no proof, and the third time needs review', async () => {
-    const house = denying();
-    const { receipt, outcome } = await house.ask(one('source_id', 'crm-1'));
+  test('customer still shown: is no proof, and the third time needs review', async () => {
+    const harness = denying();
+    const { receipt, outcome } = await harness.erase(one('source_id', 'crm-1'));
     expect(outcome).toMatchObject({ kind: 'in-progress' });
     expect(receipt).toMatchObject({ state: 'open', lastResult: 'deletion-404-still-shown', unprovenCount: 1 });
     expect(receipt.projects).toMatchObject({ main: { mayHaveExecuted: true, deletions: [] } });
-    expect(house.sent).toEqual(['GET /v1/customers/crm-1', post, get]);
-    expect(house.alarms()).toEqual(['unproven-response']);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', unprovenCount: 2 });
-    expect(house.sent.slice(3)).toEqual([get, post, get]);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'unproven-responses' });
-    expect(house.deleted()).toEqual([]);
+    expect(harness.sent).toEqual(['GET /v1/customers/crm-1', post, get]);
+    expect(harness.alarms()).toEqual(['unproven-response']);
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', unprovenCount: 2 });
+    expect(harness.sent.slice(3)).toEqual([get, post, get]);
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({
+      state: 'needs-review',
+      reason: 'unproven-responses',
+    });
+    expect(harness.deleted()).toEqual([]);
   });
 
-  it('DONE on the next attempt: is erased', async () => {
-    const house = denying();
-    const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    house.meddle = undefined;
-    const closed = await house.sweepWhenDue(receipt.id);
+  test('DONE on the next attempt: is erased', async () => {
+    const harness = denying();
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+    harness.intercept = undefined;
+    const closed = await harness.sweepWhenDue(receipt.id);
     expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'deleted' }] } } });
   });
 
-  it('another customer under the id: proves nothing', async () => {
-    const house = denying(answer(200, { id: 'cust_B', source_id: ada }));
-    const { receipt } = await house.ask(one('source_id', 'crm-1'));
+  test('another customer under the id: proves nothing', async () => {
+    const harness = denying(response(200, { id: 'cust_B', source_id: ada }));
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({
       state: 'needs-review',
       reason: 'pin-shadowed',
@@ -209,43 +217,43 @@ describe('404 on the deletion of a seen pin', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['lost', lost(true)],
     ['no connection', lost(false)],
-    ['a 500', answer(500, html)],
-    ['a 429', answer(429, {})],
-    ['a 401', answer(401, {})],
-    ['HTML', answer(200, html)],
-    ['a 404 of a proxy', answer(404, html)],
-    ['a 404 for a voucher', answer(404, { ...notFound, resource_type: 'voucher' })],
-    ['an invalid customer', answer(200, { id: 'crm-1' })],
+    ['a 500', response(500, html)],
+    ['a 429', response(429, {})],
+    ['a 401', response(401, {})],
+    ['HTML', response(200, html)],
+    ['a 404 of a proxy', response(404, html)],
+    ['a 404 for a voucher', response(404, { ...notFound, resource_type: 'voucher' })],
+    ['an invalid customer', response(200, { id: 'crm-1' })],
   ])(
     'failed look-up (%s): counts as nothing, and the next attempt proves the deletion with two calls',
     async (_, look) => {
-      const house = denying(look);
-      const { receipt } = await house.ask(one('source_id', 'crm-1'));
+      const harness = denying(look);
+      const { receipt } = await harness.erase(one('source_id', 'crm-1'));
       expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true, deletions: [] } } });
-      house.sandbox.softDelete(ada);
-      const calls = house.sent.length;
-      house.meddle = (call, pass) => (call.method === 'POST' ? denied : pass());
-      const closed = await house.sweepWhenDue(receipt.id);
+      harness.sandbox.softDelete(ada);
+      const calls = harness.sent.length;
+      harness.intercept = (call, pass) => (call.method === 'POST' ? denied : pass());
+      const closed = await harness.sweepWhenDue(receipt.id);
       expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } });
-      expect(house.sent.slice(calls)).toEqual([get, post]);
+      expect(harness.sent.slice(calls)).toEqual([get, post]);
     },
   );
 
-  it('key replaced before the look-up: needs review', async () => {
-    const house = denying();
-    const meddle = house.meddle;
-    house.meddle = (call, pass) => {
+  test('key replaced before the look-up: needs review', async () => {
+    const harness = denying();
+    const intercept = harness.intercept;
+    harness.intercept = (call, pass) => {
       if (call.method === 'POST') {
-        house.sandbox.revoke('app-main');
-        house.sandbox.addKey({ appId: 'app-new', appToken: 'token-new', project: 'other' });
-        house.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-new', appToken: 'token-new' });
+        harness.sandbox.revoke('app-main');
+        harness.sandbox.addKey({ appId: 'app-new', appToken: 'token-new', project: 'other' });
+        harness.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-new', appToken: 'token-new' });
       }
-      return meddle?.(call, pass) ?? pass();
+      return intercept?.(call, pass) ?? pass();
     };
-    const { receipt } = await house.ask(one('source_id', 'crm-1'));
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     expect(receipt).toMatchObject({
       state: 'needs-review',
       reason: 'other-app-id',
@@ -253,37 +261,37 @@ describe('404 on the deletion of a seen pin', () => {
     });
   });
 
-  it('other customers: are still deleted', async () => {
-    const house = erasingHouse();
-    for (const id of [ada, 'cust_B', 'cust_C']) house.person({ id, email: 'family@example.com' });
-    house.meddle = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(ada) ? denied : pass());
-    const { receipt } = await house.ask(one('email', 'family@example.com'));
+  test('other customers: are still deleted', async () => {
+    const harness = createHarness();
+    for (const id of [ada, 'cust_B', 'cust_C']) harness.addCustomer({ id, email: 'family@example.com' });
+    harness.intercept = (call, pass) => (call.method === 'POST' && call.url.pathname.includes(ada) ? denied : pass());
+    const { receipt } = await harness.erase(one('email', 'family@example.com'));
     expect(receipt).toMatchObject({ state: 'open', lastResult: 'deletion-404-still-shown' });
-    expect(house.deleted().toSorted()).toEqual(['cust_B', 'cust_C']);
+    expect(harness.deleted().toSorted()).toEqual(['cust_B', 'cust_C']);
   });
 });
 
 describe('404 on a repeated deletion', () => {
-  it('customer shown before: is confirmed with one more look-up', async () => {
-    const house = denying();
-    const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    const calls = house.sent.length;
-    house.meddle = (call, pass) => {
-      if (call.method === 'POST') house.sandbox.softDelete(ada);
+  test('customer shown before: is confirmed with one more look-up', async () => {
+    const harness = denying();
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+    const calls = harness.sent.length;
+    harness.intercept = (call, pass) => {
+      if (call.method === 'POST') harness.sandbox.softDelete(ada);
       return call.method === 'POST' ? denied : pass();
     };
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(house.sent.slice(calls)).toEqual([get, post, get]);
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(harness.sent.slice(calls)).toEqual([get, post, get]);
   });
 });
 
 describe('quota for a deletion with 404', () => {
-  it.each([
+  test.each([
     [1, 'is that of the look-up and the deletion as long as it is not', false],
     [2, 'has the confirming look reserved when it is needed', true],
   ])('%i reservations: %s', async (reservations, _, isDenied) => {
     let writes = 0;
-    const house = erasingHouse({
+    const harness = createHarness({
       change: ({ control }) => ({
         control: {
           ...control,
@@ -294,15 +302,15 @@ describe('quota for a deletion with 404', () => {
         },
       }),
     });
-    house.person({ id: ada, source_id: 'crm-1' });
-    house.meddle = (call, pass) => (isDenied && call.method === 'POST' ? denied : pass());
-    await house.ask(one('source_id', 'crm-1'));
-    expect(house.sent).toHaveLength(isDenied ? 3 : 2);
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    harness.intercept = (call, pass) => (isDenied && call.method === 'POST' ? denied : pass());
+    await harness.erase(one('source_id', 'crm-1'));
+    expect(harness.sent).toHaveLength(isDenied ? 3 : 2);
     expect(writes).toBe(reservations);
   });
 
-  it('two calls per attempt: still ends', async () => {
-    const house = erasingHouse({
+  test('two calls per attempt: still ends', async () => {
+    const harness = createHarness({
       change: ({ settings }) => ({
         settings: {
           ...settings,
@@ -314,23 +322,23 @@ describe('quota for a deletion with 404', () => {
           ),
         },
         wait: async ms => {
-          house.clock.now += ms;
+          harness.clock.now += ms;
         },
       }),
     });
-    house.person({ id: ada, source_id: 'crm-1' });
-    const receipt = await house.accept(one('source_id', 'crm-1'));
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const receipt = await harness.accept(one('source_id', 'crm-1'));
     let isThere = true;
-    house.meddle = (call, pass) => {
+    harness.intercept = (call, pass) => {
       // Without the headers of the sandbox's own limit, which is larger.
       if (call.method === 'GET') return { ...pass(), headers: {} };
-      if (isThere) house.sandbox.softDelete(ada);
+      if (isThere) harness.sandbox.softDelete(ada);
       isThere = false;
       return denied;
     };
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', lastResult: 'rate-limited' });
-    expect(house.sent).toEqual(['GET /v1/customers/crm-1', post]);
-    expect(await house.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(house.sent.slice(2)).toEqual([get, post]);
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', lastResult: 'rate-limited' });
+    expect(harness.sent).toEqual(['GET /v1/customers/crm-1', post]);
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(harness.sent.slice(2)).toEqual([get, post]);
   });
 });

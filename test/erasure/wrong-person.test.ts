@@ -1,30 +1,30 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Identifier, isUsable } from '../../lambda/domain/erasure.ts';
-import { answer, done, html } from '../support/erasing-answers.ts';
-import { type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
-import { identifier, isMeant, known, people } from '../support/erasing-people.ts';
+import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { done, html, response } from '../support/voucherify-responses.ts';
+import { identifier, isMeant, known, people } from './look-alikes.ts';
 
 const id = (letter: string) => `cust_${letter.repeat(24)}`;
 const ada = id('A');
 
 describe('project with unusual identifiers', () => {
-  it('any request: deletes only customers with exactly this identifier', async () => {
-    const house = erasingHouse({ customersPerRequest: 50 });
-    for (const person of people) house.person(person);
+  test('any request: deletes only customers with exactly this identifier', async () => {
+    const harness = createHarness({ limits: { customersPerRequest: 50 } });
+    for (const person of people) harness.addCustomer(person);
     let deleted = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(identifier, { minLength: 1, maxLength: 2 }), async identifiers => {
-        const before = house.deleted().length;
-        const { outcome } = await house.ask(identifiers);
-        const gone = house.deleted().slice(before);
+        const before = harness.deleted().length;
+        const { outcome } = await harness.erase(identifiers);
+        const gone = harness.deleted().slice(before);
         for (const one of gone) {
           const person = known.get(one);
           expect(
             identifiers.some(asked => person !== undefined && isMeant(asked, person)),
             `${one} was not meant`,
           ).toBe(true);
-          if (person !== undefined) house.person(person);
+          if (person !== undefined) harness.addCustomer(person);
         }
         expect(outcome.kind === 'erased').toBe(gone.length > 0);
         const plain = identifiers.filter(asked => isUsable(asked) && asked.kind !== 'source_id');
@@ -32,7 +32,7 @@ describe('project with unusual identifiers', () => {
         // What the sandbox's list finds by neither spelling cannot be found: it compares letter case.
         const findable = meant.filter(({ email }) => email === undefined || plain.some(asked => asked.value === email));
         expect(gone).toEqual(expect.arrayContaining(findable.map(person => person.id)));
-        expect(house.sandbox.customers()).toHaveLength(people.length);
+        expect(harness.sandbox.customers()).toHaveLength(people.length);
         deleted += gone.length;
       }),
       { seed: 20261124, numRuns: 1500 },
@@ -42,46 +42,46 @@ describe('project with unusual identifiers', () => {
 });
 
 describe('source_id that looks like an id', () => {
-  it('request by source_id: deletes its owner, not the customer with that id', async () => {
-    const house = erasingHouse();
-    house.person({ id: id('B'), source_id: id('L') });
-    house.person({ id: id('C'), source_id: 'crm-2' });
-    await house.ask(one('source_id', id('L')));
-    expect(house.deleted()).toEqual([id('B')]);
-    await house.ask(one('source_id', id('C')));
-    expect(house.deleted()).toEqual([id('B')]);
+  test('request by source_id: deletes its owner, not the customer with that id', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: id('B'), source_id: id('L') });
+    harness.addCustomer({ id: id('C'), source_id: 'crm-2' });
+    await harness.erase(one('source_id', id('L')));
+    expect(harness.deleted()).toEqual([id('B')]);
+    await harness.erase(one('source_id', id('C')));
+    expect(harness.deleted()).toEqual([id('B')]);
   });
 
-  it('customer_id of another customer: deletes nobody', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada });
-    house.person({ id: id('B'), source_id: ada });
-    const { outcome } = await house.ask(one('source_id', ada));
+  test('customer_id of another customer: deletes nobody', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada });
+    harness.addCustomer({ id: id('B'), source_id: ada });
+    const { outcome } = await harness.erase(one('source_id', ada));
     expect(outcome.kind).toBe('not-identifiable');
-    expect(house.deleted()).toEqual([]);
+    expect(harness.deleted()).toEqual([]);
   });
 
-  it('request by customer_id: deletes nobody', async () => {
-    const house = erasingHouse();
-    house.person({ id: id('B'), source_id: ada });
-    const { outcome } = await house.ask(one('customer_id', ada));
+  test('request by customer_id: deletes nobody', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: id('B'), source_id: ada });
+    const { outcome } = await harness.erase(one('customer_id', ada));
     expect(outcome.kind).toBe('no-match');
-    expect(house.deleted()).toEqual([]);
+    expect(harness.deleted()).toEqual([]);
   });
 
-  it('registered during the deletion: is not deleted by a second try', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada });
-    house.meddle = (call, pass) => {
+  test('registered during the deletion: is not deleted by a second try', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada });
+    harness.intercept = (call, pass) => {
       if (call.method === 'GET') return pass();
-      house.meddle = undefined;
+      harness.intercept = undefined;
       pass();
-      house.person({ id: id('B'), source_id: ada });
+      harness.addCustomer({ id: id('B'), source_id: ada });
       return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
     };
-    const { receipt } = await house.ask(one('customer_id', ada));
-    await house.sweepWhenDue(receipt.id);
-    expect(house.deleted()).toEqual([ada]);
+    const { receipt } = await harness.erase(one('customer_id', ada));
+    await harness.sweepWhenDue(receipt.id);
+    expect(harness.deleted()).toEqual([ada]);
   });
 });
 
@@ -90,42 +90,46 @@ describe('customer created after the request', () => {
   const same = { source_id: 'crm-1', email: 'ada@example.com' };
   const all: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')];
 
-  it('later customer: is not deleted', async () => {
-    const house = erasingHouse();
-    house.person({ ...same, created_at: later });
-    expect((await house.ask(all)).outcome.kind).toBe('no-match');
-    expect(house.deleted()).toEqual([]);
+  test('later customer: is not deleted', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ ...same, created_at: later });
+    expect((await harness.erase(all)).outcome.kind).toBe('no-match');
+    expect(harness.deleted()).toEqual([]);
   });
 
-  it('platform time before the creation: the customer is not deleted', async () => {
-    const house = erasingHouse();
-    house.person({ ...same, created_at: new Date(start - 1000).toISOString() });
-    expect((await house.ask(all, { submittedAt: start - 1001 })).outcome.kind).toBe('no-match');
-    expect(house.deleted()).toEqual([]);
+  test('platform time before the creation: the customer is not deleted', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ ...same, created_at: new Date(start - 1000).toISOString() });
+    expect((await harness.erase(all, { submittedAt: start - 1001 })).outcome.kind).toBe('no-match');
+    expect(harness.deleted()).toEqual([]);
   });
 
   /** The first attempt fails; then the customer is deleted from outside and signs up again. */
-  const failures: readonly (readonly [string, (house: ErasingHouse) => void])[] = [
-    ['look-up', house => (house.meddle = () => answer(503, html))],
-    ['deletion', house => (house.meddle = (call, pass) => (call.method === 'POST' ? answer(503, html) : pass()))],
+  const failures: readonly (readonly [string, (harness: Harness) => void])[] = [
+    ['look-up', harness => (harness.intercept = () => response(503, html))],
+    [
+      'deletion',
+      harness => (harness.intercept = (call, pass) => (call.method === 'POST' ? response(503, html) : pass())),
+    ],
     [
       'answer',
-      house => (house.meddle = (call, pass) => (call.method === 'POST' && pass() ? answer(503, html) : pass())),
+      harness =>
+        (harness.intercept = (call, pass) => (call.method === 'POST' && pass() ? response(503, html) : pass())),
     ],
   ];
-  it.each(failures)('signed up again after a lost %s: is not deleted', async (_, fail) => {
-    const house = erasingHouse();
-    const first = house.person({ id: ada, ...same });
-    fail(house);
-    const { receipt } = await house.ask(all);
-    house.meddle = undefined;
-    house.clock.now += 1000;
-    if (house.sandbox.customers().length > 0) house.sandbox.softDelete(first);
-    const again = house.person({ ...same, created_at: new Date(house.clock.now).toISOString() });
-    const closed = await house.sweepWhenDue(receipt.id);
+  test.each(failures)('signed up again after a lost %s: is not deleted', async (_, fail) => {
+    const harness = createHarness();
+    const first = harness.addCustomer({ id: ada, ...same });
+    fail(harness);
+    const { receipt } = await harness.erase(all);
+    harness.intercept = undefined;
+    harness.clock.now += 1000;
+    if (harness.sandbox.customers().length > 0) harness.sandbox.softDelete(first);
+    const again = harness.addCustomer({ ...same, created_at: new Date(harness.clock.now).toISOString() });
+    const closed = await harness.sweepWhenDue(receipt.id);
     expect(['erased', 'no-match']).toContain(closed.state);
-    expect(house.deleted()).not.toContain(again);
-    expect(house.sandbox.customers().map(customer => customer.id)).toContain(again);
+    expect(harness.deleted()).not.toContain(again);
+    expect(harness.sandbox.customers().map(customer => customer.id)).toContain(again);
   });
 });
 
@@ -138,32 +142,32 @@ describe('unproven response', () => {
     ['no customer counted', { ...done, related_object_id: ada, data_json: { customer: 0 } }],
   ];
 
-  it.each(answers)(
+  test.each(answers)(
     '%s: is never reported as erased while the customer exists, and no other is deleted',
     async (_, body) => {
-      const house = erasingHouse();
-      house.person({ id: ada, source_id: 'crm-1', email: 'family@example.com' });
-      house.person({ id: id('B'), source_id: 'crm-2', email: 'other@example.com' });
-      house.meddle = (call, pass) => (call.method === 'POST' ? answer(200, body) : pass());
-      const { receipt } = await house.ask(one('source_id', 'crm-1'));
-      for (let sweeps = 0; sweeps < 5; sweeps += 1) await house.sweepWhenDue(receipt.id);
-      expect(await house.receipt(receipt.id)).toMatchObject({
+      const harness = createHarness();
+      harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'family@example.com' });
+      harness.addCustomer({ id: id('B'), source_id: 'crm-2', email: 'other@example.com' });
+      harness.intercept = (call, pass) => (call.method === 'POST' ? response(200, body) : pass());
+      const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+      for (let sweeps = 0; sweeps < 5; sweeps += 1) await harness.sweepWhenDue(receipt.id);
+      expect(await harness.receipt(receipt.id)).toMatchObject({
         state: 'needs-review',
         projects: { main: { deletions: [] } },
       });
-      expect(house.deleted()).toEqual([]);
+      expect(harness.deleted()).toEqual([]);
     },
   );
 
-  it.each(answers)('%s to an executed deletion: leads to no other deletion', async (_, body) => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1' });
-    house.person({ id: id('B'), source_id: 'crm-2' });
-    house.meddle = (call, pass) => (call.method === 'POST' && pass() ? answer(200, body) : pass());
-    const { receipt } = await house.ask(one('source_id', 'crm-1'));
-    house.person({ source_id: 'crm-1', created_at: new Date(start + 1).toISOString() });
-    for (let sweeps = 0; sweeps < 5; sweeps += 1) await house.sweepWhenDue(receipt.id);
-    expect(['erased', 'needs-review']).toContain((await house.receipt(receipt.id)).state);
-    expect(house.deleted()).toEqual([ada]);
+  test.each(answers)('%s to an executed deletion: leads to no other deletion', async (_, body) => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    harness.addCustomer({ id: id('B'), source_id: 'crm-2' });
+    harness.intercept = (call, pass) => (call.method === 'POST' && pass() ? response(200, body) : pass());
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+    harness.addCustomer({ source_id: 'crm-1', created_at: new Date(start + 1).toISOString() });
+    for (let sweeps = 0; sweeps < 5; sweeps += 1) await harness.sweepWhenDue(receipt.id);
+    expect(['erased', 'needs-review']).toContain((await harness.receipt(receipt.id)).state);
+    expect(harness.deleted()).toEqual([ada]);
   });
 });

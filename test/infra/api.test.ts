@@ -13,7 +13,7 @@ describe('API', () => {
     expect(methods.map(({ HttpMethod }) => HttpMethod)).toEqual(['POST', 'ANY']);
     for (const { Integration } of methods) {
       expect(Integration.Type).toBe('AWS_PROXY');
-      expect(readable(Integration.Uri)).toContain('arn(erasure-webhook)');
+      expect(readable(Integration.Uri)).toContain('erasure-webhook:live');
     }
     const callers = of('AWS::Lambda::Permission').filter(({ Principal }) => Principal === 'apigateway.amazonaws.com');
     expect(callers.map(({ SourceArn }) => String(readable(SourceArn)).split('/').slice(1).join('/'))).toEqual([

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised({
@@ -7,7 +6,7 @@ const { of, readable, template } = synthesised({
   stage: 'test',
 });
 const [acl] = of('AWS::WAFv2::WebACL');
-const [rate, body, ...others] = acl.Rules;
+const [rate, ...others] = acl.Rules;
 const [stage] = of('AWS::ApiGateway::Stage');
 
 describe('web ACL by default', () => {
@@ -46,39 +45,25 @@ describe('web ACL', () => {
     });
   });
 
-  test('size: refuses the same bodies as the function', () => {
-    // WAF can look at 64 KB of a body; one that is longer matches unseen.
-    expect(acl.AssociationConfig).toEqual({ RequestBody: { API_GATEWAY: { DefaultSizeInspectionLimit: 'KB_64' } } });
-    expect(maxBodyBytes).toBe(64 * 1024);
-    expect(body.Statement).toEqual({
-      SizeConstraintStatement: {
-        FieldToMatch: { Body: { OversizeHandling: 'MATCH' } },
-        ComparisonOperator: 'GT',
-        Size: maxBodyBytes,
-        TextTransformations: [{ Priority: 0, Type: 'NONE' }],
-      },
-    });
-    expect(body.Action).toEqual({
-      Block: { CustomResponse: { ResponseCode: 413, CustomResponseBodyKey: 'too-large' } },
-    });
+  test('size: no rule, because WAF cannot inspect bodies as large as the function accepts', () => {
+    expect(acl.AssociationConfig).toBeUndefined();
+    expect(JSON.stringify(acl)).not.toContain('SizeConstraint');
   });
 
   test('rules: none inspects content, because names can look like anything', () => {
     expect(others).toEqual([]);
     expect(JSON.stringify(acl)).not.toMatch(/ManagedRuleGroup|Xss|Sqli|RegexPattern|ByteMatch/i);
-    expect([rate.Priority, body.Priority]).toEqual([0, 1]);
   });
 
   test('answers: are fixed texts', () => {
     const texts = Object.entries(acl.CustomResponseBodies);
     expect(texts).toEqual([
       ['too-many', { ContentType: 'APPLICATION_JSON', Content: '{"message":"too many requests"}' }],
-      ['too-large', { ContentType: 'APPLICATION_JSON', Content: '{"message":"the body is too large"}' }],
     ]);
   });
 
   test('requests: are counted, and neither sampled nor logged', () => {
-    for (const one of [acl, rate, body]) {
+    for (const one of [acl, rate]) {
       expect(one.VisibilityConfig).toEqual({
         CloudWatchMetricsEnabled: true,
         MetricName: one.Name,
@@ -92,7 +77,7 @@ describe('web ACL', () => {
     const [board] = of('AWS::CloudWatch::Dashboard');
     const text = String(readable(board.DashboardBody));
     expect(text).toContain('Requests blocked by the web ACL');
-    for (const rule of ['erasure-test-rate', 'erasure-test-body']) {
+    for (const rule of ['erasure-test-rate']) {
       const metric = `"AWS/WAFV2","BlockedRequests","Region","AWS::Region","Rule","${rule}","WebACL","erasure-test"`;
       expect(text).toContain(metric);
     }

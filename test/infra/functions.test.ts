@@ -101,6 +101,26 @@ describe('function environment', () => {
   });
 });
 
+describe('alias of both functions', () => {
+  test('alias: points to the published version', () => {
+    expect(readable(of('AWS::Lambda::Alias'))).toMatchObject([
+      { FunctionName: 'erasure-webhook', Name: 'live', FunctionVersion: expect.stringMatching(/^arn\(Webhook/) },
+      { FunctionName: 'erasure-sweeper', Name: 'live', FunctionVersion: expect.stringMatching(/^arn\(Sweeper/) },
+    ]);
+  });
+
+  test('earlier versions: are kept, so that the alias can go back', () => {
+    const versions = Object.values(template.findResources('AWS::Lambda::Version'));
+    expect(versions).toHaveLength(2);
+    for (const one of versions) expect(one).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  });
+
+  test('callers: may invoke only the alias', () => {
+    const invoked = of('AWS::Lambda::Permission').map(({ FunctionName }) => readable(FunctionName));
+    expect([...new Set(invoked)].sort()).toEqual(['erasure-sweeper:live', 'erasure-webhook:live']);
+  });
+});
+
 test('sweep: starts every minute, and a failed start is not retried', () => {
   template.hasResourceProperties('AWS::Events::Rule', {
     Name: 'erasure-sweep',
@@ -109,10 +129,12 @@ test('sweep: starts every minute, and a failed start is not retried', () => {
   });
   const [rule] = of('AWS::Events::Rule');
   expect(readable(rule.Targets)).toMatchObject([
-    { Arn: 'arn(erasure-sweeper)', RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 } },
+    { Arn: 'erasure-sweeper:live', RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 } },
   ]);
+  const once = { FunctionName: 'erasure-sweeper', MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 };
   expect(readable(of('AWS::Lambda::EventInvokeConfig'))).toMatchObject([
-    { FunctionName: 'erasure-sweeper', MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+    { ...once, Qualifier: '$LATEST' },
+    { ...once, Qualifier: { 'Fn::Select': [7, { 'Fn::Split': [':', 'erasure-sweeper:live'] }] } },
   ]);
 });
 

@@ -112,7 +112,7 @@ async function useInEveryWay(store: ReceiptStore, control: VersionedStore): Prom
 function receipt(): Receipt {
   const facts = { id: 'receipt-1', platform: 'ketch', payloadHmac: 'mac', subjectHmacs: ['mac'], hasCallbacks: false };
   const authentication = { scheme: 'shared-secret', secret: 'current' };
-  const times = { receivedAt: 0, submittedAt: 0 };
+  const times = { receivedAt: 0, submittedAt: 0, lookUpCalls: 1 };
   return createReceipt({ ...facts, ...times, authentication }, ['main'], { attemptAt: 0, attemptFollows: true });
 }
 

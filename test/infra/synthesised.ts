@@ -38,8 +38,10 @@ export function synthesised(props: Partial<ErasureWebhookProps> = {}) {
 function reading(template: Template) {
   const resources = template.toJSON()['Resources'];
   const of = (type: string) => Object.values(template.findResources(type)).map(resource => resource['Properties']);
-  const nameOf = (id: string) => {
-    const { TableName, Name, LogGroupName, FunctionName, TopicName } = resources[id]?.Properties ?? {};
+  const nameOf = (id: string): string => {
+    const { Type, Properties } = resources[id] ?? {};
+    if (Type === 'AWS::Lambda::Alias') return `${nameOf(Properties.FunctionName.Ref)}:${Properties.Name}`;
+    const { TableName, Name, LogGroupName, FunctionName, TopicName } = Properties ?? {};
     const name = TableName ?? Name ?? LogGroupName ?? FunctionName ?? TopicName;
     return typeof name === 'string' ? name : id.replace(/^Erasure|[0-9A-F]{8}$/g, '');
   };

@@ -6,6 +6,7 @@ import type { Resolve } from '../../lambda/io/public-address.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
 import {
   certificate,
+  closeServersAfterEach,
   here,
   loopbackName,
   named,
@@ -13,9 +14,9 @@ import {
   onlyHere,
   post,
   resolvesTo,
+  serve,
   trustCertificate,
-} from '../support/erasing-certificate.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+} from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 trustCertificate();

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHttpClient, type HttpCall } from '../../lambda/io/http-client.ts';
-import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
+import { closeServersAfterEach, serve, serveSockets } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 
@@ -27,7 +27,7 @@ function thenBreaks(bytes: string, how: 'reset' | 'end') {
 const cutOff = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
 
 describe('broken connection', () => {
-  it.each([
+  test.each([
     ['before any byte', ''],
     ['in the status line', 'HTTP/1.1 20'],
     ['in the headers', 'HTTP/1.1 200 OK\r\nContent-Ty'],
@@ -42,18 +42,18 @@ describe('broken connection', () => {
     }
   });
 
-  it('body without a length: ends with the connection', async () => {
+  test('body without a length: ends with the connection', async () => {
     const { url } = await thenBreaks('HTTP/1.1 404 Not Found\r\n\r\n{}', 'end');
     expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 404, body: '{}' });
   });
 
-  it('refused connection: has no effect', async () => {
+  test('refused connection: has no effect', async () => {
     const gone = await serve(() => {});
     await gone.close();
     expect(await send(post(gone.url))).toEqual({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false });
   });
 
-  it('unrequested protocol upgrade: is no response', async () => {
+  test('unrequested protocol upgrade: is no response', async () => {
     const { url } = await thenBreaks(
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
       'end',
@@ -66,7 +66,7 @@ describe('broken connection', () => {
 });
 
 describe('impossible call', () => {
-  it.each([
+  test.each([
     ['a header with a line break', { headers: { 'X-App-Token': 'secret\r\ntoken' } }],
     ['a header beyond Latin-1', { headers: { 'X-App-Token': 'secret-tökén-🙂' } }],
     ['a header without a name', { headers: { '': 'secret-token' } }],
@@ -79,7 +79,7 @@ describe('impossible call', () => {
   });
 });
 
-it('result without a response: contains nothing of the call', async () => {
+test('result without a response: contains nothing of the call', async () => {
   const silent = await serve(() => {});
   const broken = await thenBreaks('HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nsecret-answer', 'reset');
   const moved = await serve((_, response) => response.writeHead(302, { Location: '/secret-place' }).end());

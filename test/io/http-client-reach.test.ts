@@ -1,21 +1,23 @@
 import type { LookupFunction } from 'node:net';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { loopbackCertificate, loopbackName } from '../support/erasing-certificate.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import {
+  certificate,
+  closeServersAfterEach,
+  loopbackName,
+  named,
+  notConnected,
+  serve,
+  trustCertificate,
+} from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
-
-const certificate = loopbackCertificate();
-const before = getCACertificates('default');
-beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
-afterAll(() => setDefaultCACertificates(before));
+trustCertificate();
 
 const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 60_000 }) as const;
 
 describe('limited response size', () => {
-  it.each([
+  test.each([
     [9, 'xxxxxxxxx'],
     [10, 'xxxxxxxxxx'],
   ])('response of %i bytes: is read completely', async (size, body) => {
@@ -28,7 +30,7 @@ describe('limited response size', () => {
     }
   });
 
-  it('longer response: is no response, or is truncated if requested', async () => {
+  test('longer response: is no response, or is truncated if requested', async () => {
     const { url } = await serve((_, response) => response.writeHead(202, { 'Retry-After': '7' }).end('x'.repeat(11)));
     expect(await createHttpClient(Date.now, { maxResponseBytes: 10 })(get(url))).toMatchObject({
       kind: 'no-answer',
@@ -42,7 +44,7 @@ describe('limited response size', () => {
     });
   });
 
-  it('endless response: is ended before the deadline', async () => {
+  test('endless response: is ended before the deadline', async () => {
     let hungUp: (value: string) => void;
     const closed = new Promise<string>(resolve => (hungUp = resolve));
     const { url } = await serve((_, response) => {
@@ -55,31 +57,32 @@ describe('limited response size', () => {
   });
 });
 
-describe('checked addresses', () => {
-  const named = (url: URL) => new URL(`https://${loopbackName}:${url.port}/`);
+/** Resolves every name to this machine, and records the names. */
+function loopbackLookup(names: string[] = []): LookupFunction {
+  return (name, options, done) => {
+    names.push(name);
+    if (options.all === true) done(null, [{ address: '127.0.0.1', family: 4 }]);
+    else done(null, '127.0.0.1', 4);
+  };
+}
 
-  it('connection: goes to the address of the look-up, with the name of the URL', async () => {
-    const asked: string[] = [];
-    const lookup: LookupFunction = (name, options, done) => {
-      asked.push(name);
-      if (options.all === true) done(null, [{ address: '127.0.0.1', family: 4 }]);
-      else done(null, '127.0.0.1', 4);
-    };
+describe('checked addresses', () => {
+  test('connection: goes to the address of the look-up, with the name of the URL', async () => {
+    const names: string[] = [];
     const { url } = await serve((request, response) => response.end(request.headers.host), certificate);
-    const answer = await createHttpClient(Date.now, { lookup })(get(named(url)));
-    expect(answer).toMatchObject({ kind: 'answer', body: `${loopbackName}:${url.port}` });
-    expect(asked).toEqual([loopbackName]);
+    const result = await createHttpClient(Date.now, { lookup: loopbackLookup(names) })(get(named(url)));
+    expect(result).toMatchObject({ kind: 'answer', body: `${loopbackName}:${url.port}` });
+    expect(names).toEqual([loopbackName]);
   });
 
-  it('rejected look-up: no connection is made', async () => {
+  test.each<[string, string, LookupFunction]>([
+    ['rejected look-up', loopbackName, (_, __, done) => done(new Error('refused'), '', 0)],
+    ['certificate of another name', 'api.voucherify.io', loopbackLookup()],
+  ])('%s: nothing is sent', async (_, name, lookup) => {
     let calls = 0;
-    const lookup: LookupFunction = (_, __, done) => done(new Error('refused'), '', 0);
     const { url } = await serve(() => (calls += 1), certificate);
-    expect(await createHttpClient(Date.now, { lookup })(get(named(url)))).toEqual({
-      kind: 'no-answer',
-      code: 'not-connected',
-      mayHaveExecuted: false,
-    });
+    const target = new URL(`https://${name}:${url.port}/`);
+    expect(await createHttpClient(Date.now, { lookup })(get(target))).toEqual(notConnected);
     expect(calls).toBe(0);
   });
 });

@@ -1,15 +1,18 @@
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
-import { type Certificate, loopbackCertificate } from '../support/erasing-certificate.ts';
-import { closeServersAfterEach, serve, serveSockets } from '../support/erasing-servers.ts';
+import {
+  type Certificate,
+  certificate,
+  closeServersAfterEach,
+  loopbackCertificate,
+  notConnected,
+  serve,
+  serveSockets,
+  trustCertificate,
+} from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
-
-const certificate = loopbackCertificate();
-const before = getCACertificates('default');
-beforeAll(() => setDefaultCACertificates([...before, certificate.cert]));
-afterAll(() => setDefaultCACertificates(before));
+trustCertificate();
 
 const call = (url: URL) => ({ method: 'POST', url, headers: {}, until: Date.now() + 60_000 }) as const;
 const repeatable = (url: URL) => ({ ...call(url), repeatable: true }) as const;
@@ -31,7 +34,7 @@ describe.each([
   ['https', certificate],
   ['http', undefined],
 ])('reused connection over %s', (_, tls) => {
-  it('two calls: use one connection', async () => {
+  test('two calls: use one connection', async () => {
     const { url, ports } = await scripted(['answer', 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -39,7 +42,7 @@ describe.each([
     expect(ports[1]).toBe(ports[0]);
   });
 
-  it.each(['reset', 'end'] as const)('and ends (%s) before any answer is called again once', async how => {
+  test.each(['reset', 'end'] as const)('end of the connection (%s) before any response: is retried once', async how => {
     const { url, ports } = await scripted(['answer', how, 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -48,8 +51,8 @@ describe.each([
     expect(ports[2]).not.toBe(ports[0]);
   });
 
-  it.each(['reset', 'end'] as const)(
-    'and ends (%s) is not called again for a call that must not be repeated',
+  test.each(['reset', 'end'] as const)(
+    'end of the connection (%s), call that must not be repeated: is not retried',
     async how => {
       const { url, ports } = await scripted(['answer', how, 'answer'], tls);
       const send = createHttpClient(Date.now);
@@ -59,7 +62,7 @@ describe.each([
     },
   );
 
-  it('second reset: is not retried again', async () => {
+  test('second reset: is not retried again', async () => {
     const { url, ports } = await scripted(['answer', 'reset', 'reset', 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -67,7 +70,7 @@ describe.each([
     expect(ports).toHaveLength(3);
   });
 
-  it('reset and then no connection: the first call may have been executed', async () => {
+  test('reset and then no connection: the first call may have been executed', async () => {
     const { url, ports, close } = await scripted(['answer', 'reset'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
@@ -77,7 +80,7 @@ describe.each([
     expect(ports.length).toBeLessThanOrEqual(2);
   });
 
-  it('reset of a new connection: is not retried', async () => {
+  test('reset of a new connection: is not retried', async () => {
     const { url, ports } = await scripted(['reset', 'answer'], tls);
     expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
       kind: 'no-answer',
@@ -88,7 +91,7 @@ describe.each([
   });
 });
 
-it('reused connection with a response that is not HTTP: is not retried', async () => {
+test('reused connection with a response that is not HTTP: is not retried', async () => {
   let calls = 0;
   const { url } = await serveSockets(socket => {
     socket.on('data', () => {
@@ -102,7 +105,7 @@ it('reused connection with a response that is not HTTP: is not retried', async (
   expect(calls).toBe(2);
 });
 
-it('several idle connections that all reset: two calls are made', async () => {
+test('several idle connections that all reset: two calls are made', async () => {
   const waiting: (() => void)[] = [];
   const steps = ['reset', 'reset', 'answer'];
   let calls = 0;
@@ -120,18 +123,14 @@ it('several idle connections that all reset: two calls are made', async () => {
 });
 
 describe('TLS', () => {
-  it('untrusted certificate: nothing is sent', async () => {
+  test('untrusted certificate: nothing is sent', async () => {
     let requests = 0;
     const { url } = await serve(() => (requests += 1), loopbackCertificate());
-    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual({
-      kind: 'no-answer',
-      code: 'not-connected',
-      mayHaveExecuted: false,
-    });
+    expect(await createHttpClient(Date.now)(repeatable(url))).toEqual(notConnected);
     expect(requests).toBe(0);
   });
 
-  it('unfinished handshake: times out without effect', async () => {
+  test('unfinished handshake: times out without effect', async () => {
     const { url } = await serveSockets(() => {}, 'https');
     const short = { ...call(url), until: Date.now() + 60 };
     expect(await createHttpClient(Date.now)(short)).toEqual({

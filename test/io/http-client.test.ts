@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createHttpClient, type HttpCall, maxResponseBytes } from '../../lambda/io/http-client.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import { closeServersAfterEach, serve } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
 
@@ -12,7 +12,7 @@ function get(url: URL, more: Partial<HttpCall> = {}): HttpCall {
 }
 
 describe('response', () => {
-  it('content: is the status, the headers in lower case and the body as UTF-8', async () => {
+  test('content: is the status, the headers in lower case and the body as UTF-8', async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(429, { 'Retry-After': '7', 'X-Rate-Limit-Type': 'api_calls', 'Set-Cookie': ['a=1', 'b=2'] });
       response.end('{"name":"Zoë 🙂"}');
@@ -29,7 +29,7 @@ describe('response', () => {
     });
   });
 
-  it('request: is sent exactly as the call describes it', async () => {
+  test('request: is sent exactly as the call describes it', async () => {
     const seen: unknown[] = [];
     const { url } = await serve(async (request, response) => {
       const { method, url: target, headers } = request;
@@ -52,7 +52,7 @@ describe('response', () => {
     ]);
   });
 
-  it('size: may be the maximum and not a byte more', async () => {
+  test('size: may be the maximum and not a byte more', async () => {
     const { url } = await serve((request, response) => response.end('x'.repeat(Number(request.url?.slice(1)))));
     const sized = (size: number) => send(get(new URL(String(size), url)));
     expect(await sized(maxResponseBytes)).toMatchObject({
@@ -63,7 +63,7 @@ describe('response', () => {
     expect(await sized(maxResponseBytes + 1)).toEqual({ kind: 'no-answer', code: 'too-large', mayHaveExecuted: true });
   });
 
-  it('endless body: is ended at the maximum size, and its connection is closed', async () => {
+  test('endless body: is ended at the maximum size, and its connection is closed', async () => {
     let hungUp: (value: string) => void;
     const closed = new Promise<string>(resolve => (hungUp = resolve));
     const { url } = await serve((_, response) => {
@@ -77,7 +77,7 @@ describe('response', () => {
     expect(await closed).toBe('closed');
   });
 
-  it.each([300, 301, 302, 303, 304, 305, 307, 308, 399])(
+  test.each([300, 301, 302, 303, 304, 305, 307, 308, 399])(
     'redirect %i to another origin: is not followed',
     async status => {
       let followed = 0;
@@ -103,7 +103,7 @@ describe('deadline', () => {
     return createHttpClient(() => 1000);
   }
 
-  it('slow body: is ended at the deadline', async () => {
+  test('slow body: is ended at the deadline', async () => {
     const hungUp = Promise.withResolvers<void>();
     const dripping = Promise.withResolvers<void>();
     const { url } = await serve((_, response) => {
@@ -126,13 +126,13 @@ describe('deadline', () => {
     await hungUp.promise;
   });
 
-  it('missing response: the call ends at the deadline', async () => {
+  test('missing response: the call ends at the deadline', async () => {
     const { url } = await serve(() => void vi.advanceTimersByTime(50));
     const result = await atStandstill()(get(url, { until: 1050 }));
     expect(result).toEqual({ kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true });
   });
 
-  it.each([0, -1])('expired: no call is made (%i ms left)', async left => {
+  test.each([0, -1])('expired: no call is made (%i ms left)', async left => {
     let calls = 0;
     const { url } = await serve((_, response) => {
       calls += 1;

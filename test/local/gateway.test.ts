@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalGateway, serveGateway } from '../../infra/local/gateway.ts';
 import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
-import { sendOver } from '../support/http.ts';
+import { sendOver } from '../support/event.ts';
 
 type Result = Awaited<ReturnType<ApiGatewayHandler>>;
 const ok: Result = { statusCode: 201, headers: { 'X-Own': 'yes', 'Content-Type': 'text/x' }, body: 'döne' };

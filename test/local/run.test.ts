@@ -8,8 +8,7 @@ import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/loc
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { readRunFile, writeRunFile } from '../../infra/local/run-file.ts';
 import { expectAnswer, type Fixture, ownFixtures, wireOf } from '../support/conformance.ts';
-import { type Answer, jsonOrUndefined } from '../support/event.ts';
-import { sendOver } from '../support/http.ts';
+import { type Answer, jsonOrUndefined, sendOver } from '../support/event.ts';
 import { callback, deleteRequest, ketchWire } from '../support/ketch.ts';
 import { runToEnd, startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 

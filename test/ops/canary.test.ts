@@ -7,42 +7,42 @@ import { readLocalOptions } from '../../infra/local/options.ts';
 import { scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { leaks, token } from '../support/canary.ts';
-import { canaryHouse } from '../support/canary-house.ts';
+import { canaryHarness } from '../support/canary-harness.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { minute } from '../support/pace-heard.ts';
+import { minute } from '../support/quota-world.ts';
 import { ops, profiles, run } from './ops-harness.ts';
 
 const why = ['--why', 'a drill', '--by', 'zoe'];
 
-/** A house in which everything personal is a token, with a receipt that waits for a person and one that is closed. */
+/** A harness in which everything personal is a token, with a receipt that waits for a person and one that is closed. */
 async function planted() {
   const folder = temporaryFolder();
   const file = join(folder, 'erasure.sqlite');
   const signer = localSigner(join(folder, 'evidence-key.pem'));
   const pepper = embeddedSecretTexts(readLocalOptions({}).settings)['erasure/pepper']!;
-  const canary = await canaryHouse({ file, secrets: { 'erasure/pepper': pepper }, change: () => ({ signer }) });
-  const { house } = canary;
+  const canary = await canaryHarness({ file, secrets: { 'erasure/pepper': pepper }, change: () => ({ signer }) });
+  const { harness } = canary;
   await canary.send(
     canary.wire({ callbacks: [] }, { metadata: { uid: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11', tenant: 'axonic' } }),
   );
-  house.clock.at += minute;
-  await house.sweep();
+  harness.clock.now += minute;
+  await harness.sweep();
   const email = `${token('field mailbox')}+x@${token('field domain')}.example`;
-  profiles(house, email, 7);
+  profiles(harness, email, 7);
   await canary.send(canary.wire());
-  const { store, control, readSecret, settings } = house.services;
-  const context = { settings, store, all: scanSqlite(file), control, readSecret, signer, now: () => house.clock.at };
+  const { store, control, readSecret, settings } = harness.services;
+  const context = { settings, store, all: scanSqlite(file), control, readSecret, signer, now: () => harness.clock.now };
   return { canary, email, folder, context: { ...context, names: namesOf(), close: () => undefined } };
 }
 
 describe('ops: no command prints an identifier, a callback or a secret', () => {
   test('commands: as text, as JSON and on standard error', async () => {
     const { canary, email, context } = await planted();
-    const receipts = await canary.house.receipts();
+    const receipts = await canary.harness.receipts();
     expect(receipts.map(({ state }) => state)).toEqual(['no-match', 'needs-review']);
     const [closed, human] = receipts.map(({ id }) => id) as [string, string];
     // There is something to leak.
-    const kept = JSON.stringify(await canary.house.services.store.readPersonalData(human));
+    const kept = JSON.stringify(await canary.harness.services.store.readPersonalData(human));
     expect(leaks(canary.planted.tokens, { kept }).length).toBeGreaterThan(5);
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const source = token('field source id');

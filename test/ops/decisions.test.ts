@@ -1,16 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { account } from '../support/ketch.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { account, addPerson } from '../support/ketch.ts';
 import { by, erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
 const retried = 'retried by the next sweep; it needs another review unless fewer customers match (see --max)';
 
 /** A receipt that an outage left open. */
 async function leftOpen(at: OpsHarness): Promise<string> {
-  at.house.sandbox.outage('error');
-  registered(at.house, 'crm-1');
+  at.harness.sandbox.outage('error');
+  addPerson(at.harness, 'crm-1');
   const id = await at.request([account('crm-1')]);
-  at.house.sandbox.outage(undefined);
+  at.harness.sandbox.outage(undefined);
   return id;
 }
 
@@ -19,7 +18,7 @@ describe('decision of an operator', () => {
     const at = await opsHarness();
     const id = await stopped(at);
     const before = await readReceipt(at, id);
-    at.house.clock.at += 1000;
+    at.harness.clock.now += 1000;
     const decided = await at.run('retry', id, ...by('zoe', 'fixed'));
     expect(decided).toMatchObject({ status: 0, lines: [`${id}: ${retried}`] });
     const after = await readReceipt(at, id);
@@ -28,7 +27,7 @@ describe('decision of an operator', () => {
       action: 'retry',
       actor: 'zoe',
       reason: 'fixed',
-      at: at.house.clock.at,
+      at: at.harness.clock.now,
       reviewReason: 'too-many-matches',
     };
     expect(after.decisions).toEqual([decision]);
@@ -136,7 +135,7 @@ describe('refuse', () => {
     expect(after).toMatchObject({ state: 'refused', reason: 'too-many-matches', evidence: expect.any(String) });
     const event = { status: 'completed', reason: 'unknown' };
     expect(at.called.map(call => JSON.parse(call.body ?? ''))).toMatchObject([{ event }]);
-    expect(at.house.sandbox.deletions()).toEqual([]);
+    expect(at.harness.sandbox.deletions()).toEqual([]);
     expect(await at.context.store.find(after.subjectHmacs[0]!)).toEqual([id]);
   });
 
@@ -180,7 +179,7 @@ describe('retry', () => {
     await at.sweep();
     expect(await readReceipt(at, six)).toMatchObject({ state: 'erased', projects: { main: { pins: 6 } } });
     expect(await readReceipt(at, eight)).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });
-    expect(at.house.sandbox.deletions()).toHaveLength(6);
+    expect(at.harness.sandbox.deletions()).toHaveLength(6);
   });
 
   test.each(['0', '51', 'many', '1.5', ''])('--max %j: is a usage error', async max => {
@@ -200,9 +199,9 @@ describe('retry', () => {
   test('open receipt: is due at once', async () => {
     const at = await opsHarness();
     const id = await leftOpen(at);
-    expect((await readReceipt(at, id)).nextAttemptAt).toBeGreaterThan(at.house.clock.at);
+    expect((await readReceipt(at, id)).nextAttemptAt).toBeGreaterThan(at.harness.clock.now);
     await at.run('retry', id, ...by('zoe', 'Voucherify is back'));
-    await at.house.sweep();
+    await at.harness.sweep();
     expect(await readReceipt(at, id)).toMatchObject({ state: 'erased' });
   });
 
@@ -219,7 +218,7 @@ describe('retry', () => {
     expect(await at.run('retry', id, ...by('zoe', 'again'))).toMatchObject(never);
     await at.sweep();
     expect(await readReceipt(at, id)).toMatchObject({ state: 'refused', reason: 'wrong-customer-deleted' });
-    expect(at.house.sandbox.deletions()).toEqual([]);
+    expect(at.harness.sandbox.deletions()).toEqual([]);
   });
 });
 

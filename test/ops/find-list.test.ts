@@ -1,10 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
-import { fixtureTime } from '../support/house.ts';
-import { account } from '../support/ketch.ts';
-import { hour, minute } from '../support/pace-heard.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { fixtureTime } from '../support/harness.ts';
+import { account, addPerson } from '../support/ketch.ts';
+import { hour, minute } from '../support/quota-world.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { byEmail, erased, errors, type OpsHarness, opsHarness, run, stopped } from './ops-harness.ts';
 
@@ -16,7 +15,7 @@ describe('find', () => {
 
   test('erased person: says when, and with what proof', async () => {
     const at = await opsHarness();
-    registered(at.house, 'crm-1');
+    addPerson(at.harness, 'crm-1');
     const id = await at.request([account('crm-1'), byEmail('Zoe@example.com')]);
     await at.sweep();
     const answer = 'erased 1 time, last on 2026-01-15T12:00:00Z';
@@ -59,12 +58,12 @@ describe('find', () => {
     expect(await find()).toBe('requested 1 time, not finished');
     await at.request([byEmail('shared@example.com')]);
     expect(await find()).toBe('requested 2 times, not finished');
-    await at.run('refuse', (await at.house.receipts())[0]!.id, '--why', 'a shared mailbox');
+    await at.run('refuse', (await at.harness.receipts())[0]!.id, '--why', 'a shared mailbox');
     await at.sweep();
     expect(await find()).toBe('requested 1 time, not finished; requested 1 time, closed as refused');
-    registered(at.house, 'crm-2');
+    addPerson(at.harness, 'crm-2');
     await at.request([account('crm-2')]);
-    at.house.clock.at += minute;
+    at.harness.clock.now += minute;
     await at.request([account('crm-2')]);
     const again = await at.run('find', '--source-id', 'crm-2');
     expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; requested 1 time, closed as no-match');
@@ -113,7 +112,7 @@ describe('list', () => {
     for (let one = 0; one < count; one += 1) {
       const submittedAt = fixtureTime - (one + 1) * day;
       const facts = { id: `${platform}-${one}`, platform, receivedAt: submittedAt, submittedAt, nextAttemptAt: one };
-      await at.house.services.store.accept(receiptOf({ ...facts, subjectHmacs: [] }), kept);
+      await at.harness.services.store.accept(receiptOf({ ...facts, subjectHmacs: [] }), kept);
     }
   }
 
@@ -132,15 +131,15 @@ describe('list', () => {
 
   test('order: reviews first, then by due time; --state and --platform select', async () => {
     const at = await opsHarness();
-    registered(at.house, 'crm-1');
-    at.house.sandbox.outage('error');
+    addPerson(at.harness, 'crm-1');
+    at.harness.sandbox.outage('error');
     const waiting = await at.request([account('crm-1')]);
-    at.house.sandbox.outage(undefined);
+    at.harness.sandbox.outage(undefined);
     const human = await stopped(at);
     const unsigned = await at.request([account('crm-unknown')]);
     await open(at, 2);
     const facts = { id: 'not-notified', platform: 'generic', subjectHmacs: [], submittedAt: fixtureTime - 2.5 * day };
-    await at.house.services.store.accept(receiptOf(facts), kept);
+    await at.harness.services.store.accept(receiptOf(facts), kept);
     const closed = { state: 'erased', queue: 'callback', closedAt: fixtureTime, nextAttemptAt: fixtureTime } as const;
     await at.context.store.replace(nextRevision(receiptOf(facts), closed));
     const all = await rows(at);
@@ -163,7 +162,7 @@ describe('list', () => {
     const at = await opsHarness();
     const human = await stopped(at);
     await open(at, 1);
-    at.house.clock.at += 90 * minute;
+    at.harness.clock.now += 90 * minute;
     expect(cells((await at.run('list')).lines)).toEqual([
       ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'],
       [human, 'ketch', 'needs-review', 'too-many-matches', '1 h 30 min', '0 %', 'after a decision'],

@@ -16,11 +16,10 @@ import type { Output } from '../../infra/ops/terminal.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import type { House } from '../support/house.ts';
-import { account, callback, deleteRequest, ketchHouse, ketchWire, tenant } from '../support/ketch.ts';
+import type { Harness } from '../support/harness.ts';
+import { account, addPerson, callback, deleteRequest, ketchHarness, ketchWire, tenant } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { answered, minute } from '../support/pace-heard.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { minute, response } from '../support/quota-world.ts';
 
 /** The operator's tool as a process, with `input` on its standard input, and what it printed. */
 export function ops(args: readonly string[], environment: Readonly<Record<string, string>> = {}, input = '') {
@@ -76,7 +75,7 @@ export function recordingOutput(json = false) {
 
 /** The service on a local folder, and an operator with the same folder. */
 export interface OpsHarness {
-  readonly house: House;
+  readonly harness: Harness;
   readonly context: OpsContext;
   /** What platforms were called back with. */
   readonly called: readonly HttpCall[];
@@ -93,7 +92,7 @@ export interface OpsHarness {
   sweep(): Promise<void>;
 }
 
-type Options = NonNullable<Parameters<typeof ketchHouse>[0]>;
+type Options = NonNullable<Parameters<typeof ketchHarness>[0]>;
 
 export async function opsHarness(options: Options = {}): Promise<OpsHarness> {
   const folder = temporaryFolder();
@@ -102,9 +101,9 @@ export async function opsHarness(options: Options = {}): Promise<OpsHarness> {
   const called: HttpCall[] = [];
   const sendCallback = async (call: HttpCall) => {
     called.push(call);
-    return answered(200);
+    return response(200);
   };
-  const house = await ketchHouse({
+  const harness = await ketchHarness({
     ...options,
     file,
     secrets: {
@@ -113,11 +112,11 @@ export async function opsHarness(options: Options = {}): Promise<OpsHarness> {
     },
     change: () => ({ signer, sendCallback }),
   });
-  const { store, control, readSecret, settings } = house.services;
-  const now = () => house.clock.at;
+  const { store, control, readSecret, settings } = harness.services;
+  const now = () => harness.clock.now;
   const context = { settings, store, all: scanSqlite(file), control, readSecret, signer, now, names: namesOf() };
   return {
-    house,
+    harness,
     context: { ...context, close: () => undefined },
     called,
     run: (name, ...args) => run({ ...context, close: () => undefined }, name, ...args),
@@ -125,35 +124,35 @@ export async function opsHarness(options: Options = {}): Promise<OpsHarness> {
       ops([...args, '--local'], { DATA_DIR: folder, CLOCK: new Date(now()).toISOString() }, input),
     request: async (identities, { calledBack = false, uid = randomUUID() } = {}) => {
       const request = { identities, callbacks: calledBack ? [callback] : [] };
-      await house.send(ketchWire(deleteRequest(request, { metadata: { uid, tenant } })));
-      return house.services.pseudonymizer().then(hmacs => hmacs.receipt('ketch', tenant, uid));
+      await harness.send(ketchWire(deleteRequest(request, { metadata: { uid, tenant } })));
+      return harness.services.pseudonymizer().then(hmacs => hmacs.receipt('ketch', tenant, uid));
     },
     sweep: async () => {
-      house.clock.at += minute;
-      await house.sweep();
+      harness.clock.now += minute;
+      await harness.sweep();
     },
   };
 }
 
 /** Registers several customers with one e-mail address. */
-export function profiles({ sandbox }: House, email: string, count: number): void {
+export function profiles({ sandbox }: Harness, email: string, count: number): void {
   const created_at = '2025-01-01T00:00:00.000Z';
   for (let at = 0; at < count; at += 1) sandbox.register({ email, source_id: `${email}-${at}`, created_at }, 'main');
 }
 
 /** Stores a receipt that needs a review: too many matches. */
 export async function stopped(
-  { house, request }: OpsHarness,
+  { harness, request }: OpsHarness,
   email = 'shared@example.com',
   count = 7,
 ): Promise<string> {
-  profiles(house, email, count);
+  profiles(harness, email, count);
   return request([byEmail(email)], { calledBack: true });
 }
 
 /** Stores a receipt that is erased and signed. */
-export async function erased({ house, request, sweep }: OpsHarness, sourceId = 'crm-1'): Promise<string> {
-  registered(house, sourceId);
+export async function erased({ harness, request, sweep }: OpsHarness, sourceId = 'crm-1'): Promise<string> {
+  addPerson(harness, sourceId);
   const id = await request([account(sourceId)]);
   await sweep();
   return id;

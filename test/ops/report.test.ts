@@ -12,12 +12,12 @@ import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { unavailable } from '../receipts/store.contract.ts';
 import { deadEndpoint } from '../support/aws-endpoint.ts';
-import { fixtureTime } from '../support/house.ts';
+import { fixtureTime } from '../support/harness.ts';
 import { account } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { motoIsHere } from '../support/moto.ts';
 import { freshTables, motoForSuite } from '../support/moto-suite.ts';
-import { hour } from '../support/pace-heard.ts';
+import { hour } from '../support/quota-world.ts';
 import { closed, kept, receiptOf } from '../support/receipt-builders.ts';
 import { erased, errors, opsHarness, run, stopped } from './ops-harness.ts';
 
@@ -36,7 +36,7 @@ describe('report', () => {
     await stopped(at, 'other@example.com');
     await at.request([account('crm-unknown')]);
     await at.request([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
-    const { store } = at.house.services;
+    const { store } = at.harness.services;
     const facts = { platform: 'segment', receivedAt: fixtureTime, submittedAt: fixtureTime, subjectHmacs: [] };
     await store.accept(receiptOf({ ...facts, id: 'segment-1' }), kept);
     const { status, lines, progress } = await at.run('report', ...january);
@@ -63,7 +63,7 @@ describe('report', () => {
     const received = ['2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00Z', '2026-01-31T23:59:59.999Z'];
     for (const [one, iso] of [...received, '2026-02-01T00:00:00Z'].entries()) {
       const times = { receivedAt: Date.parse(iso), submittedAt: 0 };
-      await at.house.services.store.accept(receiptOf({ ...times, id: `receipt-${one}`, subjectHmacs: [] }), kept);
+      await at.harness.services.store.accept(receiptOf({ ...times, id: `receipt-${one}`, subjectHmacs: [] }), kept);
     }
     const total = async (from: string, to: string) =>
       (await at.run('report', '--from', from, '--to', to)).lines.at(-1)?.split(',')[1];

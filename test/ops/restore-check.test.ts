@@ -3,20 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
 import { protectTables, readTableStatus } from '../../infra/ops/table-status.ts';
 import { namesOf } from '../../infra/stack/names.ts';
-import { account } from '../support/ketch.ts';
+import { account, addPerson } from '../support/ketch.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
-import { registered } from '../support/pace-ketch.ts';
 import { erased, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
 describe('restore-check', () => {
   test('receipt that a restore opened again: is listed after the sweep, and refuse closes it', async () => {
     const at = await opsHarness();
-    registered(at.house, 'crm-1');
-    at.house.sandbox.outage('error');
+    addPerson(at.harness, 'crm-1');
+    at.harness.sandbox.outage('error');
     const id = await at.request([account('crm-1')]);
     const open = await readReceipt(at, id);
-    at.house.sandbox.outage(undefined);
+    at.harness.sandbox.outage(undefined);
     // A review with another reason is not of interest here.
     await stopped(at);
     // The table is restored to a time before the closing, which deleted the identifiers.
@@ -30,7 +29,7 @@ describe('restore-check', () => {
         '1 open: the sweep checks each at its next attempt, within an hour; then run this again',
       ],
     });
-    at.house.clock.at += 3_600_000;
+    at.harness.clock.now += 3_600_000;
     await at.sweep();
     const { status, json } = await at.run('restore-check', '--json');
     expect(status).toBe(1);
@@ -41,7 +40,7 @@ describe('restore-check', () => {
     await at.sweep();
     expect(await readReceipt(at, id)).toMatchObject({ state: 'refused' });
     expect(await at.run('restore-check')).toMatchObject({ status: 0 });
-    expect(at.house.sandbox.deletions()).toEqual([]);
+    expect(at.harness.sandbox.deletions()).toEqual([]);
   });
 
   test('healthy deployment: needs nothing', async () => {

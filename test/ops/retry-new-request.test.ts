@@ -1,39 +1,39 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { redaction, shopifyHouse, shopifyWire } from '../platforms/shopify-messages.ts';
-import { hour } from '../support/pace-heard.ts';
+import { redaction, shopifyHarness, shopifyWire } from '../platforms/shopify-messages.ts';
+import { hour } from '../support/quota-world.ts';
 import { by, erased, opsHarness, readReceipt, run } from './ops-harness.ts';
 
 /** A Shopify customer who was erased and registered again, and an operator beside it. */
 async function redacted() {
-  const house = await shopifyHouse({ customers: [] });
-  const { settings, store } = house.services;
+  const harness = await shopifyHarness({ customers: [] });
+  const { settings, store } = harness.services;
   const context = {
     ...(await opsHarness()).context,
     settings,
     store,
-    now: () => house.clock.at,
-    signer: house.services.signer!,
+    now: () => harness.clock.now,
+    signer: harness.services.signer!,
   };
   const person = { source_id: String(redaction.customer.id) };
-  house.sandbox.register({ ...person, created_at: '2025-01-01T00:00:00Z' }, 'main');
+  harness.sandbox.register({ ...person, created_at: '2025-01-01T00:00:00Z' }, 'main');
   let deliveries = 0;
   return {
-    house,
+    harness,
     context,
     /** Registers the customer now, under the id of before. */
-    register: () => house.sandbox.register(person, 'main'),
+    register: () => harness.sandbox.register(person, 'main'),
     /** One genuine delivery, and the sweep an hour later. */
     deliver: async () => {
       deliveries += 1;
       const wire = shopifyWire(redaction, { 'X-Shopify-Webhook-Id': `delivery-${deliveries}` });
-      expect(await house.send(wire)).toMatchObject({ status: 200, text: '' });
-      house.clock.at += hour;
-      await house.sweep();
+      expect(await harness.send(wire)).toMatchObject({ status: 200, text: '' });
+      harness.clock.now += hour;
+      await harness.sweep();
     },
     decide: (id: string) => run(context, 'retry', id, '--new-request', ...by('zoe', 'the shop asked for it again')),
-    receipts: () => house.receipts(),
-    deleted: () => house.sandbox.deletions().map(one => one.customerId),
+    receipts: () => harness.receipts(),
+    deleted: () => harness.sandbox.deletions().map(one => one.customerId),
   };
 }
 
@@ -43,14 +43,14 @@ describe('retry --new-request', () => {
     await at.deliver();
     const [first] = await at.receipts();
     const second = at.register();
-    at.house.clock.at += hour;
+    at.harness.clock.now += hour;
     expect(await at.decide(first!.id)).toMatchObject({
       status: 0,
       lines: [`${first!.id}: the next delivery of the same body opens a new request: ask the sender to repeat it`],
     });
-    const decidedAt = at.house.clock.at;
-    at.house.clock.at += hour;
-    const later = at.house.sandbox.register({ source_id: 'retry', email: redaction.customer.email }, 'main');
+    const decidedAt = at.harness.clock.now;
+    at.harness.clock.now += hour;
+    const later = at.harness.sandbox.register({ source_id: 'retry', email: redaction.customer.email }, 'main');
     await at.deliver();
     expect(at.deleted()).toContain(second);
     expect(at.deleted()).not.toContain(later);
@@ -60,7 +60,7 @@ describe('retry --new-request', () => {
       submittedAt: decidedAt,
       decisions: [{ action: 'new-request', actor: 'zoe', reason: 'the shop asked for it again', at: decidedAt }],
     });
-    expect(at.house.alarms()).toEqual([]);
+    expect(at.harness.alarms()).toEqual([]);
     const shown = await run(at.context, 'show', opened!.id);
     expect(shown.status).toBe(0);
     expect(shown.lines.join('\n')).toContain('new-request by zoe: the shop asked for it again');
@@ -76,12 +76,12 @@ describe('retry --new-request', () => {
     at.register();
     await at.deliver();
     expect(await at.receipts()).toHaveLength(2);
-    expect(at.house.logged().filter(({ alarm }) => alarm === 'repeated-redaction')).toMatchObject([
+    expect(at.harness.lines.filter(({ alarm }) => alarm === 'repeated-redaction')).toMatchObject([
       { platform: 'shopify', receipt: second!.id },
     ]);
     await at.decide(second!.id);
     await at.deliver();
-    const hmacs = await at.house.services.pseudonymizer();
+    const hmacs = await at.harness.services.pseudonymizer();
     const digest = createHash('sha256').update(JSON.stringify(redaction)).digest('hex');
     const ids = ['', '#1', '#2'].map(end => hmacs.receipt('shopify', redaction.shop_domain, `${digest}${end}`));
     expect((await at.receipts()).map(({ id }) => id)).toEqual(ids);
@@ -104,15 +104,15 @@ describe('retry --new-request', () => {
 
   test('open receipt: is not changed; a second decision changes nothing', async () => {
     const at = await redacted();
-    at.house.sandbox.outage('error');
+    at.harness.sandbox.outage('error');
     await at.deliver();
     const [open] = await at.receipts();
     const notClosed = 'not changed: the receipt is not closed yet, and its attempts continue';
     expect(await at.decide(open!.id)).toMatchObject({ status: 1, lines: [`${open!.id}: ${notClosed}`] });
     expect(await at.receipts()).toEqual([open]);
-    at.house.sandbox.outage(undefined);
-    at.house.clock.at += hour;
-    await at.house.sweep();
+    at.harness.sandbox.outage(undefined);
+    at.harness.clock.now += hour;
+    await at.harness.sweep();
     await at.decide(open!.id);
     const decided = await at.receipts();
     expect(await at.decide(open!.id)).toMatchObject({ status: 3, lines: [`${open!.id}: already decided`] });

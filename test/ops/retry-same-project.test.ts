@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { answer, html } from '../support/erasing-answers.ts';
-import { erasingHouse, one } from '../support/erasing-house.ts';
+import { createHarness, one } from '../support/harness.ts';
+import { html, response } from '../support/voucherify-responses.ts';
 import { by, opsHarness, run } from './ops-harness.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
@@ -9,38 +9,45 @@ const secret = 'erasure/voucherify/main';
 
 /** A receipt that was deleted without a response, and a key that was replaced before the next attempt. */
 async function replacedKey({ deleted = true } = {}) {
-  const house = erasingHouse();
-  house.person({ id: ada, source_id: 'crm-1' });
-  house.meddle = (call, pass) => {
+  const harness = createHarness();
+  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  harness.intercept = (call, pass) => {
     if (call.method !== 'POST') return pass();
     if (deleted) pass();
-    return answer(500, html);
+    return response(500, html);
   };
-  const { receipt } = await house.ask(one('source_id', 'crm-1'));
-  house.meddle = undefined;
+  const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+  harness.intercept = undefined;
   const replaceKey = (appId: string, project = 'main') => {
-    house.sandbox.addKey({ appId, appToken: 'token-new', project });
-    house.secrets[secret] = JSON.stringify({ appId, appToken: 'token-new' });
+    harness.sandbox.addKey({ appId, appToken: 'token-new', project });
+    harness.secrets[secret] = JSON.stringify({ appId, appToken: 'token-new' });
   };
-  const { settings, store, control, readSecret } = house.services;
-  const context = { ...(await opsHarness()).context, settings, store, control, readSecret, now: () => house.clock.now };
+  const { settings, store, control, readSecret } = harness.services;
+  const context = {
+    ...(await opsHarness()).context,
+    settings,
+    store,
+    control,
+    readSecret,
+    now: () => harness.clock.now,
+  };
   const decide = (...args: readonly string[]) =>
     run(context, 'retry', receipt.id, ...args, ...by('zoe', 'key rotated in the same project'));
-  return { house, context, id: receipt.id, replaceKey, decide };
+  return { harness, context, id: receipt.id, replaceKey, decide };
 }
 
 describe('retry --same-project', () => {
   test('replaced key: a 404 needs a review, the decision accepts this key, and the evidence shows it', async () => {
-    const { house, context, id, replaceKey, decide } = await replacedKey();
+    const { harness, context, id, replaceKey, decide } = await replacedKey();
     replaceKey('app-new');
-    expect(await house.sweepWhenDue(id)).toMatchObject({ state: 'needs-review', reason: 'other-app-id' });
+    expect(await harness.sweepWhenDue(id)).toMatchObject({ state: 'needs-review', reason: 'other-app-id' });
     await decide();
-    expect(await house.sweepWhenDue(id), 'a plain retry').toMatchObject({ reason: 'other-app-id' });
+    expect(await harness.sweepWhenDue(id), 'a plain retry').toMatchObject({ reason: 'other-app-id' });
     const said = 'retried by the next sweep; a 404 under the current key now counts as the same project';
     expect(await decide('--same-project')).toMatchObject({ status: 0, lines: [`${id}: ${said}`] });
-    const closed = await house.sweepWhenDue(id);
+    const closed = await harness.sweepWhenDue(id);
     expect(closed).toMatchObject({ state: 'erased', projects: { main: { deletions: [{ proof: 'gone' }] } } });
-    const hmac = (await house.services.pseudonymizer()).appId('app-new');
+    const hmac = (await harness.services.pseudonymizer()).appId('app-new');
     expect(evidenceOf(closed).decisions.at(-1)).toMatchObject({
       actor: 'zoe',
       reviewReason: 'other-app-id',
@@ -51,31 +58,31 @@ describe('retry --same-project', () => {
   });
 
   test('key that is replaced again after the decision: is not accepted', async () => {
-    const { house, id, replaceKey, decide } = await replacedKey({ deleted: false });
+    const { harness, id, replaceKey, decide } = await replacedKey({ deleted: false });
     replaceKey('app-new', 'other');
-    await house.sweepWhenDue(id);
+    await harness.sweepWhenDue(id);
     await decide('--same-project');
     replaceKey('app-third', 'other');
-    expect(await house.sweepWhenDue(id)).toMatchObject({
+    expect(await harness.sweepWhenDue(id)).toMatchObject({
       state: 'needs-review',
       reason: 'other-app-id',
       projects: { main: { deletions: [] } },
     });
-    expect(house.deleted()).toEqual([]);
+    expect(harness.deleted()).toEqual([]);
   });
 
   test('other reason, and a key that is not valid: nothing is changed', async () => {
-    const { house, id, replaceKey, decide } = await replacedKey();
+    const { harness, id, replaceKey, decide } = await replacedKey();
     const refused = (why: string) => ({ status: 1, lines: [`${id}: not changed: ${why}`] });
     const only = refused('--same-project is only for the reason other-app-id');
     expect(await decide('--same-project')).toMatchObject(only);
     replaceKey('app-new');
-    const before = await house.store.read(id);
-    await house.store.replace({ ...before!, revision: before!.revision + 1, reason: 'other-app-id' });
-    house.secrets[secret] = '{}';
+    const before = await harness.store.read(id);
+    await harness.store.replace({ ...before!, revision: before!.revision + 1, reason: 'other-app-id' });
+    harness.secrets[secret] = '{}';
     const invalid = refused('the key of project main is not valid: run npm run ops -- doctor');
     expect(await decide('--same-project')).toMatchObject(invalid);
     await expect(decide('--same-project', '--max', '7')).rejects.toThrow('cannot be combined');
-    expect((await house.store.read(id))?.decisions).toBeUndefined();
+    expect((await harness.store.read(id))?.decisions).toBeUndefined();
   });
 });

@@ -4,10 +4,9 @@ import { localSigner } from '../../infra/local/local-signer.ts';
 import { notificationLines } from '../../infra/ops/show/audit-report.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
-import { claimedOnce, now } from '../support/erasing-receipts.ts';
-import { fixtureTime } from '../support/house.ts';
-import { account } from '../support/ketch.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { claimedOnce, now } from '../support/attempt-results.ts';
+import { fixtureTime } from '../support/harness.ts';
+import { account, addPerson } from '../support/ketch.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { byEmail, erased, errors, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
@@ -38,11 +37,11 @@ async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): 
 describe('show: an erased receipt', () => {
   test('sections: answer the eight questions and say what stays elsewhere', async () => {
     const at = await opsHarness();
-    registered(at.house, 'crm-1');
+    addPerson(at.harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
     const id = await at.request([account('crm-1'), byEmail('zoe@example.com')], { uid });
     await at.sweep();
-    const [{ deletionId } = { deletionId: '' }] = at.house.sandbox.deletions();
+    const [{ deletionId } = { deletionId: '' }] = at.harness.sandbox.deletions();
     const said = await sections(at, id);
     expect(Object.keys(said)).toEqual(headings);
     const expected: readonly (readonly (string | RegExp)[])[] = [
@@ -70,7 +69,7 @@ describe('show: an erased receipt', () => {
     const id = await erased(at);
     const { evidence: _, ...row } = await readReceipt(at, id);
     const main = row.projects['main']!;
-    const gone = { project: 'main', pin: 1, proof: 'gone', at: at.house.clock.at } as const;
+    const gone = { project: 'main', pin: 1, proof: 'gone', at: at.harness.clock.now } as const;
     const us = { ...main, mayHaveExecuted: true, state: 'open', deletions: [] } as const;
     const projects = { main: { ...main, pins: 2, deletions: [...main.deletions, gone] }, us };
     await at.context.store.replace(nextRevision(row, { projects }));
@@ -208,7 +207,7 @@ describe('show: an unfinished receipt', () => {
 
   test('times: says when the platform stated none', async () => {
     const at = await opsHarness();
-    await at.house.services.store.accept(
+    await at.harness.services.store.accept(
       receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
       kept,
     );

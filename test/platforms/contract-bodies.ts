@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
+import { maxJsonDepth } from '../../lambda/io/json.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
-import { inert } from '../support/inert.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { ada, type Suite } from './contract-case.ts';
 
 export function bodies(suite: Suite): void {
@@ -20,7 +22,7 @@ export function bodies(suite: Suite): void {
     ['bytes that are not UTF-8', notUtf8],
     ['a key that stands twice', grown('"twice":1,"twice":1')],
     ['a key that stands twice, once escaped', grown('"twice":1,"\\u0074wice":1')],
-    ['too deep a nest', grown(`"deep":${'['.repeat(20)}${']'.repeat(20)}`)],
+    ['too deep a nest', grown(`"deep":${'['.repeat(maxJsonDepth)}${']'.repeat(maxJsonDepth)}`)],
     ['null', 'null'],
     ['a number', '5'],
   ])('that hold %s are refused', async (_, body) => {
@@ -28,21 +30,21 @@ export function bodies(suite: Suite): void {
   });
 
   test('with fields that nobody knows are read all the same', async () => {
-    const house = await suite.house();
+    const harness = await suite.harness();
     const extra = { unknownField: { nested: [1, 'two', null] }, another: 'x' };
-    await house.send(await suite.genuine(house, { extra }));
-    await house.sweep();
-    expect(await house.receipts()).toMatchObject([{ state: 'erased' }]);
+    await harness.send(await suite.genuine(harness, { extra }));
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased' }]);
   });
 
-  test('up to 64 KiB are read, and one byte more is refused before anything else', async () => {
-    const most = 65_536;
+  test('up to 1 MiB are read, and one byte more is refused before anything else, with an alarm', async () => {
+    const most = maxBodyBytes;
     const padded = (length: number) => text.replace('{', `{"pad":"${'x'.repeat(length - text.length - 9)}",`);
-    const house = await suite.house();
-    const fits = await sign({ ...plain, body: padded(most) }, suite.secrets.current, house.clock.at);
+    const harness = await suite.harness();
+    const fits = await sign({ ...plain, body: padded(most) }, suite.secrets.current, harness.clock.now);
     expect(Buffer.from(fits.body)).toHaveLength(most);
-    await house.send(fits);
-    expect(await house.receipts()).toHaveLength(1);
+    await harness.send(fits);
+    expect(await harness.receipts()).toHaveLength(1);
     await expectRefused({ ...plain, body: padded(most + 1) }, 413);
     await expectRefused({ ...plain, body: padded(most + 1) }, 413, suite.secrets.stranger);
   });
@@ -67,15 +69,15 @@ export function bodies(suite: Suite): void {
   });
 
   async function expectRefused(wire: Wire, status: number, secret = suite.secrets.current) {
-    const store = inert<ReceiptStore>('store');
-    const house = await suite.house({ change: () => ({ store: store.port }) });
-    const answer = await house.send(await sign(wire, secret, house.clock.at));
+    const store = forbidden<ReceiptStore>('store');
+    const harness = await suite.harness({ change: () => ({ store: store.port }) });
+    const answer = await harness.send(await sign(wire, secret, harness.clock.now));
     expect(answer.status).toBe(status);
     expectRefusal(answer, status);
     expect(store.calls).toEqual([]);
-    expect(house.sandbox.calls()).toEqual([]);
-    // Size and method are looked at before the credentials: a caller that was not proved genuine raises no alarm.
-    expect(house.alarms()).toEqual([405, 413].includes(status) ? [] : ['request-refused']);
+    expect(harness.sandbox.calls()).toEqual([]);
+    // The method is checked before the caller is authenticated.
+    expect(harness.alarms()).toEqual(status === 405 ? [] : ['request-refused']);
     return answer;
   }
 }

@@ -1,5 +1,5 @@
 import type { Answer, Wire } from '../support/event.ts';
-import type { House, HouseOptions } from '../support/house.ts';
+import type { Harness, HarnessOptions } from '../support/harness.ts';
 
 /** What a platform is, as far as the suite that all of them pass must know. */
 export interface PlatformCase {
@@ -45,7 +45,7 @@ export const cleo = { sourceId: 'crm-10043', customerId: 'cust_CleoExample000000
 
 export interface Suite extends PlatformCase {
   readonly name: string;
-  readonly house: (options?: Partial<HouseOptions>) => Promise<House>;
+  readonly harness: (options?: Partial<HarnessOptions>) => Harness;
   /** A genuine message of the moment. */
-  readonly genuine: (house: House, asked?: Partial<Asked>, secret?: string) => Promise<Wire>;
+  readonly genuine: (harness: Harness, asked?: Partial<Asked>, secret?: string) => Promise<Wire>;
 }

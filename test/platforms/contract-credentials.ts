@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Wire } from '../support/event.ts';
-import type { House, HouseOptions } from '../support/house.ts';
-import { inert } from '../support/inert.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
+import type { Harness, HarnessOptions } from '../support/harness.ts';
 import type { Suite } from './contract-case.ts';
 
 export function credentials(suite: Suite): void {
@@ -11,17 +11,17 @@ export function credentials(suite: Suite): void {
 
   test('that are genuine are accepted in any letter case of the names', async () => {
     for (const spelled of [(text: string) => text.toUpperCase(), (text: string) => text.toLowerCase()]) {
-      const house = await suite.house();
-      const wire = await suite.genuine(house);
+      const harness = await suite.harness();
+      const wire = await suite.genuine(harness);
       const renamed = Object.entries(wire.headers).map(([name, value]) => [spelled(name), value] as const);
-      await house.send({ ...wire, headers: Object.fromEntries(renamed) });
-      expect(await house.receipts()).toMatchObject([{ authentication: { secret: 'current' } }]);
+      await harness.send({ ...wire, headers: Object.fromEntries(renamed) });
+      expect(await harness.receipts()).toMatchObject([{ authentication: { secret: 'current' } }]);
     }
   });
 
   test.each(headers)('that lack %s, or have it twice, are refused', async name => {
-    const { house, untouched } = await guarded(suite);
-    const wire = await suite.genuine(house);
+    const { harness, untouched } = await guarded(suite);
+    const wire = await suite.genuine(harness);
     const value = credentialIn(wire, name);
     for (const spoiled of [
       '',
@@ -33,18 +33,18 @@ export function credentials(suite: Suite): void {
       `${value}, ${value}`,
       `${value},${value}`,
     ]) {
-      await expectRefused(house, withHeader(wire, name, spoiled));
+      await expectRefused(harness, withHeader(wire, name, spoiled));
     }
     untouched();
   });
 
   test.each(headers)('that differ in one character of %s are refused, whichever it is', async name => {
-    const { house, untouched } = await guarded(suite);
-    const wire = await suite.genuine(house);
+    const { harness, untouched } = await guarded(suite);
+    const wire = await suite.genuine(harness);
     const value = credentialIn(wire, name);
     for (let at = 0; at < value.length; at += 1) {
       await expectRefused(
-        house,
+        harness,
         withHeader(wire, name, `${value.slice(0, at)}${other(value[at]!)}${value.slice(at + 1)}`),
       );
     }
@@ -52,8 +52,8 @@ export function credentials(suite: Suite): void {
   });
 
   test.each(headers)('that are cut or grown in %s are refused', async name => {
-    const { house, untouched } = await guarded(suite);
-    const wire = await suite.genuine(house);
+    const { harness, untouched } = await guarded(suite);
+    const wire = await suite.genuine(harness);
     const value = credentialIn(wire, name);
     for (const spoiled of [
       value.slice(1),
@@ -63,64 +63,64 @@ export function credentials(suite: Suite): void {
       `${value}=`,
       `${value}\u0000`,
     ]) {
-      await expectRefused(house, withHeader(wire, name, spoiled));
+      await expectRefused(harness, withHeader(wire, name, spoiled));
     }
     untouched();
   });
 
   test('of a stranger are refused, and nothing of the message is repeated', async () => {
-    const { house, untouched } = await guarded(suite);
-    const wire = await suite.genuine(house, { sourceId: 'crm-kqzvwxjy' }, suite.secrets.stranger);
-    const answer = await expectRefused(house, wire);
+    const { harness, untouched } = await guarded(suite);
+    const wire = await suite.genuine(harness, { sourceId: 'crm-kqzvwxjy' }, suite.secrets.stranger);
+    const answer = await expectRefused(harness, wire);
     expect(answer.text).not.toContain('kqzvwxjy');
-    expect(house.logged()).toMatchObject([{ event: 'refused', platform: suite.name, status: refusedWith }]);
+    expect(harness.lines).toMatchObject([{ event: 'refused', platform: suite.name, status: refusedWith }]);
     untouched();
   });
 
   if (coversBody)
     test('of another body are refused', async () => {
-      const { house, untouched } = await guarded(suite);
-      const wire = await suite.genuine(house);
+      const { harness, untouched } = await guarded(suite);
+      const wire = await suite.genuine(harness);
       const body = Buffer.from(wire.body);
       const step = Math.max(1, Math.floor(body.length / 40));
       for (let at = 0; at < body.length; at += step) {
         const changed = Buffer.from(body);
         changed[at] = changed[at]! ^ 1;
-        await expectRefused(house, { ...wire, body: changed });
+        await expectRefused(harness, { ...wire, body: changed });
       }
       for (const changed of [`${body} `, ` ${body}`, `${body}\n`, '', '{}'])
-        await expectRefused(house, { ...wire, body: changed });
+        await expectRefused(harness, { ...wire, body: changed });
       untouched();
     });
 
   test('are looked at before the method of reading: what is no request at all is refused the same', async () => {
-    const { house, untouched } = await guarded(suite);
-    const wire = await suite.genuine(house, {}, suite.secrets.stranger);
+    const { harness, untouched } = await guarded(suite);
+    const wire = await suite.genuine(harness, {}, suite.secrets.stranger);
     for (const body of ['', '{', '\uFEFF{}', Buffer.from([0xff]), '['.repeat(60_000)])
-      await expectRefused(house, { ...wire, body });
-    await expectRefused(house, withHeader(wire, 'Content-Type', 'text/plain'));
+      await expectRefused(harness, { ...wire, body });
+    await expectRefused(harness, withHeader(wire, 'Content-Type', 'text/plain'));
     untouched();
   });
 
-  async function expectRefused(house: House, wire: Wire) {
-    const answer = await house.send(wire);
+  async function expectRefused(harness: Harness, wire: Wire) {
+    const answer = await harness.send(wire);
     expect(answer.status).toBe(refusedWith);
     expectRefusal(answer, refusedWith);
     return answer;
   }
 }
 
-/** A house whose store must not be touched while callers are not proved genuine. */
-async function guarded(suite: Suite, options: Partial<HouseOptions> = {}) {
-  const store = inert<ReceiptStore>('store');
-  const control = inert<VersionedStore>('control');
-  const house = await suite.house({ ...options, change: () => ({ store: store.port, control: control.port }) });
+/** A harness whose store must not be touched while callers are not proved genuine. */
+async function guarded(suite: Suite, options: Partial<HarnessOptions> = {}) {
+  const store = forbidden<ReceiptStore>('store');
+  const control = forbidden<VersionedStore>('control');
+  const harness = await suite.harness({ ...options, change: () => ({ store: store.port, control: control.port }) });
   const untouched = () => {
     expect([...store.calls, ...control.calls]).toEqual([]);
-    expect(house.sandbox.calls()).toEqual([]);
-    expect(house.alarms()).toEqual([]);
+    expect(harness.sandbox.calls()).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   };
-  return { house, untouched };
+  return { harness, untouched };
 }
 
 function withHeader(wire: Wire, name: string, value: string | readonly string[]): Wire {

@@ -1,72 +1,73 @@
 import { expect, test } from 'vitest';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import type { Answer, Wire } from '../support/event.ts';
-import type { House } from '../support/house.ts';
+import type { Harness } from '../support/harness.ts';
 import { ada, cleo, type Suite } from './contract-case.ts';
 
 export function requests(suite: Suite): void {
   const { expectRefusal, expectSame = sameText } = suite;
 
   test('that are genuine erase the person, and nobody else', async () => {
-    const house = await suite.house();
-    expect((await sendAndSweep(house)).status).toBeLessThan(300);
-    expect(erased(house)).toEqual([ada.customerId]);
-    expect(await house.receipts()).toMatchObject([{ platform: suite.name, state: 'erased' }]);
+    const harness = await suite.harness();
+    expect((await sendAndSweep(harness)).status).toBeLessThan(300);
+    expect(erased(harness)).toEqual([ada.customerId]);
+    expect(await harness.receipts()).toMatchObject([{ platform: suite.name, state: 'erased' }]);
   });
 
   test('that name nobody who is here end all the same', async () => {
-    const house = await suite.house({ customers: [] });
-    expect((await sendAndSweep(house)).status).toBeLessThan(300);
-    expect(erased(house)).toEqual([]);
-    expect(await house.receipts()).toMatchObject([{ state: 'no-match' }]);
+    const harness = await suite.harness({ customers: [] });
+    expect((await sendAndSweep(harness)).status).toBeLessThan(300);
+    expect(erased(harness)).toEqual([]);
+    expect(await harness.receipts()).toMatchObject([{ state: 'no-match' }]);
   });
 
   test('that come again get the same answer and erase nobody again', async () => {
-    const house = await suite.house();
-    const first = await sendAndSweep(house);
-    const calls = house.sandbox.calls().length;
+    const harness = await suite.harness();
+    const first = await sendAndSweep(harness);
+    const calls = harness.sandbox.calls().length;
     for (const later of [0, 1000]) {
-      house.clock.at += later;
-      expectSame(first, await sendAndSweep(house));
+      harness.clock.now += later;
+      expectSame(first, await sendAndSweep(harness));
     }
-    expect(erased(house)).toEqual([ada.customerId]);
-    expect(house.sandbox.calls()).toHaveLength(calls);
-    expect(await house.receipts()).toHaveLength(1);
+    expect(erased(harness)).toEqual([ada.customerId]);
+    expect(harness.sandbox.calls()).toHaveLength(calls);
+    expect(await harness.receipts()).toHaveLength(1);
   });
 
   test('that are replayed byte for byte never erase anybody again', async () => {
-    const house = await suite.house();
-    const wire = await suite.genuine(house);
+    const harness = await suite.harness();
+    const wire = await suite.genuine(harness);
     const [second, hour, year] = [1000, 3_600_000, 365 * 86_400_000];
     for (const later of [0, second, hour, year]) {
-      house.clock.at += later;
-      await house.send(wire);
-      await house.sweep();
-      if (later === 0) house.sandbox.register({ source_id: ada.sourceId, created_at: '2025-01-01T00:00:00Z' }, 'main');
+      harness.clock.now += later;
+      await harness.send(wire);
+      await harness.sweep();
+      if (later === 0)
+        harness.sandbox.register({ source_id: ada.sourceId, created_at: '2025-01-01T00:00:00Z' }, 'main');
     }
-    expect(erased(house)).toEqual([ada.customerId]);
-    expect(await house.receipts()).toHaveLength(1);
+    expect(erased(harness)).toEqual([ada.customerId]);
+    expect(await harness.receipts()).toHaveLength(1);
   });
 
   test('never take their id, scope or time from a header that the credentials do not cover', async () => {
-    const house = await suite.house();
-    const wire = await suite.genuine(house);
-    await house.send(wire);
-    await house.sweep();
-    const [first] = await house.receipts();
+    const harness = await suite.harness();
+    const wire = await suite.genuine(harness);
+    await harness.send(wire);
+    await harness.sweep();
+    const [first] = await harness.receipts();
     for (const stranger of withOtherHeaders(wire, suite.headers)) {
-      house.clock.at += 1000;
-      house.sandbox.register({ source_id: ada.sourceId }, 'main');
-      house.clock.at += 1000;
-      await house.send(stranger);
-      await house.sweep();
+      harness.clock.now += 1000;
+      harness.sandbox.register({ source_id: ada.sourceId }, 'main');
+      harness.clock.now += 1000;
+      await harness.send(stranger);
+      await harness.sweep();
     }
-    expect(erased(house)).toEqual([ada.customerId]);
-    expect(await house.receipts()).toEqual([first]);
+    expect(erased(harness)).toEqual([ada.customerId]);
+    expect(await harness.receipts()).toEqual([first]);
   });
 
   test('have the time of the first delivery or of what the credentials cover, whatever other headers say', async () => {
-    const [plain, other] = [await suite.house(), await suite.house()];
+    const [plain, other] = [await suite.harness(), await suite.harness()];
     const wire = await suite.genuine(plain);
     await plain.send(wire);
     const [expected] = await plain.receipts();
@@ -77,90 +78,90 @@ export function requests(suite: Suite): void {
 
   if (suite.idHoldsIdentities !== true)
     test('that come again for somebody else are a conflict', async () => {
-      const house = await suite.house();
-      await sendAndSweep(house);
-      const answer = await house.send(await suite.genuine(house, { sourceId: cleo.sourceId }));
+      const harness = await suite.harness();
+      await sendAndSweep(harness);
+      const answer = await harness.send(await suite.genuine(harness, { sourceId: cleo.sourceId }));
       expect(answer.status).toBe(409);
       expectRefusal(answer, 409);
-      expect(house.alarms()).toEqual(['payload-mismatch']);
-      await house.sweep();
-      expect(erased(house)).toEqual([ada.customerId]);
+      expect(harness.alarms()).toEqual(['payload-mismatch']);
+      await harness.sweep();
+      expect(erased(harness)).toEqual([ada.customerId]);
     });
 
   test('that differ in their id are two', async () => {
-    const house = await suite.house();
-    await sendAndSweep(house);
-    await house.send(await suite.genuine(house, { id: 2, sourceId: cleo.sourceId }));
-    await house.sweep();
-    expect(erased(house)).toEqual([ada.customerId, cleo.customerId]);
+    const harness = await suite.harness();
+    await sendAndSweep(harness);
+    await harness.send(await suite.genuine(harness, { id: 2, sourceId: cleo.sourceId }));
+    await harness.sweep();
+    expect(erased(harness)).toEqual([ada.customerId, cleo.customerId]);
   });
 
   test('that find Voucherify down are kept, ended by the sweep, and answered then', async () => {
-    const house = await suite.house();
-    house.sandbox.outage('error');
-    await house.send(await suite.genuine(house));
-    expect(await house.receipts()).toMatchObject([{ state: 'open' }]);
-    house.sandbox.outage(undefined);
-    house.clock.at += 3_600_000;
-    await house.sweep();
-    expect(await house.receipts()).toMatchObject([{ state: 'erased' }]);
-    expect((await house.send(await suite.genuine(house))).status).toBeLessThan(300);
-    expect(erased(house)).toEqual([ada.customerId]);
+    const harness = await suite.harness();
+    harness.sandbox.outage('error');
+    await harness.send(await suite.genuine(harness));
+    expect(await harness.receipts()).toMatchObject([{ state: 'open' }]);
+    harness.sandbox.outage(undefined);
+    harness.clock.now += 3_600_000;
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased' }]);
+    expect((await harness.send(await suite.genuine(harness))).status).toBeLessThan(300);
+    expect(erased(harness)).toEqual([ada.customerId]);
   });
 
   test('that cannot be kept are not accepted, and nobody is looked for', async () => {
     const down = () => Promise.reject(storeUnavailable());
-    const house = await suite.house({ change: ({ store }) => ({ store: { ...store, accept: down } }) });
-    const answer = await house.send(await suite.genuine(house));
+    const harness = await suite.harness({ change: ({ store }) => ({ store: { ...store, accept: down } }) });
+    const answer = await harness.send(await suite.genuine(harness));
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
     expectRefusal(answer, 503);
-    expect(house.alarms()).toEqual(['store-unavailable']);
-    expect(house.sandbox.calls()).toEqual([]);
+    expect(harness.alarms()).toEqual(['store-unavailable']);
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 
   test('leave nothing of a person or of a secret in answer, log or receipt', async () => {
     const { current, previous } = suite.secrets;
     const texts = { [`erasure/platform/${suite.name}`]: suite.secretText(current, previous) };
-    const house = await suite.house({ secrets: texts });
+    const harness = await suite.harness({ secrets: texts });
     const sourceId = 'src-kqzvwxjy';
-    house.sandbox.register(
+    harness.sandbox.register(
       { source_id: sourceId, email: 'zkqjvxw@example.com', created_at: '2025-01-01T00:00:00Z' },
       'main',
     );
     const answers = [
-      await sendAndSweep(house, { sourceId, extra: { note: 'note-wqkzjxv' } }),
-      await sendAndSweep(house, { sourceId }),
-      await sendAndSweep(house, { id: 2, sourceId: 'src-jjkkzzqq' }),
-      await sendAndSweep(house, { id: 1, sourceId: 'src-jjkkzzqq' }),
+      await sendAndSweep(harness, { sourceId, extra: { note: 'note-wqkzjxv' } }),
+      await sendAndSweep(harness, { sourceId }),
+      await sendAndSweep(harness, { id: 2, sourceId: 'src-jjkkzzqq' }),
+      await sendAndSweep(harness, { id: 1, sourceId: 'src-jjkkzzqq' }),
     ];
-    const shown = JSON.stringify([answers, house.lines, await house.receipts()]);
+    const shown = JSON.stringify([answers, harness.logText, await harness.receipts()]);
     for (const secret of [sourceId, 'zkqjvxw', 'wqkzjxv', 'jjkkzzqq', current, previous])
       expect(shown).not.toContain(secret);
-    expect(erased(house)).toHaveLength(1);
+    expect(erased(harness)).toHaveLength(1);
   });
 
   test.each(suite.others ?? [])(
     'that ask for nothing of ours are answered $status: $what',
     async ({ wire, status }) => {
-      const house = await suite.house();
-      const answer = await house.send(await suite.sign(wire, suite.secrets.current, house.clock.at));
+      const harness = await suite.harness();
+      const answer = await harness.send(await suite.sign(wire, suite.secrets.current, harness.clock.now));
       expect(answer.status).toBe(status);
       if (status >= 400) expectRefusal(answer, status);
-      expect(await house.receipts()).toEqual([]);
-      expect(house.sandbox.calls()).toEqual([]);
+      expect(await harness.receipts()).toEqual([]);
+      expect(harness.sandbox.calls()).toEqual([]);
     },
   );
 
   test('to a platform that settings do not turn on are not served', async () => {
-    const house = await suite.house({ platforms: {} });
-    const answer = await house.send(await suite.genuine(house));
+    const harness = await suite.harness({ platforms: {} });
+    const answer = await harness.send(await suite.genuine(harness));
     expect(answer.status).toBe(404);
-    expect(house.logged()).toEqual([expect.objectContaining({ event: 'refused', code: 'not-found', status: 404 })]);
+    expect(harness.lines).toEqual([expect.objectContaining({ event: 'refused', code: 'not-found', status: 404 })]);
   });
 
-  async function sendAndSweep(house: House, asked: Parameters<Suite['genuine']>[1] = {}): Promise<Answer> {
-    const answer = await house.send(await suite.genuine(house, asked));
-    await house.sweep();
+  async function sendAndSweep(harness: Harness, asked: Parameters<Suite['genuine']>[1] = {}): Promise<Answer> {
+    const answer = await harness.send(await suite.genuine(harness, asked));
+    await harness.sweep();
     return answer;
   }
 }
@@ -190,8 +191,8 @@ function withOtherHeaders(wire: Wire, credentials: readonly string[]): readonly 
   }));
 }
 
-function erased(house: House): readonly string[] {
-  return house.sandbox.deletions().map(deletion => deletion.customerId);
+function erased(harness: Harness): readonly string[] {
+  return harness.sandbox.deletions().map(deletion => deletion.customerId);
 }
 
 function sameText(first: Answer, again: Answer): void {

@@ -10,19 +10,19 @@ export function secrets(suite: Suite): void {
   const secret = `erasure/platform/${name}`;
 
   test('may be the one before, as long as it is kept, and the receipt says so', async () => {
-    const house = await suite.house({ secrets: { [secret]: secretText(current, previous) } });
-    await house.send(await suite.genuine(house, { id: 1 }, previous));
-    await house.send(await suite.genuine(house, { id: 2 }, current));
-    const labels = (await house.receipts()).map(receipt => receipt.authentication.secret);
+    const harness = await suite.harness({ secrets: { [secret]: secretText(current, previous) } });
+    await harness.send(await suite.genuine(harness, { id: 1 }, previous));
+    await harness.send(await suite.genuine(harness, { id: 2 }, current));
+    const labels = (await harness.receipts()).map(receipt => receipt.authentication.secret);
     expect(labels).toEqual(['previous', 'current']);
   });
 
   test('is refused once it was rotated out', async () => {
-    const house = await suite.house({ secrets: { [secret]: secretText(current, previous) } });
-    house.secrets[secret] = secretText(current);
-    const answer = await house.send(await suite.genuine(house, {}, previous));
+    const harness = await suite.harness({ secrets: { [secret]: secretText(current, previous) } });
+    harness.secrets[secret] = secretText(current);
+    const answer = await harness.send(await suite.genuine(harness, {}, previous));
     expect(answer.status).toBe(refusedWith);
-    expect(await house.receipts()).toEqual([]);
+    expect(await harness.receipts()).toEqual([]);
   });
 
   const texts = [
@@ -32,8 +32,8 @@ export function secrets(suite: Suite): void {
   ];
 
   test.each(texts)('that is $why lets nobody in', async ({ text }) => {
-    const house = await suite.house({ secrets: { [secret]: text } });
-    await expectNobody(house, current);
+    const harness = await suite.harness({ secrets: { [secret]: text } });
+    await expectNobody(harness, current);
   });
 
   const check = (text: string) =>
@@ -55,25 +55,25 @@ export function secrets(suite: Suite): void {
   const weakTexts = weakValues.flatMap(({ why, value }) => (typeof value === 'string' ? [{ why, value }] : []));
 
   test.each(weakTexts)('that is $why lets nobody in who knows it', async ({ value }) => {
-    const house = await suite.house({ secrets: { [secret]: secretText(value) } });
-    await expectNobody(house, value);
+    const harness = await suite.harness({ secrets: { [secret]: secretText(value) } });
+    await expectNobody(harness, value);
   });
 
   test('that is unavailable lets nobody in', async () => {
-    const house = await suite.house();
-    delete house.secrets[secret];
-    await expectNobody(house, current);
+    const harness = await suite.harness();
+    delete harness.secrets[secret];
+    await expectNobody(harness, current);
   });
 
-  async function expectNobody(house: Awaited<ReturnType<Suite['house']>>, knows: string): Promise<void> {
+  async function expectNobody(harness: Awaited<ReturnType<Suite['harness']>>, knows: string): Promise<void> {
     // Not every platform's signer takes just any secret; then there is nobody to keep out.
-    const wire = await suite.genuine(house, {}, knows).catch(() => undefined);
+    const wire = await suite.genuine(harness, {}, knows).catch(() => undefined);
     if (wire === undefined) return;
-    const answer = await house.send(wire);
+    const answer = await harness.send(wire);
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
     expectRefusal(answer, 503);
-    expect(house.alarms()).toEqual(['secret-unusable']);
-    expect(await house.receipts()).toEqual([]);
-    expect(house.sandbox.calls()).toEqual([]);
+    expect(harness.alarms()).toEqual(['secret-unusable']);
+    expect(await harness.receipts()).toEqual([]);
+    expect(harness.sandbox.calls()).toEqual([]);
   }
 }

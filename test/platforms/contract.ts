@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { houseFor } from '../support/house.ts';
+import { createHarness } from '../support/harness.ts';
 import { bodies } from './contract-bodies.ts';
 import { ada, type PlatformCase, type Suite } from './contract-case.ts';
 import { credentials } from './contract-credentials.ts';
@@ -11,14 +11,14 @@ export function describePlatform(name: string, platform: PlatformCase): void {
   const suite: Suite = {
     ...platform,
     name,
-    house: ({ secrets: texts = {}, ...options } = {}) =>
-      houseFor({
+    harness: ({ secrets: texts = {}, ...options } = {}) =>
+      createHarness({
         platforms: { [name]: platform.section },
         secrets: { [`erasure/platform/${name}`]: platform.secretText(platform.secrets.current), ...texts },
         ...options,
       }),
-    genuine: async (house, asked = {}, secret = platform.secrets.current) =>
-      platform.sign(platform.message({ id: 1, sourceId: ada.sourceId, ...asked }), secret, house.clock.at),
+    genuine: async (harness, asked = {}, secret = platform.secrets.current) =>
+      platform.sign(platform.message({ id: 1, sourceId: ada.sourceId, ...asked }), secret, harness.clock.now),
   };
   describe(`${name}: credentials`, () => credentials(suite));
   describe(`${name}: its secret`, () => secrets(suite));

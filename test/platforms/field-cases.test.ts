@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Wire } from '../support/event.ts';
-import { type House, houseFor } from '../support/house.ts';
+import { createHarness, type Harness } from '../support/harness.ts';
 import { ketchSection } from '../support/ketch.ts';
 
 /** One message from the field, whom it means, and how its receipt must end. */
@@ -18,24 +18,24 @@ const cases = files.map(name => [name.replace('.json', ''), read(new URL(name, f
 
 describe('a message from the field', () => {
   test.each(cases)('%s: ends as it must, and the evidence says so', async (_, { request, registered, outcome }) => {
-    const house = await fieldHouse(request.headers.Authorization);
+    const harness = await fieldHouse(request.headers.Authorization);
     const before = { created_at: '2025-01-01T00:00:00Z' };
-    const meant = registered === undefined ? [] : [house.sandbox.register({ ...before, ...registered }, 'main')];
-    expect((await house.send(request)).status).toBe(200);
-    await house.sweep();
-    expect(house.sandbox.deletions().map(deletion => deletion.customerId)).toEqual(meant);
-    const [receipt] = await house.receipts();
+    const meant = registered === undefined ? [] : [harness.sandbox.register({ ...before, ...registered }, 'main')];
+    expect((await harness.send(request)).status).toBe(200);
+    await harness.sweep();
+    expect(harness.sandbox.deletions().map(deletion => deletion.customerId)).toEqual(meant);
+    const [receipt] = await harness.receipts();
     expect(receipt).toMatchObject({ state: outcome });
     expect(signedOutcome(receipt?.evidence)).toBe(outcome);
   });
 });
 
-function fieldHouse(current: string): Promise<House> {
+function fieldHouse(current: string): Harness {
   const { platforms } = read(new URL('../../docs/platforms/recipes/onetrust.json', import.meta.url)) as {
     platforms: Record<string, unknown>;
   };
   const secret = JSON.stringify({ current });
-  return houseFor({
+  return createHarness({
     platforms: { ...platforms, ketch: ketchSection },
     secrets: { 'erasure/platform/onetrust': secret, 'erasure/platform/ketch': secret },
   });

@@ -2,21 +2,21 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { matchSignedMessage, parseSigningKeys } from '../../lambda/authentication/signed-body.ts';
 import type { HttpCall, Send } from '../../lambda/io/http-client.ts';
-import { callbackUrl, genericHouse, genericWire, order, signingSecret } from './generic-messages.ts';
+import { callbackUrl, genericHarness, genericWire, order, signingSecret } from './generic-messages.ts';
 
 const previous = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 
 describe('a callback', () => {
   test('tells how it ended, once, signed with both secrets', async () => {
     const calls: HttpCall[] = [];
-    const house = await genericHouse({ secret: { previous }, change: () => ({ sendCallback: keeping(calls) }) });
-    house.sandbox.outage('error');
-    expect((await house.send(genericWire({ ...order, callback_url: callbackUrl }))).status).toBe(202);
-    house.sandbox.outage(undefined);
-    house.clock.at += 120_000;
-    await house.sweep();
-    await house.sweep();
-    const [receipt] = await house.receipts();
+    const harness = await genericHarness({ secret: { previous }, change: () => ({ sendCallback: keeping(calls) }) });
+    harness.sandbox.outage('error');
+    expect((await harness.send(genericWire({ ...order, callback_url: callbackUrl }))).status).toBe(202);
+    harness.sandbox.outage(undefined);
+    harness.clock.now += 120_000;
+    await harness.sweep();
+    await harness.sweep();
+    const [receipt] = await harness.receipts();
     const [call, ...others] = calls;
     expect(others).toEqual([]);
     expect(call).toMatchObject({ method: 'POST', headers: { 'Content-Type': 'application/json' } });
@@ -26,48 +26,48 @@ describe('a callback', () => {
       request_id: 'req-1',
       receipt_id: receipt!.id,
       status: 'erased',
-      completed_at: new Date(house.clock.at).toISOString(),
+      completed_at: new Date(harness.clock.now).toISOString(),
     });
     expect(deletions).toMatchObject([{ project: 'main', status: 'DONE' }]);
     expect(deletions[0]).not.toHaveProperty('related_object_id');
     for (const current of [signingSecret, previous]) {
-      expect(provedBy(call!, current, house.clock.at)).toBe('current');
+      expect(provedBy(call!, current, harness.clock.now)).toBe('current');
     }
     expect(call!.headers['webhook-id']).toBe(`${receipt!.id}:erased`);
   });
 
   test('is not owed when the answer said it all', async () => {
     const calls: HttpCall[] = [];
-    const house = await genericHouse({ change: () => ({ sendCallback: keeping(calls) }) });
-    expect((await house.send(genericWire({ ...order, callback_url: callbackUrl }))).status).toBe(200);
-    house.clock.at += 120_000;
-    await house.sweep();
+    const harness = await genericHarness({ change: () => ({ sendCallback: keeping(calls) }) });
+    expect((await harness.send(genericWire({ ...order, callback_url: callbackUrl }))).status).toBe(200);
+    harness.clock.now += 120_000;
+    await harness.sweep();
     expect(calls).toEqual([]);
   });
 
   test('goes to no origin that settings do not list', async () => {
-    const house = await genericHouse();
-    await house.send(genericWire({ ...order, callback_url: 'https://evil.example/done' }));
-    expect(house.alarms()).toEqual(['callback-origin-refused']);
-    expect(await house.receipts()).toMatchObject([{ hasCallbacks: false }]);
+    const harness = await genericHarness();
+    await harness.send(genericWire({ ...order, callback_url: 'https://evil.example/done' }));
+    expect(harness.alarms()).toEqual(['callback-origin-refused']);
+    expect(await harness.receipts()).toMatchObject([{ hasCallbacks: false }]);
   });
 
   test.each([
     ['header', 'in-house-current-secret-0001'],
     ['basic', 'form:current-secret-00000001'],
   ])('to a sender of the scheme %s is signed with the text of its secret', async (scheme, current) => {
-    const { services, clock } = await genericHouse({ section: { scheme }, secret: { current } });
+    const { services, clock } = await genericHarness({ section: { scheme }, secret: { current } });
     const told = {
       reference: 'req-1',
       scope: '',
       receiptId: 'receipt-1',
-      outcome: { kind: 'needs-review', expectedAt: clock.at },
+      outcome: { kind: 'needs-review', expectedAt: clock.now },
       callbacks: [{ url: callbackUrl, headers: {} }],
     } as const;
-    const means = { secret: async () => JSON.stringify({ current }), now: () => clock.at };
+    const means = { secret: async () => JSON.stringify({ current }), now: () => clock.now };
     const [call] = await services.platforms.get('generic')!.buildCallbacks(told, means);
     expect(JSON.parse(call!.body)).toMatchObject({ request_id: 'req-1', status: 'needs_review', deletions: [] });
-    const seconds = Math.floor(clock.at / 1000);
+    const seconds = Math.floor(clock.now / 1000);
     const mac = createHmac('sha256', current)
       .update(`receipt-1:needs_review.${seconds}.${call!.body}`)
       .digest('base64');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { expectAnswer, type Fixture, ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
-import { houseFor } from '../support/house.ts';
+import { createHarness } from '../support/harness.ts';
 
 /** Its cases share one secret and one clock, which stand above them. */
 const file = new URL('../fixtures/published/generic/standard-webhooks.json', import.meta.url);
@@ -10,25 +10,25 @@ const shared = publishedFixtures('generic') as readonly (Fixture & { name: strin
 
 describe('a published fixture of the generic sender through the exported handler', () => {
   test.each(shared)('$name', async fixture => {
-    const house = await houseOf(above.config['secret'], above.clock);
-    const answer = await house.send(wireOf(fixture, '/webhooks/generic'));
+    const harness = await harnessOf(above.config['secret'], above.clock);
+    const answer = await harness.send(wireOf(fixture, '/webhooks/generic'));
     const { accepted, rejected } = fixture.responses;
     expect(accepted === undefined ? [rejected!.status] : [200, 202]).toContain(answer.status);
-    expect(await house.receipts()).toHaveLength(accepted === undefined ? 0 : 1);
-    expect(house.sandbox.deletions()).toHaveLength(accepted === undefined ? 0 : 1);
+    expect(await harness.receipts()).toHaveLength(accepted === undefined ? 0 : 1);
+    expect(harness.sandbox.deletions()).toHaveLength(accepted === undefined ? 0 : 1);
   });
 });
 
 describe('a fixture of our own contract through the exported handler', () => {
   test.each(ownFixtures('generic'))('$fixture', async fixture => {
-    const house = await houseOf(fixture.config['secret'], fixture.clock, fixture.config['settings']);
-    const answer = await house.send(wireOf(fixture, '/webhooks/generic'));
+    const harness = await harnessOf(fixture.config['secret'], fixture.clock, fixture.config['settings']);
+    const answer = await harness.send(wireOf(fixture, '/webhooks/generic'));
     const [expected] = Object.values(fixture.responses);
     expectAnswer(answer, expected!);
     const erases = fixture.parsed.intent === 'erase';
-    const receipts = await house.receipts();
+    const receipts = await harness.receipts();
     expect(receipts).toHaveLength(erases ? 1 : 0);
-    const hmacs = await house.services.pseudonymizer();
+    const hmacs = await harness.services.pseudonymizer();
     const wanted = (fixture.parsed.identifiers ?? []).map(({ kind, value }) =>
       hmacs.subject({ kind: kind as 'email', value }),
     );
@@ -38,8 +38,8 @@ describe('a fixture of our own contract through the exported handler', () => {
   });
 });
 
-function houseOf(secret: unknown, at: string, settings: unknown = { scheme: 'standard-webhooks' }) {
-  return houseFor({
+function harnessOf(secret: unknown, at: string, settings: unknown = { scheme: 'standard-webhooks' }) {
+  return createHarness({
     platforms: { generic: settings },
     secrets: { 'erasure/platform/generic': JSON.stringify({ current: secret }) },
     at: Date.parse(at),

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Wire } from '../support/event.ts';
-import { fixtureTime, type House, type HouseOptions, houseFor } from '../support/house.ts';
+import { createHarness, fixtureTime, type Harness, type HarnessOptions } from '../support/harness.ts';
 
 export const signingSecret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export const callbackUrl = 'https://privacy.example.com/done';
@@ -14,13 +14,13 @@ export const order = {
   ],
 };
 
-type Options = Partial<HouseOptions> & { section?: object; secret?: object };
+type Options = Partial<HarnessOptions> & { section?: object; secret?: object };
 
-/** A house that serves a generic sender; `section` changes its settings and `secret` its secret. */
-export function genericHouse({ section = {}, secret = {}, ...rest }: Options = {}): Promise<House> {
+/** A harness that serves a generic sender; `section` changes its settings and `secret` its secret. */
+export function genericHarness({ section = {}, secret = {}, ...rest }: Options = {}): Harness {
   const text = JSON.stringify({ current: signingSecret, ...secret });
   const callbackOrigins = [new URL(callbackUrl).origin];
-  return houseFor({
+  return createHarness({
     platforms: { generic: { scheme: 'standard-webhooks', callbackOrigins, ...section } },
     secrets: { 'erasure/platform/generic': text },
     ...rest,

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
-import { inert } from '../support/inert.ts';
-import { genericHouse, genericWire, order, signed } from './generic-messages.ts';
+import { genericHarness, genericWire, order, signed } from './generic-messages.ts';
 
 describe('a message of Standard Webhooks', () => {
   test('fails for any change of one bit in the body, the id, the time or the signature, before anything is stored', async () => {
-    const store = inert<object>('store');
-    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
+    const store = forbidden<object>('store');
+    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const wire = genericWire();
     const parts = fc.constantFrom('body', 'webhook-id', 'webhook-timestamp', 'webhook-signature');
     await eventuallyHolds(
@@ -15,7 +15,7 @@ describe('a message of Standard Webhooks', () => {
         const bytes = Buffer.from(String(part === 'body' ? wire.body : wire.headers[part]));
         bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
         const headers = { ...wire.headers, [part]: bytes.toString('latin1') };
-        const answer = await house.send(part === 'body' ? { ...wire, body: bytes } : { ...wire, headers });
+        const answer = await harness.send(part === 'body' ? { ...wire, body: bytes } : { ...wire, headers });
         expect(answer.status).toBe(401);
       }),
     );
@@ -30,32 +30,33 @@ describe('a message of Standard Webhooks', () => {
     [301, 401],
     [31_536_000, 401],
   ])('that comes %i s after it was signed is answered with %i', async (seconds, status) => {
-    const house = await genericHouse();
+    const harness = await genericHarness();
     const wire = genericWire();
-    house.clock.at += seconds * 1000;
-    expect((await house.send(wire)).status).toBe(status);
+    harness.clock.now += seconds * 1000;
+    expect((await harness.send(wire)).status).toBe(status);
   });
 
   test('may be signed anew for each delivery, and is one request', async () => {
-    const house = await genericHouse();
+    const harness = await genericHarness();
     for (const seconds of [0, 400, 86_400]) {
-      house.clock.at += seconds * 1000;
-      const wire = genericWire(order, {}, { id: `msg_${seconds}`, at: house.clock.at });
-      expect((await house.send(wire)).status).toBe(200);
+      harness.clock.now += seconds * 1000;
+      const wire = genericWire(order, {}, { id: `msg_${seconds}`, at: harness.clock.now });
+      expect((await harness.send(wire)).status).toBe(200);
     }
-    expect(await house.receipts()).toHaveLength(1);
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    expect(await harness.receipts()).toHaveLength(1);
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 });
 
 describe('Basic credentials', () => {
   const current = 'form-of-the-shop:pässword-£-0001';
-  const house = (secret: object = {}) => genericHouse({ section: { scheme: 'basic' }, secret: { current, ...secret } });
+  const harness = (secret: object = {}) =>
+    genericHarness({ section: { scheme: 'basic' }, secret: { current, ...secret } });
   const wire = (given: string | string[]) => genericWire(order, { Authorization: given });
   const encoded = Buffer.from(current).toString('base64');
 
   test.each(['Basic', 'basic', 'BASIC'])('are taken behind the word %s, in UTF-8', async word => {
-    expect(await (await house()).send(wire(`${word} ${encoded}`))).toMatchObject({ status: 200 });
+    expect(await (await harness()).send(wire(`${word} ${encoded}`))).toMatchObject({ status: 200 });
   });
 
   test.each([
@@ -66,7 +67,7 @@ describe('Basic credentials', () => {
     ['the text itself', `Basic ${current}`],
     ['nothing', 'Basic '],
   ])('are refused with %s, and asked for', async (_, given) => {
-    expect(await (await house()).send(wire(given))).toMatchObject({
+    expect(await (await harness()).send(wire(given))).toMatchObject({
       status: 401,
       headers: { 'www-authenticate': 'Basic realm="erasure", charset="UTF-8"' },
     });
@@ -74,7 +75,7 @@ describe('Basic credentials', () => {
 
   test('need a colon in the secret: 503 and an alarm without one', async () => {
     for (const secret of [{ current: 'a-user-without-any-password' }, { previous: 'a-user-without-any-password' }]) {
-      const opened = await house(secret);
+      const opened = await harness(secret);
       expect(await opened.send(wire(`Basic ${encoded}`))).toMatchObject({ status: 503 });
       expect(opened.alarms()).toEqual(['secret-unusable']);
     }
@@ -85,14 +86,14 @@ describe('a static header', () => {
   const current = 'Bearer in-house-secret-0001';
 
   test('is Authorization unless settings name another one', async () => {
-    const house = await genericHouse({ section: { scheme: 'header' }, secret: { current } });
-    expect((await house.send(genericWire(order, { Authorization: current }))).status).toBe(200);
-    expect(await house.receipts()).toMatchObject([{ authentication: { scheme: 'header' } }]);
+    const harness = await genericHarness({ section: { scheme: 'header' }, secret: { current } });
+    expect((await harness.send(genericWire(order, { Authorization: current }))).status).toBe(200);
+    expect(await harness.receipts()).toMatchObject([{ authentication: { scheme: 'header' } }]);
   });
 
   test('is all that counts: a signature of Standard Webhooks is none', async () => {
-    const house = await genericHouse({ section: { scheme: 'header', header: 'X-Own' }, secret: { current } });
-    const answer = await house.send(genericWire(order, { ...signed(JSON.stringify(order)), Authorization: current }));
+    const harness = await genericHarness({ section: { scheme: 'header', header: 'X-Own' }, secret: { current } });
+    const answer = await harness.send(genericWire(order, { ...signed(JSON.stringify(order)), Authorization: current }));
     expect(answer).toMatchObject({ status: 401, json: { error: { message: 'X-Own: does not match' } } });
     expect(answer.headers).not.toHaveProperty('www-authenticate');
   });

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { inert } from '../support/inert.ts';
-import { callbackUrl, genericHouse, genericWire, order, question } from './generic-messages.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
+import { requestOf } from '../support/requests.ts';
+import { callbackUrl, genericHarness, genericWire, order, question } from './generic-messages.ts';
 
 describe('an order in our own words', () => {
   test('is erased and answered with what Voucherify said', async () => {
-    const house = await genericHouse();
-    const answer = await house.send(genericWire());
-    const [receipt] = await house.receipts();
+    const harness = await genericHarness();
+    const answer = await harness.send(genericWire());
+    const [receipt] = await harness.receipts();
     expect(answer).toMatchObject({
       status: 200,
       json: {
@@ -20,42 +21,37 @@ describe('an order in our own words', () => {
     expect(receipt).toMatchObject({ authentication: { scheme: 'standard-webhooks', secret: 'current' } });
   });
 
-  test('says of a customer who was gone when we came back that there is no answer to show', async () => {
-    const platform = (await genericHouse()).services.platforms.get('generic')!;
-    const request = { method: 'POST', path: '', headers: new Map(), rawBody: Buffer.from('') };
+  test('customer that was already gone: the reply has the proof, and no response of Voucherify', async () => {
+    const platform = genericHarness().services.platforms.get('generic')!;
     const deletions = [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] as const;
-    const answered = {
-      reference: 'r',
-      receiptId: 'i',
-      outcome: { kind: 'erased', at: 0, deletions },
-      callbackFollows: false,
-    } as const;
-    const { body } = platform.reply(request, { erase: [] }, [answered]);
+    const outcome = { kind: 'erased', at: 0, deletions } as const;
+    const { reply } = platform.parse(requestOf(order));
+    const { body } = reply([{ reference: 'r', receiptId: 'i', outcome, callbackFollows: false }]);
     expect(JSON.parse(body)).toMatchObject({ deletions: [{ project: 'main', proof: 'gone' }] });
-    expect(() => platform.reply(request, { erase: [] }, [])).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => reply([])).toThrow(expect.objectContaining({ code: 'internal' }));
   });
 
   test('that is open is answered with 202, and that waits for a person says so', async () => {
-    const house = await genericHouse({ limits: { customersPerRequest: 1 } });
-    house.sandbox.outage('error');
-    expect(await house.send(genericWire())).toMatchObject({
+    const harness = await genericHarness({ limits: { customersPerRequest: 1 } });
+    harness.sandbox.outage('error');
+    expect(await harness.send(genericWire())).toMatchObject({
       status: 202,
       headers: { 'retry-after': '60' },
       json: { request_id: 'req-1', status: 'in_progress', deletions: [] },
     });
-    house.sandbox.outage(undefined);
+    harness.sandbox.outage(undefined);
     const family = { ...order, request_id: 'req-2', identifiers: [{ type: 'email', value: 'family@example.com' }] };
-    expect(await house.send(genericWire(family))).toMatchObject({ status: 202, json: { status: 'needs_review' } });
+    expect(await harness.send(genericWire(family))).toMatchObject({ status: 202, json: { status: 'needs_review' } });
   });
 
   test('may give the times and a callback', async () => {
     const times = { submitted_at: '2026-01-15T12:30:00+01:00', due_at: '2026-02-14T11:00:00Z' };
-    const house = await genericHouse({ limits: { holdSeconds: 60 } });
-    await house.send(genericWire({ ...order, ...times, callback_url: callbackUrl }));
-    const [receipt] = await house.receipts();
+    const harness = await genericHarness({ limits: { holdSeconds: 60 } });
+    await harness.send(genericWire({ ...order, ...times, callback_url: callbackUrl }));
+    const [receipt] = await harness.receipts();
     const [submittedAt, dueAt] = [Date.parse('2026-01-15T11:30:00Z'), Date.parse('2026-02-14T11:00:00Z')];
     expect(receipt).toMatchObject({ submittedAt, dueAt, hasCallbacks: true });
-    expect(await house.services.store.readPersonalData(receipt!.id)).toMatchObject({
+    expect(await harness.services.store.readPersonalData(receipt!.id)).toMatchObject({
       callbacks: [{ url: callbackUrl, headers: {} }],
     });
   });
@@ -67,13 +63,13 @@ describe('an order in our own words', () => {
     ['an id that is a number', { request_id: 7 }],
     ['an id of every character it may have', { request_id: 'A-z.0_9:'.padEnd(128, 'x') }],
   ])('may hold %s', async (_, change) => {
-    expect(await (await genericHouse()).send(genericWire({ ...order, ...change }))).toMatchObject({ status: 200 });
+    expect(await (await genericHarness()).send(genericWire({ ...order, ...change }))).toMatchObject({ status: 200 });
   });
 
   test.each([true, 'true'])('that says test: %j is answered, and nothing is stored', async flag => {
-    const store = inert<object>('store');
-    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
-    const answer = await house.send(genericWire({ ...order, test: flag }));
+    const store = forbidden<object>('store');
+    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
+    const answer = await harness.send(genericWire({ ...order, test: flag }));
     expect(answer).toMatchObject({ status: 200, json: { status: 'test' } });
     expect(store.calls).toEqual([]);
   });
@@ -86,13 +82,12 @@ describe('an order in our own words', () => {
     ['/request_id', { request_id: 'ada@example.com' }],
     ['/request_id', { request_id: 'a/b' }],
     ['/request_id', { request_id: 'x'.repeat(129) }],
-    ['/request_id', { request_id: 9_007_199_254_740_992 }],
     ['/request_id', { request_id: { id: 'ada' } }],
     ['identifiers', { identifiers: undefined }],
     ['identifiers', { identifiers: { type: 'email', value: 'ada@example.com' } }],
     ['identifiers', { identifiers: Array.from({ length: 51 }, () => order.identifiers[0]) }],
     ['identifiers.0.type', { identifiers: [{ type: 'e-mail', value: 'ada@example.com' }] }],
-    ['identifiers.1.value', { identifiers: [order.identifiers[0], { type: 'email', value: 7 }] }],
+    ['identifiers.1.value', { identifiers: [order.identifiers[0], { type: 'email', value: 7.5 }] }],
     ['/submitted_at', { submitted_at: '2026-01-15T11:30:00' }],
     ['/submitted_at', { submitted_at: '2026-13-15T11:30:00Z' }],
     ['/due_at', { due_at: 'tomorrow for ada' }],
@@ -100,27 +95,27 @@ describe('an order in our own words', () => {
     ['/test', { test: 'ada' }],
     ['/test', { test: 0 }],
   ])('is refused when %s does not fit: %j', async (field, change) => {
-    const store = inert<object>('store');
-    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
-    const answer = await house.send(genericWire({ ...order, ...change }));
+    const store = forbidden<object>('store');
+    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
+    const answer = await harness.send(genericWire({ ...order, ...change }));
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
     expect(answer.text).toContain(`"${field}: `);
     expect(store.calls).toEqual([]);
-    expect(answer.text + house.lines.join()).not.toMatch(/ada|access|900719/);
+    expect(answer.text + harness.logText.join()).not.toMatch(/ada|access|900719/);
   });
 });
 
 describe('a question', () => {
   test('is answered with how the request stands', async () => {
-    const house = await genericHouse();
-    house.sandbox.outage('error');
-    await house.send(genericWire());
+    const harness = await genericHarness();
+    harness.sandbox.outage('error');
+    await harness.send(genericWire());
     const open = { status: 202, json: { request_id: 'req-1', status: 'in_progress', deletions: [] } };
-    expect(await house.send(question('req-1'))).toMatchObject(open);
-    house.sandbox.outage(undefined);
-    house.clock.at += 120_000;
-    await house.sweep();
-    const answer = await house.send(question('req-1', {}, { at: house.clock.at }));
+    expect(await harness.send(question('req-1'))).toMatchObject(open);
+    harness.sandbox.outage(undefined);
+    harness.clock.now += 120_000;
+    await harness.sweep();
+    const answer = await harness.send(question('req-1', {}, { at: harness.clock.now }));
     expect(answer).toMatchObject({
       status: 200,
       json: { request_id: 'req-1', status: 'erased', completed_at: expect.any(String) },
@@ -129,43 +124,46 @@ describe('a question', () => {
   });
 
   test('gets 200 or 202 whatever an order of this sender gets', async () => {
-    const house = await genericHouse({ section: { whileOpen: 503, whenUnable: 422 } });
+    const harness = await genericHarness({ section: { whileOpen: 503, whenUnable: 422 } });
     const nobody = { ...order, identifiers: [] };
-    expect((await house.send(genericWire(nobody))).status).toBe(422);
-    expect(await house.send(question('req-1'))).toMatchObject({ status: 200, json: { status: 'not_identifiable' } });
-    house.sandbox.outage('error');
-    expect((await house.send(genericWire({ ...order, request_id: 'req:2' }))).status).toBe(503);
-    expect(await house.send(question('req:2'))).toMatchObject({ status: 202, json: { status: 'in_progress' } });
+    expect((await harness.send(genericWire(nobody))).status).toBe(422);
+    expect(await harness.send(question('req-1'))).toMatchObject({ status: 200, json: { status: 'not_identifiable' } });
+    harness.sandbox.outage('error');
+    expect((await harness.send(genericWire({ ...order, request_id: 'req:2' }))).status).toBe(503);
+    expect(await harness.send(question('req:2'))).toMatchObject({ status: 202, json: { status: 'in_progress' } });
   });
 
   test('for what was never asked is answered with 404', async () => {
-    const house = await genericHouse();
-    expect(await house.send(question('req-1'))).toMatchObject({ status: 404, json: { error: { code: 'not-found' } } });
+    const harness = await genericHarness();
+    expect(await harness.send(question('req-1'))).toMatchObject({
+      status: 404,
+      json: { error: { code: 'not-found' } },
+    });
   });
 
   test.each(['a b', 'ada@example.com', '%', 'x'.repeat(129)])('for %o names no request', async id => {
-    const house = await genericHouse();
+    const harness = await genericHarness();
     const wire = { ...question('req-1'), path: `/webhooks/generic/${id}` };
-    expect(await house.send(wire)).toMatchObject({ status: 404 });
+    expect(await harness.send(wire)).toMatchObject({ status: 404 });
   });
 
   test('is proved for one request and for five minutes, before anything is looked up', async () => {
-    const store = inert<object>('store');
-    const house = await genericHouse({ change: () => ({ store: store.port as never }) });
+    const store = forbidden<object>('store');
+    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const wires = [
       { ...question('req-1'), path: '/webhooks/generic/req-2' },
       question('req-1', { 'webhook-signature': [] }),
       question('req-1', {}, { secret: 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' }),
-      question('req-1', {}, { at: house.clock.at - 301_000 }),
+      question('req-1', {}, { at: harness.clock.now - 301_000 }),
       { ...question('req-1'), body: ' ' },
     ];
-    for (const wire of wires) expect(await house.send(wire)).toMatchObject({ status: 401 });
+    for (const wire of wires) expect(await harness.send(wire)).toMatchObject({ status: 401 });
     expect(store.calls).toEqual([]);
   });
 
   test('cannot be told apart from an order by its dots alone', async () => {
-    const house = await genericHouse();
-    await house.send(genericWire({ ...order, request_id: 'req.1768478400' }));
+    const harness = await genericHarness();
+    await harness.send(genericWire({ ...order, request_id: 'req.1768478400' }));
     const asked = question('req.1768478400');
     const split = { 'webhook-id': 'req', 'webhook-timestamp': '1768478400' };
     const posted = {
@@ -173,10 +171,10 @@ describe('a question', () => {
       headers: { ...asked.headers, ...split },
       body: `${asked.headers['webhook-timestamp']}.`,
     };
-    expect(await house.send(asked)).toMatchObject({ status: 200 });
+    expect(await harness.send(asked)).toMatchObject({ status: 200 });
     expect(
-      (await house.send({ ...posted, headers: { ...posted.headers, 'Content-Type': 'application/json' } })).status,
+      (await harness.send({ ...posted, headers: { ...posted.headers, 'Content-Type': 'application/json' } })).status,
     ).toBe(400);
-    expect(await house.receipts()).toHaveLength(1);
+    expect(await harness.receipts()).toHaveLength(1);
   });
 });

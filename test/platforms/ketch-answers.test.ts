@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { fixtureTime } from '../support/house.ts';
-import { account, callback, deleteRequest, ketchHouse, ketchWire, tenant, uid } from '../support/ketch.ts';
+import { fixtureTime } from '../support/harness.ts';
+import { account, callback, deleteRequest, ketchHarness, ketchWire, tenant, uid } from '../support/ketch.ts';
 
 const seconds = fixtureTime / 1000;
 const withCallback = (request: object = {}) => ketchWire(deleteRequest({ callbacks: [callback], ...request }));
@@ -11,40 +11,40 @@ describe('when it is expected', () => {
     ['a quarter of an hour from now', 1_771_070_400, seconds + 900],
     ['when it is due, if that is sooner', seconds + 60, seconds + 60],
   ])('is %s', async (_, dueTimestamp, expected) => {
-    const house = await ketchHouse();
-    house.sandbox.outage('error');
-    const { json } = await house.send(withCallback({ dueTimestamp }));
+    const harness = await ketchHarness();
+    harness.sandbox.outage('error');
+    const { json } = await harness.send(withCallback({ dueTimestamp }));
     expect(json).toHaveProperty('response.expectedCompletionTimestamp', expected);
   });
 
   test('is a quarter of an hour from now without a due time', async () => {
-    const house = await ketchHouse();
-    house.sandbox.outage('error');
-    const { json } = await house.send(withCallback({ dueTimestamp: undefined }));
+    const harness = await ketchHarness();
+    harness.sandbox.outage('error');
+    const { json } = await harness.send(withCallback({ dueTimestamp: undefined }));
     expect(json).toHaveProperty('response.expectedCompletionTimestamp', seconds + 900);
   });
 });
 
 describe('a request that needs a person', () => {
   test('goes on for Ketch when callbacks follow, and pages somebody', async () => {
-    const house = await ketchHouse({ limits: { customersPerRequest: 1 } });
-    const first = await house.send(withCallback(family));
+    const harness = await ketchHarness({ limits: { customersPerRequest: 1 } });
+    const first = await harness.send(withCallback(family));
     expect(first).toMatchObject({ status: 200, json: { response: { status: 'in_progress' } } });
-    expect(await house.receipts()).toMatchObject([
+    expect(await harness.receipts()).toMatchObject([
       { state: 'needs-review', reason: 'too-many-matches', answeredInProgress: true },
     ]);
-    expect(house.alarms()).toEqual(['needs-review']);
-    expect(house.sandbox.deletions()).toEqual([]);
-    expect((await house.send(withCallback(family))).text).toBe(first.text);
+    expect(harness.alarms()).toEqual(['needs-review']);
+    expect(harness.sandbox.deletions()).toEqual([]);
+    expect((await harness.send(withCallback(family))).text).toBe(first.text);
   });
 
   test('is unavailable when none follow', async () => {
-    const house = await ketchHouse({ limits: { customersPerRequest: 1 } });
-    expect(await house.send(ketchWire(deleteRequest(family)))).toMatchObject({
+    const harness = await ketchHarness({ limits: { customersPerRequest: 1 } });
+    expect(await harness.send(ketchWire(deleteRequest(family)))).toMatchObject({
       status: 503,
       headers: { 'retry-after': '60' },
     });
-    expect(house.sandbox.deletions()).toEqual([]);
+    expect(harness.sandbox.deletions()).toEqual([]);
   });
 });
 
@@ -69,45 +69,45 @@ describe('a request for somebody unknown', () => {
     ['with a line break after the address', [unknown, raw('email', 'nobody@x.y\n')], 'no_match'],
     ['with a malformed customer id', [unknown, raw('customer', 'crm-1')], 'insufficient_identification'],
   ])('%s', async (_, identities, reason) => {
-    const house = await ketchHouse();
-    const { json } = await house.send(ketchWire(deleteRequest({ identities })));
+    const harness = await ketchHarness();
+    const { json } = await harness.send(ketchWire(deleteRequest({ identities })));
     expect(json).toMatchObject({ response: { status: 'completed', reason } });
-    const named = new Set((await house.receipts())[0]?.subjectHmacs);
+    const named = new Set((await harness.receipts())[0]?.subjectHmacs);
     expect(named.size).toBe(identities.filter(one => one.identityFormat === 'raw' && one.identityValue !== '').length);
   });
 
   test('in one project, who is not identifiable in another, is not identifiable', async () => {
-    const house = await ketchHouse({ projects: ['main', 'us'] });
-    house.sandbox.register({ id: 'cust_OtherPersons0000000000009', source_id: 'crm-9' }, 'us');
+    const harness = await ketchHarness({ projects: ['main', 'us'] });
+    harness.sandbox.register({ id: 'cust_OtherPersons0000000000009', source_id: 'crm-9' }, 'us');
     const identities = [account('cust_OtherPersons0000000000009')];
-    const { json } = await house.send(ketchWire(deleteRequest({ identities })));
+    const { json } = await harness.send(ketchWire(deleteRequest({ identities })));
     expect(json).toMatchObject({ response: { status: 'completed', reason: 'insufficient_identification' } });
-    expect(house.sandbox.deletions()).toEqual([]);
+    expect(harness.sandbox.deletions()).toEqual([]);
   });
 });
 
 describe('a callback', () => {
   const open = async (callbacks: readonly object[], section = {}) => {
-    const house = await ketchHouse({ section });
-    house.sandbox.outage('error');
-    const { status } = await house.send(withCallback({ callbacks }));
-    const [receipt] = await house.receipts();
-    return { status, house, kept: (await house.services.store.readPersonalData(receipt!.id))?.callbacks, receipt };
+    const harness = await ketchHarness({ section });
+    harness.sandbox.outage('error');
+    const { status } = await harness.send(withCallback({ callbacks }));
+    const [receipt] = await harness.receipts();
+    return { status, harness, kept: (await harness.services.store.readPersonalData(receipt!.id))?.callbacks, receipt };
   };
 
   test('to a listed origin is kept apart and promised', async () => {
-    const { status, house, kept, receipt } = await open([callback]);
+    const { status, harness, kept, receipt } = await open([callback]);
     expect(status).toBe(200);
     expect(kept).toEqual([callback]);
     expect(receipt).toMatchObject({ hasCallbacks: true, answeredInProgress: true });
-    expect(house.alarms()).not.toContain('callback-origin-refused');
+    expect(harness.alarms()).not.toContain('callback-origin-refused');
   });
 
   test('elsewhere is dropped with an alarm, and the others stay', async () => {
-    const { status, house, kept } = await open([{ url: 'https://evil.example/' }, callback]);
+    const { status, harness, kept } = await open([{ url: 'https://evil.example/' }, callback]);
     expect(status).toBe(200);
     expect(kept).toEqual([callback]);
-    expect(house.alarms()).toContain('callback-origin-refused');
+    expect(harness.alarms()).toContain('callback-origin-refused');
   });
 
   test.each([
@@ -123,24 +123,24 @@ describe('a callback', () => {
 
 describe('what settings of Ketch say', () => {
   test('of the header: any name will do, and only that one', async () => {
-    const house = await ketchHouse({ section: { header: 'X-Ketch-Key' } });
+    const harness = await ketchHarness({ section: { header: 'X-Ketch-Key' } });
     const secret = ketchWire().headers['Authorization']!;
-    expect((await house.send(ketchWire())).status).toBe(403);
-    expect((await house.send(ketchWire(undefined, { Authorization: [], 'x-KETCH-key': secret }))).status).toBe(200);
+    expect((await harness.send(ketchWire())).status).toBe(403);
+    expect((await harness.send(ketchWire(undefined, { Authorization: [], 'x-KETCH-key': secret }))).status).toBe(200);
   });
 
   test('of the projects: only those are searched', async () => {
-    const house = await ketchHouse({ projects: ['main', 'other'], section: { projects: ['other'] } });
-    expect((await house.send(ketchWire())).json).toHaveProperty('response.reason', 'no_match');
-    const [receipt] = await house.receipts();
+    const harness = await ketchHarness({ projects: ['main', 'other'], section: { projects: ['other'] } });
+    expect((await harness.send(ketchWire())).json).toHaveProperty('response.reason', 'no_match');
+    const [receipt] = await harness.receipts();
     expect(Object.keys(receipt!.projects)).toEqual(['other']);
   });
 
   test('nothing: the same uid of two tenants is two requests', async () => {
-    const house = await ketchHouse({ section: { tenants: [tenant, 'second'] } });
-    await house.send(ketchWire());
+    const harness = await ketchHarness({ section: { tenants: [tenant, 'second'] } });
+    await harness.send(ketchWire());
     const other = deleteRequest({ identities: [account('crm-10043')] }, { metadata: { uid, tenant: 'second' } });
-    expect((await house.send(ketchWire(other))).json).toHaveProperty('response.reason', 'executed');
-    expect(await house.receipts()).toHaveLength(2);
+    expect((await harness.send(ketchWire(other))).json).toHaveProperty('response.reason', 'executed');
+    expect(await harness.receipts()).toHaveLength(2);
   });
 });

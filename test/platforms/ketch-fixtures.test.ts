@@ -8,27 +8,27 @@ import {
   publishedFixtures,
   wireOf,
 } from '../support/conformance.ts';
-import { type House, type HouseOptions, houseFor } from '../support/house.ts';
+import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
 
 const shared = publishedFixtures('ketch');
 const fixtures = [...shared, ...ownFixtures('ketch')];
 const requests = fixtures.filter(fixture => 'request' in fixture);
 
 /** What must be true of the world for each outcome of a fixture. */
-const worlds: Readonly<Record<string, (fixture: Fixture) => Promise<House>>> = {
-  deleted: fixture => houseOf(fixture),
-  not_found: fixture => houseOf(fixture, { customers: [] }),
-  no_usable_identifier: fixture => houseOf(fixture, {}, { identities: {} }),
-  accepted_async: async fixture => downFor(await houseOf(fixture)),
-  failed_retryable: async fixture => downFor(await houseOf(fixture, {}, { callbackOrigins: [] })),
+const worlds: Readonly<Record<string, (fixture: Fixture) => Harness>> = {
+  deleted: fixture => harnessOf(fixture),
+  not_found: fixture => harnessOf(fixture, { customers: [] }),
+  no_usable_identifier: fixture => harnessOf(fixture, {}, { identities: {} }),
+  accepted_async: fixture => downFor(harnessOf(fixture)),
+  failed_retryable: fixture => downFor(harnessOf(fixture, {}, { callbackOrigins: [] })),
   failed_internal: fixture =>
-    houseOf(fixture, {
+    harnessOf(fixture, {
       change: ({ store }) => ({ store: { ...store, accept: () => Promise.reject(new TypeError('unforeseen')) } }),
     }),
-  rejected: fixture => houseOf(fixture),
+  rejected: fixture => harnessOf(fixture),
 };
 
-function houseOf(fixture: Fixture, options: Partial<HouseOptions> = {}, section = {}): Promise<House> {
+function harnessOf(fixture: Fixture, options: Partial<HarnessOptions> = {}, section = {}): Harness {
   const { config, clock } = fixture;
   const hosts = config['callbackHostAllowList'] as readonly string[];
   const ketch = {
@@ -40,12 +40,12 @@ function houseOf(fixture: Fixture, options: Partial<HouseOptions> = {}, section 
     ...section,
   };
   const secrets = { 'erasure/platform/ketch': JSON.stringify({ current: config['authHeaderValue'] }) };
-  return houseFor({ platforms: { ketch }, secrets, at: Date.parse(clock), ...options });
+  return createHarness({ platforms: { ketch }, secrets, at: Date.parse(clock), ...options });
 }
 
-function downFor(house: House): House {
-  house.sandbox.outage('error');
-  return house;
+function downFor(harness: Harness): Harness {
+  harness.sandbox.outage('error');
+  return harness;
 }
 
 const cases = requests.flatMap(fixture =>
@@ -59,21 +59,21 @@ const cases = requests.flatMap(fixture =>
 
 describe('a fixture of Ketch through the exported handler', () => {
   test.each(cases)('$name: $outcome', async ({ fixture, outcome, expected }) => {
-    const house = await worlds[outcome]!(fixture);
-    const answer = await house.send(wireOf(fixture, '/webhooks/ketch'));
+    const harness = await worlds[outcome]!(fixture);
+    const answer = await harness.send(wireOf(fixture, '/webhooks/ketch'));
     if (expected.mustNot === undefined) expectAnswer(answer, expected);
     else expect(answer).toMatchObject({ status: 503, json: { kind: 'Error', error: { status: 'unavailable' } } });
     const erased = outcome === 'deleted' ? ['cust_AdaExample00000000000001'] : [];
-    expect(house.sandbox.deletions().map(deletion => deletion.customerId)).toEqual(erased);
-    if (outcome === 'rejected') expect(await house.receipts()).toEqual([]);
+    expect(harness.sandbox.deletions().map(deletion => deletion.customerId)).toEqual(erased);
+    if (outcome === 'rejected') expect(await harness.receipts()).toEqual([]);
   });
 
   test.each(requests.filter(({ parsed }) => parsed.intent === 'erase'))('$fixture: what is read', async fixture => {
-    const house = await houseOf(fixture, { customers: [] });
+    const harness = await harnessOf(fixture, { customers: [] });
     const { headers, rawBody } = fixture.request;
     const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]] as const);
     const request = { method: 'POST', path: '', headers: new Map(lower), rawBody: Buffer.from(rawBody) };
-    const reading = house.services.platforms.get('ketch')!.parse(request, { scheme: '', secret: 'current' });
+    const reading = harness.services.platforms.get('ketch')!.parse(request);
     const { identifiers = [], dueAt } = fixture.parsed;
     expect(reading).toMatchObject({
       erase: [
@@ -102,7 +102,7 @@ describe.skipIf(events.length === 0)('a DeleteStatusEvent of the fixtures', () =
   };
 
   test.each(Object.entries(outcomes))('%s', async (name, outcome) => {
-    const house = await houseOf(events[0]!, { customers: [] });
+    const harness = await harnessOf(events[0]!, { customers: [] });
     const { completed, [name]: wanted } = events[0]!.callbacks!;
     const { url, headers, body, method } = completed as { url: string; headers: object; body: object; method: string };
     const told = {
@@ -113,7 +113,7 @@ describe.skipIf(events.length === 0)('a DeleteStatusEvent of the fixtures', () =
       callbacks: [{ url, headers: { Authorization: 'Bearer cb-token-1' } }],
     };
     const means = { secret: () => Promise.reject(new Error('needs none')), now: () => at };
-    const [call, ...others] = await house.services.platforms.get('ketch')!.buildCallbacks(told, means);
+    const [call, ...others] = await harness.services.platforms.get('ketch')!.buildCallbacks(told, means);
     expect(others).toEqual([]);
     expect(call).toMatchObject({ method, url, headers, alsoDelivered: [] });
     const event = { ...(body as { event: object }).event, ...(wanted!['eventOverrides'] as object) };

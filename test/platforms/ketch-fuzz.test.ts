@@ -4,13 +4,12 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
 import { jsonOrUndefined } from '../support/event.ts';
+import { forbiddenAdapters } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
-import { openHouse } from '../support/house.ts';
-import { inertPorts } from '../support/inert.ts';
+import { openHarness } from '../support/harness.ts';
 import { callback, deleteRequest, ketchSecretText, ketchSection, uid } from '../support/ketch.ts';
 import { ketchPlatform as platform, requestOf } from '../support/requests.ts';
 
-const proof = { scheme: 'shared-secret', secret: 'current' } as const;
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('raw', 'md5', 'account_id', '__proto__', uid, ''));
 const anything = fc.oneof(fc.jsonValue({ maxDepth: 3 }), text, fc.maxSafeInteger(), fc.constant(undefined));
 
@@ -63,7 +62,7 @@ describe('whatever is sent', () => {
       fc.property(bodies, types, (body, type) => {
         const request = requestOf(body, { 'content-type': type });
         try {
-          platform.parse(request, proof);
+          platform.parse(request);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(Failure);
           expect((thrown as Failure).message).toMatch(
@@ -82,7 +81,7 @@ describe('whatever is sent', () => {
         const request = requestOf(body);
         let reading: ReturnType<typeof platform.parse>;
         try {
-          reading = platform.parse(request, proof);
+          reading = platform.parse(request);
         } catch {
           return;
         }
@@ -98,7 +97,7 @@ describe('whatever is sent', () => {
         }
         const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
         const answered = { reference: uid, receiptId: 'r', outcome, callbackFollows: false };
-        expect(platform.reply(request, reading, [answered]).status).toBe(200);
+        expect(reading.reply([answered]).status).toBe(200);
       }),
     );
   });
@@ -109,8 +108,8 @@ describe('credentials that differ from the secret in one place', () => {
     const char = fc.integer({ min: 0x21, max: 0x7e }).map(code => String.fromCharCode(code));
     const secret = fc.string({ unit: char, minLength: 24, maxLength: 60 });
     const change = fc.record({ at: fc.nat(), char, kind: fc.constantFrom('replace', 'insert', 'remove') });
-    const house = await openHouse({ platforms: { ketch: ketchSection }, secrets: {} });
-    const { ports, calls } = inertPorts();
+    const harness = await openHarness({ platforms: { ketch: ketchSection }, secrets: {} });
+    const { ports, calls } = forbiddenAdapters();
     try {
       await eventuallyHolds(
         fc.asyncProperty(secret, fc.option(secret), change, async (current, previous, { at, char: other, kind }) => {
@@ -119,7 +118,7 @@ describe('credentials that differ from the secret in one place', () => {
           const given = `${current.slice(0, place)}${kind === 'remove' ? '' : other}${rest}`;
           fc.pre(given !== current && given !== previous && previous !== current);
           const readSecret = async () => ketchSecretText(current, previous ?? undefined);
-          const services: Services = { ...house.services, ...ports, readSecret };
+          const services: Services = { ...harness.services, ...ports, readSecret };
           const headers = { 'content-type': 'application/json', authorization: given };
           const request = { ...requestOf(deleteRequest(), headers), path: '/webhooks/ketch' };
           const refused = await receive(request, services).then(
@@ -131,7 +130,7 @@ describe('credentials that differ from the secret in one place', () => {
         }),
       );
     } finally {
-      await house.close();
+      await harness.close();
     }
   });
 });

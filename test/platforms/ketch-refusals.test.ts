@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { jsonOrUndefined } from '../support/event.ts';
-import { refusalOf } from '../support/failures.ts';
+import { failureOf } from '../support/failures.ts';
 import { account, callback, deleteRequest, tenant, uid } from '../support/ketch.ts';
 import { ketchPlatform as platform, readKetch, requestOf } from '../support/requests.ts';
 
-const refused = (body: unknown, headers?: { 'content-type': string }) => refusalOf(() => readKetch(body, headers));
+const refused = (body: unknown, headers?: { 'content-type': string }) => failureOf(() => readKetch(body, headers));
 
 describe('a message that is refused', () => {
   const at = (change: object) => deleteRequest(change);
-  const wrong = 'is missing or not what dsr/v1 asks for';
+  const wrong = 'is missing or does not match dsr/v1';
 
   test.each<[string, unknown, string]>([
     ['a list', [], 'apiVersion'],
@@ -32,19 +32,9 @@ describe('a message that is refused', () => {
       'request.identities.0.identitySpace',
     ],
     [
-      'with an identity without a value',
-      at({ identities: [{ identitySpace: 'x' }] }),
-      'request.identities.0.identityValue',
-    ],
-    [
       'with a number as an identity',
       at({ identities: [account('a'), { ...account('b'), identityValue: 5 }] }),
       'request.identities.1.identityValue',
-    ],
-    [
-      'with null as a format',
-      at({ identities: [{ ...account('a'), identityFormat: null }] }),
-      'request.identities.0.identityFormat',
     ],
     ['with a callback without a URL', at({ callbacks: [{}] }), 'request.callbacks.0.url'],
     [
@@ -76,7 +66,6 @@ describe('a message that is refused', () => {
       at({ dueTimestamp: 1_771_070_400_000_000 }),
       'request.dueTimestamp',
     ],
-    ['with no time at all', at({ dueTimestamp: null }), 'request.dueTimestamp'],
   ])('is %s', (_, body, field) => {
     expect(refused(body)).toMatchObject({ code: 'invalid', message: `${field}: ${wrong}`, alarm: undefined });
   });

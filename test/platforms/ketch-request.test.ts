@@ -63,12 +63,25 @@ describe('a DeleteRequest', () => {
 });
 
 describe('an identity in clear', () => {
-  const formats = ['md5', 'sha1', 'sha256', 'sha512', 'RAW', '', ' raw', 'bcrypt'];
+  const formats = ['md5', 'sha1', 'sha256', 'sha512', 'RAW', ' raw', 'bcrypt'];
 
   test.each(formats)('is not what has the format %j: it counts as an unusable one', identityFormat => {
     const erasure = read(deleteRequest({ identities: [{ ...account('crm-1'), identityFormat }] }));
     expect(erasure.identifiers).toEqual([{ kind: 'source_id', value: '' }]);
     expect(erasure.identities).toEqual([{ space: 'account_id', format: identityFormat, value: 'crm-1' }]);
+  });
+
+  test('null and absent fields: are the same, and an empty format is raw', () => {
+    const nulls = { identityFormat: null, identityValue: 'crm-1', identitySpace: 'account_id' };
+    const identities = [nulls, { ...nulls, identityFormat: '' }, { identitySpace: 'email', identityValue: null }];
+    const times = { submittedTimestamp: null, dueTimestamp: null };
+    const erasure = read(deleteRequest({ identities, callbacks: null, ...times }));
+    const identity = { space: 'account_id', format: 'raw', value: 'crm-1' };
+    expect(erasure.identities).toEqual([identity, identity]);
+    expect(erasure).toMatchObject({ callbacks: [] });
+    expect(erasure).not.toHaveProperty('submittedAt');
+    const headers = read(deleteRequest({ callbacks: [{ url: callback.url, headers: null }] })).callbacks;
+    expect(headers).toEqual([{ url: callback.url, headers: {} }]);
   });
 
   test('makes the hashes of its own space needless, and of no other', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { ketch } from '../../lambda/platforms/ketch/index.ts';
+import { ketch } from '../../lambda/platforms/ketch.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { callback, deleteRequest, ketchSection, tenant, uid } from '../support/ketch.ts';
 import { requestOf } from '../support/requests.ts';
@@ -10,7 +10,7 @@ describe('what Ketch is told', () => {
   const platform = ketch(ketchSection);
   const answer = (outcome: Outcome, callbackFollows: boolean) => {
     const answered = { reference: uid, receiptId: 'receipt-1', outcome, callbackFollows };
-    const { status, body, headers } = platform.reply(requestOf(deleteRequest()), { erase: [] }, [answered]);
+    const { status, body, headers } = platform.parse(requestOf(deleteRequest())).reply([answered]);
     return { status, headers, json: jsonOrUndefined(body) };
   };
 
@@ -49,7 +49,7 @@ describe('what Ketch is told', () => {
   });
 
   test('is never an answer about nothing', () => {
-    expect(() => platform.reply(requestOf(deleteRequest()), { erase: [] }, [])).toThrow(Failure);
+    expect(() => platform.parse(requestOf(deleteRequest())).reply([])).toThrow(Failure);
   });
 
   test.each([

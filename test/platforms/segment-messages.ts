@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Wire } from '../support/event.ts';
-import { type House, type HouseOptions, houseFor } from '../support/house.ts';
+import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
 
 export const signingSecret = 'segment-secret-of-the-tests-1';
 export const headerSecret = 'segment-header-of-the-tests-1';
@@ -12,12 +12,12 @@ export const deletion = {
   timestamp: '2026-01-15T11:59:58.276Z',
 };
 
-type Options = Partial<Omit<HouseOptions, 'platforms' | 'secrets'>> & { section?: object; secret?: object };
+type Options = Partial<Omit<HarnessOptions, 'platforms' | 'secrets'>> & { section?: object; secret?: object };
 
-/** A house that serves Segment; `section` changes its settings and `secret` its secret. */
-export function segmentHouse({ section = {}, secret = {}, ...rest }: Options = {}): Promise<House> {
+/** A harness that serves Segment; `section` changes its settings and `secret` its secret. */
+export function segmentHarness({ section = {}, secret = {}, ...rest }: Options = {}): Harness {
   const text = JSON.stringify({ current: signingSecret, header: headerSecret, ...secret });
-  return houseFor({ platforms: { segment: section }, secrets: { 'erasure/platform/segment': text }, ...rest });
+  return createHarness({ platforms: { segment: section }, secrets: { 'erasure/platform/segment': text }, ...rest });
 }
 
 /** A message as Segment signs it: an array by its first event, with the secret header beside it. */

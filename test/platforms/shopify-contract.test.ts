@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { describePlatform } from './contract.ts';
 import { redaction, shop, shopifyWire } from './shopify-messages.ts';
 
-const topic = (name: string) => shopifyWire(redaction, { 'X-Shopify-Topic': name });
+const topic = (name: string) => shopifyWire({ shop_domain: shop }, { 'X-Shopify-Topic': name });
 
 describePlatform('shopify', {
   section: { shops: [shop], customerId: 'source_id' },

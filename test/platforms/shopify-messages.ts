@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Wire } from '../support/event.ts';
-import { type House, type HouseOptions, houseFor } from '../support/house.ts';
+import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
 
 const clientSecret = 'shpss_client_secret_of_the_tests_1';
 export const shop = 'acme.myshopify.com';
@@ -13,12 +13,12 @@ export const redaction = {
   orders_to_redact: [299_938, 280_263],
 };
 
-type Options = Partial<Omit<HouseOptions, 'platforms' | 'secrets'>> & { section?: object; secret?: object };
+type Options = Partial<Omit<HarnessOptions, 'platforms' | 'secrets'>> & { section?: object; secret?: object };
 
-/** A house that serves Shopify; `section` changes its settings and `secret` its secret. */
-export function shopifyHouse({ section = {}, secret = {}, ...rest }: Options = {}): Promise<House> {
+/** A harness that serves Shopify; `section` changes its settings and `secret` its secret. */
+export function shopifyHarness({ section = {}, secret = {}, ...rest }: Options = {}): Harness {
   const text = JSON.stringify({ current: clientSecret, ...secret });
-  return houseFor({
+  return createHarness({
     platforms: { shopify: { shops: [shop], customerId: 'source_id', ...section } },
     secrets: { 'erasure/platform/shopify': text },
     ...rest,

@@ -3,58 +3,58 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
-import { houseFor } from '../support/house.ts';
-import { inert } from '../support/inert.ts';
+import { createHarness } from '../support/harness.ts';
 import { spoiled } from '../support/settings.ts';
-import { redaction, shop, shopifyHouse, shopifyWire } from './shopify-messages.ts';
+import { redaction, shop, shopifyHarness, shopifyWire } from './shopify-messages.ts';
 
 describe('a fixture of Shopify through the exported handler', () => {
   test.each([...publishedFixtures('shopify'), ...ownFixtures('shopify')])('$fixture', async fixture => {
     const { clientSecret, previousClientSecret, allowedShops } = fixture.config;
     const previous = previousClientSecret === null ? {} : { previous: previousClientSecret };
-    const house = await houseFor({
+    const harness = await createHarness({
       platforms: { shopify: { shops: allowedShops, customerId: 'source_id' } },
       secrets: { 'erasure/platform/shopify': JSON.stringify({ current: clientSecret, ...previous }) },
       at: Date.parse(fixture.clock),
       customers: [{ source_id: '191167', email: 'other@example.com', created_at: '2025-01-01T00:00:00Z' }],
     });
     const [expected] = Object.values(fixture.responses);
-    const answer = await house.send(wireOf(fixture, '/webhooks/shopify'));
+    const answer = await harness.send(wireOf(fixture, '/webhooks/shopify'));
     expect(answer.status).toBe(expected!.status);
     if (expected!.body === null) expect(answer.text).toBe('');
     const erases = fixture.parsed.intent === 'erase' ? 1 : 0;
-    expect(await house.receipts()).toHaveLength(erases);
-    await house.sweep();
-    expect(house.sandbox.deletions()).toHaveLength(erases);
+    expect(await harness.receipts()).toHaveLength(erases);
+    await harness.sweep();
+    expect(harness.sandbox.deletions()).toHaveLength(erases);
   });
 });
 
 describe('customers/redact', () => {
   test('is acknowledged once it is stored, and erased by the sweep', async () => {
-    const house = await shopifyHouse();
-    expect(await house.send(shopifyWire())).toMatchObject({ status: 200, text: '' });
-    expect(house.sandbox.calls()).toEqual([]);
-    expect(await house.receipts()).toMatchObject([
+    const harness = await shopifyHarness();
+    expect(await harness.send(shopifyWire())).toMatchObject({ status: 200, text: '' });
+    expect(harness.sandbox.calls()).toEqual([]);
+    expect(await harness.receipts()).toMatchObject([
       {
         platform: 'shopify',
         authentication: { scheme: 'hmac-sha256', secret: 'current' },
-        submittedAt: house.clock.at,
+        submittedAt: harness.clock.now,
         hasCallbacks: false,
       },
     ]);
-    const [receipt] = await house.receipts();
+    const [receipt] = await harness.receipts();
     const digest = createHash('sha256').update(JSON.stringify(redaction)).digest('hex');
-    expect((await house.services.store.readPersonalData(receipt!.id))?.reference).toBe(digest);
+    expect((await harness.services.store.readPersonalData(receipt!.id))?.reference).toBe(digest);
     expect(receipt).not.toHaveProperty('reference');
-    await house.sweep();
-    expect(house.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
+    await harness.sweep();
+    expect(harness.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
   });
 
   test('is asked for again when it cannot be stored', async () => {
     const accept = () => Promise.reject(new Failure('unavailable', 'the store cannot be reached'));
-    const house = await shopifyHouse({ change: ({ store }) => ({ store: { ...store, accept } }) });
-    expect(await house.send(shopifyWire())).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
+    const harness = await shopifyHarness({ change: ({ store }) => ({ store: { ...store, accept } }) });
+    expect(await harness.send(shopifyWire())).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
   });
 
   test('is read with every identifier it holds, of which a phone number cannot be looked up', async () => {
@@ -80,17 +80,17 @@ describe('customers/redact', () => {
   });
 
   test('is one request however often it is delivered', async () => {
-    const house = await shopifyHouse();
-    for (const _ of [1, 2]) expect(await house.send(shopifyWire())).toMatchObject({ status: 200 });
-    expect(await house.receipts()).toHaveLength(1);
+    const harness = await shopifyHarness();
+    for (const _ of [1, 2]) expect(await harness.send(shopifyWire())).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toHaveLength(1);
   });
 
   test('of another customer is another request, even under the same webhook id', async () => {
-    const house = await shopifyHouse();
-    await house.send(shopifyWire());
-    const other = await house.send(shopifyWire({ ...redaction, customer: { email: 'ben@example.com' } }));
+    const harness = await shopifyHarness();
+    await harness.send(shopifyWire());
+    const other = await harness.send(shopifyWire({ ...redaction, customer: { email: 'ben@example.com' } }));
     expect(other.status).toBe(200);
-    expect(await house.receipts()).toHaveLength(2);
+    expect(await harness.receipts()).toHaveLength(2);
   });
 
   test.each([
@@ -98,53 +98,99 @@ describe('customers/redact', () => {
     ['two webhook ids', { 'X-Shopify-Webhook-Id': ['a', 'b'] }],
     ['a webhook id of odd characters', { 'X-Shopify-Webhook-Id': 'a b' }],
   ])('is accepted with %s, which is not signed', async (_, headers) => {
-    const house = await shopifyHouse();
-    expect(await house.send(shopifyWire(redaction, headers))).toMatchObject({ status: 200 });
-    expect(await house.receipts()).toHaveLength(1);
+    const harness = await shopifyHarness();
+    expect(await harness.send(shopifyWire(redaction, headers))).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toHaveLength(1);
   });
 
-  const rounded = '{"shop_domain":"acme.myshopify.com","customer":{"id":9007199254740993},"orders_to_redact":[]}';
   const otherTopic = { shop_domain: shop, customer: redaction.customer, data_request: { id: 1 } };
   test.each([
     ['an unlisted shop', { ...redaction, shop_domain: 'evil.myshopify.com' }, {}, 403],
     ['a listed shop in the header alone', { ...redaction, shop_domain: 'evil.example' }, {}, 403],
     ['no order to redact', { ...redaction, orders_to_redact: undefined }, {}, 400],
     ['the body of another topic', otherTopic, {}, 400],
-    ['an id that was rounded', rounded, {}, 400],
     ['a fraction for an id', { ...redaction, customer: { id: 1.5 } }, {}, 400],
-    ['no customer', { ...redaction, customer: undefined }, {}, 400],
     ['no JSON', '{', {}, 400],
     ['a key twice', `{"customer":{},${JSON.stringify(redaction).slice(1)}`, {}, 400],
     ['no topic', redaction, { 'X-Shopify-Topic': [] }, 400],
   ])('is refused with %s, and nothing is stored', async (_, body, headers, status) => {
-    const store = inert<object>('store');
-    const house = await shopifyHouse({ change: () => ({ store: store.port as never }) });
-    const answer = await house.send(shopifyWire(body, headers));
+    const store = forbidden<object>('store');
+    const harness = await shopifyHarness({ change: () => ({ store: store.port as never }) });
+    const answer = await harness.send(shopifyWire(body, headers));
     expect(answer.status).toBe(status);
     expect(store.calls).toEqual([]);
-    expect(answer.text + house.lines.join()).not.toMatch(/ada@|191167|9007199254740993|evil|555-625/);
+    expect(answer.text + harness.logText.join()).not.toMatch(/ada@|191167|9007199254740993|evil|555-625/);
   });
 
   test.each(['2026-01-15T11:59:58Z', '2015-01-01T00:00:00Z', 'lately'])(
     'takes no time from the unsigned header (%s): the first delivery is the time of the request',
     async time => {
-      const house = await shopifyHouse();
-      await house.send(shopifyWire(redaction, { 'X-Shopify-Triggered-At': time }));
-      expect(await house.receipts()).toMatchObject([{ submittedAt: house.clock.at, receivedAt: house.clock.at }]);
+      const harness = await shopifyHarness();
+      await harness.send(shopifyWire(redaction, { 'X-Shopify-Triggered-At': time }));
+      expect(await harness.receipts()).toMatchObject([
+        { submittedAt: harness.clock.now, receivedAt: harness.clock.now },
+      ]);
+    },
+  );
+});
+
+describe('redaction', () => {
+  const big = '{"shop_domain":"acme.myshopify.com","customer":{"id":9007199254740993},"orders_to_redact":[]}';
+
+  test('customer id of any size: keeps its digits', async () => {
+    const harness = shopifyHarness();
+    harness.sandbox.register({ source_id: '9007199254740993', created_at: '2025-01-01T00:00:00Z' }, 'main');
+    expect(await harness.send(shopifyWire(big))).toMatchObject({ status: 200 });
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased' }]);
+  });
+
+  test.each(['customer/redact', 'CUSTOMERS_REDACT', 'customers/data_request'])(
+    'topic %s: is carried out, because the signed body decides, and raises an alarm',
+    async topic => {
+      const harness = shopifyHarness();
+      expect(await harness.send(shopifyWire(redaction, { 'X-Shopify-Topic': topic }))).toMatchObject({ status: 200 });
+      expect(await harness.receipts()).toHaveLength(1);
+      const rule = 'X-Shopify-Topic: contradicts the signed body';
+      expect(harness.lines).toContainEqual({ event: 'alarm', alarm: 'request-refused', platform: 'shopify', rule });
+    },
+  );
+
+  test('headers without the prefix X-: are read', async () => {
+    const harness = shopifyHarness();
+    const { headers, ...wire } = shopifyWire();
+    const names = Object.entries(headers).map(([name, value]) => [name.replace('X-Shopify', 'Shopify'), value]);
+    expect(await harness.send({ ...wire, headers: Object.fromEntries(names) })).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toHaveLength(1);
+  });
+
+  test.each([
+    ['null', null],
+    ['empty', {}],
+    ['absent', undefined],
+    ['only a phone', { id: null, email: null, phone: '+15550100777' }],
+  ])(
+    'customer %s: nobody can be identified, and Shopify cannot be informed, so an alarm is raised',
+    async (_, customer) => {
+      const harness = shopifyHarness();
+      expect(await harness.send(shopifyWire({ ...redaction, customer }))).toMatchObject({ status: 200 });
+      await harness.sweep();
+      expect(await harness.receipts()).toMatchObject([{ state: 'not-identifiable' }]);
+      expect(harness.alarms()).toEqual(['not-identifiable']);
     },
   );
 });
 
 describe('every other topic', () => {
-  const bodies = [redaction, { shop_id: 954_889, shop_domain: 'evil.example' }, '{', ''];
+  const bodies = [{ shop_id: 954_889, shop_domain: 'evil.example' }, { orders_requested: [1] }, '{', ''];
 
   test.each(['customers/data_request', 'shop/redact', 'customers/delete', 'Customers/Redact', ''])(
-    '%o is acknowledged and never acted on, whatever it holds',
+    '%o without a redaction: is acknowledged and never acted on',
     async topic => {
-      const store = inert<object>('store');
-      const house = await shopifyHouse({ change: () => ({ store: store.port as never }) });
+      const store = forbidden<object>('store');
+      const harness = await shopifyHarness({ change: () => ({ store: store.port as never }) });
       for (const body of bodies) {
-        const answer = await house.send(shopifyWire(body, { 'X-Shopify-Topic': topic }));
+        const answer = await harness.send(shopifyWire(body, { 'X-Shopify-Topic': topic }));
         expect(answer).toMatchObject({ status: 200, text: '' });
       }
       expect(store.calls).toEqual([]);
@@ -156,14 +202,14 @@ describe('the proof', () => {
   const signature = String(shopifyWire().headers['X-Shopify-Hmac-SHA256']);
 
   test('fails for any change of one bit in the body or the signature, before anything is stored', async () => {
-    const store = inert<object>('store');
-    const house = await shopifyHouse({ change: () => ({ store: store.port as never }) });
+    const store = forbidden<object>('store');
+    const harness = await shopifyHarness({ change: () => ({ store: store.port as never }) });
     const wire = shopifyWire();
     await eventuallyHolds(
       fc.asyncProperty(fc.boolean(), fc.nat(), async (inBody, at) => {
         const given = inBody ? signature : flipped(signature, at).toString('latin1');
         const body = inBody ? flipped(String(wire.body), at) : wire.body;
-        const answer = await house.send({
+        const answer = await harness.send({
           ...wire,
           headers: { ...wire.headers, 'X-Shopify-Hmac-SHA256': given },
           body,
@@ -176,7 +222,7 @@ describe('the proof', () => {
 });
 
 test('its platform is told nothing afterwards', async () => {
-  const platform = (await shopifyHouse()).services.platforms.get('shopify')!;
+  const platform = (await shopifyHarness()).services.platforms.get('shopify')!;
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
   const told = { reference: 'r', scope: '', receiptId: 'i', outcome, callbacks: [] };
   expect(await platform.buildCallbacks(told, { secret: async () => '', now: () => 0 })).toEqual([]);
@@ -197,10 +243,10 @@ describe('its settings', () => {
 });
 
 async function keptOf(body: object, section: object = {}) {
-  const house = await shopifyHouse({ section });
-  expect(await house.send(shopifyWire(body))).toMatchObject({ status: 200 });
-  const [receipt] = await house.receipts();
-  return (await house.services.store.readPersonalData(receipt!.id))?.identifiers;
+  const harness = await shopifyHarness({ section });
+  expect(await harness.send(shopifyWire(body))).toMatchObject({ status: 200 });
+  const [receipt] = await harness.receipts();
+  return (await harness.services.store.readPersonalData(receipt!.id))?.identifiers;
 }
 
 function flipped(text: string, at: number): Buffer {

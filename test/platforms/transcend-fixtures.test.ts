@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { type Fixture, ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
-import { type House, houseFor } from '../support/house.ts';
+import { createHarness, type Harness } from '../support/harness.ts';
 
 const keysFile = new URL('../fixtures/published/transcend/keys.json', import.meta.url);
 const shared = publishedFixtures('transcend');
@@ -19,21 +19,21 @@ const cases = fixtures.flatMap(fixture =>
 
 describe('a fixture of Transcend through the exported handler', () => {
   test.each(cases)('$name: $outcome', async ({ fixture, outcome, expected }) => {
-    const house = await houseOf(fixture, outcome === 'not_found' ? { customers: [] } : {});
-    if (outcome === 'failed_retryable') house.secrets['erasure/pepper'] = 'short';
-    const answer = await house.send(wireOf(fixture, '/webhooks/transcend'));
+    const harness = await harnessOf(fixture, outcome === 'not_found' ? { customers: [] } : {});
+    if (outcome === 'failed_retryable') harness.secrets['erasure/pepper'] = 'short';
+    const answer = await harness.send(wireOf(fixture, '/webhooks/transcend'));
     expect(answer.status).toBe(expected.status);
     if (answer.status < 300) expect(answer.text).toBe('');
     const isErased = outcome === 'accepted_async';
-    expect(house.sandbox.deletions()).toHaveLength(isErased ? 1 : 0);
-    expect(await house.receipts()).toHaveLength(isErased || outcome === 'not_found' ? 1 : 0);
+    expect(harness.sandbox.deletions()).toHaveLength(isErased ? 1 : 0);
+    expect(await harness.receipts()).toHaveLength(isErased || outcome === 'not_found' ? 1 : 0);
   });
 
   test.each(fixtures.filter(({ parsed }) => parsed.intent === 'erase'))('$fixture: what is read', async fixture => {
-    const house = await houseOf(fixture);
-    await house.send(wireOf(fixture, '/webhooks/transcend'));
-    const [receipt] = await house.receipts();
-    const hmacs = await house.services.pseudonymizer();
+    const harness = await harnessOf(fixture);
+    await harness.send(wireOf(fixture, '/webhooks/transcend'));
+    const [receipt] = await harness.receipts();
+    const hmacs = await harness.services.pseudonymizer();
     const wanted = fixture.parsed.identifiers!.map(({ kind, value }) =>
       hmacs.subject({ kind: kind as 'email', value }),
     );
@@ -52,19 +52,19 @@ describe('a completion of the fixtures', () => {
   test.each(Object.entries(outcomes))('%s', async (name, outcome) => {
     const fixture = shared.find(({ callbacks }) => callbacks !== undefined)!;
     const { method, url, headers, body } = fixture.callbacks![name] as Record<string, object>;
-    const house = await houseOf(fixture);
+    const harness = await harnessOf(fixture);
     const nonce = fixture.request.headers['x-transcend-nonce']!;
     const callbacks = [{ url: String(url), headers: { 'x-transcend-nonce': nonce } }];
     const told = { reference: 'r', scope: 'e-shop-it', receiptId: 'receipt-1', outcome, callbacks };
-    const secret = async () => house.secrets['erasure/platform/transcend']!;
-    const calls = await house.services.platforms.get('transcend')!.buildCallbacks(told, { secret, now: () => at });
+    const secret = async () => harness.secrets['erasure/platform/transcend']!;
+    const calls = await harness.services.platforms.get('transcend')!.buildCallbacks(told, { secret, now: () => at });
     expect(calls).toEqual([{ method, url, headers, body: expect.any(String), alsoDelivered: [409] }]);
     const message = 'message' in body! ? { message: expect.stringMatching(/^[A-Z][a-z ]+\.$/) } : {};
     expect(JSON.parse(calls[0]!.body)).toEqual({ ...body, ...message });
   });
 });
 
-function houseOf({ config, clock }: Fixture, options = {}): Promise<House> {
+function harnessOf({ config, clock }: Fixture, options = {}): Harness {
   const { name, value } = config['customSecretHeader'] as { name: string; value: string };
   const transcend = {
     audience: config['audience'],
@@ -74,7 +74,7 @@ function houseOf({ config, clock }: Fixture, options = {}): Promise<House> {
     publicKey: config['publicKeyPem'] ?? sharedKey(),
   };
   const secret = JSON.stringify({ current: value, apiKey: config['apiKey'] });
-  return houseFor({
+  return createHarness({
     platforms: { transcend },
     secrets: { 'erasure/platform/transcend': secret },
     at: Date.parse(clock),

@@ -8,7 +8,7 @@ import {
   sombraFor,
   sombraKeys,
   tokenOf,
-  transcendHouse,
+  transcendHarness,
   transcendWire,
 } from './transcend-messages.ts';
 
@@ -19,7 +19,7 @@ const hour = 3_600_000;
 
 describe("Sombra's public key", () => {
   test('is fetched with our keys, once for an hour', async () => {
-    const { sombra, house, post } = await opened({ sombraApiKey: 'own-sombra-key' });
+    const { sombra, harness, post } = await opened({ sombraApiKey: 'own-sombra-key' });
     expect(await post()).toBe(204);
     expect(sombra.calls).toMatchObject([
       {
@@ -28,10 +28,10 @@ describe("Sombra's public key", () => {
         headers: { authorization: `Bearer ${apiKey}`, 'x-sombra-authorization': 'Bearer own-sombra-key' },
       },
     ]);
-    house.clock.at += hour - 1;
+    harness.clock.now += hour - 1;
     expect(await post()).toBe(204);
     expect(sombra.calls).toHaveLength(1);
-    house.clock.at += 1;
+    harness.clock.now += 1;
     expect(await post()).toBe(204);
     expect(sombra.calls).toHaveLength(2);
   });
@@ -44,34 +44,34 @@ describe("Sombra's public key", () => {
   });
 
   test('is fetched for nobody who does not know the secret header', async () => {
-    const { sombra, house } = await opened();
+    const { sombra, harness } = await opened();
     const stranger = transcendWire(job(), { 'x-webhook-secret': 'a-secret-that-was-only-guessed' });
-    expect((await house.send(stranger)).status).toBe(401);
+    expect((await harness.send(stranger)).status).toBe(401);
     expect(sombra.calls).toEqual([]);
   });
 
   test('is fetched anew when a token does not fit it, at most once a minute', async () => {
-    const { sombra, house, post } = await opened();
+    const { sombra, harness, post } = await opened();
     await post();
     sombra.answer = { status: 200, body: pemOf(renewed.publicKey) };
-    const token = () => tokenOf({ ...claims, iat: Math.floor(house.clock.at / 1000) }, renewed.privateKey);
-    house.clock.at += minute - 1;
+    const token = () => tokenOf({ ...claims, iat: Math.floor(harness.clock.now / 1000) }, renewed.privateKey);
+    harness.clock.now += minute - 1;
     expect(await post(token())).toBe(401);
     expect(sombra.calls).toHaveLength(1);
-    house.clock.at += 1;
+    harness.clock.now += 1;
     expect(await post(token())).toBe(204);
     expect(await post(tokenOf())).toBe(401);
     expect(sombra.calls).toHaveLength(2);
   });
 
   test('is used for a day while Sombra does not answer, and no longer', async () => {
-    const { sombra, house, post } = await opened();
+    const { sombra, harness, post } = await opened();
     await post();
-    const token = () => tokenOf({ ...claims, iat: Math.floor(house.clock.at / 1000) });
+    const token = () => tokenOf({ ...claims, iat: Math.floor(harness.clock.now / 1000) });
     sombra.answer = { status: 500, body: '' };
-    house.clock.at += 24 * hour - 1;
+    harness.clock.now += 24 * hour - 1;
     expect(await post(token())).toBe(204);
-    house.clock.at += 1;
+    harness.clock.now += 1;
     expect(await post(token())).toBe(503);
   });
 
@@ -87,21 +87,21 @@ describe("Sombra's public key", () => {
   ])(
     'is unavailable when the answer is %s: 503, nothing stored, and no second try for a minute',
     async (_, no, alarms) => {
-      const { sombra, house, post } = await opened();
+      const { sombra, harness, post } = await opened();
       sombra.answer = no;
       for (const _again of [1, 2]) expect(await post()).toBe(503);
       expect(sombra.calls).toHaveLength(1);
-      expect(await house.receipts()).toEqual([]);
-      expect(house.alarms()).toEqual([...alarms, ...alarms]);
+      expect(await harness.receipts()).toEqual([]);
+      expect(harness.alarms()).toEqual([...alarms, ...alarms]);
       sombra.answer = { status: 200, body: pemOf(sombraKeys.publicKey) };
-      house.clock.at += minute;
+      harness.clock.now += minute;
       expect(await post()).toBe(204);
     },
   );
 
   test('has two seconds to come', async () => {
     const asked: number[] = [];
-    const house = await transcendHouse({
+    const harness = await transcendHarness({
       section: { publicKey: undefined },
       change: ({ now }) => ({
         send: async ({ until }) => {
@@ -110,15 +110,15 @@ describe("Sombra's public key", () => {
         },
       }),
     });
-    expect((await house.send(transcendWire())).status).toBe(503);
+    expect((await harness.send(transcendWire())).status).toBe(503);
     expect(asked).toEqual([2000]);
   });
 
   test('is not fetched when settings pin it, even for a token that does not fit', async () => {
     const sombra = await sombraFor();
-    const house = await transcendHouse({ sombra, section: { publicKey: pemOf(renewed.publicKey) }, customers: [] });
+    const harness = await transcendHarness({ sombra, section: { publicKey: pemOf(renewed.publicKey) }, customers: [] });
     const status = async (token: string) =>
-      (await house.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
+      (await harness.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
     expect(await status(tokenOf(claims, renewed.privateKey))).toBe(204);
     expect(await status(tokenOf())).toBe(401);
     expect(sombra.calls).toEqual([]);
@@ -127,8 +127,8 @@ describe("Sombra's public key", () => {
 
 async function opened(secret: object = {}) {
   const sombra = await sombraFor();
-  const house = await transcendHouse({ sombra, secret, customers: [] });
+  const harness = await transcendHarness({ sombra, secret, customers: [] });
   const post = async (token = tokenOf()) =>
-    (await house.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
-  return { sombra, house, post };
+    (await harness.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
+  return { sombra, harness, post };
 }

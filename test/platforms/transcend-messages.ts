@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Wire } from '../support/event.ts';
-import { type House, type HouseOptions, houseFor } from '../support/house.ts';
+import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
 
 export const headerSecret = 'transcend-header-of-the-tests-1';
 export const apiKey = 'transcend-api-key-of-the-tests';
@@ -33,18 +33,18 @@ export async function sombraFor(): Promise<Sombra> {
   return Object.assign(sombra, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 }
 
-type Options = Partial<Omit<HouseOptions, 'platforms' | 'secrets'>> & {
+type Options = Partial<Omit<HarnessOptions, 'platforms' | 'secrets'>> & {
   sombra?: Sombra;
   section?: object;
   secret?: object;
 };
 
-/** A house that serves Transcend, with the key pinned unless there is a Sombra to fetch it from. */
-export function transcendHouse({ sombra, section = {}, secret = {}, ...rest }: Options = {}): Promise<House> {
+/** A harness that serves Transcend, with the key pinned unless there is a Sombra to fetch it from. */
+export function transcendHarness({ sombra, section = {}, secret = {}, ...rest }: Options = {}): Harness {
   const key = sombra === undefined ? { publicKey: pemOf(sombraKeys.publicKey) } : {};
   const sombraUrl = sombra?.url ?? 'https://multi-tenant.sombra.transcend.io';
   const identities = { coreIdentifier: 'source_id', email: 'email', phone: 'phone', customer: 'customer_id' };
-  return houseFor({
+  return createHarness({
     platforms: { transcend: { audience: 'acme', sombraUrl, identities, ...key, ...section } },
     secrets: { 'erasure/platform/transcend': JSON.stringify({ current: headerSecret, apiKey, ...secret }) },
     ...rest,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
-import { inert } from '../support/inert.ts';
 import {
   apiKey,
   claims,
@@ -9,7 +9,7 @@ import {
   issuedAt,
   job,
   tokenOf,
-  transcendHouse,
+  transcendHarness,
   transcendWire,
 } from './transcend-messages.ts';
 
@@ -31,33 +31,33 @@ describe("Transcend's proof", () => {
     ['a token whose value is a number', { 'x-sombra-token': tokenOf({ ...claims, value: 10_042 }) }],
     ['a token that is over', { 'x-sombra-token': tokenOf({ ...claims, exp: issuedAt }) }],
   ])('is refused with %s: 401, and nothing is stored', async (_, headers) => {
-    const store = inert<object>('store');
-    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
-    const answer = await house.send(transcendWire(job(), headers));
+    const store = forbidden<object>('store');
+    const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
+    const answer = await harness.send(transcendWire(job(), headers));
     expect(answer).toMatchObject({ status: 401, json: { error: { code: 'unauthorized' } } });
     expect(store.calls).toEqual([]);
-    expect(answer.text + house.lines.join()).not.toMatch(/crm-1004|acme|ada@/);
+    expect(answer.text + harness.logText.join()).not.toMatch(/crm-1004|acme|ada@/);
   });
 
   test('still holds when a retry carries it hours later, and not a day later', async () => {
-    const house = await transcendHouse();
-    await house.send(transcendWire());
-    house.clock.at = issuedAt * 1000 + 86_400_000;
-    expect((await house.send(transcendWire())).status).toBe(200);
-    house.clock.at += 1;
-    expect((await house.send(transcendWire())).status).toBe(401);
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    const harness = await transcendHarness();
+    await harness.send(transcendWire());
+    harness.clock.now = issuedAt * 1000 + 86_400_000;
+    expect((await harness.send(transcendWire())).status).toBe(200);
+    harness.clock.now += 1;
+    expect((await harness.send(transcendWire())).status).toBe(401);
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test('fails for any change of one bit in the token or the secret, before anything is stored', async () => {
-    const store = inert<object>('store');
-    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
+    const store = forbidden<object>('store');
+    const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
     const wire = transcendWire();
     await eventuallyHolds(
       fc.asyncProperty(fc.constantFrom('x-sombra-token', 'x-webhook-secret'), fc.nat(), async (name, at) => {
         const bytes = Buffer.from(String(wire.headers[name]));
         bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
-        const answer = await house.send({ ...wire, headers: { ...wire.headers, [name]: bytes.toString('latin1') } });
+        const answer = await harness.send({ ...wire, headers: { ...wire.headers, [name]: bytes.toString('latin1') } });
         expect(answer.status).toBe(401);
       }),
     );
@@ -70,8 +70,8 @@ describe("Transcend's proof", () => {
     ['with a placeholder of an API key', { apiKey: 'REPLACE_ME' }],
     ["with an empty key of one's own Sombra", { sombraApiKey: '' }],
   ])('cannot be given when the secret is %s: 503 and an alarm', async (_, secret) => {
-    const house = await transcendHouse({ secret });
-    expect(await house.send(transcendWire())).toMatchObject({ status: 503 });
-    expect(house.alarms()).toEqual(['secret-unusable']);
+    const harness = await transcendHarness({ secret });
+    expect(await harness.send(transcendWire())).toMatchObject({ status: 503 });
+    expect(harness.alarms()).toEqual(['secret-unusable']);
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
-import { inert } from '../support/inert.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
 import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
 import {
   apiKey,
@@ -10,7 +10,7 @@ import {
   pemOf,
   sombraFor,
   sombraKeys,
-  transcendHouse,
+  transcendHarness,
   transcendWire,
 } from './transcend-messages.ts';
 
@@ -19,15 +19,15 @@ const email = { identifier: 'ada@example.com', type: 'email' };
 describe('an erasure job', () => {
   test('is taken with 200 when it was erased at once, and completed by the sweep', async () => {
     const sombra = await sombraFor();
-    const house = await transcendHouse({
+    const harness = await transcendHarness({
       sombra,
       secret: { sombraApiKey: 'own-sombra-key' },
       change: ({ send }) => ({ sendCallback: send }),
     });
-    expect(await house.send(transcendWire())).toMatchObject({ status: 200, text: '' });
-    expect(house.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
-    house.clock.at += 60_000;
-    await house.sweep();
+    expect(await harness.send(transcendWire())).toMatchObject({ status: 200, text: '' });
+    expect(harness.sandbox.deletions().map(one => one.customerId)).toEqual(['cust_AdaExample00000000000001']);
+    harness.clock.now += 60_000;
+    await harness.sweep();
     expect(sombra.calls.filter(({ method }) => method === 'PUT')).toMatchObject([
       {
         path: '/v1/data-silo',
@@ -45,18 +45,18 @@ describe('an erasure job', () => {
 
   test('of nobody is answered with 204 and needs no completion', async () => {
     const sombra = await sombraFor();
-    const house = await transcendHouse({ sombra, customers: [], change: ({ send }) => ({ sendCallback: send }) });
-    expect(await house.send(transcendWire())).toMatchObject({ status: 204, text: '' });
-    house.clock.at += 60_000;
-    await house.sweep();
+    const harness = await transcendHarness({ sombra, customers: [], change: ({ send }) => ({ sendCallback: send }) });
+    expect(await harness.send(transcendWire())).toMatchObject({ status: 204, text: '' });
+    harness.clock.now += 60_000;
+    await harness.sweep();
     expect(sombra.calls.map(({ method }) => method)).toEqual(['GET']);
   });
 
   test('that is still open, or waits for a person, is taken with 200', async () => {
-    const house = await transcendHouse();
-    house.sandbox.outage('error');
-    expect(await house.send(transcendWire())).toMatchObject({ status: 200, text: '' });
-    const many = await transcendHouse({ limits: { customersPerRequest: 1 } });
+    const harness = await transcendHarness();
+    harness.sandbox.outage('error');
+    expect(await harness.send(transcendWire())).toMatchObject({ status: 200, text: '' });
+    const many = await transcendHarness({ limits: { customersPerRequest: 1 } });
     const family = job({ identifier: 'family@example.com', type: 'email' });
     expect(await many.send(transcendWire(family))).toMatchObject({ status: 200, text: '' });
     expect(many.sandbox.deletions()).toEqual([]);
@@ -91,33 +91,33 @@ describe('an erasure job', () => {
   });
 
   test('comes once for each identifier of a request, and each is a request of its own', async () => {
-    const house = await transcendHouse();
+    const harness = await transcendHarness();
     const profiles = [email, { ...email, type: 'Loyalty e-mail' }, { identifier: '+15550100042', type: 'phone' }];
-    for (const profile of [...profiles, ...profiles]) await house.send(transcendWire(job(profile)));
-    expect(await house.receipts()).toHaveLength(3);
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    for (const profile of [...profiles, ...profiles]) await harness.send(transcendWire(job(profile)));
+    expect(await harness.receipts()).toHaveLength(3);
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test('counts from when the request was made, and a time that cannot be read counts for none', async () => {
     const at = async (createdAt: unknown) => {
-      const house = await transcendHouse();
-      await house.send(transcendWire(withRequest({ createdAt })));
-      return (await house.receipts())[0]!.submittedAt - house.clock.at;
+      const harness = await transcendHarness();
+      await harness.send(transcendWire(withRequest({ createdAt })));
+      return (await harness.receipts())[0]!.submittedAt - harness.clock.now;
     };
     expect(await at('2026-01-15T11:30:00.000Z')).toBe(-1_800_000);
     for (const unreadable of ['lately', 7, null, undefined]) expect(await at(unreadable)).toBe(0);
   });
 
   test('made in test mode is answered with 204, and nothing is stored', async () => {
-    const store = inert<object>('store');
-    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
+    const store = forbidden<object>('store');
+    const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
     const trial = job(undefined, { isTest: true, extras: undefined });
-    expect(await house.send(transcendWire(trial))).toMatchObject({ status: 204, text: '' });
+    expect(await harness.send(transcendWire(trial))).toMatchObject({ status: 204, text: '' });
     expect(store.calls).toEqual([]);
   });
 
   test.each([
-    ['another type', job(undefined, { type: 'ACCESS' }), {}],
+    ['an access request', job(undefined, { type: 'ACCESS' }), {}],
     ['another type in test mode', job(undefined, { type: 'PREFLIGHT', isTest: true }), {}],
     ['its flag as text', job(undefined, { isTest: 'true' }), {}],
     ['no extras', job(undefined, { extras: undefined }), {}],
@@ -131,12 +131,20 @@ describe('an erasure job', () => {
     ['no JSON', '{', {}],
     ['two core identifiers', `{"coreIdentifier":{"value":"ben"},${JSON.stringify(job()).slice(1)}`, {}],
   ])('is refused with 400 for %s, and nothing is stored', async (_, body, headers) => {
-    const store = inert<object>('store');
-    const house = await transcendHouse({ change: () => ({ store: store.port as never }) });
-    const answer = await house.send(transcendWire(body, headers));
+    const store = forbidden<object>('store');
+    const harness = await transcendHarness({ change: () => ({ store: store.port as never }) });
+    const answer = await harness.send(transcendWire(body, headers));
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
     expect(store.calls).toEqual([]);
-    expect(answer.text + house.lines.join()).not.toMatch(/ada@|crm-10042|c3ae78c9|ACCESS/);
+    expect(answer.text + harness.logText.join()).not.toMatch(/ada@|crm-10042|c3ae78c9|ACCESS/);
+  });
+
+  test('access request in test mode: is acknowledged, and nothing is stored', async () => {
+    const harness = transcendHarness();
+    const access = job(undefined, { type: 'ACCESS', isTest: true });
+    expect(await harness.send(transcendWire(access))).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   });
 });
 
@@ -202,19 +210,19 @@ function withRequest(request: object) {
 
 /** What is kept of a job, as long as it is open. */
 async function keptOf(body: object, section: object = {}) {
-  const house = await transcendHouse({ section, limits: { holdSeconds: 60 } });
-  expect((await house.send(transcendWire(body))).status).toBe(200);
-  const [receipt] = await house.receipts();
-  return house.services.store.readPersonalData(receipt!.id);
+  const harness = await transcendHarness({ section, limits: { holdSeconds: 60 } });
+  expect((await harness.send(transcendWire(body))).status).toBe(200);
+  const [receipt] = await harness.receipts();
+  return harness.services.store.readPersonalData(receipt!.id);
 }
 
 async function toldOf(outcome: Outcome) {
-  const { services, secrets, clock } = await transcendHouse();
+  const { services, secrets, clock } = await transcendHarness();
   const platform = services.platforms.get('transcend')!;
   const callbacks = [{ url: `${platform.callbackOrigins[0]}/v1/data-silo`, headers: { 'x-transcend-nonce': nonce } }];
   const told = { reference: 'r', scope: 'acme', receiptId: 'receipt-1', outcome, callbacks };
   return platform.buildCallbacks(told, {
     secret: async () => secrets['erasure/platform/transcend']!,
-    now: () => clock.at,
+    now: () => clock.now,
   });
 }

@@ -2,9 +2,8 @@ import { expect, test } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { leaks, Planted } from '../support/canary.ts';
-import { everything, strangeHeaders } from '../support/canary-house.ts';
-import { jsonOrUndefined } from '../support/event.ts';
-import { sendOver } from '../support/http.ts';
+import { everything, strangeHeaders } from '../support/canary-harness.ts';
+import { jsonOrUndefined, sendOver } from '../support/event.ts';
 import { account, ketchWire } from '../support/ketch.ts';
 import { startLocalProcess } from '../support/local-process.ts';
 
@@ -25,7 +24,7 @@ test('whole process: prints no request, secret or customer data', async () => {
     await send(everything(planted, { environment: planted.token('environment') }, metadata(3))),
     await send(everything(planted, {}, {}), { Authorization: planted.token('wrong secret') }),
     await send(planted.token('body')),
-    await send(planted.token('large body').repeat(3000)),
+    await send(planted.token('large body').repeat(60_000)),
     await sendOver(run.url, { ...ketchWire(), path: `/webhooks/${planted.token('path')}?a=${planted.token('query')}` }),
   ];
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 409, 403, 403, 400, 413, 404]);

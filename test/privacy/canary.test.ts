@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { leaks, token } from '../support/canary.ts';
-import { type CanaryHouse, canaryHouse, expectSilence } from '../support/canary-house.ts';
+import { type CanaryHarness, canaryHarness, expectSilence } from '../support/canary-harness.ts';
 import { uid } from '../support/ketch.ts';
 import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
 
@@ -68,7 +68,7 @@ const always = (answer: ScriptedAnswer) => () => answer;
 
 describe('outside values', () => {
   test('erased customer: nothing appears or stays stored', async () => {
-    const canary = await canaryHouse({ customers: known });
+    const canary = await canaryHarness({ customers: known });
     const answer = await canary.send(canary.wire());
     expect(answer).toMatchObject({ status: 200, json: { response: { reason: 'executed' }, metadata: { uid } } });
     expectSilence(canary);
@@ -76,14 +76,14 @@ describe('outside values', () => {
   });
 
   test('no match: nothing appears or stays stored', async () => {
-    const canary = await canaryHouse({ customers: [] });
+    const canary = await canaryHarness({ customers: [] });
     expect((await canary.send(canary.wire())).json).toHaveProperty('response.reason', 'no_match');
     expectSilence(canary);
     expect(canary.identifiers()).toEqual([]);
   });
 
   test('no usable identifier: nothing appears', async () => {
-    const canary = await canaryHouse({ section: { identities: {} } });
+    const canary = await canaryHarness({ section: { identities: {} } });
     expect((await canary.send(canary.wire())).json).toHaveProperty('response.reason', 'insufficient_identification');
     expectSilence(canary);
     expect(canary.identifiers()).toEqual([]);
@@ -96,15 +96,15 @@ describe('outside values', () => {
       return { status: 200, body: { said: canary.planted.token('answer to callback') } };
     });
     const section = { callbackOrigins: [receiver] };
-    const canary: CanaryHouse = await canaryHouse({ customers: known, limits: { holdSeconds: 60 }, section });
+    const canary: CanaryHarness = await canaryHarness({ customers: known, limits: { holdSeconds: 60 }, section });
     const callbacks = [{ url: `${receiver}/${canary.planted.token('callback')}` }];
     expect((await canary.send(canary.wire({ callbacks }))).json).toHaveProperty('response.status', 'in_progress');
     expect(canary.identifiers()).toHaveLength(1);
     await canary.send(canary.wire({ callbacks }));
     expect((await canary.send(canary.wire({ identities: [] }))).status).toBe(409);
-    canary.house.clock.at += 61_000;
-    await canary.house.sweep();
-    await canary.house.sweep();
+    canary.harness.clock.now += 61_000;
+    await canary.harness.sweep();
+    await canary.harness.sweep();
     expectSilence(canary);
     expect(heard).toHaveLength(1);
     expect(leaks(canary.planted.tokens, { callback: heard.join('') })).toEqual([]);
@@ -112,19 +112,19 @@ describe('outside values', () => {
   });
 
   test('refused callback origin: nothing appears', async () => {
-    const canary = await canaryHouse({ customers: known });
+    const canary = await canaryHarness({ customers: known });
     const url = `https://${canary.planted.token('foreign host')}.example/`;
     expect((await canary.send(canary.wire({ callbacks: [{ url }] }))).status).toBe(200);
-    expect(canary.house.alarms()).toEqual(['callback-origin-refused']);
+    expect(canary.harness.alarms()).toEqual(['callback-origin-refused']);
     expectSilence(canary);
   });
 
   test('too many matches: nothing appears', async () => {
     const email = `${token('field mailbox')}+x@${token('field domain')}.example`;
     const customers = [1, 2, 3].map(at => ({ source_id: `s${at}`, email, created_at: '2025-01-01T00:00:00Z' }));
-    const canary = await canaryHouse({ customers, limits: { customersPerRequest: 2 } });
+    const canary = await canaryHarness({ customers, limits: { customersPerRequest: 2 } });
     await canary.send(canary.wire());
-    expect(canary.house.alarms()).toEqual(['needs-review']);
+    expect(canary.harness.alarms()).toEqual(['needs-review']);
     expectSilence(canary);
   });
 });
@@ -133,7 +133,7 @@ describe('refused message', () => {
   const planted = (name: string) => token(`refused ${name}`);
   const raw = `{"${planted('key')}":1,"${planted('key')}":2}`;
 
-  test.each<[string, number, (canary: CanaryHouse) => Parameters<CanaryHouse['send']>[0]]>([
+  test.each<[string, number, (canary: CanaryHarness) => Parameters<CanaryHarness['send']>[0]]>([
     ['its secret is wrong', 403, ({ wire }) => wire({}, {}, { Authorization: planted('secret') })],
     [
       'its secret comes twice',
@@ -145,7 +145,7 @@ describe('refused message', () => {
     ['status route', 404, ({ wire }) => ({ ...wire(), path: `/webhooks/ketch/${planted('path')}` })],
     ['unknown method', 405, ({ wire }) => ({ ...wire(), method: planted('method') })],
     ['other content type', 415, ({ wire }) => wire({}, {}, { 'Content-Type': `text/${planted('type')}` })],
-    ['too large', 413, ({ wire }) => ({ ...wire(), body: planted('body').repeat(3000) })],
+    ['too large', 413, ({ wire }) => ({ ...wire(), body: planted('body').repeat(60_000) })],
     ['not JSON', 400, ({ wire }) => ({ ...wire(), body: planted('body') })],
     ['not UTF-8', 400, ({ wire }) => ({ ...wire(), body: Buffer.from(`${planted('body')}\u00ff`, 'latin1') })],
     ['duplicate key', 400, ({ wire }) => ({ ...wire(), body: raw })],
@@ -172,7 +172,7 @@ describe('refused message', () => {
     ],
     ['time is text', 400, ({ wire }) => wire({ dueTimestamp: planted('time') })],
   ])('%s: no planted value appears', async (_, status, wireOf) => {
-    const canary = await canaryHouse();
+    const canary = await canaryHarness();
     for (const name of [
       'secret',
       'again',
@@ -228,15 +228,15 @@ describe('responses of Voucherify', () => {
     ['503 to the deletion', deletes(refused(503)), 'open'],
   ])('%s: no planted value appears', async (_, script, state) => {
     const baseUrl = await scripted(script);
-    const { house, planted, wire, send, shown, identifiers } = await canaryHouse({ baseUrl });
+    const { harness, planted, wire, send, shown, identifiers } = await canaryHarness({ baseUrl });
     for (const name of names) planted.token(`said ${name}`);
     expect((await send(wire())).status).toBe(200);
-    expect(await house.receipts()).toMatchObject([{ state }]);
-    house.clock.at += 3_600_000;
-    await house.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state }]);
+    harness.clock.now += 3_600_000;
+    await harness.sweep();
     await send(wire());
     expect(leaks(planted.tokens, shown())).toEqual([]);
-    const [receipt] = await house.receipts();
+    const [receipt] = await harness.receipts();
     if (receipt!.queue === undefined) expect(identifiers()).toEqual([]);
   });
 });

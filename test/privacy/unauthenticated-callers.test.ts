@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { genericHouse, genericWire, order, question } from '../platforms/generic-messages.ts';
-import { account, deleteRequest, ketchHouse, ketchWire, uid } from '../support/ketch.ts';
+import { genericHarness, genericWire, order, question } from '../platforms/generic-messages.ts';
+import { account, deleteRequest, ketchHarness, ketchWire, uid } from '../support/ketch.ts';
 
 /** A person who is in the sandbox, and one who is not. */
 const [known, unknown] = ['crm-10042', 'crm-none'];
 
 describe('unauthenticated caller: the replies are equal byte for byte', () => {
   test('Ketch: for an existing customer, an unknown one and an earlier request', async () => {
-    const house = await ketchHouse();
-    await house.send(ketchWire());
+    const harness = ketchHarness();
+    await harness.send(ketchWire());
     const about = (person: string, id: string) => {
       const asked = deleteRequest({ identities: [account(person)] }, { metadata: { uid: id, tenant: 'axonic' } });
-      return house.send(ketchWire(asked, { Authorization: 'Bearer a-stranger-with-a-long-secret' }));
+      return harness.send(ketchWire(asked, { Authorization: 'Bearer a-stranger-with-a-long-secret' }));
     };
     const another = uid.replace('2', '3');
     const first = await about(known, uid);
@@ -22,34 +22,34 @@ describe('unauthenticated caller: the replies are equal byte for byte', () => {
   });
 
   test('generic: also for the status of an existing and an unknown request', async () => {
-    const house = await genericHouse();
-    await house.send(genericWire());
+    const harness = genericHarness();
+    await harness.send(genericWire());
     const stranger = { secret: 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' };
     const asked = (value: string, id: string) =>
       genericWire({ ...order, request_id: id, identifiers: [{ type: 'source_id', value }] }, {}, stranger);
-    const first = await house.send(asked(known, 'req-1'));
+    const first = await harness.send(asked(known, 'req-1'));
     expect(first.status).toBe(401);
     for (const wire of [asked(unknown, 'req-1'), asked(known, 'req-2'), asked(unknown, 'req-2')]) {
-      expect(await house.send(wire)).toEqual(first);
+      expect(await harness.send(wire)).toEqual(first);
     }
-    const standing = await house.send(question('req-1', {}, stranger));
+    const standing = await harness.send(question('req-1', {}, stranger));
     expect(standing.status).toBe(401);
-    expect(await house.send(question('req-2', {}, stranger))).toEqual(standing);
+    expect(await harness.send(question('req-2', {}, stranger))).toEqual(standing);
   });
 });
 
 test('authenticated platform: cannot read the requests of another platform', async () => {
   const text = JSON.stringify({ current: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' });
   const other = { type: 'generic', scheme: 'standard-webhooks', reference: '/request_id', identifiers: '/identifiers' };
-  const house = await genericHouse({
+  const harness = genericHarness({
     platforms: { generic: { scheme: 'standard-webhooks' }, other },
     secrets: { 'erasure/platform/generic': text, 'erasure/platform/other': text },
   });
-  expect(await house.send(genericWire())).toMatchObject({ status: 200 });
+  expect(await harness.send(genericWire())).toMatchObject({ status: 200 });
   const toOther = (wire: ReturnType<typeof question>) => ({ ...wire, path: wire.path.replace('generic', 'other') });
-  const ofTheirs = await house.send(toOther(question('req-1')));
+  const ofTheirs = await harness.send(toOther(question('req-1')));
   expect(ofTheirs.status).toBe(404);
-  expect(ofTheirs).toEqual(await house.send(toOther(question('req-2'))));
-  await house.send(toOther(genericWire()));
-  expect(await house.receipts()).toMatchObject([{ platform: 'generic' }, { platform: 'other' }]);
+  expect(ofTheirs).toEqual(await harness.send(toOther(question('req-2'))));
+  await harness.send(toOther(genericWire()));
+  expect(await harness.receipts()).toMatchObject([{ platform: 'generic' }, { platform: 'other' }]);
 });

@@ -1,183 +1,373 @@
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
 import { serialQueue } from '../../lambda/quota/limited-client.ts';
-import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
-import { intervalMs, openedGates as opened, quota } from '../support/pace-clock.ts';
-import { answered, minute, now } from '../support/pace-heard.ts';
+import { type Quota, tokenInterval } from '../../lambda/quota/rate-limit.ts';
+import { eventuallyHolds } from '../support/fuzz.ts';
+import { memoryRows } from '../support/memory-rows.ts';
+import {
+  callWithin,
+  hour,
+  minute,
+  mostAllowed,
+  mostInAPeriod,
+  now,
+  oneProcess,
+  type Process,
+  quota,
+  response,
+  second,
+  startProcess,
+  voucherifyAt,
+} from '../support/quota-world.ts';
+import { virtualClock } from '../support/virtual-clock.ts';
 
-describe('a call', () => {
-  it('goes out after its place is reserved, and never without', async () => {
-    const { process, rows, calls, call } = opened();
-    const gate = process.gate(true);
-    expect(calls).toEqual([]);
+const { intervalMs } = tokenInterval({}, quota);
+
+describe('rate-limited call', () => {
+  test('is sent after its reservation is written, and never without one', async () => {
+    const { process, rows, calls, call } = oneProcess();
     const one = call();
-    expect(await gate.send(one)).toEqual(answered(200));
+    const client = process.client(true);
+    expect(await client.send(one)).toMatchObject({ result: response(200) });
     expect(rows.calls).toEqual(['write']);
     expect(calls).toEqual([{ at: now, call: one }]);
-    await gate.send(call());
+    await client.send(call());
     expect(rows.calls).toEqual(['write', 'write']);
+    rows.rows.set('rate-limit#main', { revision: 9, value: 'unreadable' });
+    const unavailable = { kind: 'rate-limited', until: now, code: 'rate-limit-unavailable' };
+    expect(await client.send(call())).toEqual(unavailable);
+    expect(calls).toHaveLength(2);
   });
 
-  it('is not made when nothing can be reserved', async () => {
-    const { process, rows, calls, call } = opened();
-    rows.rows.set('rate-limit#main', { revision: 1, value: 'spoiled' });
-    expect(await process.gate(true).send(call())).toEqual({ kind: 'held', until: now, code: 'rate-limit-unavailable' });
-    expect(calls).toEqual([]);
+  test.each([0, 199])('with %i ms left: is not sent and reserves nothing', async ms => {
+    const { process, rows, calls, call } = oneProcess();
+    expect(await process.client(true).send(call(ms))).toEqual({ kind: 'rate-limited', code: 'out-of-time' });
+    expect(rows.calls).toEqual([]);
+    expect(await process.client(true).send(call(200))).toMatchObject({ result: response(200) });
+    expect(calls).toHaveLength(1);
   });
 
-  it('is learnt from, under the hash of its key', async () => {
-    const { process, rows, call } = opened(() => answered(403));
-    await process.gate(true).send(call());
+  test('rejected key: is stored as a hash', async () => {
+    const { process, rows, call } = oneProcess(() => response(403));
+    await process.client(true).send(call());
     const row = JSON.stringify(rows.rows.get('rate-limit#main'));
     expect(row).toMatch(/"keyHash":"[\w-]{22}"/u);
     expect(row).not.toMatch(/app-1|token-1/u);
   });
 
-  it.each([
+  test.each([
     ['another token', { 'X-App-Id': 'app-1', 'X-App-Token': 'token-2' }],
     ['another app id', { 'X-App-Id': 'app-2', 'X-App-Token': 'token-1' }],
     ['a bearer token', { Authorization: 'Bearer token-1' }],
-  ])('under %s is made although the key is refused', async (_, headers) => {
-    const { process, calls, call } = opened(({ headers: sent }) =>
-      answered(sent['X-App-Token'] === 'token-1' ? 401 : 200),
+  ])('%s: is not blocked by the rejected key', async (_, headers) => {
+    const { process, calls, call } = oneProcess(({ headers: sent }) =>
+      response(sent['X-App-Token'] === 'token-1' ? 401 : 200),
     );
-    await process.gate(true).send(call());
-    expect(await process.gate(true).send(call())).toMatchObject({ kind: 'held', code: 'key-refused' });
-    await process.gate(true).send({ ...call(), headers });
+    await process.client(true).send(call());
+    expect(await process.client(true).send(call())).toMatchObject({ kind: 'rate-limited', code: 'key-refused' });
+    await process.client(true).send({ ...call(), headers });
     expect(calls).toHaveLength(2);
   });
 
-  it('tells failures of one receipt from those of many', async () => {
-    const { process, calls, call, clock } = opened(() => answered(503));
-    const send = (receipt: string) => clock.finish(process.gate(true, receipt).send(call()));
-    for (let one = 0; one < 6; one += 1) await send('a');
+  test('failures: open the breaker only if two receipts had them', async () => {
+    const { process, calls, call, clock } = oneProcess(() => response(503));
+    const send = (receipt: string) => clock.finish(process.client(true, { calls: 1 }, receipt).send(call()));
+    for (let count = 0; count < 6; count += 1) await send('a');
     expect(calls).toHaveLength(6);
     await send('b');
-    expect(await send('c')).toMatchObject({ kind: 'held', code: 'failures' });
+    expect(await send('c')).toMatchObject({ kind: 'rate-limited', code: 'failures' });
     expect(calls).toHaveLength(7);
   });
 });
 
-describe('one reservation', () => {
-  it('covers the calls that are expected, and the next ones get another', async () => {
-    const { process, rows, call, clock } = opened();
-    const gate = process.gate(true);
-    const send = () => clock.finish(gate.send(call()));
-    gate.expectCalls({ calls: 2 });
+describe('reservation', () => {
+  test('covers the expected calls; later calls get another one', async () => {
+    const { process, rows, call, clock } = oneProcess();
+    const client = process.client(true, { calls: 2 });
+    const send = () => clock.finish(client.send(call()));
     await send();
-    gate.expectCalls({ calls: 4 });
-    for (let one = 0; one < 4; one += 1) await send();
+    client.expectCalls({ calls: 4 });
+    for (let count = 0; count < 4; count += 1) await send();
     expect(rows.calls).toEqual(['write', 'write']);
     await send();
     expect(rows.calls).toEqual(['write', 'write', 'write']);
   });
 
-  it('may be made before there is a call', async () => {
-    const { process, rows, calls, call } = opened();
-    const gate = process.gate(true);
+  test('can be made before the first call', async () => {
+    const { process, rows, calls, call } = oneProcess();
+    const client = process.client(true, { calls: 3 });
     const { headers, until } = call();
-    expect(await gate.reserve(3, headers, until)).toBeUndefined();
+    expect(await client.reserve(headers, until)).toBeUndefined();
     expect(calls).toEqual([]);
-    gate.expectCalls({ calls: 3 });
-    for (let one = 0; one < 3; one += 1) await gate.send(call());
+    for (let count = 0; count < 3; count += 1) await client.send(call());
     expect(rows.calls).toEqual(['write']);
   });
 
-  it('is of a burst at most', async () => {
-    const { process, rows, call } = opened();
-    const gate = process.gate(true);
-    gate.expectCalls({ calls: 12 });
-    for (let one = 0; one < 5; one += 1) await gate.send(call());
-    expect(rows.calls).toEqual(['write']);
-  });
-
-  it.each([
-    [1, 2],
-    [2, 2],
-    [5, 4],
-  ])('of the sweep is of half a burst at most: of %i calls with %i at once', async (expected, limit) => {
-    const { process, rows, clock, call } = opened(() => answered(200), { ...quota, limit: limit * 20 });
-    const gate = process.gate(false);
-    gate.expectCalls({ calls: expected });
-    await clock.finish(gate.send(call(minute)));
-    const most = Math.max(1, Math.floor(limit / 2));
-    expect(rows.rows.get('rate-limit#main')?.value).toEqual({
-      notBefore: expect.closeTo(
-        now + Math.min(most, expected) * tokenInterval({}, { ...quota, limit: limit * 20 }).intervalMs,
-        2,
-      ),
-    });
-  });
-
-  it('lapses when its time is over: what is late gets a new place', async () => {
-    const { process, rows, clock, call } = opened();
-    const gate = process.gate(true);
-    gate.expectCalls({ calls: 3 });
-    await gate.send(call());
-    await clock.run(now + 2 * intervalMs);
-    await gate.send(call());
-    expect(rows.calls).toEqual(['write']);
-    await clock.run(now + Math.ceil(3 * intervalMs));
-    await gate.send(call());
+  test('that was not used in time: is replaced', async () => {
+    const { process, rows, calls, call, clock } = oneProcess();
+    const client = process.client(true, { calls: 2 });
+    await client.send(call());
+    await clock.run(now + 3 * intervalMs);
+    await client.send(call());
     expect(rows.calls).toEqual(['write', 'write']);
-  });
-});
-
-describe('calls in pairs', () => {
-  const tiny = { ...quota, limit: 10, periodMs: 60 * minute };
-
-  it('are a GET and a POST that are reserved together, however slow the quota is', async () => {
-    const { process, rows, clock, calls, call } = opened(() => answered(200), tiny);
-    const gate = process.gate(false);
-    gate.expectCalls({ calls: 4, inPairs: true });
-    expect(await clock.finish(gate.send(call(minute)))).toEqual(answered(200));
-    expect(await clock.finish(gate.send({ ...call(minute), method: 'POST' }))).toEqual(answered(200));
-    expect(rows.calls).toEqual(['write']);
-    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'rate-limited' });
     expect(calls).toHaveLength(2);
   });
 
-  it('never begin where only the GET has its place', async () => {
-    const { process, clock, calls, call } = opened(() => answered(200), tiny);
-    const gate = process.gate(false);
-    await clock.finish(gate.send(call(minute)));
-    gate.expectCalls({ calls: 2, inPairs: true });
-    expect(await gate.send(call(minute))).toMatchObject({ kind: 'held', code: 'rate-limited' });
+  test('made before the breaker opened: its call is not sent', async () => {
+    const { process, calls, call } = oneProcess(() => response(429));
+    const [one, other] = [process.client(true), process.client(true)];
+    const { headers, until } = call();
+    await one.reserve(headers, until);
+    await other.reserve(headers, until);
+    await one.send(call());
+    expect(await other.send(call())).toEqual({ kind: 'rate-limited', until: now + minute, code: 'voucherify-429' });
     expect(calls).toHaveLength(1);
   });
 
-  it('let the probe of a closed project out alone', async () => {
+  test('made while the breaker opened: its call is not sent either', async () => {
+    const { process, calls, call, clock } = oneProcess(async () => {
+      await clock.wait(100);
+      return response(429);
+    });
+    const first = process.client(true, { calls: 5 }).send(call());
+    const late = process.client(true).send(call());
+    expect(await clock.finish(first)).toMatchObject({ result: response(429) });
+    expect(await clock.finish(late)).toMatchObject({ kind: 'rate-limited', code: 'voucherify-429' });
+    expect(calls).toHaveLength(1);
+  });
+
+  test('probe of an open breaker: is one call, and the next one needs the breaker closed', async () => {
     let status = 429;
-    const { process, clock, calls, call } = opened(() => answered(status), tiny);
-    await process.gate(true).send(call());
+    const { process, calls, call, clock } = oneProcess(() => response(status));
+    await process.client(true).send(call());
+    await clock.run(now + minute);
+    const client = process.client(true, { calls: 2 });
+    expect(await client.send(call())).toMatchObject({ result: response(429) });
+    expect(await client.send(call())).toMatchObject({ kind: 'rate-limited', until: now + 3 * minute });
+    expect(calls).toHaveLength(2);
+    status = 200;
+    await clock.run(now + 3 * minute);
+    const again = process.client(true, { calls: 2 });
+    await again.send(call());
+    expect(await again.send(call())).toMatchObject({ result: response(200) });
+    expect(calls).toHaveLength(4);
+  });
+});
+
+describe('pairs of a GET and a deletion', () => {
+  const tiny: Quota = { share: 1, limit: 2, periodMs: minute };
+  const pairs = { calls: 4, inPairs: true };
+
+  test('GET: is sent only if its deletion is reserved too', async () => {
+    const { process, calls, call, clock } = oneProcess(() => response(200), tiny);
+    const client = process.client(false, pairs);
+    await clock.finish(client.send(call(minute)));
+    await clock.finish(client.send({ ...call(minute), method: 'POST' }));
+    expect(await clock.finish(client.send(call(minute)))).toMatchObject({ kind: 'rate-limited', code: 'rate-limited' });
+    expect(calls.map(({ call: { method } }) => method)).toEqual(['GET', 'POST']);
+  });
+
+  test('probe of an open breaker: is sent alone', async () => {
+    let status = 429;
+    const { process, clock, calls, call } = oneProcess(() => response(status), tiny);
+    await process.client(true).send(call());
     await clock.run(now + 61 * minute);
     status = 200;
-    const gate = process.gate(false);
+    const client = process.client(false, pairs);
     const { headers, until } = call(minute);
-    gate.expectCalls({ calls: 2, inPairs: true });
-    expect(await gate.reserve(2, headers, until)).toBeUndefined();
-    expect(await gate.send(call(minute))).toEqual(answered(200));
+    expect(await client.reserve(headers, until)).toBeUndefined();
+    expect(await client.send(call(minute))).toMatchObject({ result: response(200) });
     expect(calls).toHaveLength(2);
   });
 });
 
-describe('a line', () => {
-  it('works one after the other, and goes on after one that failed', async () => {
-    const inLine = serialQueue();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const begun: string[] = [];
-    const first = inLine(async () => {
-      begun.push('first');
-      await promise;
-      begun.push('first fails');
+describe('wait for the rate limit', () => {
+  const useBurst = ({ process, call }: ReturnType<typeof oneProcess>) =>
+    process.client(true, { calls: 5 }).send(call());
+
+  test('lasts until the reserved time, and then the call is sent', async () => {
+    const world = oneProcess();
+    await useBurst(world);
+    await world.clock.finish(world.process.client(true).send(world.call()));
+    expect(world.waits).toEqual([Math.ceil(intervalMs)]);
+    expect(world.calls.at(-1)?.at).toBe(now + Math.ceil(intervalMs));
+  });
+
+  test('does not start if the call would then be too late', async () => {
+    const world = oneProcess();
+    await useBurst(world);
+    const tooShort = Math.floor(intervalMs) + 200;
+    const refused = await world.process.client(true).send(world.call(tooShort));
+    expect(refused).toMatchObject({ kind: 'rate-limited', code: 'rate-limited' });
+    expect(world.waits).toEqual([]);
+    await world.clock.finish(world.process.client(true).send(world.call(tooShort + 1)));
+    expect(world.waits).toHaveLength(1);
+  });
+
+  test('calls of the sweep wait one at a time, in order', async () => {
+    const world = oneProcess();
+    const order: number[] = [];
+    const all = Array.from({ length: 4 }, async (_, at) => {
+      await world.process.client(false).send(world.call(minute));
+      order.push(at);
+    });
+    await world.clock.finish(Promise.all(all));
+    expect(order).toEqual([0, 1, 2, 3]);
+    expect(world.calls.map(({ at }) => Math.round((at - now) / intervalMs))).toEqual([0, 1, 2, 3]);
+  });
+
+  test('refused reservation of the sweep: does not block the next one', async () => {
+    const world = oneProcess();
+    await useBurst(world);
+    const late = world.process.client(false).send(world.call(second));
+    const next = world.process.client(false).send(world.call(minute));
+    expect(await world.clock.finish(late)).toMatchObject({ kind: 'rate-limited', code: 'rate-limited' });
+    expect(await world.clock.finish(next)).toMatchObject({ result: response(200) });
+  });
+
+  test('serial queue: continues after work that failed', async () => {
+    const queue = serialQueue();
+    const started: string[] = [];
+    const first = queue(async () => {
+      started.push('first');
       throw new Error('failed');
     });
-    const second = inLine(async () => {
-      begun.push('second');
-      return 2;
-    });
-    resolve();
+    const second = queue(async () => started.push('second'));
     await expect(first).rejects.toThrow('failed');
-    expect(await second).toBe(2);
-    expect(begun).toEqual(['first', 'first fails', 'second']);
+    await second;
+    expect(started).toEqual(['first', 'second']);
+  });
+});
+
+interface Attempt {
+  readonly fresh: boolean;
+  readonly calls: number;
+  readonly budget: number;
+}
+
+/** Returns numbers from 0 up to 1, the same for the same seed (mulberry32). */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Many processes over slow rows and a Voucherify that takes up to `slowestMs`. */
+function manyProcesses(limits: Quota, random: () => number, slowestMs: number) {
+  const clock = virtualClock(now);
+  const rows = memoryRows(() => clock.wait(Math.floor(random() * 8)));
+  const { send, calls } = voucherifyAt(clock, async () => {
+    await clock.wait(Math.floor(random() < 0.1 ? random() * slowestMs : 40 + random() * 200));
+    return response(200);
+  });
+  const world = { clock, rows, quota: limits, send };
+  /** Returns when the calls of an attempt were sent, up to the first one that is rate-limited. */
+  const attempt = async (process: Process, { fresh, calls: count, budget }: Attempt) => {
+    const client = process.client(fresh, { calls: count });
+    const call = callWithin(budget, clock);
+    const times: number[] = [];
+    for (let one = 0; one < count; one += 1) {
+      if (!('status' in (await client.send(call)))) break;
+      times.push(clock.now());
+    }
+    return times;
+  };
+  return { clock, calls, start: () => startProcess(world), attempt };
+}
+
+interface Load {
+  readonly seed: number;
+  readonly limit: number;
+  readonly share: number;
+  readonly periodMs: number;
+  readonly hasBacklog: boolean;
+  readonly slowestMs: number;
+}
+
+describe('calls in any sliding period', () => {
+  const load = fc.record<Load>({
+    seed: fc.integer(),
+    limit: fc.constantFrom(1, 2, 5, 10, 40, 100, 250),
+    share: fc.constantFrom(0.3, 0.5, 1),
+    periodMs: fc.constantFrom(minute, hour),
+    hasBacklog: fc.boolean(),
+    slowestMs: fc.constantFrom(300, 6000),
+  });
+
+  test('1 to 50 cold starts at once, a sweep and slow responses: never more than the share', async () => {
+    let total = 0;
+    const isWithin = async ({ seed, limit, share, periodMs, hasBacklog, slowestMs }: Load) => {
+      const random = seededRandom(seed);
+      const world = manyProcesses({ limit, share, periodMs }, random, slowestMs);
+      const ends = now + 2.5 * periodMs;
+      const requests = async () => {
+        while (world.clock.now() < ends) {
+          const many = random() < 0.3 ? 1 + Math.floor(random() * 50) : 1;
+          for (let one = 0; one < many; one += 1) {
+            void world.attempt(world.start(), { fresh: true, calls: 1 + Math.floor(random() * 3), budget: 7000 });
+          }
+          await world.clock.wait(Math.floor((random() * periodMs) / (random() < 0.5 ? 4 : 40)));
+        }
+      };
+      const sweeper = world.start();
+      const worker = async () => {
+        while (world.clock.now() < ends) {
+          await world.attempt(sweeper, { fresh: false, calls: 1 + Math.floor(random() * 5), budget: 25 * second });
+          await world.clock.wait(Math.floor(random() * (random() < 0.1 ? periodMs / 4 : 100)) + 1);
+        }
+      };
+      void requests();
+      if (hasBacklog) for (let one = 0; one < 5; one += 1) void worker();
+      await world.clock.run();
+      total += world.calls.length;
+      const times = world.calls.map(({ at }) => at);
+      expect(mostInAPeriod(times, periodMs)).toBeLessThanOrEqual(mostAllowed(limit, share));
+    };
+    await eventuallyHolds(fc.asyncProperty(load, isWithin));
+    expect(total).toBeGreaterThan(1000);
+  });
+});
+
+describe('fresh requests during a backlog of the sweep', () => {
+  test.each([
+    [100, 0.5, 2],
+    [100, 1, 2],
+    [2000, 0.5, 2],
+    [100, 0.5, 5],
+    [60, 0.5, 5],
+    [20, 1, 1],
+  ])('%i calls a minute, share %d, attempts of %i calls: are sent within their budget', async (limit, share, each) => {
+    const random = seededRandom(limit + each);
+    const world = manyProcesses({ limit, share, periodMs: minute }, random, 200);
+    const ends = now + 5 * minute;
+    const sweeper = world.start();
+    const worker = async () => {
+      while (world.clock.now() < ends) {
+        await world.attempt(sweeper, { fresh: false, calls: each, budget: 25 * second });
+        await world.clock.wait(20);
+      }
+    };
+    const waited: number[] = [];
+    const requests = async () => {
+      while (world.clock.now() < ends) {
+        await world.clock.wait(15 * second + Math.floor(random() * 5 * second));
+        const arrived = world.clock.now();
+        const [first = Number.POSITIVE_INFINITY] = await world.attempt(world.start(), {
+          fresh: true,
+          calls: 2,
+          budget: 7000,
+        });
+        waited.push(first - arrived);
+      }
+    };
+    await world.clock.finish(Promise.all([...Array.from({ length: 5 }, worker), requests()]));
+    expect(waited.length).toBeGreaterThanOrEqual(10);
+    expect(Math.max(...waited)).toBeLessThan(7000);
+    const used = world.calls.filter(({ at }) => at < ends).length / 5;
+    expect(used).toBeGreaterThan(limit * share * 0.8);
   });
 });

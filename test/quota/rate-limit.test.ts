@@ -1,40 +1,35 @@
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { validUntil } from '../../lambda/quota/limited-client.ts';
 import {
+  capacityOf,
   initialRateLimit,
   parseRateLimit,
   type Quota,
   type RateLimitState,
+  type ReservationRequest,
   reserve,
   tokenInterval,
-  validUntil,
 } from '../../lambda/quota/rate-limit.ts';
+import { holds } from '../support/fuzz.ts';
+import { hour, minute, mostAllowed, mostInAPeriod, now, quota, request, second } from '../support/quota-world.ts';
 
-const minute = 60_000;
-const hour = 3_600_000;
-const now = Date.UTC(2026, 10, 24, 12);
 const of = (limit: number, share = 0.5, periodMs = minute): Quota => ({ limit, share, periodMs });
 
-describe('a row of the pace', () => {
-  it('is read with all that another version of this code knows', () => {
-    const closed = { openUntil: 1, openedAt: 0, code: 'failures', trips: 2, keyHash: 'a', note: 'b' };
-    const row = {
-      notBefore: 1.5,
-      reservedForShopUntil: 3,
-      breaker: closed,
-      limit: 100,
-      periodMs: minute,
-      newer: { a: 1 },
-    };
+describe('row of the rate limit', () => {
+  test('unknown fields: are kept for the version that wrote them', () => {
+    const breaker = { openUntil: 1, openedAt: 0, code: 'failures', trips: 2, keyHash: 'a', note: 'b' };
+    const limit = { reservedForShopUntil: 3, limit: 100, periodMs: minute };
+    const row = { notBefore: 1.5, ...limit, breaker, failures: { count: 4, receipts: ['a', 'b'] }, newer: { a: 1 } };
     expect(parseRateLimit(row)).toEqual(row);
-    expect(parseRateLimit({ ...row, failures: { count: 4, receipts: ['a', 'b'] } })).toBeDefined();
   });
 
-  it('that does not say since when it is closed has been closed for ever', () => {
-    const closed = { openUntil: 1, code: 'failures', trips: 2 };
-    expect(parseRateLimit({ notBefore: 1, breaker: closed })?.breaker).toEqual({ ...closed, openedAt: 0 });
+  test('breaker without openedAt: any response can close it', () => {
+    const breaker = { openUntil: 1, code: 'failures', trips: 2 };
+    expect(parseRateLimit({ notBefore: 1, breaker })?.breaker).toEqual({ ...breaker, openedAt: 0 });
   });
 
-  it.each([
+  test.each([
     undefined,
     null,
     'text',
@@ -42,77 +37,191 @@ describe('a row of the pace', () => {
     { notBefore: '1' },
     { notBefore: 1, breaker: {} },
     { notBefore: 1, limit: 'a' },
-  ])('that is %j is none', row => {
+  ])('%j: is unreadable', row => {
     expect(parseRateLimit(row)).toBeUndefined();
   });
 });
 
-describe('a reservation', () => {
-  const quota = of(100);
+describe('token interval', () => {
+  test.each<[string, Quota, number, number]>([
+    ['half of 100 calls a minute', of(100), 5, minute / 45],
+    ['a fifth of 100 calls a minute', of(100, 0.2), 2, minute / 18],
+    ['half of 100 calls an hour', of(100, 0.5, hour), 5, hour / 45],
+    ['nine calls a minute', of(9, 1), 2, minute / 7],
+    ['two calls a minute', of(2, 1), 2, minute + second],
+    ['half of five calls a minute', of(5), 2, minute + second],
+    ['one call a minute', of(2), 1, minute + second],
+    ['half a call a minute', of(1), 1, 2 * minute],
+    ['a tenth of a call an hour', of(1, 0.1, hour), 1, 10 * hour],
+    ['29 of 100 calls, in spite of floating-point errors', of(100, 0.29), 2, minute / 27],
+    ['1,000 calls a minute, with a second to spare', of(1000, 1), 5, (minute + second) / 996],
+  ])('%s', (_, limit, burst, intervalMs) => {
+    const interval = tokenInterval(initialRateLimit, limit);
+    expect(interval.burst).toBe(burst);
+    expect(interval.intervalMs).toBeCloseTo(intervalMs, 6);
+    expect(interval.lateMs).toBeGreaterThanOrEqual(second - 1e-6);
+  });
+
+  test('observed limit and period: each replaces its setting', () => {
+    const hourly = tokenInterval(initialRateLimit, of(100, 0.5, hour));
+    expect(tokenInterval({ limit: 100, periodMs: hour }, of(2000))).toEqual(hourly);
+    expect(tokenInterval({ limit: 100 }, of(2000))).toEqual(tokenInterval(initialRateLimit, of(100)));
+    expect(tokenInterval({ periodMs: hour }, of(100))).toEqual(hourly);
+  });
+});
+
+describe('capacity of one attempt of the sweep', () => {
+  test.each([
+    ['half of 100 calls a minute', of(100), { together: 5, inAttempt: 2 * (1 + 9) }],
+    ['20 calls an hour', of(20, 1, hour), { together: 2, inAttempt: 2 }],
+    ['one call an hour', of(1, 1, hour), { together: 1, inAttempt: 1 }],
+    ['less than one call an hour', of(1, 0.5, hour), { together: 0, inAttempt: 1 }],
+  ])('%s', (_, limit, capacity) => {
+    expect(capacityOf(initialRateLimit, limit)).toEqual(capacity);
+  });
+});
+
+describe('reservation', () => {
   const { intervalMs } = tokenInterval(initialRateLimit, quota);
-  const wish = (more: object = {}) => ({ calls: 1, fresh: true, keyHash: 'key', now, latest: now + 7000, ...more });
-  const reserved = (pace: RateLimitState, more: object = {}) => {
-    const reservation = reserve(pace, wish(more), quota);
-    if (reservation.kind === 'held') throw new Error(`held by ${reservation.code}`);
+  const reserved = (state: RateLimitState, more: Partial<ReservationRequest> = {}) => {
+    const reservation = reserve(state, request(more), quota);
+    if (reservation.kind === 'rate-limited') throw new Error(`rate-limited: ${reservation.code}`);
     return reservation;
   };
-
-  it('of a project that was never called is for now, and pays for its calls', () => {
-    const first = reserved(initialRateLimit, { calls: 3 });
-    expect(first).toMatchObject({ at: now, calls: 3, probe: false, next: { notBefore: now + 3 * intervalMs } });
-  });
-
-  it('lets fresh requests use the burst, and then one go out at every interval', () => {
-    const at: number[] = [];
-    let pace: RateLimitState = initialRateLimit;
-    for (let one = 0; one < 8; one += 1) {
-      const place = reserved(pace);
-      at.push(Math.round(place.at - now));
-      pace = place.next;
-    }
-    expect(at).toEqual([0, 0, 0, 0, 0, intervalMs, 2 * intervalMs, 3 * intervalMs].map(Math.round));
-  });
-
-  it('lets the sweep have no burst: it waits until everything before it is paid for', () => {
-    const first = reserved(initialRateLimit, { fresh: false, calls: 2 });
-    expect(first.at).toBe(now);
-    const second = reserved(first.next, { fresh: false, calls: 2 });
-    expect(second.at).toBeCloseTo(now + 2 * intervalMs, 6);
-    expect(reserved(first.next, { calls: 2 }).at).toBe(now);
-  });
-
-  it('pays from now on after a pause, and does not save up what was not used', () => {
-    const later = reserved({ notBefore: now - hour });
-    expect(later.next.notBefore).toBeCloseTo(now + intervalMs, 6);
-  });
-
-  it('is not given beyond the time at which it is of use, and then pays nothing', () => {
-    const pace = { notBefore: now + 8000 };
-    const latest = now + 8000 - 4 * intervalMs;
-    expect(reserve(pace, wish({ latest: latest - 0.001 }), quota)).toEqual({
-      kind: 'held',
-      until: latest,
-      code: 'rate-limited',
+  const startsOf = (count: number, more: Partial<ReservationRequest>) => {
+    let state = initialRateLimit;
+    return Array.from({ length: count }, () => {
+      const reservation = reserved(state, { latest: now + hour, ...more });
+      state = reservation.next;
+      return Math.round((reservation.at - now) / intervalMs);
     });
-    expect(reserve(pace, wish({ latest }), quota)).toMatchObject({ kind: 'reserved', at: latest });
+  };
+
+  test('new project: starts at once and moves notBefore by its calls', () => {
+    const next = { notBefore: now + 3 * intervalMs };
+    expect(reserved(initialRateLimit, { expected: 3 })).toMatchObject({ at: now, calls: 3, probe: false, next });
   });
 
-  it('waits for the reset where too little is left for the shop', () => {
-    const pace = { notBefore: 0, reservedForShopUntil: now + 5000 };
-    expect(reserved(pace).at).toBe(now + 5000);
-    expect(reserved(pace, { fresh: false }).at).toBe(now + 5000);
-    expect(reserve(pace, wish({ latest: now + 4999 }), quota)).toMatchObject({ kind: 'held', until: now + 5000 });
-    expect(reserved({ ...pace, reservedForShopUntil: now - 1 }).at).toBe(now);
+  test('fresh requests: use the burst, then one call per interval', () => {
+    expect(startsOf(8, {})).toEqual([0, 0, 0, 0, 0, 1, 2, 3]);
   });
 
-  it('keeps what else stands in the row', () => {
-    const pace = { notBefore: 0, limit: 100, periodMs: minute, failures: { count: 1, receipts: ['a'] }, newer: 1 };
-    expect(reserved(pace).next).toEqual({ ...pace, notBefore: now + intervalMs });
+  test('sweep: has no burst and waits until all earlier reservations are used', () => {
+    expect(startsOf(3, { fresh: false, expected: 2 })).toEqual([0, 2, 4]);
+    expect(reserved(reserved(initialRateLimit, { fresh: false, expected: 2 }).next, { expected: 2 }).at).toBe(now);
   });
 
-  it('is good for each of its calls until the next one could have its turn', () => {
-    const place = reserved(initialRateLimit, { calls: 3 });
-    const ends = [3, 2, 1].map(left => validUntil(place, left) - now);
-    expect(ends.map(Math.round)).toEqual([1, 2, 3].map(turn => Math.round(turn * intervalMs)));
+  test.each<[string, Quota, Partial<ReservationRequest>, number]>([
+    ['fresh: at most the burst', of(100), { expected: 12 }, 5],
+    ['fresh: only the expected calls', of(100), { expected: 2 }, 2],
+    ['sweep: at most half of the burst', of(100), { fresh: false, expected: 12 }, 2],
+    ['sweep: at least one call', of(9, 1), { fresh: false, expected: 2 }, 1],
+    [
+      'sweep, interval longer than half an attempt: the whole burst',
+      of(100, 0.5, hour),
+      { fresh: false, expected: 12 },
+      5,
+    ],
+    ['pairs: whole pairs only', of(100), { expected: 5, together: 2 }, 4],
+    [
+      'pairs of the sweep: one pair although half of the burst is one call',
+      of(9, 1),
+      { fresh: false, expected: 4, together: 2 },
+      2,
+    ],
+    ['pairs with a burst of one call: a single call', of(1, 1), { expected: 4, together: 2 }, 1],
+  ])('calls of one reservation, %s', (_, limit, more, calls) => {
+    expect(reserve(initialRateLimit, request(more), limit)).toMatchObject({ kind: 'reserved', calls });
+  });
+
+  test('after a quiet time: unused calls are not saved up', () => {
+    expect(reserved({ notBefore: now - hour }).next.notBefore).toBeCloseTo(now + intervalMs, 6);
+  });
+
+  test('later than useful: is refused with the time when it would start, and changes nothing', () => {
+    const state = { notBefore: now + 8000 };
+    const latest = now + 8000 - 4 * intervalMs;
+    const refused = { kind: 'rate-limited', until: latest, code: 'rate-limited' };
+    expect(reserve(state, request({ latest: latest - 0.001 }), quota)).toEqual(refused);
+    expect(reserve(state, request({ latest }), quota)).toMatchObject({ kind: 'reserved', at: latest });
+  });
+
+  test('calls reserved for the shop: all requests wait for the reset', () => {
+    const state = { notBefore: 0, reservedForShopUntil: now + 5000 };
+    expect(reserved(state).at).toBe(now + 5000);
+    expect(reserved(state, { fresh: false }).at).toBe(now + 5000);
+    expect(reserve(state, request({ latest: now + 4999 }), quota)).toMatchObject({ until: now + 5000 });
+    expect(reserved({ ...state, reservedForShopUntil: now - 1 }).at).toBe(now);
+  });
+
+  test('other fields of the row: are kept', () => {
+    const state = { notBefore: 0, limit: 100, periodMs: minute, failures: { count: 1, receipts: ['a'] }, newer: 1 };
+    expect(reserved(state).next).toEqual({ ...state, notBefore: now + intervalMs });
+  });
+
+  test('each call of a reservation: is valid until the next one could be sent', () => {
+    const reservation = reserved(initialRateLimit, { expected: 3 });
+    const ends = [3, 2, 1].map(left => Math.round((validUntil(reservation, left) - now) / intervalMs));
+    expect(ends).toEqual([1, 2, 3]);
+  });
+});
+
+interface Arrival extends Pick<ReservationRequest, 'expected' | 'fresh'> {
+  /** Intervals since the arrival before. */
+  readonly after: number;
+  /** How late each call is sent, as a part of the allowed time. */
+  readonly late: readonly number[];
+}
+
+describe('calls in any sliding period', () => {
+  const lateness = fc.oneof(fc.constant(0), fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true }));
+  const arrival = fc.record<Arrival>({
+    after: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 3, noNaN: true }), fc.integer({ min: 0, max: 40 })),
+    expected: fc.integer({ min: 1, max: 5 }),
+    fresh: fc.boolean(),
+    late: fc.array(lateness, { minLength: 5, maxLength: 5 }),
+  });
+  const arrivals = fc.array(arrival, { minLength: 1, maxLength: 120, size: 'max' });
+  const share = fc.constantFrom(0.01, 0.1, 0.29, 0.3, 0.5, 0.77, 1);
+
+  test('never more than the share of the limit, whatever arrives and however late each call is sent', () => {
+    const isWithin = (limit: number, part: number, periodMs: number, all: readonly Arrival[]) => {
+      const limits = of(limit, part, periodMs);
+      const { intervalMs } = tokenInterval(initialRateLimit, limits);
+      const times: number[] = [];
+      let state: RateLimitState = initialRateLimit;
+      let at = now;
+      for (const { after, late, ...wanted } of all) {
+        at = Math.round(at + after * intervalMs);
+        const reservation = reserve(state, request({ ...wanted, now: at, latest: at + 10 * intervalMs }), limits);
+        if (reservation.kind === 'rate-limited') continue;
+        state = reservation.next;
+        // Clocks show whole milliseconds.
+        let last = Math.ceil(reservation.at);
+        for (let left = reservation.calls; left > 0; left -= 1) {
+          const until = Math.floor(validUntil(reservation, left));
+          last = Math.max(last, Math.round(last + (late[left - 1] ?? 0) * (until - last)));
+          if (last <= until) times.push(last);
+        }
+      }
+      expect(mostInAPeriod(times, periodMs)).toBeLessThanOrEqual(mostAllowed(limit, part));
+    };
+    holds(fc.property(fc.integer({ min: 1, max: 130 }), share, fc.constantFrom(minute, hour), arrivals, isWithin));
+  });
+
+  test.each([2, 3, 5, 10, 50, 100, 1000])('%i calls a minute with constant work: nearly all are used', allowed => {
+    const limits = of(allowed, 1);
+    const { burst } = tokenInterval(initialRateLimit, limits);
+    const times: number[] = [];
+    let state: RateLimitState = initialRateLimit;
+    while ((times.at(-1) ?? now) < now + 3 * minute) {
+      const reservation = reserve(state, request({ latest: now + hour }), limits);
+      if (reservation.kind === 'rate-limited') throw new Error('rate-limited');
+      state = reservation.next;
+      times.push(reservation.at);
+    }
+    const sentIn = (from: number) => times.filter(time => time >= from && time < from + minute).length;
+    expect(sentIn(now)).toBeGreaterThanOrEqual(Math.floor(allowed * 0.98) - 1);
+    expect(sentIn(now + minute)).toBeGreaterThanOrEqual(Math.floor((allowed - burst) * 0.98));
   });
 });

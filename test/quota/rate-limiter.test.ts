@@ -1,132 +1,176 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { parseRateLimit, tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { createRateLimiter } from '../../lambda/quota/rate-limiter.ts';
-import { answered, heard, minute, now, rate, second, unanswered } from '../support/pace-heard.ts';
-import { type MemoryRows, memoryRows } from '../support/pace-rows.ts';
+import { type MemoryRows, memoryRows } from '../support/memory-rows.ts';
+import {
+  minute,
+  noResponse,
+  now,
+  observed,
+  quota,
+  rateHeaders,
+  request,
+  response,
+  second,
+} from '../support/quota-world.ts';
 
-const quota = { share: 0.5, limit: 100, periodMs: minute };
+const key = 'rate-limit#main';
 const { intervalMs } = tokenInterval({}, quota);
-const wish = (more: object = {}) => ({ calls: 1, fresh: true, keyHash: 'key-1', now, latest: now + 7000, ...more });
 const unreachable = async (): Promise<never> => {
   throw new Failure('unavailable', 'the receipt store cannot be reached', { alarm: 'store-unavailable' });
 };
 const down: VersionedStore = { read: unreachable, write: unreachable, count: unreachable };
-const notBeforeIn = ({ rows }: MemoryRows) => parseRateLimit(rows.get('rate-limit#main')?.value)?.notBefore;
-const unavailable = { kind: 'held', until: now, code: 'rate-limit-unavailable' };
+const unavailable = { kind: 'rate-limited', until: now, code: 'rate-limit-unavailable' };
+const limiters = (count: number, rows: MemoryRows, limits = quota) =>
+  Array.from({ length: count }, () => createRateLimiter('main', limits, rows));
 
-describe('a process alone', () => {
-  it('reserves with one call of the store each time', async () => {
+describe('one process', () => {
+  test('reservation: needs one write', async () => {
     const rows = memoryRows();
-    const one = createRateLimiter('main', quota, rows);
-    expect(one.tokenInterval().burst).toBe(5);
-    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
-    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', at: now });
-    await one.observe(heard(answered(200)));
+    const limiter = createRateLimiter('main', quota, rows);
+    expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
+    expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
+    await limiter.observe(observed(response(200)));
     expect(rows.calls).toEqual(['write', 'write']);
-    expect(rows.rows.get('rate-limit#main')?.revision).toBe(2);
-    expect(notBeforeIn(rows)).toBeCloseTo(now + 2 * intervalMs, 2);
+    expect(parseRateLimit(rows.rows.get(key)?.value)?.notBefore).toBeCloseTo(now + 2 * intervalMs, 2);
   });
 
-  it('has a row for each project', async () => {
+  test('reservation that would start too late: writes nothing', async () => {
     const rows = memoryRows();
-    await createRateLimiter('main', quota, rows).reserve(wish({ calls: 5 }));
-    const us = createRateLimiter('us', quota, rows);
-    expect(await us.reserve(wish({ calls: 5 }))).toMatchObject({ at: now });
-    expect([...rows.rows.keys()]).toEqual(['rate-limit#main', 'rate-limit#us']);
-  });
-
-  it('writes nothing for a place that would come too late', async () => {
-    const rows = memoryRows();
-    expect(await createRateLimiter('main', quota, rows).reserve(wish({ latest: now - 1 }))).toEqual({
-      kind: 'held',
-      until: now,
-      code: 'rate-limited',
-    });
+    const refused = await createRateLimiter('main', quota, rows).reserve(request({ latest: now - 1 }));
+    expect(refused).toEqual({ kind: 'rate-limited', until: now, code: 'rate-limited' });
     expect(rows.calls).toEqual(['read']);
   });
 
-  it('writes down what it learns, if it is new', async () => {
+  test('two projects: have their own rows', async () => {
     const rows = memoryRows();
-    const one = createRateLimiter('main', quota, rows);
-    await one.observe(heard(answered(200, rate(20, 19, 30 * second))));
-    await one.observe(heard(answered(200, rate(20, 18, 30 * second))));
+    await createRateLimiter('main', quota, rows).reserve(request({ expected: 5 }));
+    expect(await createRateLimiter('us', quota, rows).reserve(request({ expected: 5 }))).toMatchObject({ at: now });
+    expect([...rows.rows.keys()]).toEqual([key, 'rate-limit#us']);
+  });
+
+  test('observed call: is written only if it changes something', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    expect(limiter.capacity().together).toBe(5);
+    await limiter.observe(observed(response(200, rateHeaders(20, 19, 30 * second))));
+    await limiter.observe(observed(response(200, rateHeaders(20, 18, 30 * second))));
     expect(rows.calls).toEqual(['write']);
-    expect(one.tokenInterval().burst).toBe(2);
+    expect(limiter.capacity().together).toBe(2);
   });
 });
 
-describe('many processes', () => {
-  it('that start cold at once each get a place of their own', async () => {
-    const rows = memoryRows();
+describe('several processes', () => {
+  test('50 cold starts at once: each gets its own time', async () => {
     const many = { ...quota, limit: 2000 };
-    const cold = Array.from({ length: 50 }, () => createRateLimiter('main', many, rows));
-    const places = await Promise.all(cold.map(one => one.reserve(wish({ calls: 2 }))));
-    const at = places.map(place => (place.kind === 'reserved' ? place.at : Number.NaN)).toSorted((a, b) => a - b);
+    const reservations = await Promise.all(
+      limiters(50, memoryRows(), many).map(limiter => limiter.reserve(request({ expected: 2 }))),
+    );
     const step = tokenInterval({}, many).intervalMs;
-    expect(at).toHaveLength(50);
-    const turns = at.map(time => Math.round(((time - now) / step) * 100) / 100);
-    expect(turns).toEqual(at.map((_, index) => Math.max(0, 2 * index - 3)));
+    const starts = reservations.map(one => (one.kind === 'reserved' ? (one.at - now) / step : Number.NaN));
+    const expected = Array.from({ length: 50 }, (_, index) => Math.max(0, 2 * index - 3));
+    expect(starts.toSorted((a, b) => a - b).map(start => Math.round(start * 100) / 100)).toEqual(expected);
   });
 
-  it('that are held look at the row again: somebody may have opened it', async () => {
-    const rows = memoryRows();
-    const [one, other] = [createRateLimiter('main', quota, rows), createRateLimiter('main', quota, rows)];
-    await one.observe(heard(answered(429)));
-    expect(one.blockedBy('key-1', now)).toEqual({ kind: 'held', until: now + minute, code: 'voucherify-429' });
-    expect(await other.reserve(wish())).toMatchObject({ kind: 'held', until: now + minute });
-    await other.observe(heard(answered(200)));
-    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', probe: false });
+  test('open breaker: is read again before a reservation is refused', async () => {
+    const [one, other] = limiters(2, memoryRows());
+    await one!.observe(observed(response(429)));
+    expect(one!.blockedBy('key-1', now)).toEqual({ kind: 'rate-limited', until: now + minute, code: 'voucherify-429' });
+    expect(await other!.reserve(request())).toMatchObject({ kind: 'rate-limited', until: now + minute });
+    await other!.observe(observed(response(200)));
+    expect(await one!.reserve(request())).toMatchObject({ kind: 'reserved', probe: false });
   });
 
-  it('let one probe through in all, at every step', async () => {
-    const rows = memoryRows();
-    const all = Array.from({ length: 20 }, () => createRateLimiter('main', quota, rows));
-    await all[0]?.observe(heard(answered(503), { receipt: 'a' }));
-    for (const receipt of ['a', 'b', 'a', 'b']) await all[1]?.observe(heard(unanswered, { receipt }));
-    const tried = async (at: number) => {
-      const places = await Promise.all(all.map(one => one.reserve(wish({ calls: 2, now: at, latest: at + 7000 }))));
-      return places.filter(place => place.kind === 'reserved').map(({ probe, calls }) => ({ probe, calls }));
+  test('end of the wait: all processes together send one probe', async () => {
+    const all = limiters(20, memoryRows());
+    await all[0]!.observe(observed(response(503), { receipt: 'a' }));
+    for (const receipt of ['a', 'b', 'a', 'b']) await all[1]!.observe(observed(noResponse, { receipt }));
+    const probesAt = async (at: number) => {
+      const reservations = await Promise.all(all.map(limiter => limiter.reserve(request({ expected: 2, now: at }))));
+      return reservations.flatMap(one => (one.kind === 'reserved' ? [[one.probe, one.calls]] : []));
     };
-    expect(await tried(now + 9999)).toEqual([]);
-    expect(await tried(now + 10_000)).toEqual([{ probe: true, calls: 1 }]);
-    expect(await tried(now + 19_999)).toEqual([]);
-    expect(await tried(now + 20_000)).toEqual([{ probe: true, calls: 1 }]);
+    expect(await probesAt(now + 9999)).toEqual([]);
+    expect(await probesAt(now + 10_000)).toEqual([[true, 1]]);
+    expect(await probesAt(now + 19_999)).toEqual([]);
+    expect(await probesAt(now + 20_000)).toEqual([[true, 1]]);
   });
 
-  it('count failures together', async () => {
+  test('failures: are counted together', async () => {
     const rows = memoryRows();
-    const all = Array.from({ length: 5 }, () => createRateLimiter('main', quota, rows));
-    await Promise.all(all.map((one, at) => one.observe(heard(unanswered, { receipt: `receipt-${at}` }))));
-    expect(parseRateLimit(rows.rows.get('rate-limit#main')?.value)).toMatchObject({
-      failures: { count: 5 },
-      breaker: { code: 'failures', openUntil: now + 10 * second },
-    });
+    const observing = limiters(5, rows).map((one, at) =>
+      one.observe(observed(noResponse, { receipt: `receipt-${at}` })),
+    );
+    await Promise.all(observing);
+    const breaker = { code: 'failures', openUntil: now + 10 * second };
+    expect(parseRateLimit(rows.rows.get(key)?.value)).toMatchObject({ failures: { count: 5 }, breaker });
   });
 
-  it('do not keep one trying for ever', async () => {
-    let revision = 0;
+  test('rejected key: another key closes the breaker for all', async () => {
+    const [one, other] = limiters(2, memoryRows());
+    await one!.observe(observed(response(403)));
+    expect(one!.blockedBy('key-2', now)).toBeUndefined();
+    expect(await other!.reserve(request())).toMatchObject({ kind: 'rate-limited', code: 'key-refused' });
+    expect(await other!.reserve(request({ keyHash: 'key-2' }))).toMatchObject({ kind: 'reserved', probe: false });
+    expect(await one!.reserve(request())).toMatchObject({ kind: 'reserved', probe: false });
+  });
+
+  test('row that changes at every write: the reservation fails after 50 tries', async () => {
     let writes = 0;
     const contested: VersionedStore = {
       ...down,
       write: async () => {
         writes += 1;
-        revision += 1;
-        return { written: false, row: { revision, value: { notBefore: 0 } } };
+        return { written: false, row: { revision: writes, value: { notBefore: 0 } } };
       },
     };
-    expect(await createRateLimiter('main', quota, contested).reserve(wish())).toEqual(unavailable);
+    expect(await createRateLimiter('main', quota, contested).reserve(request())).toEqual(unavailable);
     expect(writes).toBe(50);
   });
+});
 
-  it('know a refused key by its hash, and another one opens the project for all', async () => {
+describe('unavailable row', () => {
+  test('unreachable store: all calls are rate-limited, and observing throws nothing', async () => {
+    const limiter = createRateLimiter('main', quota, down);
+    await limiter.prefetch();
+    expect(await limiter.reserve(request())).toEqual(unavailable);
+    expect(await limiter.observe(observed(response(429)))).toBeUndefined();
+    expect(limiter.blockedBy('key-1', now)).toBeUndefined();
+  });
+
+  test('failed write: refuses the reservation until a write succeeds', async () => {
     const rows = memoryRows();
-    const [one, other] = [createRateLimiter('main', quota, rows), createRateLimiter('main', quota, rows)];
-    await one.observe(heard(answered(403)));
-    expect(one.blockedBy('key-2', now)).toBeUndefined();
-    expect(await other.reserve(wish())).toMatchObject({ kind: 'held', code: 'key-refused' });
-    expect(await other.reserve(wish({ keyHash: 'key-2' }))).toMatchObject({ kind: 'reserved', probe: false });
-    expect(await one.reserve(wish())).toMatchObject({ kind: 'reserved', probe: false });
+    let works = false;
+    const write: VersionedStore['write'] = (...args) => (works ? rows.write(...args) : unreachable());
+    const limiter = createRateLimiter('main', quota, { ...rows, write });
+    expect(await limiter.reserve(request())).toEqual(unavailable);
+    works = true;
+    expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
+  });
+
+  test('unreadable row: blocks reserved calls too, is not overwritten, and works again once it is readable', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    rows.rows.set(key, { revision: 7, value: { notBefore: 'soon' } });
+    expect(await limiter.reserve(request())).toEqual(unavailable);
+    expect(limiter.blockedBy('key-1', now)).toEqual(unavailable);
+    expect(limiter.capacity().together).toBeGreaterThanOrEqual(1);
+    await limiter.observe(observed(response(200)));
+    expect(rows.rows.get(key)?.revision).toBe(7);
+    rows.rows.set(key, { revision: 8, value: { notBefore: now + second } });
+    expect(await limiter.reserve(request({ expected: 5 }))).toMatchObject({ kind: 'reserved', at: now + second });
+  });
+
+  test('deleted or restored row: is read again by a process that knew a later revision', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    for (let count = 0; count < 3; count += 1) await limiter.reserve(request());
+    rows.rows.clear();
+    expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
+    expect(rows.rows.get(key)?.revision).toBe(1);
+    await limiter.reserve(request());
+    rows.rows.set(key, { revision: 1, value: { notBefore: now + 5000 } });
+    expect(await limiter.reserve(request({ expected: 5 }))).toMatchObject({ kind: 'reserved', at: now + 5000 });
   });
 });

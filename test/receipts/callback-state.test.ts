@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   abandonCallbacks,
   type CallbackRecord,
@@ -27,7 +27,7 @@ function telling(receipt: Receipt, more: Partial<CallbackRecord> = {}): Receipt 
 }
 
 describe('callback without an address', () => {
-  it('state: ends without a refused target', () => {
+  test('state: ends without a refused target', () => {
     const end = abandonCallbacks(owing({ callbackState: { tries: 2, delivered: [0], refused: [] } }), now + 1000);
     expect(end).toMatchObject({ queue: 'sign', nextAttemptAt: now + 1000 });
     expect(end?.callbackState).toEqual({ tries: 2, delivered: [0], refused: [], endedAt: now + 1000 });
@@ -39,19 +39,19 @@ describe('callback without an address', () => {
     });
   });
 
-  it('receipt with another reason to wait: is not affected', () => {
+  test('receipt with another reason to wait: is not affected', () => {
     expect(abandonCallbacks(owing({ queue: 'sign' }), now)).toBeUndefined();
     expect(abandonCallbacks(owing({ state: 'open' }), now)).toBeUndefined();
   });
 });
 
 describe('due callback', () => {
-  it('time: is due from the stored time on', () => {
+  test('time: is due from the stored time on', () => {
     expect(isCallbackDue(owing(), now)).toBe(true);
     expect(isCallbackDue(owing({ nextAttemptAt: now + 1 }), now)).toBe(false);
   });
 
-  it.each<[string, Partial<Receipt>]>([
+  test.each<[string, Partial<Receipt>]>([
     ['an open receipt', { state: 'open' }],
     ['a receipt in review', { state: 'needs-review' }],
     ['a receipt in another queue', { queue: 'erase' }],
@@ -60,7 +60,7 @@ describe('due callback', () => {
     expect(claimCallback(owing(change), now, now + 60_000)).toBeUndefined();
   });
 
-  it('nothing to wait for: is not due', () => {
+  test('nothing to wait for: is not due', () => {
     const over = closed(receiptOf());
     expect(isCallbackDue(over, now)).toBe(false);
     const { nextAttemptAt: _, ...timeless } = owing();
@@ -68,7 +68,7 @@ describe('due callback', () => {
     expect(recordCallback(over, { now, targets: 1, delivered: [0], refused: [], retryAt: now })).toBeUndefined();
   });
 
-  it('claim: moves the time, for one worker at a time', () => {
+  test('claim: moves the time, for one worker at a time', () => {
     const before = owing();
     const claim = claimCallback(before, now, now + 60_000);
     expect(claim).toEqual({ ...before, nextAttemptAt: now + 60_000, revision: before.revision + 1 });
@@ -78,7 +78,7 @@ describe('due callback', () => {
 });
 
 describe('callback result', () => {
-  it('open targets: wait for the next try, and delivered ones are stored', () => {
+  test('open targets: wait for the next try, and delivered ones are stored', () => {
     const first = telling(owing(), { delivered: [1] });
     expect(first).toMatchObject({ queue: 'callback', nextAttemptAt: now + 1000 });
     expect(first.callbackState).toEqual({ tries: 1, delivered: [1], refused: [] });
@@ -87,7 +87,7 @@ describe('callback result', () => {
     expect(second.callbackState).toEqual({ tries: 2, delivered: [1], refused: [] });
   });
 
-  it('last target delivered: ends', () => {
+  test('last target delivered: ends', () => {
     const first = telling(owing(), { delivered: [1] });
     const end = telling(first, { now: now + 1000, delivered: [0] });
     expect(end.callbackState).toEqual({ tries: 2, delivered: [0, 1], refused: [], endedAt: now + 1000 });
@@ -96,24 +96,24 @@ describe('callback result', () => {
     expect(wasCallbackGivenUp(end, 2)).toBe(false);
   });
 
-  it('only refused targets left: ends as given up', () => {
+  test('only refused targets left: ends as given up', () => {
     const end = telling(owing(), { delivered: [1], refused: [0] });
     expect(end.callbackState).toEqual({ tries: 1, delivered: [1], refused: [0], endedAt: now });
     expect(needsNoPersonalData(end)).toBe(true);
     expect(wasCallbackGivenUp(end, 2)).toBe(true);
   });
 
-  it('some delivered: is not given up', () => {
+  test('some delivered: is not given up', () => {
     expect(wasCallbackGivenUp(telling(owing(), { refused: [0] }), 2)).toBe(false);
     expect(wasCallbackGivenUp(owing(), 2)).toBe(false);
   });
 
-  it('repeated success: counts a target once', () => {
+  test('repeated success: counts a target once', () => {
     const first = telling(owing(), { delivered: [1] });
     expect(telling(first, { delivered: [1] }).callbackState).toEqual({ tries: 2, delivered: [1], refused: [] });
   });
 
-  it('deadline: at least seven days, at most eight', () => {
+  test('deadline: at least seven days, at most eight', () => {
     expect(callbackPeriodMs).toBeGreaterThanOrEqual(7 * day);
     const last = telling(owing(), { now: now + callbackPeriodMs - 1, retryAt: now });
     expect(last).toMatchObject({ queue: 'callback', nextAttemptAt: now + callbackPeriodMs - 1 });
@@ -123,13 +123,13 @@ describe('callback result', () => {
     expect(wasCallbackGivenUp(telling(owing(), { now: now + callbackPeriodMs, delivered: [0, 1] }), 2)).toBe(false);
   });
 
-  it('late Retry-After: moves the last try to the end at most', () => {
+  test('late Retry-After: moves the last try to the end at most', () => {
     const first = telling(owing(), { retryAt: now + 100 * day });
     expect(first.nextAttemptAt).toBe(now + callbackPeriodMs);
     expect(telling(owing(), { retryAt: now - 1 }).nextAttemptAt).toBe(now);
   });
 
-  it('outcome: is not changed', () => {
+  test('outcome: is not changed', () => {
     const before = owing();
     for (const after of [telling(before), telling(before, { refused: [0, 1] })]) {
       const { queue, nextAttemptAt, callbackState, revision, ...rest } = after;
@@ -139,13 +139,13 @@ describe('callback result', () => {
     }
   });
 
-  it('no targets: ends at once', () => {
+  test('no targets: ends at once', () => {
     const end = telling(owing(), { targets: 0 });
     expect(end.callbackState).toEqual({ ...noCallbackYet, tries: 1, endedAt: now });
     expect(wasCallbackGivenUp(end, 0)).toBe(false);
   });
 
-  it('missing closing time: starts now', () => {
+  test('missing closing time: starts now', () => {
     const { closedAt: _, ...timeless } = owing();
     expect(telling(timeless).nextAttemptAt).toBe(now + 1000);
   });

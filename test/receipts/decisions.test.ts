@@ -1,12 +1,11 @@
-import { describe, expect, it } from 'vitest';
-import { isRefusalDecided, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import { describe, expect, test } from 'vitest';
+import { isRefusalDecided, maxCustomersFor, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
 import {
   claimReceipt,
   closeAsRefused,
   type DecisionInput,
   decideRefusal,
   decideRetry,
-  maxCustomersFor,
   postponeSignature,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';
@@ -18,10 +17,10 @@ import {
   keptDeletion,
   later,
   mustRecord,
-  nobody,
+  noMatch,
   now,
   withProgress,
-} from '../support/erasing-receipts.ts';
+} from '../support/attempt-results.ts';
 
 const decided: DecisionInput = { at: now + 1000, actor: 'ada', action: 'retry', reason: 'it was looked at' };
 const refusal: DecisionInput = { ...decided, action: 'refuse', reason: 'ordered by a thief' };
@@ -33,7 +32,7 @@ function must(receipt: Receipt | undefined): Receipt {
 }
 
 describe('retry', () => {
-  it('review: continues now, with actor, time and reason stored', () => {
+  test('review: continues now, with actor, time and reason stored', () => {
     const next = must(decideRetry(asked(), decided));
     expect(next).toMatchObject({
       state: 'open',
@@ -47,7 +46,7 @@ describe('retry', () => {
     expect(claimReceipt(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
   });
 
-  it('customer limit: is raised until the next decision', () => {
+  test('customer limit: is raised until the next decision', () => {
     const raised = must(decideRetry(asked(), { ...decided, maxCustomers: 9 }));
     expect(maxCustomersFor(raised)).toBe(9);
     const again = must(decideRetry(requestReview(raised, 'unproven-responses'), decided));
@@ -55,7 +54,7 @@ describe('retry', () => {
     expect(maxCustomersFor(asked())).toBeUndefined();
   });
 
-  it('waiting receipt: is attempted, called back or signed now', () => {
+  test('waiting receipt: is attempted, called back or signed now', () => {
     for (const queue of ['erase', 'callback', 'sign'] as const) {
       const waits = claimedOnce({
         queue,
@@ -68,7 +67,7 @@ describe('retry', () => {
     expect(decideRetry(claimedOnce({ nextAttemptAt: now }), decided)).toMatchObject({ nextAttemptAt: now });
   });
 
-  it('claimed receipt: waits for the end of the claim', () => {
+  test('claimed receipt: waits for the end of the claim', () => {
     const held = claimedOnce({ nextAttemptAt: now + 60_000 });
     const next = must(decideRetry(held, decided));
     expect(next).toMatchObject({ nextAttemptAt: now + 60_000, decisions: [decided] });
@@ -81,7 +80,7 @@ describe('retry', () => {
     expect(closeAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });
   });
 
-  it('wrong customer deleted, or signed receipt: is refused', () => {
+  test('wrong customer deleted, or signed receipt: is refused', () => {
     expect(decideRetry(asked('wrong-customer-deleted'), decided)).toBeUndefined();
     const refused = must(decideRefusal(asked('wrong-customer-deleted'), refusal));
     expect(decideRetry(refused, decided)).toBeUndefined();
@@ -91,7 +90,7 @@ describe('retry', () => {
 });
 
 describe('refusal', () => {
-  it('open receipt: waits for the sweep to close it, and cannot be claimed', () => {
+  test('open receipt: waits for the sweep to close it, and cannot be claimed', () => {
     const next = must(decideRefusal(asked(), refusal));
     expect(next).toMatchObject({
       state: 'open',
@@ -111,7 +110,7 @@ describe('refusal', () => {
     });
   });
 
-  it('claimed receipt: waits for the end of the claim', () => {
+  test('claimed receipt: waits for the end of the claim', () => {
     expect(decideRefusal(claimedOnce({ nextAttemptAt: now + 15_000 }), refusal)).toMatchObject({
       nextAttemptAt: now + 15_000,
     });
@@ -120,7 +119,7 @@ describe('refusal', () => {
     });
   });
 
-  it('withdrawal: is possible until it is closed', () => {
+  test('withdrawal: is possible until it is closed', () => {
     const back = must(decideRetry(must(decideRefusal(claimedOnce(), refusal)), decided));
     expect(isRefusalDecided(back)).toBe(false);
     const stopped = must(decideRetry(must(decideRefusal(asked(), refusal)), decided));
@@ -132,7 +131,7 @@ describe('refusal', () => {
     expect(closeAsRefused(back, now + 1e9)).toBeUndefined();
   });
 
-  it('second refusal, or closed receipt: is rejected', () => {
+  test('second refusal, or closed receipt: is rejected', () => {
     const next = must(decideRefusal(claimedOnce(), refusal));
     expect(decideRefusal(next, refusal)).toBeUndefined();
     const closed = must(closeAsRefused(next, now + 1e9));
@@ -140,12 +139,12 @@ describe('refusal', () => {
     expect(decideRefusal(claimedOnce({ state: 'erased' }), refusal)).toBeUndefined();
   });
 
-  it('waiting platform: gets a callback', () => {
+  test('waiting platform: gets a callback', () => {
     const next = must(decideRefusal(claimedOnce({ hasCallbacks: true, answeredInProgress: true }), refusal));
     expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 
-  it('worker without a result: is recorded as possibly deleted', () => {
+  test('worker without a result: is recorded as possibly deleted', () => {
     const posting = withProgress(claimedOnce(), 'main', { pins: 1 });
     const closed = must(closeAsRefused(must(decideRefusal(posting, refusal)), now + 1e9));
     expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
@@ -156,24 +155,24 @@ describe('result recorded after a refusal', () => {
   const two = ['main', 'us'];
   const refused = (more: Partial<Receipt> = {}) => must(decideRefusal(claimedOnce(more, two), refusal));
 
-  it('all erased: is closed as erased', () => {
-    expect(mustRecord(refused(), { main: erased, us: nobody })).toMatchObject({ state: 'erased' });
+  test('all erased: is closed as erased', () => {
+    expect(mustRecord(refused(), { main: erased, us: noMatch })).toMatchObject({ state: 'erased' });
   });
 
-  it('not all erased: is closed as refused with its deletions', () => {
+  test('not all erased: is closed as refused with its deletions', () => {
     const closed = mustRecord(refused(), { main: erased, us: later() });
     expect(closed).toMatchObject({ state: 'refused', queue: 'sign' });
     expect(closed.projects['main']?.deletions).toEqual([keptDeletion()]);
     expect(mustRecord(refused(), { main: human(), us: later() })).toMatchObject({ state: 'refused' });
   });
 
-  it('wrong customer deleted: needs review', () => {
+  test('wrong customer deleted: needs review', () => {
     const wrong = human('wrong-customer-deleted', { deletions: [deletion()] });
     expect(mustRecord(refused(), { main: wrong })).toMatchObject({ state: 'needs-review' });
   });
 });
 
-it('signature: only after the receipt is closed and called back', () => {
+test('signature: only after the receipt is closed and called back', () => {
   for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'callback' })]) {
     expect(storeEvidence(receipt, 'a.b.c')).toBeUndefined();
     expect(postponeSignature(receipt, now)).toBeUndefined();

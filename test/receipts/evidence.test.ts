@@ -1,52 +1,52 @@
 import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import { issuer } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
-import { fixtureTime, type House } from '../support/house.ts';
-import { account, deleteRequest, ketchHouse, ketchWire, uid } from '../support/ketch.ts';
-import { owing } from '../support/pace-called.ts';
-import { hour } from '../support/pace-heard.ts';
+import { harnessWithCallbacks } from '../support/callback-harness.ts';
+import { fixtureTime, type Harness } from '../support/harness.ts';
+import { account, deleteRequest, ketchHarness, ketchWire, uid } from '../support/ketch.ts';
+import { hour } from '../support/quota-world.ts';
 
 /** As anybody does it who holds the public key set and a JOSE library, and nothing else. */
-async function verified(jws: string, house: House) {
-  const published: unknown = JSON.parse(JSON.stringify(keySet(await house.services.signer!.publicKey())));
+async function verified(jws: string, harness: Harness) {
+  const published: unknown = JSON.parse(JSON.stringify(keySet(await harness.services.signer!.publicKey())));
   const keys = createLocalJWKSet(published as Parameters<typeof createLocalJWKSet>[0]);
   return jwtVerify(jws, keys, {
     issuer,
     typ: evidenceType,
     algorithms: ['ES256'],
-    currentDate: new Date(house.clock.at),
+    currentDate: new Date(harness.clock.now),
   });
 }
 
-async function onlyReceipt(house: House): Promise<Receipt> {
-  const [receipt] = await house.receipts();
+async function onlyReceipt(harness: Harness): Promise<Receipt> {
+  const [receipt] = await harness.receipts();
   return receipt!;
 }
 
-async function erasedHouse(): Promise<House> {
-  const house = await ketchHouse();
-  await house.send(ketchWire(deleteRequest()));
-  expect(await house.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
-  return house;
+async function erasedHarness(): Promise<Harness> {
+  const harness = ketchHarness();
+  await harness.send(ketchWire(deleteRequest()));
+  expect(await harness.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
+  return harness;
 }
 
 describe('evidence of an erasure', () => {
-  it('verification: works offline with a public key set and a standard JOSE library', async () => {
-    const house = await erasedHouse();
-    const { evidence = '' } = await onlyReceipt(house);
-    const { payload, protectedHeader } = await verified(evidence, house);
-    const { kty, crv, x, y } = await house.services.signer!.publicKey();
+  test('verification: works offline with a public key set and a standard JOSE library', async () => {
+    const harness = await erasedHarness();
+    const { evidence = '' } = await onlyReceipt(harness);
+    const { payload, protectedHeader } = await verified(evidence, harness);
+    const { kty, crv, x, y } = await harness.services.signer!.publicKey();
     const kid = await calculateJwkThumbprint({ kty, crv, x, y });
     expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'erasure-evidence+jwt', kid });
     expect(payload.iat).toBe(fixtureTime / 1000);
   });
 
-  it('content: has the auditor’s answers and no personal data', async () => {
-    const house = await erasedHouse();
-    const receipt = await onlyReceipt(house);
+  test('content: has the auditor’s answers and no personal data', async () => {
+    const harness = await erasedHarness();
+    const receipt = await onlyReceipt(harness);
     const at = new Date(fixtureTime).toISOString();
     const { evidence = '' } = receipt;
     expect(decodeJwt(evidence)).toEqual({
@@ -88,97 +88,97 @@ describe('evidence of an erasure', () => {
     for (const personal of ['crm-10042', 'cust_', 'ada', 'example.com']) expect(text).not.toContain(personal);
   });
 
-  it('missing submission time: is not attributed to the platform', async () => {
-    const house = await ketchHouse();
+  test('missing submission time: is not attributed to the platform', async () => {
+    const harness = ketchHarness();
     const { submittedTimestamp: _, ...request } = deleteRequest().request;
-    await house.send(ketchWire({ ...deleteRequest(), request }));
-    await house.sweep();
-    const { request: asked } = decodeJwt((await onlyReceipt(house)).evidence ?? '') as { request: object };
+    await harness.send(ketchWire({ ...deleteRequest(), request }));
+    await harness.sweep();
+    const { request: asked } = decodeJwt((await onlyReceipt(harness)).evidence ?? '') as { request: object };
     expect(asked).not.toHaveProperty('submittedAt');
   });
 
-  it('changed character: fails verification', async () => {
-    const house = await erasedHouse();
-    const { evidence = '' } = await onlyReceipt(house);
-    await verified(evidence, house);
+  test('changed character: fails verification', async () => {
+    const harness = await erasedHarness();
+    const { evidence = '' } = await onlyReceipt(harness);
+    await verified(evidence, harness);
     for (let at = 0; at < evidence.length; at += 7) {
       if (evidence[at] === '.') continue;
       const other = evidence[at] === 'A' ? 'B' : 'A';
       const forged = `${evidence.slice(0, at)}${other}${evidence.slice(at + 1)}`;
-      await expect(verified(forged, house), `at ${at}`).rejects.toThrow();
+      await expect(verified(forged, harness), `at ${at}`).rejects.toThrow();
     }
   });
 
-  it('key of another deployment: fails verification', async () => {
-    const { evidence = '' } = await onlyReceipt(await erasedHouse());
-    await expect(verified(evidence, await ketchHouse())).rejects.toThrow();
+  test('key of another deployment: fails verification', async () => {
+    const { evidence = '' } = await onlyReceipt(await erasedHarness());
+    await expect(verified(evidence, ketchHarness())).rejects.toThrow();
   });
 });
 
 describe('signing', () => {
-  it('signed receipt: never changes again', async () => {
-    const house = await erasedHouse();
-    const signed = await onlyReceipt(house);
+  test('signed receipt: never changes again', async () => {
+    const harness = await erasedHarness();
+    const signed = await onlyReceipt(harness);
     expect(signed).not.toHaveProperty('queue');
     expect(signed).not.toHaveProperty('nextAttemptAt');
     for (let later = 0; later < 3; later += 1) {
-      house.clock.at += hour;
-      expect(await house.sweep()).toMatchObject({ signed: 0 });
-      await house.send(ketchWire(deleteRequest()));
+      harness.clock.now += hour;
+      expect(await harness.sweep()).toMatchObject({ signed: 0 });
+      await harness.send(ketchWire(deleteRequest()));
     }
-    expect(await onlyReceipt(house)).toEqual(signed);
+    expect(await onlyReceipt(harness)).toEqual(signed);
   });
 
-  it('callback: is sent before and is part of the evidence', async () => {
-    const open = await owing();
+  test('callback: is sent before and is part of the evidence', async () => {
+    const open = await harnessWithCallbacks();
     expect((await open.receipt()).evidence).toBeUndefined();
     await open.sweepAfter(hour);
     const receipt = await open.receipt();
-    const { payload } = await verified(receipt.evidence ?? '', open.house);
+    const { payload } = await verified(receipt.evidence ?? '', open.harness);
     expect(payload).toMatchObject({
       outcome: 'erased',
       firstReply: { as: 'in-progress', at: new Date(fixtureTime).toISOString() },
-      callbacks: { taken: 1, refused: 0, tries: 1, at: new Date(open.house.clock.at).toISOString() },
+      callbacks: { taken: 1, refused: 0, tries: 1, at: new Date(open.harness.clock.now).toISOString() },
     });
   });
 
-  it('no match: is signed and never called erased', async () => {
-    const house = await ketchHouse();
-    await house.send(ketchWire(deleteRequest({ identities: [account('nobody-here')] })));
-    await house.sweep();
-    const { payload } = await verified((await onlyReceipt(house)).evidence ?? '', house);
+  test('no match: is signed and never called erased', async () => {
+    const harness = ketchHarness();
+    await harness.send(ketchWire(deleteRequest({ identities: [account('nobody-here')] })));
+    await harness.sweep();
+    const { payload } = await verified((await onlyReceipt(harness)).evidence ?? '', harness);
     expect(payload).toMatchObject({ outcome: 'no-match', projects: { main: { customers: 0, deletions: [] } } });
   });
 });
 
 describe('first reply in the evidence', () => {
-  const answerOf = async (house: House) => {
-    await house.sweep();
-    return decodeJwt((await onlyReceipt(house)).evidence ?? '')['firstReply'];
+  const answerOf = async (harness: Harness) => {
+    await harness.sweep();
+    return decodeJwt((await onlyReceipt(harness)).evidence ?? '')['firstReply'];
   };
 
-  it('platform that had to retry: is in progress', async () => {
-    const house = await ketchHouse();
+  test('platform that had to retry: is in progress', async () => {
+    const harness = ketchHarness();
     const why = { actor: 'ops', reason: 'look', at: fixtureTime };
-    await pause('all', why, house.services.control);
-    expect((await house.send(ketchWire(deleteRequest()))).status).toBe(503);
-    await resume('all', why, house.services.control);
-    house.clock.at += hour;
-    expect(await answerOf(house)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
+    await pause('all', why, harness.services.control);
+    expect((await harness.send(ketchWire(deleteRequest()))).status).toBe(503);
+    await resume('all', why, harness.services.control);
+    harness.clock.now += hour;
+    expect(await answerOf(harness)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
   });
 
-  it('result in the reply: is the outcome', async () => {
-    const house = await ketchHouse();
-    await house.send(ketchWire(deleteRequest()));
-    house.clock.at += hour;
-    expect(await answerOf(house)).toEqual({ as: 'outcome', at: new Date(fixtureTime).toISOString() });
+  test('result in the reply: is the outcome', async () => {
+    const harness = ketchHarness();
+    await harness.send(ketchWire(deleteRequest()));
+    harness.clock.now += hour;
+    expect(await answerOf(harness)).toEqual({ as: 'outcome', at: new Date(fixtureTime).toISOString() });
   });
 });
 
 describe('unusable key', () => {
   const brokenFor = (times: number) => {
     let left = times;
-    return ketchHouse({
+    return ketchHarness({
       change: ({ signer }) => ({
         signer: {
           publicKey: () => signer!.publicKey(),
@@ -192,49 +192,49 @@ describe('unusable key', () => {
     });
   };
 
-  it('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
-    const house = await brokenFor(1);
+  test('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
+    const harness = await brokenFor(1);
     for (const name of ['crm-10040', 'nobody-1', 'nobody-2']) {
       const metadata = { uid: uid.replace(/.$/, name.slice(-1)), tenant: 'axonic' };
-      await house.send(ketchWire(deleteRequest({ identities: [account(name)] }, { metadata })));
+      await harness.send(ketchWire(deleteRequest({ identities: [account(name)] }, { metadata })));
     }
-    expect(await house.sweep()).toMatchObject({ unsigned: 1, failed: 0 });
-    expect(house.alarms()).toEqual(['evidence-unsigned']);
-    const states = (await house.receipts()).map(({ state }) => state);
+    expect(await harness.sweep()).toMatchObject({ unsigned: 1, failed: 0 });
+    expect(harness.alarms()).toEqual(['evidence-unsigned']);
+    const states = (await harness.receipts()).map(({ state }) => state);
     expect(states).toEqual(['no-match', 'no-match', 'no-match']);
-    house.clock.at += 300_000;
-    await house.sweep();
-    for (const receipt of await house.receipts()) await verified(receipt.evidence ?? '', house);
+    harness.clock.now += 300_000;
+    await harness.sweep();
+    for (const receipt of await harness.receipts()) await verified(receipt.evidence ?? '', harness);
   });
 });
 
-it('change during signing: the evidence is signed again with all of it', async () => {
-  let meddle: () => Promise<void> = async () => undefined;
-  const house = await ketchHouse({
+test('change during signing: the evidence is signed again with all of it', async () => {
+  let intercept: () => Promise<void> = async () => undefined;
+  const harness = ketchHarness({
     change: ({ signer }) => ({
       signer: {
         publicKey: () => signer!.publicKey(),
         sign: async bytes => {
-          await meddle();
+          await intercept();
           return signer!.sign(bytes);
         },
       },
     }),
   });
-  await house.send(ketchWire(deleteRequest()));
-  const { store } = house.services;
-  meddle = async () => {
-    meddle = async () => undefined;
-    const receipt = await onlyReceipt(house);
-    const decision = { at: house.clock.at, actor: 'ada', action: 'retry', reason: 'look again' } as const;
+  await harness.send(ketchWire(deleteRequest()));
+  const { store } = harness.services;
+  intercept = async () => {
+    intercept = async () => undefined;
+    const receipt = await onlyReceipt(harness);
+    const decision = { at: harness.clock.now, actor: 'ada', action: 'retry', reason: 'look again' } as const;
     await store.replace({ ...receipt, revision: receipt.revision + 1, decisions: [decision] });
   };
   // Beside the erasures it was not signed, and after them it is.
-  expect(await house.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
-  const { evidence = '' } = await onlyReceipt(house);
+  expect(await harness.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
+  const { evidence = '' } = await onlyReceipt(harness);
   const { payload } = await compactVerify(
     evidence,
-    createLocalJWKSet(keySet(await house.services.signer!.publicKey())),
+    createLocalJWKSet(keySet(await harness.services.signer!.publicKey())),
   );
   expect(new TextDecoder().decode(payload)).toContain('look again');
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../lambda/domain/erasure.ts';
 import { createPseudonymizer, minPepperLength } from '../../lambda/receipts/hmac.ts';
 
@@ -8,13 +8,13 @@ const hmacs = createPseudonymizer(pepper);
 const seeded = { seed: 20261124, numRuns: 1000 };
 
 describe('pepper', () => {
-  it.each(['', 'REPLACE_ME', 'p'.repeat(minPepperLength - 1)])('%j: is too short and not echoed', short => {
+  test.each(['', 'REPLACE_ME', 'p'.repeat(minPepperLength - 1)])('%j: is too short and not echoed', short => {
     expect(() => createPseudonymizer(short)).toThrow(
       expect.objectContaining({ code: 'unavailable', alarm: 'pepper-unusable', message: 'the pepper is not usable' }),
     );
   });
 
-  it('pseudonyms: all depend on it', () => {
+  test('pseudonyms: all depend on it', () => {
     const others = createPseudonymizer(`${pepper}p`);
     const identifier = { kind: 'email', value: 'ada@example.com' } as const;
     expect(others.receipt('ketch', 'axonic', 'r')).not.toBe(hmacs.receipt('ketch', 'axonic', 'r'));
@@ -25,7 +25,7 @@ describe('pepper', () => {
 });
 
 describe('pseudonym', () => {
-  it('value: is stable, 256 bits and reveals nothing', () => {
+  test('value: is stable, 256 bits and reveals nothing', () => {
     const all = (one: typeof hmacs) => [
       one.receipt('ketch', 'axonic', 'ada@example.com'),
       one.payload([{ space: 'email', format: 'raw', value: 'ada@example.com' }]),
@@ -36,7 +36,7 @@ describe('pseudonym', () => {
     for (const mac of all(hmacs)) expect(mac).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
-  it('kinds: differ for the same parts', () => {
+  test('kinds: differ for the same parts', () => {
     const texts = ['a', 'email', 'receipt', 'payload', 'subject', 'app-id', '', 'a","b', '[]'];
     const seen = new Map<string, string>();
     const put = (name: string, mac: string) => {
@@ -56,7 +56,7 @@ describe('pseudonym', () => {
     expect(seen.size).toBe(texts.length * (1 + 4 + texts.length + texts.length ** 2));
   });
 
-  it('parts: are not ambiguous when joined', () => {
+  test('parts: are not ambiguous when joined', () => {
     const text = fc.string({ unit: fc.constantFrom('a', ',', '"', '[', ']', '\\', ':'), maxLength: 4 });
     fc.assert(
       fc.property(fc.tuple(text, text, text), fc.tuple(text, text, text), (one, other) => {
@@ -71,11 +71,11 @@ describe('pseudonym', () => {
 describe('pseudonym of a subject', () => {
   const plain = hmacs.subject({ kind: 'email', value: 'ada@example.com' });
 
-  it.each(['Ada@Example.COM', '  ada@example.com\n'])('%j: is the same for every spelling', value => {
+  test.each(['Ada@Example.COM', '  ada@example.com\n'])('%j: is the same for every spelling', value => {
     expect(hmacs.subject({ kind: 'email', value })).toBe(plain);
   });
 
-  it.each(['source_id', 'customer_id', 'phone'] as const)('%s: is used verbatim', kind => {
+  test.each(['source_id', 'customer_id', 'phone'] as const)('%s: is used verbatim', kind => {
     const verbatim = hmacs.subject({ kind, value: 'ada@example.com' });
     for (const value of ['Ada@example.com', ' ada@example.com', 'ada@example.com ']) {
       expect(hmacs.subject({ kind, value })).not.toBe(verbatim);
@@ -92,7 +92,7 @@ describe('pseudonym of a payload', () => {
   const inOrder = (identities: readonly Identity[]) =>
     JSON.stringify(identities.map(({ space, format, value }) => JSON.stringify([space, format, value])).toSorted());
 
-  it('order: does not matter, everything else does', () => {
+  test('order: does not matter, everything else does', () => {
     const few = fc.array(identity, { maxLength: 3 });
     fc.assert(
       fc.property(few, few, (one, other) => {
@@ -103,7 +103,7 @@ describe('pseudonym of a payload', () => {
     );
   });
 
-  it('lone surrogate: differs from the replacement character', () => {
+  test('lone surrogate: differs from the replacement character', () => {
     const of = (value: string) => hmacs.payload([{ space: 's', format: 'f', value }]);
     expect(of('\ud800')).not.toBe(of('\ufffd'));
     expect(of('\ud800')).not.toBe(of('\udfff'));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   createReceipt,
   deadlineUsedPercent,
@@ -8,10 +8,11 @@ import {
   needsNoPersonalData,
   outcomeOf,
   type Receipt,
+  recordPins,
   requestReview,
 } from '../../lambda/receipts/receipt.ts';
-import { claimReceipt, maxUnrecordedClaims, postponeReceipt, recordPins } from '../../lambda/receipts/transitions.ts';
-import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/erasing-receipts.ts';
+import { claimReceipt, maxUnrecordedClaims, postponeReceipt } from '../../lambda/receipts/transitions.ts';
+import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/attempt-results.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
 
@@ -22,13 +23,14 @@ const day = 86_400_000;
 const receipt = claimedOnce({ submittedAt: 1000, receivedAt: 5000 });
 
 describe('new receipt', () => {
-  it.each([
+  test.each([
     [true, 1],
     [false, 0],
   ])('attempt follows (%s): decides on the first claim', (attemptFollows, claims) => {
-    const { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks } =
-      claimedOnce();
-    const facts = { id, platform, payloadHmac, subjectHmacs, authentication, receivedAt, submittedAt, hasCallbacks };
+    const { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication, ...rest } = claimedOnce();
+    const { receivedAt, submittedAt, hasCallbacks } = rest;
+    const subject = { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication };
+    const facts = { ...subject, receivedAt, submittedAt, hasCallbacks };
     expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
       ...facts,
       v: 1,
@@ -48,23 +50,23 @@ describe('new receipt', () => {
 describe('claim', () => {
   const due = claimedOnce({ nextAttemptAt: now });
 
-  it('due receipt: only moves the next attempt and counts', () => {
+  test('due receipt: only moves the next attempt and counts', () => {
     const next = claimReceipt(due, now, now + 60_000);
     expect(next).toEqual({ ...due, revision: 2, claims: 2, unrecordedClaims: 2, nextAttemptAt: now + 60_000 });
   });
 
-  it('receipt not due: is not claimed', () => {
+  test('receipt not due: is not claimed', () => {
     expect(claimReceipt(due, now - 1, now + 60_000)).toBeUndefined();
     expect(claimReceipt(due, now + 1, now + 60_000)).toBeDefined();
     const { nextAttemptAt: _, ...never } = due;
     expect(claimReceipt(never, now, now + 60_000)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-review'] as const)('%s: is never claimed', state => {
+  test.each([...finals, 'needs-review'] as const)('%s: is never claimed', state => {
     expect(claimReceipt({ ...due, state }, now, now + 60_000)).toBeUndefined();
   });
 
-  it('five without a result: needs review instead', () => {
+  test('five without a result: needs review instead', () => {
     const standing = { ...due, claims: 9, unrecordedClaims: maxUnrecordedClaims - 1 };
     const fifth = claimReceipt(standing, now, now);
     expect(fifth).toMatchObject({ state: 'open', unrecordedClaims: 5, claims: 10 });
@@ -76,7 +78,7 @@ describe('claim', () => {
     });
   });
 
-  it('one without a result: deletions may have been executed', () => {
+  test('one without a result: deletions may have been executed', () => {
     const pins = withProgress(
       withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 }),
       'us',
@@ -95,7 +97,7 @@ describe('claim', () => {
     expect(claimReceipt(quiet, now, now)?.projects).toEqual(pins.projects);
   });
 
-  it('postponed receipt: is not claimed', () => {
+  test('postponed receipt: is not claimed', () => {
     expect(postponeReceipt(due, now, now + 60_000)).toEqual({ ...due, revision: 2, nextAttemptAt: now + 60_000 });
     expect(postponeReceipt(due, now - 1, now + 60_000)).toBeUndefined();
     for (const state of [...finals, 'needs-review'] as const)
@@ -106,39 +108,39 @@ describe('claim', () => {
 describe('pins', () => {
   const receipt = claimedOnce({}, ['main', 'us']);
 
-  it('count: is stored for one project', () => {
+  test('count: is stored for one project', () => {
     const next = recordPins(receipt, 1, 'us', 2);
     expect(next).toEqual({ ...receipt, revision: 2, projects: { main: untouched, us: { ...untouched, pins: 2 } } });
   });
 
-  it('second write: is rejected', () => {
+  test('second write: is rejected', () => {
     const first = recordPins(receipt, 1, 'main', 1);
     expect(first && recordPins(first, 1, 'main', 2)).toBeUndefined();
     expect(first && recordPins(first, 1, 'us', 1)).toBeDefined();
   });
 
-  it.each([0, 2])('generation %i: is rejected, because another worker claimed later', generation => {
+  test.each([0, 2])('generation %i: is rejected, because another worker claimed later', generation => {
     expect(recordPins(receipt, generation, 'main', 1)).toBeUndefined();
   });
 
-  it.each([...finals, 'needs-review'] as const)('%s receipt: is rejected', state => {
+  test.each([...finals, 'needs-review'] as const)('%s receipt: is rejected', state => {
     expect(recordPins({ ...receipt, state }, 1, 'main', 1)).toBeUndefined();
   });
 
-  it('finished project: is rejected', () => {
+  test('finished project: is rejected', () => {
     const finished = withProgress(receipt, 'main', { state: 'no-match' });
     expect(recordPins(finished, 1, 'main', 1)).toBeUndefined();
     expect(recordPins(finished, 1, 'us', 1)).toBeDefined();
   });
 
-  it('unknown project: is rejected', () => {
+  test('unknown project: is rejected', () => {
     expect(recordPins(receipt, 1, 'eu', 1)).toBeUndefined();
   });
 });
 
 describe('markAnsweredInProgress', () => {
   const receipt = claimedOnce();
-  it('open receipt: is marked once', () => {
+  test('open receipt: is marked once', () => {
     const next = markAnsweredInProgress(receipt);
     expect(next).toEqual({ ...receipt, revision: 2, answeredInProgress: true });
     expect(next && markAnsweredInProgress(next)).toBeUndefined();
@@ -151,7 +153,7 @@ describe('markAnsweredInProgress', () => {
 });
 
 describe('review', () => {
-  it('receipt: leaves the queue and is listed, oldest first', () => {
+  test('receipt: leaves the queue and is listed, oldest first', () => {
     const receipt = claimedOnce();
     const next = requestReview(receipt, 'too-many-matches');
     const reason = 'too-many-matches';
@@ -164,7 +166,7 @@ describe('outcome', () => {
   const minutes = (count: number) => count * 60_000;
   const closed = mustRecord(withProgress(claimedOnce(), 'main', { pins: 1 }), { main: erased });
 
-  it.each([
+  test.each([
     ['without a due time', undefined, now + minutes(15)],
     ['due in a month', now + minutes(40_000), now + minutes(15)],
     ['due in a quarter of an hour', now + minutes(15), now + minutes(15)],
@@ -176,23 +178,23 @@ describe('outcome', () => {
     expect(outcomeOf(requestReview(open, 'other'), now)).toEqual({ kind: 'needs-review', expectedAt });
   });
 
-  it('closed receipt: is the proved outcome at the closing time', () => {
+  test('closed receipt: is the proved outcome at the closing time', () => {
     const outcome = { kind: 'erased', at: now + 1000, deletions: [keptDeletion()] };
     expect(outcomeOf(closed, now + 1000)).toEqual(outcome);
     expect(outcomeOf(closed, now + minutes(1_000_000))).toEqual(outcome);
   });
 
-  it('missing closing time: is now', () => {
+  test('missing closing time: is now', () => {
     const { closedAt: _, ...undated } = closed;
     expect(outcomeOf(undated, now + 5)).toMatchObject({ kind: 'erased', at: now + 5 });
   });
 
-  it('final states: are separate from open ones', () => {
+  test('final states: are separate from open ones', () => {
     expect([...finals].every(isFinal)).toBe(true);
     expect(isFinal('open') || isFinal('needs-review')).toBe(false);
   });
 
-  it('identifiers: may be deleted only after closing without a pending callback', () => {
+  test('identifiers: may be deleted only after closing without a pending callback', () => {
     expect(needsNoPersonalData(closed)).toBe(true);
     expect(needsNoPersonalData({ ...closed, queue: 'callback' })).toBe(false);
     expect(needsNoPersonalData(claimedOnce())).toBe(false);
@@ -203,19 +205,19 @@ describe('outcome', () => {
 });
 
 describe('due date', () => {
-  it('none given: is one month after submission', () => {
+  test('none given: is one month after submission', () => {
     expect(dueAtOf(receipt)).toBe(1000 + 30 * day);
     expect(deadlineUsedPercent(receipt, 1000 + 15 * day)).toBe(50);
     expect(deadlineUsedPercent(receipt, 1000 + 24 * day)).toBe(80);
     expect(deadlineUsedPercent(receipt, 1000 + 60 * day)).toBe(200);
   });
 
-  it('given: is used, earlier or later', () => {
+  test('given: is used, earlier or later', () => {
     expect(deadlineUsedPercent({ ...receipt, dueAt: 1000 + 10 * day }, 1000 + 5 * day)).toBe(50);
     expect(dueAtOf({ ...receipt, dueAt: 1000 + 45 * day })).toBe(1000 + 45 * day);
   });
 
-  it('before submission: is not possible', () => {
+  test('before submission: is not possible', () => {
     for (const dueAt of [0, 1000]) expect(dueAtOf({ ...receipt, dueAt })).toBe(1000 + 30 * day);
   });
 });

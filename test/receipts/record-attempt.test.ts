@@ -1,23 +1,28 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { requestReview } from '../../lambda/receipts/receipt.ts';
+import { claimReceipt } from '../../lambda/receipts/transitions.ts';
 import {
   claimedOnce,
   deletion,
   erased,
+  human,
   keptDeletion,
+  later,
   mustRecord,
-  nobody,
+  noMatch,
   now,
   record,
   unidentifiable,
   withProgress,
-} from '../support/erasing-receipts.ts';
+} from '../support/attempt-results.ts';
 
+// test/erasure and test/receipts/sequences.test.ts test the same function through the service and in random order.
 const pinnedOnce = withProgress(claimedOnce(), 'main', { pins: 1 });
 const two = claimedOnce({}, ['main', 'us']);
 const day = 86_400_000;
 
 describe('final result', () => {
-  it('receipt: is closed and expires after 762 days, in whole seconds', () => {
+  test('receipt: is closed and expires after 762 days, in whole seconds', () => {
     const next = mustRecord(pinnedOnce, { main: erased }, { now: now + 1 });
     expect(next).toEqual({
       ...pinnedOnce,
@@ -31,66 +36,130 @@ describe('final result', () => {
       unrecordedClaims: 0,
       projects: { main: { state: 'erased', pins: 1, mayHaveExecuted: false, deletions: [keptDeletion()] } },
     });
-  });
-
-  it.each([
-    ['erased', erased, erased, 'erased'],
-    ['erased', erased, nobody, 'erased'],
-    ['erased', unidentifiable, erased, 'erased'],
-    ['no-match', nobody, nobody, 'no-match'],
-    ['not-identifiable', nobody, unidentifiable, 'not-identifiable'],
-    ['not-identifiable', unidentifiable, nobody, 'not-identifiable'],
-    ['not-identifiable', unidentifiable, unidentifiable, 'not-identifiable'],
-  ] as const)('overall outcome: is %s', (_, main, us, state) => {
-    expect(record(two, { main, us })).toMatchObject({ state, lastResult: state });
-  });
-
-  it('stored deletion: has no customer id and is otherwise unchanged', () => {
-    const gone = deletion(1, { proof: 'gone' });
-    const { received: _, ...without } = gone;
-    const next = mustRecord(pinnedOnce, { main: { kind: 'erased', deletions: [deletion(), without] } });
-    expect(next.projects['main']?.deletions).toEqual([keptDeletion(), without]);
     expect(JSON.stringify(next)).not.toContain('cust_');
   });
 
-  it.each([
-    ['no callbacks', { hasCallbacks: false, answeredInProgress: true }, false, 'sign'],
+  test.each([
+    ['erased', erased, erased],
+    ['erased', erased, noMatch],
+    ['erased', unidentifiable, erased],
+    ['no-match', noMatch, noMatch],
+    ['not-identifiable', noMatch, unidentifiable],
+    ['not-identifiable', unidentifiable, noMatch],
+    ['not-identifiable', unidentifiable, unidentifiable],
+  ] as const)('overall outcome: is %s', (state, main, us) => {
+    expect(record(two, { main, us })).toMatchObject({ state, lastResult: state });
+  });
+
+  test.each([
+    ['no callbacks: is not due', { hasCallbacks: false, answeredInProgress: true }, false, 'sign'],
     ['final outcome in this reply: is not due', { hasCallbacks: true, answeredInProgress: false }, true, 'sign'],
     ['no reply yet: is due', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
     ['earlier reply in progress: is due', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
-    [
-      'earlier reply in progress, final one now: is due',
-      { hasCallbacks: true, answeredInProgress: true },
-      true,
-      'callback',
-    ],
-  ] as const)('callback: %s', (_, facts, repliesNow, queue) => {
-    const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow: repliesNow });
-    expect(next.queue).toBe(queue);
-    expect(next.nextAttemptAt).toBe(now + 1000);
-  });
-
-  it('one project: does not close the others', () => {
-    const next = mustRecord(two, { main: nobody });
-    expect(next).toMatchObject({ state: 'open', nextAttemptAt: now + 30_000, queue: 'erase' });
-    expect(next.expiresAt).toBeUndefined();
-    expect(mustRecord(next, { us: erased })).toMatchObject({ state: 'erased' });
-    expect(mustRecord(two, {})).toMatchObject({ state: 'open' });
+    ['earlier in progress, now final: is due', { hasCallbacks: true, answeredInProgress: true }, true, 'callback'],
+  ] as const)('callback, %s', (_, facts, repliesNow, queue) => {
+    const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow });
+    expect(next).toMatchObject({ queue, nextAttemptAt: now + 1000 });
   });
 });
 
 describe('no match', () => {
-  it.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only from a worker that knew every pin', kind => {
-    const said = (knownPins: number) => ({ main: { kind, deletions: [], knownPins } as const });
-    expect(record(pinnedOnce, said(0))).toBeUndefined();
-    expect(record(pinnedOnce, said(2))).toBeUndefined();
-    expect(record(pinnedOnce, said(1))).toMatchObject({ state: kind });
-    expect(record(claimedOnce(), { eu: { kind, deletions: [], knownPins: 0 } })).toBeUndefined();
+  test.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only if every pin was known', kind => {
+    const result = (knownPins: number) => ({ kind, deletions: [], knownPins }) as const;
+    expect(record(pinnedOnce, { main: result(0) })).toBeUndefined();
+    expect(record(pinnedOnce, { main: result(2) })).toBeUndefined();
+    expect(record(pinnedOnce, { main: result(1) })).toMatchObject({ state: kind });
+    expect(record(claimedOnce(), { eu: result(0) })).toBeUndefined();
+    const pinnedInUs = withProgress(two, 'us', { pins: 1 });
+    expect(record(pinnedInUs, { main: noMatch, us: result(0) })).toBeUndefined();
+    expect(record(pinnedInUs, { main: noMatch, us: erased })).toMatchObject({ state: 'erased' });
+  });
+});
+
+describe('unfinished result', () => {
+  test('receipt: is postponed, and the claims without a result start again', () => {
+    const next = mustRecord({ ...pinnedOnce, unrecordedClaims: 4 }, { main: later() });
+    const postponed = { nextAttemptAt: now + 30_000, lastResult: 'voucherify-503', unrecordedClaims: 0 };
+    expect(next).toEqual({ ...pinnedOnce, revision: pinnedOnce.revision + 1, ...postponed });
   });
 
-  it('pins in another project unknown: is rejected', () => {
-    const receipt = withProgress(two, 'us', { pins: 1 });
-    expect(record(receipt, { main: nobody, us: nobody })).toBeUndefined();
-    expect(record(receipt, { main: nobody, us: erased })).toMatchObject({ state: 'erased' });
+  test.each([
+    [30_000, {}, {}],
+    [50_000, {}, { notBefore: now + 50_000 }],
+    [70_000, { notBefore: now + 70_000 }, { notBefore: now + 50_000 }],
+    [30_000, { notBefore: now + 10 }, {}],
+  ])('next attempt in %i ms: is the latest of the backoff and the time of each project', (ms, main, us) => {
+    expect(mustRecord(two, { main: later(main), us: later(us) }).nextAttemptAt).toBe(now + ms);
+  });
+
+  test('projects: keep their own proofs, and a closed one does not change', () => {
+    const proof = { deletions: [deletion(1, { project: 'us' })], mayHaveExecuted: true };
+    const first = mustRecord(two, { main: erased, us: later(proof) });
+    const open = { state: 'open', pins: 0, mayHaveExecuted: true, deletions: [keptDeletion(1, { project: 'us' })] };
+    expect(first).toMatchObject({ state: 'open', projects: { main: { state: 'erased' }, us: open } });
+    const second = mustRecord(first, { main: noMatch, us: later(), eu: erased });
+    expect(second.projects).toEqual(first.projects);
+    expect(mustRecord(second, { us: noMatch })).toMatchObject({ state: 'erased' });
+    expect(mustRecord(two, { main: noMatch })).toMatchObject({ state: 'open', nextAttemptAt: now + 30_000 });
+  });
+
+  test('repeated proof: the first one is kept', () => {
+    const first = mustRecord(pinnedOnce, { main: later({ deletions: [deletion()] }) });
+    const deletions = [deletion(0, { proof: 'gone', at: now + 9 }), deletion(1)];
+    const again = mustRecord(first, { main: { kind: 'erased', deletions } });
+    expect(again.projects['main']?.deletions).toEqual([keptDeletion(), keptDeletion(1)]);
+  });
+
+  test.each([true, false])('reply sent (%s): is stored', repliesNow => {
+    for (const main of [later(), human()]) {
+      expect(mustRecord(pinnedOnce, { main }, { repliesNow }).answeredInProgress).toBe(repliesNow);
+      const before = { ...pinnedOnce, answeredInProgress: true };
+      expect(mustRecord(before, { main }, { repliesNow }).answeredInProgress).toBe(true);
+    }
+  });
+});
+
+describe('overtaken worker', () => {
+  const pinnedInTwo = withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 });
+  const overtaken = claimReceipt(pinnedInTwo, now, now + 60_000)!;
+
+  test.each([
+    ['retry', later()],
+    ['retry with a proof', later({ deletions: erased.deletions, mayHaveExecuted: true })],
+    ['no match', { ...noMatch, knownPins: 1 }],
+    ['not identifiable', { ...unidentifiable, knownPins: 1 }],
+    ['review', human('voucherify-400')],
+  ] as const)('%s: is ignored', (_, main) => {
+    for (const generation of [0, 1, 3]) {
+      expect(record(overtaken, { main, us: erased }, { generation })).toBeUndefined();
+      expect(record(overtaken, { main, us: noMatch }, { generation })).toBeUndefined();
+    }
+  });
+
+  test('all deletions proved, or a wrong customer deleted: is recorded', () => {
+    const first = { generation: 1 };
+    expect(record(overtaken, { main: erased, us: erased }, first)).toMatchObject({ state: 'erased' });
+    const wrong = human('wrong-customer-deleted', { mayHaveExecuted: true });
+    const next = mustRecord(overtaken, { main: wrong, us: noMatch }, first);
+    expect(next).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted', queue: 'needs-review' });
+    expect(next.projects).toMatchObject({ main: { state: 'open', mayHaveExecuted: true }, us: { state: 'open' } });
+  });
+});
+
+describe('nothing to record', () => {
+  const results = [erased, { ...noMatch, knownPins: 1 }, later(), human(), human('wrong-customer-deleted')];
+  const receipts = [
+    mustRecord(pinnedOnce, { main: erased }),
+    mustRecord(claimedOnce(), { main: noMatch }),
+    requestReview(pinnedOnce, 'too-many-matches'),
+  ];
+  test.each(receipts.map(receipt => [receipt.state, receipt] as const))('receipt: is %s', (_, receipt) => {
+    for (const main of results) {
+      const next = record(receipt, { main });
+      // A receipt in review must not be retried after it deleted a wrong customer.
+      const isWrong = main.kind === 'review' && main.code === 'wrong-customer-deleted';
+      if (!isWrong || receipt.state !== 'needs-review') expect(next).toBeUndefined();
+      else expect(next).toEqual(requestReview(receipt, 'wrong-customer-deleted'));
+    }
   });
 });

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { isFinal, markAnsweredInProgress, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  isFinal,
+  markAnsweredInProgress,
+  type Receipt,
+  recordPins,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
 import { maxUnproven, type ProjectResult, recordAttempt } from '../../lambda/receipts/record-attempt.ts';
 import {
   claimReceipt,
@@ -9,10 +15,9 @@ import {
   decideRetry,
   maxUnrecordedClaims,
   postponeReceipt,
-  recordPins,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';
-import { claimedOnce, deletion, now } from '../support/erasing-receipts.ts';
+import { claimedOnce, deletion, now } from '../support/attempt-results.ts';
 
 const projects = ['main', 'us'];
 const codes = ['voucherify-503', 'wrong-customer-deleted', 'pins-missing'];
@@ -31,7 +36,7 @@ type Step =
 const deletions = fc.uniqueArray(fc.nat(2), { maxLength: 2 }).map(pins => pins.map(index => deletion(index)));
 const unfinished = { code: fc.constantFrom(...codes), deletions, mayHaveExecuted: fc.boolean() };
 const erased = fc.record({ kind: fc.constant('erased' as const), deletions });
-const nobody = fc.record({
+const noMatch = fc.record({
   // One project that is not identifiable decides for both, so it is drawn less often.
   kind: fc.constantFrom('no-match' as const, 'no-match' as const, 'no-match' as const, 'not-identifiable' as const),
   deletions: fc.constant([] as const),
@@ -41,7 +46,7 @@ const later = fc.record({ kind: fc.constant('retry' as const), unproven: fc.bool
 const human = fc.record({ kind: fc.constant('review' as const), ...unfinished });
 const result: fc.Arbitrary<ProjectResult> = fc.oneof(
   { weight: 2, arbitrary: erased },
-  { weight: 4, arbitrary: nobody },
+  { weight: 4, arbitrary: noMatch },
   { weight: 2, arbitrary: later },
   { weight: 1, arbitrary: human },
 );
@@ -126,7 +131,7 @@ function judge(before: Receipt, after: Receipt, one: Step): void {
     expect(new Set(is.deletions.map(({ pin }) => pin)).size).toBe(is.deletions.length);
     if (was.state === 'open' && (is.state === 'no-match' || is.state === 'not-identifiable')) {
       const said = one.do === 'record' ? one.results[project] : undefined;
-      expect(said, 'nobody was said without knowing of every pin').toMatchObject({ knownPins: was.pins });
+      expect(said, 'noMatch was said without knowing of every pin').toMatchObject({ knownPins: was.pins });
     }
   }
   if (one.do === 'record' && one.generation !== 0) judgeLate(Object.values(one.results));
@@ -155,7 +160,7 @@ function judgeStanding(receipt: Receipt, time: number): void {
       expect(state === 'erased').toBe(states.includes('erased'));
     }
     expect(queue === 'callback' ? receipt.hasCallbacks : true).toBe(true);
-    expect(queue === undefined, 'closed, not signed, and nobody comes back').toBe(receipt.evidence !== undefined);
+    expect(queue === undefined, 'closed, not signed, and noMatch comes back').toBe(receipt.evidence !== undefined);
     expect(expiresAt).toBe(Math.ceil(((closedAt ?? 0) + 762 * 86_400_000) / 1000));
   } else {
     expect(states).toContain('open');
@@ -168,7 +173,7 @@ function judgeStanding(receipt: Receipt, time: number): void {
 }
 
 describe('random sequence of changes', () => {
-  it('any order and worker: breaks no rule', () => {
+  test('any order and worker: breaks no rule', () => {
     const reached = new Map<string, number>();
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.boolean(), (steps, hasCallbacks) => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
@@ -39,7 +39,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     };
 
     describe('accept', () => {
-      it('new receipt: stores receipt, personal data and one look-up row per subject', async () => {
+      test('new receipt: stores receipt, personal data and one look-up row per subject', async () => {
         const receipt = await accepted(receiptOf({ reference: 'b3c1', dueAt: now + 1 }));
         expect(await store.read(receipt.id)).toEqual(receipt);
         expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
@@ -47,7 +47,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.find('mac-of-source-id')).toEqual([receipt.id]);
       });
 
-      it('existing receipt: is returned unchanged', async () => {
+      test('existing receipt: is returned unchanged', async () => {
         const first = await accepted(receiptOf());
         const claim = putOff(first, now + 60_000);
         expect(await store.replace(claim)).toBe(true);
@@ -61,7 +61,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.find('mac-of-another')).toEqual([]);
       });
 
-      it('deleted personal data: is not stored again', async () => {
+      test('deleted personal data: is not stored again', async () => {
         const first = await accepted(receiptOf());
         const end = closed(first);
         expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
@@ -69,7 +69,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.readPersonalData(first.id)).toBeUndefined();
       });
 
-      it('twenty at once: stores one and returns it to all', async () => {
+      test('twenty at once: stores one and returns it to all', async () => {
         const candidates = Array.from({ length: 20 }, (_, at) => receiptOf({ reference: `request-${at}` }));
         const answers = await Promise.all(candidates.map(candidate => store.accept(candidate, kept)));
         expect(answers.filter(answer => answer.stored)).toHaveLength(1);
@@ -77,18 +77,18 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(answers.map(answer => answer.receipt)).toEqual(candidates.map(() => standing));
       });
 
-      it('twenty equal at once: stores one', async () => {
+      test('twenty equal at once: stores one', async () => {
         const answers = await Promise.all(Array.from({ length: 20 }, () => store.accept(receiptOf(), kept)));
         expect(answers.filter(answer => answer.stored)).toHaveLength(1);
       });
 
-      it('subjects: may repeat or be absent', async () => {
+      test('subjects: may repeat or be absent', async () => {
         await accepted(receiptOf({ subjectHmacs: ['mac', 'mac'] }));
         await accepted(receiptOf({ id: 'receipt-2', subjectHmacs: [] }));
         expect(await store.find('mac')).toEqual(['receipt-1']);
       });
 
-      it('number of subjects: is limited to what one transaction can close', async () => {
+      test('number of subjects: is limited to what one transaction can close', async () => {
         const subjectHmacs = Array.from({ length: 96 }, (_, at) => `mac-${at}`);
         const receipt = await accepted(receiptOf({ subjectHmacs }, ['main', 'us']));
         expect(await store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
@@ -99,7 +99,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
-    it('unknown id: is not found', async () => {
+    test('unknown id: is not found', async () => {
       expect(await store.read('nobody')).toBeUndefined();
       expect(await store.readPersonalData('nobody')).toBeUndefined();
       expect(await store.find('nobody')).toEqual([]);
@@ -107,7 +107,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     });
 
     describe('replace', () => {
-      it('current revision: is replaced', async () => {
+      test('current revision: is replaced', async () => {
         const first = await accepted(receiptOf());
         const second = putOff(first, now + 60_000);
         const third = closed(second);
@@ -116,7 +116,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.read(first.id)).toEqual(third);
       });
 
-      it.each([
+      test.each([
         ['an older revision', 1],
         ['the current revision', 2],
         ['a revision that is not there yet', 4],
@@ -133,7 +133,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
       });
 
-      it('missing receipt: is rejected', async () => {
+      test('missing receipt: is rejected', async () => {
         const next = putOff(receiptOf(), now + 60_000);
         expect(await store.replace(next, { pins: { project: 'main', pins } })).toBe(false);
         expect(await store.read(next.id)).toBeUndefined();
@@ -141,7 +141,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now + 60_000, 10)).toEqual([]);
       });
 
-      it('twenty at once: has exactly one winner, which stays stored', async () => {
+      test('twenty at once: has exactly one winner, which stays stored', async () => {
         const first = await accepted(receiptOf());
         const rivals = Array.from({ length: 20 }, (_, at) => putOff(first, now + 60_000 + at));
         const won = await Promise.all(rivals.map(rival => store.replace(rival)));
@@ -149,7 +149,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.read(first.id)).toEqual(rivals[won.indexOf(true)]);
       });
 
-      it('twenty equal at once with pins: has exactly one winner', async () => {
+      test('twenty equal at once with pins: has exactly one winner', async () => {
         const first = await accepted(receiptOf());
         const next = withPins(first, 'main', pins.length);
         const rivals = Array.from({ length: 20 }, (_, at) => [{ ...pins[0]!, customerId: `cust_${at}` }, pins[1]!]);
@@ -163,7 +163,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     });
 
     describe('pins and personal data', () => {
-      it('pins: are written with the receipt, one project at a time', async () => {
+      test('pins: are written with the receipt, one project at a time', async () => {
         const first = await accepted(receiptOf({}, ['main', 'us']));
         const second = withPins(first, 'main', 2);
         const third = withPins(second, 'us', 1);
@@ -177,7 +177,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         });
       });
 
-      it('other writes: keep them', async () => {
+      test('other writes: keep them', async () => {
         const first = await accepted(receiptOf({ hasCallbacks: true }));
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
@@ -185,7 +185,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
       });
 
-      it('deletion: keeps the receipt and its look-up rows', async () => {
+      test('deletion: keeps the receipt and its look-up rows', async () => {
         const first = await accepted(receiptOf({}, ['main', 'us']));
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
@@ -196,7 +196,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.find('mac-of-email')).toEqual([first.id]);
       });
 
-      it('deletion: affects one receipt only', async () => {
+      test('deletion: affects one receipt only', async () => {
         const first = await accepted(receiptOf());
         const other = await accepted(receiptOf({ id: 'receipt-2' }));
         await store.replace(closed(first), { deletePersonalData: true });
@@ -223,7 +223,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         return { ...second, revision: 2 };
       };
 
-      it('several projects: are written with the receipt and replaced', async () => {
+      test('several projects: are written with the receipt and replaced', async () => {
         const standing = await lookedUp();
         const next = withLookUps(standing, 'main', 1);
         expect(await store.replace(next, { lookUps: [{ project: 'main', lookUps: fewer }] })).toBe(true);
@@ -234,7 +234,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         });
       });
 
-      it('pins of a project: delete its look-ups', async () => {
+      test('pins of a project: delete its look-ups', async () => {
         const standing = await lookedUp();
         const next = withPins(withLookUps(standing, 'main', 0), 'main', 2);
         const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps: undefined }] };
@@ -246,7 +246,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         });
       });
 
-      it.each(['counted', 'discarded by the same write'])('%s: are deleted', async how => {
+      test.each(['counted', 'discarded by the same write'])('%s: are deleted', async how => {
         const standing = await lookedUp();
         const end = closed(how === 'counted' ? standing : { ...withLookUps(standing, 'main', 0), revision: 2 });
         const discarded = how === 'counted' ? {} : { lookUps: [{ project: 'main', lookUps: undefined }] };
@@ -258,7 +258,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     describe('due receipts', () => {
       const waiting = async (id: string, nextAttemptAt: number) => await accepted(receiptOf({ id, nextAttemptAt }));
 
-      it('order: oldest first, at most the given number', async () => {
+      test('order: oldest first, at most the given number', async () => {
         await waiting('third', now - 1);
         await waiting('first', now - 9000);
         await waiting('second', now - 8999.5);
@@ -270,7 +270,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due('erase', now, -1)).toEqual([]);
       });
 
-      it.each(['callback', 'needs-review'] as const)(
+      test.each(['callback', 'needs-review'] as const)(
         'state %s: moves the receipt to its queue and out',
         async queue => {
           const first = await waiting('receipt-1', now);
@@ -285,12 +285,12 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         },
       );
 
-      it('receipt without a time: is never due', async () => {
+      test('receipt without a time: is never due', async () => {
         await accepted(closed(receiptOf()));
         expect(await store.due('erase', now + 5000, 10)).toEqual([]);
       });
 
-      it('claim: moves the time', async () => {
+      test('claim: moves the time', async () => {
         const first = await waiting('receipt-1', now);
         await store.replace(putOff(first, now + 60_000));
         expect(await store.due('erase', now + 59_999, 10)).toEqual([]);
@@ -299,7 +299,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     });
 
     describe('two versions of this code', () => {
-      it('unknown fields: are kept', async () => {
+      test('unknown fields: are kept', async () => {
         const newer = { attestation: { by: 'v1.9' }, projects: { main: { region: 'eu' } } };
         const plain = receiptOf();
         const main = { ...plain.projects['main']!, ...newer.projects.main };
@@ -311,7 +311,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.read(first.id)).toMatchObject({ state: 'erased', ...newer });
       });
 
-      it.each([
+      test.each([
         ['a version', { v: 2 }],
         ['a state', { state: 'cancelled' }],
       ])('%s of an unknown version: is not changed', async (_, change) => {
@@ -330,7 +330,7 @@ export function describeUnreachableStore(name: string, open: () => Promise<Opene
   describe(name, () => {
     const receipt = receiptOf();
     const next = withPins(receipt, 'main', 2);
-    it.each<[string, (store: ReceiptStore) => Promise<unknown>]>([
+    test.each<[string, (store: ReceiptStore) => Promise<unknown>]>([
       ['accept', store => store.accept(receipt, kept)],
       ['read', store => store.read(receipt.id)],
       ['replace', store => store.replace(next)],

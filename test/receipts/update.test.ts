@@ -1,9 +1,9 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../lambda/receipts/update.ts';
-import { claimedOnce } from '../support/erasing-receipts.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { claimedOnce } from '../support/attempt-results.ts';
 
 const kept = { reference: 'r', scope: '', identifiers: [], callbacks: [] };
 const counted = (receipt: Receipt) => nextRevision(receipt, { claims: receipt.claims + 1 });
@@ -30,7 +30,7 @@ async function contested(rivals: (attempt: number) => number) {
 }
 
 describe('updateReceipt', () => {
-  it('change: is applied to the given receipt together with its side writes', async () => {
+  test('change: is applied to the given receipt together with its side writes', async () => {
     const { store, receipt, standing } = await contested(() => 0);
     const also: SideWrites[] = [];
     const done = await updateReceipt(store, receipt, counted, next => {
@@ -43,13 +43,13 @@ describe('updateReceipt', () => {
     expect(await store.readPersonalData(receipt.id)).toBeUndefined();
   });
 
-  it('forbidden change: writes nothing', async () => {
+  test('forbidden change: writes nothing', async () => {
     const { store, receipt, attempts } = await contested(() => 0);
     expect(await updateReceipt(store, receipt, () => undefined)).toEqual({ receipt, done: false });
     expect(attempts()).toBe(0);
   });
 
-  it('concurrent writes: are kept, and the change is applied on top', async () => {
+  test('concurrent writes: are kept, and the change is applied on top', async () => {
     const { store, receipt, attempts, standing } = await contested(attempt => (attempt <= 7 ? 1 : 0));
     const { receipt: made, done } = await updateReceipt(store, receipt, counted);
     expect(done).toBe(true);
@@ -58,7 +58,7 @@ describe('updateReceipt', () => {
     expect(await standing()).toEqual(made);
   });
 
-  it('change that became forbidden: is not made', async () => {
+  test('change that became forbidden: is not made', async () => {
     const { store, receipt, standing } = await contested(attempt => (attempt === 1 ? 1 : 0));
     const once = (before: Receipt) => (before.unprovenCount === 0 ? counted(before) : undefined);
     const { receipt: seen, done } = await updateReceipt(store, receipt, once);
@@ -67,7 +67,7 @@ describe('updateReceipt', () => {
     expect(await standing()).toEqual(seen);
   });
 
-  it('too many concurrent writes: throws without a partial change', async () => {
+  test('too many concurrent writes: throws without a partial change', async () => {
     const { store, receipt, attempts, standing } = await contested(() => 1);
     const unavailable = { code: 'unavailable', alarm: 'store-unavailable' };
     await expect(updateReceipt(store, receipt, counted)).rejects.toMatchObject(unavailable);
@@ -75,13 +75,13 @@ describe('updateReceipt', () => {
     expect(await standing()).toMatchObject({ claims: 1 });
   });
 
-  it('deleted receipt: throws', async () => {
+  test('deleted receipt: throws', async () => {
     const { store, receipt } = await contested(() => 0);
     const elsewhere = { ...receipt, id: 'receipt-2' };
     await expect(updateReceipt(store, elsewhere, counted)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  it('several at once: the change is made once', async () => {
+  test('several at once: the change is made once', async () => {
     const { store, receipt, standing } = await contested(() => 0);
     await Promise.all(Array.from({ length: 6 }, () => updateReceipt(store, receipt, counted)));
     expect(await standing()).toMatchObject({ claims: 7, revision: 7 });

@@ -1,25 +1,34 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
+import type { Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
-import { fixtureTime, type House, houseFor } from '../support/house.ts';
-import { inertPorts } from '../support/inert.ts';
-import { account, callback, deleteRequest, ketchHouse, ketchWire } from '../support/ketch.ts';
-import { noting, request } from '../support/noting-platform.ts';
-import { downHouse, inProgress, receiptOf, sweepLater, unavailable, withCallback } from '../support/open-requests.ts';
+import { forbiddenAdapters } from '../support/forbidden-adapters.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { account, callback, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
+import {
+  downHarness,
+  inProgress,
+  receiptOf,
+  recordingPlatform,
+  repliesWith,
+  request,
+  sweepLater,
+  unavailable,
+  withCallback,
+} from '../support/open-requests.ts';
 
 /** Parts whose ports must not be touched, but those that `use` names. */
 async function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
-  const house = await houseFor({ platforms: {}, secrets: {} });
-  const { ports, calls } = inertPorts();
+  const harness = createHarness({ platforms: {}, secrets: {} });
+  const { ports, calls } = forbiddenAdapters();
   const services: Services = {
-    ...house.services,
+    ...harness.services,
     ...ports,
     platforms: new Map([['steps', platform]]),
-    ...use(house.services),
+    ...use(harness.services),
   };
   return { services, calls };
 }
@@ -34,7 +43,7 @@ describe('before authentication', () => {
   test('refused caller: nothing is read, looked up, written or sent', async () => {
     const steps: string[] = [];
     const refusal = new Failure('forbidden', 'no');
-    const platform = noting(steps, { verify: () => Promise.reject(refusal) });
+    const platform = recordingPlatform(steps, { verify: () => Promise.reject(refusal) });
     const { services, calls } = await partsFor(platform);
     expect(await thrownBy(receive(request, services))).toBe(refusal);
     expect(refusal.verified).toBe(false);
@@ -44,7 +53,7 @@ describe('before authentication', () => {
 
   test('secret: only the platform’s own is read', async () => {
     const asked: string[] = [];
-    const platform = noting([], {
+    const platform = recordingPlatform([], {
       verify: async (_, means) => {
         expect(await means.secret()).toBe('the text');
         expect(means.now()).toBe(fixtureTime);
@@ -67,7 +76,7 @@ describe('before authentication', () => {
     ['another method', { method: 'GET' }, 'method-not-allowed'],
   ])('%s: is refused before its credentials are checked', async (_, change, code) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(noting(steps));
+    const { services, calls } = await partsFor(recordingPlatform(steps));
     expect(await thrownBy(receive({ ...request, ...change }, services))).toMatchObject({ code, verified: false });
     expect(steps).toEqual([]);
     expect(calls()).toEqual([]);
@@ -77,7 +86,7 @@ describe('before authentication', () => {
 describe('after authentication', () => {
   test('unreadable body: touches nothing', async () => {
     const steps: string[] = [];
-    const platform = noting(steps, {
+    const platform = recordingPlatform(steps, {
       parse: () => {
         throw new Failure('invalid', 'why', { headers: { 'X-Why': 'so' } });
       },
@@ -93,13 +102,14 @@ describe('after authentication', () => {
     expect(calls()).toEqual([]);
   });
 
-  test.each<[string, ParsedRequest]>([
+  test.each([
     ['a message that asks for nothing', { ignore: 'not-ours' }],
-    ['a trial', { test: true }],
+    ['a trial', { test: true as const }],
     ['an empty list', { erase: [] }],
   ])('%s: gets a reply and touches nothing', async (_, reading) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(noting(steps, { parse: () => reading }));
+    const parse = () => ({ ...reading, reply: repliesWith(steps) });
+    const { services, calls } = await partsFor(recordingPlatform(steps, { parse }));
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
     expect(steps).toEqual(['verify', 'answer']);
     expect(calls()).toEqual([]);
@@ -108,7 +118,7 @@ describe('after authentication', () => {
   test('failed store: no reply says accepted, and nothing is looked up', async () => {
     const steps: string[] = [];
     const refusal = new Failure('unavailable', 'down', { alarm: 'store-unavailable' });
-    const { services, calls } = await partsFor(noting(steps), ({ store, pseudonymizer }) => ({
+    const { services, calls } = await partsFor(recordingPlatform(steps), ({ store, pseudonymizer }) => ({
       pseudonymizer,
       store: { ...store, accept: () => Promise.reject(refusal) },
     }));
@@ -125,13 +135,13 @@ describe('after authentication', () => {
 
   test.each(['', 'x'.repeat(42)])('unusable pepper %j: nothing is stored', async pepper => {
     const steps: string[] = [];
-    const { ports, calls } = inertPorts();
-    const house = await houseFor({
+    const { ports, calls } = forbiddenAdapters();
+    const harness = createHarness({
       platforms: {},
       secrets: { 'erasure/pepper': pepper },
       change: () => ({ store: ports.store, control: ports.control, send: ports.send }),
     });
-    const services = { ...house.services, platforms: new Map([['steps', noting(steps)]]) };
+    const services = { ...harness.services, platforms: new Map([['steps', recordingPlatform(steps)]]) };
     expect(await thrownBy(receive(request, services))).toMatchObject({ code: 'unavailable', alarm: 'pepper-unusable' });
     expect(steps).toEqual(['verify', 'read']);
     expect(calls()).toEqual([]);
@@ -143,7 +153,7 @@ describe('after authentication', () => {
       steps.push(step);
       return result;
     };
-    const house = await houseFor({
+    const harness = createHarness({
       platforms: {},
       secrets: {},
       change: ({ store, send }) => ({
@@ -156,45 +166,43 @@ describe('after authentication', () => {
         },
       }),
     });
-    const services = { ...house.services, platforms: new Map([['steps', noting(steps)]]) };
+    const services = { ...harness.services, platforms: new Map([['steps', recordingPlatform(steps)]]) };
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '["erased"]' });
     expect(steps).toEqual(['verify', 'read', 'accept', 'GET', 'pin', 'POST', 'write erased', 'answer']);
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 });
 
 describe('repeated request', () => {
   test('open receipt: gets the current outcome without a call', async () => {
-    const house = await downHouse();
-    const first = await house.send(withCallback());
-    const calls = house.sandbox.calls().length;
-    const again = await house.send(withCallback());
+    const harness = downHarness();
+    const first = await harness.send(withCallback());
+    const calls = harness.sandbox.calls().length;
+    const again = await harness.send(withCallback());
     expect(again.text).toBe(first.text);
-    expect(house.sandbox.calls()).toHaveLength(calls);
-    expect(
-      house
-        .logged()
-        .filter(line => line.event === 'accepted')
-        .map(line => line.code),
-    ).toEqual(['stored', 'repeated']);
+    expect(harness.sandbox.calls()).toHaveLength(calls);
+    expect(harness.lines.filter(line => line.event === 'accepted').map(line => line.code)).toEqual([
+      'stored',
+      'repeated',
+    ]);
   });
 
   test('at once: is stored and erased once', async () => {
-    const house = await ketchHouse();
-    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => house.send(withCallback())));
+    const harness = ketchHarness();
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => harness.send(withCallback())));
     for (const { status, json } of answers) {
       expect(status).toBe(200);
       expect(json).toMatchObject({ response: { status: expect.stringMatching(/^(completed|in_progress)$/) } });
     }
-    await sweepLater(house);
-    expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    await sweepLater(harness);
+    expect(await receiptOf(harness)).toMatchObject({ state: 'erased' });
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test('other callbacks, dates and form data: is the same request', async () => {
-    const house = await ketchHouse();
-    const first = await house.send(withCallback());
-    house.clock.at += 5000;
+    const harness = ketchHarness();
+    const first = await harness.send(withCallback());
+    harness.clock.now += 5000;
     const other = {
       callbacks: [],
       subject: { email: 'x@example.com' },
@@ -202,41 +210,41 @@ describe('repeated request', () => {
       dueTimestamp: 2,
       property: 'x',
     };
-    const again = await house.send(withCallback(other));
+    const again = await harness.send(withCallback(other));
     expect(again).toMatchObject({ status: 200 });
     expect(again.text).toBe(first.text);
   });
 
   test('count: is not increased', async () => {
-    const house = await ketchHouse({ limits: { requestsPerHour: 1 } });
-    for (const _ of [1, 2, 3]) expect((await house.send(withCallback())).status).toBe(200);
-    expect(house.alarms()).toEqual([]);
+    const harness = ketchHarness({ limits: { requestsPerHour: 1 } });
+    for (const _ of [1, 2, 3]) expect((await harness.send(withCallback())).status).toBe(200);
+    expect(harness.alarms()).toEqual([]);
     const metadata = { uid: '22880925-aac5-42f9-a653-cb6921d36102', tenant: 'axonic' };
     const other = deleteRequest({ callbacks: [callback], identities: [account('crm-10043')] }, { metadata });
-    expect(await house.send(ketchWire(other))).toMatchObject(inProgress);
-    expect(house.alarms()).toEqual(['platform-paused']);
-    expect(house.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
+    expect(await harness.send(ketchWire(other))).toMatchObject(inProgress);
+    expect(harness.alarms()).toEqual(['platform-paused']);
+    expect(harness.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
   });
 
   test('callbacks: the first ones are kept and promised', async () => {
-    const house = await downHouse();
-    await house.send(withCallback());
-    expect(await house.send(ketchWire())).toMatchObject(inProgress);
-    const { id } = await receiptOf(house);
-    expect((await house.services.store.readPersonalData(id))?.callbacks).toEqual([callback]);
+    const harness = downHarness();
+    await harness.send(withCallback());
+    expect(await harness.send(ketchWire())).toMatchObject(inProgress);
+    const { id } = await receiptOf(harness);
+    expect((await harness.services.store.readPersonalData(id))?.callbacks).toEqual([callback]);
   });
 
   test('callbacks only in the repetition: are not promised', async () => {
-    const house = await downHouse();
-    await house.send(ketchWire());
-    expect(await house.send(withCallback())).toMatchObject(unavailable);
+    const harness = downHarness();
+    await harness.send(ketchWire());
+    expect(await harness.send(withCallback())).toMatchObject(unavailable);
   });
 
   test('identities in another order: is the same request', async () => {
-    const house = await ketchHouse();
+    const harness = ketchHarness();
     const identities = [account('crm-10042'), account('crm-10043')];
-    const first = await house.send(ketchWire(deleteRequest({ identities })));
-    const again = await house.send(ketchWire(deleteRequest({ identities: identities.toReversed() })));
+    const first = await harness.send(ketchWire(deleteRequest({ identities })));
+    const again = await harness.send(ketchWire(deleteRequest({ identities: identities.toReversed() })));
     expect(again.text).toBe(first.text);
   });
 
@@ -248,50 +256,50 @@ describe('repeated request', () => {
     ['another space', [{ ...account('crm-10042'), identitySpace: 'email' }]],
     ['none', []],
   ])('%s: is a conflict, for open and closed receipts', async (_, identities) => {
-    const house = await downHouse();
-    await house.send(ketchWire());
+    const harness = downHarness();
+    await harness.send(ketchWire());
     const conflict = { status: 409, json: { kind: 'Error', metadata: {}, error: { code: 409, status: 'conflict' } } };
-    expect(await house.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
-    house.sandbox.outage(undefined);
-    await sweepLater(house);
-    expect(await house.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
-    expect(house.alarms()).toEqual(['payload-mismatch', 'payload-mismatch']);
-    expect(house.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
+    expect(await harness.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
+    harness.sandbox.outage(undefined);
+    await sweepLater(harness);
+    expect(await harness.send(ketchWire(deleteRequest({ identities })))).toMatchObject(conflict);
+    expect(harness.alarms()).toEqual(['payload-mismatch', 'payload-mismatch']);
+    expect(harness.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
   });
 });
 
 describe('unfinished erasure', () => {
   test('callback: is stored as due before the reply', async () => {
-    const house = await downHouse();
-    expect(await house.send(withCallback())).toMatchObject(inProgress);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
+    const harness = downHarness();
+    expect(await harness.send(withCallback())).toMatchObject(inProgress);
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
   });
 
   test('callback not stored: no reply says in progress', async () => {
     const unwritten = ({ answeredInProgress }: Receipt) =>
       answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
-    const house = await downHouse({
+    const harness = downHarness({
       limits: { holdSeconds: 60 },
       change: ({ store }) => ({
         store: { ...store, replace: (next, also) => unwritten(next) ?? store.replace(next, also) },
       }),
     });
-    expect(await house.send(withCallback())).toMatchObject(unavailable);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: false });
-    expect(house.alarms()).toEqual(['store-unavailable']);
+    expect(await harness.send(withCallback())).toMatchObject(unavailable);
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
+    expect(harness.alarms()).toEqual(['store-unavailable']);
   });
 
   test('sweep faster than the mark: the reply has the final outcome', async () => {
     let swept: Promise<unknown> | undefined;
-    const house: House = await ketchHouse({
+    const harness: Harness = ketchHarness({
       limits: { holdSeconds: 60 },
       change: ({ store }) => ({
         store: {
           ...store,
           replace: async (next, also) => {
             if (next.answeredInProgress && swept === undefined) {
-              house.clock.at += 60_000;
-              swept = house.sweep();
+              harness.clock.now += 60_000;
+              swept = harness.sweep();
               await swept;
             }
             return store.replace(next, also);
@@ -299,25 +307,25 @@ describe('unfinished erasure', () => {
         },
       }),
     });
-    expect(await house.send(withCallback())).toMatchObject({
+    expect(await harness.send(withCallback())).toMatchObject({
       json: { response: { status: 'completed', reason: 'executed' } },
     });
-    expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
+    expect(await receiptOf(harness)).toMatchObject({ state: 'erased' });
   });
 
   test('platform without callbacks for its outcome: requests it again and gets the result', async () => {
-    const house = await downHouse();
+    const harness = downHarness();
     const wire = ketchWire();
-    expect(await house.send(wire)).toMatchObject(unavailable);
-    expect(await house.send(wire)).toMatchObject(unavailable);
-    house.sandbox.outage(undefined);
-    await sweepLater(house);
-    expect(await house.send(wire)).toMatchObject({ json: { response: { status: 'completed', reason: 'executed' } } });
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    expect(await harness.send(wire)).toMatchObject(unavailable);
+    expect(await harness.send(wire)).toMatchObject(unavailable);
+    harness.sandbox.outage(undefined);
+    await sweepLater(harness);
+    expect(await harness.send(wire)).toMatchObject({ json: { response: { status: 'completed', reason: 'executed' } } });
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test('result not stored: the request stays accepted', async () => {
-    const house = await ketchHouse({
+    const harness = ketchHarness({
       change: ({ store }) => ({
         store: {
           ...store,
@@ -326,43 +334,43 @@ describe('unfinished erasure', () => {
         },
       }),
     });
-    expect(await house.send(withCallback())).toMatchObject(unavailable);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open', answeredInProgress: false });
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    expect(await harness.send(withCallback())).toMatchObject(unavailable);
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test('rate limit and pauses unavailable: the request stays accepted and nothing is looked up', async () => {
     const lost = () => Promise.reject(storeUnavailable());
-    const house = await ketchHouse({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
-    expect(await house.send(withCallback())).toMatchObject(inProgress);
-    expect(await receiptOf(house)).toMatchObject({ state: 'open' });
-    expect(house.sandbox.calls()).toEqual([]);
+    const harness = ketchHarness({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
+    expect(await harness.send(withCallback())).toMatchObject(inProgress);
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open' });
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 });
 
 describe('postponed request', () => {
   test('holdSeconds: is stored, and the sweep erases after that time', async () => {
-    const house = await ketchHouse({ limits: { holdSeconds: 60 } });
-    expect(await house.send(withCallback())).toMatchObject(inProgress);
-    expect(await receiptOf(house)).toMatchObject({ nextAttemptAt: house.clock.at + 60_000, claims: 0 });
-    await sweepLater(house, 59_999);
-    expect(house.sandbox.calls()).toEqual([]);
-    await sweepLater(house, 1);
-    expect(await receiptOf(house)).toMatchObject({ state: 'erased' });
-    expect(await house.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
+    const harness = ketchHarness({ limits: { holdSeconds: 60 } });
+    expect(await harness.send(withCallback())).toMatchObject(inProgress);
+    expect(await receiptOf(harness)).toMatchObject({ nextAttemptAt: harness.clock.now + 60_000, claims: 0 });
+    await sweepLater(harness, 59_999);
+    expect(harness.sandbox.calls()).toEqual([]);
+    await sweepLater(harness, 1);
+    expect(await receiptOf(harness)).toMatchObject({ state: 'erased' });
+    expect(await harness.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
   test('without callbacks: the platform must request it again', async () => {
-    const house = await ketchHouse({ limits: { holdSeconds: 60 } });
-    expect(await house.send(ketchWire())).toMatchObject(unavailable);
-    expect(house.sandbox.calls()).toEqual([]);
+    const harness = ketchHarness({ limits: { holdSeconds: 60 } });
+    expect(await harness.send(ketchWire())).toMatchObject(unavailable);
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 });
 
 describe('first attempt of the sweep', () => {
   test('time: is after the attempt of the request path must have ended', async () => {
     const stored: Receipt[] = [];
-    const house = await downHouse({
+    const harness = downHarness({
       limits: { answerBudgetMs: 5000 },
       change: ({ store }) => ({
         store: {
@@ -374,8 +382,8 @@ describe('first attempt of the sweep', () => {
         },
       }),
     });
-    await house.send(withCallback());
-    const nextAttemptAt = house.clock.at + 5000 + 7000;
+    await harness.send(withCallback());
+    const nextAttemptAt = harness.clock.now + 5000 + 7000;
     expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
   });
 });

@@ -1,148 +1,189 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
-import { genericHouse, genericWire, order } from '../platforms/generic-messages.ts';
-import { segmentHouse, segmentWire } from '../platforms/segment-messages.ts';
-import { controlRows } from '../support/control-rows.ts';
-import { fixtureTime, houseFor } from '../support/house.ts';
-import { ketchHouse, ketchSecretText, ketchSection, ketchWire } from '../support/ketch.ts';
-import { hour, minute } from '../support/pace-heard.ts';
-import { askFor, completed, held, limits, most, paused, resumed, why } from '../support/pace-intake.ts';
-import { ask, callsIn, registered, statesIn, wordOf } from '../support/pace-ketch.ts';
+import { genericHarness, genericWire, order } from '../platforms/generic-messages.ts';
+import { segmentHarness, segmentWire } from '../platforms/segment-messages.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import {
+  addPerson,
+  callKinds,
+  ketchHarness,
+  ketchSecretText,
+  ketchSection,
+  ketchWire,
+  receiptStates,
+  requestErasure,
+  statusOf,
+} from '../support/ketch.ts';
+import { memoryRows } from '../support/memory-rows.ts';
+import { hour, minute } from '../support/quota-world.ts';
+
+/** The limit of requests per hour. */
+const most = 4;
+const limits = { requestsPerHour: most };
+const paused = 'platform-paused';
+
+function why(harness: Harness) {
+  return { actor: 'ada', reason: 'tested', at: harness.clock.now };
+}
+
+function resumeKetch(harness: Harness): Promise<boolean> {
+  return resume('platform:ketch', why(harness), harness.services.control);
+}
+
+/** Sends requests for existing customers in turn, and returns the status in each reply. */
+async function askFor(harness: Harness, count: number, from = 0): Promise<readonly (string | number)[]> {
+  const words: (string | number)[] = [];
+  for (let person = from; person < from + count; person += 1) {
+    addPerson(harness, `crm-${person}`);
+    words.push(statusOf(await requestErasure(harness, `crm-${person}`)));
+  }
+  return words;
+}
+
+function completed(count: number): readonly string[] {
+  return Array.from({ length: count }, () => 'completed');
+}
+
+function held(count: number): readonly string[] {
+  return Array.from({ length: count }, () => 'in_progress');
+}
 
 describe('requests of one platform in an hour', () => {
-  it('over the limit: pauses the platform and raises one alarm', async () => {
-    const house = await ketchHouse({ limits });
-    expect(await askFor(house, most)).toEqual(completed(most));
-    expect(house.alarms()).toEqual([]);
-    expect(await askFor(house, 5, most)).toEqual(held(5));
-    expect(house.alarms()).toEqual([paused]);
-    expect(house.logged().find(line => line.alarm === paused)).toMatchObject({ platform: 'ketch' });
-    expect(house.sandbox.deletions()).toHaveLength(most);
-    const rows = await house.services.control.read(['pause#platform:ketch']);
+  test('over the limit: pauses the platform and raises one alarm', async () => {
+    const harness = ketchHarness({ limits });
+    expect(await askFor(harness, most)).toEqual(completed(most));
+    expect(harness.alarms()).toEqual([]);
+    expect(await askFor(harness, 5, most)).toEqual(held(5));
+    expect(harness.alarms()).toEqual([paused]);
+    expect(harness.lines.find(line => line.alarm === paused)).toMatchObject({ platform: 'ketch' });
+    expect(harness.sandbox.deletions()).toHaveLength(most);
+    const rows = await harness.services.control.read(['pause#platform:ketch']);
     expect(rows.get('pause#platform:ketch')?.value).toMatchObject({
       pause: { actor: 'request-limit', reason: expect.stringContaining('requestsPerHour'), at: fixtureTime },
     });
   });
 
-  it('during the pause: are stored, and all are erased after it', async () => {
-    const house = await ketchHouse({ limits });
-    await askFor(house, 3 * most);
+  test('during the pause: are stored, and all are erased after it', async () => {
+    const harness = ketchHarness({ limits });
+    await askFor(harness, 3 * most);
     for (let waited = 0; waited < 10; waited += 1) {
-      house.clock.at += hour;
-      await house.sweep();
+      harness.clock.now += hour;
+      await harness.sweep();
     }
-    expect(house.sandbox.deletions()).toHaveLength(most);
-    expect(house.alarms()).toEqual([paused]);
-    await resumed(house);
-    house.clock.at += hour;
-    await house.sweep();
-    expect(await statesIn(house)).toEqual(Array.from({ length: 3 * most }, () => 'erased'));
-    expect(house.sandbox.deletions()).toHaveLength(3 * most);
-    expect(house.alarms()).toEqual([paused]);
+    expect(harness.sandbox.deletions()).toHaveLength(most);
+    expect(harness.alarms()).toEqual([paused]);
+    await resumeKetch(harness);
+    harness.clock.now += hour;
+    await harness.sweep();
+    expect(await receiptStates(harness)).toEqual(Array.from({ length: 3 * most }, () => 'erased'));
+    expect(harness.sandbox.deletions()).toHaveLength(3 * most);
+    expect(harness.alarms()).toEqual([paused]);
   });
 
-  it('at once: are limited exactly, with one pause and one alarm', async () => {
-    const house = await ketchHouse({ limits });
-    for (let person = 0; person < 30; person += 1) registered(house, `crm-${person}`);
-    const answers = await Promise.all(Array.from({ length: 30 }, (_, person) => ask(house, `crm-${person}`)));
-    expect(answers.map(wordOf).filter(word => word === 'completed')).toHaveLength(most);
-    expect(house.sandbox.deletions()).toHaveLength(most);
-    expect(house.alarms()).toEqual([paused]);
-    expect(await statesIn(house)).toHaveLength(30);
+  test('at once: are limited exactly, with one pause and one alarm', async () => {
+    const harness = ketchHarness({ limits });
+    for (let person = 0; person < 30; person += 1) addPerson(harness, `crm-${person}`);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, person) => requestErasure(harness, `crm-${person}`)),
+    );
+    expect(answers.map(statusOf).filter(word => word === 'completed')).toHaveLength(most);
+    expect(harness.sandbox.deletions()).toHaveLength(most);
+    expect(harness.alarms()).toEqual([paused]);
+    expect(await receiptStates(harness)).toHaveLength(30);
   });
 
-  it('next clock hour: starts a new count', async () => {
-    const house = await ketchHouse({ limits });
-    await askFor(house, most);
-    house.clock.at += hour - 1;
-    expect(await askFor(house, 1, 10)).toEqual(held(1));
-    const other = await ketchHouse({ limits });
+  test('next clock hour: starts a new count', async () => {
+    const harness = ketchHarness({ limits });
+    await askFor(harness, most);
+    harness.clock.now += hour - 1;
+    expect(await askFor(harness, 1, 10)).toEqual(held(1));
+    const other = ketchHarness({ limits });
     await askFor(other, most);
-    other.clock.at += hour;
+    other.clock.now += hour;
     expect(await askFor(other, most, 10)).toEqual(completed(most));
     expect(other.alarms()).toEqual([]);
   });
 });
 
 describe('platform without a result in the reply', () => {
-  it('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
-    const house = await segmentHouse({ limits });
+  test('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
+    const harness = segmentHarness({ limits });
     const events = Array.from({ length: 3 * most }, (_, at) => ({
       type: 'delete',
       userId: `crm-${at}`,
       messageId: `m-${at}`,
       timestamp: '2026-01-15T11:59:58.276Z',
     }));
-    for (const { userId } of events) registered(house, userId);
-    for (const event of events) expect((await house.send(segmentWire(event))).status).toBe(200);
-    expect(house.alarms()).toEqual([paused]);
-    await house.sweep();
-    expect(house.sandbox.deletions()).toEqual([]);
-    await resume('platform:segment', why(house), house.services.control);
-    house.clock.at += hour;
-    await house.sweep();
-    expect(house.sandbox.deletions()).toHaveLength(3 * most);
+    for (const { userId } of events) addPerson(harness, userId);
+    for (const event of events) expect((await harness.send(segmentWire(event))).status).toBe(200);
+    expect(harness.alarms()).toEqual([paused]);
+    await harness.sweep();
+    expect(harness.sandbox.deletions()).toEqual([]);
+    await resume('platform:segment', why(harness), harness.services.control);
+    harness.clock.now += hour;
+    await harness.sweep();
+    expect(harness.sandbox.deletions()).toHaveLength(3 * most);
   });
 });
 
 describe('unavailable count', () => {
-  it('request: is stored for the sweep', async () => {
-    const control = { ...controlRows(), count: async () => Promise.reject(new Error('the store is down')) };
-    const house = await ketchHouse({ limits, change: () => ({ control }) });
-    expect(await askFor(house, 1)).toEqual(held(1));
-    expect(callsIn(house)).toEqual([]);
-    house.clock.at += hour;
-    expect(await house.sweep()).toMatchObject({ closed: 1 });
+  test('request: is stored for the sweep', async () => {
+    const control = { ...memoryRows(), count: async () => Promise.reject(new Error('the store is down')) };
+    const harness = ketchHarness({ limits, change: () => ({ control }) });
+    expect(await askFor(harness, 1)).toEqual(held(1));
+    expect(callKinds(harness)).toEqual([]);
+    harness.clock.now += hour;
+    expect(await harness.sweep()).toMatchObject({ closed: 1 });
   });
 
-  it('pause not stored: no request is attempted, and the next one pauses', async () => {
-    const rows = controlRows();
+  test('pause not stored: no request is attempted, and the next one pauses', async () => {
+    const rows = memoryRows();
     let works = false;
     const write: typeof rows.write = async (key, ...rest) => {
       if (key.startsWith('pause#') && !works) throw new Error('the store is down');
       return rows.write(key, ...rest);
     };
-    const house = await ketchHouse({ limits, change: () => ({ control: { ...rows, write } }) });
-    expect(await askFor(house, most + 2)).toEqual([...completed(most), ...held(2)]);
-    expect(house.alarms()).toEqual([]);
+    const harness = ketchHarness({ limits, change: () => ({ control: { ...rows, write } }) });
+    expect(await askFor(harness, most + 2)).toEqual([...completed(most), ...held(2)]);
+    expect(harness.alarms()).toEqual([]);
     works = true;
-    expect(await askFor(house, 2, 100)).toEqual(held(2));
-    expect(house.alarms()).toEqual([paused]);
+    expect(await askFor(harness, 2, 100)).toEqual(held(2));
+    expect(harness.alarms()).toEqual([paused]);
   });
 });
 
 describe('requests that are not counted', () => {
-  it('repeated requests: whatever their outcome', async () => {
-    const house = await ketchHouse({ limits });
-    registered(house, 'crm-1');
+  test('repeated requests: whatever their outcome', async () => {
+    const harness = ketchHarness({ limits });
+    addPerson(harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
-    for (let again = 0; again < 5 * most; again += 1) await ask(house, 'crm-1', { uid });
-    expect(await askFor(house, most - 1, 10)).toEqual(completed(most - 1));
-    expect(await askFor(house, 1, 20)).toEqual(held(1));
+    for (let again = 0; again < 5 * most; again += 1) await requestErasure(harness, 'crm-1', { uid });
+    expect(await askFor(harness, most - 1, 10)).toEqual(completed(most - 1));
+    expect(await askFor(harness, 1, 20)).toEqual(held(1));
   });
 
-  it('refused requests: are not counted', async () => {
-    const house = await ketchHouse({ limits });
+  test('refused requests: are not counted', async () => {
+    const harness = ketchHarness({ limits });
     for (let one = 0; one < 2 * most; one += 1) {
-      expect((await house.send({ ...ketchWire(), headers: {} })).status).toBe(403);
-      expect((await house.send(ketchWire('{}'))).status).toBe(400);
+      expect((await harness.send({ ...ketchWire(), headers: {} })).status).toBe(403);
+      expect((await harness.send(ketchWire('{}'))).status).toBe(400);
     }
-    expect(await askFor(house, most)).toEqual(completed(most));
+    expect(await askFor(harness, most)).toEqual(completed(most));
   });
 
-  it('test requests: are not counted', async () => {
-    const house = await genericHouse({ limits });
+  test('test requests: are not counted', async () => {
+    const harness = genericHarness({ limits });
     const wire = (body: object) => genericWire({ ...order, ...body });
-    for (let one = 0; one < 2 * most; one += 1) await house.send(wire({ request_id: `t-${one}`, test: true }));
+    for (let one = 0; one < 2 * most; one += 1) await harness.send(wire({ request_id: `t-${one}`, test: true }));
     for (let one = 0; one < most; one += 1) {
-      expect(await house.send(wire({ request_id: `r-${one}` }))).toMatchObject({ status: 200 });
+      expect(await harness.send(wire({ request_id: `r-${one}` }))).toMatchObject({ status: 200 });
     }
-    expect(await house.send(wire({ request_id: 'r-more' }))).toMatchObject({ status: 202 });
-    expect(house.alarms()).toEqual([paused]);
+    expect(await harness.send(wire({ request_id: 'r-more' }))).toMatchObject({ status: 202 });
+    expect(harness.alarms()).toEqual([paused]);
   });
 
-  it('requests of another platform: are not counted', async () => {
-    const house = await houseFor({
+  test('requests of another platform: are not counted', async () => {
+    const harness = createHarness({
       limits,
       platforms: { ketch: ketchSection, segment: {} },
       secrets: {
@@ -152,58 +193,58 @@ describe('requests that are not counted', () => {
     });
     const event = (at: number) =>
       segmentWire({ type: 'delete', userId: `u-${at}`, messageId: `m-${at}`, timestamp: '2026-01-15T11:59:58.276Z' });
-    for (let at = 0; at < most; at += 1) await house.send(event(at));
-    expect(await askFor(house, most)).toEqual(completed(most));
-    expect(house.alarms()).toEqual([]);
-    await house.send(event(most));
-    expect(house.logged().filter(line => line.alarm === paused)).toMatchObject([{ platform: 'segment' }]);
+    for (let at = 0; at < most; at += 1) await harness.send(event(at));
+    expect(await askFor(harness, most)).toEqual(completed(most));
+    expect(harness.alarms()).toEqual([]);
+    await harness.send(event(most));
+    expect(harness.lines.filter(line => line.alarm === paused)).toMatchObject([{ platform: 'segment' }]);
   });
 });
 
 describe('platform resumed within the hour', () => {
-  it.each([
+  test.each([
     ['at once', 0],
     ['after some more requests', 2],
     ['after just as many more', most - 1],
     ['after many more', 3 * most + 1],
   ])('%s: accepts the limit again and is then paused with a second alarm', async (_, more) => {
-    const house = await ketchHouse({ limits });
-    await askFor(house, most + 1 + more);
-    house.clock.at += minute;
-    await resumed(house);
-    expect(await askFor(house, most, 100)).toEqual(completed(most));
-    expect(house.alarms()).toEqual([paused]);
-    expect(await askFor(house, 3, 200)).toEqual(held(3));
-    expect(house.alarms()).toEqual([paused, paused]);
+    const harness = ketchHarness({ limits });
+    await askFor(harness, most + 1 + more);
+    harness.clock.now += minute;
+    await resumeKetch(harness);
+    expect(await askFor(harness, most, 100)).toEqual(completed(most));
+    expect(harness.alarms()).toEqual([paused]);
+    expect(await askFor(harness, 3, 200)).toEqual(held(3));
+    expect(harness.alarms()).toEqual([paused, paused]);
   });
 
-  it('several times: can be resumed each time', async () => {
-    const house = await ketchHouse({ limits });
-    await askFor(house, most + 1);
+  test('several times: can be resumed each time', async () => {
+    const harness = ketchHarness({ limits });
+    await askFor(harness, most + 1);
     for (let round = 1; round <= 3; round += 1) {
-      house.clock.at += minute;
-      await resumed(house);
-      expect(await askFor(house, most + 1, round * 100)).toEqual([...completed(most), ...held(1)]);
+      harness.clock.now += minute;
+      await resumeKetch(harness);
+      expect(await askFor(harness, most + 1, round * 100)).toEqual([...completed(most), ...held(1)]);
     }
   });
 
-  it('next hour: counts as usual', async () => {
-    const house = await ketchHouse({ limits });
-    await askFor(house, most + 1);
-    await resumed(house);
-    house.clock.at += hour;
-    expect(await askFor(house, most + 1, 100)).toEqual([...completed(most), ...held(1)]);
+  test('next hour: counts as usual', async () => {
+    const harness = ketchHarness({ limits });
+    await askFor(harness, most + 1);
+    await resumeKetch(harness);
+    harness.clock.now += hour;
+    expect(await askFor(harness, most + 1, 100)).toEqual([...completed(most), ...held(1)]);
   });
 });
 
 describe('existing pause', () => {
-  it('limit exceeded: adds no pause and no alarm', async () => {
-    const house = await ketchHouse({ limits });
-    await pause('all', why(house), house.services.control);
-    expect(await askFor(house, 3 * most)).toEqual(held(3 * most));
-    expect(house.alarms()).toEqual([]);
-    await resume('all', why(house), house.services.control);
-    expect(await askFor(house, 1, 100)).toEqual(held(1));
-    expect(house.alarms()).toEqual([paused]);
+  test('limit exceeded: adds no pause and no alarm', async () => {
+    const harness = ketchHarness({ limits });
+    await pause('all', why(harness), harness.services.control);
+    expect(await askFor(harness, 3 * most)).toEqual(held(3 * most));
+    expect(harness.alarms()).toEqual([]);
+    await resume('all', why(harness), harness.services.control);
+    expect(await askFor(harness, 1, 100)).toEqual(held(1));
+    expect(harness.alarms()).toEqual([paused]);
   });
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { genericHouse, genericWire, order } from '../platforms/generic-messages.ts';
-import { deletion, segmentHouse, segmentWire } from '../platforms/segment-messages.ts';
-import { shopifyHouse, shopifyWire } from '../platforms/shopify-messages.ts';
-import { job, transcendHouse, transcendWire } from '../platforms/transcend-messages.ts';
+import { genericHarness, genericWire, order } from '../platforms/generic-messages.ts';
+import { deletion, segmentHarness, segmentWire } from '../platforms/segment-messages.ts';
+import { shopifyHarness, shopifyWire } from '../platforms/shopify-messages.ts';
+import { job, transcendHarness, transcendWire } from '../platforms/transcend-messages.ts';
 import type { Wire } from '../support/event.ts';
-import { fixtureTime, type House } from '../support/house.ts';
-import { deleteRequest, ketchHouse, ketchWire } from '../support/ketch.ts';
+import { fixtureTime, type Harness } from '../support/harness.ts';
+import { deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
 
 /** A platform whose messages name a time. */
 interface Timed {
-  readonly house: () => Promise<House>;
+  readonly harness: () => Harness;
   /** A genuine message for the seeded person, submitted and due at these times in epoch milliseconds. */
   readonly wire: (submitted: number, due?: number) => Wire;
 }
@@ -19,20 +19,20 @@ const seconds = (at: number) => Math.floor(at / 1000);
 const tomorrow = fixtureTime + 86_400_000;
 
 const ketch: Timed = {
-  house: () => ketchHouse(),
+  harness: () => ketchHarness(),
   wire: (submitted, due = tomorrow) =>
     ketchWire(deleteRequest({ submittedTimestamp: seconds(submitted), dueTimestamp: seconds(due) })),
 };
 const generic: Timed = {
-  house: () => genericHouse(),
+  harness: () => genericHarness(),
   wire: (submitted, due = tomorrow) => genericWire({ ...order, submitted_at: iso(submitted), due_at: iso(due) }),
 };
 const segment: Timed = {
-  house: () => segmentHouse(),
+  harness: () => segmentHarness(),
   wire: submitted => segmentWire({ ...deletion, timestamp: iso(submitted) }),
 };
 const transcend: Timed = {
-  house: () => transcendHouse(),
+  harness: () => transcendHarness(),
   wire: submitted => {
     const { extras } = job();
     const request = { ...extras.request, createdAt: iso(submitted) };
@@ -40,7 +40,7 @@ const transcend: Timed = {
   },
 };
 const shopify: Timed = {
-  house: () => shopifyHouse(),
+  harness: () => shopifyHarness(),
   wire: submitted => shopifyWire(undefined, { 'X-Shopify-Triggered-At': iso(submitted) }),
 };
 
@@ -59,21 +59,21 @@ const implausibleCases = all.flatMap(([name, timed]) =>
 
 describe('submission time before 2015', () => {
   test.each(implausibleCases)('$name: $what is missing, and the person is erased', async ({ timed, at }) => {
-    const house = await timed.house();
-    expect((await house.send(timed.wire(at))).status).toBe(200);
-    await house.sweep();
-    expect(await house.receipts()).toMatchObject([{ state: 'erased', submittedAt: fixtureTime }]);
-    expect(house.sandbox.deletions()).toHaveLength(1);
+    const harness = await timed.harness();
+    expect((await harness.send(timed.wire(at))).status).toBe(200);
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'erased', submittedAt: fixtureTime }]);
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test.each(Object.entries({ ketch, generic, segment, transcend }))(
     '%s: the first second of 2015 is valid, and a customer created later is spared',
     async (_, timed) => {
-      const house = await timed.house();
+      const harness = await timed.harness();
       const first = Date.parse('2015-01-01T00:00:00Z');
-      expect((await house.send(timed.wire(first))).status).toBeLessThan(300);
-      await house.sweep();
-      expect(await house.receipts()).toMatchObject([{ state: 'no-match', submittedAt: first }]);
+      expect((await harness.send(timed.wire(first))).status).toBeLessThan(300);
+      await harness.sweep();
+      expect(await harness.receipts()).toMatchObject([{ state: 'no-match', submittedAt: first }]);
     },
   );
 });
@@ -81,18 +81,18 @@ describe('submission time before 2015', () => {
 describe('due time', () => {
   test.each(Object.entries({ ketch, generic }))('%s: before receipt is ignored', async (_, timed) => {
     for (const due of [Date.parse('0001-01-01T00:00:00Z'), 1000, fixtureTime - 1000]) {
-      const house = await timed.house();
-      await house.send(timed.wire(fixtureTime, due));
-      const [receipt] = await house.receipts();
+      const harness = await timed.harness();
+      await harness.send(timed.wire(fixtureTime, due));
+      const [receipt] = await harness.receipts();
       expect(receipt).not.toHaveProperty('dueAt');
     }
   });
 
   test.each(Object.entries({ ketch, generic }))('%s: from receipt on is stored', async (_, timed) => {
     for (const due of [fixtureTime, tomorrow]) {
-      const house = await timed.house();
-      await house.send(timed.wire(fixtureTime, due));
-      expect(await house.receipts()).toMatchObject([{ dueAt: due }]);
+      const harness = await timed.harness();
+      await harness.send(timed.wire(fixtureTime, due));
+      expect(await harness.receipts()).toMatchObject([{ dueAt: due }]);
     }
   });
 });

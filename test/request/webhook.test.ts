@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { handler, webhookHandler } from '../../lambda/webhook.ts';
-import { crash } from '../support/crash.ts';
 import { contextWith, eventOf, invoke, plainEventOf } from '../support/event.ts';
-import type { House } from '../support/house.ts';
-import { account, deleteRequest, ketchHouse, ketchSecret, ketchWire } from '../support/ketch.ts';
+import { unexpectedError } from '../support/failures.ts';
+import type { Harness } from '../support/harness.ts';
+import { account, deleteRequest, ketchHarness, ketchSecret, ketchWire } from '../support/ketch.ts';
 
 const odd = deleteRequest({ identities: [account('Zoë 🙂 "10042"')] });
 
-async function reasonOf(house: House, event: GatewayEvent): Promise<unknown> {
+async function reasonOf(harness: Harness, event: GatewayEvent): Promise<unknown> {
   const { json } = await invoke(
-    webhookHandler(() => house.services),
+    webhookHandler(() => harness.services),
     event,
   );
   return (json as { response?: { reason: string } }).response?.reason;
@@ -19,9 +19,9 @@ async function reasonOf(house: House, event: GatewayEvent): Promise<unknown> {
 describe('event of API Gateway', () => {
   test('body: is the same in base64 and as text, to the last byte', async () => {
     for (const event of [eventOf(ketchWire(odd)), plainEventOf(ketchWire(odd))]) {
-      const house = await ketchHouse();
-      house.sandbox.register({ source_id: 'Zoë 🙂 "10042"', created_at: '2025-01-01T00:00:00Z' }, 'main');
-      expect(await reasonOf(house, event)).toBe('executed');
+      const harness = ketchHarness();
+      harness.sandbox.register({ source_id: 'Zoë 🙂 "10042"', created_at: '2025-01-01T00:00:00Z' }, 'main');
+      expect(await reasonOf(harness, event)).toBe('executed');
     }
   });
 
@@ -31,8 +31,8 @@ describe('event of API Gateway', () => {
       eventOf(wire),
       plainEventOf({ ...wire, headers: { 'content-TYPE': 'application/json', [name]: ketchSecret } }),
     ]) {
-      const house = await ketchHouse();
-      expect(await reasonOf(house, event)).toBe('executed');
+      const harness = ketchHarness();
+      expect(await reasonOf(harness, event)).toBe('executed');
     }
   });
 
@@ -42,16 +42,16 @@ describe('event of API Gateway', () => {
     ['in two spellings', { authorization: ketchSecret }],
     ['without a value', { Authorization: [] }],
   ])('header: is refused when %s', async (_, headers) => {
-    const house = await ketchHouse();
-    expect(await house.send(ketchWire(undefined, headers))).toMatchObject({ status: 403, json: { kind: 'Error' } });
-    expect(await house.receipts()).toEqual([]);
+    const harness = ketchHarness();
+    expect(await harness.send(ketchWire(undefined, headers))).toMatchObject({ status: 403, json: { kind: 'Error' } });
+    expect(await harness.receipts()).toEqual([]);
   });
 
   test('single headers: two spellings of one are refused', async () => {
-    const house = await ketchHouse();
+    const harness = ketchHarness();
     const event = plainEventOf(ketchWire(undefined, { authorization: ketchSecret }));
     expect(Object.keys(event.headers!)).toEqual(expect.arrayContaining(['Authorization', 'authorization']));
-    expect(await reasonOf(house, event)).toBeUndefined();
+    expect(await reasonOf(harness, event)).toBeUndefined();
   });
 
   test.each<[string, Partial<GatewayEvent>]>([
@@ -60,18 +60,18 @@ describe('event of API Gateway', () => {
     ['null for a header', { headers: {}, multiValueHeaders: { Authorization: null as never } }],
     ['null among the values of a header', { headers: {}, multiValueHeaders: { Authorization: [null as never] } }],
   ])('event with %s: is refused like an unauthenticated request', async (_, part) => {
-    const house = await ketchHouse();
+    const harness = ketchHarness();
     const answer = await invoke(
-      webhookHandler(() => house.services),
+      webhookHandler(() => harness.services),
       { ...eventOf(ketchWire()), ...part },
     );
     expect(answer).toMatchObject({ status: 403, json: { error: { status: 'forbidden' } } });
   });
 
   test('body: may be missing', async () => {
-    const house = await ketchHouse();
+    const harness = ketchHarness();
     const answer = await invoke(
-      webhookHandler(() => house.services),
+      webhookHandler(() => harness.services),
       { ...eventOf(ketchWire()), body: null, isBase64Encoded: false },
     );
     expect(answer).toMatchObject({ status: 400, json: { error: { message: 'body: is not JSON' } } });
@@ -80,8 +80,8 @@ describe('event of API Gateway', () => {
 
 describe('path', () => {
   test.each(['/webhooks/ketch', '/prod/webhooks/ketch'])('%s: is served', async path => {
-    const house = await ketchHouse();
-    expect((await house.send({ ...ketchWire(), path })).status).toBe(200);
+    const harness = ketchHarness();
+    expect((await harness.send({ ...ketchWire(), path })).status).toBe(200);
   });
 
   test.each([
@@ -89,7 +89,6 @@ describe('path', () => {
     '',
     '/webhooks',
     '/webhooks/',
-    '/webhooks/ketch/',
     '/webhooks/Ketch',
     '/webhooks/ketch%20',
     '/webhooks/ketch\n',
@@ -97,43 +96,59 @@ describe('path', () => {
     '/webhooks/constructor',
     '/webhooks/__proto__',
     '/ketch',
-    '/webhooks//ketch',
     '/webhooks/ketch?x',
     `/webhooks/${'k'.repeat(60)}`,
   ])('%j: is not served', async path => {
-    const house = await ketchHouse();
-    const answer = await house.send({ ...ketchWire(), path });
+    const harness = ketchHarness();
+    const answer = await harness.send({ ...ketchWire(), path });
     expect(answer).toMatchObject({
       status: 404,
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
       json: { error: { code: 'not-found' } },
     });
-    expect(house.logged()).toMatchObject([{ event: 'refused', code: 'not-found', status: 404 }]);
-    expect(house.logged()[0]).not.toHaveProperty('platform');
+    expect(harness.lines).toMatchObject([{ event: 'refused', code: 'not-found', status: 404 }]);
+    expect(harness.lines[0]).not.toHaveProperty('platform');
+  });
+
+  test.each(['/webhooks/ketch/', '/webhooks//ketch', '//webhooks/ketch//'])(
+    '%j: extra slashes are ignored',
+    async path => {
+      const harness = ketchHarness();
+      expect(await harness.send({ ...ketchWire(), path })).toMatchObject({ status: 200 });
+    },
+  );
+
+  test('compressed body: is rejected with the name of the header', async () => {
+    const harness = ketchHarness();
+    const answer = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'gzip' }));
+    expect(answer).toMatchObject({ status: 415, json: { error: { message: 'Content-Encoding: must be identity' } } });
+    expect(harness.alarms()).toEqual(['request-refused']);
+    const plain = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'identity' }));
+    expect(plain.status).toBe(200);
   });
 
   test('status route of a platform without one: gets 404 in the platform’s format', async () => {
-    const house = await ketchHouse();
+    const harness = ketchHarness();
     for (const method of ['GET', 'POST']) {
-      const answer = await house.send({ ...ketchWire(), path: '/webhooks/ketch/x', method });
+      const answer = await harness.send({ ...ketchWire(), path: '/webhooks/ketch/x', method });
       expect(answer).toMatchObject({ status: 404, json: { kind: 'Error', error: { status: 'not_found' } } });
     }
-    expect(house.sandbox.calls()).toEqual([]);
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 
   test('unknown path: gets 404 with any method', async () => {
-    const house = await ketchHouse();
-    expect((await house.send({ ...ketchWire(), path: '/webhooks/x', method: 'GET' })).status).toBe(404);
+    const harness = ketchHarness();
+    expect((await harness.send({ ...ketchWire(), path: '/webhooks/x', method: 'GET' })).status).toBe(404);
   });
 
   test('platform: accepts only POST and names it in Allow', async () => {
-    const house = await ketchHouse();
-    expect(await house.send({ ...ketchWire(), method: 'GET' })).toMatchObject({
+    const harness = ketchHarness();
+    expect(await harness.send({ ...ketchWire(), method: 'GET' })).toMatchObject({
       status: 405,
       headers: { allow: 'POST' },
       json: { kind: 'Error', error: { code: 405 } },
     });
-    expect(house.sandbox.calls()).toEqual([]);
+    expect(harness.sandbox.calls()).toEqual([]);
   });
 });
 
@@ -146,39 +161,39 @@ describe('deployed handler', () => {
 });
 
 describe('unexpected error', () => {
-  const unforeseen = crash(`cannot read ${ketchSecret} of /ada@example.com:1:1`);
+  const unforeseen = unexpectedError(`cannot read ${ketchSecret} of /ada@example.com:1:1`);
 
   test.each([
     ['an error', unforeseen],
     ['a text', String(unforeseen)],
     ['nothing', undefined],
   ])('%s: is a 500 without detail', async (_, thrown) => {
-    const house = await ketchHouse({
+    const harness = ketchHarness({
       change: ({ store }) => ({ store: { ...store, accept: () => Promise.reject(thrown) } }),
     });
-    const answer = await house.send(ketchWire());
+    const answer = await harness.send(ketchWire());
     expect(answer).toMatchObject({
       status: 500,
       json: { kind: 'Error', error: { code: 500, message: 'internal error' } },
     });
     expect(answer.headers).not.toHaveProperty('retry-after');
-    const [line] = house.logged();
+    const [line] = harness.lines;
     expect(line).toMatchObject({ event: 'refused', code: 'internal', alarm: 'internal', status: 500 });
-    expect(line!.origin).toMatch(thrown === unforeseen ? /^crash\.ts:\d+:\d+$/ : /^unknown$/);
+    expect(line!.origin).toMatch(thrown === unforeseen ? /^failures\.ts:\d+:\d+$/ : /^unknown$/);
   });
 
   test('before authentication: the reply names no request', async () => {
-    const house = await ketchHouse({ change: () => ({ readSecret: () => Promise.reject(unforeseen) }) });
-    const answer = await house.send(ketchWire());
+    const harness = ketchHarness({ change: () => ({ readSecret: () => Promise.reject(unforeseen) }) });
+    const answer = await harness.send(ketchWire());
     expect(answer.status).toBe(500);
     expect(answer.json).not.toHaveProperty('metadata');
   });
 
   test('message with a fake position: does not change the logged origin', async () => {
-    const imitation = crash('x\n    at f (/home/ada.example:1:1)\n    at /ada.example:2:2');
-    const house = await ketchHouse({ change: () => ({ readSecret: () => Promise.reject(imitation) }) });
-    await house.send(ketchWire());
-    expect(house.logged()[0]!.origin).toMatch(/^crash\.ts:/);
+    const imitation = unexpectedError('x\n    at f (/home/ada.example:1:1)\n    at /ada.example:2:2');
+    const harness = ketchHarness({ change: () => ({ readSecret: () => Promise.reject(imitation) }) });
+    await harness.send(ketchWire());
+    expect(harness.lines[0]!.origin).toMatch(/^failures\.ts:/);
   });
 });
 
@@ -188,9 +203,9 @@ describe('time-out', () => {
     const never = new Promise<never>((_, reject) => {
       end = () => reject(new Error('too late'));
     });
-    const house = await ketchHouse({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
+    const harness = ketchHarness({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
     const answer = await invoke(
-      webhookHandler(() => house.services),
+      webhookHandler(() => harness.services),
       eventOf(ketchWire()),
       510,
     );

@@ -1,3 +1,5 @@
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { Context } from 'aws-lambda';
 import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 
@@ -61,4 +63,20 @@ export function jsonOrUndefined(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Sends a message with a plain request, on a connection of its own. */
+export function sendOver(url: string, { method = 'POST', path, headers, body }: Wire): Promise<Answer> {
+  const given = Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]);
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}${path}`, { method, headers: Object.fromEntries(given), agent: false }, response => {
+      const lower = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
+      text(response).then(body => {
+        const status = response.statusCode ?? 0;
+        resolve({ status, headers: Object.fromEntries(lower), text: body, json: jsonOrUndefined(body) });
+      }, reject);
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
 }

@@ -1,6 +1,8 @@
-import type { KetchSettings } from '../../lambda/platforms/ketch/request.ts';
-import type { Wire } from './event.ts';
-import { type House, type HouseOptions, houseFor } from './house.ts';
+import { randomUUID } from 'node:crypto';
+import type { KetchSettings } from '../../lambda/platforms/ketch.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Answer, Wire } from './event.ts';
+import { createHarness, type Harness, type HarnessOptions } from './harness.ts';
 
 export const ketchSecret = 'Bearer ketch-secret-of-the-tests-1';
 export const tenant = 'axonic';
@@ -20,12 +22,12 @@ export function ketchSecretText(current: unknown = ketchSecret, previous?: unkno
   return JSON.stringify(previous === undefined ? { current } : { current, previous });
 }
 
-/** A house that serves Ketch; `section` changes its settings. */
-export function ketchHouse(
-  options: Partial<Omit<HouseOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
-): Promise<House> {
+/** A harness that serves Ketch; `section` changes its settings. */
+export function ketchHarness(
+  options: Partial<Omit<HarnessOptions, 'platforms'>> & { section?: Readonly<Record<string, unknown>> } = {},
+): Harness {
   const { section = {}, secrets = {}, ...rest } = options;
-  return houseFor({
+  return createHarness({
     ...rest,
     platforms: { ketch: { ...ketchSection, ...section } },
     secrets: { 'erasure/platform/ketch': ketchSecretText(), ...secrets },
@@ -70,4 +72,35 @@ export function ketchWire(body: unknown = deleteRequest(), headers: Wire['header
     },
     body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   };
+}
+
+/** Adds a customer to the sandbox and returns the id. */
+export function addPerson(harness: Harness, sourceId: string, project = 'main'): string {
+  return harness.sandbox.register({ source_id: sourceId, created_at: '2025-01-01T00:00:00.000Z' }, project);
+}
+
+/** Asks for one person by the next id; a request may wish to be called back. */
+export function requestErasure(
+  harness: Harness,
+  sourceId: string,
+  { uid = randomUUID() as string, calledBack = true } = {},
+): Promise<Answer> {
+  const callbacks = calledBack ? { callbacks: [callback] } : {};
+  const request = { identities: [account(sourceId)], ...callbacks };
+  return harness.send(ketchWire(deleteRequest(request, { metadata: { uid, tenant } })));
+}
+
+/** What an answer says of the erasure: Ketch's word, or the status of a refusal. */
+export function statusOf({ status, json }: Answer): string | number {
+  const standing = json as { response?: { status?: string } } | undefined;
+  return standing?.response?.status ?? status;
+}
+
+/** The calls that Voucherify got. */
+export function callKinds(harness: Harness): readonly string[] {
+  return harness.sandbox.calls().map(({ kind }) => kind);
+}
+
+export async function receiptStates(harness: Harness): Promise<readonly Receipt['state'][]> {
+  return (await harness.receipts()).map(({ state }) => state);
 }

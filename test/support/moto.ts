@@ -24,6 +24,8 @@ function isExecutable(file: string): boolean {
 
 export interface Moto {
   readonly endpoint: string;
+  /** Whether parallel transactions are isolated from each other. */
+  readonly isolates: boolean;
   stop(): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ export async function startMoto(): Promise<Moto> {
     await exited;
   };
   try {
-    return { endpoint: await announced(child), stop };
+    return { endpoint: await announced(child), isolates: false, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -67,13 +69,18 @@ export function emulated(endpoint: string) {
   return { endpoint, region: 'eu-west-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 }
 
+/** As {@link emulated}, with timeouts for a busy machine. */
+export function emulatedPatiently(endpoint: string) {
+  return { ...emulated(endpoint), ...awsClientOptions(patientTimeouts) };
+}
+
 /**
- * As {@link emulated}, one request at a time: moto rolls a transaction back by restoring a copy of the whole table and
+ * As {@link emulatedPatiently}, one request at a time: moto rolls a transaction back by restoring a copy of the whole table and
  * takes no lock, so parallel requests now and then undo each other, which DynamoDB never does. The calls of parallel
  * verbs still interleave.
  */
 export function emulatedInTurn(endpoint: string) {
-  const { requestHandler, ...options } = awsClientOptions(patientTimeouts);
+  const { requestHandler, ...options } = emulatedPatiently(endpoint);
   const httpAgent = { keepAlive: true, maxSockets: 1 };
-  return { ...emulated(endpoint), ...options, requestHandler: { ...requestHandler, httpAgent } };
+  return { ...options, requestHandler: { ...requestHandler, httpAgent } };
 }

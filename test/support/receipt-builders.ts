@@ -48,6 +48,7 @@ export function receiptOf(facts: Partial<Receipt> = {}, projects: readonly strin
     platform: 'generic',
     payloadHmac: 'mac-of-payload',
     subjectHmacs: ['mac-of-email', 'mac-of-source-id'],
+    lookUpCalls: 4,
     authentication: { scheme: 'standard-webhooks', secret: 'current' },
     state: 'open',
     queue: 'erase',

@@ -1,13 +1,13 @@
 import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
 import type { HttpRequest } from '../../lambda/domain/http.ts';
-import { ketch } from '../../lambda/platforms/ketch/index.ts';
+import { ketch } from '../../lambda/platforms/ketch.ts';
 import { ketchSection } from './ketch.ts';
 
 export const ketchPlatform = ketch(ketchSection);
 
 /** The one erasure that a body asks for. */
 export function readKetch(body: unknown, headers = { 'content-type': 'application/json' }): ErasureRequest {
-  const reading = ketchPlatform.parse(requestOf(body, headers), { scheme: 'shared-secret', secret: 'current' });
+  const reading = ketchPlatform.parse(requestOf(body, headers));
   if (!('erase' in reading) || reading.erase.length !== 1) throw new Error('Ketch asks for one erasure');
   return reading.erase[0]!;
 }

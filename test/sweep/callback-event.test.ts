@@ -1,18 +1,18 @@
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
-import { closeServersAfterEach, serve } from '../support/erasing-servers.ts';
+import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { uid } from '../support/ketch.ts';
-import { owing } from '../support/pace-called.ts';
-import { hour } from '../support/pace-heard.ts';
+import { closeServersAfterEach, serve } from '../support/loopback-servers.ts';
+import { hour } from '../support/quota-world.ts';
 
 const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ?? '');
 
 describe('callback over a real connection', () => {
   closeServersAfterEach();
 
-  it('event: arrives with its headers at the allowed address', async () => {
+  test('event: arrives with its headers at the allowed address', async () => {
     const seen: unknown[] = [];
     const { url } = await serve(async (request, response) => {
       const { method, url: path, headers } = request;
@@ -24,7 +24,7 @@ describe('callback over a real connection', () => {
       url: `${url.origin}/callback`,
       headers: { Authorization: 'Bearer cb-token-1', Host: 'evil.example' },
     };
-    const { sweepAfter, isKept } = await owing([sent], {
+    const { sweepAfter, isKept } = await harnessWithCallbacks([sent], {
       section: { callbackOrigins: [url.origin] },
       change: ({ now }) => ({ sendCallback: createCallbackClient(now) }),
     });
@@ -39,12 +39,15 @@ describe('callback over a real connection', () => {
 
 /** Format: ketch-com/ketch-forwarder@99aba8c, api/dsr/v1/Delete.md and Status.md. */
 describe('DeleteStatusEvent', () => {
-  it('erased: has the format that Ketch documents', async () => {
+  test('erased: has the format that Ketch documents', async () => {
     const url = 'https://dsr.ketch.com/callback';
     const at = Date.parse('2026-01-15T12:00:00Z') - hour;
-    const { called, receipt, sweepAfter } = await owing([{ url, headers: { Authorization: 'Bearer cb-token-1' } }], {
-      at,
-    });
+    const { called, receipt, sweepAfter } = await harnessWithCallbacks(
+      [{ url, headers: { Authorization: 'Bearer cb-token-1' } }],
+      {
+        at,
+      },
+    );
     await sweepAfter(hour);
     const call = called.calls[0];
     expect(call).toMatchObject({

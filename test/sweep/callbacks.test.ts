@@ -1,12 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { deliverCallbacks } from '../../lambda/sweep/deliver-callbacks.ts';
-import { fixtureTime } from '../support/house.ts';
-import { account, deleteRequest, ketchHouse, ketchWire } from '../support/ketch.ts';
-import { owing, sweepUntil, targets } from '../support/pace-called.ts';
-import { answered, hour, minute, second } from '../support/pace-heard.ts';
-import { registered } from '../support/pace-ketch.ts';
+import { harnessWithCallbacks, sweepUntil, targets } from '../support/callback-harness.ts';
+import { fixtureTime } from '../support/harness.ts';
+import { account, addPerson, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
+import { hour, minute, response, second } from '../support/quota-world.ts';
 
 const to = ({ url, headers }: HttpCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
 
@@ -26,8 +25,8 @@ const many = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ url: `https://dsr.ketch.com/${index}`, headers: {} }));
 
 describe('platform with an "in progress" reply', () => {
-  it('end: is reported once to every callback, with its headers', async () => {
-    const { called, sweepAfter, isKept } = await owing(targets);
+  test('end: is reported once to every callback, with its headers', async () => {
+    const { called, sweepAfter, isKept } = await harnessWithCallbacks(targets);
     expect(called.calls).toEqual([]);
     await sweepAfter(hour);
     expect(called.calls.map(to).toSorted()).toEqual([
@@ -39,119 +38,119 @@ describe('platform with an "in progress" reply', () => {
     expect(called.calls).toHaveLength(2);
   });
 
-  it('open receipt: is not reported', async () => {
-    const { house, called, sweepAfter, isKept } = await owing();
-    house.sandbox.outage('error');
+  test('open receipt: is not reported', async () => {
+    const { harness, called, sweepAfter, isKept } = await harnessWithCallbacks();
+    harness.sandbox.outage('error');
     for (let later = 0; later < 5; later += 1) await sweepAfter(hour);
     expect(called.calls).toEqual([]);
     expect(await isKept()).toBe(true);
-    house.sandbox.outage(undefined);
+    harness.sandbox.outage(undefined);
     await sweepAfter(hour);
     expect(called.calls).toHaveLength(1);
     expect(bodyOf(called.calls[0])).toMatchObject({ kind: 'DeleteStatusEvent', event: { status: 'completed' } });
   });
 
-  it.each([
+  test.each([
     ['erased', 'crm-1', 'executed'],
     ['no match', 'nobody', 'no_match'],
   ])('ended as %s: is reported', async (_, sourceId, reason) => {
-    const { house, called, sweepAfter } = await owing();
-    if (sourceId === 'nobody') for (const { id } of house.sandbox.customers()) house.sandbox.softDelete(id);
+    const { harness, called, sweepAfter } = await harnessWithCallbacks();
+    if (sourceId === 'nobody') for (const { id } of harness.sandbox.customers()) harness.sandbox.softDelete(id);
     await sweepAfter(hour);
     expect(bodyOf(called.calls[0])).toMatchObject({ event: { status: 'completed', reason } });
   });
 
-  it('callbacks of a repeated request: are not called', async () => {
-    const { house, called, sweepAfter } = await owing([]);
-    await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
+  test('callbacks of a repeated request: are not called', async () => {
+    const { harness, called, sweepAfter } = await harnessWithCallbacks([]);
+    await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
     await sweepAfter(hour);
     expect(called.calls).toEqual([]);
   });
 });
 
 describe('platform with the result in its reply', () => {
-  it('callbacks: are not called and are deleted at once', async () => {
+  test('callbacks: are not called and are deleted at once', async () => {
     const calls: HttpCall[] = [];
-    const house = await ketchHouse({
+    const harness = ketchHarness({
       change: () => ({
         sendCallback: async call => {
           calls.push(call);
-          return answered(200);
+          return response(200);
         },
       }),
     });
-    registered(house, 'crm-1');
-    await house.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
-    const [receipt] = await house.receipts();
+    addPerson(harness, 'crm-1');
+    await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
+    const [receipt] = await harness.receipts();
     expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredInProgress: false });
-    expect(await house.services.store.readPersonalData(receipt?.id ?? '')).toBeUndefined();
-    house.clock.at += hour;
-    await house.sweep();
+    expect(await harness.services.store.readPersonalData(receipt?.id ?? '')).toBeUndefined();
+    harness.clock.now += hour;
+    await harness.sweep();
     expect(calls).toEqual([]);
   });
 });
 
 describe('several callbacks', () => {
-  it('delivered: is not called again', async () => {
-    const { house, called, receipt, sweepAfter, isKept } = await owing(targets);
-    called.answer = ({ url }) => answered(url.pathname === '/other' ? 503 : 200);
+  test('delivered: is not called again', async () => {
+    const { harness, called, receipt, sweepAfter, isKept } = await harnessWithCallbacks(targets);
+    called.answer = ({ url }) => response(url.pathname === '/other' ? 503 : 200);
     await sweepAfter(hour);
     expect(called.calls).toHaveLength(2);
     expect(await receipt()).toMatchObject({ queue: 'callback', callbackState: { tries: 1, delivered: [0] } });
     expect(await isKept()).toBe(true);
-    called.answer = () => answered(204);
+    called.answer = () => response(204);
     await sweepAfter(2 * minute);
     expect(called.calls.slice(2).map(to)).toEqual([['/other', 'cb-token-2']]);
     expect(await receipt()).toMatchObject({ state: 'erased', callbackState: { tries: 2, delivered: [0, 1] } });
     expect(await isKept()).toBe(false);
-    expect(house.alarms()).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   });
 
-  it('one refused: ends with an alarm when the other is delivered', async () => {
-    const { house, called, receipt, sweepAfter, isKept } = await owing(targets);
-    called.answer = ({ url }) => answered(url.pathname === '/other' ? 410 : 503);
+  test('one refused: ends with an alarm when the other is delivered', async () => {
+    const { harness, called, receipt, sweepAfter, isKept } = await harnessWithCallbacks(targets);
+    called.answer = ({ url }) => response(url.pathname === '/other' ? 410 : 503);
     await sweepAfter(hour);
-    expect(house.alarms()).toEqual([]);
-    called.answer = () => answered(200);
+    expect(harness.alarms()).toEqual([]);
+    called.answer = () => response(200);
     await sweepAfter(2 * minute);
     expect(called.calls.slice(2).map(to)).toEqual([['/callback', 'Bearer cb-token-1']]);
     expect(await receipt()).toMatchObject({ callbackState: { delivered: [0], refused: [1] }, state: 'erased' });
-    expect(house.alarms()).toEqual(['callback-abandoned']);
+    expect(harness.alarms()).toEqual(['callback-abandoned']);
     expect(await isKept()).toBe(false);
   });
 });
 
 describe('sweep', () => {
-  it('result: counts the delivered callbacks', async () => {
-    const { house, called } = await owing(targets);
-    called.answer = () => answered(503);
-    house.clock.at += hour;
-    expect(await house.sweep()).toMatchObject({ closed: 1, delivered: 0 });
-    called.answer = () => answered(200);
-    house.clock.at += 2 * minute;
-    expect(await house.sweep()).toMatchObject({ closed: 0, delivered: 1 });
+  test('result: counts the delivered callbacks', async () => {
+    const { harness, called } = await harnessWithCallbacks(targets);
+    called.answer = () => response(503);
+    harness.clock.now += hour;
+    expect(await harness.sweep()).toMatchObject({ closed: 1, delivered: 0 });
+    called.answer = () => response(200);
+    harness.clock.now += 2 * minute;
+    expect(await harness.sweep()).toMatchObject({ closed: 0, delivered: 1 });
   });
 
-  it('two sweeps at once: deliver once', async () => {
-    const { house, called } = await owing(targets);
-    called.answer = () => answered(503);
-    house.clock.at += hour;
-    await house.sweep();
-    called.answer = () => answered(200);
-    house.clock.at += 2 * minute;
-    await Promise.all([house.sweep(), house.sweep(), house.sweep()]);
+  test('two sweeps at once: deliver once', async () => {
+    const { harness, called } = await harnessWithCallbacks(targets);
+    called.answer = () => response(503);
+    harness.clock.now += hour;
+    await harness.sweep();
+    called.answer = () => response(200);
+    harness.clock.now += 2 * minute;
+    await Promise.all([harness.sweep(), harness.sweep(), harness.sweep()]);
     expect(called.calls).toHaveLength(4);
   });
 });
 
 describe('unreachable platform', () => {
-  it.each([
-    ['that answers 503', answered(503)],
-    ['that answers 500', answered(500)],
+  test.each([
+    ['that answers 503', response(503)],
+    ['that answers 500', response(500)],
     ['that sends us on', { kind: 'no-answer', code: 'redirected', mayHaveExecuted: true } as const],
     ['that is not there', { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const],
   ])('48 hours, %s: gets the callback once when it is reachable', async (_, failing) => {
-    const open = await owing();
+    const open = await harnessWithCallbacks();
     open.called.answer = () => failing;
     await open.sweepAfter(hour);
     const before = erasureOf(await open.receipt());
@@ -159,164 +158,164 @@ describe('unreachable platform', () => {
     expect(await open.isKept()).toBe(true);
     const tries = open.called.calls.length;
     expect(tries).toBeGreaterThan(8);
-    open.called.answer = () => answered(200);
+    open.called.answer = () => response(200);
     await sweepUntil(open, fixtureTime + 20 * day);
     expect(open.called.calls).toHaveLength(tries + 1);
     expect(open.called.calls.at(-1)?.body).toContain('"status":"completed"');
     expect(open.called.calls.at(-1)?.at).toBeLessThanOrEqual(fixtureTime + 2 * day + 6 * hour + minute);
     expect(erasureOf(await open.receipt())).toEqual(before);
-    expect(open.house.alarms()).toEqual([]);
+    expect(open.harness.alarms()).toEqual([]);
     expect(await open.isKept()).toBe(false);
   });
 
-  it('retries: after one minute, two, four, and at most six hours apart', async () => {
+  test('retries: after one minute, two, four, and at most six hours apart', async () => {
     for (const [chance, part] of [
       [0, 0.5],
       [0.999_999, 1],
     ] as const) {
-      const open = await owing(undefined, { change: () => ({ random: () => chance }) });
-      open.called.answer = () => answered(503);
-      open.house.clock.at += hour;
+      const open = await harnessWithCallbacks(undefined, { change: () => ({ random: () => chance }) });
+      open.called.answer = () => response(503);
+      open.harness.clock.now += hour;
       const waits: number[] = [];
       for (let one = 0; one < 13; one += 1) {
-        await open.house.sweep();
+        await open.harness.sweep();
         const { nextAttemptAt = 0 } = await open.receipt();
-        waits.push(Math.round((nextAttemptAt - open.house.clock.at) / second));
-        open.house.clock.at = nextAttemptAt;
+        waits.push(Math.round((nextAttemptAt - open.harness.clock.now) / second));
+        open.harness.clock.now = nextAttemptAt;
       }
       const steps = [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360, 360].map(step => step * 60 * part);
       expect(waits).toEqual(steps);
     }
   });
 
-  it('more than seven days: is given up with an alarm, and the personal data is deleted', async () => {
-    const open = await owing();
-    open.called.answer = () => answered(503);
+  test('more than seven days: is given up with an alarm, and the personal data is deleted', async () => {
+    const open = await harnessWithCallbacks();
+    open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const before = erasureOf(await open.receipt());
     await sweepUntil(open, fixtureTime + 7 * day + 2 * hour);
     expect(await open.isKept()).toBe(true);
-    expect(open.house.alarms()).toEqual([]);
+    expect(open.harness.alarms()).toEqual([]);
     await sweepUntil(open, fixtureTime + 9 * day);
-    expect(open.house.alarms()).toEqual(['callback-abandoned']);
-    const { platform, receipt } = open.house.logged().find(line => line.alarm !== undefined) ?? {};
+    expect(open.harness.alarms()).toEqual(['callback-abandoned']);
+    const { platform, receipt } = open.harness.lines.find(line => line.alarm !== undefined) ?? {};
     expect({ platform, receipt }).toEqual({ platform: 'ketch', receipt: (await open.receipt()).id });
     expect(erasureOf(await open.receipt())).toEqual(before);
     expect(await open.isKept()).toBe(false);
     const tries = open.called.calls.length;
     await sweepUntil(open, fixtureTime + 12 * day);
     expect(open.called.calls).toHaveLength(tries);
-    expect(open.house.alarms()).toHaveLength(1);
+    expect(open.harness.alarms()).toHaveLength(1);
   });
 });
 
 describe('many callbacks of one request', () => {
-  it('more than ten: the rest is dropped with an alarm', async () => {
-    const open = await owing(many(12));
-    expect(open.house.alarms()).toEqual(['callbacks-dropped']);
-    expect(open.house.logged().find(({ alarm }) => alarm !== undefined)).toMatchObject({ platform: 'ketch' });
+  test('more than ten: the rest is dropped with an alarm', async () => {
+    const open = await harnessWithCallbacks(many(12));
+    expect(open.harness.alarms()).toEqual(['callbacks-dropped']);
+    expect(open.harness.lines.find(({ alarm }) => alarm !== undefined)).toMatchObject({ platform: 'ketch' });
     await open.sweepAfter(hour);
     expect(open.called.calls.map(({ url }) => url.pathname)).toEqual(many(10).map((_, index) => `/${index}`));
     expect(await open.receipt()).toMatchObject({ state: 'erased' });
     expect(await open.isKept()).toBe(false);
   });
 
-  it('limit: counts only allowed origins', async () => {
+  test('limit: counts only allowed origins', async () => {
     const elsewhere = Array.from({ length: 5 }, (_, index) => ({ url: `https://evil.example/${index}`, headers: {} }));
-    const open = await owing([...elsewhere, ...many(10)]);
-    expect(open.house.alarms()).toEqual(['callback-origin-refused']);
+    const open = await harnessWithCallbacks([...elsewhere, ...many(10)]);
+    expect(open.harness.alarms()).toEqual(['callback-origin-refused']);
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(10);
   });
 
-  it('order: one after the other', async () => {
-    const open = await owing(many(10));
+  test('order: one after the other', async () => {
+    const open = await harnessWithCallbacks(many(10));
     let [atOnce, most] = [0, 0];
     open.called.answer = async () => {
       atOnce += 1;
       most = Math.max(most, atOnce);
       await new Promise(setImmediate);
       atOnce -= 1;
-      return answered(200);
+      return response(200);
     };
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(10);
     expect(most).toBe(1);
   });
 
-  it('slow targets: each is called in time, and no claim expires', async () => {
-    const open = await owing(many(10));
+  test('slow targets: each is called in time, and no claim expires', async () => {
+    const open = await harnessWithCallbacks(many(10));
     open.called.answer = () => {
-      open.house.clock.at += 10 * second;
-      return answered(503);
+      open.harness.clock.now += 10 * second;
+      return response(503);
     };
     await open.sweepAfter(hour);
     const [first] = open.called.calls;
     expect(open.called.calls.length).toBeLessThan(10);
-    expect(open.called.calls.at(-1)!.until - first!.at).toBeLessThan(open.house.services.times.claimMs);
+    expect(open.called.calls.at(-1)!.until - first!.at).toBeLessThan(open.harness.services.times.claimMs);
     expect(await open.receipt()).toMatchObject({ queue: 'callback', callbackState: { tries: 1, delivered: [] } });
-    await sweepUntil(open, open.house.clock.at + day);
+    await sweepUntil(open, open.harness.clock.now + day);
     expect(new Set(open.called.calls.map(({ url }) => url.pathname)).size).toBe(10);
   });
 
-  it('end of the sweep: no call starts after it', async () => {
-    const open = await owing(many(10));
-    open.called.answer = () => answered(503);
+  test('end of the sweep: no call starts after it', async () => {
+    const open = await harnessWithCallbacks(many(10));
+    open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const before = open.called.calls.length;
-    open.house.clock.at += hour;
+    open.harness.clock.now += hour;
     open.called.answer = () => {
-      open.house.clock.at += 10 * second;
-      return answered(200);
+      open.harness.clock.now += 10 * second;
+      return response(200);
     };
-    await deliverCallbacks((await open.receipt()).id, open.house.services, open.house.clock.at + 5 * second);
+    await deliverCallbacks((await open.receipt()).id, open.harness.services, open.harness.clock.now + 5 * second);
     expect(open.called.calls).toHaveLength(before + 1);
     expect((await open.receipt()).callbackState?.delivered).toHaveLength(1);
-    await sweepUntil(open, open.house.clock.at + day);
+    await sweepUntil(open, open.harness.clock.now + day);
     expect((await open.receipt()).callbackState?.delivered).toHaveLength(10);
     expect(open.called.calls).toHaveLength(before + 10);
   });
 });
 
 describe('callback target', () => {
-  it.each([404, 410])('%i: is not called again, and an alarm is raised', async status => {
-    const open = await owing();
-    open.called.answer = () => answered(status);
+  test.each([404, 410])('%i: is not called again, and an alarm is raised', async status => {
+    const open = await harnessWithCallbacks();
+    open.called.answer = () => response(status);
     await open.sweepAfter(hour);
-    expect(open.house.alarms()).toEqual(['callback-abandoned']);
+    expect(open.harness.alarms()).toEqual(['callback-abandoned']);
     expect(await open.receipt()).toMatchObject({ state: 'erased', callbackState: { refused: [0], delivered: [] } });
     expect(await open.isKept()).toBe(false);
     await sweepUntil(open, fixtureTime + 9 * day);
     expect(open.called.calls).toHaveLength(1);
   });
 
-  it.each([429, 503])('%i with Retry-After: is not called before that time', async status => {
-    const open = await owing();
-    open.called.answer = () => answered(status, { 'retry-after': '7200' });
+  test.each([429, 503])('%i with Retry-After: is not called before that time', async status => {
+    const open = await harnessWithCallbacks();
+    open.called.answer = () => response(status, { 'retry-after': '7200' });
     await open.sweepAfter(hour);
-    const asked = open.house.clock.at;
-    open.called.answer = () => answered(200);
+    const asked = open.harness.clock.now;
+    open.called.answer = () => response(200);
     await open.sweepAfter(2 * hour - 1);
     expect(open.called.calls).toHaveLength(1);
     await open.sweepAfter(1);
     expect(open.called.calls.map(({ at }) => at - asked)).toEqual([0, 2 * hour]);
   });
 
-  it('Retry-After of months: gets one last call, and nothing is stored longer', async () => {
-    const open = await owing();
-    open.called.answer = () => answered(503, { 'retry-after': '9999999' });
+  test('Retry-After of months: gets one last call, and nothing is stored longer', async () => {
+    const open = await harnessWithCallbacks();
+    open.called.answer = () => response(503, { 'retry-after': '9999999' });
     await open.sweepAfter(hour);
     await sweepUntil(open, fixtureTime + 9 * day);
     expect(open.called.calls).toHaveLength(2);
-    expect(open.house.alarms()).toEqual(['callback-abandoned']);
+    expect(open.harness.alarms()).toEqual(['callback-abandoned']);
     expect(await open.isKept()).toBe(false);
   });
 
-  it('lost response: is called again', async () => {
-    const open = await owing();
+  test('lost response: is called again', async () => {
+    const open = await harnessWithCallbacks();
     open.called.answer = () => lost;
     await open.sweepAfter(hour);
-    open.called.answer = () => answered(200);
+    open.called.answer = () => response(200);
     await open.sweepAfter(2 * minute);
     const [first, second] = open.called.calls;
     expect(open.called.calls).toHaveLength(2);
@@ -324,9 +323,9 @@ describe('callback target', () => {
     expect(await open.isKept()).toBe(false);
   });
 
-  it('result not stored: is called again', async () => {
+  test('result not stored: is called again', async () => {
     let fails = false;
-    const change: NonNullable<Parameters<typeof owing>[1]>['change'] = ({ store }) => ({
+    const change: NonNullable<Parameters<typeof harnessWithCallbacks>[1]>['change'] = ({ store }) => ({
       store: {
         ...store,
         replace: async (next, also) => {
@@ -335,7 +334,7 @@ describe('callback target', () => {
         },
       },
     });
-    const open = await owing(undefined, { change });
+    const open = await harnessWithCallbacks(undefined, { change });
     fails = true;
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(1);
@@ -345,33 +344,33 @@ describe('callback target', () => {
     expect(await open.receipt()).toMatchObject({ callbackState: { delivered: [0] } });
   });
 
-  it('two workers at once: raise one alarm', async () => {
-    const open = await owing();
+  test('two workers at once: raise one alarm', async () => {
+    const open = await harnessWithCallbacks();
     const { promise: overdue, resolve: answers } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begins } = Promise.withResolvers<void>();
     open.called.answer = async () => {
       begins();
       if (open.called.calls.length === 1) await overdue;
-      return answered(410);
+      return response(410);
     };
-    open.house.clock.at += hour;
-    const first = open.house.sweep();
+    open.harness.clock.now += hour;
+    const first = open.harness.sweep();
     await begun;
     await open.sweepAfter(minute);
-    expect(open.house.alarms()).toEqual(['callback-abandoned']);
+    expect(open.harness.alarms()).toEqual(['callback-abandoned']);
     answers();
     await first;
     expect(open.called.calls).toHaveLength(2);
-    expect(open.house.alarms()).toEqual(['callback-abandoned']);
+    expect(open.harness.alarms()).toEqual(['callback-abandoned']);
     expect(await open.receipt()).toMatchObject({ callbackState: { tries: 1, refused: [0] } });
   });
 
-  it('time-out: is ten seconds, and the claim is longer', async () => {
-    const open = await owing();
-    open.called.answer = () => answered(503);
+  test('time-out: is ten seconds, and the claim is longer', async () => {
+    const open = await harnessWithCallbacks();
+    open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const [call] = open.called.calls;
     expect(Number(call?.until) - Number(call?.at)).toBe(10 * second);
-    expect(open.house.services.times.claimMs).toBeGreaterThan(10 * second);
+    expect(open.harness.services.times.claimMs).toBeGreaterThan(10 * second);
   });
 });

@@ -1,76 +1,76 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { recordAttempt } from '../../lambda/receipts/record-attempt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { answer, html } from '../support/erasing-answers.ts';
-import { changedStore, type ErasingHouse, erasingHouse, one, start } from '../support/erasing-house.ts';
+import { changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { html, response } from '../support/voucherify-responses.ts';
 
 const id = (index: number) => `cust_${String(index).padStart(24, '0')}`;
 
 /** So many people, each asked about by a receipt of their own. */
-async function crowd(house: ErasingHouse, count: number, first = 1): Promise<readonly Receipt[]> {
+async function crowd(harness: Harness, count: number, first = 1): Promise<readonly Receipt[]> {
   const receipts: Receipt[] = [];
   for (let index = first; index < first + count; index += 1) {
-    house.person({ id: id(index), source_id: `crm-${index}` });
-    receipts.push(await house.accept(one('source_id', `crm-${index}`)));
+    harness.addCustomer({ id: id(index), source_id: `crm-${index}` });
+    receipts.push(await harness.accept(one('source_id', `crm-${index}`)));
   }
   return receipts;
 }
 
-const posts = (house: ErasingHouse) => house.sent.filter(call => call.startsWith('POST')).length;
-const states = async (house: ErasingHouse, receipts: readonly Receipt[]) =>
-  (await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).map(receipt => receipt.state);
+const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
+const states = async (harness: Harness, receipts: readonly Receipt[]) =>
+  (await Promise.all(receipts.map(receipt => harness.receipt(receipt.id)))).map(receipt => receipt.state);
 
 describe('stale index', () => {
   const lagging = (change: (ids: readonly string[], store: ReceiptStore) => readonly string[]) =>
     changedStore(store => ({ due: async (...asked) => change(await store.due(...asked), store) }));
 
-  it('claimed, closed, waiting or unknown receipt: is not changed', async () => {
+  test('claimed, closed, waiting or unknown receipt: is not changed', async () => {
     const stale = ['receipt-1', 'receipt-2', 'receipt-3', 'nobody', 'receipt-1'];
-    const house = erasingHouse(lagging((ids, _) => [...stale, ...ids]));
-    const receipts = await crowd(house, 3);
-    house.meddle = (call, pass) => {
-      if (call.url.pathname.endsWith('crm-2')) return answer(400, {});
-      return call.url.pathname.endsWith('crm-3') ? answer(503, html) : pass();
+    const harness = createHarness(lagging((ids, _) => [...stale, ...ids]));
+    const receipts = await crowd(harness, 3);
+    harness.intercept = (call, pass) => {
+      if (call.url.pathname.endsWith('crm-2')) return response(400, {});
+      return call.url.pathname.endsWith('crm-3') ? response(503, html) : pass();
     };
-    await house.sweep();
-    const standing = await Promise.all(receipts.map(receipt => house.receipt(receipt.id)));
+    await harness.sweep();
+    const standing = await Promise.all(receipts.map(receipt => harness.receipt(receipt.id)));
     expect(standing.map(receipt => receipt.state)).toEqual(['erased', 'needs-review', 'open']);
-    const calls = house.sent.length;
-    expect(await house.sweep(start + 10)).toMatchObject({ claimed: 0, closed: 0, failed: 0 });
-    expect(await Promise.all(receipts.map(receipt => house.receipt(receipt.id)))).toEqual(standing);
-    expect(house.sent).toHaveLength(calls);
+    const calls = harness.sent.length;
+    expect(await harness.sweep(start + 10)).toMatchObject({ claimed: 0, closed: 0, failed: 0 });
+    expect(await Promise.all(receipts.map(receipt => harness.receipt(receipt.id)))).toEqual(standing);
+    expect(harness.sent).toHaveLength(calls);
   });
 
-  it('missing receipt: is only delayed', async () => {
+  test('missing receipt: is only delayed', async () => {
     let sweeps = 0;
-    const house = erasingHouse(lagging(ids => (sweeps === 1 ? ids.slice(0, 1) : ids)));
-    await crowd(house, 3);
+    const harness = createHarness(lagging(ids => (sweeps === 1 ? ids.slice(0, 1) : ids)));
+    await crowd(harness, 3);
     sweeps = 1;
-    await house.sweep();
+    await harness.sweep();
     sweeps = 2;
-    await house.sweep(start + 60_000);
-    expect(house.deleted().toSorted()).toEqual([1, 2, 3].map(id));
+    await harness.sweep(start + 60_000);
+    expect(harness.deleted().toSorted()).toEqual([1, 2, 3].map(id));
   });
 });
 
 describe('overlapping sweeps', () => {
-  it('attempts and deletions: happen once', async () => {
-    const house = erasingHouse();
-    const receipts = await crowd(house, 20);
-    const swept = await Promise.all([house.sweep(), house.sweep(), house.sweep()]);
+  test('attempts and deletions: happen once', async () => {
+    const harness = createHarness();
+    const receipts = await crowd(harness, 20);
+    const swept = await Promise.all([harness.sweep(), harness.sweep(), harness.sweep()]);
     expect(swept.map(({ claimed }) => claimed).reduce((a, b) => a + b)).toBe(20);
-    expect(new Set(await states(house, receipts))).toEqual(new Set(['erased']));
-    expect(new Set((await Promise.all(receipts.map(({ id: one }) => house.receipt(one)))).map(r => r.claims))).toEqual(
-      new Set([1]),
-    );
-    expect(posts(house)).toBe(20);
-    expect(house.deleted()).toHaveLength(20);
+    expect(new Set(await states(harness, receipts))).toEqual(new Set(['erased']));
+    expect(
+      new Set((await Promise.all(receipts.map(({ id: one }) => harness.receipt(one)))).map(r => r.claims)),
+    ).toEqual(new Set([1]));
+    expect(posts(harness)).toBe(20);
+    expect(harness.deleted()).toHaveLength(20);
   });
 
-  it('personal data deleted by the other sweep: does not need review', async () => {
+  test('personal data deleted by the other sweep: does not need review', async () => {
     let closes: (() => Promise<unknown>) | undefined;
-    const house = erasingHouse(
+    const harness = createHarness(
       changedStore(store => ({
         readPersonalData: async receipt => {
           await closes?.();
@@ -78,11 +78,11 @@ describe('overlapping sweeps', () => {
         },
       })),
     );
-    const [receipt] = await crowd(house, 1);
+    const [receipt] = await crowd(harness, 1);
     if (receipt === undefined) throw new Error('nobody is there');
     closes = async () => {
       closes = undefined;
-      const { claims } = await house.receipt(receipt.id);
+      const { claims } = await harness.receipt(receipt.id);
       const result = { kind: 'no-match', deletions: [], knownPins: 0 } as const;
       const recording = {
         generation: claims,
@@ -91,29 +91,29 @@ describe('overlapping sweeps', () => {
         retryAt: start,
         repliesNow: false,
       };
-      const closed = recordAttempt(await house.receipt(receipt.id), recording);
-      if (closed !== undefined) await house.store.replace(closed, { deletePersonalData: true });
+      const closed = recordAttempt(await harness.receipt(receipt.id), recording);
+      if (closed !== undefined) await harness.store.replace(closed, { deletePersonalData: true });
     };
-    expect(await house.sweep()).toMatchObject({ claimed: 1, failed: 0, needsReview: 0 });
-    expect(await house.receipt(receipt.id)).toMatchObject({ state: 'no-match' });
-    expect(house.alarms()).toEqual([]);
+    expect(await harness.sweep()).toMatchObject({ claimed: 1, failed: 0, needsReview: 0 });
+    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'no-match' });
+    expect(harness.alarms()).toEqual([]);
   });
 
-  it('overlap longer than a claim: everything is deleted once and nothing is lost', async () => {
-    const house = erasingHouse();
-    const receipts = await crowd(house, 6);
+  test('overlap longer than a claim: everything is deleted once and nothing is lost', async () => {
+    const harness = createHarness();
+    const receipts = await crowd(harness, 6);
     let later: Promise<unknown> | undefined;
-    house.meddle = async (call, pass) => {
+    harness.intercept = async (call, pass) => {
       if (call.method === 'GET' || later !== undefined) return pass();
-      house.clock.now += 61_000;
-      later = house.sweep();
+      harness.clock.now += 61_000;
+      later = harness.sweep();
       await later;
       return pass();
     };
-    await house.sweep();
+    await harness.sweep();
     await later;
-    await house.sweep(house.clock.now + 3_600_000);
-    expect(new Set(await states(house, receipts))).toEqual(new Set(['erased']));
-    expect(house.deleted().toSorted()).toEqual([1, 2, 3, 4, 5, 6].map(id));
+    await harness.sweep(harness.clock.now + 3_600_000);
+    expect(new Set(await states(harness, receipts))).toEqual(new Set(['erased']));
+    expect(harness.deleted().toSorted()).toEqual([1, 2, 3, 4, 5, 6].map(id));
   });
 });

@@ -1,71 +1,82 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type PauseScope, pause, resume } from '../../lambda/control/pauses.ts';
-import { controlRows } from '../support/control-rows.ts';
-import { fixtureTime, type House, houseFor } from '../support/house.ts';
-import { account, deleteRequest, ketchHouse, ketchSecretText, ketchSection, ketchWire } from '../support/ketch.ts';
-import { ask, callsIn, registered, statesIn, wordOf } from '../support/pace-ketch.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import {
+  account,
+  addPerson,
+  callKinds,
+  deleteRequest,
+  ketchHarness,
+  ketchSecretText,
+  ketchSection,
+  ketchWire,
+  receiptStates,
+  requestErasure,
+  statusOf,
+} from '../support/ketch.ts';
+import { memoryRows } from '../support/memory-rows.ts';
 
 const minute = 60_000;
 const why = { actor: 'ada', reason: 'the shop moves', at: fixtureTime };
-const pauseOf = (house: House, scope: PauseScope) => pause(scope, why, house.services.control);
-const resumeOf = (house: House, scope: PauseScope) => resume(scope, why, house.services.control);
+const pauseOf = (harness: Harness, scope: PauseScope) => pause(scope, why, harness.services.control);
+const resumeOf = (harness: Harness, scope: PauseScope) => resume(scope, why, harness.services.control);
 
-async function sweepAfter(house: House, ms: number) {
-  house.clock.at += ms;
-  return house.sweep();
+async function sweepAfter(harness: Harness, ms: number) {
+  harness.clock.now += ms;
+  return harness.sweep();
 }
 
 describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s', scope => {
-  it('request: is accepted and stored without a call to Voucherify', async () => {
-    const house = await ketchHouse();
-    registered(house, 'crm-1');
-    await pauseOf(house, scope);
-    expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await statesIn(house)).toEqual(['open']);
-    expect(callsIn(house)).toEqual([]);
-    expect(house.alarms()).toEqual([]);
+  test('request: is accepted and stored without a call to Voucherify', async () => {
+    const harness = ketchHarness();
+    addPerson(harness, 'crm-1');
+    await pauseOf(harness, scope);
+    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
+    expect(await receiptStates(harness)).toEqual(['open']);
+    expect(callKinds(harness)).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   });
 
-  it('request: reserves no calls', async () => {
-    const house = await ketchHouse();
-    await pauseOf(house, scope);
-    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await ask(house, sourceId);
-    house.clock.at += 60 * minute;
-    await house.sweep();
-    expect(await house.services.control.read(['rate-limit#main'])).toEqual(new Map());
+  test('request: reserves no calls', async () => {
+    const harness = ketchHarness();
+    await pauseOf(harness, scope);
+    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await requestErasure(harness, sourceId);
+    harness.clock.now += 60 * minute;
+    await harness.sweep();
+    expect(await harness.services.control.read(['rate-limit#main'])).toEqual(new Map());
   });
 
-  it('sweep: claims nothing until the pause ends, then finishes all', async () => {
-    const house = await ketchHouse();
-    const ids = ['crm-1', 'crm-2'].map(sourceId => registered(house, sourceId));
-    await pauseOf(house, scope);
-    for (const sourceId of ['crm-1', 'crm-2']) await ask(house, sourceId);
-    const before = (await house.receipts()).map(({ claims }) => claims);
+  test('sweep: claims nothing until the pause ends, then finishes all', async () => {
+    const harness = ketchHarness();
+    const ids = ['crm-1', 'crm-2'].map(sourceId => addPerson(harness, sourceId));
+    await pauseOf(harness, scope);
+    for (const sourceId of ['crm-1', 'crm-2']) await requestErasure(harness, sourceId);
+    const before = (await harness.receipts()).map(({ claims }) => claims);
     for (let hour = 0; hour < 30; hour += 1) {
-      expect(await sweepAfter(house, 60 * minute)).toMatchObject({ held: 2, claimed: 0, failed: 0 });
+      expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 2, claimed: 0, failed: 0 });
     }
-    expect((await house.receipts()).map(({ claims }) => claims)).toEqual(before);
-    expect(callsIn(house)).toEqual([]);
-    await resumeOf(house, scope);
-    expect(await sweepAfter(house, 5 * minute)).toMatchObject({ held: 0, closed: 2 });
-    expect(new Set(house.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
+    expect((await harness.receipts()).map(({ claims }) => claims)).toEqual(before);
+    expect(callKinds(harness)).toEqual([]);
+    await resumeOf(harness, scope);
+    expect(await sweepAfter(harness, 5 * minute)).toMatchObject({ held: 0, closed: 2 });
+    expect(new Set(harness.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
   });
 
-  it('started receipt: is not attempted either', async () => {
-    const house = await ketchHouse();
-    registered(house, 'crm-1');
-    house.sandbox.outage('error');
-    await ask(house, 'crm-1');
-    house.sandbox.outage(undefined);
-    await pauseOf(house, scope);
-    const before = callsIn(house).length;
-    await sweepAfter(house, 60 * minute);
-    expect(callsIn(house)).toHaveLength(before);
+  test('started receipt: is not attempted either', async () => {
+    const harness = ketchHarness();
+    addPerson(harness, 'crm-1');
+    harness.sandbox.outage('error');
+    await requestErasure(harness, 'crm-1');
+    harness.sandbox.outage(undefined);
+    await pauseOf(harness, scope);
+    const before = callKinds(harness).length;
+    await sweepAfter(harness, 60 * minute);
+    expect(callKinds(harness)).toHaveLength(before);
   });
 });
 
 describe('pause', () => {
-  it.each<[PauseScope, readonly string[]]>([
+  test.each<[PauseScope, readonly string[]]>([
     ['platform:ketch', ['open', 'erased']],
     ['platform:ketch-2', ['erased', 'open']],
     ['project:us', ['open', 'erased']],
@@ -79,7 +90,7 @@ describe('pause', () => {
       reference: '/metadata/uid',
       identifiers: { '/request/identities/0/identityValue': 'source_id' },
     };
-    const house = await houseFor({
+    const harness = createHarness({
       projects: ['us', 'eu'],
       platforms: {
         ketch: { ...ketchSection, projects: ['us'] },
@@ -87,48 +98,48 @@ describe('pause', () => {
       },
       secrets: { 'erasure/platform/ketch': ketchSecretText(), 'erasure/platform/ketch-2': ketchSecretText() },
     });
-    registered(house, 'crm-1', 'us');
-    registered(house, 'crm-1', 'eu');
-    await pauseOf(house, scope);
-    await ask(house, 'crm-1');
+    addPerson(harness, 'crm-1', 'us');
+    addPerson(harness, 'crm-1', 'eu');
+    await pauseOf(harness, scope);
+    await requestErasure(harness, 'crm-1');
     const other = ketchWire(deleteRequest({ identities: [account('crm-1')] }));
-    await house.send({ ...other, path: '/webhooks/ketch-2' });
-    await sweepAfter(house, 10 * minute);
-    expect(await statesIn(house)).toEqual(states);
+    await harness.send({ ...other, path: '/webhooks/ketch-2' });
+    await sweepAfter(harness, 10 * minute);
+    expect(await receiptStates(harness)).toEqual(states);
   });
 
-  it('unreadable row: counts as a pause', async () => {
-    const house = await ketchHouse({ change: () => ({ control: spoiled() }) });
-    registered(house, 'crm-1');
-    expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ held: 1, claimed: 0 });
-    expect(callsIn(house)).toEqual([]);
+  test('unreadable row: counts as a pause', async () => {
+    const harness = ketchHarness({ change: () => ({ control: spoiled() }) });
+    addPerson(harness, 'crm-1');
+    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 1, claimed: 0 });
+    expect(callKinds(harness)).toEqual([]);
   });
 
-  it('unreachable store: counts as a pause, and the request is stored for later', async () => {
+  test('unreachable store: counts as a pause, and the request is stored for later', async () => {
     let down = true;
-    const house = await ketchHouse({ change: () => ({ control: reachable(() => !down) }) });
-    registered(house, 'crm-1');
-    expect(wordOf(await ask(house, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ claimed: 0, failed: 2 });
-    expect(callsIn(house)).toEqual([]);
+    const harness = ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
+    addPerson(harness, 'crm-1');
+    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, failed: 2 });
+    expect(callKinds(harness)).toEqual([]);
     down = false;
-    expect(await sweepAfter(house, 60 * minute)).toMatchObject({ closed: 1 });
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ closed: 1 });
   });
 
-  it('unseen pin without a deletion request: a 404 after the pause is no erasure', async () => {
-    const house = await ketchHouse();
-    await pauseOf(house, 'all');
+  test('unseen pin without a deletion request: a 404 after the pause is no erasure', async () => {
+    const harness = ketchHarness();
+    await pauseOf(harness, 'all');
     const identities = [{ ...account('cust_BBBBBBBBBBBBBBBBBBBBBBBB'), identitySpace: 'customer' }];
-    await house.send(ketchWire(deleteRequest({ identities })));
-    await resumeOf(house, 'all');
-    await sweepAfter(house, 60 * minute);
-    expect(await statesIn(house)).toEqual(['no-match']);
+    await harness.send(ketchWire(deleteRequest({ identities })));
+    await resumeOf(harness, 'all');
+    await sweepAfter(harness, 60 * minute);
+    expect(await receiptStates(harness)).toEqual(['no-match']);
   });
 });
 
 function spoiled() {
-  const control = controlRows();
+  const control = memoryRows();
   return {
     ...control,
     read: async (keys: readonly string[]) => new Map(keys.map(key => [key, { revision: 1, value: undefined }])),
@@ -136,7 +147,7 @@ function spoiled() {
 }
 
 function reachable(isUp: () => boolean) {
-  const control = controlRows();
+  const control = memoryRows();
   const guarded =
     <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
     async (...args: A) => {

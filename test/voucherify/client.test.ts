@@ -1,115 +1,248 @@
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { isPlainValue, isUsable, maxIdentifierLength } from '../../lambda/domain/erasure.ts';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
-import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
+import { deletionUrl, type VoucherifyClient } from '../../lambda/voucherify/client.ts';
 import type { ApiKey } from '../../lambda/voucherify/credentials.ts';
-import { answer, notFound, scripted } from '../support/erasing-answers.ts';
-import { callsTo, erasingHouse, start } from '../support/erasing-house.ts';
+import { clientOf, createHarness, start } from '../support/harness.ts';
+import { done, notFound, pin, response, scripted } from '../support/voucherify-responses.ts';
 
 const until = start + 60_000;
-const old: ApiKey = { appId: 'app-old', appToken: 'token-old' };
+const cached: ApiKey = { appId: 'app-old', appToken: 'token-old' };
 const rotated: ApiKey = { appId: 'app-new', appToken: 'token-new' };
-const unauthorized = answer(401, { code: 401, key: 'unauthorized' });
+const unauthorized = response(401, { code: 401, key: 'unauthorized' });
+const keyRefused = { kind: 'retry', code: 'voucherify-401', alarm: 'voucherify-key-refused' };
 
-interface Opened {
-  readonly client: VoucherifyClient;
-  readonly calls: readonly HttpCall[];
-  /** Whether each look at the secret was for a fresh one. */
-  readonly asked: readonly boolean[];
-}
-
-/** A client whose secret is cached as one thing and freshly read as another. */
-function opened(cached: ApiKey | undefined, fresh: ApiKey | undefined, ...answers: readonly HttpResult[]): Opened {
-  const { send, calls } = scripted(...answers);
-  const asked: boolean[] = [];
-  const readSecret = async (_: string, how: { readonly fresh?: boolean } = {}) => {
-    asked.push(how.fresh ?? false);
-    return JSON.stringify((how.fresh === true ? fresh : cached) ?? {});
+/** A client whose secret has one value in the cache and another when it is read again. */
+function clientWith(inCache: ApiKey | undefined, fresh: ApiKey | undefined, ...responses: readonly HttpResult[]) {
+  const { send, calls } = scripted(...responses);
+  const reads: boolean[] = [];
+  const readSecret = async (_: string, options: { readonly fresh?: boolean } = {}) => {
+    reads.push(options.fresh ?? false);
+    return JSON.stringify((options.fresh === true ? fresh : inCache) ?? {});
   };
-  return { client: callsTo(erasingHouse({ change: () => ({ send, readSecret }) })), calls, asked };
+  return { client: clientOf(createHarness({ change: () => ({ send, readSecret }) })), calls, reads };
 }
 
-const each = [
-  ['a look-up', (client: VoucherifyClient) => client.lookUp('crm/1', until)],
-  ['a list', (client: VoucherifyClient) => client.listByEmail('a@example.com', 3, until)],
-  ['a deletion', (client: VoucherifyClient) => client.deletePermanently('cust_1', until)],
+const look = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 };
+const calls = [
+  ['look-up', look, (client: VoucherifyClient) => client.lookUp('crm/1', until)],
+  ['list', look, (client: VoucherifyClient) => client.listByEmail('a@example.com', 3, until)],
+  ['deletion', { method: 'POST' }, (client: VoucherifyClient) => client.deletePermanently(pin, until)],
 ] as const;
 
-describe.each(each)('%s', (_, call) => {
-  it('bears the keys, asks for JSON and pins the version', async () => {
-    const { client, calls } = opened(old, rotated, answer(200, {}));
-    const reply = await call(client);
-    expect(reply).toEqual({ result: answer(200, {}), appId: 'app-old' });
-    expect(calls).toHaveLength(1);
-    expect(calls[0]).toEqual({
-      method: _ === 'a deletion' ? 'POST' : 'GET',
-      url: expect.objectContaining({ origin: 'https://main.api.voucherify.io' }),
-      until,
-      ...(_ === 'a list' ? { maxResponseBytes: 4_194_304 } : {}),
-      ...(_ === 'a deletion' ? {} : { repeatable: true }),
-      headers: {
-        Accept: 'application/json',
-        'X-App-Id': 'app-old',
-        'X-App-Token': 'token-old',
-        'X-Voucherify-API-Version': 'v2018-08-01',
-      },
-    });
+describe.each(calls)('%s', (_, call, send) => {
+  test('sends the keys, requests JSON and pins the API version', async () => {
+    const { client, calls: sent } = clientWith(cached, rotated, response(404, notFound));
+    expect(await send(client)).toMatchObject({ appId: 'app-old' });
+    const url = expect.objectContaining({ origin: 'https://main.api.voucherify.io' });
+    const headers = {
+      Accept: 'application/json',
+      'X-App-Id': 'app-old',
+      'X-App-Token': 'token-old',
+      'X-Voucherify-API-Version': 'v2018-08-01',
+    };
+    expect(sent).toEqual([{ ...call, url, until, headers }]);
   });
 
-  it('fetches refused keys afresh, and is made once more under the new ones', async () => {
-    const { client, calls, asked } = opened(old, rotated, unauthorized, answer(404, notFound));
-    expect(await call(client)).toEqual({ result: answer(404, notFound), appId: 'app-new' });
-    expect(calls.map(({ headers }) => headers['X-App-Token'])).toEqual(['token-old', 'token-new']);
-    expect(calls[1]).toMatchObject({ method: calls[0]?.method, url: calls[0]?.url, until });
-    expect(asked).toEqual([false, true]);
+  test.each([
+    ['other keys', rotated],
+    ['another token', { ...cached, appToken: 'token-new' }],
+    ['another app id', { ...cached, appId: 'app-new' }],
+  ])('401 and %s in the secret: is sent once more', async (__, fresh) => {
+    const { client, calls: sent, reads } = clientWith(cached, fresh, unauthorized, unauthorized);
+    expect(await send(client)).toMatchObject({ result: keyRefused, appId: fresh.appId });
+    expect(sent.map(({ headers }) => headers['X-App-Token'])).toEqual(['token-old', fresh.appToken]);
+    expect(sent[1]).toMatchObject({ method: call.method, url: sent[0]?.url, until });
+    expect(reads).toEqual([false, true]);
   });
 
-  it('is made twice at most, even when the new keys are refused as well', async () => {
-    const { client, calls, asked } = opened(old, rotated, unauthorized, unauthorized);
-    expect(await call(client)).toEqual({ result: unauthorized, appId: 'app-new' });
-    expect(calls).toHaveLength(2);
-    expect(asked).toEqual([false, true]);
-  });
-
-  it.each([
-    ['the same keys again', { ...old }],
+  test.each([
+    ['the same keys', { ...cached }],
     ['no keys', undefined],
-  ])('is not made again where fetching afresh brings %s', async (__, fresh) => {
-    const { client, calls } = opened(old, fresh, unauthorized);
-    expect(await call(client)).toEqual({
-      result: unauthorized,
-      appId: 'app-old',
-    });
-    expect(calls).toHaveLength(1);
+  ])('401 and %s in the secret: is not sent again', async (__, fresh) => {
+    const { client, calls: sent } = clientWith(cached, fresh, unauthorized);
+    expect(await send(client)).toMatchObject({ result: keyRefused, appId: 'app-old' });
+    expect(sent).toHaveLength(1);
   });
 
-  it.each([
-    ['another token', { ...old, appToken: 'token-new' }],
-    ['another id', { ...old, appId: 'app-new' }],
-  ])('is made again under %s alone', async (__, fresh) => {
-    const { client, calls } = opened(old, fresh, unauthorized, answer(200, {}));
-    expect(await call(client)).toMatchObject({ appId: fresh.appId });
-    expect(calls[1]?.headers).toMatchObject({ 'X-App-Id': fresh.appId, 'X-App-Token': fresh.appToken });
+  test.each([200, 403, 404, 429, 500])('%i: does not read the secret again', async status => {
+    const { client, reads } = clientWith(cached, rotated, response(status, {}));
+    await send(client);
+    expect(reads).toEqual([false]);
   });
 
-  it.each([200, 403, 404, 429, 500])('does not fetch keys afresh for %i', async status => {
-    const { client, asked } = opened(old, rotated, answer(status, {}));
-    await call(client);
-    expect(asked).toEqual([false]);
-  });
-
-  it('is not made without keys', async () => {
-    const { client, calls } = opened(undefined, rotated);
-    expect(await call(client)).toEqual({
-      result: { kind: 'no-credentials' },
-      appId: '',
-    });
-    expect(calls).toEqual([]);
-  });
-
-  it('gives no answer as it is, without asking for keys again', async () => {
+  test('no response: is reported, and the secret is not read again', async () => {
     const lost = { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const;
-    const { client, asked } = opened(old, rotated, lost);
-    expect(await call(client)).toEqual({ result: lost, appId: 'app-old' });
-    expect(asked).toEqual([false]);
+    const { client, reads } = clientWith(cached, rotated, lost);
+    const result = { kind: 'retry', code: 'timed-out', mayHaveExecuted: true, stop: false };
+    expect(await send(client)).toEqual({ result, appId: 'app-old' });
+    expect(reads).toEqual([false]);
+  });
+
+  test('no keys: is not sent and raises an alarm', async () => {
+    const { client, calls: sent } = clientWith(undefined, rotated);
+    const result = {
+      kind: 'retry',
+      code: 'no-credentials',
+      mayHaveExecuted: false,
+      stop: true,
+      alarm: 'secret-unusable',
+    };
+    expect(await send(client)).toEqual({ result, appId: '' });
+    expect(sent).toEqual([]);
+  });
+
+  test('open breaker: is not sent, and reports until when', async () => {
+    const { client, calls: sent } = clientWith(cached, rotated, response(429, '', { 'retry-after': '90' }));
+    await client.lookUp('crm-1', until);
+    const result = {
+      kind: 'retry',
+      code: 'voucherify-429',
+      mayHaveExecuted: false,
+      stop: true,
+      notBefore: start + 90_000,
+    };
+    expect(await send(client)).toEqual({ result, appId: 'app-old' });
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('parsed responses', () => {
+  test('each call parses its own kind of response', async () => {
+    const customer = { id: pin, source_id: 'crm-1' };
+    const page = { customers: [customer], total: 1 };
+    const bodies = [customer, page, done].map(body => response(200, body));
+    const { client } = clientWith(cached, rotated, ...bodies);
+    expect((await client.lookUp('crm-1', until)).result).toEqual({ kind: 'customer', customer });
+    expect((await client.listByEmail('a@example.com', 1, until)).result).toEqual({ kind: 'page', ...page });
+    expect((await client.deletePermanently(pin, until)).result).toEqual({ kind: 'deleted', received: done });
+  });
+});
+
+/** Text that has broken URLs before, and any UTF-16 code unit, lone surrogates included. */
+const hazards = [
+  '.',
+  '..',
+  '/',
+  '\\',
+  '%',
+  '%2e',
+  '%2F',
+  '%2E%2E',
+  '?',
+  '#',
+  ';',
+  '@',
+  ':',
+  '\0',
+  '\n',
+  '\ud800',
+  '🙂',
+];
+const unit = fc.oneof(
+  fc.constantFrom(...hazards),
+  fc.integer({ min: 0, max: 0xffff }).map(code => String.fromCharCode(code)),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
+  fc.constantFrom('a', 'ö', ' ', '+', '&', '='),
+);
+const anyId = fc.array(unit, { maxLength: 12 }).map(units => units.join(''));
+
+describe('URL of a deletion', () => {
+  const base = 'https://api.voucherify.io';
+
+  test('random id: is exactly one path segment, or an error is thrown', () => {
+    let built = 0;
+    const isExact = (id: string) => {
+      if (!isPlainValue(id)) {
+        expect(() => deletionUrl(base, id)).toThrow(RangeError);
+        return;
+      }
+      built += 1;
+      const url = deletionUrl(base, id);
+      expect(url.href).toBe(`${base}${url.pathname}`);
+      const segment = /^\/v1\/customers\/([^/]+)\/permanent-deletion$/.exec(url.pathname)?.[1];
+      expect(decodeURIComponent(segment ?? '')).toBe(id);
+    };
+    fc.assert(fc.property(anyId, isExact), { seed: 20261124, numRuns: 10_000 });
+    expect(built).toBeGreaterThan(1000);
+  });
+
+  test.each([
+    '',
+    ' ',
+    '\t',
+    '\u00a0',
+    '.',
+    '..',
+    'a\0b',
+    'a\nb',
+    '\u007f',
+    '\u0085',
+    '\ud800',
+    'a\udfff',
+    'x'.repeat(513),
+  ])('%j: is rejected, and the error does not contain it', id => {
+    expect(() => deletionUrl(base, id)).toThrow(new RangeError('customer id: cannot stand in a path'));
+  });
+
+  test.each([
+    ['a/b', 'a%2Fb'],
+    ['../../x', '..%2F..%2Fx'],
+    ['%2e%2e', '%252e%252e'],
+    ['a\\..\\b', 'a%5C..%5Cb'],
+    ['?x#y', '%3Fx%23y'],
+    ['...', '...'],
+    ['Zoë 🙂', 'Zo%C3%AB%20%F0%9F%99%82'],
+    ['zoe\u0308', 'zoe%CC%88'],
+    ['x'.repeat(maxIdentifierLength), 'x'.repeat(maxIdentifierLength)],
+  ])('%j: is encoded', (id, segment) => {
+    expect(deletionUrl(base, id).href).toBe(`${base}/v1/customers/${segment}/permanent-deletion`);
+  });
+});
+
+describe('URLs of look-ups', () => {
+  function recordingClient() {
+    const sent: HttpCall[] = [];
+    const harness = createHarness();
+    harness.intercept = call => {
+      sent.push(call);
+      return response(200, {});
+    };
+    return { client: clientOf(harness), sent };
+  }
+
+  test('random value: is sent exactly, or an error is thrown', async () => {
+    const { client, sent } = recordingClient();
+    const isExact = async (value: string, page: number) => {
+      sent.length = 0;
+      const lookUp = async () => client.lookUp(value, until);
+      if (isPlainValue(value)) {
+        await lookUp();
+        const { pathname = '', search, hash } = sent.pop()?.url ?? {};
+        expect(decodeURIComponent(/^\/v1\/customers\/([^/]+)$/.exec(pathname)?.[1] ?? '')).toBe(value);
+        expect([search, hash]).toEqual(['', '']);
+      } else await expect(lookUp()).rejects.toThrow(RangeError);
+      const list = async () => client.listByEmail(value, page, until);
+      if (isUsable({ kind: 'email', value })) await list();
+      else await expect(list()).rejects.toThrow(RangeError);
+      const query = { email: value, limit: '100', page: String(page) };
+      expect(sent.map(({ url }) => [url.pathname, Object.fromEntries(url.searchParams)])).toEqual(
+        isUsable({ kind: 'email', value }) ? [['/v1/customers', query]] : [],
+      );
+    };
+    await fc.assert(fc.asyncProperty(anyId, fc.integer({ min: 1, max: 99 }), isExact), {
+      seed: 20261124,
+      numRuns: 2000,
+    });
+  });
+
+  test.each([
+    ['a line break', 'ada@example.com\r\n', 'ada%40example.com%0D%0A'],
+    ['a plus sign', 'ada+shop@example.com', 'ada%2Bshop%40example.com'],
+  ])('e-mail address with %s: is encoded', async (_, email, encoded) => {
+    const { client, sent } = recordingClient();
+    await client.listByEmail(email, 1, until);
+    expect(sent[0]?.url.search).toBe(`?email=${encoded}&limit=100&page=1`);
   });
 });

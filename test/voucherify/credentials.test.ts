@@ -1,145 +1,431 @@
-import { describe, expect, it } from 'vitest';
-import { apiKeyCredentials } from '../../lambda/voucherify/credentials.ts';
-import { answer } from '../support/erasing-answers.ts';
-import { newKeys, oldKeys, prove, tokenHouse, until } from '../support/pace-tokens.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import type { LimitedSend } from '../../lambda/quota/limited-client.ts';
+import {
+  type ApiKey,
+  apiKeyCredentials,
+  apiKeyReader,
+  type CredentialResult,
+  oauthCredentials,
+} from '../../lambda/voucherify/credentials.ts';
+import { createHarness, type Harness, one, sandboxResult, start } from '../support/harness.ts';
+import { hour, minute, now, second } from '../support/quota-world.ts';
+import { done, notFound, pin, response } from '../support/voucherify-responses.ts';
 
-describe('an application key', () => {
-  it('proves by its two headers, and is read afresh once it was refused', async () => {
-    const looks: unknown[] = [];
-    const proving = apiKeyCredentials(async options => {
-      looks.push(options);
+const oldKeys: ApiKey = { appId: 'app-old', appToken: 'token-old' };
+const newKeys: ApiKey = { appId: 'app-new', appToken: 'token-new' };
+const until = Number.MAX_SAFE_INTEGER;
+const noCredentials = {
+  kind: 'retry',
+  code: 'no-credentials',
+  mayHaveExecuted: false,
+  stop: true,
+  alarm: 'secret-unusable',
+};
+
+describe('API key', () => {
+  test('is sent in two headers, and read again after it was rejected', async () => {
+    const reads: unknown[] = [];
+    const readCredentials = apiKeyCredentials(async options => {
+      reads.push(options);
       return oldKeys;
     });
-    const send = async () => answer(500, '');
-    const expected = {
-      kind: 'credentials',
-      appId: 'app-old',
-      headers: { 'X-App-Id': 'app-old', 'X-App-Token': 'token-old' },
-    };
-    const credentials = await proving(send, until);
-    expect(credentials).toEqual(expected);
-    if (credentials.kind === 'credentials') expect(await proving(send, until, credentials)).toEqual(expected);
-    expect(looks).toEqual([{ fresh: false }, { fresh: true }]);
-    expect(await apiKeyCredentials(async () => undefined)(send, until)).toEqual({ kind: 'no-credentials' });
+    const never: LimitedSend = () => Promise.reject(new Error('no call is needed'));
+    const headers = { 'X-App-Id': 'app-old', 'X-App-Token': 'token-old' };
+    const credentials = { kind: 'credentials', appId: 'app-old', headers } as const;
+    expect(await readCredentials(never, until)).toEqual(credentials);
+    expect(await readCredentials(never, until, credentials)).toEqual(credentials);
+    expect(reads).toEqual([{ fresh: false }, { fresh: true }]);
+    expect(await apiKeyCredentials(async () => undefined)(never, until)).toEqual(noCredentials);
+  });
+
+  const good = { appId: '01234567-89ab-cdef-0123-456789abcdef', appToken: 'token-1' };
+
+  test('is read from the secret of its project', async () => {
+    const reads: unknown[] = [];
+    const readKey = apiKeyReader('us', async (...args) => {
+      reads.push(args);
+      return JSON.stringify({ ...good, note: 'rotated in May' });
+    });
+    expect(await readKey()).toEqual(good);
+    expect(await readKey({ fresh: true })).toEqual(good);
+    const name = 'erasure/voucherify/us';
+    expect(reads).toEqual([
+      [name, undefined],
+      [name, { fresh: true }],
+    ]);
+  });
+
+  test.each([
+    ['no JSON', 'app-1:token-1'],
+    ['an empty secret', ''],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['no token', JSON.stringify({ appId: 'a' })],
+    ['no app id', JSON.stringify({ appToken: 'a' })],
+    ['an empty app id', JSON.stringify({ ...good, appId: '' })],
+    ['an empty token', JSON.stringify({ ...good, appToken: '' })],
+    ['the placeholder as app id', JSON.stringify({ ...good, appId: 'REPLACE_ME' })],
+    ['the placeholder as token', JSON.stringify({ ...good, appToken: 'REPLACE_ME' })],
+    ['a number', JSON.stringify({ ...good, appToken: 12345 })],
+    ['a line break', JSON.stringify({ ...good, appToken: 'token\r\nX-Evil: 1' })],
+    ['a space', JSON.stringify({ ...good, appToken: 'token 1' })],
+    ['a character that headers cannot contain', JSON.stringify({ ...good, appToken: 'tökén' })],
+  ])('%s: is unusable', async (_, text) => {
+    expect(await apiKeyReader('main', async () => text)()).toBeUndefined();
+  });
+
+  test('unreadable secret: is unusable', async () => {
+    const unreadable = () => Promise.reject(new Failure('unavailable', 'the secret is not usable'));
+    expect(await apiKeyReader('main', unreadable)()).toBeUndefined();
   });
 });
 
-describe('a token', () => {
-  it('is asked for as the documentation says, and opens the customers', async () => {
-    const house = tokenHouse();
-    const proving = await prove(house);
-    expect(house.calls).toHaveLength(1);
-    expect(house.calls[0]).toEqual({
-      method: 'POST',
-      url: new URL('https://api.voucherify.io/v1/oauth/token'),
-      headers: {
-        Accept: 'application/json',
-        'Content-Type': 'application/x-www-form-urlencoded',
-        'X-App-Id': 'app-old',
-        'X-App-Token': 'token-old',
+/** OAuth credentials of one sandbox project, whose secret has a cached and a newest value. */
+function tokenHarness() {
+  const clock = { now };
+  const limit = { calls: 1_000_000, periodSeconds: 60 };
+  const sandbox = openSandbox({ now: () => clock.now, keys: [{ ...oldKeys, project: 'main' }], limit });
+  onTestFinished(() => sandbox.close());
+  const secret: { newest: ApiKey | undefined; cached: ApiKey | undefined } = { newest: oldKeys, cached: oldKeys };
+  const reads: boolean[] = [];
+  const calls: HttpCall[] = [];
+  const readKeys = async ({ fresh = false } = {}) => {
+    reads.push(fresh);
+    if (fresh) secret.cached = secret.newest;
+    return secret.cached;
+  };
+  const readCredentials = oauthCredentials('https://api.voucherify.io', readKeys, () => clock.now);
+  const harness = {
+    ...{ clock, sandbox, secret, reads, calls, readCredentials },
+    respond: undefined as (() => HttpResult) | undefined,
+    /** Returns credentials, or others than the rejected ones. */
+    token: (refused?: CredentialResult) => {
+      const send: LimitedSend = async (call, classify) => {
+        calls.push(call);
+        return classify(harness.respond?.() ?? sandboxResult(sandbox, call), clock.now);
+      };
+      return readCredentials(send, until, refused?.kind === 'credentials' ? refused : undefined);
+    },
+    /** Returns the status of a look-up with these credentials. */
+    lookUp: (credentials: CredentialResult) => {
+      if (credentials.kind !== 'credentials') return undefined;
+      const headers = { ...credentials.headers, Accept: 'application/json' };
+      const url = new URL('https://api.voucherify.io/v1/customers/unknown');
+      const result = sandboxResult(sandbox, { method: 'GET', url, headers, until: clock.now });
+      return result.kind === 'answer' ? result.status : undefined;
+    },
+  };
+  return harness;
+}
+
+describe('OAuth token', () => {
+  test('is requested as documented, and allows to read customers', async () => {
+    const harness = tokenHarness();
+    const credentials = await harness.token();
+    expect(harness.calls).toEqual([
+      {
+        method: 'POST',
+        url: new URL('https://api.voucherify.io/v1/oauth/token'),
+        headers: {
+          Accept: 'application/json',
+          'Content-Type': 'application/x-www-form-urlencoded',
+          'X-App-Id': 'app-old',
+          'X-App-Token': 'token-old',
+        },
+        body: 'grant_type=client_credentials&scope=customers',
+        until,
+        repeatable: true,
       },
-      body: 'grant_type=client_credentials&scope=customers',
-      until,
-      repeatable: true,
-    });
-    expect(proving).toEqual({
-      kind: 'credentials',
-      appId: 'app-old',
-      headers: { Authorization: expect.stringMatching(/^Bearer \S{20,}$/) },
-    });
-    expect(await house.status(proving)).toBe(404);
+    ]);
+    const headers = { Authorization: expect.stringMatching(/^Bearer \S{20,}$/) };
+    expect(credentials).toEqual({ kind: 'credentials', appId: 'app-old', headers });
+    expect(harness.lookUp(credentials)).toBe(404);
   });
 
-  it('is shared until a minute before it ends, and then there is one new one', async () => {
-    const house = tokenHouse();
-    const first = await prove(house);
-    house.clock.now += 839_999;
-    expect(await prove(house)).toBe(first);
-    expect(await house.status(first)).toBe(404);
-    house.clock.now += 1;
-    const second = await prove(house);
-    expect(second).not.toEqual(first);
-    expect(await prove(house)).toBe(second);
-    expect(house.calls).toHaveLength(2);
+  test('is shared until a minute before it expires', async () => {
+    const harness = tokenHarness();
+    const first = await harness.token();
+    harness.clock.now += 839_999;
+    expect(await harness.token()).toBe(first);
+    expect(harness.lookUp(first)).toBe(404);
+    harness.clock.now += 1;
+    const next = await harness.token();
+    expect(next).not.toEqual(first);
+    expect(await harness.token()).toBe(next);
+    expect(harness.calls).toHaveLength(2);
   });
 
-  it('is asked for once by fifty who come at once', async () => {
-    const house = tokenHouse();
-    const all = await Promise.all(Array.from({ length: 50 }, () => prove(house)));
+  test('50 requests at once: share one token request', async () => {
+    const harness = tokenHarness();
+    const all = await Promise.all(Array.from({ length: 50 }, () => harness.token()));
     expect(new Set(all).size).toBe(1);
-    expect(house.calls).toHaveLength(1);
+    expect(harness.calls).toHaveLength(1);
   });
 
-  it('that was refused is replaced once for all who hold it, however late they find out', async () => {
-    const house = tokenHouse();
-    const refused = await prove(house);
-    const together = await Promise.all([prove(house, refused), prove(house, refused), prove(house)]);
-    expect(new Set(together).size).toBe(1);
-    expect(together[0]).not.toEqual(refused);
-    expect(await prove(house, refused)).toBe(together[0]);
-    expect(house.calls).toHaveLength(2);
-    expect(house.looks).toEqual([false, true]);
+  test('rejected token: is replaced once for all that use it', async () => {
+    const harness = tokenHarness();
+    const refused = await harness.token();
+    const all = await Promise.all([harness.token(refused), harness.token(refused), harness.token()]);
+    expect(new Set(all).size).toBe(1);
+    expect(all[0]).not.toEqual(refused);
+    expect(await harness.token(refused)).toBe(all[0]);
+    expect(harness.calls).toHaveLength(2);
+    expect(harness.reads).toEqual([false, true]);
   });
 
-  it('that was refused is not used again when there is no new one', async () => {
-    const house = tokenHouse();
-    const refused = await prove(house);
-    house.sandbox.outage('error');
-    expect(await prove(house, refused)).toEqual({ kind: 'held', code: 'token-500' });
-    house.sandbox.outage(undefined);
-    expect(await house.status(await prove(house))).toBe(404);
+  test('rejected token without a new one: is not used again', async () => {
+    const harness = tokenHarness();
+    const refused = await harness.token();
+    harness.sandbox.outage('error');
+    expect(await harness.token(refused)).toMatchObject({ code: 'token-500' });
+    harness.sandbox.outage(undefined);
+    expect(harness.lookUp(await harness.token())).toBe(404);
   });
 
-  it('of a key that was rotated is asked for with the new key', async () => {
-    const house = tokenHouse();
-    const first = await prove(house);
-    house.sandbox.revoke('app-old');
-    house.sandbox.addKey({ ...newKeys, project: 'main' });
-    house.secret.newest = newKeys;
-    expect(await house.status(first)).toBe(401);
-    const second = await prove(house, first);
-    expect(second).toMatchObject({ appId: 'app-new' });
-    expect(await house.status(second)).toBe(404);
-    expect(house.calls).toHaveLength(2);
+  test('rotated key: the next token is requested with the new key', async () => {
+    const harness = tokenHarness();
+    const first = await harness.token();
+    harness.sandbox.revoke('app-old');
+    harness.sandbox.addKey({ ...newKeys, project: 'main' });
+    harness.secret.newest = newKeys;
+    expect(harness.lookUp(first)).toBe(401);
+    const next = await harness.token(first);
+    expect(next).toMatchObject({ appId: 'app-new' });
+    expect(harness.lookUp(next)).toBe(404);
+    expect(harness.calls).toHaveLength(2);
   });
 
-  it('that a stale key asks for in vain is asked for again with the newest one', async () => {
-    const house = tokenHouse();
-    house.sandbox.addKey({ ...oldKeys, appToken: 'regenerated', project: 'main' });
-    house.secret.newest = { ...oldKeys, appToken: 'regenerated' };
-    expect(await house.status(await prove(house))).toBe(404);
-    expect(house.calls.map(({ headers }) => headers['X-App-Token'])).toEqual(['token-old', 'regenerated']);
-    expect(house.looks).toEqual([false, true]);
+  test('rejected cached key: the newest key is tried once', async () => {
+    const harness = tokenHarness();
+    const regenerated = { ...oldKeys, appToken: 'regenerated' };
+    harness.sandbox.addKey({ ...regenerated, project: 'main' });
+    harness.secret.newest = regenerated;
+    expect(harness.lookUp(await harness.token())).toBe(404);
+    expect(harness.calls.map(({ headers }) => headers['X-App-Token'])).toEqual(['token-old', 'regenerated']);
+    expect(harness.reads).toEqual([false, true]);
   });
 
-  it.each([
+  test.each([
     ['the same', oldKeys],
-    ['none', undefined],
-  ])('is not asked for again where the newest key is %s: that is its 401', async (_, newest) => {
-    const house = tokenHouse();
-    house.sandbox.revoke('app-old');
-    house.secret.newest = newest;
-    expect(await prove(house)).toMatchObject({ kind: 'answer', status: 401 });
-    expect(house.calls).toHaveLength(1);
+    ['unusable', undefined],
+  ])('rejected key, newest key %s: no second token request', async (_, newest) => {
+    const harness = tokenHarness();
+    harness.sandbox.revoke('app-old');
+    harness.secret.newest = newest;
+    expect(await harness.token()).toMatchObject({ code: 'voucherify-401', alarm: 'voucherify-key-refused' });
+    expect(harness.calls).toHaveLength(1);
+  });
+});
+
+describe('token request without a token', () => {
+  const failure = (code: string) => ({ kind: 'retry', code, mayHaveExecuted: false, stop: true });
+
+  test.each([
+    ['down', 'token-connection-lost'],
+    ['hang', 'token-timed-out'],
+    ['error', 'token-500'],
+  ] as const)('endpoint %s: has no effect on a customer and is retried', async (mode, code) => {
+    const harness = tokenHarness();
+    harness.sandbox.outage(mode);
+    expect(await Promise.all([harness.token(), harness.token()])).toEqual([failure(code), failure(code)]);
+    expect(harness.calls).toHaveLength(1);
+    harness.sandbox.outage(undefined);
+    harness.clock.now += second;
+    expect(await harness.token()).toMatchObject({ kind: 'credentials' });
   });
 
-  it('is not asked for without a key', async () => {
-    const house = tokenHouse();
-    house.secret.cached = undefined;
-    expect(await prove(house)).toEqual({ kind: 'no-credentials' });
-    expect(house.calls).toEqual([]);
+  test.each([401, 402, 403, 429])(
+    'status %i: keeps its meaning, because it blocks customer calls too',
+    async status => {
+      const harness = tokenHarness();
+      harness.respond = () => response(status, { code: status });
+      expect(await harness.token()).toMatchObject({ code: `voucherify-${status}`, stop: true });
+    },
+  );
+
+  test.each<[string, number, unknown]>([
+    ['a deletion', 200, { ...done, related_object_id: pin }],
+    ['a customer', 200, { id: pin, object: 'customer' }],
+    ['HTML', 200, '<!doctype html><html></html>'],
+    ['an empty body', 200, ''],
+    ['no token', 200, { expires_in: 900 }],
+    ['an empty token', 200, { access_token: '', expires_in: 900 }],
+    ['a token with a line break', 200, { access_token: 'a\r\nX-Evil: 1', expires_in: 900 }],
+    ['a token with a space', 200, { access_token: 'a b', expires_in: 900 }],
+    ['no lifetime', 200, { access_token: 'a' }],
+    ['a lifetime of zero', 200, { access_token: 'a', expires_in: 0 }],
+    ['a lifetime as a string', 200, { access_token: 'a', expires_in: '900' }],
+    ['a token with another status', 201, { access_token: 'a', expires_in: 900 }],
+    ['the 404 of a customer', 404, notFound],
+    ['an unknown endpoint', 404, { code: 404 }],
+    ['an invalid scope', 400, { code: 400, key: 'invalid_scope' }],
+  ])('%s (%i): raises an alarm and is tried once a minute, because it cannot work', async (_, status, body) => {
+    const harness = tokenHarness();
+    harness.respond = () => response(status, body);
+    const expected = { ...failure(`token-${status}`), notBefore: now + minute, alarm: 'voucherify-key-refused' };
+    expect(await harness.token()).toEqual(expected);
   });
 
-  it('that ends at once serves those who asked for it, and nobody after them', async () => {
-    const house = tokenHouse();
-    let issued = 0;
-    house.meddle = () => {
-      issued += 1;
-      return answer(200, { access_token: `token${issued}`, expires_in: 30 });
+  test('rate-limited: reports until when', async () => {
+    const { readCredentials } = tokenHarness();
+    const limited = { kind: 'rate-limited', code: 'voucherify-429', until: now + minute } as const;
+    expect(await readCredentials(async () => limited, until)).toEqual(limited);
+  });
+});
+
+const tokenCall = 'POST /v1/oauth/token';
+const secretName = 'erasure/voucherify/main';
+
+function oauthHarness(): Harness {
+  return createHarness({
+    change: ({ settings }) => {
+      const projects = Object.entries(settings.projects).map(([name, one]) => [name, { ...one, auth: 'oauth' }]);
+      return { settings: { ...settings, projects: Object.fromEntries(projects) } };
+    },
+  });
+}
+
+const isToken = ({ url }: HttpCall) => url.pathname === '/v1/oauth/token';
+const tokensIn = ({ sent }: Harness) => sent.filter(call => call === tokenCall).length;
+
+describe('erasures with OAuth', () => {
+  test('several receipts: use one token until it expires', async () => {
+    const harness = oauthHarness();
+    const ids = ['crm-1', 'crm-2', 'crm-3'].map(source_id => harness.addCustomer({ source_id }));
+    for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await harness.erase(one('source_id', sourceId));
+    expect(harness.deleted()).toEqual(ids);
+    expect(harness.sent.slice(0, 2)).toEqual([tokenCall, 'GET /v1/customers/crm-1']);
+    expect(tokensIn(harness)).toBe(1);
+    harness.clock.now += 14 * minute;
+    await harness.erase(one('source_id', 'crm-4'));
+    expect(tokensIn(harness)).toBe(2);
+  });
+
+  test('token revoked between look-up and deletion: the attempt continues with a new one', async () => {
+    const harness = oauthHarness();
+    harness.addCustomer({ source_id: 'crm-1' });
+    harness.intercept = ({ method }, pass) => {
+      const found = pass();
+      if (method === 'GET') {
+        harness.sandbox.revoke('app-main');
+        harness.sandbox.addKey({ ...newKeys, project: 'main' });
+        harness.secrets[secretName] = JSON.stringify(newKeys);
+      }
+      return found;
     };
-    const both = await Promise.all([prove(house), prove(house)]);
-    expect(both[0]).toMatchObject({ headers: { Authorization: 'Bearer token1' } });
-    expect(both[1]).toBe(both[0]);
-    expect(await prove(house)).toMatchObject({ headers: { Authorization: 'Bearer token2' } });
+    expect((await harness.erase(one('source_id', 'crm-1'))).outcome.kind).toBe('erased');
+    expect(tokensIn(harness)).toBe(2);
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('tokens: are neither stored nor logged', async () => {
+    const harness = oauthHarness();
+    const tokens: string[] = [];
+    harness.intercept = (call, pass) => {
+      const result = pass();
+      if (!isToken(call)) return response(403, { code: 403 });
+      if (result.kind === 'answer') tokens.push(/"access_token":"(\w+)"/u.exec(result.body)?.[1] ?? '');
+      return result;
+    };
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+    await harness.sweep(start + 2 * minute);
+    const rows = await harness.store.control.read(['rate-limit#main']);
+    const personalData = await harness.store.readPersonalData(receipt.id);
+    const shown = JSON.stringify([...rows.values(), await harness.receipt(receipt.id), personalData, harness.lines]);
+    expect(tokens.length).toBeGreaterThan(0);
+    for (const text of [...tokens, 'token-main', 'Bearer']) expect(shown).not.toContain(text);
+  });
+
+  test.each(['error', 'down', 'hang'] as const)(
+    'token endpoint %s after the look-up: the unseen customer is not taken for deleted',
+    async mode => {
+      const harness = oauthHarness();
+      let broken = false;
+      harness.intercept = (call, pass) => {
+        const found = pass();
+        if (call.method === 'GET' && !broken) {
+          broken = true;
+          // The token expires right after the look-up, and there is no new one.
+          harness.clock.now += 15 * minute;
+          harness.sandbox.outage(mode);
+        }
+        return found;
+      };
+      const { receipt } = await harness.erase(one('customer_id', 'cust_BBBBBBBBBBBBBBBBBBBBBBBB'));
+      expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, mayHaveExecuted: false } } });
+      harness.sandbox.outage(undefined);
+      expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'no-match' });
+    },
+  );
+
+  test.each([
+    ['invalid scope', response(400, { key: 'invalid_scope' })],
+    ['unknown endpoint', response(404, notFound)],
+    ['HTML', response(200, '<html></html>')],
+  ])('%s: pages, is tried once a minute for all receipts, and works at once with a new key', async (_, refused) => {
+    const harness = oauthHarness();
+    harness.intercept = (call, pass) => (isToken(call) && call.headers['X-App-Id'] === 'app-main' ? refused : pass());
+    for (const sourceId of ['crm-1', 'crm-2']) {
+      harness.addCustomer({ source_id: sourceId });
+      await harness.accept(one('source_id', sourceId));
+    }
+    await harness.sweep(start);
+    for (let at = 10; at < 60; at += 10) await harness.sweep(start + at * second);
+    expect(harness.sent).toEqual([tokenCall]);
+    expect(new Set(harness.alarms())).toEqual(new Set(['voucherify-key-refused']));
+    harness.secrets[secretName] = JSON.stringify(newKeys);
+    harness.sandbox.addKey({ ...newKeys, project: 'main' });
+    await harness.sweep(start + 61 * second);
+    await harness.sweep(start + hour);
+    expect(harness.deleted()).toHaveLength(2);
+  });
+
+  test('failed token request: is the result of the attempt, without a second request', async () => {
+    const harness = oauthHarness();
+    harness.sandbox.outage('error');
+    const receipt = await harness.accept(one('source_id', 'crm-1'));
+    await harness.sweep(start);
+    expect(harness.sent).toEqual([tokenCall]);
+    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'open', claims: 1, lastResult: 'token-500' });
+  });
+});
+
+describe('rejected key', () => {
+  test('OAuth: pages, is tried once a minute without a claim, and a new key resumes all receipts', async () => {
+    const harness = oauthHarness();
+    harness.sandbox.revoke('app-main');
+    const receipts = [await harness.accept(one('source_id', 'crm-1')), await harness.accept(one('source_id', 'crm-2'))];
+    const claims = () => Promise.all(receipts.map(async ({ id }) => (await harness.receipt(id)).claims));
+    await harness.sweep(start);
+    const before = await claims();
+    for (let at = 10; at < 60; at += 10) await harness.sweep(start + at * second);
+    expect(await claims()).toEqual(before);
+    expect(harness.sent).toEqual([tokenCall]);
+    expect(new Set(harness.alarms())).toEqual(new Set(['voucherify-key-refused']));
+    await harness.sweep(start + minute);
+    expect(harness.sent).toHaveLength(2);
+    harness.secrets[secretName] = JSON.stringify(newKeys);
+    harness.sandbox.addKey({ ...newKeys, project: 'main' });
+    await harness.sweep(start + hour);
+    for (const { id } of receipts) expect((await harness.receipt(id)).closedAt).toBe(start + hour);
+  });
+
+  test.each([
+    ['api-key', createHarness],
+    ['oauth', oauthHarness],
+  ] as const)('403 with %s: pages and is tried once a minute', async (_, create) => {
+    const harness = create();
+    harness.intercept = (call, pass) => (isToken(call) ? pass() : response(403, { code: 403 }));
+    for (let index = 0; index < 4; index += 1) await harness.accept(one('source_id', `crm-${index}`));
+    const lookUps = () => harness.sent.filter(call => call.startsWith('GET')).length;
+    await harness.sweep(start);
+    for (let at = 10; at < 60; at += 10) await harness.sweep(start + at * second);
+    expect(lookUps()).toBe(1);
+    await harness.sweep(start + minute);
+    expect(lookUps()).toBe(2);
+    expect(new Set(harness.alarms())).toEqual(new Set(['voucherify-key-refused']));
   });
 });

@@ -1,68 +1,103 @@
-import { describe, expect, it } from 'vitest';
-import type { Identifier } from '../../lambda/domain/erasure.ts';
-import { lookUpCalls } from '../../lambda/voucherify/find-customers.ts';
-import { ada, ben, cleo, erasingHouse, found, id, iso, one, resolved, start } from '../support/erasing-house.ts';
+import { describe, expect, test } from 'vitest';
+import { countLookUpCalls, type Identifier, type LookUpResults } from '../../lambda/domain/erasure.ts';
+import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
+import { resolve } from '../../lambda/voucherify/resolve.ts';
+import { ada, ben, cleo, clientOf, createHarness, type Harness, id, iso, one, start } from '../support/harness.ts';
+import { response } from '../support/voucherify-responses.ts';
 
-describe('a customer id', () => {
-  it('is found under itself', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1' });
-    expect(await found(house, one('customer_id', ada))).toEqual([[ada, true]]);
+const hmac = (appId: string) => `hmac of ${appId}`;
+const context = (voucherify: VoucherifyClient) => ({
+  voucherify,
+  appIdHmac: hmac,
+  until: start + 10_000,
+  mostPages: 99,
+});
+
+/** Returns what the identifiers match in the sandbox. */
+async function resolved(harness: Harness, identifiers: readonly Identifier[], maxCustomers = 5) {
+  const request = { identifiers, submittedAt: start, maxCustomers };
+  return (await resolve(request, context(clientOf(harness)))).resolved;
+}
+
+/** Returns the matching customers' ids and whether each was seen; otherwise the kind of the result. */
+async function found(harness: Harness, identifiers: readonly Identifier[]) {
+  const result = await resolved(harness, identifiers);
+  return result.kind === 'found' ? result.candidates.map(candidate => [candidate.id, candidate.seen]) : result.kind;
+}
+
+describe('customer id', () => {
+  test('is looked up by itself', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    expect(await found(harness, one('customer_id', ada))).toEqual([[ada, true]]);
   });
 
-  it('that nobody shows is named all the same: it may have been deleted softly', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada });
-    house.sandbox.softDelete(ada);
-    expect(await found(house, one('customer_id', ada))).toEqual([[ada, false]]);
-    expect(await found(house, one('customer_id', ben))).toEqual([[ben, false]]);
+  test('unknown id: is deleted all the same, because the customer may be soft-deleted', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada });
+    harness.sandbox.softDelete(ada);
+    expect(await found(harness, one('customer_id', ada))).toEqual([[ada, false]]);
+    expect(await found(harness, one('customer_id', ben))).toEqual([[ben, false]]);
   });
 
-  it("is nobody when it is only somebody's source_id", async () => {
-    const house = erasingHouse();
-    house.person({ id: ben, source_id: ada });
-    expect(await found(house, one('customer_id', ada))).toBe('no-match');
+  test('source_id of another customer: no match', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ben, source_id: ada });
+    expect(await found(harness, one('customer_id', ada))).toBe('no-match');
   });
 });
 
-describe('a source_id', () => {
-  it('is found exactly', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm/1 ä' });
-    expect(await found(house, one('source_id', 'crm/1 ä'))).toEqual([[ada, true]]);
+describe('source_id', () => {
+  test('is compared exactly', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm/1 ä' });
+    expect(await found(harness, one('source_id', 'crm/1 ä'))).toEqual([[ada, true]]);
     for (const other of ['CRM/1 ä', 'crm/1 Ä', 'crm/1 a\u0308', ' crm/1 ä', 'crm%2F1 ä', 'crm/1']) {
-      expect(await found(house, one('source_id', other)), other).toBe('no-match');
+      expect(await found(harness, one('source_id', other)), other).toBe('no-match');
     }
   });
 
-  it('that looks like an id is found where it is one', async () => {
-    const house = erasingHouse();
-    house.person({ id: ben, source_id: ada });
-    expect(await found(house, one('source_id', ada))).toEqual([[ben, true]]);
+  test('form of a customer id: is looked up as a source_id', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ben, source_id: ada });
+    expect(await found(harness, one('source_id', ada))).toEqual([[ben, true]]);
   });
 
-  it.each([
+  test.each([
     ['another source_id', 'crm-1'],
     ['no source_id', undefined],
-  ])('that is the id of somebody with %s identifies nobody', async (_, source_id) => {
-    const house = erasingHouse();
-    house.person({ id: ada, ...(source_id === undefined ? {} : { source_id }) });
-    expect(await found(house, one('source_id', ada))).toBe('not-identifiable');
+  ])('id of a customer with %s: identifies nobody', async (_, source_id) => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, ...(source_id === undefined ? {} : { source_id }) });
+    expect(await found(harness, one('source_id', ada))).toBe('not-identifiable');
   });
 
-  it('of somebody deleted softly is nobody', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1' });
-    house.sandbox.softDelete(ada);
-    expect(await found(house, one('source_id', 'crm-1'))).toBe('no-match');
+  test('soft-deleted customer: no match', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    harness.sandbox.softDelete(ada);
+    expect(await found(harness, one('source_id', 'crm-1'))).toBe('no-match');
   });
 
-  it('is never taken from an answer about somebody else', async () => {
-    const house = erasingHouse();
+  test('response about another customer: no match', async () => {
+    const harness = createHarness();
     const body = JSON.stringify({ id: ben, source_id: 'crm-2', created_at: iso(0) });
-    house.meddle = () => ({ kind: 'answer', status: 200, headers: {}, body });
-    expect(await found(house, one('source_id', 'crm-1'))).toBe('no-match');
-    expect(await found(house, one('customer_id', ada))).toBe('no-match');
+    harness.intercept = () => ({ kind: 'answer', status: 200, headers: {}, body });
+    expect(await found(harness, one('source_id', 'crm-1'))).toBe('no-match');
+    expect(await found(harness, one('customer_id', ada))).toBe('no-match');
+  });
+});
+
+describe('source_id that differs only in its spelling', () => {
+  test.each([
+    ['case', 'crm-1', 'CRM-1'],
+    ['type', '1', 1],
+    ['Unicode normal form', 'zo\u00eb', 'zoe\u0308'],
+  ])('%s: needs review, because it may be the same person', async (_, requested, stored) => {
+    const harness = createHarness();
+    harness.intercept = () => response(200, { id: ben, source_id: stored, created_at: iso(0) });
+    const review = { kind: 'review', code: 'source-id-spelling', mayHaveExecuted: false, stop: true };
+    expect(await resolved(harness, one('source_id', requested))).toEqual(review);
   });
 });
 
@@ -73,29 +108,29 @@ describe('several identifiers', () => {
     { kind: 'email', value: 'ada@example.com' },
   ];
 
-  it('name everybody whom any of them names, once', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
-    house.person({ id: ben, email: 'ada@example.com' });
-    expect((await found(house, all))?.toString().split(',').toSorted()).toEqual([ada, ben, 'true', 'true']);
+  test('union: each customer once', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
+    harness.addCustomer({ id: ben, email: 'ada@example.com' });
+    expect((await found(harness, all))?.toString().split(',').toSorted()).toEqual([ada, ben, 'true', 'true']);
   });
 
-  it('show a customer as seen when one of them does', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, email: 'ada@example.com' });
+  test('customer that one look-up returns: is seen', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, email: 'ada@example.com' });
     const unseen = one('customer_id', ada);
-    house.meddle = (call, pass) => {
+    harness.intercept = (call, pass) => {
       const gone = { kind: 'answer', status: 404, headers: {} } as const;
       const notFound = JSON.stringify({ key: 'not_found', resource_type: 'customer' });
       return call.url.pathname.endsWith(ada) ? { ...gone, body: notFound } : pass();
     };
     const email = one('email', 'ada@example.com');
-    expect(await found(house, [...unseen, ...email])).toEqual([[ada, true]]);
-    expect(await found(house, [...email, ...unseen])).toEqual([[ada, true]]);
-    expect(await found(house, unseen)).toEqual([[ada, false]]);
+    expect(await found(harness, [...unseen, ...email])).toEqual([[ada, true]]);
+    expect(await found(harness, [...email, ...unseen])).toEqual([[ada, true]]);
+    expect(await found(harness, unseen)).toEqual([[ada, false]]);
   });
 
-  it.each([
+  test.each([
     ['none', [], 'not-identifiable'],
     ['only a phone', one('phone', '+1 555 010 0042'), 'not-identifiable'],
     ['only what cannot be looked up', one('source_id', ' '), 'not-identifiable'],
@@ -116,54 +151,157 @@ describe('several identifiers', () => {
       [...one('email', 'eve@example.com'), ...one('phone', '+1'), ...one('source_id', 'crm-9\n')],
       'not-identifiable',
     ],
-  ] as const)('that are %s', async (_, identifiers, kind) => {
-    expect(await found(erasingHouse(), identifiers)).toBe(kind);
-    expect(await found(erasingHouse(), identifiers.toReversed())).toBe(kind);
+  ] as const)('%s', async (_, identifiers, kind) => {
+    expect(await found(createHarness(), identifiers)).toBe(kind);
+    expect(await found(createHarness(), identifiers.toReversed())).toBe(kind);
   });
 
-  it('name whom the usable ones find, whatever is malformed beside them', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1' });
-    expect(await found(house, [...one('email', ' '), ...one('source_id', 'crm-1')])).toEqual([[ada, true]]);
+  test('malformed beside usable: the usable ones are found', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    expect(await found(harness, [...one('email', ' '), ...one('source_id', 'crm-1')])).toEqual([[ada, true]]);
   });
 
-  it('are not identifiable when a malformed one stands beside somebody who came later', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1', created_at: iso(start + 1) });
+  test('malformed beside a newer customer: not identifiable', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1', created_at: iso(start + 1) });
     const malformed = one('email', 'ada @example.com');
-    expect(await found(house, [...one('source_id', 'crm-1'), ...malformed])).toBe('not-identifiable');
+    expect(await found(harness, [...one('source_id', 'crm-1'), ...malformed])).toBe('not-identifiable');
   });
 
-  it('are not identifiable when one is the id of somebody else and the other is unknown', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1' });
-    expect(await found(house, [...one('source_id', ada), ...one('email', 'eve@example.com')])).toBe('not-identifiable');
+  test('id of another customer beside an unknown address: not identifiable', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    expect(await found(harness, [...one('source_id', ada), ...one('email', 'eve@example.com')])).toBe(
+      'not-identifiable',
+    );
   });
 
-  it('are counted together, after the guard, against the most that one request may delete', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1' });
-    for (const letter of ['D', 'E']) house.person({ id: id(letter), email: 'ada@example.com' });
-    house.person({ id: cleo, email: 'ada@example.com', created_at: iso(start + 1) });
-    expect(await resolved(house, all, 3)).toMatchObject({ kind: 'found' });
-    const human = { kind: 'review', code: 'too-many-matches', mayHaveExecuted: false, stop: true };
-    expect(await resolved(house, all, 2)).toEqual(human);
+  test('too many customers: are counted together, without newer ones', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    for (const letter of ['D', 'E']) harness.addCustomer({ id: id(letter), email: 'ada@example.com' });
+    harness.addCustomer({ id: cleo, email: 'ada@example.com', created_at: iso(start + 1) });
+    expect(await resolved(harness, all, 3)).toMatchObject({ kind: 'found' });
+    const review = { kind: 'review', code: 'too-many-matches', mayHaveExecuted: false, stop: true };
+    expect(await resolved(harness, all, 2)).toEqual(review);
   });
 
-  it('find nobody at all when one look-up fails', async () => {
-    const house = erasingHouse();
-    house.person({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
+  test('one failed look-up: fails them all', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
     for (const failing of ['/v1/customers/crm-1', '/v1/customers', `/v1/customers/${ada}`]) {
-      house.meddle = (call, pass) =>
+      harness.intercept = (call, pass) =>
         call.url.pathname === failing ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
-      expect(await resolved(house, all)).toMatchObject({ kind: 'retry', code: 'timed-out' });
+      expect(await resolved(harness, all)).toMatchObject({ kind: 'retry', code: 'timed-out' });
     }
   });
 
-  it('tell beforehand how many calls they take', () => {
-    expect(lookUpCalls(all)).toBe(3);
+  test('number of calls: one for each spelling of each usable identifier', () => {
+    expect(countLookUpCalls(all)).toBe(3);
     expect(
-      lookUpCalls([...all, ...one('email', 'Ada@Example.com'), ...one('phone', '1'), ...one('source_id', '')]),
+      countLookUpCalls([...all, ...one('email', 'Ada@Example.com'), ...one('phone', '1'), ...one('source_id', '')]),
     ).toBe(5);
+  });
+});
+
+describe('created-after guard', () => {
+  test.each([
+    ['long before', -86_400_000, true],
+    ['a millisecond before', -1, true],
+    ['in the same millisecond', 0, true],
+    ['a millisecond after', 1, false],
+    ['years after', 1e12, false],
+  ])('customer created %s the request', async (_, offset, isMeant) => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com', created_at: iso(start + offset) });
+    for (const kind of ['customer_id', 'source_id', 'email'] as const) {
+      const value = { customer_id: ada, source_id: 'crm-1', email: 'ada@example.com' }[kind];
+      expect(await found(harness, one(kind, value))).toEqual(isMeant ? [[ada, true]] : 'no-match');
+    }
+  });
+
+  test('offsets and fractions: are read', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'a', created_at: '2026-11-24T13:00:00+01:00' });
+    harness.addCustomer({ id: ben, source_id: 'b', created_at: '2026-11-24T12:00:00.001000Z' });
+    harness.addCustomer({ id: cleo, source_id: 'c', created_at: '2026-11-24T12:00:00Z' });
+    expect(await found(harness, one('source_id', 'a'))).toEqual([[ada, true]]);
+    expect(await found(harness, one('source_id', 'b'))).toBe('no-match');
+    expect(await found(harness, one('source_id', 'c'))).toEqual([[cleo, true]]);
+  });
+
+  test.each([null, '', 'yesterday', '2026-11-24', '2026-11-24T12:00:00', '1764000000000', '2026-13-45T12:00:00Z'])(
+    'created_at %s: needs review',
+    async created_at => {
+      const harness = createHarness();
+      harness.addCustomer({ id: ada, source_id: 'crm-1', created_at });
+      harness.addCustomer({ id: ben, email: 'ben@example.com' });
+      const both = [...one('email', 'ben@example.com'), ...one('source_id', 'crm-1')];
+      const review = { kind: 'review', code: 'created-at-missing', mayHaveExecuted: false, stop: true };
+      expect(await resolved(harness, both)).toEqual(review);
+      expect(await resolved(harness, one('customer_id', ada))).toEqual(review);
+    },
+  );
+});
+
+describe('completed look-ups', () => {
+  const sourceIds: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('source_id', 'crm-2')];
+  const request = { identifiers: sourceIds, submittedAt: start, maxCustomers: 5 };
+  /** A client that finds nothing, with one app id after the other. */
+  const clientWith = (...appIds: readonly string[]) => {
+    const left = [...appIds];
+    const appId = () => left.shift() ?? 'no call was expected';
+    const unused = () => Promise.reject(new Error('not expected'));
+    const lookUp: VoucherifyClient['lookUp'] = async () => ({ result: { kind: 'no-match' }, appId: appId() });
+    const listByEmail: VoucherifyClient['listByEmail'] = async (_, page) => ({
+      result: { kind: 'page', customers: [{ id: id(page === 1 ? 'D' : 'E') }], total: 2 },
+      appId: appId(),
+    });
+    return { client: { lookUp, listByEmail, deletePermanently: unused }, left };
+  };
+  const complete = (...spellings: readonly string[]): LookUpResults => ({
+    appIdHmac: hmac('app-1'),
+    results: spellings.map((spelling, identifier) => ({ identifier, spelling, identifiable: true, candidates: [] })),
+  });
+
+  test('are not repeated', async () => {
+    const { client } = clientWith('app-1');
+    const lookUps = complete('crm-1');
+    const resolution = await resolve({ ...request, lookUps }, context(client));
+    expect(resolution).toEqual({ resolved: { kind: 'no-match' }, lookUps: complete('crm-1', 'crm-2') });
+    const again = await resolve({ ...request, lookUps: resolution.lookUps }, context(clientWith().client));
+    expect(again.lookUps).toBe(resolution.lookUps);
+  });
+
+  test('under another app id: discard the earlier ones, which must be looked up again', async () => {
+    const { client } = clientWith('app-2');
+    const { resolved: result, lookUps } = await resolve({ ...request, lookUps: complete('crm-1') }, context(client));
+    expect(result).toMatchObject({ kind: 'retry', code: 'app-id-changed', stop: true });
+    const results = [{ identifier: 1, spelling: 'crm-2', identifiable: true, candidates: [] }];
+    expect(lookUps).toEqual({ appIdHmac: hmac('app-2'), results });
+  });
+
+  test('with pages under two app ids: do not count', async () => {
+    const { client } = clientWith('app-1', 'app-2');
+    const email = { ...request, identifiers: one('email', 'ada@example.com') };
+    const { resolved: result, lookUps } = await resolve(email, context(client));
+    expect(result).toMatchObject({ kind: 'retry', code: 'app-id-changed' });
+    expect(lookUps.results).toEqual([]);
+  });
+
+  test('are returned with a failure of the next one', async () => {
+    const harness = createHarness();
+    harness.intercept = (call, pass) => (call.url.pathname.endsWith('crm-2') ? response(503, '') : pass());
+    const { resolved: result, lookUps } = await resolve(request, context(clientOf(harness)));
+    expect(result).toMatchObject({ kind: 'retry', code: 'voucherify-503' });
+    expect(lookUps.results.map(({ spelling }) => spelling)).toEqual(['crm-1']);
+  });
+
+  test('equal values of two identifiers: are two look-ups', async () => {
+    const { client, left } = clientWith('app-1', 'app-1');
+    const identifiers = [...one('source_id', ada), ...one('customer_id', ada)];
+    await resolve({ ...request, identifiers }, context(client));
+    expect(left).toEqual([]);
   });
 });

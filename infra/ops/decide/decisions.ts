@@ -1,13 +1,13 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
 import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../../lambda/receipts/store.ts';
 import {
   type DecisionInput,
   decideRefusal,
   decideRetry,
   newRequestDecided,
 } from '../../../lambda/receipts/transitions.ts';
-import { updateReceipt } from '../../../lambda/receipts/update.ts';
 import type { OperatorDecision } from '../args.ts';
 import type { OpsContext } from '../context.ts';
 

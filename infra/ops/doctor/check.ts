@@ -1,8 +1,9 @@
-import { createHttpClient } from '../../../lambda/io/http-client.ts';
-import { createVoucherifyClient, type VoucherifyReply } from '../../../lambda/voucherify/client.ts';
+import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
+import type { LimitedSend } from '../../../lambda/quota/limited-client.ts';
+import { createVoucherifyClient } from '../../../lambda/voucherify/client.ts';
 import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
-import { type CustomerPage, parsePage } from '../../../lambda/voucherify/responses.ts';
+import type { CustomerPage } from '../../../lambda/voucherify/responses.ts';
 import type { OpsContext } from '../context.ts';
 
 /** One result of a check: the state, or what is wrong and how to fix it. Never a secret, an identifier or a key. */
@@ -39,7 +40,8 @@ export function bad(message: string): CheckResult {
 /** The result of one read-only call to a project. */
 export interface Probe {
   readonly project: ProjectSettings;
-  readonly result: VoucherifyReply['result'];
+  /** The last response, of the token request if that failed; absent without usable keys. */
+  readonly response: HttpResult | undefined;
   readonly page: CustomerPage;
   /** When the response arrived, by this machine's clock. */
   readonly at: number;
@@ -77,12 +79,13 @@ async function probeAll(context: OpsContext): Promise<ReadonlyMap<string, Probe>
 }
 
 async function probeProject(name: string, project: ProjectSettings, context: OpsContext): Promise<Probe> {
-  const client = createVoucherifyClient(
-    project.baseUrl,
-    credentialProviderFor(name, project, context),
-    createHttpClient(context.now),
-  );
-  const reply = await client.listByEmail(unknownAddress, 1, context.now() + probeMs);
-  const at = context.now();
-  return { project, result: reply.result, page: parsePage(reply, at), at };
+  const sendHttp = createHttpClient(context.now);
+  let response: HttpResult | undefined;
+  const send: LimitedSend = async (call, classify) => {
+    response = await sendHttp(call);
+    return classify(response, context.now());
+  };
+  const client = createVoucherifyClient(project.baseUrl, credentialProviderFor(name, project, context), send);
+  const { result: page } = await client.listByEmail(unknownAddress, 1, context.now() + probeMs);
+  return { project, response, page, at: context.now() };
 }

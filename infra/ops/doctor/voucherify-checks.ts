@@ -1,7 +1,8 @@
 import { projectSecretName } from '../../../lambda/domain/names.ts';
-import { applyResponse, parseRateHeaders } from '../../../lambda/quota/rate-headers.ts';
+import { applyRateHeaders } from '../../../lambda/quota/apply-effect.ts';
 import { initialRateLimit } from '../../../lambda/quota/rate-limit.ts';
 import { readRateLimit } from '../../../lambda/quota/rate-limiter.ts';
+import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
@@ -19,23 +20,23 @@ export const voucherifyCheck: Check = {
 };
 
 function describeProbe(name: string, probe: Probe, context: CheckContext): readonly CheckResult[] {
-  if (probe.page.kind !== 'page' || probe.result.kind !== 'answer') return [describeFailure(name, probe, context)];
+  if (probe.page.kind !== 'page' || probe.response?.kind !== 'answer') return [describeFailure(name, probe, context)];
   // Voucherify docs, Error object and Customer object: no response names the project.
   const which = 'Voucherify does not return the project: compare the app id with the dashboard (Project settings)';
   return [
     ok(`${name}: the key is valid and may read customers; ${which}`),
-    ...quotaFindings(name, probe.project, probe.result.headers, probe.at),
+    ...quotaFindings(name, probe.project, probe.response.headers, probe.at),
   ];
 }
 
-function describeFailure(name: string, { result, at }: Probe, context: CheckContext): CheckResult {
+function describeFailure(name: string, { response, page, at }: Probe, context: CheckContext): CheckResult {
   const secret = secretLabel(projectSecretName(name), context);
-  if (result.kind === 'no-credentials')
-    return bad(`${name}: not called, because ${secret} contains no valid key: fill it in`);
-  if (result.kind === 'no-answer') return bad(`${name}: no response (${result.code}): ${noConnection}`);
-  if (result.kind === 'held') return bad(`${name}: no OAuth token (${result.code}): ${noToken}`);
-  const { status } = result;
-  const { retryAt, exhausted } = parseRateHeaders(result.headers, at);
+  if (response === undefined) return bad(`${name}: not called, because ${secret} contains no valid key: fill it in`);
+  const code = page.kind === 'page' ? '' : page.code;
+  if (code.startsWith('token-')) return bad(`${name}: no OAuth token (${code}): ${noToken}`);
+  if (response.kind === 'no-answer') return bad(`${name}: no response (${response.code}): ${noConnection}`);
+  const { status } = response;
+  const { retryAt, exhausted } = parseRateHeaders(response.headers, at);
   if (status === 429 && !exhausted)
     return warning(`${name}: the rate limit is used up (429)${untilText(retryAt)}: check what else uses this quota`);
   const what =
@@ -77,18 +78,13 @@ type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Describes the quota in the headers of a successful response, and where the settings differ from it. */
 function quotaFindings(name: string, project: ProjectSettings, headers: Headers, now: number): CheckResult[] {
-  const { limit, remaining, ofCycle } = parseRateHeaders(headers, now);
+  const rate = parseRateHeaders(headers, now);
+  const { limit, remaining, ofCycle } = rate;
   const quota = quotaFromSettings(project);
   if (limit === undefined || ofCycle) {
     return [warning(`${name}: the response contains no rate limit, so the settings apply: ${limitText(quota)}`)];
   }
-  const result = { kind: 'answer', status: 200, headers, body: '' } as const;
-  const response = { result, receipt: '', keyHash: '', byToken: false, sentAt: now, now };
-  const {
-    limit: _,
-    periodMs = quota.periodMs,
-    reservedForShopUntil,
-  } = applyResponse(initialRateLimit, response, quota);
+  const { periodMs = quota.periodMs, reservedForShopUntil } = applyRateHeaders(initialRateLimit, rate, now, quota);
   const actual = { limit, periodMs };
   const left = remaining === undefined ? '' : `, ${remaining} left`;
   return [
@@ -177,8 +173,8 @@ export const clockCheck: Check = {
 };
 
 async function readClockOffset({ probes }: CheckContext): Promise<number | undefined> {
-  const offs = [...(await probes()).values()].flatMap(({ result, at }) => {
-    const date = result.kind === 'answer' ? Date.parse(String(result.headers['date'])) : Number.NaN;
+  const offs = [...(await probes()).values()].flatMap(({ response, at }) => {
+    const date = response?.kind === 'answer' ? Date.parse(String(response.headers['date'])) : Number.NaN;
     return Number.isNaN(date) ? [] : [Math.abs(at - date)];
   });
   return offs.length === 0 ? undefined : Math.min(...offs);

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
-import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/settings.ts';
+import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/request.ts';
 import { type InventedPerson, json, type SmokeRequest } from './smoke-request.ts';
 
 /** For a generic platform: a request in its format with the test flag, which stores and deletes nothing. */

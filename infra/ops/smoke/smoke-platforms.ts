@@ -3,11 +3,10 @@ import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.
 import { bodySignature } from '../../../lambda/authentication/signed-body.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { isGeneric } from '../../../lambda/platforms/index.ts';
-import { notFinishedYet } from '../../../lambda/platforms/ketch/reply.ts';
-import { type KetchSettings, ketchSettings } from '../../../lambda/platforms/ketch/request.ts';
+import { type KetchSettings, ketchSettings, notFinishedYet } from '../../../lambda/platforms/ketch.ts';
 import { segmentSignature } from '../../../lambda/platforms/segment.ts';
 import { shopifySignature } from '../../../lambda/platforms/shopify.ts';
-import { transcendSettings } from '../../../lambda/platforms/transcend/request.ts';
+import { transcendSettings } from '../../../lambda/platforms/transcend/index.ts';
 import { genericSmokeRequest } from './smoke-generic.ts';
 import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
 

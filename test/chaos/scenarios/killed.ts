@@ -4,67 +4,49 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { localKeys } from '../../../infra/local/embedded-secrets.ts';
 import { openSandbox } from '../../../infra/local/sandbox/sandbox.ts';
-import { serveCallbacks } from '../support/callback-server.ts';
-import { ketchSection } from '../support/ketch.ts';
-import { judgeFolder, waitingIn } from '../support/local-files.ts';
-import { localPlatform } from '../support/local-platform.ts';
-import { type LocalRun, startLocalRun } from '../support/local-run.ts';
-import { type Ask, newAskOf } from '../support/people.ts';
+import { localPlatform, serveCallbacks } from '../support/local-platform.ts';
+import { type LocalRun, startLocalRun, verifyFolder, waitingIn } from '../support/local-run.ts';
+import type { Outcome } from '../support/measures.ts';
+import { ketchSection } from '../support/platform-requests.ts';
 import { type Random, seeded } from '../support/random.ts';
+import { newRequestOf, type TestRequest } from '../support/requests.ts';
 
-export interface KilledNumbers {
-  readonly violations: readonly string[];
-  readonly kills: number;
-  /** Kills during a delivery. */
-  readonly killsUnderLoad: number;
-  readonly deliveries: number;
-  readonly toldToWait: number;
-  readonly seconds: number;
-}
-
-interface KilledOptions {
-  readonly seed: number;
-  readonly requests: number;
-  readonly kills: number;
-  readonly progress?: (kills: number) => void;
-}
-
-/** `npm start` as a real process, killed under load and started again over the same files, until everything ended. */
-export async function runKilled({ seed, requests, kills, progress }: KilledOptions): Promise<KilledNumbers> {
+/** Runs `npm start` as a real process, kills it under load and restarts it on the same files until every receipt is done. */
+export async function runKilled(seed: number, count: number): Promise<Outcome> {
+  const kills = count < 1000 ? 2 : 25;
   const began = performance.now();
   const random = seeded(seed);
   const folder = mkdtempSync(join(tmpdir(), 'chaos-'));
   const callbacks = await serveCallbacks();
   writeSettings(folder, callbacks.origin);
-  const asks = registered(folder, requests, random);
+  const requests = registered(folder, count, random);
   let run = await started(folder, 0);
   const platform = localPlatform(() => run.url, callbacks.origin);
   let [killed, underLoad] = [0, 0];
-  const again = async () => {
-    underLoad += platform.underWay() > 0 ? 1 : 0;
+  const killAndRestart = async () => {
+    underLoad += platform.inFlight() > 0 ? 1 : 0;
     await run.kill();
     killed += 1;
-    progress?.(killed);
     run = await started(folder, killed);
   };
   try {
-    const sent = platform.sendAll(asks, 8);
+    const sent = platform.sendAll(requests, 8);
     while (killed < kills) {
       await disturbed(run, random);
-      await again();
+      await killAndRestart();
     }
     await sent;
-    // What a killed process had in hand is due only later: each start jumps ahead, and lives longer, so that a slow
-    // machine gets to an end as well.
-    while (waitingIn(folder) > 0 && killed < kills + mostMore) {
+    // A receipt that a killed process had claimed is due later. Each start moves the clock forward and runs longer, so that
+    // a slow machine completes too.
+    while (waitingIn(folder) > 0 && killed < kills + maxMore) {
       await setTimeout(700 * (1 + killed - kills));
-      if (waitingIn(folder) > 0) await again();
+      if (waitingIn(folder) > 0) await killAndRestart();
     }
     const code = await run.stop();
-    const violations = judgeFolder(folder, asks, platform.toldOpen, callbacks.told);
+    const violations = verifyFolder(folder, requests, platform.gotInProgress, callbacks.received);
     if (code !== 0) violations.push(`stopped with ${code}`);
     const seconds = (performance.now() - began) / 1000;
-    const counts = { deliveries: platform.deliveries(), toldToWait: platform.toldOpen.size, seconds };
+    const counts = { deliveries: platform.deliveries(), inProgress: platform.gotInProgress.size, seconds };
     return { violations, kills: killed, killsUnderLoad: underLoad, ...counts };
   } finally {
     await run.kill();
@@ -73,10 +55,10 @@ export async function runKilled({ seed, requests, kills, progress }: KilledOptio
   }
 }
 
-/** Starts that the end may take at most. */
-const mostMore = 20;
+/** Maximum number of restarts after the last kill under load. */
+const maxMore = 20;
 
-/** How far the clock jumps from one start to the next, in milliseconds. */
+/** How far each start moves the clock forward, in milliseconds. */
 const jumpMs = 90_000;
 
 /** Runs for a while under load, sometimes with an outage of Voucherify. */
@@ -111,21 +93,21 @@ function writeSettings(folder: string, origin: string): void {
   writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings));
 }
 
-/** The people of all requests, in the sandbox's file before anything is started. */
-function registered(folder: string, requests: number, random: Random): readonly Ask[] {
+/** Registers the customers of all requests in the sandbox's file, before the first start. */
+function registered(folder: string, count: number, random: Random): readonly TestRequest[] {
   const sandbox = openSandbox({
     file: join(folder, 'sandbox.sqlite'),
     now: Date.now,
     keys: [{ project: 'main', ...localKeys('main') }],
   });
-  const town = {
+  const registry = {
     projects: ['main'] as const,
     random,
     register: (customer: object, project: string) =>
       sandbox.register({ created_at: '2025-01-01T00:00:00.000Z', ...customer }, project),
     softDelete: sandbox.softDelete,
   };
-  const asks = Array.from({ length: requests }, (_, number) => newAskOf('source', number, Date.now(), town));
+  const requests = Array.from({ length: count }, (_, number) => newRequestOf('source', number, Date.now(), registry));
   sandbox.close();
-  return asks;
+  return requests;
 }

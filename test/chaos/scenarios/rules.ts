@@ -3,26 +3,27 @@ import fc from 'fast-check';
 import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
 import { createReceipt, isFinal, needsNoPersonalData, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../../lambda/receipts/update.ts';
+import { updateReceipt } from '../../../lambda/receipts/store.ts';
+import { type Outcome, propertyViolations } from '../support/measures.ts';
 import { anyStep, projects, type Step } from '../support/rule-steps.ts';
 import { erasurePart } from '../support/watched-store.ts';
 
-/** How the receipt stood before each command. */
+/** The receipt before each command. */
 interface Model {
   before: Receipt;
 }
 
 interface Real {
   readonly store: ReceiptStore;
-  /** Every version that a worker may still hold. */
+  /** Every version that a worker may still have in memory. */
   readonly versions: Receipt[];
   now: number;
 }
 
 const start = Date.UTC(2026, 10, 24, 12);
 
-/** Sequences of whatever workers may do, each over the version that it holds; `closed` counts those that came to an end. */
-export function sequences(closed: { count: number }) {
+/** Generates command sequences of several workers, each with its own version of the receipt; `closed` counts final receipts. */
+function sequences(closed: { count: number }) {
   const commands = fc.commands([anyStep().map(step => new Command(step))], { maxCommands: 40, size: 'max' });
   return fc.asyncProperty(commands, fc.boolean(), async (some, hasCallbacks) => {
     const store = openSqliteStore(':memory:');
@@ -44,6 +45,7 @@ function receiptOf(hasCallbacks: boolean): Receipt {
     platform: 'ketch',
     payloadHmac: 'payload',
     subjectHmacs: ['subject'],
+    lookUpCalls: 1,
     authentication: { scheme: 'shared-secret', secret: 'current' },
     receivedAt: start,
     submittedAt: start,
@@ -52,7 +54,7 @@ function receiptOf(hasCallbacks: boolean): Receipt {
   return createReceipt(facts, projects, { attemptAt: start + 15_000, attemptFollows: true });
 }
 
-/** As the program does it: over what the worker holds, and again over what stands when that was overtaken. */
+/** Applies the change as the program does: to the worker's version, and again to the stored one if that is newer. */
 class Command implements fc.AsyncCommand<Model, Real> {
   readonly step: Step;
 
@@ -72,10 +74,10 @@ class Command implements fc.AsyncCommand<Model, Real> {
       deletePersonalData: needsNoPersonalData(next),
     }));
     const after = (await real.store.read(held.id)) ?? model.before;
-    judgeStep(model.before, after);
-    judgeUnmatched(model.before, after, this.step);
+    verifyStep(model.before, after);
+    verifyNoMatch(model.before, after, this.step);
     if (needsNoPersonalData(after) && (await real.store.readPersonalData(held.id)) !== undefined)
-      throw new Error('closed, told and not forgotten');
+      throw new Error('personal data is kept although nothing needs it');
     model.before = after;
     real.versions.push(after);
   }
@@ -85,34 +87,42 @@ class Command implements fc.AsyncCommand<Model, Real> {
   }
 }
 
-/** A project may end without a match only if the attempt knew of every pin that is stored. */
-function judgeUnmatched(before: Receipt, after: Receipt, { name, results = {} }: Step): void {
+/** A project may end without a match only if the attempt knew every stored pin. */
+function verifyNoMatch(before: Receipt, after: Receipt, { name, results = {} }: Step): void {
   for (const [project, result] of Object.entries(results)) {
     const { state, pins } = before.projects[project] ?? {};
     const isEnded = state === 'open' && after.projects[project]?.state !== 'open';
     if (isEnded && 'knownPins' in result && result.knownPins !== pins)
-      throw new Error(`${name}: ${project} ended without a match, and ${pins} pins are stored`);
+      throw new Error(`${name}: ${project} ended without a match although ${pins} pins are stored`);
   }
 }
 
-/** What no command may ever do. */
-function judgeStep(before: Receipt, after: Receipt): void {
+/** Throws if a command broke a rule of the receipts. */
+function verifyStep(before: Receipt, after: Receipt): void {
   const violated = (what: string) => {
     throw new Error(`${what}: ${JSON.stringify(before)} became ${JSON.stringify(after)}`);
   };
   const wasFinal = isFinal(before.state);
   if (wasFinal && !isDeepStrictEqual(erasurePart(before), erasurePart(after))) violated('a closed receipt changed');
   const decided = (after.decisions?.length ?? 0) > (before.decisions?.length ?? 0);
-  if (before.state === 'needs-review' && after.state !== 'needs-review' && !decided) violated('nobody decided');
-  if ((after.expiresAt !== undefined) !== isFinal(after.state)) violated('expires while it is open');
-  if (after.state === 'open' && after.queue !== 'erase') violated('open, and in no queue');
-  if (before.queue === undefined && after.queue !== undefined) violated('came back into a queue');
+  if (before.state === 'needs-review' && after.state !== 'needs-review' && !decided)
+    violated('review ended without a decision');
+  if ((after.expiresAt !== undefined) !== isFinal(after.state)) violated('expires while open');
+  if (after.state === 'open' && after.queue !== 'erase') violated('open but in no queue');
+  if (before.queue === undefined && after.queue !== undefined) violated('returned to a queue');
   const ends = Object.values(after.projects).map(({ state }) => state);
   if (isFinal(after.state) && after.state !== 'refused' && ends.includes('open'))
     violated('closed while a project is open');
   for (const [project, { pins, state }] of Object.entries(before.projects)) {
     const now = after.projects[project];
     if (pins > 0 && now?.pins !== pins) violated('pins changed');
-    if (state !== 'open' && now?.state !== state) violated('the end of a project changed');
+    if (state !== 'open' && now?.state !== state) violated('the result of a project changed');
   }
+}
+
+/** Runs generated command sequences; the outcome counts those that ended with a closed receipt. */
+export async function runRules(seed: number, numRuns: number): Promise<Outcome> {
+  const closed = { count: 0 };
+  const details = await fc.check(sequences(closed), { seed, numRuns });
+  return { violations: propertyViolations(details), runs: details.numRuns, closed: closed.count };
 }

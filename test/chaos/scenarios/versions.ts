@@ -1,71 +1,61 @@
 import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
 import { type Mix, wild } from '../support/faults.ts';
-import { judge } from '../support/judge.ts';
-import { live } from '../support/live.ts';
-import { asNewerVersion, marksIn } from '../support/newer-version.ts';
-import { populated } from '../support/population.ts';
-import { openWorld, type World } from '../support/world.ts';
-
-export interface VersionsNumbers {
-  readonly violations: readonly string[];
-  readonly receipts: number;
-  /** Receipts that the newer version has touched, and those that both have. */
-  readonly touchedByNewer: number;
-  readonly closed: number;
-}
+import type { Outcome } from '../support/measures.ts';
+import { schedulePopulation } from '../support/population.ts';
+import { runAndVerify } from '../support/run-simulation.ts';
+import { openSimulation, type Simulation } from '../support/simulation.ts';
+import { asNewerVersion, marksIn } from '../support/store-variants.ts';
 
 const hour = 3_600_000;
 
-/** Every other machine runs a newer version of the code, over the same rows; nothing that only it knows may be lost. */
-export async function runVersions(seed: number, requests: number, mix: Mix = wild): Promise<VersionsNumbers> {
-  const world: World = openWorld({
+/** Half of the machines run a newer version of the code on the same rows: no older one may drop its fields. */
+export async function runVersions(seed: number, requests: number, mix: Mix = wild): Promise<Outcome> {
+  const sim: Simulation = openSimulation({
     seed,
     mix,
     lags: true,
     projects: ['main', 'us'],
     coldStarts: 0.3,
-    seenAs: (stores, random) => {
-      const judged = { ...stores, control: judgedControl(stores.control, lost => world.truth.violated(lost)) };
-      return random.chance(0.5) ? asNewerVersion(judged) : judged;
+    wrapStores: (stores, random) => {
+      const verified = { ...stores, control: verifiedControl(stores.control, what => sim.truth.violated(what)) };
+      return random.chance(0.5) ? asNewerVersion(verified) : verified;
     },
   });
   const within = requests * 8640;
-  const deliveries = populated(world, { requests, within, duplicates: 0.1, reregistered: 0.02 });
-  await live(world, { deliveries, oddSweeps: 0.05, longest: within + 30 * 24 * hour });
-  await judge(world);
-  judgeMarks(world);
-  const { receipts } = world.watch;
-  world.close();
+  const deliveries = schedulePopulation(sim, { requests, within, duplicates: 0.1, reregistered: 0.02 });
+  await runAndVerify(sim, { deliveries, oddSweeps: 0.05, longest: within + 30 * 24 * hour });
+  verifyMarks(sim);
+  const { receipts } = sim.watch;
   return {
-    violations: world.truth.violations,
+    violations: sim.truth.violations,
     receipts: receipts.size,
     touchedByNewer: [...receipts.values()].filter(receipt => marksIn(receipt) > 1).length,
     closed: [...receipts.values()].filter(({ state }) => isFinal(state)).length,
   };
 }
 
-/** A pace row that holds the mark is never written without it. */
-function judgedControl(control: VersionedStore, violated: (lost: string) => void): VersionedStore {
+/** Reports a violation if a control row that contains the mark is written without it. */
+function verifiedControl(control: VersionedStore, violated: (what: string) => void): VersionedStore {
   return {
     ...control,
     write: async (key, expected, value) => {
       const before = (await control.read([key])).get(key);
       const result = await control.write(key, expected, value);
       const isLost = result.written && marksIn(before?.value) > 1 && marksIn(value) === 1;
-      if (isLost) violated(`what the newer version wrote to ${key} was lost`);
+      if (isLost) violated(`fields of the newer version were dropped from ${key}`);
       return result;
     },
   };
 }
 
-/** A mark that stood in one version of a row stands in all that follow. */
-function judgeMarks({ watch, truth }: World): void {
+/** Checks that the marks in one version of a row are in all later ones. */
+function verifyMarks({ watch, truth }: Simulation): void {
   for (const [uid, writes] of watch.writes) {
     let most = 1;
     for (const { receipt } of writes) {
       const marks = marksIn(receipt);
-      if (marks < most) truth.violated('what the newer version wrote was lost', uid);
+      if (marks < most) truth.violated('fields of the newer version were dropped', uid);
       most = Math.max(most, marks);
     }
   }

@@ -32,7 +32,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'pins are written again',
-    file: 'lambda/receipts/transitions.ts',
+    file: 'lambda/receipts/receipt.ts',
     is: "if (progress?.state !== 'open' || progress.pins > 0) return undefined;",
     becomes: "if (progress?.state !== 'open') return undefined;",
   },
@@ -78,7 +78,8 @@ export const defects: readonly Defect[] = [
     name: 'a short page ends a list',
     file: 'lambda/voucherify/find-customers.ts',
     is: 'const before = rows.size;',
-    becomes: 'if (answer.customers.length < 100) return undefined;\n    const before = rows.size;',
+    becomes:
+      "if (result.customers.length < 100) return { kind: 'complete', candidates: [...candidates.values()], identifiable: true, appIds };\n    const before = rows.size;",
   },
   {
     name: 'any 200 counts as proof',
@@ -89,9 +90,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'a deletion without a response counts as done',
     file: 'lambda/erasure/delete-customers.ts',
-    is: 'const result = parseDeletion(reply, pin.customerId, task.now());',
+    is: 'const { result } = reply;',
     becomes:
-      "if (reply.result.kind === 'no-answer') return { kind: 'gone' };\n  const result = parseDeletion(reply, pin.customerId, task.now());",
+      "const { result } = reply;\n  if (result.kind === 'retry' && result.mayHaveExecuted) return { kind: 'gone' };",
   },
   {
     name: 'the identifiers are deleted after a failed attempt',
@@ -137,13 +138,13 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a callback depends on which worker closes the receipt',
-    file: 'lambda/receipts/transitions.ts',
+    file: 'lambda/receipts/receipt.ts',
     is: 'receipt.hasCallbacks && (receipt.answeredInProgress || !answered)',
     becomes: 'receipt.hasCallbacks && !answered && !receipt.answeredInProgress',
   },
   {
     name: 'a closed receipt is not signed',
-    file: 'lambda/receipts/transitions.ts',
+    file: 'lambda/receipts/receipt.ts',
     is: "'callback' : 'sign'",
     becomes: "'callback' : undefined",
   },
@@ -198,20 +199,20 @@ export const defects: readonly Defect[] = [
   {
     name: 'look-ups start again with every attempt',
     file: 'lambda/erasure/erase-in-project.ts',
-    is: 'lookUpProgress(stored, ',
-    becomes: 'lookUpProgress(undefined, ',
+    is: 'lookUps: stored,',
+    becomes: 'lookUps: undefined,',
   },
   {
     name: 'look-ups of another app id are used',
-    file: 'lambda/voucherify/look-up-progress.ts',
-    is: 'const isOther = results.length > 0 && ',
-    becomes: 'const isOther = results.length > 1e9 && ',
+    file: 'lambda/voucherify/resolve.ts',
+    is: 'const isOtherApp = lookUps.results.length > 0 && ',
+    becomes: 'const isOtherApp = lookUps.results.length > 1e9 && ',
   },
   {
     name: 'every request probes a rejected key',
-    file: 'lambda/quota/rate-headers.ts',
-    is: 'case 401:\n',
-    becomes: 'case 401:\n      return counted;\n    case 499:\n',
+    file: 'lambda/voucherify/classify.ts',
+    is: "breaker: { kind: 'open', code: 'key-refused',",
+    becomes: "breaker: status === 401 ? close : { kind: 'open', code: 'key-refused',",
   },
   {
     name: 'the unsigned webhook id is the reference of a redaction',

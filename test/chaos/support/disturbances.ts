@@ -1,38 +1,46 @@
 import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
 import { type PauseScope, pause, resume } from '../../../lambda/control/pauses.ts';
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../../lambda/receipts/store.ts';
+import { decideRefusal, decideRetry } from '../../../lambda/receipts/transitions.ts';
+import type { Simulation } from './simulation.ts';
 import { keyOf } from './voucherify.ts';
-import type { World } from './world.ts';
+import { uidOf } from './watched-store.ts';
 
 const minute = 60_000;
 const outages: readonly [Outage, ...Outage[]] = ['error', 'down', 'hang'];
 
-/** Voucherify is out of order in one of three ways; when it comes back, the alarm by age must have stood. */
-export function outage(world: World, begins: number, lasts: number): void {
-  const { time, random, voucherify } = world;
+/** Simulates an outage of Voucherify of one of three kinds; at its end the sweeps must have reported the right age. */
+export function simulateOutage(sim: Simulation, begins: number, lasts: number): void {
+  const { time, random, voucherify } = sim;
   const mode = random.pick(outages);
   if (lasts === 0) return;
   time.in(begins, () => voucherify.sandbox.outage(mode));
   time.in(begins + lasts, () => {
     voucherify.sandbox.outage(undefined);
-    judgeAlarm(world);
+    verifyReportedAge(sim);
   });
 }
 
-/** How far the age of the oldest open receipt may be off in what the sweeps of an hour report, in milliseconds. */
-const roughly = 90 * minute;
+/** Maximum error of the reported age of the oldest open receipt, in milliseconds. */
+const maxAgeError = 90 * minute;
 
-function judgeAlarm({ time, watch, reported, truth }: World): void {
+function verifyReportedAge({ time, watch, reported, truth }: Simulation): void {
   const now = time.now();
   const open = [...watch.receipts.values()].filter(({ state }) => state === 'open');
   const oldest = Math.max(0, ...open.map(({ receivedAt }) => now - receivedAt));
   const ofLastHour = reported.filter(({ at }) => at > now - 60 * minute).map(({ oldestOpenMs }) => oldestOpenMs);
-  const told = Math.max(0, ...ofLastHour);
-  if (told < oldest - roughly) truth.violated(`silent: ${told} ms old at most, say the sweeps, and it is ${oldest}`);
+  const reportedAge = Math.max(0, ...ofLastHour);
+  if (reportedAge < oldest - maxAgeError)
+    truth.violated(`silent: the sweeps reported an age of ${reportedAge} ms instead of ${oldest}`);
 }
 
-/** Keys get another token, now and then; the new version of the secret comes at once or some minutes later. */
-export function rotations({ time, random, voucherify, secrets, outside }: World, within: number): void {
-  for (const project of Object.keys(outside.settings.projects)) {
+/** Rotates the token of each key five times; the new version of the secret is stored at once or minutes later. */
+export function simulateRotations(
+  { time, random, voucherify, secrets, environment }: Simulation,
+  within: number,
+): void {
+  for (const project of Object.keys(environment.settings.projects)) {
     for (let at = within / 5; at < within; at += within / 5) {
       time.in(at, () => {
         const { appId } = keyOf(project);
@@ -46,27 +54,27 @@ export function rotations({ time, random, voucherify, secrets, outside }: World,
   }
 }
 
-/** From when on nothing may be deleted, and until when. */
-interface Held {
+/** A period in which nothing may be deleted. */
+interface PausePeriod {
   readonly scope: PauseScope;
   readonly from: number;
   until: number;
 }
 
-/** Longest that an attempt goes on that had begun before a pause, in milliseconds, with the clocks that are off. */
+/** Maximum duration of an attempt that began before a pause, with clock errors, in milliseconds. */
 const attemptMs = 70_000;
 
 /** Pauses and resumes from time to time; returns the duration of each pause. */
-export function pauses(world: World, within: number): readonly Held[] {
-  const { time, random, stores, outside } = world;
-  const project: PauseScope = `project:${Object.keys(outside.settings.projects)[0]}`;
-  const all: Held[] = [];
+export function simulatePauses(sim: Simulation, within: number): readonly PausePeriod[] {
+  const { time, random, stores, environment } = sim;
+  const project: PauseScope = `project:${Object.keys(environment.settings.projects)[0]}`;
+  const all: PausePeriod[] = [];
   const why = () => ({ actor: 'on-call', reason: 'chaos', at: time.now() });
   for (let at = within / 7; at < within; at += within / 7) {
     time.in(at, async () => {
       const scope = random.pick<PauseScope>(['all', 'platform:ketch', project]);
       if (!(await pause(scope, why(), stores.control))) return;
-      const held: Held = { scope, from: time.now() + attemptMs, until: Number.POSITIVE_INFINITY };
+      const held: PausePeriod = { scope, from: time.now() + attemptMs, until: Number.POSITIVE_INFINITY };
       all.push(held);
       time.in(random.between(3 * minute, 20 * minute), () => {
         held.until = time.now();
@@ -77,11 +85,46 @@ export function pauses(world: World, within: number): readonly Held[] {
   return all;
 }
 
-/** A pause of a project holds whatever is routed there; here that is everything. */
-export function judgePauses({ voucherify, truth }: World, all: readonly Held[]): void {
+/** Checks that nothing was deleted during a pause. Here every request uses the paused project. */
+export function verifyPauses({ voucherify, truth }: Simulation, all: readonly PausePeriod[]): void {
   for (const { customerId, at } of voucherify.sandbox.deletions()) {
     const held = all.find(({ from, until }) => at > from && at < until);
     if (held === undefined || truth.wasRemovedByOthers(customerId)) continue;
-    truth.violated(`${customerId} was deleted although ${held.scope} was paused`, truth.asksFor(customerId)[0]?.uid);
+    truth.violated(
+      `${customerId} was deleted although ${held.scope} was paused`,
+      truth.requestsFor(customerId)[0]?.uid,
+    );
   }
+}
+
+const everyMs = 1_800_000;
+
+/** Probabilities that a receipt that needs review is refused instead of retried, and that an open receipt is refused. */
+const refusedOfReview = 0.2;
+const refusedOfOpen = 0.003;
+
+/** An operator, until a day after the last request: decides on receipts that need review, and refuses some. */
+export function simulateOperator(sim: Simulation, within: number): void {
+  const random = sim.random.fork();
+  const shift = () => {
+    if (sim.time.now() - sim.start > within + 24 * 3_600_000) return;
+    sim.time.in(everyMs * (0.5 + random.next()), shift);
+    for (const receipt of [...sim.watch.receipts.values()].filter(({ state }) => !isFinal(state))) {
+      const inReview = receipt.state === 'needs-review';
+      if (random.chance(inReview ? refusedOfReview : refusedOfOpen)) void decide('refuse', receipt, sim);
+      else if (inReview) void decide('retry', receipt, sim);
+    }
+  };
+  sim.time.in(everyMs, shift);
+}
+
+/** Stores a decision as the operator's tool does, also when workers write at the same time. */
+async function decide(what: 'retry' | 'refuse', receipt: Receipt, { stores, truth, time }: Simulation): Promise<void> {
+  const change = what === 'retry' ? decideRetry : decideRefusal;
+  const uid = uidOf(receipt);
+  // Recorded before the write: the sweep may close the receipt before the write returns.
+  if (what === 'refuse') truth.refused(uid);
+  const decided = { at: time.now(), actor: 'on-call', action: what, reason: 'chaos' };
+  const { done } = await updateReceipt(stores.store, receipt, current => change(current, decided));
+  if (done) truth.note(uid, `an operator decides: ${what}`);
 }

@@ -1,15 +1,15 @@
 import type { Random } from './random.ts';
 
-/** Where a machine's calls go. */
+/** The adapters of a machine. */
 export type Port = 'store' | 'control' | 'secret' | 'voucherify' | 'callback' | 'signer';
 
 /**
- * What becomes of one call. `cut-before` and `hang` have no effect on the other side, `cut-after` and `refused-after`
- * have theirs and lose or falsify the answer; `denied` answers a deletion 404 and deletes nobody; `reset` is that of a
- * connection that was used before, after the other side has read the call; `stall` freezes the machine with the answer in its hands, as Lambda freezes
- * one between two invocations; after a crash nothing of the machine ever goes on.
+ * The fault of one call. `cut-before` and `hang` have no effect on the other side. `cut-after` and `refused-after` take
+ * effect, but their response is lost or false. `denied` returns a 404 for a deletion and deletes nothing. `reset` closes a
+ * reused connection after the other side has read the call. `stall` freezes the machine before it gets the response, as
+ * Lambda does between two invocations. After a crash the machine never continues.
  */
-export type Fate =
+export type Fault =
   | 'ok'
   | 'slow'
   | 'throttled'
@@ -26,13 +26,13 @@ export type Fate =
   | 'crash-before'
   | 'crash-after';
 
-/** Decides the outcome of the next call. */
-export type Fates = (port: Port, verb: string) => Fate;
+/** Returns the fault of the next call. */
+export type ChooseFault = (port: Port, verb: string) => Fault;
 
 /** The probability of each fault; all other calls succeed. */
-export type Mix = Readonly<Record<Port, readonly (readonly [fate: Fate, probability: number])[]>>;
+export type Mix = Readonly<Record<Port, readonly (readonly [fault: Fault, probability: number])[]>>;
 
-/** Nothing ever fails. */
+/** No faults. */
 export const calm: Mix = { store: [], control: [], secret: [], voucherify: [], callback: [], signer: [] };
 
 const crashes: Mix['store'] = [
@@ -42,8 +42,8 @@ const crashes: Mix['store'] = [
 const storage: Mix['store'] = [...crashes, ['throttled', 0.003], ['cut-before', 0.001], ['cut-after', 0.001]];
 
 /**
- * The mix in which designs were compared: of the calls to Voucherify 5 % answer 500, 2 % time out before their effect,
- * 3 % lose the answer after it, 0.2 % crash; and beside that a little of everything on every other port.
+ * The mix in which designs were compared: of the calls to Voucherify 5 % return a 5xx, 2 % time out before their effect,
+ * 3 % lose the response after it, 0.2 % crash. All other adapters fail with a small probability.
  */
 export const usual: Mix = {
   store: storage,
@@ -105,24 +105,24 @@ export const wild: Mix = {
   ],
 };
 
-/** Returns random outcomes with the probabilities of a mix. */
-export function drawnFrom(mix: Mix, random: Random): Fates {
+/** Returns random faults with the probabilities of a mix. */
+export function randomFaults(mix: Mix, random: Random): ChooseFault {
   return port => {
     let drawn = random.next();
-    for (const [fate, probability] of mix[port]) {
+    for (const [fault, probability] of mix[port]) {
       drawn -= probability;
-      if (drawn < 0) return fate;
+      if (drawn < 0) return fault;
     }
     return 'ok';
   };
 }
 
 /** Returns whether the call takes effect. */
-export function reaches(fate: Fate): boolean {
-  return !['throttled', 'refused', 'denied', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(fate);
+export function takesEffect(fault: Fault): boolean {
+  return !['throttled', 'refused', 'denied', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(fault);
 }
 
-/** Whether a store or a secret throws instead of answering. */
-export function throws(fate: Fate): boolean {
-  return ['throttled', 'refused', 'refused-after', 'hang', 'cut-before', 'cut-after'].includes(fate);
+/** Returns whether the call of a store or secret throws instead of returning. */
+export function throws(fault: Fault): boolean {
+  return ['throttled', 'refused', 'refused-after', 'hang', 'cut-before', 'cut-after'].includes(fault);
 }

@@ -3,12 +3,12 @@ import type { GatewayEvent } from '../../../lambda/aws/api-gateway.ts';
 import type { SweepResult } from '../../../lambda/sweep/backlog.ts';
 import { sweepHandler } from '../../../lambda/sweeper.ts';
 import { webhookHandler } from '../../../lambda/webhook.ts';
+import type { Environment } from './environment.ts';
 import { type Machine, openMachine } from './machine.ts';
-import type { Outside } from './outside.ts';
 
-/** Lambda: machines that come and go, one invocation at a time each. */
+/** Simulates Lambda: machines that start and end, each with one invocation at a time. */
 export interface Fleet {
-  /** The webhook's answer; `undefined` when its machine died or ran out of time. */
+  /** Returns the webhook's reply, or `undefined` after a crash or a timeout. */
   deliver(event: GatewayEvent): Promise<APIGatewayProxyResult | undefined>;
   sweep(): Promise<SweepResult | undefined>;
   coldStarts(): number;
@@ -21,21 +21,21 @@ const sweeperMs = 75_000;
 /** Without `getRemainingTimeInMillis` middy starts no timer of its own, which would run on the real clock. */
 const context = {} as Context;
 
-/** `cold`: how often an idle machine is there no longer when the next invocation comes. */
-export function openFleet(outside: Outside, cold: number): Fleet {
-  const { random } = outside;
+/** Returns a fleet; `cold` is the probability that an invocation gets a new machine although one is idle. */
+export function openFleet(environment: Environment, cold: number): Fleet {
+  const { random } = environment;
   const idle: { webhook: Machine[]; sweeper: Machine[] } = { webhook: [], sweeper: [] };
   let coldStarts = 0;
   const taken = (pool: Machine[]) => {
     const machine = random.chance(cold) ? undefined : pool.pop();
-    if (machine?.life.isAlive()) return machine;
+    if (machine?.lifecycle.isAlive()) return machine;
     coldStarts += 1;
-    return openMachine(outside);
+    return openMachine(environment);
   };
   const invoke = async <T>(pool: Machine[], ms: number, work: (machine: Machine) => Promise<T>) => {
     const machine = taken(pool);
-    const result = await ended(machine, ms, work, outside);
-    if (machine.life.isAlive()) pool.push(machine);
+    const result = await ended(machine, ms, work, environment);
+    if (machine.lifecycle.isAlive()) pool.push(machine);
     return result;
   };
   return {
@@ -46,12 +46,12 @@ export function openFleet(outside: Outside, cold: number): Fleet {
   };
 }
 
-/** At its timeout a machine is killed; or it had only been frozen, and goes on when nobody waits for it any more. */
+/** At the timeout, half of the machines are killed; the others continue although their result is ignored. */
 function ended<T>(
   machine: Machine,
   ms: number,
   work: (machine: Machine) => Promise<T>,
-  { timeout, random }: Outside,
+  { timeout, random }: Environment,
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     let isOver = false;
@@ -59,11 +59,11 @@ function ended<T>(
       isOver = true;
       resolve(result);
     };
-    machine.life.onCrash(end);
+    machine.lifecycle.onCrash(end);
     work(machine).then(end, reject);
     void timeout(ms).then(() => {
       if (isOver) return;
-      if (random.chance(0.5)) void machine.life.crash();
+      if (random.chance(0.5)) void machine.lifecycle.crash();
       end();
     });
   });

@@ -1,60 +1,93 @@
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import * as v from 'valibot';
 import { localKetchSecret } from '../../../infra/local/embedded-secrets.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
-import { bodyOf } from './ketch.ts';
-import type { Ask } from './people.ts';
+import { statusEvent } from './platform.ts';
+import { bodyOf } from './platform-requests.ts';
+import type { TestRequest } from './requests.ts';
 
 /** A platform that calls a local run over HTTP, and retries until it gets a 2xx reply. */
 export interface LocalPlatform {
-  /** Settles when every request was answered 2xx. */
-  sendAll(asks: readonly Ask[], atOnce: number): Promise<void>;
-  /** Deliveries that are under way. */
-  underWay(): number;
+  /** Settles when every request got a 2xx reply. */
+  sendAll(requests: readonly TestRequest[], atOnce: number): Promise<void>;
+  /** Returns the number of deliveries in progress. */
+  inFlight(): number;
   readonly deliveries: () => number;
-  /** Requests that were told to wait for their callback. */
-  readonly toldOpen: ReadonlySet<string>;
+  /** Requests that got "in progress". */
+  readonly gotInProgress: ReadonlySet<string>;
 }
 
 const answer = v.object({ response: v.object({ status: v.picklist(['completed', 'in_progress']) }) });
 
-/** `url` is that of the run that lives at the moment; `callbacks` where its callbacks go. */
+/** Returns a platform; `url` returns the address of the current run, `callbacks` is the origin of its callbacks. */
 export function localPlatform(url: () => string, callbacks: string): LocalPlatform {
-  const toldOpen = new Set<string>();
-  let [underWay, deliveries] = [0, 0];
-  const isContent = async (ask: Ask): Promise<boolean> => {
-    underWay += 1;
+  const gotInProgress = new Set<string>();
+  let [inFlight, deliveries] = [0, 0];
+  const deliver = async (request: TestRequest): Promise<boolean> => {
+    inFlight += 1;
     deliveries += 1;
-    const response = await delivered(url(), ask, callbacks);
-    underWay -= 1;
+    const response = await post(url(), request, callbacks);
+    inFlight -= 1;
     if (response === undefined || response.status >= 500) return false;
-    if (response.status !== 200) throw new Error(`answered ${response.status}: ${response.text}`);
+    if (response.status !== 200) throw new Error(`reply ${response.status}: ${response.text}`);
     const { status } = v.parse(answer, jsonOrUndefined(response.text)).response;
-    if (status === 'in_progress') toldOpen.add(ask.uid);
+    if (status === 'in_progress') gotInProgress.add(request.uid);
     return true;
   };
-  const sendAll = async (asks: readonly Ask[], atOnce: number) => {
-    const left = [...asks];
+  const sendAll = async (requests: readonly TestRequest[], atOnce: number) => {
+    const left = [...requests];
     const worker = async () => {
-      for (let ask = left.shift(); ask !== undefined; ask = left.shift()) {
-        if (await isContent(ask)) continue;
-        left.push(ask);
+      for (let request = left.shift(); request !== undefined; request = left.shift()) {
+        if (await deliver(request)) continue;
+        left.push(request);
         await setTimeout(20);
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
   };
-  return { sendAll, underWay: () => underWay, deliveries: () => deliveries, toldOpen };
+  return { sendAll, inFlight: () => inFlight, deliveries: () => deliveries, gotInProgress };
 }
 
-/** `undefined` when no answer came, as when the process was killed. */
-async function delivered(url: string, ask: Ask, callbacks: string) {
+/** Delivers a request; returns `undefined` without a reply, for example when the process was killed. */
+async function post(url: string, request: TestRequest, callbacks: string) {
   try {
     const headers = { 'Content-Type': 'application/json', Authorization: localKetchSecret };
-    const body = JSON.stringify(bodyOf(ask, callbacks));
+    const body = JSON.stringify(bodyOf(request, callbacks));
     const response = await fetch(`${url}/webhooks/ketch`, { method: 'POST', headers, body });
     return { status: response.status, text: await response.text() };
   } catch {
     return undefined;
   }
+}
+
+/** A platform's callback server on loopback. */
+export interface CallbackServer {
+  readonly origin: string;
+  /** The distinct callback texts of each request, by its uid. */
+  readonly received: ReadonlyMap<string, ReadonlySet<string>>;
+  close(): Promise<void>;
+}
+
+export async function serveCallbacks(): Promise<CallbackServer> {
+  const received = new Map<string, Set<string>>();
+  const record = (body: string) => {
+    const { metadata, event: one } = v.parse(statusEvent, jsonOrUndefined(body));
+    received.set(metadata.uid, (received.get(metadata.uid) ?? new Set()).add(`${one.status}/${one.reason}`));
+  };
+  const server = createServer((request, response) => {
+    void text(request).then(body => {
+      record(body);
+      response.writeHead(200).end();
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const address = v.parse(v.object({ port: v.number() }), server.address());
+  const close = () =>
+    new Promise<void>(resolve => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { origin: `http://127.0.0.1:${address.port}`, received, close };
 }

@@ -2,32 +2,32 @@ import { Failure } from '../../../lambda/domain/failure.ts';
 import { cachedSecrets } from '../../../lambda/io/secret-cache.ts';
 import { storeUnavailable } from '../../../lambda/receipts/store.ts';
 import { createServices, type Services } from '../../../lambda/services.ts';
-import { type Port, reaches, throws } from './faults.ts';
-import { type Life, never, newLife } from './life.ts';
-import type { Outside } from './outside.ts';
-import { faultySend } from './wire.ts';
+import { type Environment, type Lifecycle, never, newLifecycle } from './environment.ts';
+import { type Port, takesEffect, throws } from './faults.ts';
+import { faultySend } from './network.ts';
 
-/** One running copy of the program, as Lambda starts it: services of its own, and so a memory of its own. */
+/** One execution environment of Lambda: the program with its own services and memory. */
 export interface Machine {
   readonly services: Services;
-  readonly life: Life;
+  readonly lifecycle: Lifecycle;
 }
 
 const longestFreeze = 180_000;
 
-/** A cold start. */
-export function openMachine(outside: Outside): Machine {
-  const life = newLife(outside.now, outside.wait);
-  const random = outside.random.fork();
-  const skew = Math.round(random.between(-outside.skewMs, outside.skewMs));
-  const now = () => outside.now() + skew;
-  const call = <T>(port: Port, verb: string, effect: () => Promise<T>) => through(port, verb, effect, outside, life);
-  const { store, control } = outside.stores();
-  const fetch = (name: string) => call('secret', name, async () => textOf(outside.secrets[name]));
+/** Starts a machine: a cold start. */
+export function openMachine(environment: Environment): Machine {
+  const lifecycle = newLifecycle(environment.now, environment.wait);
+  const random = environment.random.fork();
+  const skew = Math.round(random.between(-environment.skewMs, environment.skewMs));
+  const now = () => environment.now() + skew;
+  const call = <T>(port: Port, verb: string, effect: () => Promise<T>) =>
+    through(port, verb, effect, environment, lifecycle);
+  const { store, control } = environment.stores();
+  const fetch = (name: string) => call('secret', name, async () => textOf(environment.secrets[name]));
   const services = createServices({
-    settings: outside.settings,
+    settings: environment.settings,
     store: {
-      accept: (receipt, kept) => call('store', 'accept', () => store.accept(receipt, kept)),
+      accept: (receipt, personalData) => call('store', 'accept', () => store.accept(receipt, personalData)),
       read: id => call('store', 'read', () => store.read(id)),
       replace: (next, also) => call('store', 'replace', () => store.replace(next, also)),
       due: (queue, now, limit) => call('store', 'due', () => store.due(queue, now, limit)),
@@ -40,48 +40,58 @@ export function openMachine(outside: Outside): Machine {
       count: (key, expiresAt) => call('control', 'count', () => control.count(key, expiresAt)),
     },
     readSecret: cachedSecrets(fetch, { now, random: random.next, isOutage, failed: () => undefined }),
-    send: faultySend({ port: 'voucherify', now, ...outside.voucherify }, outside, life),
-    sendCallback: faultySend({ port: 'callback', now, sent: () => undefined, ...outside.callbacks }, outside, life),
+    send: faultySend({ port: 'voucherify', now, ...environment.voucherify }, environment, lifecycle),
+    sendCallback: faultySend(
+      { port: 'callback', now, sent: () => undefined, ...environment.callbacks },
+      environment,
+      lifecycle,
+    ),
     now,
     random: random.next,
     wait: async ms => {
-      await outside.wait(ms);
-      await life.awake();
+      await environment.wait(ms);
+      await lifecycle.whenRunning();
     },
-    log: outside.log,
+    log: environment.log,
     signer: {
-      publicKey: () => call('signer', 'public-key', () => outside.signer.publicKey()),
-      sign: bytes => call('signer', 'sign', () => outside.signer.sign(bytes)),
+      publicKey: () => call('signer', 'public-key', () => environment.signer.publicKey()),
+      sign: bytes => call('signer', 'sign', () => environment.signer.sign(bytes)),
     },
   });
-  return { services, life };
+  return { services, lifecycle };
 }
 
-/** One call of a store or of the secrets; its effect happens on the other side, between the two ways. */
-async function through<T>(port: Port, verb: string, effect: () => Promise<T>, outside: Outside, life: Life) {
-  await life.awake();
-  const fate = outside.fates(port, verb);
-  const stallsFirst = fate === 'stall' && outside.random.chance(0.5);
-  if (stallsFirst) await frozen(outside, life);
-  await outside.travel(port, fate === 'slow' || fate === 'hang');
-  if (!life.isAlive()) return afterDeath(effect, reaches(fate) && outside.random.chance(0.5));
-  if (fate === 'crash-before') return life.crash();
-  const result = reaches(fate) ? effect() : undefined;
+/** Makes one adapter call with its fault. The effect happens between the two one-way delays. */
+async function through<T>(
+  port: Port,
+  verb: string,
+  effect: () => Promise<T>,
+  environment: Environment,
+  lifecycle: Lifecycle,
+) {
+  await lifecycle.whenRunning();
+  const fault = environment.chooseFault(port, verb);
+  const stallsFirst = fault === 'stall' && environment.random.chance(0.5);
+  if (stallsFirst) await frozen(environment, lifecycle);
+  await environment.transmit(port, fault === 'slow' || fault === 'hang');
+  if (!lifecycle.isAlive()) return finishAfterCrash(effect, takesEffect(fault) && environment.random.chance(0.5));
+  if (fault === 'crash-before') return lifecycle.crash();
+  const result = takesEffect(fault) ? effect() : undefined;
   await result?.catch(() => undefined);
-  if (fate === 'crash-after') return life.crash();
-  await outside.travel(port, fate === 'slow');
-  if (fate === 'stall' && !stallsFirst) await frozen(outside, life);
-  await life.awake();
-  if (result === undefined || throws(fate)) throw port === 'secret' ? noSecret() : storeUnavailable();
+  if (fault === 'crash-after') return lifecycle.crash();
+  await environment.transmit(port, fault === 'slow');
+  if (fault === 'stall' && !stallsFirst) await frozen(environment, lifecycle);
+  await lifecycle.whenRunning();
+  if (result === undefined || throws(fault)) throw port === 'secret' ? noSecret() : storeUnavailable();
   return result;
 }
 
-function frozen({ random }: Outside, life: Life): Promise<void> {
-  life.freeze(random.between(1000, longestFreeze));
-  return life.awake();
+function frozen({ random }: Environment, lifecycle: Lifecycle): Promise<void> {
+  lifecycle.freeze(random.between(1000, longestFreeze));
+  return lifecycle.whenRunning();
 }
 
-async function afterDeath<T>(effect: () => Promise<T>, happens: boolean): Promise<never> {
+async function finishAfterCrash<T>(effect: () => Promise<T>, happens: boolean): Promise<never> {
   if (happens) await effect().catch(() => undefined);
   return never();
 }
@@ -92,10 +102,10 @@ function textOf(text: string | undefined): string {
 }
 
 function noSecret(): Failure {
-  return new Failure('unavailable', 'the secret cannot be read', { alarm: 'secret-unusable' });
+  return new Failure('unavailable', 'the secret is unavailable', { alarm: 'secret-unusable' });
 }
 
-/** Here nobody ever denies access: a secret that cannot be read is an outage, and what was read before is served. */
+/** No fault denies access here: a secret that cannot be read is an outage, and the cached value is used. */
 function isOutage(): boolean {
   return true;
 }

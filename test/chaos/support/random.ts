@@ -10,13 +10,13 @@ export interface Random {
   /** 24 letters and digits. */
   letters(): string;
   uuid(): string;
-  /** Another source, which this one decides: what draws from it moves nothing here. */
+  /** Returns another source, seeded by this one: drawing from it does not change this one. */
   fork(): Random;
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** Mulberry32: fast, and even enough for choosing faults. */
+/** Returns a Mulberry32 generator: fast, and uniform enough to choose faults. */
 export function seeded(seed: number): Random {
   let state = Math.imul(seed + 1, 0x9e37_79b9) >>> 0;
   const next = () => {

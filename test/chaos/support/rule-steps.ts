@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { claimCallback, recordCallback } from '../../../lambda/receipts/callback-state.ts';
-import { markAnsweredInProgress, type Receipt, requestReview } from '../../../lambda/receipts/receipt.ts';
+import { markAnsweredInProgress, type Receipt, recordPins, requestReview } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/record-attempt.ts';
 import {
   claimReceipt,
@@ -10,25 +10,24 @@ import {
   decideRetry,
   newRequestDecided,
   postponeReceipt,
-  recordPins,
   storeEvidence,
 } from '../../../lambda/receipts/transitions.ts';
 
-/** One thing that a worker does to a receipt of which it may hold an old version. */
+/** One step of a worker, which may have an old version of the receipt. */
 export interface Step {
   readonly name: string;
-  /** How many versions ago it read the receipt. */
+  /** Age of the worker's version, in versions. */
   readonly age: number;
   readonly laterMs: number;
-  /** The change that it makes over whatever stands by now. */
-  readonly change: (held: Receipt, now: number) => (standing: Receipt) => Receipt | undefined;
-  /** What it records, by project. */
+  /** Returns the change to apply to the current receipt. */
+  readonly change: (held: Receipt, now: number) => (current: Receipt) => Receipt | undefined;
+  /** The results that it records, by project. */
   readonly results?: Readonly<Record<string, ProjectResult>>;
 }
 
 export const projects = ['main', 'us'];
 
-/** Any step with any result, true or not: the rules must hold for all of them. */
+/** Generates any step with any result, true or false: the rules must hold for all. */
 export function anyStep(): fc.Arbitrary<Step> {
   const worker = {
     age: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.nat({ max: 6 })),
@@ -37,66 +36,66 @@ export function anyStep(): fc.Arbitrary<Step> {
   return fc
     .record({
       ...worker,
-      deed: fc.oneof(asking, ...steps.map(arbitrary => ({ arbitrary, weight: 4 })), {
+      stepChange: fc.oneof(asking, ...steps.map(arbitrary => ({ arbitrary, weight: 4 })), {
         arbitrary: recording(),
         weight: 30,
       }),
     })
-    .map(({ deed: [name, change, results = {}], ...rest }) => ({ ...rest, name, change, results }));
+    .map(({ stepChange: [name, change, results = {}], ...rest }) => ({ ...rest, name, change, results }));
 }
 
-type Deed = readonly [name: string, change: Step['change'], results?: Step['results']];
+type StepChange = readonly [name: string, change: Step['change'], results?: Step['results']];
 
 const someIndices = fc.subarray([0, 1, 2]);
 
-const steps: readonly fc.Arbitrary<Deed>[] = [
-  fc.constant<Deed>(['claim', (_, now) => standing => claimReceipt(standing, now, now + 60_000)]),
-  fc.constant<Deed>(['put off', (_, now) => standing => postponeReceipt(standing, now, now + 300_000)]),
-  fc.constant<Deed>(['answer that it is open', () => markAnsweredInProgress]),
+const steps: readonly fc.Arbitrary<StepChange>[] = [
+  fc.constant<StepChange>(['claim', (_, now) => current => claimReceipt(current, now, now + 60_000)]),
+  fc.constant<StepChange>(['postpone', (_, now) => current => postponeReceipt(current, now, now + 300_000)]),
+  fc.constant<StepChange>(['mark as answered in progress', () => markAnsweredInProgress]),
   fc
     .tuple(fc.constantFrom(...projects), fc.integer({ min: 1, max: 3 }))
     .map(
-      ([project, pins]): Deed => [
+      ([project, pins]): StepChange => [
         `pin ${pins} in ${project}`,
-        held => standing => recordPins(standing, held.claims, project, pins),
+        held => current => recordPins(current, held.claims, project, pins),
       ],
     ),
-  fc.constant<Deed>(['let it go on', (_, now) => standing => decideRetry(standing, decision('retry', now))]),
-  fc.constant<Deed>(['refuse it', (_, now) => standing => decideRefusal(standing, decision('refuse', now))]),
-  fc.constant<Deed>([
+  fc.constant<StepChange>(['decide to retry', (_, now) => current => decideRetry(current, decision('retry', now))]),
+  fc.constant<StepChange>(['decide to refuse', (_, now) => current => decideRefusal(current, decision('refuse', now))]),
+  fc.constant<StepChange>([
     'allow a new request',
-    (_, now) => standing => newRequestDecided(standing, decision('new-request', now)),
+    (_, now) => current => newRequestDecided(current, decision('new-request', now)),
   ]),
-  fc.constant<Deed>(['close it as refused', (_, now) => standing => closeAsRefused(standing, now)]),
-  fc.constant<Deed>(['sign it', () => standing => storeEvidence(standing, 'a.compact.jws')]),
-  fc.constant<Deed>(['begin to call back', (_, now) => standing => claimCallback(standing, now, now + 60_000)]),
+  fc.constant<StepChange>(['close as refused', (_, now) => current => closeAsRefused(current, now)]),
+  fc.constant<StepChange>(['store the evidence', () => current => storeEvidence(current, 'a.compact.jws')]),
+  fc.constant<StepChange>(['claim the callbacks', (_, now) => current => claimCallback(current, now, now + 60_000)]),
   fc
     .tuple(someIndices, someIndices, fc.integer({ min: 0, max: 3 }))
     .map(
-      ([delivered, refused, targets]): Deed => [
-        `call back: taken by ${delivered}, refused by ${refused} of ${targets}`,
-        (_, now) => standing => recordCallback(standing, { now, targets, delivered, refused, retryAt: now + 60_000 }),
+      ([delivered, refused, targets]): StepChange => [
+        `record callbacks: ${delivered} delivered, ${refused} refused of ${targets}`,
+        (_, now) => current => recordCallback(current, { now, targets, delivered, refused, retryAt: now + 60_000 }),
       ],
     ),
 ];
 
 function decision(what: DecisionInput['action'], at: number): DecisionInput {
-  return { at, actor: 'ada', action: what, reason: 'a drill' };
+  return { at, actor: 'ada', action: what, reason: 'test' };
 }
 
-const asking = fc.constant<Deed>([
-  'ask for a person',
-  () => standing => (standing.state === 'open' ? requestReview(standing, 'lost') : undefined),
+const asking = fc.constant<StepChange>([
+  'request a review',
+  () => current => (current.state === 'open' ? requestReview(current, 'lost') : undefined),
 ]);
 
-function recording(): fc.Arbitrary<Deed> {
+function recording(): fc.Arbitrary<StepChange> {
   const results = fc
     .subarray(projects, { minLength: 1 })
     .chain(some => fc.record(Object.fromEntries(some.map(project => [project, result(project)]))));
-  return fc.tuple(results, fc.boolean()).map(([found, repliesNow]): Deed => {
+  return fc.tuple(results, fc.boolean()).map(([found, repliesNow]): StepChange => {
     const kinds = Object.entries(found).map(([project, { kind }]) => `${kind} in ${project}`);
-    const change: Step['change'] = (held, now) => standing =>
-      recordAttempt(standing, {
+    const change: Step['change'] = (held, now) => current =>
+      recordAttempt(current, {
         generation: held.claims,
         results: found,
         now,

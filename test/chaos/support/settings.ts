@@ -1,6 +1,5 @@
 import { parseSettings, type Settings } from '../../../lambda/settings.ts';
-import { ketchSecret, ketchSection } from './ketch.ts';
-import { shopifySecret, shopifySection } from './shopify.ts';
+import { ketchSecret, ketchSection, shopifySecret, shopifySection } from './platform-requests.ts';
 import { keyOf } from './voucherify.ts';
 
 export interface QuotaOptions {
@@ -10,7 +9,7 @@ export interface QuotaOptions {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
-/** What the machines' secrets say: of the platforms, the pepper, and a key for each project. */
+/** Returns the secrets: of the platforms, the pepper, and a key for each project. */
 export function secretsOf(projects: readonly string[]): Record<string, string> {
   const keys = projects.map(project => [`erasure/voucherify/${project}`, JSON.stringify(keyOf(project))] as const);
   return {
@@ -21,16 +20,15 @@ export function secretsOf(projects: readonly string[]): Record<string, string> {
   };
 }
 
-/** Settings of a deployed stack; each project has a host of its own. */
+/** Returns the settings of a deployed stack; each project has its own host. */
 export function settingsOf(options: QuotaOptions, projects: readonly string[], callsPerMinute: number): Settings {
   const { quotaShare = 0.5, quotaPeriod = 'minute', auth = 'api-key', limits = {} } = options;
   const quota = { auth, quotaShare, quotaPeriod, callsPerMinute };
   const named = projects.map(name => [name, { baseUrl: `https://${name}.api.voucherify.io`, ...quota }]);
-  const plenty = { requestsPerHour: 1_000_000 };
   const text = {
     projects: Object.fromEntries(named),
     platforms: { ketch: ketchSection, shopify: shopifySection },
-    limits: { ...plenty, ...limits },
+    limits: { requestsPerHour: 1_000_000, ...limits },
   };
   return parseSettings(JSON.stringify(text), 'deployed');
 }

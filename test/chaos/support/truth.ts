@@ -1,84 +1,90 @@
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Ask, Person } from './people.ts';
+import type { RegisteredCustomer, TestRequest } from './requests.ts';
 
-/** What really happened, recorded by the harness and not by the program. */
+/** What really happened, as the harness records it, independently of the program. */
 export interface Truth {
-  readonly asks: ReadonlyMap<string, Ask>;
+  readonly requests: ReadonlyMap<string, TestRequest>;
   /** The violations, each with its request. */
   readonly violations: readonly string[];
-  ask(ask: Ask): void;
+  add(request: TestRequest): void;
+  /** Returns the number of Voucherify calls that all requests need without faults. */
+  neededCalls(): number;
   violated(what: string, uid?: string): void;
-  /** An operator decided that a request is not to be done. */
+  /** Records that an operator refuses a request. */
   refused(uid: string): void;
   /** Adds an event to a request's history, which is printed with a violation. */
   note(uid: string, event: string): void;
-  /** A customer registered after the request, so it must not be erased. */
+  /** Records a customer that registered after the request, and so must not be erased. */
   newcomer(customerId: string, uid: string): void;
   /** Returns the requests for a customer. */
-  asksFor(customerId: string): readonly Ask[];
-  /** A customer was deleted permanently, by the program or by the shop. */
+  requestsFor(customerId: string): readonly TestRequest[];
+  /** Records a permanent deletion, by the program or by the shop. */
   removed(customerId: string, by: 'program' | 'others'): void;
-  /** The shop soft-deleted a customer: from now on it is found only by id. */
-  hid(customerId: string): void;
-  /** A look-up at their id was answered 404. */
-  absent(customerId: string): void;
+  /** Records a soft deletion by the shop: from now on only the id finds the customer. */
+  softDeleted(customerId: string): void;
+  /** Records that a look-up of an id got a 404. */
+  notFound(customerId: string): void;
+  wasNotFound(customerId: string): boolean;
   isGone(customerId: string): boolean;
   /** Whether a look-up would find them. */
-  isThere(customerId: string): boolean;
+  canBeFound(customerId: string): boolean;
   wasRemovedByOthers(customerId: string): boolean;
-  /** Judges a receipt at the moment at which it is closed. */
-  closed(ask: Ask, receipt: Receipt): void;
+  /** Verifies a receipt when it is closed. */
+  closed(request: TestRequest, receipt: Receipt): void;
 }
 
 /** Maximum number of events that are kept for one request. */
-const longestStory = 60;
+const maxEvents = 60;
 
 export function newTruth(now: () => number, start: number): Truth {
-  const asks = new Map<string, Ask>();
-  const owners = new Map<string, Ask[]>();
-  const stories = new Map<string, string[]>();
+  const requests = new Map<string, TestRequest>();
+  const owners = new Map<string, TestRequest[]>();
+  const histories = new Map<string, string[]>();
   const gone = new Map<string, 'program' | 'others'>();
   const hidden = new Set<string>();
-  const absent = new Set<string>();
+  const notFound = new Set<string>();
   const newcomers = new Map<string, string>();
   const refusals = new Set<string>();
   const violations: string[] = [];
   const truth: Truth = {
-    asks,
+    requests,
     violations,
-    ask: ask => {
-      asks.set(ask.uid, ask);
-      for (const { id } of ask.people) owners.set(id, [...(owners.get(id) ?? []), ask]);
+    neededCalls: () => [...requests.values()].reduce((sum, { needed }) => sum + needed, 0),
+    add: request => {
+      requests.set(request.uid, request);
+      for (const { id } of request.customers) owners.set(id, [...(owners.get(id) ?? []), request]);
     },
     violated: (what, uid) => {
-      const story = uid === undefined ? [] : (stories.get(uid) ?? []);
-      violations.push([`${what}${uid === undefined ? '' : ` (${uid})`}`, ...story].join('\n    '));
+      const history = uid === undefined ? [] : (histories.get(uid) ?? []);
+      violations.push([`${what}${uid === undefined ? '' : ` (${uid})`}`, ...history].join('\n    '));
     },
     refused: uid => refusals.add(uid),
     note: (uid, event) => {
-      const story = stories.get(uid) ?? [];
-      stories.set(uid, story);
-      if (story.length < longestStory) story.push(`${((now() - start) / 1000).toFixed(3)} s  ${event}`);
+      const history = histories.get(uid) ?? [];
+      histories.set(uid, history);
+      if (history.length < maxEvents) history.push(`${((now() - start) / 1000).toFixed(3)} s  ${event}`);
     },
     newcomer: (id, uid) => {
-      // Whoever is still there only refreshes what is known of them.
+      // If the customer still exists, a registration only updates it.
       if (!owners.has(id)) newcomers.set(id, uid);
-      truth.note(uid, `${id} signs up`);
+      truth.note(uid, `${id} registers`);
     },
-    asksFor: id => owners.get(id) ?? [],
+    requestsFor: id => owners.get(id) ?? [],
     removed: (id, by) => {
-      if (by === 'program' && newcomers.has(id)) truth.violated(`wrong: ${id} is another one`, newcomers.get(id));
+      if (by === 'program' && newcomers.has(id))
+        truth.violated(`wrong: ${id} registered after the request`, newcomers.get(id));
       if (gone.has(id)) truth.violated(`${id} was deleted twice`, owners.get(id)?.[0]?.uid);
       gone.set(id, by);
     },
-    hid: id => hidden.add(id),
-    absent: id => absent.add(id),
+    softDeleted: id => hidden.add(id),
+    notFound: id => notFound.add(id),
+    wasNotFound: id => notFound.has(id),
     isGone: id => gone.has(id),
-    isThere: id => !gone.has(id) && !hidden.has(id),
+    canBeFound: id => !gone.has(id) && !hidden.has(id),
     wasRemovedByOthers: id => gone.get(id) === 'others',
-    closed: (ask, receipt) => {
-      if (receipt.state !== 'refused') judgeClosed(ask, receipt, { truth, gone, hidden, absent, owners });
-      else if (!refusals.has(ask.uid)) truth.violated('refused by nobody', ask.uid);
+    closed: (request, receipt) => {
+      if (receipt.state !== 'refused') verifyClosed(request, receipt, { truth, gone, hidden, notFound, owners });
+      else if (!refusals.has(request.uid)) truth.violated('refused without a decision', request.uid);
     },
   };
   return truth;
@@ -88,28 +94,30 @@ interface Known {
   readonly truth: Truth;
   readonly gone: ReadonlyMap<string, 'program' | 'others'>;
   readonly hidden: ReadonlySet<string>;
-  readonly absent: ReadonlySet<string>;
-  readonly owners: ReadonlyMap<string, readonly Ask[]>;
+  readonly notFound: ReadonlySet<string>;
+  readonly owners: ReadonlyMap<string, readonly TestRequest[]>;
 }
 
-function judgeClosed(ask: Ask, receipt: Receipt, { truth, gone, hidden, absent, owners }: Known): void {
-  const there = ask.people.filter(({ id }) => !gone.has(id) && !hidden.has(id));
-  const ours = (one: Person) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
+function verifyClosed(request: TestRequest, receipt: Receipt, { truth, gone, hidden, notFound, owners }: Known): void {
+  const there = request.customers.filter(({ id }) => !gone.has(id) && !hidden.has(id));
+  const ours = (one: RegisteredCustomer) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
   for (const [project, { state, deletions }] of Object.entries(receipt.projects)) {
-    const meant = ask.people.filter(one => one.project === project);
-    const byId = ask.identities.some(({ identitySpace }) => identitySpace === 'customer');
+    const meant = request.customers.filter(one => one.project === project);
+    const byId = request.identities.some(({ identitySpace }) => identitySpace === 'customer');
     const proved = deletions.filter(({ proof }) => proof === 'gone').length;
-    const confirmed = meant.filter(({ id }) => absent.has(id)).length;
-    if (proved > confirmed) truth.violated('gone, and no look-up was answered 404', ask.uid);
-    if (state === 'open') truth.violated(`closed while ${project} is open`, ask.uid);
-    if (state === 'erased' && meant.length === 0 && !byId) truth.violated('erased where nobody was meant', ask.uid);
-    if (state === 'erased' && there.some(one => meant.includes(one))) truth.violated('falsely erased', ask.uid);
-    if (state !== 'erased' && there.some(one => meant.includes(one))) truth.violated(`missed: ${state}`, ask.uid);
-    if (state !== 'erased' && meant.some(ours)) truth.violated(`somebody was deleted, and yet ${state}`, ask.uid);
+    const confirmed = meant.filter(({ id }) => notFound.has(id)).length;
+    if (proved > confirmed) truth.violated('gone without a 404 on a look-up', request.uid);
+    if (state === 'open') truth.violated(`closed while ${project} is open`, request.uid);
+    if (state === 'erased' && meant.length === 0 && !byId)
+      truth.violated('erased without a requested customer', request.uid);
+    if (state === 'erased' && there.some(one => meant.includes(one))) truth.violated('falsely erased', request.uid);
+    if (state !== 'erased' && there.some(one => meant.includes(one))) truth.violated(`missed: ${state}`, request.uid);
+    if (state !== 'erased' && meant.some(ours)) truth.violated(`deleted, but the result is ${state}`, request.uid);
   }
   const states = Object.values(receipt.projects).map(({ state }) => state);
   const erased = states.includes('erased');
-  if (erased !== (receipt.state === 'erased')) truth.violated(`${states.join('+')} gave ${receipt.state}`, ask.uid);
-  const expected = ask.identifiable ? 'no-match' : 'not-identifiable';
-  if (!erased && receipt.state !== expected) truth.violated(`${receipt.state}, not ${expected}`, ask.uid);
+  if (erased !== (receipt.state === 'erased'))
+    truth.violated(`${states.join('+')} resulted in ${receipt.state}`, request.uid);
+  const expected = request.identifiable ? 'no-match' : 'not-identifiable';
+  if (!erased && receipt.state !== expected) truth.violated(`${receipt.state}, not ${expected}`, request.uid);
 }

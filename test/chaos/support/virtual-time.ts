@@ -1,11 +1,14 @@
-/** A clock that jumps from one event to the next. Nothing here ever sleeps. */
+import type fc from 'fast-check';
+import { never, type Schedule } from './environment.ts';
+
+/** A clock that moves from one event to the next, without sleeping. */
 export interface VirtualTime {
-  /** Epoch milliseconds, whole ones. */
+  /** Whole epoch milliseconds. */
   now(): number;
-  /** Runs something after that many milliseconds. */
+  /** Runs a function after this number of milliseconds. */
   in(ms: number, run: () => unknown): void;
   wait(ms: number): Promise<void>;
-  /** Lives through the events, each with everything that follows from it at once, until `isOver`. */
+  /** Runs the events in order, each with all continuations of its promises, until `isOver`. */
   run(isOver: () => boolean): Promise<void>;
   /** Events so far. */
   events(): number;
@@ -13,7 +16,7 @@ export interface VirtualTime {
 
 interface Event {
   readonly at: number;
-  /** Of two events at one time the one that was asked for first comes first. */
+  /** Of two events at the same time, the one that was scheduled first runs first. */
   readonly order: number;
   readonly run: () => unknown;
 }
@@ -29,14 +32,14 @@ export function virtualTime(start: number): VirtualTime {
     },
     wait: ms => new Promise(resolve => time.in(ms, resolve)),
     run: async isOver => {
-      await everythingThatFollows();
+      await settlePromises();
       while (!isOver()) {
         const event = pop(waiting);
         if (event === undefined) return;
         now = event.at;
         events += 1;
         event.run();
-        await everythingThatFollows();
+        await settlePromises();
       }
     },
     events: () => events,
@@ -44,8 +47,8 @@ export function virtualTime(start: number): VirtualTime {
   return time;
 }
 
-/** Promises that are settled run all their continuations before the next turn of Node's own loop. */
-export function everythingThatFollows(): Promise<void> {
+/** Settles after all continuations of settled promises have run. */
+function settlePromises(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }
 
@@ -53,7 +56,7 @@ function isBefore(a: Event, b: Event): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** A binary heap, the earliest event first. */
+/** Adds an event to a binary heap with the earliest event first. */
 function push(heap: Event[], event: Event): void {
   let index = heap.length;
   heap.push(event);
@@ -82,4 +85,63 @@ function pop(heap: Event[]): Event | undefined {
   }
   heap[index] = last;
   return first;
+}
+
+/** A schedule on which fast-check chooses which call continues, one at a time, until `runToEnd` has returned. */
+export interface Stepped extends Schedule {
+  /** Waits for this number of turns. */
+  pass(turns: number): Promise<void>;
+  /** Moves the clock forward. */
+  forward(ms: number): void;
+  /** Runs one step after the other until no call waits; from then on calls do not wait for a turn. */
+  runToEnd(): Promise<void>;
+  isFree(): boolean;
+}
+
+/** A wait takes one turn for each of these periods, in milliseconds. */
+const msPerTurn = 4000;
+
+const start = Date.UTC(2026, 10, 24, 12);
+
+/** Duration of every call, in milliseconds. */
+const stepMs = 3;
+
+/** Returns a schedule; with `timeouts`, invocations also time out when it is their turn. */
+export function stepped(scheduler: fc.Scheduler, timeouts: boolean): Stepped {
+  let now = start;
+  let free = false;
+  const turn = async (label: string) => {
+    if (!free) await scheduler.schedule(Promise.resolve(), label);
+  };
+  // A longer wait takes more turns: otherwise a whole attempt could never overtake it.
+  const pass = async (turns: number) => {
+    for (let passed = 0; passed < turns; passed += 1) await turn('waits');
+  };
+  const wait = async (ms: number) => {
+    const until = now + ms;
+    await pass(Math.ceil(ms / msPerTurn));
+    now = Math.max(now, until);
+  };
+  return {
+    now: () => now,
+    wait,
+    pass,
+    timeout: ms => (free || !timeouts ? never() : wait(ms)),
+    transmit: async port => {
+      await turn(port);
+      now += stepMs;
+    },
+    forward: ms => {
+      now += ms;
+    },
+    runToEnd: async () => {
+      await settlePromises();
+      while (scheduler.count() > 0) {
+        await scheduler.waitNext(1);
+        await settlePromises();
+      }
+      free = true;
+    },
+    isFree: () => free,
+  };
 }

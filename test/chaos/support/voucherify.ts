@@ -7,11 +7,11 @@ import {
 } from '../../../infra/local/sandbox/sandbox.ts';
 import type { HttpCall } from '../../../lambda/io/http-client.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
-import type { Outside, Served } from './outside.ts';
+import type { Environment, Served } from './environment.ts';
 import type { Random } from './random.ts';
 import type { Truth } from './truth.ts';
 
-/** One call as it left a machine, and how it was answered if it arrived. */
+/** One call that left a machine, and the status of its response if it arrived. */
 export interface Sent {
   readonly project: string;
   readonly at: number;
@@ -19,17 +19,17 @@ export interface Sent {
 }
 
 export interface Voucherify {
-  readonly port: Outside['voucherify'];
+  readonly port: Environment['voucherify'];
   readonly sandbox: Sandbox;
   readonly sent: readonly Sent[];
-  /** Registers a customer that has existed for long. */
+  /** Registers a customer with an old creation time. */
   register(customer: SandboxCustomer, project: string): string;
   /** The shop itself deletes a customer, softly or permanently; returns false if it is already gone. */
   removeByOthers(id: string, project: string, how: 'soft' | 'permanent'): boolean;
   /** Starts or ends an outage of all connections to one project. */
   down(project: string, isDown: boolean): void;
-  /** Told of every permanent deletion that the program made. */
-  onDeleted(told: (customerId: string) => void): void;
+  /** Registers a listener for every permanent deletion by the program. */
+  onDeleted(listener: (customerId: string) => void): void;
 }
 
 interface VoucherifyOptions {
@@ -39,13 +39,13 @@ interface VoucherifyOptions {
   readonly truth: Truth;
   readonly callsPerMinute: number;
   readonly periodSeconds?: number;
-  /** Whether some lists come in pages that are shorter than asked. */
+  /** Whether some lists have pages that are shorter than requested. */
   readonly shortPages?: boolean;
 }
 
 const longAgo = '2025-01-01T00:00:00.000Z';
 
-/** The sandbox, in process, and an account of everything that happens in it. */
+/** Opens the sandbox in process, and records every call and deletion. */
 export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const { projects, now, random, truth, callsPerMinute, periodSeconds = 60, shortPages = false } = options;
   const keys = projects.flatMap(project => [keyOf(project), { ...keyOf(project), appId: `shop-${project}` }]);
@@ -53,24 +53,24 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const sandbox = openSandbox({ now, keys, limit, random: random.letters });
   const sent: Sent[] = [];
   const last = new WeakMap<HttpCall, Sent>();
-  const told: ((customerId: string) => void)[] = [];
+  const listeners: ((customerId: string) => void)[] = [];
   const dead = new Set<string>();
-  const watchLooks = looksWatched(truth);
+  const watchLookUp = watchLookUps(truth);
   const paged = shortPages ? inShortPages(random) : (call: HttpCall) => call;
   const arrives = (call: HttpCall): Served => {
     const served = dead.has(projectOf(call)) ? 'cut' : respond(sandbox, paged(call));
     const record = last.get(call);
     if (record !== undefined && typeof served === 'object') record.status = served.status;
-    watchLooks(call, served);
+    watchLookUp(call, served);
     const deleted = deletedBy(call, served);
     if (deleted !== undefined) {
-      for (const { uid } of truth.asksFor(deleted)) truth.note(uid, `${deleted} is deleted`);
+      for (const { uid } of truth.requestsFor(deleted)) truth.note(uid, `${deleted} is deleted`);
       truth.removed(deleted, 'program');
-      for (const one of told) one(deleted);
+      for (const listener of listeners) listener(deleted);
     }
     return served;
   };
-  const port: Outside['voucherify'] = {
+  const port: Environment['voucherify'] = {
     sent: call => {
       if (last.has(call) && isDeletion(call)) truth.violated('a deletion was sent again within one request');
       const record = { project: projectOf(call), at: now(), status: 0 };
@@ -78,11 +78,13 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
       last.set(call, record);
     },
     arrives,
+    // No call can disprove a false 404 for a customer that no look-up finds.
+    canDeny: call => isDeletion(call) && !truth.wasNotFound(customerIdOf(call) ?? ''),
   };
   const removeByOthers: Voucherify['removeByOthers'] = (id, project, how) => {
-    if (!truth.isThere(id)) return false;
-    if (!isDone(sandbox, shopsOwn(how, project, id))) return false;
-    if (how === 'soft') truth.hid(id);
+    if (!truth.canBeFound(id)) return false;
+    if (!isDone(sandbox, shopDeletion(how, project, id))) return false;
+    if (how === 'soft') truth.softDeleted(id);
     else truth.removed(id, 'others');
     return true;
   };
@@ -95,11 +97,11 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
     register,
     removeByOthers,
     down: (project, isDown) => void (isDown ? dead.add(project) : dead.delete(project)),
-    onDeleted: one => told.push(one),
+    onDeleted: listener => listeners.push(listener),
   };
 }
 
-/** Each project has a host of its own here. */
+/** Returns the project of a call: each project has its own host here. */
 function projectOf({ url }: HttpCall): string {
   return url.hostname.split('.')[0] ?? '';
 }
@@ -108,8 +110,8 @@ export function keyOf(project: string) {
   return { project, appId: `app-${project}`, appToken: `token-of-${project}` };
 }
 
-/** Their own key; `DELETE` is the soft one. */
-function shopsOwn(how: 'soft' | 'permanent', project: string, id: string): SandboxRequest {
+/** Returns the shop's own call; `DELETE` is the soft deletion. */
+function shopDeletion(how: 'soft' | 'permanent', project: string, id: string): SandboxRequest {
   const headers = { 'x-app-id': `shop-${project}`, 'x-app-token': keyOf(project).appToken };
   const target = `/v1/customers/${id}`;
   return how === 'soft'
@@ -117,7 +119,7 @@ function shopsOwn(how: 'soft' | 'permanent', project: string, id: string): Sandb
     : { method: 'POST', target: `${target}/permanent-deletion`, headers, body: '' };
 }
 
-/** In an outage the shop's own calls fail too. */
+/** Returns whether the shop's own call succeeded; in an outage it fails too. */
 function isDone(sandbox: Sandbox, request: SandboxRequest): boolean {
   try {
     return sandbox.respond(request).status < 300;
@@ -137,7 +139,7 @@ function respond(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall
   }
 }
 
-/** Of some addresses the list comes in pages of one or two rows, whatever is asked for. */
+/** Limits the lists of some addresses to pages of one or two rows. */
 function inShortPages(random: Random): (call: HttpCall) => HttpCall {
   const limits = new Map<string, number>();
   return call => {
@@ -151,21 +153,25 @@ function inShortPages(random: Random): (call: HttpCall) => HttpCall {
   };
 }
 
+function customerIdOf({ url }: HttpCall): string | undefined {
+  return /^\/v1\/customers\/([^/]+)/.exec(url.pathname)?.[1];
+}
+
 function isDeletion({ method, url }: HttpCall): boolean {
   return method === 'POST' && url.pathname.endsWith('/permanent-deletion');
 }
 
-/** Every deletion of somebody but the first of each request follows a look of its own; one under a refused key is none. */
-function looksWatched(truth: Truth): (call: HttpCall, served: Served) => void {
+/** Checks that each deletion after a request's first one follows its own look-up; calls with a rejected key do not count. */
+function watchLookUps(truth: Truth): (call: HttpCall, served: Served) => void {
   const looks = new Map<string, number>();
   return (call, served) => {
-    const id = /^\/v1\/customers\/([^/]+)/.exec(call.url.pathname)?.[1];
+    const id = customerIdOf(call);
     const status = typeof served === 'object' ? served.status : 0;
     if (id === undefined || status === 401) return;
-    if (call.method === 'GET' && status === 404) truth.absent(id);
-    const left = (looks.get(id) ?? Math.max(1, truth.asksFor(id).length)) + (isDeletion(call) ? -1 : 1);
+    if (call.method === 'GET' && status === 404) truth.notFound(id);
+    const left = (looks.get(id) ?? Math.max(1, truth.requestsFor(id).length)) + (isDeletion(call) ? -1 : 1);
     looks.set(id, left);
-    if (left < 0) truth.violated('posted to again without a look', truth.asksFor(id)[0]?.uid);
+    if (left < 0) truth.violated('deleted again without a look-up', truth.requestsFor(id)[0]?.uid);
   };
 }
 

@@ -3,15 +3,17 @@ import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore, SideWrites } from '../../../lambda/receipts/store.ts';
 import type { Truth } from './truth.ts';
 
-/** Every write that took effect, judged, and how many receipts wait for what. */
+/** All completed writes, and the number of receipts in each queue. */
 export interface Watch {
   readonly receipts: ReadonlyMap<string, Receipt>;
-  /** What was written when, by request, where that is kept. */
+  /** The writes of each request, with their times. */
   readonly writes: ReadonlyMap<string, readonly Write[]>;
+  /** Returns whether no receipt is open, waits for callbacks or waits for its signature. */
+  isDone(): boolean;
   waiting(): {
     readonly open: number;
     readonly callbackState: number;
-    readonly human: number;
+    readonly needsReview: number;
     readonly unsigned: number;
   };
 }
@@ -21,8 +23,8 @@ interface Write {
   readonly receipt: Receipt;
 }
 
-/** What a closed receipt may still change: how telling the platform and signing stand, and what operators decide. */
-const tellingOnly = new Set([
+/** Fields that may change after a receipt is closed: callback state, signature and operators' decisions. */
+const mutableWhenClosed = new Set([
   'revision',
   'queue',
   'nextAttemptAt',
@@ -40,10 +42,11 @@ export function watchedStore(
 ): { readonly store: ReceiptStore; readonly watch: Watch } {
   const receipts = new Map<string, Receipt>();
   const writes = new Map<string, Write[]>();
-  const counts = { open: 0, callbackState: 0, human: 0, unsigned: 0 };
+  const counts = { open: 0, callbackState: 0, needsReview: 0, unsigned: 0 };
+  const isDone = () => counts.open + counts.callbackState + counts.unsigned === 0;
   const count = (receipt: Receipt, by: 1 | -1) => {
     if (receipt.state === 'open') counts.open += by;
-    if (receipt.state === 'needs-review') counts.human += by;
+    if (receipt.state === 'needs-review') counts.needsReview += by;
     if (receipt.queue === 'callback') counts.callbackState += by;
     if (receipt.queue === 'sign') counts.unsigned += by;
   };
@@ -54,46 +57,46 @@ export function watchedStore(
     receipts.set(receipt.id, receipt);
     const uid = uidOf(receipt);
     writes.set(uid, [...(writes.get(uid) ?? []), { at: now(), receipt }]);
-    truth.note(uid, storyOf(receipt));
+    truth.note(uid, summaryOf(receipt));
   };
   const watching: ReceiptStore = {
     ...store,
-    accept: async (receipt, kept) => {
-      const standing = await store.accept(receipt, kept);
-      if (standing.stored) keep(receipt);
-      return standing;
+    accept: async (receipt, personalData) => {
+      const current = await store.accept(receipt, personalData);
+      if (current.stored) keep(receipt);
+      return current;
     },
     replace: async (next, also = {}) => {
       const replaced = await store.replace(next, also);
-      if (replaced) judgeWrite(receipts.get(next.id), next, also, truth);
+      if (replaced) verifyWrite(receipts.get(next.id), next, also, truth);
       if (replaced) keep(next);
       return replaced;
     },
   };
-  return { store: watching, watch: { receipts, writes, waiting: () => counts } };
+  return { store: watching, watch: { receipts, writes, waiting: () => counts, isDone } };
 }
 
-/** The harness sends UUIDs only, and those stand in a receipt in clear. */
+/** Returns the request's uid. The harness sends only UUIDs, which a receipt contains in clear text. */
 export function uidOf({ reference }: Receipt): string {
   return reference ?? '';
 }
 
-function storyOf({ state, queue, nextAttemptAt, claims, projects, lastResult, receivedAt }: Receipt): string {
+function summaryOf({ state, queue, nextAttemptAt, claims, projects, lastResult, receivedAt }: Receipt): string {
   const next = nextAttemptAt === undefined ? '' : ` next at +${((nextAttemptAt - receivedAt) / 1000).toFixed(3)} s`;
   const services = Object.entries(projects).map(([name, { state: its, pins }]) => `${name}:${its}:${pins}`);
   return `${state}/${queue ?? '-'} claims ${claims} ${services.join(' ')} ${lastResult ?? ''}${next}`;
 }
 
-function judgeWrite(
+function verifyWrite(
   before: Receipt | undefined,
   next: Receipt,
   { pins, deletePersonalData }: SideWrites,
   truth: Truth,
 ): void {
   const uid = uidOf(next);
-  const ask = truth.asks.get(uid);
-  if (before === undefined || ask === undefined) {
-    truth.violated('a receipt of nobody', uid);
+  const request = truth.requests.get(uid);
+  if (before === undefined || request === undefined) {
+    truth.violated('a receipt without a request', uid);
     return;
   }
   if (next.revision !== before.revision + 1) truth.violated('a revision was skipped', uid);
@@ -102,11 +105,11 @@ function judgeWrite(
   }
   if (pins !== undefined && before.projects[pins.project]?.pins !== 0) truth.violated('pins were written twice', uid);
   if (deletePersonalData === true && (!isFinal(next.state) || next.queue === 'callback'))
-    truth.violated('forgotten too early', uid);
-  if (!isFinal(before.state) && isFinal(next.state)) truth.closed(ask, next);
+    truth.violated('personal data was deleted too early', uid);
+  if (!isFinal(before.state) && isFinal(next.state)) truth.closed(request, next);
 }
 
-/** Returns a receipt without its callback state. */
+/** Returns a receipt without the fields that may change after it is closed. */
 export function erasurePart(receipt: Receipt): object {
-  return Object.fromEntries(Object.entries(receipt).filter(([name]) => !tellingOnly.has(name)));
+  return Object.fromEntries(Object.entries(receipt).filter(([name]) => !mutableWhenClosed.has(name)));
 }

@@ -2,56 +2,63 @@ import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import type { Checks } from '../support/checks.ts';
 import type { FunctionProcess } from '../support/function-process.ts';
-import { deleteRequest, send, standingOf, tick } from '../support/messages.ts';
-import type { Held } from '../support/recorder.ts';
-import type { World } from '../support/world.ts';
+import type { Harness } from '../support/harness.ts';
+import { deleteRequest, resultOf, send, tick } from '../support/messages.ts';
+import type { HeldResponses } from '../support/recorder.ts';
 import { register } from './webhook.ts';
 
-/** Longer than any time limit of a call of AWS. */
+/** Longer than the timeout of any AWS call. */
 const freezeMs = 2300;
 const latencyMs = 60;
-/** What the start may wait for secrets, and a margin for a slow machine: below Lambda's ten seconds for a start. */
-const longestStartMs = 8000;
+/** The maximum wait for secrets plus a margin for a slow machine; Lambda allows ten seconds for a start. */
+const maxStartMs = 8000;
 
 type Which = 'webhook' | 'sweeper';
 type FirstEvent = (instance: FunctionProcess) => Promise<void>;
-/** Starts an instance, waits until it is where it is frozen, and holds the answers to its reads from then on. */
-type Start = (which: Which, world: World) => Promise<readonly [FunctionProcess, Held]>;
+/** Starts an instance, freezes it at a certain point, and holds back the responses to its reads from then on. */
+type Start = (which: Which, harness: Harness) => Promise<readonly [FunctionProcess, HeldResponses]>;
 
 const freezes: readonly (readonly [string, Start])[] = [
-  ['as soon as it has started', started],
-  ['while it reads its secrets', reading],
+  ['as soon as it has started', freezeWhenReady],
+  ['while it reads its secrets', freezeWhileReading],
 ];
 
 /**
- * Lambda starts instances ahead of requests and freezes them in between. The first event must be handled as any other,
- * without an alarm, wherever the freeze falls and whatever Secrets Manager did while the instance started.
+ * Lambda starts instances in advance and freezes them until the first event. That event must be handled like any other,
+ * without an alarm, whenever the instance was frozen and whatever Secrets Manager did while it started.
  */
-export async function frozen(world: World, checks: Checks): Promise<void> {
-  world.recorder.latencyMs = latencyMs;
+export async function frozen(harness: Harness, checks: Checks): Promise<void> {
+  harness.recorder.latencyMs = latencyMs;
   for (const [when, start] of freezes) {
-    await checks.step(`the webhook, frozen for ${freezeMs} ms ${when}: the request is answered, no alarm`, () =>
-      inFrozen(world, 'webhook', start, erased(world, `crm-frozen-${freezes.findIndex(([one]) => one === when)}`)),
+    await checks.step(`the webhook, frozen for ${freezeMs} ms ${when}: the request is completed, no alarm`, () =>
+      handleWhenFrozen(
+        harness,
+        'webhook',
+        start,
+        sendsErasure(harness, `crm-frozen-${freezes.findIndex(([one]) => one === when)}`),
+      ),
     );
     await checks.step(`the sweep, frozen for ${freezeMs} ms ${when}: it sweeps, no alarm`, () =>
-      inFrozen(world, 'sweeper', start, swept),
+      handleWhenFrozen(harness, 'sweeper', start, sweeps),
     );
   }
-  await checks.step('the webhook, started while Secrets Manager hangs: ready in time, and works once it is back', () =>
-    withoutSecretsManager(world, 'webhook', erased(world, 'crm-hanging'), checks),
+  await checks.step(
+    'the webhook, started while Secrets Manager does not respond: ready in time, and works after it recovers',
+    () => withoutSecretsManager(harness, 'webhook', sendsErasure(harness, 'crm-hanging'), checks),
   );
-  await checks.step('the sweep, started while Secrets Manager hangs: ready in time, and works once it is back', () =>
-    withoutSecretsManager(world, 'sweeper', swept, checks),
+  await checks.step(
+    'the sweep, started while Secrets Manager does not respond: ready in time, and works after it recovers',
+    () => withoutSecretsManager(harness, 'sweeper', sweeps, checks),
   );
-  world.recorder.latencyMs = 0;
+  harness.recorder.latencyMs = 0;
 }
 
 /**
- * Freezes an instance before its first event, which waits until it goes on. The answers to its reads come after that, as
- * nothing reaches an instance on Lambda while it is frozen: timers that expired meanwhile fire first.
+ * Freezes an instance before its first event, which waits until the instance continues. The responses to its reads arrive
+ * after that, because nothing reaches a frozen instance on Lambda: timers that expired in the meantime fire first.
  */
-async function inFrozen(world: World, which: Which, start: Start, firstEvent: FirstEvent): Promise<void> {
-  const [instance, held] = await start(which, world);
+async function handleWhenFrozen(harness: Harness, which: Which, start: Start, firstEvent: FirstEvent): Promise<void> {
+  const [instance, held] = await start(which, harness);
   const handled = Promise.allSettled([firstEvent(instance)]);
   await setTimeout(freezeMs);
   instance.thaw();
@@ -63,14 +70,20 @@ async function inFrozen(world: World, which: Which, start: Start, firstEvent: Fi
   assertNoAlarm(log);
 }
 
-async function started(which: Which, { start, recorder }: World): Promise<readonly [FunctionProcess, Held]> {
+async function freezeWhenReady(
+  which: Which,
+  { start, recorder }: Harness,
+): Promise<readonly [FunctionProcess, HeldResponses]> {
   const instance = await start(which);
   await instance.ready;
   instance.freeze();
   return [instance, recorder.hold('GetSecretValue')];
 }
 
-async function reading(which: Which, { start, recorder }: World): Promise<readonly [FunctionProcess, Held]> {
+async function freezeWhileReading(
+  which: Which,
+  { start, recorder }: Harness,
+): Promise<readonly [FunctionProcess, HeldResponses]> {
   const held = recorder.hold('GetSecretValue');
   const instance = await start(which);
   await held.begun;
@@ -78,36 +91,36 @@ async function reading(which: Which, { start, recorder }: World): Promise<readon
   return [instance, held];
 }
 
-function erased(world: World, sourceId: string): FirstEvent {
-  register(world, sourceId);
+function sendsErasure(harness: Harness, sourceId: string): FirstEvent {
+  register(harness, sourceId);
   return async instance => {
-    const answer = await send(instance, deleteRequest(sourceId));
-    assert.equal(answer.status, 200);
-    assert.equal(standingOf(answer).reason, 'executed');
+    const reply = await send(instance, deleteRequest(sourceId));
+    assert.equal(reply.status, 200);
+    assert.equal(resultOf(reply).reason, 'executed');
   };
 }
 
-async function swept(instance: FunctionProcess): Promise<void> {
+async function sweeps(instance: FunctionProcess): Promise<void> {
   await instance.invoke(tick);
 }
 
 async function withoutSecretsManager(
-  world: World,
+  harness: Harness,
   which: Which,
   firstEvent: FirstEvent,
   checks: Checks,
 ): Promise<void> {
-  const held = world.recorder.hold('GetSecretValue');
-  const instance = await world.start(which);
+  const held = harness.recorder.hold('GetSecretValue');
+  const instance = await harness.start(which);
   await held.begun;
   const began = performance.now();
   await instance.ready;
   const startedMs = Math.round(performance.now() - began);
   held.release();
-  checks.note(`ready ${startedMs} ms after it began to read`);
+  checks.note(`ready ${startedMs} ms after its first read`);
   await firstEvent(instance);
   assertNoAlarm(await instance.stop());
-  assert.ok(startedMs < longestStartMs, `the start took ${startedMs} ms`);
+  assert.ok(startedMs < maxStartMs, `the start took ${startedMs} ms`);
 }
 
 function assertNoAlarm(log: string): void {

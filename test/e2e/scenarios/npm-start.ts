@@ -29,13 +29,13 @@ export async function npmStart(checks: Checks): Promise<void> {
   const run = startRun({ SETTINGS: settings, AWS_ENDPOINT_URL: moto.endpoint });
   try {
     const url = await run.ready;
-    await checks.step('the tables are made; without secrets 503, and nothing is stored', async () => {
+    await checks.step('creates the tables; without secrets it replies 503 and stores nothing', async () => {
       const { TableNames = [] } = await dynamodb.send(new ListTablesCommand({}));
       assert.deepEqual(TableNames.toSorted(), ['erasure-identifiers', 'erasure-receipts']);
       assert.equal((await post(url)).status, 503);
       assert.equal((await dynamodb.send(new ScanCommand({ TableName: 'erasure-receipts' }))).Count, 0);
     });
-    await checks.step('with secrets under their design names it erases', async () => {
+    await checks.step('erases when the secrets exist under their design names', async () => {
       const texts = {
         'erasure/pepper': 'pepper-of-the-e2e-run-that-is-long-enough-for-it',
         'erasure/platform/ketch': JSON.stringify({ current: ketchSecret }),
@@ -44,14 +44,14 @@ export async function npmStart(checks: Checks): Promise<void> {
       for (const [Name, SecretString] of Object.entries(texts)) {
         await secrets.send(new CreateSecretCommand({ Name, SecretString }));
       }
-      const answer = await post(url);
-      assert.equal(answer.status, 200, await answer.text());
+      const reply = await post(url);
+      assert.equal(reply.status, 200, await reply.text());
       assert.deepEqual(
         sandbox.deletions().map(({ customerId }) => customerId),
         [customer],
       );
     });
-    await checks.step('it stops cleanly on SIGTERM', async () => assert.equal(await run.stop(), 0));
+    await checks.step('stops cleanly on SIGTERM', async () => assert.equal(await run.stop(), 0));
   } finally {
     run.kill();
     secrets.destroy();
@@ -107,5 +107,5 @@ async function announced(child: ChildProcess): Promise<string> {
       if (url !== undefined) return url;
     }
   }
-  throw new Error(`npm start did not come up: ${printed.join('')}`);
+  throw new Error(`npm start did not become ready: ${printed.join('')}`);
 }

@@ -4,62 +4,76 @@ import * as v from 'valibot';
 import { issuer } from '../../../lambda/receipts/evidence.ts';
 import { evidenceType, keySet } from '../../../lambda/receipts/signer.ts';
 import type { Checks } from '../support/checks.ts';
-import { callback, deleteRequest, send, standingOf, tick } from '../support/messages.ts';
-import type { World } from '../support/world.ts';
+import type { Harness } from '../support/harness.ts';
+import { callback, deleteRequest, resultOf, send, tick } from '../support/messages.ts';
 import { register } from './webhook.ts';
 
-/** The sweep's clock runs ahead by this much instead of anybody waiting for the backoff. */
+/** The sweep's clock is ahead by this much, so that the run does not wait for the backoff. */
 const aheadMs = 60_000;
 
 const swept = v.object({ claimed: v.number(), closed: v.number(), delivered: v.number(), unsigned: v.number() });
 const event = v.object({ kind: v.string(), event: v.object({ status: v.string(), reason: v.string() }) });
 
 /** Checks a request that is accepted while Voucherify is down, finished by the sweep's bundle, and reported by callback. */
-export async function outage(world: World, checks: Checks): Promise<void> {
-  const customer = register(world, 'crm-outage');
-  const deleted = () => world.sandbox.deletions().filter(({ customerId }) => customerId === customer).length;
-  const webhook = await world.start('webhook');
+export async function outage(harness: Harness, checks: Checks): Promise<void> {
+  const customer = register(harness, 'crm-outage');
+  const deleted = () => harness.sandbox.deletions().filter(({ customerId }) => customerId === customer).length;
+  const webhook = await harness.start('webhook');
   let receipt = '';
-  world.sandbox.outage('down');
-  await checks.step('Voucherify down: accepted and answered in_progress, nothing lost', async () => {
-    const answer = await send(webhook, deleteRequest('crm-outage', { callbacks: [callback] }));
-    assert.equal(answer.status, 200);
-    assert.deepEqual([standingOf(answer).status, deleted()], ['in_progress', 0]);
-    receipt = standingOf(answer).receipt;
-    assert.equal((await receiptOf(world, receipt))?.state, 'open');
-    assert.equal((await world.account.rows('identifiers')).length, 1);
+  harness.sandbox.outage('down');
+  await checks.step('Voucherify down: the reply is in_progress, and the receipt is open', async () => {
+    const reply = await send(webhook, deleteRequest('crm-outage', { callbacks: [callback] }));
+    assert.equal(reply.status, 200);
+    assert.deepEqual([resultOf(reply).status, deleted()], ['in_progress', 0]);
+    receipt = resultOf(reply).receipt;
+    assert.equal((await receiptOf(harness, receipt))?.state, 'open');
+    assert.equal((await harness.account.rows('identifiers')).length, 1);
   });
   await webhook.stop();
-  world.sandbox.outage(undefined);
-  const sweeper = await world.start('sweeper', { aheadMs });
+  harness.sandbox.outage(undefined);
+  const sweeper = await harness.start('sweeper', { aheadMs });
   await checks.step(
-    `Voucherify back: the sweep erases (its clock ${aheadMs / 1000} s ahead, past the backoff)`,
+    `Voucherify back: the sweep erases (its clock is ${aheadMs / 1000} s ahead, past the backoff)`,
     async () => {
       const result = v.parse(swept, await sweeper.invoke(tick));
       assert.deepEqual(result, { claimed: 1, closed: 1, delivered: 1, unsigned: 0 });
-      assert.deepEqual([deleted(), (await receiptOf(world, receipt))?.state], [1, 'erased']);
+      assert.deepEqual([deleted(), (await receiptOf(harness, receipt))?.state], [1, 'erased']);
     },
   );
-  await checks.step('the callback came with its header, and the identifiers are gone', async () => {
-    const [got, ...more] = world.callbacks;
+  await checks.step('the callback has its header, and the identifiers are deleted', async () => {
+    const [got, ...more] = harness.callbacks;
     assert.deepEqual([got?.url, got?.authorization, more], ['/callbacks/1', callback.headers.Authorization, []]);
     const { kind, event: received } = v.parse(event, got?.body);
     assert.deepEqual([kind, received.status, received.reason], ['DeleteStatusEvent', 'completed', 'executed']);
-    assert.deepEqual(await world.account.rows('identifiers'), []);
+    assert.deepEqual(await harness.account.rows('identifiers'), []);
   });
-  await checks.step('its evidence is signed by the key in KMS, and a JOSE library verifies it', async () => {
-    const { evidence = '', platform } = (await receiptOf(world, receipt)) ?? {};
-    const keys = createLocalJWKSet(keySet(await world.account.evidenceKey()));
+  await checks.step('the KMS key signed the evidence, and a JOSE library verifies it', async () => {
+    const { evidence = '', platform } = (await receiptOf(harness, receipt)) ?? {};
+    const keys = createLocalJWKSet(keySet(await harness.account.evidenceKey()));
     const { payload } = await jwtVerify(evidence, keys, { issuer, typ: evidenceType, clockTolerance: aheadMs / 1000 });
     assert.deepEqual([payload['receipt'], payload['platform'], payload['outcome']], [receipt, platform, 'erased']);
   });
   await checks.step('the next sweep has nothing to do', async () => {
     assert.deepEqual(v.parse(swept, await sweeper.invoke(tick)), { claimed: 0, closed: 0, delivered: 0, unsigned: 0 });
-    assert.equal(world.callbacks.length, 1);
+    assert.equal(harness.callbacks.length, 1);
   });
   await sweeper.stop();
 }
 
-async function receiptOf({ account }: World, id: string) {
+async function receiptOf({ account }: Harness, id: string) {
   return (await account.receipts()).find(receipt => receipt.id === id);
+}
+
+/** Personal data and secrets: no log line may contain them. */
+const personal = /crm-|cust_|Erika|@example\.com|Bearer|token-|shared-secret/;
+
+/** Checks the log lines of all instances. */
+export async function logs({ logs: lines }: Harness, checks: Checks): Promise<void> {
+  await checks.step(`${lines.length} log lines: each JSON, none with personal data or a secret`, () => {
+    assert.ok(lines.length > 0);
+    for (const line of lines) {
+      assert.doesNotThrow(() => JSON.parse(line), line);
+      assert.ok(!personal.test(line), line);
+    }
+  });
 }

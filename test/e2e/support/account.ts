@@ -11,23 +11,23 @@ import { emulated } from '../../support/moto.ts';
 import type { Assembly } from './assembly.ts';
 import { type Deployment, deploy } from './deployment.ts';
 
-/** The emulated account as its owner sees it: past every recorder. */
+/** Direct access to the emulated account, without the recorder. */
 export interface Account {
   readonly deployment: Deployment;
   readonly tables: { readonly receipts: string; readonly identifiers: string };
-  /** Puts a new version into a secret, by its deployed name. */
+  /** Stores a new version of a secret, by its deployed name. */
   fill(secret: string, value: unknown): Promise<void>;
-  /** Every row of a table, as JSON. */
+  /** Returns every row of a table, as JSON. */
   rows(table: 'receipts' | 'identifiers'): Promise<readonly string[]>;
   receipts(): Promise<readonly Receipt[]>;
-  /** The public half of the key that evidence is signed with. */
+  /** Returns the public key that verifies evidence. */
   evidenceKey(): Promise<PublicKey>;
   close(): void;
 }
 
 const tableNames = v.object({ RECEIPTS_TABLE: v.string(), IDENTIFIERS_TABLE: v.string() });
 
-/** Deploys into the emulator. */
+/** Deploys the template into the emulator. */
 export async function openAccount(assembly: Assembly, endpoint: string): Promise<Account> {
   const secrets = new SecretsManagerClient(emulated(endpoint));
   const dynamodb = new DynamoDBClient(emulated(endpoint));

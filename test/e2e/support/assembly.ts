@@ -32,13 +32,13 @@ const assets = v.looseObject({
 
 export type Resource = v.InferOutput<typeof resource>;
 
-/** One function as the template describes it, and the folder that would be uploaded for it. */
+/** One function of the template, and the folder with its bundle. */
 export interface AssembledFunction {
   readonly properties: v.InferOutput<typeof functionProperties>;
   readonly bundle: string;
 }
 
-/** What `cdk synth` left behind for one stack. */
+/** The output of `cdk synth` for one stack. */
 export interface Assembly {
   readonly templateFile: string;
   readonly resources: Readonly<Record<string, Resource>>;
@@ -46,7 +46,7 @@ export interface Assembly {
   readonly sweeper: AssembledFunction;
 }
 
-/** Whether `cdk.out` is missing or older than what it is made from. */
+/** Returns whether `cdk.out` is missing or older than its sources. */
 export function isStale(): boolean {
   const made = join(out, 'manifest.json');
   if (!existsSync(made)) return true;
@@ -60,7 +60,7 @@ function filesIn(folder: string): readonly string[] {
   return ours.map(entry => join(entry.parentPath, entry.name).slice(root.length));
 }
 
-/** Runs `cdk synth` on this very Node. Throws with what it printed when it fails. */
+/** Runs `cdk synth` on this Node version. Throws an error with its output if it fails. */
 export function synthesise(): void {
   const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
   const env = { ...process.env, PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter) };
@@ -72,12 +72,13 @@ export function synthesise(): void {
   if (status !== 0) throw new Error(`cdk synth failed:\n${stdout}${stderr}`);
 }
 
-/** Reads `cdk.out`. Throws when there is not exactly one stack with our two functions. */
+/** Reads `cdk.out`. Throws if it is not exactly one stack with the two functions. */
 export function readAssembly(): Assembly {
   const artifacts = Object.entries(v.parse(manifest, read('manifest.json')).artifacts);
   const stacks = artifacts.filter(([, { type }]) => type === 'aws:cloudformation:stack');
   const [id, artifact] = stacks[0] ?? [];
-  if (id === undefined || stacks.length !== 1) throw new Error(`cdk.out holds ${stacks.length} stacks instead of one`);
+  if (id === undefined || stacks.length !== 1)
+    throw new Error(`cdk.out contains ${stacks.length} stacks instead of one`);
   const { templateFile } = v.parse(stack, artifact).properties;
   const resources = v.parse(template, read(templateFile)).Resources;
   const { files } = v.parse(assets, read(`${id}.assets.json`));

@@ -2,9 +2,9 @@
 export interface Checks {
   readonly passed: number;
   readonly failed: number;
-  /** Runs one step; a step that throws has failed, and the next ones run all the same. */
+  /** Runs one step. A step that throws has failed; the next ones still run. */
   step(name: string, run: () => void | Promise<void>): Promise<void>;
-  /** Says something that is neither. */
+  /** Prints a line that is not a check. */
   note(line: string): void;
   heading(line: string): void;
 }

@@ -5,25 +5,24 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
 import type { AssembledFunction, Assembly, Resource } from './assembly.ts';
-import { callJson, createStack } from './cloudformation.ts';
-import { type Created, type Known, resolved, resolvedText } from './intrinsics.ts';
+import { type Created, callJson, createStack, type Known, resolveReferences, resolveText } from './cloudformation.ts';
 
-/** The template as far as an emulator can hold it, and what its references have come to. */
+/** The part of the template that an emulator supports, deployed, with its references resolved. */
 export interface Deployment {
   /** Physical names and attributes by logical id. */
   readonly known: Known;
-  /** How many resources of which type CloudFormation made. */
-  readonly made: ReadonlyMap<string, number>;
+  /** The number of resources that CloudFormation created, by type. */
+  readonly created: ReadonlyMap<string, number>;
   /** ARNs of the secrets by their deployed names. */
   readonly secrets: ReadonlyMap<string, string>;
-  /** The variables of a function, with every reference resolved. */
+  /** Returns the variables of a function, with every reference resolved. */
   variablesOf(one: AssembledFunction): Readonly<Record<string, string>>;
 }
 
-/** What the emulator's CloudFormation makes as the template has it. */
+/** Resource types that the emulator's CloudFormation creates as in the template. */
 const stacked = ['AWS::DynamoDB::Table', 'AWS::IAM::Role', 'AWS::Events::Rule'];
 
-/** What an account of the emulator is called. */
+/** The emulator's account id. */
 const account: readonly (readonly [string, string])[] = [
   ['AWS::AccountId', '123456789012'],
   ['AWS::Partition', 'aws'],
@@ -32,8 +31,8 @@ const account: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Deploys tables, roles and rule through CloudFormation, and secrets and keys by plain calls, since the emulator's
- * CloudFormation leaves them out. Functions get the ARNs that they would have: processes stand in for them.
+ * Deploys tables, roles and rule through CloudFormation, and secrets and keys by plain calls, because the emulator's
+ * CloudFormation does not support them. Functions get the ARNs of the real ones but run as local processes.
  */
 export async function deploy(assembly: Assembly, endpoint: string, secrets: SecretsManagerClient): Promise<Deployment> {
   const known = new Map<string, Created>(account.map(([name, ref]) => [name, { ref }]));
@@ -55,9 +54,9 @@ export async function deploy(assembly: Assembly, endpoint: string, secrets: Secr
   }
   const resources = stacked.flatMap(type => ofType(assembly, type));
   const inStack = resources.map(([id, { Type, Properties }]) => [id, { Type, Properties: plain(Properties, known) }]);
-  const made = await createStack(endpoint, 'VoucherifyErasure', Object.fromEntries(inStack));
-  for (const [id, ref] of made) known.set(id, { ref });
-  return { known, made: counted(resources), secrets: arns, variablesOf: one => variablesOf(one, known) };
+  const created = await createStack(endpoint, 'VoucherifyErasure', Object.fromEntries(inStack));
+  for (const [id, ref] of created) known.set(id, { ref });
+  return { known, created: counted(resources), secrets: arns, variablesOf: one => variablesOf(one, known) };
 }
 
 function ofType({ resources }: Assembly, type: string): [string, Resource][] {
@@ -65,7 +64,7 @@ function ofType({ resources }: Assembly, type: string): [string, Resource][] {
 }
 
 function plain(properties: Resource['Properties'], known: Known): Record<string, unknown> {
-  return v.parse(v.record(v.string(), v.unknown()), resolved(properties, known));
+  return v.parse(v.record(v.string(), v.unknown()), resolveReferences(properties, known));
 }
 
 function counted(resources: readonly [string, Resource][]): ReadonlyMap<string, number> {
@@ -76,7 +75,7 @@ function counted(resources: readonly [string, Resource][]): ReadonlyMap<string, 
 
 function variablesOf({ properties }: AssembledFunction, known: Known): Readonly<Record<string, string>> {
   const variables = Object.entries(properties.Environment.Variables);
-  return Object.fromEntries(variables.map(([name, value]) => [name, resolvedText(value, known)]));
+  return Object.fromEntries(variables.map(([name, value]) => [name, resolveText(value, known)]));
 }
 
 const secretProperties = v.looseObject({
@@ -96,7 +95,7 @@ async function createSecret(properties: Resource['Properties'], client: SecretsM
 const createdKey = v.object({ KeyMetadata: v.object({ KeyId: v.string(), Arn: v.string() }) });
 
 async function createKey({ KeySpec, KeyUsage }: Resource['Properties'], endpoint: string): Promise<Created> {
-  const asked = await callJson(endpoint, 'kms', 'TrentService.CreateKey', { KeySpec, KeyUsage });
-  const { KeyMetadata } = v.parse(createdKey, asked);
+  const original = await callJson(endpoint, 'kms', 'TrentService.CreateKey', { KeySpec, KeyUsage });
+  const { KeyMetadata } = v.parse(createdKey, original);
   return { ref: KeyMetadata.KeyId, attributes: { Arn: KeyMetadata.Arn } };
 }

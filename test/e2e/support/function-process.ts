@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { AssembledFunction, Assembly } from './assembly.ts';
 import { startRuntimeApi } from './runtime-api.ts';
 
-/** All that Lambda knows of a function when it starts one. */
+/** The configuration with which Lambda starts a function. */
 export interface Start {
   readonly name: string;
   readonly handler: string;
@@ -11,31 +14,31 @@ export interface Start {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly logFormat: string;
-  /** The environment that the template gives it. */
+  /** The environment variables of the template. */
   readonly variables: Readonly<Record<string, string>>;
-  /** What the emulator and the redirection need beside it. */
-  readonly surroundings: Readonly<Record<string, string>>;
-  /** The file of the runtime interface client, and what Node loads before it. */
+  /** Additional variables for the emulator and the redirection. */
+  readonly extraVariables: Readonly<Record<string, string>>;
+  /** The file of the runtime interface client, and the module that Node loads before it. */
   readonly client: string;
   readonly preload: string;
 }
 
-/** One instance of a function: a process of its own on this Node. */
+/** One instance of a function: its own process on this Node version. */
 export interface FunctionProcess {
-  /** When it was spawned, by `performance.now()`. */
+  /** Time of its spawn, by `performance.now()`. */
   readonly spawnedAt: number;
-  /** Resolves when its start is over. */
+  /** Resolves when its start is complete. */
   readonly ready: Promise<void>;
-  /** Hands it an event and gives its answer; rejects when the function fails or does not answer in its time. */
+  /** Sends an event and returns the result; rejects if the function fails or times out. */
   invoke(event: unknown): Promise<unknown>;
-  /** Stops its processor, as Lambda does between events; time goes on. */
+  /** Freezes the process, as Lambda does between events; the clock continues. */
   freeze(): void;
   thaw(): void;
-  /** Ends it and gives what it wrote to its log. */
+  /** Ends the process and returns its log. */
   stop(): Promise<string>;
 }
 
-/** Processes that run now: none of them outlives this one. */
+/** Running processes; all are killed when this process exits. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -71,11 +74,11 @@ export async function startFunction(start: Start): Promise<FunctionProcess> {
   };
 }
 
-/** Lambda Developer Guide, "Defined runtime environment variables"; nothing of this process's own comes along. */
+/** Returns only Lambda's own variables (Lambda Developer Guide, "Defined runtime environment variables"). */
 function environment(start: Start, api: string): Record<string, string> {
   return {
     ...start.variables,
-    ...start.surroundings,
+    ...start.extraVariables,
     _HANDLER: start.handler,
     LAMBDA_TASK_ROOT: start.bundle,
     AWS_LAMBDA_RUNTIME_API: api,
@@ -87,5 +90,54 @@ function environment(start: Start, api: string): Record<string, string> {
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${start.name}`,
     AWS_LAMBDA_LOG_STREAM_NAME: 'local',
     TZ: ':UTC',
+  };
+}
+
+type Which = 'webhook' | 'sweeper';
+
+/** Starts instances of the two functions. */
+export interface Instances {
+  /** Log lines of the instances that were stopped. */
+  readonly logs: readonly string[];
+  /** Starts an instance, optionally with its clock ahead. */
+  start(which: Which, options?: { readonly aheadMs?: number }): Promise<FunctionProcess>;
+}
+
+type SharedOptions = Pick<Start, 'client' | 'preload' | 'extraVariables'> & {
+  variablesOf(one: AssembledFunction): Readonly<Record<string, string>>;
+};
+
+/** Runs copies of the bundles, so that a synthesis during the run does not remove them. */
+export function instancesOf(assembly: Assembly, folder: string, { variablesOf, ...shared }: SharedOptions): Instances {
+  const logs: string[] = [];
+  for (const which of ['webhook', 'sweeper'] as const) {
+    cpSync(assembly[which].bundle, join(folder, which), { recursive: true });
+  }
+  const start: Instances['start'] = async (which, { aheadMs = 0 } = {}) => {
+    const started = await startFunction({
+      ...descriptionOf(assembly[which]),
+      ...shared,
+      bundle: join(folder, which),
+      variables: variablesOf(assembly[which]),
+      extraVariables: { ...shared.extraVariables, CLOCK_AHEAD_MS: String(aheadMs) },
+    });
+    const stop = async () => {
+      const log = await started.stop();
+      logs.push(...log.split('\n').filter(line => line !== ''));
+      return log;
+    };
+    return { ...started, stop };
+  };
+  return { logs, start };
+}
+
+/** Returns a function's properties in the template, except its environment. */
+export function descriptionOf({ properties }: AssembledFunction) {
+  return {
+    name: properties.FunctionName,
+    handler: properties.Handler,
+    timeoutSeconds: properties.Timeout,
+    memoryMb: properties.MemorySize,
+    logFormat: properties.LoggingConfig.LogFormat,
   };
 }

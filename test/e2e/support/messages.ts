@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type Answer, eventOf, jsonOrUndefined } from '../../support/event.ts';
 import type { FunctionProcess } from './function-process.ts';
 
-/** What the platform's secret is filled with, and sends. */
+/** The value of the platform's secret, which the platform sends. */
 export const ketchSecret = 'Bearer shared-secret-of-the-e2e-run';
 export const callback = {
   url: 'https://dsr.ketch.com/callbacks/1',
@@ -16,7 +16,7 @@ export interface Message {
   readonly secret?: string;
 }
 
-/** A Ketch DeleteRequest for one person as API Gateway hands it to the function: a REST proxy event, bytes in base64. */
+/** Returns a Ketch DeleteRequest for one person as API Gateway's REST proxy event, with a base64 body. */
 export function deleteRequest(
   sourceId: string,
   { uid = randomUUID(), callbacks = [], secret = ketchSecret }: Message = {},
@@ -42,7 +42,7 @@ export function deleteRequest(
   return { ...proxied, ...eventOf(wire), path: wire.path };
 }
 
-/** What API Gateway adds (Developer Guide, "Input format of a Lambda function for proxy integration"). */
+/** The fields that API Gateway adds (Developer Guide, "Input format of a Lambda function for proxy integration"). */
 const proxied = {
   resource: '/webhooks/{platform}',
   pathParameters: { platform: 'ketch' },
@@ -63,7 +63,7 @@ const proxied = {
   },
 };
 
-/** What EventBridge hands to the sweep. */
+/** The event that EventBridge sends to the sweep. */
 export const tick = {
   version: '0',
   id: '00000000-0000-0000-0000-000000000000',
@@ -82,7 +82,7 @@ const proxyResult = v.object({
   body: v.string(),
 });
 
-/** Sends one message and gives the reply as the platform gets it. Throws when it is no proxy result. */
+/** Sends one message; returns the reply as the platform gets it. Throws if it is not a proxy result. */
 export async function send(webhook: FunctionProcess, event: unknown): Promise<Answer> {
   const { statusCode, headers, body } = v.parse(proxyResult, await webhook.invoke(event));
   const lowered = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
@@ -93,8 +93,8 @@ const standing = v.object({
   response: v.object({ status: v.string(), reason: v.exactOptional(v.string()), requestID: v.string() }),
 });
 
-/** Status, reason and receipt of a DeleteResponse. */
-export function standingOf({ json }: Answer) {
+/** Returns status, reason and receipt of a DeleteResponse. */
+export function resultOf({ json }: Answer) {
   const { status, reason, requestID } = v.parse(standing, json).response;
   return { status, reason, receipt: requestID };
 }

@@ -1,4 +1,4 @@
-/* Stands in for the official runtime interface client where that one cannot be built: the same loop, and no more. */
+/* Replaces the official runtime interface client where that one cannot be built: the same loop only. */
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,7 +16,7 @@ async function post(path: string, body: unknown): Promise<void> {
   (await call('POST', path, body)).resume();
 }
 
-function told(error: unknown): { errorType: string; errorMessage: string } {
+function errorBody(error: unknown): { errorType: string; errorMessage: string } {
   return error instanceof Error
     ? { errorType: error.name, errorMessage: error.message }
     : { errorType: 'Error', errorMessage: String(error) };
@@ -28,7 +28,7 @@ async function handlerOf(name: string): Promise<(event: unknown, context: unknow
   return module[exported];
 }
 
-async function serveForEver(handler: Awaited<ReturnType<typeof handlerOf>>): Promise<never> {
+async function serveInvocations(handler: Awaited<ReturnType<typeof handlerOf>>): Promise<never> {
   for (;;) {
     const next = await call('GET', '/invocation/next');
     const { headers } = next;
@@ -45,14 +45,14 @@ async function serveForEver(handler: Awaited<ReturnType<typeof handlerOf>>): Pro
       const result = await handler(JSON.parse(await text(next)), context);
       await post(`/invocation/${id}/response`, result ?? null);
     } catch (error) {
-      await post(`/invocation/${id}/error`, told(error));
+      await post(`/invocation/${id}/error`, errorBody(error));
     }
   }
 }
 
 try {
-  await serveForEver(await handlerOf(process.env['_HANDLER'] ?? ''));
+  await serveInvocations(await handlerOf(process.env['_HANDLER'] ?? ''));
 } catch (error) {
-  await post('/init/error', told(error));
+  await post('/init/error', errorBody(error));
   throw error;
 }

@@ -1,26 +1,83 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
-import { closed, listening } from './listen.ts';
-import type { Timeline } from './timeline.ts';
+import { closeServer, listenOnLoopback } from './listen.ts';
 
-/** A proxy before an emulator of AWS that notes every call. */
+/** One call of a function. `began` and `ended` are event numbers, not times. */
+export interface TimedCall {
+  readonly to: 'aws' | 'voucherify';
+  readonly operation: string;
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** The order of calls and of their responses. */
+export interface Timeline {
+  /** Records the start of a call; the returned function records its end. */
+  begin(to: TimedCall['to'], operation: string): () => void;
+  /** Returns the number of the next event. */
+  now(): number;
+  /** Returns the completed calls that began at this event or later. */
+  since(event: number): readonly TimedCall[];
+}
+
+/** Returns an empty timeline. */
+export function timeline(): Timeline {
+  const calls: TimedCall[] = [];
+  let events = 0;
+  return {
+    begin: (to, operation) => {
+      events += 1;
+      const began = events;
+      return () => {
+        events += 1;
+        calls.push({ to, operation, began, ended: events });
+      };
+    },
+    now: () => events + 1,
+    since: event => calls.filter(({ began }) => began >= event).toSorted((a, b) => a.began - b.began),
+  };
+}
+
+/** Returns the calls that ended before the first call to Voucherify began. */
+export function beforeVoucherify(calls: readonly TimedCall[], all: readonly TimedCall[]): readonly TimedCall[] {
+  const first = all.find(({ to }) => to === 'voucherify')?.began ?? Number.POSITIVE_INFINITY;
+  return calls.filter(({ ended }) => ended < first);
+}
+
+/** Returns the length of the longest chain of calls, each of which began after the previous one ended. */
+export function longestChain(calls: readonly TimedCall[]): number {
+  let length = 0;
+  let end = 0;
+  for (const { began, ended } of calls.toSorted((a, b) => a.ended - b.ended)) {
+    if (began <= end) continue;
+    length += 1;
+    end = ended;
+  }
+  return length;
+}
+
+/** Returns a summary such as `3 PutItem, 1 UpdateItem`. */
+export function tally(calls: readonly TimedCall[]): string {
+  const counts = new Map<string, number>();
+  for (const { operation } of calls) counts.set(operation, (counts.get(operation) ?? 0) + 1);
+  return [...counts].map(([operation, count]) => `${count} ${operation}`).join(', ');
+}
+
+/** A proxy in front of an AWS emulator that records every call. */
 export interface Recorder {
   readonly endpoint: string;
-  /**
-   * How much later than the emulator's every answer comes, in milliseconds. Calls that are made side by side then
-   * overlap for certain, as they would on a network, so that what is left is made one after the other.
-   */
+  /** Delay of every response in milliseconds: concurrent calls then overlap, so the others are sequential. */
   latencyMs: number;
-  /** Holds the answers of one operation back. One operation at a time. */
-  hold(operation: string): Held;
+  /** Holds back the responses of one operation; one operation at a time. */
+  hold(operation: string): HeldResponses;
   close(): Promise<void>;
 }
 
-export interface Held {
-  /** Resolves when the first such call has come. */
+export interface HeldResponses {
+  /** Resolves when the first such call has arrived. */
   readonly begun: Promise<void>;
-  /** Sends the answers that were held back; later ones come as usual. */
+  /** Sends the held responses; later ones are not held. */
   release(): void;
 }
 
@@ -34,7 +91,7 @@ interface Hold {
 export async function startRecorder(target: string, timeline: Timeline): Promise<Recorder> {
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, outgoing) => void exchange(incoming, outgoing));
-  const endpoint = `http://127.0.0.1:${await listening(server)}`;
+  const endpoint = `http://127.0.0.1:${await listenOnLoopback(server)}`;
   let current: Hold | undefined;
   const recorder = {
     endpoint,
@@ -51,7 +108,7 @@ export async function startRecorder(target: string, timeline: Timeline): Promise
     },
     close: async () => {
       agent.destroy();
-      await closed(server);
+      await closeServer(server);
     },
   };
 
@@ -59,12 +116,12 @@ export async function startRecorder(target: string, timeline: Timeline): Promise
     const operation = operationOf(incoming);
     const ended = timeline.begin('aws', operation);
     try {
-      const answer = await forwarded(incoming, await buffer(incoming));
-      const body = await buffer(answer);
+      const response = await forwarded(incoming, await buffer(incoming));
+      const body = await buffer(response);
       if (recorder.latencyMs > 0) await setTimeout(recorder.latencyMs);
       await passed(operation);
       ended();
-      outgoing.writeHead(Number(answer.statusCode), answer.headers).end(body);
+      outgoing.writeHead(Number(response.statusCode), response.headers).end(body);
     } catch {
       ended();
       outgoing.destroy();
@@ -89,7 +146,7 @@ export async function startRecorder(target: string, timeline: Timeline): Promise
   return recorder;
 }
 
-/** `DynamoDB_20120810.PutItem` and the like end with the operation's name. */
+/** Returns the operation's name, the end of a target such as `DynamoDB_20120810.PutItem`. */
 function operationOf({ headers }: IncomingMessage): string {
   return String(headers['x-amz-target']).replace(/^.*\./, '');
 }

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { closed, listening } from './listen.ts';
+import { closeServer, listenOnLoopback } from './listen.ts';
 
 /** Lambda's side of the Runtime API (Lambda Developer Guide, "Using the Lambda runtime API") for one function. */
 export interface RuntimeApi {
   /** Host and port. */
   readonly address: string;
-  /** Resolves when the function asks for its first invocation, so when its start is over. */
+  /** Resolves when the function requests its first invocation: its start is complete. */
   readonly ready: Promise<void>;
-  /** Hands an event to the function; rejects when it fails, gives no answer in time, or has gone. */
+  /** Sends an event to the function; rejects if it fails, times out or has ended. */
   invoke(event: unknown, timeoutMs: number): Promise<unknown>;
-  /** Says that the function is gone: what was not answered never will be. */
+  /** Rejects all open invocations, because the function has ended. */
   fail(error: Error): void;
   close(): Promise<void>;
 }
@@ -25,10 +25,10 @@ interface Invocation {
 interface State {
   readonly name: string;
   readonly started: PromiseWithResolvers<void>;
-  /** Events that no instance has taken yet, and questions for one that are not answered yet. */
+  /** Events that no instance has requested yet, and requests for events that wait for one. */
   readonly waiting: Invocation[];
   readonly polls: ServerResponse[];
-  /** What is to be done with the end of each invocation, by its id. */
+  /** The callbacks of each open invocation, by its id. */
   readonly open: Map<string, PromiseWithResolvers<unknown>>;
   gone?: Error;
 }
@@ -40,13 +40,13 @@ export async function startRuntimeApi(name: string): Promise<RuntimeApi> {
   const state: State = { name, started, waiting: [], polls: [], open: new Map() };
   const server = createServer((request, response) => void answer(request, response, state));
   return {
-    address: `127.0.0.1:${await listening(server)}`,
+    address: `127.0.0.1:${await listenOnLoopback(server)}`,
     ready: started.promise,
     fail: error => fail(error, state),
     invoke: (event, timeoutMs) => invoke(event, timeoutMs, state),
     close: async () => {
       fail(new Error('the Runtime API is closed'), state);
-      await closed(server);
+      await closeServer(server);
     },
   };
 }
@@ -55,7 +55,7 @@ async function invoke(event: unknown, timeoutMs: number, state: State): Promise<
   if (state.gone !== undefined) throw state.gone;
   const id = randomUUID();
   const end = Promise.withResolvers<unknown>();
-  const late = () => end.reject(new Error(`${state.name} gave no answer in ${timeoutMs} ms`));
+  const late = () => end.reject(new Error(`${state.name} did not respond within ${timeoutMs} ms`));
   const timer = setTimeout(late, timeoutMs);
   state.open.set(id, end);
   state.waiting.push({ id, event: JSON.stringify(event), deadline: Date.now() + timeoutMs });

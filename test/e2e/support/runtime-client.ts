@@ -5,12 +5,12 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
-/** What asks the Runtime API for events and calls the handler. */
+/** The client that gets events from the Runtime API and calls the handler. */
 export interface RuntimeClient {
   readonly name: string;
-  /** A file that Node runs. */
+  /** The file that Node runs. */
   readonly entry: string;
-  /** What there is to say about the choice. */
+  /** An explanation of the choice. */
   readonly remark: string;
 }
 
@@ -18,15 +18,15 @@ const official = 'aws-lambda-ric';
 const version = '4.0.2';
 
 /**
- * The official client from its cache folder, built there when it is missing (a minute; it needs a C++ compiler, make,
- * cmake, autoconf, automake and libtool). Where it cannot be built, or with `own`, our own loop, which says so.
+ * Returns the official client from its cache folder. Builds it there if it is missing, which takes a minute and needs a C++
+ * compiler, make, cmake, autoconf, automake and libtool. If that fails, or with `own`, returns this repository's own loop.
  */
 export function runtimeClient(
   folder: string,
-  wish: 'official' | 'own',
+  choice: 'official' | 'own',
   progress: (line: string) => void,
 ): RuntimeClient {
-  if (wish === 'own') return ownClient(folder, 'asked for');
+  if (choice === 'own') return ownClient(folder, 'requested');
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'voucherify-erasure-webhook');
   const home = join(cache, `${official}-${version}`);
   const built = join(home, 'node_modules', official);
@@ -54,7 +54,7 @@ function ownClient(folder: string, why: string): RuntimeClient {
   return { name: 'our own loop', entry, remark: `NOT the official client: ${why}` };
 }
 
-/** Makes JavaScript of one of our modules, so that a function's process is as it would be on Lambda. */
+/** Compiles a module to JavaScript, so that the function's process loads no TypeScript, as on Lambda. */
 export function plainModule(url: string, folder: string): string {
   const source = fileURLToPath(url);
   const outfile = join(folder, `${source.replace(/^.*[/\\]|\.ts$/g, '')}.mjs`);

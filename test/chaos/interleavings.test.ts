@@ -1,4 +1,0 @@
-import { describeSmall } from './support/small.ts';
-
-describeSmall('interleavings');
-describeSmall('rules');

@@ -1,3 +1,0 @@
-import { describeSmall } from './support/small.ts';
-
-describeSmall('killed');

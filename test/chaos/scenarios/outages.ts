@@ -1,0 +1,107 @@
+import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { calm, type Mix } from '../support/faults.ts';
+import { exceeded, mostInWindow, type Outcome, throttledCalls } from '../support/measures.ts';
+import { registryOf } from '../support/population.ts';
+import { newRequestOf } from '../support/requests.ts';
+import { evenDeliveries, runAndVerify } from '../support/run-simulation.ts';
+import { openSimulation } from '../support/simulation.ts';
+import { keyOf } from '../support/voucherify.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const month = 30 * 24 * hour;
+
+/** After an outage: the last pause between two probes, the sweep that sends the good one, and the sweep that follows. */
+const recoveryMinutes = 3;
+
+/**
+ * All requests arrive while Voucherify is down. The backlog must then be processed as fast as the share permits, and not
+ * faster; requests that arrive meanwhile, one every two minutes, must get their outcome at once.
+ */
+export async function runBacklog(seed: number, requests: number, limit = 160, share = 0.5): Promise<Outcome> {
+  const sim = openSimulation({ seed, mix: calm, callsPerMinute: limit, quotaShare: share, lags: true });
+  const { time, start, voucherify, sender, truth } = sim;
+  const within = requests * 200;
+  const registry = registryOf(sim);
+  const delivery = (at: number, number: number) => {
+    const request = { ...newRequestOf('source', number, start + at, registry), callbacks: 1 };
+    truth.add(request);
+    return [at, request] as const;
+  };
+  const back = within + 30 * minute;
+  const backlog = Array.from({ length: requests }, (_, number) => delivery((number * within) / requests, number));
+  const fresh = Array.from({ length: requests / 100 }, (_, number) =>
+    delivery(back + (5 + number * 2) * minute, requests + number),
+  );
+  voucherify.sandbox.outage('down');
+  time.in(back, () => voucherify.sandbox.outage(undefined));
+  await runAndVerify(sim, { deliveries: [...backlog, ...fresh], oddSweeps: 0, longest: month });
+  const ends = [...sim.watch.receipts.values()].map(({ closedAt = Number.POSITIVE_INFINITY }) => closedAt);
+  const burst = Math.max(1, Math.floor(Math.min(5, (limit * share) / 10)));
+  const minutes = (ends.reduce((last, at) => Math.max(last, at), 0) - start - back) / minute;
+  const expected = truth.neededCalls() / (limit * share - burst);
+  const most = mostInWindow(voucherify.sent, 'main', minute);
+  const throttled = throttledCalls(voucherify.sent);
+  const freshCompleted = fresh.filter(([, { uid }]) => sender.exchanges.get(uid)?.gotInProgress === false).length;
+  const bounds = exceeded(
+    ['minutes until the backlog is processed', minutes, expected * 1.05 + recoveryMinutes],
+    ['calls in a minute', most, limit * share],
+    ['calls that got a 429', throttled, 0],
+    ['fresh requests without an outcome at once', fresh.length - freshCompleted, 0],
+  );
+  const violations = [...truth.violations, ...bounds];
+  return { violations, minutes, expected, most, throttled, fresh: fresh.length, freshCompleted };
+}
+
+/** Voucherify rejects the key for six hours; then a new version of the secret is stored. */
+export async function runRejectedKey(seed: number, count: number): Promise<Outcome> {
+  const sim = openSimulation({ seed, mix: calm, callsPerMinute: 600 });
+  const { time, start, voucherify, secrets } = sim;
+  const deliveries = evenDeliveries(sim, { count, within: 8 * hour });
+  const [revoked, renewed] = [hour, 7 * hour];
+  time.in(revoked, () => voucherify.sandbox.revoke(keyOf('main').appId));
+  time.in(renewed, () => {
+    const fresh = { ...keyOf('main'), appToken: 'token-of-the-new-version' };
+    voucherify.sandbox.addKey(fresh);
+    secrets['erasure/voucherify/main'] = JSON.stringify({ appId: fresh.appId, appToken: fresh.appToken });
+  });
+  await runAndVerify(sim, { deliveries, oddSweeps: 0, longest: month });
+  // The first ten minutes are left out: the breaker has to open first.
+  const probes = voucherify.sent.filter(({ at }) => at > start + revoked + 10 * minute && at < start + renewed);
+  const good = voucherify.sent.find(({ at, status }) => at >= start + renewed && status < 300 && status > 0);
+  const alarms = sim.alarms.filter(({ alarm }) => alarm === 'voucherify-key-refused').length;
+  const mostProbes = mostInWindow(probes, 'main', minute);
+  const recoveryMs = (good?.at ?? time.now()) - start - renewed;
+  const bounds = exceeded(['probes in a minute', mostProbes, 1], ['ms until a call succeeds', recoveryMs, 2 * minute]);
+  const violations = [...sim.truth.violations, ...bounds, ...(alarms > 0 ? [] : ['the rejected key raised no alarm'])];
+  const probesPerHour = probes.length / ((renewed - revoked - 10 * minute) / hour);
+  return { violations, alarms, mostProbes, probesPerHour, recoveryMs };
+}
+
+/** The second of two projects closes every connection for a day while requests arrive. */
+export async function runTwoProjects(seed: number, count: number, mix: Mix = calm): Promise<Outcome> {
+  const sim = openSimulation({ seed, mix, projects: ['main', 'us'], callsPerMinute: 600, lags: true });
+  const { time, watch, start, voucherify } = sim;
+  const deliveries = evenDeliveries(sim, { count, within: 20 * hour });
+  let [closedMeanwhile, deletedMeanwhile] = [0, 0];
+  voucherify.down('us', true);
+  time.in(24 * hour, () => {
+    closedMeanwhile = [...watch.receipts.values()].filter(({ state }) => isFinal(state)).length;
+    deletedMeanwhile = voucherify.sandbox.deletions().length;
+    voucherify.down('us', false);
+  });
+  await runAndVerify(sim, { deliveries, oddSweeps: 0.03, longest: month, atLeast: 24 * hour });
+  const writes = [...watch.writes.values()].reduce((sum, { length }) => sum + length, 0);
+  const bounds = exceeded(
+    ['receipts closed while one project was unreachable', closedMeanwhile, 0],
+    ['customers of the other project that were not deleted meanwhile', count - deletedMeanwhile, 0],
+  );
+  return {
+    violations: [...sim.truth.violations, ...bounds],
+    closedMeanwhile,
+    deletedMeanwhile,
+    requests: count,
+    writesPerReceipt: writes / count,
+    callsToDownProject: voucherify.sent.filter(({ project, at }) => project === 'us' && at < start + 24 * hour).length,
+  };
+}

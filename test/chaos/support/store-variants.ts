@@ -1,0 +1,100 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
+import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
+import type { Stores } from './environment.ts';
+
+const setUp = `
+  CREATE TABLE waiting (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, queue TEXT, at REAL) STRICT, WITHOUT ROWID;
+  CREATE INDEX due ON waiting (queue, at) WHERE queue IS NOT NULL;
+`;
+
+/**
+ * Wraps a store so that `due` reads a copy that lags, as a global secondary index of DynamoDB does: it may still contain
+ * receipts that are done, and not yet contain new ones. `later` runs each update; an update older than the copy is ignored.
+ */
+export function withLaggingIndex(store: ReceiptStore, later: (update: () => void) => void): ReceiptStore {
+  const database = new DatabaseSync(':memory:');
+  database.exec(setUp);
+  const update = database.prepare(`
+    INSERT INTO waiting VALUES (?, ?, ?, ?) ON CONFLICT DO
+    UPDATE SET revision = excluded.revision, queue = excluded.queue, at = excluded.at WHERE excluded.revision > revision
+  `);
+  const find = database.prepare('SELECT id FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
+  const index = ({ id, revision, queue, nextAttemptAt }: Receipt) =>
+    later(() => {
+      update.run(id, revision, queue ?? null, nextAttemptAt ?? null);
+    });
+  return {
+    ...store,
+    accept: async (receipt, personalData) => {
+      const current = await store.accept(receipt, personalData);
+      if (current.stored) index(receipt);
+      return current;
+    },
+    replace: async (next, also) => {
+      const replaced = await store.replace(next, also);
+      if (replaced) index(next);
+      return replaced;
+    },
+    due: async (queue, now, limit) => find.all(queue, now, Math.max(limit, 0)).map(row => String(row['id'])),
+  };
+}
+
+/** Fields that only the newer version of the code writes, at every level of every row. */
+const mark = { ofNextVersion: { since: 2, note: 'older versions must keep it' } };
+
+/** Wraps the stores so that they write as a newer version of the code: each row gets fields that this code does not know. */
+export function asNewerVersion({ store, control }: Stores): Stores {
+  return { store: newerStore(store), control: newerControl(control) };
+}
+
+/** Returns the number of marks of the newer version in a row, plus one. */
+export function marksIn(row: unknown): number {
+  return JSON.stringify(row)?.split('"ofNextVersion"').length ?? 1;
+}
+
+function newerStore(store: ReceiptStore): ReceiptStore {
+  return {
+    ...store,
+    accept: (receipt, personalData) => store.accept(marked(receipt), markedPersonalData(personalData)),
+    replace: async (next, also = {}) => {
+      const { pins } = also;
+      const current = await store.read(next.id);
+      // The newer version does not change a closed receipt either, except for its callback state.
+      const isClosed = current !== undefined && isFinal(current.state);
+      const more = pins === undefined ? {} : { pins: { ...pins, pins: pins.pins.map(pin => ({ ...pin, ...mark })) } };
+      return store.replace(isClosed ? markedCallbackState(next) : marked(next), { ...also, ...more });
+    },
+  };
+}
+
+function markedCallbackState({ callbackState, ...receipt }: Receipt): Receipt {
+  return callbackState === undefined ? receipt : { ...receipt, callbackState: { ...callbackState, ...mark } };
+}
+
+function marked(receipt: Receipt): Receipt {
+  const projects = Object.entries(receipt.projects).map(([name, progress]) => [
+    name,
+    { ...progress, ...mark, deletions: progress.deletions.map(deletion => ({ ...deletion, ...mark })) },
+  ]);
+  const authentication = { ...receipt.authentication, ...mark };
+  return { ...receipt, ...mark, authentication, projects: Object.fromEntries(projects) };
+}
+
+function markedPersonalData(personalData: PersonalData): PersonalData {
+  return {
+    ...personalData,
+    ...mark,
+    identifiers: personalData.identifiers.map(identifier => ({ ...identifier, ...mark })),
+    callbacks: personalData.callbacks.map(callback => ({ ...callback, ...mark })),
+  };
+}
+
+function newerControl(control: VersionedStore): VersionedStore {
+  return {
+    ...control,
+    write: (key, expected, value) =>
+      control.write(key, expected, typeof value === 'object' ? { ...value, ...mark } : value),
+  };
+}

@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest';
+import type { HttpResult } from '../../lambda/io/http-client.ts';
+import type { BreakerEffect } from '../../lambda/quota/apply-effect.ts';
+import { type CallFailure, classify, parseRateHeaders } from '../../lambda/voucherify/classify.ts';
+import { html, notFound, response } from '../support/voucherify-responses.ts';
+
+const now = Date.UTC(2026, 10, 24, 12);
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const epoch = (ms: number) => String((now + ms) / second);
+
+const close: BreakerEffect = { kind: 'close' };
+const count: BreakerEffect = { kind: 'count' };
+const open = (code: 'voucherify-429' | 'quota-exhausted' | 'key-refused', blocks: 'project' | 'key' | 'credentials') =>
+  ({ kind: 'open', code, blocks }) as const;
+const retry = (code: string, more: object = {}) => ({
+  kind: 'retry',
+  code,
+  mayHaveExecuted: false,
+  stop: false,
+  ...more,
+});
+const review = (code: string) => ({ kind: 'review', code, mayHaveExecuted: false, stop: true });
+const statuses = (first: readonly number[], outcome: (code: string) => object, breaker: BreakerEffect) =>
+  first.map(status => [status, outcome(`voucherify-${status}`), breaker] as const);
+
+const table: readonly (readonly [number, object, BreakerEffect])[] = [
+  ...statuses([400, 405, 406, 415, 422], review, close),
+  ...statuses([408, 409, 423, 425], code => retry(code, { mayHaveExecuted: true }), close),
+  ...statuses([500, 502, 503, 504, 520, 599], code => retry(code, { mayHaveExecuted: true }), count),
+  // Undocumented: they need review if they repeat.
+  ...statuses(
+    [201, 202, 204, 206, 404, 410, 413, 418, 451],
+    code => retry(code, { mayHaveExecuted: true, unproven: true }),
+    close,
+  ),
+  [
+    401,
+    retry('voucherify-401', { stop: true, notBefore: now + minute, alarm: 'voucherify-key-refused' }),
+    open('key-refused', 'credentials'),
+  ],
+  [
+    403,
+    retry('voucherify-403', { stop: true, notBefore: now + minute, alarm: 'voucherify-key-refused' }),
+    open('key-refused', 'key'),
+  ],
+  [
+    402,
+    retry('voucherify-402', { stop: true, notBefore: now + hour, alarm: 'voucherify-quota-exhausted' }),
+    open('quota-exhausted', 'project'),
+  ],
+];
+
+describe('status of a response', () => {
+  test.each(table)('%i: decides what the attempt does and what the breaker does', (status, outcome, breaker) => {
+    for (const body of ['', html, { code: status, key: 'invalid_payload' }, { status: 'DONE' }]) {
+      expect(classify(response(status, body), now)).toMatchObject({ outcome, breaker, status });
+    }
+  });
+
+  test('200: returns its JSON; without JSON it proves nothing and raises an alarm', () => {
+    expect(classify(response(200, { id: 1 }), now)).toMatchObject({
+      outcome: { kind: 'ok', json: { id: 1 } },
+      breaker: close,
+    });
+    const unproven = retry('not-json', { mayHaveExecuted: true, unproven: true, alarm: 'unproven-response' });
+    for (const body of ['', html, '{"status":"DONE"']) {
+      expect(classify(response(200, body), now)).toMatchObject({ outcome: unproven, breaker: close });
+    }
+  });
+
+  test('400 of a concurrent operation: is retried', () => {
+    const outcome = retry('voucherify-400', { mayHaveExecuted: true });
+    expect(classify(response(400, { code: 400, key: 'multiple_requests' }), now)).toMatchObject({
+      outcome,
+      breaker: close,
+    });
+  });
+
+  test('any status: keeps nothing of the response', () => {
+    const body = { ...notFound, code: 500, status: 'ada@example.com', key: 'ada@example.com' };
+    for (const status of [201, 400, 401, 402, 403, 404, 409, 429, 500]) {
+      const result = classify(response(status, body, { 'x-name': 'ada@example.com' }), now);
+      expect(JSON.stringify(result)).not.toContain('example');
+    }
+  });
+});
+
+describe('404', () => {
+  test.each([notFound, { key: 'not_found', resource_type: 'customer' }])('of a customer: is not a failure', body => {
+    expect(classify(response(404, body), now)).toMatchObject({ outcome: { kind: 'not-found' }, breaker: close });
+    expect(classify(response(410, body), now)).toMatchObject({ outcome: { kind: 'retry', unproven: true } });
+  });
+
+  test.each([
+    ['another resource', { ...notFound, resource_type: 'voucher' }],
+    ['no resource', { ...notFound, resource_type: undefined }],
+    ['another key', { ...notFound, key: 'resource_not_found' }],
+    ['no key', { ...notFound, key: undefined }],
+    ['HTML', html],
+    ['an empty body', ''],
+    ['null', 'null'],
+    ['a list', [notFound]],
+  ])('with %s: does not show that the customer is absent', (_, body) => {
+    const outcome = retry('voucherify-404', { mayHaveExecuted: true, unproven: true });
+    expect(classify(response(404, body), now).outcome).toEqual(outcome);
+  });
+});
+
+describe('no response', () => {
+  const none = (code: Extract<HttpResult, { kind: 'no-answer' }>['code'], mayHaveExecuted: boolean) =>
+    classify({ kind: 'no-answer', code, mayHaveExecuted }, now);
+
+  test.each([
+    ['not-connected', false, true],
+    ['timed-out', false, true],
+    ['timed-out', true, false],
+    ['connection-lost', true, false],
+    ['redirected', true, false],
+  ] as const)('%s, may have executed: %s: is retried', (code, mayHaveExecuted, stop) => {
+    expect(none(code, mayHaveExecuted)).toEqual({
+      outcome: retry(code, { mayHaveExecuted, stop }),
+      breaker: count,
+      status: 0,
+    });
+  });
+
+  test('too large: needs review if it repeats, and shows that the project can be called', () => {
+    const outcome = retry('too-large', { mayHaveExecuted: true, unproven: true });
+    expect(none('too-large', true)).toEqual({ outcome, breaker: close, status: 0 });
+  });
+});
+
+describe('429', () => {
+  const throttled = (headers: Record<string, string>) => classify(response(429, '', headers), now);
+
+  test.each<[string, Record<string, string>, number | undefined]>([
+    ['no header', {}, undefined],
+    ['Retry-After', { 'retry-after': '7' }, 7 * second],
+    ['X-Rate-Limit-Retry', { 'x-rate-limit-retry': epoch(9 * second) }, 9 * second],
+    ['both, the first later', { 'retry-after': '40', 'x-rate-limit-retry': epoch(9 * second) }, 40 * second],
+    ['both, the second later', { 'retry-after': '7', 'x-rate-limit-retry': epoch(50 * second) }, 50 * second],
+    ['a reset in the past', { 'x-rate-limit-retry': epoch(-minute) }, undefined],
+    ['a wait of zero', { 'retry-after': '0' }, undefined],
+    ['a date', { 'retry-after': 'Tue, 24 Nov 2026 12:10:00 GMT' }, undefined],
+    ['exactly an hour', { 'retry-after': '3600' }, hour],
+  ])('with %s', (_, headers, waitMs) => {
+    const until = waitMs === undefined ? undefined : now + waitMs;
+    expect(throttled(headers)).toMatchObject({
+      outcome: retry('voucherify-429', { stop: true, notBefore: until ?? now + minute }),
+      breaker: { ...open('voucherify-429', 'project'), until },
+    });
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['more than an hour in Retry-After', { 'retry-after': '3601' }],
+    ['more than an hour in X-Rate-Limit-Retry', { 'x-rate-limit-retry': epoch(hour + second) }],
+    ['an impossible time', { 'x-rate-limit-retry': '999999999999' }],
+    ['the type of the billing cycle', { 'x-rate-limit-type': 'api_calls_cycle', 'retry-after': '7' }],
+  ])('with %s: the quota is exhausted, one call per hour, and an alarm', (_, headers) => {
+    expect(throttled(headers)).toMatchObject({
+      outcome: retry('voucherify-429', { stop: true, notBefore: now + hour, alarm: 'voucherify-quota-exhausted' }),
+      breaker: open('quota-exhausted', 'project'),
+    });
+  });
+});
+
+describe('rate-limit headers', () => {
+  const none = {
+    limit: undefined,
+    remaining: undefined,
+    resetAt: undefined,
+    retryAt: undefined,
+    exhausted: false,
+    ofCycle: false,
+  };
+
+  test('all present: are parsed', () => {
+    const numbers = {
+      'x-rate-limit-limit': '100',
+      'x-rate-limit-remaining': '0',
+      'x-rate-limit-retry': epoch(30 * second),
+    };
+    const at = now + 30 * second;
+    const parsed = { ...none, limit: 100, remaining: 0, resetAt: at, retryAt: at };
+    expect(parseRateHeaders({ ...numbers, 'x-rate-limit-type': 'api_calls' }, now)).toEqual(parsed);
+    expect(classify(response(200, {}, numbers), now).rateHeaders).toEqual(parsed);
+  });
+
+  test('billing cycle: is marked, because its numbers are not those of a minute', () => {
+    const headers = { 'x-rate-limit-type': 'api_calls_cycle', 'x-rate-limit-limit': '100000' };
+    expect(parseRateHeaders(headers, now)).toMatchObject({ ofCycle: true, exhausted: true, limit: 100_000 });
+  });
+
+  test.each(['', ' 5', '5 ', '-5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])('%j: is no number', text => {
+    const names = ['x-rate-limit-limit', 'x-rate-limit-remaining', 'x-rate-limit-retry', 'retry-after'];
+    expect(parseRateHeaders(Object.fromEntries(names.map(name => [name, text])), now)).toEqual(none);
+  });
+});
+
+test('failure: names a code of this service only', () => {
+  const failure = classify(response(500, 'ada@example.com'), now).outcome as CallFailure;
+  expect(Object.keys(failure).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted', 'stop']);
+});
