@@ -173,7 +173,7 @@ describe('sandbox outages', () => {
     expect(get(key(1)).headers).toMatchObject({ 'x-rate-limit-remaining': '99' });
   });
 
-  test.each(['down', 'hang'] as const)('outage %s: gives no answer and changes nothing', outage => {
+  test.each(['down', 'hang'] as const)('outage %s: sends no response and changes nothing', outage => {
     fresh.sandbox.outage(outage);
     const post = () => call('POST', '/v1/customers/crm-10042/permanent-deletion');
     expect(post).toThrow(Unreachable);

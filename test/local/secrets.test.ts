@@ -10,11 +10,6 @@ import { temporaryFolder } from '../support/local-process.ts';
 describe('embedded secrets', () => {
   const read = embeddedSecrets({ 'erasure/pepper': 'pepper' });
 
-  test('read: returns the text of a name', async () => {
-    expect(await read('erasure/pepper')).toBe('pepper');
-    expect(await read('erasure/pepper', { fresh: true })).toBe('pepper');
-  });
-
   test.each(['erasure/platform/ketch', 'constructor'])('read: %s is unavailable', async name => {
     const failure = { code: 'unavailable', alarm: 'secret-unusable', message: `the secret ${name} is not usable` };
     await expect(read(name)).rejects.toMatchObject(failure);
@@ -46,9 +41,5 @@ describe('local signer', () => {
     writeFileSync(file, 'something of the user');
     expect(() => localSigner(file)).toThrow();
     expect(readFileSync(file, 'utf8')).toBe('something of the user');
-  });
-
-  test('folder that does not exist: is an error', () => {
-    expect(() => localSigner(join(dirname(file), 'nowhere', 'evidence-key.pem'))).toThrow();
   });
 });

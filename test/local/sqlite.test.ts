@@ -36,7 +36,7 @@ describe('SQLite store', () => {
     file = newFile();
   });
 
-  /** Changes the file behind the back of the store. */
+  /** Changes the file on another connection. */
   function execute(sql: string): void {
     const database = new DatabaseSync(file);
     database.exec(sql);

@@ -66,7 +66,7 @@ describe('decision of an operator', () => {
     let first = true;
     const read = async (one: string) => {
       const receipt = await store.read(one);
-      // Between the first reading and the writing somebody else refuses it, and the sweep closes it.
+      // Between the first reading and the writing another operator refuses it, and the sweep closes it.
       if (first) {
         first = false;
         await at.run('refuse', id, ...by('max', 'shared mailbox'));

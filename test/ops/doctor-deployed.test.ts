@@ -1,12 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  DynamoDBClient,
-  UpdateContinuousBackupsCommand,
-  UpdateTableCommand,
-  UpdateTimeToLiveCommand,
-} from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
+import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey, createTables } from '../../infra/local/emulator-services.ts';
@@ -24,10 +20,13 @@ import { motoForSuite } from '../support/moto-suite.ts';
 import { ketch } from './check-harness.ts';
 import { localFolder, ops, run } from './ops-harness.ts';
 
+/** A zip file without entries: only the end of its central directory. */
+const emptyZip = Uint8Array.from([0x50, 0x4b, 0x05, 0x06, ...Array<number>(18).fill(0)]);
+
 describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
   const moto = motoForSuite();
-  const someone = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
-  const environment = () => ({ ...someone, AWS_ENDPOINT_URL: moto().endpoint });
+  const credentials = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  const environment = () => ({ ...credentials, AWS_ENDPOINT_URL: moto().endpoint });
 
   beforeEach(() => {
     for (const [name, value] of Object.entries(environment())) vi.stubEnv(name, value);
@@ -52,7 +51,26 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     };
     await made(names, secrets);
     const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch } });
+    await createWebhook(names, settings);
     return { names, planted, settings };
+  }
+
+  /** Creates the function, whose environment contains the deployed settings. moto wants a role that exists. */
+  async function createWebhook({ prefix, receipts, identifiers }: Names, SETTINGS_JSON: string): Promise<void> {
+    const role = { Action: 'CreateRole', RoleName: prefix, AssumeRolePolicyDocument: '{}', Version: '2010-05-08' };
+    const headers = { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request' };
+    await fetch(moto().endpoint, { method: 'POST', headers, body: new URLSearchParams(role) });
+    const tables = { RECEIPTS_TABLE: receipts, IDENTIFIERS_TABLE: identifiers };
+    await new LambdaClient(emulated(moto().endpoint)).send(
+      new CreateFunctionCommand({
+        FunctionName: `${prefix}-webhook`,
+        Role: `arn:aws:iam::123456789012:role/${prefix}`,
+        Runtime: 'nodejs22.x',
+        Handler: 'index.handler',
+        Code: { ZipFile: emptyZip },
+        Environment: { Variables: { SETTINGS_JSON, SECRET_ARNS: '{}', METRICS_NAMESPACE: prefix, ...tables } },
+      }),
+    );
   }
 
   async function made(names: Names, secrets: Readonly<Record<string, string>>): Promise<void> {
@@ -77,7 +95,11 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
       expect.stringMatching(/^! tables +erasure-one-identifiers: point-in-time recovery is off/),
     ]);
     expect(bare.status).toBe(0);
-    await guarded(names);
+    const identity =
+      /^✓ identity +account 123456789012, region eu-west-1, deployment erasure-one, as arn:aws:sts::123456789012:/;
+    expect(bare.lines[0]).toMatch(identity);
+    expect(bare.lines).toContainEqual(expect.stringMatching(/^✓ deployed +the function has the same settings/));
+    await context.protectTables!(await context.tables!());
     const { lines } = await run(context, 'doctor');
     expect(leaks(planted.tokens, { lines: [...bare.lines, ...lines].join() })).toEqual([]);
     expect(lines.at(-1)).toMatch(/^\d+ ok, 0 warnings, 0 wrong$/);
@@ -86,7 +108,7 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
   test('process: names a wrong secret by its deployed name, shows none, and exits with 1', async () => {
     const { planted, settings } = await deployed('two', { 'erasure/platform/ketch': '{"current":"REPLACE_ME"}' });
     const file = join(temporaryFolder(), 'settings.json');
-    // Nobody listens there: this process cannot answer while it waits for another.
+    // No server listens there: this process cannot answer while it waits for another.
     writeFileSync(file, settings.replace(/http:[^"]+/, 'http://127.0.0.1:9'));
     const { status, stdout, stderr } = ops(['doctor', '--stage', 'three', '--settings', file], environment());
     expect(status).toBe(1);
@@ -97,17 +119,6 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     expect(wrong.stdout).toContain('✗ schedule     no sweep has ended yet');
     expect(leaks(planted.tokens, { stdout: stdout + wrong.stdout, stderr: stderr + wrong.stderr })).toEqual([]);
   });
-
-  async function guarded({ receipts, identifiers }: Names): Promise<void> {
-    const client = new DynamoDBClient(emulated(moto().endpoint));
-    const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
-    const TimeToLiveSpecification = { Enabled: true, AttributeName: 'expiresAt' };
-    await client.send(new UpdateTimeToLiveCommand({ TableName: receipts, TimeToLiveSpecification }));
-    for (const TableName of [receipts, identifiers]) {
-      await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: true }));
-      await client.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }));
-    }
-  }
 });
 
 describe('doctor and try beside npm start', () => {

@@ -138,14 +138,14 @@ describe('list', () => {
     const human = await stopped(at);
     const unsigned = await at.request([account('crm-unknown')]);
     await open(at, 2);
-    const facts = { id: 'untold', platform: 'generic', subjectHmacs: [], submittedAt: fixtureTime - 2.5 * day };
+    const facts = { id: 'not-notified', platform: 'generic', subjectHmacs: [], submittedAt: fixtureTime - 2.5 * day };
     await at.harness.services.store.accept(receiptOf(facts), kept);
     const closed = { state: 'erased', queue: 'callback', closedAt: fixtureTime, nextAttemptAt: fixtureTime } as const;
     await at.context.store.replace(nextRevision(receiptOf(facts), closed));
     const all = await rows(at);
     expect(all.map(({ receipt, state }) => [receipt, state])).toEqual([
       [human, 'needs-review'],
-      ['untold', 'callback'],
+      ['not-notified', 'callback'],
       ['generic-1', 'open'],
       ['generic-0', 'open'],
       [waiting, 'open'],
@@ -154,7 +154,7 @@ describe('list', () => {
     for (const state of ['needs-review', 'open', 'callback', 'sign']) {
       expect(await rows(at, '--state', state)).toEqual(all.filter(row => row.state === state));
     }
-    const generic = all.filter(({ receipt }) => /generic|untold/.test(receipt));
+    const generic = all.filter(({ receipt }) => /generic|not-notified/.test(receipt));
     expect(await rows(at, '--platform', 'generic')).toEqual(generic);
   });
 

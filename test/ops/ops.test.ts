@@ -50,9 +50,9 @@ describe('ops', () => {
   });
 
   test('AWS error: is named, with exit code 1', () => {
-    const nobody = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_REGION: 'eu-west-1' };
-    const someone = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
-    const { status, stderr } = ops(['pauses'], { ...nobody, ...someone });
+    const unreachable = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_REGION: 'eu-west-1' };
+    const credentials = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
+    const { status, stderr } = ops(['pauses'], { ...unreachable, ...credentials });
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /^read-control: \w+\nthe receipt store cannot be reached: check credentials, region and --stage/,

@@ -230,13 +230,9 @@ describe('show: an unfinished receipt', () => {
 describe('show: lines', () => {
   const evidence = evidenceOf(claimedOnce());
   const at = new Date(now).toISOString();
-  const taken = { taken: 1, refused: 0, tries: 1, at };
 
   test.each<[string, Partial<Evidence>]>([
-    ['generic, by the reply above', { firstReply: { as: 'outcome', at } }],
-    ['no one yet', {}],
     ['no callback was sent; generic gets the outcome when it repeats the request', { closedAt: at }],
-    [`generic, by callbacks: 1 delivered, 0 rejected, in one try; finished at ${at}`, { callbacks: taken }],
     [
       'generic, by callbacks: 0 delivered, 1 rejected, in 3 tries; not finished',
       { callbacks: { taken: 0, refused: 1, tries: 3 } },

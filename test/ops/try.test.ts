@@ -24,7 +24,7 @@ const platforms = {
   ketch,
   generic: { scheme: 'standard-webhooks' },
   form: { ...form, scheme: 'header', header: 'X-Form-Key' },
-  desk: { ...form, scheme: 'basic' },
+  office: { ...form, scheme: 'basic' },
   transcend: { audience: 'acme', sombraUrl: 'https://sombra.example.com', identities: { coreIdentifier: 'source_id' } },
   segment: {},
   shopify: { shops: ['acme.myshopify.com'] },
@@ -36,7 +36,7 @@ interface Running {
   deletions(): Promise<unknown>;
 }
 
-/** A local run in this process, and the context of somebody who finds it in its folder. */
+/** A local run in this process, and the context of an operator with the same folder. */
 async function running(change: { platforms?: object; limits?: object } = {}): Promise<Running> {
   const folder = temporaryFolder();
   const DATA_DIR = join(folder, 'data');
@@ -67,13 +67,13 @@ async function tried(context: OpsContext, ...args: readonly string[]): Promise<R
   return ran;
 }
 
-describe('try at a local run', () => {
+describe('try on a local run', () => {
   const nothing = 'the secret is accepted; nothing was stored';
   test.each([
     ['ketch', 403, 'the secret is accepted, a receipt was stored, and Voucherify has no such customer'],
     ['generic', 401, nothing],
     ['form', 401, nothing],
-    ['desk', 401, nothing],
+    ['office', 401, nothing],
     ['segment', 401, nothing],
     ['shopify', 401, nothing],
   ])('%s: a wrong secret gets %i, the right one 200, and no one is deleted', async (name, refused, says) => {
@@ -118,7 +118,7 @@ describe('try at a local run', () => {
 
   test.each([
     [{ mail: 'email' }, ['for mail erasure-try-', '@example.invalid', 'has no such customer']],
-    // An unknown customer's id may be somebody who was deleted softly: it would be posted.
+    // An unknown customer's id may be that of a soft-deleted customer: a deletion would be posted.
     [{ customer: 'customer_id' }, ['for erasure_try erasure-try-', 'no mapped identity could be looked up']],
   ])('ketch with the identities %j: sends an identity that can only be looked up', async (identities, says) => {
     const { context, deletions } = await running({ platforms: { ketch: { ...ketch, identities } } });
@@ -128,12 +128,12 @@ describe('try at a local run', () => {
     expect(await deletions()).toEqual([]);
   });
 
-  test.each(['ketch', 'generic', 'desk', 'segment', 'shopify'])(
+  test.each(['ketch', 'generic', 'office', 'segment', 'shopify'])(
     '%s with another secret than the endpoint: says what to do',
     async name => {
       const { context } = await running();
       const signing = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-      const current = name === 'desk' ? `user:${signing}` : signing;
+      const current = name === 'office' ? `user:${signing}` : signing;
       const { status, lines } = await tried({ ...context, readSecret: async () => JSON.stringify({ current }) }, name);
       expect(lines.at(-1)).toContain('✗ the endpoint has another secret: check --stage');
       expect(status).toBe(1);
@@ -169,7 +169,7 @@ async function trying(answer: (call: ScriptedCall, count: number) => ScriptedAns
   return { status, text: lines.join('\n'), calls };
 }
 
-describe('try at an endpoint with a fault', () => {
+describe('try on a faulty endpoint', () => {
   test.each<[string, ScriptedAnswer]>([
     ['ACCEPTED WITH A WRONG SECRET', { status: 200 }],
     ['ACCEPTED WITH A WRONG SECRET', { status: 202, body: { status: 'in_progress' } }],
@@ -201,14 +201,14 @@ describe('try at an endpoint with a fault', () => {
     expect(calls[0]!.body).toBe(calls[1]!.body);
   });
 
-  test('answer that repeats the request: is not shown', async () => {
+  test('reply that repeats the request: is not shown', async () => {
     const echo = (headers: object) => ({ status: 200, body: { echo: headers } });
     const { text } = await trying(({ headers }, count) => (count === 1 ? refusal : echo(headers)));
     expect(text).toContain('characters, not a reply of this service');
     expect(text.toLowerCase()).not.toContain('x-shopify-hmac-sha256');
   });
 
-  test('answer of somebody else: is not shown', async () => {
+  test('reply of another service: is not shown', async () => {
     const { text } = await trying(() => ({ status: 200, body: '\u001b[2J<html>' }));
     expect(text).toContain('(10 characters, not a reply of this service)');
     expect(text).not.toContain('\u001b[2J');
@@ -242,7 +242,7 @@ describe('try with wrong arguments', () => {
     await expect(run(context, 'try', ...args)).rejects.toThrow(message);
   });
 
-  test('platform without a trial: is named', async () => {
+  test('platform without a test request: is named', async () => {
     const { context } = await checkHarness({ platforms: shopifyOnly });
     const acme = { ...context, settings: { ...context.settings, platforms: { acme: {} } } };
     const trying = run(acme, 'try', 'acme', '--url', 'https://127.0.0.1:9/webhooks/');
