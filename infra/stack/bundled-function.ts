@@ -49,7 +49,8 @@ export function createFunction(scope: Construct, id: string, options: FunctionOp
     tracing: Tracing.ACTIVE,
     projectRoot: root,
     depsLockFilePath: join(root, 'package-lock.json'),
-    bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true },
+    // Maps hold positions and names, without the source text.
+    bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true, sourceMap: true, sourcesContent: false },
   });
   return { function: created, role, logs };
 }

@@ -61,7 +61,7 @@ export class ErasureWebhook extends Construct {
     grantSweeper(functions.sweeper, tables, readable.sweeper);
     grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
     grantSigning(evidenceKey, functions.sweeper.role);
-    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey });
+    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey, ...functions });
     scheduleSweep(this, prefix, functions.sweeper.function);
     const api = createApi(this, prefix, { webhook: functions.webhook.function, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);

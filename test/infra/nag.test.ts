@@ -48,6 +48,7 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
     const found = findings(app).map(finding => finding.replace(/\/Resource$/, ''));
     expect(accepted.map(({ id, path }) => `${id} ${path}`).sort()).toEqual(found.sort());
     expect([...new Set(accepted.map(({ id }) => id.replace(/\[.*/, '')))].sort()).toEqual([
+      'AwsSolutions-APIG2',
       ...[...one.more, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'AwsSolutions-IAM4', 'AwsSolutions-IAM5'],
       ...['AwsSolutions-SMG4', 'Serverless-APIGWXrayEnabled', 'Serverless-EventBusDLQ'],
       ...['Serverless-LambdaAsyncFailureDestination', 'Serverless-LambdaDLQ', 'Serverless-SNSRedrivePolicy'],

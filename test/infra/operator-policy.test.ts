@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
@@ -9,6 +10,7 @@ import { receiptOf } from '../support/receipt-builders.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
+const runbook = readFileSync('RUNBOOK.md', 'utf8');
 const settings = settingsWith({ platforms: { ...example.platforms, segment: {} } });
 const { of, readable, template } = synthesised({ settings });
 const [policy] = of('AWS::IAM::ManagedPolicy');
@@ -38,20 +40,43 @@ describe('operator policy', () => {
   });
 
   test('secrets and key: can be read, identifiers cannot', () => {
-    expect(statements.slice(3)).toEqual([
+    expect(statements.slice(3, 5)).toEqual([
       {
         Sid: 'Secrets',
         Effect: 'Allow',
         Action: 'secretsmanager:GetSecretValue',
         Resource: ['erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'],
       },
-      { Sid: 'EvidenceKey', Effect: 'Allow', Action: 'kms:GetPublicKey', Resource: 'arn(EvidenceKey)' },
+      {
+        Sid: 'EvidenceKey',
+        Effect: 'Allow',
+        Action: ['kms:EnableKey', 'kms:GetPublicKey'],
+        Resource: 'arn(EvidenceKey)',
+      },
     ]);
     const ofIdentifiers = statements.filter((one: object) => JSON.stringify(one).includes('dentifiers'));
     expect(ofIdentifiers.map(({ Action }: { Action: string[] }) => Action)).toEqual([
       ['dynamodb:DescribeContinuousBackups', 'dynamodb:DescribeTable', 'dynamodb:DescribeTimeToLive'],
     ]);
-    expect(JSON.stringify(statements)).not.toContain('*');
+  });
+
+  test('AWS steps of the runbook: are allowed, and only the queries of Logs Insights need `*`', () => {
+    const commands = [...runbook.matchAll(/\baws ([a-z]+) ([a-z-]+)/g)].map(([, service, command]) => {
+      const action = `${command}`.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase());
+      return `${service}:${action === 'Invoke' ? 'InvokeFunction' : action}`;
+    });
+    const granted = new Set(statements.flatMap(({ Action }: { Action: string | string[] }) => Action));
+    expect([...granted]).toEqual(expect.arrayContaining([...commands, 'kms:EnableKey', 'logs:StartQuery']));
+    expect([...granted].filter(action => String(action).includes('*'))).toEqual([]);
+    const unbounded = statements.filter(({ Resource }: { Resource: unknown }) => Resource === '*');
+    expect(unbounded.map(({ Sid }: { Sid: string }) => Sid)).toEqual(['Observe']);
+    // The pepper is never changed: only the secrets that an operator fills may be written.
+    const [writable] = statements.filter(({ Sid }: { Sid: string }) => Sid === 'SecretsToFill');
+    expect(writable.Resource).toEqual([
+      'erasure/platform/ketch',
+      'erasure/platform/segment',
+      'erasure/voucherify/main',
+    ]);
   });
 
   test('attachment: none, and its ARN is an output', () => {

@@ -62,8 +62,9 @@ export async function checkHarness({
   const DATA_DIR = temporaryFolder();
   const store = openSqliteStore(join(DATA_DIR, 'erasure.sqlite'));
   const named = Object.entries(projects).map(([name, more]) => [name, { baseUrl: server.url, ...more }]);
+  const operations = { alarmEmail: 'on-call@example.com' };
   const SETTINGS = join(DATA_DIR, 'settings.json');
-  writeFileSync(SETTINGS, JSON.stringify({ projects: Object.fromEntries(named), platforms, limits }));
+  writeFileSync(SETTINGS, JSON.stringify({ projects: Object.fromEntries(named), platforms, limits, operations }));
   const secrets: Record<string, string> = { 'erasure/pepper': `pepper-${planted.token('pepper').repeat(2)}` };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
   for (const name of Object.keys(platforms)) secrets[`erasure/platform/${name}`] = sharedBy(planted, name);

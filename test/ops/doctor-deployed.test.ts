@@ -51,7 +51,8 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
       ...texts,
     };
     await made(names, secrets);
-    const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch } });
+    const operations = { alarmEmail: 'on-call@example.com' };
+    const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch }, operations });
     return { names, planted, settings };
   }
 
