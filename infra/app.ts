@@ -5,7 +5,7 @@ import { ErasureStack, readStackOptions } from './stack/stack.ts';
 
 const app = new App();
 try {
-  const { stage, settings, apiLogRole } = readStackOptions(key => app.node.tryGetContext(key));
+  const { stage, settings, apiLogRole } = readStackOptions(app.node.getAllContext());
   const id = stage === undefined ? 'VoucherifyErasure' : `VoucherifyErasure-${stage}`;
   new ErasureStack(app, id, { settings, apiLogRole, ...(stage === undefined ? {} : { stage }) });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));

@@ -3,7 +3,7 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { awsClientOptions, callDeadline, patientTimeouts } from '../../lambda/aws/clients.ts';
 import { parseEnvironment } from '../../lambda/aws/environment.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
-import type { Names } from '../stack/names.ts';
+import { liveAlias, type Names } from '../stack/names.ts';
 
 /** Where the commands of this process work, and as whom. */
 export interface DeploymentIdentity {
@@ -36,7 +36,7 @@ export function readDeployment({ prefix }: Pick<Names, 'prefix'>): Deployment {
       return { account: Account, region: await client.config.region(), operator: Arn };
     },
     settings: async () => {
-      const read = new GetFunctionConfigurationCommand({ FunctionName: `${prefix}-webhook` });
+      const read = new GetFunctionConfigurationCommand({ FunctionName: `${prefix}-webhook`, Qualifier: liveAlias });
       const { Environment } = await new LambdaClient(options).send(read, callDeadline(callMs));
       // An emulated deployment may use an address of this machine.
       const target = process.env['AWS_ENDPOINT_URL'] === undefined ? 'deployed' : 'local';

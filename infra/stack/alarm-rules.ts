@@ -5,7 +5,7 @@ import {
   type AlarmProps,
   ComparisonOperator,
   type IMetric,
-  type MathExpression,
+  MathExpression,
   Metric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -26,7 +26,10 @@ export interface AlarmSources extends Functions {
  * Returns the rule of every alarm. A single failed or throttled sweep has no alarm: if it matters, `sweep-stopped`
  * starts. A 5xx reply has none either: for a platform without callbacks, 503 is the normal way to request a retry.
  */
-export function alarmRules(metrics: OwnMetrics, { webhook }: AlarmSources): Readonly<Record<AlarmName, AlarmRule>> {
+export function alarmRules(
+  metrics: OwnMetrics,
+  { webhook, blockedRequests }: AlarmSources,
+): Readonly<Record<SimpleAlarmName, AlarmRule>> {
   const codes = (name: AlarmName) => codeMetrics(name, metrics);
   const deadline = metrics.ofSweep('DeadlineUsed');
   return {
@@ -38,14 +41,52 @@ export function alarmRules(metrics: OwnMetrics, { webhook }: AlarmSources): Read
     'sweep-stopped': missingFor(metrics.sweeps),
     'unproven-responses': anyOf(codes('unproven-responses')),
     paused: anyOf({ ...codes('paused'), active: metrics.ofSweep('Paused') }),
-    'no-match-rate': anomalyAlarm(noMatchShare(metrics)),
     'requests-rejected': anyOf({
       ...codes('requests-rejected'),
+      refused_by_gateway: metrics.refusals,
+      ...(blockedRequests.length === 0 ? {} : { many_blocked: manyBlocked(blockedRequests) }),
       errors: webhook.function.metricErrors(),
       throttles: webhook.function.metricThrottles(),
     }),
     'platform-out-of-sync': anyOf(codes('platform-out-of-sync')),
     'evidence-unsigned': anyOf({ ...codes('evidence-unsigned'), waiting: metrics.ofSweep('Unsigned') }),
+  };
+}
+
+/** Below this number in a minute, blocked requests are normal: a web ACL blocks scanners and floods by design. */
+const manyBlockedPerMinute = 64;
+
+/** Returns one or more if many requests were blocked, otherwise zero. */
+function manyBlocked(blockedRequests: readonly IMetric[]): MathExpression {
+  const parts = Object.fromEntries(blockedRequests.map((metric, index) => [`blocked_${index}`, metric]));
+  const filled = Object.keys(parts).map(name => `FILL(${name}, 0)`);
+  return new MathExpression({
+    expression: `FLOOR((${filled.join(' + ')}) / ${manyBlockedPerMinute})`,
+    usingMetrics: parts,
+    period: Duration.minutes(1),
+  });
+}
+
+/** Every alarm except the composite one. */
+type SimpleAlarmName = Exclude<AlarmName, 'no-match-rate'>;
+
+/**
+ * Returns the rules that must both be breached for the alarm on the share of receipts without a match. CloudWatch learns a
+ * band near zero from quiet hours, in which a single unmatched receipt is unusual, so the share must also be high.
+ */
+export function noMatchRules(metrics: OwnMetrics): Readonly<Record<'unusual' | 'high', AlarmRule>> {
+  const share = noMatchShare(metrics);
+  return { unusual: anomalyAlarm(share), high: shareAbove(share, 25) };
+}
+
+/** Starts when the damped share of the last hour reached a percentage. Without data the alarm keeps its state. */
+function shareAbove(metric: MathExpression, percent: number): AlarmRule {
+  return {
+    metric,
+    threshold: percent,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+    evaluationPeriods: 1,
+    treatMissingData: TreatMissingData.IGNORE,
   };
 }
 

@@ -1,11 +1,18 @@
-import { Aws } from 'aws-cdk-lib';
-import { Alarm, type IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { Annotations, Aws } from 'aws-cdk-lib';
+import {
+  Alarm,
+  type AlarmBase,
+  AlarmState,
+  CompositeAlarm,
+  AlarmRule as CompositeRule,
+  type IAlarm,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { type AlarmName, alarmTexts, typedEntries } from './alarm-catalog.ts';
-import { type AlarmRule, type AlarmSources, alarmRules } from './alarm-rules.ts';
+import { type AlarmRule, type AlarmSources, alarmRules, noMatchRules } from './alarm-rules.ts';
 import { type OwnMetrics, ownMetrics } from './metrics.ts';
 import { acknowledge } from './nag.ts';
 
@@ -24,14 +31,43 @@ export function createAlarms(
 ): Alarms {
   const topic = createTopic(scope, prefix, email);
   const metrics = ownMetrics(prefix);
-  const all = typedEntries(alarmRules(metrics, sources)).map(([name, rule]) => createAlarm(scope, prefix, name, rule));
-  for (const alarm of all) alarm.addAlarmAction(new SnsAction(topic));
+  const simple = typedEntries(alarmRules(metrics, sources)).map(([name, rule]) =>
+    createAlarm(scope, prefix, name, alarmDescription(name), rule),
+  );
+  const all = [...simple, createNoMatchAlarm(scope, prefix, metrics)];
+  const notify = new SnsAction(topic);
+  for (const alarm of all) {
+    alarm.addAlarmAction(notify);
+    alarm.addOkAction(notify);
+  }
   return { topic, all, metrics };
 }
 
-function createAlarm(scope: Construct, prefix: string, name: AlarmName, rule: AlarmRule): Alarm {
-  const alarmDescription = `${alarmTexts[name]} RUNBOOK.md#${name}`;
+/** Creates an alarm of two others, which notify no one. */
+function createNoMatchAlarm(scope: Construct, prefix: string, metrics: OwnMetrics): AlarmBase {
+  const name = 'no-match-rate';
+  const parts = typedEntries(noMatchRules(metrics)).map(([part, rule]) =>
+    createAlarm(scope, prefix, `${name}-${part}`, `One of two conditions of ${prefix}-${name}.`, rule),
+  );
+  return new CompositeAlarm(scope, `Alarm-${name}`, {
+    compositeAlarmName: `${prefix}-${name}`,
+    alarmDescription: alarmDescription(name),
+    alarmRule: CompositeRule.allOf(...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
+  });
+}
+
+function createAlarm(
+  scope: Construct,
+  prefix: string,
+  name: string,
+  alarmDescription: string,
+  rule: AlarmRule,
+): AlarmBase {
   return new Alarm(scope, `Alarm-${name}`, { alarmName: `${prefix}-${name}`, alarmDescription, ...rule });
+}
+
+function alarmDescription(name: AlarmName): string {
+  return `${alarmTexts[name]} RUNBOOK.md#${name}`;
 }
 
 /** Creates the topic. It has no customer managed key: a message holds only the alarm's text, which is in this repository. */
@@ -47,7 +83,13 @@ function createTopic(scope: Construct, prefix: string, email: string | undefined
       conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
     }),
   );
-  if (email === undefined) return topic;
+  if (email === undefined) {
+    Annotations.of(scope).addWarningV2(
+      'voucherify-erasure:no-alarm-email',
+      'operations.alarmEmail is not set: alarms notify no one until an address is subscribed to the alarm topic.',
+    );
+    return topic;
+  }
   const protocol = SubscriptionProtocol.EMAIL;
   const subscription = new Subscription(scope, 'AlarmEmail', { topic, protocol, endpoint: email });
   acknowledge(

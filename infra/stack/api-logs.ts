@@ -8,8 +8,9 @@ import {
   type StageOptions,
 } from 'aws-cdk-lib/aws-apigateway';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { FilterPattern, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { gatewayRefusals } from './metrics.ts';
 import { acknowledge } from './nag.ts';
 
 /**
@@ -34,17 +35,33 @@ const accessLogFields = {
 /** Part of every URL and of the execution log's name. A constant: the log group is created before the stage. */
 export const apiStage = 'v1';
 
-/** Creates the stage's access log: one JSON object per line. */
+/** Creates the stage's access log: one JSON object per line. Refusals are counted. */
 export function createAccessLog(scope: Construct, prefix: string) {
   const logGroup = new LogGroup(scope, 'AccessLogs', {
     logGroupName: `/aws/apigateway/${prefix}-access`,
     retention: RetentionDays.THREE_MONTHS,
     removalPolicy: RemovalPolicy.DESTROY,
   });
+  countRefusals(logGroup, prefix);
   return {
     accessLogDestination: new LogGroupLogDestination(logGroup),
     accessLogFormat: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
   } satisfies StageOptions;
+}
+
+/**
+ * Counts requests that API Gateway refused itself: by the list of addresses, the throttle, the size limit, or because it may
+ * not invoke the function. `-` means that the function replied. Scanners request unknown routes all the time, and a web ACL
+ * blocks unwanted requests by design and has its own metrics, so neither counts.
+ */
+function countRefusals(logs: LogGroup, metricNamespace: string): void {
+  const others = ['-', 'MISSING_AUTHENTICATION_TOKEN', 'WAF_FILTERED'].map(type => `($.responseType != "${type}")`);
+  logs.addMetricFilter('Refusals', {
+    filterPattern: FilterPattern.literal(`{ ${others.join(' && ')} }`),
+    metricNamespace,
+    metricName: gatewayRefusals,
+    metricValue: '1',
+  });
 }
 
 /**
@@ -70,14 +87,14 @@ export function createLogRole(api: RestApi): void {
     assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
     managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(pushToLogs)],
   });
-  role.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  role.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
   acknowledge(
     role,
     `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${pushToLogs}]`,
     'API Gateway requires the permissions of this managed policy for the whole account; AWS documents this policy.',
   );
   const account = new CfnAccount(api, 'LogAccount', { cloudWatchRoleArn: role.roleArn });
-  account.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  account.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
   api.deploymentStage.node.addDependency(account);
 }
 

@@ -3,7 +3,6 @@ import {
   type IResource,
   LambdaIntegration,
   MethodLoggingLevel,
-  type MethodOptions,
   ResponseType,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
@@ -54,6 +53,7 @@ export function createApi(scope: Construct, prefix: string, { webhook, settings,
   createExecutionLog(created);
   if (apiLogRole === 'create') createLogRole(created);
   addRoutes(created, webhook, { status: hasStatusRoute });
+  acknowledge(created, 'AwsSolutions-APIG2', validatedInFunction);
   if (settings.operations.waf !== true) acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noWebAcl);
   if (hasStatusRoute) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', statusRouteUntraced);
   return created;
@@ -62,30 +62,26 @@ export function createApi(scope: Construct, prefix: string, { webhook, settings,
 const noWebAcl =
   'A web ACL costs about as much per month as the rest of this stack. Forged requests are refused before any look-up, the ' +
   'stage is throttled, the function limits the body size, and the settings can list the allowed addresses.';
+const validatedInFunction =
+  'API Gateway compares header names case-sensitively when it validates a request, so it would refuse valid requests. The ' +
+  'function checks the content type, the size and every field.';
 const statusRouteUntraced =
   "The status route has a request id in its path, so API Gateway's trace would hold a value that the caller chose. The " +
   'function is still traced.';
 
 /**
- * Adds `/webhooks/{platform}`, and the status route of one request if a platform has it. For `POST`, API Gateway checks
- * only that a content type is declared. The function checks its value and the body size; without a web ACL, API Gateway
- * itself accepts bodies up to 10 MB.
+ * Adds `/webhooks/{platform}`, and the status route of one request if a platform has it. The function checks the content
+ * type and the body size; without a web ACL, API Gateway itself accepts bodies up to 10 MB.
  */
 function addRoutes(api: RestApi, webhook: IFunction, { status }: { readonly status: boolean }): void {
   const platform = api.root.addResource('webhooks').addResource('{platform}');
   const integration = new LambdaIntegration(webhook, { proxy: true, allowTestInvoke: false });
-  const requestValidator = api.addRequestValidator('Declared', {
-    validateRequestParameters: true,
-    validateRequestBody: true,
-  });
-  const requestParameters = { 'method.request.header.Content-Type': true };
-  addMethod(platform, 'POST', integration, { requestValidator, requestParameters });
   addMethod(platform, 'ANY', integration);
   if (status) addMethod(platform.addResource('{requestId}'), 'GET', integration);
 }
 
-function addMethod(to: IResource, verb: string, integration: LambdaIntegration, options: MethodOptions = {}): void {
-  const method = to.addMethod(verb, integration, { ...options, authorizationType: AuthorizationType.NONE });
+function addMethod(to: IResource, verb: string, integration: LambdaIntegration): void {
+  const method = to.addMethod(verb, integration, { authorizationType: AuthorizationType.NONE });
   for (const rule of ['AwsSolutions-APIG4', 'AwsSolutions-COG4']) acknowledge(method, rule, authorizedInFunction);
 }
 
@@ -98,14 +94,12 @@ export const gatewayMessages = { tooLarge: 'the body is too large', tooMany: 'to
 
 /**
  * Sets what API Gateway replies when it does not invoke the function. Its default texts can quote the request; these
- * contain no variables. The two defaults apply to every type that is not listed.
+ * contain no variables. The two defaults apply to every type that is not listed, except REQUEST_TOO_LARGE, which cannot be
+ * customized (API Gateway Developer Guide, "Gateway response types").
  */
 function setGatewayResponses(api: RestApi): void {
   setResponse(api, ResponseType.DEFAULT_4XX, { message: 'refused' });
   setResponse(api, ResponseType.DEFAULT_5XX, { message: 'unavailable', retry: true });
-  setResponse(api, ResponseType.BAD_REQUEST_BODY, { message: 'the body is not acceptable' });
-  setResponse(api, ResponseType.BAD_REQUEST_PARAMETERS, { message: 'Content-Type: must be declared' });
-  setResponse(api, ResponseType.REQUEST_TOO_LARGE, { message: gatewayMessages.tooLarge });
   setResponse(api, ResponseType.THROTTLED, { message: gatewayMessages.tooMany, retry: true });
   // Despite its name, API Gateway also sends this type for a route that does not exist.
   setResponse(api, ResponseType.MISSING_AUTHENTICATION_TOKEN, { message: 'not found', statusCode: '404' });

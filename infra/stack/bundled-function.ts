@@ -17,6 +17,7 @@ import {
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { liveAlias } from './names.ts';
 
 /** A function with its alias, its role, for grants, and its log group. */
 export interface FunctionWithRole {
@@ -73,15 +74,13 @@ export function createFunction(scope: Construct, id: string, options: FunctionOp
   return { function: created, alias, role, logs };
 }
 
-/** The alias that the API and the schedule invoke. */
-const liveAlias = 'live';
-
 function bundledOnSynthesis(name: FunctionName) {
   return {
     entry: entryOf(name),
     projectRoot: root,
     depsLockFilePath: join(root, 'package-lock.json'),
-    bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true },
+    // Maps hold positions and names, without the source text.
+    bundling: { ...bundling, format: OutputFormat.ESM, bundleAwsSDK: true, sourceMap: true, sourcesContent: false },
   };
 }
 

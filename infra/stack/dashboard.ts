@@ -1,3 +1,4 @@
+import { Stack } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget,
   Dashboard,
@@ -24,13 +25,14 @@ export function createDashboard(
 ): void {
   const { platforms, blockedRequests } = sources;
   new Dashboard(scope, 'Dashboard', {
-    dashboardName: prefix,
+    // Dashboards are global in an account, and one account may have a deployment in each of two regions.
+    dashboardName: `${prefix}-${Stack.of(scope).region}`,
     widgets: [
       [new AlarmStatusWidget({ title: 'Alarms', alarms: [...all], width: 24 })],
       openWidgets(metrics),
       backlogWidgets(metrics),
       closedWidgets(metrics, platforms),
-      apiWidgets(sources),
+      apiWidgets(sources, metrics),
       functionWidgets(sources),
       [graph('Alarm codes in the log', codeMetrics(metrics), { width: 24 })],
       ...(blockedRequests.length === 0
@@ -68,11 +70,15 @@ function closedWidgets(metrics: OwnMetrics, platforms: readonly string[]): IWidg
   ];
 }
 
-function apiWidgets({ api: { deploymentStage: stage } }: AlarmSources): IWidget[] {
+function apiWidgets({ api: { deploymentStage: stage } }: AlarmSources, { refusals }: OwnMetrics): IWidget[] {
   const latency = [50, 99].map(percentile => stage.metricLatency({ statistic: Stats.p(percentile) }));
   return [
     graph('Requests', [stage.metricCount()]),
-    graph('4xx and 5xx replies', [stage.metricClientError(), stage.metricServerError()]),
+    graph('4xx and 5xx replies, and refusals of the gateway', [
+      stage.metricClientError(),
+      stage.metricServerError(),
+      refusals,
+    ]),
     graph('Latency (ms)', latency),
   ];
 }

@@ -30,8 +30,14 @@ export function buildEnvironment(scope: Construct, source: EnvironmentSource): R
     IDENTIFIERS_TABLE: source.tables.identifiers.tableName,
     METRICS_NAMESPACE: source.named.prefix,
     ...(source.evidenceKey === undefined ? {} : { EVIDENCE_KEY: source.evidenceKey.keyArn }),
-  } satisfies Environment;
+    ...nodeOptions,
+  } satisfies Environment & NodeOptions;
 }
+
+type NodeOptions = typeof nodeOptions;
+
+/** The `origin` of an internal error in the log then names a source file, not a position in the minified bundle. */
+const nodeOptions = { NODE_OPTIONS: '--enable-source-maps' } as const;
 
 /** Leaves out what only the deployment and editors need; it contains an email address. */
 function functionSettings({ operations: _, $schema: __, ...settings }: Settings): string {
@@ -55,7 +61,8 @@ function assertFits({ named, settings, secrets, evidenceKey }: EnvironmentSource
     IDENTIFIERS_TABLE: named.identifiers,
     METRICS_NAMESPACE: named.prefix,
     ...(evidenceKey === undefined ? {} : { EVIDENCE_KEY: longestKeyArn }),
-  } satisfies Environment;
+    ...nodeOptions,
+  } satisfies Environment & NodeOptions;
   // Lambda measures the variables as JSON with escaped quotes: its error message prints the measured text.
   const bytes = Buffer.byteLength(JSON.stringify(variables));
   if (bytes <= maxBytes) return;

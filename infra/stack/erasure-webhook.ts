@@ -61,8 +61,7 @@ export class ErasureWebhook extends Construct {
     grantSweeper(functions.sweeper, tables, readable.sweeper);
     grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
     grantSigning(evidenceKey, functions.sweeper.role);
-    const operated = { tables, secrets, evidenceKey, webhook: functions.webhook.function };
-    this.operatorPolicy = createOperatorPolicy(this, named, operated);
+    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey, ...functions });
     scheduleSweep(this, prefix, functions.sweeper.alias);
     const api = createApi(this, prefix, { webhook: functions.webhook.alias, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);

@@ -92,10 +92,15 @@ const noEventData =
   'An invocation carries no data that could be lost: the receipts table is the queue, the next sweep repeats the work of a ' +
   'failed one, and an alarm starts after five minutes without a sweep.';
 
+/** Returns the name of the rule that starts the sweep. */
+export function sweepRuleName(prefix: string): string {
+  return `${prefix}-sweep`;
+}
+
 /** Schedules the sweep. An event that cannot be delivered is dropped: the next one starts the same work. */
 export function scheduleSweep(scope: Construct, prefix: string, sweeper: IFunction): void {
   const rule = new Rule(scope, 'EveryMinute', {
-    ruleName: `${prefix}-sweep`,
+    ruleName: sweepRuleName(prefix),
     description: 'Starts the sweep over open erasures.',
     schedule: Schedule.rate(Duration.minutes(1)),
     targets: [new LambdaFunction(sweeper, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],

@@ -1,10 +1,11 @@
-import { Aws } from 'aws-cdk-lib';
+import { Aws, Stack } from 'aws-cdk-lib';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { queueIndex } from '../../lambda/aws/table-layout.ts';
+import { pepperName } from '../../lambda/domain/names.ts';
 import type { FunctionWithRole } from './bundled-function.ts';
+import { type Functions, sweepRuleName } from './functions.ts';
 import { acknowledge } from './nag.ts';
 import type { Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
@@ -73,16 +74,14 @@ function grantLogsAndTraces(to: FunctionWithRole): void {
   );
 }
 
-interface OperatorResources {
+interface OperatorResources extends Functions {
   readonly tables: Pick<ErasureTables, 'receipts' | 'identifiers'>;
   readonly secrets: Secrets;
   readonly evidenceKey: IKey;
-  /** Its configuration contains the deployed settings. */
-  readonly webhook: IFunction;
 }
 
 /**
- * Creates the policy with exactly the permissions of the operator's tool. It is attached to no one: the shop decides who
+ * Creates the policy with exactly the permissions of the operator's tool and of the AWS steps in RUNBOOK.md. It is attached to no one: the shop decides who
  * operates. It allows reading every secret, because the tool tests them, and describing the identifiers table, but never
  * reading its rows or deleting a receipt. A KMS permission also needs the key's policy (KMS Developer Guide, "IAM
  * policies"); the policy of the evidence key gives the account its public key.
@@ -90,23 +89,49 @@ interface OperatorResources {
 export function createOperatorPolicy(
   scope: Construct,
   { prefix }: Names,
-  { tables, secrets, evidenceKey, webhook }: OperatorResources,
-) {
+  { tables, secrets, evidenceKey, webhook, sweeper }: OperatorResources,
+): ManagedPolicy {
   const { receipts, identifiers } = tables;
-  return new ManagedPolicy(scope, 'OperatorPolicy', {
+  const toFill = new Map([...secrets].filter(([name]) => name !== pepperName));
+  const sweepRule = Stack.of(scope).formatArn({
+    service: 'events',
+    resource: 'rule',
+    resourceName: sweepRuleName(prefix),
+  });
+  const policy = new ManagedPolicy(scope, 'OperatorPolicy', {
     // Policy names are unique per account, and one account may have a deployment in each of two regions.
     managedPolicyName: `${prefix}-operator-${Aws.REGION}`,
-    description: 'Permissions of the operator tool of the erasure webhook.',
+    description: 'Permissions of the operator tool and the runbook of the erasure webhook.',
     statements: [
       buildStatement('Receipts', operatorActions, [receipts.tableArn]),
       buildStatement('Queue', ['dynamodb:Query'], [`${receipts.tableArn}/index/${queueIndex.name}`]),
       buildStatement('Tables', tableActions, [receipts.tableArn, identifiers.tableArn]),
       buildStatement('Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets)),
-      buildStatement('EvidenceKey', ['kms:GetPublicKey'], [evidenceKey.keyArn]),
-      buildStatement('DeployedSettings', ['lambda:GetFunctionConfiguration'], [webhook.functionArn]),
+      buildStatement('EvidenceKey', ['kms:EnableKey', 'kms:GetPublicKey'], [evidenceKey.keyArn]),
+      buildStatement('DeployedSettings', ['lambda:GetFunctionConfiguration'], [webhook.alias.functionArn]),
+      buildStatement('SecretsToFill', ['secretsmanager:PutSecretValue'], secretArns(toFill)),
+      buildStatement('PreviousSecrets', previousSecretActions, secretArns(secrets)),
+      buildStatement('Sweep', ['lambda:InvokeFunction'], [sweeper.alias.functionArn]),
+      buildStatement('Schedule', ['events:DescribeRule', 'events:EnableRule'], [sweepRule]),
+      buildStatement('Logs', ['logs:StartQuery'], [webhook.logs.logGroupArn, sweeper.logs.logGroupArn]),
+      buildStatement('Observe', observeActions, ['*']),
     ],
   });
+  acknowledge(
+    policy,
+    'AwsSolutions-IAM5[Resource::*]',
+    'These actions read metrics, alarms, dashboards and query results, and support no resource. A test lists this statement.',
+  );
+  return policy;
 }
+
+/** Restores a version that was overwritten by mistake. It cannot write a value. */
+const previousSecretActions = ['secretsmanager:ListSecretVersionIds', 'secretsmanager:UpdateSecretVersionStage'];
+
+const observeActions = [
+  ...['cloudwatch:DescribeAlarms', 'cloudwatch:GetDashboard', 'cloudwatch:GetMetricData', 'cloudwatch:ListDashboards'],
+  ...['logs:DescribeLogGroups', 'logs:GetQueryResults', 'logs:StopQuery'],
+];
 
 /** Pauses are in the same table; a decision updates its receipt. */
 const operatorActions = [

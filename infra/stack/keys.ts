@@ -21,7 +21,7 @@ export function createIdentifiersKey(scope: Construct, deployer: IPrincipal): IK
   return new Key(scope, 'IdentifiersKey', {
     description: 'Identifiers of persons with open requests. Only the erasure functions may decrypt.',
     enableKeyRotation: true,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     policy: new PolicyDocument({ statements }),
   });
 }
@@ -90,7 +90,7 @@ export function createEvidenceSigningKey(scope: Construct, { evidenceKey: name }
     description: 'Signs the evidence of closed erasures. Only the sweep may sign.',
     keySpec: KeySpec.ECC_NIST_P256,
     keyUsage: KeyUsage.SIGN_VERIFY,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     policy: new PolicyDocument({ statements: [administrationStatement([...aliasActions, 'GetPublicKey'])] }),
   });
   key.addAlias(name);

@@ -5,7 +5,10 @@ import type { Alarm } from '../../lambda/domain/failure.ts';
 import type { Dimension, MetricName } from '../../lambda/io/metrics.ts';
 import { typedEntries } from './alarm-catalog.ts';
 
-/** The metrics that the functions publish in their log lines, with a period of one minute. */
+/** The metric that filters of the access log publish. */
+export const gatewayRefusals = 'GatewayRefusals';
+
+/** The service's own metrics, most of them published in the functions' log lines, with a period of one minute. */
 export interface OwnMetrics {
   readonly alarm: (code: Alarm) => Metric;
   readonly accepted: (platform: string) => Metric;
@@ -13,19 +16,23 @@ export interface OwnMetrics {
   readonly closed: (outcome: FinalKind, platform?: string) => Metric;
   /** One per finished sweep. */
   readonly sweeps: Metric;
+  /** Requests that API Gateway refused before the function. */
+  readonly refusals: Metric;
   /** The largest value that a sweep published. */
   readonly ofSweep: (name: MetricName) => Metric;
 }
 
 export function ownMetrics(namespace: string): OwnMetrics {
+  const period = Duration.minutes(1);
   const metric = (metricName: MetricName, statistic: string, dimensions: Dimensions = {}) =>
-    new Metric({ namespace, metricName, statistic, dimensionsMap: { ...dimensions }, period: Duration.minutes(1) });
+    new Metric({ namespace, metricName, statistic, dimensionsMap: { ...dimensions }, period });
   const closed = (dimensions: Dimensions) => metric('Closed', Stats.SUM, dimensions);
   return {
     alarm: code => metric('Alarms', Stats.SUM, { alarm: code }),
     accepted: platform => metric('Accepted', Stats.SUM, { platform }),
     closed: (outcome, platform) => closed(platform === undefined ? { outcome } : { platform, outcome }),
     sweeps: metric('Sweeps', Stats.SUM),
+    refusals: new Metric({ namespace, metricName: gatewayRefusals, statistic: Stats.SUM, period }),
     ofSweep: name => metric(name, Stats.MAXIMUM),
   };
 }
@@ -34,7 +41,7 @@ export function ownMetrics(namespace: string): OwnMetrics {
 type Dimensions = Readonly<Partial<Record<Dimension, string>>>;
 
 /** Metrics by their names in an expression. */
-export type MetricTerms = Readonly<Record<string, Metric>>;
+export type MetricTerms = Readonly<Record<string, Metric | MathExpression>>;
 
 /** Returns the sum of the metrics; missing data counts as zero. */
 export function sumMetrics(parts: MetricTerms, period: Duration): MathExpression {
@@ -42,7 +49,7 @@ export function sumMetrics(parts: MetricTerms, period: Duration): MathExpression
 }
 
 /** Returns the metrics with another period: all metrics of an expression must have the same. */
-function withPeriod(period: Duration, parts: MetricTerms): Record<string, Metric> {
+function withPeriod(period: Duration, parts: MetricTerms): Record<string, Metric | MathExpression> {
   return Object.fromEntries(typedEntries(parts).map(([name, metric]) => [name, metric.with({ period })]));
 }
 

@@ -40,3 +40,6 @@ export function secretNames({ platforms, projects }: Pick<Settings, 'platforms' 
 export function deployedName(name: string, { prefix }: Names): string {
   return name.replace(/^erasure/, prefix);
 }
+
+/** The alias of both functions that the API and the schedule invoke. */
+export const liveAlias = 'live';

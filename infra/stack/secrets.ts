@@ -42,7 +42,7 @@ export function secretsToFill(settings: Settings, named: Names): readonly string
 function createSecret(scope: Construct, name: string, secretName: string): Secret {
   const created = new Secret(scope, `Secret-${name.slice('erasure/'.length)}`, {
     secretName,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ...(name === pepperName
       ? generatedPepper
       : { secretStringValue: SecretValue.unsafePlainText(placeholderFor(name)) }),

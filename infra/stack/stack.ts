@@ -45,17 +45,31 @@ interface StackOptions {
   readonly apiLogRole: 'create' | 'existing';
 }
 
-/** Reads the CDK context. Throws {@link SettingsError}, which never contains a value. */
-export function readStackOptions(context: (key: string) => unknown): StackOptions {
-  const stage = context('stage');
-  const apiLogRole = context('apiLogRole') ?? 'create';
+/** Reads the whole CDK context. Throws {@link SettingsError}, which never contains a value. */
+export function readStackOptions(context: Readonly<Record<string, unknown>>): StackOptions {
+  assertKnown(Object.keys(context));
+  const { stage, settings, apiLogRole = 'create' } = context;
   if (stage !== undefined && !isStage(stage)) {
     throw new SettingsError(['-c stage must be a lower-case name of at most 16 letters, digits and dashes']);
   }
   if (apiLogRole !== 'create' && apiLogRole !== 'existing') {
     throw new SettingsError(['-c apiLogRole must be create or existing']);
   }
-  return { stage, settings: readSettings(context('settings')), apiLogRole };
+  return { stage, settings: readSettings(settings), apiLogRole };
+}
+
+/** Throws for a misspelt option: without its stage, a deployment would go to production. */
+function assertKnown(keys: readonly string[]): void {
+  const unknown = keys.filter(key => !options.has(key) && !isOfCdk(key)).map(key => `-c ${key}`);
+  if (unknown.length === 0) return;
+  throw new SettingsError([`${unknown.join(', ')}: unknown; the options are stage, settings and apiLogRole`]);
+}
+
+const options: ReadonlySet<string> = new Set(['stage', 'settings', 'apiLogRole']);
+
+/** Feature flags, results of look-ups, and what the CDK's command line itself stores. */
+function isOfCdk(key: string): boolean {
+  return /^@|:/.test(key) || ['acknowledged-issue-numbers', 'cli-telemetry', 'tree-metadata'].includes(key);
 }
 
 /** A path on the command line is relative to the working directory; the default is `infra/settings.json`. */

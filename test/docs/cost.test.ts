@@ -96,6 +96,7 @@ describe('what is counted is what there is', () => {
     expect(watched.reduce((all: number, one: number) => all + one, 0)).toBeLessThanOrEqual(quantityOf('alarms'));
     expect(of('AWS::SecretsManager::Secret')).toHaveLength(quantityOf('secrets'));
     expect(of('AWS::KMS::Key').length).toBeLessThanOrEqual(quantityOf('keys'));
+    expect(of('AWS::CloudWatch::CompositeAlarm')).toHaveLength(quantityOf('the alarm on unmatched receipts'));
     expect(of('AWS::CloudWatch::Dashboard')).toHaveLength(quantityOf('the dashboard'));
     const [webhook, sweeper] = ['webhook', 'sweeper'].map(name =>
       of('AWS::Lambda::Function').find(({ FunctionName }) => FunctionName === `erasure-${name}`),

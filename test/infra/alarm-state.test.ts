@@ -5,7 +5,10 @@ import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { startedAlarms } from './alarm-state.ts';
 import { synthesised } from './synthesised.ts';
 
-const alarms = synthesised().of('AWS::CloudWatch::Alarm');
+/** Alarms that are only a part of a composite one notify no one. */
+const alarms = synthesised()
+  .of('AWS::CloudWatch::Alarm')
+  .filter(({ AlarmActions }) => AlarmActions !== undefined);
 const sweep: LogLine = {
   event: 'sweep',
   needsReview: 0,

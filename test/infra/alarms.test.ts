@@ -8,6 +8,9 @@ const { of, readable, template } = synthesised();
 const alarms = of('AWS::CloudWatch::Alarm');
 const runbook = readFileSync(join(import.meta.dirname, '../../RUNBOOK.md'), 'utf8');
 
+const notifying = [...alarms.filter(one => one.AlarmActions), ...of('AWS::CloudWatch::CompositeAlarm')];
+const unnotified = alarms.filter(one => !one.AlarmActions);
+
 const alarm = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `erasure-${name}`);
 const atLeast = (Threshold: number) => ({ ComparisonOperator: 'GreaterThanOrEqualToThreshold', Threshold });
 
@@ -23,7 +26,9 @@ const metricsOf = (name: string) => queries(name).flatMap(({ MetricStat }) => Me
 
 describe('alarms', () => {
   test('list: one alarm for each impact', () => {
-    expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual([
+    const parts = ['erasure-no-match-rate-unusual', 'erasure-no-match-rate-high'];
+    expect(unnotified.map(({ AlarmName }) => AlarmName)).toEqual(parts);
+    expect(notifying.map(({ AlarmName }) => AlarmName)).toEqual([
       'erasure-oldest-open-half',
       'erasure-oldest-open-late',
       'erasure-needs-review',
@@ -32,21 +37,23 @@ describe('alarms', () => {
       'erasure-sweep-stopped',
       'erasure-unproven-responses',
       'erasure-paused',
-      'erasure-no-match-rate',
       'erasure-requests-rejected',
       'erasure-platform-out-of-sync',
       'erasure-evidence-unsigned',
+      'erasure-no-match-rate',
     ]);
-    expect(alarms).toHaveLength(Object.keys(alarmTexts).length);
+    expect(notifying).toHaveLength(Object.keys(alarmTexts).length);
   });
 
   test('text: names the impact and the section of the runbook; the topic is notified', () => {
-    for (const { AlarmName, AlarmDescription, AlarmActions } of alarms) {
+    for (const { AlarmName, AlarmDescription, AlarmActions, OKActions } of notifying) {
       const name = AlarmName.slice('erasure-'.length);
       expect(AlarmDescription).toMatch(/^[A-Z][^#]+\. RUNBOOK\.md#[a-z0-9-]+$/);
       expect(AlarmDescription.endsWith(`RUNBOOK.md#${name}`)).toBe(true);
       expect(runbook).toContain(`\n## ${name}\n`);
       expect(readable(AlarmActions)).toEqual(['erasure-alarms']);
+      // The on-call must learn that an incident is over.
+      expect(readable(OKActions)).toEqual(['erasure-alarms']);
     }
   });
 
@@ -61,7 +68,7 @@ describe('alarms', () => {
   });
 
   test('counting alarms: start at one, for minutes, with at most ten metrics', () => {
-    const counting = alarms.filter(one => one.Metrics !== undefined && one.ThresholdMetricId === undefined);
+    const counting = notifying.filter(one => one.Metrics !== undefined);
     expect(counting).toHaveLength(8);
     for (const one of counting) {
       expect(one).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1, TreatMissingData: 'notBreaching' });
@@ -106,9 +113,10 @@ describe('alarms', () => {
     expect(metricsOf('paused')).toContainEqual(standing('Paused'));
   });
 
-  test('requests-rejected: counts errors and throttles of the webhook', () => {
+  test('requests-rejected: counts errors and throttles of the webhook, and refusals of the gateway', () => {
     const watched = metricsOf('requests-rejected').map(({ Metric }) => [Metric['Namespace'], Metric['MetricName']]);
-    expect(watched.filter(([namespace]) => namespace !== 'erasure')).toEqual([
+    expect(watched.filter(([, name]) => name !== 'Alarms')).toEqual([
+      ['erasure', 'GatewayRefusals'],
       ['AWS/Lambda', 'Errors'],
       ['AWS/Lambda', 'Throttles'],
     ]);
@@ -120,25 +128,36 @@ describe('alarms', () => {
 
 // Whether CloudWatch learns a band that is of use can only be seen in an account; here it is what is asked of it.
 describe('alarm no-match-rate', () => {
+  test('composite: starts only if the share is unusual and high', () => {
+    const [composite] = of('AWS::CloudWatch::CompositeAlarm');
+    const rule = String(readable(composite.AlarmRule));
+    expect(rule).toMatch(/^\(ALARM\(.*unusual.*\) AND ALARM\(.*high.*\)\)$/);
+    expect(alarm('no-match-rate-high')).toMatchObject({ ...atLeast(25), TreatMissingData: 'ignore' });
+    // Two unmatched receipts in a quiet hour are below the static share: 2 / (2 + 10) is 17 %.
+    expect(queries('no-match-rate-high').find(({ ReturnData }) => ReturnData)?.Expression).toBe(
+      queries('no-match-rate-unusual').find(({ Id }) => Id === 'm0')?.Expression,
+    );
+  });
+
   test('band: upper bound of anomaly detection', () => {
-    expect(alarm('no-match-rate')).toMatchObject({
+    expect(alarm('no-match-rate-unusual')).toMatchObject({
       ComparisonOperator: 'GreaterThanUpperThreshold',
       ThresholdMetricId: 'expr_1',
       EvaluationPeriods: 1,
       TreatMissingData: 'ignore',
     });
-    expect(alarm('no-match-rate')).not.toHaveProperty('Threshold');
-    const [band, share] = queries('no-match-rate');
+    expect(alarm('no-match-rate-unusual')).not.toHaveProperty('Threshold');
+    const [band, share] = queries('no-match-rate-unusual');
     expect(band).toMatchObject({ Id: 'expr_1', Expression: 'ANOMALY_DETECTION_BAND(m0, 3)', ReturnData: true });
     expect(share).toMatchObject({ Id: 'm0', ReturnData: true });
   });
 
   test('share: of all that was closed in an hour, damped for few', () => {
     const share = '100 * (SUM([FILL(no_match, 0), FILL(not_identifiable, 0)])) / (closed + 10)';
-    const expressions = new Map(queries('no-match-rate').map(({ Id, Expression }) => [Id, Expression]));
+    const expressions = new Map(queries('no-match-rate-unusual').map(({ Id, Expression }) => [Id, Expression]));
     expect(expressions.get('m0')).toBe(share);
     expect(expressions.get('closed')).toBe('SUM([FILL(erased, 0), FILL(no_match, 0), FILL(not_identifiable, 0)])');
-    expect(metricsOf('no-match-rate')).toEqual(
+    expect(metricsOf('no-match-rate-unusual')).toEqual(
       ['no-match', 'not-identifiable', 'erased'].map(Value => ({
         Metric: { Namespace: 'erasure', MetricName: 'Closed', Dimensions: [{ Name: 'outcome', Value }] },
         Period: 3600,
@@ -148,15 +167,39 @@ describe('alarm no-match-rate', () => {
   });
 
   test('expressions: are those that anomaly detection allows', () => {
-    const all = queries('no-match-rate');
+    const all = queries('no-match-rate-unusual');
     expect(all.length).toBeLessThanOrEqual(10);
-    expect(new Set(metricsOf('no-match-rate').map(({ Period }) => Period)).size).toBe(1);
+    expect(new Set(metricsOf('no-match-rate-unusual').map(({ Period }) => Period)).size).toBe(1);
     expect(JSON.stringify(all)).not.toMatch(/METRICS\(|SEARCH\(/);
   });
 });
 
-test('metrics: are in the log lines, without metric filters', () => {
-  template.resourceCountIs('AWS::Logs::MetricFilter', 0);
+describe('refusals of the gateway', () => {
+  test('metric: counts access log lines with a response type, but no unknown routes and no blocks of a web ACL', () => {
+    const ignored = ['-', 'MISSING_AUTHENTICATION_TOKEN', 'WAF_FILTERED'].map(type => `($.responseType != "${type}")`);
+    expect(of('AWS::Logs::MetricFilter')).toMatchObject([
+      {
+        FilterPattern: `{ ${ignored.join(' && ')} }`,
+        MetricTransformations: [{ MetricNamespace: 'erasure', MetricName: 'GatewayRefusals', MetricValue: '1' }],
+      },
+    ]);
+  });
+
+  test('web ACL: only 64 blocked requests in a minute start the alarm', () => {
+    const { of: withAcl } = synthesised({ settings: settingsWith({ operations: { waf: true } }) });
+    const { Metrics } = withAcl('AWS::CloudWatch::Alarm').find(one => one.AlarmName === 'erasure-requests-rejected');
+    const queries: readonly Query[] = Metrics;
+    const blocked = queries.find(({ Id }) => Id === 'many_blocked');
+    expect(blocked?.Expression).toBe('FLOOR((FILL(blocked_0, 0)) / 64)');
+    expect(queries[0]?.Expression).toContain('FILL(many_blocked, 0)');
+    const stats = queries.flatMap(({ MetricStat }) => MetricStat ?? []);
+    // CloudWatch allows ten metrics in an alarm, with one period.
+    expect(stats.length).toBeLessThanOrEqual(10);
+    expect(new Set(stats.map(({ Period }) => Period))).toEqual(new Set([60]));
+  });
+});
+
+test('metrics of the functions: are in their log lines', () => {
   const staged = synthesised({ stage: 'test' });
   for (const { Environment } of staged.of('AWS::Lambda::Function')) {
     expect(Environment.Variables.METRICS_NAMESPACE).toBe('erasure-test');

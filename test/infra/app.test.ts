@@ -71,10 +71,13 @@ beforeAll(async () => {
   ]);
 });
 
+/** The example settings have no alarm e-mail. */
+const noEmail = /^.*WARNING.*operations\.alarmEmail is not set.*$/im;
+
 describe('cdk synth without account and network', () => {
   test('settings: the example and every setting succeed without a warning', () => {
     for (const { code, stderr } of [synth, every]) {
-      expect(stderr).not.toMatch(/warning|error|not configured/i);
+      expect(stderr.replace(noEmail, '')).not.toMatch(/warning|error|not configured/i);
       expect(code).toBe(0);
     }
     for (const folder of [out.synth, out.every]) {
@@ -98,7 +101,17 @@ describe('cdk synth without account and network', () => {
     const assets = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
     const made = assets.map(name => readFileSync(join(out.synth, name, 'index.mjs'), 'utf8'));
     const { outputFiles } = await bundles();
-    expect(outputFiles.map(({ text }) => text).sort()).toEqual(made.sort());
+    const withoutMap = made.map(text => text.replace(/\/\/# sourceMappingURL=index\.mjs\.map\s*$/, ''));
+    expect(outputFiles.map(({ text }) => text).sort()).toEqual(withoutMap.sort());
+  });
+
+  test('source maps: are in the bundles, without the source text', () => {
+    for (const name of readdirSync(out.synth).filter(name => name.startsWith('asset.'))) {
+      const text = readFileSync(join(out.synth, name, 'index.mjs.map'), 'utf8');
+      const map = JSON.parse(text) as { readonly sources: readonly string[] };
+      expect(map.sources).toContainEqual(expect.stringMatching(/lambda\/domain\/failure\.ts$/));
+      expect(map).not.toHaveProperty('sourcesContent');
+    }
   });
 
   const noLint = spawnSync('cfn-lint', ['--version']).error !== undefined;
@@ -109,6 +122,17 @@ describe('cdk synth without account and network', () => {
     const args = ['--ignore-checks', 'W3005', '--', ...templates];
     expect(await run('cfn-lint', args)).toEqual({ code: 0, stdout: '', stderr: '' });
   });
+});
+
+test('cdk -c with a misspelt name: is one line, and exit code 1', async () => {
+  const { code, stdout, stderr } = await app({ stagee: 'hunter2' }, out.wrong);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toBe('settings: -c stagee: unknown; the options are stage, settings and apiLogRole\n');
+});
+
+test('no alarm e-mail: is a warning', () => {
+  expect(synth.stderr).toContain('operations.alarmEmail is not set');
+  expect(every.stderr).not.toContain('alarmEmail');
 });
 
 test('cdk -c: sets stage and settings', () => {

@@ -28,6 +28,8 @@ describe('both functions', () => {
       TracingConfig: { Mode: 'Active' },
       ...sizes,
     });
+    const { Environment } = functions.find(({ FunctionName }) => FunctionName === name);
+    expect(Environment.Variables.NODE_OPTIONS).toBe('--enable-source-maps');
     const { LoggingConfig } = functions.find(({ FunctionName }) => FunctionName === name);
     expect(readable(LoggingConfig)).toEqual({ LogFormat: 'JSON', LogGroup: `/aws/lambda/${name}` });
     template.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: `/aws/lambda/${name}`, RetentionInDays: 30 });
@@ -77,7 +79,14 @@ describe('function environment', () => {
   });
 
   test('variables: contain no secret and no email address', () => {
-    const both = ['IDENTIFIERS_TABLE', 'METRICS_NAMESPACE', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'];
+    const both = [
+      'IDENTIFIERS_TABLE',
+      'METRICS_NAMESPACE',
+      'NODE_OPTIONS',
+      'RECEIPTS_TABLE',
+      'SECRET_ARNS',
+      'SETTINGS_JSON',
+    ];
     for (const { Environment, FunctionName } of functions) {
       const own = FunctionName === 'erasure-sweeper' ? ['EVIDENCE_KEY'] : [];
       expect(Object.keys(Environment.Variables).sort()).toEqual([...own, ...both]);

@@ -7,7 +7,7 @@ import { settingsWith, synthesised } from './synthesised.ts';
 
 const everything = settingsWith(everySetting);
 const { waf: _, ...operations } = everySetting.operations;
-const withoutFirewall = settingsWith({ ...everySetting, operations });
+const withoutWaf = settingsWith({ ...everySetting, operations });
 
 function findings(app: App): string[] {
   const packs = [new AwsSolutionsChecks(app), new ServerlessChecks(app)];
@@ -22,7 +22,7 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
   test.each([
     { name: 'the example settings', props: {} },
     { name: 'every setting', props: { settings: everything } },
-    { name: 'every setting but the firewall', props: { settings: withoutFirewall } },
+    { name: 'every setting but the web ACL', props: { settings: withoutWaf } },
     {
       name: 'a stage in an account that has a role for logs',
       props: { stage: 'test', apiLogRole: 'existing' } as const,
@@ -39,7 +39,7 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
 
   test.each([
     { name: 'every setting', settings: everything, more: [] },
-    { name: 'every setting but the firewall', settings: withoutFirewall, more: ['AwsSolutions-APIG3'] },
+    { name: 'every setting but the web ACL', settings: withoutWaf, more: ['AwsSolutions-APIG3'] },
   ])('$name: exactly the accepted findings, each with a reason', one => {
     const { app } = synthesised({ settings: one.settings });
     const accepted = acknowledgements(app);
@@ -48,6 +48,7 @@ describe('cdk-nag, AwsSolutions and Serverless', () => {
     const found = findings(app).map(finding => finding.replace(/\/Resource$/, ''));
     expect(accepted.map(({ id, path }) => `${id} ${path}`).sort()).toEqual(found.sort());
     expect([...new Set(accepted.map(({ id }) => id.replace(/\[.*/, '')))].sort()).toEqual([
+      'AwsSolutions-APIG2',
       ...[...one.more, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'AwsSolutions-IAM4', 'AwsSolutions-IAM5'],
       ...['AwsSolutions-SMG4', 'Serverless-APIGWXrayEnabled', 'Serverless-EventBusDLQ'],
       ...['Serverless-LambdaAsyncFailureDestination', 'Serverless-LambdaDLQ', 'Serverless-SNSRedrivePolicy'],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
@@ -9,6 +10,8 @@ import { receiptOf } from '../support/receipt-builders.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
+/** Without the section on restoring, whose steps need the credentials of a deployment. */
+const runbook = readFileSync('RUNBOOK.md', 'utf8').replace(/^## Restoring a table$[\s\S]*?(?=^## )/m, '');
 const settings = settingsWith({ platforms: { ...example.platforms, segment: {} } });
 const { of, readable, template } = synthesised({ settings });
 const [policy] = of('AWS::IAM::ManagedPolicy');
@@ -38,26 +41,50 @@ describe('operator policy', () => {
   });
 
   test('secrets and key: can be read, identifiers cannot', () => {
-    expect(statements.slice(3)).toEqual([
+    const bySid = new Map(statements.map((one: { Sid: string }) => [one.Sid, one]));
+    expect(['Secrets', 'EvidenceKey', 'DeployedSettings'].map(sid => bySid.get(sid))).toEqual([
       {
         Sid: 'Secrets',
         Effect: 'Allow',
         Action: 'secretsmanager:GetSecretValue',
         Resource: ['erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'],
       },
-      { Sid: 'EvidenceKey', Effect: 'Allow', Action: 'kms:GetPublicKey', Resource: 'arn(EvidenceKey)' },
+      {
+        Sid: 'EvidenceKey',
+        Effect: 'Allow',
+        Action: ['kms:EnableKey', 'kms:GetPublicKey'],
+        Resource: 'arn(EvidenceKey)',
+      },
       {
         Sid: 'DeployedSettings',
         Effect: 'Allow',
         Action: 'lambda:GetFunctionConfiguration',
-        Resource: 'arn(erasure-webhook)',
+        Resource: 'erasure-webhook:live',
       },
     ]);
     const ofIdentifiers = statements.filter((one: object) => JSON.stringify(one).includes('dentifiers'));
     expect(ofIdentifiers.map(({ Action }: { Action: string[] }) => Action)).toEqual([
       ['dynamodb:DescribeContinuousBackups', 'dynamodb:DescribeTable', 'dynamodb:DescribeTimeToLive'],
     ]);
-    expect(JSON.stringify(statements)).not.toContain('*');
+  });
+
+  test('AWS steps of the runbook: are allowed, and only the queries of Logs Insights need `*`', () => {
+    const commands = [...runbook.matchAll(/\baws ([a-z]+) ([a-z-]+)/g)].map(([, service, command]) => {
+      const action = `${command}`.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase());
+      return `${service}:${action === 'Invoke' ? 'InvokeFunction' : action}`;
+    });
+    const granted = new Set(statements.flatMap(({ Action }: { Action: string | string[] }) => Action));
+    expect([...granted]).toEqual(expect.arrayContaining([...commands, 'kms:EnableKey', 'logs:StartQuery']));
+    expect([...granted].filter(action => String(action).includes('*'))).toEqual([]);
+    const unbounded = statements.filter(({ Resource }: { Resource: unknown }) => Resource === '*');
+    expect(unbounded.map(({ Sid }: { Sid: string }) => Sid)).toEqual(['Observe']);
+    // The pepper is never changed: only the secrets that an operator fills may be written.
+    const [writable] = statements.filter(({ Sid }: { Sid: string }) => Sid === 'SecretsToFill');
+    expect(writable.Resource).toEqual([
+      'erasure/platform/ketch',
+      'erasure/platform/segment',
+      'erasure/voucherify/main',
+    ]);
   });
 
   test('attachment: none, and its ARN is an output', () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import cdkJson from '../../cdk.json' with { type: 'json' };
 import example from '../../infra/settings.json' with { type: 'json' };
 import { readStackOptions } from '../../infra/stack/stack.ts';
 import { SettingsError } from '../../lambda/settings.ts';
@@ -10,7 +11,7 @@ const work = mkdtempSync(join(tmpdir(), 'erasure-options-'));
 afterAll(() => rmSync(work, { recursive: true }));
 
 function options(context: Readonly<Record<string, unknown>>) {
-  return () => readStackOptions(key => context[key]);
+  return () => readStackOptions(context);
 }
 
 function file(name: string, text: string): string {
@@ -31,6 +32,17 @@ test('options of the app: stage, settings and log role are read', () => {
     apiLogRole: 'existing',
     settings: { limits: { holdSeconds: 900 } },
   });
+});
+
+test('options of the app: the context of the CDK and of cdk.json is ignored', () => {
+  const context = { ...cdkJson.context, 'aws:cdk:bundling-stacks': [], '@aws-cdk/core:bootstrapQualifier': 'acme' };
+  const looked = { 'availability-zones:account=1:region=eu-west-1': [] };
+  expect(options({ ...context, ...looked })().stage).toBeUndefined();
+});
+
+test('unknown option of the app: is an error, because a misspelt stage would deploy to production', () => {
+  const says = '-c stagee, -c Settings: unknown; the options are stage, settings and apiLogRole';
+  expect(options({ stagee: 'hunter2', Settings: 'hunter2' })).toThrow(new SettingsError([says]));
 });
 
 describe('invalid options of the app: one line without the value', () => {

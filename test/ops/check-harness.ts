@@ -32,6 +32,7 @@ export interface CheckHarness {
 export interface CheckSetup {
   readonly platforms?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, number>>;
+  readonly operations?: object;
   /** Fields of the settings of each project. */
   readonly projects?: Readonly<Record<string, object>>;
   readonly change?: Partial<OpsContext>;
@@ -49,6 +50,7 @@ export async function checkHarness({
   platforms = { ketch },
   limits = {},
   projects = { main: {} },
+  operations = { alarmEmail: 'on-call@example.com' },
   change,
 }: CheckSetup = {}): Promise<CheckHarness> {
   const planted = new Planted();
@@ -63,7 +65,7 @@ export async function checkHarness({
   const store = openSqliteStore(join(DATA_DIR, 'erasure.sqlite'));
   const named = Object.entries(projects).map(([name, more]) => [name, { baseUrl: server.url, ...more }]);
   const SETTINGS = join(DATA_DIR, 'settings.json');
-  writeFileSync(SETTINGS, JSON.stringify({ projects: Object.fromEntries(named), platforms, limits }));
+  writeFileSync(SETTINGS, JSON.stringify({ projects: Object.fromEntries(named), platforms, limits, operations }));
   const secrets: Record<string, string> = { 'erasure/pepper': `pepper-${planted.token('pepper').repeat(2)}` };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
   for (const name of Object.keys(platforms)) secrets[`erasure/platform/${name}`] = sharedBy(planted, name);

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { CreateAliasCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey, createTables } from '../../infra/local/emulator-services.ts';
@@ -50,7 +50,8 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
       ...texts,
     };
     await made(names, secrets);
-    const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch } });
+    const operations = { alarmEmail: 'on-call@example.com' };
+    const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch }, operations });
     await createWebhook(names, settings);
     return { names, planted, settings };
   }
@@ -61,8 +62,10 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     const headers = { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request' };
     await fetch(moto().endpoint, { method: 'POST', headers, body: new URLSearchParams(role) });
     const tables = { RECEIPTS_TABLE: receipts, IDENTIFIERS_TABLE: identifiers };
-    await new LambdaClient(emulated(moto().endpoint)).send(
+    const client = new LambdaClient(emulated(moto().endpoint));
+    await client.send(
       new CreateFunctionCommand({
+        Publish: true,
         FunctionName: `${prefix}-webhook`,
         Role: `arn:aws:iam::123456789012:role/${prefix}`,
         Runtime: 'nodejs22.x',
@@ -71,6 +74,8 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
         Environment: { Variables: { SETTINGS_JSON, SECRET_ARNS: '{}', METRICS_NAMESPACE: prefix, ...tables } },
       }),
     );
+    const alias = { FunctionName: `${prefix}-webhook`, Name: 'live', FunctionVersion: '1' };
+    await client.send(new CreateAliasCommand(alias));
   }
 
   async function made(names: Names, secrets: Readonly<Record<string, string>>): Promise<void> {

@@ -77,6 +77,7 @@ describe('doctor: settings', () => {
     ['✗', 'platform form: Voucherify can look up none of its identities', { platforms: { form: mapped } }],
     ['!', 'platform ketch: callbackOrigins is empty', { platforms: { ketch: { ...ketch, callbackOrigins: [] } } }],
     ['!', 'project main: quotaShare 1 leaves', { projects: { main: { quotaShare: 1 } } }],
+    ['!', 'operations.alarmEmail is not set', { operations: {} }],
     ['!', 'project us: no platform uses it', unrouted],
     ['✓', 'delayed by 900 s', { limits: { holdSeconds: 900 } }],
     ['✓', 'limits: at most 5 customers per request', {}],

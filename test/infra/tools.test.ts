@@ -153,13 +153,13 @@ describe('licences', () => {
   });
 });
 
-const work = mkdtempSync(join(tmpdir(), 'erasure-supply-'));
+const work = mkdtempSync(join(tmpdir(), 'erasure-tools-'));
 afterAll(() => rmSync(work, { recursive: true }));
 
 const run = (name: string, ...args: string[]) =>
   spawnSync(process.execPath, [`infra/tools/${name}.ts`, ...args], { encoding: 'utf8' });
 
-describe('supply commands', () => {
+describe('tools', () => {
   test('licences: are printed one per line and are all allowed', () => {
     const { status, stdout, stderr } = run('licences');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
