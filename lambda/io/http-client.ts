@@ -45,7 +45,7 @@ export type Send = (call: HttpCall) => Promise<HttpResult>;
 export const maxResponseBytes = 65_536;
 
 /** The value of `User-Agent` in every call. A test compares its version with package.json. */
-export const userAgent = 'voucherify-erasure-webhook/0.1.0';
+const userAgent = 'voucherify-erasure-webhook/0.1.0';
 
 /** How long to wait for one address of a host before the next is tried, in milliseconds: distant clusters need longer than Node's 250. */
 const addressTimeoutMs = 1000;
