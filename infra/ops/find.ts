@@ -6,6 +6,7 @@ import { OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { readReceipts } from './receipts.ts';
+import { notLookedUpText } from './show/audit-report.ts';
 import { inputLines, isoSeconds, type Output, tableLines } from './terminal.ts';
 
 const kinds: Readonly<Record<string, IdentifierKind>> = {
@@ -80,7 +81,14 @@ const header = ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF',
 function print(receipts: readonly Receipt[], output: Output): void {
   const answer = findSummary(receipts);
   if (output.json) output.printJson({ answer, receipts: receipts.map(findRow) });
-  else for (const line of [answer, ...formatTable(receipts)]) output.print(line);
+  else for (const line of [answer, ...formatTable(receipts), ...notLookedUpLines(receipts)]) output.print(line);
+}
+
+/** Names the receipts with identifiers that were not looked up: a customer with only such an identifier may still exist. */
+function notLookedUpLines(receipts: readonly Receipt[]): readonly string[] {
+  return receipts.flatMap(({ id, notLookedUp = [] }) =>
+    notLookedUp.length === 0 ? [] : [`${id}: ${notLookedUpText} ${notLookedUp.join(', ')}`],
+  );
 }
 
 function formatTable(receipts: readonly Receipt[]): readonly string[] {
@@ -115,7 +123,7 @@ function findSummary(receipts: readonly Receipt[]): string {
 }
 
 /** Returns the facts of one receipt, without any identifier of the person. */
-function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence }: Receipt) {
+function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp }: Receipt) {
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
   return {
@@ -126,6 +134,7 @@ function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence
     ...(closedAt === undefined ? {} : { closedAt: isoSeconds(closedAt) }),
     proof: { deleted: count('deleted'), gone: count('gone') },
     signed: evidence !== undefined,
+    ...(notLookedUp === undefined ? {} : { notLookedUp }),
   };
 }
 

@@ -129,3 +129,8 @@ export function spellingsOf(identifier: Identifier): readonly string[] {
 export function countLookUpCalls(identifiers: readonly Identifier[]): number {
   return identifiers.reduce((sum, identifier) => sum + spellingsOf(identifier).length, 0);
 }
+
+/** Returns the kinds of the identifiers that cannot be looked up, each once. */
+export function kindsNotLookedUp(identifiers: readonly Identifier[]): IdentifierKind[] {
+  return [...new Set(identifiers.filter(one => !isUsable(one)).map(({ kind }) => kind))].toSorted();
+}

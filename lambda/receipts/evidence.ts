@@ -39,6 +39,8 @@ const evidenceSchema = storedObject({
     what: v.literal('permanent erasure'),
     payloadHmac: v.string(),
     subjectHmacs: v.array(v.string()),
+    /** The kinds of the identifiers that could not be looked up; absent if all could. */
+    notLookedUp: v.exactOptional(v.array(v.string())),
     /** Absent unless the platform named a time before the request was received. */
     submittedAt: v.exactOptional(v.string()),
     receivedAt: v.string(),
@@ -95,11 +97,13 @@ export function evidenceOf(receipt: Receipt): Evidence {
   };
 }
 
-function describeRequest({ payloadHmac, subjectHmacs, submittedAt, receivedAt, dueAt }: Receipt): Evidence['request'] {
+function describeRequest(receipt: Receipt): Evidence['request'] {
+  const { payloadHmac, subjectHmacs, notLookedUp, submittedAt, receivedAt, dueAt } = receipt;
   return {
     what: 'permanent erasure',
     payloadHmac,
     subjectHmacs,
+    ...(notLookedUp === undefined ? {} : { notLookedUp }),
     ...(submittedAt < receivedAt ? { submittedAt: iso(submittedAt) } : {}),
     receivedAt: iso(receivedAt),
     ...(dueAt === undefined ? {} : { dueAt: iso(dueAt) }),

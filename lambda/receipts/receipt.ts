@@ -25,6 +25,7 @@ export type ReceiptFacts = Pick<
   | 'deliveryHmac'
   | 'subjectHmacs'
   | 'lookUpCalls'
+  | 'notLookedUp'
   | 'authentication'
   | 'receivedAt'
   | 'submittedAt'

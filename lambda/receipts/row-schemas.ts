@@ -118,6 +118,8 @@ export const receiptSchema = storedObject({
   subjectHmacs: v.array(v.string()),
   /** Calls that all look-ups in one project need, if each list has one page. */
   lookUpCalls: v.number(),
+  /** The kinds of the identifiers that cannot be looked up: a phone number, or an unusable value. */
+  notLookedUp: v.exactOptional(v.array(v.string())),
   authentication: authenticationSchema,
   state: receiptStateSchema,
   reason: v.exactOptional(v.string()),

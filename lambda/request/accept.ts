@@ -1,6 +1,6 @@
 import type { Pauses } from '../control/pauses.ts';
 import { isAllowedOrigin } from '../domain/allowed-origin.ts';
-import { countLookUpCalls, type ErasureRequest } from '../domain/erasure.ts';
+import { countLookUpCalls, type ErasureRequest, kindsNotLookedUp } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
@@ -90,6 +90,7 @@ async function buildReceipt(
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs, holdSeconds } = services.settings.limits;
+  const notLookedUp = kindsNotLookedUp(erasure.identifiers);
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
     platform: platformName,
@@ -99,6 +100,7 @@ async function buildReceipt(
     ...(erasure.deliveryId === undefined ? {} : { deliveryHmac: hmacs.delivery(platformName, erasure.deliveryId) }),
     subjectHmacs: [...new Set(erasure.identifiers.filter(({ value }) => value !== '').map(hmacs.subject))],
     lookUpCalls: countLookUpCalls(erasure.identifiers),
+    ...(notLookedUp.length === 0 ? {} : { notLookedUp }),
     authentication: { scheme: authentication.scheme, secret: authentication.secret },
     receivedAt,
     ...plausibleTimes(erasure, receivedAt),

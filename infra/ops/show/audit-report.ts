@@ -43,11 +43,16 @@ function channelLines({ platform, reference, authentication }: Evidence): readon
 
 function requestLines({ request }: Evidence): readonly string[] {
   const { length } = request.subjectHmacs;
+  const { notLookedUp = [] } = request;
   return [
     `${request.what} of one person with ${length === 1 ? 'one identifier' : `${length} identifiers`}`,
     'the identifiers are not stored: "find" finds this receipt by their HMACs',
+    ...(notLookedUp.length === 0 ? [] : [`${notLookedUpText} ${notLookedUp.join(', ')}`]),
   ];
 }
+
+/** A kind of identifier was not looked up if Voucherify has no look-up for it, or if the value was malformed. */
+export const notLookedUpText = 'not looked up, because it is a phone number or malformed:';
 
 const firstAnswers = {
   outcome: 'with the outcome',
