@@ -105,7 +105,7 @@ ${decisionHelp}
 };
 
 export const acceptPartialCommand: Command = {
-  summary: 'close reviewed receipts with what is proved, though something is left',
+  summary: 'close a receipt in review with what is proved',
   options: decisionOptions,
   help: `npm run ops -- accept-partial RECEIPT... --why "…"
 

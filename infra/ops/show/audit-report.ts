@@ -70,20 +70,17 @@ type Project = Evidence['projects'][string];
 type Deletion = Project['deletions'][number];
 
 /** Returns the outcome and the deletions of each Voucherify project. */
-function doneLines({ projects, outcome }: Evidence): readonly string[] {
+function doneLines({ projects, outcome, closedAt, decisions }: Evidence): readonly string[] {
+  const isPartial =
+    closedAt !== undefined && decisions.some(({ action }) => action === 'accept-partial') && outcome !== 'refused';
+  const notDone = isPartial ? 'not completed: an operator accepted the partial result' : 'not completed: refused';
   const of = (project: Project) =>
-    project.outcome === 'open' ? (notDone[outcome] ?? outcomes.open) : outcomes[project.outcome];
+    project.outcome === 'open' && (isPartial || outcome === 'refused') ? notDone : outcomes[project.outcome];
   return Object.entries(projects).flatMap(([name, project]) => [
     `project ${name}: ${of(project)}${customersText(project)}`,
     ...project.deletions.map(deletion => `  ${deletionText(deletion)}`),
   ]);
 }
-
-const notDone: Partial<Readonly<Record<Evidence['outcome'], string>>> = {
-  refused: 'not completed: refused',
-  erased: 'not completed: an operator accepted the partial result',
-  'not-identifiable': 'not completed: an operator accepted the partial result',
-};
 
 const outcomes = {
   open: 'not finished',
