@@ -69,8 +69,10 @@ export function matchSignedMessage(
   now: number,
 ): 'current' | 'previous' | undefined {
   if (!/^[\x21-\x7e]{1,256}$/.test(message.id) || !isTimely(message.timestamp, now)) return undefined;
-  const signatures = message.signature.split(' ');
-  if (!signatures.every(given => /^v\d+[a-z]?,[^,]+$/.test(given))) return undefined;
+  // A sender may add signatures of other versions, which the libraries of Standard Webhooks skip.
+  const signatures = message.signature.split(' ').filter(given => given.startsWith('v1,'));
+  // A comma at the end shows that two headers were folded into one.
+  if (!signatures.every(given => /^v1,[^,]+$/.test(given))) return undefined;
   const expected = bothOf(key => signature(message, key), keys.current, keys.previous);
   const matched = signatures.map(given => matchSecret(given, expected));
   return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);

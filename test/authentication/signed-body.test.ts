@@ -89,7 +89,7 @@ describe('a message of Standard Webhooks', () => {
 
   test('may carry several signatures, in any order, of which one must fit', () => {
     const other = 'v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=';
-    const signature = `${other} v2,${other.slice(3)} ${published.signature} ${other}`;
+    const signature = `${other} v2,${other.slice(3)} x  ${published.signature} ${other}`;
     expect(matchSignedMessage({ ...published, signature }, publishedKeys, then)).toBe('current');
     expect(matchSignedMessage({ ...published, signature: `${other} ${other}` }, publishedKeys, then)).toBeUndefined();
   });
@@ -102,7 +102,6 @@ describe('a message of Standard Webhooks', () => {
     ['empty behind its version', 'v1,'],
     ['joined by a comma', `${published.signature},${published.signature}`],
     ['folded, as two headers are', `${published.signature}, ${published.signature}`],
-    ['among others with two spaces', `v2,a  ${published.signature}`],
     ['with spare bits set', published.signature.replace('1OE=', '1OF=')],
   ])('is not proved by a signature that is %s', (_, signature) => {
     expect(matchSignedMessage({ ...published, signature }, publishedKeys, then)).toBeUndefined();

@@ -96,6 +96,7 @@ describe('two projects', () => {
         platform: receipt.platform,
         receipt: receipt.id,
         project: 'us',
+        code: 'voucherify-401',
       },
     ]);
   });

@@ -58,6 +58,7 @@ describe('alarms in the ALARM state', () => {
 test('unsupported definition: throws', () => {
   const silent = {
     AlarmName: 'a',
+    AlarmActions: ['topic'],
     ComparisonOperator: 'LessThanThreshold',
     Threshold: 1,
     Namespace: 'n',
@@ -70,6 +71,7 @@ test('unsupported definition: throws', () => {
   const evaluate = (change: object) => () => startedAlarms([{ ...silent, Statistic: 'Sum', ...change }], [line]);
   expect(evaluate({})()).toEqual([]);
   expect(evaluate({ ThresholdMetricId: 'band' })()).toEqual([]);
+  expect(evaluate({ AlarmActions: [], Statistic: 'p99' })()).toEqual([]);
   expect(evaluate({ Statistic: 'p99' })).toThrow('p99: is not supported');
   expect(evaluate({ ComparisonOperator: 'LessThanLowerThreshold' })).toThrow(
     'a: LessThanLowerThreshold is not supported',

@@ -8,6 +8,7 @@ interface AlarmDefinition {
   readonly ThresholdMetricId?: string;
   readonly TreatMissingData?: string;
   readonly Metrics?: readonly Query[];
+  readonly AlarmActions?: readonly unknown[];
 }
 
 type Query = { readonly Id: string; readonly ReturnData?: boolean } & (
@@ -24,7 +25,8 @@ interface MetricDefinition {
 /**
  * Returns the names of the alarms in the ALARM state if all these log lines belong to one period. `alarms` are the
  * properties of the synthesized `AWS::CloudWatch::Alarm` resources. Metrics of AWS services have no data, and anomaly
- * alarms are never in the ALARM state: a log contains neither. Throws for an unsupported definition.
+ * alarms are never in the ALARM state: a log contains neither. Alarms without an action are parts of a composite alarm and
+ * are left out. Throws for an unsupported definition.
  */
 export function startedAlarms(
   alarms: readonly Readonly<Record<string, unknown>>[],
@@ -33,7 +35,8 @@ export function startedAlarms(
   const points = readPoints(emfLines);
   return alarms
     .map(alarm => alarm as unknown as AlarmDefinition)
-    .filter(alarm => alarm.ThresholdMetricId === undefined && isBreached(alarm, alarmValue(alarm, points)))
+    .filter(({ ThresholdMetricId, AlarmActions = [] }) => ThresholdMetricId === undefined && AlarmActions.length > 0)
+    .filter(alarm => isBreached(alarm, alarmValue(alarm, points)))
     .map(({ AlarmName }) => AlarmName);
 }
 
