@@ -92,7 +92,6 @@ describe('two projects', () => {
       {
         event: 'alarm',
         alarm: 'voucherify-key-refused',
-        code: 'voucherify-401',
         platform: receipt.platform,
         receipt: receipt.id,
         project: 'us',
