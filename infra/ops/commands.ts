@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { refuseCommand, retryCommand } from './decide/decide.ts';
+import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
@@ -18,6 +18,7 @@ export const commands: Readonly<Record<string, Command>> = {
   find: findCommand,
   retry: retryCommand,
   refuse: refuseCommand,
+  'accept-partial': acceptPartialCommand,
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,

@@ -1,4 +1,9 @@
-import { deadlineUsedPercent, isRefusalDecided, type Receipt } from '../../lambda/receipts/receipt.ts';
+import {
+  deadlineUsedPercent,
+  isPartialAccepted,
+  isRefusalDecided,
+  type Receipt,
+} from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 
 /** Number of receipts read in parallel. */
@@ -18,6 +23,7 @@ export async function readReceipts(
 
 /** Returns why a receipt is not finished: the reason for its review, or the result of its last attempt. */
 export function reasonOf(receipt: Receipt): string {
+  if (isPartialAccepted(receipt)) return 'to-be-closed-as-partial';
   return isRefusalDecided(receipt) ? 'to-be-refused' : (receipt.reason ?? receipt.lastResult ?? 'not-tried-yet');
 }
 

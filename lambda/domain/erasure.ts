@@ -56,6 +56,8 @@ export interface LookUpResult {
   /** False if the value cannot be looked up as this kind of identifier. */
   readonly identifiable: boolean;
   readonly candidates: readonly Candidate[];
+  /** Why Voucherify refused this look-up, as a code: then there are no candidates. */
+  readonly refused?: string;
 }
 
 /** The completed look-ups of one project, stored until its pins are written. */

@@ -26,6 +26,8 @@ export interface DeletionResults {
   readonly deletions: readonly Deletion[];
   /** The indexes of the pins without a customer: never seen, and 404 on the first try. */
   readonly absent: readonly number[];
+  /** The indexes of the pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  readonly unseenUnproven: readonly number[];
   /** Whether an unproven deletion may have been executed. */
   readonly mayHaveExecuted: boolean;
   readonly failure: CallFailure | undefined;
@@ -36,6 +38,7 @@ export interface DeletionResults {
 export async function deleteCustomers(task: DeletionTask): Promise<DeletionResults> {
   const deletions: Deletion[] = [];
   const absent: number[] = [];
+  const unseen: number[] = [];
   const failures: CallFailure[] = [];
   for (const [index, pin] of task.pins.entries()) {
     if (task.done.has(index)) continue;
@@ -45,11 +48,13 @@ export async function deleteCustomers(task: DeletionTask): Promise<DeletionResul
     else if (result.kind === 'gone') deletions.push({ proof: 'gone', ...deletion });
     else if (result.kind === 'no-match') absent.push(index);
     else failures.push(result);
+    if (result === unseenUnproven) unseen.push(index);
     if ('stop' in result && result.stop) break;
   }
   return {
     deletions,
     absent,
+    unseenUnproven: unseen,
     mayHaveExecuted: failures.some(failure => failure.mayHaveExecuted),
     failure: combineFailures(failures),
     alarms: failures.flatMap(failure => failure.alarm ?? []),

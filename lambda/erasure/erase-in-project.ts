@@ -2,6 +2,7 @@ import type { LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import {
   acceptedAppIdHmac,
+  hasRefusedLookUps,
   maxCustomersFor,
   type ProjectProgress,
   type Receipt,
@@ -9,12 +10,19 @@ import {
 } from '../receipts/receipt.ts';
 import type { ProjectResult } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
-import { updateReceipt } from '../receipts/store.ts';
+import { type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type CallFailure, needsReview, retryLater } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { expectedCalls } from '../voucherify/project.ts';
-import { endWithoutMatch, noLookUps, resolve } from '../voucherify/resolve.ts';
+import {
+  endWithoutMatch,
+  noLookUps,
+  refusedCodes,
+  resolve,
+  withoutFound,
+  withoutRefused,
+} from '../voucherify/resolve.ts';
 import { deleteCustomers } from './delete-customers.ts';
 
 /** This attempt's clients, by project. A project that is no longer in settings has none. */
@@ -47,8 +55,9 @@ export async function eraseInProject(
   if (pins.length !== progress.pins) return reviewAttempt(input.receipt, 'pins-missing');
   const { appId: appIdHmac } = await services.pseudonymizer();
   const target = { ...input, client, progress, appIdHmac };
-  if (pins.length > 0) return deletePinned(project, { ...target, pins, justResolved: false }, services);
-  return resolveAndDelete(project, target, services);
+  const isLookedUp = progress.lookUpAgain !== true && (pins.length > 0 || hasRefusedLookUps(progress));
+  if (isLookedUp) return deletePinned(project, { ...target, pins, justResolved: false }, services);
+  return resolveAndDelete(project, { ...target, pins }, services);
 }
 
 interface ResolveInput extends AttemptInput {
@@ -56,10 +65,12 @@ interface ResolveInput extends AttemptInput {
   /** The project's progress before this attempt wrote pins. */
   readonly progress: ProjectProgress;
   readonly appIdHmac: (appId: string) => string;
+  /** The pins that are stored already: those of an earlier set, if refused look-ups are repeated. */
+  readonly pins: readonly Pin[];
 }
 
 async function resolveAndDelete(project: string, input: ResolveInput, services: Services): Promise<ProjectAttempt> {
-  const { client, receipt: before, appIdHmac, until } = input;
+  const { client, receipt: before, progress, appIdHmac, pins: known, until } = input;
   const { together, inAttempt } = client.capacity();
   if (together === 0) return reviewAttempt(before, 'quota-too-small');
   const stored = input.personalData.lookUps[project];
@@ -68,29 +79,56 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
     submittedAt: before.submittedAt,
     maxCustomers: maxCustomersFor(before) ?? services.settings.limits.customersPerRequest,
     lookUps: stored,
+    pinned: new Set(known.map(pin => pin.customerId)),
   };
   const { resolved, lookUps } = await resolve(request, { voucherify: client, appIdHmac, until, mostPages: inAttempt });
   const isAdded = lookUps.results.length > 0 && lookUps !== stored;
   if (resolved.kind === 'retry') return failedAttempt(before, resolved, isAdded ? lookUps : undefined);
   // After a review the customers are looked up again: the operator may have changed them.
-  if (resolved.kind === 'review') return failedAttempt(before, resolved, stored && noLookUps);
-  if (resolved.kind !== 'found') {
-    return { receipt: before, result: { kind: resolved.kind, deletions: [], knownPins: 0 }, alarms: [] };
+  if (resolved.kind === 'review') {
+    return failedAttempt(before, resolved, stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps));
   }
-  const pins = resolved.candidates.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
-  const { receipt, done } = await updateReceipt(
-    services.store,
-    before,
-    current => recordPins(current, before.claims, project, pins.length),
-    () => ({ pins: { project, pins }, ...(stored && { lookUps: [{ project, lookUps: undefined }] }) }),
-  );
+  const isWithoutMatch = resolved.kind === 'no-match' || resolved.kind === 'not-identifiable';
+  if (isWithoutMatch && progress.refusedLookUps === undefined) return withoutMatch(before, resolved.kind, 0);
+  const found = resolved.kind === 'found' ? resolved.candidates : [];
+  const added = found.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
+  const pins = [...known, ...added];
+  const { receipt, done } = await writePins(project, { ...input, pins, lookUps, known: known.length }, services);
   if (!done) return failedAttempt(receipt, retryLater('superseded', { stop: true }));
+  if (isWithoutMatch && pins.length === 0) return withoutMatch(receipt, resolved.kind, 0);
   // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
-  return deletePinned(project, { ...input, receipt, pins, justResolved: stored === undefined }, services);
+  const justResolved = stored === undefined && known.length === 0;
+  return deletePinned(project, { ...input, receipt, pins, justResolved }, services);
+}
+
+interface WriteInput extends ResolveInput {
+  readonly lookUps: LookUpResults;
+  /** The number of pins of earlier sets. */
+  readonly known: number;
+}
+
+/** Writes one set of pins. Of the look-ups it keeps only what a retry of the refused ones needs. */
+function writePins(
+  project: string,
+  { receipt, personalData, pins, lookUps, known }: WriteInput,
+  services: Services,
+): Promise<UpdatedReceipt> {
+  const refused = refusedCodes(lookUps);
+  const kept = refused.length === 0 ? noLookUps : withoutRefused(lookUps);
+  const lookedUp = kept.results.length;
+  const isStored = personalData.lookUps[project] !== undefined;
+  return updateReceipt(
+    services.store,
+    receipt,
+    current => recordPins(current, receipt.claims, project, pins.length, { known, refused, lookedUp }),
+    () => ({
+      ...(pins.length > known && { pins: { project, pins } }),
+      ...((lookedUp > 0 || isStored) && { lookUps: [{ project, lookUps: lookedUp > 0 ? kept : undefined }] }),
+    }),
+  );
 }
 
 interface DeleteInput extends ResolveInput {
-  readonly pins: readonly Pin[];
   readonly justResolved: boolean;
 }
 
@@ -98,7 +136,8 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const { receipt, progress, pins, justResolved, until } = input;
   const proved = progress.deletions.map(deletion => deletion.pin);
   const done = new Set([...proved, ...(progress.absent ?? [])]);
-  if (!justResolved && input.client.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
+  const isLeft = done.size < pins.length;
+  if (isLeft && !justResolved && input.client.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
   input.client.expectCalls(expectedCalls(receipt, project, justResolved));
   const { alarms, failure, ...deleted } = await deleteCustomers({
     project,
@@ -113,10 +152,17 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     until,
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
+  const [code] = receipt.projects[project]?.refusedLookUps ?? [];
+  if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };
   const { deletions } = deleted;
-  if (deletions.length + proved.length > 0) return { receipt, result: { kind: 'erased', deletions }, alarms };
-  const kind = endWithoutMatch(input.personalData.identifiers);
-  return { receipt, result: { kind, deletions: [], knownPins: pins.length }, alarms };
+  const knownPins = pins.length;
+  if (deletions.length + proved.length > 0)
+    return { receipt, result: { kind: 'erased', deletions, knownPins }, alarms };
+  return withoutMatch(receipt, endWithoutMatch(input.personalData.identifiers), knownPins);
+}
+
+function withoutMatch(receipt: Receipt, kind: 'no-match' | 'not-identifiable', knownPins: number): ProjectAttempt {
+  return { receipt, result: { kind, deletions: [], knownPins }, alarms: [] };
 }
 
 /** Reports a failure before any deletion, and the look-ups to store for the next attempt. */

@@ -22,6 +22,8 @@ const projectEvidenceSchema = storedObject({
   customers: v.number(),
   /** Whether a deletion was posted whose effect is not proved. */
   unproven: v.boolean(),
+  /** The code of each look-up that Voucherify refused: customers that it would have found may remain. */
+  refusedLookUps: v.exactOptional(v.array(v.string())),
   deletions: v.array(storedObject({ proof: proofSchema, at: v.string(), voucherify: v.exactOptional(receivedSchema) })),
 });
 
@@ -115,11 +117,13 @@ function describeReply({ firstReply, receivedAt }: Receipt): Evidence['firstRepl
   return { as, at: iso(at) };
 }
 
-function describeProject({ state, pins, mayHaveExecuted, deletions }: ProjectProgress): Evidence['projects'][string] {
+function describeProject(progress: ProjectProgress): Evidence['projects'][string] {
+  const { state, pins, mayHaveExecuted, deletions, refusedLookUps = [] } = progress;
   return {
     outcome: state,
     customers: pins,
     unproven: state === 'open' && mayHaveExecuted,
+    ...(refusedLookUps.length === 0 ? {} : { refusedLookUps }),
     deletions: deletions.map(({ proof, at, received }) => ({
       proof,
       at: iso(at),

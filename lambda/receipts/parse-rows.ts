@@ -43,6 +43,7 @@ const lookUpsSchema = storedObject({
       spelling: v.string(),
       identifiable: v.boolean(),
       candidates: v.array(storedObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
+      refused: v.exactOptional(v.string()),
     }),
   ),
 });
@@ -63,9 +64,9 @@ const maxActions = 100;
 
 /**
  * Throws `too-large` for a receipt that one transaction could not close: closing writes the receipt and every look-up
- * row, and deletes the personal data and the pins, or the completed look-ups, of every project.
+ * row, and deletes the personal data, and the pins and completed look-ups of every project.
  */
 export function rejectOversized(receipt: Receipt): void {
-  const actions = 2 + new Set(receipt.subjectHmacs).size + Object.keys(receipt.projects).length;
+  const actions = 2 + new Set(receipt.subjectHmacs).size + 2 * Object.keys(receipt.projects).length;
   if (actions > maxActions) throw new Failure('too-large', 'identifiers: more than one request may contain');
 }

@@ -63,6 +63,21 @@ export function isRefusalDecided({ state, decisions }: Receipt): boolean {
   return state === 'open' && decisions?.at(-1)?.action === 'refuse';
 }
 
+/** Returns whether an operator has decided to close an open receipt: no worker may claim it. */
+export function isClosingDecided(receipt: Receipt): boolean {
+  return isRefusalDecided(receipt) || isPartialAccepted(receipt);
+}
+
+/** Returns whether an operator has decided to close an open receipt with a partial result. */
+export function isPartialAccepted({ state, decisions }: Receipt): boolean {
+  return state === 'open' && decisions?.at(-1)?.action === 'accept-partial';
+}
+
+/** Returns whether Voucherify refused look-ups of a project: it cannot finish before an operator decides. */
+export function hasRefusedLookUps({ refusedLookUps = [] }: ProjectProgress): boolean {
+  return refusedLookUps.length > 0;
+}
+
 /** Returns how many customers of one project may be deleted for this receipt, if an operator has set a limit. */
 export function maxCustomersFor({ decisions = [] }: Receipt): number | undefined {
   return decisions.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
@@ -84,17 +99,39 @@ export function requestReview(receipt: Receipt, reason: string): Receipt {
   });
 }
 
+/** The look-ups that pins come from, where they are not the first ones or some were refused. */
+export interface PinnedLookUps {
+  /** Number of pins of earlier sets, which the worker knew. */
+  readonly known?: number;
+  /** The code of each refused look-up. */
+  readonly refused?: readonly string[];
+  /** Number of look-ups that stay stored, because others were refused. */
+  readonly lookedUp?: number;
+}
+
 /**
- * Records that the pins of a project are written: once, by the worker with the last claim, unless an operator has refused
- * the receipt. Discards the look-ups that they come from.
+ * Records that a set of pins is written in a project: once, by the worker with the last claim, unless an operator has
+ * decided to close the receipt. `pins` counts the pins of all sets. A further set is possible only after an operator has
+ * decided to repeat refused look-ups. Discards the look-ups that the pins come from.
  */
-export function recordPins(receipt: Receipt, generation: number, project: string, pins: number): Receipt | undefined {
+export function recordPins(
+  receipt: Receipt,
+  generation: number,
+  project: string,
+  pins: number,
+  { known = 0, refused = [], lookedUp = 0 }: PinnedLookUps = {},
+): Receipt | undefined {
   const progress = receipt.projects[project];
-  if (progress?.state !== 'open' || progress.pins > 0) return undefined;
-  const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isRefusalDecided(receipt);
+  if (progress?.state !== 'open' || progress.pins !== known) return undefined;
+  const { lookUpAgain = false, ...before } = progress;
+  if (!lookUpAgain && (known > 0 || hasRefusedLookUps(progress))) return undefined;
+  const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isClosingDecided(receipt);
   if (!mayWrite) return undefined;
-  const lookedUp = progress.lookedUp === undefined ? {} : { lookedUp: 0 };
-  return nextRevision(receipt, { projects: { ...receipt.projects, [project]: { ...progress, ...lookedUp, pins } } });
+  const counted = lookedUp > 0 || progress.lookedUp !== undefined ? { lookedUp } : {};
+  const codes = refused.length > 0 || progress.refusedLookUps !== undefined ? { refusedLookUps: refused } : {};
+  return nextRevision(receipt, {
+    projects: { ...receipt.projects, [project]: { ...before, ...counted, ...codes, pins } },
+  });
 }
 
 /** Receipts are stored for 25 months after closing (CCPA regulations §7101: at least 24), in days. */

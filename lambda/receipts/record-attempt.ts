@@ -1,6 +1,7 @@
 import type { Deletion, FinalKind, LookUpResults } from '../domain/erasure.ts';
 import {
   closeReceipt,
+  hasRefusedLookUps,
   isRefusalDecided,
   nextRevision,
   type ProjectProgress,
@@ -12,9 +13,11 @@ import type { SideWrites } from './store.ts';
 
 /** The result of one attempt in one project. */
 export type ProjectResult =
-  | { readonly kind: 'erased'; readonly deletions: readonly Deletion[] }
+  | { readonly kind: 'erased'; readonly deletions: readonly Deletion[]; readonly knownPins?: number }
   | { readonly kind: 'no-match' | 'not-identifiable'; readonly deletions: readonly []; readonly knownPins: number }
   | (Unfinished & { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean })
+  /** Everything that was found is erased, but Voucherify refused look-ups. */
+  | (Unfinished & { readonly kind: 'partial' })
   | (Unfinished & { readonly kind: 'review' });
 
 interface Unfinished {
@@ -22,6 +25,8 @@ interface Unfinished {
   readonly deletions: readonly Deletion[];
   /** Indexes of pins without a customer. */
   readonly absent?: readonly number[];
+  /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  readonly unseenUnproven?: readonly number[];
   readonly mayHaveExecuted: boolean;
   /** Completed look-ups that replace the stored ones; the next attempt continues from them. Empty: it starts again. */
   readonly lookUps?: LookUpResults;
@@ -87,8 +92,10 @@ function usableResults(results: Results, late: boolean): Results | undefined {
   return wrong.length === 0 ? undefined : wrong;
 }
 
-/** An attempt may report no match only if it knew every stored pin. */
+/** An attempt may finish a project only if it knew every stored pin, and if no look-up is left that was refused. */
 function overlooksPins(progress: ProjectProgress | undefined, result: ProjectResult): boolean {
+  const isFinished = result.kind !== 'retry' && result.kind !== 'review' && result.kind !== 'partial';
+  if (isFinished && progress !== undefined && hasRefusedLookUps(progress)) return true;
   return 'knownPins' in result && progress?.pins !== result.knownPins;
 }
 
@@ -97,19 +104,24 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
   const known = new Set(before.deletions.map(deletion => deletion.pin));
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
   const deletions = [...before.deletions, ...fresh];
-  if (result.kind === 'retry' || result.kind === 'review') {
-    const absent = [...new Set([...(before.absent ?? []), ...(result.absent ?? [])])];
-    const none = absent.length === 0 ? {} : { absent };
+  if (result.kind === 'retry' || result.kind === 'review' || result.kind === 'partial') {
     const lookedUp = result.lookUps === undefined ? {} : { lookedUp: result.lookUps.results.length };
     return {
       ...before,
       ...lookedUp,
       deletions,
-      ...none,
+      ...union('absent', before, result),
+      ...union('unseenUnproven', before, result),
       mayHaveExecuted: before.mayHaveExecuted || result.mayHaveExecuted,
     };
   }
   return { ...before, deletions, state: result.kind };
+}
+
+/** Returns the indexes of one kind before and after an attempt; nothing if there are none. */
+function union<Kind extends 'absent' | 'unseenUnproven'>(kind: Kind, before: ProjectProgress, result: Unfinished) {
+  const indexes = [...new Set([...(before[kind] ?? []), ...(result[kind] ?? [])])];
+  return indexes.length === 0 ? {} : { [kind]: indexes };
 }
 
 function conclude(next: Receipt, results: readonly ProjectResult[], recording: AttemptRecord): Receipt {
@@ -121,6 +133,10 @@ function conclude(next: Receipt, results: readonly ProjectResult[], recording: A
   if (isRefusalDecided(next) && code !== wrongCustomerDeleted) return closeAs(counted, 'refused', recording);
   const replied = { ...counted, answeredInProgress: next.answeredInProgress || recording.repliesNow };
   if (code !== undefined) return requestReview(replied, code);
+  const partial = results.find(result => result.kind === 'partial');
+  // Another project may still continue: the review waits for it.
+  const isWaiting = results.some(result => result.kind === 'retry');
+  if (partial !== undefined && !isWaiting) return requestReview(replied, partial.code);
   return unproven < maxUnproven
     ? postponeAttempt(replied, results, recording)
     : requestReview(replied, 'unproven-responses');

@@ -43,13 +43,22 @@ const progressSchema = storedObject({
   state: projectStateSchema,
   /** Number of pinned customers; zero until pins are written. */
   pins: v.number(),
-  /** Number of completed look-ups that are stored until the pins are written; absent if there never were any. */
+  /**
+   * Number of completed look-ups that are stored until the pins are written, and then as long as others are refused;
+   * absent if there never were any.
+   */
   lookedUp: v.exactOptional(v.number()),
   /** Whether a deletion that has not been proved may have taken effect. */
   mayHaveExecuted: v.boolean(),
   deletions: v.array(deletionSchema),
   /** Indexes of pins without a customer: never seen, and a 404 on the first try. The try is not repeated. */
   absent: v.exactOptional(v.array(v.number())),
+  /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  unseenUnproven: v.exactOptional(v.array(v.number())),
+  /** The code of each look-up that Voucherify refused. Without an operator's decision the project is never finished. */
+  refusedLookUps: v.exactOptional(v.array(v.string())),
+  /** Whether an operator has decided to repeat the refused look-ups. */
+  lookUpAgain: v.exactOptional(v.boolean()),
 });
 
 export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>;
@@ -57,7 +66,7 @@ export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>
 /** The fields of a decision apart from its time, which a receipt and its evidence write differently. */
 export const decisionEntries = {
   actor: v.string(),
-  action: v.picklist(['retry', 'refuse', 'new-request']),
+  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial']),
   reason: v.string(),
   /** Why the receipt needed review. */
   reviewReason: v.exactOptional(v.string()),

@@ -1,9 +1,13 @@
 import {
   closeReceipt,
   type Decision,
+  hasRefusedLookUps,
+  isClosingDecided,
   isFinal,
+  isPartialAccepted,
   isRefusalDecided,
   nextRevision,
+  type ProjectProgress,
   type Receipt,
   requestReview,
   wrongCustomerDeleted,
@@ -14,10 +18,10 @@ export const maxUnrecordedClaims = 5;
 
 /**
  * Claims a due receipt for one worker until `until`. After too many claims without a result it needs review instead. A
- * receipt that an operator has refused cannot be claimed.
+ * receipt that an operator has decided to close cannot be claimed.
  */
 export function claimReceipt(receipt: Receipt, now: number, until: number): Receipt | undefined {
-  if (!isDue(receipt, now) || isRefusalDecided(receipt)) return undefined;
+  if (!isDue(receipt, now) || isClosingDecided(receipt)) return undefined;
   const current = receipt.unrecordedClaims > 0 ? markMayHaveExecuted(receipt) : receipt;
   if (receipt.unrecordedClaims >= maxUnrecordedClaims) return requestReview(current, 'claims-without-result');
   return nextRevision(current, {
@@ -73,7 +77,8 @@ export type DecisionInput = Omit<Decision, 'reviewReason'>;
 
 /**
  * Records an operator's decision to continue now: a receipt in review, or one that is queued for its next attempt, its
- * callback or its signature. Not after a wrong deletion: that receipt posts nothing more.
+ * callback or its signature. After a review, refused look-ups are repeated. Not after a wrong deletion: that receipt posts
+ * nothing more.
  */
 export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
   if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted) return undefined;
@@ -82,7 +87,8 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
   const at = decided.at + (isClaimed ? maxClaimMs : 0);
   const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? at, at) };
   if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
-  const { reason: _, ...rest } = receipt;
+  const isWaiting = receipt.state === 'needs-review' || isClosingDecided(receipt);
+  const { reason: _, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
   const reopened = {
     state: 'open',
@@ -92,6 +98,45 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
     unrecordedClaims: 0,
   } as const;
   return withDecision(rest, withReason(decided, receipt), reopened);
+}
+
+function repeatRefusedLookUps(receipt: Receipt): Receipt {
+  const projects = Object.entries(receipt.projects).map(([project, progress]) => {
+    const isRepeated = progress.state === 'open' && hasRefusedLookUps(progress);
+    return [project, isRepeated ? { ...progress, lookUpAgain: true } : progress] as const;
+  });
+  return { ...receipt, projects: Object.fromEntries(projects) };
+}
+
+/**
+ * Records an operator's decision to close a receipt in review with what is proved. Only if nothing is left that another
+ * attempt could delete: look-ups that Voucherify refused, or customers that were never seen and whose deletion can be
+ * neither proved nor ruled out. The sweep closes the receipt.
+ */
+export function decideAcceptPartial(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
+  const open = Object.values(receipt.projects).filter(progress => progress.state === 'open');
+  const canAccept =
+    receipt.state === 'needs-review' && receipt.reason !== wrongCustomerDeleted && open.every(isPartial);
+  if (!canAccept) return undefined;
+  const change = { state: 'open', queue: 'erase', nextAttemptAt: decided.at } as const;
+  return withDecision(receipt, withReason(decided, receipt), change);
+}
+
+function isPartial(progress: ProjectProgress): boolean {
+  const { pins, deletions, absent = [], unseenUnproven = [], lookUpAgain = false } = progress;
+  const settled = new Set([...deletions.map(({ pin }) => pin), ...absent, ...unseenUnproven]);
+  const isLeft = settled.size < pins || lookUpAgain;
+  return !isLeft && (hasRefusedLookUps(progress) || unseenUnproven.length > 0);
+}
+
+/**
+ * Closes a receipt with what is proved, as an operator has decided: `erased` only if there is proof of a deletion.
+ * Unfinished projects stay marked as open.
+ */
+export function closeAsPartial(receipt: Receipt, now: number): Receipt | undefined {
+  if (!isPartialAccepted(receipt) || !isDue(receipt, now)) return undefined;
+  const isErased = Object.values(receipt.projects).some(({ deletions }) => deletions.length > 0);
+  return closeReceipt(receipt, { state: isErased ? 'erased' : 'not-identifiable', now, answered: false });
 }
 
 /**

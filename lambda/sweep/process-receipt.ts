@@ -2,9 +2,9 @@ import { readPauses, scopesOf } from '../control/pauses.ts';
 import { attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import type { ProjectClients } from '../erasure/erase-in-project.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
-import { isRefusalDecided, needsNoPersonalData, type Receipt, requestReview } from '../receipts/receipt.ts';
+import { isClosingDecided, needsNoPersonalData, type Receipt, requestReview } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
-import { claimReceipt, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
+import { claimReceipt, closeAsPartial, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
 
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
@@ -29,8 +29,8 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
   const receipt = await services.store.read(id);
   // The index may lag: whether a receipt is due is decided on the receipt itself.
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
-  if (isRefusalDecided(receipt))
-    return (await closeRefusedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
+  if (isClosingDecided(receipt))
+    return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
   if (await isPaused(receipt, services)) {
     await postpone(receipt, services.now() + pausedMs, services);
     return { kind: 'postponed', open: receipt };
@@ -102,14 +102,14 @@ function logReview({ platform, id, reason }: Receipt, { log }: Services): void {
 }
 
 /**
- * Closes a due receipt that an operator has refused, even if it is paused: this needs no call to Voucherify. Returns
+ * Closes a due receipt as an operator has decided, even if it is paused: this needs no call to Voucherify. Returns
  * whether it was closed now. Throws `unavailable` if the store fails.
  */
-async function closeRefusedReceipt(receipt: Receipt, { store, now, log }: Services): Promise<boolean> {
+async function closeDecidedReceipt(receipt: Receipt, { store, now, log }: Services): Promise<boolean> {
   const { receipt: closed, done } = await updateReceipt(
     store,
     receipt,
-    current => closeAsRefused(current, now()),
+    current => closeAsRefused(current, now()) ?? closeAsPartial(current, now()),
     next => ({ deletePersonalData: needsNoPersonalData(next) }),
   );
   if (done) log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });

@@ -11,6 +11,8 @@ export type Finding =
       readonly candidates: readonly Candidate[];
       /** False if the value cannot be looked up as this kind of identifier. */
       readonly identifiable: boolean;
+      /** The code of a refusal: see {@link refusals}. */
+      readonly refused?: string;
       readonly appIds: ReadonlySet<string>;
     }
   | CallFailure;
@@ -32,11 +34,30 @@ export async function findCustomers(
 ): Promise<Finding> {
   if (kind === 'email') return findByEmail(spelling, value, context);
   const { result, appId } = await context.voucherify.lookUp(value, context.until);
-  if (result.kind === 'retry' || result.kind === 'review') return result;
+  if (result.kind === 'retry' || result.kind === 'review') return orRefused(result, new Set([appId]));
   const customer = result.kind === 'customer' ? result.customer : undefined;
   if (kind === 'source_id' && isOtherSpelling(customer?.source_id, value)) return needsReview('source-id-spelling');
   const found = kind === 'customer_id' ? matchById(value, customer) : matchBySourceId(value, customer);
   return { kind: 'complete', appIds: new Set([appId]), ...found };
+}
+
+/**
+ * Failures of one look-up that say nothing about other identities: Voucherify rejects the value, or the record cannot be
+ * read.
+ */
+const refusals: ReadonlySet<string> = new Set([
+  'voucherify-400',
+  'voucherify-422',
+  'response-too-large',
+  'unreadable-customer',
+]);
+
+/** Returns a refused look-up as complete, so that it does not block the others. Other failures are returned unchanged. */
+function orRefused(failure: CallFailure, appIds: ReadonlySet<string>): Finding {
+  const { kind, code } = failure;
+  // A 400 that is retried belongs to a concurrent operation.
+  const isRefused = refusals.has(code) && (kind === 'review' || code === 'unreadable-customer');
+  return isRefused ? { kind: 'complete', candidates: [], identifiable: true, refused: code, appIds } : failure;
 }
 
 type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identifiable'>;
@@ -83,8 +104,8 @@ async function findByEmail(
   let largestPage = 1;
   for (let page = 1; page <= lastPage && !tooMany(); page += 1) {
     const { result, appId } = await voucherify.listByEmail(spelling, page, until);
-    if (result.kind !== 'page') return result;
     appIds.add(appId);
+    if (result.kind !== 'page') return orRefused(result, appIds);
     for (const row of result.customers) if (isSameEmail(row.email, email)) candidates.set(row.id, seen(row));
     total = Math.max(total, result.total);
     const before = rows.size;

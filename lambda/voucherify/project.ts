@@ -54,9 +54,11 @@ export function expectedCalls(
   project: string,
   justResolved: boolean = false,
 ): ExpectedCalls {
-  const { pins = 0, deletions = [], absent = [], lookedUp = 0 } = projects[project] ?? {};
-  if (pins === 0) return { calls: Math.max(0, lookUpCalls - lookedUp) + 1 };
+  const { pins = 0, deletions = [], absent = [], lookedUp = 0, lookUpAgain = false } = projects[project] ?? {};
+  const lookUps = Math.max(0, lookUpCalls - lookedUp);
+  if (pins === 0) return { calls: lookUps + 1 };
   const deletionCalls = pins - deletions.length - absent.length;
+  if (lookUpAgain) return { calls: lookUps + 2 * deletionCalls + 2 };
   return justResolved ? { calls: deletionCalls } : { calls: 2 * deletionCalls, inPairs: true };
 }
 

@@ -17,10 +17,14 @@ export interface ResolveRequest {
   readonly maxCustomers: number;
   /** The look-ups that earlier attempts completed. They are not repeated. */
   readonly lookUps?: LookUpResults | undefined;
+  /** The ids of customers that are pinned already. They count towards `maxCustomers` and are not returned again. */
+  readonly pinned?: ReadonlySet<string>;
 }
 
 type Resolved =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
+  /** Nothing was found, and Voucherify refused at least one look-up: see {@link refusedCodes}. */
+  | { readonly kind: 'refused' }
   | { readonly kind: 'no-match' | 'not-identifiable' }
   | CallFailure;
 
@@ -39,12 +43,12 @@ export const noLookUps: LookUpResults = { appIdHmac: '', results: [] };
 
 /**
  * Returns the customers that the identifiers of one request match in one project: the union of all look-ups of all
- * attempts, without those created after the request. Deletes nothing. Returns a failure rather than a partial result,
- * together with the look-ups that are complete.
+ * attempts, without those created after the request. Deletes nothing. A look-up that Voucherify refuses does not block
+ * the others. Every other failure is returned instead of a partial result, together with the look-ups that are complete.
  */
 export async function resolve(request: ResolveRequest, context: ResolveContext): Promise<Resolution> {
   let lookUps = request.lookUps ?? noLookUps;
-  const isTooMany = (candidates: readonly Candidate[]) => affected(candidates, request).length > request.maxCustomers;
+  const isTooMany = (candidates: readonly Candidate[]) => exceedsLimit(affected(candidates, request), request);
   for (const [index, identifier] of request.identifiers.entries()) {
     for (const spelling of spellingsOf(identifier)) {
       if (lookUps.results.some(result => result.identifier === index && result.spelling === spelling)) continue;
@@ -52,7 +56,8 @@ export async function resolve(request: ResolveRequest, context: ResolveContext):
       if (finding.kind !== 'complete') return { resolved: finding, lookUps };
       // The time of the request never changes, so a newer customer can be dropped at once.
       const candidates = finding.candidates.filter(candidate => !(createdAt(candidate) > request.submittedAt));
-      const result = { identifier: index, spelling, identifiable: finding.identifiable, candidates };
+      const refused = finding.refused === undefined ? {} : { refused: finding.refused };
+      const result = { identifier: index, spelling, identifiable: finding.identifiable, candidates, ...refused };
       const added = addLookUp(lookUps, result, finding, context);
       lookUps = added.lookUps;
       if (added.isOtherApp) return { resolved: retryLater('app-id-changed', { stop: true }), lookUps };
@@ -79,17 +84,40 @@ function addLookUp(
   return { lookUps: { appIdHmac: hmac, results }, isOtherApp };
 }
 
+/** Returns the codes of the look-ups that Voucherify refused. */
+export function refusedCodes({ results }: LookUpResults): readonly string[] {
+  return results.flatMap(result => result.refused ?? []);
+}
+
+/**
+ * Returns the look-ups that a retry need not repeat: all but the refused ones. Their customers are pinned, so they are
+ * left out.
+ */
+export function withoutRefused({ appIdHmac, results }: LookUpResults): LookUpResults {
+  const kept = results.filter(result => result.refused === undefined);
+  return { appIdHmac, results: kept.map(result => ({ ...result, candidates: [] })) };
+}
+
+/** Returns the look-ups of a retry that found nothing new: the others are repeated after a review. */
+export function withoutFound({ appIdHmac, results }: LookUpResults): LookUpResults {
+  return {
+    appIdHmac,
+    results: results.filter(({ refused, candidates }) => refused === undefined && candidates.length === 0),
+  };
+}
+
 /** Combines completed look-ups. There is no match only if every identifier that can be looked up was looked up. */
 function combine(request: ResolveRequest, results: readonly LookUpResult[]): Resolved {
   const candidates = new Map<string, Candidate>();
   for (const candidate of results.flatMap(result => result.candidates)) {
     if (candidates.get(candidate.id)?.seen !== true) candidates.set(candidate.id, candidate);
   }
-  const found = [...candidates.values()];
+  const found = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
   if (found.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
   const customers = affected(found, request);
-  if (customers.length > request.maxCustomers) return needsReview('too-many-matches');
+  if (exceedsLimit(customers, request)) return needsReview('too-many-matches');
   if (customers.length > 0) return { kind: 'found', candidates: customers };
+  if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
   const isComplete = results.length > 0 && results.every(result => result.identifiable);
   return { kind: isComplete ? endWithoutMatch(request.identifiers) : 'not-identifiable' };
 }
@@ -102,6 +130,11 @@ export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' 
 /** Returns the customers that existed when the erasure was requested. */
 function affected(candidates: readonly Candidate[], { submittedAt }: ResolveRequest): readonly Candidate[] {
   return candidates.filter(one => createdAt(one) <= submittedAt);
+}
+
+function exceedsLimit(customers: readonly Candidate[], { maxCustomers, pinned }: ResolveRequest): boolean {
+  const added = customers.filter(({ id }) => pinned?.has(id) !== true).length;
+  return added > 0 && added + (pinned?.size ?? 0) > maxCustomers;
 }
 
 const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;

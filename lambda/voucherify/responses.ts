@@ -45,17 +45,22 @@ export function parseLookUp(outcome: CallResult['outcome']): LookUpReply {
 }
 
 const list = v.object({
-  customers: v.array(customer),
+  customers: v.array(v.unknown()),
   total: v.pipe(v.number(), v.integer(), v.minValue(0)),
   has_more: v.optional(v.unknown()),
 });
+
+const rows = v.array(customer);
 
 /** Parses one page of `GET /v1/customers?email=`; one unreadable row makes the whole page a failure. */
 export function parsePage(outcome: CallResult['outcome']): CustomerPage {
   if (outcome.kind === 'not-found') return unprovenFailure('unexpected-404');
   if (outcome.kind !== 'ok') return lookUpFailure(outcome);
   const parsed = v.safeParse(list, outcome.json);
-  return parsed.success ? { kind: 'page', ...parsed.output } : unprovenFailure('unreadable-list');
+  if (!parsed.success) return unprovenFailure('unreadable-list');
+  const customers = v.safeParse(rows, parsed.output.customers);
+  if (!customers.success) return unprovenFailure('unreadable-customer');
+  return { kind: 'page', ...parsed.output, customers: customers.output };
 }
 
 /** A record that is too large stays so: a retry cannot succeed. */

@@ -57,11 +57,13 @@ async function deployment() {
   const erased = (await running.services.pseudonymizer()).receipt('ketch', 'axonic', uid);
   let asked = 0;
   /** One that has asked for a person. */
-  const stopped = async () => {
+  const stopped = async (reason = 'too-many-matches', refusedLookUps: readonly string[] = []) => {
     asked += 1;
-    const receipt = receiptOf({ id: `stopped-${asked}`, platform: 'ketch', receivedAt: Date.now() });
+    const open = receiptOf({ id: `stopped-${asked}`, platform: 'ketch', receivedAt: Date.now() });
+    const projects = Object.entries(open.projects).map(([name, progress]) => [name, { ...progress, refusedLookUps }]);
+    const receipt = { ...open, projects: Object.fromEntries(projects) };
     await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
-    await updateReceipt(running.services.store, receipt, standing => requestReview(standing, 'too-many-matches'));
+    await updateReceipt(running.services.store, receipt, standing => requestReview(standing, reason));
     return receipt.id;
   };
   /** A redaction of Shopify that is closed. */
@@ -75,11 +77,16 @@ async function deployment() {
 }
 
 /** Commands that decide need a receipt that waits for a decision. */
-const decides = /ops -- (retry|refuse) /;
+const decides = /ops -- (retry|refuse|accept-partial) /;
 
 /** What a placeholder stands for. */
 async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>): Promise<string> {
-  const stopped = line.includes('--new-request') ? here.redacted : here.stopped;
+  const partial = () => here.stopped('voucherify-400', ['voucherify-400']);
+  const stopped = line.includes('--new-request')
+    ? here.redacted
+    : line.includes('accept-partial')
+      ? partial
+      : here.stopped;
   return line
     .replaceAll('<receipt>', decides.test(line) ? await stopped() : here.erased)
     .replaceAll('<WebhookUrl>', `${here.running.url}/webhooks/`)

@@ -75,7 +75,9 @@ describe('random faults in any order', () => {
         if (receipt.state === 'no-match') expect(ours, 'no match, and yet something was deleted').toBe(0);
         if (receipt.state === 'needs-review') {
           const neverSeen = by.some(({ kind }) => kind === 'customer_id') ? ['unseen-unproven'] : [];
-          expect(['unproven-responses', 'claims-without-result', ...neverSeen]).toContain(receipt.reason);
+          expect(['unproven-responses', 'unreadable-customer', 'claims-without-result', ...neverSeen]).toContain(
+            receipt.reason,
+          );
         }
         expect((await harness.store.readPersonalData(receipt.id)) === undefined).toBe(isFinal(receipt.state));
         ends.set(receipt.state, (ends.get(receipt.state) ?? 0) + 1);

@@ -19,6 +19,11 @@ LOOK_AGAIN = 'a GET precedes posting again to a pin'
 LOOK_FIRST = 'a GET precedes the first post to a pin that an earlier attempt found'
 OTHER_ID_PROVES_NOTHING = 'another id under a pin proves nothing'
 NO_RESEND = 'a deletion is never resent within an attempt'
+REFUSED_STORED = 'refused look-ups are stored with the pins'
+REFUSED_REVIEWED = 'refused look-ups need a review'
+REFUSED_IS_NO_MATCH = 'no match only if no look-up was refused'
+ALL_PINS_KNOWN = 'erased only by an attempt that knew every pin'
+ACCEPTED_IF_SETTLED = 'a partial result is accepted only if every pin is gone'
 REFUSAL_WAITS = 'a refusal is closed only when no attempt is running'
 
 # What each ingredient protects from: the violation that the check must find without it.
@@ -27,7 +32,9 @@ PROTECTS_FROM = {
     GUARD: 'WRONG', PINS: 'WRONG', PINNED_ONCE: 'FALSE-DONE', NO_MATCH_WITHOUT_PINS: 'NOMATCH-DESTROYED',
     RESUMABLE: 'STUCK', TOO_SMALL: 'STUCK', ALL_BEFORE_NO_MATCH: 'NOMATCH-PRESENT', ALL_BEFORE_PINS: 'FALSE-DONE',
     GONE_ON_404: 'STUCK', CONFIRMED: 'FALSE-DONE', LOOK_AGAIN: 'WRONG', LOOK_FIRST: 'WRONG',
-    OTHER_ID_PROVES_NOTHING: 'FALSE-DONE', NO_RESEND: 'WRONG', REFUSAL_WAITS: 'CANCELLED'}
+    OTHER_ID_PROVES_NOTHING: 'FALSE-DONE', NO_RESEND: 'WRONG', REFUSAL_WAITS: 'CANCELLED',
+    REFUSED_STORED: 'FALSE-DONE', REFUSED_REVIEWED: 'STUCK', REFUSED_IS_NO_MATCH: 'NOMATCH-PRESENT',
+    ALL_PINS_KNOWN: 'FALSE-DONE', ACCEPTED_IF_SETTLED: 'FALSE-DONE'}
 PROTOCOL = frozenset(PROTECTS_FROM)
 # An attempt's calls where they matter: too few for all look-ups, and too few for a GET and a deletion.
 CALLS_WITHOUT = {RESUMABLE: 2, TOO_SMALL: 1}

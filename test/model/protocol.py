@@ -71,10 +71,18 @@ class Model:
 
     def operator(self, s, out):
         if s.receipt == REVIEW:
-            out.append(('an operator retries', s._replace(receipt=OPEN)))
+            out.append(('an operator retries', s._replace(receipt=OPEN, again=is_rejected(s))))
+            if is_settled(s) or is_rejected(s) and not self.has[ACCEPTED_IF_SETTLED]:
+                out.append(('an operator accepts the partial result', s._replace(receipt=OPEN, partial=True)))
             out.append(('an operator refuses after a review', s._replace(receipt=OPEN, refusal=True)))
         if s.receipt == OPEN and not s.refusal:
-            out.append((REFUSES_OPEN, s._replace(refusal=True)))
+            out.append((REFUSES_OPEN, s._replace(refusal=True, partial=False)))
+        if s.receipt == OPEN and s.partial:
+            out.append(('an operator withdraws the acceptance', s._replace(partial=False, again=is_rejected(s))))
+            left_over = any(s.customers[who] != GONE for who in s.pins if who != NEW)
+            change = closed(ERASED if s.done else NOT_IDENTIFIABLE)
+            violation = 'FALSE-DONE' if left_over else ''
+            out.append(('the sweep closes it as accepted', s._replace(**change, violation=violation)))
         if s.receipt == OPEN and s.refusal and not (self.has[REFUSAL_WAITS] and any(s.attempts)):
             out.append(('the sweep closes it as refused', s._replace(**closed(REFUSED))))
 
@@ -82,9 +90,13 @@ class Model:
 
     def claim(self, s, put):
         """A claim reads the row. It excludes nobody: any number of attempts may follow, at any time."""
-        if s.receipt != OPEN or s.refusal or not (self.has[SWEEP] or s.due):
+        if s.receipt != OPEN or s.refusal or s.partial or not (self.has[SWEEP] or s.due):
             return
-        if s.pins:
+        if s.again:
+            results = tuple(UNKNOWN if stored == REJECTED else stored for stored in s.results)
+            put('a claim that repeats the refused look-up', Attempt(LOOK_UP, results=results, pins=s.pins,
+                resumed=True, gone=s.done, calls=self.calls), due=False)
+        elif s.pins or is_rejected(s):
             put('a claim, with stored pins', self.next_pin(Attempt(GET, pins=s.pins, resumed=True, gone=s.done,
                                                                 calls=self.calls)), due=False)
         else:
@@ -114,6 +126,9 @@ class Model:
         looked_up = with_item(at.looked_up, number, True)
         at = at._replace(results=results, looked_up=looked_up, calls=left(at, LOOK_UP_CALLS[number]))
         put(f'look-up {number + 1}', at._replace(step=self.after_look_up(at)))
+        if number == 1:
+            at = at._replace(results=with_item(results, number, REJECTED))
+            put('look-up 2 is refused', at._replace(step=self.after_look_up(at)))
 
     def after_look_up(self, at):
         if UNKNOWN not in at.results:
@@ -126,13 +141,13 @@ class Model:
     def candidates(self, at):
         found = 0
         for result in at.results:
-            if result != UNKNOWN:
+            if result not in (UNKNOWN, REJECTED):
                 found |= result
         return found & ~(1 << NEW) if self.has[GUARD] else found
 
     def store(self, s, at, put):
         """Keeps what one look-up found, unless the receipt is closed or has pins by now."""
-        if self.may_write(s) and (not s.pins or not self.has[ONE_REVISION]):
+        if self.may_write(s) and not is_rejected(s) and (not s.pins or not self.has[ONE_REVISION]):
             results = tuple(own if mine else stored
                             for own, mine, stored in zip(at.results, at.looked_up, s.results))
             change = self.written(s, receipt=OPEN, results=results)
@@ -142,25 +157,31 @@ class Model:
 
     def conclude(self, s, at, put):
         found = self.candidates(at)
-        if found == 0:
+        rejected = REJECTED in at.results
+        if found == 0 and not at.pins and not (rejected and self.has[REFUSED_IS_NO_MATCH]):
             return self.conclude_no_match(s, put)
         if not self.has[PINS]:
             return put('the customer is known', at._replace(step=POST_BY_IDENTIFIER))
-        if not self.may_write(s) or s.refusal or s.pins and self.has[PINNED_ONCE]:
-            return put('pins are not written: closed, refused or pinned', None)
-        pins = tuple(who for who in (A, B, NEW) if found >> who & 1)
+        overtaken = s.pins != at.pins or (s.pins or is_rejected(s)) and not s.again
+        if not self.may_write(s) or s.refusal or s.partial or overtaken and self.has[PINNED_ONCE]:
+            return put('pins are not written: closed, decided or pinned', None)
+        pins = at.pins + tuple(who for who in (A, B, NEW) if found >> who & 1 and who not in at.pins)
         own = 0
         for result, mine in zip(at.results, at.looked_up):
-            if mine:
+            if mine and result != REJECTED:
                 own |= result
-        fresh = sum(1 << index for index, who in enumerate(pins) if own >> who & 1)
+        fresh = 0 if at.resumed else sum(1 << index for index, who in enumerate(pins) if own >> who & 1)
+        results = (UNKNOWN, UNKNOWN)
+        if rejected and self.has[REFUSED_STORED]:
+            results = tuple(result if result == REJECTED else 0 for result in at.results)
         # The receipt records pins by their number: pins that are replaced keep what was recorded of the others.
-        change = self.written(s, receipt=OPEN, pins=pins, results=(UNKNOWN, UNKNOWN))
-        deleting = Attempt(GET, pins=pins, fresh=fresh, calls=at.calls)
+        change = self.written(s, receipt=OPEN, pins=pins, results=results, again=False)
+        deleting = Attempt(GET, pins=pins, resumed=at.resumed, gone=at.gone, fresh=fresh, calls=at.calls)
         put(f'pins {names(pins)} are written', self.next_pin(deleting), **change)
 
     def conclude_no_match(self, s, put):
-        if not self.may_write(s) or s.pins and self.has[NO_MATCH_WITHOUT_PINS]:
+        overtaken = s.pins or is_rejected(s) and not s.again
+        if not self.may_write(s) or overtaken and self.has[NO_MATCH_WITHOUT_PINS]:
             return put('no match is not written: closed or pinned', None)
         violation = 'NOMATCH-DESTROYED' if s.deleted else 'NOMATCH-PRESENT' if PRESENT in s.customers else ''
         put('no match is written', None, **self.written(s, **closed(NO_MATCH), violation=violation))
@@ -239,7 +260,14 @@ class Model:
         if not self.may_write(s):
             return put('the result is not recorded: closed or in review', None)
         done = s.done | at.gone
-        if done == (1 << len(s.pins)) - 1:
+        known = s.pins if self.has[ALL_PINS_KNOWN] else at.pins
+        is_done = done & (1 << len(known)) - 1 == (1 << len(known)) - 1
+        if is_rejected(s):
+            finished = is_done and not s.again and self.has[REFUSED_REVIEWED]
+            review = (finished or at.review) and not s.refusal
+            change = self.written(s, receipt=REVIEW if review else OPEN, done=done, partial=s.partial and not review)
+            return put('the partial result is recorded', None, **change)
+        if is_done and at.pins:
             left_over = any(s.customers[who] != GONE for who in s.pins if who != NEW) or PRESENT in s.customers
             change = self.written(s, **closed(ERASED), violation='FALSE-DONE' if left_over else '')
             return put('erased is written', None, **change)
@@ -263,7 +291,8 @@ class Model:
     def delete(self, s, target):
         if target == NEW:
             return {'newcomer': NOBODY, 'deleted': True, 'violation': 'WRONG'}
-        violation = {REFUSED: 'CANCELLED', NO_MATCH: 'NOMATCH-DESTROYED'}.get(s.receipt, '')
+        violation = {REFUSED: 'CANCELLED', NO_MATCH: 'NOMATCH-DESTROYED',
+                     NOT_IDENTIFIABLE: 'NOMATCH-DESTROYED'}.get(s.receipt, '')
         return {'customers': with_item(s.customers, target, GONE), 'deleted': True, 'violation': violation}
 
 

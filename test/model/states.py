@@ -7,12 +7,13 @@ GONE, HIDDEN, PRESENT = 0, 1, 2
 # The customer who registers after the request: with the person's identifiers, or with A's id as source_id.
 NOBODY, SAME_IDENTIFIERS, SHADOW = 0, 1, 2
 # States of the receipt.
-NONE, OPEN, REVIEW, ERASED, NO_MATCH, REFUSED = range(6)
-FINAL = (ERASED, NO_MATCH, REFUSED)
+NONE, OPEN, REVIEW, ERASED, NO_MATCH, REFUSED, NOT_IDENTIFIABLE = range(7)
+FINAL = (ERASED, NO_MATCH, REFUSED, NOT_IDENTIFIABLE)
 # The next step of an attempt.
 LOOK_UP, STORE, CONCLUDE, POST_BY_IDENTIFIER, GET, POST, POST_AGAIN, CONFIRM, RECORD = range(9)
 # Results of a look-up are sets of customers, as bits.
 UNKNOWN = -1
+REJECTED = -2    # Voucherify refused the look-up
 # Answers to a GET of a pin.
 NOT_ASKED, OWN_ID, OTHER_ID, NOT_FOUND = range(4)
 
@@ -45,6 +46,8 @@ class State(NamedTuple):
     pins: tuple = ()
     done: int = 0
     refusal: bool = False               # an operator has decided to refuse it
+    partial: bool = False               # an operator has accepted the partial result
+    again: bool = False                 # an operator has decided to repeat the refused look-up
     deleted: bool = False               # this service has deleted somebody
     due: bool = False                   # the request that stored the receipt attempts it
     attempts: tuple = (None, None)      # sorted: two attempts are alike
@@ -80,8 +83,18 @@ def has_news(s, at):
     return bool(at.gone & ~s.done) or at.review
 
 
+def is_rejected(s):
+    """Whether the stored look-ups have a refused one."""
+    return REJECTED in s.results
+
+
+def is_settled(s):
+    return is_rejected(s) and not s.again and s.done == (1 << len(s.pins)) - 1
+
+
 def closed(state):
-    return dict(receipt=state, results=(UNKNOWN, UNKNOWN), pins=(), done=0, refusal=False)
+    return dict(receipt=state, results=(UNKNOWN, UNKNOWN), pins=(), done=0, refusal=False, partial=False,
+                again=False)
 
 
 def target_of(s, who):
@@ -96,7 +109,7 @@ def target_of(s, who):
 def has_fresh_look(at):
     """Whether this attempt may still post to A on a look that it has had already: the seconds nobody can close."""
     if at.step in (LOOK_UP, STORE, CONCLUDE):
-        return any(mine and result >> A & 1 for result, mine in zip(at.results, at.looked_up))
+        return any(mine and result > 0 and result >> A & 1 for result, mine in zip(at.results, at.looked_up))
     if A not in at.pins or at.step == RECORD:
         return False
     index = at.pins.index(A)

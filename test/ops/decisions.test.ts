@@ -33,7 +33,7 @@ describe('decision of an operator', () => {
     expect(after.decisions).toEqual([decision]);
   });
 
-  test.each(['retry', 'refuse'])('%s: needs a receipt, a reason and a name', async command => {
+  test.each(['retry', 'refuse', 'accept-partial'])('%s: needs a receipt, a reason and a name', async command => {
     const at = await opsHarness();
     const id = await stopped(at);
     const before = await readReceipt(at, id);

@@ -76,6 +76,36 @@ describe('no match', () => {
   });
 });
 
+describe('refused look-ups', () => {
+  const refused = { pins: 1, refusedLookUps: ['voucherify-400'] };
+  const partial = (more = {}) =>
+    ({ kind: 'partial', code: 'voucherify-400', deletions: [deletion()], mayHaveExecuted: false, ...more }) as const;
+
+  test('partial result: needs review with its code, after the other projects have ended', () => {
+    const receipt = withProgress(two, 'main', refused);
+    const waiting = mustRecord(receipt, { main: partial(), us: later() });
+    expect(waiting).toMatchObject({ state: 'open', projects: { main: { deletions: [keptDeletion()] } } });
+    expect(mustRecord(receipt, { main: partial(), us: noMatch })).toMatchObject({
+      state: 'needs-review',
+      reason: 'voucherify-400',
+    });
+  });
+
+  test('erased: is not accepted before the refused look-ups are repeated', () => {
+    for (const kind of ['erased', 'no-match', 'not-identifiable'] as const) {
+      const result = { kind, deletions: [], knownPins: 1 } as const;
+      expect(record(withProgress(claimedOnce(), 'main', refused), { main: result })).toBeUndefined();
+    }
+  });
+
+  test('late worker that erased an earlier set of pins: does not close the receipt', () => {
+    const receipt = withProgress(claimedOnce({ claims: 2 }), 'main', { pins: 2, refusedLookUps: [] });
+    const result = (knownPins: number) => ({ main: { kind: 'erased', deletions: [deletion()], knownPins } as const });
+    expect(record(receipt, result(1), { generation: 1 })).toBeUndefined();
+    expect(record(receipt, result(2), { generation: 1 })).toMatchObject({ state: 'erased' });
+  });
+});
+
 describe('unfinished result', () => {
   test('receipt: is postponed, and the claims without a result start again', () => {
     const next = mustRecord({ ...pinnedOnce, unrecordedClaims: 4 }, { main: later() });

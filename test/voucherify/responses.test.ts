@@ -164,7 +164,7 @@ describe('page of a list', () => {
   });
 
   test.each(unreadable)('row with %s: the whole page is unreadable', (_, row) => {
-    expect(parsed({ customers: [person, row, person] })).toEqual(unproven('unreadable-list'));
+    expect(parsed({ customers: [person, row, person] })).toEqual(unproven('unreadable-customer'));
   });
 
   test.each([

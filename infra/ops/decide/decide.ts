@@ -15,6 +15,7 @@ import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { inputLines, type Output, toned } from '../terminal.ts';
 import {
+  acceptPartialDecision,
   allowingNewRequest,
   applyDecision,
   type DecisionResult,
@@ -43,8 +44,9 @@ export const retryCommand: Command = {
   help: `npm run ops -- retry RECEIPT... --why "…" 
   [--max N | --new-request | --same-project]
 
-The next sweep tries again within a minute, unless a pause applies. It also
-withdraws a refusal that no sweep has processed yet. A receipt for which a wrong
+The next sweep tries again within a minute, unless a pause applies. Look-ups
+that Voucherify refused are repeated. It also withdraws a refusal or an
+acceptance that no sweep has processed yet. A receipt for which a wrong
 customer was deleted is never tried again.
 
 ${namingHelp}
@@ -100,6 +102,25 @@ ${decisionHelp}
   npm run -s ops -- refuse - --why "requested by mistake" < receipts.txt
 `,
   run: (args, context, output) => decideAll('refuse', refuseDecision, { args, context, output }),
+};
+
+export const acceptPartialCommand: Command = {
+  summary: 'close a receipt in review with what is proved',
+  options: decisionOptions,
+  help: `npm run ops -- accept-partial RECEIPT... --why "…"
+
+The next sweep closes the receipt: as erased if a deletion is proved, otherwise
+as not-identifiable. Only for a receipt in review of which nothing is left that
+another attempt can delete: Voucherify refused the look-up of an identity, or
+the reason is unseen-unproven. The evidence shows your decision, the refused
+look-ups and every deletion. Until the receipt is closed, "retry" withdraws it.
+
+${namingHelp}
+${decisionHelp}
+
+  npm run ops -- accept-partial RECEIPT --why "the address is not a real one"
+`,
+  run: (args, context, output) => decideAll('accept-partial', acceptPartialDecision, { args, context, output }),
 };
 
 /** Reads the key of every project. Returns the HMAC of each app id; a project without a valid key is missing. */

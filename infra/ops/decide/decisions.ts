@@ -1,9 +1,10 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
-import { isFinal, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { isFinal, isPartialAccepted, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../../lambda/receipts/store.ts';
 import {
   type DecisionInput,
+  decideAcceptPartial,
   decideRefusal,
   decideRetry,
   newRequestDecided,
@@ -51,7 +52,7 @@ export function retryDecision(decision: OperatorDecision, maxCustomers?: number)
   const canApply = ({ reason }: Receipt) => maxCustomers === undefined || reason === tooMany;
   return {
     change: receipt => (canApply(receipt) ? decideRetry(receipt, input) : undefined),
-    changed: next => `${wasRefused(next) ? 'refusal withdrawn; ' : ''}retried by the next sweep${retryHint(next)}`,
+    changed: next => `${withdrawn(next)}retried by the next sweep${retryHint(next)}`,
     unchanged: receipt =>
       canApply(receipt) ? notRetried(receipt) : notPossible(`--max is only for the reason ${tooMany}`),
   };
@@ -64,8 +65,10 @@ function retryHint({ decisions = [] }: Receipt): string {
   return '; it needs another review unless fewer customers match (see --max)';
 }
 
-function wasRefused({ state, decisions = [] }: Receipt): boolean {
-  return state === 'open' && decisions.at(-2)?.action === 'refuse';
+function withdrawn({ state, decisions = [] }: Receipt): string {
+  const before = state === 'open' ? decisions.at(-2)?.action : undefined;
+  if (before === 'refuse') return 'refusal withdrawn; ';
+  return before === 'accept-partial' ? 'acceptance withdrawn; ' : '';
 }
 
 function notRetried({ queue, state }: Receipt): DecisionResult {
@@ -117,6 +120,22 @@ function notAllowed({ state }: Receipt): DecisionResult {
 
 function hasRequestIds({ platform }: Receipt): DecisionResult {
   return notPossible(`--new-request is for platforms without request ids (shopify); ${platform} sends a new id`);
+}
+
+/** Accepts what is proved as the result of an erasure. */
+export function acceptPartialDecision(decision: OperatorDecision): ReceiptDecision {
+  return {
+    change: receipt => decideAcceptPartial(receipt, { ...decision, action: 'accept-partial' }),
+    changed: () => 'the next sweep closes it with what is proved; the evidence shows your decision',
+    unchanged: notAccepted,
+  };
+}
+
+function notAccepted(receipt: Receipt): DecisionResult {
+  if (isPartialAccepted(receipt)) return { result: 'nothing', said: 'already accepted' };
+  if (isFinal(receipt.state)) return { result: 'nothing', said: `already closed as ${receipt.state}: nothing to do` };
+  if (receipt.state === 'open') return notPossible('the receipt is not in review, and its attempts continue');
+  return notPossible('another attempt can still delete or find customers: retry or refuse it');
 }
 
 /** Refuses an erasure. */

@@ -75,16 +75,17 @@ type Project = Evidence['projects'][string];
 type Deletion = Project['deletions'][number];
 
 /** Returns the outcome and the deletions of each Voucherify project. */
-function doneLines({ projects, outcome }: Evidence): readonly string[] {
+function doneLines({ projects, outcome, closedAt, decisions }: Evidence): readonly string[] {
+  const isPartial =
+    closedAt !== undefined && decisions.some(({ action }) => action === 'accept-partial') && outcome !== 'refused';
+  const notDone = isPartial ? 'not completed: an operator accepted the partial result' : 'not completed: refused';
   const of = (project: Project) =>
-    project.outcome === 'open' && outcome === 'refused' ? notDone : outcomes[project.outcome];
+    project.outcome === 'open' && (isPartial || outcome === 'refused') ? notDone : outcomes[project.outcome];
   return Object.entries(projects).flatMap(([name, project]) => [
     `project ${name}: ${of(project)}${customersText(project)}`,
     ...project.deletions.map(deletion => `  ${deletionText(deletion)}`),
   ]);
 }
-
-const notDone = 'not completed: refused';
 
 const outcomes = {
   open: 'not finished',
@@ -119,7 +120,12 @@ function sureLines({ projects }: Evidence): readonly string[] {
     ...proofLine('gone', count('gone'), 'Voucherify returned 404 for the customer found before: it no longer exists'),
     ...unproven.map(([name]) => `project ${name}: a deletion was sent, but its effect is not proved`),
   ];
-  return lines.length === 0 ? ['nothing was deleted, so no proof is needed'] : lines;
+  const refused = Object.entries(projects).flatMap(([name, { refusedLookUps: codes = [] }]) =>
+    codes.length === 0
+      ? []
+      : [`project ${name}: Voucherify refused ${codes.length} look-ups (${codes.join(', ')}); a customer may remain`],
+  );
+  return lines.length === 0 ? ['nothing was deleted, so no proof is needed', ...refused] : [...lines, ...refused];
 }
 
 function proofLine(grade: string, count: number, meaning: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
-import { dueAtOf, isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { dueAtOf, hasRefusedLookUps, isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
@@ -125,9 +125,11 @@ function stateLines(receipt: Receipt, now: number): readonly string[] {
 
 /** The progress of look-ups that take several attempts. */
 function lookUpLines({ projects }: Receipt): readonly string[] {
-  return Object.entries(projects).flatMap(([project, { lookedUp = 0 }]) =>
-    lookedUp > 0 ? [`project ${project}: ${lookedUp} look-ups done, continued at the next attempt`] : [],
-  );
+  return Object.entries(projects).flatMap(([project, progress]) => {
+    const { lookedUp = 0, lookUpAgain = false } = progress;
+    const isContinued = lookedUp > 0 && (lookUpAgain || !hasRefusedLookUps(progress));
+    return isContinued ? [`project ${project}: ${lookedUp} look-ups done, continued at the next attempt`] : [];
+  });
 }
 
 /** Not part of this receipt's evidence: the new request gets its own receipt. */

@@ -27,13 +27,13 @@ export const defects: readonly Defect[] = [
   {
     name: 'the pins of an earlier attempt are looked up again',
     file: 'lambda/erasure/erase-in-project.ts',
-    is: 'if (pins.length > 0) return deletePinned(',
+    is: 'if (isLookedUp) return deletePinned(',
     becomes: 'if (pins.length > 99) return deletePinned(',
   },
   {
     name: 'pins are written again',
     file: 'lambda/receipts/receipt.ts',
-    is: "if (progress?.state !== 'open' || progress.pins > 0) return undefined;",
+    is: "if (progress?.state !== 'open' || progress.pins !== known) return undefined;",
     becomes: "if (progress?.state !== 'open') return undefined;",
   },
   {

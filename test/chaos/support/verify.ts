@@ -36,7 +36,7 @@ function isExpectedReview(
     case 'unseen-unproven':
       return identities.some(({ identitySpace }) => identitySpace === 'customer');
     default:
-      return reason === 'claims-without-result' || reason === 'unproven-responses';
+      return ['claims-without-result', 'unproven-responses', 'unreadable-customer'].includes(reason ?? '');
   }
 }
 
