@@ -51,6 +51,18 @@ describe('find', () => {
     expect(json).toEqual({ answer: never, receipts: [] });
   });
 
+  test('identifiers that could not be looked up: are named by their kind, also in JSON', async () => {
+    const at = await opsHarness();
+    const phone = { identitySpace: 'phone', identityFormat: 'raw', identityValue: '+48500600700' };
+    const id = await at.request([account('crm-1'), phone]);
+    await at.sweep();
+    const { lines } = await at.run('find', '--source-id', 'crm-1');
+    expect(lines.at(-1)).toBe(`${id}: could not be looked up (a phone number, a hash or a malformed value): phone`);
+    const { json } = await at.run('find', '--source-id', 'crm-1', '--json');
+    expect(json).toMatchObject({ receipts: [{ receipt: id, notLookedUp: ['phone'] }] });
+    expect((await at.run('show', id)).lines.join('\n')).toContain('a malformed value): phone');
+  });
+
   test('several requests: counts those that are open and how the others ended', async () => {
     const at = await opsHarness();
     await stopped(at, 'shared@example.com');

@@ -148,6 +148,18 @@ describe('signing', () => {
     await harness.sweep();
     const { payload } = await verified((await onlyReceipt(harness)).evidence ?? '', harness);
     expect(payload).toMatchObject({ outcome: 'no-match', projects: { main: { customers: 0, deletions: [] } } });
+    expect(payload['request']).not.toHaveProperty('notLookedUp');
+  });
+
+  test('identifiers that cannot be looked up: are named by their kind', async () => {
+    const harness = ketchHarness();
+    const phone = { identitySpace: 'phone', identityFormat: 'raw', identityValue: '+48500600700' };
+    const malformed = { identitySpace: 'email', identityFormat: 'raw', identityValue: 'not an address' };
+    await harness.send(ketchWire(deleteRequest({ identities: [account('nobody-here'), phone, malformed] })));
+    await harness.sweep();
+    const { payload } = await verified((await onlyReceipt(harness)).evidence ?? '', harness);
+    expect(payload).toMatchObject({ outcome: 'not-identifiable', request: { notLookedUp: ['email', 'phone'] } });
+    expect(JSON.stringify(payload)).not.toMatch(/500600700|not an address/);
   });
 });
 

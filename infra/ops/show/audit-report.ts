@@ -51,8 +51,8 @@ function requestLines({ request }: Evidence): readonly string[] {
   ];
 }
 
-/** A kind of identifier was not looked up if Voucherify has no look-up for it, or if the value was malformed. */
-export const notLookedUpText = 'not looked up, because it is a phone number or malformed:';
+/** Precedes the kinds of identifiers for which Voucherify has no look-up, or whose value was malformed or a hash. */
+export const notLookedUpText = 'could not be looked up (a phone number, a hash or a malformed value):';
 
 const firstAnswers = {
   outcome: 'with the outcome',
