@@ -14,7 +14,7 @@ const layers = [
   '^lambda/request/',
   '^lambda/sweep/',
   '^lambda/aws/',
-  '^lambda/(webhook|sweeper)\\.ts$',
+  '^lambda/(webhook|sweeper|deployment-check)\\.ts$',
 ];
 
 /** The same for infra/: the stack knows neither the local run nor the operator's tool, and no folder depends on tools. */

@@ -5,9 +5,9 @@ import { ErasureStack, readStackOptions } from './stack/stack.ts';
 
 const app = new App();
 try {
-  const { stage, settings, apiLogRole } = readStackOptions(app.node.getAllContext());
+  const { stage, settings, apiLogRole, rollbackOnAlarms } = readStackOptions(app.node.getAllContext());
   const id = stage === undefined ? 'VoucherifyErasure' : `VoucherifyErasure-${stage}`;
-  new ErasureStack(app, id, { settings, apiLogRole, ...(stage === undefined ? {} : { stage }) });
+  new ErasureStack(app, id, { settings, apiLogRole, rollbackOnAlarms, ...(stage === undefined ? {} : { stage }) });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
   app.synth();
 } catch (error) {

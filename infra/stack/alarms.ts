@@ -18,7 +18,7 @@ import { acknowledge } from './nag.ts';
 
 export interface Alarms {
   readonly topic: ITopic;
-  readonly all: readonly IAlarm[];
+  readonly all: ReadonlyMap<AlarmName, IAlarm>;
   readonly metrics: OwnMetrics;
 }
 
@@ -31,12 +31,13 @@ export function createAlarms(
 ): Alarms {
   const topic = createTopic(scope, prefix, email);
   const metrics = ownMetrics(prefix);
-  const simple = typedEntries(alarmRules(metrics, sources)).map(([name, rule]) =>
-    createAlarm(scope, prefix, name, alarmDescription(name), rule),
-  );
-  const all = [...simple, createNoMatchAlarm(scope, prefix, metrics)];
+  const all = new Map<AlarmName, AlarmBase>();
+  for (const [name, rule] of typedEntries(alarmRules(metrics, sources))) {
+    all.set(name, createAlarm(scope, prefix, name, alarmDescription(name), rule));
+  }
+  all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics));
   const notify = new SnsAction(topic);
-  for (const alarm of all) {
+  for (const alarm of all.values()) {
     alarm.addAlarmAction(notify);
     alarm.addOkAction(notify);
   }

@@ -19,13 +19,16 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { liveAlias } from './names.ts';
 
-/** A function with its alias, its role, for grants, and its log group. */
+/** A function with its role, for grants, and its log group. */
 export interface FunctionWithRole {
   readonly function: LambdaFunction;
-  /** What callers invoke. It points to one published version, so that an operator can go back without a deployment. */
-  readonly alias: IAlias;
   readonly role: Role;
   readonly logs: LogGroup;
+}
+
+export interface AliasedFunction extends FunctionWithRole {
+  /** What callers invoke. It points to one published version, so that a deployment or an operator can go back. */
+  readonly alias: IAlias;
 }
 
 interface FunctionOptions {
@@ -36,8 +39,10 @@ interface FunctionOptions {
   readonly timeout: Duration;
   readonly memorySize: number;
   readonly environment: Readonly<Record<string, string>>;
-  readonly asyncInvoke?: Pick<EventInvokeConfigOptions, 'retryAttempts' | 'maxEventAge'>;
+  readonly asyncInvoke?: AsyncInvoke;
 }
+
+type AsyncInvoke = Pick<EventInvokeConfigOptions, 'retryAttempts' | 'maxEventAge'>;
 
 /** Creates a function from one bundle, with its own log group and a role that permits only tracing. */
 export function createFunction(scope: Construct, id: string, options: FunctionOptions): FunctionWithRole {
@@ -67,11 +72,18 @@ export function createFunction(scope: Construct, id: string, options: FunctionOp
   const created = existsSync(prebuilt)
     ? new LambdaFunction(scope, id, { ...common, handler: 'index.handler', code: Code.fromAsset(prebuilt) })
     : new NodejsFunction(scope, id, { ...common, handler: 'handler', ...bundledOnSynthesis(name) });
-  // The options of an asynchronous invocation belong to a qualifier (Lambda API Reference, PutFunctionEventInvokeConfig).
+  return { function: created, role, logs };
+}
+
+/**
+ * Adds the alias that callers invoke. The options of an asynchronous invocation belong to a qualifier (Lambda API
+ * Reference, PutFunctionEventInvokeConfig), so the alias needs them too.
+ */
+export function addAlias(scope: Construct, id: string, of: FunctionWithRole, invoke?: AsyncInvoke): AliasedFunction {
   // CDK declares the role of both as `IRole | undefined`, which its own interfaces do not permit with exact optional properties.
-  const version = created.currentVersion as IVersion;
-  const alias = new Alias(scope, `${id}Alias`, { aliasName: liveAlias, version, ...asyncInvoke }) as IAlias;
-  return { function: created, alias, role, logs };
+  const version = of.function.currentVersion as IVersion;
+  const alias = new Alias(scope, `${id}Alias`, { aliasName: liveAlias, version, ...invoke }) as IAlias;
+  return { ...of, alias };
 }
 
 function bundledOnSynthesis(name: FunctionName) {
@@ -97,7 +109,7 @@ export function entryOf(name: FunctionName): string {
 
 export type FunctionName = (typeof functionNames)[number];
 
-export const functionNames = ['webhook', 'sweeper'] as const;
+export const functionNames = ['webhook', 'sweeper', 'deployment-check'] as const;
 
 /**
  * Bundling options that esbuild and the CDK share. The bundle includes the SDK, so that the tested version is the one that

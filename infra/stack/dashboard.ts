@@ -28,7 +28,7 @@ export function createDashboard(
     // Dashboards are global in an account, and one account may have a deployment in each of two regions.
     dashboardName: `${prefix}-${Stack.of(scope).region}`,
     widgets: [
-      [new AlarmStatusWidget({ title: 'Alarms', alarms: [...all], width: 24 })],
+      [new AlarmStatusWidget({ title: 'Alarms', alarms: [...all.values()], width: 24 })],
       openWidgets(metrics),
       backlogWidgets(metrics),
       closedWidgets(metrics, platforms),

@@ -10,6 +10,7 @@ import { createFunctions, scheduleSweep } from './functions.ts';
 import { createOperatorPolicy, grantSweeper, grantWebhook } from './grants.ts';
 import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } from './keys.ts';
 import { namesOf } from './names.ts';
+import { createRollout } from './rollout.ts';
 import { createSecrets, readableBySweeper, secretsToFill } from './secrets.ts';
 import { createErasureTables } from './tables.ts';
 import { createWebAcl } from './waf.ts';
@@ -24,6 +25,11 @@ export interface ErasureWebhookProps {
    * account already has one.
    */
   readonly apiLogRole?: 'create' | 'existing';
+  /**
+   * Whether an alarm moves a new version back, see docs/upgrade.md. Default: true. Use false for one deployment, if it
+   * fixes the cause of an alarm.
+   */
+  readonly rollbackOnAlarms?: boolean;
   /**
    * The principal that creates the resources. Default: the CloudFormation execution role of the stack's synthesizer.
    * Required if the synthesizer has none, or if `cdk deploy --role-arn` names another role.
@@ -48,7 +54,7 @@ export class ErasureWebhook extends Construct {
 
   constructor(scope: Construct, id: string, props: ErasureWebhookProps) {
     super(scope, id);
-    const { settings, stage, apiLogRole = 'create', deployer = findDeployer(this) } = props;
+    const { settings, stage, apiLogRole = 'create', rollbackOnAlarms = true, deployer = findDeployer(this) } = props;
     const named = namesOf(stage);
     const { prefix } = named;
     const { operations } = settings;
@@ -73,5 +79,7 @@ export class ErasureWebhook extends Construct {
     const alarms = createAlarms(this, prefix, sources, operations.alarmEmail);
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);
+    const { platforms } = sources;
+    createRollout(this, { prefix, platforms, secrets, alarms: alarms.all, rollbackOnAlarms, ...functions });
   }
 }

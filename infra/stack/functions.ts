@@ -5,7 +5,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { Settings } from '../../lambda/settings.ts';
-import { createFunction, type FunctionWithRole } from './bundled-function.ts';
+import { type AliasedFunction, addAlias, createFunction } from './bundled-function.ts';
 import { buildEnvironment } from './environment.ts';
 import { acknowledge } from './nag.ts';
 import type { Names } from './names.ts';
@@ -13,8 +13,8 @@ import type { Secrets } from './secrets.ts';
 import type { ErasureTables } from './tables.ts';
 
 export interface Functions {
-  readonly webhook: FunctionWithRole;
-  readonly sweeper: FunctionWithRole;
+  readonly webhook: AliasedFunction;
+  readonly sweeper: AliasedFunction;
 }
 
 /** The secrets that each function may read. */
@@ -42,7 +42,7 @@ function createWebhook(
   scope: Construct,
   named: Names,
   { settings, tables, readable }: FunctionsOptions,
-): FunctionWithRole {
+): AliasedFunction {
   const created = createFunction(scope, 'Webhook', {
     name: 'webhook',
     prefix: named.prefix,
@@ -57,7 +57,7 @@ function createWebhook(
     'Serverless-LambdaDLQ',
     'It is invoked only synchronously, so there is no event to keep.',
   );
-  return created;
+  return addAlias(scope, 'Webhook', created);
 }
 
 /**
@@ -68,7 +68,9 @@ function webhookTimeout(answerBudgetMs: number): Duration {
   return Duration.seconds(Math.min(Math.ceil(answerBudgetMs / 1000) + 7, 28));
 }
 
-function createSweeper(scope: Construct, named: Names, options: FunctionsOptions): FunctionWithRole {
+function createSweeper(scope: Construct, named: Names, options: FunctionsOptions): AliasedFunction {
+  // The next minute's sweep is the retry; an older invocation would only overlap with it.
+  const asyncInvoke = { retryAttempts: 0, maxEventAge: Duration.minutes(1) } as const;
   const created = createFunction(scope, 'Sweeper', {
     name: 'sweeper',
     prefix: named.prefix,
@@ -78,14 +80,14 @@ function createSweeper(scope: Construct, named: Names, options: FunctionsOptions
     // No caller waits for it, and most runs find nothing to do.
     memorySize: 256,
     environment: buildEnvironment(scope, { ...options, named, secrets: options.readable.sweeper }),
-    // The next minute's sweep is the retry; an older invocation would only overlap with it.
-    asyncInvoke: { retryAttempts: 0, maxEventAge: Duration.minutes(1) },
+    asyncInvoke,
   });
+  const aliased = addAlias(scope, 'Sweeper', created, asyncInvoke);
   acknowledge(created.function, 'Serverless-LambdaDLQ', noEventData);
-  for (const invoked of [created.function, created.alias]) {
+  for (const invoked of [aliased.function, aliased.alias]) {
     acknowledge(invoked.node.findChild('EventInvokeConfig'), 'Serverless-LambdaAsyncFailureDestination', noEventData);
   }
-  return created;
+  return aliased;
 }
 
 const noEventData =

@@ -50,7 +50,8 @@ const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:P
 
 type Conditions = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-function allow(
+/** Adds one statement to the policy of a function's role. */
+export function allow(
   to: FunctionWithRole,
   sid: string,
   actions: string[],
@@ -64,8 +65,8 @@ function secretArns(secrets: Secrets): string[] {
   return [...secrets.values()].map(secret => secret.secretArn);
 }
 
-/** CDK adds the X-Ray statement, whose two actions support no resource. */
-function grantLogsAndTraces(to: FunctionWithRole): void {
+/** Lets a function write its log. CDK adds the X-Ray statement, whose two actions support no resource. */
+export function grantLogsAndTraces(to: FunctionWithRole): void {
   allow(to, 'Logs', ['logs:CreateLogStream', 'logs:PutLogEvents'], [to.logs.logGroupArn]);
   acknowledge(
     to.role.node.findChild('DefaultPolicy'),

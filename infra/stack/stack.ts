@@ -43,29 +43,33 @@ interface StackOptions {
   readonly stage: string | undefined;
   readonly settings: Settings;
   readonly apiLogRole: 'create' | 'existing';
+  readonly rollbackOnAlarms: boolean;
 }
 
 /** Reads the whole CDK context. Throws {@link SettingsError}, which never contains a value. */
 export function readStackOptions(context: Readonly<Record<string, unknown>>): StackOptions {
   assertKnown(Object.keys(context));
-  const { stage, settings, apiLogRole = 'create' } = context;
+  const { stage, settings, apiLogRole = 'create', rollbackOnAlarms = 'true' } = context;
   if (stage !== undefined && !isStage(stage)) {
     throw new SettingsError(['-c stage must be a lower-case name of at most 16 letters, digits and dashes']);
   }
   if (apiLogRole !== 'create' && apiLogRole !== 'existing') {
     throw new SettingsError(['-c apiLogRole must be create or existing']);
   }
-  return { stage, settings: readSettings(settings), apiLogRole };
+  if (rollbackOnAlarms !== 'true' && rollbackOnAlarms !== 'false') {
+    throw new SettingsError(['-c rollbackOnAlarms must be true or false']);
+  }
+  return { stage, settings: readSettings(settings), apiLogRole, rollbackOnAlarms: rollbackOnAlarms === 'true' };
 }
 
 /** Throws for a misspelt option: without its stage, a deployment would go to production. */
 function assertKnown(keys: readonly string[]): void {
   const unknown = keys.filter(key => !options.has(key) && !isOfCdk(key)).map(key => `-c ${key}`);
   if (unknown.length === 0) return;
-  throw new SettingsError([`${unknown.join(', ')}: unknown; the options are stage, settings and apiLogRole`]);
+  throw new SettingsError([`${unknown.join(', ')}: unknown; the options are ${[...options].join(', ')}`]);
 }
 
-const options: ReadonlySet<string> = new Set(['stage', 'settings', 'apiLogRole']);
+const options: ReadonlySet<string> = new Set(['stage', 'settings', 'apiLogRole', 'rollbackOnAlarms']);
 
 /** Feature flags, results of look-ups, and what the CDK's command line itself stores. */
 function isOfCdk(key: string): boolean {

@@ -17,7 +17,7 @@ re-exports of a symbol and the \`handler\` of each Lambda entry do not. Exit cod
 
 /** Lambda calls the export named `handler` of each entry; no module imports it. */
 const isEntryPoint = (name: string, files: readonly string[]) =>
-  name === 'handler' && files.every(file => /^lambda\/\w+\.ts$/.test(file));
+  name === 'handler' && files.every(file => /^lambda\/[\w-]+\.ts$/.test(file));
 
 await runTool(help, { root: { type: 'string' } }, async ({ root }) => {
   const cwd = typeof root === 'string' ? root : join(import.meta.dirname, '../..');

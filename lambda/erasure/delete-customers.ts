@@ -86,6 +86,8 @@ async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> 
   if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const reply = await task.voucherify.deletePermanently(pin.customerId, task.until);
   const { result } = reply;
+  const isRepeated = look === 'shown' && task.mayHaveExecuted;
+  if (isRepeated && result.kind === 'retry' && result.code === 'timed-out') return { ...result, ...tooSlow };
   if (result.kind !== 'not-found') return result;
   if (isOtherKey(reply, pin, task)) return otherKey;
   if (!pin.seen && look !== 'shown') return task.mayHaveExecuted ? unseenUnproven : { kind: 'no-match' };
@@ -125,5 +127,7 @@ function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: DeletionTas
 const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', mayHaveExecuted: false, stop: true };
 /** The GET returned another customer, whose source_id is the pin. The state of the pinned customer is unknown. */
 const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', mayHaveExecuted: false, stop: false };
+/** An earlier deletion had no effect, and this one did not end within the attempt. */
+const tooSlow = { code: 'deletion-too-slow', alarm: 'unproven-response' } as const;
 /** Never seen, and an earlier deletion got no response before this 404. Whether it deleted a customer is unknown. */
 const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', mayHaveExecuted: true, stop: false };

@@ -10,6 +10,12 @@ import type { Services } from '../services.ts';
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
 const overrunMs = 5000;
 
+/**
+ * How long an attempt may continue a deletion that may have been executed, in milliseconds: less than its claim. A deletion
+ * that Voucherify did not complete within one attempt then has twice the time.
+ */
+const repeatedDeletionMs = 50_000;
+
 /** Delay before the sweep checks a paused receipt again, in milliseconds. */
 const pausedMs = 300_000;
 
@@ -35,7 +41,7 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
     await postpone(receipt, services.now() + pausedMs, services);
     return { kind: 'postponed', open: receipt };
   }
-  const until = Math.min(services.now() + attemptMs, sweepEnds + overrunMs);
+  const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, false, services);
   const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, until);
   if (!isReserved) {
@@ -47,6 +53,11 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
   const closed = await attemptClaimed(claimed, clients, until, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
+}
+
+function durationOf({ projects }: Receipt): number {
+  const isRepeated = Object.values(projects).some(({ state, mayHaveExecuted }) => state === 'open' && mayHaveExecuted);
+  return isRepeated ? repeatedDeletionMs : attemptMs;
 }
 
 /** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */

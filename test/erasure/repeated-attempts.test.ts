@@ -75,6 +75,42 @@ describe('deletion with a lost response', () => {
   });
 });
 
+describe('deletion that takes longer than an attempt', () => {
+  /** Voucherify needs this long for a deletion, and stops it when the connection is closed. */
+  function slowDeletions(harness: Harness, neededMs: number): void {
+    harness.intercept = (call, pass) => {
+      if (call.method !== 'POST') return pass();
+      const isCut = call.until - harness.clock.now < neededMs;
+      harness.clock.now = isCut ? call.until : harness.clock.now + neededMs;
+      return isCut ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
+    };
+  }
+
+  test('40 s: is completed by the sweep, which gives it more time than other attempts', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada });
+    slowDeletions(harness, 40_000);
+    const { receipt } = await harness.erase(one('customer_id', ada));
+    expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true } } });
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+    expect(harness.deleted()).toEqual([ada]);
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('without end: raises an alarm from the second time on, and is tried again', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada });
+    slowDeletions(harness, Number.POSITIVE_INFINITY);
+    const { receipt } = await harness.erase(one('customer_id', ada));
+    expect(harness.alarms()).toEqual([]);
+    for (const times of [1, 2]) {
+      expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
+      expect(harness.alarms()).toEqual(Array(times).fill('unproven-response'));
+    }
+    expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'alarm', code: 'deletion-too-slow' }));
+  });
+});
+
 describe('unseen pin', () => {
   test.each([
     ['a 429', response(429, {})],

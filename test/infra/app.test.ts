@@ -87,7 +87,7 @@ describe('cdk synth without account and network', () => {
 
   test('bundles: load without any installed package', async () => {
     const bundles = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
-    expect(bundles).toHaveLength(2);
+    expect(bundles).toHaveLength(3);
     for (const bundle of bundles) {
       const path = join(out.synth, bundle, 'index.mjs');
       const load = `const { handler } = await import(${JSON.stringify(path)}); console.log(typeof handler)`;
@@ -109,7 +109,7 @@ describe('cdk synth without account and network', () => {
     for (const name of readdirSync(out.synth).filter(name => name.startsWith('asset.'))) {
       const text = readFileSync(join(out.synth, name, 'index.mjs.map'), 'utf8');
       const map = JSON.parse(text) as { readonly sources: readonly string[] };
-      expect(map.sources).toContainEqual(expect.stringMatching(/lambda\/domain\/failure\.ts$/));
+      expect(map.sources).toContainEqual(expect.stringMatching(/lambda\/io\/log\.ts$/));
       expect(map).not.toHaveProperty('sourcesContent');
     }
   });
@@ -127,7 +127,7 @@ describe('cdk synth without account and network', () => {
 test('cdk -c with a misspelt name: is one line, and exit code 1', async () => {
   const { code, stdout, stderr } = await app({ stagee: 'hunter2' }, out.wrong);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toBe('settings: -c stagee: unknown; the options are stage, settings and apiLogRole\n');
+  expect(stderr).toBe('settings: -c stagee: unknown; the options are stage, settings, apiLogRole, rollbackOnAlarms\n');
 });
 
 test('no alarm e-mail: is a warning', () => {

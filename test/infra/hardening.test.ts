@@ -18,11 +18,11 @@ describe.each([
   });
 
   test('variables: contain no secret, only where secrets are', () => {
-    expect(functions).toHaveLength(2);
+    expect(functions).toHaveLength(3);
     for (const { Environment } of functions) {
-      const { SECRET_ARNS, ...others } = Environment.Variables;
+      const { SECRET_ARNS: both, PLATFORM_SECRETS: ofCheck, ...others } = Environment.Variables;
       expect(Object.keys(others).join(' ')).not.toMatch(/SECRET|TOKEN|PASSWORD|CREDENTIAL|API_?KEY|PEPPER/i);
-      const arns = JSON.parse(String(readable(SECRET_ARNS))) as Record<string, string>;
+      const arns = JSON.parse(String(readable(both ?? ofCheck))) as Record<string, string>;
       for (const arn of Object.values(arns)) expect(arn).toMatch(/^erasure(-test)?\//);
     }
   });

@@ -69,15 +69,18 @@ describe('statements of the function roles', () => {
   });
 
   test('other principals: have no permission, and only Lambda assumes the roles', () => {
-    template.resourceCountIs('AWS::IAM::Policy', 2);
+    const names = of('AWS::IAM::Policy').map(({ PolicyName }) => PolicyName.replace(/^Erasure|DefaultPolicy\w+$/g, ''));
+    // The last three belong to the rollout, which has its own test.
+    const ofRollout = ['DeploymentCheckRole', 'RolloutsweeperServiceRole', 'RolloutwebhookServiceRole'];
+    expect(names.sort()).toEqual([...ofRollout, 'SweeperRole', 'WebhookRole'].sort());
     // The operator policy has its own test; it is attached to no one.
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 1);
     const roles = of('AWS::IAM::Role');
     const lambdas = roles.filter(role => JSON.stringify(role).includes('lambda.amazonaws.com'));
-    expect(lambdas).toHaveLength(2);
+    expect(lambdas).toHaveLength(3);
     for (const role of lambdas) expect(Object.keys(role)).toEqual(['AssumeRolePolicyDocument']);
-    // The third is API Gateway's, for its logs.
-    expect(roles).toHaveLength(3);
+    // The others are API Gateway's, for its logs, and CodeDeploy's, one for each alias.
+    expect(roles).toHaveLength(6);
   });
 });
 

@@ -21,14 +21,15 @@ function file(name: string, text: string): string {
 
 test('options of the app: default to the example settings and no stage', () => {
   const { settings, ...others } = options({})();
-  expect(others).toEqual({ stage: undefined, apiLogRole: 'create' });
+  expect(others).toEqual({ stage: undefined, apiLogRole: 'create', rollbackOnAlarms: true });
   expect(settings).toMatchObject({ projects: { main: { baseUrl: 'https://api.voucherify.io' } } });
 });
 
 test('options of the app: stage, settings and log role are read', () => {
   const settings = file('other.json', JSON.stringify({ ...example, limits: { holdSeconds: 900 } }));
-  expect(options({ stage: 'test-2', settings, apiLogRole: 'existing' })()).toMatchObject({
+  expect(options({ stage: 'test-2', settings, apiLogRole: 'existing', rollbackOnAlarms: 'false' })()).toMatchObject({
     stage: 'test-2',
+    rollbackOnAlarms: false,
     apiLogRole: 'existing',
     settings: { limits: { holdSeconds: 900 } },
   });
@@ -41,7 +42,7 @@ test('options of the app: the context of the CDK and of cdk.json is ignored', ()
 });
 
 test('unknown option of the app: is an error, because a misspelt stage would deploy to production', () => {
-  const says = '-c stagee, -c Settings: unknown; the options are stage, settings and apiLogRole';
+  const says = '-c stagee, -c Settings: unknown; the options are stage, settings, apiLogRole, rollbackOnAlarms';
   expect(options({ stagee: 'hunter2', Settings: 'hunter2' })).toThrow(new SettingsError([says]));
 });
 
@@ -55,6 +56,11 @@ describe('invalid options of the app: one line without the value', () => {
       what: 'a role of another kind',
       context: { apiLogRole: 'hunter2' },
       says: '-c apiLogRole must be create or existing',
+    },
+    {
+      what: 'a switch of another kind',
+      context: { rollbackOnAlarms: 'hunter2' },
+      says: '-c rollbackOnAlarms must be true or false',
     },
   ])('$what', ({ context, says }) => {
     expect(options(context)).toThrow(new SettingsError([says]));

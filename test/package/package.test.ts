@@ -99,6 +99,7 @@ describe('npm package', () => {
     expect(packed.paths.filter(path => !path.endsWith('.d.ts'))).toEqual([
       'LICENSE',
       'README.md',
+      'dist/functions/deployment-check/index.mjs',
       'dist/functions/sweeper/index.mjs',
       'dist/functions/webhook/index.mjs',
       'dist/index.js',
@@ -143,7 +144,9 @@ describe('npm package', () => {
   test('construct: the functions are the prebuilt bundles', () => {
     const bundles = readdirSync(join(app, 'out')).filter(name => name.startsWith('asset.'));
     const texts = bundles.map(name => readFileSync(join(app, 'out', name, 'index.mjs'), 'utf8'));
-    const prebuilt = ['sweeper', 'webhook'].map(name => join(installed, 'dist/functions', name, 'index.mjs'));
+    const prebuilt = ['deployment-check', 'sweeper', 'webhook'].map(name =>
+      join(installed, 'dist/functions', name, 'index.mjs'),
+    );
     expect(texts.sort()).toEqual(prebuilt.map(path => readFileSync(path, 'utf8')).sort());
   });
 
