@@ -21,7 +21,8 @@ export const alarmTexts = {
     'Platforms get errors or erasures are delayed: a request was refused, or a secret, the store or a function failed.',
   'platform-out-of-sync':
     'A person may not be erased or not informed: a platform has another state than this service and must be contacted.',
-  'evidence-unsigned': 'The shop cannot prove an erasure to third parties: a closed receipt could not be signed.',
+  'evidence-unsigned':
+    'The shop cannot prove an erasure to third parties: a closed receipt has been unsigned for an hour.',
 } as const;
 
 export type AlarmName = keyof typeof alarmTexts;

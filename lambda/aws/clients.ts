@@ -1,3 +1,5 @@
+import { keepAliveAgents } from '../io/keep-alive.ts';
+
 /** Milliseconds. */
 export interface Timeouts {
   /** Until the TCP connection is established. */
@@ -20,18 +22,16 @@ const maxSockets = 50;
 /**
  * Returns options for every AWS client. Without them the SDK waits indefinitely for an endpoint that does not respond, and
  * without `throwOnRequestTimeout` it only logs a request timeout. Region, credentials and endpoint are the SDK's defaults
- * (`AWS_ENDPOINT_URL` for local runs).
+ * (`AWS_ENDPOINT_URL` for local runs). The SDK's own second attempt uses a fresh connection if the first was reset.
  */
 export function awsClientOptions({ connectMs, answerMs }: Timeouts = awsTimeouts) {
-  const agent = { keepAlive: true, maxSockets };
   return {
     maxAttempts: 2,
     requestHandler: {
       connectionTimeout: connectMs,
       requestTimeout: answerMs,
       throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
+      ...keepAliveAgents({ maxSockets }),
     },
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
@@ -23,7 +24,7 @@ export interface DynamodbCalls {
   readPartition(table: string, partition: string): Promise<readonly Item[]>;
   /** Reads the ids that are due according to the index, oldest first. The index lags behind the receipts. */
   queryDue(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
-  /** Writes all actions or none. Returns `undefined` on success. */
+  /** Writes all actions or none, and retries once after a conflict with another transaction. Returns `undefined` on success. */
   write(actions: readonly TransactWriteItem[]): Promise<Conflict | undefined>;
 }
 
@@ -31,7 +32,12 @@ export interface DynamodbCalls {
 interface Conflict {
   /** The stored item that failed the condition, if DynamoDB returned it. */
   readonly item: Item | undefined;
+  /** Whether no condition failed: another transaction was writing the same items, which takes milliseconds. */
+  readonly isTransient: boolean;
 }
+
+/** Delay before the retry after a transient conflict, in milliseconds. */
+const conflictDelayMs = 50;
 
 /** Returns the calls. `callMs` is the time limit of one call, including retries. */
 export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs: number): DynamodbCalls {
@@ -69,36 +75,49 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
     },
 
     async write(actions) {
-      try {
-        await send(client, actions, callMs);
-        return undefined;
-      } catch (thrown) {
-        const conflict = readConflict(thrown);
-        if (conflict === undefined) throw thrown;
-        return conflict;
-      }
+      const deadline = callDeadline(callMs);
+      const conflict = await tryWrite(client, actions, deadline);
+      if (conflict?.isTransient !== true) return conflict;
+      await setTimeout(conflictDelayMs, undefined, { signal: deadline.abortSignal });
+      return tryWrite(client, actions, deadline);
     },
   };
 }
 
-/** Sends a single update on its own: it costs half as much as a transaction with one action. */
-async function send(client: DynamoDBClient, actions: readonly TransactWriteItem[], callMs: number): Promise<void> {
-  const [first, ...others] = actions;
-  if (first?.Update !== undefined && others.length === 0) {
-    await client.send(new UpdateItemCommand(first.Update), callDeadline(callMs));
-  } else {
-    await client.send(new TransactWriteItemsCommand({ TransactItems: [...actions] }), callDeadline(callMs));
+type Deadline = ReturnType<typeof callDeadline>;
+
+async function tryWrite(
+  client: DynamoDBClient,
+  actions: readonly TransactWriteItem[],
+  deadline: Deadline,
+): Promise<Conflict | undefined> {
+  try {
+    await send(client, actions, deadline);
+    return undefined;
+  } catch (thrown) {
+    const conflict = readConflict(thrown);
+    if (conflict === undefined) throw thrown;
+    return conflict;
   }
 }
 
-/** Cancellation codes caused by the rows; all others are failures of DynamoDB itself. */
-const conflictCodes = ['ConditionalCheckFailed', 'TransactionConflict'];
+/** Sends a single update on its own: it costs half as much as a transaction with one action. */
+async function send(client: DynamoDBClient, actions: readonly TransactWriteItem[], deadline: Deadline): Promise<void> {
+  const [first, ...others] = actions;
+  if (first?.Update !== undefined && others.length === 0) {
+    await client.send(new UpdateItemCommand(first.Update), deadline);
+  } else {
+    await client.send(new TransactWriteItemsCommand({ TransactItems: [...actions] }), deadline);
+  }
+}
 
+/** Returns `undefined` for a failure of DynamoDB itself, such as a transaction without capacity. */
 function readConflict(thrown: unknown): Conflict | undefined {
-  if (thrown instanceof ConditionalCheckFailedException) return { item: thrown.Item };
-  if (thrown instanceof TransactionConflictException) return { item: undefined };
+  if (thrown instanceof ConditionalCheckFailedException) return { item: thrown.Item, isTransient: false };
+  if (thrown instanceof TransactionConflictException) return { item: undefined, isTransient: true };
   if (!(thrown instanceof TransactionCanceledException)) return undefined;
   const reasons = thrown.CancellationReasons ?? [];
-  if (!reasons.some(({ Code = '' }) => conflictCodes.includes(Code))) return undefined;
-  return { item: reasons[0]?.Item };
+  const item = reasons[0]?.Item;
+  if (reasons.some(({ Code }) => Code === 'ConditionalCheckFailed')) return { item, isTransient: false };
+  return reasons.some(({ Code }) => Code === 'TransactionConflict') ? { item, isTransient: true } : undefined;
 }

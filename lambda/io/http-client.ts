@@ -1,6 +1,7 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
+import { isIdleReset, type KeepAliveAgents, keepAliveAgents } from './keep-alive.ts';
 
 /** One call to another service. `until` is the deadline of the whole call, reading the body included (epoch ms). */
 export interface HttpCall {
@@ -61,18 +62,17 @@ export interface HttpClientOptions {
 /**
  * Returns a client that keeps connections alive. It follows no redirect, which would send the key to another origin. It
  * retries once if a reused connection is reset before the first byte of the response, which happens when the server closes
- * an idle connection; and only a `repeatable` call, because the server may have executed the first one.
+ * an idle connection, or after a freeze (see {@link keepAliveAgents}); and only a `repeatable` call, because the server may
+ * have executed the first one.
  */
 export function createHttpClient(now: () => number, options: HttpClientOptions = {}): Send {
-  const agent = new Agent({ keepAlive: true, autoSelectFamilyAttemptTimeout: addressTimeoutMs });
+  const agents = keepAliveAgents({ autoSelectFamilyAttemptTimeout: addressTimeoutMs });
   return async call => {
-    const first = await sendOnce(call, now, { ...options, agent });
+    const first = await sendOnce(call, now, { ...options, agents });
     if (first !== 'reset-while-idle') return first;
     if (call.repeatable !== true) return noAnswer('connection-lost', true);
-    const second = await sendOnce(call, now, {
-      ...options,
-      agent: new Agent({ autoSelectFamilyAttemptTimeout: addressTimeoutMs }),
-    });
+    // The reset closed all idle connections, so this is a fresh one, or one on which a response has just arrived.
+    const second = await sendOnce(call, now, { ...options, agents });
     if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
     return second.kind === 'answer' ? second : { ...second, mayHaveExecuted: true };
   };
@@ -81,7 +81,7 @@ export function createHttpClient(now: () => number, options: HttpClientOptions =
 type SendResult = HttpResult | 'reset-while-idle';
 
 interface RequestOptions extends HttpClientOptions {
-  readonly agent: Agent;
+  readonly agents: KeepAliveAgents;
 }
 
 function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): Promise<SendResult> {
@@ -115,12 +115,13 @@ function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): P
 /** Opens a request. Returns `undefined` if Node rejects a header or the protocol; its error would contain the value. */
 function openRequest(call: HttpCall, options: RequestOptions): ClientRequest | undefined {
   const { method, url } = call;
-  const { agent, lookup } = options;
+  const { agents, lookup } = options;
   const headers = { ...call.headers, 'User-Agent': userAgent };
   try {
-    if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent, ...(lookup && { lookup }) });
-    // Settings allow plain http only to loopback, so `node:http` is loaded only then.
-    return process.getBuiltinModule('node:http').request(url, { method, headers });
+    if (url.protocol === 'https:')
+      return httpsRequest(url, { method, headers, agent: agents.httpsAgent, ...(lookup && { lookup }) });
+    // Settings allow plain http only to loopback.
+    return httpRequest(url, { method, headers, agent: agents.httpAgent });
   } catch {
     return undefined;
   }
@@ -129,10 +130,6 @@ function openRequest(call: HttpCall, options: RequestOptions): ClientRequest | u
 function whenConnected(request: ClientRequest, socket: Socket, connected: () => void): void {
   if (request.reusedSocket) connected();
   else socket.once(request.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
-}
-
-function isIdleReset(request: ClientRequest, error: Error): boolean {
-  return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 function collectResponse(

@@ -62,13 +62,6 @@ export function storeEvidence(receipt: Receipt, evidence: string): Receipt | und
   return nextRevision(rest, { evidence });
 }
 
-/** Postpones the signature of a receipt. */
-export function postponeSignature(receipt: Receipt, until: number): Receipt | undefined {
-  return isFinal(receipt.state) && receipt.queue === 'sign'
-    ? nextRevision(receipt, { nextAttemptAt: until })
-    : undefined;
-}
-
 /** Upper limit of a claim, with a margin, in milliseconds: after it no worker posts for the receipt. */
 const maxClaimMs = 60_000;
 

@@ -9,7 +9,10 @@ import type { Services } from '../services.ts';
 const maxCounted = 100;
 const maxMeasured = 10;
 
-/** How long a receipt may be unsigned before it is reported, in milliseconds. A backlog takes a while to sign. */
+/**
+ * How long a receipt may be unsigned before it is reported, in milliseconds. A backlog takes a while to sign, and a throttled
+ * signing key recovers.
+ */
 const maxUnsignedMs = 3_600_000;
 
 /** The result of a sweep. Alarms use it. */
@@ -20,14 +23,15 @@ export interface SweepResult {
   readonly delivered: number;
   /** Receipts that were postponed without a claim, because of a pause or the rate limit. */
   readonly held: number;
+  /** Receipts that failed, and parts of the sweep that failed. */
   readonly failed: number;
   readonly signed: number;
-  /** Receipts that have been unsigned for too long, up to 100; at least one if signing failed. */
-  readonly unsigned: number;
+  /** Receipts that have been unsigned for too long, up to 100. Absent, like the next two, if it cannot be read. */
+  readonly unsigned?: number;
   /** Receipts in review, up to 100. */
-  readonly needsReview: number;
+  readonly needsReview?: number;
   /** Scopes that are paused. */
-  readonly paused: number;
+  readonly paused?: number;
   /** Age of the oldest open receipt that the sweep read. */
   readonly oldestOpenMs: number;
   /** The largest share of the time until its due date that an open receipt has used, in whole percent. */
@@ -35,8 +39,8 @@ export interface SweepResult {
 }
 
 const nothing: SweepResult = {
-  ...{ claimed: 0, closed: 0, delivered: 0, held: 0, failed: 0, signed: 0, unsigned: 0 },
-  ...{ needsReview: 0, paused: 0, oldestOpenMs: 0, deadlineUsedPercent: 0 },
+  ...{ claimed: 0, closed: 0, delivered: 0, held: 0, failed: 0, signed: 0 },
+  ...{ oldestOpenMs: 0, deadlineUsedPercent: 0 },
 };
 
 /** The counts of a running sweep. */
@@ -52,38 +56,65 @@ export function newSweepState(services: Services): SweepState {
   return { services, counts: { ...nothing }, mostUrgent: undefined };
 }
 
-/** Counts the receipts in review and the unsigned ones. Throws `unavailable` if the index cannot be read. */
-export async function measureBacklog(run: SweepState): Promise<void> {
-  const { store, now } = run.services;
-  const [inReview, unsigned] = await Promise.all([
-    store.due('needs-review', now(), maxCounted),
-    store.due('sign', now() - maxUnsignedMs, maxCounted),
+/**
+ * Runs one part of a sweep. A failure is counted, logged and raises its alarm, and does not stop the other parts. Returns
+ * whether the part succeeded.
+ */
+export async function runPart({ services, counts }: SweepState, part: () => Promise<void>): Promise<boolean> {
+  try {
+    await part();
+    return true;
+  } catch (error) {
+    counts.failed += 1;
+    services.log({ event: 'alarm', ...failureFields(failureOf(error)) });
+    return false;
+  }
+}
+
+/**
+ * Ends a sweep: counts the receipts in review, the unsigned ones and the pauses, measures the most urgent receipt of the
+ * last sweep, which this one may not have read, and writes the heartbeat.
+ */
+export async function finishSweep(run: SweepState): Promise<void> {
+  await Promise.all([
+    runPart(run, () => countReviews(run)),
+    runPart(run, () => countUnsigned(run)),
+    runPart(run, () => countPauses(run)),
   ]);
+  await runPart(run, () => recordHeartbeat(run));
+}
+
+async function countReviews(run: SweepState): Promise<void> {
+  const { store, now } = run.services;
+  const inReview = await store.due('needs-review', now(), maxCounted);
   run.counts.needsReview = inReview.length;
-  run.counts.unsigned = Math.max(run.counts.unsigned, unsigned.length);
   // The index returns the oldest first.
   for (const receipt of await Promise.all(inReview.slice(0, maxMeasured).map(id => store.read(id)))) {
     if (receipt?.state === 'needs-review') recordAge(receipt, run);
   }
 }
 
-/**
- * Ends a sweep: counts the pauses, measures the most urgent receipt of the last sweep, which this one may not have read,
- * and writes the heartbeat. A failure here is counted and logged, and does not fail the sweep.
- */
-export async function finishSweep(run: SweepState): Promise<void> {
-  const { services, counts } = run;
-  const { store, control, settings, now, log } = services;
-  try {
-    const [paused, last] = await Promise.all([readPausedScopes(settings, control), readHeartbeat(control)]);
-    counts.paused = paused.size;
-    const mostUrgent = last?.mostUrgent === undefined ? undefined : await store.read(last.mostUrgent);
+async function countUnsigned({ services, counts }: SweepState): Promise<void> {
+  const { store, now, log } = services;
+  const unsigned = await store.due('sign', now() - maxUnsignedMs, maxCounted);
+  counts.unsigned = unsigned.length;
+  const [oldest] = unsigned;
+  if (oldest !== undefined) log({ event: 'alarm', alarm: 'evidence-unsigned', receipt: oldest });
+}
+
+async function countPauses({ services, counts }: SweepState): Promise<void> {
+  counts.paused = (await readPausedScopes(services.settings, services.control)).size;
+}
+
+async function recordHeartbeat(run: SweepState): Promise<void> {
+  const { store, control, now } = run.services;
+  const id = (await readHeartbeat(control))?.mostUrgent;
+  const wasRead = await runPart(run, async () => {
+    const mostUrgent = id === undefined ? undefined : await store.read(id);
     if (mostUrgent !== undefined && !isFinal(mostUrgent.state)) recordAge(mostUrgent, run);
-    await writeHeartbeat(control, { at: now(), mostUrgent: run.mostUrgent?.id });
-  } catch (error) {
-    counts.failed += 1;
-    log({ event: 'alarm', ...failureFields(failureOf(error)) });
-  }
+  });
+  // A receipt that cannot be read now is checked again by the next sweep.
+  await writeHeartbeat(control, { at: now(), mostUrgent: run.mostUrgent?.id ?? (wasRead ? undefined : id) });
 }
 
 /** Includes an open receipt in the sweep's ages. */

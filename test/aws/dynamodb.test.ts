@@ -218,47 +218,77 @@ describeOnDynamodb(engine => {
       });
     }
 
+    /** The same for the next two writes. */
+    function answerNextTwoWrites(answer: ReturnType<typeof refuses>) {
+      front.answerWith((call, response) => {
+        answerNextWrite(answer);
+        return answer(call, response);
+      });
+    }
+
     describe.each([
       ['the receipt', canceled('TransactionConflict', 'None')],
       ['what is kept apart', canceled('None', 'TransactionConflict')],
     ])('conflict with another transaction, %s', (_, answer) => {
-      test('accept: returns the existing receipt', async () => {
-        const standing = receiptOf({ reference: 'first' });
-        await open.store.accept(standing, kept);
+      test('accept: is retried once', async () => {
         answerNextWrite(answer);
-        expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: standing });
+        expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: true, receipt: receiptOf() });
+        expect(front.operations).toEqual(['TransactWriteItems', 'TransactWriteItems']);
       });
 
-      test('accept without an existing receipt: fails and can be retried', async () => {
+      test('accept of an existing receipt: returns it', async () => {
+        const standing = receiptOf({ reference: 'first' });
+        await open.store.accept(standing, kept);
+        for (const answerWrites of [answerNextWrite, answerNextTwoWrites]) {
+          answerWrites(answer);
+          expect(await open.store.accept(receiptOf(), kept)).toEqual({ stored: false, receipt: standing });
+        }
+      });
+
+      test('replace: is retried once', async () => {
+        const receipt = receiptOf();
+        await open.store.accept(receipt, kept);
         answerNextWrite(answer);
-        await expect(open.store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
-        expect(await open.store.accept(receiptOf(), kept)).toMatchObject({ stored: true });
+        expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
       });
 
       test('replace of an older revision: is refused', async () => {
         const receipt = receiptOf();
         await open.store.accept(receipt, kept);
         await open.store.replace(putOff(receipt, now + 1));
-        answerNextWrite(answer);
-        expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
+        for (const answerWrites of [answerNextWrite, answerNextTwoWrites]) {
+          answerWrites(answer);
+          expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
+        }
       });
 
-      test('replace of the current revision: fails and can be retried', async () => {
+      test('second conflict: fails and can be retried', async () => {
         const receipt = receiptOf();
-        await open.store.accept(receipt, kept);
-        answerNextWrite(answer);
+        answerNextTwoWrites(answer);
+        await expect(open.store.accept(receipt, kept)).rejects.toThrow(unavailable);
+        expect(await open.store.accept(receipt, kept)).toMatchObject({ stored: true });
+        answerNextTwoWrites(answer);
         await expect(open.store.replace(closed(receipt), { deletePersonalData: true })).rejects.toThrow(unavailable);
         expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
       });
+    });
+
+    test('conflict and a failed condition: is not retried', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      await open.store.replace(putOff(receipt, now + 1));
+      const before = front.operations.length;
+      answerNextWrite(canceled('ConditionalCheckFailed', 'TransactionConflict'));
+      expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(false);
+      expect(front.operations.slice(before)).toEqual(['TransactWriteItems', 'GetItem']);
     });
 
     test('conflict of a single update: is handled in the same way', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
       answerNextWrite(conflict);
-      await expect(open.store.replace(putOff(receipt, now + 1))).rejects.toThrow(unavailable);
       expect(await open.store.replace(putOff(receipt, now + 1))).toBe(true);
-      answerNextWrite(conflict);
+      answerNextTwoWrites(conflict);
       expect(await open.store.replace(putOff(receipt, now + 2))).toBe(false);
     });
 

@@ -7,6 +7,7 @@ const names = [
   'flood',
   'projects',
   'keys',
+  'throttled-aws',
   'hourly',
   'small-quota',
   'replays',

@@ -8,6 +8,7 @@ import {
   notConnected,
   serve,
   serveSockets,
+  serveUntilFrozen,
   trustCertificate,
 } from '../support/loopback-servers.ts';
 
@@ -78,6 +79,16 @@ describe.each([
     await close();
     expect(await result).toMatchObject({ kind: 'no-answer', mayHaveExecuted: true });
     expect(ports.length).toBeLessThanOrEqual(2);
+  });
+
+  test('20 dead idle connections after a freeze: five calls succeed, and then one that must not be repeated', async () => {
+    const { url, freeze } = await serveUntilFrozen(20, tls);
+    const send = createHttpClient(Date.now);
+    await Promise.all(Array.from({ length: 20 }, () => send(repeatable(url))));
+    freeze();
+    const thawed = await Promise.all(Array.from({ length: 5 }, () => send(repeatable(url))));
+    expect(thawed.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'answer'));
+    expect(await send(call(url))).toMatchObject({ kind: 'answer' });
   });
 
   test('reset of a new connection: is not retried', async () => {

@@ -6,7 +6,6 @@ import {
   type DecisionInput,
   decideRefusal,
   decideRetry,
-  postponeSignature,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';
 import {
@@ -175,6 +174,5 @@ describe('result recorded after a refusal', () => {
 test('signature: only after the receipt is closed and called back', () => {
   for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'callback' })]) {
     expect(storeEvidence(receipt, 'a.b.c')).toBeUndefined();
-    expect(postponeSignature(receipt, now)).toBeUndefined();
   }
 });

@@ -188,13 +188,14 @@ describe('first reply in the evidence', () => {
 });
 
 describe('unusable key', () => {
-  const brokenFor = (times: number) => {
+  const brokenFor = (times: number, called: () => void = () => {}) => {
     let left = times;
     return ketchHarness({
       change: ({ signer }) => ({
         signer: {
           publicKey: () => signer!.publicKey(),
           sign: async bytes => {
+            called();
             left -= 1;
             if (left >= 0) throw new Error('the key is disabled');
             return signer!.sign(bytes);
@@ -204,19 +205,49 @@ describe('unusable key', () => {
     });
   };
 
-  test('alarm: is raised once a sweep, nothing else waits, and it is tried again after five minutes', async () => {
-    const harness = await brokenFor(1);
+  async function threeUnsigned(failures: number): Promise<Harness> {
+    const harness = await brokenFor(failures);
     for (const name of ['crm-10040', 'nobody-1', 'nobody-2']) {
       const metadata = { uid: uid.replace(/.$/, name.slice(-1)), tenant: 'axonic' };
       await harness.send(ketchWire(deleteRequest({ identities: [account(name)] }, { metadata })));
     }
-    expect(await harness.sweep()).toMatchObject({ unsigned: 1, failed: 0 });
-    expect(harness.alarms()).toEqual(['evidence-unsigned']);
+    return harness;
+  }
+
+  test('passing failure: raises no alarm, nothing else waits, and the next sweep signs', async () => {
+    const harness = await threeUnsigned(1);
+    expect(await harness.sweep()).toMatchObject({ unsigned: 0, failed: 0 });
+    expect(harness.alarms()).toEqual([]);
+    expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'attempt', code: 'signing-failed' }));
     const states = (await harness.receipts()).map(({ state }) => state);
     expect(states).toEqual(['no-match', 'no-match', 'no-match']);
-    harness.clock.now += 300_000;
+    harness.clock.now += 60_000;
     await harness.sweep();
     for (const receipt of await harness.receipts()) await verified(receipt.evidence ?? '', harness);
+  });
+
+  test('failure for an hour: raises one alarm in each sweep until all are signed', async () => {
+    const harness = await threeUnsigned(100);
+    for (let minutes = 0; minutes < 60; minutes += 20) {
+      expect(await harness.sweep()).toMatchObject({ signed: 0, unsigned: 0 });
+      harness.clock.now += 20 * 60_000;
+    }
+    expect(harness.alarms()).toEqual([]);
+    expect(await harness.sweep()).toMatchObject({ unsigned: 3 });
+    harness.clock.now += 60_000;
+    expect(await harness.sweep()).toMatchObject({ unsigned: 3 });
+    expect(harness.alarms()).toEqual(['evidence-unsigned', 'evidence-unsigned']);
+  });
+
+  test('throttled key: one sweep stops after the first failures', async () => {
+    let calls = 0;
+    const harness = await brokenFor(1000, () => (calls += 1));
+    for (let person = 10; person < 40; person += 1) {
+      const metadata = { uid: uid.replace(/..$/, String(person)), tenant: 'axonic' };
+      await harness.send(ketchWire(deleteRequest({ identities: [account(`nobody-${person}`)] }, { metadata })));
+    }
+    await harness.sweep();
+    expect(calls).toBeLessThanOrEqual(5);
   });
 });
 

@@ -122,6 +122,25 @@ export function serve(listener: RequestListener, certificate?: Certificate): Pro
   return listening(server, certificate === undefined ? 'http' : 'https', () => server.closeAllConnections());
 }
 
+export interface FreezingServer extends Listening {
+  /** From now on, resets each connection that exists now when a request arrives on it, as a NAT gateway does that has forgotten it. */
+  readonly freeze: () => void;
+}
+
+/** Answers the first `count` requests only together, so that each needs a connection of its own, and later ones at once. */
+export async function serveUntilFrozen(count: number, certificate?: Certificate): Promise<FreezingServer> {
+  const waiting: (() => void)[] = [];
+  const seen = new Set<Socket>();
+  let forgotten = new Set<Socket>();
+  const server = await serve(({ socket }, response) => {
+    seen.add(socket);
+    if (forgotten.has(socket)) certificate === undefined ? socket.resetAndDestroy() : socket.destroy();
+    else if (waiting.push(() => response.end('{}')) === count) for (const answer of waiting) answer();
+    else if (waiting.length > count) response.end('{}');
+  }, certificate);
+  return { ...server, freeze: () => (forgotten = new Set(seen)) };
+}
+
 /** A server that speaks no HTTP by itself. */
 export function serveSockets(connected: (socket: Socket) => void, protocol = 'http'): Promise<Listening> {
   const sockets = new Set<Socket>();

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
+import { readHeartbeat } from '../../lambda/control/heartbeat.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import { type ReceiptStore, storeUnavailable } from '../../lambda/receipts/store.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { ada, changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
@@ -136,14 +138,74 @@ describe('sweep', () => {
     await without.sweep();
     expect(await without.sweep(start + 3_600_000)).toMatchObject({ unsigned: 1 });
   });
+});
 
-  test('unreadable index: throws', async () => {
-    const harness = createHarness(
-      changedStore(() => ({
-        due: () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached')),
-      })),
-    );
-    await expect(harness.sweep()).rejects.toMatchObject({ code: 'unavailable' });
+describe('throttled index', () => {
+  /** A harness with one receipt due in each queue; reads of the given queue fail. */
+  async function throttled(queue: ReceiptQueue | 'all') {
+    let isThrottled = false;
+    const harness = createHarness({
+      change: ({ store }) => ({
+        signer: localSigner(':memory:'),
+        store: {
+          ...store,
+          due: async (name, now, limit) => {
+            if (isThrottled && (queue === 'all' || name === queue)) throw storeUnavailable();
+            return store.due(name, now, limit);
+          },
+        },
+      }),
+    });
+    harness.intercept = () => response(400, {});
+    await crowd(harness, 1);
+    await harness.sweep();
+    harness.intercept = undefined;
+    await crowd(harness, 3, 2);
+    isThrottled = true;
+    return harness;
+  }
+
+  const heartbeatOf = async ({ services }: Harness) => (await readHeartbeat(services.control))?.at;
+
+  test.each(['callback', 'sign', 'needs-review'] as const)('queue %s: the erasures are finished', async queue => {
+    const harness = await throttled(queue);
+    const result = await harness.sweep(start + 60_000);
+    expect(result).toMatchObject({ closed: 3, failed: queue === 'needs-review' ? 1 : 2 + (queue === 'sign' ? 1 : 0) });
+    expect(result.signed).toBe(queue === 'sign' ? 0 : 3);
+    expect(new Set(harness.alarms().slice(1))).toEqual(new Set(['store-unavailable']));
+    expect(await heartbeatOf(harness)).toBe(start + 60_000);
+  });
+
+  test('queue erase: callbacks and signatures are finished', async () => {
+    const harness = createHarness({ change: () => ({ signer: localSigner(':memory:') }) });
+    await crowd(harness, 3);
+    const { due } = harness.services.store;
+    const { signer: _, ...unsigning } = harness.services;
+    await sweep(unsigning, start + 55_000);
+    const store: ReceiptStore = {
+      ...harness.services.store,
+      due: async (name, ...rest) => {
+        if (name === 'erase') throw storeUnavailable();
+        return due(name, ...rest);
+      },
+    };
+    expect(await sweep({ ...harness.services, store }, start + 55_000)).toMatchObject({ signed: 3, failed: 1 });
+    expect(harness.alarms()).toEqual(['store-unavailable']);
+  });
+
+  test('queue needs-review: its count is left out, so that its alarm does not end', async () => {
+    const harness = await throttled('needs-review');
+    expect(await harness.sweep(start + 60_000)).not.toHaveProperty('needsReview');
+    expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', unsigned: 0 });
+    expect(harness.lines.at(-1)).not.toHaveProperty('needsReview');
+  });
+
+  test('all queues: the sweep raises the alarm, and writes its counts and the heartbeat', async () => {
+    const harness = await throttled('all');
+    await harness.sweep(start + 60_000);
+    expect(harness.alarms()).toContain('store-unavailable');
+    expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', closed: 0, failed: 7 });
+    expect(await heartbeatOf(harness)).toBe(start + 60_000);
   });
 });
 

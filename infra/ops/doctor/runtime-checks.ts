@@ -125,7 +125,7 @@ function checkOpen(open: readonly Receipt[], { now }: CheckContext): CheckResult
 
 const hourMs = 3_600_000;
 
-/** The sweep signs within minutes and postpones what it cannot sign, so the age is taken from the receipt. */
+/** The sweep signs within minutes. An operator's retry changes when a receipt is due, so the age is taken from the receipt. */
 function checkUnsigned(unsigned: readonly Receipt[], { now }: CheckContext): CheckResult {
   const old = unsigned.filter(
     ({ closedAt = 0, callbackState }) => now() - Math.max(closedAt, callbackState?.endedAt ?? 0) > hourMs,

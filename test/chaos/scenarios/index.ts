@@ -4,7 +4,7 @@ import { awaitScenarios, runAwaits } from './awaits.ts';
 import { runInterleavings } from './interleavings.ts';
 import { runKilled } from './killed.ts';
 import { runFlood, runReplays } from './mass-requests.ts';
-import { runBacklog, runRejectedKey, runTwoProjects } from './outages.ts';
+import { runBacklog, runRejectedKey, runThrottledAws, runTwoProjects } from './outages.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runVersions } from './versions.ts';
@@ -119,6 +119,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   keys: {
     what: 'a key that is rejected for six hours, and a new version of its secret',
     runs: sized('requests', 100, 2000, 5, runRejectedKey),
+  },
+  'throttled-aws': {
+    what: 'a queue whose index is throttled for three hours, and a throttled signing key',
+    runs: sized('requests', 100, 2000, 5, runThrottledAws),
   },
   hourly: {
     what: 'a limit of a hundred calls per hour, with right and wrong settings',

@@ -1,10 +1,11 @@
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { storeUnavailable } from '../../../lambda/receipts/store.ts';
 import { calm, type Mix } from '../support/faults.ts';
 import { exceeded, mostInWindow, type Outcome, throttledCalls } from '../support/measures.ts';
 import { registryOf } from '../support/population.ts';
 import { newRequestOf } from '../support/requests.ts';
 import { evenDeliveries, runAndVerify } from '../support/run-simulation.ts';
-import { openSimulation } from '../support/simulation.ts';
+import { openSimulation, type SimulationOptions } from '../support/simulation.ts';
 import { keyOf } from '../support/voucherify.ts';
 
 const minute = 60_000;
@@ -104,4 +105,46 @@ export async function runTwoProjects(seed: number, count: number, mix: Mix = cal
     writesPerReceipt: writes / count,
     callsToDownProject: voucherify.sent.filter(({ project, at }) => project === 'us' && at < start + 24 * hour).length,
   };
+}
+
+/**
+ * AWS throttles for a while: the reads of the callback queue for three hours, and the signing key for 40 minutes. Requests
+ * arrive while Voucherify is down for an hour, so that only a sweep can erase. It must do so although it cannot read that
+ * queue, each sweep must report its counts, and the key must raise no alarm.
+ */
+export async function runThrottledAws(seed: number, count: number): Promise<Outcome> {
+  const isBefore = (end: number) => sim.time.now() < sim.start + end;
+  const wrapStores: SimulationOptions['wrapStores'] = ({ store, control }) => ({
+    control,
+    store: {
+      ...store,
+      due: async (queue, now, limit) => {
+        if (queue === 'callback' && isBefore(3 * hour)) throw storeUnavailable();
+        return store.due(queue, now, limit);
+      },
+    },
+  });
+  const [from, until] = [hour, hour + 40 * minute];
+  const mix: SimulationOptions['mix'] = (port, verb) =>
+    port === 'signer' && verb === 'sign' && !isBefore(from) && isBefore(until) ? 'throttled' : 'ok';
+  const sim = openSimulation({ seed, mix, wrapStores, callsPerMinute: 6000 });
+  const { time, start, voucherify, watch, reported } = sim;
+  const deliveries = evenDeliveries(sim, { count, within: 50 * minute });
+  voucherify.sandbox.outage('down');
+  time.in(hour, () => voucherify.sandbox.outage(undefined));
+  let openMeanwhile = count;
+  time.in(3 * hour, () => {
+    openMeanwhile = [...watch.receipts.values()].filter(({ state }) => !isFinal(state)).length;
+  });
+  await runAndVerify(sim, { deliveries, oddSweeps: 0, longest: month, atLeast: 4 * hour });
+  const sweepsMeanwhile = reported.filter(({ at }) => at < start + 3 * hour).length;
+  const alarms = (name: string) => sim.alarms.filter(({ alarm }) => alarm === name).length;
+  const bounds = exceeded(
+    ['receipts open while the callback queue was throttled', openMeanwhile, 0],
+    ['sweeps without counts', 3 * 60 - 3 - sweepsMeanwhile, 0],
+    ['alarms about a key that was throttled for 40 minutes', alarms('evidence-unsigned'), 0],
+  );
+  const isSilent = alarms('store-unavailable') === 0;
+  const violations = [...sim.truth.violations, ...bounds, ...(isSilent ? ['the throttled queue raised no alarm'] : [])];
+  return { violations, openMeanwhile, sweepsMeanwhile, alarms: alarms('store-unavailable') };
 }

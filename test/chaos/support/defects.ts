@@ -220,4 +220,16 @@ export const defects: readonly Defect[] = [
     is: "createHash('sha256').update(request.rawBody)",
     becomes: "createHash('sha256').update(deliveryId ?? request.rawBody)",
   },
+  {
+    name: 'a queue that cannot be read ends the sweep',
+    file: 'lambda/sweep/backlog.ts',
+    is: '    counts.failed += 1;\n',
+    becomes: '    if (counts.failed >= 0) throw error;\n',
+  },
+  {
+    name: 'the first failed signature raises an alarm',
+    file: 'lambda/sweep/sign-evidence.ts',
+    is: "code: 'signing-failed' }",
+    becomes: "code: 'signing-failed', alarm: 'evidence-unsigned' }",
+  },
 ];
