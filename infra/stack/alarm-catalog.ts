@@ -47,6 +47,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'callbacks-dropped': 'platform-out-of-sync',
   'callback-abandoned': 'platform-out-of-sync',
   'not-identifiable': 'platform-out-of-sync',
+  'created-later': 'platform-out-of-sync',
   'evidence-unsigned': 'evidence-unsigned',
 };
 

@@ -42,7 +42,7 @@ export function createDashboard(
   });
 }
 
-const outcomes: readonly FinalKind[] = ['erased', 'no-match', 'not-identifiable', 'refused'];
+const outcomes: readonly FinalKind[] = ['erased', 'no-match', 'not-identifiable', 'created-later', 'refused'];
 
 function openWidgets(metrics: OwnMetrics): IWidget[] {
   const thresholds = { leftAnnotations: [{ value: 50 }, { value: 80 }] };

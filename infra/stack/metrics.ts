@@ -69,11 +69,16 @@ const damping = 10;
 const hour = Duration.hours(1);
 
 /**
- * Returns the damped share of closed receipts without a match, in percent: it is smaller when there are few receipts. A
- * wrong identifier mapping ends in `not-identifiable` as often as in `no-match`, so both count.
+ * Returns the damped share of closed receipts without a deletion, in percent: it is smaller when there are few receipts. A
+ * wrong identifier mapping ends in `not-identifiable` as often as in `no-match`, and wrong times of a platform end in
+ * `created-later`, so all count.
  */
 export function noMatchShare(metrics: OwnMetrics): MathExpression {
-  const unmatched = { no_match: metrics.closed('no-match'), not_identifiable: metrics.closed('not-identifiable') };
+  const unmatched = {
+    no_match: metrics.closed('no-match'),
+    not_identifiable: metrics.closed('not-identifiable'),
+    created_later: metrics.closed('created-later'),
+  };
   const closed = sumMetrics({ erased: metrics.closed('erased'), ...unmatched }, hour);
   return new MathExpression({
     expression: `100 * (${sumExpression(unmatched)}) / (closed + ${damping})`,

@@ -56,6 +56,8 @@ export interface LookUpResult {
   /** False if the value cannot be looked up as this kind of identifier. */
   readonly identifiable: boolean;
   readonly candidates: readonly Candidate[];
+  /** Number of customers that were found but created after the request; absent if there are none. */
+  readonly createdLater?: number;
   /** Why Voucherify refused this look-up, as a code: then there are no candidates. */
   readonly refused?: string;
 }
@@ -88,7 +90,13 @@ export interface Deletion {
   readonly received?: ReceivedDeletion;
 }
 
-export type FinalKind = 'erased' | 'no-match' | 'not-identifiable' | 'refused';
+export type FinalKind = 'erased' | UnmatchedKind | 'refused';
+
+/**
+ * Why nothing was deleted: no customer was found; an identifier could not be looked up; or every customer found was created
+ * after the request.
+ */
+export type UnmatchedKind = 'no-match' | 'not-identifiable' | 'created-later';
 
 /** The outcome of an erasure request. The first form is final and never changes; the second is not final. */
 export type Outcome =

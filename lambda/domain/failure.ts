@@ -26,6 +26,7 @@ export type Alarm =
   | 'callbacks-dropped'
   | 'needs-review'
   | 'not-identifiable'
+  | 'created-later'
   | 'wrong-customer-deleted'
   | 'voucherify-key-refused'
   | 'voucherify-quota-exhausted'

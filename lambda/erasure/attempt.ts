@@ -94,8 +94,8 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   }
   // A platform that only gets an acknowledgement cannot be informed: without an alarm, the person would be lost unnoticed.
   const isInformed = services.platforms.get(updated.platform)?.responseMode !== 'acknowledgement';
-  if (done && updated.state === 'not-identifiable' && !isInformed) {
-    log({ event: 'alarm', alarm: 'not-identifiable', platform: updated.platform, receipt: updated.id });
+  if (done && !isInformed && (updated.state === 'not-identifiable' || updated.state === 'created-later')) {
+    log({ event: 'alarm', alarm: updated.state, platform: updated.platform, receipt: updated.id });
   }
   return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
 }

@@ -1,4 +1,4 @@
-import type { LookUpResults } from '../domain/erasure.ts';
+import type { LookUpResults, UnmatchedKind } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import {
   acceptedAppIdHmac,
@@ -18,6 +18,7 @@ import { expectedCalls } from '../voucherify/project.ts';
 import {
   endWithoutMatch,
   noLookUps,
+  type Resolved,
   refusedCodes,
   resolve,
   withoutFound,
@@ -88,18 +89,20 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   if (resolved.kind === 'review') {
     return failedAttempt(before, resolved, stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps));
   }
-  const isWithoutMatch = resolved.kind === 'no-match' || resolved.kind === 'not-identifiable';
-  if (isWithoutMatch && progress.refusedLookUps === undefined) return withoutMatch(before, resolved.kind, 0);
+  const isWithoutMatch = resolved.kind !== 'found' && resolved.kind !== 'refused';
+  if (isWithoutMatch && progress.refusedLookUps === undefined) return withoutMatch(before, resolved, 0);
   const found = resolved.kind === 'found' ? resolved.candidates : [];
   const added = found.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
   const pins = [...known, ...added];
   const { receipt, done } = await writePins(project, { ...input, pins, lookUps, known: known.length }, services);
   if (!done) return failedAttempt(receipt, retryLater('superseded', { stop: true }));
-  if (isWithoutMatch && pins.length === 0) return withoutMatch(receipt, resolved.kind, 0);
+  if (isWithoutMatch && pins.length === 0) return withoutMatch(receipt, resolved, 0);
   // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
   const justResolved = stored === undefined && known.length === 0;
   return deletePinned(project, { ...input, receipt, pins, justResolved }, services);
 }
+
+type Unmatched = Extract<Resolved, { kind: UnmatchedKind }>;
 
 interface WriteInput extends ResolveInput {
   readonly lookUps: LookUpResults;
@@ -158,11 +161,11 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const knownPins = pins.length;
   if (deletions.length + proved.length > 0)
     return { receipt, result: { kind: 'erased', deletions, knownPins }, alarms };
-  return withoutMatch(receipt, endWithoutMatch(input.personalData.identifiers), knownPins);
+  return withoutMatch(receipt, { kind: endWithoutMatch(input.personalData.identifiers) }, knownPins);
 }
 
-function withoutMatch(receipt: Receipt, kind: 'no-match' | 'not-identifiable', knownPins: number): ProjectAttempt {
-  return { receipt, result: { kind, deletions: [], knownPins }, alarms: [] };
+function withoutMatch(receipt: Receipt, end: Unmatched, knownPins: number): ProjectAttempt {
+  return { receipt, result: { ...end, deletions: [], knownPins }, alarms: [] };
 }
 
 /** Reports a failure before any deletion, and the look-ups to store for the next attempt. */

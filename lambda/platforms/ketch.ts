@@ -134,6 +134,7 @@ type Words = readonly [status: string, reason: string | undefined, message: stri
 const words: Readonly<Record<Outcome['kind'], Words>> = {
   erased: ['completed', 'executed', 'The customer was deleted permanently.'],
   'no-match': ['completed', 'no_match', 'No customer matches the identities.'],
+  'created-later': ['completed', 'no_match', 'Every matching customer was created after the request.'],
   'not-identifiable': ['completed', 'insufficient_identification', 'No identity can be looked up.'],
   refused: ['completed', 'unknown', 'The request was refused after review.'],
   'in-progress': ['in_progress', undefined, 'Deletion in progress.'],

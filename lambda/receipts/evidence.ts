@@ -20,6 +20,8 @@ const projectEvidenceSchema = storedObject({
   outcome: projectStateSchema,
   /** Number of pinned customers, which were to be deleted. */
   customers: v.number(),
+  /** If nothing was deleted: at least this many customers were found but created after the request. */
+  createdLater: v.exactOptional(v.number()),
   /** Whether a deletion was posted whose effect is not proved. */
   unproven: v.boolean(),
   /** The code of each look-up that Voucherify refused: customers that it would have found may remain. */
@@ -118,10 +120,11 @@ function describeReply({ firstReply, receivedAt }: Receipt): Evidence['firstRepl
 }
 
 function describeProject(progress: ProjectProgress): Evidence['projects'][string] {
-  const { state, pins, mayHaveExecuted, deletions, refusedLookUps = [] } = progress;
+  const { state, pins, createdLater, mayHaveExecuted, deletions, refusedLookUps = [] } = progress;
   return {
     outcome: state,
     customers: pins,
+    ...(createdLater === undefined ? {} : { createdLater }),
     unproven: state === 'open' && mayHaveExecuted,
     ...(refusedLookUps.length === 0 ? {} : { refusedLookUps }),
     deletions: deletions.map(({ proof, at, received }) => ({

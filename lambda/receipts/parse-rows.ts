@@ -44,6 +44,7 @@ const lookUpsSchema = storedObject({
       identifiable: v.boolean(),
       candidates: v.array(storedObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
       refused: v.exactOptional(v.string()),
+      createdLater: v.exactOptional(v.number()),
     }),
   ),
 });

@@ -1,4 +1,4 @@
-import type { Deletion, FinalKind, LookUpResults } from '../domain/erasure.ts';
+import type { Deletion, FinalKind, LookUpResults, UnmatchedKind } from '../domain/erasure.ts';
 import {
   closeReceipt,
   hasRefusedLookUps,
@@ -14,7 +14,13 @@ import type { SideWrites } from './store.ts';
 /** The result of one attempt in one project. */
 export type ProjectResult =
   | { readonly kind: 'erased'; readonly deletions: readonly Deletion[]; readonly knownPins?: number }
-  | { readonly kind: 'no-match' | 'not-identifiable'; readonly deletions: readonly []; readonly knownPins: number }
+  | {
+      readonly kind: UnmatchedKind;
+      readonly deletions: readonly [];
+      readonly knownPins: number;
+      /** At least this many customers were found, but created after the request. */
+      readonly createdLater?: number;
+    }
   | (Unfinished & { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean })
   /** Everything that was found is erased, but Voucherify refused look-ups. */
   | (Unfinished & { readonly kind: 'partial' })
@@ -115,7 +121,8 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
       mayHaveExecuted: before.mayHaveExecuted || result.mayHaveExecuted,
     };
   }
-  return { ...before, deletions, state: result.kind };
+  const createdLater = 'createdLater' in result ? { createdLater: result.createdLater } : {};
+  return { ...before, ...createdLater, deletions, state: result.kind };
 }
 
 /** Returns the indexes of one kind before and after an attempt; nothing if there are none. */
@@ -177,10 +184,11 @@ function closeAs(
   return closeReceipt(receipt, { state, now, answered: repliesNow && !callbackOnlyOutcomes.includes(state) });
 }
 
-/** Combines the projects: `erased` takes precedence over `not-identifiable`, and that over `no-match`. */
+/** The outcome of a receipt is the first of these that one of its projects has. */
+const precedence = ['erased', 'not-identifiable', 'created-later', 'no-match'] as const;
+
 function combined(states: readonly ProjectProgress['state'][]): FinalKind {
-  if (states.includes('erased')) return 'erased';
-  return states.includes('not-identifiable') ? 'not-identifiable' : 'no-match';
+  return precedence.find(kind => states.includes(kind)) ?? 'no-match';
 }
 
 /** Removes the customer's id, which a receipt must not contain. */

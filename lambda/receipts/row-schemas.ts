@@ -37,7 +37,7 @@ const deletionSchema = storedObject({
   received: v.exactOptional(receivedSchema),
 });
 
-export const projectStateSchema = v.picklist(['open', 'erased', 'no-match', 'not-identifiable']);
+export const projectStateSchema = v.picklist(['open', 'erased', 'no-match', 'not-identifiable', 'created-later']);
 
 const progressSchema = storedObject({
   state: projectStateSchema,
@@ -51,6 +51,8 @@ const progressSchema = storedObject({
   /** Whether a deletion that has not been proved may have taken effect. */
   mayHaveExecuted: v.boolean(),
   deletions: v.array(deletionSchema),
+  /** If nothing was deleted: at least this many customers were found but created after the request. */
+  createdLater: v.exactOptional(v.number()),
   /** Indexes of pins without a customer: never seen, and a 404 on the first try. The try is not repeated. */
   absent: v.exactOptional(v.array(v.number())),
   /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
@@ -100,6 +102,7 @@ export const receiptStateSchema = v.picklist([
   'erased',
   'no-match',
   'not-identifiable',
+  'created-later',
   'refused',
 ]);
 

@@ -5,6 +5,7 @@ import {
   type LookUpResult,
   type LookUpResults,
   spellingsOf,
+  type UnmatchedKind,
 } from '../domain/erasure.ts';
 import { type CallFailure, needsReview, retryLater } from './classify.ts';
 import { type Finding, findCustomers, type LookUpContext } from './find-customers.ts';
@@ -21,11 +22,12 @@ export interface ResolveRequest {
   readonly pinned?: ReadonlySet<string>;
 }
 
-type Resolved =
+export type Resolved =
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
   /** Nothing was found, and Voucherify refused at least one look-up: see {@link refusedCodes}. */
   | { readonly kind: 'refused' }
-  | { readonly kind: 'no-match' | 'not-identifiable' }
+  /** `createdLater`: at least this many customers were found but created after the request. */
+  | { readonly kind: UnmatchedKind; readonly createdLater?: number }
   | CallFailure;
 
 export interface Resolution {
@@ -54,10 +56,12 @@ export async function resolve(request: ResolveRequest, context: ResolveContext):
       if (lookUps.results.some(result => result.identifier === index && result.spelling === spelling)) continue;
       const finding = await findCustomers(identifier, spelling, { ...context, isTooMany });
       if (finding.kind !== 'complete') return { resolved: finding, lookUps };
-      // The time of the request never changes, so a newer customer can be dropped at once.
+      // The time of the request never changes, so a newer customer is counted and dropped at once.
       const candidates = finding.candidates.filter(candidate => !(createdAt(candidate) > request.submittedAt));
+      const createdLater = finding.candidates.length - candidates.length;
       const refused = finding.refused === undefined ? {} : { refused: finding.refused };
-      const result = { identifier: index, spelling, identifiable: finding.identifiable, candidates, ...refused };
+      const more = createdLater === 0 ? refused : { ...refused, createdLater };
+      const result = { identifier: index, spelling, identifiable: finding.identifiable, candidates, ...more };
       const added = addLookUp(lookUps, result, finding, context);
       lookUps = added.lookUps;
       if (added.isOtherApp) return { resolved: retryLater('app-id-changed', { stop: true }), lookUps };
@@ -119,7 +123,10 @@ function combine(request: ResolveRequest, results: readonly LookUpResult[]): Res
   if (customers.length > 0) return { kind: 'found', candidates: customers };
   if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
   const isComplete = results.length > 0 && results.every(result => result.identifiable);
-  return { kind: isComplete ? endWithoutMatch(request.identifiers) : 'not-identifiable' };
+  const kind = isComplete ? endWithoutMatch(request.identifiers) : 'not-identifiable';
+  const createdLater = Math.max(0, ...results.map(result => result.createdLater ?? 0));
+  if (createdLater === 0) return { kind };
+  return { kind: kind === 'no-match' ? 'created-later' : kind, createdLater };
 }
 
 /** Returns the outcome of a project without a match, by its identifiers. */

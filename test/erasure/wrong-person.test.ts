@@ -93,14 +93,17 @@ describe('customer created after the request', () => {
   test('later customer: is not deleted', async () => {
     const harness = createHarness();
     harness.addCustomer({ ...same, created_at: later });
-    expect((await harness.erase(all)).outcome.kind).toBe('no-match');
+    const { outcome, receipt } = await harness.erase(all);
+    expect(outcome.kind).toBe('created-later');
+    // Both identifiers found the same customer.
+    expect(receipt.projects).toMatchObject({ main: { state: 'created-later', createdLater: 1 } });
     expect(harness.deleted()).toEqual([]);
   });
 
   test('platform time before the creation: the customer is not deleted', async () => {
     const harness = createHarness();
     harness.addCustomer({ ...same, created_at: new Date(start - 1000).toISOString() });
-    expect((await harness.erase(all, { submittedAt: start - 1001 })).outcome.kind).toBe('no-match');
+    expect((await harness.erase(all, { submittedAt: start - 1001 })).outcome.kind).toBe('created-later');
     expect(harness.deleted()).toEqual([]);
   });
 
@@ -127,7 +130,7 @@ describe('customer created after the request', () => {
     if (harness.sandbox.customers().length > 0) harness.sandbox.softDelete(first);
     const again = harness.addCustomer({ ...same, created_at: new Date(harness.clock.now).toISOString() });
     const closed = await harness.sweepWhenDue(receipt.id);
-    expect(['erased', 'no-match']).toContain(closed.state);
+    expect(['erased', 'created-later']).toContain(closed.state);
     expect(harness.deleted()).not.toContain(again);
     expect(harness.sandbox.customers().map(customer => customer.id)).toContain(again);
   });

@@ -153,12 +153,14 @@ describe('alarm no-match-rate', () => {
   });
 
   test('share: of all that was closed in an hour, damped for few', () => {
-    const share = '100 * (SUM([FILL(no_match, 0), FILL(not_identifiable, 0)])) / (closed + 10)';
+    const share = '100 * (SUM([FILL(no_match, 0), FILL(not_identifiable, 0), FILL(created_later, 0)])) / (closed + 10)';
     const expressions = new Map(queries('no-match-rate-unusual').map(({ Id, Expression }) => [Id, Expression]));
     expect(expressions.get('m0')).toBe(share);
-    expect(expressions.get('closed')).toBe('SUM([FILL(erased, 0), FILL(no_match, 0), FILL(not_identifiable, 0)])');
+    expect(expressions.get('closed')).toBe(
+      'SUM([FILL(erased, 0), FILL(no_match, 0), FILL(not_identifiable, 0), FILL(created_later, 0)])',
+    );
     expect(metricsOf('no-match-rate-unusual')).toEqual(
-      ['no-match', 'not-identifiable', 'erased'].map(Value => ({
+      ['no-match', 'not-identifiable', 'created-later', 'erased'].map(Value => ({
         Metric: { Namespace: 'erasure', MetricName: 'Closed', Dimensions: [{ Name: 'outcome', Value }] },
         Period: 3600,
         Stat: 'Sum',

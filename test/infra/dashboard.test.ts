@@ -49,7 +49,7 @@ test('dashboard: each figure of the sweep has a graph', () => {
 
 test('dashboard: each platform of the settings has its lines', () => {
   expect(shown('Accepted, by platform')).toEqual(['ketch', 'segment'].map(name => `erasure Accepted platform ${name}`));
-  const outcomes = ['erased', 'no-match', 'not-identifiable', 'refused'];
+  const outcomes = ['erased', 'no-match', 'not-identifiable', 'created-later', 'refused'];
   expect(shown('Closed, by platform and outcome')).toEqual(
     ['ketch', 'segment'].flatMap(name => outcomes.map(one => `erasure Closed outcome ${one} platform ${name}`)),
   );

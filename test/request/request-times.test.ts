@@ -73,7 +73,9 @@ describe('submission time before 2015', () => {
       const first = Date.parse('2015-01-01T00:00:00Z');
       expect((await harness.send(timed.wire(first))).status).toBeLessThan(300);
       await harness.sweep();
-      expect(await harness.receipts()).toMatchObject([{ state: 'no-match', submittedAt: first }]);
+      expect(await harness.receipts()).toMatchObject([{ state: 'created-later', submittedAt: first }]);
+      const cannotBeInformed = [...harness.services.platforms.values()].some(one => one.responseMode !== 'result');
+      expect(harness.alarms()).toEqual(cannotBeInformed ? ['created-later'] : []);
     },
   );
 });

@@ -217,7 +217,7 @@ describe('created-after guard', () => {
     harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com', created_at: iso(start + offset) });
     for (const kind of ['customer_id', 'source_id', 'email'] as const) {
       const value = { customer_id: ada, source_id: 'crm-1', email: 'ada@example.com' }[kind];
-      expect(await found(harness, one(kind, value))).toEqual(isMeant ? [[ada, true]] : 'no-match');
+      expect(await found(harness, one(kind, value))).toEqual(isMeant ? [[ada, true]] : 'created-later');
     }
   });
 
@@ -227,7 +227,7 @@ describe('created-after guard', () => {
     harness.addCustomer({ id: ben, source_id: 'b', created_at: '2026-11-24T12:00:00.001000Z' });
     harness.addCustomer({ id: cleo, source_id: 'c', created_at: '2026-11-24T12:00:00Z' });
     expect(await found(harness, one('source_id', 'a'))).toEqual([[ada, true]]);
-    expect(await found(harness, one('source_id', 'b'))).toBe('no-match');
+    expect(await found(harness, one('source_id', 'b'))).toBe('created-later');
     expect(await found(harness, one('source_id', 'c'))).toEqual([[cleo, true]]);
   });
 

@@ -11,6 +11,8 @@ export interface Figures {
   readonly open: number;
   readonly refused: number;
   readonly notIdentifiable: number;
+  /** Every customer found was created after the request; counted in `noMatch`. */
+  readonly createdLater: number;
   /** Days from the request to its end, of all finished requests; absent if there are none. */
   readonly medianDays?: number;
   readonly meanDays?: number;
@@ -29,10 +31,11 @@ export function figuresOf(receipts: readonly ReportCounts[]): Figures {
     received: receipts.length,
     complied: count('erased'),
     denied: count('refused', 'not-identifiable'),
-    noMatch: count('no-match'),
+    noMatch: count('no-match', 'created-later'),
     open: count('open', 'needs-review'),
     refused: count('refused'),
     notIdentifiable: count('not-identifiable'),
+    createdLater: count('created-later'),
     ...(days.length === 0 ? {} : { medianDays: round(median(days)), meanDays: round(mean(days)) }),
   };
 }

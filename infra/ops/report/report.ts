@@ -18,7 +18,8 @@ after they are closed.
   received                    requests to delete
   complied_in_whole_or_part   erased in at least one project
   denied                      refused + not_identifiable
-  no_match                    no customer found, nothing to delete; counted
+  no_match                    no customer found, or only customers created after
+                              the request, so nothing to delete; counted
                               neither as complied with nor as denied. Your
                               privacy officer decides how to report these.
                               Each "try ketch" is one of them
@@ -27,6 +28,8 @@ after they are closed.
                               erasure ("show" lists the deletions)
   not_identifiable            denied, because no identifier could be looked up
                               (not verifiable)
+  created_later               part of no_match: every customer found was created
+                              after the request
   median_days, mean_days      from the time of the request, as stated by the
                               platform, to its end; finished requests only
 
@@ -85,7 +88,7 @@ function print(lines: readonly Line[], unreadable: number, output: Output): void
 
 const columns = [
   ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
-  ...['refused', 'not_identifiable', 'median_days', 'mean_days'],
+  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days'],
 ];
 
 function buildCells({
@@ -97,8 +100,9 @@ function buildCells({
   open,
   ...rest
 }: Line): readonly (string | number)[] {
-  const { refused, notIdentifiable, medianDays = '', meanDays = '' } = rest;
-  return [platform, received, complied, denied, noMatch, open, refused, notIdentifiable, medianDays, meanDays];
+  const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '' } = rest;
+  const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
+  return [platform, ...counts, medianDays, meanDays];
 }
 
 /** From the start of the first day to the end of the last, in epoch milliseconds. */

@@ -91,10 +91,12 @@ const outcomes = {
   open: 'not finished',
   erased: 'erased',
   'no-match': 'no match for these identifiers, so nothing was deleted',
+  'created-later': 'every customer found was created after the request, so nothing was deleted',
   'not-identifiable': 'none of these identifiers can be looked up in Voucherify, so nothing was deleted',
 } as const satisfies Readonly<Record<Project['outcome'], string>>;
 
-function customersText({ customers }: Project): string {
+function customersText({ customers, createdLater }: Project): string {
+  if (createdLater !== undefined) return `; customers created later: ${createdLater}`;
   if (customers === 0) return '';
   return `; ${customers === 1 ? 'one customer' : `${customers} customers`} found for deletion`;
 }

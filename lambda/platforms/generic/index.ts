@@ -41,6 +41,7 @@ const words: Readonly<Record<Outcome['kind'], string>> = {
   erased: 'erased',
   'no-match': 'no_match',
   'not-identifiable': 'not_identifiable',
+  'created-later': 'created_later',
   refused: 'refused',
   'in-progress': 'in_progress',
   'needs-review': 'needs_review',

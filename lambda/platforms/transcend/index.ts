@@ -89,8 +89,13 @@ function parse(request: HttpRequest, settings: TranscendSettings): ParsedRequest
   const erasure = erasureOf(parseBody(job, body, contract), nonce, settings);
   return {
     erase: [erasure],
-    reply: ([result]) => emptyReply(result?.outcome.kind === 'no-match' ? 204 : 200),
+    reply: ([result]) => emptyReply(isWithoutData(result?.outcome) ? 204 : 200),
   };
+}
+
+/** "No data found" is 204 ("Receiving a webhook from Transcend"). */
+function isWithoutData(outcome: Outcome | undefined): boolean {
+  return outcome?.kind === 'no-match' || outcome?.kind === 'created-later';
 }
 
 /** One call has one identifier of a request. Each gets its own reply, and its own completion by the nonce. */
@@ -122,6 +127,7 @@ interface Completion {
 const completions: Readonly<Record<Outcome['kind'], Completion | undefined>> = {
   erased: {},
   'no-match': { status: 'SKIPPED' },
+  'created-later': { status: 'SKIPPED', message: 'Every matching customer was created after the request.' },
   'not-identifiable': {
     status: 'ACTION_REQUIRED',
     message: 'No identifier of this request can be looked up in Voucherify.',
