@@ -52,6 +52,10 @@ export async function deploy(assembly: Assembly, endpoint: string, secrets: Secr
     const ref = v.parse(v.string(), Properties['FunctionName']);
     known.set(id, { ref, attributes: { Arn: `arn:aws:lambda:eu-west-1:123456789012:function:${ref}` } });
   }
+  for (const [id, { Properties }] of ofType(assembly, 'AWS::Lambda::Alias')) {
+    const ref = `arn:aws:lambda:eu-west-1:123456789012:function:${resolveText(Properties['FunctionName'], known)}`;
+    known.set(id, { ref: `${ref}:${resolveText(Properties['Name'], known)}` });
+  }
   const resources = stacked.flatMap(type => ofType(assembly, type));
   const inStack = resources.map(([id, { Type, Properties }]) => [id, { Type, Properties: plain(Properties, known) }]);
   const created = await createStack(endpoint, 'VoucherifyErasure', Object.fromEntries(inStack));
