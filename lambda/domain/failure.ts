@@ -75,7 +75,7 @@ export class Failure extends Error {
   }
 
   /** Returns the same failure, marked as thrown after the caller was authenticated. */
-  afterVerification(): Failure {
+  markVerified(): Failure {
     const { code, message, headers } = this;
     const alarm = this.alarm === undefined ? {} : { alarm: this.alarm };
     const origin = this.origin === undefined ? {} : { origin: this.origin };

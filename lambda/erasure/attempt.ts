@@ -21,8 +21,11 @@ export interface AttemptRequest {
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
 }
 
-/** Creates the clients of one attempt, one for each open project, so that each uses the calls reserved on it. */
-export function clientsFor(receipt: Receipt, fresh: boolean, services: Services): ProjectClients {
+/**
+ * Creates the clients of one attempt, one for each open project, so that each uses the calls reserved on it. A fresh attempt
+ * belongs to the request path and may use the burst.
+ */
+export function clientsFor(receipt: Receipt, { fresh }: { fresh: boolean }, services: Services): ProjectClients {
   const clients = openProjects(receipt).map(
     name => [name, services.projects.get(name)?.client(receipt, fresh)] as const,
   );

@@ -26,9 +26,9 @@ export interface AcceptedRequest {
   readonly receipt: Receipt;
   readonly personalData: PersonalData;
   /** Whether this request is new. False if its receipt existed before. */
-  readonly stored: boolean;
-  /** Whether the request path attempts the erasure itself. */
-  readonly attempts: boolean;
+  readonly isNew: boolean;
+  /** Whether the request path may attempt the erasure itself: the platform expects the result, and the receipt is new. */
+  readonly mayAttempt: boolean;
   /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
   readonly pauses: Pauses | undefined;
 }
@@ -48,7 +48,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const mayAttempt = request.platform.responseMode === 'result' && services.settings.limits.holdSeconds === 0;
   const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
   const projects = Object.keys(receipt.projects);
-  const [{ receipt: current, stored }, pauses] = await Promise.all([
+  const [{ receipt: current, stored: isNew }, pauses] = await Promise.all([
     services.store.accept(receipt, personalData),
     prefetchLimits(request.platformName, projects, services),
   ]);
@@ -61,16 +61,16 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const { log } = services;
   // An authentic second request can have the same bytes as the first, and so can a replay. An operator must decide,
   // unless the delivery id shows that the first delivery was sent again. A missing id shows nothing.
-  if (!stored && isFinal(current.state) && current.deliveryHmac !== receipt.deliveryHmac) {
+  if (!isNew && isFinal(current.state) && current.deliveryHmac !== receipt.deliveryHmac) {
     log({ event: 'alarm', alarm: 'repeated-redaction', platform: current.platform, receipt: current.id });
   }
   log({
     event: 'accepted',
     platform: request.platformName,
     receipt: receipt.id,
-    code: stored ? 'stored' : 'repeated',
+    code: isNew ? 'stored' : 'repeated',
   });
-  return { receipt: current, personalData, stored, attempts: mayAttempt && stored, pauses };
+  return { receipt: current, personalData, isNew, mayAttempt: mayAttempt && isNew, pauses };
 }
 
 /** Returns the delivery as the new request that an operator decided on: with a numbered reference and the decision's time. */

@@ -18,21 +18,25 @@ import { isWithinLimit } from './request-limit.ts';
  * 2. Parse the body into erasure requests.
  * 3. Accept each request: store its receipt and its identifiers in one transaction. No 2xx reply is sent without it. If
  *    the store fails, the reply is 503 and the platform sends the request again.
- * 4. Attempt the erasure once, within the answer budget, if the platform expects the result in the reply.
+ * 4. Attempt the erasure once, within the answer budget, if the platform expects the result in the reply
+ *    (`responseMode`: Ketch, Transcend, generic platforms). Shopify and Segment only get an acknowledgement, and the sweep
+ *    makes the first attempt.
  * 5. Reply in the format of the platform.
  *
  * While Voucherify is down, steps 1 to 3 work as usual. The attempt fails, times out, or makes no call because the
- * circuit breaker is open. The receipt then stays `open` with the time of its next attempt, and the platform gets its
- * "in progress" reply. From there the sweep (sweep/sweep.ts, every minute) retries with backoff until the outcome is
- * final. It then sends the callbacks, or the platform reads the outcome when it requests the status.
+ * circuit breaker is open. The receipt then stays `open` with the time of its next attempt, and the platform gets what
+ * its format has for an unfinished erasure: "in progress", the acknowledgement, or 503 if it learns the outcome only by
+ * sending the request again (Ketch without callbacks). From there the sweep (sweep/sweep.ts, every minute) retries with
+ * backoff until the outcome is final. It then sends the callbacks; other platforms get the outcome when they request the
+ * status or send the request again.
  *
  * Throws a `Failure`, which {@link errorReply} turns into the reply.
  */
 export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
   const startedAt = services.now();
   const { name, platform } = findPlatform(request, services.platforms);
-  const secret = () => services.readSecret(platformSecretName(name));
-  const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
+  const readSecret = () => services.readSecret(platformSecretName(name));
+  const authentication = await platform.verify(request, { secret: readSecret, now: services.now, send: services.send });
   try {
     rejectCompressed(request);
     const parsed = platform.parse(request);
@@ -42,18 +46,22 @@ export async function receive(request: HttpRequest, services: Services): Promise
     logViolations(name, parsed, services);
     return parsed.reply(results);
   } catch (error) {
-    throw failureOf(error).afterVerification();
+    // An authentic request that is refused raises an alarm, see refusalAlarm.
+    throw failureOf(error).markVerified();
   }
 }
 
-/** Throws `unsupported-media-type` for a compressed body: signatures cover it, but it would have to be decompressed. */
+/** Throws `unsupported-media-type` for a compressed body: no supported platform sends one. */
 function rejectCompressed(request: HttpRequest): void {
   const encoding = singleHeader(request, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity' || encoding === '') return;
   throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
 }
 
-/** Raises an alarm for each part of a request that could not be read, and for an executed request that violates a rule. */
+/**
+ * Raises an alarm for each event of a list that could not be read, and for a request that is carried out although it
+ * violates a rule of the platform's contract.
+ */
 function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
   const { violation } = parsed;
   const rules = [
@@ -78,9 +86,9 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
 }
 
 /**
- * Returns the alarm for an authentic request that is finally refused: without it, the request would be lost unnoticed.
+ * Returns the alarm for an authentic request that is refused permanently: without it, the request would be lost unnoticed.
  * The rule is the failure's message, which never contains an outside value. After a 5xx, except 501, the platform
- * sends the request again. A body is too large before its sender is authenticated, and may be a genuine request too.
+ * sends the request again. The size is checked before the sender is authenticated, so an oversized body may be genuine.
  */
 function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
   const isRetried = status >= 500 && code !== 'unimplemented';
@@ -93,7 +101,7 @@ function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick
 function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
   const { name, isStatusRoute } = parsePath(request);
   const platform = platforms.get(name);
-  if (platform === undefined || (isStatusRoute && platform.hasStatusRoute === undefined)) {
+  if (platform === undefined || (isStatusRoute && platform.hasStatusRoute !== true)) {
     throw new Failure('not-found', 'path: no such platform');
   }
   const allowed = isStatusRoute ? 'GET' : 'POST';
@@ -114,7 +122,9 @@ type Caller = Omit<VerifiedRequest, 'erasure'>;
 /** The number of erasures of one request that are stored at once: a list of hundreds must not overload the store. */
 const batchSize = 25;
 
-/** Returns only when every parsed erasure is stored. After a failure, the sweep processes those already stored. */
+/**
+ * Returns the result of each erasure, once all are stored. After a failure, the sweep processes those already stored.
+ */
 async function processParsed(
   parsed: ParsedRequest,
   caller: Caller,
@@ -149,7 +159,8 @@ async function processErasure(request: VerifiedRequest, services: Services): Pro
   const { receipt, outcome } = await attemptIfNew(accepted, request, services);
   const result = { reference: request.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
   if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...result, outcome };
-  // Stored before the platform gets "in progress": from then on a callback must follow.
+  // Stored before the platform gets "in progress": from then on a callback must follow. A platform without callbacks asks
+  // again, so it needs no mark.
   const marked = await updateReceipt(services.store, receipt, markAnsweredInProgress);
   return { ...result, outcome: outcomeOf(marked.receipt, services.now()) };
 }
@@ -157,22 +168,23 @@ async function processErasure(request: VerifiedRequest, services: Services): Pro
 /** The part of the answer budget that is reserved for storing the result. */
 const storingShare = 1 / 8;
 
-/** Attempts only a receipt that this request has just stored. The sweep processes those that existed before. */
+/** Attempts only a receipt that this request has just stored, and only below the platform's hourly request limit. The sweep processes those that existed before. */
 async function attemptIfNew(
-  { receipt, personalData, stored, attempts, pauses }: AcceptedRequest,
+  { receipt, personalData, isNew, mayAttempt, pauses }: AcceptedRequest,
   { startedAt, platform }: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
-  if (!stored) return unattempted();
+  if (!isNew) return unattempted();
   const until = startedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
-  const clients = clientsFor(receipt, true, services);
-  // Reserves the first calls while the request is counted, to save time. A paused request must reserve none.
-  const reserves = attempts && pauses?.paused.size === 0;
+  const clients = clientsFor(receipt, { fresh: true }, services);
+  // Reserves the first calls while isWithinLimit counts the request, to save time. A paused request reserves none, nor does
+  // one whose pauses could not be read.
+  const reserves = mayAttempt && pauses?.paused.size === 0;
   const reservation = reserves ? reserveFirstCalls(receipt, clients, until) : undefined;
   const isWithin = await isWithinLimit(receipt, pauses, services);
   await reservation;
-  if (!attempts || !isWithin) return unattempted();
+  if (!mayAttempt || !isWithin) return unattempted();
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },

@@ -42,7 +42,7 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
     return { kind: 'postponed', open: receipt };
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
-  const clients = clientsFor(receipt, false, services);
+  const clients = clientsFor(receipt, { fresh: false }, services);
   const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, until);
   if (!isReserved) {
     await postpone(receipt, limitedUntil, services);

@@ -101,7 +101,7 @@ describe('gateway error reply', () => {
     expect(answer).toMatchObject({ status: 400, text: 'why', headers: { 'x-why': 'so', 'cache-control': 'no-store' } });
     expect(stranger.refused).toMatchObject([{ request: { rawBody: new Uint8Array() } }]);
     expect(stranger.refused[0]!.failure).toBe(failure);
-    const genuine = throwing(failure.afterVerification());
+    const genuine = throwing(failure.markVerified());
     await invoke(genuine.handler, eventOf(wire));
     expect(Buffer.from(genuine.refused[0]!.request.rawBody).toString()).toBe('Zoë\u0000🙂');
     expect(genuine.refused[0]!.request.headers.get('x-one')).toEqual(['1']);

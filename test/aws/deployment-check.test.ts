@@ -25,11 +25,18 @@ interface Account {
   readonly webhook?: (body: string) => Promise<object>;
   /** The `X-Amz-Function-Error` of a sweep. */
   readonly sweepError?: string;
+  readonly swept?: object;
   readonly variables?: Record<string, string>;
 }
 
 /** Runs the hook against an endpoint that speaks for Lambda, Secrets Manager and CodeDeploy. */
-async function runHook({ harness, unfilled = [], sweepError, ...account }: Account) {
+async function runHook({
+  harness,
+  unfilled = [],
+  sweepError,
+  swept = { needsReview: 0, paused: 0 },
+  ...account
+}: Account) {
   const webhook = account.webhook ?? (body => realWebhook(harness ?? createHarness({ platforms, secrets }), body));
   const [calls, waits, lines]: [string[], number[], LogLine[]] = [[], [], []];
   const { endpoint, stop } = await startAwsEndpoint(async (call, response) => {
@@ -37,6 +44,7 @@ async function runHook({ harness, unfilled = [], sweepError, ...account }: Accou
     calls.push(kind);
     if (kind === 'webhook') return answers(200, await webhook(body))(call, response);
     if (kind === 'sweeper' && sweepError !== undefined) response.setHeader('x-amz-function-error', sweepError);
+    if (kind === 'sweeper') return answers(200, swept)(call, response);
     if (kind !== 'describe') return answers(200, {})(call, response);
     const versions = { current: ['AWSCURRENT'], ...(unfilled.includes(body) ? {} : { previous: ['AWSPREVIOUS'] }) };
     return answers(200, { VersionIdsToStages: versions })(call, response);
@@ -100,6 +108,7 @@ describe('deployment check', () => {
     { what: 'a webhook without its secret', account: { webhook: replies(503) }, code: `${names[0]}-answered-503` },
     { what: 'a webhook that returns nonsense', account: { webhook: async () => ({}) }, code: 'ValiError' },
     { what: 'a sweep that fails', account: { sweepError: 'Unhandled' }, code: 'sweep-failed' },
+    { what: 'a sweep without the table', account: { swept: { failed: 3 } }, code: 'sweep-failed' },
     { what: 'a variable that is missing', account: { variables: {} }, code: 'ValiError' },
   ])('$what: is reported as failed at once', async ({ account, code }) => {
     const { calls, waits, lines } = await runHook(account);

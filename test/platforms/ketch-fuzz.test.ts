@@ -68,7 +68,7 @@ describe('whatever is sent', () => {
           expect((thrown as Failure).message).toMatch(
             /^(body|Content-Type|apiVersion|kind|metadata|request)(\.(\d{1,2}|[a-zA-Z]{1,20}))*: [-a-zA-Z0-9/ ]+$/,
           );
-          const reply = platform.errorReply(request, (thrown as Failure).afterVerification());
+          const reply = platform.errorReply(request, (thrown as Failure).markVerified());
           expect(jsonOrUndefined(reply.body)).toMatchObject({ kind: 'Error' });
         }
       }),

@@ -111,7 +111,7 @@ describe('a message that is refused', () => {
 describe('what a refusal names', () => {
   const refusal = (body: unknown, verified = true) => {
     const failure = refused(body);
-    const reply = platform.errorReply(requestOf(body), verified ? failure.afterVerification() : failure);
+    const reply = platform.errorReply(requestOf(body), verified ? failure.markVerified() : failure);
     return jsonOrUndefined(reply.body);
   };
 

@@ -238,7 +238,7 @@ function newReceipt(
 /** Attempts a receipt as the request path does after it has stored it. */
 export async function attemptNow(receipt: Receipt, services: Services, budgetMs = 7000): Promise<AttemptOutcome> {
   const personalData = required(await services.store.readPersonalData(receipt.id));
-  const clients = clientsFor(receipt, true, services);
+  const clients = clientsFor(receipt, { fresh: true }, services);
   const until = services.now() + budgetMs;
   await reserveFirstCalls(receipt, clients, until);
   return attempt({ receipt, personalData, clients, until, repliesNow: true, callbackOnlyOutcomes: [] }, services);

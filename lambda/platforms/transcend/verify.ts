@@ -80,7 +80,7 @@ function signedValueOf(request: HttpRequest): string {
     const body = parseStrictJson(request.rawBody);
     return parseBody(signedValue, body, 'new-privacy-request-job').coreIdentifier.value;
   } catch (error) {
-    throw failureOf(error).afterVerification();
+    throw failureOf(error).markVerified();
   }
 }
 

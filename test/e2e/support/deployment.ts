@@ -53,8 +53,8 @@ export async function deploy(assembly: Assembly, endpoint: string, secrets: Secr
     known.set(id, { ref, attributes: { Arn: `arn:aws:lambda:eu-west-1:123456789012:function:${ref}` } });
   }
   for (const [id, { Properties }] of ofType(assembly, 'AWS::Lambda::Alias')) {
-    const ref = `arn:aws:lambda:eu-west-1:123456789012:function:${resolveText(Properties['FunctionName'], known)}`;
-    known.set(id, { ref: `${ref}:${resolveText(Properties['Name'], known)}` });
+    const of = resolveText(Properties['FunctionName'], known);
+    known.set(id, { ref: `arn:aws:lambda:eu-west-1:123456789012:function:${of}:${String(Properties['Name'])}` });
   }
   const resources = stacked.flatMap(type => ofType(assembly, type));
   const inStack = resources.map(([id, { Type, Properties }]) => [id, { Type, Properties: plain(Properties, known) }]);
