@@ -43,6 +43,13 @@ export async function frozen(harness: Harness, checks: Checks): Promise<void> {
     );
   }
   await checks.step(
+    'the webhook, whose connections are dead after a freeze: five requests are completed, no alarm',
+    () => withDeadConnections(harness, 'webhook', index => sendsErasure(harness, `crm-dead-${index}`), checks),
+  );
+  await checks.step('the sweep, whose connections are dead after a freeze: it sweeps five times, no alarm', () =>
+    withDeadConnections(harness, 'sweeper', () => sweeps, checks),
+  );
+  await checks.step(
     'the webhook, started while Secrets Manager does not respond: ready in time, and works after it recovers',
     () => withoutSecretsManager(harness, 'webhook', sendsErasure(harness, 'crm-hanging'), checks),
   );
@@ -102,6 +109,30 @@ function sendsErasure(harness: Harness, sourceId: string): FirstEvent {
 
 async function sweeps(instance: FunctionProcess): Promise<void> {
   await instance.invoke(tick);
+}
+
+/** Freezes an instance between two events. When it continues, each of its connections to AWS is reset once it is used. */
+async function withDeadConnections(
+  { start, recorder }: Harness,
+  which: Which,
+  eventOf: (index: number) => FirstEvent,
+  checks: Checks,
+): Promise<void> {
+  const instance = await start(which);
+  const [result] = await Promise.allSettled([handleAfterReset()]);
+  const log = await instance.stop();
+  if (result.status === 'rejected') throw new Error(`${result.reason}\n${log}`);
+  assertNoAlarm(log);
+
+  async function handleAfterReset(): Promise<void> {
+    await eventOf(0)(instance);
+    instance.freeze();
+    const count = recorder.forgetConnections();
+    instance.thaw();
+    checks.note(`${count} idle connections`);
+    assert.ok(count > 1, 'no idle connections');
+    for (let index = 1; index <= 5; index += 1) await eventOf(index)(instance);
+  }
 }
 
 async function withoutSecretsManager(

@@ -1,4 +1,5 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { closeServer, listenOnLoopback } from './listen.ts';
@@ -71,6 +72,8 @@ export interface Recorder {
   latencyMs: number;
   /** Holds back the responses of one operation; one operation at a time. */
   hold(operation: string): HeldResponses;
+  /** Resets each connection that exists now when it is used again, as a NAT gateway does after a long freeze. Returns their number. */
+  forgetConnections(): number;
   close(): Promise<void>;
 }
 
@@ -90,8 +93,10 @@ interface Hold {
 /** Starts a recorder on loopback. */
 export async function startRecorder(target: string, timeline: Timeline): Promise<Recorder> {
   const agent = new Agent({ keepAlive: true });
-  const server = createServer((incoming, outgoing) => void exchange(incoming, outgoing));
+  const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => void exchange(incoming, outgoing));
   const endpoint = `http://127.0.0.1:${await listenOnLoopback(server)}`;
+  const connections = new Set<Socket>();
+  const forgotten = new Set<Socket>();
   let current: Hold | undefined;
   const recorder = {
     endpoint,
@@ -106,13 +111,26 @@ export async function startRecorder(target: string, timeline: Timeline): Promise
       };
       return { begun: begun.promise, release };
     },
+    forgetConnections: () => {
+      for (const socket of connections) forgotten.add(socket);
+      return connections.size;
+    },
     close: async () => {
       agent.destroy();
       await closeServer(server);
     },
   };
 
+  server.on('connection', socket => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+
   async function exchange(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    if (forgotten.has(incoming.socket)) {
+      incoming.socket.resetAndDestroy();
+      return;
+    }
     const operation = operationOf(incoming);
     const ended = timeline.begin('aws', operation);
     try {
@@ -121,7 +139,9 @@ export async function startRecorder(target: string, timeline: Timeline): Promise
       if (recorder.latencyMs > 0) await setTimeout(recorder.latencyMs);
       await passed(operation);
       ended();
-      outgoing.writeHead(Number(response.statusCode), response.headers).end(body);
+      // The emulator closes its connections after each response; AWS keeps them open.
+      const { connection: _, ...headers } = response.headers;
+      outgoing.writeHead(Number(response.statusCode), headers).end(body);
     } catch {
       ended();
       outgoing.destroy();
