@@ -83,7 +83,8 @@ export function newTruth(now: () => number, start: number): Truth {
     canBeFound: id => !gone.has(id) && !hidden.has(id),
     wasRemovedByOthers: id => gone.get(id) === 'others',
     closed: (request, receipt) => {
-      if (receipt.state !== 'refused') verifyClosed(request, receipt, { truth, gone, hidden, notFound, owners });
+      if (receipt.state !== 'refused')
+        verifyClosed(request, receipt, { truth, gone, hidden, notFound, owners, newcomers });
       else if (!refusals.has(request.uid)) truth.violated('refused without a decision', request.uid);
     },
   };
@@ -96,9 +97,15 @@ interface Known {
   readonly hidden: ReadonlySet<string>;
   readonly notFound: ReadonlySet<string>;
   readonly owners: ReadonlyMap<string, readonly TestRequest[]>;
+  /** Customers that registered after a request, with its uid. */
+  readonly newcomers: ReadonlyMap<string, string>;
 }
 
-function verifyClosed(request: TestRequest, receipt: Receipt, { truth, gone, hidden, notFound, owners }: Known): void {
+function verifyClosed(
+  request: TestRequest,
+  receipt: Receipt,
+  { truth, gone, hidden, notFound, owners, newcomers }: Known,
+): void {
   const there = request.customers.filter(({ id }) => !gone.has(id) && !hidden.has(id));
   const ours = (one: RegisteredCustomer) => gone.get(one.id) === 'program' && (owners.get(one.id) ?? []).length === 1;
   for (const [project, { state, deletions }] of Object.entries(receipt.projects)) {
@@ -118,6 +125,8 @@ function verifyClosed(request: TestRequest, receipt: Receipt, { truth, gone, hid
   const erased = states.includes('erased');
   if (erased !== (receipt.state === 'erased'))
     truth.violated(`${states.join('+')} resulted in ${receipt.state}`, request.uid);
-  const expected = request.identifiable ? 'no-match' : 'not-identifiable';
+  const isSpared = receipt.state === 'created-later' && [...newcomers.values()].includes(request.uid);
+  const noMatch = isSpared ? 'created-later' : 'no-match';
+  const expected = request.identifiable ? noMatch : 'not-identifiable';
   if (!erased && receipt.state !== expected) truth.violated(`${receipt.state}, not ${expected}`, request.uid);
 }

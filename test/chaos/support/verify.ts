@@ -85,6 +85,7 @@ async function verifyPersonalData(
 const replyTexts = new Map<string, string>([
   ['erased', 'completed/executed'],
   ['no-match', 'completed/no_match'],
+  ['created-later', 'completed/no_match'],
   ['not-identifiable', 'completed/insufficient_identification'],
   ['refused', 'completed/unknown'],
 ]);
