@@ -203,6 +203,11 @@ describe('npm start', () => {
     const variables = ['PORT', 'SETTINGS', 'DATA_DIR', 'SWEEP_SECONDS', 'CLAIM_SECONDS', 'BACKOFF_SECONDS', 'CLOCK'];
     for (const name of ['npm start', ...variables, 'AWS_ENDPOINT_URL']) expect(stdout).toContain(name);
   });
+
+  test('misspelt option: is a usage error and starts nothing', async () => {
+    const says = 'usage error: there are no options but --help; variables configure the run\n';
+    expect(await runToEnd({}, '--hlp')).toEqual({ code: 2, signal: null, stdout: '', stderr: says });
+  });
 });
 
 describe('npm run demo', () => {
