@@ -4,7 +4,7 @@ import type { LookupFunction, Socket } from 'node:net';
 
 /** One call to another service. `until` is the deadline of the whole call, reading the body included (epoch ms). */
 export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;

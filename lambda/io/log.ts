@@ -7,7 +7,7 @@ import { embeddedMetrics } from './metrics.ts';
  */
 export interface LogLine {
   /** `closed` is the attempt that closed a receipt: one line per receipt, even if several workers attempted it. */
-  readonly event: 'accepted' | 'attempt' | 'closed' | 'refused' | 'callback' | 'sweep' | 'alarm' | 'aws';
+  readonly event: 'accepted' | 'attempt' | 'closed' | 'refused' | 'ignored' | 'callback' | 'sweep' | 'alarm' | 'aws';
   readonly platform?: string;
   /** The receipt's id: an HMAC. */
   readonly receipt?: string;

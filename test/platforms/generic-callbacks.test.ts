@@ -26,6 +26,7 @@ describe('a callback', () => {
       request_id: 'req-1',
       receipt_id: receipt!.id,
       status: 'erased',
+      final: true,
       completed_at: new Date(harness.clock.now).toISOString(),
     });
     expect(deletions).toMatchObject([{ project: 'main', status: 'DONE' }]);
@@ -56,10 +57,14 @@ describe('a callback', () => {
     ['header', 'in-house-current-secret-0001'],
     ['basic', 'form:current-secret-00000001'],
   ])('to a sender of the scheme %s is signed with the text of its secret', async (scheme, current) => {
-    const { services, clock } = await genericHarness({ section: { scheme }, secret: { current } });
+    const { services, clock } = await genericHarness({
+      section: { authentication: { kind: scheme } },
+      secret: { current },
+    });
     const told = {
       reference: 'req-1',
       scope: '',
+      receivedAt: 0,
       receiptId: 'receipt-1',
       outcome: { kind: 'needs-review', expectedAt: clock.now },
       callbacks: [{ url: callbackUrl, headers: {} }],

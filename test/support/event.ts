@@ -26,6 +26,7 @@ export function eventOf({ method = 'POST', path, headers, body }: Wire): Gateway
   return {
     httpMethod: method,
     path,
+    requestContext: { domainName: 'erasure.example.com', path: `/v1${path}` },
     headers: Object.fromEntries(lists.map(([name, values]) => [name, values.at(-1)])),
     multiValueHeaders: Object.fromEntries(lists.map(([name, values]) => [name, [...values]])),
     body: Buffer.from(body).toString('base64'),
