@@ -89,12 +89,17 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   if (done && updated.state === 'needs-review') {
     log({ event: 'alarm', alarm: 'needs-review', platform: updated.platform, receipt: updated.id });
   }
-  // A platform that only gets an acknowledgement cannot be informed: without an alarm, the person would be lost unnoticed.
-  const isInformed = services.platforms.get(updated.platform)?.responseMode !== 'acknowledgement';
-  if (done && updated.state === 'not-identifiable' && !isInformed) {
+  // If the platform cannot be informed, the person would be lost unnoticed without an alarm.
+  if (done && updated.state === 'not-identifiable' && !isInformed(updated, services)) {
     log({ event: 'alarm', alarm: 'not-identifiable', platform: updated.platform, receipt: updated.id });
   }
   return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
+}
+
+/** Returns whether the platform learns that no identifier could be looked up. */
+function isInformed({ platform: name, hasCallbacks }: Receipt, { platforms }: Services): boolean {
+  const platform = platforms.get(name);
+  return platform?.tellsNotIdentifiable?.(hasCallbacks) ?? platform?.responseMode !== 'acknowledgement';
 }
 
 interface ErasureResults {

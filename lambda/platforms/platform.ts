@@ -95,6 +95,8 @@ export interface Platform {
   readonly projects: readonly string[] | undefined;
   /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
+  /** Returns whether the platform learns that no identifier could be looked up. By default, if it expects a result. */
+  readonly tellsNotIdentifiable?: (hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */

@@ -80,9 +80,13 @@ const telling = ['{outcome}', '{final}', '{completed}', '{count}'];
 
 /** Returns whether the reply to an open erasure is the one to a finished one, so that the platform reads no result in it. */
 export function isAcknowledgement(answers: Answers | undefined): boolean {
-  const find = (key: OutcomeWord) => answers?.[key] ?? answers?.['*'];
-  const [open, erased] = [find('in_progress'), find('erased')];
-  if (open === undefined || erased === undefined) return false;
-  const isTelling = textsIn(erased.body).some(text => telling.some(variable => text.includes(variable)));
-  return open.status === erased.status && JSON.stringify(open.body) === JSON.stringify(erased.body) && !isTelling;
+  return isSameReply(answers, 'in_progress', 'erased');
+}
+
+/** Returns whether a platform cannot tell two outcomes apart by its reply. The default replies contain the outcome. */
+export function isSameReply(answers: Answers | undefined, one: OutcomeWord, other: OutcomeWord): boolean {
+  const [first, second] = [one, other].map(key => answers?.[key] ?? answers?.['*']);
+  if (first === undefined || second === undefined || first.status !== second.status) return false;
+  const isTelling = textsIn(first.body).some(text => telling.some(variable => text.includes(variable)));
+  return JSON.stringify(first.body) === JSON.stringify(second.body) && !isTelling;
 }

@@ -19,6 +19,8 @@ export interface Callbacks {
   readonly secrets: readonly string[];
   readonly needsSecret: boolean;
   readonly isAlways: boolean;
+  /** Whether the callback for an erasure without a usable identifier differs from the one for a deletion. */
+  readonly tellsNotIdentifiable: boolean;
 }
 
 /** Largest size of the values that are stored with a callback, in bytes of JSON. */
@@ -37,7 +39,14 @@ export function compileCallbacks(settings: ResolvedSettings): Callbacks {
     secrets,
     needsSecret: callback.sign !== undefined || secrets.length > 0,
     isAlways: callback.when === 'always',
+    tellsNotIdentifiable: tellsNotIdentifiable(callback),
   };
+}
+
+function tellsNotIdentifiable({ bodies }: Partial<CallbackSettings>): boolean {
+  if (bodies === undefined) return true;
+  const { not_identifiable: unable, erased } = bodies;
+  return unable !== undefined && JSON.stringify(unable) !== JSON.stringify(erased);
 }
 
 /** Returns the places whose values the callback holds, by the variable that stands for them. */

@@ -1,9 +1,9 @@
 import type { ErasureResult, ParsedRequest, Platform } from '../platform.ts';
 import { plainErrorReply } from '../platform.ts';
-import { compileReplies, isAcknowledgement, type Replies } from './answers.ts';
+import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
 import { checkGenericSecret, verifyGeneric } from './authentication.ts';
 import { compileCallbacks } from './callbacks.ts';
-import { canProveStatus } from './guards.ts';
+import { canProveStatus, isMessageVariable } from './guards.ts';
 import { type Message, valueAtPlace } from './places.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
@@ -23,6 +23,8 @@ export function generic(section: GenericSettings): Platform {
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
     ...(callbacks.isAlways ? { callbackOnlyOutcomes: ['erased', 'no-match', 'not-identifiable', 'refused'] } : {}),
+    tellsNotIdentifiable: hasCallbacks =>
+      tells(section.answers, settings.each !== undefined) || (hasCallbacks && callbacks.tellsNotIdentifiable),
     ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
     ...(callbacks.needsSecret ? { callbacksNeedSecret: true } : {}),
     checkSecret: text => checkGenericSecret(text, settings.proofs, callbacks.secrets),
@@ -37,6 +39,11 @@ export function generic(section: GenericSettings): Platform {
   };
 }
 
+/** Returns whether a reply tells that no identifier could be looked up. */
+function tells(answers: GenericSettings['answers'], isList: boolean): boolean {
+  return !isList && !isAcknowledgement(answers) && !isSameReply(answers, 'not_identifiable', 'erased');
+}
+
 function withReply({ message, hasIgnored, ...orders }: ParsedOrders, replies: Replies): ParsedRequest {
   const variables = messageVariables(message);
   const ignored = hasIgnored ? { hasIgnored } : {};
@@ -46,6 +53,9 @@ function withReply({ message, hasIgnored, ...orders }: ParsedOrders, replies: Re
 }
 
 function messageVariables(message: Message): TemplateVariables {
-  return name =>
-    name === 'base64Body' ? Buffer.from(message.request.rawBody).toString('base64') : valueAtPlace(name, message);
+  return name => {
+    if (name === 'base64Body') return Buffer.from(message.request.rawBody).toString('base64');
+    // The name of a result's variable that is absent is no place.
+    return isMessageVariable(name) ? valueAtPlace(name, message) : undefined;
+  };
 }
