@@ -49,7 +49,7 @@ export function parseOrders(request: HttpRequest, settings: ResolvedSettings, ca
 }
 
 /** Returns the orders of a body: itself, or the entries of its list. */
-function entriesOf(body: unknown, each: string | undefined): readonly unknown[] {
+export function entriesOf(body: unknown, each: string | undefined): readonly unknown[] {
   if (each === undefined) {
     if (Array.isArray(body)) throw new Failure('invalid', 'body: is a list, and the settings have no each');
     return [body];
