@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import type { Environment } from '../../lambda/aws/environment.ts';
+import { type Environment, packSettings } from '../../lambda/aws/environment.ts';
 import { type Settings, SettingsError } from '../../lambda/settings.ts';
 import { deployedName, type Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
@@ -41,7 +41,7 @@ const nodeOptions = { NODE_OPTIONS: '--enable-source-maps' } as const;
 
 /** Leaves out what only the deployment and editors need; it contains an email address. */
 function functionSettings({ operations: _, $schema: __, ...settings }: Settings): string {
-  return JSON.stringify(settings);
+  return packSettings(JSON.stringify(settings));
 }
 
 /** Limit for all variables of a function together (Lambda Developer Guide, "Lambda quotas"). */

@@ -5,7 +5,7 @@ import { isIdleReset, type KeepAliveAgents, keepAliveAgents } from './keep-alive
 
 /** One call to another service. `until` is the deadline of the whole call, reading the body included (epoch ms). */
 export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;

@@ -12,6 +12,7 @@ export interface LogLine {
     | 'attempt'
     | 'closed'
     | 'refused'
+    | 'ignored'
     | 'callback'
     | 'sweep'
     | 'alarm'

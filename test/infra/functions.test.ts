@@ -74,8 +74,13 @@ describe('function environment', () => {
       transcend: { audience: 'acme', sombraUrl: 'https://sombra.example.com', identities: { email: 'email' } },
       segment: {},
       shopify: { shops: ['acme.myshopify.com'] },
-      generic: { scheme: 'standard-webhooks' },
-      'in-house': { type: 'generic', scheme: 'basic', reference: ['/a', '/b'], identifiers: { '/mail': 'email' } },
+      generic: { authentication: { kind: 'standard-webhooks' } },
+      'in-house': {
+        type: 'generic',
+        authentication: { kind: 'basic' },
+        reference: ['/a', '/b'],
+        identifiers: { '/mail': 'email' },
+      },
     };
     const settings = settingsWith({ platforms });
     const [webhook] = synthesised({ settings }).of('AWS::Lambda::Function');
