@@ -80,7 +80,7 @@ export function contextUntil(end: number): Context {
     functionName: 'webhook',
     functionVersion: '$LATEST',
     invokedFunctionArn: 'arn:aws:lambda:local:000000000000:function:webhook',
-    memoryLimitInMB: '512',
+    memoryLimitInMB: '1024',
     awsRequestId: 'local',
     logGroupName: 'local',
     logStreamName: 'local',
