@@ -126,7 +126,7 @@ function read(database: DatabaseSync, id: string): Receipt | undefined {
 function replace(
   database: DatabaseSync,
   next: Receipt,
-  { pins, lookUps = [], deletePersonalData = false }: SideWrites,
+  { pins, lookUps = [], deletePersonalData = false, callbackData }: SideWrites,
 ): boolean {
   const { id, revision, queue = null, nextAttemptAt = null } = next;
   const update = database.prepare(
@@ -138,6 +138,8 @@ function replace(
     database.prepare('DELETE FROM personal_data WHERE id = ?').run(id);
     database.prepare('DELETE FROM pins WHERE id = ?').run(id);
     database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
+    if (callbackData !== undefined)
+      database.prepare('INSERT INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(callbackData));
     return true;
   }
   if (pins !== undefined) {

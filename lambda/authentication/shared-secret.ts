@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { Failure } from '../domain/failure.ts';
-import { parseJson } from '../io/json.ts';
+import { parseStrictJsonText } from '../io/json.ts';
 
 /** Two values that are both accepted, so that a secret can be changed without a gap. */
 export interface SharedSecret {
@@ -39,7 +39,7 @@ export function parseSharedSecret(text: string): SharedSecret {
  * caller that cannot be verified is never accepted.
  */
 export function parseSecret<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, parseJson(text)?.value);
+  const parsed = v.safeParse(schema, parseStrictJsonText(text));
   if (parsed.success) return parsed.output;
   throw unusableSecret();
 }

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import * as v from 'valibot';
-import { parseJson } from '../io/json.ts';
+import { parseStrictJsonText } from '../io/json.ts';
 
 /** What a token is checked against. All times are epoch milliseconds. */
 export interface Expected {
@@ -63,7 +63,7 @@ const claims = v.object({
 });
 
 function parsed(part: string): unknown {
-  return parseJson(bytesOf(part).toString('utf8'))?.value;
+  return parseStrictJsonText(bytesOf(part).toString('utf8'));
 }
 
 function bytesOf(part: string): Buffer {

@@ -49,7 +49,7 @@ function outOfTime(): never {
 
 /** Converts the event. Throws `too-large` for a body over the limit. */
 function toRequest(event: GatewayEvent): HttpRequest {
-  const rawBody = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+  const rawBody = Buffer.from(textOrEmpty(event.body), event.isBase64Encoded ? 'base64' : 'utf8');
   if (rawBody.length > maxBodyBytes) throw new Failure('too-large', `body: is larger than ${maxBodyBytes} bytes`);
   return { ...withoutBody(event), rawBody };
 }
@@ -57,10 +57,12 @@ function toRequest(event: GatewayEvent): HttpRequest {
 /** Converts everything except the body, which is not read for an unauthenticated caller. */
 function withoutBody(event: GatewayEvent): HttpRequest {
   // A configured URL may end with a slash or have two in a row.
-  const path = event.path.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  const path = textOrEmpty(event.path)
+    .replaceAll(/\/+/g, '/')
+    .replace(/(?<=.)\/$/, '');
   const receivedAt = event.requestContext?.requestTimeEpoch;
   return {
-    method: event.httpMethod,
+    method: textOrEmpty(event.httpMethod),
     path,
     ...calledUrl(event),
     headers: readHeaders(event),
@@ -79,13 +81,21 @@ function calledUrl({ requestContext, multiValueQueryStringParameters }: GatewayE
   return domainName === undefined || path === undefined || hasQuery ? {} : { url: `https://${domainName}${path}` };
 }
 
-/** Reads all headers. API Gateway passes every value of a repeated header only in `multiValueHeaders` (Developer Guide, proxy integration). */
+/** A caller with `lambda:InvokeFunction` can send any event: what has the wrong type counts as absent. */
+function textOrEmpty(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/**
+ * Reads all headers. API Gateway passes every value of a repeated header only in `multiValueHeaders` (Developer Guide, proxy
+ * integration). Values that are not text are left out.
+ */
 function readHeaders({ headers, multiValueHeaders }: GatewayEvent): ReadonlyMap<string, readonly string[]> {
   const all = new Map<string, string[]>();
-  const single = Object.entries(headers ?? {}).map(([name, value]) => [name, [value]] as const);
-  for (const [name, values] of multiValueHeaders ? Object.entries(multiValueHeaders) : single) {
-    const present = (values ?? []).flatMap(value => value ?? []);
-    all.set(name.toLowerCase(), [...(all.get(name.toLowerCase()) ?? []), ...present]);
+  for (const [name, values] of Object.entries<unknown>(multiValueHeaders ?? headers ?? {})) {
+    const present = [values].flat().filter(value => typeof value === 'string');
+    const key = name.toLowerCase();
+    if (present.length > 0) all.set(key, [...(all.get(key) ?? []), ...present]);
   }
   return all;
 }

@@ -5,6 +5,7 @@ import {
   GetItemCommand,
   paginateQuery,
   QueryCommand,
+  type QueryCommandOutput,
   TransactionCanceledException,
   TransactionConflictException,
   type TransactWriteItem,
@@ -12,6 +13,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { ReceiptQueue } from '../receipts/receipt.ts';
+import { storeUnavailable } from '../receipts/store.ts';
 import { callDeadline } from './clients.ts';
 import { type Item, receiptKey, receiptPrefix, type TableNames, textOf } from './dynamodb-items.ts';
 import { queueIndex, tableKeys } from './table-layout.ts';
@@ -56,8 +58,7 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
         ExpressionAttributeValues: { ':partition': { S: partition } },
       };
       const items: Item[] = [];
-      for await (const page of paginateQuery({ client }, input, callDeadline(callMs)))
-        items.push(...(page.Items ?? []));
+      for await (const page of paginateQuery({ client }, input, callDeadline(callMs))) items.push(...itemsOf(page));
       return items;
     },
 
@@ -70,8 +71,8 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
         ExpressionAttributeValues: { ':queue': { S: queue }, ':now': { N: String(now) } },
         Limit: limit,
       };
-      const { Items = [] } = await client.send(new QueryCommand(input), callDeadline(callMs));
-      return Items.map(item => textOf(item, tableKeys.partition).slice(receiptPrefix.length));
+      const page = await client.send(new QueryCommand(input), callDeadline(callMs));
+      return itemsOf(page).map(item => textOf(item, tableKeys.partition).slice(receiptPrefix.length));
     },
 
     async write(actions) {
@@ -82,6 +83,15 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
       return tryWrite(client, actions, deadline);
     },
   };
+}
+
+/**
+ * Returns the items of a page. Throws `unavailable` if the response has no list: that is not a table without these rows
+ * (API Reference, Query).
+ */
+function itemsOf({ Items }: QueryCommandOutput): readonly Item[] {
+  if (!Array.isArray(Items)) throw storeUnavailable('a response of DynamoDB has no list of items');
+  return Items;
 }
 
 type Deadline = ReturnType<typeof callDeadline>;

@@ -10,7 +10,7 @@ import type { VersionedRow, VersionedStore } from '../control/versioned-store.ts
 import { parseJson } from '../io/json.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, callDeadline, errorNameOf } from './clients.ts';
-import type { Item } from './dynamodb-items.ts';
+import { type Item, textOf } from './dynamodb-items.ts';
 import { tableKeys, ttlAttribute } from './table-layout.ts';
 
 /** All control rows have the same sort key; their partition is the row's own key. */
@@ -54,11 +54,10 @@ function batchReads(read: VersionedStore['read']): VersionedStore['read'] {
 async function read(client: DynamoDBClient, table: string, keys: readonly string[], callMs: number) {
   const request = { [table]: { Keys: keys.map(keyOf), ConsistentRead: true } };
   const response = await client.send(new BatchGetItemCommand({ RequestItems: request }), callDeadline(callMs));
-  if (Object.keys(response.UnprocessedKeys ?? {}).length > 0) throw storeUnavailable();
-  const rows = (response.Responses?.[table] ?? []).map(
-    item => [item[tableKeys.partition]?.S ?? '', parseRow(item)] as const,
-  );
-  return new Map(rows);
+  const { Responses, UnprocessedKeys = {} } = response;
+  // Without this, an unreadable response would say that nothing is paused.
+  if (Responses === undefined || Object.keys(UnprocessedKeys).length > 0) throw storeUnavailable();
+  return new Map((Responses[table] ?? []).map(item => [textOf(item, tableKeys.partition), parseRow(item)] as const));
 }
 
 interface NewRow {

@@ -82,21 +82,23 @@ function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites):
     Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) } } },
   });
   const remove = (sort: string): TransactWriteItem => ({ Delete: { TableName, Key: key(next.id, sort) } });
-  const { pins, lookUps = [] } = also;
-  if (also.deletePersonalData === true) return personalDataSorts(next, lookUps).map(remove);
+  const { pins, lookUps = [], callbackData } = also;
+  if (also.deletePersonalData === true) {
+    const first = callbackData === undefined ? remove(personalDataSort) : put(personalDataSort, callbackData);
+    return [first, ...projectSorts(next, lookUps).map(remove)];
+  }
   const changed = lookUps.map(({ project, lookUps: row }) =>
     row === undefined ? remove(lookUpsSort(project)) : put(lookUpsSort(project), row),
   );
   return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
 }
 
-/** Returns the sort keys of a receipt's personal data: a project has pins, or look-ups before them. */
-function personalDataSorts({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
-  const rows = Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
+/** Returns the sort keys of the projects' rows: a project has pins, or look-ups before them. */
+function projectSorts({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
+  return Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
     const hasLookUps = lookedUp > 0 || lookUps.some(one => one.project === project);
     return [...(pins > 0 ? [pinsSort(project)] : []), ...(hasLookUps ? [lookUpsSort(project)] : [])];
   });
-  return [personalDataSort, ...rows];
 }
 
 export const personalDataSort = 'personal-data';

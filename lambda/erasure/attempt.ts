@@ -1,8 +1,7 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
-import { isFinal, needsNoPersonalData, outcomeOf, type Receipt } from '../receipts/receipt.ts';
+import { isFinal, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
-import type { PersonalDataWithPins } from '../receipts/store.ts';
-import { updateReceipt } from '../receipts/store.ts';
+import { deleteUnneeded, type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { eraseInProject, type ProjectClients } from './erase-in-project.ts';
@@ -82,7 +81,7 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
     store,
     receipt,
     before => recordAttempt(before, recording),
-    next => ({ deletePersonalData: needsNoPersonalData(next), lookUps: lookUpsOf(next, recording) }),
+    next => ({ ...deleteUnneeded(next, work.personalData), lookUps: lookUpsOf(next, recording) }),
   );
   const outcome = outcomeOf(updated, now());
   const code = updated.lastResult ?? 'superseded';

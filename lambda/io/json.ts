@@ -27,14 +27,32 @@ function decodeOrUndefined(bytes: Uint8Array): string | undefined {
  * that a number cannot hold exactly becomes a `bigint`: rounded, it could be the id of another person.
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
-  const text = decodeUtf8(bytes);
+  return parseStrictText(decodeUtf8(bytes));
+}
+
+function parseStrictText(text: string): unknown {
   const parsed = parseJson(text);
   if (parsed === undefined) throw new Failure('invalid', 'body: is not JSON');
   rejectDeepOrDuplicate(text);
   return /\d{16}/.test(text) ? JSON.parse(text, keepExactIntegers) : parsed.value;
 }
 
-/** Parses JSON. Returns `undefined` for invalid JSON; the wrapper distinguishes it from JSON's `null`. */
+/**
+ * Parses JSON that decides something, such as a response or a secret, by the rules of {@link parseStrictJson}. Returns
+ * `undefined` if it breaks one: what two parsers could read differently is no proof.
+ */
+export function parseStrictJsonText(text: string): unknown {
+  try {
+    return parseStrictText(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Parses JSON without further rules; of two values of one key it keeps the last. Returns `undefined` for invalid JSON; the
+ * wrapper distinguishes it from JSON's `null`.
+ */
 export function parseJson(text: string): { readonly value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) };

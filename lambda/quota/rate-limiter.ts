@@ -1,5 +1,6 @@
 import type { VersionedRow, VersionedStore } from '../control/versioned-store.ts';
 import { applyEffect, type ObservedCall } from './apply-effect.ts';
+import { correctTimes } from './correct-times.ts';
 import {
   breakerFor,
   type Capacity,
@@ -45,8 +46,10 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
     reserve: async request => {
       let reservation: Reservation = unavailable(request.now);
       const decide = (state: RateLimitState) => {
-        reservation = reserve(state, request, quota);
-        return reservation.kind === 'reserved' ? reservation.next : state;
+        const current = correctTimes(state, request.now, quota);
+        reservation = reserve(current, request, quota);
+        // A corrected row is written even without a reservation. Otherwise every reader would start its wait again.
+        return reservation.kind === 'reserved' ? reservation.next : current;
       };
       try {
         let isWritten = await row.change(decide);
@@ -62,13 +65,15 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
     blockedBy: (keyHash, now) => {
       const state = row.state();
       if (state === undefined) return unavailable(now);
-      const breaker = state.breaker && breakerFor(state, keyHash);
+      const breaker = breakerFor(correctTimes(state, now, quota), keyHash);
       if (breaker === undefined || breaker.openUntil <= now) return undefined;
       return { kind: 'rate-limited', until: breaker.openUntil, code: breaker.code };
     },
     failingSince: () => row.state()?.failures?.since,
     observe: async observed => {
-      await row.change(state => applyEffect(state, observed, quota)).catch(() => undefined);
+      await row
+        .change(state => applyEffect(correctTimes(state, observed.now, quota), observed, quota))
+        .catch(() => undefined);
     },
   };
 }

@@ -170,6 +170,7 @@ export const receiptSchema = storedObject({
 /** All times are epoch milliseconds, except `expiresAt`. */
 export type Receipt = DeepReadonly<v.InferOutput<typeof receiptSchema>>;
 
+/** Once the receipt is closed, it has no identifiers: only callbacks still need the rest. */
 export const personalDataSchema = storedObject({
   /** The platform's own id of the request and the scope in which it is unique: callbacks need them in clear. */
   reference: v.string(),

@@ -1,5 +1,6 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import { isFinal, needsNoPersonalData } from './receipt.ts';
 import type { PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
@@ -34,8 +35,21 @@ export interface SideWrites {
   readonly pins?: { readonly project: string; readonly pins: readonly Pin[] };
   /** Replaces the completed look-ups of these projects; `undefined` deletes them. */
   readonly lookUps?: readonly { readonly project: string; readonly lookUps: LookUpResults | undefined }[];
-  /** Deletes the personal data, pins and look-ups included. */
+  /** Deletes the personal data, pins and look-ups included, except `callbackData`. */
   readonly deletePersonalData?: boolean;
+  /** What is left of the personal data for callbacks. */
+  readonly callbackData?: PersonalData;
+}
+
+/**
+ * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers and pins; the
+ * callbacks, and the id of the request that they name, are needed until the callbacks have ended.
+ */
+export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
+  if (!isFinal(next.state)) return {};
+  if (personalData === undefined || needsNoPersonalData(next)) return { deletePersonalData: true };
+  const { reference, scope, callbacks } = personalData;
+  return { deletePersonalData: true, callbackData: { reference, scope, identifiers: [], callbacks } };
 }
 
 /** How many conflicting writes are retried. */

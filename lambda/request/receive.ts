@@ -110,7 +110,7 @@ function findPlatform(request: HttpRequest, platforms: Services['platforms']): {
   throw new Failure('method-not-allowed', `method: only ${allowed} is allowed`, { headers: { Allow: allowed } });
 }
 
-const route = new RegExp(`/webhooks/(${namePattern})(/[^/]+)?$`);
+const route = new RegExp(`^/webhooks/(${namePattern})(/[^/]+)?$`);
 
 /** Reads `/webhooks/{platform}` or `/webhooks/{platform}/{requestId}`. The name is empty for any other path. */
 function parsePath({ path }: HttpRequest): { name: string; isStatusRoute: boolean } {

@@ -2,8 +2,8 @@ import { readPauses, scopesOf } from '../control/pauses.ts';
 import { attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import type { ProjectClients } from '../erasure/erase-in-project.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
-import { isClosingDecided, needsNoPersonalData, type Receipt, requestReview } from '../receipts/receipt.ts';
-import { updateReceipt } from '../receipts/store.ts';
+import { isClosingDecided, type Receipt, requestReview } from '../receipts/receipt.ts';
+import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
 import { claimReceipt, closeAsPartial, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
 
@@ -117,11 +117,12 @@ function logReview({ platform, id, reason }: Receipt, { log }: Services): void {
  * whether it was closed now. Throws `unavailable` if the store fails.
  */
 async function closeDecidedReceipt(receipt: Receipt, { store, now, log }: Services): Promise<boolean> {
+  const personalData = receipt.hasCallbacks ? await store.readPersonalData(receipt.id) : undefined;
   const { receipt: closed, done } = await updateReceipt(
     store,
     receipt,
     current => closeAsRefused(current, now()) ?? closeAsPartial(current, now()),
-    next => ({ deletePersonalData: needsNoPersonalData(next) }),
+    next => deleteUnneeded(next, personalData),
   );
   if (done) log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });
   return done;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Alarm } from '../domain/failure.ts';
 import type { HttpResult } from '../io/http-client.ts';
-import { parseJson } from '../io/json.ts';
+import { parseStrictJsonText } from '../io/json.ts';
 import type { BreakerEffect, QuotaEffect, RateHeaders } from '../quota/apply-effect.ts';
 
 /** A call that failed. */
@@ -54,7 +54,7 @@ function classifyResult(result: HttpResult, now: number): CallResult {
   }
   const { status } = result;
   const rateHeaders = parseRateHeaders(result.headers, now);
-  const json = parseJson(result.body)?.value;
+  const json = parseStrictJsonText(result.body);
   if (status === 200) {
     const outcome = json === undefined ? unprovenFailure('not-json') : ({ kind: 'ok', json } as const);
     return { outcome, breaker: close, rateHeaders, status };

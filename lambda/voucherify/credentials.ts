@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { projectSecretName } from '../domain/names.ts';
 import type { HttpCall, HttpResult } from '../io/http-client.ts';
-import { parseJson } from '../io/json.ts';
+import { parseStrictJsonText } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
 import type { QuotaEffect } from '../quota/apply-effect.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
@@ -152,7 +152,7 @@ export function apiKeyReader(project: string, readSecret: ReadSecret): ReadApiKe
   const name = projectSecretName(project);
   return async options => {
     const text = await readSecret(name, options).catch(() => '');
-    const parsed = v.safeParse(keysSchema, parseJson(text)?.value);
+    const parsed = v.safeParse(keysSchema, parseStrictJsonText(text));
     return parsed.success ? parsed.output : undefined;
   };
 }

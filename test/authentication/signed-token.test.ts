@@ -114,9 +114,11 @@ describe('a token', () => {
     }
   });
 
-  test('whose signed payload is no JSON gives nothing', () => {
-    const text = `${encoded({ alg: 'ES384' })}.${Buffer.from('{').toString('base64url')}`;
-    expect(es384Payload(`${text}.${signatureOf(text)}`, pair.publicKey)).toBeUndefined();
+  test('whose signed payload is no JSON, or has a duplicate key, gives nothing', () => {
+    for (const json of ['{', '{"value":"crm-1","value":"crm-2"}']) {
+      const text = `${encoded({ alg: 'ES384' })}.${Buffer.from(json).toString('base64url')}`;
+      expect(es384Payload(`${text}.${signatureOf(text)}`, pair.publicKey)).toBeUndefined();
+    }
   });
 
   test('that differs in one bit is not opened', () => {

@@ -67,6 +67,35 @@ describe('gateway request', () => {
     expect(refused[0]!.request).toMatchObject({ path: '/webhooks/x', rawBody: new Uint8Array() });
   });
 
+  test.each<[string, unknown, readonly string[] | undefined]>([
+    ['a text', 'b', ['b']],
+    ['a number', 5, undefined],
+    ['null', null, undefined],
+    ['an object', { 0: 'b' }, undefined],
+    ['a list with other values', ['a', 5, null, ['c'], 'b'], ['a', 'b']],
+  ])('header with %s as its values: is read as far as it is text', async (_, values, expected) => {
+    const { handler, requests } = recording();
+    const event = Object.assign(eventOf(wire), { multiValueHeaders: { 'X-Two': values } });
+    expect(await invoke(handler, event)).toMatchObject({ status: 201 });
+    expect(requests[0]!.headers.get('x-two')).toEqual(expected);
+  });
+
+  test.each<[string, object]>([
+    ['text as multiValueHeaders', { multiValueHeaders: 'X-Two' }],
+    ['a list as headers', { headers: [['X-Two', 'a']], multiValueHeaders: null }],
+    ['a number as a header', { headers: { 'X-Two': 5 }, multiValueHeaders: null }],
+    ['no path', { path: undefined }],
+    ['a number as its path', { path: 5 }],
+    ['no method', { httpMethod: null }],
+    ['an object as its body', { body: {} }],
+    ['a number as its body', { body: 5 }],
+    ['a null context', { requestContext: null }],
+  ])('event with %s: gets a reply', async (_, odd) => {
+    const { handler } = recording(request => Promise.reject(new Failure('not-found', request.path)));
+    const { status } = await invoke(handler, Object.assign(eventOf(wire), odd));
+    expect(status).toBe(404);
+  });
+
   test.each([false, true])('event without a body: has an empty one (base64: %s)', async isBase64Encoded => {
     const { handler, requests } = recording();
     await invoke(handler, { ...eventOf(wire), body: null, isBase64Encoded });

@@ -135,11 +135,17 @@ describe('control rows on DynamoDB: failures', () => {
   test.each([
     ['no table', {}],
     ['a row without a key', { Responses: { receipts: [{ revision: { N: '3' }, row: { S: '{"a":1}' } }] } }],
-    ['a row without a row', { Responses: { receipts: [{ pk: { S: 'pause#all' }, revision: { N: '3' } }] } }],
   ])('response of %s: is a failure', async (_, body) => {
     const { control, close } = await scripted(answers(200, body));
     onTestFinished(close);
-    expect((await control.read(['pause#all'])).get('pause#all')?.value).toBeUndefined();
+    expectUnavailable(await control.read(['pause#all']).catch((error: unknown) => error));
+  });
+
+  test('row without a value: is not an absent one', async () => {
+    const row = { pk: { S: 'pause#all' }, revision: { N: '3' } };
+    const { control, close } = await scripted(answers(200, { Responses: { receipts: [row] } }));
+    onTestFinished(close);
+    expect((await control.read(['pause#all'])).get('pause#all')).toEqual({ revision: 3, value: undefined });
   });
 
   test('log: names the call and the error, and nothing that was sent', async () => {

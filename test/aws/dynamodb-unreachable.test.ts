@@ -101,7 +101,7 @@ describe('receipt store on DynamoDB: failures', () => {
     const bodies: unknown[] = [];
     const { store } = await opened((call, response) => {
       bodies.push(JSON.parse(call.body));
-      return answers(200, {})(call, response);
+      return answers(200, call.operation === 'Query' ? { Items: [] } : {})(call, response);
     });
     await store.read('receipt-1');
     await store.readPersonalData('receipt-1');
@@ -136,8 +136,14 @@ describe('receipt store on DynamoDB: failures', () => {
     expect(server.operations).toEqual(['Query', 'Query']);
   });
 
-  test('page without items: is accepted', async () => {
-    const { store } = await opened(answers(200, {}));
+  test('page without a list of items: is a failure, and not an empty one', async () => {
+    for (const body of [{}, { Count: 0 }, { Items: null }]) {
+      const { store } = await opened(answers(200, body));
+      await expect(store.find('mac')).rejects.toEqual(unavailable);
+      await expect(store.due('erase', 0, 10)).rejects.toEqual(unavailable);
+      await expect(store.readPersonalData('receipt-1')).rejects.toEqual(unavailable);
+    }
+    const { store } = await opened(answers(200, { Items: [] }));
     expect(await store.find('mac')).toEqual([]);
     expect(await store.due('erase', 0, 10)).toEqual([]);
     expect(await store.readPersonalData('receipt-1')).toBeUndefined();

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, '.github/workflows');
 const workflows = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-const [check = ''] = workflows.filter(({ name }) => name === 'check.yml').map(({ text }) => text);
+const textOf = (file: string) => workflows.find(({ name }) => name === file)?.text ?? '';
+const [check, release] = [textOf('check.yml'), textOf('release.yml')];
 
 /** What stands behind a key, wherever it stands, without the comment behind it. */
 const valuesOf = (key: string, text: string) =>
@@ -35,7 +36,7 @@ describe.each(workflows)('every workflow ($name)', ({ text }) => {
 
   test('may read the code and nothing else, and keeps no credentials for its steps', () => {
     expect(text).toMatch(/^permissions:\n {2}contents: read\n\n/m);
-    expect(text.match(/permissions:/g)).toHaveLength(1);
+    expect(text.match(/permissions:/g)).toHaveLength(text === release ? 2 : 1);
     const checkouts = text.match(/uses: actions\/checkout@.*\n +with:\n +persist-credentials: false\n/g) ?? [];
     expect(checkouts).toHaveLength(text.match(/actions\/checkout@/g)?.length ?? 0);
     expect(text).not.toMatch(/secrets\.|pull_request_target|github\.(event|head_ref)/);
@@ -45,6 +46,42 @@ describe.each(workflows)('every workflow ($name)', ({ text }) => {
     for (const command of valuesOf('run', text).filter(one => /^pip /.test(one ?? ''))) {
       expect(command).toMatch(/^pip install( '[a-z-]+(\[[a-z]+\])?==\d+\.\d+\.\d+')+$/);
     }
+  });
+});
+
+describe('the release', () => {
+  test('tag: is checked, packed with a bill of materials, and released with a signed provenance of both', () => {
+    expect(release).toMatch(/^on:\n {2}push:\n {4}tags: \["v\*"\]\n\n/m);
+    const commands = valuesOf('run', release);
+    const order = ['.ci/run', 'npm pack', 'gh release create'].map(start =>
+      commands.findIndex(command => command?.startsWith(start)),
+    );
+    expect(order).not.toContain(-1);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(commands.filter(command => command?.includes('$GITHUB_REF_NAME" = "v$(node -p'))).toHaveLength(1);
+    const attested = release.indexOf('actions/attest-build-provenance@');
+    expect(attested).toBeGreaterThan(release.indexOf('npm pack'));
+    expect(attested).toBeLessThan(release.indexOf('gh release create'));
+    for (const file of ['voucherify-erasure-webhook-*.tgz', 'sbom.cdx.json']) {
+      expect(release.slice(attested, release.indexOf('gh release create'))).toContain(file);
+      expect(commands.at(-1)).toContain(file);
+    }
+  });
+
+  test('permissions: only what the signature and the release need', () => {
+    const given = [...release.matchAll(/^ {6}([a-z-]+): write/gm)].map(([, name]) => name);
+    expect(given).toEqual(['contents', 'id-token', 'attestations']);
+    expect(check).not.toContain('write');
+  });
+});
+
+describe('updates of dependencies', () => {
+  const renovate = JSON.parse(readFileSync(join(root, '.github/renovate.json'), 'utf8')) as Record<string, unknown>;
+
+  test('versions: are exact, a week old, and never merged without a review', () => {
+    expect(renovate).toMatchObject({ rangeStrategy: 'pin', minimumReleaseAge: '7 days', automerge: false });
+    expect(renovate['extends']).toContain('helpers:pinGitHubActionDigests');
+    expect(JSON.stringify(renovate)).not.toContain('"automerge":true');
   });
 });
 

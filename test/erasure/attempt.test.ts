@@ -65,7 +65,7 @@ describe('first attempt', () => {
     expect(await harness.store.due('erase', start + 1e9, 10)).toEqual([]);
   });
 
-  test('pending callback: keeps the identifiers', async () => {
+  test('pending callback: keeps what it needs, and deletes identifiers and pins', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     const accepted = await harness.accept(one('customer_id', ada), { attempted: true, hasCallbacks: true });
@@ -73,8 +73,9 @@ describe('first attempt', () => {
     await harness.store.replace(told);
     const { receipt } = await attemptNow(told, harness.services);
     expect(receipt).toMatchObject({ state: 'erased', queue: 'callback', nextAttemptAt: start });
-    expect(await harness.store.readPersonalData(receipt.id)).toMatchObject({
-      pins: { main: [{ customerId: ada, seen: true }] },
+    expect(await harness.store.readPersonalData(receipt.id)).toEqual({
+      ...{ reference: 'reference-1', scope: '', callbacks: [] },
+      ...{ identifiers: [], pins: {}, lookUps: {} },
     });
   });
 

@@ -9,7 +9,8 @@ import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
  * The real adapters and client over a wire that says yes, or what `answers` hold for an operation, and what permissions
  * were asked of it.
  */
-export function recordingStores(answers: Readonly<Record<string, object>> = {}) {
+export function recordingStores(changed: Readonly<Record<string, object>> = {}) {
+  const answers: typeof changed = { Query: { Items: [] }, BatchGetItem: { Responses: {} }, ...changed };
   const asked = new Set<string>();
   const handle = async (request: { headers: Record<string, string>; body: Uint8Array }) => {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bill, bill, billOf, type Component, shippedIn } from '../../infra/tools/bill-of-materials.ts';
 import { allowed, isAllowed, licenceOf } from '../../infra/tools/licence-rules.ts';
+import nodeJson from '../../infra/tools/node/package.json' with { type: 'json' };
 import packageJson from '../../package.json' with { type: 'json' };
 
 let whole: Bill;
@@ -34,6 +35,63 @@ describe('shipped packages', () => {
       expect(one['purl']).toBe(`pkg:npm/${one.name.replace('@', '%40')}@${one.version}`);
       expect(licenceOf(one)).not.toBe('none');
     }
+  });
+});
+
+describe('lock file', () => {
+  interface Locked {
+    readonly version?: string;
+    readonly integrity?: string;
+    readonly resolved?: string;
+    readonly inBundle?: boolean;
+    readonly link?: boolean;
+    readonly hasInstallScript?: boolean;
+  }
+  const lockFile = readFileSync(join(import.meta.dirname, '../../package-lock.json'), 'utf8');
+  const { packages: locked } = JSON.parse(lockFile) as { packages: Record<string, Locked> };
+  const { optionalDependencies: ofNode } = nodeJson;
+  /** All but this repository's own folders. */
+  const installed = Object.entries(locked).filter(
+    ([path, { link }]) => path.includes('node_modules/') && link !== true,
+  );
+
+  test('package: has an integrity, also those of other operating systems', () => {
+    // Bundled packages are part of the archive of another package, whose integrity covers them.
+    const without = installed.filter(([, { integrity, inBundle }]) => inBundle !== true && integrity === undefined);
+    expect(without.map(([path]) => path)).toEqual([]);
+    for (const [path, { integrity, inBundle, version }] of installed) {
+      expect(version, path).toMatch(/^\d+\.\d+\.\d+/);
+      if (inBundle !== true) expect(integrity, path).toMatch(/^sha512-[A-Za-z0-9+/]{86}==$/);
+    }
+  });
+
+  test('install scripts: only that of esbuild', () => {
+    const scripts = installed.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path);
+    expect(scripts).toEqual(['node_modules/esbuild']);
+    expect(packageJson.allowScripts).toEqual({ esbuild: true });
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
+      expect(Object.keys(packageJson.scripts)).not.toContain(name);
+  });
+
+  test('source: no package comes from outside the registry that npm is set to', () => {
+    for (const [path, { resolved }] of installed) expect(resolved, path).toBeUndefined();
+  });
+
+  test('direct packages: have exact versions, except those that the application brings', () => {
+    for (const [name, version] of Object.entries({
+      ...packageJson.dependencies,
+      ...packageJson.devDependencies,
+      ...ofNode,
+    }))
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test('Node.js: comes from the lock file, for each platform, and npm packages of this one do not contain it', () => {
+    for (const [name, version] of Object.entries(ofNode)) {
+      expect(version, name).toMatch(/^24\./);
+      expect(locked[`node_modules/${name}`]).toMatchObject({ version, optional: true, integrity: expect.any(String) });
+    }
+    expect(packageJson).not.toHaveProperty('optionalDependencies');
   });
 });
 

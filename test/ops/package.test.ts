@@ -31,7 +31,7 @@ async function account(Variables: object = variables) {
       calls.push(url);
       return answers(200, { Environment: { Variables } })(call, response);
     }
-    if (!call.body.includes('GetCallerIdentity')) return answers(200, {})(call, response);
+    if (!call.body.includes('GetCallerIdentity')) return answers(200, { Responses: {}, Items: [] })(call, response);
     response.writeHead(200, { 'content-type': 'text/xml' }).end(caller);
   });
   onTestFinished(server.stop);

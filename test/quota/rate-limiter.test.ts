@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { parseRateLimit, tokenInterval } from '../../lambda/quota/rate-limit.ts';
+import { parseRateLimit, type Quota, tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { createRateLimiter } from '../../lambda/quota/rate-limiter.ts';
 import { type MemoryRows, memoryRows } from '../support/memory-rows.ts';
 import {
+  hour,
   minute,
   noResponse,
   now,
@@ -127,6 +128,83 @@ describe('several processes', () => {
     };
     expect(await createRateLimiter('main', quota, contested).reserve(request())).toEqual(unavailable);
     expect(writes).toBe(50);
+  });
+});
+
+describe('process whose clock is a day fast', () => {
+  const day = 24 * hour;
+  /** Two calls an hour: a burst takes more than an hour. */
+  const small: Quota = { share: 0.02, limit: 100, periodMs: hour };
+
+  test.each([true, false])('reservation: the others continue at once (fresh: %s)', async fresh => {
+    const rows = memoryRows();
+    const [fast, correct] = limiters(2, rows);
+    await fast!.reserve(request({ now: now + day, expected: 5 }));
+    const reservation = await correct!.reserve(request({ fresh, expected: 1 }));
+    expect(reservation).toMatchObject({ kind: 'reserved' });
+    expect(parseRateLimit(rows.rows.get(key)?.value)?.notBefore).toBeLessThanOrEqual(now + 6 * intervalMs);
+  });
+
+  test('small hourly quota: the others wait for one burst, and the wait is not extended', async () => {
+    const rows = memoryRows();
+    const [fast, ...correct] = limiters(4, rows, small);
+    await fast!.reserve(request({ now: now + day }));
+    const { burst, intervalMs: slow } = tokenInterval({}, small);
+    const until = now + burst * slow;
+    expect(burst * slow).toBeGreaterThan(hour);
+    for (const [index, one] of correct.entries()) {
+      const at = now + index * (hour / 2);
+      expect(await one.reserve(request({ now: at, fresh: false }))).toMatchObject({ kind: 'rate-limited', until });
+    }
+    const last = limiters(1, rows, small)[0]!;
+    expect(await last.reserve(request({ now: until, fresh: false }))).toMatchObject({ kind: 'reserved', at: until });
+  });
+
+  test('wait of a small hourly quota: is possible and stays', async () => {
+    const rows = memoryRows();
+    const [first, second] = limiters(2, rows, small);
+    await first!.reserve(request({ expected: 2, together: 2 }));
+    const row = rows.rows.get(key);
+    expect(await second!.reserve(request({ fresh: false }))).toMatchObject({ kind: 'rate-limited' });
+    expect(rows.rows.get(key)).toEqual(row);
+    expect(parseRateLimit(row?.value)?.notBefore).toBeGreaterThan(now + 2 * hour);
+  });
+
+  test('open breaker: the others send one probe at once, and its response closes the breaker', async () => {
+    const rows = memoryRows();
+    const [fast, correct, other] = limiters(3, rows);
+    await fast!.observe(observed(response(429), { now: now + day }));
+    const probe = await correct!.reserve(request());
+    expect(probe).toMatchObject({ kind: 'reserved', probe: true, at: now });
+    expect(await other!.reserve(request())).toMatchObject({ kind: 'rate-limited', code: 'voucherify-429' });
+    await correct!.observe(observed(response(200)));
+    expect(correct!.blockedBy('key-1', now)).toBeUndefined();
+    expect(await other!.reserve(request())).toMatchObject({ kind: 'reserved', probe: false });
+  });
+
+  test('breaker that this process knows: does not block its calls for a day', async () => {
+    const rows = memoryRows();
+    const limiter = limiters(1, rows)[0]!;
+    await limiter.observe(observed(response(429), { now: now + day }));
+    expect(limiter.blockedBy('key-1', now)).toBeUndefined();
+  });
+
+  test('calls left to the shop: stop the others only until they are told again', async () => {
+    const rows = memoryRows();
+    const [fast, correct] = limiters(2, rows);
+    await fast!.observe(observed(response(200, rateHeaders(100, 1, 30 * second)), { now: now + day }));
+    expect(parseRateLimit(rows.rows.get(key)?.value)?.reservedForShopUntil).toBeGreaterThan(now + day);
+    await correct!.observe(observed(response(200, rateHeaders(100, 1, 30 * second))));
+    expect(parseRateLimit(rows.rows.get(key)?.value)?.reservedForShopUntil).toBe(now + 30 * second);
+    expect(await correct!.reserve(request({ latest: now + minute }))).toMatchObject({ at: now + 30 * second });
+  });
+
+  test('failures: are counted from now, so that the alarm for an unreachable project is not a day late', async () => {
+    const rows = memoryRows();
+    const [fast, correct] = limiters(2, rows);
+    await fast!.observe(observed(noResponse, { now: now + day }));
+    await correct!.observe(observed(noResponse));
+    expect(correct!.failingSince()).toBe(now);
   });
 });
 

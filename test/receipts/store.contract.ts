@@ -255,6 +255,26 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
+    describe('closing with a callback due', () => {
+      const callbackData = { ...kept, identifiers: [] };
+
+      test('personal data: only what callbacks need is left, and then nothing', async () => {
+        const first = await accepted(receiptOf({}, ['main', 'us']));
+        const pinned = withPins(first, 'main', 2);
+        expect(await store.replace(pinned, { pins: { project: 'main', pins } })).toBe(true);
+        const lookedUp = { ...withLookUps(pinned, 'us', 2), revision: 3 };
+        expect(await store.replace(lookedUp, { lookUps: [{ project: 'us', lookUps }] })).toBe(true);
+        const end = { ...closed(lookedUp), revision: 4 };
+        const also = { deletePersonalData: true, callbackData };
+        expect(await store.replace({ ...end, revision: 9 }, also)).toBe(false);
+        expect(await store.readPersonalData(first.id)).toMatchObject({ identifiers: kept.identifiers });
+        expect(await store.replace(end, also)).toBe(true);
+        expect(await store.readPersonalData(first.id)).toEqual({ ...callbackData, pins: {}, lookUps: {} });
+        expect(await store.replace({ ...end, revision: 5 }, { deletePersonalData: true })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toBeUndefined();
+      });
+    });
+
     describe('due receipts', () => {
       const waiting = async (id: string, nextAttemptAt: number) => await accepted(receiptOf({ id, nextAttemptAt }));
 

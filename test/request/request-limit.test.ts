@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
+import type { Adapters } from '../../lambda/services.ts';
 import { genericHarness, genericWire, order } from '../platforms/generic-messages.ts';
 import { segmentHarness, segmentWire } from '../platforms/segment-messages.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
@@ -90,6 +91,16 @@ describe('requests of one platform in an hour', () => {
     expect(harness.sandbox.deletions()).toHaveLength(most);
     expect(harness.alarms()).toEqual([paused]);
     expect(await receiptStates(harness)).toHaveLength(30);
+  });
+
+  test('count that is not a number: pauses the platform and raises the alarm', async () => {
+    const unreadable = ({ control }: Adapters) => ({ control: { ...control, count: async () => Number.NaN } });
+    const harness = ketchHarness({ limits, change: unreadable });
+    expect(await askFor(harness, 1)).toEqual(held(1));
+    harness.clock.now += hour;
+    await harness.sweep();
+    expect(harness.sandbox.deletions()).toEqual([]);
+    expect(harness.alarms()).toEqual([paused]);
   });
 
   test('next clock hour: starts a new count', async () => {

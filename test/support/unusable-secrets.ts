@@ -29,6 +29,10 @@ export const unusableSecrets: readonly { readonly why: string; readonly text: st
   { why: 'a string', text: '"abcdefghijklmnopqrstuvwxyz"' },
   { why: 'a list', text: '["abcdefghijklmnopqrstuvwxyz"]' },
   { why: 'an empty object', text: '{}' },
+  {
+    why: 'with a duplicate key',
+    text: '{"current":"zyxwvutsrqponmlkjihgfedcba","current":"abcdefghijklmnopqrstuvwxyz"}',
+  },
   { why: 'cut off', text: '{"current":"abcdefghijklmnopqrstuvwxyz"' },
   { why: 'under another name', text: '{"Current":"abcdefghijklmnopqrstuvwxyz"}' },
   { why: 'only the previous one', text: '{"previous":"abcdefghijklmnopqrstuvwxyz"}' },

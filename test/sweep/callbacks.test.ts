@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { decideRefusal } from '../../lambda/receipts/transitions.ts';
 import { deliverCallbacks } from '../../lambda/sweep/deliver-callbacks.ts';
-import { harnessWithCallbacks, sweepUntil, targets } from '../support/callback-harness.ts';
+import { type CalledBack, harnessWithCallbacks, sweepUntil, targets } from '../support/callback-harness.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
 import { hour, minute, response, second } from '../support/quota-world.ts';
@@ -206,6 +208,46 @@ describe('unreachable platform', () => {
     await sweepUntil(open, fixtureTime + 12 * day);
     expect(open.called.calls).toHaveLength(tries);
     expect(open.harness.alarms()).toHaveLength(1);
+  });
+});
+
+describe('personal data of a closed receipt', () => {
+  const left = (open: CalledBack) => open.receipt().then(({ id }) => open.harness.services.store.readPersonalData(id));
+
+  test('callback due: only its address, its headers and the id of the request are left', async () => {
+    const open = await harnessWithCallbacks();
+    const before = await left(open);
+    expect(before?.identifiers).toHaveLength(1);
+    open.called.answer = () => response(503);
+    await open.sweepAfter(hour);
+    expect(await open.receipt()).toMatchObject({ state: 'erased', queue: 'callback', projects: { main: { pins: 1 } } });
+    const { reference, scope, callbacks } = before ?? {};
+    expect(await left(open)).toEqual({ reference, scope, callbacks, identifiers: [], pins: {}, lookUps: {} });
+    expect(open.harness.deleted()).toHaveLength(1);
+    open.called.answer = () => response(200);
+    await open.sweepAfter(hour);
+    expect(open.called.calls.at(-1)?.body).toContain('executed');
+    expect(await left(open)).toBeUndefined();
+  });
+
+  test.each([
+    ['with', 1],
+    ['without', 0],
+  ])('refused by an operator, %s stored personal data: no identifier is left', async (_, stored) => {
+    const open = await harnessWithCallbacks(undefined, {
+      change: ({ store }) => ({
+        store: { ...store, readPersonalData: async id => (stored === 0 ? undefined : store.readPersonalData(id)) },
+      }),
+    });
+    open.called.answer = () => response(503);
+    const decided = { actor: 'zoe', action: 'refuse', reason: 'tested', at: open.harness.clock.now } as const;
+    await updateReceipt(open.harness.store, await open.receipt(), receipt => decideRefusal(receipt, decided));
+    await open.sweepAfter(hour);
+    const { state, queue } = await open.receipt();
+    expect({ state, queue }).toEqual({ state: 'refused', queue: stored === 0 ? undefined : 'callback' });
+    const data = await open.harness.store.readPersonalData((await open.receipt()).id);
+    expect(data?.identifiers ?? []).toEqual([]);
+    expect(data?.callbacks ?? []).toHaveLength(stored);
   });
 });
 

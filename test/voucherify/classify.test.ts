@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import type { BreakerEffect } from '../../lambda/quota/apply-effect.ts';
 import { type CallFailure, classify, parseRateHeaders } from '../../lambda/voucherify/classify.ts';
-import { html, notFound, response } from '../support/voucherify-responses.ts';
+import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
 const now = Date.UTC(2026, 10, 24, 12);
 const second = 1000;
@@ -68,6 +68,25 @@ describe('status of a response', () => {
     for (const body of ['', html, '{"status":"DONE"']) {
       expect(classify(response(200, body), now)).toMatchObject({ outcome: unproven, breaker: close });
     }
+  });
+
+  test.each([
+    ['a deletion', 200, done, '"status":"DONE"', '"status":"FAILED","status":"DONE"', 'not-json'],
+    ['an inner object', 200, done, '"customer":1', '"customer":0,"custom\\u0065r":1', 'not-json'],
+    ['a 404', 404, notFound, '"key":"not_found"', '"key":"unauthorized","key":"not_found"', 'voucherify-404'],
+    ['a 400', 400, { key: 'multiple_requests' }, '"key":', '"key":"invalid","key":', 'voucherify-400'],
+  ])('duplicate key in %s: proves nothing', (_, status, body, part, twice, code) => {
+    const text = JSON.stringify(body);
+    const duplicate = text.replace(part, twice);
+    expect(JSON.parse(duplicate)).toEqual(body);
+    expect(classify(response(status, text), now).outcome).not.toMatchObject({ kind: 'review' });
+    const { outcome } = classify(response(status, duplicate), now);
+    expect(outcome).toMatchObject(status === 400 ? { kind: 'review', code } : { kind: 'retry', code, unproven: true });
+  });
+
+  test('exact integers: keep their digits', () => {
+    const { outcome } = classify(response(200, '{"source_id":12345678901234567890}'), now);
+    expect(outcome).toEqual({ kind: 'ok', json: { source_id: 12_345_678_901_234_567_890n } });
   });
 
   test('400 of a concurrent operation: is retried', () => {

@@ -72,6 +72,7 @@ describe('API key', () => {
     ['a number', JSON.stringify({ ...good, appToken: 12345 })],
     ['a line break', JSON.stringify({ ...good, appToken: 'token\r\nX-Evil: 1' })],
     ['a space', JSON.stringify({ ...good, appToken: 'token 1' })],
+    ['a duplicate key', '{"appId":"app-0","appId":"app-1","appToken":"token-1"}'],
     ['a character that headers cannot contain', JSON.stringify({ ...good, appToken: 'tökén' })],
   ])('%s: is unusable', async (_, text) => {
     expect(await apiKeyReader('main', async () => text)()).toBeUndefined();
@@ -255,6 +256,7 @@ describe('token request without a token', () => {
     ['an empty token', 200, { access_token: '', expires_in: 900 }],
     ['a token with a line break', 200, { access_token: 'a\r\nX-Evil: 1', expires_in: 900 }],
     ['a token with a space', 200, { access_token: 'a b', expires_in: 900 }],
+    ['two tokens', 200, '{"access_token":"b","access_token":"a","expires_in":900}'],
     ['no lifetime', 200, { access_token: 'a' }],
     ['a lifetime of zero', 200, { access_token: 'a', expires_in: 0 }],
     ['a lifetime as a string', 200, { access_token: 'a', expires_in: '900' }],

@@ -79,12 +79,16 @@ describe('source_id', () => {
     expect(await found(harness, one('source_id', 'crm-1'))).toBe('no-match');
   });
 
-  test('response about another customer: no match', async () => {
+  test.each([
+    ['source_id', 'crm-1'],
+    ['customer_id', ada],
+  ] as const)('response with neither this %s nor this id: proves nothing', async (kind, value) => {
     const harness = createHarness();
-    const body = JSON.stringify({ id: ben, source_id: 'crm-2', created_at: iso(0) });
-    harness.intercept = () => ({ kind: 'answer', status: 200, headers: {}, body });
-    expect(await found(harness, one('source_id', 'crm-1'))).toBe('no-match');
-    expect(await found(harness, one('customer_id', ada))).toBe('no-match');
+    for (const source_id of ['crm-2', null, undefined, 7]) {
+      harness.intercept = () => response(200, { id: ben, source_id, created_at: iso(0) });
+      const unproven = { kind: 'retry', code: 'unasked-customer', unproven: true, alarm: 'unproven-response' };
+      expect(await resolved(harness, one(kind, value))).toMatchObject(unproven);
+    }
   });
 });
 
@@ -92,10 +96,12 @@ describe('source_id that differs only in its spelling', () => {
   test.each([
     ['case', 'crm-1', 'CRM-1'],
     ['type', '1', 1],
+    ['type of any size', '12345678901234567890', 12_345_678_901_234_567_890n],
     ['Unicode normal form', 'zo\u00eb', 'zoe\u0308'],
   ])('%s: needs review, because it may be the same person', async (_, requested, stored) => {
     const harness = createHarness();
-    harness.intercept = () => response(200, { id: ben, source_id: stored, created_at: iso(0) });
+    const text = typeof stored === 'string' ? JSON.stringify(stored) : String(stored);
+    harness.intercept = () => response(200, `{"id":"${ben}","source_id":${text},"created_at":"${iso(0)}"}`);
     const review = { kind: 'review', code: 'source-id-spelling', mayHaveExecuted: false, stop: true };
     expect(await resolved(harness, one('source_id', requested))).toEqual(review);
   });

@@ -97,8 +97,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'the identifiers are deleted after a failed attempt',
     file: 'lambda/erasure/attempt.ts',
-    is: 'deletePersonalData: needsNoPersonalData(next), lookUps',
-    becomes: 'deletePersonalData: needsNoPersonalData(next) || next.claims > 0, lookUps',
+    is: '...deleteUnneeded(next, work.personalData), lookUps',
+    becomes: 'deletePersonalData: next.claims > 0, lookUps',
   },
   {
     name: 'a closed receipt may be recorded again',

@@ -79,6 +79,8 @@ async function verifyPersonalData(
   const personalData = await stores.store.readPersonalData(receipt.id);
   const isOver = isFinal(receipt.state) && receipt.queue !== 'callback';
   if (isOver && personalData !== undefined) truth.violated('identifiers are kept after the receipt is done', uid);
+  if (isFinal(receipt.state) && (personalData?.identifiers.length ?? 0) > 0)
+    truth.violated('identifiers are kept for callbacks', uid);
   if (!isOver && personalData === undefined) truth.violated('identifiers are missing too early', uid);
 }
 

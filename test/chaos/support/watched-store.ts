@@ -90,7 +90,7 @@ function summaryOf({ state, queue, nextAttemptAt, claims, projects, lastResult, 
 function verifyWrite(
   before: Receipt | undefined,
   next: Receipt,
-  { pins, deletePersonalData }: SideWrites,
+  { pins, deletePersonalData, callbackData }: SideWrites,
   truth: Truth,
 ): void {
   const uid = uidOf(next);
@@ -104,8 +104,8 @@ function verifyWrite(
     truth.violated('a closed receipt changed', uid);
   }
   if (pins !== undefined && before.projects[pins.project]?.pins !== 0) truth.violated('pins were written twice', uid);
-  if (deletePersonalData === true && (!isFinal(next.state) || next.queue === 'callback'))
-    truth.violated('personal data was deleted too early', uid);
+  const isNeeded = !isFinal(next.state) || (next.queue === 'callback' && callbackData === undefined);
+  if (deletePersonalData === true && isNeeded) truth.violated('personal data was deleted too early', uid);
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(request, next);
 }
 
