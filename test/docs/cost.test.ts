@@ -103,7 +103,7 @@ describe('what is counted is what there is', () => {
     const [webhook, sweeper] = ['webhook', 'sweeper'].map(name =>
       of('AWS::Lambda::Function').find(({ FunctionName }) => FunctionName === `erasure-${name}`),
     );
-    expect([webhook.MemorySize / 1024, sweeper.MemorySize / 1024]).toEqual([0.5, 0.25]);
+    expect([webhook.MemorySize / 1024, sweeper.MemorySize / 1024]).toEqual([quantityOf('its time'), 1]);
   });
 
   test('in the log of one erasure and of a sweep with nothing to do', async () => {
