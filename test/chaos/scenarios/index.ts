@@ -5,6 +5,7 @@ import { runInterleavings } from './interleavings.ts';
 import { runKilled } from './killed.ts';
 import { runFlood, runReplays } from './mass-requests.ts';
 import { runBacklog, runRejectedKey, runThrottledAws, runTwoProjects } from './outages.ts';
+import { runRefusals } from './refusals.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runVersions } from './versions.ts';
@@ -123,6 +124,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'throttled-aws': {
     what: 'a queue whose index is throttled for three hours, and a throttled signing key',
     runs: sized('requests', 100, 2000, 5, runThrottledAws),
+  },
+  refusals: {
+    what: 'deletions that are denied, records that are too large, and identifiers that Voucherify refuses',
+    runs: {
+      small: [{ label: 'seed 1, 90 requests', run: () => runRefusals(1, 90) }],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 1800 requests`, run: () => runRefusals(seed, 1800) },
+        { label: `seed ${seed}, 1800 requests, usual faults`, run: () => runRefusals(seed, 1800, usual) },
+      ]),
+    },
   },
   hourly: {
     what: 'a limit of a hundred calls per hour, with right and wrong settings',
