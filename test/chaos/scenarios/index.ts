@@ -35,6 +35,16 @@ const two = ['main', 'us'] as const;
 
 /** Everything that `npm run chaos` runs; `npm run check` runs the small size. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
+  refusals: {
+    what: 'deletions that are denied, records that are too large, and identifiers that Voucherify refuses',
+    runs: {
+      small: [{ label: 'seed 1, 90 requests', run: () => runRefusals(1, 90) }],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 1800 requests`, run: () => runRefusals(seed, 1800) },
+        { label: `seed ${seed}, 1800 requests, usual faults`, run: () => runRefusals(seed, 1800, usual) },
+      ]),
+    },
+  },
   mix: {
     what: 'requests with faults of every adapter, crashes, duplicates, new registrations and outages',
     runs: {
@@ -124,16 +134,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'throttled-aws': {
     what: 'a queue whose index is throttled for three hours, and a throttled signing key',
     runs: sized('requests', 100, 2000, 5, runThrottledAws),
-  },
-  refusals: {
-    what: 'deletions that are denied, records that are too large, and identifiers that Voucherify refuses',
-    runs: {
-      small: [{ label: 'seed 1, 90 requests', run: () => runRefusals(1, 90) }],
-      full: seeds(5).flatMap(seed => [
-        { label: `seed ${seed}, 1800 requests`, run: () => runRefusals(seed, 1800) },
-        { label: `seed ${seed}, 1800 requests, usual faults`, run: () => runRefusals(seed, 1800, usual) },
-      ]),
-    },
   },
   hourly: {
     what: 'a limit of a hundred calls per hour, with right and wrong settings',

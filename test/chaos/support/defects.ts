@@ -111,6 +111,12 @@ export const defects: readonly Defect[] = [
     becomes: 'progress, lookUpAgain: false }',
   },
   {
+    name: 'a partial result is accepted before every pin is settled',
+    file: 'lambda/receipts/transitions.ts',
+    is: 'const isLeft = settled.size < pins || lookUpAgain;',
+    becomes: 'const isLeft = settled.size > 99 || lookUpAgain;',
+  },
+  {
     name: 'another customer with the pin as source_id counts as gone',
     file: 'lambda/erasure/delete-customers.ts',
     is: "if (typeof look === 'object') return { ...look, mayHaveExecuted: false };",
