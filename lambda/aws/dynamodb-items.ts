@@ -86,7 +86,7 @@ function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites):
   return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
 }
 
-/** Returns the sort keys of a receipt's personal data: a project has pins, or look-ups before them. */
+/** Returns the sort keys of a receipt's personal data: a project may have pins, completed look-ups, or both. */
 function personalDataSorts({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
   const rows = Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
     const hasLookUps = lookedUp > 0 || lookUps.some(one => one.project === project);
