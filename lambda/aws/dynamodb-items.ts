@@ -93,7 +93,7 @@ function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites):
   return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
 }
 
-/** Returns the sort keys of the projects' rows: a project has pins, or look-ups before them. */
+/** Returns the sort keys of the projects' rows: a project may have pins, completed look-ups, or both. */
 function projectSorts({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
   return Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
     const hasLookUps = lookedUp > 0 || lookUps.some(one => one.project === project);

@@ -4,7 +4,7 @@ import { createTables } from '../../infra/local/emulator-services.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
-import { describeStore, unavailable } from '../receipts/store.contract.ts';
+import { describeIdentifierRows, describeStore, unavailable } from '../receipts/store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { describeOnDynamodb, freshTables } from '../support/moto-suite.ts';
 import {
@@ -29,6 +29,17 @@ describeOnDynamodb(engine => {
   }
 
   describeStore('DynamoDB', opened.bind(undefined, undefined));
+  describeIdentifierRows('DynamoDB', async () => {
+    const { store, close, admin, tables } = await opened();
+    const identifierRows = async () => {
+      const scan = new ScanCommand({ TableName: tables.identifiers, ConsistentRead: true });
+      const { Items = [] } = await admin.send(scan);
+      return Items.map(item =>
+        String(item['sk']?.S).replace('#', ' ').replace('-', ' ').replace('lookups', 'look-ups'),
+      );
+    };
+    return { store, close, identifierRows };
+  });
 
   describe('receipt store on DynamoDB: rows', () => {
     let open: Awaited<ReturnType<typeof opened>>;

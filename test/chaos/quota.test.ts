@@ -8,6 +8,7 @@ const names = [
   'projects',
   'keys',
   'throttled-aws',
+  'refusals',
   'hourly',
   'small-quota',
   'replays',

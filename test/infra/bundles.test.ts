@@ -80,7 +80,10 @@ function recordingTransport() {
     // Calls that were started together are all here before the first answer.
     for (let turn = 0; turn < 10; turn += 1) await setImmediate();
     answered = Math.max(answered, round);
-    const empty = { BatchGetItem: { Responses: {}, UnprocessedKeys: {} }, UpdateItem: { Attributes: { count: { N: '1' } } } };
+    const empty = {
+      BatchGetItem: { Responses: {}, UnprocessedKeys: {} },
+      UpdateItem: { Attributes: { count: { N: '1' } } },
+    };
     const body = { ...empty }[operation] ?? {};
     const type = { 'content-type': 'application/x-amz-json-1.0' };
     return { response: { statusCode: 200, headers: type, body: Readable.from([Buffer.from(JSON.stringify(body))]) } };

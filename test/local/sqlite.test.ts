@@ -6,7 +6,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteStore, sqliteControl } from '../../infra/local/sqlite-store.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
-import { describeStore, describeUnreachableStore, unavailable } from '../receipts/store.contract.ts';
+import {
+  describeIdentifierRows,
+  describeStore,
+  describeUnreachableStore,
+  unavailable,
+} from '../receipts/store.contract.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { closed, kept, now, pins, receiptOf, withPins } from '../support/receipt-builders.ts';
 
@@ -18,6 +23,23 @@ function opened(file: string) {
   return { store, close: () => store.close() };
 }
 
+/** A store, and its rows as another connection reads them. */
+function openedWithRows(file: string) {
+  const identifierRows = async () => {
+    const database = new DatabaseSync(file);
+    const rows = database
+      .prepare(`
+        SELECT 'personal data' AS kind FROM personal_data
+        UNION ALL SELECT 'pins ' || project FROM pins
+        UNION ALL SELECT 'look-ups ' || project FROM look_ups
+      `)
+      .all();
+    database.close();
+    return rows.map(({ kind }) => String(kind));
+  };
+  return { ...opened(file), identifierRows };
+}
+
 function closedStore() {
   const store = openSqliteStore(':memory:');
   store.close();
@@ -26,6 +48,7 @@ function closedStore() {
 
 describeStore('SQLite in memory', async () => opened(':memory:'));
 describeStore('SQLite in a file', async () => opened(newFile()));
+describeIdentifierRows('SQLite in a file', async () => openedWithRows(newFile()));
 describeUnreachableStore('SQLite, closed', async () => closedStore());
 describeControl('SQLite', async () => openSqliteStore(':memory:'));
 describeUnreachableControl('SQLite, closed', async () => closedStore());

@@ -345,6 +345,49 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
   });
 }
 
+/** A store whose rows with identifiers can be read without the store itself. */
+interface StoreWithRows extends OpenedStore {
+  /** Returns the kind and project of each row with identifiers, in any order. */
+  identifierRows(): Promise<readonly string[]>;
+}
+
+/** The rows of a project that has pins and, because Voucherify refused other look-ups, completed look-ups as well. */
+export function describeIdentifierRows(name: string, open: () => Promise<StoreWithRows>): void {
+  describe(`${name}: rows of pins and look-ups of one project`, () => {
+    let opened: StoreWithRows;
+    let partial: Receipt;
+    beforeEach(async () => {
+      opened = await open();
+      const first = receiptOf({}, ['main', 'us']);
+      await opened.store.accept(first, kept);
+      partial = { ...withLookUps(withPins(first, 'main', pins.length), 'main', 1), revision: 2 };
+      const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps }] };
+      expect(await opened.store.replace(partial, also)).toBe(true);
+    });
+    afterEach(() => opened.close());
+    const rows = async () => (await opened.identifierRows()).toSorted();
+
+    test('open receipt: has both', async () => {
+      expect(await rows()).toEqual(['look-ups main', 'personal data', 'pins main']);
+    });
+
+    test('closing with the partial result: deletes both', async () => {
+      expect(await opened.store.replace(closed(partial), { deletePersonalData: true })).toBe(true);
+      expect(await rows()).toEqual([]);
+    });
+
+    test('further pins after a retry: delete the look-ups, and closing deletes the rest', async () => {
+      const second = { ...withLookUps(withPins(partial, 'main', 3), 'main', 0), revision: 3 };
+      const further = [...pins, { customerId: 'cust_secret_5', seen: true, appIdHmac: 'mac-of-app-id' }];
+      const also = { pins: { project: 'main', pins: further }, lookUps: [{ project: 'main', lookUps: undefined }] };
+      expect(await opened.store.replace(second, also)).toBe(true);
+      expect(await rows()).toEqual(['personal data', 'pins main']);
+      expect(await opened.store.replace(closed(second), { deletePersonalData: true })).toBe(true);
+      expect(await rows()).toEqual([]);
+    });
+  });
+}
+
 /** What every verb must do over something that cannot be reached. */
 export function describeUnreachableStore(name: string, open: () => Promise<OpenedStore>): void {
   describe(name, () => {

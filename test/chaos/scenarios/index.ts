@@ -5,6 +5,7 @@ import { runInterleavings } from './interleavings.ts';
 import { runKilled } from './killed.ts';
 import { runFlood, runReplays } from './mass-requests.ts';
 import { runBacklog, runRejectedKey, runThrottledAws, runTwoProjects } from './outages.ts';
+import { runRefusals } from './refusals.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runVersions } from './versions.ts';
@@ -34,6 +35,16 @@ const two = ['main', 'us'] as const;
 
 /** Everything that `npm run chaos` runs; `npm run check` runs the small size. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
+  refusals: {
+    what: 'deletions that are denied, records that are too large, and identifiers that Voucherify refuses',
+    runs: {
+      small: [{ label: 'seed 1, 90 requests', run: () => runRefusals(1, 90) }],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 1800 requests`, run: () => runRefusals(seed, 1800) },
+        { label: `seed ${seed}, 1800 requests, usual faults`, run: () => runRefusals(seed, 1800, usual) },
+      ]),
+    },
+  },
   mix: {
     what: 'requests with faults of every adapter, crashes, duplicates, new registrations and outages',
     runs: {

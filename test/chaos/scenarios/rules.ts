@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
-import { createReceipt, isFinal, needsNoPersonalData, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import {
+  acceptedAppIdHmac,
+  createReceipt,
+  isFinal,
+  needsNoPersonalData,
+  type Receipt,
+} from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
 import { updateReceipt } from '../../../lambda/receipts/store.ts';
 import { type Outcome, propertyViolations } from '../support/measures.ts';
@@ -111,13 +117,27 @@ function verifyStep(before: Receipt, after: Receipt): void {
   if (after.state === 'open' && after.queue !== 'erase') violated('open but in no queue');
   if (before.queue === undefined && after.queue !== undefined) violated('returned to a queue');
   const ends = Object.values(after.projects).map(({ state }) => state);
-  if (isFinal(after.state) && after.state !== 'refused' && ends.includes('open'))
-    violated('closed while a project is open');
-  for (const [project, { pins, state }] of Object.entries(before.projects)) {
+  const isPartial = !wasFinal && isFinal(after.state) && after.state !== 'refused' && ends.includes('open');
+  if (isPartial) verifyPartial(after, violated);
+  for (const [project, { pins, state, refusedLookUps = [], lookUpAgain = false }] of Object.entries(before.projects)) {
     const now = after.projects[project];
-    if (pins > 0 && now?.pins !== pins) violated('pins changed');
+    if (pins > 0 && !lookUpAgain && now?.pins !== pins) violated('pins changed');
+    if (refusedLookUps.length > 0 && !lookUpAgain && now?.state !== 'open') violated('a refused look-up was forgotten');
     if (state !== 'open' && now?.state !== state) violated('the result of a project changed');
+    if (acceptedAppIdHmac(before, project) !== undefined && acceptedAppIdHmac(after, project) === undefined)
+      violated('the key that an operator accepted was forgotten');
   }
+}
+
+/** A receipt may be closed while a project is open only if an operator accepted that, and if nothing is left to delete. */
+function verifyPartial({ state, decisions, projects: all }: Receipt, violated: (what: string) => void): void {
+  if (decisions?.at(-1)?.action !== 'accept-partial') violated('closed while a project is open');
+  for (const { state: its, pins, deletions, absent = [], unseenUnproven = [] } of Object.values(all)) {
+    const settled = new Set([...deletions.map(({ pin }) => pin), ...absent, ...unseenUnproven]);
+    if (its === 'open' && settled.size < pins) violated('a partial result was accepted before every pin was settled');
+  }
+  const isProved = Object.values(all).some(({ deletions }) => deletions.length > 0);
+  if ((state === 'erased') !== isProved) violated('the partial result is not what is proved');
 }
 
 /** Runs generated command sequences; the outcome counts those that ended with a closed receipt. */

@@ -62,6 +62,61 @@ export const defects: readonly Defect[] = [
     becomes: "if (look === 'shown') return { kind: 'gone' };",
   },
   {
+    name: 'a 404 on a deletion of a customer that is still shown is repeated forever',
+    file: 'lambda/erasure/delete-customers.ts',
+    is: "if (look === 'shown') return unprovenFailure('deletion-404-still-shown');",
+    becomes: "if (look === 'shown') return { ...unprovenFailure('deletion-404-still-shown'), unproven: false };",
+  },
+  {
+    name: 'a customer record over 64 KiB is not read',
+    file: 'lambda/voucherify/client.ts',
+    is: 'repeatable: true, maxResponseBytes: 4_194_304 }',
+    becomes: 'repeatable: true }',
+  },
+  {
+    name: 'a record that is too large is read again forever',
+    file: 'lambda/voucherify/responses.ts',
+    is: "return failure.code === tooLarge ? needsReview('response-too-large') : failure;",
+    becomes:
+      "return failure.code === tooLarge && failure.kind === 'retry' ? { ...failure, unproven: false } : failure;",
+  },
+  {
+    name: 'records that are too large open the circuit breaker',
+    file: 'lambda/voucherify/classify.ts',
+    is: 'if (code === tooLarge) return { outcome: undocumented(code), breaker: close, status: 0 };',
+    becomes: 'if (code === tooLarge) return { outcome: undocumented(code), breaker: count, status: 0 };',
+  },
+  {
+    name: 'an identity that Voucherify refuses blocks the others',
+    file: 'lambda/voucherify/find-customers.ts',
+    is: 'const isRefused = refusals.has(code) && ',
+    becomes: 'const isRefused = code.length > 99 && ',
+  },
+  {
+    name: 'a refused look-up counts as no match',
+    file: 'lambda/voucherify/resolve.ts',
+    is: "if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };",
+    becomes: '',
+  },
+  {
+    name: 'refused look-ups are not stored with the pins',
+    file: 'lambda/erasure/erase-in-project.ts',
+    is: 'const refused = refusedCodes(lookUps);',
+    becomes: 'const refused = refusedCodes(lookUps).slice(99);',
+  },
+  {
+    name: 'refused look-ups are not repeated after a retry',
+    file: 'lambda/receipts/transitions.ts',
+    is: 'progress, lookUpAgain: true }',
+    becomes: 'progress, lookUpAgain: false }',
+  },
+  {
+    name: 'a partial result is accepted before every pin is settled',
+    file: 'lambda/receipts/transitions.ts',
+    is: 'const isLeft = settled.size < pins || lookUpAgain;',
+    becomes: 'const isLeft = settled.size > 99 || lookUpAgain;',
+  },
+  {
     name: 'another customer with the pin as source_id counts as gone',
     file: 'lambda/erasure/delete-customers.ts',
     is: "if (typeof look === 'object') return { ...look, mayHaveExecuted: false };",

@@ -2,7 +2,8 @@ import type { Outage } from '../../../infra/local/sandbox/sandbox.ts';
 import { type PauseScope, pause, resume } from '../../../lambda/control/pauses.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../../lambda/receipts/store.ts';
-import { decideRefusal, decideRetry } from '../../../lambda/receipts/transitions.ts';
+import { decideAcceptPartial, decideRefusal, decideRetry } from '../../../lambda/receipts/transitions.ts';
+import type { RegisteredCustomer } from './requests.ts';
 import type { Simulation } from './simulation.ts';
 import { keyOf } from './voucherify.ts';
 import { uidOf } from './watched-store.ts';
@@ -99,8 +100,12 @@ export function verifyPauses({ voucherify, truth }: Simulation, all: readonly Pa
 
 const everyMs = 1_800_000;
 
-/** Probabilities that a receipt that needs review is refused instead of retried, and that an open receipt is refused. */
+/**
+ * Probabilities that a receipt that needs review is refused, and that its partial result is accepted if possible, instead of
+ * a retry; and that an open receipt is refused.
+ */
 const refusedOfReview = 0.2;
+const acceptedOfReview = 0.3;
 const refusedOfOpen = 0.003;
 
 /** An operator, until a day after the last request: decides on receipts that need review, and refuses some. */
@@ -112,19 +117,39 @@ export function simulateOperator(sim: Simulation, within: number): void {
     for (const receipt of [...sim.watch.receipts.values()].filter(({ state }) => !isFinal(state))) {
       const inReview = receipt.state === 'needs-review';
       if (random.chance(inReview ? refusedOfReview : refusedOfOpen)) void decide('refuse', receipt, sim);
-      else if (inReview) void decide('retry', receipt, sim);
+      else if (inReview) void settle(receipt, random.chance(acceptedOfReview), sim);
     }
   };
   sim.time.in(everyMs, shift);
 }
 
-/** Stores a decision as the operator's tool does, also when workers write at the same time. */
-async function decide(what: 'retry' | 'refuse', receipt: Receipt, { stores, truth, time }: Simulation): Promise<void> {
-  const change = what === 'retry' ? decideRetry : decideRefusal;
+/** Accepts the partial result of a receipt in review if the rules allow it, or retries it. */
+async function settle(receipt: Receipt, accepts: boolean, sim: Simulation): Promise<void> {
+  if (!accepts || !(await decide('accept-partial', receipt, sim))) await decide('retry', receipt, sim);
+}
+
+const changes = { retry: decideRetry, refuse: decideRefusal, 'accept-partial': decideAcceptPartial } as const;
+
+/** Stores a decision as the operator's tool does, also when workers write at the same time. Returns whether it is possible. */
+export async function decide(what: keyof typeof changes, receipt: Receipt, sim: Simulation): Promise<boolean> {
+  const { stores, truth, time } = sim;
+  const change = changes[what];
   const uid = uidOf(receipt);
   // Recorded before the write: the sweep may close the receipt before the write returns.
   if (what === 'refuse') truth.refused(uid);
+  if (what === 'accept-partial') truth.accepted(uid, await unseenCustomers(receipt, sim));
   const decided = { at: time.now(), actor: 'on-call', action: what, reason: 'chaos' };
   const { done } = await updateReceipt(stores.store, receipt, current => change(current, decided));
   if (done) truth.note(uid, `an operator decides: ${what}`);
+  return done;
+}
+
+/** Returns the requested customers that are not pinned, in the projects where Voucherify refused look-ups. */
+async function unseenCustomers({ id, projects, reference }: Receipt, sim: Simulation): Promise<readonly string[]> {
+  const { pins = {} } = (await sim.stores.store.readPersonalData(id)) ?? {};
+  const pinned = new Set(Object.values(pins).flatMap(some => some.map(({ customerId }) => customerId)));
+  const { customers = [] } = sim.truth.requests.get(reference ?? '') ?? {};
+  const isUnseen = (one: RegisteredCustomer) =>
+    !pinned.has(one.id) && (projects[one.project]?.refusedLookUps ?? []).length > 0;
+  return customers.filter(isUnseen).map(one => one.id);
 }

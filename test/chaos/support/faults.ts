@@ -5,8 +5,8 @@ export type Port = 'store' | 'control' | 'secret' | 'voucherify' | 'callback' | 
 
 /**
  * The fault of one call. `cut-before` and `hang` have no effect on the other side. `cut-after` and `refused-after` take
- * effect, but their response is lost or false. `denied` returns a 404 for a deletion and deletes nothing. `reset` closes a
- * reused connection after the other side has read the call. `stall` freezes the machine before it gets the response, as
+ * effect, but their response is lost or false. `denied` returns a 404 for a deletion and deletes nothing. `rejected` refuses a
+ * look-up, and `oversized` returns more than the client reads. `reset` closes a reused connection after the other side has read the call. `stall` freezes the machine before it gets the response, as
  * Lambda does between two invocations. After a crash the machine never continues.
  */
 export type Fault =
@@ -21,6 +21,8 @@ export type Fault =
   | 'malformed'
   | 'malformed-after'
   | 'denied'
+  | 'rejected'
+  | 'oversized'
   | 'reset'
   | 'stall'
   | 'crash-before'
@@ -93,6 +95,8 @@ export const wild: Mix = {
     ['denied', 0.01],
     ['reset', 0.01],
     ['slow', 0.03],
+    ['rejected', 0.003],
+    ['oversized', 0.003],
   ],
   callback: [
     ...wildCrashes,
@@ -119,7 +123,9 @@ export function randomFaults(mix: Mix, random: Random): ChooseFault {
 
 /** Returns whether the call takes effect. */
 export function takesEffect(fault: Fault): boolean {
-  return !['throttled', 'refused', 'denied', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(fault);
+  return !['throttled', 'refused', 'denied', 'rejected', 'hang', 'cut-before', 'malformed', 'crash-before'].includes(
+    fault,
+  );
 }
 
 /** Returns whether the call of a store or secret throws instead of returning. */

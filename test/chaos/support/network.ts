@@ -1,4 +1,4 @@
-import type { HttpCall, HttpResult, Send } from '../../../lambda/io/http-client.ts';
+import { type HttpCall, type HttpResult, maxResponseBytes, type Send } from '../../../lambda/io/http-client.ts';
 import { type Environment, type Lifecycle, never, type Served } from './environment.ts';
 import { type Fault, takesEffect } from './faults.ts';
 
@@ -32,8 +32,9 @@ export function faultySend(connection: Connection, environment: Environment, lif
   };
 }
 
-/** Returns the fault, or none where a false 404 cannot be injected. */
+/** Returns the fault, or none where a false 404 cannot be injected, or where only look-ups can have it. */
 function applicableFault(call: HttpCall, drawn: Fault, { canDeny }: Connection): Fault {
+  if (drawn === 'rejected' || drawn === 'oversized') return call.method === 'GET' ? drawn : 'ok';
   return drawn === 'denied' && canDeny?.(call) !== true ? 'ok' : drawn;
 }
 
@@ -71,7 +72,14 @@ async function receiveResponse(
   if (fault === 'stall') lifecycle.freeze(environment.random.between(1000, longestFreeze));
   await lifecycle.whenRunning();
   if (silent || connection.now() > call.until) return noResponse('timed-out', true);
-  return responseFor(fault, served, environment);
+  return withinLimit(call, responseFor(fault, served, environment));
+}
+
+/** Like the real client, it reads a response up to the limit of its call. */
+function withinLimit(call: HttpCall, result: HttpResult): HttpResult {
+  if (result.kind !== 'answer') return result;
+  const isTooLarge = Buffer.byteLength(result.body) > (call.maxResponseBytes ?? maxResponseBytes);
+  return isTooLarge ? noResponse('too-large', true) : result;
 }
 
 function responseFor(fault: Fault, served: Served | undefined, { random }: Environment): HttpResult {
@@ -84,6 +92,10 @@ function responseFor(fault: Fault, served: Served | undefined, { random }: Envir
     case 'malformed':
     case 'malformed-after':
       return answer(200, random.pick(['{}', '<html>fine</html>', '{"status":"DONE"', '[]', '']));
+    case 'rejected':
+      return answer(random.pick([400, 422]), '{"key":"invalid_query_params"}');
+    case 'oversized':
+      return noResponse('too-large', true);
     case 'denied':
       return answer(404, '{"code":404,"key":"not_found","resource_type":"customer"}');
     case 'cut-before':

@@ -42,7 +42,7 @@ export interface CustomerRegistry {
 export type Delivery = readonly [at: number, request: TestRequest];
 
 /** The kind of customer of a request: how it is found, or not found. */
-export type CustomerKind = 'source' | 'email' | 'many' | 'customer' | 'soft' | 'no-match' | 'phone';
+export type CustomerKind = 'source' | 'email' | 'many' | 'several' | 'customer' | 'soft' | 'no-match' | 'phone';
 
 /** Registers the customers of one request; returns the request to send at `at`. */
 export function newRequest(number: number, at: number, registry: CustomerRegistry): TestRequest {
@@ -82,6 +82,7 @@ const contentBuilders: Readonly<Record<CustomerKind, (number: number, registry: 
     source: bySource,
     email: byEmail,
     many: byManyIdentifiers,
+    several: bySeveral,
     customer: byCustomerId,
     soft: softDeleted,
     'no-match': (number, { projects }) => ({
@@ -126,6 +127,19 @@ function byManyIdentifiers(number: number, registry: CustomerRegistry): RequestC
     ...emails.map(email => identity('email', email)),
   ];
   return { ...identifiedBy(identities, customers), needed: registry.projects.length * 10 + customers.length };
+}
+
+/** Two ids and an address, each of another customer. */
+function bySeveral(number: number, registry: CustomerRegistry): RequestContent {
+  const [project] = registry.projects;
+  const sources = ['a', 'b'].map(letter => `several-${number}-${letter}`);
+  const email = `several-${number}@example.com`;
+  const customers = [
+    ...sources.map(source => registerCustomer({ source_id: source }, project, registry)),
+    registerCustomer({ source_id: `several-${number}-c`, email }, project, registry),
+  ];
+  const identities = [...sources.map(source => identity('account_id', source)), identity('email', email)];
+  return { ...identifiedBy(identities, customers), needed: 3 * registry.projects.length + customers.length };
 }
 
 function byCustomerId(number: number, registry: CustomerRegistry): RequestContent {

@@ -4,8 +4,10 @@ import { markAnsweredInProgress, type Receipt, recordPins, requestReview } from 
 import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/record-attempt.ts';
 import {
   claimReceipt,
+  closeAsPartial,
   closeAsRefused,
   type DecisionInput,
+  decideAcceptPartial,
   decideRefusal,
   decideRetry,
   newRequestDecided,
@@ -52,15 +54,28 @@ const steps: readonly fc.Arbitrary<StepChange>[] = [
   fc.constant<StepChange>(['claim', (_, now) => current => claimReceipt(current, now, now + 60_000)]),
   fc.constant<StepChange>(['postpone', (_, now) => current => postponeReceipt(current, now, now + 300_000)]),
   fc.constant<StepChange>(['mark as answered in progress', () => markAnsweredInProgress]),
-  fc
-    .tuple(fc.constantFrom(...projects), fc.integer({ min: 1, max: 3 }))
-    .map(
-      ([project, pins]): StepChange => [
-        `pin ${pins} in ${project}`,
-        held => current => recordPins(current, held.claims, project, pins),
-      ],
-    ),
+  fc.tuple(fc.constantFrom(...projects), fc.nat({ max: 3 }), fc.constantFrom([], [], ['voucherify-400'])).map(
+    ([project, added, refused]): StepChange => [
+      `pin ${added} in ${project}, ${refused.length} refused`,
+      held => {
+        const known = held.projects[project]?.pins ?? 0;
+        return current => recordPins(current, held.claims, project, known + added, { known, refused });
+      },
+    ],
+  ),
   fc.constant<StepChange>(['decide to retry', (_, now) => current => decideRetry(current, decision('retry', now))]),
+  fc.subarray(projects, { minLength: 1 }).map((some): StepChange => {
+    const sameProject = Object.fromEntries(some.map(project => [project, 'hmac-of-the-new-app-id']));
+    return [
+      `decide to retry with the same project: ${some}`,
+      (_, now) => current => decideRetry(current, { ...decision('retry', now), sameProject }),
+    ];
+  }),
+  fc.constant<StepChange>([
+    'decide to accept the partial result',
+    (_, now) => current => decideAcceptPartial(current, decision('accept-partial', now)),
+  ]),
+  fc.constant<StepChange>(['close with the partial result', (_, now) => current => closeAsPartial(current, now)]),
   fc.constant<StepChange>(['decide to refuse', (_, now) => current => decideRefusal(current, decision('refuse', now))]),
   fc.constant<StepChange>([
     'allow a new request',
@@ -112,6 +127,7 @@ function result(project: string): fc.Arbitrary<ProjectResult> {
   const unfinished = {
     code: fc.constantFrom('one', 'other'),
     deletions: fc.nat({ max: 2 }).map(deletions),
+    unseenUnproven: fc.subarray([0, 1, 2]),
     mayHaveExecuted: fc.boolean(),
   };
   return fc.oneof(
@@ -131,6 +147,7 @@ function result(project: string): fc.Arbitrary<ProjectResult> {
       weight: 9,
     },
     { arbitrary: fc.record({ kind: fc.constant('retry' as const), ...unfinished, unproven: fc.boolean() }), weight: 3 },
+    { arbitrary: fc.record({ kind: fc.constant('partial' as const), ...unfinished }), weight: 2 },
     { arbitrary: fc.record({ kind: fc.constant('review' as const), ...unfinished }), weight: 1 },
   );
 }

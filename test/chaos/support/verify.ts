@@ -36,9 +36,12 @@ function isExpectedReview(
     case 'unseen-unproven':
       return identities.some(({ identitySpace }) => identitySpace === 'customer');
     default:
-      return ['claims-without-result', 'unproven-responses', 'unreadable-customer'].includes(reason ?? '');
+      return [...usualReviews, ...refusedLookUps].includes(reason ?? '');
   }
 }
+
+const usualReviews = ['claims-without-result', 'unproven-responses', 'unreadable-customer'];
+const refusedLookUps = ['voucherify-400', 'voucherify-422', 'response-too-large'];
 
 /** Checks that the evidence of a refused request lists every customer that was, or may have been, deleted for it. */
 function verifyRefusal({ uid, customers }: TestRequest, { projects }: Receipt, truth: Truth): void {

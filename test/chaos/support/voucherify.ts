@@ -9,6 +9,7 @@ import type { HttpCall } from '../../../lambda/io/http-client.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import type { Environment, Served } from './environment.ts';
 import type { Random } from './random.ts';
+import { newTroubles, type Troubles } from './troubles.ts';
 import type { Truth } from './truth.ts';
 
 /** One call that left a machine, and the status of its response if it arrived. */
@@ -28,6 +29,8 @@ export interface Voucherify {
   removeByOthers(id: string, project: string, how: 'soft' | 'permanent'): boolean;
   /** Starts or ends an outage of all connections to one project. */
   down(project: string, isDown: boolean): void;
+  /** What it does with single customers and identifiers. */
+  readonly troubles: Troubles;
   /** Registers a listener for every permanent deletion by the program. */
   onDeleted(listener: (customerId: string) => void): void;
 }
@@ -55,10 +58,12 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const last = new WeakMap<HttpCall, Sent>();
   const listeners: ((customerId: string) => void)[] = [];
   const dead = new Set<string>();
+  const troubles = newTroubles();
   const watchLookUp = watchLookUps(truth);
   const paged = shortPages ? inShortPages(random) : (call: HttpCall) => call;
   const arrives = (call: HttpCall): Served => {
-    const served = dead.has(projectOf(call)) ? 'cut' : respond(sandbox, paged(call));
+    const isDead = dead.has(projectOf(call));
+    const served = isDead ? 'cut' : troubles.respond(call, () => respond(sandbox, paged(call)));
     const record = last.get(call);
     if (record !== undefined && typeof served === 'object') record.status = served.status;
     watchLookUp(call, served);
@@ -96,6 +101,7 @@ export function openVoucherify(options: VoucherifyOptions): Voucherify {
     sent,
     register,
     removeByOthers,
+    troubles,
     down: (project, isDown) => void (isDown ? dead.add(project) : dead.delete(project)),
     onDeleted: listener => listeners.push(listener),
   };
