@@ -32,7 +32,12 @@ export async function receive(request: HttpRequest, services: Services): Promise
   const startedAt = services.now();
   const { name, platform } = findPlatform(request, services.platforms);
   const secret = () => services.readSecret(platformSecretName(name));
-  const authentication = await platform.verify(request, { secret, now: services.now, send: services.send });
+  const authentication = await platform.verify(request, {
+    secret,
+    now: services.now,
+    send: services.send,
+    sendPublic: services.sendCallback,
+  });
   try {
     rejectCompressed(request);
     const parsed = platform.parse(request);

@@ -36,7 +36,7 @@ describe('settings of a generic platform', () => {
     ],
     ['authentication: signs must contain the header of timestamp', { authentication: { ...hmac, timestamp } }],
     [
-      'authentication: signs must contain {body}, unless header or basic stands beside it',
+      'authentication: signs must contain {body}, unless header, basic or jwt stands beside it',
       { authentication: { ...hmac, signs: '{header:X-Id}' } },
     ],
     ['reference: must not be a header that signs does not contain', { authentication: hmac, reference: 'header:X-Id' }],

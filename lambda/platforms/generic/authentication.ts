@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import * as v from 'valibot';
+import { type CheckToken, tokenChecker } from '../../authentication/json-web-token.ts';
 import {
   inboundSecret,
   matchSecret,
@@ -19,29 +20,54 @@ import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication, VerifyContext } from '../platform.ts';
 import { headerOfPlace } from './places.ts';
 import { statusReference } from './request.ts';
-import type { HmacProof, Proof } from './schema.ts';
+import type { HmacProof, JwtProof, Proof } from './schema.ts';
 import { renderText, templateOf } from './template.ts';
 import { readTime } from './times.ts';
 
 type Label = Authentication['secret'] | undefined;
+type ProofWithSecret = Exclude<Proof, JwtProof>;
+
+function isWithSecret(proof: Proof): proof is ProofWithSecret {
+  return proof.kind !== 'jwt';
+}
+
+/** A header with a token, and its check. */
+export interface TokenProof {
+  readonly header: string;
+  readonly check: CheckToken;
+}
+
+/** Returns the checks of tokens, which keep the issuer's keys as long as the process runs. */
+export function tokenProofs(proofs: readonly Proof[]): readonly TokenProof[] {
+  return proofs
+    .filter(proof => proof.kind === 'jwt')
+    .map(proof => ({ header: proof.header, check: tokenChecker(proof) }));
+}
+
 type Matcher = (request: HttpRequest, now: number) => Label;
 
 /** Authenticates a sender in every way that settings list: all of them must hold. */
 export async function verifyGeneric(
   request: HttpRequest,
-  { secret, now }: Pick<VerifyContext, 'secret' | 'now'>,
+  context: VerifyContext,
   proofs: readonly Proof[],
+  tokens: readonly TokenProof[],
 ): Promise<Authentication> {
-  const text = await secret();
-  const labels = proofs.map(proof => matcherOf(proof, text)).map(match => match(request, now()));
+  const withSecret = proofs.filter(isWithSecret);
+  const text = withSecret.length === 0 ? '' : await context.secret();
+  const labels = withSecret.map(proof => matcherOf(proof, text)).map(match => match(request, context.now()));
   if (labels.includes(undefined)) throw notAuthenticated(proofs);
+  for (const { header, check } of tokens) {
+    const token = headerOf(request, header).replace(/^bearer +/i, '');
+    if (!(await check(token, context))) throw notAuthenticated(proofs);
+  }
   const scheme = proofs.map(({ kind }) => kind).join('+');
   return { scheme, secret: labels.includes('previous') ? 'previous' : 'current' };
 }
 
 /** Throws `unavailable` with the alarm `secret-unusable` for a secret that settings cannot work with. */
 export function checkGenericSecret(text: string, proofs: readonly Proof[], outbound: readonly string[]): void {
-  for (const proof of proofs) matcherOf(proof, text);
+  for (const proof of proofs.filter(isWithSecret)) matcherOf(proof, text);
   for (const name of outbound) outboundSecret(text, name);
 }
 
@@ -54,7 +80,7 @@ const wholeSecret = v.object({
 const inbound = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
 
 /** Returns the secret that an authentication names, as JSON: an entry of `named`, or else the platform's own. */
-export function secretText(text: string, { secret }: Pick<Proof, 'secret'>): string {
+export function secretText(text: string, { secret }: Pick<ProofWithSecret, 'secret'>): string {
   const { named, ...own } = parseSecret(wholeSecret, text);
   const found = secret === undefined ? own : Object.hasOwn(named, secret) ? named[secret] : undefined;
   return JSON.stringify(found ?? {});
@@ -71,13 +97,13 @@ export function outboundSecret(text: string, name: string): string {
 
 /** Returns the keys for signing callbacks: those of the sender's signatures, otherwise the text of its secret. */
 export function callbackKeys(text: string, proofs: readonly Proof[]): SigningKeys {
-  const signed = proofs.find(({ kind }) => kind === 'standard-webhooks');
+  const signed = proofs.find(proof => proof.kind === 'standard-webhooks');
   if (signed !== undefined) return parseSigningKeys(secretText(text, signed));
-  return textAsKeys(parseSecret(inbound, secretText(text, proofs[0] ?? {})));
+  return textAsKeys(parseSecret(inbound, secretText(text, proofs.find(isWithSecret) ?? {})));
 }
 
 /** Returns what checks one request with a secret. Throws `unavailable` for a secret that the proof cannot use. */
-function matcherOf(proof: Proof, text: string): Matcher {
+function matcherOf(proof: ProofWithSecret, text: string): Matcher {
   const own = secretText(text, proof);
   if (proof.kind === 'standard-webhooks') {
     const keys = parseSigningKeys(own);

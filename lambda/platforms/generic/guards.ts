@@ -32,7 +32,7 @@ function proofProblems(proofs: readonly Proof[]): SettingsProblem[] {
   const problems = proofs.filter(proof => proof.kind === 'hmac').flatMap(hmacProblems);
   const isBodyProved = proofs.some(proof => proof.kind !== 'hmac' || variables(proof.signs).includes('body'));
   if (isBodyProved) return problems;
-  const message = 'signs must contain {body}, unless header or basic stands beside it';
+  const message = 'signs must contain {body}, unless header, basic or jwt stands beside it';
   return [...problems, { path: ['authentication'], message }];
 }
 
@@ -217,7 +217,7 @@ function urlProblems(url: string, settings: ResolvedSettings): SettingsProblem[]
 function headerProblems(texts: readonly string[], settings: ResolvedSettings, hasUrls: boolean): SettingsProblem[] {
   const path = ['callback', 'headers'];
   const names = texts.flatMap(variables);
-  const inbound = settings.proofs.flatMap(({ secret }) => secret ?? []);
+  const inbound = settings.proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
   if (hasUrls && names.length > 0) return [{ path, message: 'may hold a secret or a kept header only beside url' }];
   if (names.some(name => inbound.includes(secretVariable(name) ?? ''))) {
     return [{ path, message: 'must not hold a secret of authentication' }];

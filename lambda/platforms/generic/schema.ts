@@ -25,6 +25,8 @@ const conditions = v.record(
   v.lazy(value => (Array.isArray(value) ? literals : literal)),
 );
 
+const filled = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+
 const proof = v.variant(
   'kind',
   [
@@ -55,10 +57,29 @@ const proof = v.variant(
       ),
       secret,
     }),
+    v.strictObject({
+      kind: v.literal('jwt'),
+      header: v.optional(headerName, 'Authorization'),
+      issuer: filled,
+      audience: filled,
+      /** The address of the issuer's keys. */
+      jwks: v.pipe(
+        v.string(),
+        v.regex(
+          /^(https:\/\/[^/?#@\s]+|http:\/\/127\.0\.0\.1:\d{1,5})\/[^?#\s]*$/,
+          'must be an address such as https://host/path',
+        ),
+      ),
+      algorithms: v.pipe(
+        v.array(v.picklist(['RS256', 'PS256', 'ES256', 'EdDSA'], 'must be RS256, PS256, ES256 or EdDSA')),
+        v.nonEmpty('must hold at least one algorithm'),
+      ),
+    }),
   ],
-  'must be hmac, standard-webhooks, header or basic',
+  'must be hmac, standard-webhooks, header, basic or jwt',
 );
 export type Proof = v.InferOutput<typeof proof>;
+export type JwtProof = Extract<Proof, { kind: 'jwt' }>;
 export type HmacProof = Extract<Proof, { kind: 'hmac' }>;
 
 const proofs = v.pipe(v.array(proof), v.nonEmpty('must hold at least one authentication'));
