@@ -9,6 +9,7 @@ import { parseSharedSecret } from '../../lambda/authentication/shared-secret.ts'
 import { pause } from '../../lambda/control/pauses.ts';
 import { leaks } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
+import { recipeNames, recipeText } from '../support/recipes.ts';
 import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
 import { checkHarness, ketch } from './check-harness.ts';
 import { type Ran, recordingOutput, run } from './ops-harness.ts';
@@ -87,6 +88,37 @@ describe('try on a local run', () => {
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
     expect(await context.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
+  });
+
+  test.each(recipeNames)(
+    'recipe %s: a wrong secret gets 401, the right one is accepted, and no one is deleted',
+    async name => {
+      const { platforms: recipe } = JSON.parse(recipeText(name)) as { platforms: Record<string, object> };
+      const { context, deletions } = await running({ platforms: recipe });
+      const { status, lines } = await tried(context, name);
+      expect(lines.join('\n')).toContain('✓ rejected, as expected\nNow ');
+      expect(lines.at(-1)).toMatch(/✓ the secret is accepted; (nothing|a receipt) was stored$/);
+      expect(status).toBe(0);
+      expect(await deletions()).toEqual([]);
+    },
+  );
+
+  test('token: a request without a valid one is refused, and only the issuer can sign one', async () => {
+    const keys = {
+      issuer: 'https://id.example.com',
+      audience: 'a',
+      jwks: 'http://127.0.0.1:9/keys',
+      algorithms: ['ES256'],
+    };
+    const authentication = [
+      { kind: 'jwt', header: 'X-Token', ...keys },
+      { kind: 'header', header: 'X-Key', secret: 'caller' },
+    ];
+    const { context } = await running({ platforms: { form: { ...form, authentication } } });
+    const { output, lines } = recordingOutput();
+    const typed = { positionals: ['form'], text: () => undefined, isSet: () => false };
+    await expect(commands['try']!.run(typed, context, output)).rejects.toThrow(/^Only your identity provider/);
+    expect(lines.at(-1)).toBe('  ✓ rejected, as expected');
   });
 
   test('transcend: a wrong secret is refused, and only Transcend can sign the rest', async () => {

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { secretText } from '../../../lambda/platforms/generic/authentication.ts';
 import { headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
 import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
+import { type ProofWithSecret, secretText } from '../../../lambda/platforms/generic/secrets.ts';
 import { renderText, templateOf } from '../../../lambda/platforms/generic/template.ts';
 
 interface UnsignedMessage {
@@ -29,13 +29,19 @@ export function signGeneric(
 function headersOf(proof: Proof, message: UnsignedMessage, text: string): Readonly<Record<string, string>> {
   // Only the issuer can sign a token.
   if (proof.kind === 'jwt') return {};
-  const own = secretText(text, proof);
+  const own = ownSecret(text, proof);
   if (proof.kind === 'standard-webhooks') {
     return signedHeaders(message.id, message.body, parseSigningKeys(own), message.now);
   }
   const { current } = parseSharedSecret(own);
   if (proof.kind === 'basic') return { Authorization: `Basic ${Buffer.from(current).toString('base64')}` };
   return proof.kind === 'header' ? { [proof.header]: current } : hmacHeaders(proof, message, current);
+}
+
+/** Returns the secret of an authentication. An invented secret, which must be rejected, has no names. */
+function ownSecret(text: string, proof: ProofWithSecret): string {
+  const named = secretText(text, proof);
+  return named === '{}' ? text : named;
 }
 
 function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string): Readonly<Record<string, string>> {

@@ -1,35 +1,13 @@
-import { createHmac } from 'node:crypto';
-import * as v from 'valibot';
 import { type CheckToken, tokenChecker } from '../../authentication/json-web-token.ts';
-import {
-  inboundSecret,
-  matchSecret,
-  outboundKey,
-  parseSecret,
-  type SharedSecret,
-  unusableSecret,
-} from '../../authentication/shared-secret.ts';
-import {
-  matchSignedMessage,
-  parseSigningKeys,
-  type SigningKeys,
-  textAsKeys,
-} from '../../authentication/signed-body.ts';
+import { matchSecret, parseSecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { matchSignedMessage, parseSigningKeys, type SigningKeys } from '../../authentication/signed-body.ts';
 import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication, VerifyContext } from '../platform.ts';
-import { headerOfPlace } from './places.ts';
+import { hmacMatcher, type Matcher } from './hmac.ts';
 import { statusReference } from './request.ts';
-import type { HmacProof, JwtProof, Proof } from './schema.ts';
-import { renderText, templateOf } from './template.ts';
-import { readTime } from './times.ts';
-
-type Label = Authentication['secret'] | undefined;
-type ProofWithSecret = Exclude<Proof, JwtProof>;
-
-function isWithSecret(proof: Proof): proof is ProofWithSecret {
-  return proof.kind !== 'jwt';
-}
+import type { Proof } from './schema.ts';
+import { inbound, isWithSecret, outboundSecret, type ProofWithSecret, secretText } from './secrets.ts';
 
 /** A header with a token, and its check. */
 export interface TokenProof {
@@ -43,8 +21,6 @@ export function tokenProofs(proofs: readonly Proof[]): readonly TokenProof[] {
     .filter(proof => proof.kind === 'jwt')
     .map(proof => ({ header: proof.header, check: tokenChecker(proof) }));
 }
-
-type Matcher = (request: HttpRequest, now: number) => Label;
 
 /** Authenticates a sender in every way that settings list: all of them must hold. */
 export async function verifyGeneric(
@@ -71,37 +47,6 @@ export function checkGenericSecret(text: string, proofs: readonly Proof[], outbo
   for (const name of outbound) outboundSecret(text, name);
 }
 
-const entry = v.object({ current: v.unknown(), previous: v.exactOptional(v.unknown()) });
-const wholeSecret = v.object({
-  current: v.exactOptional(v.unknown()),
-  previous: v.exactOptional(v.unknown()),
-  named: v.optional(v.record(v.string(), entry), {}),
-});
-const inbound = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
-
-/** Returns the secret that an authentication names, as JSON: an entry of `named`, or else the platform's own. */
-export function secretText(text: string, { secret }: Pick<ProofWithSecret, 'secret'>): string {
-  const { named, ...own } = parseSecret(wholeSecret, text);
-  const found = secret === undefined ? own : Object.hasOwn(named, secret) ? named[secret] : undefined;
-  return JSON.stringify(found ?? {});
-}
-
-/** Returns the current value of a named secret that this service sends. Throws `unavailable` if there is none. */
-export function outboundSecret(text: string, name: string): string {
-  const { named } = parseSecret(wholeSecret, text);
-  const parsed = v.safeParse(outboundKey, Object.hasOwn(named, name) ? named[name]?.current : undefined);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
-  if (parsed.success && !/[\u0000-\u001f\u007f]/.test(parsed.output)) return parsed.output;
-  throw unusableSecret();
-}
-
-/** Returns the keys for signing callbacks: those of the sender's signatures, otherwise the text of its secret. */
-export function callbackKeys(text: string, proofs: readonly Proof[]): SigningKeys {
-  const signed = proofs.find(proof => proof.kind === 'standard-webhooks');
-  if (signed !== undefined) return parseSigningKeys(secretText(text, signed));
-  return textAsKeys(parseSecret(inbound, secretText(text, proofs.find(isWithSecret) ?? {})));
-}
-
 /** Returns what checks one request with a secret. Throws `unavailable` for a secret that the proof cannot use. */
 function matcherOf(proof: ProofWithSecret, text: string): Matcher {
   const own = secretText(text, proof);
@@ -117,57 +62,11 @@ function matcherOf(proof: ProofWithSecret, text: string): Matcher {
 }
 
 /** A status request has no body, so its id must name the requested erasure: one signature is valid for one request. */
-function matchMessage(request: HttpRequest, keys: SigningKeys, now: number): Label {
+function matchMessage(request: HttpRequest, keys: SigningKeys, now: number): Authentication['secret'] | undefined {
   const id = headerOf(request, 'webhook-id');
   if (request.method === 'GET' && statusReference(request) !== id) return undefined;
   const [timestamp, signature] = [headerOf(request, 'webhook-timestamp'), headerOf(request, 'webhook-signature')];
   return matchSignedMessage({ id, timestamp, signature, body: request.rawBody }, keys, now);
-}
-
-function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
-  const [signs, value] = [templateOf(proof.signs), templateOf(proof.value)];
-  const keys = bothKeys(secret, proof.key);
-  return (request, now) => {
-    if (!isTimely(request, proof.timestamp, now)) return undefined;
-    const parts = signs.map(part => (typeof part === 'string' ? part : signedPart(part.variable, request)));
-    if (parts.includes(undefined)) return undefined;
-    const expected = (key: Uint8Array) => {
-      const hmac = createHmac(proof.hash, key);
-      for (const part of parts) hmac.update(part ?? '');
-      return renderText(value, () => hmac.digest(proof.encoding)) ?? '';
-    };
-    return matchSecret(headerOf(request, proof.header), {
-      current: expected(keys.current),
-      ...(keys.previous === undefined ? {} : { previous: expected(keys.previous) }),
-    });
-  };
-}
-
-/** Returns the signed bytes of one variable, `undefined` if the request has none. */
-function signedPart(variable: string, request: HttpRequest): string | Uint8Array | undefined {
-  if (variable === 'body') return request.rawBody;
-  if (variable === 'method') return request.method;
-  return variable === 'url' ? request.url : singleHeader(request, headerOfPlace(variable) ?? '');
-}
-
-function isTimely(request: HttpRequest, timestamp: HmacProof['timestamp'], now: number): boolean {
-  if (timestamp === undefined) return true;
-  const at = readTime(singleHeader(request, headerOfPlace(timestamp.from) ?? '') ?? '', timestamp.unit);
-  return at !== undefined && Math.abs(now - at) <= timestamp.toleranceSeconds * 1000;
-}
-
-/** Fewer bytes could be guessed. A key of 24 characters of text has more. */
-const minKeyBytes = 16;
-
-function bothKeys({ current, previous }: SharedSecret, kind: HmacProof['key']): SigningKeys {
-  const decode = (text: string) => {
-    if (kind === 'text') return Buffer.from(text);
-    const key = Buffer.from(text, kind);
-    const isExact = key.toString(kind) === (kind === 'hex' ? text.toLowerCase() : text);
-    if (!isExact || key.length < minKeyBytes) throw unusableSecret();
-    return key;
-  };
-  return { current: decode(current), ...(previous === undefined ? {} : { previous: decode(previous) }) };
 }
 
 function bothSecrets({ current, previous }: SharedSecret, change: (text: string) => string): SharedSecret {

@@ -1,14 +1,15 @@
 import { signedHeaders } from '../../authentication/signed-body.ts';
 import type { CallbackTarget } from '../../domain/erasure.ts';
 import type { CallbackNotice, CallbackRequest, VerifyContext } from '../platform.ts';
-import { callbackKeys, outboundSecret } from './authentication.ts';
+
 import { literalPrefix, renderUrl } from './callback-url.ts';
-import { isMessageVariable, keptHeader, secretVariable } from './guards.ts';
 import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
 import { referenceOf } from './request.ts';
 import { resultBody, resultVariables, wordOf } from './result.ts';
 import type { CallbackSettings, ResolvedSettings } from './schema.ts';
+import { callbackKeys, outboundSecret } from './secrets.ts';
 import { bodyText, compileBody, renderText, templateOf, textsIn, variablesOf } from './template.ts';
+import { isMessageVariable, keptHeader, secretVariable } from './variables.ts';
 
 /** The callbacks of a platform, with its templates parsed. */
 export interface Callbacks {

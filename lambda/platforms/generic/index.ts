@@ -3,11 +3,12 @@ import { plainErrorReply } from '../platform.ts';
 import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
 import { checkGenericSecret, tokenProofs, verifyGeneric } from './authentication.ts';
 import { compileCallbacks } from './callbacks.ts';
-import { canProveStatus, isMessageVariable } from './guards.ts';
 import { type Message, valueAtPlace } from './places.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
 import type { TemplateVariables } from './template.ts';
+import { canProveStatus } from './template-guards.ts';
+import { isMessageVariable } from './variables.ts';
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard

@@ -33,6 +33,11 @@ export function variablesOf(template: Template): readonly string[] {
   return template.flatMap(part => (typeof part === 'string' ? [] : [part.variable]));
 }
 
+/** Returns the names of the variables in a text; none if it is no template. */
+export function variablesIn(text: string): readonly string[] {
+  return variablesOf(parseTemplate(text) ?? []);
+}
+
 /** Returns every text in a JSON value, keys excluded: each is a template. */
 export function textsIn(json: unknown): readonly string[] {
   if (typeof json === 'string') return [json];
