@@ -16,9 +16,9 @@ interface Found {
 /** Returns the identities of an order from every source in settings. Throws `invalid` for one that cannot be read. */
 export function identifiersOf(
   message: Message,
-  { identifiers: sources, isOwnBody }: ResolvedSettings,
+  { identifiers: sources, hasOwnIdentifiers }: ResolvedSettings,
 ): { readonly identities: readonly Identity[]; readonly identifiers: readonly Identifier[] } {
-  const found = sources.map(source => identitiesAt(source, message, isOwnBody));
+  const found = sources.map(source => identitiesAt(source, message, hasOwnIdentifiers));
   return {
     identities: found.flatMap(({ identities }) => identities),
     identifiers: found.flatMap(({ identities, kinds }) => mapIdentities(identities, kinds)),
@@ -28,8 +28,8 @@ export function identifiersOf(
 type TypedList = Extract<IdentifierSource, { readonly list: string; readonly kinds: object }>;
 type PlainList = Extract<IdentifierSource, { readonly list: string; readonly kind: IdentifierKind }>;
 
-function identitiesAt(source: IdentifierSource, message: Message, isOwnBody: boolean): Found {
-  if (isTyped(source)) return typedIdentities(source, message, isOwnBody);
+function identitiesAt(source: IdentifierSource, message: Message, hasOwnIdentifiers: boolean): Found {
+  if (isTyped(source)) return typedIdentities(source, message, hasOwnIdentifiers);
   return isPlain(source) ? plainIdentities(source, message) : identitiesAtPlaces(source, message);
 }
 
@@ -45,12 +45,12 @@ function isPlain(source: IdentifierSource): source is PlainList {
 function typedIdentities(
   { list, type, value, only = {}, kinds }: TypedList,
   message: Message,
-  isOwnBody: boolean,
+  hasOwnIdentifiers: boolean,
 ): Found {
   const identities = entriesAt(list, message).map((entry, at) => {
     const [typePlace, valuePlace] = [`${list}/${at}${type}`, `${list}/${at}${value}`];
     const space = placeText(valueAt(entry, type), typePlace) ?? '';
-    if (isOwnBody && !Object.hasOwn(kinds, space)) {
+    if (hasOwnIdentifiers && !Object.hasOwn(kinds, space)) {
       throw invalidAt(typePlace, 'must be customer_id, source_id, email or phone');
     }
     const isRaw = holds(only, pointer => valueAt(entry, pointer));

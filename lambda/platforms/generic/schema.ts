@@ -163,7 +163,7 @@ export function resolveSettings(settings: GenericSettings) {
   return {
     ...rest,
     ...optional,
-    isOwnBody,
+    hasOwnIdentifiers: identifiers === undefined,
     each,
     proofs: listOf<Proof>(authentication),
     rules: rules ?? ownBody.rules,
