@@ -124,6 +124,14 @@ describe('settings of a generic platform', () => {
       'callback.bodies: holds a variable that is not available here',
       { callback: { ...call, bodies: { erased: '{base64Body}' } } },
     ],
+    [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url: 'https://api.example.com/{/a}{/b}' } },
+    ],
+    [
+      'callback.url: must begin with an origin of callbackOrigins, without a variable',
+      { callback: { url: 'nowhere' } },
+    ],
   ])('are refused: %s (%#)', (problem, change) => {
     expect(problems(change)).toEqual([`platforms.acme.${problem}`]);
   });
