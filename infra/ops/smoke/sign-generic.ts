@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
+import { headerNameOf } from '../../../lambda/platforms/generic/places.ts';
 import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
 import { type ProofWithSecret, secretText } from '../../../lambda/platforms/generic/secrets.ts';
 import { renderText, templateOf } from '../../../lambda/platforms/generic/template.ts';
@@ -46,8 +46,7 @@ function ownSecret(text: string, proof: ProofWithSecret): string {
 
 function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string): Readonly<Record<string, string>> {
   const { timestamp, key } = proof;
-  const sent =
-    timestamp === undefined ? {} : { [headerOfPlace(timestamp.from) ?? '']: timeText(timestamp.unit, message.now) };
+  const sent = timestamp === undefined ? {} : { [headerNameOf(timestamp.from)]: timeText(timestamp.unit, message.now) };
   const headers = Object.entries({ ...message.headers, ...sent }).map(
     ([name, value]) => [name.toLowerCase(), value] as const,
   );

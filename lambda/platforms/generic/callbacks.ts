@@ -100,7 +100,7 @@ function valuesAt(
   const values: Record<string, string | number | boolean> = {};
   for (const [variable, place] of stored) {
     const value = valueAtPlace(place, message);
-    if (keptHeader(variable) !== undefined && !/^[\x20-\x7e]+$/.test(String(value ?? ''))) {
+    if (keptHeader(variable) !== undefined && !/^[\x20-\x7e]+$/.test(typeof value === 'string' ? value : '')) {
       throw invalidAt(place, 'is missing');
     }
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values[variable] = value;

@@ -1,5 +1,5 @@
 import { identifierPlaces, namesIdentifier } from './identifier-places.ts';
-import { headerOfPlace } from './places.ts';
+import { headerNameOf, headerOfPlace } from './places.ts';
 import type { HmacProof, Proof, ResolvedSettings, TimePlace } from './schema.ts';
 import { parseTemplate, variablesIn } from './template.ts';
 import { answerProblems, callbackProblems, type SettingsProblem } from './template-guards.ts';
@@ -36,7 +36,7 @@ function hmacProblems({ value, signs, timestamp }: HmacProof): SettingsProblem[]
       'signs may contain {body}, {method}, {url} and {header:Name}',
     ],
     [
-      timestamp === undefined || coveredHeaders(signs).includes(headerOfPlace(timestamp.from) ?? ''),
+      timestamp === undefined || coveredHeaders(signs).includes(headerNameOf(timestamp.from)),
       'signs must contain the header of timestamp',
     ],
   ];

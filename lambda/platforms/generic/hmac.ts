@@ -3,7 +3,7 @@ import { matchSecret, type SharedSecret, unusableSecret } from '../../authentica
 import type { SigningKeys } from '../../authentication/signed-body.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication } from '../platform.ts';
-import { headerOfPlace } from './places.ts';
+import { headerNameOf } from './places.ts';
 import type { HmacProof } from './schema.ts';
 import { renderText, templateOf } from './template.ts';
 import { readTime } from './times.ts';
@@ -18,10 +18,10 @@ export function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
   return (request, now) => {
     if (!isTimely(request, proof.timestamp, now)) return undefined;
     const parts = signs.map(part => (typeof part === 'string' ? part : signedPart(part.variable, request)));
-    if (parts.includes(undefined)) return undefined;
+    if (!parts.every(part => part !== undefined)) return undefined;
     const expected = (key: Uint8Array) => {
       const hmac = createHmac(proof.hash, key);
-      for (const part of parts) hmac.update(part ?? '');
+      for (const part of parts) hmac.update(part);
       return renderText(value, () => hmac.digest(proof.encoding)) ?? '';
     };
     return matchSecret(singleHeader(request, proof.header) ?? '', {
@@ -35,12 +35,12 @@ export function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
 function signedPart(variable: string, request: HttpRequest): string | Uint8Array | undefined {
   if (variable === 'body') return request.rawBody;
   if (variable === 'method') return request.method;
-  return variable === 'url' ? request.url : singleHeader(request, headerOfPlace(variable) ?? '');
+  return variable === 'url' ? request.url : singleHeader(request, headerNameOf(variable));
 }
 
 function isTimely(request: HttpRequest, timestamp: HmacProof['timestamp'], now: number): boolean {
   if (timestamp === undefined) return true;
-  const at = readTime(singleHeader(request, headerOfPlace(timestamp.from) ?? '') ?? '', timestamp.unit);
+  const at = readTime(singleHeader(request, headerNameOf(timestamp.from)) ?? '', timestamp.unit);
   return at !== undefined && Math.abs(now - at) <= timestamp.toleranceSeconds * 1000;
 }
 
