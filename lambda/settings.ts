@@ -1,6 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
-import { loopbackOrigin } from './domain/allowed-origin.ts';
 import { isName } from './domain/names.ts';
 import { parseJson } from './io/json.ts';
 import { platformsSchema } from './platforms/index.ts';
@@ -46,9 +45,11 @@ function namedProjects(platforms: Readonly<Record<string, unknown>>): readonly s
   return Object.values(platforms).flatMap(section => (v.is(routing, section) ? section.projects : []));
 }
 
+const loopbackAddress = /^http:\/\/127\.0\.0\.1:\d{1,5}(\/|$)/;
+
 /** Returns whether any value in any section is an address that only a local run may use. */
 function containsLoopback(value: unknown): boolean {
-  if (typeof value === 'string') return loopbackOrigin.test(value);
+  if (typeof value === 'string') return loopbackAddress.test(value);
   return typeof value === 'object' && value !== null && Object.values(value).some(containsLoopback);
 }
 

@@ -27,6 +27,8 @@ export interface VerifyContext {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly send: Send;
+  /** Connects only to public addresses. */
+  readonly sendPublic: Send;
 }
 
 /** The content of an authenticated request, and its reply. */

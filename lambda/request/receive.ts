@@ -35,8 +35,12 @@ import { countIgnored, isWithinLimit } from './request-limit.ts';
 export async function receive(request: HttpRequest, services: Services): Promise<HttpReply> {
   const startedAt = services.now();
   const { name, platform } = findPlatform(request, services.platforms);
-  const readSecret = () => services.readSecret(platformSecretName(name));
-  const authentication = await platform.verify(request, { secret: readSecret, now: services.now, send: services.send });
+  const authentication = await platform.verify(request, {
+    secret: () => services.readSecret(platformSecretName(name)),
+    now: services.now,
+    send: services.send,
+    sendPublic: services.sendCallback,
+  });
   try {
     rejectCompressed(request);
     const parsed = platform.parse(request);

@@ -68,6 +68,10 @@ describe('doctor', () => {
 const phones = { ...ketch, identities: { mobile: 'phone' } };
 const mapped = { type: 'generic', authentication: { kind: 'header' }, identifiers: { '/phone': 'phone' } };
 const unrouted = { projects: { main: {}, us: {} }, platforms: { ketch: { ...ketch, projects: ['main'] } } };
+const typedLists = [
+  { list: '/ids', type: '/t', value: '/v', kinds: { mail: 'phone' } },
+  { list: '/numbers', value: '', kind: 'phone' },
+];
 const routed = { ketch, form: { type: 'generic', authentication: { kind: 'standard-webhooks' }, projects: ['us'] } };
 
 describe('doctor: settings', () => {
@@ -75,6 +79,11 @@ describe('doctor: settings', () => {
     ['✗', 'no platform is configured', { platforms: {} }],
     ['✗', 'platform ketch: Voucherify can look up none of its identities', { platforms: { ketch: phones } }],
     ['✗', 'platform form: Voucherify can look up none of its identities', { platforms: { form: mapped } }],
+    [
+      '✗',
+      'platform form: Voucherify can look up none of its identities',
+      { platforms: { form: { ...mapped, identifiers: typedLists } } },
+    ],
     ['!', 'platform ketch: callbackOrigins is empty', { platforms: { ketch: { ...ketch, callbackOrigins: [] } } }],
     ['!', 'project main: quotaShare 1 leaves', { projects: { main: { quotaShare: 1 } } }],
     ['!', 'operations.alarmEmail is not set', { operations: {} }],

@@ -77,6 +77,44 @@ describe('explain', () => {
     expect(lines.at(-1)).toBe('result: 2 erasure(s); unreadable: /portalId: is missing');
   });
 
+  test('--json: says whether the message is accepted', async () => {
+    const folder = temporaryFolder();
+    const body = join(folder, 'body.json');
+    writeFileSync(body, JSON.stringify({ requestedAction: 'SUMMARIZE' }));
+    const { status, json } = await run(contextOf('osano'), 'explain', 'osano', '--body', body, '--json');
+    expect([status, json]).toEqual([0, { accepted: true, lines: expect.arrayContaining(['result: ignored']) }]);
+  });
+
+  test('a test, a missing place, and every source of identifiers are shown', async () => {
+    const change = {
+      rules: [{ when: {}, do: 'erase' }],
+      identifiers: [
+        { list: '/mails', value: '', kind: 'email' },
+        { list: '/ids', type: '/t', value: '/v', kinds: { a: 'email' } },
+      ],
+      submittedAt: { at: '/at', unit: 's' },
+      dueAt: '/due',
+      test: '/trial',
+      callback: { urls: '/back' },
+      callbackOrigins: ['https://a.example'],
+    };
+    const { lines } = await explained('onetrust', JSON.stringify({ requestId: 'r', trial: true, ids: [] }), change);
+    expect(lines).toEqual([
+      'rule: 1 of 1 matches: erase',
+      '  reference: /requestId: found, string',
+      '  identifiers: /mails: missing',
+      '  identifiers: /ids: a list of 0',
+      '  submittedAt: /at: missing',
+      '  dueAt: /due: missing',
+      '  test: /trial: found, boolean',
+      expect.stringMatching(/^replies: erased 200 \(default\)/),
+      'callback: late, POST to the URL at /back, for every outcome',
+      'result: a test',
+    ]);
+    const valid = { ...change, identifiers: { '/ids': 'email' } };
+    expect((await explained('onetrust', '{"requestId":"r","trial":true}', valid)).lines.at(-1)).toBe('result: a test');
+  });
+
   test('arguments: an unknown platform, one that is not generic, and no file are usage errors', async () => {
     await expect(run(contextOf('osano'), 'explain', 'ketch', '--body', 'x')).rejects.toThrow(
       'PLATFORM: must be a generic platform in the settings: osano',

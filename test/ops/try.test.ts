@@ -9,6 +9,7 @@ import { parseSharedSecret } from '../../lambda/authentication/shared-secret.ts'
 import { pause } from '../../lambda/control/pauses.ts';
 import { leaks } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';
+import { recipeNames, recipeText } from '../support/recipes.ts';
 import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
 import { checkHarness, ketch } from './check-harness.ts';
 import { type Ran, recordingOutput, run } from './ops-harness.ts';
@@ -87,6 +88,100 @@ describe('try on a local run', () => {
     expect(status).toBe(0);
     expect(await deletions()).toEqual([]);
     expect(await context.store.due('erase', Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
+  });
+
+  test.each(recipeNames)(
+    'recipe %s: a wrong secret gets 401, the right one is accepted, and no one is deleted',
+    async name => {
+      const { platforms: recipe } = JSON.parse(recipeText(name)) as { platforms: Record<string, object> };
+      const { context, deletions } = await running({ platforms: recipe });
+      const { status, lines } = await tried(context, name);
+      expect(lines.join('\n')).toContain('✓ rejected, as expected\nNow ');
+      expect(lines.at(-1)).toMatch(/✓ the secret is accepted; (nothing|a receipt) was stored$/);
+      expect(status).toBe(0);
+      expect(await deletions()).toEqual([]);
+    },
+  );
+
+  const hmac = { kind: 'hmac', header: 'X-Sig', encoding: 'hex' };
+  const timed = {
+    ...hmac,
+    signs: '{method}{url}{header:X-At}{header:X-Topic}{body}',
+    timestamp: { from: 'header:X-At', unit: 'ms', toleranceSeconds: 60 },
+  };
+  const typed = { list: '/ids', type: '/t', value: '/v', only: { '/f': ['raw'] }, kinds: { mail: 'email' } };
+  test.each<[string, object]>([
+    [
+      'a signed list of orders with headers, times and a callback',
+      {
+        authentication: [{ ...timed, key: 'hex', secret: 'signature' }, { kind: 'standard-webhooks' }],
+        each: '/batch/orders',
+        rules: [{ when: { '/kind': 'erase', 'header:X-Topic': 'gone' }, do: 'erase' }],
+        reference: ['message:/batch/id', '/id'],
+        identifiers: [
+          typed,
+          { list: '/mails', value: '', kind: 'email' },
+          { list: '/numbers', value: '/n', kind: 'source_id' },
+        ],
+        submittedAt: { at: '/at', unit: 'local', zone: 'UTC' },
+        dueAt: { at: '/due', unit: 's' },
+        test: undefined,
+        callbackOrigins: ['https://a.example'],
+        callback: {
+          url: 'https://a.example/{/item}',
+          headers: { 'x-token': 'Bearer {kept:header:X-Token}', 'x-key': '{secret:apiKey}' },
+        },
+      },
+    ],
+    [
+      'a test rule under a key in base64',
+      {
+        authentication: {
+          ...hmac,
+          signs: '{header:X-At}{body}',
+          key: 'base64',
+          timestamp: { from: 'header:X-At', unit: 'rfc3339', toleranceSeconds: 60 },
+        },
+        rules: [
+          { when: { '/ping': 'yes', '/none': null }, do: 'test' },
+          { when: { '/kind': 'erase' }, do: 'erase' },
+        ],
+        test: undefined,
+      },
+    ],
+    [
+      'an ignore rule',
+      { authentication: { kind: 'basic' }, rules: [{ when: { '/kind': 'view' }, do: 'ignore' }], test: undefined },
+    ],
+  ])('%s: the request is signed and accepted', async (_, change) => {
+    const { test: flag, ...rest } = { ...form, ...change } as Record<string, unknown>;
+    const { context, deletions } = await running({
+      platforms: { form: { ...rest, ...(flag === undefined ? {} : { test: flag }) } },
+    });
+    const { status, lines } = await run(context, 'try', 'form');
+    expect([status, lines.at(-1)]).toEqual([
+      0,
+      expect.stringMatching(/✓ the secret is accepted; (nothing|a receipt) was stored$/),
+    ]);
+    expect(await deletions()).toEqual([]);
+  });
+
+  test('token: a request without a valid one is refused, and only the issuer can sign one', async () => {
+    const keys = {
+      issuer: 'https://id.example.com',
+      audience: 'a',
+      jwks: 'http://127.0.0.1:9/keys',
+      algorithms: ['ES256'],
+    };
+    const authentication = [
+      { kind: 'jwt', header: 'X-Token', ...keys },
+      { kind: 'header', header: 'X-Key', secret: 'caller' },
+    ];
+    const { context } = await running({ platforms: { form: { ...form, authentication } } });
+    const { output, lines } = recordingOutput();
+    const typed = { positionals: ['form'], text: () => undefined, isSet: () => false };
+    await expect(commands['try']!.run(typed, context, output)).rejects.toThrow(/^Only your identity provider/);
+    expect(lines.at(-1)).toBe('  ✓ rejected, as expected');
   });
 
   test('transcend: a wrong secret is refused, and only Transcend can sign the rest', async () => {

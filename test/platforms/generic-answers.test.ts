@@ -143,6 +143,16 @@ describe('reply that says the same for open and erased', () => {
 });
 
 describe('status route', () => {
+  test('variable that is absent: drops its key', async () => {
+    const statusAnswers = { in_progress: { status: 200, body: { state: 'open', at: '{completed}' } } };
+    const harness = harnessWith({ statusAnswers });
+    harness.sandbox.outage('error');
+    await harness.send(wire({ ...body, meta: 1 }));
+    const path = '/webhooks/sender/o-1';
+    const { json } = await harness.send({ method: 'GET', path, headers: { 'X-Key': current }, body: '' });
+    expect(json).toEqual({ state: 'open' });
+  });
+
   test('statusAnswers: give the reply, whatever the reply to the request was', async () => {
     const statusAnswers = { erased: { status: 200, body: { state: 'completed', n: '{count}' } } };
     const harness = harnessWith({ answers: { erased: { status: 201 } }, statusAnswers });

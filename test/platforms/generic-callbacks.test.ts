@@ -185,6 +185,15 @@ describe('callback of settings', () => {
     expect(await harness.services.store.readPersonalData(receipt!.id)).toBeUndefined();
   });
 
+  test('a number of any size: keeps its exact digits', async () => {
+    const { calls, harness, sweep } = opened();
+    const text = JSON.stringify(body).replace('"flag":true', '"flag":12345678901234567890');
+    const headers = { 'Content-Type': 'application/json', 'X-Key': current, 'X-Token': 'token-1' };
+    await harness.send({ path: '/webhooks/generic', headers, body: text });
+    await sweep(2);
+    expect(JSON.parse(calls[0]!.body!)).toMatchObject({ flag: '12345678901234567890' });
+  });
+
   test.each([
     [409, 1, []],
     [422, 1, ['callback-abandoned']],

@@ -88,6 +88,7 @@ describe.each(names)('%s', name => {
       secret: async () => JSON.stringify(secret),
       now: () => now,
       send: () => Promise.reject(new Error('nobody is to be called')),
+      sendPublic: () => Promise.reject(new Error('nobody is to be called')),
     };
     await eventuallyHolds(
       fc.asyncProperty(requestFor(name), async request => {
@@ -104,6 +105,7 @@ test('a signed body of any kind is refused as unreadable, or read', async () => 
     secret: async () => JSON.stringify(secret),
     now: () => now,
     send: () => Promise.reject(),
+    sendPublic: () => Promise.reject(),
   };
   await eventuallyHolds(
     fc.asyncProperty(fc.oneof(fc.json(), fc.string(), spoiledBody('segment')), async text => {

@@ -36,7 +36,7 @@ describe('settings of a generic platform', () => {
     ],
     ['authentication: signs must contain the header of timestamp', { authentication: { ...hmac, timestamp } }],
     [
-      'authentication: signs must contain {body}, unless header or basic stands beside it',
+      'authentication: signs must contain {body}, unless header, basic or jwt stands beside it',
       { authentication: { ...hmac, signs: '{header:X-Id}' } },
     ],
     ['reference: must not be a header that signs does not contain', { authentication: hmac, reference: 'header:X-Id' }],
@@ -123,6 +123,14 @@ describe('settings of a generic platform', () => {
     [
       'callback.bodies: holds a variable that is not available here',
       { callback: { ...call, bodies: { erased: '{base64Body}' } } },
+    ],
+    [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url: 'https://api.example.com/{/a}{/b}' } },
+    ],
+    [
+      'callback.url: must begin with an origin of callbackOrigins, without a variable',
+      { callback: { url: 'nowhere' } },
     ],
   ])('are refused: %s (%#)', (problem, change) => {
     expect(problems(change)).toEqual([`platforms.acme.${problem}`]);

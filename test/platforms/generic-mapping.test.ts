@@ -194,7 +194,7 @@ describe('settings of a generic sender', () => {
     ['acme', 'platforms.acme.authentication: must hold at least one authentication', { authentication: [] }],
     [
       'acme',
-      'platforms.acme.authentication.kind: must be hmac, standard-webhooks, header or basic',
+      'platforms.acme.authentication.kind: must be hmac, standard-webhooks, header, basic or jwt',
       { authentication: { kind: 'none' } },
     ],
     ['acme', `platforms.acme.reference: ${noPlace}`, { reference: 'request_id' }],

@@ -149,6 +149,10 @@ describe('typed identifiers', () => {
 
   test('list of values of one kind, and several sources', () => {
     const plain = { list: '/mails', value: '', kind: 'email' };
+    expect(read({ identifiers: [plain, { '/number': 'source_id' }] }, body)).toMatchObject({
+      erase: [{ identifiers: [{ kind: 'source_id', value: 'crm-10042' }] }],
+    });
+    expect(() => read({ identifiers: plain }, body)).toThrow('/mails: is not a list');
     const parsed = read(
       { identifiers: [plain, { '/number': 'source_id' }] },
       { ...body, mails: ['a@b.example', 'c@d.example'] },
@@ -218,6 +222,22 @@ describe('several orders in one message', () => {
     expect((await harness.send(wire(sent))).status).toBe(status);
     expect(harness.alarms()).toEqual(['request-refused']);
     expect(await harness.receipts()).toEqual([]);
+  });
+
+  test('a nested list and an entry without a value: are named by their place', () => {
+    const plain = { list: '/mails', value: '', kind: 'email' };
+    expect(read({ identifiers: plain }, { ...body, mails: [null] })).toMatchObject({
+      erase: [{ identifiers: [{ kind: 'email', value: '' }] }],
+    });
+    expect(() =>
+      read(
+        { each: '' },
+        Array.from({ length: 501 }, () => body),
+      ),
+    ).toThrow('body: has over 500 entries');
+    expect(() => read({ identifiers: { 'message:/a/0': 'email' } }, { ...body, a: ['x'] })).toThrow(
+      'message:/a/0: leads through a list',
+    );
   });
 
   test('empty list: is ignored', async () => {

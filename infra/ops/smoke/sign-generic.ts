@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { secretText } from '../../../lambda/platforms/generic/authentication.ts';
-import { headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
+import { headerNameOf } from '../../../lambda/platforms/generic/places.ts';
 import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
+import { type ProofWithSecret, secretText } from '../../../lambda/platforms/generic/secrets.ts';
 import { renderText, templateOf } from '../../../lambda/platforms/generic/template.ts';
 
 interface UnsignedMessage {
@@ -27,7 +27,9 @@ export function signGeneric(
 }
 
 function headersOf(proof: Proof, message: UnsignedMessage, text: string): Readonly<Record<string, string>> {
-  const own = secretText(text, proof);
+  // Only the issuer can sign a token.
+  if (proof.kind === 'jwt') return {};
+  const own = ownSecret(text, proof);
   if (proof.kind === 'standard-webhooks') {
     return signedHeaders(message.id, message.body, parseSigningKeys(own), message.now);
   }
@@ -36,10 +38,15 @@ function headersOf(proof: Proof, message: UnsignedMessage, text: string): Readon
   return proof.kind === 'header' ? { [proof.header]: current } : hmacHeaders(proof, message, current);
 }
 
+/** Returns the secret of an authentication. An invented secret, which must be rejected, has no names. */
+function ownSecret(text: string, proof: ProofWithSecret): string {
+  const named = secretText(text, proof);
+  return named === '{}' ? text : named;
+}
+
 function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string): Readonly<Record<string, string>> {
   const { timestamp, key } = proof;
-  const sent =
-    timestamp === undefined ? {} : { [headerOfPlace(timestamp.from) ?? '']: timeText(timestamp.unit, message.now) };
+  const sent = timestamp === undefined ? {} : { [headerNameOf(timestamp.from)]: timeText(timestamp.unit, message.now) };
   const headers = Object.entries({ ...message.headers, ...sent }).map(
     ([name, value]) => [name.toLowerCase(), value] as const,
   );

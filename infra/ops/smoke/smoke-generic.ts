@@ -1,13 +1,19 @@
 import * as v from 'valibot';
 import { compileReplies, type Replies } from '../../../lambda/platforms/generic/answers.ts';
 import { headerOfPlace, pointerKeys } from '../../../lambda/platforms/generic/places.ts';
-import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/schema.ts';
+import { holds } from '../../../lambda/platforms/generic/rules.ts';
+import {
+  type CallbackSettings,
+  type ResolvedSettings,
+  resolveSettings,
+  type TimePlace,
+} from '../../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
 import { signGeneric } from './sign-generic.ts';
-import { type InventedPerson, json, type SmokeRequest } from './smoke-request.ts';
+import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
 
 /** For a generic platform: a request in its format that stores nothing if settings allow one, else for an invented person. */
-export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
+export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest | NoSmokeRequest {
   const parsed = v.parse(genericSettings, section);
   const settings = resolveSettings(parsed);
   const { body, headers, sends, outcomes } = messageFor(settings, name);
@@ -17,13 +23,18 @@ export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPe
   const text = JSON.stringify(body);
   const accepted = outcomes.map(outcome => compileReplies(parsed.answers).describe(outcome).status);
   const by = settings.proofs.map(({ kind }) => kind).join(' and ');
+  const signed = (secret: string, now: number, url: string) => {
+    const message = { method: 'POST', url, body: text, headers: { ...json, ...headers }, now, id: `try_${uuid}` };
+    return signGeneric(message, settings.proofs, secret);
+  };
+  if (settings.proofs.some(({ kind }) => kind === 'jwt')) {
+    const instead = 'Only your identity provider can sign a token, so send the request from the platform itself';
+    return { body: text, headers: signed, refusedWith: 401, instead };
+  }
   return {
     sends: `${sends}, authenticated by ${by}; ${storing}`,
     body: text,
-    headers: (secret, now, url) => {
-      const message = { method: 'POST', url, body: text, headers: { ...json, ...headers }, now, id: `try_${uuid}` };
-      return signGeneric(message, settings.proofs, secret);
-    },
+    headers: signed,
     refusedWith: 401,
     judge: ({ status }) => (accepted.includes(status) ? `the secret is accepted; ${stored}` : undefined),
   };
@@ -41,6 +52,10 @@ const allOutcomes = ['no_match', 'not_identifiable', 'in_progress', 'needs_revie
 /** Chooses the message that does least: a test, then one that is ignored, then an erasure of an invented person. */
 function messageFor(settings: ResolvedSettings, name: string): SmokeMessage {
   const harmless = settings.rules.find(rule => rule.do !== 'erase' && Object.keys(rule.when).length > 0);
+  const isEmptyIgnored = settings.otherwise === 'ignore' && !settings.rules.some(({ when }) => holds(when, () => null));
+  if (isEmptyIgnored && harmless === undefined) {
+    return { ...built(settings, []), sends: 'a message that is ignored', outcomes: ['ignored'] };
+  }
   const erase = settings.rules.find(rule => rule.do === 'erase');
   if (settings.test === undefined && harmless !== undefined) {
     const key = harmless.do === 'test' ? 'test' : 'ignored';
@@ -68,13 +83,29 @@ function valuesOf(when: Readonly<Record<string, unknown>>): Values {
 
 /** An invented value at every place that must hold one. Never a customer id: an unknown one could be deleted permanently. */
 function placesOf(settings: ResolvedSettings, name: string): Values {
-  const callback = settings.callback;
-  const inUrl = callback !== undefined && 'url' in callback ? [...(callback.url ?? '').matchAll(/\{(\/[^}]*)\}/g)] : [];
+  const callback: Partial<CallbackSettings> | undefined = settings.callback;
+  const inUrl = [...(callback?.url ?? '').matchAll(/\{(\/[^}]*|header:[^}]+)\}/g)];
   return [
     ...inUrl.map(([, place]) => [place ?? '', name] as const),
     ...[settings.reference].flat().map(place => [place, name] as const),
     ...settings.identifiers.flatMap(source => identifierValues(source, name)),
+    ...[settings.submittedAt, settings.dueAt].flatMap(timeValue),
+    ...[...JSON.stringify(callback?.headers ?? {}).matchAll(/\{kept:(header:[^}]+)\}/g)].map(
+      ([, place]) => [place ?? '', name] as const,
+    ),
   ];
+}
+
+/** Some time in 2017: it may be the only value that tells one message from another. */
+function timeValue(time: TimePlace | undefined): Values {
+  if (time === undefined) return [];
+  const { at, unit } = typeof time === 'string' ? { at: time, unit: 'rfc3339' } : time;
+  const values: Readonly<Record<string, unknown>> = {
+    s: 1_500_000_000,
+    ms: 1_500_000_000_000,
+    local: '2017-07-14T02:40:00',
+  };
+  return [[at, values[unit] ?? '2017-07-14T02:40:00Z']];
 }
 
 function identifierValues(source: ResolvedSettings['identifiers'][number], name: string): Values {

@@ -1,83 +1,54 @@
-import { createHmac } from 'node:crypto';
-import * as v from 'valibot';
-import {
-  inboundSecret,
-  matchSecret,
-  outboundKey,
-  parseSecret,
-  type SharedSecret,
-  unusableSecret,
-} from '../../authentication/shared-secret.ts';
-import {
-  matchSignedMessage,
-  parseSigningKeys,
-  type SigningKeys,
-  textAsKeys,
-} from '../../authentication/signed-body.ts';
+import { type CheckToken, tokenChecker } from '../../authentication/json-web-token.ts';
+import { matchSecret, parseSecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { matchSignedMessage, parseSigningKeys, type SigningKeys } from '../../authentication/signed-body.ts';
 import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication, VerifyContext } from '../platform.ts';
-import { headerOfPlace } from './places.ts';
+import { hmacMatcher, type Matcher } from './hmac.ts';
 import { statusReference } from './request.ts';
-import type { HmacProof, Proof } from './schema.ts';
-import { renderText, templateOf } from './template.ts';
-import { readTime } from './times.ts';
+import type { Proof } from './schema.ts';
+import { inbound, isWithSecret, outboundSecret, type ProofWithSecret, secretText } from './secrets.ts';
 
-type Label = Authentication['secret'] | undefined;
-type Matcher = (request: HttpRequest, now: number) => Label;
+/** A header with a token, and its check. */
+export interface TokenProof {
+  readonly header: string;
+  readonly check: CheckToken;
+}
+
+/** Returns the checks of tokens, which keep the issuer's keys as long as the process runs. */
+export function tokenProofs(proofs: readonly Proof[]): readonly TokenProof[] {
+  return proofs
+    .filter(proof => proof.kind === 'jwt')
+    .map(proof => ({ header: proof.header, check: tokenChecker(proof) }));
+}
 
 /** Authenticates a sender in every way that settings list: all of them must hold. */
 export async function verifyGeneric(
   request: HttpRequest,
-  { secret, now }: Pick<VerifyContext, 'secret' | 'now'>,
+  context: VerifyContext,
   proofs: readonly Proof[],
+  tokens: readonly TokenProof[],
 ): Promise<Authentication> {
-  const text = await secret();
-  const labels = proofs.map(proof => matcherOf(proof, text)).map(match => match(request, now()));
+  const withSecret = proofs.filter(isWithSecret);
+  const text = withSecret.length === 0 ? '' : await context.secret();
+  const labels = withSecret.map(proof => matcherOf(proof, text)).map(match => match(request, context.now()));
   if (labels.includes(undefined)) throw notAuthenticated(proofs);
+  for (const { header, check } of tokens) {
+    const token = headerOf(request, header).replace(/^bearer +/i, '');
+    if (!(await check(token, context))) throw notAuthenticated(proofs);
+  }
   const scheme = proofs.map(({ kind }) => kind).join('+');
   return { scheme, secret: labels.includes('previous') ? 'previous' : 'current' };
 }
 
 /** Throws `unavailable` with the alarm `secret-unusable` for a secret that settings cannot work with. */
 export function checkGenericSecret(text: string, proofs: readonly Proof[], outbound: readonly string[]): void {
-  for (const proof of proofs) matcherOf(proof, text);
+  for (const proof of proofs.filter(isWithSecret)) matcherOf(proof, text);
   for (const name of outbound) outboundSecret(text, name);
 }
 
-const entry = v.object({ current: v.unknown(), previous: v.exactOptional(v.unknown()) });
-const wholeSecret = v.object({
-  current: v.exactOptional(v.unknown()),
-  previous: v.exactOptional(v.unknown()),
-  named: v.optional(v.record(v.string(), entry), {}),
-});
-const inbound = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
-
-/** Returns the secret that an authentication names, as JSON: an entry of `named`, or else the platform's own. */
-export function secretText(text: string, { secret }: Pick<Proof, 'secret'>): string {
-  const { named, ...own } = parseSecret(wholeSecret, text);
-  const found = secret === undefined ? own : Object.hasOwn(named, secret) ? named[secret] : undefined;
-  return JSON.stringify(found ?? {});
-}
-
-/** Returns the current value of a named secret that this service sends. Throws `unavailable` if there is none. */
-export function outboundSecret(text: string, name: string): string {
-  const { named } = parseSecret(wholeSecret, text);
-  const parsed = v.safeParse(outboundKey, Object.hasOwn(named, name) ? named[name]?.current : undefined);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
-  if (parsed.success && !/[\u0000-\u001f\u007f]/.test(parsed.output)) return parsed.output;
-  throw unusableSecret();
-}
-
-/** Returns the keys for signing callbacks: those of the sender's signatures, otherwise the text of its secret. */
-export function callbackKeys(text: string, proofs: readonly Proof[]): SigningKeys {
-  const signed = proofs.find(({ kind }) => kind === 'standard-webhooks');
-  if (signed !== undefined) return parseSigningKeys(secretText(text, signed));
-  return textAsKeys(parseSecret(inbound, secretText(text, proofs[0] ?? {})));
-}
-
 /** Returns what checks one request with a secret. Throws `unavailable` for a secret that the proof cannot use. */
-function matcherOf(proof: Proof, text: string): Matcher {
+function matcherOf(proof: ProofWithSecret, text: string): Matcher {
   const own = secretText(text, proof);
   if (proof.kind === 'standard-webhooks') {
     const keys = parseSigningKeys(own);
@@ -91,57 +62,11 @@ function matcherOf(proof: Proof, text: string): Matcher {
 }
 
 /** A status request has no body, so its id must name the requested erasure: one signature is valid for one request. */
-function matchMessage(request: HttpRequest, keys: SigningKeys, now: number): Label {
+function matchMessage(request: HttpRequest, keys: SigningKeys, now: number): Authentication['secret'] | undefined {
   const id = headerOf(request, 'webhook-id');
   if (request.method === 'GET' && statusReference(request) !== id) return undefined;
   const [timestamp, signature] = [headerOf(request, 'webhook-timestamp'), headerOf(request, 'webhook-signature')];
   return matchSignedMessage({ id, timestamp, signature, body: request.rawBody }, keys, now);
-}
-
-function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
-  const [signs, value] = [templateOf(proof.signs), templateOf(proof.value)];
-  const keys = bothKeys(secret, proof.key);
-  return (request, now) => {
-    if (!isTimely(request, proof.timestamp, now)) return undefined;
-    const parts = signs.map(part => (typeof part === 'string' ? part : signedPart(part.variable, request)));
-    if (parts.includes(undefined)) return undefined;
-    const expected = (key: Uint8Array) => {
-      const hmac = createHmac(proof.hash, key);
-      for (const part of parts) hmac.update(part ?? '');
-      return renderText(value, () => hmac.digest(proof.encoding)) ?? '';
-    };
-    return matchSecret(headerOf(request, proof.header), {
-      current: expected(keys.current),
-      ...(keys.previous === undefined ? {} : { previous: expected(keys.previous) }),
-    });
-  };
-}
-
-/** Returns the signed bytes of one variable, `undefined` if the request has none. */
-function signedPart(variable: string, request: HttpRequest): string | Uint8Array | undefined {
-  if (variable === 'body') return request.rawBody;
-  if (variable === 'method') return request.method;
-  return variable === 'url' ? request.url : singleHeader(request, headerOfPlace(variable) ?? '');
-}
-
-function isTimely(request: HttpRequest, timestamp: HmacProof['timestamp'], now: number): boolean {
-  if (timestamp === undefined) return true;
-  const at = readTime(singleHeader(request, headerOfPlace(timestamp.from) ?? '') ?? '', timestamp.unit);
-  return at !== undefined && Math.abs(now - at) <= timestamp.toleranceSeconds * 1000;
-}
-
-/** Fewer bytes could be guessed. A key of 24 characters of text has more. */
-const minKeyBytes = 16;
-
-function bothKeys({ current, previous }: SharedSecret, kind: HmacProof['key']): SigningKeys {
-  const decode = (text: string) => {
-    if (kind === 'text') return Buffer.from(text);
-    const key = Buffer.from(text, kind);
-    const isExact = key.toString(kind) === (kind === 'hex' ? text.toLowerCase() : text);
-    if (!isExact || key.length < minKeyBytes) throw unusableSecret();
-    return key;
-  };
-  return { current: decode(current), ...(previous === undefined ? {} : { previous: decode(previous) }) };
 }
 
 function bothSecrets({ current, previous }: SharedSecret, change: (text: string) => string): SharedSecret {

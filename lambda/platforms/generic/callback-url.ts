@@ -1,14 +1,13 @@
-import { parseTemplate, renderText, type Template, type TemplateVariables } from './template.ts';
+import { renderText, type Template, type TemplateVariables, templateOf } from './template.ts';
 
 const rule = 'must have variables only as whole path segments or whole query values';
 
 /** Returns what is wrong with a template of a URL. Its origin is checked apart. */
 export function urlVariablesProblem(url: string): string | undefined {
-  const template = parseTemplate(url);
-  if (template === undefined) return rule;
+  const template = templateOf(url);
   const isWhole = template.every((part, at) => typeof part === 'string' || isWholePart(template, at));
   const parsed = URL.parse(literalPrefix(url));
-  return isWhole && parsed !== null && parsed.hash === '' && !url.includes('#') ? undefined : rule;
+  return isWhole && (parsed === null || parsed.hash === '') && !url.includes('#') ? undefined : rule;
 }
 
 /** A segment starts after a slash and ends before one; a query value starts after `=`. */
@@ -25,7 +24,7 @@ function isWholePart(template: Template, at: number): boolean {
 
 /** Returns the part of a template before its first variable. */
 export function literalPrefix(url: string): string {
-  const [first] = parseTemplate(url) ?? [];
+  const [first] = templateOf(url);
   return typeof first === 'string' ? first : '';
 }
 

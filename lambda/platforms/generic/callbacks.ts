@@ -1,14 +1,15 @@
 import { signedHeaders } from '../../authentication/signed-body.ts';
 import type { CallbackTarget } from '../../domain/erasure.ts';
 import type { CallbackNotice, CallbackRequest, VerifyContext } from '../platform.ts';
-import { callbackKeys, outboundSecret } from './authentication.ts';
+
 import { literalPrefix, renderUrl } from './callback-url.ts';
-import { isMessageVariable, keptHeader, secretVariable } from './guards.ts';
 import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
 import { referenceOf } from './request.ts';
 import { type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './result.ts';
 import type { CallbackSettings, ResolvedSettings } from './schema.ts';
+import { callbackKeys, outboundSecret } from './secrets.ts';
 import { bodyText, compileBody, renderText, templateOf, textsIn, variablesOf } from './template.ts';
+import { isMessageVariable, keptHeader, secretVariable } from './variables.ts';
 
 /** The callbacks of a platform, with its templates parsed. */
 export interface Callbacks {
@@ -99,7 +100,7 @@ function valuesAt(
   const values: Record<string, string | number | boolean> = {};
   for (const [variable, place] of stored) {
     const value = valueAtPlace(place, message);
-    if (keptHeader(variable) !== undefined && !/^[\x20-\x7e]+$/.test(String(value ?? ''))) {
+    if (keptHeader(variable) !== undefined && !/^[\x20-\x7e]+$/.test(typeof value === 'string' ? value : '')) {
       throw invalidAt(place, 'is missing');
     }
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values[variable] = value;

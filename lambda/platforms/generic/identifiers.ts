@@ -16,9 +16,11 @@ interface Found {
 /** Returns the identities of an order from every source in settings. Throws `invalid` for one that cannot be read. */
 export function identifiersOf(
   message: Message,
-  { identifiers: sources, isOwnBody }: ResolvedSettings,
+  { identifiers: sources, hasOwnIdentifiers }: ResolvedSettings,
 ): { readonly identities: readonly Identity[]; readonly identifiers: readonly Identifier[] } {
-  const found = sources.map(source => identitiesAt(source, message, isOwnBody));
+  const found = sources.map(source =>
+    identitiesAt(source, message, { hasOwnIdentifiers, isOnly: sources.length === 1 }),
+  );
   return {
     identities: found.flatMap(({ identities }) => identities),
     identifiers: found.flatMap(({ identities, kinds }) => mapIdentities(identities, kinds)),
@@ -28,9 +30,15 @@ export function identifiersOf(
 type TypedList = Extract<IdentifierSource, { readonly list: string; readonly kinds: object }>;
 type PlainList = Extract<IdentifierSource, { readonly list: string; readonly kind: IdentifierKind }>;
 
-function identitiesAt(source: IdentifierSource, message: Message, isOwnBody: boolean): Found {
-  if (isTyped(source)) return typedIdentities(source, message, isOwnBody);
-  return isPlain(source) ? plainIdentities(source, message) : identitiesAtPlaces(source, message);
+interface Strictness {
+  /** Whether our own list is read, in which every type must be known. */
+  readonly hasOwnIdentifiers: boolean;
+  readonly isOnly: boolean;
+}
+
+function identitiesAt(source: IdentifierSource, message: Message, strictness: Strictness): Found {
+  if (isTyped(source)) return typedIdentities(source, message, strictness);
+  return isPlain(source) ? plainIdentities(source, message, strictness) : identitiesAtPlaces(source, message);
 }
 
 function isTyped(source: IdentifierSource): source is TypedList {
@@ -45,12 +53,12 @@ function isPlain(source: IdentifierSource): source is PlainList {
 function typedIdentities(
   { list, type, value, only = {}, kinds }: TypedList,
   message: Message,
-  isOwnBody: boolean,
+  { hasOwnIdentifiers, isOnly }: Strictness,
 ): Found {
-  const identities = entriesAt(list, message).map((entry, at) => {
+  const identities = entriesAt(list, message, isOnly).map((entry, at) => {
     const [typePlace, valuePlace] = [`${list}/${at}${type}`, `${list}/${at}${value}`];
     const space = placeText(valueAt(entry, type), typePlace) ?? '';
-    if (isOwnBody && !Object.hasOwn(kinds, space)) {
+    if (hasOwnIdentifiers && !Object.hasOwn(kinds, space)) {
       throw invalidAt(typePlace, 'must be customer_id, source_id, email or phone');
     }
     const isRaw = holds(only, pointer => valueAt(entry, pointer));
@@ -62,17 +70,17 @@ function typedIdentities(
   return { identities, kinds };
 }
 
-function plainIdentities({ list, value, kind }: PlainList, message: Message): Found {
-  const identities = entriesAt(list, message).map((entry, at) => {
+function plainIdentities({ list, value, kind }: PlainList, message: Message, { isOnly }: Strictness): Found {
+  const identities = entriesAt(list, message, isOnly).map((entry, at) => {
     const text = placeText(valueAt(entry, value), `${list}/${at}${value}`) ?? '';
     return { space: list, format: 'raw', value: text };
   });
   return { identities, kinds: { [list]: kind } };
 }
 
-/** An absent list has no entries. */
-function entriesAt(list: string, { entry }: Message): readonly unknown[] {
-  const entries = valueAt(entry, list);
+/** An absent list has no entries if other sources may have some; as the only source, it was probably mapped wrongly. */
+function entriesAt(list: string, { entry }: Message, isOnly: boolean): readonly unknown[] {
+  const entries = valueAt(entry, list) ?? (isOnly ? undefined : []);
   if (!Array.isArray(entries)) throw invalidAt(list, 'is not a list');
   if (entries.length > maxIdentifiers) throw invalidAt(list, `has over ${maxIdentifiers} entries`);
   return entries;

@@ -1,14 +1,15 @@
 import type { ErasureResult, ParsedRequest, Platform } from '../platform.ts';
 import { plainErrorReply } from '../platform.ts';
 import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
-import { checkGenericSecret, verifyGeneric } from './authentication.ts';
+import { checkGenericSecret, tokenProofs, verifyGeneric } from './authentication.ts';
 import { compileCallbacks } from './callbacks.ts';
-import { canProveStatus, isMessageVariable } from './guards.ts';
 import { type Message, valueAtPlace } from './places.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
 import type { TemplateVariables } from './template.ts';
+import { canProveStatus } from './template-guards.ts';
+import { isMessageVariable } from './variables.ts';
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard
@@ -17,6 +18,7 @@ import type { TemplateVariables } from './template.ts';
 export function generic(section: GenericSettings): Platform {
   const settings = resolveSettings(section);
   const callbacks = compileCallbacks(settings);
+  const tokens = tokenProofs(settings.proofs);
   const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
   return {
     // A list is stored and acknowledged: its erasures would not all end within one reply.
@@ -32,7 +34,7 @@ export function generic(section: GenericSettings): Platform {
     ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
     ...(callbacks.needsSecret ? { callbacksNeedSecret: true } : {}),
     checkSecret: text => checkGenericSecret(text, settings.proofs, callbacks.secrets),
-    verify: (request, context) => verifyGeneric(request, context, settings.proofs),
+    verify: (request, context) => verifyGeneric(request, context, settings.proofs, tokens),
     parse: request => {
       if (request.method !== 'GET') return withReply(parseOrders(request, settings, callbacks.targetsOf), replies);
       const reply = (results: readonly ErasureResult[]) => statusReplies.toResults(results, () => undefined);

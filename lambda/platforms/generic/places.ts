@@ -10,9 +10,14 @@ export interface Message {
   readonly entry: unknown;
 }
 
+/** Returns the name in `header:Name`, in lower case. */
+export function headerNameOf(place: string): string {
+  return place.slice('header:'.length).toLowerCase();
+}
+
 /** Returns the name of the header that a place is, in lower case; `undefined` if the place is in the body. */
 export function headerOfPlace(place: string): string | undefined {
-  return place.startsWith('header:') ? place.slice('header:'.length).toLowerCase() : undefined;
+  return place.startsWith('header:') ? headerNameOf(place) : undefined;
 }
 
 /**

@@ -21,10 +21,13 @@ export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 
 
 /** Names the place that does not fit, if there is only one rule. */
 function noRule(message: Message, rules: ResolvedSettings['rules']): Failure {
-  const conditions = Object.entries(rules[0]?.when ?? {});
-  const wrong = conditions.find(([place, allowed]) => !holds({ [place]: allowed }, one => valueAtPlace(one, message)));
-  if (rules.length > 1 || wrong === undefined) return invalidAt('body', 'no rule of the settings matches');
-  return invalidAt(wrong[0], 'does not have the value that the settings require');
+  const conditions = rules.flatMap(({ when }) => Object.entries(when));
+  const wrong = conditions.filter(
+    ([place, allowed]) => !holds({ [place]: allowed }, one => valueAtPlace(one, message)),
+  );
+  const [[first] = ['body']] = wrong;
+  if (rules.length > 1) return invalidAt('body', 'no rule of the settings matches');
+  return invalidAt(first, 'does not have the value that the settings require');
 }
 
 /** Returns whether every place has one of its values. `null` is also an absent value. */

@@ -1,5 +1,8 @@
 import * as v from 'valibot';
 import { commonSettings, headerName, identityKind } from '../platform.ts';
+import { type Proof, proof, proofs } from './proof-schema.ts';
+
+export type { HmacProof, JwtProof, Proof } from './proof-schema.ts';
 
 /** RFC 6901: empty for the whole body, otherwise a slash before each key, in which `~1` is a slash and `~0` a tilde. */
 const pointer = v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)*$/u, 'must be a JSON pointer such as /person/email'));
@@ -10,11 +13,6 @@ const place = v.pipe(
     'must be a JSON pointer such as /person/email, or header:Name',
   ),
 );
-const secretName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/, 'must be the name of an entry of named in the secret'),
-);
-const secret = v.exactOptional(secretName);
 const literal = v.union(
   [v.string(), v.number(), v.boolean(), v.null()],
   'must be a string, a number, true, false or null',
@@ -24,44 +22,6 @@ const conditions = v.record(
   place,
   v.lazy(value => (Array.isArray(value) ? literals : literal)),
 );
-
-const proof = v.variant(
-  'kind',
-  [
-    v.strictObject({ kind: v.literal('standard-webhooks'), secret }),
-    v.strictObject({ kind: v.literal('header'), header: v.optional(headerName, 'Authorization'), secret }),
-    v.strictObject({ kind: v.literal('basic'), secret }),
-    v.strictObject({
-      kind: v.literal('hmac'),
-      header: headerName,
-      /** How the header holds the signature, such as `v1={signature}`. */
-      value: v.optional(v.string(), '{signature}'),
-      /** The signed text, of `{body} {method} {url} {header:Name}`. */
-      signs: v.string(),
-      hash: v.optional(v.picklist(['sha1', 'sha256', 'sha512'], 'must be sha1, sha256 or sha512'), 'sha256'),
-      encoding: v.picklist(['hex', 'base64', 'base64url'], 'must be hex, base64 or base64url'),
-      key: v.optional(v.picklist(['text', 'base64', 'hex'], 'must be text, base64 or hex'), 'text'),
-      timestamp: v.exactOptional(
-        v.strictObject({
-          from: v.pipe(v.string(), v.regex(/^header:[A-Za-z0-9-]+$/, 'must be header:Name')),
-          unit: v.picklist(['s', 'ms', 'rfc3339'], 'must be s, ms or rfc3339'),
-          toleranceSeconds: v.pipe(
-            v.number(),
-            v.integer('must be a whole number'),
-            v.minValue(1, 'must be from 1 to 3600'),
-            v.maxValue(3600, 'must be from 1 to 3600'),
-          ),
-        }),
-      ),
-      secret,
-    }),
-  ],
-  'must be hmac, standard-webhooks, header or basic',
-);
-export type Proof = v.InferOutput<typeof proof>;
-export type HmacProof = Extract<Proof, { kind: 'hmac' }>;
-
-const proofs = v.pipe(v.array(proof), v.nonEmpty('must hold at least one authentication'));
 
 const kinds = v.pipe(v.record(v.string(), identityKind), v.minEntries(1, 'must map at least one type'));
 const identifierPlaces = v.pipe(v.record(place, identityKind), v.minEntries(1, 'must map at least one place'));
@@ -210,7 +170,7 @@ export function resolveSettings(settings: GenericSettings) {
   return {
     ...rest,
     ...optional,
-    isOwnBody,
+    hasOwnIdentifiers: identifiers === undefined,
     each,
     proofs: listOf<Proof>(authentication),
     rules: rules ?? ownBody.rules,

@@ -21,16 +21,19 @@ export function parseTemplate(text: string): Template | undefined {
   return parts;
 }
 
-/** Parses a template of checked settings. Throws for one that {@link parseTemplate} does not accept. */
+/** Parses a template of settings, which were checked with {@link parseTemplate}. */
 export function templateOf(text: string): Template {
-  const template = parseTemplate(text);
-  if (template === undefined) throw new Error('a template that was not checked');
-  return template;
+  return parseTemplate(text) ?? [];
 }
 
 /** Returns the names of the variables of a template. */
 export function variablesOf(template: Template): readonly string[] {
   return template.flatMap(part => (typeof part === 'string' ? [] : [part.variable]));
+}
+
+/** Returns the names of the variables in a text; none if it is no template. */
+export function variablesIn(text: string): readonly string[] {
+  return variablesOf(templateOf(text));
 }
 
 /** Returns every text in a JSON value, keys excluded: each is a template. */

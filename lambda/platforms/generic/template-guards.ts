@@ -1,0 +1,107 @@
+import { isAllowedOrigin } from '../../domain/allowed-origin.ts';
+import { literalPrefix, urlVariablesProblem } from './callback-url.ts';
+import { namesIdentifier } from './identifier-places.ts';
+import type { CallbackSettings, Proof, ResolvedSettings } from './schema.ts';
+import { parseTemplate, textsIn, variablesIn } from './template.ts';
+import { isMessageVariable, keptHeader, secretVariable } from './variables.ts';
+
+/** A problem of settings that concerns more than one value. It never contains a value. */
+export interface SettingsProblem {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** Returns whether a GET for the status can be authenticated: by a secret, or by a signature that covers the URL. */
+export function canProveStatus(proofs: readonly Proof[]): boolean {
+  return proofs.every(proof => proof.kind !== 'hmac' || variablesIn(proof.signs).includes('url'));
+}
+
+const resultNames = ['reference', 'receipt', 'outcome', 'final', 'count', 'received', 'expected', 'completed'];
+const notAVariable = 'holds a variable that is not available here';
+const isIdentifierPlace = 'must not name an identifier, nor a place above or below one';
+
+/** Returns what is wrong with the templates of replies. */
+export function answerProblems(settings: ResolvedSettings): SettingsProblem[] {
+  const { answers, statusAnswers, proofs } = settings;
+  const isMessage = (name: string) => isMessageVariable(name) || name === 'base64Body';
+  return [
+    ...bodiesProblems('answers', answers, settings, isMessage),
+    ...bodiesProblems('statusAnswers', statusAnswers, settings, () => false),
+    ...(statusAnswers !== undefined && !canProveStatus(proofs)
+      ? [
+          {
+            path: ['statusAnswers'],
+            message: 'needs signs with {url}, or another authentication: there is no status route',
+          },
+        ]
+      : []),
+  ];
+}
+
+function bodiesProblems(
+  key: string,
+  answers: object | undefined,
+  settings: ResolvedSettings,
+  isAlso: (name: string) => boolean,
+): SettingsProblem[] {
+  return Object.entries(answers ?? {}).flatMap(([outcome, { status, body }]) => [
+    ...templateProblems([key, outcome], textsIn(body), settings, name => resultNames.includes(name) || isAlso(name)),
+    ...(status === 204 && body !== undefined ? [{ path: [key, outcome], message: 'must have no body with 204' }] : []),
+  ]);
+}
+
+function templateProblems(
+  path: readonly string[],
+  texts: readonly string[],
+  settings: ResolvedSettings,
+  isAvailable: (name: string) => boolean,
+): SettingsProblem[] {
+  if (texts.some(text => parseTemplate(text) === undefined))
+    return [{ path, message: 'holds a brace that is not closed, {{ is a literal one' }];
+  const names = texts.flatMap(variablesIn);
+  if (!names.every(isAvailable)) return [{ path, message: notAVariable }];
+  const named = names.filter(isMessageVariable).some(name => namesIdentifier(name, settings));
+  return named ? [{ path, message: isIdentifierPlace }] : [];
+}
+
+/** Returns what is wrong with the templates of callbacks, and where they lead. */
+export function callbackProblems(settings: ResolvedSettings): SettingsProblem[] {
+  const { callback } = settings;
+  if (callback === undefined) return [];
+  const { url, urls, headers, bodies }: Partial<CallbackSettings> = callback;
+  const isFromMessage = (name: string) =>
+    isMessageVariable(name) || name === 'callbackUrl' || resultNames.includes(name);
+  const texts = Object.values(headers ?? {});
+  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptHeader(name) !== undefined;
+  return [
+    ...((url === undefined) === (urls === undefined)
+      ? [{ path: ['callback'], message: 'must have either url or urls' }]
+      : []),
+    ...(url === undefined ? [] : urlProblems(url, settings)),
+    ...templateProblems(['callback', 'headers'], texts, settings, isHeaderVariable),
+    ...headerProblems(texts, settings, urls !== undefined),
+    ...templateProblems(['callback', 'bodies'], textsIn(bodies), settings, isFromMessage),
+  ];
+}
+
+function urlProblems(url: string, settings: ResolvedSettings): SettingsProblem[] {
+  const path = ['callback', 'url'];
+  const problems = templateProblems(path, [url], settings, name => isMessageVariable(name) || name === 'reference');
+  const problem = problems.length > 0 ? undefined : urlVariablesProblem(url);
+  if (problem !== undefined) return [{ path, message: problem }];
+  if (problems.length > 0 || isAllowedOrigin(literalPrefix(url), settings.callbackOrigins)) return problems;
+  return [{ path, message: 'must begin with an origin of callbackOrigins, without a variable' }];
+}
+
+/** A secret must not reach an address that the message names, and a secret of the sender proves the sender only. */
+function headerProblems(texts: readonly string[], settings: ResolvedSettings, hasUrls: boolean): SettingsProblem[] {
+  const path = ['callback', 'headers'];
+  const names = texts.flatMap(variablesIn);
+  const inbound = settings.proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
+  if (hasUrls && names.length > 0) return [{ path, message: 'may hold a secret or a kept header only beside url' }];
+  if (names.some(name => inbound.includes(secretVariable(name) ?? ''))) {
+    return [{ path, message: 'must not hold a secret of authentication' }];
+  }
+  const kept = names.flatMap(name => keptHeader(name) ?? []);
+  return kept.some(place => namesIdentifier(place, settings)) ? [{ path, message: isIdentifierPlace }] : [];
+}
