@@ -1,24 +1,62 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Services } from '../../lambda/services.ts';
+import { parseArgs, styleText } from 'node:util';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import * as v from 'valibot';
+import { issuer } from '../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
 import { parseDemoSettings } from './options.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
-const help = `Erases fictitious persons with the handlers that Lambda runs, and prints each step.
+const help = `Erases invented customers with the handlers that Lambda runs, and tells what
+happens. Needs no account and no network.
 
   npm run demo
+  npm run demo -- --verbose
 
-In part 1 the reply contains the result. In part 2 Voucherify is down: the request is accepted, and the sweep finishes it.
+  --verbose  also prints every request, reply, receipt and evidence as JSON
+
+In part 1 the reply contains the result. In part 2 Voucherify is down: the
+request is accepted, and the sweep completes it later.
 `;
 
-if (process.argv.includes('--help')) process.stdout.write(help);
-else await demo();
+const replySchema = v.object({
+  response: v.object({ status: v.string(), reason: v.optional(v.string()), requestID: v.string() }),
+});
 
-async function demo(): Promise<void> {
-  const ketch = await listenAsKetch();
+const options = readOptions();
+if (options === undefined) process.exitCode = 2;
+else if (options.help) process.stdout.write(help);
+else await demo(options.verbose);
+
+function readOptions() {
+  try {
+    const boolean = { type: 'boolean', default: false } as const;
+    return parseArgs({ options: { help: boolean, verbose: boolean } }).values;
+  } catch {
+    console.error('usage error: the only options are --verbose and --help');
+    return undefined;
+  }
+}
+
+/** The parts of the demo that act. */
+interface Stage {
+  readonly run: LocalRun;
+  /** The origin at which this process listens as Ketch. */
+  readonly ketchUrl: string;
+  /** Prints details with `--verbose`. */
+  readonly detail: (what: string, value: unknown) => void;
+}
+
+async function demo(verbose: boolean): Promise<void> {
+  const detail: Stage['detail'] = (what, value) => {
+    if (verbose) console.log(`\n${what}\n${JSON.stringify(value, undefined, 2)}`);
+  };
+  const ketch = await listenAsKetch(detail);
   const run = await startLocalRun({
     port: 0,
     settings: parseDemoSettings(ketch.url),
@@ -30,40 +68,48 @@ async function demo(): Promise<void> {
     data: ':memory:',
     log: () => undefined,
   });
-  await eraseAtOnce(run);
-  await eraseAfterOutage(run, ketch.url);
+  const stage = { run, ketchUrl: ketch.url, detail };
+  await eraseAtOnce(stage);
+  await eraseAfterOutage(stage);
   await run.close();
   await ketch.close();
+  console.log('\nEverything ran on this machine, with a sandbox in the place of Voucherify.');
+  console.log('Next: "npm start", and send a request of your own (README.md, "Try it").');
 }
 
-async function eraseAtOnce(run: LocalRun): Promise<void> {
-  printTitle('Part 1: Ketch requests the erasure of crm-10042 and gets the result in the reply');
-  const receiptId = await sendRequest(run, 'crm-10042', []);
-  await showReceipt(receiptId, run.services);
+async function eraseAtOnce(stage: Stage): Promise<void> {
+  title('1. Ketch asks for the erasure of the customer crm-10042');
+  const receiptId = await sendRequest(stage, 'crm-10042', []);
+  await tellEnd(stage, receiptId);
 }
 
-async function eraseAfterOutage(run: LocalRun, ketchUrl: string): Promise<void> {
-  printTitle('Part 2: the sandbox Voucherify is down, and Ketch requests the erasure of crm-10043');
+async function eraseAfterOutage(stage: Stage): Promise<void> {
+  const { run, ketchUrl } = stage;
+  title('2. Voucherify is down, and Ketch asks for the erasure of crm-10043');
   await setOutage(run, 'error');
-  const receiptId = await sendRequest(run, 'crm-10043', [
-    { url: `${ketchUrl}/callback`, headers: { Authorization: 'Bearer demo' } },
-  ]);
-  await showReceipt(receiptId, run.services);
-  printTitle('Voucherify is available again, and the sweep runs');
+  const callback = { url: `${ketchUrl}/callback`, headers: { Authorization: 'Bearer demo' } };
+  const receiptId = await sendRequest(stage, 'crm-10043', [callback]);
+  const { lastResult, projects } = await receiptOf(stage, receiptId);
+  tell('stored', `the receipt is open: ${lastResult}, ${deletionsOf(projects).length} customers deleted`);
   await setOutage(run, null);
-  console.log('sweep', JSON.stringify(await sweep(run.services, Date.now() + 60_000)));
-  await showReceipt(receiptId, run.services);
+  console.log('  … Voucherify is available again, and the sweep runs, as it does every minute');
+  await sweep(run.services, Date.now() + 60_000);
+  await tellEnd(stage, receiptId);
 }
 
 /** Sends a DeleteRequest over HTTP as Ketch does, and returns the id of the receipt. */
-async function sendRequest(run: LocalRun, accountId: string, callbacks: readonly object[]): Promise<string> {
+async function sendRequest(
+  { run, detail }: Stage,
+  identityValue: string,
+  callbacks: readonly object[],
+): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const request = {
     property: 'shop',
     environment: 'production',
     regulation: 'gdpr',
     jurisdiction: 'eugdpr',
-    identities: [{ identitySpace: 'account_id', identityFormat: 'raw', identityValue: accountId }],
+    identities: [{ identitySpace: 'account_id', identityFormat: 'raw', identityValue }],
     callbacks,
     subject: { email: 'invented@example.com', firstName: 'Invented', lastName: 'Person' },
     submittedTimestamp: now,
@@ -71,23 +117,55 @@ async function sendRequest(run: LocalRun, accountId: string, callbacks: readonly
   };
   const metadata = { uid: randomUUID(), tenant: 'axonic' };
   const body = { apiVersion: 'dsr/v1', kind: 'DeleteRequest', metadata, request };
-  print(`POST ${run.url}/webhooks/ketch`, body);
+  detail(`POST ${run.url}/webhooks/ketch`, body);
+  tell('asked', 'POST /webhooks/ketch, with the secret that Ketch and the shop know');
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: localKetchSecret };
   const response = await fetch(`${run.url}/webhooks/ketch`, { method: 'POST', headers, body: JSON.stringify(body) });
-  const reply = JSON.parse(await response.text());
-  print(`${response.status} ${response.statusText}`, reply);
-  return /"requestID":"([^"]+)"/.exec(JSON.stringify(reply))?.[1] ?? '';
+  const reply: unknown = await response.json();
+  detail(`${response.status} ${response.statusText}`, reply);
+  const { status, reason, requestID } = v.parse(replySchema, reply).response;
+  tell('replied', `${response.status}: ${[status, reason].filter(word => word !== undefined).join(', ')}`);
+  return requestID;
 }
 
-async function showReceipt(id: string, { store }: Services): Promise<void> {
-  const receipt = await store.read(id);
-  const deletions = Object.values(receipt?.projects ?? {}).flatMap(progress => progress.deletions);
-  for (const { received } of deletions) print('the response to the deletion, as the receipt keeps it', received);
-  const { evidence, ...rest } = receipt ?? {};
-  print('the receipt', rest);
-  if (evidence === undefined) return;
-  const payload = Buffer.from(evidence.split('.')[1] ?? '', 'base64url').toString();
-  print('the payload of its evidence, a JWS that any JOSE library verifies', JSON.parse(payload));
+/** Tells what the receipt says, and verifies the signature of its evidence. */
+async function tellEnd(stage: Stage, id: string): Promise<void> {
+  const { evidence = '', ...receipt } = await receiptOf(stage, id);
+  const { services } = stage.run;
+  const { pins } = receipt.projects['main'] ?? { pins: 0 };
+  tell('found', `${pins} customer in the project "main"; the id is stored first`);
+  for (const { proof, received } of deletionsOf(receipt.projects)) {
+    stage.detail('the response to the deletion, as the receipt keeps it', received);
+    const { customer = 0, events = 0 } = received?.data_json ?? {};
+    tell(proof, `${customer} customer and ${events} events, permanently`);
+    tell('proof', `Voucherify's record of it, ${received?.id}`);
+  }
+  stage.detail('the receipt', receipt);
+  if (evidence === '') await sweep(services, Date.now() + 60_000);
+  await tellEvidence(stage, id);
+}
+
+async function tellEvidence(stage: Stage, id: string): Promise<void> {
+  const { evidence = '', state, callbackState } = await receiptOf(stage, id);
+  const { signer } = stage.run.services;
+  if (signer === undefined) throw new Error('the local run has no signer');
+  const keys = createLocalJWKSet(keySet(await signer.publicKey()));
+  const rules = { algorithms: ['ES256'], typ: evidenceType, issuer };
+  const { payload } = await jwtVerify(evidence, keys, rules);
+  stage.detail('the payload of the evidence, a JWS that any JOSE library verifies', payload);
+  if (callbackState?.delivered.length === 1) tell('notified', 'Ketch got its callback with the result');
+  tell('closed', `receipt ${id.slice(0, 10)}…: ${state}; it contains no personal data`);
+  tell('proved', 'the signature of its evidence is valid (ES256, checked with jose)');
+}
+
+async function receiptOf({ run }: Stage, id: string): Promise<Receipt> {
+  const receipt = await run.services.store.read(id);
+  if (receipt === undefined) throw new Error('the receipt is missing');
+  return receipt;
+}
+
+function deletionsOf(projects: Receipt['projects']) {
+  return Object.values(projects).flatMap(({ deletions }) => deletions);
 }
 
 async function setOutage(run: LocalRun, mode: 'error' | null): Promise<void> {
@@ -98,11 +176,10 @@ async function setOutage(run: LocalRun, mode: 'error' | null): Promise<void> {
   });
 }
 
-/** Listens as Ketch and prints the callbacks that it receives. */
-async function listenAsKetch(): Promise<{ url: string; close(): Promise<void> }> {
+/** Listens as Ketch for callbacks. */
+async function listenAsKetch(detail: Stage['detail']): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
-    const event = JSON.parse(await text(request));
-    print(`Ketch receives the callback: ${request.method} ${request.url}`, event);
+    detail(`Ketch receives the callback: ${request.method} ${request.url}`, JSON.parse(await text(request)));
     response.writeHead(200).end();
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -112,10 +189,10 @@ async function listenAsKetch(): Promise<{ url: string; close(): Promise<void> }>
   return { url: `http://127.0.0.1:${port}`, close };
 }
 
-function printTitle(text: string): void {
-  console.log(`\n=== ${text}`);
+function title(line: string): void {
+  console.log(`\n${styleText('bold', line, { stream: process.stdout })}`);
 }
 
-function print(what: string, value: unknown): void {
-  console.log(`\n${what}\n${JSON.stringify(value, null, 2)}`);
+function tell(step: string, what: string): void {
+  console.log(`  ${styleText('green', '✓', { stream: process.stdout })} ${step.padEnd(9)} ${what}`);
 }

@@ -1,6 +1,10 @@
+import * as v from 'valibot';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
 import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
+import { type Proof, resolveSettings } from '../../lambda/platforms/generic/schema.ts';
+import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
+import { isGeneric } from '../../lambda/platforms/index.ts';
 import type { Settings } from '../../lambda/settings.ts';
 
 /** The header value that Ketch sends to a local run. */
@@ -24,7 +28,8 @@ const basic = { current: 'local:password-of-a-local-run' };
 export function embeddedSecretTexts(settings: Settings): Readonly<Record<string, string>> {
   const texts = new Map<string, string>([[pepperName, pepper]]);
   for (const [name, section] of Object.entries(settings.platforms)) {
-    texts.set(platformSecretName(name), JSON.stringify(platforms[name] ?? genericSecret(section)));
+    const secret = isGeneric(section) ? genericSecret(section) : (platforms[name] ?? genericSecret(section));
+    texts.set(platformSecretName(name), JSON.stringify(secret));
   }
   for (const project of Object.keys(settings.projects)) {
     texts.set(projectSecretName(project), JSON.stringify(localKeys(project)));
@@ -37,9 +42,26 @@ export function localKeys(project: string): { readonly appId: string; readonly a
   return { appId: `app-${project}`, appToken: `token-${project}` };
 }
 
+/** Returns a secret that fits the authentication of a generic platform, with every entry of `named` that it needs. */
 function genericSecret(section: unknown): object {
-  const isBasic = typeof section === 'object' && section !== null && 'scheme' in section && section.scheme === 'basic';
-  return isBasic ? basic : signing;
+  const { proofs, callback } = resolveSettings(v.parse(genericSettings, section));
+  const own = proofs.find(({ secret }) => secret === undefined);
+  const named = proofs.flatMap(proof => (proof.secret === undefined ? [] : [[proof.secret, secretOf(proof)] as const]));
+  const sent = [...JSON.stringify(callback ?? {}).matchAll(/\{secret:([^}]+)\}/g)].map(
+    ([, name = '']) => [name, { current: `local-${name}` }] as const,
+  );
+  const all = Object.fromEntries([...sent, ...named]);
+  return { ...secretOf(own), ...(Object.keys(all).length === 0 ? {} : { named: all }) };
+}
+
+function secretOf(proof: Proof | undefined): object {
+  if (proof?.kind === 'basic') return basic;
+  return proof?.kind === 'hmac' && proof.key !== 'text' ? { current: keyText(proof.key) } : signing;
+}
+
+/** Returns the local signing key in another encoding. */
+function keyText(encoding: 'base64' | 'hex'): string {
+  return Buffer.from(signing.current.replace('whsec_', ''), 'base64').toString(encoding);
 }
 
 /** Returns a reader of the given secrets, by logical name. They never change, so `fresh` has no effect. */

@@ -49,11 +49,14 @@ async function exchange(handler: ApiGatewayHandler, request: IncomingMessage, re
 }
 
 async function toGatewayEvent(request: IncomingMessage): Promise<GatewayEvent> {
+  const [path = '', query] = (request.url ?? '').split('?', 2);
   const multiValueHeaders: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(request.headersDistinct)) multiValueHeaders[name] = values ?? [];
   return {
     httpMethod: request.method ?? '',
-    path: (request.url ?? '').split('?', 1)[0] ?? '',
+    path,
+    multiValueQueryStringParameters: query === undefined ? null : { query: [query] },
+    requestContext: { domainName: `127.0.0.1:${request.socket.localPort ?? 0}`, path },
     multiValueHeaders,
     body: (await readBody(request)).toString('base64'),
     isBase64Encoded: true,
@@ -77,7 +80,7 @@ export function contextUntil(end: number): Context {
     functionName: 'webhook',
     functionVersion: '$LATEST',
     invokedFunctionArn: 'arn:aws:lambda:local:000000000000:function:webhook',
-    memoryLimitInMB: '512',
+    memoryLimitInMB: '1024',
     awsRequestId: 'local',
     logGroupName: 'local',
     logStreamName: 'local',

@@ -90,9 +90,15 @@ function readSettings(path: string): Settings {
   try {
     return parseSettings(readFileSync(path, 'utf8'), 'local');
   } catch (error) {
-    const problem = error instanceof Error && error.name === 'SettingsError' ? error.message : 'cannot be read';
-    throw new UsageError(`${path}: ${problem}`);
+    throw new UsageError(`${path}: ${problemText(error)}`);
   }
+}
+
+/** Returns what is wrong, without a value of the settings. */
+function problemText(error: unknown): string {
+  if (error instanceof Error && error.name === 'SettingsError') return error.message;
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isMissing ? 'does not exist' : 'cannot be read';
 }
 
 function startClock(iso: string | undefined): () => number {

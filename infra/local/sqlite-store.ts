@@ -193,6 +193,7 @@ const controlTables = `
 export function sqliteControl(database: DatabaseSync): VersionedStore {
   database.exec(controlTables);
   const find = database.prepare('SELECT revision, row FROM control WHERE key = ?');
+  const findCount = database.prepare('SELECT count FROM counts WHERE key = ?');
   const insert = database.prepare('INSERT INTO control VALUES (?, 1, ?) ON CONFLICT DO NOTHING');
   const update = database.prepare('UPDATE control SET revision = revision + 1, row = ? WHERE key = ? AND revision = ?');
   const add = database.prepare(
@@ -200,6 +201,8 @@ export function sqliteControl(database: DatabaseSync): VersionedStore {
   );
   const current = (key: string): VersionedRow | undefined => {
     const row = find.get(key);
+    const counted = row === undefined ? findCount.get(key)?.['count'] : undefined;
+    if (counted !== undefined) return { revision: 0, value: Number(counted) };
     if (row === undefined) return undefined;
     return { revision: Number(row['revision']), value: parseJson(String(row['row']))?.value };
   };

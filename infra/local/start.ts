@@ -1,7 +1,11 @@
 import { localHelp, readLocalOptions, UsageError } from './options.ts';
 import { startLocalRun } from './run.ts';
 
-if (process.argv.includes('--help')) process.stdout.write(localHelp);
+const [unknown] = process.argv.slice(2).filter(argument => argument !== '--help');
+if (unknown !== undefined) {
+  console.error('usage error: there are no options but --help; variables configure the run');
+  process.exitCode = 2;
+} else if (process.argv.includes('--help')) process.stdout.write(localHelp);
 else await start();
 
 async function start(): Promise<void> {

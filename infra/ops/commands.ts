@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
+import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
 import { jwksCommand } from './jwks.ts';
@@ -27,6 +28,7 @@ export const commands: Readonly<Record<string, Command>> = {
   jwks: jwksCommand,
   doctor: doctorCommand,
   try: tryCommand,
+  explain: explainCommand,
   'restore-check': restoreCheckCommand,
 };
 

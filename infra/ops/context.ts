@@ -77,9 +77,14 @@ export function deployedContext(settings: Settings, names: Names): OpsContext {
   };
 }
 
-/** Prints the name of an AWS error, which shows what is missing: credentials, a permission or the table. */
+const printed = new Set<string>();
+
+/** Prints the name of an AWS error once. It shows what is missing: credentials, a permission or the table. */
 function log({ call, error, secret }: AwsProblem): void {
-  console.error(`${call}${secret === undefined ? '' : ` of ${secret}`}: ${error}`);
+  const line = `AWS, ${call}${secret === undefined ? '' : ` of ${secret}`}: ${error}`;
+  if (printed.has(line)) return;
+  printed.add(line);
+  console.error(line);
 }
 
 /** Reads the local key and never creates one: a new key would hide that the old one is missing. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import * as v from 'valibot';
-import { bundling, entryOf, functionNames, root } from '../stack/bundled-function.ts';
+import { bundlingOf, entryOf, type FunctionName, functionNames, root } from '../stack/bundled-function.ts';
 
 const named = v.object({ name: v.string(), value: v.string() });
 const reference = v.looseObject({ type: v.string(), url: v.string() });
@@ -103,12 +103,16 @@ function withoutLocations(one: Component): Component {
   };
 }
 
-/** Builds both bundles in memory as a deployment does, with esbuild's metadata. Throws if a build fails. */
+/** Builds the bundles in memory as a deployment does, with esbuild's metadata. Throws if a build fails. */
 export function bundles() {
-  return build({
-    ...bundling,
+  return Promise.all(functionNames.map(buildInMemory));
+}
+
+async function buildInMemory(name: FunctionName) {
+  const { outputFiles, metafile } = await build({
+    ...bundlingOf(name),
     absWorkingDir: root,
-    entryPoints: functionNames.map(entryOf),
+    entryPoints: [entryOf(name)],
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -117,12 +121,13 @@ export function bundles() {
     outdir: 'bundles',
     logLevel: 'silent',
   });
+  return { name, text: outputFiles.map(({ text }) => text).join(''), outputs: Object.values(metafile.outputs) };
 }
 
 /** Returns `name@version` of every package with at least one byte in a bundle. */
 async function shippedPackages(): Promise<ReadonlySet<string>> {
-  const { metafile } = await bundles();
-  const inputs = Object.values(metafile.outputs).flatMap(output => Object.entries(output.inputs));
+  const outputs = (await bundles()).flatMap(bundle => bundle.outputs);
+  const inputs = outputs.flatMap(output => Object.entries(output.inputs));
   const folders = inputs.flatMap(
     ([path, { bytesInOutput }]) => (bytesInOutput > 0 ? packageFolder.exec(path) : null) ?? [],
   );

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { bundling, entryOf, functionNames, prebuiltFolder, root } from '../stack/bundled-function.ts';
+import { bundlingOf, entryOf, functionNames, prebuiltFolder, root } from '../stack/bundled-function.ts';
 
 /** Builds `dist/`, the content of the npm package; `npm pack` runs it. The folder is replaced as a whole. */
 const dist = join(root, 'dist');
@@ -15,7 +15,7 @@ const nodeModule = {
   format: 'esm',
   platform: 'node',
   target: 'node22',
-  mainFields: bundling.mainFields,
+  mainFields: ['module', 'main'] as string[],
 } as const;
 
 rmSync(dist, { recursive: true, force: true });
@@ -25,11 +25,12 @@ for (const name of ['settings.json', 'settings.schema.json']) copyFileSync(join(
 
 /** The same bundles that synthesis makes in this repository. */
 async function bundleFunctions(): Promise<void> {
-  const common = { ...bundling, bundle: true, format: 'esm', platform: 'node' } as const;
+  const common = { bundle: true, format: 'esm', platform: 'node' } as const;
   await Promise.all(
-    functionNames.map(name =>
-      build({ ...common, entryPoints: [entryOf(name)], outfile: join(dist, prebuiltFolder, name, 'index.mjs') }),
-    ),
+    functionNames.map(name => {
+      const outfile = join(dist, prebuiltFolder, name, 'index.mjs');
+      return build({ ...common, ...bundlingOf(name), entryPoints: [entryOf(name)], outfile });
+    }),
   );
 }
 

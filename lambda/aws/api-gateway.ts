@@ -15,8 +15,10 @@ export interface Handlers<Services> {
 
 /** The fields of a REST proxy event that the handler reads, so that other gateways can call it. */
 export type GatewayEvent = Pick<APIGatewayProxyEvent, 'httpMethod' | 'path' | 'body' | 'isBase64Encoded'> &
-  Partial<Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'>> & {
-    readonly requestContext?: Partial<Pick<APIGatewayProxyEvent['requestContext'], 'requestTimeEpoch'>>;
+  Partial<Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders' | 'multiValueQueryStringParameters'>> & {
+    readonly requestContext?: Partial<
+      Pick<APIGatewayProxyEvent['requestContext'], 'requestTimeEpoch' | 'domainName' | 'path'>
+    >;
   };
 
 export type ApiGatewayHandler = (event: GatewayEvent, context: Context) => Promise<APIGatewayProxyResult>;
@@ -62,10 +64,21 @@ function withoutBody(event: GatewayEvent): HttpRequest {
   return {
     method: textOrEmpty(event.httpMethod),
     path,
+    ...calledUrl(event),
     headers: readHeaders(event),
     rawBody: new Uint8Array(),
     ...(receivedAt !== undefined && Number.isSafeInteger(receivedAt) ? { receivedAt } : {}),
   };
+}
+
+/**
+ * Returns the address that the sender called: the gateway's own domain, never the Host header, and the path with the
+ * stage. API Gateway passes the query decoded, so what was signed is unknown if there is one.
+ */
+function calledUrl({ requestContext, multiValueQueryStringParameters }: GatewayEvent): Pick<HttpRequest, 'url'> {
+  const { domainName, path } = requestContext ?? {};
+  const hasQuery = Object.keys(multiValueQueryStringParameters ?? {}).length > 0;
+  return domainName === undefined || path === undefined || hasQuery ? {} : { url: `https://${domainName}${path}` };
 }
 
 /** A caller with `lambda:InvokeFunction` can send any event: what has the wrong type counts as absent. */

@@ -1,13 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
 import { createHttpClient } from '../io/http-client.ts';
 import { jsonLog, type Log } from '../io/log.ts';
 import { createCallbackClient } from '../io/public-address.ts';
 import type { Signer } from '../receipts/signer.ts';
 import { type Adapters, createServices, type Services } from '../services.ts';
 import { parseSettings, type Settings } from '../settings.ts';
-import { type AwsProblem, awsClientOptions, awsTimeouts, type Timeouts } from './clients.ts';
+import { type AwsProblem, awsClientOptions, awsTimeouts, lambdaClientOptions, type Timeouts } from './clients.ts';
 import { dynamodbControl } from './dynamodb-control.ts';
 import { dynamodbStore } from './dynamodb-store.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
@@ -56,32 +56,33 @@ function adaptersFromEnvironment(variables: Variables, timeouts: Timeouts): Adap
     tables: { receipts: environment.RECEIPTS_TABLE, identifiers: environment.IDENTIFIERS_TABLE },
     metricsNamespace: environment.METRICS_NAMESPACE,
   };
-  return awsAdapters(names, Date.now, { timeouts });
+  return awsAdapters(names, Date.now, { timeouts, clientOptions: lambdaClientOptions(variables, timeouts) });
 }
 
 interface AwsAdapterOptions {
   /** Writes one log line. */
   readonly write?: (line: string) => void;
   readonly timeouts?: Timeouts;
+  /** Options of the AWS clients; by default the SDK finds credentials and region itself. */
+  readonly clientOptions?: DynamoDBClientConfig & SecretsManagerClientConfig;
 }
 
 /** Returns adapters that call AWS, or the endpoint in `AWS_ENDPOINT_URL`. */
 export function awsAdapters(
   names: AwsNames,
   now: () => number,
-  { write = writeLine, timeouts = awsTimeouts }: AwsAdapterOptions = {},
+  { write = writeLine, timeouts = awsTimeouts, clientOptions = awsClientOptions(timeouts) }: AwsAdapterOptions = {},
 ): Adapters {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
   const random = Math.random;
-  const options = awsClientOptions(timeouts);
   const { callMs } = timeouts;
-  const dynamodb = new DynamoDBClient(options);
+  const dynamodb = new DynamoDBClient(clientOptions);
   return {
     settings,
     store: dynamodbStore(dynamodb, tables, { callMs, log: awsLog(log) }),
     control: dynamodbControl(dynamodb, tables.receipts, { callMs, log: awsLog(log) }),
-    readSecret: secretsManager(new SecretsManagerClient(options), secretArns, {
+    readSecret: secretsManager(new SecretsManagerClient(clientOptions), secretArns, {
       now,
       random,
       callMs,

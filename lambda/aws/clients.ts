@@ -1,4 +1,5 @@
 import { keepAliveAgents } from '../io/keep-alive.ts';
+import type { Variables } from './environment.ts';
 
 /** Milliseconds. */
 export interface Timeouts {
@@ -34,6 +35,28 @@ export function awsClientOptions({ connectMs, answerMs }: Timeouts = awsTimeouts
       ...keepAliveAgents({ maxSockets }),
     },
   };
+}
+
+/**
+ * Returns the options of every AWS client in a deployed function. Lambda sets region and credentials as variables and keeps
+ * them for the life of an instance (Lambda Developer Guide, "Defined runtime environment variables"). Naming them and the
+ * other options here makes the SDK look for no further sources, which the bundle does not contain.
+ */
+export function lambdaClientOptions(variables: Variables, timeouts: Timeouts = awsTimeouts) {
+  const { AWS_REGION: region, AWS_SESSION_TOKEN: sessionToken } = variables;
+  return {
+    ...awsClientOptions(timeouts),
+    ...(region === undefined ? {} : { region }),
+    credentials: {
+      accessKeyId: variables['AWS_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: variables['AWS_SECRET_ACCESS_KEY'] ?? '',
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+    },
+    defaultsMode: 'legacy',
+    retryMode: 'standard',
+    useDualstackEndpoint: variables['AWS_USE_DUALSTACK_ENDPOINT'] === 'true',
+    useFipsEndpoint: variables['AWS_USE_FIPS_ENDPOINT'] === 'true',
+  } as const;
 }
 
 /** Returns the second argument of `client.send`. The client's own timeouts limit neither retries nor a slow body. */

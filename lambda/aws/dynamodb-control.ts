@@ -106,5 +106,7 @@ function keyOf(key: string): Item {
 }
 
 function parseRow(item: Item): VersionedRow {
+  const counted = item['count']?.N;
+  if (counted !== undefined) return { revision: 0, value: Number(counted) };
   return { revision: Number(item['revision']?.N), value: parseJson(item['row']?.S ?? '')?.value };
 }

@@ -64,9 +64,13 @@ export function replaceActions(
   ];
 }
 
-/** Once a receipt is closed, its look-up rows expire together with it. */
+/**
+ * The write that closes a receipt sets the expiry of its look-up rows too, so that all expire together. Callbacks and the
+ * signature come after it and change no expiry. A later write that cannot be told from it repeats it, which is harmless.
+ */
 function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
-  if (expiresAt === undefined) return [];
+  const isClosedBefore = next.evidence !== undefined || next.callbackState !== undefined;
+  if (expiresAt === undefined || isClosedBefore) return [];
   const attributes = { [ttlAttribute]: number(expiresAt) };
   return lookUpKeys(next).map(lookUp => ({ Update: buildUpdate(tables.receipts, lookUp, attributes) }));
 }

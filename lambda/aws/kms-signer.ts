@@ -1,7 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { type PublicKey, publicKeyOf, type Signer } from '../receipts/signer.ts';
-import { awsClientOptions, awsTimeouts, callDeadline } from './clients.ts';
+import { awsTimeouts, callDeadline, lambdaClientOptions } from './clients.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
 
 /**
@@ -30,7 +30,7 @@ export function kmsSigner(client: KMSClient, key: string, callMs = awsTimeouts.c
 export function lambdaSigner(variables: Variables): Signer {
   const { EVIDENCE_KEY } = parseEnvironment(variables);
   if (EVIDENCE_KEY === undefined) throw new Error('environment: EVIDENCE_KEY missing or unreadable');
-  return kmsSigner(new KMSClient(awsClientOptions()), EVIDENCE_KEY);
+  return kmsSigner(new KMSClient(lambdaClientOptions(variables)), EVIDENCE_KEY);
 }
 
 async function publicKey(client: KMSClient, key: string, callMs: number): Promise<PublicKey> {

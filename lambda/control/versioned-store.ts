@@ -10,7 +10,7 @@ export interface VersionedRow {
  * `store-unavailable` if the store cannot be reached.
  */
 export interface VersionedStore {
-  /** Returns the rows that exist, with one strongly consistent read. */
+  /** Returns the rows that exist, with one strongly consistent read. A counter is a row with its count as value. */
   read(keys: readonly string[]): Promise<ReadonlyMap<string, VersionedRow>>;
   /** Replaces the row if its revision is `expected` (zero: no row yet). Returns the row as it is afterwards. */
   write(

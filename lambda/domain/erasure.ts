@@ -21,6 +21,8 @@ export interface Identity {
 export interface CallbackTarget {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Values of the request that the callback holds, by name. */
+  readonly values?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** The request of a platform, in the terms of this service. */

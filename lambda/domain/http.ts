@@ -2,6 +2,8 @@
 export interface HttpRequest {
   readonly method: string;
   readonly path: string;
+  /** The address that the sender called, for signatures that cover it; absent if it has a query or is unknown. */
+  readonly url?: string;
   /** Names are in lower case. A repeated header has several values. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   /** The exact bytes received: signatures cover these. */

@@ -91,12 +91,22 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   if (done && updated.state === 'needs-review') {
     log({ event: 'alarm', alarm: 'needs-review', platform: updated.platform, receipt: updated.id });
   }
-  // A platform that only gets an acknowledgement cannot be informed: without an alarm, the person would be lost unnoticed.
-  const isInformed = services.platforms.get(updated.platform)?.responseMode !== 'acknowledgement';
-  if (done && !isInformed && (updated.state === 'not-identifiable' || updated.state === 'created-later')) {
-    log({ event: 'alarm', alarm: updated.state, platform: updated.platform, receipt: updated.id });
+  // If the platform cannot be informed, the person would be lost unnoticed without an alarm.
+  const { state } = updated;
+  if (done && (state === 'not-identifiable' || state === 'created-later') && !isInformed(updated, state, services)) {
+    log({ event: 'alarm', alarm: state, platform: updated.platform, receipt: updated.id });
   }
   return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
+}
+
+/** Returns whether the platform learns that nobody was deleted. */
+function isInformed(
+  { platform: name, hasCallbacks }: Receipt,
+  kind: 'not-identifiable' | 'created-later',
+  { platforms }: Services,
+): boolean {
+  const platform = platforms.get(name);
+  return platform?.tells?.(kind, hasCallbacks) ?? platform?.responseMode !== 'acknowledgement';
 }
 
 interface ErasureResults {

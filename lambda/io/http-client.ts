@@ -1,11 +1,11 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
-import { isIdleReset, type KeepAliveAgents, keepAliveAgents } from './keep-alive.ts';
+import { isIdleReset, type KeepAliveAgents, keepAliveAgents, nodeHttp } from './keep-alive.ts';
 
 /** One call to another service. `until` is the deadline of the whole call, reading the body included (epoch ms). */
 export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -121,7 +121,7 @@ function openRequest(call: HttpCall, options: RequestOptions): ClientRequest | u
     if (url.protocol === 'https:')
       return httpsRequest(url, { method, headers, agent: agents.httpsAgent, ...(lookup && { lookup }) });
     // Settings allow plain http only to loopback.
-    return httpRequest(url, { method, headers, agent: agents.httpAgent });
+    return nodeHttp.request(url, { method, headers, agent: agents.httpAgent });
   } catch {
     return undefined;
   }

@@ -1,6 +1,12 @@
-import { type AgentOptions, type ClientRequest, Agent as HttpAgent } from 'node:http';
+import type { AgentOptions, ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
+
+/**
+ * Node's HTTP client. An ES import would read all exports of `node:http`, and some of them load the whole of `fetch` and
+ * `WebSocket`, which delays each cold start (test/bench/README.md).
+ */
+export const nodeHttp = process.getBuiltinModule('node:http');
 
 /** Agents that keep connections alive, for both protocols. */
 export interface KeepAliveAgents {
@@ -15,7 +21,7 @@ export interface KeepAliveAgents {
  */
 export function keepAliveAgents(options: AgentOptions = {}): KeepAliveAgents {
   const all = { ...options, keepAlive: true };
-  return { httpAgent: closeIdleOnReset(new HttpAgent(all)), httpsAgent: closeIdleOnReset(new HttpsAgent(all)) };
+  return { httpAgent: closeIdleOnReset(new nodeHttp.Agent(all)), httpsAgent: closeIdleOnReset(new HttpsAgent(all)) };
 }
 
 /** Returns whether a request failed because its reused connection was reset. */

@@ -1,5 +1,6 @@
 import type { Alarm, Failure, FailureCode } from '../domain/failure.ts';
 import { embeddedMetrics } from './metrics.ts';
+import { sourcePosition } from './source-position.ts';
 
 /**
  * Every field that a log line may have. It is an allow-list of this service's codes, counts and pseudonyms: never an event,
@@ -12,6 +13,7 @@ export interface LogLine {
     | 'attempt'
     | 'closed'
     | 'refused'
+    | 'ignored'
     | 'callback'
     | 'sweep'
     | 'alarm'
@@ -66,5 +68,9 @@ export function jsonLog(write: (line: string) => void, now: () => number, namesp
 
 /** Returns what may be logged about a failure: never its message. */
 export function failureFields({ code, alarm, origin }: Failure): Pick<LogLine, 'code' | 'alarm' | 'origin'> {
-  return { code, ...(alarm === undefined ? {} : { alarm }), ...(origin === undefined ? {} : { origin }) };
+  return {
+    code,
+    ...(alarm === undefined ? {} : { alarm }),
+    ...(origin === undefined ? {} : { origin: sourcePosition(origin) }),
+  };
 }

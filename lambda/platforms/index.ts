@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isName } from '../domain/names.ts';
 import { generic } from './generic/index.ts';
-import { genericSettings } from './generic/request.ts';
+import { genericSettings } from './generic/settings.ts';
 import { ketch, ketchSettings } from './ketch.ts';
 import type { Platform } from './platform.ts';
 import { segment, segmentSettings } from './segment.ts';

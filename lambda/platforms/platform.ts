@@ -45,6 +45,8 @@ export type ParsedRequest = (
 ) & {
   /** Returns the reply in the platform's format, with one result for each erasure or status. */
   readonly reply: (results: readonly ErasureResult[]) => HttpReply;
+  /** Whether a part of the request, or all of it, asked nothing of this service. It is counted. */
+  readonly hasIgnored?: boolean;
   /** A rule that an executed request violates. It raises an alarm. */
   readonly violation?: string;
 };
@@ -54,6 +56,8 @@ export interface ErasureResult {
   readonly reference: string;
   readonly receiptId: string;
   readonly outcome: Outcome;
+  /** When the request first arrived, in epoch milliseconds. */
+  readonly receivedAt: number;
   /** Whether the reply may say that a callback will follow. */
   readonly callbackFollows: boolean;
 }
@@ -64,17 +68,21 @@ export interface CallbackNotice {
   readonly scope: string;
   readonly receiptId: string;
   readonly outcome: Outcome;
+  /** When the request first arrived, in epoch milliseconds. */
+  readonly receivedAt: number;
   readonly callbacks: readonly CallbackTarget[];
 }
 
 /** One call to the platform. */
 export interface CallbackRequest {
-  readonly method: 'POST' | 'PUT';
+  readonly method: 'POST' | 'PUT' | 'PATCH';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** Statuses other than 2xx that mean that no further call is needed. */
   readonly alsoDelivered: readonly number[];
+  /** Statuses other than 404 and 410 that mean that the platform will never accept the call. */
+  readonly alsoRefused?: readonly number[];
 }
 
 /** The contract of a platform. Apart from `verify`, which may fetch a public key, it performs no I/O. */
@@ -87,6 +95,8 @@ export interface Platform {
   readonly projects: readonly string[] | undefined;
   /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
+  /** Returns whether the platform learns that nobody was deleted, and why. By default, if it expects a result. */
+  readonly tells?: (kind: 'not-identifiable' | 'created-later', hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */

@@ -178,7 +178,13 @@ export const personalDataSchema = storedObject({
   identifiers: v.array(
     storedObject({ kind: v.picklist(['customer_id', 'source_id', 'email', 'phone']), value: v.string() }),
   ),
-  callbacks: v.array(storedObject({ url: v.string(), headers: v.record(v.string(), v.string()) })),
+  callbacks: v.array(
+    storedObject({
+      url: v.string(),
+      headers: v.record(v.string(), v.string()),
+      values: v.exactOptional(v.record(v.string(), v.union([v.string(), v.number(), v.boolean()]))),
+    }),
+  ),
 });
 
 /** Stored apart from the receipt, in the identifiers table, and only as long as it is needed. */

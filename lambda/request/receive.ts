@@ -9,7 +9,7 @@ import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../rec
 import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
-import { isWithinLimit } from './request-limit.ts';
+import { countIgnored, isWithinLimit } from './request-limit.ts';
 
 /**
  * Handles one HTTP request of a privacy platform:
@@ -44,6 +44,7 @@ export async function receive(request: HttpRequest, services: Services): Promise
     const caller = { platformName: name, platform, authentication, receivedAt, startedAt };
     const results = await processParsed(parsed, caller, services);
     logViolations(name, parsed, services);
+    if (parsed.hasIgnored === true) await countIgnored(name, services);
     return parsed.reply(results);
   } catch (error) {
     // An authentic request that is refused raises an alarm, see refusalAlarm.
@@ -150,19 +151,24 @@ async function readStatus(
   const receipt = await services.store.read(hmacs.receipt(platformName, scope, reference));
   if (receipt === undefined) throw new Failure('not-found', 'path: no such request');
   const outcome = outcomeOf(receipt, services.now());
-  return { reference, receiptId: receipt.id, outcome, callbackFollows: receipt.hasCallbacks };
+  return resultOf(reference, receipt, outcome);
 }
 
 /** Stores the request, attempts the erasure if that may begin now, and returns the outcome so far. */
 async function processErasure(request: VerifiedRequest, services: Services): Promise<ErasureResult> {
   const accepted = await accept(request, services);
   const { receipt, outcome } = await attemptIfNew(accepted, request, services);
-  const result = { reference: request.erasure.reference, receiptId: receipt.id, callbackFollows: receipt.hasCallbacks };
-  if (isFinal(receipt.state) || !receipt.hasCallbacks) return { ...result, outcome };
+  const { reference } = request.erasure;
+  if (isFinal(receipt.state) || !receipt.hasCallbacks) return resultOf(reference, receipt, outcome);
   // Stored before the platform gets "in progress": from then on a callback must follow. A platform without callbacks asks
   // again, so it needs no mark.
   const marked = await updateReceipt(services.store, receipt, markAnsweredInProgress);
-  return { ...result, outcome: outcomeOf(marked.receipt, services.now()) };
+  return resultOf(reference, receipt, outcomeOf(marked.receipt, services.now()));
+}
+
+function resultOf(reference: string, receipt: Receipt, outcome: Outcome): ErasureResult {
+  const { id: receiptId, receivedAt, hasCallbacks: callbackFollows } = receipt;
+  return { reference, receiptId, receivedAt, outcome, callbackFollows };
 }
 
 /** The part of the answer budget that is reserved for storing the result. */

@@ -56,6 +56,24 @@ function countRequest(platform: string, now: number, control: Services['control'
   return control.count(`request-count#${platform}#${hourOf(now)}${part}`, expiresAt);
 }
 
+/**
+ * Counts a message that asked nothing of this service, by day: `ops report` shows the sum. Logs it too. Never throws: the
+ * platform gets its reply even if the count cannot be stored.
+ */
+export async function countIgnored(platform: string, { control, log, now }: Services): Promise<void> {
+  log({ event: 'ignored', platform });
+  const at = now();
+  await control.count(ignoredKey(platform, at), Math.ceil((at + ignoredKeptMs) / 1000)).catch(() => undefined);
+}
+
+/** As long as receipts are kept: 25 months. */
+const ignoredKeptMs = 25 * 31 * dayMs;
+
+/** Returns the key of the counter of ignored messages on the day of a time (epoch ms, UTC). */
+export function ignoredKey(platform: string, at: number): string {
+  return `ignored-count#${platform}#${new Date(at).toISOString().slice(0, 10)}`;
+}
+
 function hourOf(at: number): number {
   return Math.floor(at / hourMs);
 }

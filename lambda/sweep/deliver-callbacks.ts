@@ -62,7 +62,7 @@ async function buildCallbacks(
   const { reference, scope, callbacks } = personalData;
   const outcome = outcomeOf(receipt, services.now());
   const secret = () => services.readSecret(platformSecretName(receipt.platform));
-  const notice = { reference, scope, receiptId: receipt.id, outcome, callbacks };
+  const notice = { reference, scope, receiptId: receipt.id, outcome, receivedAt: receipt.receivedAt, callbacks };
   try {
     return await platform.buildCallbacks(notice, { secret, now: services.now });
   } catch (error) {

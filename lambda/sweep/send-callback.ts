@@ -49,11 +49,15 @@ function endToEndHeaders(headers: CallbackRequest['headers']): Record<string, st
 }
 
 /** 2xx means delivered, 404 and 410 mean that the target does not exist, everything else is retried. */
-function readDelivery(result: HttpResult, { alsoDelivered }: CallbackRequest, now: number): CallbackDelivery {
+function readDelivery(
+  result: HttpResult,
+  { alsoDelivered, alsoRefused = [] }: CallbackRequest,
+  now: number,
+): CallbackDelivery {
   if (result.kind === 'no-answer') return { kind: 'retry' };
   const { status, headers } = result;
   if ((status >= 200 && status < 300) || alsoDelivered.includes(status)) return { kind: 'delivered' };
-  if (status === 404 || status === 410) return { kind: 'refused' };
+  if (status === 404 || status === 410 || alsoRefused.includes(status)) return { kind: 'refused' };
   const seconds = headers['retry-after'] ?? '';
   return /^\d{1,7}$/.test(seconds) ? { kind: 'retry', notBefore: now + Number(seconds) * 1000 } : { kind: 'retry' };
 }

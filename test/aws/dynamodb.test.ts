@@ -2,6 +2,7 @@ import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { SideWrites } from '../../lambda/receipts/store.ts';
 import { describeStore, unavailable } from '../receipts/store.contract.ts';
 import { type AwsEndpoint, answers, forwarded, passesTo, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
@@ -175,6 +176,26 @@ describeOnDynamodb(engine => {
       expect(front.operations.slice(1)).toEqual([operation, operation]);
       expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(false);
     });
+
+    test.each<[string, Partial<Receipt>]>([
+      [
+        'a callback',
+        { callbackState: { tries: 1, delivered: [], refused: [] }, queue: 'callback', nextAttemptAt: now },
+      ],
+      ['the signature', { evidence: 'header.payload.signature' }],
+    ])(
+      'closed receipt: %s is stored by one update of the receipt alone, and all rows still expire',
+      async (_, change) => {
+        const receipt = receiptOf();
+        await open.store.accept(receipt, kept);
+        const end = closed(receipt);
+        await open.store.replace(end, { deletePersonalData: true });
+        expect(await open.store.replace(next(end, change))).toBe(true);
+        expect(front.operations.slice(1)).toEqual(['TransactWriteItems', 'UpdateItem']);
+        const { Items = [] } = await open.admin.send(new ScanCommand({ TableName: open.tables.receipts }));
+        expect(Items.map(row => row['expiresAt'])).toEqual([1, 2, 3].map(() => ({ N: String(expiresAt) })));
+      },
+    );
 
     test('stale index: is only a suggestion', async () => {
       const receipt = receiptOf();

@@ -73,17 +73,23 @@ describe('deployed function', () => {
   const pepper = 'pepper-of-a-function-that-starts-and-is-long-enough';
   const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/platform/ketch'].map(name => [name, name]));
 
+  const lambdaCredentials = {
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: 'key-of-the-function',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_SESSION_TOKEN: 'session-of-the-function',
+  };
+
   async function starting(...[answer]: Parameters<typeof startAwsEndpoint>) {
     const endpoint = await startAwsEndpoint(answer);
     onTestFinished(endpoint.stop);
-    const aws = { AWS_ENDPOINT_URL: endpoint.endpoint, AWS_REGION: 'eu-west-1' };
-    const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
-    for (const [name, value] of Object.entries({ ...aws, ...credentials })) vi.stubEnv(name, value);
+    vi.stubEnv('AWS_ENDPOINT_URL', endpoint.endpoint);
     const lines: string[] = [];
     vi.spyOn(process.stdout, 'write').mockImplementation(line => lines.push(String(line)) > 0);
     const parts = await lambdaServices(
       {
         AWS_LAMBDA_FUNCTION_NAME: 'webhook',
+        ...lambdaCredentials,
         SETTINGS_JSON: JSON.stringify(example),
         SECRET_ARNS: JSON.stringify(secretArns),
         RECEIPTS_TABLE: 'erasure-receipts',
@@ -101,6 +107,17 @@ describe('deployed function', () => {
     expect(endpoint.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
     await parts().pseudonymizer();
     expect(endpoint.operations).toHaveLength(2);
+  });
+
+  test('calls: are signed with the credentials that Lambda set, for its region', async () => {
+    const signed: unknown[] = [];
+    await starting((call, response) => {
+      const { authorization, 'x-amz-security-token': token } = call.request.headers;
+      signed.push([/Credential=([^/]+)\/\d+\/([^/]+)/.exec(String(authorization))?.slice(1), token]);
+      return answers(200, { SecretString: pepper })(call, response);
+    });
+    const expected = [['key-of-the-function', 'eu-west-1'], 'session-of-the-function'];
+    expect(signed).toEqual([expected, expected]);
   });
 
   test.each([

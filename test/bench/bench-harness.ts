@@ -27,12 +27,12 @@ export interface BenchHarness {
 
 /** Opens a harness, runs `use` with it, and always ends its processes. */
 export async function withBenchHarness(
-  choice: ClientChoice,
+  { choice, before }: { readonly choice: ClientChoice; readonly before: string | undefined },
   use: (harness: BenchHarness) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const { key, cert, file } = throwawayCertificate(folder, Object.values(hosts));
+  const { key, cert, file } = throwawayCertificate(folder, [...Object.values(hosts), awsHost]);
   const env = { ...process.env, CERTIFICATE: cert, PRIVATE_KEY: key };
   const servers = fork(new URL(import.meta.resolve('./servers.ts')), { env });
   const ended = once(servers, 'exit');
@@ -44,17 +44,27 @@ export async function withBenchHarness(
     await use({
       folder,
       assembly,
-      subjects: subjectsIn(folder, assembly),
+      subjects: subjectsIn(folder, assembly, before),
       client: runtimeClient(folder, choice, line => console.error(line)),
       preload: plainModule(import.meta.resolve('../e2e/support/redirect.ts'), folder),
       variables: inventedVariables(assembly),
-      extraVariables: extraVariables(`http://127.0.0.1:${aws}`, { key, cert, file }, { voucherify, platform: 0 }),
+      extraVariables: withTlsToAws(
+        extraVariables(`https://${awsHost}`, { key, cert, file }, { voucherify, platform: 0 }),
+        aws,
+      ),
       counts: () => countsOf(servers),
     });
   } finally {
     servers.kill();
     await ended;
   }
+}
+
+/** As in AWS, every call goes over TLS: a handshake is a part of a cold start. */
+const awsHost = 'aws.example.com';
+
+function withTlsToAws(variables: ReturnType<typeof extraVariables>, port: number) {
+  return { ...variables, REDIRECTED_PORTS: `${variables.REDIRECTED_PORTS},${awsHost}:443=${port}` };
 }
 
 async function countsOf(servers: ChildProcess): Promise<Readonly<Record<string, number>>> {

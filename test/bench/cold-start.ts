@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { descriptionOf, type FunctionProcess, startFunction } from '../e2e/support/function-process.ts';
 import { deleteRequest } from '../e2e/support/messages.ts';
@@ -8,6 +9,7 @@ import type { Subject } from './subjects.ts';
 interface Started {
   readonly readyMs: number;
   readonly firstResponseMs: number;
+  readonly cpuMs: number;
 }
 
 /** Measures fresh processes under the runtime interface client; the subjects alternate, so that drift affects all equally. */
@@ -16,14 +18,23 @@ export async function coldStart(harness: BenchHarness, runs: number): Promise<st
   for (let run = 0; run < runs; run += 1) {
     for (const subject of harness.subjects) measured.get(subject.name)?.push(await startOnce(harness, subject, run));
   }
+  const base = mediansOf(measured.get('bare, SDK') ?? []);
   const rows = [...measured].map(([name, started]) => {
-    const ready = summary(started.map(({ readyMs }) => readyMs));
-    const firstResponse = summary(started.map(({ firstResponseMs }) => firstResponseMs));
-    const { least, median, most } = firstResponse;
-    return [name, ...[ready.median, median, least, most].map(ms => ms.toFixed(1))];
+    const of = mediansOf(started);
+    const { least, most } = summary(started.map(({ firstResponseMs }) => firstResponseMs));
+    const ratios = [of.firstResponseMs / base.firstResponseMs, of.cpuMs / base.cpuMs].map(one => one.toFixed(2));
+    return [name, ...[of.readyMs, of.firstResponseMs, least, most, of.cpuMs].map(ms => ms.toFixed(1)), ...ratios];
   });
-  const head = ['fresh process', 'started, median ms', 'first answer, median ms', 'least', 'most'];
+  const head = [
+    ...['fresh process', 'started, median ms', 'first response, median ms', 'min', 'max', 'CPU, median ms'],
+    ...['× bare, SDK', 'CPU × bare, SDK'],
+  ];
   return `${markdown([head, ...rows])}\n\n${runs} starts each, under ${harness.client.name}`;
+}
+
+function mediansOf(started: readonly Started[]): Started {
+  const of = (key: keyof Started) => summary(started.map(one => one[key])).median;
+  return { readyMs: of('readyMs'), firstResponseMs: of('firstResponseMs'), cpuMs: of('cpuMs') };
 }
 
 const executed = v.looseObject({ statusCode: v.literal(200) });
@@ -44,10 +55,21 @@ async function startOnce(harness: BenchHarness, subject: Subject, run: number): 
   }
 }
 
-async function timed({ spawnedAt, ready, invoke }: FunctionProcess, run: number): Promise<Started> {
+async function timed({ spawnedAt, ready, invoke, pid }: FunctionProcess, run: number): Promise<Started> {
   const answer = invoke(deleteRequest(`crm-cold-${process.pid}-${run}`));
   await Promise.race([ready, answer]);
   const readyMs = performance.now() - spawnedAt;
   v.parse(executed, await answer);
-  return { readyMs, firstResponseMs: performance.now() - spawnedAt };
+  return { readyMs, firstResponseMs: performance.now() - spawnedAt, cpuMs: cpuMsOf(pid) };
+}
+
+/** CPU time of all threads of a process so far, from Linux (proc_pid_schedstat: the first field, in nanoseconds); else NaN. */
+function cpuMsOf(pid: number | undefined): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const times = threads.map(id => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]));
+    return times.reduce((sum, time) => sum + time, 0) / 1e6;
+  } catch {
+    return Number.NaN;
+  }
 }

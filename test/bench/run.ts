@@ -15,6 +15,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 
   --starts N     fresh processes for each subject (25)
   --requests N   requests for each subject and round (1500)
+  --before DIR   also measure the webhook's bundle of an earlier cdk.out, an asset folder
   --own-client   use the runtime client of this repository instead of the official one
 
 These are no tests: the times depend on the machine and its load.
@@ -34,7 +35,8 @@ async function measure(args: readonly string[]): Promise<void> {
     `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,
   );
   console.log(`load before: ${loads()}\n`);
-  await withBenchHarness(args.includes('--own-client') ? 'own' : 'official', async harness => {
+  const before = textAfter('--before', args);
+  await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
     if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);
     if (wants('warm')) {
@@ -45,8 +47,12 @@ async function measure(args: readonly string[]): Promise<void> {
 }
 
 function numberAfter(option: string, args: readonly string[], otherwise: number): number {
-  const given = args.indexOf(option);
-  return given < 0 ? otherwise : Math.max(1, Math.trunc(Number(args[given + 1])) || otherwise);
+  return Math.max(1, Math.trunc(Number(textAfter(option, args))) || otherwise);
+}
+
+function textAfter(option: string, args: readonly string[]): string | undefined {
+  const at = args.indexOf(option);
+  return at < 0 ? undefined : args[at + 1];
 }
 
 /** Returns the load averages of the last minute and the last five, which include this run. */

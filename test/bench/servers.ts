@@ -1,5 +1,6 @@
 /* A separate process that simulates AWS and Voucherify, the same for every measured subject. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
 import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
@@ -75,7 +76,8 @@ const [certificate = '', privateKey = ''] = [process.env['CERTIFICATE'], process
 const sandbox = openSandbox({ now: Date.now, keys: [key], limit: { calls: 1_000_000_000, periodSeconds: 60 } });
 const served = await serveSandbox(welcoming(sandbox), 0);
 const front = await startTlsFront({ cert: certificate, key: privateKey, file: '' }, served.port);
-const port = await listenOnLoopback(createServer((request, response) => void aws(request, response)));
+const tls = { cert: certificate, key: privateKey };
+const port = await listenOnLoopback(createServer(tls, (request, response) => void aws(request, response)));
 process.on('message', () => sendMessage({ counts }));
 process.on('disconnect', () => process.exit());
 sendMessage({ ports: { aws: port, voucherify: front.port } });

@@ -8,17 +8,21 @@ import { markdown } from './statistics.ts';
 
 /** A handler that is measured. */
 export interface Subject {
-  readonly name: 'webhook' | 'bare, SDK' | 'bare, plain';
+  readonly name: 'webhook' | 'webhook before' | 'bare, SDK' | 'bare, plain';
   /** The folder with `index.mjs`, as it would be uploaded. */
   readonly folder: string;
 }
 
-/** Returns the bundle in `cdk.out`, and the baselines bundled with the same options. */
-export function subjectsIn(folder: string, assembly: Assembly): readonly Subject[] {
+/**
+ * Returns the bundle in `cdk.out`, the baselines bundled with the same options, and the bundle in the folder `before`, if
+ * there is one: an asset of an earlier `cdk.out`.
+ */
+export function subjectsIn(folder: string, assembly: Assembly, before: string | undefined): readonly Subject[] {
   const webhook = join(folder, 'webhook');
   cpSync(assembly.webhook.bundle, webhook, { recursive: true });
   return [
     { name: 'webhook', folder: webhook },
+    ...(before === undefined ? [] : [{ name: 'webhook before', folder: before } as const]),
     { name: 'bare, SDK', folder: bundled(import.meta.resolve('./bare-sdk.ts'), join(folder, 'sdk')) },
     { name: 'bare, plain', folder: bundled(import.meta.resolve('./bare-plain.ts'), join(folder, 'plain')) },
   ];

@@ -3,10 +3,11 @@ import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import { deleteRequest } from '../e2e/support/messages.ts';
 
-/** Milliseconds of each call, and resident memory in bytes after the first and the last call. */
+/** Milliseconds of each call, CPU milliseconds of one on average, and resident memory in bytes after the first and last. */
 export interface WarmMeasurement {
   readonly firstMs: number;
   readonly ms: readonly number[];
+  readonly cpuMs: number;
   readonly rssFirst: number;
   readonly rssLast: number;
 }
@@ -33,8 +34,11 @@ const firstMs = await one(0);
 const rssFirst = process.memoryUsage.rss();
 for (let index = 1; index < Number(unmeasured); index += 1) await one(index);
 const ms: number[] = [];
+const cpuBefore = process.cpuUsage();
 for (let index = 0; index < Number(times); index += 1) ms.push(await one(index + Number(unmeasured)));
+const { user, system } = process.cpuUsage(cpuBefore);
+const cpuMs = (user + system) / 1000 / ms.length;
 process.stderr.write(
-  `${JSON.stringify({ firstMs, ms, rssFirst, rssLast: process.memoryUsage.rss() } satisfies WarmMeasurement)}\n`,
+  `${JSON.stringify({ firstMs, ms, cpuMs, rssFirst, rssLast: process.memoryUsage.rss() } satisfies WarmMeasurement)}\n`,
 );
 process.exit();

@@ -40,15 +40,17 @@ export async function warm(harness: BenchHarness, times: number): Promise<readon
 type All = readonly { readonly name: string; readonly loops: readonly WarmMeasurement[] }[];
 
 function overhead(all: All, times: number): string {
-  const summaries = all.map(({ name, loops }) => ({ name, ...summary(loops.flatMap(({ ms }) => ms)) }));
-  const ours = summaries[0]?.median ?? 0;
-  const rows = summaries.map(({ name, median, p99 }) => [
+  const summaries = all.map(({ name, loops }) => ({
     name,
-    median.toFixed(2),
-    p99.toFixed(2),
-    name === 'webhook' ? '' : (ours - median).toFixed(2),
+    ...summary(loops.flatMap(({ ms }) => ms)),
+    cpu: summary(loops.map(({ cpuMs }) => cpuMs)).median,
+  }));
+  const base = summaries.find(({ name }) => name === 'bare, SDK');
+  const rows = summaries.map(({ name, median, p99, cpu }) => [
+    ...[name, median.toFixed(2), p99.toFixed(2), cpu.toFixed(2)],
+    ...[median / (base?.median ?? Number.NaN), cpu / (base?.cpu ?? Number.NaN)].map(one => one.toFixed(2)),
   ]);
-  const head = ['warm request', 'p50, ms', 'p99, ms', 'webhook over it at p50, ms'];
+  const head = ['warm request', 'p50, ms', 'p99, ms', 'CPU, ms', '× bare, SDK at p50', 'CPU × bare, SDK'];
   return `${markdown([head, ...rows])}\n\n${rounds} processes of ${times} requests each, after ${unmeasured} unmeasured`;
 }
 

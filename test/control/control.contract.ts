@@ -108,6 +108,11 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       const sums: number[] = [];
       for (const key of ['a', 'a', 'b', 'a']) sums.push(await control.count(key, expiresAt));
       expect(sums).toEqual([1, 2, 1, 3]);
+      const rows = await control.read(['a', 'b', 'c']);
+      expect([...rows].map(([key, { value }]) => [key, value]).toSorted()).toEqual([
+        ['a', 3],
+        ['b', 1],
+      ]);
     });
 
     test('count by fifty at once: is exact', async () => {

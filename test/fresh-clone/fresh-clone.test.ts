@@ -87,7 +87,7 @@ describe.runIf(motoIsHere())('fresh clone', () => {
   test('demo: runs in a clone', async () => {
     const { code, stdout } = await clone.script('demo');
     expect(code).toBe(0);
-    expect(stdout).toContain('"reason": "executed"');
+    expect(stdout).toContain('200: completed, executed');
   });
 
   test('synth: names an invalid setting, and succeeds with valid settings', async () => {

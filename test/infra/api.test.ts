@@ -89,7 +89,7 @@ describe('API allowed addresses', () => {
 });
 
 describe('API status route', () => {
-  const generic = { scheme: 'standard-webhooks' };
+  const generic = { authentication: { kind: 'standard-webhooks' } };
   const { of: withStatus } = synthesised({ settings: settingsWith({ platforms: { generic } }) });
 
   test('platform with a status route: GET only', () => {

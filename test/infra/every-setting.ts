@@ -2,6 +2,18 @@ import { generateKeyPairSync } from 'node:crypto';
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 
+const hmac = {
+  kind: 'hmac',
+  header: 'X-Signature',
+  value: 'v1={signature}',
+  signs: '{method}{url}{header:X-Time}{header:X-Delivery}{body}',
+  hash: 'sha512',
+  encoding: 'hex',
+  key: 'hex',
+  timestamp: { from: 'header:X-Time', unit: 'ms', toleranceSeconds: 60 },
+  secret: 'signature',
+};
+
 /** Settings with every key, none with its default value. */
 export const everySetting = {
   $schema: './settings.schema.json',
@@ -33,8 +45,34 @@ export const everySetting = {
     },
     segment: { projects: ['main'], header: 'x-secret', userId: 'customer_id' },
     shopify: { projects: ['main'], shops: ['acme.myshopify.com'], customerId: 'source_id' },
-    generic: sender({ reference: '/id', identifiers: '/people' }),
-    'in-house': sender({ reference: ['/shop', '/id'], identifiers: { '/email': 'email' } }),
+    generic: sender({ reference: '/id', identifiers: [{ list: '/people', value: '/id', kind: 'email' }] }),
+    'in-house': sender({
+      authentication: [
+        { kind: 'header', header: 'x-secret', secret: 'caller' },
+        { kind: 'basic', secret: 'caller' },
+        { kind: 'standard-webhooks' },
+        hmac,
+      ],
+      each: '/orders',
+      reference: ['/shop', 'header:X-Delivery', 'message:/id'],
+      identifiers: {
+        list: '/ids',
+        type: '/type',
+        value: '/value',
+        only: { '/format': ['raw', null] },
+        kinds: { mail: 'email' },
+      },
+      submittedAt: { at: '/at', unit: 'local', zone: 'Europe/Berlin' },
+      callback: {
+        when: 'always',
+        method: 'PATCH',
+        url: 'https://forms.example.com/items/{/item}',
+        headers: { 'x-key': 'Bearer {secret:apiKey}', 'x-token': '{kept:header:X-Token}' },
+        delivered: [409],
+        refused: [400],
+        bodies: { erased: { id: '{reference}' }, no_match: {}, not_identifiable: {}, refused: {} },
+      },
+    }),
   },
   limits: { customersPerRequest: 2, requestsPerHour: 50, holdSeconds: 900, answerBudgetMs: 5000 },
   operations: {
@@ -49,20 +87,27 @@ export const everySetting = {
   },
 };
 
-function sender(places: { readonly reference: unknown; readonly identifiers: unknown }) {
+function sender(places: object) {
+  const answers = { erased: answer(201), no_match: answer(202), not_identifiable: answer(422), refused: answer(409) };
+  const outcomes = { ...answers, in_progress: answer(503), needs_review: answer(503), '*': answer(202) };
   return {
     projects: ['main'],
     callbackOrigins: ['https://forms.example.com'],
     type: 'generic',
-    scheme: 'header',
-    header: 'x-secret',
-    match: { '/kind': 'erase' },
+    authentication: { kind: 'header', header: 'x-secret' },
+    rules: [{ when: { '/kind': ['erase', 1, true, null], '/version': 2 }, do: 'erase' }],
+    otherwise: 'ignore',
+    identifiers: { '/email': 'email' },
     submittedAt: '/at',
-    dueAt: '/due',
-    callbackUrl: '/back',
+    dueAt: { at: '/due', unit: 's' },
     test: '/trial',
-    whileOpen: 503,
-    whenUnable: 422,
+    answers: { ...outcomes, ignored: answer(204), test: answer(200) },
+    statusAnswers: outcomes,
+    callback: { urls: '/back', sign: 'standard-webhooks', when: 'always', method: 'PUT' },
     ...places,
   };
+}
+
+function answer(status: number) {
+  return { status, headers: { 'X-Result': 'known' }, ...(status === 204 ? {} : { body: { id: '{reference}' } }) };
 }

@@ -22,8 +22,8 @@ function variablesOf(name: string) {
 
 describe('both functions', () => {
   test.each([
-    { name: 'erasure-webhook', Timeout: 15, MemorySize: 512 },
-    { name: 'erasure-sweeper', Timeout: 75, MemorySize: 256 },
+    { name: 'erasure-webhook', Timeout: 15, MemorySize: 1024 },
+    { name: 'erasure-sweeper', Timeout: 75, MemorySize: 1024 },
   ])('$name runs on Node 24 and arm64, traced, with a log of its own in JSON', ({ name, ...sizes }) => {
     template.hasResourceProperties('AWS::Lambda::Function', {
       FunctionName: name,
@@ -34,7 +34,7 @@ describe('both functions', () => {
       ...sizes,
     });
     const { Environment } = functions.find(({ FunctionName }) => FunctionName === name);
-    expect(Environment.Variables.NODE_OPTIONS).toBe('--enable-source-maps');
+    expect(Environment.Variables.NODE_OPTIONS).toBe('--max-semi-space-size=8');
     const { LoggingConfig } = functions.find(({ FunctionName }) => FunctionName === name);
     expect(readable(LoggingConfig)).toEqual({ LogFormat: 'JSON', LogGroup: `/aws/lambda/${name}` });
     template.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: `/aws/lambda/${name}`, RetentionInDays: 30 });
@@ -74,8 +74,13 @@ describe('function environment', () => {
       transcend: { audience: 'acme', sombraUrl: 'https://sombra.example.com', identities: { email: 'email' } },
       segment: {},
       shopify: { shops: ['acme.myshopify.com'] },
-      generic: { scheme: 'standard-webhooks' },
-      'in-house': { type: 'generic', scheme: 'basic', reference: ['/a', '/b'], identifiers: { '/mail': 'email' } },
+      generic: { authentication: { kind: 'standard-webhooks' } },
+      'in-house': {
+        type: 'generic',
+        authentication: { kind: 'basic' },
+        reference: ['/a', '/b'],
+        identifiers: { '/mail': 'email' },
+      },
     };
     const settings = settingsWith({ platforms });
     const [webhook] = synthesised({ settings }).of('AWS::Lambda::Function');

@@ -6,7 +6,7 @@ import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
-const generic = { scheme: 'standard-webhooks', callbackOrigins: ['https://dsr.example.com'] };
+const generic = { authentication: { kind: 'standard-webhooks' }, callbackOrigins: ['https://dsr.example.com'] };
 const { of, readable, template } = synthesised({
   settings: settingsWith({ platforms: { ...example.platforms, segment: {}, generic } }),
 });

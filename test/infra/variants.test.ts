@@ -25,7 +25,7 @@ const variants: readonly Variant[] = [
   ['Transcend', platform('transcend', everySetting.platforms.transcend)],
   ['Segment', platform('segment', {})],
   ['Shopify', platform('shopify', { shops: ['acme.myshopify.com'] })],
-  ['a generic platform', platform('generic', { scheme: 'standard-webhooks' })],
+  ['a generic platform', platform('generic', { authentication: { kind: 'standard-webhooks' } })],
   ['twelve projects', { settings: settingsWith({ projects: twelve }) }],
   ['OAuth', { settings: settingsWith({ projects: { main: { ...project, auth: 'oauth' } } }) }],
   ['a web ACL', operations({ waf: true })],

@@ -1,8 +1,14 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { buildSync } from 'esbuild';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { failureFields, jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { embeddedMetrics } from '../../lambda/io/metrics.ts';
+import { sourcePosition } from '../../lambda/io/source-position.ts';
 import { fits, type Schema } from '../infra/json-schema.ts';
 import { leaks, token } from '../support/canary.ts';
 import { holds } from '../support/fuzz.ts';
@@ -213,4 +219,26 @@ describe('metrics', () => {
       expect(embeddedMetrics({ event, ...rest }, 'erasure', at)).toEqual(embeddedMetrics(told, 'erasure', at));
     }
   });
+});
+
+describe('position of an internal error', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'erasure-positions-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const bundle = join(folder, 'index.mjs');
+  buildSync({
+    stdin: { contents: 'export const first = 1;\n\nexport const thrower = () => missing();', sourcefile: 'thrower.ts' },
+    ...{ outfile: bundle, bundle: true, format: 'esm', minify: true, sourcemap: true, sourcesContent: false },
+  });
+
+  test('in a bundle with its source map: names the source file and line', () => {
+    const column = readFileSync(bundle, 'utf8').indexOf('missing') + 1;
+    expect(sourcePosition(`index.mjs:1:${column}`, pathToFileURL(bundle).href)).toBe('thrower.ts:3:30');
+  });
+
+  test.each(['ops.ts:3:1', 'unknown', 'index.mjs:x', 'index.mjs:1:1'])(
+    '%s without a source map: is unchanged',
+    text => {
+      expect(sourcePosition(text, pathToFileURL(join(folder, 'absent', 'index.mjs')).href)).toBe(text);
+    },
+  );
 });

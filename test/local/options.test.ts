@@ -103,7 +103,11 @@ describe('settings file of a local run', () => {
     expect(problemOf({ SETTINGS: file })).toBe(`${file}: ${problem}`);
   });
 
-  test.each(['/nowhere/settings.json', '', '/'])('SETTINGS %j: cannot be read', file => {
-    expect(problemOf({ SETTINGS: file })).toBe(`${file}: cannot be read`);
+  test.each([
+    ['/nowhere/settings.json', 'does not exist'],
+    ['', 'does not exist'],
+    ['/', 'cannot be read'],
+  ])('SETTINGS %j: %s', (file, problem) => {
+    expect(problemOf({ SETTINGS: file })).toBe(`${file}: ${problem}`);
   });
 });

@@ -53,12 +53,14 @@ describe('local run', () => {
 
   test('sweep: continues after a sweep that failed', async () => {
     const run = await runWith({ sweepMs: 20 });
-    const { store } = run.services;
-    const { due } = store;
-    Object.assign(store, { due: () => Promise.reject(new Error('lost')) });
-    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","code":"unavailable"');
-    Object.assign(store, { due });
-    await expect.poll(() => run.lines.join('')).toContain('"event":"sweep","claimed":0');
+    const { now } = run.services;
+    const fail = () => {
+      throw new Error('lost');
+    };
+    Object.assign(run.services, { now: fail });
+    await expect.poll(() => run.lines.at(-1)).toContain('"event":"sweep","code":"unavailable"');
+    Object.assign(run.services, { now });
+    await expect.poll(() => run.lines.at(-1)).toContain('"event":"sweep","claimed":0');
   });
 
   test('port in use: is a usage error and leaves the files free', async () => {
@@ -201,6 +203,11 @@ describe('npm start', () => {
     const variables = ['PORT', 'SETTINGS', 'DATA_DIR', 'SWEEP_SECONDS', 'CLAIM_SECONDS', 'BACKOFF_SECONDS', 'CLOCK'];
     for (const name of ['npm start', ...variables, 'AWS_ENDPOINT_URL']) expect(stdout).toContain(name);
   });
+
+  test('misspelt option: is a usage error and starts nothing', async () => {
+    const says = 'usage error: there are no options but --help; variables configure the run\n';
+    expect(await runToEnd({}, '--hlp')).toEqual({ code: 2, signal: null, stdout: '', stderr: says });
+  });
 });
 
 describe('npm run demo', () => {
@@ -208,16 +215,30 @@ describe('npm run demo', () => {
   const demo = (...args: readonly string[]) =>
     spawnSync(process.execPath, ['infra/local/demo.ts', ...args], { encoding: 'utf8', env: {} });
 
-  test('process: shows a deletion, and an outage with its callback', () => {
+  test('process: tells a deletion, and an outage with its callback, in 80 columns', () => {
     const { status, stdout, stderr } = demo();
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const [, first = '', second = '', third = ''] = stdout.split('\n=== ');
-    expect(first).toContain('"reason": "executed"');
-    expect(first).toMatch(/"id": "del_\w{24}"/);
-    expect(second).toContain('"status": "in_progress"');
-    expect(second).toContain('"lastResult": "voucherify-500"');
-    expect(third).toContain('Ketch receives the callback: POST /callback');
-    expect(third).toMatch(/"state": "erased"[\s\S]*"endedAt"/);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(26);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    const [first = '', second = ''] = stdout.split('\n2. ');
+    expect(first).toMatch(/replied {3}200: completed, executed[\s\S]*deleted {3}1 customer[\s\S]*closed .*: erased;/);
+    expect(second).toMatch(/replied {3}200: in_progress\n[\s\S]*voucherify-500, 0 customers deleted/);
+    expect(second).toMatch(/the sweep runs[\s\S]*notified[\s\S]*closed .*: erased;/);
+    for (const act of [first, second]) expect(act).toContain('the signature of its evidence is valid');
+  });
+
+  test('--verbose: also prints every message, receipt and evidence', () => {
+    const { status, stdout } = demo('--verbose');
+    expect(status).toBe(0);
+    for (const part of ['"kind": "DeleteRequest"', '"reason": "executed"', '"outcome": "erased"', 'POST /callback']) {
+      expect(stdout).toContain(part);
+    }
+    expect(stdout).toMatch(/"id": "del_\w{24}"/);
+  });
+
+  test('unknown option: is a usage error', () => {
+    expect(demo('--verbos')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('--verbose') });
   });
 
   test('--help: explains the command', () => {

@@ -66,9 +66,9 @@ describe('doctor', () => {
 });
 
 const phones = { ...ketch, identities: { mobile: 'phone' } };
-const mapped = { type: 'generic', scheme: 'header', identifiers: { '/phone': 'phone' } };
+const mapped = { type: 'generic', authentication: { kind: 'header' }, identifiers: { '/phone': 'phone' } };
 const unrouted = { projects: { main: {}, us: {} }, platforms: { ketch: { ...ketch, projects: ['main'] } } };
-const routed = { ketch, form: { type: 'generic', scheme: 'standard-webhooks', projects: ['us'] } };
+const routed = { ketch, form: { type: 'generic', authentication: { kind: 'standard-webhooks' }, projects: ['us'] } };
 
 describe('doctor: settings', () => {
   test.each<[begins: string, message: string, CheckSetup]>([
@@ -84,7 +84,7 @@ describe('doctor: settings', () => {
     ['✓', 'identities account_id → source_id, email → email; projects main; callbacks to', {}],
     [
       '✓',
-      'platform form: scheme standard-webhooks; projects us',
+      'platform form: authentication standard-webhooks; projects us',
       { platforms: routed, projects: { main: {}, us: {} } },
     ],
     ['✓', 'api-key; erasures use at most 20 % of its quota', { projects: { main: { quotaShare: 0.2 } } }],
@@ -150,7 +150,7 @@ describe('doctor: identity and deployed settings', () => {
 });
 
 describe('doctor: secrets', () => {
-  const platforms = { ketch, transcend, form: { type: 'generic', scheme: 'basic' } };
+  const platforms = { ketch, transcend, form: { type: 'generic', authentication: { kind: 'basic' } } };
   const inSecret = (secret: object) => JSON.stringify(secret);
   const filled = inSecret({ current: long, apiKey: 'key' });
 

@@ -55,7 +55,7 @@ describe('ops', () => {
     const { status, stderr } = ops(['pauses'], { ...unreachable, ...credentials });
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /^read-control: \w+\nthe receipt store cannot be reached: check credentials, region and --stage/,
+      /^AWS, read-control: \w+\nthe receipt store cannot be reached: check credentials, region and --stage/,
     );
   });
 

@@ -15,16 +15,16 @@ import { type Ran, recordingOutput, run } from './ops-harness.ts';
 
 const form = {
   type: 'generic',
-  match: { '/kind': 'forget', '/a~1b/0': true },
+  rules: [{ when: { '/kind': 'forget', '/a~1b/0': true }, do: 'erase' }],
   reference: ['/case/id', '/case/part'],
   identifiers: { '/person/mail': 'email', '/person/number': 'source_id' },
   test: '/case/trial',
 };
 const platforms = {
   ketch,
-  generic: { scheme: 'standard-webhooks' },
-  form: { ...form, scheme: 'header', header: 'X-Form-Key' },
-  office: { ...form, scheme: 'basic' },
+  generic: { authentication: { kind: 'standard-webhooks' } },
+  form: { ...form, authentication: { kind: 'header', header: 'X-Form-Key' } },
+  office: { ...form, authentication: { kind: 'basic' } },
   transcend: { audience: 'acme', sombraUrl: 'https://sombra.example.com', identities: { coreIdentifier: 'source_id' } },
   segment: {},
   shopify: { shops: ['acme.myshopify.com'] },
@@ -103,7 +103,7 @@ describe('try on a local run', () => {
     expect(lines).toEqual([]);
     expect(json).toEqual([
       expect.objectContaining({ what: 'with a wrong secret', status: 401, fine: true }),
-      expect.objectContaining({ url: `${url}/webhooks/generic`, status: 200, answer: { status: 'test' } }),
+      expect.objectContaining({ url: `${url}/webhooks/generic`, status: 200, answer: { status: 'test', final: true } }),
     ]);
   });
 

@@ -10,9 +10,9 @@ test.each([
   ['transcend', transcend, { current, apiKey: 'REPLACE_ME' }],
   ['transcend', transcend, { current, apiKey: 'key', sombraApiKey: '' }],
   ['segment', {}, { current, header: 'short' }],
-  ['generic', { scheme: 'basic' }, { current }],
-  ['generic', { scheme: 'basic' }, { current: `user:${current}`, previous: current }],
-  ['generic', { scheme: 'standard-webhooks' }, { current }],
+  ['generic', { authentication: { kind: 'basic' } }, { current }],
+  ['generic', { authentication: { kind: 'basic' } }, { current: `user:${current}`, previous: current }],
+  ['generic', { authentication: { kind: 'standard-webhooks' } }, { current }],
 ])('the check knows what else the secret of %s with %j must hold: %j', (name, section, secret) => {
   const platform = openPlatforms({ [name]: section }).get(name)!;
   expect(() => platform.checkSecret(JSON.stringify(secret))).toThrow('the secret of this platform is not usable');
@@ -20,7 +20,7 @@ test.each([
 
 test.each([
   ['ketch', { tenants: ['axonic'], environments: ['production'], identities: {} }],
-  ['generic', { scheme: 'header' }],
+  ['generic', { authentication: { kind: 'header' } }],
   ['transcend', transcend],
   ['segment', {}],
   ['shopify', { shops: ['acme.myshopify.com'], customerId: 'source_id' }],
@@ -33,7 +33,7 @@ test.each([
   };
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
   const callbacks = [{ url: 'https://example.com/callback', headers: {} }];
-  const told = { reference: '1', scope: '', receiptId: 'receipt', outcome, callbacks };
+  const told = { reference: '1', scope: '', receivedAt: 0, receiptId: 'receipt', outcome, callbacks };
   await platform.buildCallbacks(told, { secret, now: () => 0 });
   expect(read > 0).toBe(platform.callbacksNeedSecret === true);
 });

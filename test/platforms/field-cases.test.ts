@@ -31,22 +31,14 @@ const folder = new URL('../fixtures/field/', import.meta.url);
 const files = readdirSync(folder).filter(name => name.endsWith('.json'));
 const cases = files.map(name => [name.replace('.json', ''), read(new URL(name, folder)) as FieldCase] as const);
 
-const osano = {
-  type: 'generic',
-  scheme: 'header',
-  header: 'x-webhook-secret',
-  match: { '/requestedAction': 'DELETE' },
-  reference: '/dsarActionItemId',
-  identifiers: { '/email': 'email' },
-};
 const platforms = {
   ketch: ketchSection,
   segment: {},
   shopify: { shops: ['acme.myshopify.com'], customerId: 'source_id' },
-  generic: { type: 'generic', scheme: 'standard-webhooks' },
-  osano,
+  generic: { type: 'generic', authentication: { kind: 'standard-webhooks' } },
   ...recipe('onetrust'),
   ...recipe('kertos'),
+  osano: { ...recipe('osano')['osano'], authentication: { kind: 'header', header: 'x-webhook-secret' } },
 };
 const secrets = embeddedSecretTexts(settingsWith({ platforms }));
 
@@ -94,9 +86,9 @@ async function evidenceOf(harness: Harness): Promise<readonly Payload[]> {
   return (await harness.receipts()).map(({ evidence = '' }) => decodeJwt<Payload>(evidence));
 }
 
-function recipe(name: string): Readonly<Record<string, unknown>> {
+function recipe(name: string): Readonly<Record<string, object>> {
   const file = new URL(`../../docs/platforms/recipes/${name}.json`, import.meta.url);
-  return (read(file) as { platforms: Record<string, unknown> }).platforms;
+  return (read(file) as { platforms: Record<string, object> }).platforms;
 }
 
 function read(file: URL): unknown {

@@ -26,6 +26,7 @@ describe('a callback', () => {
       request_id: 'req-1',
       receipt_id: receipt!.id,
       status: 'erased',
+      final: true,
       completed_at: new Date(harness.clock.now).toISOString(),
     });
     expect(deletions).toMatchObject([{ project: 'main', status: 'DONE' }]);
@@ -56,10 +57,14 @@ describe('a callback', () => {
     ['header', 'in-house-current-secret-0001'],
     ['basic', 'form:current-secret-00000001'],
   ])('to a sender of the scheme %s is signed with the text of its secret', async (scheme, current) => {
-    const { services, clock } = await genericHarness({ section: { scheme }, secret: { current } });
+    const { services, clock } = await genericHarness({
+      section: { authentication: { kind: scheme } },
+      secret: { current },
+    });
     const told = {
       reference: 'req-1',
       scope: '',
+      receivedAt: 0,
       receiptId: 'receipt-1',
       outcome: { kind: 'needs-review', expectedAt: clock.now },
       callbacks: [{ url: callbackUrl, headers: {} }],
@@ -92,3 +97,167 @@ function provedBy({ headers, body }: HttpCall, current: string, now: number) {
   };
   return matchSignedMessage(message, parseSigningKeys(JSON.stringify({ current })), now);
 }
+
+describe('callback of settings', () => {
+  const origin = 'https://api.example.com';
+  const section = {
+    authentication: { kind: 'header', header: 'X-Key' },
+    callbackOrigins: [origin],
+    rules: [{ when: {}, do: 'erase' }],
+    reference: '/id',
+    identifiers: { '/number': 'source_id' },
+    answers: { '*': { status: 202 } },
+  };
+  const callback = {
+    method: 'PATCH',
+    url: `${origin}/items/{/item}?ref={reference}`,
+    headers: { 'x-api-key': 'Bearer {secret:apiKey}', 'x-token': '{kept:header:X-Token}' },
+    delivered: [409],
+    refused: [422],
+    bodies: {
+      erased: {
+        done: '{final}',
+        n: '{count}',
+        item: '{/item}',
+        to: '{callbackUrl}',
+        flag: '{/flag}',
+        no: '{/nothing}',
+      },
+      not_identifiable: { done: false },
+    },
+  };
+  const current = 'the-static-secret-of-a-sender';
+  const body = { id: 'o-1', number: 'crm-10042', item: 77, flag: true };
+
+  function opened(change: object = {}, status = 200, answers: object = section.answers) {
+    const calls: HttpCall[] = [];
+    const harness = genericHarness({
+      section: { ...section, answers, callback: { ...callback, ...change } },
+      secret: { current, named: { apiKey: { current: 'outbound-key' } } },
+      change: () => ({
+        sendCallback: async call => {
+          calls.push(call);
+          return { kind: 'answer', status, headers: {}, body: '' };
+        },
+      }),
+    });
+    const send = (sent: object, headers: object = {}) => {
+      const all = { 'Content-Type': 'application/json', 'X-Key': current, 'X-Token': 'token-1', ...headers };
+      return harness.send({ path: '/webhooks/generic', headers: all, body: JSON.stringify(sent) });
+    };
+    const sweep = async (minutes: number) => {
+      harness.clock.now += minutes * 60_000;
+      await harness.sweep();
+    };
+    return { harness, calls, send, sweep };
+  }
+
+  test('is rendered from the message, the result and secrets, and its values are deleted when it is delivered', async () => {
+    const { harness, calls, send, sweep } = opened();
+    await send(body);
+    const [receipt] = await harness.receipts();
+    expect(JSON.stringify(receipt)).not.toMatch(/token-1|outbound-key|items/);
+    expect(await harness.services.store.readPersonalData(receipt!.id)).toMatchObject({
+      callbacks: [
+        {
+          url: `${origin}/items/77?ref=o-1`,
+          headers: {},
+          values: { '/item': 77, '/flag': true, 'kept:header:X-Token': 'token-1' },
+        },
+      ],
+    });
+    await sweep(2);
+    await sweep(2);
+    expect(calls).toMatchObject([
+      {
+        method: 'PATCH',
+        headers: { 'x-api-key': 'Bearer outbound-key', 'x-token': 'token-1', 'Content-Type': 'application/json' },
+      },
+    ]);
+    expect(calls[0]!.url.href).toBe(`${origin}/items/77?ref=o-1`);
+    expect(JSON.parse(calls[0]!.body!)).toEqual({
+      done: true,
+      n: 1,
+      item: 77,
+      to: `${origin}/items/77?ref=o-1`,
+      flag: true,
+    });
+    expect(await harness.services.store.readPersonalData(receipt!.id)).toBeUndefined();
+  });
+
+  test.each([
+    [409, 1, []],
+    [422, 1, ['callback-abandoned']],
+    [404, 1, ['callback-abandoned']],
+    [500, 2, []],
+  ])('status %i: %i calls in two sweeps, alarms %j', async (status, count, alarms) => {
+    const { harness, calls, send, sweep } = opened({}, status);
+    await send(body);
+    for (const _ of [1, 2, 3]) await sweep(2);
+    expect(calls.length).toBeGreaterThanOrEqual(count);
+    if (count === 1) expect(calls).toHaveLength(1);
+    expect(harness.alarms()).toEqual(alarms);
+  });
+
+  test('outcome without a body: nothing is sent, and nothing is kept', async () => {
+    const { harness, calls, send, sweep } = opened();
+    await send({ ...body, number: 'nobody' });
+    await sweep(2);
+    await sweep(2);
+    const [receipt] = await harness.receipts();
+    expect(receipt).toMatchObject({ state: 'no-match', callbackState: { tries: 1 } });
+    expect(calls).toEqual([]);
+    expect(await harness.services.store.readPersonalData(receipt!.id)).toBeUndefined();
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test.each([undefined, null, '', '.', '..', 'a/b', 'a b', '%2e%2e', 'x'.repeat(129), '?', '#', '@', {}, [1], 'é'])(
+    'value %j in the URL: the message is refused with an alarm, and nothing is stored',
+    async item => {
+      const { harness, send } = opened();
+      expect((await send({ ...body, item })).status).toBe(400);
+      expect(harness.alarms()).toEqual(['request-refused']);
+      expect(await harness.receipts()).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['a kept header that is missing', body, { 'X-Token': [] }],
+    ['a kept header that is repeated', body, { 'X-Token': ['a', 'b'] }],
+    ['values over 4 KiB', { ...body, flag: 'x'.repeat(4096) }, {}],
+  ])('%s: the message is refused with an alarm', async (_, sent, headers) => {
+    const { harness, send } = opened();
+    expect((await send(sent, headers)).status).toBe(400);
+    expect(harness.alarms()).toEqual(['request-refused']);
+  });
+
+  test('outbound secret that is missing: the callback waits, and doctor finds it', async () => {
+    const { harness, calls, send, sweep } = opened();
+    await send(body);
+    harness.secrets['erasure/platform/generic'] = JSON.stringify({ current });
+    await sweep(2);
+    expect(calls).toEqual([]);
+    expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'callback', alarm: 'secret-unusable' }));
+    const platform = harness.services.platforms.get('generic')!;
+    expect(() => platform.checkSecret(JSON.stringify({ current }))).toThrow('is not usable');
+  });
+
+  test('list of URLs: each gets the callback, and one of another origin is dropped with an alarm', async () => {
+    const { harness, calls, send, sweep } = opened({ url: undefined, urls: '/back', headers: {} });
+    await send({ ...body, back: [`${origin}/a`, `${origin}/b`, 'https://evil.example/c'] });
+    await sweep(2);
+    expect(calls.map(({ url }) => url.href)).toEqual([`${origin}/a`, `${origin}/b`]);
+    expect(calls.map(call => (JSON.parse(call.body!) as { to: string }).to)).toEqual([`${origin}/a`, `${origin}/b`]);
+    expect(harness.alarms()).toEqual(['callback-origin-refused']);
+  });
+
+  test.each([
+    ['late', 0],
+    ['always', 1],
+  ])('%s: %i calls after a reply that was final', async (when, count) => {
+    const { calls, send, sweep } = opened({ when }, 200, { erased: { status: 200 } });
+    expect((await send(body)).status).toBe(200);
+    await sweep(2);
+    expect(calls).toHaveLength(count);
+  });
+});

@@ -25,7 +25,7 @@ const message: PlatformCase['message'] = ({ id, sourceId, extra = {} }) => {
 
 describePlatform('generic', {
   ...common,
-  section: { scheme: 'standard-webhooks' },
+  section: { authentication: { kind: 'standard-webhooks' } },
   secrets: { current: signingSecret, previous: keyOf(1), stranger: keyOf(2) },
   message,
   sign: (wire, secret, at) => ({ ...wire, headers: { ...wire.headers, ...signed(wire.body, { at, secret }) } }),
@@ -39,7 +39,7 @@ describePlatform('generic', {
 
 /** A foreign body under a name of its own, proved by a header or by Basic. */
 const form = {
-  match: { '/form/name': 'forget me' },
+  rules: [{ when: { '/form/name': 'forget me' }, do: 'erase' }],
   reference: '/form/ticket',
   identifiers: { '/customer/number': 'source_id' },
 };
@@ -51,7 +51,7 @@ function formMessage(id: number, sourceId: string, extra = {}): Wire {
 
 describePlatform('in-house', {
   ...common,
-  section: { type: 'generic', scheme: 'header', header: 'X-Form-Key', ...form },
+  section: { type: 'generic', authentication: { kind: 'header', header: 'X-Form-Key' }, ...form },
   secrets: {
     current: 'in-house-current-secret-0001',
     previous: 'in-house-previous-secret-001',
@@ -65,7 +65,7 @@ describePlatform('in-house', {
 
 describePlatform('in-house', {
   ...common,
-  section: { type: 'generic', scheme: 'basic', ...form },
+  section: { type: 'generic', authentication: { kind: 'basic' }, ...form },
   secrets: {
     current: 'form:current-secret-00000001',
     previous: 'form:previous-secret-0000001',

@@ -38,7 +38,7 @@ describe('a fixture of our own contract through the exported handler', () => {
   });
 });
 
-function harnessOf(secret: unknown, at: string, settings: unknown = { scheme: 'standard-webhooks' }) {
+function harnessOf(secret: unknown, at: string, settings: unknown = { authentication: { kind: 'standard-webhooks' } }) {
   return createHarness({
     platforms: { generic: settings },
     secrets: { 'erasure/platform/generic': JSON.stringify({ current: secret }) },

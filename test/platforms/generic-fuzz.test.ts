@@ -16,11 +16,11 @@ const secret = { current: 'user:a-secret-of-24-characters', apiKey: 'key', heade
 const identities = { coreIdentifier: 'source_id' };
 const sombraUrl = 'https://sombra.example';
 const platforms = openPlatforms({
-  generic: { scheme: 'basic' },
+  generic: { authentication: { kind: 'basic' } },
   'in-house': {
     type: 'generic',
-    scheme: 'header',
-    match: {},
+    authentication: { kind: 'header' },
+    rules: [{ when: {}, do: 'erase' }],
     reference: ['/a/0'],
     identifiers: { '/b~1c': 'email' },
   },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { valueAt } from '../../lambda/platforms/generic/request.ts';
+import { valueAt } from '../../lambda/platforms/generic/places.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { holds } from '../support/fuzz.ts';
 import { requestOf } from '../support/requests.ts';
@@ -62,8 +62,8 @@ describe('a JSON pointer', () => {
 
 const section = {
   type: 'generic',
-  scheme: 'header',
-  match: { '/event': 'forget', '/version': 2, '/confirmed': true },
+  authentication: { kind: 'header' },
+  rules: [{ when: { '/event': 'forget', '/version': 2, '/confirmed': true }, do: 'erase' }],
   reference: '/ticket/id',
   identifiers: { '/person/number': 'source_id', '/person/mail': 'email', '/person/voucherify': 'customer_id' },
   submittedAt: '/ticket/at',
@@ -118,7 +118,9 @@ describe('a mapped body', () => {
   });
 
   test('may match anything, and be a trial where settings say so', () => {
-    expect(readBy({ ...section, match: {} }, { ...body, event: 'else', dry_run: true })).toMatchObject({ test: true });
+    expect(
+      readBy({ ...section, rules: [{ when: {}, do: 'erase' }] }, { ...body, event: 'else', dry_run: true }),
+    ).toMatchObject({ test: true });
   });
 
   test('without an id of its own has one that is made of several values and shows none', () => {
@@ -136,11 +138,14 @@ describe('a mapped body', () => {
 
   test('may carry a list of identifiers elsewhere', () => {
     const identifiers = [{ type: 'email', value: 'ada@example.com' }];
-    expect(readBy({ ...section, identifiers: '/person/ids' }, { ...body, person: { ids: identifiers } })).toMatchObject(
-      {
-        erase: [{ identifiers: [{ kind: 'email', value: 'ada@example.com' }] }],
-      },
-    );
+    expect(
+      readBy(
+        { ...section, identifiers: { list: '/person/ids', type: '/type', value: '/value', kinds: { email: 'email' } } },
+        { ...body, person: { ids: identifiers } },
+      ),
+    ).toMatchObject({
+      erase: [{ identifiers: [{ kind: 'email', value: 'ada@example.com' }] }],
+    });
   });
 
   test('is refused with nothing but a Failure, whatever it holds', () => {
@@ -164,15 +169,19 @@ describe('a mapped body', () => {
 describe('settings of a generic sender', () => {
   const problems = (name: string, change: object) =>
     spoiled(settings =>
-      Object.assign(settings['platforms'], { [name]: { type: 'generic', scheme: 'basic', ...change } }),
+      Object.assign(settings['platforms'], {
+        [name]: { type: 'generic', authentication: { kind: 'basic' }, ...change },
+      }),
     );
-  const noPointer = 'must be a JSON pointer such as /person/email';
+  const noPlace = 'must be a JSON pointer such as /person/email, or header:Name';
 
   test('may stand under any name, and the plain one needs no type', () => {
     expect(problems('in-house-form', section)).toEqual([]);
     expect(problems('generic', {})).toEqual([]);
     expect(problems('ketch', section)).toEqual([]);
-    expect(spoiled(settings => Object.assign(settings['platforms'], { generic: { scheme: 'basic' } }))).toEqual([]);
+    expect(
+      spoiled(settings => Object.assign(settings['platforms'], { generic: { authentication: { kind: 'basic' } } })),
+    ).toEqual([]);
   });
 
   test.each([
@@ -181,20 +190,44 @@ describe('settings of a generic sender', () => {
       'platforms.acme: is not a supported platform, and a generic one needs "type": "generic"',
       { type: undefined },
     ],
-    ['acme', 'platforms.acme.scheme: must be standard-webhooks, header or basic', { scheme: 'none' }],
-    ['acme', 'platforms.acme.reference: must be a JSON pointer, or several', { reference: 7 }],
-    ['acme', `platforms.acme.reference: ${noPointer}`, { reference: 'request_id' }],
-    ['acme', `platforms.acme.test: ${noPointer}`, { test: '/a~2' }],
-    ['acme', 'platforms.acme.reference: must hold at least one JSON pointer', { reference: [] }],
-    ['acme', 'platforms.acme.identifiers: must map at least one JSON pointer', { identifiers: {} }],
+    ['acme', 'platforms.acme.authentication: is missing', { authentication: undefined }],
+    ['acme', 'platforms.acme.authentication: must hold at least one authentication', { authentication: [] }],
+    [
+      'acme',
+      'platforms.acme.authentication.kind: must be hmac, standard-webhooks, header or basic',
+      { authentication: { kind: 'none' } },
+    ],
+    ['acme', `platforms.acme.reference: ${noPlace}`, { reference: 'request_id' }],
+    ['acme', `platforms.acme.test: ${noPlace}`, { test: '/a~2' }],
+    ['acme', 'platforms.acme.reference: must hold at least one place', { reference: [] }],
+    ['acme', 'platforms.acme.identifiers: must map at least one place', { identifiers: {} }],
     [
       'acme',
       'platforms.acme.identifiers./a: must be customer_id, source_id, email or phone',
       { identifiers: { '/a': 'id' } },
     ],
-    ['acme', 'platforms.acme.match./a: must be a string, a number, true or false', { match: { '/a': null } }],
-    ['acme', 'platforms.acme.whileOpen: must be 202 or 503', { whileOpen: 200 }],
-    ['acme', 'platforms.acme.whenUnable: must be 200 or 422', { whenUnable: 404 }],
+    [
+      'acme',
+      'platforms.acme.rules.0.when./a: must be a string, a number, true, false or null',
+      { rules: [{ when: { '/a': {} }, do: 'erase' }] },
+    ],
+    ['acme', 'platforms.acme.rules.0.do: must be erase, ignore or test', { rules: [{ when: {}, do: 'delete' }] }],
+    ['acme', 'platforms.acme.rules: must hold at least one rule', { rules: [] }],
+    [
+      'acme',
+      'platforms.acme.answers.erased.status: must be 200, 201, 202 or 204',
+      { answers: { erased: { status: 404 } } },
+    ],
+    [
+      'acme',
+      'platforms.acme.answers.refused.status: must be 200, 201, 202, 204 or from 400 to 499',
+      { answers: { refused: { status: 500 } } },
+    ],
+    [
+      'acme',
+      'platforms.acme.answers.in_progress.status: must be 200, 201, 202, 204 or 503',
+      { answers: { in_progress: { status: 500 } } },
+    ],
     ['acme', 'platforms.acme.matches: is not a setting', { matches: {} }],
     ['Acme', 'platforms: names must be short and lower-case, such as in-house-form', {}],
     ['__a', 'platforms: names must be short and lower-case, such as in-house-form', {}],

@@ -21,7 +21,7 @@ export function genericHarness({ section = {}, secret = {}, ...rest }: Options =
   const text = JSON.stringify({ current: signingSecret, ...secret });
   const callbackOrigins = [new URL(callbackUrl).origin];
   return createHarness({
-    platforms: { generic: { scheme: 'standard-webhooks', callbackOrigins, ...section } },
+    platforms: { generic: { authentication: { kind: 'standard-webhooks' }, callbackOrigins, ...section } },
     secrets: { 'erasure/platform/generic': text },
     ...rest,
   });

@@ -51,7 +51,7 @@ describe('a message of Standard Webhooks', () => {
 describe('Basic credentials', () => {
   const current = 'form-of-the-shop:pässword-£-0001';
   const harness = (secret: object = {}) =>
-    genericHarness({ section: { scheme: 'basic' }, secret: { current, ...secret } });
+    genericHarness({ section: { authentication: { kind: 'basic' } }, secret: { current, ...secret } });
   const wire = (given: string | string[]) => genericWire(order, { Authorization: given });
   const encoded = Buffer.from(current).toString('base64');
 
@@ -86,13 +86,16 @@ describe('a static header', () => {
   const current = 'Bearer in-house-secret-0001';
 
   test('is Authorization unless settings name another one', async () => {
-    const harness = await genericHarness({ section: { scheme: 'header' }, secret: { current } });
+    const harness = await genericHarness({ section: { authentication: { kind: 'header' } }, secret: { current } });
     expect((await harness.send(genericWire(order, { Authorization: current }))).status).toBe(200);
     expect(await harness.receipts()).toMatchObject([{ authentication: { scheme: 'header' } }]);
   });
 
   test('is all that counts: a signature of Standard Webhooks is none', async () => {
-    const harness = await genericHarness({ section: { scheme: 'header', header: 'X-Own' }, secret: { current } });
+    const harness = await genericHarness({
+      section: { authentication: { kind: 'header', header: 'X-Own' } },
+      secret: { current },
+    });
     const answer = await harness.send(genericWire(order, { ...signed(JSON.stringify(order)), Authorization: current }));
     expect(answer).toMatchObject({ status: 401, json: { error: { message: 'X-Own: does not match' } } });
     expect(answer.headers).not.toHaveProperty('www-authenticate');

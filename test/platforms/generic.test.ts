@@ -18,7 +18,9 @@ describe('an order in our own words', () => {
         completed_at: '2026-01-15T12:00:00.000Z',
       },
     });
-    expect(receipt).toMatchObject({ authentication: { scheme: 'standard-webhooks', secret: 'current' } });
+    expect(receipt).toMatchObject({
+      authentication: { scheme: 'standard-webhooks', secret: 'current' },
+    });
   });
 
   test('customer that was already gone: the reply has the proof, and no response of Voucherify', async () => {
@@ -26,7 +28,7 @@ describe('an order in our own words', () => {
     const deletions = [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] as const;
     const outcome = { kind: 'erased', at: 0, deletions } as const;
     const { reply } = platform.parse(requestOf(order));
-    const { body } = reply([{ reference: 'r', receiptId: 'i', outcome, callbackFollows: false }]);
+    const { body } = reply([{ reference: 'r', receivedAt: 0, receiptId: 'i', outcome, callbackFollows: false }]);
     expect(JSON.parse(body)).toMatchObject({ deletions: [{ project: 'main', proof: 'gone' }] });
     expect(() => reply([])).toThrow(expect.objectContaining({ code: 'internal' }));
   });
@@ -37,7 +39,7 @@ describe('an order in our own words', () => {
     expect(await harness.send(genericWire())).toMatchObject({
       status: 202,
       headers: { 'retry-after': '60' },
-      json: { request_id: 'req-1', status: 'in_progress', deletions: [] },
+      json: { request_id: 'req-1', status: 'in_progress', final: false, deletions: [] },
     });
     harness.sandbox.outage(undefined);
     const family = { ...order, request_id: 'req-2', identifiers: [{ type: 'email', value: 'family@example.com' }] };
@@ -70,7 +72,7 @@ describe('an order in our own words', () => {
     const store = forbidden<object>('store');
     const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
     const answer = await harness.send(genericWire({ ...order, test: flag }));
-    expect(answer).toMatchObject({ status: 200, json: { status: 'test' } });
+    expect(answer).toMatchObject({ status: 200, json: { status: 'test', final: true } });
     expect(store.calls).toEqual([]);
   });
 
@@ -83,15 +85,14 @@ describe('an order in our own words', () => {
     ['/request_id', { request_id: 'a/b' }],
     ['/request_id', { request_id: 'x'.repeat(129) }],
     ['/request_id', { request_id: { id: 'ada' } }],
-    ['identifiers', { identifiers: undefined }],
-    ['identifiers', { identifiers: { type: 'email', value: 'ada@example.com' } }],
-    ['identifiers', { identifiers: Array.from({ length: 51 }, () => order.identifiers[0]) }],
-    ['identifiers.0.type', { identifiers: [{ type: 'e-mail', value: 'ada@example.com' }] }],
-    ['identifiers.1.value', { identifiers: [order.identifiers[0], { type: 'email', value: 7.5 }] }],
-    ['/submitted_at', { submitted_at: '2026-01-15T11:30:00' }],
+    ['/identifiers', { identifiers: undefined }],
+    ['/identifiers', { identifiers: { type: 'email', value: 'ada@example.com' } }],
+    ['/identifiers', { identifiers: Array.from({ length: 51 }, () => order.identifiers[0]) }],
+    ['/identifiers/0/type', { identifiers: [{ type: 'e-mail', value: 'ada@example.com' }] }],
+    ['/identifiers/1/value', { identifiers: [order.identifiers[0], { type: 'email', value: 7.5 }] }],
     ['/submitted_at', { submitted_at: '2026-13-15T11:30:00Z' }],
     ['/due_at', { due_at: 'tomorrow for ada' }],
-    ['/callback_url', { callback_url: ['https://ada.example'] }],
+    ['/callback_url', { callback_url: { ada: 'https://ada.example' } }],
     ['/test', { test: 'ada' }],
     ['/test', { test: 0 }],
   ])('is refused when %s does not fit: %j', async (field, change) => {
@@ -110,7 +111,7 @@ describe('a question', () => {
     const harness = await genericHarness();
     harness.sandbox.outage('error');
     await harness.send(genericWire());
-    const open = { status: 202, json: { request_id: 'req-1', status: 'in_progress', deletions: [] } };
+    const open = { status: 202, json: { request_id: 'req-1', status: 'in_progress', final: false, deletions: [] } };
     expect(await harness.send(question('req-1'))).toMatchObject(open);
     harness.sandbox.outage(undefined);
     harness.clock.now += 120_000;
@@ -124,7 +125,9 @@ describe('a question', () => {
   });
 
   test('gets 200 or 202 whatever an order of this sender gets', async () => {
-    const harness = await genericHarness({ section: { whileOpen: 503, whenUnable: 422 } });
+    const harness = await genericHarness({
+      section: { answers: { in_progress: { status: 503 }, not_identifiable: { status: 422 } } },
+    });
     const nobody = { ...order, identifiers: [] };
     expect((await harness.send(genericWire(nobody))).status).toBe(422);
     expect(await harness.send(question('req-1'))).toMatchObject({ status: 200, json: { status: 'not_identifiable' } });

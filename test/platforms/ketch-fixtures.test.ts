@@ -108,6 +108,7 @@ describe.skipIf(events.length === 0)('a DeleteStatusEvent of the fixtures', () =
     const told = {
       reference: '22880925-aac5-42f9-a653-cb6921d361ff',
       scope: 'axonic',
+      receivedAt: 0,
       receiptId: 'receipt-1',
       outcome,
       callbacks: [{ url, headers: { Authorization: 'Bearer cb-token-1' } }],

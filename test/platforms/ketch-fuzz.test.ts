@@ -96,7 +96,7 @@ describe('whatever is sent', () => {
           expect(time === undefined || new Date(time).toISOString() !== '').toBe(true);
         }
         const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
-        const answered = { reference: uid, receiptId: 'r', outcome, callbackFollows: false };
+        const answered = { reference: uid, receivedAt: 0, receiptId: 'r', outcome, callbackFollows: false };
         expect(reading.reply([answered]).status).toBe(200);
       }),
     );

@@ -9,7 +9,7 @@ import { requestOf } from '../support/requests.ts';
 describe('what Ketch is told', () => {
   const platform = ketch(ketchSection);
   const answer = (outcome: Outcome, callbackFollows: boolean) => {
-    const answered = { reference: uid, receiptId: 'receipt-1', outcome, callbackFollows };
+    const answered = { reference: uid, receivedAt: 0, receiptId: 'receipt-1', outcome, callbackFollows };
     const { status, body, headers } = platform.parse(requestOf(deleteRequest())).reply([answered]);
     return { status, headers, json: jsonOrUndefined(body) };
   };
@@ -86,7 +86,7 @@ describe('what Ketch is told', () => {
     const outcome = { kind: 'refused', at: 5000, deletions: [] } as const;
     const means = { secret: () => Promise.reject(new Error('needs none')), now: () => 0 };
     const calls = await platform.buildCallbacks(
-      { reference: uid, scope: tenant, receiptId: 'r', outcome, callbacks },
+      { reference: uid, scope: tenant, receivedAt: 0, receiptId: 'r', outcome, callbacks },
       means,
     );
     expect(calls.map(({ url, method, headers }) => ({ url, method, headers }))).toEqual([

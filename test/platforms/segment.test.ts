@@ -246,7 +246,7 @@ describe('the proof', () => {
 test('its platform is told nothing afterwards', async () => {
   const platform = (await segmentHarness()).services.platforms.get('segment')!;
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
-  const told = { reference: 'r', scope: '', receiptId: 'i', outcome, callbacks: [] };
+  const told = { reference: 'r', scope: '', receivedAt: 0, receiptId: 'i', outcome, callbacks: [] };
   expect(await platform.buildCallbacks(told, { secret: async () => '', now: () => 0 })).toEqual([]);
 });
 

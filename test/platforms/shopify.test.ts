@@ -224,7 +224,7 @@ describe('the proof', () => {
 test('its platform is told nothing afterwards', async () => {
   const platform = (await shopifyHarness()).services.platforms.get('shopify')!;
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
-  const told = { reference: 'r', scope: '', receiptId: 'i', outcome, callbacks: [] };
+  const told = { reference: 'r', scope: '', receivedAt: 0, receiptId: 'i', outcome, callbacks: [] };
   expect(await platform.buildCallbacks(told, { secret: async () => '', now: () => 0 })).toEqual([]);
 });
 

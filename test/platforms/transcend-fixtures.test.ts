@@ -55,7 +55,7 @@ describe('a completion of the fixtures', () => {
     const harness = await harnessOf(fixture);
     const nonce = fixture.request.headers['x-transcend-nonce']!;
     const callbacks = [{ url: String(url), headers: { 'x-transcend-nonce': nonce } }];
-    const told = { reference: 'r', scope: 'e-shop-it', receiptId: 'receipt-1', outcome, callbacks };
+    const told = { reference: 'r', scope: 'e-shop-it', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
     const secret = async () => harness.secrets['erasure/platform/transcend']!;
     const calls = await harness.services.platforms.get('transcend')!.buildCallbacks(told, { secret, now: () => at });
     expect(calls).toEqual([{ method, url, headers, body: expect.any(String), alsoDelivered: [409] }]);

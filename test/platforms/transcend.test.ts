@@ -220,7 +220,7 @@ async function toldOf(outcome: Outcome) {
   const { services, secrets, clock } = await transcendHarness();
   const platform = services.platforms.get('transcend')!;
   const callbacks = [{ url: `${platform.callbackOrigins[0]}/v1/data-silo`, headers: { 'x-transcend-nonce': nonce } }];
-  const told = { reference: 'r', scope: 'acme', receiptId: 'receipt-1', outcome, callbacks };
+  const told = { reference: 'r', scope: 'acme', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
   return platform.buildCallbacks(told, {
     secret: async () => secrets['erasure/platform/transcend']!,
     now: () => clock.now,

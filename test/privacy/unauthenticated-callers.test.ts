@@ -40,9 +40,12 @@ describe('unauthenticated caller: the replies are equal byte for byte', () => {
 
 test('authenticated platform: cannot read the requests of another platform', async () => {
   const text = JSON.stringify({ current: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' });
-  const other = { type: 'generic', scheme: 'standard-webhooks', reference: '/request_id', identifiers: '/identifiers' };
+  const other = {
+    type: 'generic',
+    authentication: { kind: 'standard-webhooks' },
+  };
   const harness = genericHarness({
-    platforms: { generic: { scheme: 'standard-webhooks' }, other },
+    platforms: { generic: { authentication: { kind: 'standard-webhooks' } }, other },
     secrets: { 'erasure/platform/generic': text, 'erasure/platform/other': text },
   });
   expect(await harness.send(genericWire())).toMatchObject({ status: 200 });

@@ -31,8 +31,8 @@ function everyPlatform() {
   return createHarness({
     platforms: {
       ketch: ketchSection,
-      generic: { scheme: 'standard-webhooks' },
-      'in-house': { type: 'generic', scheme: 'header', header: 'X-Form-Key' },
+      generic: { authentication: { kind: 'standard-webhooks' } },
+      'in-house': { type: 'generic', authentication: { kind: 'header', header: 'X-Form-Key' } },
       segment: {},
       shopify: { shops: [shop] },
       transcend: {
@@ -112,7 +112,7 @@ const refused: readonly Case[] = [
     'an identifier of no kind',
     genericWire({ ...order, identifiers: [{ type: planted, value: planted }] }),
     400,
-    'identifiers.0.type: is missing or does not match an erasure',
+    '/identifiers/0/type: must be customer_id, source_id, email or phone',
   ],
   [
     'generic',

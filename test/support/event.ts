@@ -7,6 +7,7 @@ import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gatew
 export interface Wire {
   readonly method?: string;
   readonly path: string;
+  readonly query?: string;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string | Uint8Array;
 }
@@ -21,11 +22,13 @@ export interface Answer {
 }
 
 /** The event that API Gateway makes of a message: bytes in base64, and every value of a header. */
-export function eventOf({ method = 'POST', path, headers, body }: Wire): GatewayEvent {
+export function eventOf({ method = 'POST', path, query, headers, body }: Wire): GatewayEvent {
   const lists = Object.entries(headers).map(([name, value]) => [name, [value].flat()] as const);
   return {
     httpMethod: method,
     path,
+    multiValueQueryStringParameters: query === undefined ? null : { query: [query] },
+    requestContext: { domainName: 'erasure.example.com', path: `/v1${path}` },
     headers: Object.fromEntries(lists.map(([name, values]) => [name, values.at(-1)])),
     multiValueHeaders: Object.fromEntries(lists.map(([name, values]) => [name, [...values]])),
     body: Buffer.from(body).toString('base64'),

@@ -28,7 +28,8 @@ export function memoryRows(latency: () => Promise<void> = async () => undefined)
         () =>
           new Map(
             keys.flatMap(key => {
-              const row = rows.get(key);
+              const count = counts.get(key);
+              const row = count === undefined ? rows.get(key) : { revision: 0, value: count };
               return row === undefined ? [] : [[key, row] as const];
             }),
           ),

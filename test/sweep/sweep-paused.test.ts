@@ -85,10 +85,10 @@ describe('pause', () => {
   ])('%s: does not affect others', async (scope, states) => {
     const sender = {
       type: 'generic',
-      scheme: 'header',
-      match: { '/kind': 'DeleteRequest' },
+      authentication: { kind: 'header' },
+      rules: [{ when: { '/kind': 'DeleteRequest' }, do: 'erase' }],
       reference: '/metadata/uid',
-      identifiers: { '/request/identities/0/identityValue': 'source_id' },
+      identifiers: { list: '/request/identities', value: '/identityValue', kind: 'source_id' },
     };
     const harness = createHarness({
       projects: ['us', 'eu'],

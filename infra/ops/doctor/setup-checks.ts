@@ -55,10 +55,10 @@ function checkProject(
 
 const kinds = v.record(v.string(), v.string());
 const sectionSchema = v.object({
-  scheme: v.optional(v.string()),
+  authentication: v.optional(v.unknown()),
   /** Maps the identities of a platform to identifiers of Voucherify. Its key depends on the platform. */
   identities: v.optional(kinds),
-  identifiers: v.optional(v.union([v.string(), kinds])),
+  identifiers: v.optional(v.unknown()),
   tenants: v.optional(v.array(v.string())),
   environments: v.optional(v.array(v.string())),
   shops: v.optional(v.array(v.string())),
@@ -69,10 +69,16 @@ function checkPlatform(
   platform: Platform,
   { platforms, projects }: CheckContext['settings'],
 ): CheckResult[] {
-  const { scheme, identities, identifiers, tenants, environments, shops } = v.parse(sectionSchema, platforms[name]);
-  const mapped = identities ?? (typeof identifiers === 'object' ? identifiers : undefined);
+  const { authentication, identities, identifiers, tenants, environments, shops } = v.parse(
+    sectionSchema,
+    platforms[name],
+  );
+  const mapped = identities ?? mappedKinds(identifiers);
   const facts = [
-    scheme === undefined ? [] : [`scheme ${scheme}`],
+    listValues(
+      'authentication',
+      [authentication ?? []].flat().flatMap(proof => (v.is(kindOnly, proof) ? [proof.kind] : [])),
+    ),
     listValues('tenants', tenants),
     listValues('environments', environments),
     listValues('shops', shops),
@@ -85,6 +91,21 @@ function checkPlatform(
     ...checkMapping(name, mapped),
     ...checkCallbacks(name, platform),
   ];
+}
+
+const kindOnly = v.object({ kind: v.string() });
+const typedKinds = v.object({ list: v.string(), kinds });
+const plainKinds = v.object({ list: v.string(), kind: v.string() });
+
+/** Returns what settings of a generic platform map, by place or type. */
+function mappedKinds(identifiers: unknown): Readonly<Record<string, string>> | undefined {
+  const sources = [identifiers ?? []].flat();
+  const all = sources.map((source): Readonly<Record<string, string>> => {
+    if (v.is(typedKinds, source)) return source.kinds;
+    if (v.is(plainKinds, source)) return { [source.list]: source.kind };
+    return v.is(kinds, source) ? source : {};
+  });
+  return all.length === 0 ? undefined : Object.assign({}, ...all);
 }
 
 function listValues(what: string, values: readonly string[] = []): string[] {

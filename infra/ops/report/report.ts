@@ -1,3 +1,4 @@
+import { ignoredKey } from '../../../lambda/request/request-limit.ts';
 import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
@@ -32,6 +33,8 @@ after they are closed.
                               after the request
   median_days, mean_days      from the time of the request, as stated by the
                               platform, to its end; finished requests only
+  ignored                     messages of generic platforms that ask nothing of
+                              this service; they are not requests
 
 received = complied_in_whole_or_part + denied + no_match + open
 
@@ -64,16 +67,48 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
     else group.push(counted);
   }
   output.progress('');
-  print(buildLines(byPlatform), read.unreadable, output);
+  const ignored = await countIgnoredMessages([...byPlatform.keys()], only, { from, before }, context);
+  print(buildLines(byPlatform, ignored), read.unreadable, output);
   return read.unreadable === 0 ? 0 : 1;
 }
 
-type Line = Figures & { readonly platform: string };
+type Line = Figures & { readonly platform: string; readonly ignored: number };
 
-function buildLines(byPlatform: ReadonlyMap<string, readonly ReportCounts[]>): readonly Line[] {
-  const platforms = [...byPlatform].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const lines = platforms.map(([platform, receipts]) => ({ platform, ...figuresOf(receipts) }));
-  return [...lines, { platform: 'total', ...figuresOf(platforms.flatMap(([, receipts]) => receipts)) }];
+function buildLines(
+  byPlatform: ReadonlyMap<string, readonly ReportCounts[]>,
+  ignoredBy: ReadonlyMap<string, number>,
+): readonly Line[] {
+  const names = [...new Set([...byPlatform.keys(), ...ignoredBy.keys()])].toSorted();
+  const receiptsOf = (name: string) => byPlatform.get(name) ?? [];
+  const lines = names.map(platform => {
+    return { platform, ...figuresOf(receiptsOf(platform)), ignored: ignoredBy.get(platform) ?? 0 };
+  });
+  const ignored = lines.reduce((sum, line) => sum + line.ignored, 0);
+  return [...lines, { platform: 'total', ...figuresOf(names.flatMap(receiptsOf)), ignored }];
+}
+
+/** DynamoDB reads at most so many rows in one call. */
+const keysPerRead = 100;
+
+/** Returns how many messages of each platform were ignored in the period, without the platforms that have none. */
+async function countIgnoredMessages(
+  withReceipts: readonly string[],
+  only: string | undefined,
+  { from, before }: Period,
+  { settings, control }: OpsContext,
+): Promise<ReadonlyMap<string, number>> {
+  const names = [...new Set([...withReceipts, ...Object.keys(settings.platforms)])];
+  const days = Array.from({ length: Math.ceil((before - from) / dayMs) }, (_, at) => from + at * dayMs);
+  const counts = new Map<string, number>();
+  for (const platform of names.filter(name => (only ?? name) === name)) {
+    let sum = 0;
+    for (let first = 0; first < days.length; first += keysPerRead) {
+      const rows = await control.read(days.slice(first, first + keysPerRead).map(day => ignoredKey(platform, day)));
+      for (const { value } of rows.values()) sum += Number(value);
+    }
+    if (sum > 0) counts.set(platform, sum);
+  }
+  return counts;
 }
 
 function print(lines: readonly Line[], unreadable: number, output: Output): void {
@@ -88,7 +123,7 @@ function print(lines: readonly Line[], unreadable: number, output: Output): void
 
 const columns = [
   ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
-  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days'],
+  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored'],
 ];
 
 function buildCells({
@@ -100,9 +135,9 @@ function buildCells({
   open,
   ...rest
 }: Line): readonly (string | number)[] {
-  const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '' } = rest;
+  const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '', ignored } = rest;
   const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
-  return [platform, ...counts, medianDays, meanDays];
+  return [platform, ...counts, medianDays, meanDays, ignored];
 }
 
 /** From the start of the first day to the end of the last, in epoch milliseconds. */

@@ -1,57 +1,114 @@
 import * as v from 'valibot';
-import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
-import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { parseJson } from '../../../lambda/io/json.ts';
-import { type GenericSettings, genericSettings } from '../../../lambda/platforms/generic/request.ts';
+import { compileReplies, type Replies } from '../../../lambda/platforms/generic/answers.ts';
+import { headerOfPlace, pointerKeys } from '../../../lambda/platforms/generic/places.ts';
+import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/schema.ts';
+import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
+import { signGeneric } from './sign-generic.ts';
 import { type InventedPerson, json, type SmokeRequest } from './smoke-request.ts';
 
-/** For a generic platform: a request in its format with the test flag, which stores and deletes nothing. */
+/** For a generic platform: a request in its format that stores nothing if settings allow one, else for an invented person. */
 export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest {
-  const settings = v.parse(genericSettings, section);
-  const body = JSON.stringify(buildBody(settings, name));
+  const parsed = v.parse(genericSettings, section);
+  const settings = resolveSettings(parsed);
+  const { body, headers, sends, outcomes } = messageFor(settings, name);
+  const storing =
+    outcomes === allOutcomes ? 'it costs one look-up per project and stores a receipt' : 'nothing is stored';
+  const stored = outcomes === allOutcomes ? 'a receipt was stored' : 'nothing was stored';
+  const text = JSON.stringify(body);
+  const accepted = outcomes.map(outcome => compileReplies(parsed.answers).describe(outcome).status);
+  const by = settings.proofs.map(({ kind }) => kind).join(' and ');
   return {
-    sends: `an erasure with the test flag, authenticated by ${settings.scheme}; nothing is stored`,
-    body,
-    headers: (text, now) => ({
-      ...json,
-      ...authenticate[settings.scheme](text, { settings, body, now, id: `try_${uuid}` }),
-    }),
+    sends: `${sends}, authenticated by ${by}; ${storing}`,
+    body: text,
+    headers: (secret, now, url) => {
+      const message = { method: 'POST', url, body: text, headers: { ...json, ...headers }, now, id: `try_${uuid}` };
+      return signGeneric(message, settings.proofs, secret);
+    },
     refusedWith: 401,
-    judge: ({ status, body: answer }) =>
-      status === 200 && v.is(isTest, parseJson(answer)?.value)
-        ? 'the secret is accepted; nothing was stored'
-        : undefined,
+    judge: ({ status }) => (accepted.includes(status) ? `the secret is accepted; ${stored}` : undefined),
   };
 }
 
-const isTest = v.object({ status: v.literal('test') });
-
-interface Message {
-  readonly settings: GenericSettings;
-  readonly body: string;
-  readonly now: number;
-  readonly id: string;
+interface SmokeMessage {
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sends: string;
+  readonly outcomes: readonly Parameters<Replies['describe']>[0][];
 }
 
-const authenticate: Readonly<
-  Record<GenericSettings['scheme'], (text: string, message: Message) => Record<string, string>>
-> = {
-  'standard-webhooks': (text, { id, body, now }) => signedHeaders(id, body, parseSigningKeys(text), now),
-  header: (text, { settings }) => ({ [settings.header]: parseSharedSecret(text).current }),
-  basic: text => ({ Authorization: `Basic ${Buffer.from(parseSharedSecret(text).current).toString('base64')}` }),
-};
+const allOutcomes = ['no_match', 'not_identifiable', 'in_progress', 'needs_review'] as const;
 
-/** Builds a body with every value at the place in the settings. */
-function buildBody(settings: GenericSettings, name: string): object {
-  const { match, reference, identifiers, test } = settings;
-  const body: Tree = {};
-  const put = (pointer: string, value: unknown) => putAt(body, pointer, value);
-  for (const place of typeof reference === 'string' ? [reference] : reference) put(place, name);
-  if (typeof identifiers === 'string') put(identifiers, [{ type: 'source_id', value: name }]);
-  else for (const place of Object.keys(identifiers)) put(place, name);
-  for (const [place, value] of Object.entries(match)) put(place, value);
-  put(test, true);
-  return body;
+/** Chooses the message that does least: a test, then one that is ignored, then an erasure of an invented person. */
+function messageFor(settings: ResolvedSettings, name: string): SmokeMessage {
+  const harmless = settings.rules.find(rule => rule.do !== 'erase' && Object.keys(rule.when).length > 0);
+  const erase = settings.rules.find(rule => rule.do === 'erase');
+  if (settings.test === undefined && harmless !== undefined) {
+    const key = harmless.do === 'test' ? 'test' : 'ignored';
+    return {
+      ...built(settings, valuesOf(harmless.when)),
+      sends: harmless.do === 'test' ? 'a test message' : 'a message that is ignored',
+      outcomes: [key],
+    };
+  }
+  const erasure = [...placesOf(settings, name), ...valuesOf(erase?.when ?? {})];
+  if (settings.test === undefined) {
+    const sends = 'an erasure of an invented person';
+    return { ...built(settings, erasure), sends, outcomes: allOutcomes };
+  }
+  const sends = 'an erasure with the test flag';
+  return { ...built(settings, [...erasure, [settings.test, true]]), sends, outcomes: ['test'] };
+}
+
+type Values = readonly (readonly [string, unknown])[];
+
+/** The first value of each condition. */
+function valuesOf(when: Readonly<Record<string, unknown>>): Values {
+  return Object.entries(when).map(([place, value]) => [place, [value].flat()[0] ?? undefined] as const);
+}
+
+/** An invented value at every place that must hold one. Never a customer id: an unknown one could be deleted permanently. */
+function placesOf(settings: ResolvedSettings, name: string): Values {
+  const callback = settings.callback;
+  const inUrl = callback !== undefined && 'url' in callback ? [...(callback.url ?? '').matchAll(/\{(\/[^}]*)\}/g)] : [];
+  return [
+    ...inUrl.map(([, place]) => [place ?? '', name] as const),
+    ...[settings.reference].flat().map(place => [place, name] as const),
+    ...settings.identifiers.flatMap(source => identifierValues(source, name)),
+  ];
+}
+
+function identifierValues(source: ResolvedSettings['identifiers'][number], name: string): Values {
+  if (!('list' in source && 'value' in source)) {
+    return Object.entries(source).map(([place, kind]) => [place, valueOfKind(String(kind), name)] as const);
+  }
+  const entry: Tree = {};
+  const kinds = Object.entries('kinds' in source ? source.kinds : { '': source.kind });
+  const [type, kind] = kinds.find(([, one]) => one === 'source_id') ?? kinds[0] ?? ['', 'source_id'];
+  putAt(entry, source.value, valueOfKind(String(kind), name));
+  if ('type' in source) putAt(entry, source.type, type);
+  for (const [place, value] of valuesOf('only' in source && typeof source.only === 'object' ? source.only : {}))
+    putAt(entry, place, value);
+  return [[source.list, [source.value === '' ? valueOfKind(String(kind), name) : entry]]];
+}
+
+function valueOfKind(kind: string, name: string): string {
+  return kind === 'email' ? `${name}@example.invalid` : name;
+}
+
+/** Puts the values where settings read them: into headers, the whole body, or the only entry of the list of orders. */
+function built(settings: ResolvedSettings, values: Values): Pick<SmokeMessage, 'body' | 'headers'> {
+  const [body, entry]: [Tree, Tree] = [{}, {}];
+  const headers: Record<string, string> = {};
+  for (const [place, value] of values) {
+    const header = headerOfPlace(place);
+    if (header !== undefined) headers[header] = String(value ?? '');
+    else if (place.startsWith('message:')) putAt(body, place.slice('message:'.length), value);
+    else putAt(entry, place, value);
+  }
+  if (settings.each === undefined) return { body: { ...body, ...entry }, headers };
+  if (settings.each === '') return { body: [entry], headers };
+  putAt(body, settings.each, [entry]);
+  return { body, headers };
 }
 
 interface Tree {
@@ -60,10 +117,7 @@ interface Tree {
 
 /** Puts a value at a JSON pointer (RFC 6901, section 4), creating missing objects. */
 function putAt(body: Tree, pointer: string, value: unknown): void {
-  const keys = pointer
-    .split('/')
-    .slice(1)
-    .map(key => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const keys = [...pointerKeys(pointer)];
   const last = keys.pop();
   let parent = body;
   for (const key of keys) parent = childOf(parent, key);

@@ -5,8 +5,8 @@ export interface SmokeRequest {
   /** Describes what is sent and what it stores. */
   readonly sends: string;
   readonly body: string;
-  /** Returns the headers that authenticate the request with a secret's text. */
-  headers(secretText: string, now: number): Readonly<Record<string, string>>;
+  /** Returns the headers that authenticate the request with a secret's text. `url` is where it is sent, as https. */
+  headers(secretText: string, now: number, url: string): Readonly<Record<string, string>>;
   /** Expected status for a wrong secret. */
   readonly refusedWith: 401 | 403;
   /** Explains an expected reply to the authenticated request; `undefined` for any other reply. */

@@ -21,7 +21,8 @@ Sends two requests as the platform would: first one with a wrong secret, and
 only if this service rejects it, one with the platform's secret. They delete no
 customer:
 
-  generic senders  an erasure with the test flag: nothing is stored
+  generic senders  a message that the settings treat as a test or ignore:
+                   nothing is stored; else a request for an invented person
   segment, shopify an event that needs no action: nothing is stored
   ketch            its contract has no test mode: a request for an invented
                    person. It costs one look-up per project and stores a receipt
@@ -127,7 +128,7 @@ async function sendAuthenticated(
 
 async function send({ headers, body }: SmokeRequest | NoSmokeRequest, text: string, url: URL, { now }: OpsContext) {
   const sentAt = performance.now();
-  const authentication = headers(text, now());
+  const authentication = headers(text, now(), url.href.replace(/^http:/, 'https:'));
   const call = { method: 'POST', url, headers: authentication, body, until: now() + requestLimitMs } as const;
   const result = await createHttpClient(now)(call);
   return { result: withoutEcho(result, Object.values(authentication)), ms: Math.round(performance.now() - sentAt) };

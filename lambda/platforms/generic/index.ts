@@ -1,85 +1,65 @@
-import { type SigningKeys, signedHeaders } from '../../authentication/signed-body.ts';
-import type { Deletion, Outcome } from '../../domain/erasure.ts';
-import { Failure, retryAfterSeconds } from '../../domain/failure.ts';
-import { type HttpReply, jsonReply } from '../../domain/http.ts';
-import {
-  type CallbackNotice,
-  type CallbackRequest,
-  type ErasureResult,
-  type Platform,
-  plainErrorReply,
-} from '../platform.ts';
-import { type GenericSettings, parseGenericRequest } from './request.ts';
-import { callbackKeys, checkGenericSecret, verifyGeneric } from './verify.ts';
+import type { ErasureResult, ParsedRequest, Platform } from '../platform.ts';
+import { plainErrorReply } from '../platform.ts';
+import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
+import { checkGenericSecret, verifyGeneric } from './authentication.ts';
+import { compileCallbacks } from './callbacks.ts';
+import { canProveStatus, isMessageVariable } from './guards.ts';
+import { type Message, valueAtPlace } from './places.ts';
+import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
+import { type OutcomeWord, wordOf } from './result.ts';
+import { type GenericSettings, resolveSettings } from './schema.ts';
+import type { TemplateVariables } from './template.ts';
 
 /**
- * Creates a platform that settings describe. Source: docs/platforms/generic.md, Standard Webhooks 1.0, RFC 7617 and
- * RFC 6901.
+ * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard
+ * Webhooks 1.0, RFC 7617 and RFC 6901.
  */
-export function generic(settings: GenericSettings): Platform {
+export function generic(section: GenericSettings): Platform {
+  const settings = resolveSettings(section);
+  const callbacks = compileCallbacks(settings);
+  const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
   return {
-    responseMode: 'result',
+    // A list is stored and acknowledged: its erasures would not all end within one reply.
+    responseMode: settings.each !== undefined || isAcknowledgement(section.answers) ? 'acknowledgement' : 'result',
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
-    hasStatusRoute: true,
-    callbacksNeedSecret: true,
-    checkSecret: text => checkGenericSecret(text, settings),
-    verify: (request, context) => verifyGeneric(request, context, settings),
+    ...(callbacks.isAlways
+      ? { callbackOnlyOutcomes: ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'] }
+      : {}),
+    tells: (kind, hasCallbacks) =>
+      tells(wordOf({ kind }), section.answers, settings.each !== undefined) ||
+      (hasCallbacks && callbacks.tells(wordOf({ kind }))),
+    ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
+    ...(callbacks.needsSecret ? { callbacksNeedSecret: true } : {}),
+    checkSecret: text => checkGenericSecret(text, settings.proofs, callbacks.secrets),
+    verify: (request, context) => verifyGeneric(request, context, settings.proofs),
     parse: request => {
-      const parsed = parseGenericRequest(request, settings);
-      if ('test' in parsed) return { ...parsed, reply: () => jsonReply(200, { status: 'test' }) };
-      const statuses = 'status' in parsed ? statusRoute : settings;
-      return { ...parsed, reply: ([result]) => resultReply(result, statuses) };
+      if (request.method !== 'GET') return withReply(parseOrders(request, settings, callbacks.targetsOf), replies);
+      const reply = (results: readonly ErasureResult[]) => statusReplies.toResults(results, () => undefined);
+      return { status: { scope: '', reference: statusReference(request) }, reply };
     },
     errorReply: (_, failure) => plainErrorReply(failure),
-    buildCallbacks: async (notice, { secret, now }) =>
-      buildCallbacks(notice, callbackKeys(await secret(), settings), now()),
+    buildCallbacks: callbacks.build,
   };
 }
 
-const words: Readonly<Record<Outcome['kind'], string>> = {
-  erased: 'erased',
-  'no-match': 'no_match',
-  'not-identifiable': 'not_identifiable',
-  'created-later': 'created_later',
-  refused: 'refused',
-  'in-progress': 'in_progress',
-  'needs-review': 'needs_review',
-};
-
-/** The statuses of the status route. */
-const statusRoute = { whileOpen: 202, whenUnable: 200 } as const;
-
-/** Returns 200 if the result is final and 202 if not, unless settings name other statuses. */
-function resultReply(
-  result: ErasureResult | undefined,
-  { whileOpen, whenUnable }: Pick<GenericSettings, 'whileOpen' | 'whenUnable'>,
-): HttpReply {
-  if (result === undefined) throw new Failure('internal', 'there is no result');
-  const { outcome } = result;
-  if (!('deletions' in outcome)) {
-    return jsonReply(whileOpen, resultBody(result), { 'Retry-After': String(retryAfterSeconds) });
-  }
-  const isUnable = outcome.kind === 'not-identifiable' || outcome.kind === 'refused';
-  return jsonReply(isUnable ? whenUnable : 200, resultBody(result));
+/** Returns whether a reply tells this outcome, so that the platform does not take it for an erasure. */
+function tells(word: OutcomeWord, answers: GenericSettings['answers'], isList: boolean): boolean {
+  return !isList && !isAcknowledgement(answers) && !isSameReply(answers, word, 'erased');
 }
 
-/** Builds the callback to the address that came with the request, signed by Standard Webhooks. */
-function buildCallbacks(notice: CallbackNotice, keys: SigningKeys, now: number): readonly CallbackRequest[] {
-  const body = JSON.stringify(resultBody(notice));
-  const signature = signedHeaders(`${notice.receiptId}:${words[notice.outcome.kind]}`, body, keys, now);
-  const headers = { 'Content-Type': 'application/json', ...signature };
-  return notice.callbacks.map(({ url }) => ({ method: 'POST', url, headers, body, alsoDelivered: [] }));
+function withReply({ message, hasIgnored, ...orders }: ParsedOrders, replies: Replies): ParsedRequest {
+  const variables = messageVariables(message);
+  const ignored = hasIgnored ? { hasIgnored } : {};
+  if ('test' in orders) return { ...orders, ...ignored, reply: () => replies.toOther('test', variables) };
+  if ('ignore' in orders) return { ...orders, ...ignored, reply: () => replies.toOther('ignored', variables) };
+  return { ...orders, ...ignored, reply: results => replies.toResults(results, variables) };
 }
 
-function resultBody({ reference, receiptId, outcome }: Pick<ErasureResult, 'reference' | 'receiptId' | 'outcome'>) {
-  const open = { request_id: reference, receipt_id: receiptId, status: words[outcome.kind] };
-  if (!('deletions' in outcome)) return { ...open, deletions: [] };
-  const deletions = outcome.deletions.map(deletionBody);
-  return { ...open, deletions, completed_at: new Date(outcome.at).toISOString() };
-}
-
-/** As Voucherify returned it. A customer that was already gone has no such response. */
-function deletionBody({ project, proof, received }: Deletion) {
-  return received === undefined ? { project, proof } : { project, ...received };
+function messageVariables(message: Message): TemplateVariables {
+  return name => {
+    if (name === 'base64Body') return Buffer.from(message.request.rawBody).toString('base64');
+    // The name of a result's variable that is absent is no place.
+    return isMessageVariable(name) ? valueAtPlace(name, message) : undefined;
+  };
 }

@@ -1,67 +1,110 @@
 import { createHash } from 'node:crypto';
-import * as v from 'valibot';
-import type { ErasureRequest } from '../../domain/erasure.ts';
-import { Failure } from '../../domain/failure.ts';
+import type { CallbackTarget, ErasureRequest } from '../../domain/erasure.ts';
+import { Failure, failureOf } from '../../domain/failure.ts';
 import { type HttpRequest, isJson } from '../../domain/http.ts';
 import { parseStrictJson } from '../../io/json.ts';
-import {
-  commonSettings,
-  headerName,
-  identityKind,
-  mapIdentities,
-  parseBody,
-  parseTime,
-  textOrInteger,
-} from '../platform.ts';
+import { identifiersOf } from './identifiers.ts';
+import { invalidAt, type Message, requiredText, valueAt, valueAtPlace } from './places.ts';
+import { matchingRule } from './rules.ts';
+import type { ResolvedSettings } from './schema.ts';
+import { timeAt } from './times.ts';
 
-/** RFC 6901: empty for the whole body, otherwise a slash before each key, in which `~1` is a slash and `~0` a tilde. */
-const pointer = v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)*$/u, 'must be a JSON pointer such as /person/email'));
-const pointers = v.pipe(v.array(pointer), v.nonEmpty('must hold at least one JSON pointer'));
-const plain = v.union([v.string(), v.number(), v.boolean()], 'must be a string, a number, true or false');
-const kindsByPointer = v.pipe(v.record(pointer, identityKind), v.minEntries(1, 'must map at least one JSON pointer'));
+/** A list with more orders is refused. */
+const maxOrders = 500;
 
-/** Settings of a platform without code of its own. The defaults describe the body in docs/platforms/generic.md. */
-export const genericSettings = v.strictObject({
-  ...commonSettings,
-  type: v.exactOptional(v.literal('generic', 'must be generic')),
-  /** How the sender is authenticated. */
-  scheme: v.picklist(['standard-webhooks', 'header', 'basic'], 'must be standard-webhooks, header or basic'),
-  /** The header with the secret, for the scheme `header`. */
-  header: v.optional(headerName, 'Authorization'),
-  /** The values that a body must have to request an erasure. Every other body is rejected. */
-  match: v.optional(v.record(pointer, plain), { '/type': 'erasure' }),
-  /** The place of the request's id, or several places whose values together are the id. */
-  reference: v.optional(v.union([pointer, pointers], 'must be a JSON pointer, or several'), '/request_id'),
-  /** The place of a list of `{type, value}`, or the kind of identifier at each place. */
-  identifiers: v.optional(
-    v.lazy(places => (typeof places === 'string' ? pointer : kindsByPointer)),
-    '/identifiers',
-  ),
-  submittedAt: v.optional(pointer, '/submitted_at'),
-  dueAt: v.optional(pointer, '/due_at'),
-  callbackUrl: v.optional(pointer, '/callback_url'),
-  test: v.optional(pointer, '/test'),
-  /** The status of a reply that is not final. */
-  whileOpen: v.optional(v.picklist([202, 503], 'must be 202 or 503'), 202),
-  /** The status of a final reply if nothing could be looked up, or an operator refused the erasure. */
-  whenUnable: v.optional(v.picklist([200, 422], 'must be 200 or 422'), 200),
-});
-export type GenericSettings = v.InferOutput<typeof genericSettings>;
+/** What one order requests. */
+type Order = { readonly erase: ErasureRequest } | { readonly ignore: string } | { readonly test: true };
 
-/**
- * Parses a body as settings map it. The default is `{"type": "erasure", "request_id", "identifiers": [{"type", "value"}],
- * "submitted_at"?, "due_at"?, "callback_url"?, "test"?}`. A `GET` requests the status of the request in its path.
- */
-export function parseGenericRequest(request: HttpRequest, settings: GenericSettings) {
-  if (request.method === 'GET') return { status: { scope: '', reference: statusReference(request) } };
+/** Returns the callbacks of an order. Throws `invalid` if a value that their URL needs is unusable. */
+export type CallbacksOf = (message: Message) => readonly CallbackTarget[];
+
+export type ParsedOrders = (
+  | { readonly erase: readonly ErasureRequest[]; readonly unreadable: readonly string[] }
+  | { readonly ignore: string }
+  | { readonly test: true }
+) & {
+  /** The first order that decided, whose values the reply may hold. */
+  readonly message: Message;
+  /** Whether any part of the message was ignored. */
+  readonly hasIgnored: boolean;
+};
+
+/** Parses a body as settings map it. Throws a {@link Failure} if nothing in it can be read. */
+export function parseOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): ParsedOrders {
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
   const body = parseStrictJson(request.rawBody);
-  for (const [pointer, required] of Object.entries(settings.match)) {
-    if (valueAt(body, pointer) !== required)
-      throw invalidAt(pointer, 'does not have the value that the settings require');
+  const messages = entriesOf(body, settings.each).map(entry => ({ request, body, entry }));
+  const parsed = messages.map(message => attempt(() => orderOf(message, settings, callbacksOf)));
+  const orders = parsed.flatMap(one => (one instanceof Failure ? [] : [one]));
+  const failures = parsed.filter(one => one instanceof Failure);
+  const [first] = failures;
+  const erase = orders.flatMap(order => ('erase' in order ? [order.erase] : []));
+  const unreadable = failures.map(({ message }) => message);
+  const message = messages[0] ?? { request, body, entry: body };
+  const hasIgnored = messages.length === 0 || orders.some(order => 'ignore' in order);
+  if (erase.length > 0) return { erase, unreadable, message, hasIgnored };
+  if (first !== undefined) throw first;
+  const isTest = orders.some(order => 'test' in order);
+  return { ...(isTest ? { test: true } : { ignore: 'rule' }), message, hasIgnored };
+}
+
+/** Returns the orders of a body: itself, or the entries of its list. */
+export function entriesOf(body: unknown, each: string | undefined): readonly unknown[] {
+  if (each === undefined) {
+    if (Array.isArray(body)) throw new Failure('invalid', 'body: is a list, and the settings have no each');
+    return [body];
   }
-  const erasure = erasureOf(body, settings);
-  return isTest(body, settings.test) ? { test: true as const } : { erase: [erasure] };
+  const list = valueAt(body, each);
+  if (!Array.isArray(list)) throw invalidAt(each, 'is not a list');
+  if (list.length > maxOrders)
+    throw new Failure('too-large', `${each === '' ? 'body' : each}: has over ${maxOrders} entries`);
+  return list;
+}
+
+/** Returns a failure as a value: one unreadable order must not take others down. */
+function attempt(read: () => Order): Order | Failure {
+  try {
+    return read();
+  } catch (thrown) {
+    const failure = failureOf(thrown);
+    if (failure.code === 'internal') throw thrown;
+    return failure;
+  }
+}
+
+function orderOf(message: Message, settings: ResolvedSettings, callbacksOf: CallbacksOf): Order {
+  const action = matchingRule(message, settings);
+  if (action === 'ignore') return { ignore: 'rule' };
+  if (action === 'test') return { test: true };
+  const erase = erasureOf(message, settings, callbacksOf);
+  return isTest(message, settings.test) ? { test: true } : { erase };
+}
+
+function erasureOf(message: Message, settings: ResolvedSettings, callbacksOf: CallbacksOf): ErasureRequest {
+  const submittedAt = timeAt(settings.submittedAt, message);
+  const dueAt = timeAt(settings.dueAt, message);
+  return {
+    reference: referenceOf(message, settings.reference),
+    scope: '',
+    ...identifiersOf(message, settings),
+    callbacks: callbacksOf(message),
+    ...(submittedAt === undefined ? {} : { submittedAt }),
+    ...(dueAt === undefined ? {} : { dueAt }),
+  };
+}
+
+/** It is used in URLs and headers, and must not be an e-mail address. */
+const referencePattern = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** Combines several values into one id that contains none of them. */
+export function referenceOf(message: Message, places: string | readonly string[]): string {
+  if (typeof places !== 'string') {
+    const values = places.map(place => requiredText(place, message));
+    return createHash('sha256').update(JSON.stringify(values)).digest('hex');
+  }
+  const reference = requiredText(places, message);
+  if (referencePattern.test(reference)) return reference;
+  throw invalidAt(places, 'must be 1 to 128 letters, digits, dots, dashes or colons');
 }
 
 /** Returns the reference in the path of a status request. Throws `not-found` if there is none. */
@@ -69,88 +112,6 @@ export function statusReference({ path }: HttpRequest): string {
   const last = decoded(path.slice(path.lastIndexOf('/') + 1));
   if (!referencePattern.test(last)) throw new Failure('not-found', 'path: names no request');
   return last;
-}
-
-/** It is used in URLs and headers, and must not be an e-mail address. */
-const referencePattern = /^[A-Za-z0-9._:-]{1,128}$/;
-
-function erasureOf(body: unknown, settings: GenericSettings): ErasureRequest {
-  const { identities, kinds } = identitiesOf(body, settings.identifiers);
-  const submittedAt = timeAt(body, settings.submittedAt);
-  const dueAt = timeAt(body, settings.dueAt);
-  const url = optionalText(body, settings.callbackUrl);
-  return {
-    reference: referenceOf(body, settings.reference),
-    scope: '',
-    identities,
-    identifiers: mapIdentities(identities, kinds),
-    callbacks: url === undefined ? [] : [{ url, headers: {} }],
-    ...(submittedAt === undefined ? {} : { submittedAt }),
-    ...(dueAt === undefined ? {} : { dueAt }),
-  };
-}
-
-/** Combines several values into one id that contains none of them. */
-function referenceOf(body: unknown, places: GenericSettings['reference']): string {
-  if (typeof places !== 'string') {
-    const values = places.map(pointer => requiredText(body, pointer));
-    return createHash('sha256').update(JSON.stringify(values)).digest('hex');
-  }
-  const reference = requiredText(body, places);
-  if (!referencePattern.test(reference))
-    throw invalidAt(places, 'must be 1 to 128 letters, digits, dots, dashes or colons');
-  return reference;
-}
-
-const identifierList = v.pipe(v.array(v.object({ type: identityKind, value: textOrInteger })), v.maxLength(50));
-const listKinds = { customer_id: 'customer_id', source_id: 'source_id', email: 'email', phone: 'phone' } as const;
-
-function identitiesOf(body: unknown, places: GenericSettings['identifiers']) {
-  if (typeof places === 'string') {
-    const schema = v.object({ identifiers: identifierList });
-    const { identifiers } = parseBody(schema, { identifiers: valueAt(body, places) }, 'an erasure');
-    const identities = identifiers.map(({ type, value }) => ({ space: type, format: 'raw', value }));
-    return { identities, kinds: listKinds };
-  }
-  const identities = Object.keys(places).flatMap(pointer => {
-    const value = optionalText(body, pointer);
-    return value === undefined ? [] : [{ space: pointer, format: 'raw', value }];
-  });
-  return { identities, kinds: places };
-}
-
-/** Only an explicit false deletes. Some senders write the flag as a string. */
-function isTest(body: unknown, pointer: string): boolean {
-  const flag = valueAt(body, pointer) ?? false;
-  if (flag === true || flag === 'true') return true;
-  if (flag === false || flag === 'false') return false;
-  throw invalidAt(pointer, 'must be true or false');
-}
-
-function timeAt(body: unknown, pointer: string): number | undefined {
-  const text = optionalText(body, pointer);
-  if (text === undefined) return undefined;
-  const at = parseTime(text);
-  if (at === undefined) throw invalidAt(pointer, 'must be an RFC 3339 time with its zone');
-  return at;
-}
-
-function requiredText(body: unknown, pointer: string): string {
-  const text = optionalText(body, pointer);
-  if (text === undefined) throw invalidAt(pointer, 'is missing');
-  return text;
-}
-
-function optionalText(body: unknown, pointer: string): string | undefined {
-  const value = valueAt(body, pointer);
-  if (value === undefined || value === null || value === '') return undefined;
-  const parsed = v.safeParse(textOrInteger, value);
-  if (parsed.success) return parsed.output;
-  throw invalidAt(pointer, 'must be a string or a whole number');
-}
-
-function invalidAt(pointer: string, rule: string): Failure {
-  return new Failure('invalid', `${pointer}: ${rule}`);
 }
 
 function decoded(part: string): string {
@@ -161,21 +122,10 @@ function decoded(part: string): string {
   }
 }
 
-/**
- * Returns the value at a JSON pointer (RFC 6901, section 4), or `undefined`. Inherited properties of objects and arrays do
- * not count.
- */
-export function valueAt(body: unknown, pointer: string): unknown {
-  const keys = pointer.split('/').slice(1).map(unescaped);
-  return keys.reduce(child, body);
-}
-
-function unescaped(key: string): string {
-  return key.replaceAll('~1', '/').replaceAll('~0', '~');
-}
-
-function child(parent: unknown, key: string): unknown {
-  if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return undefined;
-  if (Array.isArray(parent) && key === 'length') return undefined;
-  return Reflect.get(parent, key);
+/** Only an explicit false deletes. Some senders write the flag as a string. */
+function isTest(message: Message, place: string | undefined): boolean {
+  const flag = place === undefined ? false : (valueAtPlace(place, message) ?? false);
+  if (flag === true || flag === 'true') return true;
+  if (flag === false || flag === 'false') return false;
+  throw invalidAt(place ?? '', 'must be true or false');
 }

@@ -27,6 +27,7 @@ export interface Start {
 export interface FunctionProcess {
   /** Time of its spawn, by `performance.now()`. */
   readonly spawnedAt: number;
+  readonly pid: number | undefined;
   /** Resolves when its start is complete. */
   readonly ready: Promise<void>;
   /** Sends an event and returns the result; rejects if the function fails or times out. */
@@ -61,6 +62,7 @@ export async function startFunction(start: Start): Promise<FunctionProcess> {
   });
   return {
     spawnedAt,
+    pid: child.pid,
     ready: api.ready,
     invoke: event => api.invoke(event, start.timeoutSeconds * 1000),
     freeze: () => void child.kill('SIGSTOP'),

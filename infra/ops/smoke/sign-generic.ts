@@ -1,0 +1,64 @@
+import { createHmac } from 'node:crypto';
+import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
+import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
+import { secretText } from '../../../lambda/platforms/generic/authentication.ts';
+import { headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
+import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
+import { renderText, templateOf } from '../../../lambda/platforms/generic/template.ts';
+
+interface UnsignedMessage {
+  readonly method: string;
+  readonly url: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly now: number;
+  readonly id: string;
+}
+
+/** Returns the headers of a message as a sender with this secret sends it: every authentication of the settings is added. */
+export function signGeneric(
+  message: UnsignedMessage,
+  proofs: readonly Proof[],
+  secret: string,
+): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = { ...message.headers };
+  for (const proof of proofs) Object.assign(headers, headersOf(proof, { ...message, headers }, secret));
+  return headers;
+}
+
+function headersOf(proof: Proof, message: UnsignedMessage, text: string): Readonly<Record<string, string>> {
+  const own = secretText(text, proof);
+  if (proof.kind === 'standard-webhooks') {
+    return signedHeaders(message.id, message.body, parseSigningKeys(own), message.now);
+  }
+  const { current } = parseSharedSecret(own);
+  if (proof.kind === 'basic') return { Authorization: `Basic ${Buffer.from(current).toString('base64')}` };
+  return proof.kind === 'header' ? { [proof.header]: current } : hmacHeaders(proof, message, current);
+}
+
+function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string): Readonly<Record<string, string>> {
+  const { timestamp, key } = proof;
+  const sent =
+    timestamp === undefined ? {} : { [headerOfPlace(timestamp.from) ?? '']: timeText(timestamp.unit, message.now) };
+  const headers = Object.entries({ ...message.headers, ...sent }).map(
+    ([name, value]) => [name.toLowerCase(), value] as const,
+  );
+  const values: Readonly<Record<string, string>> = {
+    ...Object.fromEntries(headers.map(([name, value]) => [`header:${name}`, value])),
+    ...{ body: message.body, method: message.method, url: message.url },
+  };
+  const signed = renderText(
+    templateOf(proof.signs),
+    name => values[name.startsWith('header:') ? name.toLowerCase() : name],
+  );
+  const bytes = key === 'text' ? Buffer.from(current) : Buffer.from(current, key);
+  const signature = createHmac(proof.hash, bytes)
+    .update(signed ?? '')
+    .digest(proof.encoding);
+  return { ...sent, [proof.header]: renderText(templateOf(proof.value), () => signature) ?? '' };
+}
+
+function timeText(unit: 's' | 'ms' | 'rfc3339', now: number): string {
+  if (unit === 'rfc3339') return new Date(now).toISOString();
+  return String(unit === 's' ? Math.floor(now / 1000) : now);
+}

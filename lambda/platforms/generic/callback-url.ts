@@ -1,0 +1,46 @@
+import { parseTemplate, renderText, type Template, type TemplateVariables } from './template.ts';
+
+const rule = 'must have variables only as whole path segments or whole query values';
+
+/** Returns what is wrong with a template of a URL. Its origin is checked apart. */
+export function urlVariablesProblem(url: string): string | undefined {
+  const template = parseTemplate(url);
+  if (template === undefined) return rule;
+  const isWhole = template.every((part, at) => typeof part === 'string' || isWholePart(template, at));
+  const parsed = URL.parse(literalPrefix(url));
+  return isWhole && parsed !== null && parsed.hash === '' && !url.includes('#') ? undefined : rule;
+}
+
+/** A segment starts after a slash and ends before one; a query value starts after `=`. */
+function isWholePart(template: Template, at: number): boolean {
+  const before = template
+    .slice(0, at)
+    .map(part => (typeof part === 'string' ? part : 'x'))
+    .join('');
+  const after = template[at + 1] ?? '';
+  if (typeof after !== 'string') return false;
+  const isPath = /^https?:\/\/[^/?]+\/([^?]*\/)?$/.test(before) && /^([/?]|$)/.test(after);
+  return isPath || (/\?.*=$/.test(before) && /^(&|$)/.test(after));
+}
+
+/** Returns the part of a template before its first variable. */
+export function literalPrefix(url: string): string {
+  const [first] = parseTemplate(url) ?? [];
+  return typeof first === 'string' ? first : '';
+}
+
+/** Encoded, these are the characters themselves, so that no value can change the structure of the URL. */
+const segment = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/**
+ * Renders the URL of a callback. Returns `undefined` if a value is absent or could change the URL: only scalars of
+ * `[A-Za-z0-9._:-]` are accepted. The result is parsed again and must begin with the template's own origin and path.
+ */
+export function renderUrl(template: Template, prefix: string, variables: TemplateVariables): string | undefined {
+  const url = renderText(template, name => {
+    const value = renderText([{ variable: name }], variables);
+    return value !== undefined && segment.test(value) && value !== '.' && value !== '..' ? value : undefined;
+  });
+  const parsed = url === undefined ? null : URL.parse(url);
+  return parsed?.href.startsWith(prefix) === true && parsed.href === url ? url : undefined;
+}

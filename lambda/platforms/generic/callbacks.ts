@@ -1,0 +1,142 @@
+import { signedHeaders } from '../../authentication/signed-body.ts';
+import type { CallbackTarget } from '../../domain/erasure.ts';
+import type { CallbackNotice, CallbackRequest, VerifyContext } from '../platform.ts';
+import { callbackKeys, outboundSecret } from './authentication.ts';
+import { literalPrefix, renderUrl } from './callback-url.ts';
+import { isMessageVariable, keptHeader, secretVariable } from './guards.ts';
+import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
+import { referenceOf } from './request.ts';
+import { type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './result.ts';
+import type { CallbackSettings, ResolvedSettings } from './schema.ts';
+import { bodyText, compileBody, renderText, templateOf, textsIn, variablesOf } from './template.ts';
+
+/** The callbacks of a platform, with its templates parsed. */
+export interface Callbacks {
+  /** Returns the targets of an order with the values that their bodies need. Throws `invalid` for unusable ones. */
+  targetsOf(message: Message): readonly CallbackTarget[];
+  build(notice: CallbackNotice, context: Pick<VerifyContext, 'secret' | 'now'>): Promise<readonly CallbackRequest[]>;
+  /** The names of the secrets that its headers hold. */
+  readonly secrets: readonly string[];
+  readonly needsSecret: boolean;
+  readonly isAlways: boolean;
+  /** Whether the callback for an erasure without a usable identifier differs from the one for a deletion. */
+  readonly tells: (word: OutcomeWord) => boolean;
+}
+
+/** Largest size of the values that are stored with a callback, in bytes of JSON. */
+const maxStoredBytes = 4096;
+
+/** Parses the callback in settings. Without one, there are no targets. */
+export function compileCallbacks(settings: ResolvedSettings): Callbacks {
+  const callback: Partial<CallbackSettings> = settings.callback ?? {};
+  const headers = Object.entries(callback.headers ?? {}).map(([name, text]) => [name, templateOf(text)] as const);
+  const inHeaders = headers.flatMap(([, template]) => variablesOf(template));
+  const secrets = inHeaders.flatMap(name => secretVariable(name) ?? []);
+  const stored = storedPlaces(callback, inHeaders);
+  return {
+    targetsOf: targets(callback, stored, settings),
+    build: builder(callback, headers, settings),
+    secrets,
+    needsSecret: callback.sign !== undefined || secrets.length > 0,
+    isAlways: callback.when === 'always',
+    tells: word => tells(word, callback),
+  };
+}
+
+function tells(word: OutcomeWord, { bodies }: Partial<CallbackSettings>): boolean {
+  if (bodies === undefined) return true;
+  const body = valueFor(bodies, word);
+  return body !== undefined && JSON.stringify(body) !== JSON.stringify(bodies.erased);
+}
+
+/** Returns the places whose values the callback holds, by the variable that stands for them. */
+function storedPlaces(
+  { bodies }: Partial<CallbackSettings>,
+  inHeaders: readonly string[],
+): ReadonlyMap<string, string> {
+  const inBodies = textsIn(bodies)
+    .flatMap(text => variablesOf(templateOf(text)))
+    .filter(isMessageVariable);
+  const kept = inHeaders.flatMap(name => {
+    const place = keptHeader(name);
+    return place === undefined ? [] : [[name, place] as const];
+  });
+  return new Map([...inBodies.map(name => [name, name] as const), ...kept]);
+}
+
+function targets(
+  callback: Partial<CallbackSettings>,
+  stored: ReadonlyMap<string, string>,
+  { reference }: ResolvedSettings,
+): Callbacks['targetsOf'] {
+  const url = callback.url === undefined ? undefined : templateOf(callback.url);
+  const prefix = literalPrefix(callback.url ?? '');
+  return message => {
+    const values = valuesAt(stored, message);
+    const target = (to: string) => ({ url: to, headers: {}, ...(Object.keys(values).length === 0 ? {} : { values }) });
+    if (url === undefined) return callback.urls === undefined ? [] : urlsAt(callback.urls, message).map(target);
+    const variable = (name: string) =>
+      name === 'reference' ? referenceOf(message, reference) : valueAtPlace(name, message);
+    const rendered = renderUrl(url, prefix, variable);
+    if (rendered === undefined)
+      throw invalidAt(variablesOf(url)[0] ?? 'callback', 'cannot be part of the callback URL');
+    return [target(rendered)];
+  };
+}
+
+/** Returns one URL or a list of them. Their origins are checked when the request is accepted and again when sent. */
+function urlsAt(place: string, message: Message): readonly string[] {
+  const value = valueAtPlace(place, message);
+  if (!Array.isArray(value)) return [optionalText(place, message) ?? []].flat();
+  return value.flatMap(url => placeText(url, place) ?? []);
+}
+
+/** A header of a callback must be there and printable; a value of a body may be absent. */
+function valuesAt(
+  stored: ReadonlyMap<string, string>,
+  message: Message,
+): Readonly<Record<string, string | number | boolean>> {
+  const values: Record<string, string | number | boolean> = {};
+  for (const [variable, place] of stored) {
+    const value = valueAtPlace(place, message);
+    if (keptHeader(variable) !== undefined && !/^[\x20-\x7e]+$/.test(String(value ?? ''))) {
+      throw invalidAt(place, 'is missing');
+    }
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values[variable] = value;
+    if (typeof value === 'bigint') values[variable] = String(value);
+  }
+  if (Buffer.byteLength(JSON.stringify(values)) <= maxStoredBytes) return values;
+  throw invalidAt('callback', `its values are larger than ${maxStoredBytes} bytes`);
+}
+
+function builder(
+  callback: Partial<CallbackSettings>,
+  headers: readonly (readonly [string, ReturnType<typeof templateOf>])[],
+  { proofs }: ResolvedSettings,
+): Callbacks['build'] {
+  const { method = 'POST', delivered: alsoDelivered = [], refused: alsoRefused = [], bodies, sign } = callback;
+  const templates: { readonly [word in OutcomeWord]?: ReturnType<typeof compileBody> } = Object.fromEntries(
+    Object.entries(bodies ?? {}).map(([word, body]) => [word, compileBody(body)]),
+  );
+  return async (notice, { secret, now }) => {
+    const template = bodies === undefined ? () => resultBody(notice) : valueFor(templates, wordOf(notice.outcome));
+    // The settings have nothing to tell for this outcome.
+    if (template === undefined) return [];
+    const text = sign === undefined && headers.length === 0 ? '' : await secret();
+    const own = resultVariables(notice);
+    return notice.callbacks.map(({ url, values = {} }) => {
+      const all: Readonly<Record<string, unknown>> = { ...values, ...own, callbackUrl: url };
+      const value = (name: string) => (Object.hasOwn(all, name) ? all[name] : undefined);
+      const body = bodyText(template(value));
+      const headerValue = (name: string) => {
+        const named = secretVariable(name);
+        return named === undefined ? value(name) : outboundSecret(text, named);
+      };
+      const rendered = headers.map(([name, one]) => [name, renderText(one, headerValue) ?? ''] as const);
+      const id = `${notice.receiptId}:${wordOf(notice.outcome)}`;
+      const signature = sign === undefined ? {} : signedHeaders(id, body, callbackKeys(text, proofs), now());
+      const allHeaders = { 'Content-Type': 'application/json', ...Object.fromEntries(rendered), ...signature };
+      return { method, url, headers: allHeaders, body, alsoDelivered, alsoRefused };
+    });
+  };
+}

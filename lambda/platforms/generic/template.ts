@@ -1,0 +1,77 @@
+/** Returns the value of a variable, or `undefined` if it is absent. */
+export type TemplateVariables = (name: string) => unknown;
+
+interface Variable {
+  readonly variable: string;
+}
+
+/** A text with variables such as `v1={signature}`. `{{` is a literal brace. */
+export type Template = readonly (string | Variable)[];
+
+/** A body with its templates parsed. Returns the rendered JSON value; `undefined` if it is only an absent variable. */
+export type BodyTemplate = (variables: TemplateVariables) => unknown;
+
+/** Parses a template. Returns `undefined` for a brace that is not closed or encloses nothing. */
+export function parseTemplate(text: string): Template | undefined {
+  const parts: (string | Variable)[] = [];
+  for (const [token, variable] of text.matchAll(/\{\{|\{([^{}]+)\}|[^{]+|\{/gu)) {
+    if (token === '{') return undefined;
+    parts.push(variable === undefined ? token.replace('{{', '{') : { variable });
+  }
+  return parts;
+}
+
+/** Parses a template of checked settings. Throws for one that {@link parseTemplate} does not accept. */
+export function templateOf(text: string): Template {
+  const template = parseTemplate(text);
+  if (template === undefined) throw new Error('a template that was not checked');
+  return template;
+}
+
+/** Returns the names of the variables of a template. */
+export function variablesOf(template: Template): readonly string[] {
+  return template.flatMap(part => (typeof part === 'string' ? [] : [part.variable]));
+}
+
+/** Returns every text in a JSON value, keys excluded: each is a template. */
+export function textsIn(json: unknown): readonly string[] {
+  if (typeof json === 'string') return [json];
+  return typeof json === 'object' && json !== null ? Object.values(json).flatMap(textsIn) : [];
+}
+
+/** Renders a template as text. Returns `undefined` if a variable is absent or is not a scalar. */
+export function renderText(template: Template, variables: TemplateVariables): string | undefined {
+  const parts = template.map(part => (typeof part === 'string' ? part : scalarText(variables(part.variable))));
+  return parts.includes(undefined) ? undefined : parts.join('');
+}
+
+function scalarText(value: unknown): string | undefined {
+  return ['string', 'number', 'boolean', 'bigint'].includes(typeof value) ? String(value) : undefined;
+}
+
+/** Parses every text of a JSON value as a template. A text that is one variable keeps the type of its value. */
+export function compileBody(json: unknown): BodyTemplate {
+  if (typeof json === 'string') return compileText(json);
+  if (typeof json !== 'object' || json === null) return () => json;
+  if (Array.isArray(json)) {
+    const entries = json.map(compileBody);
+    return variables => entries.map(entry => entry(variables)).filter(value => value !== undefined);
+  }
+  const entries = Object.entries(json).map(([key, value]) => [key, compileBody(value)] as const);
+  return variables => {
+    const rendered = entries.map(([key, value]) => [key, value(variables)] as const);
+    return Object.fromEntries(rendered.filter(([, value]) => value !== undefined));
+  };
+}
+
+function compileText(text: string): BodyTemplate {
+  const template = templateOf(text);
+  const [only, ...others] = template;
+  if (typeof only === 'object' && others.length === 0) return variables => variables(only.variable);
+  return variables => renderText(template, variables);
+}
+
+/** Returns a rendered body as JSON. An integer that a number cannot hold exactly becomes a string of its digits. */
+export function bodyText(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? '';
+}

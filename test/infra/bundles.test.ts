@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import example from '../../infra/settings.json' with { type: 'json' };
+import { bundlingOf, functionNames } from '../../infra/stack/bundled-function.ts';
+import { bundles } from '../../infra/tools/bill-of-materials.ts';
+import { awsAdapters } from '../../lambda/aws/aws-services.ts';
+import { lambdaClientOptions } from '../../lambda/aws/clients.ts';
+import { answers, startAwsEndpoint } from '../support/aws-endpoint.ts';
+import { account, deleteRequest, ketchHarness, ketchWire, tenant } from '../support/ketch.ts';
+
+/*
+ * What a deployment may weigh and what an erasure may cost. Raise a limit only for what it buys, and say so in
+ * DECISIONS.md. Times depend on the machine: test/bench reports them, and nothing asserts them.
+ */
+
+/** Bytes of the minified bundles, about one percent above what they have. */
+const maxBytes = { webhook: 312_000, sweeper: 344_000, 'deployment-check': 315_000 };
+/** AWS calls of one erasure of one person in one project, and how many of them wait for an earlier one, plus one. */
+const maxCalls = 6;
+const maxRounds = 4;
+
+const built = new Map((await bundles()).map(bundle => [bundle.name, bundle]));
+/** Above this folder there is no `node_modules`. */
+const folder = mkdtempSync(join(tmpdir(), 'erasure-bundles-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const [name, bundle] of built) writeFileSync(join(folder, `${name}.mjs`), bundle.text);
+
+const credentials = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
+
+describe('bundles of the functions', () => {
+  test.each(functionNames)('%s: is not larger than its budget', name => {
+    expect(Buffer.byteLength(built.get(name)?.text ?? '')).toBeLessThanOrEqual(maxBytes[name]);
+  });
+
+  test.each(functionNames)('%s: imports no package at its start, nor node:http, whose exports delay it', name => {
+    const imports = built.get(name)?.outputs.flatMap(output => output.imports) ?? [];
+    const atStart = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
+    expect(atStart).toContain('node:https');
+    expect(atStart.filter(path => !path.startsWith('node:') || path === 'node:http')).toEqual([]);
+    const later = imports.map(({ path }) => path).filter(path => !path.startsWith('node:'));
+    expect(later.toSorted()).toEqual(bundlingOf(name).external.toSorted());
+  });
+
+  test.each(['webhook', 'sweeper'])('%s: starts and reads its secrets without the packages left out', async name => {
+    const aws = await startAwsEndpoint(answers(200, { SecretString: 'pepper-of-a-function-that-starts-and-is-long' }));
+    onTestFinished(aws.stop);
+    const variables = {
+      ...credentials,
+      AWS_ENDPOINT_URL: aws.endpoint,
+      AWS_LAMBDA_FUNCTION_NAME: name,
+      SETTINGS_JSON: JSON.stringify(example),
+      SECRET_ARNS: '{"erasure/pepper":"pepper","erasure/platform/ketch":"ketch"}',
+      RECEIPTS_TABLE: 'receipts',
+      IDENTIFIERS_TABLE: 'identifiers',
+      METRICS_NAMESPACE: 'erasure',
+      EVIDENCE_KEY: 'key',
+    };
+    const load = `const { handler } = await import('./${name}.mjs'); console.log(typeof handler)`;
+    const args = ['--input-type=module', '--eval', load];
+    const child = spawn(process.execPath, args, { cwd: folder, env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
+    expect(await Promise.all([text(child.stdout), text(child.stderr)])).toEqual(['function\n', '']);
+    expect(aws.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
+  });
+});
+
+/** A transport of the SDK that answers as empty tables do, and numbers the rounds: a call waits for all answers before it. */
+function recordingTransport() {
+  const calls: { readonly operation: string; readonly round: number }[] = [];
+  let answered = 0;
+  const handle = async ({ headers }: { readonly headers: Readonly<Record<string, string>> }) => {
+    const operation = String(headers['x-amz-target']).replace(/^.*\./, '');
+    const round = answered + 1;
+    calls.push({ operation, round });
+    // Calls that were started together are all here before the first answer.
+    for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+    answered = Math.max(answered, round);
+    const body = operation === 'UpdateItem' ? { Attributes: { count: { N: '1' } } } : {};
+    const type = { 'content-type': 'application/x-amz-json-1.0' };
+    return { response: { statusCode: 200, headers: type, body: Readable.from([Buffer.from(JSON.stringify(body))]) } };
+  };
+  const restart = () => {
+    calls.length = 0;
+    answered = 0;
+  };
+  return {
+    calls,
+    restart,
+    requestHandler: { handle, updateHttpClientConfig: () => undefined, httpHandlerConfigs: () => ({}) },
+  };
+}
+
+test('erasure: makes no more AWS calls, and no more of them in a row, than its budget', async () => {
+  const { calls, restart, requestHandler } = recordingTransport();
+  const harness = ketchHarness({
+    change: ({ settings, now }) => {
+      const tables = { receipts: 'receipts', identifiers: 'identifiers' };
+      const clientOptions = { ...lambdaClientOptions(credentials), requestHandler };
+      const { store, control } = awsAdapters({ settings, secretArns: {}, tables }, now, { clientOptions });
+      return { store, control };
+    },
+  });
+  const erase = (sourceId: string, uid: string) => {
+    harness.addCustomer({ source_id: sourceId });
+    return harness.send(ketchWire(deleteRequest({ identities: [account(sourceId)] }, { metadata: { uid, tenant } })));
+  };
+  // The first call of a client reads its configuration.
+  await erase('crm-first', '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11');
+  restart();
+  const reply = await erase('crm-second', '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c12');
+  expect(reply.json).toMatchObject({ response: { status: 'completed', reason: 'executed' } });
+  const made = calls.map(({ operation, round }) => `${round} ${operation}`).join(', ');
+  expect(calls.length, made).toBeLessThanOrEqual(maxCalls);
+  expect(Math.max(...calls.map(({ round }) => round)), made).toBeLessThanOrEqual(maxRounds);
+  console.log(made);
+});

@@ -1,0 +1,90 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { OpsContext } from '../../infra/ops/context.ts';
+import { parseSettings } from '../../lambda/settings.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
+import { temporaryFolder } from '../support/local-process.ts';
+import { recipeFixture, recipeNames, recipeText } from '../support/recipes.ts';
+import { run } from './ops-harness.ts';
+
+/** A context that has the settings of a recipe and nothing else. */
+function contextOf(name: string, change: object = {}): OpsContext {
+  const { projects, platforms } = JSON.parse(recipeText(name)) as {
+    projects: object;
+    platforms: Record<string, object>;
+  };
+  const section = { ...platforms[name], ...change };
+  const settings = parseSettings(JSON.stringify({ projects, platforms: { [name]: section, ketch } }), 'deployed');
+  return Object.assign(Object.create(forbidden<OpsContext>('context').port) as OpsContext, { settings });
+}
+
+const ketch = { tenants: ['axonic'], environments: ['production'], identities: {} };
+
+function explained(name: string, body: string, change: object = {}, headers?: object) {
+  const folder = temporaryFolder();
+  const files = { body: join(folder, 'body.json'), headers: join(folder, 'headers.json') };
+  writeFileSync(files.body, body);
+  writeFileSync(files.headers, JSON.stringify(headers ?? {}));
+  const more = headers === undefined ? [] : ['--headers', files.headers];
+  return run(contextOf(name, change), 'explain', name, '--body', files.body, ...more);
+}
+
+describe('explain', () => {
+  test.each(recipeNames)('%s: its message is accepted, and no value of it is printed', async name => {
+    const { request, customers } = recipeFixture(name);
+    const { status, lines } = await explained(name, request.rawBody, {}, request.headers);
+    expect([status, lines.at(-1)]).toEqual([0, expect.stringMatching(/^result: [12] erasure\(s\)$/)]);
+    expect(lines.join('\n')).toContain('matches: erase');
+    for (const { email, source_id } of customers) expect(lines.join()).not.toMatch(new RegExp(`${email}|${source_id}`));
+  });
+
+  test('shows the rule, the places, the replies and the callback', async () => {
+    const { request } = recipeFixture('osano');
+    expect((await explained('osano', request.rawBody)).lines).toEqual([
+      'rule: 1 of 1 matches: erase',
+      '  reference: /dsarActionItemId: found, number',
+      '  email: /email: found, string',
+      'replies: erased 200, no_match 200, not_identifiable 200, refused 200, in_progress 200, needs_review 200, ignored 200 (default), test 200 (default)',
+      'callback: always, PATCH to https://api.osano.com/v1/subject-rights/action-items/{/dsarActionItemId}, for erased, no_match, not_identifiable, refused',
+      'result: 1 erasure(s)',
+    ]);
+  });
+
+  test('no rule matches: names the places that differ', async () => {
+    const body = JSON.stringify({ action: 'access', requestId: 'R-1' });
+    const { status, lines } = await explained('onetrust', body);
+    expect([status, lines[0], lines[1], lines.at(-1)]).toEqual([
+      1,
+      'rule: none of 1 matches: refuse',
+      '  rule 1: not as required: /action',
+      'result: refused with 400: /action: does not have the value that the settings require',
+    ]);
+  });
+
+  test.each([
+    ['not JSON', 'ada', 'result: refused with 400: body: is not JSON'],
+    ['a list', '[]', 'result: refused with 400: body: is a list, and the settings have no each'],
+  ])('%s: says why it is refused', async (_, body, last) => {
+    expect(await explained('onetrust', body)).toMatchObject({ status: 1, lines: expect.arrayContaining([last]) });
+  });
+
+  test('a list: explains its first orders, and names what is unreadable', async () => {
+    const { request } = recipeFixture('hubspot');
+    const orders = [...(JSON.parse(request.rawBody) as object[]), { subscriptionType: 'contact.privacyDeletion' }];
+    const { lines } = await explained('hubspot', JSON.stringify(orders));
+    expect(lines[0]).toBe('order 1 of 4');
+    expect(lines.at(-1)).toBe('result: 2 erasure(s); unreadable: /portalId: is missing');
+  });
+
+  test('arguments: an unknown platform, one that is not generic, and no file are usage errors', async () => {
+    await expect(run(contextOf('osano'), 'explain', 'ketch', '--body', 'x')).rejects.toThrow(
+      'PLATFORM: must be a generic platform in the settings: osano',
+    );
+    await expect(run(contextOf('osano'), 'explain', 'osano')).rejects.toThrow('--body: give a file');
+    await expect(run(contextOf('osano'), 'explain', 'osano', '--body', '/none')).rejects.toThrow(
+      '--body: the file cannot be read',
+    );
+    await expect(explained('osano', '{}', {}, [1])).rejects.toThrow('--headers: must be a JSON object of texts');
+  });
+});

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import type { Outcome } from '../../lambda/domain/erasure.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { requestOf } from '../support/requests.ts';
+
+const current = 'the-static-secret-of-a-sender';
+const section = {
+  type: 'generic',
+  authentication: { kind: 'header', header: 'X-Key' },
+  rules: [{ when: { '/kind': 'delete' }, do: 'erase' }],
+  reference: '/id',
+  identifiers: { '/number': 'source_id' },
+};
+const body = { kind: 'delete', id: 'o-1', number: 'crm-10042', meta: { a: [1, null], b: 12345678901234567890n } };
+const text = JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? 'big' : value)).replace(
+  '"big"',
+  '12345678901234567890',
+);
+
+const outcomes: Readonly<Record<string, Outcome>> = {
+  erased: { kind: 'erased', at: fixtureTime, deletions: [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] },
+  no_match: { kind: 'no-match', at: fixtureTime, deletions: [] },
+  not_identifiable: { kind: 'not-identifiable', at: fixtureTime, deletions: [] },
+  refused: { kind: 'refused', at: fixtureTime, deletions: [] },
+  in_progress: { kind: 'in-progress', expectedAt: fixtureTime + 900_000 },
+  needs_review: { kind: 'needs-review', expectedAt: fixtureTime + 900_000 },
+};
+
+/** The reply to an outcome, with the settings' answers. */
+function replyTo(outcome: string, answers: object, change: object = {}) {
+  const platform = openPlatforms({ sender: { ...section, answers, ...change } }).get('sender')!;
+  const { reply } = platform.parse(requestOf(text, { 'content-type': 'application/json', 'x-trace': 't-1' }));
+  const result = {
+    reference: 'o-1',
+    receiptId: 'r-1',
+    receivedAt: fixtureTime - 1000,
+    outcome: outcomes[outcome]!,
+    callbackFollows: false,
+  };
+  const { status, headers, body: sent } = reply([result]);
+  return { status, headers, body: sent === '' ? undefined : (JSON.parse(sent) as unknown) };
+}
+
+describe('reply of an outcome', () => {
+  test.each([
+    ['erased', 200, true],
+    ['no_match', 200, true],
+    ['not_identifiable', 200, true],
+    ['refused', 200, true],
+    ['in_progress', 202, false],
+    ['needs_review', 202, false],
+  ])('%s without an answer in settings: status %i and final %s', (outcome, status, final) => {
+    expect(replyTo(outcome, {})).toMatchObject({ status, body: { status: outcome, final, receipt_id: 'r-1' } });
+    expect(replyTo(outcome, {}).headers['Retry-After']).toBe(final ? undefined : '60');
+  });
+
+  test('the answer of the outcome comes before "*", and a status without a body has none', () => {
+    const answers = { erased: { status: 201, headers: { 'X-Result': 'done' } }, '*': { status: 204 } };
+    expect(replyTo('erased', answers)).toEqual({ status: 201, headers: { 'X-Result': 'done' }, body: undefined });
+    expect(replyTo('no_match', answers)).toEqual({ status: 204, headers: {}, body: undefined });
+    expect(replyTo('needs_review', answers).status).toBe(204);
+  });
+
+  test('variables: keep their type if they are the whole text, and an absent one drops its key', () => {
+    const template = {
+      final: '{final}',
+      count: '{count}',
+      text: 'n={count}, {{literal}',
+      at: ['{received}', '{expected}', '{completed}'],
+      id: '{reference}/{receipt}/{outcome}',
+      trace: '{header:X-Trace}',
+      meta: '{/meta}',
+      none: '{/nothing}',
+      part: 'x{/nothing}',
+      deep: { none: '{/nothing}', kept: null, number: 1 },
+      raw: '{base64Body}',
+    };
+    expect(replyTo('erased', { erased: { status: 200, body: template } }).body).toEqual({
+      final: true,
+      count: 1,
+      text: 'n=1, {literal}',
+      at: ['2026-01-15T11:59:59.000Z', '2026-01-15T12:00:00.000Z', '2026-01-15T12:00:00.000Z'],
+      id: 'o-1/r-1/erased',
+      trace: 't-1',
+      meta: { a: [1, null], b: '12345678901234567890' },
+      deep: { kept: null, number: 1 },
+      raw: Buffer.from(text).toString('base64'),
+    });
+    expect(replyTo('in_progress', { in_progress: { status: 200, body: template } }).body).toMatchObject({
+      final: false,
+      at: ['2026-01-15T11:59:59.000Z', '2026-01-15T12:15:00.000Z'],
+    });
+  });
+
+  test('test and ignored messages: have answers of their own, never those of "*"', () => {
+    const answers = { '*': { status: 202 }, ignored: { status: 204 } };
+    const change = { test: '/test', otherwise: 'ignore' };
+    const platform = openPlatforms({ sender: { ...section, ...change, answers } }).get('sender')!;
+    expect(platform.parse(requestOf({ ...body, meta: {}, test: true })).reply([])).toMatchObject({ status: 200 });
+    expect(platform.parse(requestOf({ kind: 'else' })).reply([])).toMatchObject({ status: 204, body: '' });
+  });
+});
+
+describe('reply that says the same for open and erased', () => {
+  test.each([
+    [{ '*': { status: 200 } }, 'acknowledgement'],
+    [{ '*': { status: 200, body: { ok: '{reference}' } } }, 'acknowledgement'],
+    [{ '*': { status: 200, body: { done: '{final}' } } }, 'result'],
+    [{ erased: { status: 200 }, '*': { status: 202 } }, 'result'],
+    [{ erased: { status: 200 } }, 'result'],
+  ])('%j: the platform gets an %s', (answers, mode) => {
+    expect(openPlatforms({ sender: { ...section, answers } }).get('sender')!.responseMode).toBe(mode);
+  });
+
+  test('an outcome that the platform is not told: raises an alarm', async () => {
+    const harness = harnessWith({ answers: { '*': { status: 200 } } });
+    await harness.send(wire({ ...body, meta: 1, number: '' }));
+    harness.clock.now += 120_000;
+    await harness.sweep();
+    expect(await harness.receipts()).toMatchObject([{ state: 'not-identifiable' }]);
+    expect(harness.alarms()).toEqual(['not-identifiable']);
+  });
+
+  test('an outcome that a callback tells: raises none', async () => {
+    const callback = { when: 'always', urls: '/back', bodies: { not_identifiable: { status: 'unknown' } } };
+    const harness = harnessWith({
+      answers: { '*': { status: 200 } },
+      callback,
+      callbackOrigins: ['https://a.example'],
+    });
+    await harness.send(wire({ ...body, meta: 1, number: '', back: 'https://a.example/x' }));
+    harness.clock.now += 120_000;
+    await harness.sweep();
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('a result whose reply is the one for erased: raises an alarm too', async () => {
+    const harness = harnessWith({ answers: { erased: { status: 200 }, not_identifiable: { status: 200 } } });
+    await harness.send(wire({ ...body, meta: 1, number: '' }));
+    expect(harness.alarms()).toEqual(['not-identifiable']);
+  });
+});
+
+describe('status route', () => {
+  test('statusAnswers: give the reply, whatever the reply to the request was', async () => {
+    const statusAnswers = { erased: { status: 200, body: { state: 'completed', n: '{count}' } } };
+    const harness = harnessWith({ answers: { erased: { status: 201 } }, statusAnswers });
+    expect((await harness.send(wire({ ...body, meta: 1 }))).status).toBe(201);
+    const path = '/webhooks/sender/o-1';
+    expect(await harness.send({ method: 'GET', path, headers: { 'X-Key': current }, body: '' })).toMatchObject({
+      status: 200,
+      json: { state: 'completed', n: 1 },
+    });
+  });
+});
+
+function harnessWith(change: object): Harness {
+  return createHarness({
+    platforms: { sender: { ...section, ...change } },
+    secrets: { 'erasure/platform/sender': JSON.stringify({ current }) },
+    change: () => ({ sendCallback: async () => ({ kind: 'answer', status: 200, headers: {}, body: '' }) }),
+  });
+}
+
+function wire(sent: unknown) {
+  const headers = { 'Content-Type': 'application/json', 'X-Key': current };
+  return { path: '/webhooks/sender', headers, body: JSON.stringify(sent) };
+}

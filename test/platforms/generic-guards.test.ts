@@ -1,0 +1,215 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
+import { holds } from '../support/fuzz.ts';
+import { spoiled } from '../support/settings.ts';
+
+const hmac = { kind: 'hmac', header: 'X-Sig', signs: '{body}', encoding: 'hex' };
+const timestamp = { from: 'header:X-Time', unit: 's', toleranceSeconds: 300 };
+const section = {
+  type: 'generic',
+  authentication: { kind: 'header' },
+  rules: [{ when: { '/kind': 'delete' }, do: 'erase' }],
+  reference: '/id',
+  identifiers: { '/person/mail': 'email' },
+  callbackOrigins: ['https://api.example.com'],
+};
+const call = { url: 'https://api.example.com/items/{/item}' };
+
+function problems(change: object): readonly string[] {
+  return spoiled(settings => Object.assign(settings['platforms'], { acme: { ...section, ...change } }));
+}
+
+describe('settings of a generic platform', () => {
+  test.each<[string, object]>([
+    [
+      'authentication: value must contain {signature} once and no other variable',
+      { authentication: { ...hmac, value: 'v1=' } },
+    ],
+    [
+      'authentication: value must contain {signature} once and no other variable',
+      { authentication: { ...hmac, value: '{signature}{signature}' } },
+    ],
+    [
+      'authentication: signs may contain {body}, {method}, {url} and {header:Name}',
+      { authentication: { ...hmac, signs: '{body}{/id}' } },
+    ],
+    ['authentication: signs must contain the header of timestamp', { authentication: { ...hmac, timestamp } }],
+    [
+      'authentication: signs must contain {body}, unless header or basic stands beside it',
+      { authentication: { ...hmac, signs: '{header:X-Id}' } },
+    ],
+    ['reference: must not be a header that signs does not contain', { authentication: hmac, reference: 'header:X-Id' }],
+    [
+      'rules: must not be a header that signs does not contain',
+      { authentication: [hmac, { kind: 'header' }], rules: [{ when: { 'header:X-Topic': 'x' }, do: 'erase' }] },
+    ],
+    [
+      'identifiers: must not be a header that signs does not contain',
+      { authentication: { kind: 'standard-webhooks' }, identifiers: { 'header:X-Mail': 'email' } },
+    ],
+    [
+      'submittedAt: must not be a header that signs does not contain',
+      { authentication: hmac, submittedAt: { at: 'header:X-Time', unit: 's' } },
+    ],
+    ['reference: must not be the place of an identifier: list it to hash it', { reference: '/person/mail' }],
+    [
+      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+      { dueAt: { at: '/due', unit: 'local' } },
+    ],
+    [
+      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+      { dueAt: { at: '/due', unit: 'local', zone: 'Mars' } },
+    ],
+    [
+      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+      { dueAt: { at: '/due', unit: 's', zone: 'UTC' } },
+    ],
+    [
+      'answers.erased: holds a variable that is not available here',
+      { answers: { erased: { status: 200, body: { a: '{secret:x}' } } } },
+    ],
+    [
+      'answers.erased: holds a brace that is not closed, {{ is a literal one',
+      { answers: { erased: { status: 200, body: ['{'] } } },
+    ],
+    ['answers.erased: must have no body with 204', { answers: { erased: { status: 204, body: {} } } }],
+    [
+      'statusAnswers.erased: holds a variable that is not available here',
+      { statusAnswers: { erased: { status: 200, body: '{/id}' } } },
+    ],
+    [
+      'statusAnswers: needs signs with {url}, or another authentication: there is no status route',
+      { authentication: hmac, statusAnswers: {} },
+    ],
+    ['callback: must have either url or urls', { callback: {} }],
+    ['callback: must have either url or urls', { callback: { ...call, urls: '/back' } }],
+    [
+      'callback.url: must begin with an origin of callbackOrigins, without a variable',
+      { callback: { url: 'https://other.example/{/item}' } },
+    ],
+    [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url: 'https://{/host}/x' } },
+    ],
+    [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url: 'https://api.example.com/x{/item}' } },
+    ],
+    [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url: 'https://api.example.com/?{/item}=1' } },
+    ],
+    [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url: 'https://api.example.com/#{/item}' } },
+    ],
+    [
+      'callback.url: holds a variable that is not available here',
+      { callback: { url: 'https://api.example.com/{secret:x}' } },
+    ],
+    [
+      'callback.headers: holds a variable that is not available here',
+      { callback: { ...call, headers: { a: '{/id}' } } },
+    ],
+    [
+      'callback.headers: may hold a secret or a kept header only beside url',
+      { callback: { urls: '/back', headers: { a: '{secret:x}' } } },
+    ],
+    [
+      'callback.headers: must not hold a secret of authentication',
+      { authentication: { kind: 'header', secret: 'x' }, callback: { ...call, headers: { a: '{secret:x}' } } },
+    ],
+    [
+      'callback.bodies: holds a variable that is not available here',
+      { callback: { ...call, bodies: { erased: '{base64Body}' } } },
+    ],
+  ])('are refused: %s (%#)', (problem, change) => {
+    expect(problems(change)).toEqual([`platforms.acme.${problem}`]);
+  });
+
+  test.each<[object]>([
+    [
+      {
+        authentication: [
+          { ...hmac, signs: '{header:X-Id}' },
+          { kind: 'basic', secret: 'caller' },
+        ],
+      },
+    ],
+    [
+      {
+        authentication: { ...hmac, signs: '{header:X-Time}.{body}', timestamp },
+        submittedAt: { at: 'header:x-time', unit: 's' },
+      },
+    ],
+    [{ authentication: { kind: 'standard-webhooks' }, reference: 'header:Webhook-Id' }],
+    [{ callback: { url: 'https://api.example.com/v1/{/item}/done?id={reference}&x={/x}' } }],
+    [{ callback: { ...call, headers: { a: 'Bearer {secret:x}', b: '{kept:header:X-Token}' } } }],
+    [{ reference: ['/person/mail'] }],
+  ])('are accepted: %j', change => {
+    expect(problems(change)).toEqual([]);
+  });
+});
+
+describe('identifier', () => {
+  const named = 'must not name an identifier, nor a place above or below one';
+  const sources: readonly (readonly [object, readonly string[]])[] = [
+    [{ identifiers: { '/person/mail': 'email' } }, ['/person/mail', '/person', '/person/mail/0', 'message:/person']],
+    [{ identifiers: { list: '/ids', value: '/v', kind: 'email' } }, ['/ids', '/ids/0/v', 'message:/ids/1']],
+    [{ identifiers: { 'header:X-Mail': 'email' } }, ['header:x-mail']],
+    [
+      { each: '/all', identifiers: { '/mail': 'email' } },
+      ['/mail', 'message:/all/0/mail', 'message:/all', 'message:/all/7'],
+    ],
+    [{ each: '', identifiers: { '/mail': 'email' } }, ['/mail/x', 'message:/3/mail', 'message:/3']],
+    [{ identifiers: { 'message:/mail': 'email' } }, ['/mail', 'message:/mail']],
+  ];
+  const cases = sources.flatMap(([change, places]) => places.map(place => [change, place] as const));
+
+  test.each(cases)('%j: no template may name %s', (change, place) => {
+    const inUrl = { callback: { url: `https://api.example.com/{${place}}` } };
+    const inBody = { callback: { ...call, bodies: { erased: { deep: [`x {${place}}`] } } } };
+    const inAnswer = { answers: { erased: { status: 200, body: `{${place}}` } } };
+    expect(problems({ ...change, ...inUrl })).toEqual([`platforms.acme.callback.url: ${named}`]);
+    expect(problems({ ...change, ...inBody })).toEqual([`platforms.acme.callback.bodies: ${named}`]);
+    expect(problems({ ...change, ...inAnswer })).toEqual([`platforms.acme.answers.erased: ${named}`]);
+    if (place.startsWith('header:')) {
+      const inHeader = { callback: { ...call, headers: { a: `{kept:${place}}` } } };
+      expect(problems({ ...change, ...inHeader })).toEqual([`platforms.acme.callback.headers: ${named}`]);
+    }
+  });
+
+  test('any template that settings accept: holds no identifier of the message', async () => {
+    const keys = fc.constantFrom('person', 'mail', 'id', 'item', 'list', '0');
+    const pointer = fc.array(keys, { minLength: 1, maxLength: 3 }).map(all => `/${all.join('/')}`);
+    const text = fc.tuple(fc.constantFrom('', 'x', '{{'), pointer).map(([before, place]) => `${before}{${place}}`);
+    const message = {
+      id: 'o-1',
+      kind: 'delete',
+      item: { id: 'i-1', list: ['a'] },
+      person: { mail: 'secret@example.com', id: 'p-1' },
+      list: [{ mail: 'secret@example.com' }],
+    };
+    const identifiers = [{ '/person/mail': 'email' }, { list: '/list', value: '/mail', kind: 'email' }];
+    holds(
+      fc.property(fc.dictionary(keys, text), text, (body, url) => {
+        const callback = { url: `https://api.example.com/${url}`, bodies: { erased: body } };
+        const change = { ...section, identifiers, answers: { erased: { status: 200, body } }, callback };
+        if (problems(change).length > 0) return;
+        const platform = openPlatforms({ acme: change }).get('acme')!;
+        const rawBody = Buffer.from(JSON.stringify(message));
+        const headers = new Map([['content-type', ['application/json']]]);
+        try {
+          const parsed = platform.parse({ method: 'POST', path: '/webhooks/acme', headers, rawBody });
+          const erased = { kind: 'erased', at: 0, deletions: [] } as const;
+          const result = { reference: 'o-1', receiptId: 'r', receivedAt: 0, outcome: erased, callbackFollows: true };
+          const callbacks = 'erase' in parsed ? parsed.erase[0]!.callbacks : [];
+          expect(JSON.stringify([parsed.reply([result]), callbacks])).not.toContain('secret@');
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ code: 'invalid' });
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,188 @@
+import { createHmac } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Wire } from '../support/event.ts';
+import { forbidden } from '../support/forbidden-adapters.ts';
+import { eventuallyHolds } from '../support/fuzz.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { order, question } from './generic-messages.ts';
+
+const current = 'a-signing-secret-of-the-shop';
+const previous = 'the-signing-secret-of-before';
+const body = JSON.stringify(order);
+const seconds = String(fixtureTime / 1000);
+const url = 'https://erasure.example.com/v1/webhooks/generic';
+
+const plain = { kind: 'hmac', header: 'X-Signature', signs: '{body}', encoding: 'hex' };
+const timed = {
+  ...plain,
+  signs: '{header:X-Time}:{body}',
+  timestamp: { from: 'header:X-Time', unit: 's', toleranceSeconds: 300 },
+};
+
+function harnessWith(
+  authentication: object,
+  secret: object = { current },
+  change?: Harness['services']['store'],
+): Harness {
+  return createHarness({
+    platforms: { generic: { authentication } },
+    secrets: { 'erasure/platform/generic': JSON.stringify(secret) },
+    ...(change === undefined ? {} : { change: () => ({ store: change }) }),
+  });
+}
+
+function wire(headers: Wire['headers'], sent: string | Uint8Array = body): Wire {
+  return { path: '/webhooks/generic', headers: { 'Content-Type': 'application/json', ...headers }, body: sent };
+}
+
+function mac(
+  text: string,
+  { key = current as string | Buffer, hash = 'sha256', encoding = 'hex' as const } = {},
+): string {
+  return createHmac(hash, key).update(text).digest(encoding);
+}
+
+describe('hmac authentication', () => {
+  const bytes = Buffer.alloc(16, 7);
+  test.each([
+    ['hex', plain, mac(body)],
+    ['a prefix', { ...plain, value: 'sha256={signature}' }, `sha256=${mac(body)}`],
+    ['sha1', { ...plain, hash: 'sha1' }, mac(body, { hash: 'sha1' })],
+    ['sha512', { ...plain, hash: 'sha512' }, mac(body, { hash: 'sha512' })],
+    ['base64', { ...plain, encoding: 'base64' }, createHmac('sha256', current).update(body).digest('base64')],
+    ['base64url', { ...plain, encoding: 'base64url' }, createHmac('sha256', current).update(body).digest('base64url')],
+    ['the method and the URL', { ...plain, signs: '{method} {url}{body}' }, mac(`POST ${url}${body}`)],
+    ['literal braces', { ...plain, signs: '{{x}{body}' }, mac(`{x}${body}`)],
+  ])('%s: is accepted', async (_, authentication, signature) => {
+    const harness = harnessWith(authentication);
+    expect(await harness.send(wire({ 'X-Signature': signature }))).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toMatchObject([{ authentication: { scheme: 'hmac', secret: 'current' } }]);
+  });
+
+  test.each([
+    ['base64', bytes.toString('base64')],
+    ['hex', bytes.toString('hex')],
+  ])('key in %s: is decoded', async (key, secret) => {
+    const harness = harnessWith({ ...plain, key }, { current: secret });
+    expect((await harness.send(wire({ 'X-Signature': mac(body, { key: bytes }) }))).status).toBe(200);
+  });
+
+  test.each([
+    ['base64', Buffer.alloc(15, 7).toString('base64').padEnd(24, '=')],
+    ['base64', 'not-base64-at-all-but-24-long'],
+    ['hex', Buffer.alloc(15, 7).toString('hex')],
+    ['text', 'too-short'],
+    ['text', 'REPLACE_ME'],
+  ])('key in %s that is unusable: 503 and an alarm', async (key, secret) => {
+    const harness = harnessWith({ ...plain, key }, { current: secret });
+    expect((await harness.send(wire({ 'X-Signature': mac(body) }))).status).toBe(503);
+    expect(harness.alarms()).toEqual(['secret-unusable']);
+  });
+
+  test('previous secret: is accepted and recorded', async () => {
+    const harness = harnessWith(plain, { current, previous });
+    expect((await harness.send(wire({ 'X-Signature': mac(body, { key: previous }) }))).status).toBe(200);
+    expect(await harness.receipts()).toMatchObject([{ authentication: { secret: 'previous' } }]);
+  });
+
+  test('changed by one bit in body, time or signature: is rejected before anything is stored', async () => {
+    const store = forbidden<Harness['services']['store']>('store');
+    const harness = harnessWith(timed, { current }, store.port as never);
+    const headers = { 'X-Time': seconds, 'X-Signature': mac(`${seconds}:${body}`) };
+    await eventuallyHolds(
+      fc.asyncProperty(fc.constantFrom('body', 'X-Time', 'X-Signature'), fc.nat(), async (part, at) => {
+        const changed = Buffer.from(part === 'body' ? body : headers[part as 'X-Time']);
+        changed[(at >> 3) % changed.length]! ^= 1 << (at & 7);
+        const sent =
+          part === 'body' ? wire(headers, changed) : wire({ ...headers, [part]: changed.toString('latin1') });
+        expect((await harness.send(sent)).status).toBe(401);
+      }),
+    );
+    expect(store.calls).toEqual([]);
+  });
+
+  test.each([
+    ['is repeated', { 'X-Time': [seconds, seconds] }],
+    ['is missing', {}],
+  ])('signed header that %s: is rejected', async (_, headers) => {
+    const harness = harnessWith(timed);
+    expect((await harness.send(wire({ ...headers, 'X-Signature': mac(`${seconds}:${body}`) }))).status).toBe(401);
+  });
+
+  test.each([
+    ['s', String(fixtureTime / 1000 - 300), 200],
+    ['s', String(fixtureTime / 1000 - 301), 401],
+    ['s', String(fixtureTime / 1000 + 301), 401],
+    ['s', `${seconds}.0`, 401],
+    ['ms', String(fixtureTime - 300_000), 200],
+    ['ms', String(fixtureTime - 300_001), 401],
+    ['rfc3339', '2026-01-15T12:04:59Z', 200],
+    ['rfc3339', '2026-01-15T12:05:01Z', 401],
+    ['rfc3339', '2026-01-15T12:00:00', 401],
+  ])('time in %s, %s: status %i', async (unit, time, status) => {
+    const harness = harnessWith({ ...timed, timestamp: { ...timed.timestamp, unit } });
+    expect((await harness.send(wire({ 'X-Time': time, 'X-Signature': mac(`${time}:${body}`) }))).status).toBe(status);
+  });
+
+  test('URL with a query: what was signed is unknown, so it is rejected', async () => {
+    const harness = harnessWith({ ...plain, signs: '{url}{body}' });
+    const signature = mac(`${url}${body}`);
+    expect((await harness.send(wire({ 'X-Signature': signature, Host: 'evil.example' }))).status).toBe(200);
+    const withQuery = { ...wire({ 'X-Signature': signature }), query: 'a=1' };
+    expect((await harness.send(withQuery)).status).toBe(401);
+  });
+
+  test('status route: exists only if the URL is signed', async () => {
+    const signed = { ...plain, signs: '{url}{body}' };
+    const status = { ...question('req-1'), headers: { 'X-Signature': mac(`${url}/req-1`) } };
+    expect((await harnessWith(plain).send(status)).status).toBe(404);
+    const harness = harnessWith(signed);
+    await harness.send(wire({ 'X-Signature': mac(`${url}${body}`) }));
+    expect(await harness.send(status)).toMatchObject({ status: 200, json: { status: 'erased', final: true } });
+    expect((await harness.send({ ...status, path: '/webhooks/generic/req-2' })).status).toBe(401);
+  });
+});
+
+describe('several authentications', () => {
+  const partial = { ...plain, signs: '{header:X-Id}' };
+  const both = [partial, { kind: 'header', header: 'X-Key', secret: 'caller' }];
+  const secret = {
+    current,
+    named: { caller: { current: 'the-named-secret-of-a-caller', previous: 'the-previous-one-of-a-caller' } },
+  };
+  const signed = { 'X-Id': '1', 'X-Signature': mac('1') };
+
+  test.each<[Readonly<Record<string, string>>, number]>([
+    [{ ...signed, 'X-Key': 'the-named-secret-of-a-caller' }, 200],
+    [{ ...signed, 'X-Key': 'the-previous-one-of-a-caller' }, 200],
+    [{ ...signed, 'X-Key': current }, 401],
+    [{ ...signed }, 401],
+    [{ 'X-Id': '2', 'X-Signature': mac('1'), 'X-Key': 'the-named-secret-of-a-caller' }, 401],
+  ])('%j: status %i, since all must hold', async (headers, status) => {
+    const harness = harnessWith(both, secret);
+    expect((await harness.send(wire(headers))).status).toBe(status);
+    const label = headers['X-Key']?.startsWith('the-previous') === true ? 'previous' : 'current';
+    const authentication = { scheme: 'hmac+header', secret: label };
+    expect(await harness.receipts()).toMatchObject(status === 200 ? [{ authentication }] : []);
+  });
+
+  test.each([{}, { other: { current: 'the-named-secret-of-a-caller' } }, { caller: { current: 'short' } }])(
+    'named secret missing or unusable (%j): 503 and an alarm, whatever is sent',
+    async named => {
+      const harness = harnessWith(both, { current, named });
+      expect((await harness.send(wire({}))).status).toBe(503);
+      expect(harness.alarms()).toEqual(['secret-unusable']);
+    },
+  );
+
+  test('refusal: says the same whichever of them failed', async () => {
+    const harness = harnessWith(both, secret);
+    const [one, other] = [
+      await harness.send(wire(signed)),
+      await harness.send(wire({ 'X-Key': 'the-named-secret-of-a-caller' })),
+    ];
+    expect(one.json).toEqual({ error: { code: 'unauthorized', message: 'X-Signature, X-Key: do not match' } });
+    expect(other.json).toEqual(one.json);
+  });
+});

@@ -1,0 +1,318 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../../lambda/domain/failure.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
+import { holds } from '../support/fuzz.ts';
+import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { requestOf } from '../support/requests.ts';
+
+const current = 'the-static-secret-of-a-sender';
+const section = {
+  type: 'generic',
+  authentication: { kind: 'header', header: 'X-Key' },
+  rules: [
+    { when: { '/kind': ['delete', 'purge'] }, do: 'erase' },
+    { when: { '/kind': 'hello' }, do: 'test' },
+    { when: { '/kind': 'access', '/mode': null }, do: 'ignore' },
+  ],
+  reference: '/id',
+  identifiers: { '/number': 'source_id', '/mail': 'email' },
+};
+const body = { kind: 'delete', id: 'o-1', number: 'crm-10042' };
+
+function harnessWith(change: object = {}): Harness {
+  return createHarness({
+    platforms: { sender: { ...section, ...change } },
+    secrets: { 'erasure/platform/sender': JSON.stringify({ current }) },
+  });
+}
+
+function wire(sent: unknown, headers: Readonly<Record<string, string>> = {}) {
+  const all = { 'Content-Type': 'application/json', 'X-Key': current, ...headers };
+  return { path: '/webhooks/sender', headers: all, body: JSON.stringify(sent) };
+}
+
+function read(change: object, sent: unknown, headers: Readonly<Record<string, string>> = {}) {
+  const platform = openPlatforms({ sender: { ...section, ...change } }).get('sender')!;
+  return platform.parse(requestOf(sent, { 'content-type': 'application/json', ...headers }));
+}
+
+describe('rules', () => {
+  test.each([
+    [body, 200, 'erased', 1],
+    [{ ...body, kind: 'purge' }, 200, 'erased', 1],
+    [{ kind: 'hello' }, 200, 'test', 0],
+    [{ kind: 'access' }, 200, 'ignored', 0],
+  ])('%j: status %i, %s', async (sent, status, word, receipts) => {
+    const harness = harnessWith();
+    expect(await harness.send(wire(sent))).toMatchObject({ status, json: { status: word, final: true } });
+    expect(await harness.receipts()).toHaveLength(receipts);
+  });
+
+  test('no rule matches: refused with an alarm, or ignored, logged and counted if settings say so', async () => {
+    const sent = { ...body, kind: 'access', mode: 'full' };
+    const refusing = harnessWith();
+    expect((await refusing.send(wire(sent))).status).toBe(400);
+    expect(refusing.alarms()).toEqual(['request-refused']);
+    const ignoring = harnessWith({ otherwise: 'ignore' });
+    for (const _ of [1, 2]) expect((await ignoring.send(wire(sent))).status).toBe(200);
+    expect(ignoring.lines.map(({ event, platform }) => [event, platform])).toEqual([
+      ['ignored', 'sender'],
+      ['ignored', 'sender'],
+    ]);
+    expect(await ignoring.services.control.count('ignored-count#sender#2026-01-15', 0)).toBe(3);
+    expect(ignoring.alarms()).toEqual([]);
+  });
+
+  test('count of ignored messages not stored: the platform still gets its reply', async () => {
+    const harness = harnessWith({ otherwise: 'ignore' });
+    Object.assign(harness.services.control, { count: () => Promise.reject(new Error('lost')) });
+    expect((await harness.send(wire({ kind: 'other' }))).status).toBe(200);
+  });
+
+  test('headers: are places under a static secret', () => {
+    const change = { rules: [{ when: { 'header:X-Topic': 'gone' }, do: 'erase' }], reference: 'header:X-Id' };
+    expect(read(change, body, { 'x-topic': 'gone', 'x-id': 'h-1' })).toMatchObject({ erase: [{ reference: 'h-1' }] });
+    expect(() => read(change, body, { 'x-topic': 'other', 'x-id': 'h-1' })).toThrow('header:X-Topic: does not have');
+  });
+});
+
+describe('places', () => {
+  test('fields of our own body: are not read where settings map their own', async () => {
+    const harness = harnessWith();
+    const sent = { ...body, test: 'true', due_at: '2026-12-31', submitted_at: 7, callback_url: {} };
+    expect(await harness.send(wire(sent))).toMatchObject({ status: 200, json: { status: 'erased' } });
+  });
+
+  test('list body without each: is refused, so that not only its first person is erased', async () => {
+    const first = { '/0/number': 'source_id' };
+    const harness = harnessWith({ rules: [{ when: {}, do: 'erase' }], reference: ['/0/id'], identifiers: first });
+    expect(await harness.send(wire([body, { ...body, number: 'crm-10043' }]))).toMatchObject({ status: 400 });
+    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.deleted()).toEqual([]);
+  });
+
+  test('identifier by its position in a list: is refused, whatever stands there', async () => {
+    const identities = [{ type: 'phone', value: 'ada@example.com' }];
+    const harness = harnessWith({ identifiers: { '/identities/0/value': 'email' } });
+    expect((await harness.send(wire({ ...body, identities }))).status).toBe(400);
+    expect(harness.sent).toEqual([]);
+  });
+});
+
+describe('typed identifiers', () => {
+  const typed = {
+    list: '/identities',
+    type: '/type',
+    value: '/value',
+    only: { '/format': ['raw', null] },
+    kinds: { customer: 'source_id', mail: 'email', phone: 'phone' },
+  };
+  const identitiesOf = (identities: unknown, identifiers: unknown = typed) => {
+    const parsed = read({ identifiers }, { ...body, identities });
+    return 'erase' in parsed ? parsed.erase[0]!.identifiers : [];
+  };
+
+  test('entry typed phone: is never looked up as an e-mail address', async () => {
+    const harness = harnessWith({ identifiers: typed });
+    const identities = [
+      { type: 'phone', value: 'ada@example.com' },
+      { type: 'mail', value: 'nobody@example.com' },
+    ];
+    expect(await harness.send(wire({ ...body, identities }))).toMatchObject({ json: { status: 'no_match' } });
+    expect(harness.sent.join()).not.toContain('ada');
+    expect(harness.sent.join()).toContain('nobody');
+  });
+
+  test.each([
+    [
+      'types that are mapped',
+      [
+        { type: 'customer', value: 7 },
+        { type: 'device', value: {} },
+      ],
+      [['source_id', '7']],
+    ],
+    ['a hash', [{ type: 'mail', value: 'd41d8', format: 'md5' }], [['email', '']]],
+    [
+      'a hash beside its raw value',
+      [
+        { type: 'mail', value: 'd4', format: 'md5' },
+        { type: 'mail', value: 'a@b.example' },
+      ],
+      [['email', 'a@b.example']],
+    ],
+    ['an entry without a value', [{ type: 'mail' }], [['email', '']]],
+  ])('%s: %j', (_, identities, wanted) => {
+    expect(identitiesOf(identities).map(({ kind, value }) => [kind, value])).toEqual(wanted);
+  });
+
+  test('list of values of one kind, and several sources', () => {
+    const plain = { list: '/mails', value: '', kind: 'email' };
+    const parsed = read(
+      { identifiers: [plain, { '/number': 'source_id' }] },
+      { ...body, mails: ['a@b.example', 'c@d.example'] },
+    );
+    expect(parsed).toMatchObject({
+      erase: [
+        {
+          identifiers: [
+            { kind: 'email', value: 'a@b.example' },
+            { kind: 'email', value: 'c@d.example' },
+            { kind: 'source_id', value: 'crm-10042' },
+          ],
+        },
+      ],
+    });
+  });
+
+  test.each([
+    ['/identities: is not a list', undefined],
+    ['/identities: has over 50 entries', Array.from({ length: 51 }, () => ({ type: 'mail', value: 'a' }))],
+    [
+      '/identities/1/value: must be a string or a whole number',
+      [
+        { type: 'mail', value: 'a' },
+        { type: 'mail', value: ['b'] },
+      ],
+    ],
+  ])('%s: is refused', (problem, identities) => {
+    expect(() => identitiesOf(identities)).toThrow(problem);
+  });
+});
+
+describe('several orders in one message', () => {
+  const each = { each: '/orders' };
+  const orders = (...numbers: unknown[]) => ({
+    batch: 'b-1',
+    orders: numbers.map((number, at) => ({ ...body, id: `o-${at}`, number })),
+  });
+
+  test('all of them: are stored before the reply, and erased by the sweep', async () => {
+    const harness = harnessWith(each);
+    expect(await harness.send(wire(orders('crm-10042', 'crm-10043')))).toMatchObject({
+      status: 202,
+      json: { status: 'in_progress', final: false, orders: [{ request_id: 'o-0' }, { request_id: 'o-1' }] },
+    });
+    expect(await harness.receipts()).toHaveLength(2);
+    harness.clock.now += 120_000;
+    await harness.sweep();
+    expect(harness.deleted()).toHaveLength(2);
+  });
+
+  test('one unreadable order: raises an alarm, and the others are accepted', async () => {
+    const harness = harnessWith(each);
+    expect((await harness.send(wire(orders('crm-10042', { ada: 1 })))).status).toBe(202);
+    expect(await harness.receipts()).toHaveLength(1);
+    expect(harness.lines.filter(({ event }) => event === 'alarm')).toMatchObject([
+      { alarm: 'request-refused', rule: '/number: must be a string or a whole number' },
+    ]);
+  });
+
+  test.each([
+    ['not a list', { orders: {} }, 400],
+    ['none readable', orders({ ada: 1 }), 400],
+    ['over 500', { orders: Array.from({ length: 501 }, () => body) }, 413],
+  ])('%s: is refused with an alarm', async (_, sent, status) => {
+    const harness = harnessWith(each);
+    expect((await harness.send(wire(sent))).status).toBe(status);
+    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(await harness.receipts()).toEqual([]);
+  });
+
+  test('empty list: is ignored', async () => {
+    const harness = harnessWith(each);
+    expect(await harness.send(wire({ orders: [] }))).toMatchObject({ status: 200, json: { status: 'ignored' } });
+  });
+
+  test('places: are relative to the order, to the message, or headers', () => {
+    const change = { each: '', reference: ['message:/0/id', 'header:X-Batch', '/id'] };
+    const parsed = read(change, [body, { ...body, id: 'o-2' }], { 'x-batch': 'b-1' });
+    const references = 'erase' in parsed ? parsed.erase.map(({ reference }) => reference) : [];
+    expect(new Set(references).size).toBe(2);
+    expect(references.join()).toMatch(/^[0-9a-f]{64},[0-9a-f]{64}$/);
+  });
+});
+
+describe('times', () => {
+  const at = (submittedAt: unknown, time: unknown) => {
+    const parsed = read({ submittedAt }, { ...body, time });
+    return 'erase' in parsed ? parsed.erase[0]!.submittedAt : undefined;
+  };
+
+  test.each([
+    [{ at: '/time', unit: 's' }, fixtureTime / 1000, fixtureTime],
+    [{ at: '/time', unit: 'ms' }, String(fixtureTime), fixtureTime],
+    [{ at: '/time', unit: 'rfc3339' }, '2026-01-15T13:00:00+01:00', fixtureTime],
+    ['/time', '2026-01-15T12:00:00Z', fixtureTime],
+    ['/time', null, undefined],
+    [{ at: '/time', unit: 'local', zone: 'Europe/Berlin' }, '2026-01-15T13:00:00', fixtureTime],
+    [{ at: '/time', unit: 'local', zone: '-05:00' }, '2026-01-15 07:00', fixtureTime],
+    [{ at: '/time', unit: 'local', zone: 'UTC' }, '2026-01-15T12:00:00.000', fixtureTime],
+    // Clocks were set back at 3:00 (UTC+2), so 2:30 existed twice: the earlier one.
+    [{ at: '/time', unit: 'local', zone: 'Europe/Berlin' }, '2025-10-26T02:30:00', Date.parse('2025-10-26T00:30:00Z')],
+    [{ at: '/time', unit: 'local', zone: 'Europe/Berlin' }, '2025-10-26T03:30:00', Date.parse('2025-10-26T02:30:00Z')],
+  ])('%j, %j: %s', (place, time, wanted) => {
+    expect(at(place, time)).toBe(wanted);
+  });
+
+  test.each([
+    ['/time', 'tomorrow'],
+    ['/time', '2026-01-15T12:00:00'],
+    ['/time', '2026-01-15'],
+    [{ at: '/time', unit: 's' }, '2026-01-15T12:00:00Z'],
+    [{ at: '/time', unit: 'ms' }, 1.5],
+    [{ at: '/time', unit: 'local', zone: 'UTC' }, '2026-01-15T12:00:00Z'],
+    [{ at: '/time', unit: 'local', zone: 'UTC' }, '2026-13-15T12:00:00'],
+  ])('%j, %j: is refused', (place, time) => {
+    expect(() => at(place, time)).toThrow(/^\/time: must be/);
+  });
+});
+
+test('any message under any mapping: is read, or refused with a Failure', () => {
+  const place = fc.constantFrom('', '/a', '/a/0', '/a/b', 'message:/a', 'header:X-A');
+  const kinds = fc.constantFrom('email', 'source_id', 'phone');
+  const source = fc.oneof(
+    fc.record({
+      list: fc.constantFrom('', '/a'),
+      type: fc.constant('/a'),
+      value: fc.constant('/b'),
+      kinds: fc.constant({ x: 'email' }),
+    }),
+    fc.record({ list: fc.constantFrom('', '/a'), value: fc.constantFrom('', '/b'), kind: kinds }),
+    fc.dictionary(place, kinds, { minKeys: 1 }),
+  );
+  const mapping = fc.record(
+    {
+      each: fc.constantFrom('', '/a'),
+      rules: fc.constantFrom([{ when: {}, do: 'erase' }], [{ when: { '/a': [null, 'x'] }, do: 'test' }]),
+      otherwise: fc.constantFrom('ignore', 'refuse'),
+      reference: fc.array(place, { minLength: 1 }),
+      identifiers: source,
+      submittedAt: fc.oneof(place, fc.record({ at: place, unit: fc.constantFrom('s', 'ms', 'rfc3339') })),
+      test: place,
+    },
+    { requiredKeys: ['rules', 'otherwise', 'reference', 'identifiers'] },
+  );
+  const keys = fc.constantFrom('a', 'b', 'type', 'value');
+  const value = fc.letrec(tie => ({
+    any: fc.oneof(
+      { depthSize: 'small' },
+      fc.constantFrom('x', 1, null, '2026-01-15', true),
+      fc.array(tie('any')),
+      fc.dictionary(keys, tie('any')),
+    ),
+  })).any;
+  const { each: _, ...base } = section as typeof section & { each?: string };
+  holds(
+    fc.property(mapping, value, (change, sent) => {
+      try {
+        const platform = openPlatforms({ sender: { ...base, ...change } }).get('sender')!;
+        const parsed = platform.parse(requestOf(sent, { 'content-type': 'application/json', 'x-a': 'x' }));
+        expect(parsed.reply([])).toBeDefined();
+      } catch (thrown) {
+        expect(thrown).toBeInstanceOf(Failure);
+      }
+    }),
+  );
+});
