@@ -81,14 +81,21 @@ const header = ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF',
 function print(receipts: readonly Receipt[], output: Output): void {
   const answer = findSummary(receipts);
   if (output.json) output.printJson({ answer, receipts: receipts.map(findRow) });
-  else for (const line of [answer, ...formatTable(receipts), ...notLookedUpLines(receipts)]) output.print(line);
+  else for (const line of [answer, ...formatTable(receipts), ...receipts.flatMap(remarksOn)]) output.print(line);
 }
 
-/** Names the receipts with identifiers that were not looked up: a customer with only such an identifier may still exist. */
-function notLookedUpLines(receipts: readonly Receipt[]): readonly string[] {
-  return receipts.flatMap(({ id, notLookedUp = [] }) =>
-    notLookedUp.length === 0 ? [] : [`${id}: ${notLookedUpText} ${notLookedUp.join(', ')}`],
-  );
+/** Says which customers of the person may still exist: those that were not looked up, and those created after the request. */
+function remarksOn(receipt: Receipt): readonly string[] {
+  const { id, notLookedUp = [] } = receipt;
+  const later = createdLaterIn(receipt);
+  return [
+    ...(notLookedUp.length === 0 ? [] : [`${id}: ${notLookedUpText} ${notLookedUp.join(', ')}`]),
+    ...(later === 0 ? [] : [`${id}: customers created after the request, which were not deleted: at least ${later}`]),
+  ];
+}
+
+function createdLaterIn({ projects }: Receipt): number {
+  return Object.values(projects).reduce((sum, { createdLater = 0 }) => sum + createdLater, 0);
 }
 
 function formatTable(receipts: readonly Receipt[]): readonly string[] {
@@ -123,7 +130,9 @@ function findSummary(receipts: readonly Receipt[]): string {
 }
 
 /** Returns the facts of one receipt, without any identifier of the person. */
-function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp }: Receipt) {
+function findRow(receipt: Receipt) {
+  const { id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp } = receipt;
+  const createdLater = createdLaterIn(receipt);
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
   return {
@@ -135,6 +144,7 @@ function findRow({ id, platform, receivedAt, state, closedAt, projects, evidence
     proof: { deleted: count('deleted'), gone: count('gone') },
     signed: evidence !== undefined,
     ...(notLookedUp === undefined ? {} : { notLookedUp }),
+    ...(createdLater === 0 ? {} : { createdLater }),
   };
 }
 

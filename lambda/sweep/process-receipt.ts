@@ -68,7 +68,9 @@ async function attemptClaimed(
   services: Services,
 ): Promise<boolean> {
   const personalData = await services.store.readPersonalData(receipt.id);
-  if (personalData === undefined) return reviewWithoutPersonalData(receipt, services);
+  // A restore of the receipts table opens closed receipts again, whose identifiers were deleted when they were closed.
+  const isMissing = receipt.lookUpCalls > 0 && personalData?.identifiers.length === 0;
+  if (personalData === undefined || isMissing) return reviewWithoutPersonalData(receipt, services);
   const { outcome } = await attempt({ receipt, personalData, clients, until, repliesNow: false }, services);
   return 'deletions' in outcome;
 }

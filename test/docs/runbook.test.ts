@@ -13,7 +13,7 @@ import { sweepHandler } from '../../lambda/sweeper.ts';
 import { ops, run } from '../ops/ops-harness.ts';
 import { startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { receiptOf } from '../support/receipt-builders.ts';
+import { kept, receiptOf } from '../support/receipt-builders.ts';
 
 /** Every command of a page: the lines of its blocks that are marked as shell. */
 function commandsIn(page: string): readonly string[] {
@@ -62,7 +62,7 @@ async function deployment() {
     const open = receiptOf({ id: `stopped-${asked}`, platform: 'ketch', receivedAt: Date.now() });
     const projects = Object.entries(open.projects).map(([name, progress]) => [name, { ...progress, refusedLookUps }]);
     const receipt = { ...open, projects: Object.fromEntries(projects) };
-    await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    await running.services.store.accept(receipt, kept);
     await updateReceipt(running.services.store, receipt, standing => requestReview(standing, reason));
     return receipt.id;
   };
@@ -70,7 +70,7 @@ async function deployment() {
   const redacted = async () => {
     const facts = { id: 'redacted-1', platform: 'shopify', state: 'erased', closedAt: Date.now() } as const;
     const { queue: _, nextAttemptAt: __, ...receipt } = receiptOf(facts);
-    await running.services.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    await running.services.store.accept(receipt, kept);
     return receipt.id;
   };
   return { running, desk, environment, erased, stopped, redacted };

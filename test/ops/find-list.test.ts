@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
+import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson } from '../support/ketch.ts';
@@ -61,6 +62,26 @@ describe('find', () => {
     const { json } = await at.run('find', '--source-id', 'crm-1', '--json');
     expect(json).toMatchObject({ receipts: [{ receipt: id, notLookedUp: ['phone'] }] });
     expect((await at.run('show', id)).lines.join('\n')).toContain('a malformed value): phone');
+  });
+
+  test('customers created after the request: are counted by find, show, evidence and report, also in JSON', async () => {
+    const at = await opsHarness();
+    const created_at = new Date(fixtureTime + 1).toISOString();
+    for (const suffix of ['a', 'b'])
+      at.harness.sandbox.register({ email: 'new@example.com', source_id: `crm-${suffix}`, created_at }, 'main');
+    const id = await at.request([byEmail('new@example.com')]);
+    await at.sweep();
+    expect(at.harness.deleted()).toEqual([]);
+    const { lines } = await at.run('find', '--email', 'new@example.com');
+    expect(lines[0]).toBe('requested 1 time, closed as created-later');
+    expect(lines.at(-1)).toBe(`${id}: customers created after the request, which were not deleted: at least 2`);
+    const { json } = await at.run('find', '--email', 'new@example.com', '--json');
+    expect(json).toMatchObject({ receipts: [{ receipt: id, outcome: 'created-later', createdLater: 2 }] });
+    expect((await at.run('show', id)).lines.join('\n')).toContain('customers created later: 2');
+    const receipt = await at.harness.receipt(id);
+    expect(evidenceOf(receipt).projects).toMatchObject({ main: { outcome: 'created-later', createdLater: 2 } });
+    const report = await at.run('report', '--from', '2026-01-01', '--to', '2026-01-31', '--json');
+    expect(report.json).toMatchObject({ lines: [{ platform: 'ketch', noMatch: 1, createdLater: 1 }, {}] });
   });
 
   test('several requests: counts those that are open and how the others ended', async () => {

@@ -230,6 +230,20 @@ describe('personal data of a closed receipt', () => {
     expect(await left(open)).toBeUndefined();
   });
 
+  test('receipt that a restore of its table opened again: needs review, because its identifiers are deleted', async () => {
+    const open = await harnessWithCallbacks();
+    const restored = await open.receipt();
+    expect(restored).toMatchObject({ state: 'open', projects: { main: { pins: 0 } } });
+    open.called.answer = () => response(503);
+    await open.sweepAfter(hour);
+    const { revision } = await open.receipt();
+    const { nextAttemptAt = 0 } = restored;
+    await open.harness.store.replace({ ...restored, revision: revision + 1, nextAttemptAt });
+    await open.sweepAfter(hour);
+    expect(await open.receipt()).toMatchObject({ state: 'needs-review', reason: 'identifiers-missing' });
+    expect(open.harness.alarms()).toContain('needs-review');
+  });
+
   test.each([
     ['with', 1],
     ['without', 0],
