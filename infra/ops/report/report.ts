@@ -2,7 +2,7 @@ import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { dayMs, type Output } from '../terminal.ts';
-import { type Figures, figuresOf, type ReportCounts } from './figures.ts';
+import { addTo, emptyTally, type Figures, figuresOf, type Tally } from './figures.ts';
 
 export const reportCommand: Command = {
   summary: 'count requests of a period, for the yearly metrics of the CCPA',
@@ -47,18 +47,17 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
   const { from, before } = periodOf(args.text('from'), args.text('to'));
   const only = args.text('platform');
   const read = { all: 0, unreadable: 0 };
-  const byPlatform = new Map<string, ReportCounts[]>();
+  const byPlatform = new Map<string, Tally>();
   const count = () => {
     read.unreadable += 1;
   };
-  for await (const { platform, receivedAt, state, submittedAt, closedAt } of context.all(count)) {
+  for await (const { platform, receivedAt, ...receipt } of context.all(count)) {
     read.all += 1;
     if (read.all % progressStep === 0) output.progress(`${read.all} receipts read`);
     if (receivedAt < from || receivedAt >= before || (only ?? platform) !== platform) continue;
-    const counted = { state, submittedAt, ...(closedAt === undefined ? {} : { closedAt }) };
-    const group = byPlatform.get(platform);
-    if (group === undefined) byPlatform.set(platform, [counted]);
-    else group.push(counted);
+    const tally = byPlatform.get(platform) ?? emptyTally();
+    byPlatform.set(platform, tally);
+    addTo(tally, receipt);
   }
   output.progress('');
   print(buildLines(byPlatform), read.unreadable, output);
@@ -67,10 +66,10 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
 
 type Line = Figures & { readonly platform: string };
 
-function buildLines(byPlatform: ReadonlyMap<string, readonly ReportCounts[]>): readonly Line[] {
+function buildLines(byPlatform: ReadonlyMap<string, Tally>): readonly Line[] {
   const platforms = [...byPlatform].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const lines = platforms.map(([platform, receipts]) => ({ platform, ...figuresOf(receipts) }));
-  return [...lines, { platform: 'total', ...figuresOf(platforms.flatMap(([, receipts]) => receipts)) }];
+  const lines = platforms.map(([platform, tally]) => ({ platform, ...figuresOf([tally]) }));
+  return [...lines, { platform: 'total', ...figuresOf([...byPlatform.values()]) }];
 }
 
 function print(lines: readonly Line[], unreadable: number, output: Output): void {
