@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { keySet } from '../../lambda/receipts/signer.ts';
 import { dayOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
+import type { ScanReceipts } from './report/scan-receipts.ts';
 import type { Output } from './terminal.ts';
 
 export const exportCommand: Command = {
@@ -21,7 +22,7 @@ as a bucket with object lock.
 
 An interrupted export continues when you run it again: existing files with the
 same content are kept. A file with other content is never replaced, and the exit
-code is 1. SHA256SUMS is written last, so a folder without it is incomplete.
+code is 1. SHA256SUMS gets its name last, so a folder without it is incomplete.
 
   npm run ops -- export --since 2026-01-01 --to evidence-2026
   (cd evidence-2026 && sha256sum --check SHA256SUMS)
@@ -50,28 +51,39 @@ async function exportEvidence(args: ParsedArgs, context: OpsContext, output: Out
     throw new OpsUsageError('--to: the folder cannot be created');
   });
   const counts: ExportCounts = { written: 0, kept: 0, conflicting: 0, unsigned: 0, unreadable: 0 };
-  const digests = new Map<string, string>();
+  const manifest = await openManifest(folder);
   const write = async (name: string, text: string) => {
     counts[await writeOnce(join(folder, name), text)] += 1;
-    digests.set(name, createHash('sha256').update(text).digest('hex'));
+    await manifest.add(name, text);
   };
-  let read = 0;
+  await exportReceipts(context.all, since, { counts, write, output });
+  const receipts = counts.written + counts.kept + counts.conflicting;
+  await write('jwks.json', key);
+  const complete = counts.conflicting === 0 && counts.unreadable === 0;
+  await manifest.close(complete);
+  print({ ...counts, receipts, complete }, output);
+  return complete ? 0 : 1;
+}
+
+interface ExportSteps {
+  readonly counts: ExportCounts;
+  readonly write: (name: string, text: string) => Promise<void>;
+  readonly output: Output;
+}
+
+async function exportReceipts(all: ScanReceipts, since: number, { counts, write, output }: ExportSteps): Promise<void> {
   const countUnreadable = () => {
     counts.unreadable += 1;
   };
-  for await (const receipt of context.all(countUnreadable)) {
+  let read = 0;
+  for await (const receipt of all(countUnreadable)) {
     read += 1;
-    if (read % progressStep === 0) output.progress(`${read} receipts read, ${digests.size} exported`);
+    const exported = counts.written + counts.kept + counts.conflicting;
+    if (read % progressStep === 0) output.progress(`${read} receipts read, ${exported} exported`);
     if (!isFinal(receipt.state) || (receipt.closedAt ?? 0) < since) continue;
     await exportOne(receipt, counts, write);
   }
   output.progress('');
-  const receipts = digests.size;
-  await write('jwks.json', key);
-  const complete = counts.conflicting === 0 && counts.unreadable === 0;
-  if (complete) await replaceFile(join(folder, 'SHA256SUMS'), manifestOf(digests));
-  print({ ...counts, receipts, complete }, output);
-  return complete ? 0 : 1;
 }
 
 async function exportOne(
@@ -98,10 +110,22 @@ async function replaceFile(file: string, text: string): Promise<void> {
   await rename(`${file}.partial`, file);
 }
 
-/** Returns the lines that `sha256sum --check` reads. */
-function manifestOf(digests: ReadonlyMap<string, string>): string {
-  const lines = [...digests].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, digest]) => `${digest}  ${name}\n`);
-  return lines.join('');
+/**
+ * Opens the manifest: the lines that `sha256sum --check` reads, in the order in which the receipts are read. They go to a
+ * file at once, because an export may have millions of them. It gets its name when the export is complete.
+ */
+async function openManifest(folder: string) {
+  const name = join(folder, 'SHA256SUMS');
+  const file = await open(`${name}.partial`, 'w', 0o600);
+  return {
+    add: (of: string, text: string) => file.appendFile(`${createHash('sha256').update(text).digest('hex')}  ${of}\n`),
+    close: async (complete: boolean) => {
+      await file.sync();
+      await file.close();
+      if (complete) await rename(`${name}.partial`, name);
+      else await rm(`${name}.partial`);
+    },
+  };
 }
 
 function print(result: ExportCounts & { readonly receipts: number; readonly complete: boolean }, output: Output): void {

@@ -45,12 +45,22 @@ async function find(args: ParsedArgs, context: OpsContext, output: Output): Prom
   const identifiers = await readIdentifiers(args);
   const hmacs = createPseudonymizer(await context.readSecret(pepperName));
   const ids = await Promise.all(identifiers.map(identifier => context.store.find(hmacs.subject(identifier))));
-  const receipts = await readReceipts([...new Set(ids.flat())], context.store);
+  // Of each receipt, only what is shown stays in memory.
+  const found: Found[] = [];
+  for await (const receipt of readReceipts([...new Set(ids.flat())], context.store, output))
+    found.push({ at: receipt.receivedAt, endedAt: receipt.closedAt, row: findRow(receipt) });
   print(
-    receipts.toSorted((a, b) => a.receivedAt - b.receivedAt),
+    found.toSorted((a, b) => a.at - b.at),
     output,
   );
-  return receipts.length === 0 ? 1 : 0;
+  return found.length === 0 ? 1 : 0;
+}
+
+/** A receipt of the person, with its times in epoch milliseconds. */
+interface Found {
+  readonly at: number;
+  readonly endedAt: number | undefined;
+  readonly row: ReturnType<typeof findRow>;
 }
 
 async function readIdentifiers(args: ParsedArgs) {
@@ -78,34 +88,29 @@ async function readFirstLine(): Promise<string> {
 
 const header = ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF', 'SIGNED'];
 
-function print(receipts: readonly Receipt[], output: Output): void {
-  const answer = findSummary(receipts);
-  if (output.json) output.printJson({ answer, receipts: receipts.map(findRow) });
-  else for (const line of [answer, ...formatTable(receipts), ...receipts.flatMap(remarksOn)]) output.print(line);
+function print(found: readonly Found[], output: Output): void {
+  const answer = findSummary(found);
+  const rows = found.map(({ row }) => row);
+  if (output.json) output.printJson({ answer, receipts: rows });
+  else for (const line of [answer, ...formatTable(rows), ...rows.flatMap(remarksOn)]) output.print(line);
 }
 
 /** Says which customers of the person may still exist: those that were not looked up, and those created after the request. */
-function remarksOn(receipt: Receipt): readonly string[] {
-  const { id, notLookedUp = [] } = receipt;
-  const later = createdLaterIn(receipt);
+function remarksOn({ receipt, notLookedUp = [], createdLater = 0 }: Found['row']): readonly string[] {
   return [
-    ...(notLookedUp.length === 0 ? [] : [`${id}: ${notLookedUpText} ${notLookedUp.join(', ')}`]),
-    ...(later === 0 ? [] : [`${id}: customers created after the request, which were not deleted: at least ${later}`]),
+    ...(notLookedUp.length === 0 ? [] : [`${receipt}: ${notLookedUpText} ${notLookedUp.join(', ')}`]),
+    ...(createdLater === 0
+      ? []
+      : [`${receipt}: customers created after the request, which were not deleted: at least ${createdLater}`]),
   ];
 }
 
-function createdLaterIn({ projects }: Receipt): number {
-  return Object.values(projects).reduce((sum, { createdLater = 0 }) => sum + createdLater, 0);
-}
-
-function formatTable(receipts: readonly Receipt[]): readonly string[] {
-  const cells = receipts
-    .map(findRow)
-    .map(row => [
-      ...[row.receipt, row.platform, row.receivedAt, row.outcome, row.closedAt ?? '-'],
-      proofText(row.proof),
-      row.signed ? 'yes' : 'no',
-    ]);
+function formatTable(rows: readonly Found['row'][]): readonly string[] {
+  const cells = rows.map(row => [
+    ...[row.receipt, row.platform, row.receivedAt, row.outcome, row.closedAt ?? '-'],
+    proofText(row.proof),
+    row.signed ? 'yes' : 'no',
+  ]);
   return cells.length === 0 ? [] : tableLines(header, cells);
 }
 
@@ -115,12 +120,12 @@ function proofText({ deleted, gone }: ReturnType<typeof findRow>['proof']): stri
 }
 
 /** Answers "did you erase this person?" in one line, from all receipts found. */
-function findSummary(receipts: readonly Receipt[]): string {
-  if (receipts.length === 0) return 'no match: no erasure request with this identifier in the last 25 months';
-  const erased = receipts.filter(({ state }) => state === 'erased');
-  const open = receipts.filter(({ state }) => !isFinal(state));
-  const others = receipts.filter(({ state }) => isFinal(state) && state !== 'erased');
-  const last = Math.max(...erased.map(({ closedAt = 0 }) => closedAt));
+function findSummary(found: readonly Found[]): string {
+  if (found.length === 0) return 'no match: no erasure request with this identifier in the last 25 months';
+  const erased = found.filter(({ row }) => row.outcome === 'erased');
+  const open = found.filter(({ row }) => !isFinal(row.outcome));
+  const others = found.filter(({ row }) => isFinal(row.outcome) && row.outcome !== 'erased');
+  const last = erased.reduce((latest, { endedAt = 0 }) => Math.max(latest, endedAt), 0);
   const parts = [
     ...(erased.length === 0 ? [] : [`erased ${timesText(erased.length)}, last on ${isoSeconds(last)}`]),
     ...(open.length === 0 ? [] : [`requested ${timesText(open.length)}, not finished`]),
@@ -132,7 +137,7 @@ function findSummary(receipts: readonly Receipt[]): string {
 /** Returns the facts of one receipt, without any identifier of the person. */
 function findRow(receipt: Receipt) {
   const { id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp } = receipt;
-  const createdLater = createdLaterIn(receipt);
+  const createdLater = Object.values(projects).reduce((sum, project) => sum + (project.createdLater ?? 0), 0);
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
   return {
@@ -152,6 +157,6 @@ function timesText(count: number): string {
   return count === 1 ? '1 time' : `${count} times`;
 }
 
-function outcomesOf(receipts: readonly Receipt[]): string {
-  return [...new Set(receipts.map(({ state }) => state))].toSorted().join(' and ');
+function outcomesOf(found: readonly Found[]): string {
+  return [...new Set(found.map(({ row }) => row.outcome))].toSorted().join(' and ');
 }

@@ -48,12 +48,11 @@ async function list(args: ParsedArgs, context: OpsContext, output: Output): Prom
   if (args.positionals.length > 0) throw new OpsUsageError('list: takes options only, no arguments');
   const platform = args.text('platform');
   const limit = numberOf(args, 'limit', maxLimit) ?? defaultLimit;
-  const { receipts, more } = await readBacklog({ states: statesOf(args.text('state')), platform, limit }, context);
-  const now = context.now();
-  const rows = receipts.map(receipt => rowOf(receipt, now));
+  const query = { states: statesOf(args.text('state')), platform, limit };
+  const { rows, more } = await readBacklog(query, context, output);
   if (output.json) output.printJson(rows);
   else if (rows.length === 0) output.print('no unfinished receipts');
-  else for (const line of formatTable(rows, now)) output.print(line);
+  else for (const line of formatTable(rows, context.now())) output.print(line);
   const note = `more receipts exist: show them with --limit, up to ${maxLimit}`;
   if (more) (output.json ? console.error : output.print)(note);
   return 0;
@@ -114,18 +113,27 @@ interface BacklogQuery {
   readonly limit: number;
 }
 
-/** Reads unfinished receipts: reviews first, then by due date. `more` is set if there are others. Throws as the store does. */
-async function readBacklog({ states, platform, limit }: BacklogQuery, { store }: Pick<OpsContext, 'store'>) {
+/**
+ * Reads unfinished receipts: reviews first, then by due date. Keeps of each only what is shown. `more` is set if there are
+ * others. Throws as the store does.
+ */
+async function readBacklog(
+  { states, platform, limit }: BacklogQuery,
+  { store, now }: Pick<OpsContext, 'store' | 'now'>,
+  output: Output,
+) {
   const ids = await Promise.all(states.map(state => store.due(listStates[state], anyTime, maxIds + 1)));
   const limited = ids.map(found => found.slice(0, maxIds));
-  const receipts = await readReceipts([...new Set(limited.flat())], store);
-  // The index is eventually consistent, so the queue in the receipt counts.
-  const matching = receipts.filter(
-    one => states.some(state => listStates[state] === one.queue) && (platform ?? one.platform) === one.platform,
-  );
-  const sorted = matching.toSorted((a, b) => rank(a) - rank(b) || dueAtOf(a) - dueAtOf(b));
+  const at = now();
+  const matching: { readonly rank: number; readonly dueAt: number; readonly row: Row }[] = [];
+  for await (const one of readReceipts([...new Set(limited.flat())], store, output)) {
+    // The index is eventually consistent, so the queue in the receipt counts.
+    if (!states.some(state => listStates[state] === one.queue) || (platform ?? one.platform) !== one.platform) continue;
+    matching.push({ rank: rank(one), dueAt: dueAtOf(one), row: rowOf(one, at) });
+  }
+  const sorted = matching.toSorted((a, b) => a.rank - b.rank || a.dueAt - b.dueAt);
   const notAll = ids.some(found => found.length > maxIds);
-  return { receipts: sorted.slice(0, limit), more: sorted.length > limit || notAll };
+  return { rows: sorted.slice(0, limit).map(({ row }) => row), more: sorted.length > limit || notAll };
 }
 
 function rank({ queue }: Receipt): number {

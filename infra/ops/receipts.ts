@@ -5,20 +5,23 @@ import {
   type Receipt,
 } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { Output } from './terminal.ts';
 
-/** Number of receipts read in parallel. */
+/** Number of receipts read in parallel, which is also how many are in memory. */
 const atOnce = 25;
 
-/** Reads receipts by id, in the given order, and skips expired ones. Throws as the store does. */
-export async function readReceipts(
+/** Reads receipts by id, in the given order, skips expired ones, and shows the progress. Throws as the store does. */
+export async function* readReceipts(
   ids: readonly string[],
   store: Pick<ReceiptStore, 'read'>,
-): Promise<readonly Receipt[]> {
-  const found: (Receipt | undefined)[] = [];
+  output: Pick<Output, 'progress'>,
+): AsyncIterable<Receipt> {
   for (let from = 0; from < ids.length; from += atOnce) {
-    found.push(...(await Promise.all(ids.slice(from, from + atOnce).map(id => store.read(id)))));
+    const found = await Promise.all(ids.slice(from, from + atOnce).map(id => store.read(id)));
+    output.progress(`${from + found.length} of ${ids.length} receipts read`);
+    yield* found.filter(receipt => receipt !== undefined);
   }
-  return found.filter(receipt => receipt !== undefined);
+  output.progress('');
 }
 
 /** Returns why a receipt is not finished: the reason for its review, or the result of its last attempt. */

@@ -36,9 +36,12 @@ Exit code 0: nothing to do; 1: a table or a receipt needs attention.
 async function restoreCheck(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   if (args.positionals.length > 0) throw new OpsUsageError('restore-check: takes options only, no arguments');
   const tables = await checkTables(context, args.isSet('set'));
-  const [review, open] = await Promise.all([readQueue('needs-review', context), readQueue('erase', context)]);
-  const receipts = review.filter(({ reason = '' }) => lostReasons.includes(reason)).map(rowOf);
-  const result = { tables, receipts, open: open.length };
+  const receipts = [];
+  for await (const one of readQueue('needs-review', context, output))
+    if (lostReasons.includes(one.reason ?? '')) receipts.push(rowOf(one));
+  let open = 0;
+  for await (const _ of readQueue('erase', context, output)) open += 1;
+  const result = { tables, receipts, open };
   if (output.json) output.printJson(result);
   else for (const line of formatResult(result)) output.print(line);
   return receipts.length > 0 || tables.some(({ problems }) => problems.length > 0) ? 1 : 0;
@@ -58,9 +61,9 @@ async function checkTables({ tables, protectTables }: OpsContext, set: boolean) 
 /** Most receipts read from a queue. */
 const maxReceipts = 1000;
 
-async function readQueue(queue: ReceiptQueue, { store }: OpsContext): Promise<readonly Receipt[]> {
-  const receipts = await readReceipts(await store.due(queue, Number.MAX_SAFE_INTEGER, maxReceipts), store);
-  return receipts.filter(receipt => receipt.queue === queue);
+async function* readQueue(queue: ReceiptQueue, { store }: OpsContext, output: Output): AsyncIterable<Receipt> {
+  const ids = await store.due(queue, Number.MAX_SAFE_INTEGER, maxReceipts);
+  for await (const receipt of readReceipts(ids, store, output)) if (receipt.queue === queue) yield receipt;
 }
 
 function rowOf({ id, platform, receivedAt, reason = '' }: Receipt) {

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
-import { figuresOf, type ReportCounts } from '../../infra/ops/report/figures.ts';
+import { addTo, emptyTally, figuresOf } from '../../infra/ops/report/figures.ts';
 import { csvRecord } from '../../infra/ops/report/report.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
@@ -111,7 +111,11 @@ describe('report', () => {
 });
 
 describe('report: figures', () => {
-  const closedAfter = (days: number): ReportCounts => ({ state: 'erased', submittedAt: 0, closedAt: days * day });
+  const closedAfter = (...days: readonly number[]) => {
+    const tally = emptyTally();
+    for (const one of days) addTo(tally, { state: 'erased', submittedAt: 0, closedAt: one * day });
+    return tally;
+  };
 
   test.each([
     [[3], 3, 3],
@@ -119,7 +123,8 @@ describe('report: figures', () => {
     [[4, 1, 9, 2], 3, 4],
     [[1, 1, 2.006], 1, 1.34],
   ])('days %j: the median is %d and the mean %d', (days, medianDays, meanDays) => {
-    expect(figuresOf(days.map(closedAfter))).toMatchObject({ medianDays, meanDays });
+    expect(figuresOf([closedAfter(...days)])).toMatchObject({ received: days.length, medianDays, meanDays });
+    expect(figuresOf(days.map(one => closedAfter(one)))).toEqual(figuresOf([closedAfter(...days)]));
   });
 
   test.each([

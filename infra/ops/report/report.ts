@@ -3,7 +3,7 @@ import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { dayMs, type Output } from '../terminal.ts';
-import { type Figures, figuresOf, type ReportCounts } from './figures.ts';
+import { addTo, emptyTally, type Figures, figuresOf, type Tally } from './figures.ts';
 
 export const reportCommand: Command = {
   summary: 'count requests of a period, for the yearly metrics of the CCPA',
@@ -53,18 +53,17 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
   const { from, before } = periodOf(args.text('from'), args.text('to'));
   const only = args.text('platform');
   const read = { all: 0, unreadable: 0 };
-  const byPlatform = new Map<string, ReportCounts[]>();
+  const byPlatform = new Map<string, Tally>();
   const count = () => {
     read.unreadable += 1;
   };
-  for await (const { platform, receivedAt, state, submittedAt, closedAt } of context.all(count)) {
+  for await (const { platform, receivedAt, ...receipt } of context.all(count)) {
     read.all += 1;
     if (read.all % progressStep === 0) output.progress(`${read.all} receipts read`);
     if (receivedAt < from || receivedAt >= before || (only ?? platform) !== platform) continue;
-    const counted = { state, submittedAt, ...(closedAt === undefined ? {} : { closedAt }) };
-    const group = byPlatform.get(platform);
-    if (group === undefined) byPlatform.set(platform, [counted]);
-    else group.push(counted);
+    const tally = byPlatform.get(platform) ?? emptyTally();
+    byPlatform.set(platform, tally);
+    addTo(tally, receipt);
   }
   output.progress('');
   const ignored = await countIgnoredMessages([...byPlatform.keys()], only, { from, before }, context);
@@ -74,17 +73,14 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
 
 type Line = Figures & { readonly platform: string; readonly ignored: number };
 
-function buildLines(
-  byPlatform: ReadonlyMap<string, readonly ReportCounts[]>,
-  ignoredBy: ReadonlyMap<string, number>,
-): readonly Line[] {
+function buildLines(byPlatform: ReadonlyMap<string, Tally>, ignoredBy: ReadonlyMap<string, number>): readonly Line[] {
   const names = [...new Set([...byPlatform.keys(), ...ignoredBy.keys()])].toSorted();
-  const receiptsOf = (name: string) => byPlatform.get(name) ?? [];
-  const lines = names.map(platform => {
-    return { platform, ...figuresOf(receiptsOf(platform)), ignored: ignoredBy.get(platform) ?? 0 };
+  const tallies = names.map(name => byPlatform.get(name) ?? emptyTally());
+  const lines = names.map((platform, at) => {
+    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored: ignoredBy.get(platform) ?? 0 };
   });
   const ignored = lines.reduce((sum, line) => sum + line.ignored, 0);
-  return [...lines, { platform: 'total', ...figuresOf(names.flatMap(receiptsOf)), ignored }];
+  return [...lines, { platform: 'total', ...figuresOf(tallies), ignored }];
 }
 
 /** DynamoDB reads at most so many rows in one call. */
