@@ -9,7 +9,7 @@ describePlatform('segment', {
   secrets: {
     current: 'segment-current-secret-00001',
     previous: 'segment-previous-secret-0001',
-    stranger: 'segment-stranger-secret-0001',
+    wrong: 'segment-another-secret-0001',
   },
   message: ({ id, sourceId, extra = {} }) =>
     segmentWire({ ...deletion, userId: sourceId, messageId: `delete-${id}`, ...extra }, { 'X-Signature': [] }),
