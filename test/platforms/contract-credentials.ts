@@ -1,139 +1,138 @@
 import { expect, test } from 'vitest';
+import { unusableSecret } from '../../lambda/authentication/shared-secret.ts';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import type { Wire } from '../support/event.ts';
+import { type Wire, withHeader } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
-import type { Harness, HarnessOptions } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
+import { callbackRequests } from '../support/requests.ts';
+import { unusableSecrets, weakValues } from '../support/unusable-secrets.ts';
 import type { Suite } from './contract-case.ts';
 
-export function credentials(suite: Suite): void {
-  const { coversBody, headers, refusedWith, expectRefusal } = suite;
+export function describeCredentials(suite: Suite): void {
+  const { name, coversBody, headers, refusedWith, expectRefusal, secretText } = suite;
+  const { current, previous, wrong } = suite.secrets;
+  const secret = `erasure/platform/${name}`;
+  const platform = openPlatforms({ [name]: suite.section }).get(name)!;
 
-  test('that are genuine are accepted in any letter case of the names', async () => {
+  /** Sends every message, and asserts that each is rejected before anything is read or written. */
+  async function expectRefused(messages: (genuine: Wire) => readonly Wire[], genuineSecret = current) {
+    const store = forbidden<ReceiptStore>('store');
+    const control = forbidden<VersionedStore>('control');
+    const harness = suite.harness({ change: () => ({ store: store.port, control: control.port }) });
+    for (const wire of messages(await suite.genuine(harness, { sourceId: 'crm-kqzvwxjy' }, genuineSecret))) {
+      const answer = await harness.send(wire);
+      expect(answer.status).toBe(refusedWith);
+      expectRefusal(answer, refusedWith);
+      expect(answer.text).not.toContain('kqzvwxjy');
+    }
+    const refused = { event: 'refused', platform: name, status: refusedWith };
+    for (const line of harness.lines) expect(line).toMatchObject(refused);
+    expect([...store.calls, ...control.calls, ...harness.sandbox.calls(), ...harness.alarms()]).toEqual([]);
+  }
+
+  async function expectUnavailable(harness: Harness, knownSecret: string): Promise<void> {
+    // Some platforms cannot sign with an arbitrary text; then there is nothing to reject.
+    const wire = await suite.genuine(harness, {}, knownSecret).catch(() => undefined);
+    if (wire === undefined) return;
+    const answer = await harness.send(wire);
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
+    expectRefusal(answer, 503);
+    expect(harness.alarms()).toEqual(['secret-unusable']);
+    expect(await harness.receipts()).toEqual([]);
+    expect(harness.sandbox.calls()).toEqual([]);
+  }
+
+  test('header names: are read in any letter case', async () => {
     for (const spelled of [(text: string) => text.toUpperCase(), (text: string) => text.toLowerCase()]) {
-      const harness = await suite.harness();
+      const harness = suite.harness();
       const wire = await suite.genuine(harness);
-      const renamed = Object.entries(wire.headers).map(([name, value]) => [spelled(name), value] as const);
+      const renamed = Object.entries(wire.headers).map(([header, value]) => [spelled(header), value] as const);
       await harness.send({ ...wire, headers: Object.fromEntries(renamed) });
       expect(await harness.receipts()).toMatchObject([{ authentication: { secret: 'current' } }]);
     }
   });
 
-  test.each(headers)('that lack %s, or have it twice, are refused', async name => {
-    const { harness, untouched } = await guarded(suite);
-    const wire = await suite.genuine(harness);
-    const value = credentialIn(wire, name);
-    for (const spoiled of [
-      '',
-      ' ',
-      [],
-      [value, value],
-      [value, ''],
-      ['', value],
-      `${value}, ${value}`,
-      `${value},${value}`,
-    ]) {
-      await expectRefused(harness, withHeader(wire, name, spoiled));
-    }
-    untouched();
-  });
-
-  test.each(headers)('that differ in one character of %s are refused, whichever it is', async name => {
-    const { harness, untouched } = await guarded(suite);
-    const wire = await suite.genuine(harness);
-    const value = credentialIn(wire, name);
-    for (let at = 0; at < value.length; at += 1) {
-      await expectRefused(
-        harness,
-        withHeader(wire, name, `${value.slice(0, at)}${other(value[at]!)}${value.slice(at + 1)}`),
-      );
-    }
-    untouched();
-  });
-
-  test.each(headers)('that are cut or grown in %s are refused', async name => {
-    const { harness, untouched } = await guarded(suite);
-    const wire = await suite.genuine(harness);
-    const value = credentialIn(wire, name);
-    for (const spoiled of [
-      value.slice(1),
-      value.slice(0, -1),
-      `${value}x`,
-      `x${value}`,
-      `${value}=`,
-      `${value}\u0000`,
-    ]) {
-      await expectRefused(harness, withHeader(wire, name, spoiled));
-    }
-    untouched();
-  });
-
-  test('of a stranger are refused, and nothing of the message is repeated', async () => {
-    const { harness, untouched } = await guarded(suite);
-    const wire = await suite.genuine(harness, { sourceId: 'crm-kqzvwxjy' }, suite.secrets.stranger);
-    const answer = await expectRefused(harness, wire);
-    expect(answer.text).not.toContain('kqzvwxjy');
-    expect(harness.lines).toMatchObject([{ event: 'refused', platform: suite.name, status: refusedWith }]);
-    untouched();
-  });
+  test.each(headers)('%s: is rejected if it is missing, doubled, longer, shorter or wrong in one character', header =>
+    expectRefused(wire => {
+      const value = credentialIn(wire, header);
+      const oneOff = [...value].map((char, at) => `${value.slice(0, at)}${other(char)}${value.slice(at + 1)}`);
+      const doubled = [[value, value], [value, ''], ['', value], `${value}, ${value}`, `${value},${value}`];
+      const resized = [value.slice(1), value.slice(0, -1), `${value}x`, `x${value}`, `${value}=`, `${value}\u0000`];
+      return ['', ' ', [], ...doubled, ...resized, ...oneOff].map(spoiled => withHeader(wire, header, spoiled));
+    }),
+  );
 
   if (coversBody)
-    test('of another body are refused', async () => {
-      const { harness, untouched } = await guarded(suite);
-      const wire = await suite.genuine(harness);
-      const body = Buffer.from(wire.body);
-      const step = Math.max(1, Math.floor(body.length / 40));
-      for (let at = 0; at < body.length; at += step) {
-        const changed = Buffer.from(body);
-        changed[at] = changed[at]! ^ 1;
-        await expectRefused(harness, { ...wire, body: changed });
-      }
-      for (const changed of [`${body} `, ` ${body}`, `${body}\n`, '', '{}'])
-        await expectRefused(harness, { ...wire, body: changed });
-      untouched();
-    });
+    test('another body: is rejected', () =>
+      expectRefused(wire => {
+        const body = Buffer.from(wire.body);
+        const step = Math.max(1, Math.floor(body.length / 40));
+        const changed = Array.from({ length: Math.ceil(body.length / step) }, (_, index) =>
+          body.map((byte, at) => (at === index * step ? byte ^ 1 : byte)),
+        );
+        return [...changed, `${body} `, ` ${body}`, `${body}\n`, '', '{}'].map(other => ({ ...wire, body: other }));
+      }));
 
-  test('are looked at before the method of reading: what is no request at all is refused the same', async () => {
-    const { harness, untouched } = await guarded(suite);
-    const wire = await suite.genuine(harness, {}, suite.secrets.stranger);
-    for (const body of ['', '{', '\uFEFF{}', Buffer.from([0xff]), '['.repeat(60_000)])
-      await expectRefused(harness, { ...wire, body });
-    await expectRefused(harness, withHeader(wire, 'Content-Type', 'text/plain'));
-    untouched();
+  test('wrong secret: is rejected before the body is parsed, and the reply repeats nothing', () =>
+    expectRefused(wire => {
+      const bodies = ['', '{', '\uFEFF{}', Buffer.from([0xff]), '['.repeat(60_000)];
+      return [wire, ...bodies.map(body => ({ ...wire, body })), withHeader(wire, 'Content-Type', 'text/plain')];
+    }, wrong));
+
+  test('previous secret: is accepted until it is removed, and the receipt records which one matched', async () => {
+    const harness = suite.harness({ secrets: { [secret]: secretText(current, previous) } });
+    await harness.send(await suite.genuine(harness, { id: 1 }, previous));
+    await harness.send(await suite.genuine(harness, { id: 2 }, current));
+    harness.secrets[secret] = secretText(current);
+    const { status } = await harness.send(await suite.genuine(harness, { id: 3 }, previous));
+    expect(status).toBe(refusedWith);
+    const labels = (await harness.receipts()).map(receipt => receipt.authentication.secret);
+    expect(labels).toEqual(['previous', 'current']);
   });
 
-  async function expectRefused(harness: Harness, wire: Wire) {
-    const answer = await harness.send(wire);
-    expect(answer.status).toBe(refusedWith);
-    expectRefusal(answer, refusedWith);
-    return answer;
-  }
-}
+  test.each([
+    ...unusableSecrets.filter(({ why }) => !/ as the (current|previous) one$/.test(why)),
+    ...Object.entries(suite.unusableSecrets ?? {}).map(([why, text]) => ({ why, text })),
+    ...weakValues.map(({ why, value }) => ({ why: `${why} as the current one`, text: secretText(value), value })),
+    ...weakValues.map(({ why, value }) => ({ why: `${why} as the previous one`, text: secretText(current, value) })),
+  ])('secret that is $why: no request is accepted', async ({ text, value }: { text: string; value?: unknown }) => {
+    expect(() => platform.checkSecret(text)).toThrow(unusableSecret());
+    for (const known of [current, value])
+      if (typeof known === 'string') await expectUnavailable(suite.harness({ secrets: { [secret]: text } }), known);
+  });
 
-/** A harness whose store must not be touched while callers are not proved genuine. */
-async function guarded(suite: Suite, options: Partial<HarnessOptions> = {}) {
-  const store = forbidden<ReceiptStore>('store');
-  const control = forbidden<VersionedStore>('control');
-  const harness = await suite.harness({ ...options, change: () => ({ store: store.port, control: control.port }) });
-  const untouched = () => {
-    expect([...store.calls, ...control.calls]).toEqual([]);
-    expect(harness.sandbox.calls()).toEqual([]);
-    expect(harness.alarms()).toEqual([]);
-  };
-  return { harness, untouched };
-}
+  test('usable secret: passes the check', () => {
+    for (const text of [secretText(current), secretText(current, previous)]) platform.checkSecret(text);
+  });
 
-function withHeader(wire: Wire, name: string, value: string | readonly string[]): Wire {
-  const others = Object.entries(wire.headers).filter(([one]) => one.toLowerCase() !== name.toLowerCase());
-  return { ...wire, headers: { ...Object.fromEntries(others), [name]: value } };
+  test('secret that cannot be read: no request is accepted', async () => {
+    const harness = suite.harness();
+    delete harness.secrets[secret];
+    await expectUnavailable(harness, current);
+  });
+
+  test('callback: reads the secret only if the platform declares it', async () => {
+    let reads = 0;
+    const readSecret = async () => {
+      reads += 1;
+      return secretText(current);
+    };
+    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
+    const callbacks = [{ url: 'https://example.com/callback', headers: {} }];
+    const calls = await callbackRequests(platform, { outcome, callbacks }, readSecret);
+    expect(reads > 0).toBe(platform.callbacksNeedSecret === true);
+    if (platform.responseMode === 'acknowledgement') expect(calls).toEqual([]);
+  });
 }
 
 function credentialIn(wire: Wire, name: string): string {
-  const [, value] = Object.entries(wire.headers).find(([one]) => one.toLowerCase() === name.toLowerCase())!;
+  const [, value] = Object.entries(wire.headers).find(([header]) => header.toLowerCase() === name.toLowerCase())!;
   return [value].flat().join();
 }
 
-/** Another character of the same kind. */
+/** Returns another character of the same kind. */
 function other(char: string): string {
   if (/[0-8]/.test(char)) return String(Number(char) + 1);
   return char === 'x' ? 'y' : 'x';

@@ -26,7 +26,8 @@ const message: PlatformCase['message'] = ({ id, sourceId, extra = {} }) => {
 describePlatform('generic', {
   ...common,
   section: { authentication: { kind: 'standard-webhooks' } },
-  secrets: { current: signingSecret, previous: keyOf(1), stranger: keyOf(2) },
+  secrets: { current: signingSecret, previous: keyOf(1), wrong: keyOf(2) },
+  unusableSecrets: { 'not base64': JSON.stringify({ current: 'a-secret-with-25-letters-' }) },
   message,
   sign: (wire, secret, at) => ({ ...wire, headers: { ...wire.headers, ...signed(wire.body, { at, secret }) } }),
   headers: ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
@@ -55,7 +56,7 @@ describePlatform('in-house', {
   secrets: {
     current: 'in-house-current-secret-0001',
     previous: 'in-house-previous-secret-001',
-    stranger: 'in-house-stranger-secret-001',
+    wrong: 'in-house-another-secret-0001',
   },
   message: ({ id, sourceId, extra }) => formMessage(id, sourceId, extra),
   sign: (wire, secret) => ({ ...wire, headers: { ...wire.headers, 'X-Form-Key': secret } }),
@@ -69,7 +70,14 @@ describePlatform('in-house', {
   secrets: {
     current: 'form:current-secret-00000001',
     previous: 'form:previous-secret-0000001',
-    stranger: 'form:stranger-secret-0000001',
+    wrong: 'form:another-secret-00000001',
+  },
+  unusableSecrets: {
+    'without a user': JSON.stringify({ current: 'a-secret-with-25-letters-' }),
+    'without a user in the previous one': JSON.stringify({
+      current: 'user:a-secret-of-letters',
+      previous: 'a-secret-with-25-letters-',
+    }),
   },
   message: ({ id, sourceId, extra }) => formMessage(id, sourceId, extra),
   sign: (wire, secret) => {

@@ -11,7 +11,7 @@ describePlatform('shopify', {
   secrets: {
     current: 'shpss_current_client_secret_0001',
     previous: 'shpss_previous_client_secret_001',
-    stranger: 'shpss_stranger_client_secret_001',
+    wrong: 'shpss_another_client_secret_001',
   },
   message: ({ id, sourceId, extra = {} }) =>
     shopifyWire(

@@ -17,7 +17,7 @@ describePlatform('transcend', {
   secrets: {
     current: 'transcend-current-secret-001',
     previous: 'transcend-previous-secret-01',
-    stranger: 'transcend-stranger-secret-01',
+    wrong: 'transcend-another-secret-01',
   },
   message: ({ id, sourceId, extra = {} }) => {
     const request = { id: `c3ae78c9-2768-4666-991a-d2f72950333${id}` };

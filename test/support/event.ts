@@ -83,3 +83,9 @@ export function sendOver(url: string, { method = 'POST', path, headers, body }: 
     sent.end(body);
   });
 }
+
+/** The same message with another value of a header, whatever the case of its name. */
+export function withHeader(wire: Wire, name: string, value: string | readonly string[]): Wire {
+  const others = Object.entries(wire.headers).filter(([other]) => other.toLowerCase() !== name.toLowerCase());
+  return { ...wire, headers: { ...Object.fromEntries(others), [name]: value } };
+}

@@ -111,7 +111,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 }
 
 /** Creates a harness that the caller closes. */
-export function openHarness(options: HarnessOptions = {}): Harness {
+function openHarness(options: HarnessOptions = {}): Harness {
   const { projects = ['main'], platforms, file = ':memory:', random = () => 0.5 } = options;
   const clock = { now: options.at ?? (platforms === undefined ? start : fixtureTime) };
   const now = () => clock.now;

@@ -1,6 +1,7 @@
 import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
 import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { ketch } from '../../lambda/platforms/ketch.ts';
+import type { CallbackNotice, CallbackRequest, Platform } from '../../lambda/platforms/platform.ts';
 import { ketchSection } from './ketch.ts';
 
 export const ketchPlatform = ketch(ketchSection);
@@ -10,6 +11,16 @@ export function readKetch(body: unknown, headers = { 'content-type': 'applicatio
   const reading = ketchPlatform.parse(requestOf(body, headers));
   if (!('erase' in reading) || reading.erase.length !== 1) throw new Error('Ketch asks for one erasure');
   return reading.erase[0]!;
+}
+
+/** Returns the calls that a platform makes for an outcome. Without `secret`, reading the secret fails. */
+export function callbackRequests(
+  platform: Platform,
+  notice: Pick<CallbackNotice, 'outcome' | 'callbacks'> & Partial<CallbackNotice>,
+  secret: () => Promise<string> = () => Promise.reject(new Error('the secret must not be read')),
+): Promise<readonly CallbackRequest[]> {
+  const facts = { reference: 'reference', scope: '', receivedAt: 0, receiptId: 'receipt-1' };
+  return platform.buildCallbacks({ ...facts, ...notice }, { secret, now: () => 0 });
 }
 
 /** A request as a platform's functions get it: an object as JSON, text and bytes as they are. */
