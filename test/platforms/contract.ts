@@ -4,7 +4,7 @@ import { maxJsonDepth } from '../../lambda/io/json.ts';
 import { type ReceiptStore, storeUnavailable } from '../../lambda/receipts/store.ts';
 import { type Answer, type Wire, withHeader } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
-import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
+import { createHarness, type Harness } from '../support/harness.ts';
 import type { PlatformCase, Suite } from './contract-case.ts';
 import { describeCredentials } from './contract-credentials.ts';
 
