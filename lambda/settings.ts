@@ -14,12 +14,20 @@ const limits = v.strictObject({
   answerBudgetMs: v.optional(wholeNumber(1000, 25_000), 8000),
 });
 
+/** A day of hours: many shops have a new or changed customer each day. */
+const reappearance = v.strictObject({
+  projects: v.exactOptional(v.pipe(v.array(name), v.nonEmpty('must name at least one project'))),
+  // CloudWatch evaluates at most seven days (PutMetricAlarm, EvaluationPeriods).
+  quietHours: v.optional(wholeNumber(1, 168), 24),
+});
+
 function settingsSchema(where: SettingsTarget) {
   return v.pipe(
     v.strictObject({
       $schema: v.exactOptional(v.string()),
       projects: v.pipe(v.record(name, projectSchema(where)), v.minEntries(1, 'must name at least one project')),
       platforms: platformsSchema,
+      reappearance: v.exactOptional(reappearance),
       limits: v.optional(limits, {}),
       operations: v.optional(operations, {}),
     }),
@@ -27,6 +35,11 @@ function settingsSchema(where: SettingsTarget) {
       [['projects'], ['platforms']],
       ({ projects, platforms }) => namedProjects(platforms).every(one => Object.hasOwn(projects, one)),
       'platforms: name a project that is not in projects',
+    ),
+    v.partialCheck(
+      [['projects'], ['reappearance', 'projects']],
+      ({ projects, reappearance }) => reappearance?.projects?.every(one => Object.hasOwn(projects, one)) ?? true,
+      'reappearance: name a project that is not in projects',
     ),
     v.partialCheck(
       [['platforms']],
@@ -37,6 +50,14 @@ function settingsSchema(where: SettingsTarget) {
 }
 
 export type Settings = v.InferOutput<ReturnType<typeof settingsSchema>>;
+
+/** Returns the projects whose events are received; none without the setting. */
+export function eventProjects({
+  reappearance,
+  projects,
+}: Pick<Settings, 'reappearance' | 'projects'>): readonly string[] {
+  return reappearance === undefined ? [] : (reappearance.projects ?? Object.keys(projects));
+}
 
 const routing = v.object({ projects: v.array(v.string()) });
 

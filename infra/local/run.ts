@@ -1,11 +1,16 @@
+import type { ApiGatewayHandler } from '../../lambda/aws/api-gateway.ts';
+import { eventsHandler } from '../../lambda/events.ts';
 import { createServices, type Services } from '../../lambda/services.ts';
+import { eventProjects } from '../../lambda/settings.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
+import { localEventSecret } from './embedded-secrets.ts';
 import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { writeRunFile } from './run-file.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
 import { openSqliteServices } from './sqlite-services.ts';
 
 export interface LocalRun {
@@ -30,13 +35,11 @@ async function start(options: LocalOptions, unlockFolder: () => void): Promise<L
   const opened =
     options.awsEndpoint === undefined ? await openSqliteServices(options) : await openEmulatorServices(options);
   const services = createServices(opened.adapters);
-  const gateway = await serveGateway(
-    webhookHandler(() => services),
-    options.port,
-  ).catch(async (error: unknown) => {
+  const gateway = await serveGateway(localHandler(services), options.port).catch(async (error: unknown) => {
     await opened.close();
     throw explainPortError(error, options.port);
   });
+  if (opened.sandbox !== undefined) sendEvents(opened.sandbox, gateway.url, services);
   const sweeps = sweepEvery(options.sweepMs, services);
   const { sandboxUrl } = opened;
   const removeRunFile = writeRunFile(options.data, {
@@ -60,6 +63,22 @@ async function start(options: LocalOptions, unlockFolder: () => void): Promise<L
       return closing;
     },
   };
+}
+
+/** Routes as API Gateway does: events of customers have their own function. */
+function localHandler(services: Services): ApiGatewayHandler {
+  const [webhook, events] = [webhookHandler(() => services), eventsHandler(() => services)];
+  return (event, context) => (event.path.startsWith('/events/') ? events : webhook)(event, context);
+}
+
+/** Lets the sandbox send its webhook. A message that is not taken is not repeated. */
+function sendEvents(sandbox: Sandbox, url: string, { settings }: Services): void {
+  const projects = eventProjects(settings);
+  if (projects.length === 0) return;
+  sandbox.webhooks(localEventSecret, ({ project, headers, body }) => {
+    const isReceived = projects.includes(project);
+    if (isReceived) fetch(`${url}/events/${project}`, { method: 'POST', headers, body }).catch(() => undefined);
+  });
 }
 
 /**

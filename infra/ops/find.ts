@@ -48,7 +48,7 @@ async function find(args: ParsedArgs, context: OpsContext, output: Output): Prom
   // Of each receipt, only what is shown stays in memory.
   const found: Found[] = [];
   for await (const receipt of readReceipts([...new Set(ids.flat())], context.store, output))
-    found.push({ at: receipt.receivedAt, endedAt: receipt.closedAt, row: findRow(receipt) });
+    found.push({ at: receipt.receivedAt, endedAt: receipt.closedAt, row: await findRow(receipt, context) });
   print(
     found.toSorted((a, b) => a.at - b.at),
     output,
@@ -60,7 +60,7 @@ async function find(args: ParsedArgs, context: OpsContext, output: Output): Prom
 interface Found {
   readonly at: number;
   readonly endedAt: number | undefined;
-  readonly row: ReturnType<typeof findRow>;
+  readonly row: Awaited<ReturnType<typeof findRow>>;
 }
 
 async function readIdentifiers(args: ParsedArgs) {
@@ -95,13 +95,16 @@ function print(found: readonly Found[], output: Output): void {
   else for (const line of [answer, ...formatTable(rows), ...rows.flatMap(remarksOn)]) output.print(line);
 }
 
-/** Says which customers of the person may still exist: those that were not looked up, and those created after the request. */
-function remarksOn({ receipt, notLookedUp = [], createdLater = 0 }: Found['row']): readonly string[] {
+/** Says which customers of the person may exist: not looked up, created after the request, or after the erasure. */
+function remarksOn({ receipt, notLookedUp = [], createdLater = 0, reappearedAt }: Found['row']): readonly string[] {
   return [
     ...(notLookedUp.length === 0 ? [] : [`${receipt}: ${notLookedUpText} ${notLookedUp.join(', ')}`]),
     ...(createdLater === 0
       ? []
       : [`${receipt}: customers created after the request, which were not deleted: at least ${createdLater}`]),
+    ...(reappearedAt === undefined
+      ? []
+      : [`${receipt}: a customer with these identifiers appeared again, last on ${reappearedAt} ("show" lists all)`]),
   ];
 }
 
@@ -114,7 +117,7 @@ function formatTable(rows: readonly Found['row'][]): readonly string[] {
   return cells.length === 0 ? [] : tableLines(header, cells);
 }
 
-function proofText({ deleted, gone }: ReturnType<typeof findRow>['proof']): string {
+function proofText({ deleted, gone }: Found['row']['proof']): string {
   const parts = [...(deleted > 0 ? [`deleted ${deleted}`] : []), ...(gone > 0 ? [`gone ${gone}`] : [])];
   return parts.length === 0 ? '-' : parts.join(', ');
 }
@@ -135,11 +138,12 @@ function findSummary(found: readonly Found[]): string {
 }
 
 /** Returns the facts of one receipt, without any identifier of the person. */
-function findRow(receipt: Receipt) {
+async function findRow(receipt: Receipt, { store }: OpsContext) {
   const { id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp } = receipt;
   const createdLater = Object.values(projects).reduce((sum, project) => sum + (project.createdLater ?? 0), 0);
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
+  const reappearedAt = (await store.addendaOf(id)).map(({ occurredAt }) => occurredAt);
   return {
     receipt: id,
     platform,
@@ -150,6 +154,7 @@ function findRow(receipt: Receipt) {
     signed: evidence !== undefined,
     ...(notLookedUp === undefined ? {} : { notLookedUp }),
     ...(createdLater === 0 ? {} : { createdLater }),
+    ...(reappearedAt.length === 0 ? {} : { reappearedAt: isoSeconds(Math.max(...reappearedAt)) }),
   };
 }
 

@@ -12,7 +12,14 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { type AlarmName, alarmTexts, typedEntries } from './alarm-catalog.ts';
-import { type AlarmRule, type AlarmSources, alarmRules, noMatchRules } from './alarm-rules.ts';
+import {
+  type AlarmRule,
+  type AlarmSources,
+  alarmRules,
+  lostEventRules,
+  noMatchRules,
+  reappearedRule,
+} from './alarm-rules.ts';
 import { type OwnMetrics, ownMetrics } from './metrics.ts';
 import { acknowledge } from './nag.ts';
 
@@ -36,6 +43,12 @@ export function createAlarms(
     all.set(name, createAlarm(scope, prefix, name, alarmDescription(name), rule));
   }
   all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics));
+  const { events } = sources;
+  if (events !== undefined) {
+    const name = 'erased-person-reappeared';
+    all.set(name, createAlarm(scope, prefix, name, alarmDescription(name), reappearedRule(metrics)));
+    all.set('customer-events-lost', createLostEventsAlarm(scope, prefix, lostEventRules(metrics, events)));
+  }
   const notify = new SnsAction(topic);
   for (const alarm of all.values()) {
     alarm.addAlarmAction(notify);
@@ -44,16 +57,31 @@ export function createAlarms(
   return { topic, all, metrics };
 }
 
-/** Creates an alarm of two others, which notify no one. */
+/** Creates an alarm of two others, which notify no one: both must be on. */
 function createNoMatchAlarm(scope: Construct, prefix: string, metrics: OwnMetrics): AlarmBase {
-  const name = 'no-match-rate';
-  const parts = typedEntries(noMatchRules(metrics)).map(([part, rule]) =>
-    createAlarm(scope, prefix, `${name}-${part}`, `One of two conditions of ${prefix}-${name}.`, rule),
+  const rules = new Map<string, AlarmRule>(typedEntries(noMatchRules(metrics)));
+  return createComposite(scope, prefix, 'no-match-rate', rules, 'allOf');
+}
+
+/** Creates an alarm of several others, which notify no one: one must be on. */
+function createLostEventsAlarm(scope: Construct, prefix: string, rules: ReadonlyMap<string, AlarmRule>): AlarmBase {
+  return createComposite(scope, prefix, 'customer-events-lost', rules, 'anyOf');
+}
+
+function createComposite(
+  scope: Construct,
+  prefix: string,
+  name: AlarmName,
+  rules: ReadonlyMap<string, AlarmRule>,
+  combine: 'allOf' | 'anyOf',
+): AlarmBase {
+  const parts = [...rules].map(([part, rule]) =>
+    createAlarm(scope, prefix, `${name}-${part}`, `One of the conditions of ${prefix}-${name}.`, rule),
   );
   return new CompositeAlarm(scope, `Alarm-${name}`, {
     compositeAlarmName: `${prefix}-${name}`,
     alarmDescription: alarmDescription(name),
-    alarmRule: CompositeRule.allOf(...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
+    alarmRule: CompositeRule[combine](...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
   });
 }
 

@@ -1,17 +1,18 @@
 import type { IManagedPolicy, IPrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { Settings } from '../../lambda/settings.ts';
+import { eventProjects, type Settings } from '../../lambda/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { createApi } from './api.ts';
 import { createDomain } from './api-access.ts';
 import { createDashboard } from './dashboard.ts';
-import { createFunctions, scheduleSweep } from './functions.ts';
-import { createOperatorPolicy, grantSweeper, grantWebhook } from './grants.ts';
+import { createEventsFunction, createFunctions, scheduleSweep } from './functions.ts';
+import { createOperatorPolicy, grantEvents, grantSweeper, grantWebhook } from './grants.ts';
 import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } from './keys.ts';
 import { namesOf } from './names.ts';
 import { createRollout } from './rollout.ts';
-import { createSecrets, readableBySweeper, secretsToFill } from './secrets.ts';
+import { createSecrets, readableByEvents, readableBySweeper, readableByWebhook, secretsToFill } from './secrets.ts';
 import { createErasureTables } from './tables.ts';
 import { createWebAcl } from './waf.ts';
 
@@ -60,22 +61,38 @@ export class ErasureWebhook extends Construct {
     const { operations } = settings;
     const secrets = createSecrets(this, named, settings);
     const tables = createErasureTables(this, named, deployer);
-    const readable = { webhook: secrets, sweeper: readableBySweeper(secrets, settings) };
+    const readable = { webhook: readableByWebhook(secrets), sweeper: readableBySweeper(secrets, settings) };
     const evidenceKey = createEvidenceSigningKey(this, named);
     const functions = createFunctions(this, named, { settings, readable, tables, evidenceKey });
     grantWebhook(functions.webhook, tables, readable.webhook);
     grantSweeper(functions.sweeper, tables, readable.sweeper);
     grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
     grantSigning(evidenceKey, functions.sweeper.role);
-    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey, ...functions });
+    const { reappearance } = settings;
+    const readableEvents = { settings, tables, secrets: readableByEvents(secrets) };
+    const events = reappearance && createEventsFunction(this, named, readableEvents);
+    if (events !== undefined) grantEvents(events, tables, readableEvents.secrets);
+    this.operatorPolicy = createOperatorPolicy(this, named, {
+      tables,
+      secrets,
+      evidenceKey,
+      ...(events && { events }),
+      ...functions,
+    });
     scheduleSweep(this, prefix, functions.sweeper.alias);
-    const api = createApi(this, prefix, { webhook: functions.webhook.alias, settings, apiLogRole });
+    // CDK's interface does not permit its own class with exact optional properties.
+    const receiver = events && { events: events.function as IFunction };
+    const api = createApi(this, prefix, { webhook: functions.webhook.alias, ...receiver, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
     const domain = createDomain(api, operations);
     this.webhookUrl = domain?.webhookUrl ?? api.urlForPath('/webhooks/');
     this.pointDomainTo = domain?.pointTo;
     const blockedRequests = operations.waf === true ? createWebAcl(api, prefix) : [];
-    const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...functions };
+    const observed = reappearance &&
+      receiver && {
+        events: { function: receiver.events, projects: eventProjects(settings), quietHours: reappearance.quietHours },
+      };
+    const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...observed, ...functions };
     const alarms = createAlarms(this, prefix, sources, operations.alarmEmail);
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);

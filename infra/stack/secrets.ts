@@ -1,7 +1,7 @@
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { pepperName, platformSecretName, platformSecrets } from '../../lambda/domain/names.ts';
+import { eventSecrets, pepperName, platformSecretName, platformSecrets } from '../../lambda/domain/names.ts';
 import { placeholder } from '../../lambda/io/secret-cache.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Settings } from '../../lambda/settings.ts';
@@ -21,6 +21,16 @@ export function createSecrets(scope: Construct, named: Names, settings: Settings
   return new Map(names.map(name => [name, createSecret(scope, name, deployedName(name, named))]));
 }
 
+/** Returns the secrets of the webhook: all except those of events. */
+export function readableByWebhook(secrets: Secrets): Secrets {
+  return new Map([...secrets].filter(([name]) => !name.startsWith(eventSecrets)));
+}
+
+/** Returns the secrets of the function that receives events: no key of Voucherify and no secret of a platform. */
+export function readableByEvents(secrets: Secrets): Secrets {
+  return new Map([...secrets].filter(([name]) => name === pepperName || name.startsWith(eventSecrets)));
+}
+
 /**
  * Returns the secrets of the sweep. Only the webhook authenticates callers, so the sweep gets a platform's secret only if
  * its callbacks are authenticated with it.
@@ -29,7 +39,8 @@ export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Se
   const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, callbacksNeedSecret = false }]) =>
     callbackOrigins.length > 0 && callbacksNeedSecret ? [platformSecretName(name)] : [],
   );
-  return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
+  const own = readableByWebhook(secrets);
+  return new Map([...own].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }
 
 /** Returns the physical names of the secrets whose values the operator sets. */
@@ -59,7 +70,8 @@ const generatedPepper = {
 
 function placeholderFor(name: string): string {
   const voucherifyKey = { appId: placeholder, appToken: placeholder };
-  return JSON.stringify(name.startsWith(platformSecrets) ? { current: placeholder } : voucherifyKey);
+  const isInbound = name.startsWith(platformSecrets) || name.startsWith(eventSecrets);
+  return JSON.stringify(isInbound ? { current: placeholder } : voucherifyKey);
 }
 
 const pepperNotRotated = 'The pepper is never rotated: receipts are looked up by HMACs that use it as the key.';

@@ -16,6 +16,7 @@ export interface LogLine {
     | 'ignored'
     | 'callback'
     | 'sweep'
+    | 'customer-event'
     | 'alarm'
     | 'aws'
     | 'deployment-check';

@@ -5,6 +5,7 @@ import type { Services } from '../services.ts';
 import { finishSweep, newSweepState, recordAge, runPart, type SweepResult, type SweepState } from './backlog.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
+import { signAddendum } from './sign-addendum.ts';
 import { signReceipt } from './sign-evidence.ts';
 
 /**
@@ -46,12 +47,15 @@ async function signAll(run: Run): Promise<void> {
   const { services, counts } = run;
   const { signer } = services;
   if (signer === undefined) return;
-  const work = async (id: string) => {
-    const done = await signReceipt(id, signer, services);
+  const workWith = (sign: typeof signReceipt) => async (id: string) => {
+    const done = await sign(id, signer, services);
     if (done === 'signed') counts.signed += 1;
     run.cannotSign ||= done === 'failed';
   };
-  await processQueue('sign', run, { work, isOver: () => run.cannotSign });
+  await processQueue('sign', run, { work: workWith(signReceipt), isOver: () => run.cannotSign });
+  if (services.settings.reappearance === undefined) return;
+  // Each of them raises its alarm, even if it cannot be signed.
+  await processQueue('addendum', run, { work: workWith(signAddendum) });
 }
 
 async function eraseOne(id: string, run: Run): Promise<void> {
@@ -78,7 +82,11 @@ interface Working {
  * Processes every due receipt of a queue once. A failure is counted and logged, and the receipt is due again when its claim
  * expires.
  */
-async function processQueue(queue: ReceiptQueue, run: Run, { work, isOver = () => false }: Working): Promise<void> {
+async function processQueue(
+  queue: ReceiptQueue | 'addendum',
+  run: Run,
+  { work, isOver = () => false }: Working,
+): Promise<void> {
   const { services, counts, until } = run;
   const isDone = () => services.now() >= until || isOver();
   const seen = new Set<string>();

@@ -20,7 +20,7 @@ import { account, deleteRequest, ketchHarness, ketchWire, tenant } from '../supp
  */
 
 /** Bytes of the minified bundles, about one percent above what they have. */
-const maxBytes = { webhook: 355_000, sweeper: 386_000, 'deployment-check': 315_000 };
+const maxBytes = { webhook: 355_000, sweeper: 386_000, events: 355_000, 'deployment-check': 315_000 };
 /** AWS calls of one erasure of one person in one project, and how many of them wait for an earlier one, plus one. */
 const maxCalls = 6;
 const maxRounds = 4;
@@ -47,26 +47,31 @@ describe('bundles of the functions', () => {
     expect(later.toSorted()).toEqual(bundlingOf(name).external.toSorted());
   });
 
-  test.each(['webhook', 'sweeper'])('%s: starts and reads its secrets without the packages left out', async name => {
-    const aws = await startAwsEndpoint(answers(200, { SecretString: 'pepper-of-a-function-that-starts-and-is-long' }));
-    onTestFinished(aws.stop);
-    const variables = {
-      ...credentials,
-      AWS_ENDPOINT_URL: aws.endpoint,
-      AWS_LAMBDA_FUNCTION_NAME: name,
-      SETTINGS_JSON: JSON.stringify(example),
-      SECRET_ARNS: '{"erasure/pepper":"pepper","erasure/platform/ketch":"ketch"}',
-      RECEIPTS_TABLE: 'receipts',
-      IDENTIFIERS_TABLE: 'identifiers',
-      METRICS_NAMESPACE: 'erasure',
-      EVIDENCE_KEY: 'key',
-    };
-    const load = `const { handler } = await import('./${name}.mjs'); console.log(typeof handler)`;
-    const args = ['--input-type=module', '--eval', load];
-    const child = spawn(process.execPath, args, { cwd: folder, env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
-    expect(await Promise.all([text(child.stdout), text(child.stderr)])).toEqual(['function\n', '']);
-    expect(aws.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
-  });
+  test.each(['webhook', 'sweeper', 'events'])(
+    '%s: starts and reads its secrets without the packages left out',
+    async name => {
+      const aws = await startAwsEndpoint(
+        answers(200, { SecretString: 'pepper-of-a-function-that-starts-and-is-long' }),
+      );
+      onTestFinished(aws.stop);
+      const variables = {
+        ...credentials,
+        AWS_ENDPOINT_URL: aws.endpoint,
+        AWS_LAMBDA_FUNCTION_NAME: name,
+        SETTINGS_JSON: JSON.stringify(example),
+        SECRET_ARNS: '{"erasure/pepper":"pepper","erasure/platform/ketch":"ketch"}',
+        RECEIPTS_TABLE: 'receipts',
+        IDENTIFIERS_TABLE: 'identifiers',
+        METRICS_NAMESPACE: 'erasure',
+        EVIDENCE_KEY: 'key',
+      };
+      const load = `const { handler } = await import('./${name}.mjs'); console.log(typeof handler)`;
+      const args = ['--input-type=module', '--eval', load];
+      const child = spawn(process.execPath, args, { cwd: folder, env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
+      expect(await Promise.all([text(child.stdout), text(child.stderr)])).toEqual(['function\n', '']);
+      expect(aws.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
+    },
+  );
 });
 
 /** A transport of the SDK that answers as empty tables do, and numbers the rounds: a call waits for all answers before it. */

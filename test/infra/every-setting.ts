@@ -82,6 +82,7 @@ export const everySetting = {
       },
     }),
   },
+  reappearance: { projects: ['main'], quietHours: 48 },
   limits: { customersPerRequest: 2, requestsPerHour: 50, holdSeconds: 900, answerBudgetMs: 5000 },
   operations: {
     alarmEmail: 'on-call@example.com',

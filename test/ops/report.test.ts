@@ -24,7 +24,7 @@ import { erased, errors, opsHarness, run, stopped } from './ops-harness.ts';
 const day = 24 * hour;
 const january = ['--from', '2026-01-01', '--to', '2026-01-31'];
 const header =
-  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored\r';
+  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored,reappeared\r';
 
 describe('report', () => {
   test('figures: count every outcome, for each platform and in total', async () => {
@@ -44,13 +44,13 @@ describe('report', () => {
     expect(progress.at(-1)).toBe('');
     expect(lines).toEqual([
       header,
-      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0,0\.0\d,0\.0\d,0\r$/),
-      'segment,1,0,0,0,1,0,0,0,,,0\r',
-      expect.stringMatching(/^total,6,1,2,1,2,1,1,0,0\.0\d,0\.0\d,0\r$/),
+      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0,0\.0\d,0\.0\d,0,0\r$/),
+      'segment,1,0,0,0,1,0,0,0,,,0,0\r',
+      expect.stringMatching(/^total,6,1,2,1,2,1,1,0,0\.0\d,0\.0\d,0,0\r$/),
     ]);
     expect((await at.run('report', ...january, '--platform', 'segment')).lines.slice(1)).toEqual([
-      'segment,1,0,0,0,1,0,0,0,,,0\r',
-      'total,1,0,0,0,1,0,0,0,,,0\r',
+      'segment,1,0,0,0,1,0,0,0,,,0,0\r',
+      'total,1,0,0,0,1,0,0,0,,,0,0\r',
     ]);
     expect((await at.run('report', ...january, '--platform', 'segment', '--json')).json).toMatchObject({
       unreadable: 0,
@@ -65,8 +65,8 @@ describe('report', () => {
       await control.count(`ignored-count#ketch#${day}`, 0);
     }
     const { lines } = await at.run('report', ...january);
-    expect(lines.slice(1)).toEqual(['ketch,0,0,0,0,0,0,0,0,,,3\r', 'total,0,0,0,0,0,0,0,0,,,3\r']);
-    expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5\r$/);
+    expect(lines.slice(1)).toEqual(['ketch,0,0,0,0,0,0,0,0,,,3,0\r', 'total,0,0,0,0,0,0,0,0,,,3,0\r']);
+    expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5,0\r$/);
   });
 
   test('days: are whole, the first and the last included', async () => {

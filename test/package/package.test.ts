@@ -100,6 +100,7 @@ describe('npm package', () => {
       'LICENSE',
       'README.md',
       'dist/functions/deployment-check/index.mjs',
+      'dist/functions/events/index.mjs',
       'dist/functions/sweeper/index.mjs',
       'dist/functions/webhook/index.mjs',
       'dist/index.js',
@@ -144,7 +145,7 @@ describe('npm package', () => {
   test('construct: the functions are the prebuilt bundles', () => {
     const bundles = readdirSync(join(app, 'out')).filter(name => name.startsWith('asset.'));
     const texts = bundles.map(name => readFileSync(join(app, 'out', name, 'index.mjs'), 'utf8'));
-    const prebuilt = ['deployment-check', 'sweeper', 'webhook'].map(name =>
+    const prebuilt = ['deployment-check', 'events', 'sweeper', 'webhook'].map(name =>
       join(installed, 'dist/functions', name, 'index.mjs'),
     );
     expect(texts.sort()).toEqual(prebuilt.map(path => readFileSync(path, 'utf8')).sort());

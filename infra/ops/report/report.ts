@@ -1,4 +1,5 @@
 import { ignoredKey } from '../../../lambda/request/request-limit.ts';
+import { reappearedKey } from '../../../lambda/sweep/sign-addendum.ts';
 import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
@@ -35,6 +36,9 @@ after they are closed.
                               platform, to its end; finished requests only
   ignored                     messages of generic platforms that ask nothing of
                               this service; they are not requests
+  reappeared                  times that an erased person was noticed in
+                              Voucherify again, by the day of the event; only if
+                              the settings have "reappearance"
 
 received = complied_in_whole_or_part + denied + no_match + open
 
@@ -66,40 +70,53 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
     addTo(tally, receipt);
   }
   output.progress('');
-  const ignored = await countIgnoredMessages([...byPlatform.keys()], only, { from, before }, context);
-  print(buildLines(byPlatform, ignored), read.unreadable, output);
+  const names = [...byPlatform.keys()];
+  const ignored = await readCounters(ignoredKey, names, only, { from, before }, context);
+  const reappeared = await readCounters(reappearedKey, names, only, { from, before }, context);
+  print(buildLines(byPlatform, { ignored, reappeared }), read.unreadable, output);
   return read.unreadable === 0 ? 0 : 1;
 }
 
-type Line = Figures & { readonly platform: string; readonly ignored: number };
+type Line = Figures & { readonly platform: string; readonly ignored: number; readonly reappeared: number };
 
-function buildLines(byPlatform: ReadonlyMap<string, Tally>, ignoredBy: ReadonlyMap<string, number>): readonly Line[] {
-  const names = [...new Set([...byPlatform.keys(), ...ignoredBy.keys()])].toSorted();
+/** By platform. */
+type Counts = ReadonlyMap<string, number>;
+
+function buildLines(
+  byPlatform: ReadonlyMap<string, Tally>,
+  counts: Readonly<Record<'ignored' | 'reappeared', Counts>>,
+): readonly Line[] {
+  const names = [
+    ...new Set([byPlatform, counts.ignored, counts.reappeared].flatMap(map => [...map.keys()])),
+  ].toSorted();
   const tallies = names.map(name => byPlatform.get(name) ?? emptyTally());
   const lines = names.map((platform, at) => {
-    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored: ignoredBy.get(platform) ?? 0 };
+    const [ignored, reappeared] = [counts.ignored.get(platform) ?? 0, counts.reappeared.get(platform) ?? 0];
+    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored, reappeared };
   });
-  const ignored = lines.reduce((sum, line) => sum + line.ignored, 0);
-  return [...lines, { platform: 'total', ...figuresOf(tallies), ignored }];
+  const sum = (of: Counts) => [...of.values()].reduce((all, count) => all + count, 0);
+  const total = { ignored: sum(counts.ignored), reappeared: sum(counts.reappeared) };
+  return [...lines, { platform: 'total', ...figuresOf(tallies), ...total }];
 }
 
 /** DynamoDB reads at most so many rows in one call. */
 const keysPerRead = 100;
 
-/** Returns how many messages of each platform were ignored in the period, without the platforms that have none. */
-async function countIgnoredMessages(
+/** Returns the sum of the daily counters of each platform in the period, without the platforms that have none. */
+async function readCounters(
+  keyOf: (platform: string, at: number) => string,
   withReceipts: readonly string[],
   only: string | undefined,
   { from, before }: Period,
   { settings, control }: OpsContext,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<Counts> {
   const names = [...new Set([...withReceipts, ...Object.keys(settings.platforms)])];
   const days = Array.from({ length: Math.ceil((before - from) / dayMs) }, (_, at) => from + at * dayMs);
   const counts = new Map<string, number>();
   for (const platform of names.filter(name => (only ?? name) === name)) {
     let sum = 0;
     for (let first = 0; first < days.length; first += keysPerRead) {
-      const rows = await control.read(days.slice(first, first + keysPerRead).map(day => ignoredKey(platform, day)));
+      const rows = await control.read(days.slice(first, first + keysPerRead).map(day => keyOf(platform, day)));
       for (const { value } of rows.values()) sum += Number(value);
     }
     if (sum > 0) counts.set(platform, sum);
@@ -119,7 +136,7 @@ function print(lines: readonly Line[], unreadable: number, output: Output): void
 
 const columns = [
   ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
-  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored'],
+  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored', 'reappeared'],
 ];
 
 function buildCells({
@@ -131,9 +148,9 @@ function buildCells({
   open,
   ...rest
 }: Line): readonly (string | number)[] {
-  const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '', ignored } = rest;
+  const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '', ignored, reappeared } = rest;
   const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
-  return [platform, ...counts, medianDays, meanDays, ignored];
+  return [platform, ...counts, medianDays, meanDays, ignored, reappeared];
 }
 
 /** From the start of the first day to the end of the last, in epoch milliseconds. */

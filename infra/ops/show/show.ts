@@ -6,6 +6,7 @@ import type { OpsContext } from '../context.ts';
 import { reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
+import { type Reappearance, readReappearances, reappearanceLines } from './reappearances.ts';
 import { parseSignedEvidence, type SignatureVerdict, type SignedEvidence, verifySignature } from './signed-evidence.ts';
 
 export const showCommand: Command = {
@@ -42,17 +43,20 @@ async function show(args: ParsedArgs, context: OpsContext, output: Output): Prom
 }
 
 /** Shows the signed evidence, or for an unsigned receipt, its evidence so far. */
-async function readView(receipt: Receipt, { signer }: OpsContext): Promise<ReceiptView | undefined> {
-  if (receipt.evidence === undefined) return { receipt, evidence: evidenceOf(receipt) };
+async function readView(receipt: Receipt, { signer, store }: OpsContext): Promise<ReceiptView | undefined> {
+  const publicKey = () => signer.publicKey();
+  const reappearances = await readReappearances(receipt, store, publicKey);
+  if (receipt.evidence === undefined) return { receipt, evidence: evidenceOf(receipt), reappearances };
   const signed = parseSignedEvidence(receipt, receipt.evidence);
   if (signed === undefined) return undefined;
   const { evidence, ...signature } = signed;
-  const verdict = await verifySignature(receipt.evidence, signature.keyId, () => signer.publicKey());
-  return { receipt, evidence, signature: { ...signature, verdict } };
+  const verdict = await verifySignature(receipt.evidence, signature.keyId, publicKey);
+  return { receipt, evidence, reappearances, signature: { ...signature, verdict } };
 }
 
 /** An unfinished receipt may be unsigned. A finished one needs a valid signature and must match its evidence. */
-function isValid({ receipt, signature }: ReceiptView): boolean {
+function isValid({ receipt, signature, reappearances }: ReceiptView): boolean {
+  if (reappearances.some(({ verdict }) => verdict !== 'good' && verdict !== 'unsigned')) return false;
   if (signature === undefined) return receipt.queue !== undefined;
   return signature.verdict === 'good' && signature.disagreeing.length === 0;
 }
@@ -78,6 +82,7 @@ function reportError(line: string): number {
 interface ReceiptView {
   readonly receipt: Receipt;
   readonly evidence: Evidence;
+  readonly reappearances: readonly Reappearance[];
   readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: SignatureVerdict };
 }
 
@@ -87,10 +92,11 @@ function printReceipt(view: ReceiptView, now: number, output: Output): void {
 }
 
 /** Returns the evidence and the current state, for scripts. */
-function buildJson({ receipt, evidence, signature }: ReceiptView, now: number): object {
+function buildJson({ receipt, evidence, reappearances, signature }: ReceiptView, now: number): object {
   const { queue, nextAttemptAt, claims, lastResult, newRequest } = receipt;
   return {
     ...evidence,
+    reappearances,
     waitsFor: queue ?? null,
     nextAttemptAt: nextAttemptAt === undefined ? null : isoSeconds(nextAttemptAt),
     lastResult: lastResult ?? null,
@@ -105,7 +111,11 @@ function buildJson({ receipt, evidence, signature }: ReceiptView, now: number): 
 
 function buildLines(view: ReceiptView, now: number): readonly string[] {
   const { receipt, evidence } = view;
-  const sections = [...auditAnswers(evidence), { heading: 'Signature', lines: signatureLines(view) }];
+  const sections = [
+    ...auditAnswers(evidence),
+    { heading: 'Did the person come back?', lines: reappearanceLines(view.reappearances) },
+    { heading: 'Signature', lines: signatureLines(view) },
+  ];
   return [
     `receipt ${evidence.receipt}`,
     ...stateLines(receipt, now),

@@ -2,9 +2,10 @@ import { createPublicKey, verify } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
+import { evidenceDigest } from '../../../lambda/receipts/addendum.ts';
 import { type Evidence, evidenceFrom, evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
+import { addendumType, keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
 
 /** The signed evidence of a receipt. */
 export interface SignedEvidence {
@@ -43,6 +44,21 @@ export async function verifySignature(
   const signature = Buffer.from(jws.slice(end + 1), 'base64url');
   const asKey = { key: createPublicKey({ key: { ...key }, format: 'jwk' }), dsaEncoding: 'ieee-p1363' } as const;
   return verify('sha256', Buffer.from(jws.slice(0, end)), asKey, signature) ? 'good' : 'bad';
+}
+
+/** Verifies the signature of an addendum. It is `bad` too if it names other evidence than its receipt has. */
+export async function verifyAddendum(
+  jws: string,
+  evidence: string,
+  publicKey: () => Promise<PublicKey>,
+): Promise<SignatureVerdict> {
+  const [header = '', payload = ''] = jws.split('.');
+  const heading = v.safeParse(v.looseObject({ typ: v.literal(addendumType), kid: v.string() }), decodePart(header));
+  const bound = v.safeParse(
+    v.looseObject({ evidenceSha256: v.literal(evidenceDigest(evidence)) }),
+    decodePart(payload),
+  );
+  return heading.success && bound.success ? verifySignature(jws, heading.output.kid, publicKey) : 'bad';
 }
 
 const headerSchema = v.looseObject({ alg: v.literal('ES256'), kid: v.string() });

@@ -33,6 +33,11 @@ export function openMachine(environment: Environment): Machine {
       due: (queue, now, limit) => call('store', 'due', () => store.due(queue, now, limit)),
       readPersonalData: id => call('store', 'personal-data', () => store.readPersonalData(id)),
       find: mac => call('store', 'find', () => store.find(mac)),
+      findErased: mac => call('store', 'find', () => store.findErased(mac)),
+      addAddendum: addendum => call('store', 'add-addendum', () => store.addAddendum(addendum)),
+      readAddendum: id => call('store', 'read', () => store.readAddendum(id)),
+      replaceAddendum: next => call('store', 'replace', () => store.replaceAddendum(next)),
+      addendaOf: id => call('store', 'read', () => store.addendaOf(id)),
     },
     control: {
       read: keys => call('control', 'read', () => control.read(keys)),
