@@ -6,6 +6,7 @@ import { customerBody } from './customer-endpoints.ts';
 /** A message that a project webhook sends. */
 export interface WebhookMessage {
   readonly project: string;
+  readonly customerId: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -29,5 +30,5 @@ export function customerMessage(context: SandboxContext, customer: StoredCustome
   });
   const signature = createHmac('sha256', secret).update(body).digest('hex');
   const headers = { 'Content-Type': 'application/json', 'x-voucherify-signature': signature };
-  return { project: customer.project, headers, body };
+  return { project: customer.project, customerId: customer.id, headers, body };
 }

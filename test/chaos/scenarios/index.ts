@@ -5,6 +5,7 @@ import { runInterleavings } from './interleavings.ts';
 import { runKilled } from './killed.ts';
 import { runFlood, runReplays } from './mass-requests.ts';
 import { runBacklog, runRejectedKey, runThrottledAws, runTwoProjects } from './outages.ts';
+import { runReappearances } from './reappearances.ts';
 import { runRefusals } from './refusals.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
@@ -159,6 +160,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         smallQuota('usual faults', { seed, requests: 200, limit: 40, quotaPeriod: 'minute', mix: usual }),
         smallQuota('usual faults', { seed, requests: 10, limit: 10, quotaPeriod: 'hour', mix: usual }),
         smallQuota('key of another project at first', { seed, ...otherKey }),
+      ]),
+    },
+  },
+  reappearances: {
+    what: 'persons who register again before, during and after their erasure, and the events about them',
+    runs: {
+      small: [
+        { label: 'seed 1, 300 persons, usual faults', run: () => runReappearances(1, 300, usual) },
+        { label: 'seed 2, 300 persons, all faults, high probability', run: () => runReappearances(2, 300, wild) },
+      ],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 3000 persons, usual faults`, run: () => runReappearances(seed, 3000, usual) },
+        { label: `seed ${seed}, 1000 persons, all faults`, run: () => runReappearances(seed, 1000, wild) },
       ]),
     },
   },
