@@ -3,6 +3,7 @@ import { isStale, synthesise } from '../e2e/support/assembly.ts';
 import { endOnSignals } from '../e2e/support/listen.ts';
 import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
+import { events } from './events.ts';
 import { operator } from './operator.ts';
 import { bundleBytes } from './subjects.ts';
 import { warm } from './warm.ts';
@@ -13,6 +14,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- bundle         bytes of the bundles
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
+  npm run bench -- events         events of customers on one instance
   npm run bench -- operator       the operator's commands over a table of a million receipts
 
   --starts N     fresh processes for each subject (25)
@@ -24,7 +26,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'operator'];
+const known = ['bundle', 'cold', 'warm', 'events', 'operator'];
 
 if (process.argv.includes('--help')) process.stdout.write(help);
 else await measure(process.argv.slice(2));
@@ -40,7 +42,8 @@ async function measure(args: readonly string[]): Promise<void> {
   console.log(`load before: ${loads()}\n`);
   const before = textAfter('--before', args);
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
-  if (selected.every(part => part === 'operator') && selected.length > 0) return;
+  if (wants('events')) console.log(`${await events(numberAfter('--requests', args, 1500))}\n`);
+  if (selected.every(part => ['events', 'operator'].includes(part)) && selected.length > 0) return;
   await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
     if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);
