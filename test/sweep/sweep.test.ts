@@ -321,10 +321,8 @@ describe('end of the sweep', () => {
     expect(first.claimed).toBeLessThan(40);
     expect(harness.clock.now).toBeLessThan(start + 61_000);
     const left = await Promise.all(receipts.map(({ id }) => harness.receipt(id)));
-    const untouched = receipts.filter((_, index) => left[index]?.claims === 0);
-    expect(untouched).toHaveLength(40 - first.claimed);
-    expect(left).toEqual(expect.arrayContaining(untouched));
-    for (let sweeps = 0; sweeps < 20; sweeps += 1) await harness.sweep(harness.clock.now + 60_000);
+    expect(left.filter(receipt => receipt?.claims === 0 && receipt.state === 'open')).toHaveLength(40 - first.claimed);
+    for (let sweeps = 0; sweeps < 60; sweeps += 1) await harness.sweep(harness.clock.now + 60_000);
     expect(harness.deleted()).toHaveLength(40);
     expect(await harness.store.due('erase', harness.clock.now + 1e9, 100)).toEqual([]);
   });
