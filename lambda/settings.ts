@@ -55,9 +55,12 @@ function containsLoopback(value: unknown): boolean {
 
 /** Invalid settings: lists every problem with its field and without its value. */
 export class SettingsError extends Error {
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(`settings: ${problems.join('; ')}`);
     this.name = 'SettingsError';
+    this.problems = problems;
   }
 }
 

@@ -5,6 +5,8 @@ export interface ParsedArgs {
   readonly positionals: readonly string[];
   /** The value of an option that takes one. */
   text(option: string): string | undefined;
+  /** The values of an option that can be repeated. */
+  texts(option: string): readonly string[];
   isSet(option: string): boolean;
 }
 
@@ -32,7 +34,12 @@ export function parseCommandArgs(
     const value = given.get(option);
     return typeof value === 'string' ? withoutPrefix(value) : undefined;
   };
-  return { positionals: positionals.map(withoutPrefix), text, isSet: option => given.get(option) === true };
+  return {
+    positionals: positionals.map(withoutPrefix),
+    text,
+    texts: option => [given.get(option) ?? []].flat().filter(value => typeof value === 'string'),
+    isSet: option => given.get(option) === true,
+  };
 }
 
 /** No argument of a process can contain this character. */

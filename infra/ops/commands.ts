@@ -1,9 +1,10 @@
-import type { Command } from './command.ts';
+import type { Command, OfflineCommand } from './command.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
+import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
@@ -11,9 +12,11 @@ import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
+import { wrapLine } from './terminal.ts';
 
 /** One line for each command. */
-export const commands: Readonly<Record<string, Command>> = {
+export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
+  init: initCommand,
   list: listCommand,
   show: showCommand,
   find: findCommand,
@@ -42,7 +45,10 @@ export const commonHelp = `  --stage NAME    the stage, as deployed with -c stag
 
 /** Returns the help of the tool, with one line for each command. */
 export function overview(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  const width = Math.max(...Object.keys(commands).map(({ length }) => length));
+  const lines = Object.entries(commands).flatMap(([name, { summary }]) =>
+    wrapLine(`  ${name.padEnd(width)}  ${summary}`, width + 4),
+  );
   return `The operator's tool. It uses your own AWS credentials, and no command shows an
 identifier of a person.
 

@@ -11,10 +11,10 @@ import { commands, commonHelp, overview } from './commands.ts';
 import { deployedContext, localContext, type OpsContext } from './context.ts';
 import { identityText, readDeployment } from './deployment.ts';
 import { asInvoked } from './invocation.ts';
+import { defaultSettingsFile } from './packaged-files.ts';
 import { processOutput } from './terminal.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
-const defaultFile = 'infra/settings.json';
 process.stdout.on('error', handleOutputError);
 /** The usual causes when a deployment cannot be reached. */
 const hint = rest.includes('--local') ? '' : ': check credentials, region and --stage, or run npm run ops -- doctor';
@@ -32,10 +32,12 @@ async function main(): Promise<number> {
     process.stdout.write(asInvoked(`${command.help}\n${commonHelp}`));
     return 0;
   }
+  const output = processOutput(args.isSet('json'));
+  if ('runOffline' in command) return command.runOffline(args, output);
   const context = await openContext(args);
   try {
     if ('why' in command.options) await printIdentity(context);
-    return await command.run(args, context, processOutput(args.isSet('json')));
+    return await command.run(args, context, output);
   } finally {
     context.close();
   }
@@ -61,7 +63,8 @@ async function readSettings(args: ParsedArgs, names: Names): Promise<Settings> {
   const file = args.text('settings');
   // Only with an emulator may the settings name a local address.
   const where = process.env['AWS_ENDPOINT_URL'] === undefined ? 'deployed' : 'local';
-  if (file !== undefined || existsSync(defaultFile)) return parseSettings(read(file ?? defaultFile), where);
+  if (file !== undefined || existsSync(defaultSettingsFile))
+    return parseSettings(read(file ?? defaultSettingsFile), where);
   return readDeployment(names)
     .settings()
     .catch((error: unknown) => {

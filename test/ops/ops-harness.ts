@@ -52,7 +52,7 @@ export interface Ran {
 /** Runs a command of the operator's tool in this process. Throws what the command throws. */
 export async function run(context: OpsContext, name: string, ...args: readonly string[]): Promise<Ran> {
   const command = commands[name];
-  if (command === undefined) throw new Error(`no such command: ${name}`);
+  if (command === undefined || 'runOffline' in command) throw new Error(`no such command: ${name}`);
   const typed = parseCommandArgs(command, args);
   const { output, lines, printed, progress } = recordingOutput(typed.isSet('json'));
   const status = await command.run(typed, context, output);

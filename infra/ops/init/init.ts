@@ -1,0 +1,76 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { parseSettings } from '../../../lambda/settings.ts';
+import { OpsUsageError } from '../args.ts';
+import type { OfflineCommand } from '../command.ts';
+import { defaultSettingsFile } from '../packaged-files.ts';
+import { terminalAsk } from '../prompt.ts';
+import type { Output } from '../terminal.ts';
+import { createSettings } from './create-settings.ts';
+import { nextSteps } from './next-steps.ts';
+
+export const initCommand: OfflineCommand = {
+  summary: 'write a settings file: asks, or takes the answers as options',
+  options: {
+    platforms: { type: 'string' },
+    projects: { type: 'string' },
+    cluster: { type: 'string' },
+    'alarm-email': { type: 'string' },
+    set: { type: 'string', multiple: true },
+    out: { type: 'string' },
+    force: { type: 'boolean' },
+  },
+  help: `npm run ops -- init [--platforms NAMES] [--projects NAMES] [--cluster CLUSTER]
+  [--alarm-email ADDRESS] [--set PLATFORM.FIELD=VALUE ...] [--out FILE] [--force]
+
+Writes a settings file that can be deployed, and prints the next three steps. On
+a terminal it asks for what no option says. It writes no secret.
+
+  --platforms NAMES  ketch, transcend, segment, shopify, or recipes such as
+                     onetrust (docs/platforms/README.md), separated by commas
+  --projects NAMES   names of your choice for your Voucherify projects; the
+                     default is main
+  --cluster CLUSTER  eu1, us1, as1, or the API endpoint from Project settings
+  --alarm-email ADDRESS
+                     receives the alarms
+  --set PLATFORM.FIELD=VALUE
+                     a value that a platform needs, such as ketch.tenants=acme;
+                     lists and pairs are separated by commas
+  --out FILE         the default is ${defaultSettingsFile}
+  --force            replaces the file
+
+  npm run ops -- init --force
+  npm run ops -- init --platforms shopify --cluster us1 --out shop.json \\
+    --set shopify.shops=acme.myshopify.com --alarm-email oncall@example.com
+`,
+  runOffline: async (args, output) => {
+    if (args.positionals.length > 0) throw new OpsUsageError('init: takes options only, no arguments');
+    const file = args.text('out') ?? defaultSettingsFile;
+    if (existsSync(file) && !args.isSet('force'))
+      throw new OpsUsageError(`${file} exists: --force replaces it, and --out FILE writes another file`);
+    const text = await createSettings(args, file, terminalAsk());
+    write(file, text);
+    return report(file, text, output);
+  },
+};
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch {
+    throw new OpsUsageError(`${file}: cannot be written`);
+  }
+}
+
+function report(file: string, text: string, output: Output): number {
+  const settings = parseSettings(text, 'deployed');
+  const options = file === defaultSettingsFile ? '' : file;
+  if (output.json) output.printJson({ file, steps: nextSteps(settings, options) });
+  else {
+    output.print(`${file} is written. Next:\n`);
+    for (const [at, { what, commands }] of nextSteps(settings, options).entries()) {
+      output.print(`${at + 1}. ${what}`);
+      for (const command of commands) output.print(`   ${command}`);
+    }
+  }
+  return 0;
+}
