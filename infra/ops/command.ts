@@ -20,6 +20,8 @@ export interface OfflineCommand extends CommandTexts {
 
 /** One command of the operator's tool that works on a deployment or a local run. */
 export interface Command extends CommandTexts {
+  /** Whether the tool first shows where the command works, and as whom. It always does before a decision. */
+  readonly showsIdentity?: true;
   /**
    * Returns the exit code: 0 done, 1 something is wrong, 3 nothing to change. Throws `OpsUsageError` for wrong
    * arguments, and `Failure` when the deployment is unavailable.

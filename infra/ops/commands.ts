@@ -10,6 +10,7 @@ import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
+import { secretCommand } from './secret/secret.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
 import { wrapLine } from './terminal.ts';
@@ -17,6 +18,7 @@ import { wrapLine } from './terminal.ts';
 /** One line for each command. */
 export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   init: initCommand,
+  secret: secretCommand,
   list: listCommand,
   show: showCommand,
   find: findCommand,

@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   if ('runOffline' in command) return command.runOffline(args, output);
   const context = await openContext(args);
   try {
-    if ('why' in command.options) await printIdentity(context);
+    if ('why' in command.options || command.showsIdentity) await printIdentity(context);
     return await command.run(args, context, output);
   } finally {
     context.close();

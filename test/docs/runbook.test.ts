@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -102,11 +102,13 @@ const expected: Readonly<Record<string, readonly number[]>> = {
   doctor: [0, 1],
   pause: [0, 3],
   resume: [0, 3],
+  // A local run has fixed secrets; `test/ops/secret.test.ts` sets some.
+  secret: [2],
 };
 
 test('there are commands, and all are of the tool or of AWS', () => {
   expect(commands.length).toBeGreaterThan(25);
-  for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (dynamodb|events|secretsmanager) )/);
+  for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (dynamodb|events) )/);
 });
 
 test('every command of the tool in the runbook and in the page on evidence runs', async () => {
@@ -116,9 +118,10 @@ test('every command of the tool in the runbook and in the page on evidence runs'
     const typed = words((await filled(line, here)).replace(tool, ''));
     await sweep();
     const [name = '', ...args] = typed;
-    const status = args.includes('-')
-      ? ops([...typed, '--local'], here.environment, name === 'find' ? 'crm-10042\n' : '').status
-      : (await run(here.desk, name, ...args)).status;
+    const status =
+      args.includes('-') || name === 'secret'
+        ? ops([...typed, '--local'], here.environment, name === 'find' ? 'crm-10042\n' : '').status
+        : (await run(here.desk, name, ...args)).status;
     const right = args.includes('--email') || args.includes('--customer-id') ? [1] : (expected[name] ?? [0]);
     expect(right, `${line}: ${status}`).toContain(status);
   }
@@ -140,12 +143,8 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
       });
       onTestFinished(endpoint.stop);
       const cwd = temporaryFolder();
-      for (const file of ['secret.json', 'voucherify.json']) writeFileSync(join(cwd, file), '{"current":"a"}');
       const [program = '', ...args] = words(
-        line
-          .replaceAll('<platform>', 'ketch')
-          .replaceAll('<project>', 'main')
-          .replaceAll('<backup-arn>', `${'arn:aws:dynamodb:eu-west-1:123456789012:table/x/backup/'}1`),
+        line.replaceAll('<backup-arn>', `${'arn:aws:dynamodb:eu-west-1:123456789012:table/x/backup/'}1`),
       );
       const env = {
         ...{
@@ -157,9 +156,7 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
         ...{ AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' },
       };
       await promisify(execFile)(program, args, { cwd, env });
-      expect(bodies.join()).toMatch(
-        /"(erasure-sweep|erasure-receipts(-restored)?|erasure\/platform\/ketch|erasure\/voucherify\/main)"/,
-      );
+      expect(bodies.join()).toMatch(/"(erasure-sweep|erasure-receipts(-restored)?)"/);
     },
     30_000,
   );

@@ -1,11 +1,12 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { type Output, type Tone, toned } from '../terminal.ts';
-import { bad, type Check, type CheckContext, type CheckResult, probesOf } from './check.ts';
+import type { Output } from '../terminal.ts';
+import { bad, type Check, type CheckContext, type CheckResult, formatResult, probesOf } from './check.ts';
 import { deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
 import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
-import { secretsCheck, settingsCheck } from './setup-checks.ts';
+import { secretsCheck } from './secret-checks.ts';
+import { settingsCheck } from './setup-checks.ts';
 import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
 /** In output order. A failed check can explain those after it. */
@@ -58,7 +59,7 @@ export async function doctor(context: OpsContext, output: Output, limitMs = chec
   output.progress('');
   const results = all.flatMap(({ check, found }) => found.map(result => ({ check: check.name, ...result })));
   if (output.json) output.printJson(results);
-  else for (const line of results) output.print(formatResult(line), messageColumn);
+  else for (const line of results) output.print(formatLine(line), messageColumn);
   const counts = Object.groupBy(results, ({ grade }) => grade);
   if (!output.json) {
     output.print(
@@ -85,15 +86,9 @@ function failureText(error: unknown): string {
   return `unavailable (${error instanceof Error ? error.name : 'unknown'}): check that credentials and region are those of the deployment`;
 }
 
-const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {
-  ok: ['good', '✓'],
-  warning: ['warning', '!'],
-  bad: ['bad', '✗'],
-};
-
 /** Where messages start, after the mark and the check's name. */
 const messageColumn = 15;
 
-function formatResult({ check, grade, message }: CheckResult & { readonly check: string }): string {
-  return `${toned(...marks[grade])} ${check.padEnd(12)} ${message}`;
+function formatLine({ check, grade, message }: CheckResult & { readonly check: string }): string {
+  return formatResult({ grade, message: `${check.padEnd(12)} ${message}` });
 }

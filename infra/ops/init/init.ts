@@ -3,7 +3,7 @@ import { parseSettings } from '../../../lambda/settings.ts';
 import { OpsUsageError } from '../args.ts';
 import type { OfflineCommand } from '../command.ts';
 import { defaultSettingsFile } from '../packaged-files.ts';
-import { terminalAsk } from '../prompt.ts';
+import { openPrompt } from '../prompt.ts';
 import type { Output } from '../terminal.ts';
 import { createSettings } from './create-settings.ts';
 import { nextSteps } from './next-steps.ts';
@@ -20,7 +20,8 @@ export const initCommand: OfflineCommand = {
     force: { type: 'boolean' },
   },
   help: `npm run ops -- init [--platforms NAMES] [--projects NAMES] [--cluster CLUSTER]
-  [--alarm-email ADDRESS] [--set PLATFORM.FIELD=VALUE ...] [--out FILE] [--force]
+  [--alarm-email ADDRESS] [--set PLATFORM.FIELD=VALUE]... [--out FILE]
+  [--force]
 
 Writes a settings file that can be deployed, and prints the next three steps. On
 a terminal it asks for what no option says. It writes no secret.
@@ -47,7 +48,8 @@ a terminal it asks for what no option says. It writes no secret.
     const file = args.text('out') ?? defaultSettingsFile;
     if (existsSync(file) && !args.isSet('force'))
       throw new OpsUsageError(`${file} exists: --force replaces it, and --out FILE writes another file`);
-    const text = await createSettings(args, file, terminalAsk());
+    const prompt = openPrompt();
+    const text = await createSettings(args, file, prompt?.ask).finally(() => prompt?.close());
     write(file, text);
     return report(file, text, output);
   },
