@@ -3,7 +3,8 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { awsClientOptions, callDeadline, patientTimeouts } from '../../lambda/aws/clients.ts';
 import { parseEnvironment } from '../../lambda/aws/environment.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
-import { liveAlias, type Names } from '../stack/names.ts';
+import { alarmTopicName, liveAlias, type Names, stageOf } from '../stack/names.ts';
+import { type AlarmSubscribers, readAlarmSubscribers } from './alarm-subscribers.ts';
 
 /** Where the commands of this process work, and as whom. */
 export interface DeploymentIdentity {
@@ -13,11 +14,12 @@ export interface DeploymentIdentity {
   readonly operator: string;
 }
 
-/** What AWS knows of the deployment that the tool is pointed at. Both methods throw the SDK's errors. */
+/** What AWS knows of the deployment that the tool is pointed at. The methods throw the SDK's errors. */
 export interface Deployment {
   identity(): Promise<DeploymentIdentity>;
   /** Reads the settings of the running function, which contain no `operations`. */
   settings(): Promise<Settings>;
+  alarmSubscribers(): Promise<AlarmSubscribers>;
 }
 
 /** Time limit of one call, in milliseconds. */
@@ -26,14 +28,21 @@ const callMs = 5000;
 /** Returns a reader of the deployment with these names, with the operator's credentials. */
 export function readDeployment({ prefix }: Pick<Names, 'prefix'>): Deployment {
   const options = awsClientOptions(patientTimeouts);
+  const identity = async () => {
+    const client = new STSClient(options);
+    const { Account = 'unknown', Arn = 'unknown' } = await client.send(
+      new GetCallerIdentityCommand({}),
+      callDeadline(callMs),
+    );
+    return { account: Account, region: await client.config.region(), operator: Arn };
+  };
   return {
-    identity: async () => {
-      const client = new STSClient(options);
-      const { Account = 'unknown', Arn = 'unknown' } = await client.send(
-        new GetCallerIdentityCommand({}),
-        callDeadline(callMs),
-      );
-      return { account: Account, region: await client.config.region(), operator: Arn };
+    identity,
+    alarmSubscribers: async () => {
+      const { account, region, operator } = await identity();
+      const [, partition = 'aws'] = operator.split(':');
+      const { credentials } = new STSClient(options).config;
+      return readAlarmSubscribers({ account, region, partition, topic: alarmTopicName(prefix), credentials, callMs });
     },
     settings: async () => {
       const read = new GetFunctionConfigurationCommand({ FunctionName: `${prefix}-webhook`, Qualifier: liveAlias });
@@ -47,7 +56,8 @@ export function readDeployment({ prefix }: Pick<Names, 'prefix'>): Deployment {
 
 /** Returns the identity in one line. */
 export function identityText({ account, region, operator }: DeploymentIdentity, { prefix }: Names): string {
-  return `account ${account}, region ${region}, deployment ${prefix}, as ${operator}`;
+  const stage = stageOf(prefix);
+  return `account ${account}, region ${region}, ${stage === undefined ? 'no stage' : `stage ${stage}`} (${prefix}), as ${operator}`;
 }
 
 /**

@@ -15,6 +15,7 @@ import { type AlarmName, alarmTexts, typedEntries } from './alarm-catalog.ts';
 import { type AlarmRule, type AlarmSources, alarmRules, noMatchRules } from './alarm-rules.ts';
 import { type OwnMetrics, ownMetrics } from './metrics.ts';
 import { acknowledge } from './nag.ts';
+import { alarmTopicName } from './names.ts';
 
 export interface Alarms {
   readonly topic: ITopic;
@@ -73,7 +74,7 @@ function alarmDescription(name: AlarmName): string {
 
 /** Creates the topic. It has no customer managed key: a message holds only the alarm's text, which is in this repository. */
 function createTopic(scope: Construct, prefix: string, email: string | undefined): ITopic {
-  const topic = new Topic(scope, 'AlarmTopic', { topicName: `${prefix}-alarms`, enforceSSL: true });
+  const topic = new Topic(scope, 'AlarmTopic', { topicName: alarmTopicName(prefix), enforceSSL: true });
   // An explicit policy replaces the default policy, which lets alarms of the same account publish.
   topic.addToResourcePolicy(
     new PolicyStatement({

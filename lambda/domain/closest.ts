@@ -2,7 +2,7 @@
  * Returns the candidate that a misspelt name probably means: the one that the fewest changed, added or removed letters lead
  * to, if they are at most a third of the name. Returns `undefined` if no candidate is that close.
  */
-export function closest(name: string, candidates: Iterable<string>): string | undefined {
+function closest(name: string, candidates: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3));
   const rated = [...candidates].map(candidate => ({ candidate, distance: distanceOf(name, candidate) }));
   const [best] = rated.filter(({ distance }) => distance <= limit).toSorted((a, b) => a.distance - b.distance);

@@ -98,7 +98,7 @@ describe('ops as the executable of a package', () => {
     const { status, stdout, stderr } = await packaged(pause, endpoint, file);
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'all: paused now\n' });
     const operator = 'arn:aws:sts::123456789012:assumed-role/on-call/zoe';
-    expect(stderr).toBe(`account 123456789012, region eu-west-1, deployment erasure-test, as ${operator}\n`);
+    expect(stderr).toBe(`account 123456789012, region eu-west-1, stage test (erasure-test), as ${operator}\n`);
   });
 
   test.each([

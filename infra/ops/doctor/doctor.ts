@@ -3,7 +3,7 @@ import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import type { Output } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, formatResult, probesOf } from './check.ts';
-import { deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
+import { alarmsCheck, deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
 import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
 import { secretsCheck } from './secret-checks.ts';
 import { settingsCheck } from './setup-checks.ts';
@@ -15,6 +15,7 @@ const checks: readonly Check[] = [
   localRunCheck,
   settingsCheck,
   deployedSettingsCheck,
+  alarmsCheck,
   secretsCheck,
   voucherifyCheck,
   rateLimitCheck,
@@ -30,8 +31,8 @@ export const doctorCommand: Command = {
   options: {},
   help: `npm run ops -- doctor
 
-Shows account, region, deployment and operator first. Then checks settings (the
-file and the deployed ones), secrets, Voucherify keys and quota, clock, tables,
+Shows account, region, stage and operator first. Then checks settings (the file
+and the deployed ones), who gets the alarms, secrets, Voucherify keys and quota, clock, tables,
 schedule, backlog, pauses and the evidence key. It changes nothing. It makes one
 call to each project (two with OAuth), which counts against the quota and
 bypasses the rate limiter: it lists the customers with an address that cannot

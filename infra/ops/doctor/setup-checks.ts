@@ -7,7 +7,7 @@ import { bad, type Check, type CheckContext, type CheckResult, ok, warning } fro
 /** Shows what the settings say, and warns of values that are valid but probably wrong. They were parsed before. */
 export const settingsCheck: Check = {
   name: 'settings',
-  run: async ({ settings, local }) => {
+  run: async ({ settings }) => {
     const platforms = openPlatforms(settings.platforms);
     const routed = [...platforms.values()].flatMap(({ projects }) => projects ?? Object.keys(settings.projects));
     return [
@@ -17,13 +17,6 @@ export const settingsCheck: Check = {
         : []),
       ...[...platforms].flatMap(([name, platform]) => checkPlatform(name, platform, settings)),
       ...describeLimits(settings),
-      ...(local === undefined && settings.operations.alarmEmail === undefined
-        ? [
-            warning(
-              'operations.alarmEmail is not set: subscribe an address to the alarm topic, or alarms notify no one',
-            ),
-          ]
-        : []),
     ];
   },
 };
