@@ -119,7 +119,7 @@ function combine(request: ResolveRequest, results: readonly LookUpResult[]): Res
   const found = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
   if (found.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
   const customers = affected(found, request);
-  if (exceedsLimit(customers, request)) return needsReview('too-many-matches');
+  if (exceedsLimit(customers, request)) return needsReview('too-many-matches', { matched: customers.length });
   if (customers.length > 0) return { kind: 'found', candidates: customers };
   if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
   const isComplete = results.length > 0 && results.every(result => result.identifiable);

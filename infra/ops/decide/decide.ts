@@ -31,7 +31,7 @@ are unknown or cannot be changed (the others are changed).
 `;
 
 /** Most customers of a project that one request may delete, as in the settings. */
-const maxCustomers = 50;
+export const maxCustomers = 50;
 
 export const retryCommand: Command = {
   summary: 'try receipts again: after a review, or before their next attempt',

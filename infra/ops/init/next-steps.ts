@@ -3,13 +3,13 @@ import type { Settings } from '../../../lambda/settings.ts';
 import { secretNames } from '../../stack/names.ts';
 
 /** One step of a deployment, and its commands. */
-export interface NextStep {
+export interface DeployStep {
   readonly what: string;
   readonly commands: readonly string[];
 }
 
 /** Returns the steps that follow new settings. `file` is their path, or empty for the default one. */
-export function nextSteps(settings: Settings, file: string): readonly NextStep[] {
+export function nextSteps(settings: Settings, file: string): readonly DeployStep[] {
   const option = file === '' ? '' : ` --settings ${file}`;
   const names = secretNames(settings).filter(name => name !== pepperName);
   const [platform = ''] = Object.keys(settings.platforms);
