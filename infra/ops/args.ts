@@ -45,9 +45,18 @@ export function parseCommandArgs(
 /** No argument of a process can contain this character. */
 const idPrefix = '\0';
 
-/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one. */
+/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one, or like its beginning. */
 function isDashedId(arg: string): boolean {
-  return /^-[\w-]{42}$/.test(arg);
+  return /^-([\w-]{42}|\w[\w-]{4,40})$/.test(arg);
+}
+
+/** Returns the options of a command line that select where a command works, to repeat them in suggested commands. */
+export function targetOptions(args: ParsedArgs): string {
+  const given = ['stage', 'settings'].flatMap(option => {
+    const value = args.text(option);
+    return value === undefined ? [] : [`--${option} ${/^[\w./-]+$/.test(value) ? value : JSON.stringify(value)}`];
+  });
+  return [...(args.isSet('local') ? ['--local'] : []), ...given].join(' ');
 }
 
 function withoutPrefix(value: string): string {

@@ -10,3 +10,12 @@ const inRepository = /npm run (?:-s )?ops --/g;
 export function asInvoked(text: string, script = process.argv[1] ?? ''): string {
   return script.endsWith('.ts') ? text : text.replaceAll(inRepository, basename(script).replace(/\.[cm]?js$/, ''));
 }
+
+/** Returns a text in which each command of this tool has the options of this process that select where it works. */
+export function withTarget(text: string, options: string): string {
+  if (options === '') return text;
+  return text.replaceAll(
+    /(npm run (?:-s )?ops -- [a-z][a-z-]*)(?! --help)\b/g,
+    `$1 ${options.replaceAll('$', '$$$$')}`,
+  );
+}

@@ -6,16 +6,18 @@ import { parseSettings, type Settings, SettingsError } from '../../lambda/settin
 import { UsageError } from '../local/index.ts';
 import { isStage, type Names, namesOf } from '../stack/names.ts';
 import type { ParsedArgs } from './args.ts';
-import { OpsUsageError, parseCommandArgs } from './args.ts';
+import { OpsUsageError, parseCommandArgs, targetOptions } from './args.ts';
 import { commands, commonHelp, overview } from './commands.ts';
 import { deployedContext, localContext, type OpsContext } from './context.ts';
 import { identityText, readDeployment } from './deployment.ts';
-import { asInvoked } from './invocation.ts';
+import { asInvoked, withTarget } from './invocation.ts';
 import { defaultSettingsFile } from './packaged-files.ts';
 import { processOutput } from './terminal.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
 process.stdout.on('error', handleOutputError);
+/** Repeated in suggested commands. */
+let target = '';
 /** The usual causes when a deployment cannot be reached. */
 const hint = rest.includes('--local') ? '' : ': check credentials, region and --stage, or run npm run ops -- doctor';
 process.exitCode = await main().catch(reportError);
@@ -32,7 +34,8 @@ async function main(): Promise<number> {
     process.stdout.write(asInvoked(`${command.help}\n${commonHelp}`));
     return 0;
   }
-  const output = processOutput(args.isSet('json'));
+  target = targetOptions(args);
+  const output = processOutput(args.isSet('json'), target);
   if ('runOffline' in command) return command.runOffline(args, output);
   const context = await openContext(args);
   try {
@@ -91,7 +94,7 @@ function read(file: string): string {
 /** Prints an error in one line, and returns the exit code. Unknown errors are named only: their text could contain input. */
 function reportError(error: unknown): number {
   const isUsageError = error instanceof OpsUsageError || error instanceof UsageError || isUnknownOption(error);
-  console.error(asInvoked(errorText(error, isUsageError)));
+  console.error(asInvoked(withTarget(errorText(error, isUsageError), target)));
   return isUsageError ? 2 : 1;
 }
 

@@ -60,12 +60,13 @@ export async function run(context: OpsContext, name: string, ...args: readonly s
 }
 
 /** An output that keeps what a command prints. */
-export function recordingOutput(json = false) {
+export function recordingOutput(json = false, columns?: number) {
   const lines: string[] = [];
   const printed: unknown[] = [];
   const progress: string[] = [];
   const output: Output = {
     json,
+    ...(columns === undefined ? {} : { columns }),
     print: line => void lines.push(line),
     printJson: value => void printed.push(value),
     progress: text => void progress.push(text),

@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
-import { wrapLine } from '../../infra/ops/terminal.ts';
+import { withTarget } from '../../infra/ops/invocation.ts';
+import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
 import { localFolder, ops } from './ops-harness.ts';
 
 describe('ops', () => {
@@ -73,6 +75,28 @@ describe('ops', () => {
   test('help: fits in 80 columns', () => {
     const lines = [overview(), ...Object.values(commands).map(({ help }) => help)].join('\n').split('\n');
     expect(lines.filter(line => line.length > 80)).toEqual([]);
+  });
+
+  test('suggested commands: keep the options that select the deployment', () => {
+    const DATA_DIR = localFolder();
+    const { stdout } = ops(['doctor', '--local', '--settings', 'infra/settings.json'], { DATA_DIR });
+    expect(stdout).not.toMatch(/npm run ops -- [a-z]+ (?!--local --settings infra\/settings\.json)/);
+    const paused = ops(['pause', 'all', '--why', 'a drill', '--local'], { DATA_DIR });
+    expect(paused.status).toBe(0);
+    expect(ops(['pauses', '--local'], { DATA_DIR }).stdout).toContain('npm run ops -- resume --local all --why "…"');
+    const text = 'run npm run ops -- list --state open, or npm run -s ops -- show x; npm run ops -- --help';
+    expect(withTarget(text, '--stage eu')).toBe(
+      'run npm run ops -- list --stage eu --state open, or npm run -s ops -- show --stage eu x; npm run ops -- --help',
+    );
+    const args = parseCommandArgs({ options: {} }, ['--stage', 'eu', '--settings', 'my settings.json']);
+    expect(targetOptions(args)).toBe('--stage eu --settings "my settings.json"');
+  });
+
+  test('table: a last cell that does not fit is continued below it', () => {
+    expect(tableLines(['A', 'WHY'], [['x', 'a-reason-that-is-long']], 14)).toEqual([
+      'A  WHY',
+      'x  a-reason-th\n   at-is-long',
+    ]);
   });
 
   test('long line: wraps at 80 columns, with an indent and without counting colours', () => {

@@ -13,6 +13,7 @@ import {
 } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
+import { readReceiptLike } from '../receipts.ts';
 import { inputLines, type Output, toned } from '../terminal.ts';
 import {
   acceptPartialDecision,
@@ -26,6 +27,7 @@ import {
 } from './decisions.ts';
 
 const namingHelp = `RECEIPT is one or several ids, or - to read one id per line from standard input.
+The beginning of an id is enough if it is unique (at least 6 characters).
 Prints one line for each. Exit code 0: changed; 3: nothing to change; 1: some
 are unknown or cannot be changed (the others are changed).
 `;
@@ -147,15 +149,32 @@ async function decideAll(
   const decision = createDecision(decisionOf(args, context));
   const ids = await receiptArguments(what, args);
   const results: DecisionResult[] = [];
-  for (const [at, id] of ids.entries()) {
+  const names: string[] = [];
+  for (const [at, text] of ids.entries()) {
     output.progress(`${at + 1} of ${ids.length}`);
-    const result = await applyDecision(id, context, decision);
+    const { id, result } = await decideOne(text, decision, { args, context, output });
     output.progress('');
     results.push(result);
+    names.push(nameOf(result, id, at));
     if (!output.json) output.print(formatResult(result, nameOf(result, id, at)));
   }
-  if (output.json) output.printJson(results.map((result, at) => ({ receipt: nameOf(result, ids[at], at), ...result })));
+  if (output.json) output.printJson(results.map((result, at) => ({ receipt: names[at], ...result })));
   return exitCode(results);
+}
+
+/** Applies a decision to the receipt with this id, or else to the only one whose id begins like this. */
+async function decideOne(text: string, decision: ReceiptDecision, { args, context, output }: CommandInput) {
+  const result = await applyDecision(text, context, decision);
+  if (result.result !== 'not-found') return { id: text, result };
+  try {
+    // Only --new-request is for finished receipts.
+    const found = await readReceiptLike(text, context, output, { finished: args.isSet('new-request') });
+    if (found === undefined) return { id: text, result };
+    return { id: found.id, result: await applyDecision(found.id, context, decision) };
+  } catch (error) {
+    if (!(error instanceof OpsUsageError)) throw error;
+    return { id: text, result: { ...result, said: error.message } };
+  }
 }
 
 /** An argument could be an e-mail address, so only ids of existing receipts are printed. */

@@ -32,11 +32,11 @@ export const doctorCommand: Command = {
   help: `npm run ops -- doctor
 
 Shows account, region, stage and operator first. Then checks settings (the file
-and the deployed ones), who gets the alarms, secrets, Voucherify keys and quota, clock, tables,
-schedule, backlog, pauses and the evidence key. It changes nothing. It makes one
-call to each project (two with OAuth), which counts against the quota and
-bypasses the rate limiter: it lists the customers with an address that cannot
-exist.
+and the deployed ones), who gets the alarms, secrets, Voucherify keys and quota,
+clock, tables, schedule, backlog, pauses and the evidence key. It changes
+nothing. It makes one call to each project (two with OAuth), which counts
+against the quota and bypasses the rate limiter: it lists the customers with an
+address that cannot exist.
 Exit code 1 if a line begins with ✗.
 
   npm run ops -- doctor

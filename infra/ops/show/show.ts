@@ -3,7 +3,7 @@ import { dueAtOf, hasRefusedLookUps, isFinal, type Receipt } from '../../../lamb
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { reasonOf, usedPercent } from '../receipts.ts';
+import { readReceiptLike, reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
 import { type NextStep, nextStepFor } from './next-step.ts';
@@ -19,6 +19,8 @@ remain. For a signed receipt it shows the signed evidence and verifies the
 signature. The exit code is 1 if the signature is missing, is invalid, cannot be
 verified with the current key, or if the receipt differs from its evidence.
 
+RECEIPT may be the beginning of an id, if it is unique (at least 6 characters).
+
   --jws           only the signed evidence, a compact JWS (RFC 7515); exit code
                   1 if it is not signed yet
 
@@ -32,7 +34,7 @@ verified with the current key, or if the receipt differs from its evidence.
 async function show(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   const [id, ...others] = args.positionals;
   if (id === undefined || others.length > 0) throw new OpsUsageError('show: give one receipt id');
-  const receipt = await context.store.read(id);
+  const receipt = await readReceiptLike(id, context, output, { finished: true });
   if (receipt === undefined) return reportError('receipt not found');
   if (args.isSet('jws'))
     return receipt.evidence === undefined ? reportUnsigned(receipt) : printJws(receipt.evidence, output);
