@@ -2,6 +2,7 @@ import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-l
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { awsClientOptions, callDeadline, patientTimeouts } from '../../lambda/aws/clients.ts';
 import { parseEnvironment } from '../../lambda/aws/environment.ts';
+import { pointerTo } from '../../lambda/io/json-positions.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 import { alarmTopicName, liveAlias, type Names, stageOf } from '../stack/names.ts';
 import { type AlarmSubscribers, readAlarmSubscribers } from './alarm-subscribers.ts';
@@ -74,7 +75,7 @@ function differences(a: unknown, b: unknown, pointer: string): readonly string[]
   if (!isObject(a) || !isObject(b)) return JSON.stringify(a) === JSON.stringify(b) ? [] : [pointer];
   const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
   return [...new Set([...left.keys(), ...right.keys()])].flatMap(key =>
-    differences(left.get(key), right.get(key), `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
+    differences(left.get(key), right.get(key), pointerTo(pointer, key)),
   );
 }
 

@@ -52,7 +52,7 @@ function changed(path: readonly string[], to: unknown, within: unknown = everySe
 
 /** What only code can tell: the schema lets it pass, and `cdk synth` does not. */
 const beyondSchema = [
-  /: name a project that is not in projects$/,
+  /: is not in projects$/,
   /: must be the PEM text of a P-384 public key$/,
   /: must be the zone of the domain$/,
   // The rules of generic platforms that concern more than one value, or a text that is a template.

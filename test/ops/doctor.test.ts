@@ -75,8 +75,9 @@ const typedLists = [
 const routed = { ketch, form: { type: 'generic', authentication: { kind: 'standard-webhooks' }, projects: ['us'] } };
 
 describe('doctor: settings', () => {
+  const dedicated = 'https://eu9.api.voucherify.io';
+
   test.each<[begins: string, message: string, CheckSetup]>([
-    ['✗', 'no platform is configured', { platforms: {} }],
     ['✗', 'platform ketch: Voucherify can look up none of its identities', { platforms: { ketch: phones } }],
     ['✗', 'platform form: Voucherify can look up none of its identities', { platforms: { form: mapped } }],
     [
@@ -87,6 +88,8 @@ describe('doctor: settings', () => {
     ['!', 'platform ketch: callbackOrigins is empty', { platforms: { ketch: { ...ketch, callbackOrigins: [] } } }],
     ['!', 'project main: quotaShare 1 leaves', { projects: { main: { quotaShare: 1 } } }],
     ['!', 'project us: no platform uses it', unrouted],
+    ['✗', 'no platform is configured, so every request is refused', { platforms: {} }],
+    ['!', 'project eu: its baseUrl is of no shared cluster', { projects: { main: {}, eu: { baseUrl: dedicated } } }],
     ['✓', 'delayed by 900 s', { limits: { holdSeconds: 900 } }],
     ['✓', 'limits: at most 5 customers per request', {}],
     ['✓', 'identities account_id → source_id, email → email; projects main; callbacks to', {}],

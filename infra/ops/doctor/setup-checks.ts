@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
+import { settingsWarnings } from '../../stack/settings-warnings.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './check.ts';
 
 /** Shows what the settings say, and warns of values that are valid but probably wrong. They were parsed before. */
@@ -12,9 +13,7 @@ export const settingsCheck: Check = {
     const routed = [...platforms.values()].flatMap(({ projects }) => projects ?? Object.keys(settings.projects));
     return [
       ...Object.entries(settings.projects).flatMap(entry => checkProject(...entry, routed)),
-      ...(platforms.size === 0
-        ? [bad('no platform is configured: add one to platforms in the settings, and deploy')]
-        : []),
+      ...settingsWarnings(settings).map(platforms.size === 0 ? bad : warning),
       ...[...platforms].flatMap(([name, platform]) => checkPlatform(name, platform, settings)),
       ...describeLimits(settings),
     ];

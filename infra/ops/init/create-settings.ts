@@ -88,7 +88,7 @@ function fieldText(platform: string, { name, description, kind, isRequired }: Pl
 function checkedField(field: PlatformField, text: string, draftWith: (section: object) => object): unknown {
   if (text === '' && !field.isRequired) return undefined;
   const value = parseField(field, text);
-  const isOfField = (problem: string) => new RegExp(`^platforms\\.[^.]+\\.${field.name}\\b`).test(problem);
+  const isOfField = (problem: string) => new RegExp(`^/platforms/[^/]+/${field.name}\\b`).test(problem);
   const [problem] = problemsOf(draftWith({ [field.name]: value })).filter(isOfField);
   if (problem !== undefined) throw new OpsUsageError(problem.replace(/^[^:]*: /, ''));
   return value;

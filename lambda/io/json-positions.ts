@@ -1,0 +1,72 @@
+/** Where in a text something is; both count from 1. */
+export interface TextPosition {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface JsonPositions {
+  /** The position of a value by its JSON pointer (RFC 6901): of its key, or in a list of the value itself. */
+  readonly of: ReadonlyMap<string, TextPosition>;
+  /** Keys that appear again in the same object, which `JSON.parse` does not report. */
+  readonly duplicates: readonly (TextPosition & { readonly pointer: string })[];
+}
+
+interface Container {
+  readonly pointer: string;
+  /** The keys so far; absent for a list. */
+  readonly keys: Set<string> | undefined;
+  /** The key or index of the current value. */
+  current: string | number;
+  expectsKey: boolean;
+}
+
+const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/gu;
+
+/** Returns where the values of a valid JSON text are. */
+export function locateJson(text: string): JsonPositions {
+  const of = new Map<string, TextPosition>();
+  const duplicates: (TextPosition & { readonly pointer: string })[] = [];
+  const open: Container[] = [];
+  for (const { 0: token, index } of text.matchAll(tokens)) {
+    const top = open.at(-1);
+    if (token === ',' && top !== undefined) nextEntry(top);
+    else if (token === '}' || token === ']') open.pop();
+    else if (top?.expectsKey === true) {
+      const pointer = readKey(top, token);
+      const position = positionAt(text, index);
+      if (of.has(pointer)) duplicates.push({ pointer, ...position });
+      else of.set(pointer, position);
+    } else if (token !== ':') {
+      const pointer = top === undefined ? '' : pointerTo(top.pointer, top.current);
+      if (top?.keys === undefined) of.set(pointer, positionAt(text, index));
+      if (token === '{' || token === '[') open.push(container(pointer, token === '{'));
+    }
+  }
+  return { of, duplicates };
+}
+
+function container(pointer: string, isObject: boolean): Container {
+  return { pointer, keys: isObject ? new Set() : undefined, current: isObject ? '' : 0, expectsKey: isObject };
+}
+
+function nextEntry(top: Container): void {
+  if (typeof top.current === 'number') top.current += 1;
+  else top.expectsKey = true;
+}
+
+function readKey(top: Container, token: string): string {
+  top.current = String(JSON.parse(token));
+  top.expectsKey = false;
+  return pointerTo(top.pointer, top.current);
+}
+
+/** Returns the JSON pointer of an entry (RFC 6901, section 3). */
+export function pointerTo(pointer: string, key: string | number): string {
+  return `${pointer}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** Returns the line and the column of an index in a text. */
+export function positionAt(text: string, index: number): TextPosition {
+  const lines = text.slice(0, index).split('\n');
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+}
