@@ -11,7 +11,7 @@ export interface ParsedArgs {
 }
 
 /** Taken by every command. */
-const commonOptions = {
+export const commonOptions = {
   stage: { type: 'string' },
   settings: { type: 'string' },
   local: { type: 'boolean' },

@@ -1,4 +1,6 @@
+import { commonOptions } from './args.ts';
 import type { Command, OfflineCommand } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { explainCommand } from './explain/explain.ts';
@@ -35,6 +37,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   try: tryCommand,
   explain: explainCommand,
   'restore-check': restoreCheckCommand,
+  completion: completionCommand(() => commands, Object.keys(commonOptions)),
 };
 
 export const commonHelp = `  --stage NAME    the stage, as deployed with -c stage=NAME
@@ -42,7 +45,8 @@ export const commonHelp = `  --stage NAME    the stage, as deployed with -c stag
                   the settings of the running function if this file is missing
   --local         use the store of npm start (in DATA_DIR), not AWS
   --json          JSON output for scripts
-  --help          options and examples of a command
+  --help          options and examples of a command; alone, this page
+  --version       the version, without a command
 `;
 
 /** Returns the help of the tool, with one line for each command. */

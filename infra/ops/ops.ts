@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from 'node:fs';
 import { errorNameOf } from '../../lambda/aws/clients.ts';
+import { didYouMean } from '../../lambda/domain/closest.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
+import { version } from '../../lambda/domain/version.ts';
 import { parseSettings, type Settings, SettingsError } from '../../lambda/settings.ts';
 import { UsageError } from '../local/index.ts';
 import { isStage, type Names, namesOf } from '../stack/names.ts';
@@ -27,8 +29,12 @@ async function main(): Promise<number> {
     process.stdout.write(asInvoked(overview()));
     return process.argv.length > 2 ? 0 : 2;
   }
+  if (name === '--version') {
+    process.stdout.write(`${version}\n`);
+    return 0;
+  }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new OpsUsageError('unknown command; npm run ops -- --help lists all commands');
+  if (command === undefined) throw new OpsUsageError(unknownCommand());
   const args = parseCommandArgs(command, rest);
   if (args.isSet('help')) {
     process.stdout.write(asInvoked(`${command.help}\n${commonHelp}`));
@@ -44,6 +50,12 @@ async function main(): Promise<number> {
   } finally {
     context.close();
   }
+}
+
+/** Never repeats the name: it could be an identifier of a person. */
+function unknownCommand(): string {
+  const hint = didYouMean(name, Object.keys(commands)) || ';';
+  return `unknown command${hint} npm run ops -- --help lists all commands`;
 }
 
 /** Before a decision, shows where it is written and by whom. If AWS is unavailable, the command itself says so. */

@@ -1,9 +1,9 @@
 /**
  * Returns the candidate that a misspelt name probably means: the one that the fewest changed, added or removed letters lead
- * to, if they are at most a third of the name. Returns `undefined` if no candidate is that close.
+ * to, if they are two, or at most a third of the name. Returns `undefined` if no candidate is that close.
  */
 function closest(name: string, candidates: Iterable<string>): string | undefined {
-  const limit = Math.max(1, Math.floor(name.length / 3));
+  const limit = Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3));
   const rated = [...candidates].map(candidate => ({ candidate, distance: distanceOf(name, candidate) }));
   const [best] = rated.filter(({ distance }) => distance <= limit).toSorted((a, b) => a.distance - b.distance);
   return best?.candidate;

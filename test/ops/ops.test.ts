@@ -6,11 +6,14 @@ import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
 import { withTarget } from '../../infra/ops/invocation.ts';
 import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import { localFolder, ops } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
     [['pause', 'platform:ketch'], '--why: must be the reason for the decision'],
+    [['pausess'], 'unknown command; did you mean pauses? npm run ops -- --help lists all commands'],
+    [['completion', 'csh'], 'completion: must be bash, zsh or fish'],
     [['constructor'], 'unknown command; npm run ops -- --help lists all commands'],
     [
       ['pause', 'all', '--ada@example.com', 'x'],
@@ -75,6 +78,34 @@ describe('ops', () => {
   test('help: fits in 80 columns', () => {
     const lines = [overview(), ...Object.values(commands).map(({ help }) => help)].join('\n').split('\n');
     expect(lines.filter(line => line.length > 80)).toEqual([]);
+  });
+
+  test('--version: is that of package.json', () => {
+    expect(ops(['--version'])).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+  });
+
+  test('completion in bash: completes commands and options, and runs the tool without the lines of npm', () => {
+    const bash = (words: readonly string[]) => {
+      const typed = `COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1))`;
+      const script = `${ops(['completion', 'bash']).stdout}\n${typed}; _erasure_ops; echo "\${COMPREPLY[*]}"`;
+      return spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim();
+    };
+    expect(bash(['ops', 'pa'])).toBe('pause pauses');
+    expect(bash(['ops', 'list', '--st'])).toBe('--state --stage');
+    expect(bash(['ops', 'nothing', '--st'])).toBe('');
+    expect(bash(['ops', '']).split(' ')).toEqual(Object.keys(commands));
+    const run = spawnSync('bash', ['-c', `${ops(['completion', 'bash']).stdout}\nops --version`], { encoding: 'utf8' });
+    expect(run.stdout).toBe(`${manifest.version}\n`);
+  });
+
+  test('completion in zsh and fish: names every command', () => {
+    const [zsh, fish] = [ops(['completion', 'zsh']).stdout, ops(['completion', 'fish']).stdout];
+    expect(zsh).toMatch(/^autoload -U \+X compinit/);
+    for (const name of Object.keys(commands)) {
+      expect(zsh).toMatch(new RegExp(`^    ${name}\\) words=`, 'm'));
+      expect(fish).toContain(`complete -c ops -n __fish_use_subcommand -f -a ${name} -d '`);
+    }
+    expect(fish).toContain("complete -c ops -n '__fish_seen_subcommand_from list' -l state");
   });
 
   test('suggested commands: keep the options that select the deployment', () => {

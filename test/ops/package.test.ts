@@ -71,6 +71,9 @@ describe('ops as the executable of a package', () => {
     const help = (await packaged(['retry', '--help'])).stdout;
     expect(help).toContain('| erasure-ops retry - --why "fixed"');
     expect(stdout + help).not.toContain('npm run');
+    const completion = (await packaged(['completion', 'bash'])).stdout;
+    expect(completion).toMatch(/^complete -o default -F _erasure_ops erasure-ops$/m);
+    expect(completion).not.toContain('npm');
     expect(await packaged(['nothing'])).toMatchObject({
       status: 2,
       stderr: 'unknown command; erasure-ops --help lists all commands\n',
