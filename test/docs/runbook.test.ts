@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,6 +7,7 @@ import { localKetchSecret } from '../../infra/local/embedded-secrets.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
 import { localContext } from '../../infra/ops/context.ts';
+import { alarmFor } from '../../infra/stack/alarm-catalog.ts';
 import { requestReview } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
@@ -111,6 +112,27 @@ test('there are commands, and all are of the tool or of AWS', () => {
   for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (dynamodb|events) )/);
 });
 
+/** Every code that the functions record: literal arguments, `code:` fields, and the alarms. */
+function codesInSource(): readonly string[] {
+  const sources = globSync('lambda/**/*.ts').map(file => readFileSync(file, 'utf8'));
+  const recorded =
+    /\b(?:(?:retryLater|needsReview|unprovenFailure|noAnswer|reviewAttempt|requestReview)\((?:[a-zA-Z.]+, )?|code: )'([a-z0-9-]+)'/g;
+  const inSource = sources.flatMap(text => [...text.matchAll(recorded)].map(([, code = '']) => code));
+  return [...new Set([...inSource, ...Object.keys(alarmFor)])];
+}
+
+describe('codes of the runbook', () => {
+  const page = readFileSync('RUNBOOK.md', 'utf8');
+  // Those of Voucherify's status codes have one line.
+  const isNamed = (code: string) => page.includes(`\`${code.replace(/^voucherify-\d+$/, 'voucherify-<status>')}\``);
+
+  test('source: has codes, and every one is on the page', () => {
+    const codes = codesInSource();
+    expect(codes.length).toBeGreaterThan(50);
+    expect(codes.filter(code => !isNamed(code))).toEqual([]);
+  });
+});
+
 test('every command of the tool in the runbook and in the page on evidence runs', async () => {
   const here = await deployment();
   const sweep = sweepHandler(() => here.running.services);
@@ -144,7 +166,9 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
       onTestFinished(endpoint.stop);
       const cwd = temporaryFolder();
       const [program = '', ...args] = words(
-        line.replaceAll('<backup-arn>', `${'arn:aws:dynamodb:eu-west-1:123456789012:table/x/backup/'}1`),
+        line
+          .replaceAll('<prefix>', 'erasure')
+          .replaceAll('<backup-arn>', `${'arn:aws:dynamodb:eu-west-1:123456789012:table/x/backup/'}1`),
       );
       const env = {
         ...{
