@@ -151,6 +151,14 @@ const domain = v.pipe(
 /** Settings for operation: who receives alarms, who may call, and under which domain. */
 const operations = v.strictObject({
   alarmEmail: v.exactOptional(v.pipe(v.string(), v.email('must be an e-mail address'))),
+  /** `{version}` stands for the version of this software, so that an alarm leads to the runbook of what is deployed. */
+  runbookUrl: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.regex(/^https:\/\/[^\s#]+$/, 'must be an https address without #'),
+      v.maxLength(500, 'must be at most 500 characters long'),
+    ),
+  ),
   allowIps: v.exactOptional(ranges),
   waf: v.exactOptional(v.boolean()),
   domain: v.exactOptional(domain),

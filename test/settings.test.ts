@@ -302,6 +302,11 @@ describe('operations in settings', () => {
     expectProblems(operation('allowIps', []), 'operations.allowIps: must contain at least one range');
   });
 
+  test.each(['http://git.example.com/RUNBOOK.md', 'https://git.example.com/#x', 'RUNBOOK.md', 'https://a b', ''])(
+    'runbookUrl %j: is refused',
+    url => expectProblems(operation('runbookUrl', url), 'operations.runbookUrl: must be an https address without #'),
+  );
+
   test('waf: is true or false', () => {
     for (const waf of [true, false]) expectProblems(operation('waf', waf));
     for (const waf of ['true', 1, null, {}]) expectProblems(operation('waf', waf), 'operations.waf: must be boolean');

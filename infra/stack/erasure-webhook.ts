@@ -80,7 +80,7 @@ export class ErasureWebhook extends Construct {
     this.pointDomainTo = domain?.pointTo;
     const blockedRequests = operations.waf === true ? createWebAcl(api, prefix) : [];
     const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...functions };
-    const alarms = createAlarms(this, prefix, sources, operations.alarmEmail);
+    const alarms = createAlarms(this, prefix, sources, operations);
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);
     const { platforms } = sources;

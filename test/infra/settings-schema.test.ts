@@ -139,7 +139,7 @@ type KeysOf<T> = Readonly<Record<keyof T, true>>;
 const services = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
-  operations: { alarmEmail: true, allowIps: true, waf: true, domain: true },
+  operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
 } as const satisfies {
   projects: KeysOf<ProjectSettings>;
   limits: KeysOf<Settings['limits']>;
