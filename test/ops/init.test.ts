@@ -60,6 +60,13 @@ describe('ops init', () => {
     expect(stdout.split('\n').filter(line => line.length > 80 && !line.includes(file))).toEqual([]);
   });
 
+  test('stage: is part of every step', () => {
+    const { stdout, file } = init('--platforms', 'segment', '--stage', 'eu');
+    expect(stdout).toContain(`npx cdk deploy --no-rollback -c stage=eu -c settings=${file}`);
+    expect(stdout).toContain('npm run ops -- secret --stage eu set platform/segment');
+    expect(stdout).toContain('npm run ops -- doctor --stage eu');
+  });
+
   test.each(recipeNames)('recipe %s: needs no values and writes valid settings', async name => {
     const args = parseCommandArgs(initCommand, ['--platforms', name, '--cluster', 'eu1', '--projects', 'main']);
     const { platforms } = parseSettings(await createSettings(args, '', undefined), 'deployed');

@@ -30,13 +30,20 @@ export async function checkSecret(
     ];
   }
   const problem = await findProblem(name, text, context);
-  if (problem !== undefined) return [bad(`${label}: ${text.includes(placeholder) ? placeholderText : ''}${problem}`)];
+  if (problem !== undefined) {
+    const command = given === undefined && name !== pepperName ? `: npm run ops -- secret set ${shortName(name)}` : '';
+    return [bad(`${label}: ${text.includes(placeholder) ? placeholderText : ''}${problem}${command}`)];
+  }
   return [ok(`${label}: filled in and valid`), ...checkRotation(name, label, text)];
 }
 
 /** Returns a secret's name as it appears in Secrets Manager. */
 export function secretLabel(name: string, { local, names }: Pick<OpsContext, 'local' | 'names'>): string {
   return local === undefined ? deployedName(name, names) : name;
+}
+
+function shortName(name: string): string {
+  return name.replace('erasure/', '');
 }
 
 const placeholderText = `still contains ${placeholder}; `;

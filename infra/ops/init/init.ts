@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { parseSettings } from '../../../lambda/settings.ts';
+import { isStage } from '../../stack/names.ts';
 import { OpsUsageError } from '../args.ts';
 import type { OfflineCommand } from '../command.ts';
 import { defaultSettingsFile } from '../packaged-files.ts';
@@ -48,10 +49,12 @@ a terminal it asks for what no option says. It writes no secret.
     const file = args.text('out') ?? defaultSettingsFile;
     if (existsSync(file) && !args.isSet('force'))
       throw new OpsUsageError(`${file} exists: --force replaces it, and --out FILE writes another file`);
+    const stage = args.text('stage');
+    if (stage !== undefined && !isStage(stage)) throw new OpsUsageError('--stage: must be a short lower-case name');
     const prompt = openPrompt();
     const text = await createSettings(args, file, prompt?.ask).finally(() => prompt?.close());
     write(file, text);
-    return report(file, text, output);
+    return report(text, { file, stage }, output);
   },
 };
 
@@ -63,16 +66,20 @@ function write(file: string, text: string): void {
   }
 }
 
-function report(file: string, text: string, output: Output): number {
-  const settings = parseSettings(text, 'deployed');
-  const options = file === defaultSettingsFile ? '' : file;
-  if (output.json) output.printJson({ file, steps: nextSteps(settings, options) });
+function report(text: string, { file, stage }: WrittenFile, output: Output): number {
+  const steps = nextSteps(parseSettings(text, 'deployed'), { file: file === defaultSettingsFile ? '' : file, stage });
+  if (output.json) output.printJson({ file, steps });
   else {
     output.print(`${file} is written. Next:\n`);
-    for (const [at, { what, commands }] of nextSteps(settings, options).entries()) {
+    for (const [at, { what, commands }] of steps.entries()) {
       output.print(`${at + 1}. ${what}`);
       for (const command of commands) output.print(`   ${command}`);
     }
   }
   return 0;
+}
+
+interface WrittenFile {
+  readonly file: string;
+  readonly stage: string | undefined;
 }

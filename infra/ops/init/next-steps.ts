@@ -8,15 +8,22 @@ export interface DeployStep {
   readonly commands: readonly string[];
 }
 
-/** Returns the steps that follow new settings. `file` is their path, or empty for the default one. */
-export function nextSteps(settings: Settings, file: string): readonly DeployStep[] {
+interface DeployTarget {
+  /** Path of the settings, or empty for the default one. */
+  readonly file: string;
+  readonly stage: string | undefined;
+}
+
+/** Returns the steps that follow new settings. Commands of the tool get the stage when they are printed. */
+export function nextSteps(settings: Settings, { file, stage }: DeployTarget): readonly DeployStep[] {
   const option = file === '' ? '' : ` --settings ${file}`;
+  const context = `${stage === undefined ? '' : ` -c stage=${stage}`}${file === '' ? '' : ` -c settings=${file}`}`;
   const names = secretNames(settings).filter(name => name !== pepperName);
   const [platform = ''] = Object.keys(settings.platforms);
   return [
     {
       what: 'Deploy, with AWS credentials and a region (cdk bootstrap: once for each):',
-      commands: ['npx cdk bootstrap', `npx cdk deploy --no-rollback${file === '' ? '' : ` -c settings=${file}`}`],
+      commands: ['npx cdk bootstrap', `npx cdk deploy --no-rollback${context}`],
     },
     {
       what: 'Store the secrets. Each command asks for the values and shows none:',
