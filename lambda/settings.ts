@@ -96,7 +96,8 @@ export class SettingsError extends Error {
 export function parseSettings(text: string, where: SettingsTarget): Settings {
   const json = parseJson(text);
   if (json === undefined) throw new SettingsError([`are not JSON${syntaxErrorPlace(text)}`]);
-  const duplicates = describeDuplicates(text);
+  // The functions get text that was written from a value, in which no key can be there twice.
+  const duplicates = JSON.stringify(json.value) === text ? [] : describeDuplicates(text);
   const schema = settingsSchema(where);
   const parsed = v.safeParse(schema, json.value);
   if (parsed.success && duplicates.length === 0) return parsed.output;

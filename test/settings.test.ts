@@ -162,9 +162,9 @@ describe('problem of settings', () => {
   test('positions: are those of every value, in any valid JSON', () => {
     holds(
       fc.property(fc.json(), json => {
-        const { of, duplicates } = locateJson(json);
+        const { indexOf, duplicates } = locateJson(json);
         expect(duplicates).toEqual([]);
-        for (const pointer of pointersIn(JSON.parse(json))) expect(of.get(pointer), pointer).toBeDefined();
+        for (const pointer of pointersIn(JSON.parse(json))) expect(indexOf.get(pointer), pointer).toBeDefined();
       }),
     );
   });

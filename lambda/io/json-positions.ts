@@ -1,20 +1,13 @@
-/** Where in a text something is; both count from 1. */
-export interface TextPosition {
-  readonly line: number;
-  readonly column: number;
-}
-
 export interface JsonPositions {
-  /** The position of a value by its JSON pointer (RFC 6901): of its key, or in a list of the value itself. */
-  readonly of: ReadonlyMap<string, TextPosition>;
+  /** The index of a value by its JSON pointer (RFC 6901): of its key, or in a list of the value itself. */
+  readonly indexOf: ReadonlyMap<string, number>;
   /** Keys that appear again in the same object, which `JSON.parse` does not report. */
-  readonly duplicates: readonly (TextPosition & { readonly pointer: string })[];
+  readonly duplicates: readonly { readonly pointer: string; readonly index: number }[];
 }
 
 interface Container {
   readonly pointer: string;
-  /** The keys so far; absent for a list. */
-  readonly keys: Set<string> | undefined;
+  readonly isObject: boolean;
   /** The key or index of the current value. */
   current: string | number;
   expectsKey: boolean;
@@ -24,8 +17,8 @@ const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/gu;
 
 /** Returns where the values of a valid JSON text are. */
 export function locateJson(text: string): JsonPositions {
-  const of = new Map<string, TextPosition>();
-  const duplicates: (TextPosition & { readonly pointer: string })[] = [];
+  const indexOf = new Map<string, number>();
+  const duplicates: { readonly pointer: string; readonly index: number }[] = [];
   const open: Container[] = [];
   for (const { 0: token, index } of text.matchAll(tokens)) {
     const top = open.at(-1);
@@ -33,20 +26,19 @@ export function locateJson(text: string): JsonPositions {
     else if (token === '}' || token === ']') open.pop();
     else if (top?.expectsKey === true) {
       const pointer = readKey(top, token);
-      const position = positionAt(text, index);
-      if (of.has(pointer)) duplicates.push({ pointer, ...position });
-      else of.set(pointer, position);
+      if (indexOf.has(pointer)) duplicates.push({ pointer, index });
+      else indexOf.set(pointer, index);
     } else if (token !== ':') {
       const pointer = top === undefined ? '' : pointerTo(top.pointer, top.current);
-      if (top?.keys === undefined) of.set(pointer, positionAt(text, index));
+      if (top?.isObject !== true) indexOf.set(pointer, index);
       if (token === '{' || token === '[') open.push(container(pointer, token === '{'));
     }
   }
-  return { of, duplicates };
+  return { indexOf, duplicates };
 }
 
 function container(pointer: string, isObject: boolean): Container {
-  return { pointer, keys: isObject ? new Set() : undefined, current: isObject ? '' : 0, expectsKey: isObject };
+  return { pointer, isObject, current: isObject ? '' : 0, expectsKey: isObject };
 }
 
 function nextEntry(top: Container): void {
@@ -65,8 +57,8 @@ export function pointerTo(pointer: string, key: string | number): string {
   return `${pointer}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-/** Returns the line and the column of an index in a text. */
-export function positionAt(text: string, index: number): TextPosition {
+/** Returns the line and the column of an index in a text, as `(line 3, column 7)`. Both count from 1. */
+export function positionText(text: string, index: number): string {
   const lines = text.slice(0, index).split('\n');
-  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+  return `(line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1})`;
 }

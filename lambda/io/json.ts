@@ -1,5 +1,5 @@
 import { Failure } from '../domain/failure.ts';
-import { positionAt } from './json-positions.ts';
+import { positionText } from './json-positions.ts';
 
 /** Maximum nesting of a body; platforms need far less. */
 export const maxJsonDepth = 64;
@@ -70,9 +70,7 @@ export function syntaxErrorPlace(text: string): string {
   } catch (error) {
     // The engine's message contains a part of the text: only the number is used.
     const index = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    if (index === undefined) return '';
-    const { line, column } = positionAt(text, Number(index));
-    return ` (line ${line}, column ${column})`;
+    return index === undefined ? '' : ` ${positionText(text, Number(index))}`;
   }
 }
 

@@ -1,6 +1,6 @@
 import type * as v from 'valibot';
 import { didYouMean } from '../domain/closest.ts';
-import { type JsonPositions, locateJson, pointerTo, type TextPosition } from './json-positions.ts';
+import { type JsonPositions, locateJson, pointerTo, positionText } from './json-positions.ts';
 
 /**
  * Describes what is wrong with a JSON text, without its values: for each problem the JSON pointer, the line and the column,
@@ -11,28 +11,26 @@ export function describeProblems(
   schema: v.GenericSchema,
   issues: readonly v.BaseIssue<unknown>[],
 ): readonly string[] {
-  const positions = locateJson(text);
+  const { indexOf } = locateJson(text);
   return issues.map(issue => {
     const keys = (issue.path ?? []).map(({ key }) => key as string | number);
-    return `${placeText(keys, positions)}${describeProblem(issue)}${hintFor(issue, keys, schema)}`;
+    return `${placeText(text, keys, indexOf)}${describeProblem(issue)}${hintFor(issue, keys, schema)}`;
   });
 }
 
 /** Describes the keys that a JSON text has twice in one object. */
 export function describeDuplicates(text: string): readonly string[] {
-  return locateJson(text).duplicates.map(({ pointer, ...at }) => `${pointer} (${positionText(at)}): is there twice`);
+  return locateJson(text).duplicates.map(
+    ({ pointer, index }) => `${pointer} ${positionText(text, index)}: is there twice`,
+  );
 }
 
 /** A missing value has no position: its object has one. */
-function placeText(keys: readonly (string | number)[], { of }: JsonPositions): string {
+function placeText(text: string, keys: readonly (string | number)[], indexOf: JsonPositions['indexOf']): string {
   const pointer = keys.reduce<string>(pointerTo, '');
-  const at = of.get(pointer) ?? of.get(keys.slice(0, -1).reduce<string>(pointerTo, ''));
-  const where = at === undefined ? '' : ` (${positionText(at)})`;
-  return pointer === '' ? '' : `${pointer}${where}: `;
-}
-
-function positionText({ line, column }: TextPosition): string {
-  return `line ${line}, column ${column}`;
+  if (pointer === '') return '';
+  const index = indexOf.get(pointer) ?? indexOf.get(keys.slice(0, -1).reduce<string>(pointerTo, ''));
+  return `${pointer}${index === undefined ? '' : ` ${positionText(text, index)}`}: `;
 }
 
 function describeProblem(issue: v.BaseIssue<unknown>): string {
