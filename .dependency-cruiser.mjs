@@ -128,7 +128,7 @@ export default {
       from: { path: '^infra/(local|ops)/' },
       to: {
         path: ['^infra/stack/', 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/'],
-        pathNot: '^infra/stack/names\\.ts$',
+        pathNot: '^infra/stack/(names|settings-warnings)\\.ts$',
       },
     },
     {

@@ -11,10 +11,13 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { version } from '../../lambda/domain/version.ts';
+import type { Settings } from '../../lambda/settings.ts';
 import { type AlarmName, alarmTexts, typedEntries } from './alarm-catalog.ts';
 import { type AlarmRule, type AlarmSources, alarmRules, noMatchRules } from './alarm-rules.ts';
 import { type OwnMetrics, ownMetrics } from './metrics.ts';
 import { acknowledge } from './nag.ts';
+import { alarmTopicName } from './names.ts';
 
 export interface Alarms {
   readonly topic: ITopic;
@@ -27,15 +30,16 @@ export function createAlarms(
   scope: Construct,
   prefix: string,
   sources: AlarmSources,
-  email: string | undefined,
+  { alarmEmail, runbookUrl }: Settings['operations'],
 ): Alarms {
-  const topic = createTopic(scope, prefix, email);
+  const topic = createTopic(scope, prefix, alarmEmail);
+  const describe = (name: AlarmName) => `${alarmTexts[name]} ${runbookPage(runbookUrl)}#${name}`;
   const metrics = ownMetrics(prefix);
   const all = new Map<AlarmName, AlarmBase>();
   for (const [name, rule] of typedEntries(alarmRules(metrics, sources))) {
-    all.set(name, createAlarm(scope, prefix, name, alarmDescription(name), rule));
+    all.set(name, createAlarm(scope, prefix, name, describe(name), rule));
   }
-  all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics));
+  all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics, describe('no-match-rate')));
   const notify = new SnsAction(topic);
   for (const alarm of all.values()) {
     alarm.addAlarmAction(notify);
@@ -45,14 +49,19 @@ export function createAlarms(
 }
 
 /** Creates an alarm of two others, which notify no one. */
-function createNoMatchAlarm(scope: Construct, prefix: string, metrics: OwnMetrics): AlarmBase {
+function createNoMatchAlarm(
+  scope: Construct,
+  prefix: string,
+  metrics: OwnMetrics,
+  alarmDescription: string,
+): AlarmBase {
   const name = 'no-match-rate';
   const parts = typedEntries(noMatchRules(metrics)).map(([part, rule]) =>
     createAlarm(scope, prefix, `${name}-${part}`, `One of two conditions of ${prefix}-${name}.`, rule),
   );
   return new CompositeAlarm(scope, `Alarm-${name}`, {
     compositeAlarmName: `${prefix}-${name}`,
-    alarmDescription: alarmDescription(name),
+    alarmDescription,
     alarmRule: CompositeRule.allOf(...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
   });
 }
@@ -67,13 +76,14 @@ function createAlarm(
   return new Alarm(scope, `Alarm-${name}`, { alarmName: `${prefix}-${name}`, alarmDescription, ...rule });
 }
 
-function alarmDescription(name: AlarmName): string {
-  return `${alarmTexts[name]} RUNBOOK.md#${name}`;
+/** Returns the address of the runbook of this version, or its file name if the settings have no address. */
+function runbookPage(url = 'RUNBOOK.md'): string {
+  return url.replaceAll('{version}', version);
 }
 
 /** Creates the topic. It has no customer managed key: a message holds only the alarm's text, which is in this repository. */
 function createTopic(scope: Construct, prefix: string, email: string | undefined): ITopic {
-  const topic = new Topic(scope, 'AlarmTopic', { topicName: `${prefix}-alarms`, enforceSSL: true });
+  const topic = new Topic(scope, 'AlarmTopic', { topicName: alarmTopicName(prefix), enforceSSL: true });
   // An explicit policy replaces the default policy, which lets alarms of the same account publish.
   topic.addToResourcePolicy(
     new PolicyStatement({

@@ -1,3 +1,4 @@
+import { Annotations } from 'aws-cdk-lib';
 import type { IManagedPolicy, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -12,6 +13,7 @@ import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } fro
 import { namesOf } from './names.ts';
 import { createRollout } from './rollout.ts';
 import { createSecrets, readableBySweeper, secretsToFill } from './secrets.ts';
+import { settingsWarnings } from './settings-warnings.ts';
 import { createErasureTables } from './tables.ts';
 import { createWebAcl } from './waf.ts';
 
@@ -57,6 +59,8 @@ export class ErasureWebhook extends Construct {
     const { settings, stage, apiLogRole = 'create', rollbackOnAlarms = true, deployer = findDeployer(this) } = props;
     const named = namesOf(stage);
     const { prefix } = named;
+    for (const [at, warning] of settingsWarnings(settings).entries())
+      Annotations.of(this).addWarningV2(`voucherify-erasure:settings-${at}`, `settings: ${warning}`);
     const { operations } = settings;
     const secrets = createSecrets(this, named, settings);
     const tables = createErasureTables(this, named, deployer);
@@ -76,7 +80,7 @@ export class ErasureWebhook extends Construct {
     this.pointDomainTo = domain?.pointTo;
     const blockedRequests = operations.waf === true ? createWebAcl(api, prefix) : [];
     const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...functions };
-    const alarms = createAlarms(this, prefix, sources, operations.alarmEmail);
+    const alarms = createAlarms(this, prefix, sources, operations);
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);
     const { platforms } = sources;

@@ -1,4 +1,5 @@
 import { Failure } from '../domain/failure.ts';
+import { positionText } from './json-positions.ts';
 
 /** Maximum nesting of a body; platforms need far less. */
 export const maxJsonDepth = 64;
@@ -58,6 +59,18 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
     return { value: JSON.parse(text) };
   } catch {
     return undefined;
+  }
+}
+
+/** Returns where an invalid JSON text stops being JSON, as ` (line 3, column 7)`; nothing if the engine does not say. */
+export function syntaxErrorPlace(text: string): string {
+  try {
+    JSON.parse(text);
+    return '';
+  } catch (error) {
+    // The engine's message contains a part of the text: only the number is used.
+    const index = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+    return index === undefined ? '' : ` ${positionText(text, Number(index))}`;
   }
 }
 

@@ -39,6 +39,7 @@ export function ketch(settings: KetchSettings): Platform {
     responseMode: 'result',
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
+    sendsAgain: hasCallbacks => !hasCallbacks,
     checkSecret: parseSharedSecret,
     verify: (request, context) => verify(request, context, settings.header),
     parse: request => parse(request, settings),

@@ -99,6 +99,8 @@ export interface Platform {
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
   /** Returns whether the platform learns that nobody was deleted, and why. By default, if it expects a result. */
   readonly tells?: (kind: 'not-identifiable' | 'created-later', hasCallbacks: boolean) => boolean;
+  /** Returns whether the reply to an unfinished erasure is an error, after which the platform sends the request again. */
+  readonly sendsAgain?: (hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */

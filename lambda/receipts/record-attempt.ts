@@ -24,7 +24,8 @@ export type ProjectResult =
   | (Unfinished & { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean })
   /** Everything that was found is erased, but Voucherify refused look-ups. */
   | (Unfinished & { readonly kind: 'partial' })
-  | (Unfinished & { readonly kind: 'review' });
+  /** `matched`: at least this many customers were found, and these were too many. */
+  | (Unfinished & { readonly kind: 'review'; readonly matched?: number });
 
 interface Unfinished {
   readonly code: string;
@@ -115,6 +116,7 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
     return {
       ...before,
       ...lookedUp,
+      ...('matched' in result && result.matched !== undefined ? { matched: result.matched } : {}),
       deletions,
       ...union('absent', before, result),
       ...union('unseenUnproven', before, result),

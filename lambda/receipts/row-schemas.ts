@@ -51,6 +51,8 @@ const progressSchema = storedObject({
   /** Whether a deletion that has not been proved may have taken effect. */
   mayHaveExecuted: v.boolean(),
   deletions: v.array(deletionSchema),
+  /** If the receipt needed review because too many customers were found: at least this many. */
+  matched: v.exactOptional(v.number()),
   /** If nothing was deleted: at least this many customers were found but created after the request. */
   createdLater: v.exactOptional(v.number()),
   /** Indexes of pins without a customer: never seen, and a 404 on the first try. The try is not repeated. */
@@ -148,7 +150,9 @@ export const receiptSchema = storedObject({
   /** Whether a reply to the platform ever said that the erasure is not finished: then it expects a callback. */
   answeredInProgress: v.boolean(),
   /** What the reply to the request said, and when; absent if it was only an acknowledgement. */
-  firstReply: v.exactOptional(storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress']) })),
+  firstReply: v.exactOptional(
+    storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress', 'send-again']) }),
+  ),
   /** Number of claims so far: the generation of the worker that has the last claim. */
   claims: v.number(),
   /** Claims since the last recorded result; several in a row mean a poison request. */

@@ -90,6 +90,8 @@ async function buildReceipt(
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs, holdSeconds } = services.settings.limits;
+  const unfinishedReply =
+    platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
@@ -107,7 +109,7 @@ async function buildReceipt(
     hasCallbacks,
     ...(newRequest === undefined ? {} : { decisions: [newRequest.decision] }),
     // The outcome replaces this if it is known in time for the reply.
-    ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: 'in-progress' as const } } : {}),
+    ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
   const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
   const projects = platform.projects ?? Object.keys(services.settings.projects);

@@ -14,7 +14,8 @@ export type CallFailure = {
   readonly alarm?: Alarm;
 } & (
   | { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean }
-  | { readonly kind: 'review' }
+  /** With the number of customers found so far, if these are too many. */
+  | { readonly kind: 'review'; readonly matched?: number }
 );
 
 type Retry = Extract<CallFailure, { kind: 'retry' }>;
@@ -139,8 +140,8 @@ export function retryLater(code: string, more: Partial<Omit<Retry, 'kind' | 'cod
 }
 
 /** Returns a failure that stops the attempt and leaves the decision to an operator. */
-export function needsReview(code: string): CallFailure {
-  return { kind: 'review', code, mayHaveExecuted: false, stop: true };
+export function needsReview(code: string, found: { readonly matched?: number } = {}): CallFailure {
+  return { kind: 'review', code, mayHaveExecuted: false, stop: true, ...found };
 }
 
 /** Parses the headers of a response. A value that is missing or not a whole number is `undefined`. */

@@ -124,7 +124,7 @@ async function findByEmail(
     largestPage = Math.max(largestPage, result.customers.length);
     if (total > mostPages * largestPage && !tooMany()) return needsReview('quota-too-small');
   }
-  return needsReview('too-many-matches');
+  return needsReview('too-many-matches', { matched: candidates.size });
 }
 
 function seen({ id, created_at: createdAt }: Customer): Candidate {

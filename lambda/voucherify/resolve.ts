@@ -118,7 +118,7 @@ function combine(request: ResolveRequest, results: readonly LookUpResult[]): Res
   }
   const customers = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
   if (customers.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
-  if (exceedsLimit(customers, request)) return needsReview('too-many-matches');
+  if (exceedsLimit(customers, request)) return needsReview('too-many-matches', { matched: customers.length });
   if (customers.length > 0) return { kind: 'found', candidates: customers };
   if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
   const isComplete = results.length > 0 && results.every(result => result.identifiable);

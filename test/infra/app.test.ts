@@ -144,8 +144,10 @@ test('cdk -c: sets stage and settings', () => {
   expect(template).not.toContain('AWS::ApiGateway::Account');
 });
 
-test('cdk -c settings: invalid ones are one line without a value, and exit code 1', () => {
-  expect(wrong.stderr).toMatch(/^settings: projects\.main\.baseUrl: [^\n]+; operations\.alarmEmail: [^\n]+\n$/);
+test('cdk -c settings: each invalid one is a line without a value, and the exit code is 1', () => {
+  expect(wrong.stderr).toMatch(
+    /^settings:\n {2}\/projects\/main\/baseUrl \(line 1, [^\n]+\n {2}\/operations\/alarmEmail [^\n]+\n$/,
+  );
   expect(wrong.stderr).not.toMatch(/hunter2|4000/);
   expect(wrong).toMatchObject({ code: 1, stdout: '' });
 });

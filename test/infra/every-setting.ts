@@ -85,6 +85,7 @@ export const everySetting = {
   limits: { customersPerRequest: 2, requestsPerHour: 50, holdSeconds: 900, answerBudgetMs: 5000 },
   operations: {
     alarmEmail: 'on-call@example.com',
+    runbookUrl: 'https://git.example.com/erasure/v{version}/RUNBOOK.md',
     allowIps: ['192.0.2.0/24', '2001:db8::/32'],
     waf: true,
     domain: {

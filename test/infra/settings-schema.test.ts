@@ -52,7 +52,7 @@ function changed(path: readonly string[], to: unknown, within: unknown = everySe
 
 /** What only code can tell: the schema lets it pass, and `cdk synth` does not. */
 const beyondSchema = [
-  /: name a project that is not in projects$/,
+  /: is not in projects$/,
   /: must be the PEM text of a P-384 public key$/,
   /: must be the zone of the domain$/,
   // The rules of generic platforms that concern more than one value, or a text that is a template.
@@ -139,7 +139,7 @@ type KeysOf<T> = Readonly<Record<keyof T, true>>;
 const services = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
-  operations: { alarmEmail: true, allowIps: true, waf: true, domain: true },
+  operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
 } as const satisfies {
   projects: KeysOf<ProjectSettings>;
   limits: KeysOf<Settings['limits']>;

@@ -96,8 +96,8 @@ describe('settings file of a local run', () => {
   });
 
   test.each([
-    ['{', 'settings: are not JSON'],
-    ['{"projects":{},"platforms":{}}', 'settings: projects: must name at least one project'],
+    ['{', 'settings: are not JSON (line 1, column 2)'],
+    ['{"projects":{},"platforms":{}}', 'settings: /projects (line 1, column 2): must name at least one project'],
   ])('SETTINGS with %s: the file and the problem are named', (text, problem) => {
     const file = fileWith(text);
     expect(problemOf({ SETTINGS: file })).toBe(`${file}: ${problem}`);

@@ -192,7 +192,8 @@ describe('npm start', () => {
   test('usage error: is one line and exit code 1, and shows no value of the settings', async () => {
     const file = join(temporaryFolder(), 'settings.json');
     writeFileSync(file, JSON.stringify({ projects: { main: { baseUrl: 'https://kqzvwxjy.example' } }, platforms: {} }));
-    const problem = 'settings: projects.main.baseUrl: must be the https origin of a Voucherify API endpoint';
+    const problem =
+      'settings: /projects/main/baseUrl (line 1, column 22): must be the https origin of a Voucherify API endpoint';
     const ended = await runToEnd({ PORT: '0', DATA_DIR: ':memory:', SETTINGS: file });
     expect(ended).toEqual({ code: 1, signal: null, stdout: '', stderr: `${file}: ${problem}\n` });
   });

@@ -3,14 +3,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { writeRunFile } from '../../infra/local/run-file.ts';
+import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
 import { localContext } from '../../infra/ops/context.ts';
-import { wrapLine } from '../../infra/ops/terminal.ts';
+import { withTarget } from '../../infra/ops/invocation.ts';
+import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import { localFolder, ops, run } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
     [['pause', 'platform:ketch'], '--why: must be the reason for the decision'],
+    [['pausess'], 'unknown command; did you mean pauses? npm run ops -- --help lists all commands'],
+    [['completion', 'csh'], 'completion: must be bash, zsh or fish'],
     [['constructor'], 'unknown command; npm run ops -- --help lists all commands'],
     [
       ['pause', 'all', '--ada@example.com', 'x'],
@@ -77,6 +82,56 @@ describe('ops', () => {
   test('help: fits in 80 columns', () => {
     const lines = [overview(), ...Object.values(commands).map(({ help }) => help)].join('\n').split('\n');
     expect(lines.filter(line => line.length > 80)).toEqual([]);
+  });
+
+  test('--version: is that of package.json', () => {
+    expect(ops(['--version'])).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+  });
+
+  test('completion in bash: completes commands and options, and runs the tool without the lines of npm', () => {
+    const bash = (words: readonly string[]) => {
+      const typed = `COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1))`;
+      const script = `${ops(['completion', 'bash']).stdout}\n${typed}; _erasure_ops; echo "\${COMPREPLY[*]}"`;
+      return spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim();
+    };
+    expect(bash(['ops', 'pa'])).toBe('pause pauses');
+    expect(bash(['ops', 'list', '--st'])).toBe('--state --stage');
+    expect(bash(['ops', 'nothing', '--st'])).toBe('');
+    expect(bash(['ops', '']).split(' ')).toEqual(Object.keys(commands));
+    const run = spawnSync('bash', ['-c', `${ops(['completion', 'bash']).stdout}\nops --version`], { encoding: 'utf8' });
+    expect(run.stdout).toBe(`${manifest.version}\n`);
+  });
+
+  test('completion in zsh and fish: names every command', () => {
+    const [zsh, fish] = [ops(['completion', 'zsh']).stdout, ops(['completion', 'fish']).stdout];
+    expect(zsh).toMatch(/^autoload -U \+X compinit/);
+    for (const name of Object.keys(commands)) {
+      expect(zsh).toMatch(new RegExp(`^    ${name}\\) words=`, 'm'));
+      expect(fish).toContain(`complete -c ops -n __fish_use_subcommand -f -a ${name} -d '`);
+    }
+    expect(fish).toContain("complete -c ops -n '__fish_seen_subcommand_from list' -l state");
+  });
+
+  test('suggested commands: keep the options that select the deployment', () => {
+    const DATA_DIR = localFolder();
+    const { stdout } = ops(['doctor', '--local', '--settings', 'infra/settings.json'], { DATA_DIR });
+    expect(stdout).not.toMatch(/npm run ops -- [a-z]+ (?!--local --settings infra\/settings\.json)/);
+    const paused = ops(['pause', 'all', '--why', 'a drill', '--local'], { DATA_DIR });
+    expect(paused.status).toBe(0);
+    expect(ops(['pauses', '--local'], { DATA_DIR }).stdout).toContain('npm run ops -- resume --local all --why "…"');
+    const text = 'run npm run ops -- list --state open, or npm run -s ops -- show x; npm run ops -- --help';
+    expect(withTarget(text, '--stage eu')).toBe(
+      'run npm run ops -- list --stage eu --state open, or npm run -s ops -- show --stage eu x; npm run ops -- --help',
+    );
+    const args = parseCommandArgs({ options: {} }, ['--stage', 'eu', '--settings', 'my settings.json']);
+    expect(targetOptions(args)).toBe('--stage eu --settings "my settings.json"');
+  });
+
+  test('table: a last cell that does not fit is continued below it', () => {
+    expect(tableLines(['A', 'WHY'], [['x', 'a-reason-that-is-long']], 14)).toEqual([
+      'A  WHY',
+      'x  a-reason-th\n   at-is-long',
+    ]);
   });
 
   test('long line: wraps at 80 columns, with an indent and without counting colours', () => {

@@ -247,6 +247,68 @@ describe('show: an unfinished receipt', () => {
   });
 });
 
+describe('show: what to do next', () => {
+  test('too many matches: shows their number, the limit and the command', async () => {
+    const at = await opsHarness();
+    const id = await stopped(at, 'shared@example.com', 7);
+    const { lines } = await at.run('show', id);
+    expect(lines).toContain('project main: at least 7 customers match; the limit is 5 (customersPerRequest)');
+    expect(lines).toContain(`  npm run ops -- retry ${id} --max 7 --why "…"`);
+    expect(lines).toContain(`  npm run ops -- refuse ${id} --why "…"`);
+    expect((await at.run('show', id, '--json')).json).toMatchObject({
+      next: [expect.stringContaining('--max 7'), expect.stringContaining('refuse')],
+    });
+  });
+
+  test('more matches than an operator may allow: only a refusal is possible', async () => {
+    const at = await opsHarness();
+    const lines = (await at.run('show', await stopped(at, 'shared@example.com', 60))).lines.join('\n');
+    expect(lines).toMatch(/at least \d+ customers match/);
+    expect(lines).not.toContain('--max');
+    expect(lines).toContain('npm run ops -- refuse');
+  });
+
+  test.each([
+    ['wrong-customer-deleted', ['pause all', 'refuse']],
+    ['other-app-id', ['retry', '--same-project']],
+    ['unseen-unproven', ['accept-partial']],
+    ['identifiers-missing', ['refuse']],
+    ['unproven-responses', ['retry', 'doctor']],
+  ])('%s: names the commands of the runbook', async (reason, commands) => {
+    const at = await opsHarness();
+    const id = await stopped(at);
+    await rewritten(at, id, { reason });
+    const lines = (await at.run('show', id)).lines.join('\n');
+    expect(lines).toMatch(/^next: RUNBOOK\.md#(needs-review|wrong-customer-deleted)$/m);
+    for (const command of commands) expect(lines).toContain(command);
+    expect(lines).toContain(id);
+  });
+
+  test('pause: is named as what holds an open receipt', async () => {
+    const at = await opsHarness();
+    await at.run('pause', 'platform:ketch', '--by', 'zoe', '--why', 'a drill');
+    const id = await at.request([account('crm-1')]);
+    const { lines } = await at.run('show', id);
+    expect(lines).toContain('  npm run ops -- resume platform:ketch --why "…"');
+    expect(lines.join('\n')).toContain('held by the pause of platform:ketch');
+  });
+
+  test('finished receipt: needs no command', async () => {
+    const at = await opsHarness();
+    const { lines } = await at.run('show', await erased(at));
+    expect(lines.join('\n')).not.toMatch(/^next:/m);
+  });
+
+  test('platform without callbacks: was answered with an error, not with "in progress"', async () => {
+    const at = await opsHarness();
+    at.harness.sandbox.outage('error');
+    const id = await at.request([account('crm-1')]);
+    const said = (await sections(at, id))['When was it answered, and how?'];
+    expect(said).toContain('with an error (503): the platform was to send the request again');
+    expect(said).not.toContain('in progress');
+  });
+});
+
 describe('show: lines', () => {
   const evidence = evidenceOf(claimedOnce());
   const at = new Date(now).toISOString();

@@ -31,6 +31,7 @@ export function generic(section: GenericSettings): Platform {
     tells: (kind, hasCallbacks) =>
       tells(wordOf({ kind }), section.answers, settings.each !== undefined) ||
       (hasCallbacks && callbacks.tells(wordOf({ kind }))),
+    sendsAgain: () => replies.describe('in_progress').status >= 500,
     ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
     ...(callbacks.needsSecret ? { callbacksNeedSecret: true } : {}),
     checkSecret: text => checkGenericSecret(text, settings.proofs, callbacks.secrets),
