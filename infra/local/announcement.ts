@@ -42,7 +42,7 @@ function curlCommand(
   if (platform === undefined || data === ':memory:') return undefined;
   const secretText = embeddedSecretTexts(settings)[platformSecretName(platform)] ?? '';
   const context = { now: now(), secretText, callbackUrl: `${sandboxUrl}/sandbox/callbacks` };
-  const person = { sourceId: 'crm-10042', email: 'ada@example.com' };
+  const person = { source_id: 'crm-10042', email: 'ada@example.com' };
   const message = messageSourceOf(platform, settings.platforms[platform])?.build(person, context);
   if (message === undefined) return undefined;
   const file = join(data, `${platform}.curl`);

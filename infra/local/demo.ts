@@ -75,7 +75,7 @@ async function demo(verbose: boolean): Promise<void> {
   await run.close();
   await ketch.close();
   console.log('\nEverything ran on this machine, with a sandbox in the place of Voucherify.');
-  console.log('Next: "npm start", and send a request of your own (README.md, "Try it").');
+  console.log('Next: "npm start", and open the page that it prints in a browser.');
 }
 
 async function eraseAtOnce(stage: Stage): Promise<void> {

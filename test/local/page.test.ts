@@ -3,10 +3,15 @@ import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalOptions, readLocalOptions } from '../../infra/local/options.ts';
+import { createJournal } from '../../infra/local/page/journal.ts';
 import { messageSourceOf } from '../../infra/local/page/platform-messages.ts';
+import { stepsOf } from '../../infra/local/page/steps.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
+import { openSqliteServices } from '../../infra/local/sqlite-services.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { chromiumForSuite, findChromium } from '../support/chromium.ts';
 import { jsonOrUndefined, sendOver } from '../support/event.ts';
+import { kept, now, receiptOf } from '../support/receipt-builders.ts';
 
 /** A local run that sweeps only when the page says so; closed when the test is over. */
 async function startRun(options: Partial<LocalOptions> = {}): Promise<LocalRun> {
@@ -54,6 +59,110 @@ async function stateOf(run: LocalRun): Promise<ShownState> {
 const ada = 'cust_AdaExample00000000000001';
 const order = (platform: string, customer = ada, wrongSecret = false) => ({ platform, customer, wrongSecret });
 
+const deletion = { project: 'main', pin: 0, proof: 'deleted', at: now + 3 } as const;
+const main = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] } as const;
+const projects = (change: Partial<Receipt['projects'][string]>) => ({ main: { ...main, ...change } });
+const closed = { queue: 'sign', closedAt: now + 4 } as const;
+
+describe('steps of a receipt', () => {
+  const textsOf = (facts: Partial<Receipt>, acknowledges = false) =>
+    stepsOf({ receipt: receiptOf(facts) }, acknowledges).map(({ name, state, text }) => `${name} ${state}: ${text}`);
+
+  test.each<[string, Partial<Receipt>, string]>([
+    ['new', {}, 'pinned waiting: Is attempted now or by the next sweep.'],
+    [
+      'new',
+      {},
+      'answered waiting: The reply follows as soon as the result is known, at the latest after the time limit.',
+    ],
+    [
+      'failed',
+      { lastResult: 'voucherify-500' },
+      'pinned waiting: The last attempt failed: voucherify-500. The sweep attempts it again.',
+    ],
+    [
+      'in review',
+      { state: 'needs-review', reason: 'too-many-matches' },
+      'pinned waiting: An operator must decide: too-many-matches.',
+    ],
+    ['no match', { ...closed, state: 'no-match' }, 'pinned skipped: No customer matches the identifiers exactly.'],
+    [
+      'created later',
+      { ...closed, state: 'created-later' },
+      'pinned skipped: A customer was found, but was created after the request, and is spared.',
+    ],
+    ['refused', { ...closed, state: 'refused' }, 'deleted skipped: There was nobody to delete.'],
+    ['refused', { ...closed, state: 'refused' }, 'pinned skipped: An operator refused the erasure.'],
+    [
+      'pinned',
+      { projects: projects({ pins: 2, deletions: [deletion] }), lastResult: 'voucherify-429' },
+      'deleted waiting: The last attempt failed: voucherify-429. The sweep attempts it again.',
+    ],
+    [
+      'pinned',
+      { projects: projects({ pins: 2 }) },
+      'pinned done: 2 customers found. The id is stored before a deletion is sent.',
+    ],
+    [
+      'erased',
+      { ...closed, state: 'erased', projects: projects({ pins: 2, deletions: [deletion] }) },
+      'deleted done: 1 customer permanently deleted, with the proof of Voucherify.',
+    ],
+    ['closed', { ...closed, state: 'erased' }, 'signed waiting: The next sweep signs the evidence.'],
+    [
+      'callback due',
+      { state: 'erased', queue: 'callback', hasCallbacks: true },
+      'called back waiting: The next sweep sends the result to the platform.',
+    ],
+    ['with callbacks', { hasCallbacks: true }, 'called back waiting: Follows if the reply had no result.'],
+    [
+      'callback abandoned',
+      {
+        ...closed,
+        state: 'erased',
+        hasCallbacks: true,
+        callbackState: { tries: 9, delivered: [], refused: [0], endedAt: now },
+      },
+      'called back done: The platform did not take the callback.',
+    ],
+  ])('%s: %j', (_, facts, expected) => {
+    expect(textsOf(facts)).toContain(expected);
+  });
+
+  test('order: a reply that does not contain the result comes before the deletion', () => {
+    const namesOf = (facts: Partial<Receipt>, acknowledges = false) =>
+      stepsOf({ receipt: receiptOf(facts) }, acknowledges).map(({ name }) => name);
+    expect(namesOf({ firstReply: { at: now, as: 'in-progress' } })[1]).toBe('answered');
+    expect(namesOf({}, true)[1]).toBe('answered');
+    expect(namesOf({ firstReply: { at: now, as: 'outcome' } })[3]).toBe('answered');
+  });
+});
+
+describe('journal of a local run', () => {
+  test('receipts: the latest are kept, and each time is the first one', async () => {
+    let at = now;
+    const { adapters, close } = await openSqliteServices({
+      ...readLocalOptions({ PORT: '0', DATA_DIR: ':memory:' }),
+      now: () => at,
+    });
+    onTestFinished(close);
+    const journal = createJournal();
+    const { store } = journal.observe(adapters);
+    for (let number = 0; number <= 100; number += 1) await store.accept(receiptOf({ id: `receipt-${number}` }), kept);
+    await store.accept(receiptOf({ id: 'receipt-5' }), kept);
+    expect(journal.receipts()).toHaveLength(100);
+    const next = receiptOf({ id: 'receipt-7', revision: 2, projects: projects({ pins: 1 }) });
+    await store.replace(next);
+    at += 1000;
+    await store.replace({ ...next, revision: 3 });
+    expect(await store.replace({ ...next, revision: 9 })).toBe(false);
+    expect(journal.receipts().find(({ receipt }) => receipt.id === 'receipt-7')).toMatchObject({
+      receipt: { revision: 3 },
+      pinnedAt: now,
+    });
+  });
+});
+
 describe('page of a local run', () => {
   test.each([
     ['ketch', ['accepted', 'pinned', 'deleted', 'answered', 'called back', 'signed']],
@@ -85,6 +194,29 @@ describe('page of a local run', () => {
     const sent = platforms.filter(({ canSend }) => canSend).map(({ name }) => name);
     expect(sent).toEqual(['ketch', 'shopify', 'standard-webhooks']);
     expect(platforms.map(({ name }) => name)).toEqual([...sent, 'own', 'segment']);
+  });
+
+  test('customers: those that somebody adds are listed, and soft-deleted ones are not', async () => {
+    const run = await startRun();
+    const add = (customer: object) =>
+      sendOver(run.sandboxUrl!, { path: '/sandbox/customers', headers: {}, body: JSON.stringify(customer) });
+    await add({ id: 'cust_Gil', source_id: 'crm-9', created_at: '2020-01-01T00:00:00Z' });
+    await add({ id: 'cust_Hal', email: 'hal@example.com', name: 'Hal Example', created_at: '2020-01-01T00:00:00Z' });
+    expect((await stateOf(run)).customers.slice(6)).toMatchObject([
+      { id: 'cust_Gil', source_id: 'crm-9', erased: false },
+      { id: 'cust_Hal', name: 'Hal Example', email: 'hal@example.com' },
+    ]);
+    for (const customer of ['cust_Gil', 'cust_Hal']) await act(run, 'requests', order('ketch', customer));
+    expect((await stateOf(run)).receipts).toMatchObject([{ state: 'erased' }, { state: 'erased' }]);
+  });
+
+  test('request from elsewhere: its receipt is shown as well', async () => {
+    const run = await startRun();
+    const source = messageSourceOf('ketch', run.services.settings.platforms['ketch']);
+    const secretText = await run.services.readSecret('erasure/platform/ketch');
+    const message = source!.build({ source_id: 'crm-10042' }, { now: Date.now(), secretText })!;
+    await sendOver(run.url, { path: '/webhooks/ketch', ...message });
+    expect(await stateOf(run)).toMatchObject({ exchanges: [], receipts: [{ state: 'erased' }] });
   });
 
   test('wrong secret: the request is rejected and opens no receipt', async () => {
@@ -162,7 +294,7 @@ describe('page of a local run', () => {
     const sections = { ketch, shopify: { shops: ['a.myshopify.com'], customerId: 'source_id' } };
     for (const [name, section] of Object.entries(sections)) {
       expect(messageSourceOf(name, section)?.build({}, context)).toBeUndefined();
-      expect(messageSourceOf(name, section)?.build({ sourceId: 'crm-1' }, context)?.body).toContain('"crm-1"');
+      expect(messageSourceOf(name, section)?.build({ source_id: 'crm-1' }, context)?.body).toContain('"crm-1"');
     }
     const standard = messageSourceOf('generic', { authentication: { kind: 'standard-webhooks' } });
     expect(standard).toMatchObject({ title: 'Generic platform' });

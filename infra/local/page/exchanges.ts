@@ -68,11 +68,7 @@ export function openExchanges(options: ExchangeOptions): Exchanges {
     list: () => list,
     send: async ({ platform, wrongSecret: isWrong }, customer, origin) => {
       const secretText = isWrong ? wrongSecret : (secretTexts[platformSecretName(platform)] ?? wrongSecret);
-      const person = {
-        ...(customer.source_id === undefined ? {} : { sourceId: customer.source_id }),
-        ...(customer.email === undefined ? {} : { email: customer.email }),
-      };
-      const request = sources.get(platform)?.build(person, { now: now(), secretText, callbackUrl });
+      const request = sources.get(platform)?.build(customer, { now: now(), secretText, callbackUrl });
       if (request === undefined) return undefined;
       const path = `/webhooks/${platform}`;
       let exchange: Exchange = { id: randomUUID(), at: now(), platform, customer: customer.name ?? '', path, request };

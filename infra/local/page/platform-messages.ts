@@ -5,12 +5,10 @@ import { bodySignature, parseSigningKeys, signedHeaders } from '../../../lambda/
 import { isGeneric } from '../../../lambda/platforms/index.ts';
 import { type KetchSettings, ketchSettings } from '../../../lambda/platforms/ketch.ts';
 import { shopifySettings, shopifySignature } from '../../../lambda/platforms/shopify.ts';
+import type { SandboxCustomer } from '../sandbox/sandbox.ts';
 
 /** The person to erase, as the platform knows them. */
-interface MessagePerson {
-  readonly email?: string;
-  readonly sourceId?: string;
-}
+type MessagePerson = Pick<SandboxCustomer, 'source_id' | 'email'>;
 
 /** A request as the platform sends it. */
 export interface PlatformMessage {
@@ -67,7 +65,7 @@ function titleOf(name: string): string {
 /** ketch-com/ketch-forwarder, api/dsr/v1: a DeleteRequest. */
 function ketchBuilder(settings: KetchSettings): BuildMessage {
   return (person, { now, secretText, callbackUrl }) => {
-    const values = { source_id: person.sourceId, email: person.email, customer_id: undefined, phone: undefined };
+    const values = { source_id: person.source_id, email: person.email, customer_id: undefined, phone: undefined };
     // One identifier: an address that two customers share would erase both.
     const [identity] = ['source_id', 'email'].flatMap(kind =>
       Object.entries(settings.identities).flatMap(([identitySpace, mapped]) => {
@@ -118,8 +116,8 @@ export function ketchBody({ now, tenant, environment, identities, callbackUrl }:
 
 /** shopify.dev, "Privacy law compliance": `customers/redact`. The body identifies the request, so its orders are random. */
 function shopifyBuilder({ shops, customerId }: v.InferOutput<typeof shopifySettings>): BuildMessage {
-  return ({ email, sourceId }, { now, secretText }) => {
-    const id = customerId === 'source_id' ? sourceId : randomInt(1e9, 1e12);
+  return ({ email, source_id }, { now, secretText }) => {
+    const id = customerId === 'source_id' ? source_id : randomInt(1e9, 1e12);
     if (id === undefined && email === undefined) return undefined;
     const body = JSON.stringify({
       shop_id: 954_889,
@@ -142,10 +140,11 @@ function shopifyBuilder({ shops, customerId }: v.InferOutput<typeof shopifySetti
 
 /** docs/platforms/generic.md, signed as Standard Webhooks 1.0 defines. */
 function standardWebhooksMessage(
-  { sourceId, email }: MessagePerson,
+  { source_id, email }: MessagePerson,
   { now, secretText, callbackUrl }: MessageContext,
 ): PlatformMessage | undefined {
-  const identifier = sourceId === undefined ? { type: 'email', value: email } : { type: 'source_id', value: sourceId };
+  const identifier =
+    source_id === undefined ? { type: 'email', value: email } : { type: 'source_id', value: source_id };
   if (identifier.value === undefined) return undefined;
   const body = JSON.stringify({
     type: 'erasure',

@@ -85,10 +85,9 @@ function signed({ receipt, signedAt }: SeenReceipt): Found {
   );
 }
 
-function waitText({ state, lastResult, reason, nextAttemptAt }: SeenReceipt['receipt']): string {
-  if (state === 'needs-review') return `An operator must decide: ${reason ?? 'see ops show'}.`;
-  if (lastResult === undefined)
-    return nextAttemptAt === undefined ? 'Waits.' : 'Is attempted now or by the next sweep.';
+function waitText({ state, lastResult, reason }: SeenReceipt['receipt']): string {
+  if (state === 'needs-review') return `An operator must decide: ${reason}.`;
+  if (lastResult === undefined) return 'Is attempted now or by the next sweep.';
   return `The last attempt failed: ${lastResult}. The sweep attempts it again.`;
 }
 
