@@ -23,7 +23,7 @@ describe('npm run new-platform', () => {
   });
 
   test.each([
-    ['data-hub', 'lambda/platforms/data-hub.ts exists already'],
+    ['ketch', 'lambda/platforms/ketch.ts exists already'],
     ['transcend', 'test/platforms/transcend.test.ts exists already'],
     ['Data_Hub', 'NAME: one name of lower-case letters, digits and hyphens, such as my-platform'],
     ['', 'NAME: one name of lower-case letters, digits and hyphens, such as my-platform'],
