@@ -18,6 +18,8 @@ async function startRun(options: Partial<LocalOptions> = {}): Promise<LocalRun> 
   const given = readLocalOptions({ PORT: '0', DATA_DIR: ':memory:', SWEEP_SECONDS: '86400' });
   const settings = { ...given.settings, limits: { ...given.settings.limits, answerBudgetMs: 14_000 } };
   const run = await startLocalRun({ ...given, settings, log: () => undefined, ...options });
+  // Backoff is random: here it always is the same, and never nothing.
+  Object.assign(run.services, { random: () => 0.5 });
   onTestFinished(() => run.close());
   return run;
 }
@@ -38,6 +40,7 @@ interface ShownState {
   readonly receipts: readonly {
     readonly id: string;
     readonly state: string;
+    readonly nextAttemptAt?: number;
     readonly steps: readonly { readonly name: string; readonly state: string }[];
   }[];
   readonly exchanges: readonly { readonly receipt?: string; readonly reply?: { readonly status: number } }[];
@@ -196,6 +199,19 @@ describe('page of a local run', () => {
     expect(platforms.map(({ name }) => name)).toEqual([...sent, 'own', 'segment']);
   });
 
+  test('clock: goes to the next attempt of a receipt, and never back', async () => {
+    const run = await startRun();
+    await act(run, 'outage', { mode: 'down' });
+    await act(run, 'requests', order('ketch'));
+    await act(run, 'outage', { mode: null });
+    await act(run, 'time', { until: 0 });
+    const { receipts } = await stateOf(run);
+    expect(receipts).toMatchObject([{ state: 'open' }]);
+    await act(run, 'time', { until: receipts[0]!.nextAttemptAt });
+    expect(await stateOf(run)).toMatchObject({ receipts: [{ state: 'erased' }] });
+    expect(run.services.now()).toBeGreaterThanOrEqual(receipts[0]!.nextAttemptAt!);
+  });
+
   test('customers: those that somebody adds are listed, and soft-deleted ones are not', async () => {
     const run = await startRun();
     const add = (customer: object) =>
@@ -254,6 +270,7 @@ describe('page of a local run', () => {
     ['unknown platform', 'requests', order('nobody'), 400],
     ['unknown mode', 'outage', { mode: 'flood' }, 400],
     ['unknown time', 'time', { minutes: 5 }, 400],
+    ['time that is no number', 'time', { until: 'soon' }, 400],
     ['body that is not JSON', 'outage', '{', 400],
     ['body that is too long', 'outage', `{"mode":null,"x":"${'x'.repeat(200_000)}"}`, 400],
     ['unknown route', 'nothing', {}, 404],
@@ -339,7 +356,7 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
     await page.getByRole('button', { name: 'Ketch' }).click();
     await stepOf(page, 'The reply said that the erasure is in progress.').waitFor();
     await page.getByRole('radio', { name: 'Works' }).check();
-    await page.getByRole('button', { name: '+ 1 hour' }).click();
+    await page.getByRole('article').getByRole('button', { name: 'Go to the next attempt' }).click();
     expect(await finished(page)).toContain('The platform got the result.');
   });
 

@@ -47,7 +47,7 @@ export function createPage(options: PageOptions): ServePage {
 }
 
 function actionsOf(options: PageOptions, state: PageState): ReadonlyMap<string, Action> {
-  const { sandbox, moveClock, sweep, journal } = options;
+  const { sandbox, moveClock, sweep, journal, services } = options;
   return new Map<string, Action>([
     ['POST /local/requests', (body, origin) => send(body, origin, options, state)],
     [
@@ -61,7 +61,7 @@ function actionsOf(options: PageOptions, state: PageState): ReadonlyMap<string, 
     [
       'POST /local/time',
       async body => {
-        moveClock(v.parse(timeSchema, body).minutes * 60_000);
+        moveClock(aheadMs(v.parse(timeSchema, body), services.now()));
         await sweep();
         return changed(state);
       },
@@ -85,7 +85,16 @@ function actionsOf(options: PageOptions, state: PageState): ReadonlyMap<string, 
 }
 
 const outageSchema = v.object({ mode: v.nullable(v.picklist(['error', 'down', 'hang', 'quota', 'key'])) });
-const timeSchema = v.object({ minutes: v.picklist([0, 1, 60]) });
+/** The clock moves by some minutes, or to the time of a receipt's next attempt. */
+const timeSchema = v.union([v.object({ minutes: v.picklist([0, 1, 60]) }), v.object({ until: v.number() })]);
+
+/** Longer than any wait for an attempt, in milliseconds. */
+const maxAheadMs = 86_400_000;
+
+function aheadMs(move: v.InferOutput<typeof timeSchema>, now: number): number {
+  return 'minutes' in move ? move.minutes * 60_000 : Math.min(Math.max(move.until - now, 0), maxAheadMs);
+}
+
 const sendSchema = v.object({ platform: v.string(), customer: v.string(), wrongSecret: v.boolean() });
 
 async function send(body: unknown, origin: string, { sandbox }: PageOptions, state: PageState): Promise<Done> {
