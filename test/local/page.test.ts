@@ -302,6 +302,9 @@ describe('page of a local run', () => {
     expect(await get('/', { Host: 'rebound.example' })).toMatchObject({ status: 403 });
     expect(await get('/local/events', { 'Sec-Fetch-Site': 'cross-site' })).toMatchObject({ status: 403 });
     expect(await get('/', { Host: `localhost:${port}`, 'Sec-Fetch-Site': 'none' })).toMatchObject({ status: 200 });
+    const visit = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' };
+    expect(await get('/', { ...visit, 'Sec-Fetch-Dest': 'document' })).toMatchObject({ status: 200 });
+    expect(await get('/', { ...visit, 'Sec-Fetch-Dest': 'iframe' })).toMatchObject({ status: 403 });
     expect((await get('/', {})).headers['content-security-policy']).toMatch(/default-src 'none'; script-src 'sha256-/);
   });
 

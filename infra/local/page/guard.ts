@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Returns whether a request comes from the page itself or from the address bar. Another web page could reach this machine
+ * Returns whether a request comes from the page itself, from the address bar or from a link. Another web page could reach this machine
  * too: under a name of its own that resolves to 127.0.0.1 (so `Host` must be this server), or by a request whose answer
  * it cannot read but whose effect it wants (so a change needs the `Origin` of this server, and JSON).
  */
 export function isFromThisPage(request: Pick<IncomingMessage, 'method' | 'headers'>, port: number): boolean {
-  const { host = '', origin, 'sec-fetch-site': site = 'same-origin', 'content-type': type = '' } = request.headers;
+  const { headers } = request;
+  const { host = '', origin, 'sec-fetch-site': site = 'same-origin', 'content-type': type = '' } = headers;
   if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) return false;
-  if (request.method === 'GET') return site === 'same-origin' || site === 'none';
+  // A link from elsewhere may lead here; it cannot put the page into a frame.
+  const isVisit = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+  if (request.method === 'GET') return site === 'same-origin' || site === 'none' || isVisit;
   return origin === `http://${host}` && site === 'same-origin' && type === 'application/json';
 }
 
