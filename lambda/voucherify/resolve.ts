@@ -57,7 +57,7 @@ export async function resolve(request: ResolveRequest, context: ResolveContext):
       const finding = await findCustomers(identifier, spelling, { ...context, isTooMany });
       if (finding.kind !== 'complete') return { resolved: finding, lookUps };
       // The time of the request never changes, so a newer customer is counted and dropped at once.
-      const candidates = finding.candidates.filter(candidate => !(createdAt(candidate) > request.submittedAt));
+      const candidates = affected(finding.candidates, request);
       const createdLater = finding.candidates.length - candidates.length;
       const refused = finding.refused === undefined ? {} : { refused: finding.refused };
       const more = createdLater === 0 ? refused : { ...refused, createdLater };
@@ -116,9 +116,8 @@ function combine(request: ResolveRequest, results: readonly LookUpResult[]): Res
   for (const candidate of results.flatMap(result => result.candidates)) {
     if (candidates.get(candidate.id)?.seen !== true) candidates.set(candidate.id, candidate);
   }
-  const found = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
-  if (found.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
-  const customers = affected(found, request);
+  const customers = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
+  if (customers.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
   if (exceedsLimit(customers, request)) return needsReview('too-many-matches');
   if (customers.length > 0) return { kind: 'found', candidates: customers };
   if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
@@ -134,9 +133,9 @@ export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' 
   return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
 
-/** Returns the customers that existed when the erasure was requested. */
+/** Returns the customers that existed when the erasure was requested, and those whose time of creation cannot be read. */
 function affected(candidates: readonly Candidate[], { submittedAt }: ResolveRequest): readonly Candidate[] {
-  return candidates.filter(one => createdAt(one) <= submittedAt);
+  return candidates.filter(one => !(createdAt(one) > submittedAt));
 }
 
 function exceedsLimit(customers: readonly Candidate[], { maxCustomers, pinned }: ResolveRequest): boolean {

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { writeRunFile } from '../../infra/local/run-file.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
+import { localContext } from '../../infra/ops/context.ts';
 import { wrapLine } from '../../infra/ops/terminal.ts';
-import { localFolder, ops } from './ops-harness.ts';
+import { localFolder, ops, run } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
@@ -21,10 +23,13 @@ describe('ops', () => {
   });
 
   test('deployment or folder that does not exist: is a usage error', () => {
-    expect(ops(['pauses', '--local'], { DATA_DIR: join(localFolder(), 'nowhere') })).toMatchObject({
-      status: 2,
-      stderr: '--local: no local run exists in the folder that DATA_DIR names\n',
-    });
+    const nowhere = { DATA_DIR: join(localFolder(), 'nowhere') };
+    const message = '--local: no local run exists in the folder that DATA_DIR names';
+    expect(() => localContext(nowhere)).toThrow(message);
+    expect(ops(['pauses', '--local'], nowhere)).toMatchObject({ status: 2, stderr: `${message}\n` });
+    const emulated = { DATA_DIR: localFolder() };
+    writeRunFile(emulated.DATA_DIR, { url: 'http://127.0.0.1:1' });
+    expect(() => localContext(emulated)).toThrow('--local: npm start uses an AWS endpoint');
     expect(ops(['pauses', '--stage', 'NO']).stderr).toBe(
       '--stage: must be a valid stage name, such as the deployed one\n',
     );
@@ -37,16 +42,15 @@ describe('ops', () => {
     expect({ code: stdout.trim(), stderr }).toEqual({ code: '0', stderr: '' });
   });
 
-  test('key of a local run: a missing or unreadable file is named and not created', () => {
+  test('key of a local run: a missing or unreadable file is named and not created', async () => {
     const DATA_DIR = localFolder();
-    expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({
-      status: 1,
-      stderr: 'evidence-key.pem is missing in the folder that DATA_DIR names\n',
-    });
+    const context = localContext({ DATA_DIR });
+    onTestFinished(() => context.close());
+    await expect(run(context, 'jwks')).rejects.toThrow('evidence-key.pem is missing in the folder that DATA_DIR names');
     writeFileSync(join(DATA_DIR, 'evidence-key.pem'), 'no key');
-    expect(ops(['jwks', '--local'], { DATA_DIR }).stderr).toBe(
-      'evidence-key.pem in the folder that DATA_DIR names is not a valid key\n',
-    );
+    const message = 'evidence-key.pem in the folder that DATA_DIR names is not a valid key';
+    await expect(run(context, 'jwks')).rejects.toThrow(message);
+    expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({ status: 1, stderr: `${message}\n` });
   });
 
   test('AWS error: is named, with exit code 1', () => {

@@ -81,6 +81,9 @@ describe('show: an erased receipt', () => {
     expect(said['What is the proof?']).toContain('project us: a deletion was sent, but its effect is not proved');
     expect(said['Signature']).toContain('THE SIGNATURE IS MISSING');
     expect(await at.run('show', id)).toMatchObject({ status: 1 });
+    const printed = errors();
+    expect(await at.run('show', id, '--jws')).toMatchObject({ status: 1, lines: [] });
+    expect(printed).toHaveBeenCalledWith('THE SIGNATURE IS MISSING: the receipt is finished but not signed');
   });
 
   test('--json: prints the evidence and its state', async () => {
@@ -203,6 +206,23 @@ describe('show: an unfinished receipt', () => {
     expect((await sections(at, none))[done]).toContain('no match for these identifiers');
     expect((await sections(at, phone))[done]).toContain('can be looked up in Voucherify');
     expect((await sections(at, none))['Signature']).toContain('not signed yet');
+  });
+
+  test('look-ups: says how many are done, if the next attempt continues them', async () => {
+    const at = await opsHarness();
+    const { projects, ...facts } = receiptOf({ id: 'continued', platform: 'ketch' });
+    const main = { ...projects['main']!, lookedUp: 2 };
+    const isRefused = { ...main, refusedLookUps: ['voucherify-400'] };
+    const states = [main, isRefused, { ...isRefused, lookUpAgain: true }];
+    const lines = await Promise.all(
+      states.map(async (progress, number) => {
+        const receipt = { ...facts, id: `continued-${number}`, projects: { main: progress } };
+        await at.harness.services.store.accept(receipt, kept);
+        return (await at.run('show', receipt.id)).lines;
+      }),
+    );
+    const line = 'project main: 2 look-ups done, continued at the next attempt';
+    expect(lines.map(all => all.includes(line))).toEqual([true, false, true]);
   });
 
   test('times: says when the platform stated none', async () => {

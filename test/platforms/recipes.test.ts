@@ -84,9 +84,10 @@ describe('recipes in npm start', () => {
       const reply = await sendOver(run.url, recipeWire(fixture, { ...fixture.request, rawBody }, url));
       expect([name, reply.status]).toEqual([name, fixture.reply.status]);
       await post(run.sandboxUrl, '/sandbox/outage', { mode: null });
+      // Repeated failures may have opened the circuit breaker: the next message must not meet it.
+      const emails = fixture.customers.map(({ email }) => email);
+      await expect.poll(() => registered(run.sandboxUrl, emails), patient).toEqual([]);
     }
-    const emails = cases.flatMap(({ fixture }) => fixture.customers.map(({ email }) => email));
-    await expect.poll(() => registered(run.sandboxUrl, emails), patient).toEqual([]);
     for (const { fixture } of cases) {
       if (fixture.callback === undefined) continue;
       await expect
