@@ -6,7 +6,7 @@ import { isGeneric, openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { erasureBody, errorReply, type JsonSchema, ownSchemas, resultReply } from './openapi-schemas.ts';
+import { erasureBodyRef, errorBodyRef, type JsonSchema, ownSchemas, resultBodyRef } from './openapi-schemas.ts';
 
 /** What is documented of a platform: how it authenticates, what it sends, and the statuses of its replies. */
 interface Documented {
@@ -105,14 +105,14 @@ function documentedGeneric(section: GenericSettings): Documented {
   return {
     proofs: proofs.map(({ kind }) => kind),
     ...(header === undefined ? {} : { header }),
-    request: isOwnBody ? erasureBody : { description: 'The body that settings describe.' },
+    request: isOwnBody ? erasureBodyRef : { description: 'The body that settings describe.' },
     replies: Object.fromEntries(
       replies.map(({ status }) => [
         String(status),
-        replies.every(reply => reply.status !== status || reply.isDefault) && each === undefined ? resultReply : {},
+        replies.every(reply => reply.status !== status || reply.isDefault) && each === undefined ? resultBodyRef : {},
       ]),
     ),
-    error: errorReply,
+    error: errorBodyRef,
   };
 }
 

@@ -56,6 +56,6 @@ export const ownSchemas = {
   },
 };
 
-export const erasureBody: JsonSchema = { $ref: '#/components/schemas/Erasure' };
-export const resultReply: JsonSchema = { $ref: '#/components/schemas/Result' };
-export const errorReply: JsonSchema = { $ref: '#/components/schemas/Error' };
+export const erasureBodyRef: JsonSchema = { $ref: '#/components/schemas/Erasure' };
+export const resultBodyRef: JsonSchema = { $ref: '#/components/schemas/Result' };
+export const errorBodyRef: JsonSchema = { $ref: '#/components/schemas/Error' };
