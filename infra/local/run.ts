@@ -47,7 +47,7 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
             nextSweepAt: sweeps.nextAt,
             sweepMs: options.sweepMs,
           },
-          ...{ moveClock: clock.move, sweep: sweeps.now },
+          ...{ sweepAfter: (aheadMs: () => number) => sweeps.now(() => clock.move(aheadMs())) },
         });
   const gateway = await serveGateway(
     webhookHandler(() => services),
@@ -104,6 +104,7 @@ function movableClock(now: () => number) {
 function sweepEvery(everyMs: number, services: Services) {
   const sweep = sweepHandler(() => services);
   let running: Promise<unknown> | undefined;
+  let queue: Promise<void> = Promise.resolve();
   let startedAt = performance.now();
   const run = () => {
     running ??= sweep()
@@ -118,15 +119,20 @@ function sweepEvery(everyMs: number, services: Services) {
     void run();
   }, everyMs);
   return {
-    /** Runs the sweep now, after the one that is running. */
-    now: async () => {
-      await running;
-      await run();
+    /** Calls `before` and runs the sweep, after those that are running: attempts must not see the clock jump. */
+    now: (before: () => void) => {
+      queue = queue.then(async () => {
+        await running;
+        before();
+        await run();
+      });
+      return queue;
     },
     /** When the next sweep starts by itself, in epoch milliseconds. */
     nextAt: () => services.now() + Math.max(0, everyMs - (performance.now() - startedAt)),
     close: async () => {
       clearInterval(timer);
+      await queue;
       await running;
     },
   };

@@ -212,6 +212,17 @@ describe('page of a local run', () => {
     expect(run.services.now()).toBeGreaterThanOrEqual(receipts[0]!.nextAttemptAt!);
   });
 
+  test('clock: waits for a sweep that is running, so that no attempt sees it jump', async () => {
+    const run = await startRun();
+    await act(run, 'outage', { mode: 'down' });
+    await act(run, 'requests', order('ketch'));
+    await act(run, 'outage', { mode: null });
+    const before = run.services.now();
+    await Promise.all([1, 2, 3].map(() => act(run, 'time', { minutes: 60 })));
+    expect(run.services.now() - before).toBeGreaterThanOrEqual(3 * 3_600_000);
+    expect(await stateOf(run)).toMatchObject({ receipts: [{ state: 'erased' }] });
+  });
+
   test('customers: those that somebody adds are listed, and soft-deleted ones are not', async () => {
     const run = await startRun();
     const add = (customer: object) =>

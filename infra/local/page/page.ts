@@ -7,10 +7,8 @@ import { isFromThisPage, pageHeaders } from './guard.ts';
 import { customersOf, openPageState, type PageState, type PageStateOptions } from './state.ts';
 
 export interface PageOptions extends PageStateOptions {
-  /** Moves the clock of the run ahead, in milliseconds. */
-  readonly moveClock: (ms: number) => void;
-  /** Runs the sweep now; never rejects. */
-  readonly sweep: () => Promise<unknown>;
+  /** Moves the clock of the run ahead by so many milliseconds, and then sweeps. Waits for sweeps that are running. */
+  readonly sweepAfter: (aheadMs: () => number) => Promise<void>;
 }
 
 /** Answers requests of the page, and returns false for every other request. */
@@ -47,7 +45,7 @@ export function createPage(options: PageOptions): ServePage {
 }
 
 function actionsOf(options: PageOptions, state: PageState): ReadonlyMap<string, Action> {
-  const { sandbox, moveClock, sweep, journal, services } = options;
+  const { sandbox, sweepAfter, journal, services } = options;
   return new Map<string, Action>([
     ['POST /local/requests', (body, origin) => send(body, origin, options, state)],
     [
@@ -61,8 +59,8 @@ function actionsOf(options: PageOptions, state: PageState): ReadonlyMap<string, 
     [
       'POST /local/time',
       async body => {
-        moveClock(aheadMs(v.parse(timeSchema, body), services.now()));
-        await sweep();
+        const move = v.parse(timeSchema, body);
+        await sweepAfter(() => aheadMs(move, services.now()));
         return changed(state);
       },
     ],
