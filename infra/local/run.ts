@@ -1,7 +1,6 @@
 import { createServices, type Services } from '../../lambda/services.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { embeddedSecretTexts } from './embedded-secrets.ts';
 import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
@@ -37,18 +36,9 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
   const services = createServices(journal.observe(opened.adapters));
   const sweeps = sweepEvery(options.sweepMs, services);
   const { sandboxUrl } = opened;
-  const page =
-    sandboxUrl === undefined
-      ? undefined
-      : createPage({
-          ...{ services, sandbox: opened.sandbox, sandboxUrl, journal, publicKey: opened.publicKey },
-          ...{
-            secretTexts: embeddedSecretTexts(services.settings),
-            nextSweepAt: sweeps.nextAt,
-            sweepMs: options.sweepMs,
-          },
-          ...{ sweepAfter: (aheadMs: () => number) => sweeps.now(() => clock.move(aheadMs())) },
-        });
+  const sweepAfter = (aheadMs: () => number) => sweeps.now(() => clock.move(aheadMs()));
+  const of = { services, journal, sweepAfter, nextSweepAt: sweeps.nextAt, sweepMs: options.sweepMs };
+  const page = opened.sandboxUrl === undefined ? undefined : createPage({ ...of, ...opened });
   const gateway = await serveGateway(
     webhookHandler(() => services),
     options.port,

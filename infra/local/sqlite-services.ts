@@ -18,6 +18,8 @@ export interface SqliteServices {
   readonly adapters: Adapters;
   readonly sandbox: Sandbox;
   readonly sandboxUrl: string;
+  /** The embedded secrets by logical name. */
+  readonly secretTexts: Readonly<Record<string, string>>;
   /** The key that verifies evidence. */
   readonly publicKey: Signer['publicKey'];
   close(): Promise<void>;
@@ -45,11 +47,12 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
     store.close();
     throw error;
   });
+  const secretTexts = embeddedSecretTexts(options.settings);
   const adapters = {
     settings: withCallbackOrigin(withSandboxUrls(options.settings, server.url), server.url),
     store,
     control: store.control,
-    readSecret: embeddedSecrets(embeddedSecretTexts(options.settings)),
+    readSecret: embeddedSecrets(secretTexts),
     send: createHttpClient(options.now),
     sendCallback: onlyToLoopback(createCallbackClient(options.now)),
     now: options.now,
@@ -64,7 +67,7 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
     sandbox.close();
     store.close();
   };
-  return { adapters, sandbox, sandboxUrl: server.url, publicKey: signer.publicKey, close };
+  return { adapters, sandbox, sandboxUrl: server.url, secretTexts, publicKey: signer.publicKey, close };
 }
 
 function openFiles<T>({ data }: LocalOptions, open: () => T): T {

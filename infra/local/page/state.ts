@@ -11,6 +11,7 @@ export interface PageStateOptions {
   readonly services: Services;
   readonly sandbox: Sandbox;
   readonly sandboxUrl: string;
+  /** By logical name. */
   readonly secretTexts: Readonly<Record<string, string>>;
   readonly journal: Journal;
   readonly publicKey: () => Promise<PublicKey>;
