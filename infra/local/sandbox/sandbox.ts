@@ -59,6 +59,8 @@ export interface Sandbox {
   revoke(appId: string): void;
   /** Starts an outage, or ends it if undefined. A new process has none. */
   outage(mode: Outage | undefined): void;
+  /** Returns the outage, if there is one. */
+  currentOutage(): Outage | undefined;
   /** Closes the file. Call nothing else afterwards. */
   close(): void;
 }
@@ -81,6 +83,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     outage(mode) {
       outage = mode;
     },
+    currentOutage: () => outage,
     close: () => sql.db.close(),
   };
 }
