@@ -23,11 +23,11 @@ export function createSecrets(scope: Construct, named: Names, settings: Settings
 
 /**
  * Returns the secrets of the sweep. Only the webhook authenticates callers, so the sweep gets a platform's secret only if
- * its callbacks are authenticated with it.
+ * its callbacks or pulls are authenticated with it.
  */
 export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
-  const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, callbacksNeedSecret = false }]) =>
-    callbackOrigins.length > 0 && callbacksNeedSecret ? [platformSecretName(name)] : [],
+  const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, sweepNeedsSecret = false }]) =>
+    callbackOrigins.length > 0 && sweepNeedsSecret ? [platformSecretName(name)] : [],
   );
   return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }

@@ -93,13 +93,17 @@ function urlProblems(url: string, settings: ResolvedSettings): SettingsProblem[]
   return [{ path, message: 'must begin with an origin of callbackOrigins, without a variable' }];
 }
 
+/** Returns the names of the secrets that authenticate the sender. None of them may be sent to anyone. */
+export function inboundSecrets({ proofs }: ResolvedSettings): readonly string[] {
+  return proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
+}
+
 /** A secret must not reach an address that the message names, and a secret of the sender proves the sender only. */
 function headerProblems(texts: readonly string[], settings: ResolvedSettings, hasUrls: boolean): SettingsProblem[] {
   const path = ['callback', 'headers'];
   const names = texts.flatMap(variablesIn);
-  const inbound = settings.proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
   if (hasUrls && names.length > 0) return [{ path, message: 'may hold a secret or a kept header only beside url' }];
-  if (names.some(name => inbound.includes(secretVariable(name) ?? ''))) {
+  if (names.some(name => inboundSecrets(settings).includes(secretVariable(name) ?? ''))) {
     return [{ path, message: 'must not hold a secret of authentication' }];
   }
   const kept = names.flatMap(name => keptHeader(name) ?? []);
