@@ -117,6 +117,31 @@ describe('recipes in npm start', () => {
   });
 });
 
+test('pull recipes in npm start: the orders are erased and completed', async () => {
+  const { promise: areRegistered, resolve: registeredAll } = Promise.withResolvers<void>();
+  const platform = await serveListing(async ({ path, query }) => {
+    await areRegistered;
+    const { fixture } = pulls.find(one => one.fixture.call.path === path) ?? {};
+    if (fixture === undefined) return { status: 200 };
+    const isFirst = Object.entries(fixture.call.query).every(([name, value]) => query[name] === value);
+    return { status: 200, body: isFirst ? fixture.page : fixture.end };
+  });
+  const run = await startLocalProcess({ ...pace, SETTINGS: settingsOfAll(platform.origin, pullRecipeNames) });
+  for (const { fixture } of pulls)
+    for (const customer of fixture.customers)
+      await post(run.sandboxUrl, '/sandbox/customers', { ...customer, created_at: '2025-01-01T00:00:00Z' });
+  registeredAll();
+  const emails = pulls.flatMap(({ fixture }) => fixture.customers.map(({ email }) => email));
+  const told = (path: string) => platform.calls.filter(call => call.path === path);
+  for (const { fixture } of pulls)
+    await expect
+      .poll(() => told(fixture.callback.path), patient)
+      .toContainEqual(expect.objectContaining({ method: 'PUT' }));
+  expect(await registered(run.sandboxUrl, emails)).toEqual([]);
+  for (const { fixture } of pulls)
+    expect(told(fixture.callback.path)[0]?.headers).toMatchObject(fixture.callback.headers);
+});
+
 const pulls = pullRecipeNames.map(name => ({ name, fixture: pullFixture(name) }));
 
 describe('pull recipe', () => {
@@ -191,8 +216,8 @@ const pace = {
 const patient = { timeout: 60_000, interval: 100 };
 
 /** Writes settings with every recipe, whose callbacks go to one address of this machine. */
-function settingsOfAll(origin: string): string {
-  const sections = recipeNames.map(name => {
+function settingsOfAll(origin: string, names = recipeNames): string {
+  const sections = names.map(name => {
     const text = originsOf(name).reduce((all, one) => all.replaceAll(one, origin), recipeText(name));
     return (JSON.parse(text) as { platforms: object }).platforms;
   });

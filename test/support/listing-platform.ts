@@ -28,7 +28,9 @@ export interface ListingPlatform extends Listening {
 }
 
 /** Starts a server that replies with what `reply` returns. */
-export async function serveListing(reply: (call: ReceivedCall) => ServedReply): Promise<ListingPlatform> {
+export async function serveListing(
+  reply: (call: ReceivedCall) => ServedReply | Promise<ServedReply>,
+): Promise<ListingPlatform> {
   const calls: ReceivedCall[] = [];
   const server = await serve(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
@@ -36,7 +38,7 @@ export async function serveListing(reply: (call: ReceivedCall) => ServedReply): 
     const { method = '', headers } = request;
     const call = { method, path: pathname, query: Object.fromEntries(searchParams), headers, body };
     calls.push(call);
-    const { status, headers: replied = {}, body: content = '' } = reply(call);
+    const { status, headers: replied = {}, body: content = '' } = await reply(call);
     response.writeHead(status, { 'Content-Type': 'application/json', ...replied });
     response.end(typeof content === 'string' ? content : JSON.stringify(content));
   });

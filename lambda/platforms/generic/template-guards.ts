@@ -3,7 +3,7 @@ import { literalPrefix, urlVariablesProblem } from './callback-url.ts';
 import { namesIdentifier } from './identifier-places.ts';
 import type { CallbackSettings, Proof, ResolvedSettings } from './schema.ts';
 import { parseTemplate, textsIn, variablesIn } from './template.ts';
-import { isMessageVariable, keptHeader, secretVariable } from './variables.ts';
+import { isMessageVariable, keptPlace, secretVariable } from './variables.ts';
 
 /** A problem of settings that concerns more than one value. It never contains a value. */
 export interface SettingsProblem {
@@ -72,7 +72,7 @@ export function callbackProblems(settings: ResolvedSettings): SettingsProblem[] 
   const isFromMessage = (name: string) =>
     isMessageVariable(name) || name === 'callbackUrl' || resultNames.includes(name);
   const texts = Object.values(headers ?? {});
-  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptHeader(name) !== undefined;
+  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptPlace(name) !== undefined;
   return [
     ...((url === undefined) === (urls === undefined)
       ? [{ path: ['callback'], message: 'must have either url or urls' }]
@@ -106,6 +106,6 @@ function headerProblems(texts: readonly string[], settings: ResolvedSettings, ha
   if (names.some(name => inboundSecrets(settings).includes(secretVariable(name) ?? ''))) {
     return [{ path, message: 'must not hold a secret of authentication' }];
   }
-  const kept = names.flatMap(name => keptHeader(name) ?? []);
+  const kept = names.flatMap(name => keptPlace(name) ?? []);
   return kept.some(place => namesIdentifier(place, settings)) ? [{ path, message: isIdentifierPlace }] : [];
 }
