@@ -11,6 +11,8 @@ export interface Command {
   readonly help: string;
   /** In addition to the common options. */
   readonly options: ParseArgsOptionsConfig;
+  /** Whether it works without the settings of a deployment, which are then empty. */
+  readonly needsNoSettings?: true;
   /**
    * Returns the exit code: 0 done, 1 something is wrong, 3 nothing to change. Throws `OpsUsageError` for wrong
    * arguments, and `Failure` when the deployment is unavailable.

@@ -7,6 +7,7 @@ import { findCommand } from './find.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
+import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
 import { showCommand } from './show/show.ts';
@@ -29,6 +30,7 @@ export const commands: Readonly<Record<string, Command>> = {
   doctor: doctorCommand,
   try: tryCommand,
   explain: explainCommand,
+  recipes: recipesCommand,
   'restore-check': restoreCheckCommand,
 };
 
