@@ -35,6 +35,20 @@ export async function claimPull(
   return { state, isClaimed: written };
 }
 
+/** Returns the state of a platform's pulls; `undefined` before the first. Throws like {@link claimPull}. */
+export async function readPull(platform: string, control: VersionedStore): Promise<PullState | undefined> {
+  const row = await readRow(platform, control);
+  return row.revision === 0 ? undefined : parseState(row);
+}
+
+/** After this time without a complete pull an alarm is raised, in milliseconds. */
+const maxFailingMs = 86_400_000;
+
+/** Returns whether a failure needs an operator: it is a refusal, or it has lasted for a day. */
+export function needsOperator({ since, isPermanent }: PullFailure, now: number): boolean {
+  return isPermanent || now - since >= maxFailingMs;
+}
+
 /** Stores the result of a pull. If another worker writes at once, one of the two writes is enough. */
 export async function recordPull(platform: string, control: VersionedStore, state: PullState): Promise<void> {
   const row = await readRow(platform, control);

@@ -1,4 +1,4 @@
-import { claimPull, type PullState, recordPull } from '../control/pull-state.ts';
+import { claimPull, needsOperator, type PullState, recordPull } from '../control/pull-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { platformSecretName } from '../domain/names.ts';
 import type { HttpResult } from '../io/http-client.ts';
@@ -16,8 +16,8 @@ const maxPageBytes = 1_048_576;
 /** How long a claim lasts, in milliseconds: longer than a function runs. */
 const claimMs = 120_000;
 
-/** After this time without a complete pull an alarm is raised; also the longest wait that a platform may request. */
-const dayMs = 86_400_000;
+/** The longest wait that a platform may request, in milliseconds. */
+const maxWaitMs = 86_400_000;
 
 interface PulledPlatform {
   readonly name: string;
@@ -49,7 +49,7 @@ async function pullIfDue(one: PulledPlatform, services: Services, sweepEnds: num
     await recordPull(name, control, state);
   }
   const { failure } = state;
-  if (failure === undefined || (!failure.isPermanent && now() - failure.since < dayMs)) return;
+  if (failure === undefined || !needsOperator(failure, now())) return;
   log({ event: 'alarm', alarm: 'platform-unreachable', platform: name, code: failure.code });
 }
 
@@ -67,7 +67,7 @@ type PullResult = { readonly kind: 'complete' } | FailedPull;
 function stateAfter({ failure }: PullState, result: PullResult, startedAt: number, everyMs: number): PullState {
   if (result.kind === 'complete') return { nextAt: startedAt + everyMs, failure: undefined };
   const { code, isPermanent, waitMs } = result;
-  const nextAt = startedAt + Math.max(everyMs, Math.min(waitMs, dayMs));
+  const nextAt = startedAt + Math.max(everyMs, Math.min(waitMs, maxWaitMs));
   return { nextAt, failure: { since: failure?.since ?? startedAt, code, isPermanent } };
 }
 

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import cdkJson from '../../cdk.json' with { type: 'json' };
 import manifest from '../../package.json' with { type: 'json' };
 import { synthesised } from '../infra/synthesised.ts';
+import { allRecipeNames } from '../support/recipes.ts';
 
 const root = join(import.meta.dirname, '../..');
 const builtin = new Set(builtinModules);
@@ -104,6 +105,7 @@ describe('npm package', () => {
       'dist/functions/webhook/index.mjs',
       'dist/index.js',
       'dist/ops.js',
+      ...allRecipeNames.map(name => `dist/recipes/${name}.json`).sort(),
       'dist/settings.json',
       'dist/settings.schema.json',
       'package.json',

@@ -43,13 +43,15 @@ export interface RecipeFixture {
 const recipes = new URL('../../docs/platforms/recipes/', import.meta.url);
 const fixtures = new URL('../fixtures/recipes/', import.meta.url);
 
-const allNames = readdirSync(recipes).map(file => file.replace(/\.json$/, ''));
+export const allRecipeNames = readdirSync(recipes)
+  .map(file => file.replace(/\.json$/, ''))
+  .sort();
 
 /** The recipes of platforms that call. */
-export const recipeNames = allNames.filter(name => !name.endsWith('-pull'));
+export const recipeNames = allRecipeNames.filter(name => !name.endsWith('-pull'));
 
 /** The recipes of platforms that are asked. */
-export const pullRecipeNames = allNames.filter(name => name.endsWith('-pull'));
+export const pullRecipeNames = allRecipeNames.filter(name => name.endsWith('-pull'));
 
 /** What a platform lists, and what must follow from it. */
 export interface PullFixture

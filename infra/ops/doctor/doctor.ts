@@ -4,7 +4,14 @@ import type { OpsContext } from '../context.ts';
 import { type Output, type Tone, toned } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, probesOf } from './check.ts';
 import { deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
-import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
+import {
+  backlogCheck,
+  evidenceKeyCheck,
+  localRunCheck,
+  pullsCheck,
+  scheduleCheck,
+  tablesCheck,
+} from './runtime-checks.ts';
 import { secretsCheck, settingsCheck } from './setup-checks.ts';
 import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
@@ -20,6 +27,7 @@ const checks: readonly Check[] = [
   clockCheck,
   tablesCheck,
   scheduleCheck,
+  pullsCheck,
   backlogCheck,
   evidenceKeyCheck,
 ];
@@ -31,7 +39,7 @@ export const doctorCommand: Command = {
 
 Shows account, region, deployment and operator first. Then checks settings (the
 file and the deployed ones), secrets, Voucherify keys and quota, clock, tables,
-schedule, backlog, pauses and the evidence key. It changes nothing. It makes one
+schedule, pulls, backlog, pauses and the evidence key. It changes nothing. It makes one
 call to each project (two with OAuth), which counts against the quota and
 bypasses the rate limiter: it lists the customers with an address that cannot
 exist.
