@@ -1,5 +1,6 @@
 import { type Failure, failureOf } from '../domain/failure.ts';
 import type { Platform, PulledPage } from '../platforms/platform.ts';
+import { needsNoPersonalData, type Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 import { accept, type VerifiedRequest } from './accept.ts';
 import { isWithinLimit } from './request-limit.ts';
@@ -40,11 +41,23 @@ async function acceptOne(request: VerifiedRequest, services: Services): Promise<
   try {
     const { receipt, pauses, isNew } = await accept(request, services);
     if (isNew) await isWithinLimit(receipt, pauses, services);
+    else logStillListed(receipt, services);
   } catch (thrown) {
     const failure = failureOf(thrown);
     if (failure.status >= 500) throw failure;
     logRefused(request.platformName, failure, services);
   }
+}
+
+/** Longest time that a platform may list an order whose outcome it was told, in milliseconds. */
+const maxListedMs = 86_400_000;
+
+/** An order with a closed receipt is never erased again, so one that was opened again would be lost unnoticed. */
+function logStillListed(receipt: Receipt, { log, now }: Services): void {
+  const { closedAt, platform, id } = receipt;
+  if (!needsNoPersonalData(receipt) || closedAt === undefined || now() - closedAt < maxListedMs) return;
+  const rule = 'pull: an order is still listed a day after its receipt was closed';
+  log({ event: 'alarm', alarm: 'request-refused', platform, receipt: id, rule });
 }
 
 function logRefused(platform: string, { alarm = 'request-refused', message }: Failure, { log }: Services): void {

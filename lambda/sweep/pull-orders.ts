@@ -1,7 +1,7 @@
 import { claimPull, needsOperator, type PullState, recordPull } from '../control/pull-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { platformSecretName } from '../domain/names.ts';
-import type { HttpResult } from '../io/http-client.ts';
+import { type HttpResult, retryAfterMs } from '../io/http-client.ts';
 import type { OrderPull, Platform } from '../platforms/platform.ts';
 import { acceptPulled } from '../request/accept-pulled.ts';
 import type { Services } from '../services.ts';
@@ -110,9 +110,8 @@ function failedPull(result: HttpResult): FailedPull {
     const { code } = result;
     return { kind: 'failed', code, isPermanent: code === 'redirected' || code === 'too-large', waitMs: 0 };
   }
-  const { status, headers } = result;
+  const { status } = result;
   if (status < 400) return { kind: 'failed', code: 'unreadable', isPermanent: true, waitMs: 0 };
-  const seconds = headers['retry-after'] ?? '';
-  const waitMs = /^\d{1,7}$/.test(seconds) ? Number(seconds) * 1000 : 0;
-  return { kind: 'failed', code: `http-${status}`, isPermanent: status < 500 && !passing.includes(status), waitMs };
+  const isPermanent = status < 500 && !passing.includes(status);
+  return { kind: 'failed', code: `http-${status}`, isPermanent, waitMs: retryAfterMs(result) ?? 0 };
 }

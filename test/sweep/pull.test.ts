@@ -239,6 +239,46 @@ describe('pull: one bad order', () => {
   });
 });
 
+describe('pull: order that is closed and still listed', () => {
+  test('for less than a day: is no problem', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
+    await sweepFor(setup, 40);
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('for more than a day: raises an alarm that names the receipt, because it may be a new request', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
+    await sweepFor(setup, 3);
+    await sweepAfter(setup, 23 * hour);
+    expect(harness.alarms()).toEqual([]);
+    await sweepAfter(setup, 2 * hour);
+    const [receipt] = await harness.receipts();
+    const rule = 'pull: an order is still listed a day after its receipt was closed';
+    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
+      { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
+    ]);
+  });
+});
+
+describe('pull: personal data', () => {
+  test('log: contains no value of an order or a response', async () => {
+    const setup = await setUp({ customers: [], limits: { holdSeconds: 60 } });
+    const { list, harness } = setup;
+    person(harness, 'ann');
+    list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });
+    await sweepFor(setup, 5);
+    list.fault = () => ({ status: 400, body: { error: 'ann@example.com' } });
+    await sweepFor(setup, 15);
+    const all = harness.logText.join('');
+    expect(all).toContain('platform-unreachable');
+    expect(all).not.toMatch(/ann@|order-ann|secret-mail|order-x|api-key/);
+  });
+});
+
 describe('pull: failing platform', () => {
   test('429 with Retry-After: is not asked before', async () => {
     const setup = await setUp();
