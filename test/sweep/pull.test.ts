@@ -423,6 +423,29 @@ describe('pull: next page', () => {
   });
 });
 
+describe('platform that calls and is asked', () => {
+  test('order that is sent and listed: is one receipt and one erasure', async () => {
+    const current = 'a-header-value-of-24-characters';
+    const setup = await setUp({
+      customers: [],
+      section: { authentication: { kind: 'header' } },
+      secrets: { 'erasure/platform/acme': JSON.stringify({ current, named: { apiKey: { current: apiKey } } }) },
+    });
+    const { list, harness } = setup;
+    const ids = ['ann', 'bob'].map(name => person(harness, name));
+    const headers = { 'Content-Type': 'application/json', Authorization: current };
+    const wire = { path: '/webhooks/acme', headers, body: JSON.stringify(orderOf('ann')) };
+    expect(await harness.send(wire)).toMatchObject({ status: 200, json: { status: 'erased' } });
+    list.open.push(orderOf('ann'), orderOf('bob'));
+    await sweepFor(setup, 3);
+    expect(await harness.send({ ...wire, body: JSON.stringify(orderOf('bob')) })).toMatchObject({ status: 200 });
+    expect(harness.deleted()).toEqual(ids);
+    const schemes = (await harness.receipts()).map(({ authentication }) => authentication.scheme);
+    expect(schemes).toEqual([expect.not.stringMatching('pull'), 'pull']);
+    expect(list.told).toEqual({ 'order-bob': { done: true } });
+  });
+});
+
 describe('platform that is only asked', () => {
   test.each(['POST', 'GET'])('%s: has no route', async method => {
     const { harness } = await setUp();

@@ -12,12 +12,19 @@ export function settingsProblems(settings: ResolvedSettings): readonly SettingsP
   return [
     ...(settings.isPullOnly ? [] : proofProblems(settings.proofs)),
     ...pullProblems(settings),
-    ...placeProblems(settings),
+    ...messageProblems(settings),
     ...timeProblems('submittedAt', settings.submittedAt),
     ...timeProblems('dueAt', settings.dueAt),
     ...answerProblems(settings),
-    ...callbackProblems(settings),
   ];
+}
+
+/** The places of a platform that both calls and is asked are read from a message and from the entries of a list. */
+function messageProblems(settings: ResolvedSettings): readonly SettingsProblem[] {
+  const problemsOf = (one: ResolvedSettings) => [...placeProblems(one), ...callbackProblems(one)];
+  const problems = problemsOf(settings);
+  if (problems.length > 0 || settings.pull === undefined) return problems;
+  return problemsOf({ ...settings, each: settings.pull.list });
 }
 
 function proofProblems(proofs: readonly Proof[]): SettingsProblem[] {
