@@ -39,10 +39,10 @@ export const doctorCommand: Command = {
 
 Shows account, region, deployment and operator first. Then checks settings (the
 file and the deployed ones), secrets, Voucherify keys and quota, clock, tables,
-schedule, pulls, backlog, pauses and the evidence key. It changes nothing. It makes one
-call to each project (two with OAuth), which counts against the quota and
-bypasses the rate limiter: it lists the customers with an address that cannot
-exist.
+schedule, pulls, backlog, pauses and the evidence key. It changes nothing. It
+makes one call to each project (two with OAuth), which counts against the quota
+and bypasses the rate limiter: it lists the customers with an address that
+cannot exist.
 Exit code 1 if a line begins with ✗.
 
   npm run ops -- doctor
