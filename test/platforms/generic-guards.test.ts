@@ -298,13 +298,16 @@ describe('settings of a platform that is asked', () => {
     expect(problems({ ...asked, ...change })).toEqual([`platforms.acme.${problem}`]);
   });
 
-  test.each([true, false])('identifier of an order in a list, by its place in the response: is refused (called: %s)', isCalled => {
-    const named = { url: 'https://api.example.com/items/{message:/items/0/person/mail}' };
-    const authentication = isCalled ? { kind: 'header' } : undefined;
-    expect(problems({ ...asked, authentication, callback: named })).toEqual([
-      'platforms.acme.callback.url: must not name an identifier, nor a place above or below one',
-    ]);
-  });
+  test.each([true, false])(
+    'identifier of an order in a list, by its place in the response: is refused (called: %s)',
+    isCalled => {
+      const named = { url: 'https://api.example.com/items/{message:/items/0/person/mail}' };
+      const authentication = isCalled ? { kind: 'header' } : undefined;
+      expect(problems({ ...asked, authentication, callback: named })).toEqual([
+        'platforms.acme.callback.url: must not name an identifier, nor a place above or below one',
+      ]);
+    },
+  );
 
   test('pull on loopback: only in a local run', () => {
     const url = 'http://127.0.0.1:3000/items';
