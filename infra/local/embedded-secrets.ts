@@ -44,12 +44,12 @@ export function localKeys(project: string): { readonly appId: string; readonly a
 
 /** Returns a secret that fits the authentication of a generic platform, with every entry of `named` that it needs. */
 function genericSecret(section: unknown): object {
-  const { proofs, callback } = resolveSettings(v.parse(genericSettings, section));
+  const { proofs, callback, pull } = resolveSettings(v.parse(genericSettings, section));
   const named = proofs.flatMap(proof =>
     'secret' in proof && proof.secret !== undefined ? [[proof.secret, secretOf(proof)] as const] : [],
   );
   const own = proofs.find(proof => proof.kind !== 'jwt' && proof.secret === undefined);
-  const sent = [...JSON.stringify(callback ?? {}).matchAll(/\{secret:([^}]+)\}/g)].map(
+  const sent = [...JSON.stringify([callback, pull?.headers]).matchAll(/\{secret:([^}]+)\}/g)].map(
     ([, name = '']) => [name, { current: `local-${name}` }] as const,
   );
   const all = Object.fromEntries([...sent, ...named]);

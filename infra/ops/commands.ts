@@ -10,6 +10,7 @@ import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
+import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
 import { secretCommand } from './secret/secret.ts';
@@ -36,6 +37,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   doctor: doctorCommand,
   try: tryCommand,
   explain: explainCommand,
+  recipes: recipesCommand,
   'restore-check': restoreCheckCommand,
   completion: completionCommand(() => commands, Object.keys(commonOptions)),
 };

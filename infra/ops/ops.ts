@@ -70,7 +70,8 @@ async function openContext(args: ParsedArgs): Promise<OpsContext> {
   if (stage !== undefined && !isStage(stage))
     throw new OpsUsageError('--stage: must be a valid stage name, such as the deployed one');
   const names = namesOf(stage);
-  return deployedContext(await readSettings(args, names), names);
+  const settings = await readSettings(args, names);
+  return deployedContext(settings, names);
 }
 
 /** Reads the settings file; where there is none, such as outside the repository, the settings of the running function. */

@@ -12,7 +12,7 @@ import { createOperatorPolicy, grantSweeper, grantWebhook } from './grants.ts';
 import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } from './keys.ts';
 import { namesOf } from './names.ts';
 import { createRollout } from './rollout.ts';
-import { createSecrets, readableBySweeper, secretsToFill } from './secrets.ts';
+import { createSecrets, readableBySweeper, readableByWebhook, secretsToFill } from './secrets.ts';
 import { settingsWarnings } from './settings-warnings.ts';
 import { createErasureTables } from './tables.ts';
 import { createWebAcl } from './waf.ts';
@@ -64,7 +64,7 @@ export class ErasureWebhook extends Construct {
     const { operations } = settings;
     const secrets = createSecrets(this, named, settings);
     const tables = createErasureTables(this, named, deployer);
-    const readable = { webhook: secrets, sweeper: readableBySweeper(secrets, settings) };
+    const readable = { webhook: readableByWebhook(secrets, settings), sweeper: readableBySweeper(secrets, settings) };
     const evidenceKey = createEvidenceSigningKey(this, named);
     const functions = createFunctions(this, named, { settings, readable, tables, evidenceKey });
     grantWebhook(functions.webhook, tables, readable.webhook);

@@ -43,6 +43,12 @@ type NoAnswer =
 /** Sends a call. Never throws: a failure is a value that contains no URL, header or body. */
 export type Send = (call: HttpCall) => Promise<HttpResult>;
 
+/** Returns how long a response asks to wait, in milliseconds, if it says so in seconds (`Retry-After`, RFC 9110, section 10.2.3). */
+export function retryAfterMs({ headers }: Extract<HttpResult, { kind: 'answer' }>): number | undefined {
+  const seconds = headers['retry-after'] ?? '';
+  return /^\d{1,7}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
+}
+
 /** Default maximum size of a response body, in bytes. */
 export const maxResponseBytes = 65_536;
 

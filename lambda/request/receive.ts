@@ -106,7 +106,7 @@ function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick
 function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
   const { name, isStatusRoute } = parsePath(request);
   const platform = platforms.get(name);
-  if (platform === undefined || (isStatusRoute && platform.hasStatusRoute !== true)) {
+  if (platform === undefined || platform.isPullOnly || (isStatusRoute && platform.hasStatusRoute !== true)) {
     throw new Failure('not-found', 'path: no such platform');
   }
   const allowed = isStatusRoute ? 'GET' : 'POST';

@@ -5,15 +5,16 @@ import type { Services } from '../services.ts';
 import { finishSweep, newSweepState, recordAge, runPart, type SweepResult, type SweepState } from './backlog.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
+import { pullOrders } from './pull-orders.ts';
 import { signReceipt } from './sign-evidence.ts';
 
 /**
- * Processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
+ * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
  * index of one queue cannot be read, the other queues are still processed, and the counts and the heartbeat are written.
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false };
-  await Promise.all([eraseAll(run), notifyAll(run), signAll(run)]);
+  await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
   await signAll(run);

@@ -5,6 +5,7 @@ import { doctor } from '../../infra/ops/doctor/doctor.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
 import { pause } from '../../lambda/control/pauses.ts';
+import { type PullState, recordPull } from '../../lambda/control/pull-state.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
@@ -284,6 +285,40 @@ describe('doctor: schedule', () => {
     }));
     await expectFinding(never, '✗ schedule', 'no sweep has ended yet');
   });
+});
+
+describe('doctor: pulls', () => {
+  const asked = {
+    type: 'generic',
+    callbackOrigins: ['https://api.example.com'],
+    pull: { url: 'https://api.example.com/orders', list: '/orders' },
+    callback: { url: 'https://api.example.com/orders/{/id}' },
+  };
+
+  test.each<[mark: string, message: string, state: PullState | undefined]>([
+    ['!', 'asked: has not been asked yet', undefined],
+    ['✓', 'asked: the last pull was complete', { nextAt: 0, failure: undefined }],
+    ['!', 'asked: pulls have failed for 3600 s (http-503)', { nextAt: 0, failure: failing('http-503', 60, false) }],
+    [
+      '✗',
+      'asked: pulls have failed for 90000 s (timed-out)',
+      { nextAt: 0, failure: failing('timed-out', 1500, false) },
+    ],
+    ['✗', '(http-401): check the secret and the settings', { nextAt: 0, failure: failing('http-401', 1, true) }],
+  ])('%s %s', async (mark, says, state) => {
+    const harness = await checkHarness({ platforms: { asked } });
+    const now = Date.now();
+    if (state !== undefined) {
+      const since = now - (state.failure?.since ?? 0);
+      const failure = state.failure === undefined ? undefined : { ...state.failure, since };
+      await recordPull('asked', harness.context.control, { ...state, failure });
+    }
+    await expectFinding(harness, `${mark} pulls`, says);
+  });
+
+  function failing(code: string, minutes: number, isPermanent: boolean) {
+    return { since: minutes * minute, code, isPermanent };
+  }
 });
 
 describe('doctor: evidence key and npm start', () => {

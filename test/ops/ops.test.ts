@@ -9,6 +9,7 @@ import { localContext } from '../../infra/ops/context.ts';
 import { withTarget } from '../../infra/ops/invocation.ts';
 import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { recipeText } from '../support/recipes.ts';
 import { localFolder, ops, run } from './ops-harness.ts';
 
 describe('ops', () => {
@@ -142,5 +143,28 @@ describe('ops', () => {
     ]);
     expect(wrapLine('  short', 4)).toEqual(['  short']);
     expect(wrapLine('x'.repeat(90), 4)).toEqual(['x'.repeat(90)]);
+  });
+});
+
+describe('recipes', () => {
+  test('without a name: lists every recipe, without AWS or settings', () => {
+    const { stdout, status } = ops(['recipes'], { AWS_REGION: '' });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^osano +header +PATCH to the platform$/m);
+    expect(stdout).toMatch(/^onetrust-pull +asked every 15 minutes +PUT to the platform$/m);
+    expect(stdout).toMatch(/^kertos +header +reply$/m);
+    expect(JSON.parse(ops(['recipes', '--json']).stdout)).toContainEqual({
+      name: 'hubspot',
+      how: 'hmac',
+      outcome: 'reply',
+    });
+  });
+
+  test('with a name: prints that recipe; an unknown one is a usage error', () => {
+    expect(ops(['recipes', 'osano']).stdout).toBe(recipeText('osano'));
+    expect(ops(['recipes', '../settings'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^NAME: must be/),
+    });
   });
 });

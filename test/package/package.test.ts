@@ -18,7 +18,7 @@ import cdkJson from '../../cdk.json' with { type: 'json' };
 import { parseSettings } from '../../lambda/settings.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { synthesised } from '../infra/synthesised.ts';
-import { recipeNames } from '../support/recipes.ts';
+import { allRecipeNames } from '../support/recipes.ts';
 
 const root = join(import.meta.dirname, '../..');
 const builtin = new Set(builtinModules);
@@ -106,7 +106,7 @@ describe('npm package', () => {
       'dist/functions/webhook/index.mjs',
       'dist/index.js',
       'dist/ops.js',
-      ...recipeNames.map(name => `dist/recipes/${name}.json`),
+      ...allRecipeNames.map(name => `dist/recipes/${name}.json`).sort(),
       'dist/settings.json',
       'dist/settings.schema.json',
       'package.json',

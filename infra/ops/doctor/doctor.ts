@@ -4,7 +4,14 @@ import type { OpsContext } from '../context.ts';
 import type { Output } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, formatResult, probesOf } from './check.ts';
 import { alarmsCheck, deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
-import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
+import {
+  backlogCheck,
+  evidenceKeyCheck,
+  localRunCheck,
+  pullsCheck,
+  scheduleCheck,
+  tablesCheck,
+} from './runtime-checks.ts';
 import { secretsCheck } from './secret-checks.ts';
 import { settingsCheck } from './setup-checks.ts';
 import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
@@ -22,6 +29,7 @@ const checks: readonly Check[] = [
   clockCheck,
   tablesCheck,
   scheduleCheck,
+  pullsCheck,
   backlogCheck,
   evidenceKeyCheck,
 ];
@@ -33,7 +41,7 @@ export const doctorCommand: Command = {
 
 Shows account, region, stage and operator first. Then checks settings (the file
 and the deployed ones), who gets the alarms, secrets, Voucherify keys and quota,
-clock, tables, schedule, backlog, pauses and the evidence key. It changes
+clock, tables, schedule, pulls, backlog, pauses and the evidence key. It changes
 nothing. It makes one call to each project (two with OAuth), which counts
 against the quota and bypasses the rate limiter: it lists the customers with an
 address that cannot exist.

@@ -23,7 +23,12 @@ export function explainMessage(section: GenericSettings, request: HttpRequest): 
       ...(settings.each === undefined ? [] : [`order ${at + 1} of ${messages.length}`]),
       ...explainOrder(message, settings),
     ]);
-  return [...orders, ...replyLines(section), ...callbackLines(settings)];
+  return [
+    ...orders,
+    ...(settings.isPullOnly ? [] : replyLines(section)),
+    ...pullLines(settings),
+    ...callbackLines(settings),
+  ];
 }
 
 /** Returns no orders for a body that cannot be read; the result says why. */
@@ -102,6 +107,11 @@ function replyLines({ answers }: GenericSettings): readonly string[] {
     return `${outcome} ${status}${isDefault ? ' (default)' : ''}`;
   });
   return [`replies: ${texts.join(', ')}`];
+}
+
+function pullLines({ pull }: ResolvedSettings): readonly string[] {
+  if (pull === undefined) return [];
+  return [`pull: every ${pull.everyMinutes} minutes, ${pull.method} to ${pull.url}, at most ${pull.maxPages} pages`];
 }
 
 function callbackLines({ callback }: ResolvedSettings): readonly string[] {

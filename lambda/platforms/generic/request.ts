@@ -29,23 +29,43 @@ export type ParsedOrders = (
   readonly hasIgnored: boolean;
 };
 
+/** The orders of a body, and what could not be read. */
+interface OrdersFound {
+  readonly body: unknown;
+  /** The number of entries, readable or not. */
+  readonly count: number;
+  readonly erase: readonly ErasureRequest[];
+  readonly failures: readonly Failure[];
+  readonly isTest: boolean;
+  readonly hasIgnored: boolean;
+  readonly message: Message;
+}
+
 /** Parses a body as settings map it. Throws a {@link Failure} if nothing in it can be read. */
 export function parseOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): ParsedOrders {
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
+  const { erase, failures, isTest, hasIgnored, message } = readOrders(request, settings, callbacksOf);
+  if (erase.length > 0) return { erase, unreadable: failures.map(one => one.message), message, hasIgnored };
+  const [first] = failures;
+  if (first !== undefined) throw first;
+  return { ...(isTest ? { test: true } : { ignore: 'rule' }), message, hasIgnored };
+}
+
+/** Reads every order of a body. Throws a {@link Failure} only for a body that is not JSON or no list where one must be. */
+export function readOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): OrdersFound {
   const body = parseStrictJson(request.rawBody);
   const messages = entriesOf(body, settings.each).map(entry => ({ request, body, entry }));
   const parsed = messages.map(message => attempt(() => orderOf(message, settings, callbacksOf)));
   const orders = parsed.flatMap(one => (one instanceof Failure ? [] : [one]));
-  const failures = parsed.filter(one => one instanceof Failure);
-  const [first] = failures;
-  const erase = orders.flatMap(order => ('erase' in order ? [order.erase] : []));
-  const unreadable = failures.map(({ message }) => message);
-  const message = messages[0] ?? { request, body, entry: body };
-  const hasIgnored = messages.length === 0 || orders.some(order => 'ignore' in order);
-  if (erase.length > 0) return { erase, unreadable, message, hasIgnored };
-  if (first !== undefined) throw first;
-  const isTest = orders.some(order => 'test' in order);
-  return { ...(isTest ? { test: true } : { ignore: 'rule' }), message, hasIgnored };
+  return {
+    body,
+    count: messages.length,
+    erase: orders.flatMap(order => ('erase' in order ? [order.erase] : [])),
+    failures: parsed.filter(one => one instanceof Failure),
+    isTest: orders.some(order => 'test' in order),
+    hasIgnored: messages.length === 0 || orders.some(order => 'ignore' in order),
+    message: messages[0] ?? { request, body, entry: body },
+  };
 }
 
 /** Returns the orders of a body: itself, or the entries of its list. */

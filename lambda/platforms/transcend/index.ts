@@ -55,7 +55,7 @@ export function transcend(settings: TranscendSettings): Platform {
     projects: settings.projects,
     // The reply says only whether the job is over.
     callbackOnlyOutcomes: ['erased', 'not-identifiable', 'refused'],
-    callbacksNeedSecret: true,
+    sweepNeedsSecret: true,
     checkSecret: transcendSecret,
     verify: (request, context) => verifyTranscend(request, context, settings, key),
     parse: request => parse(request, settings),
