@@ -65,11 +65,13 @@ type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identi
 
 /**
  * A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). The path
- * takes a source_id as well: another customer's may equal the requested id.
+ * takes a source_id as well: another customer's may equal the requested id, which then cannot be looked up.
  */
 function matchById(id: string, customer: Customer | undefined): Match {
   if (customer === undefined) return { candidates: [{ id, seen: false }], identifiable: true };
-  return { candidates: customer.id === id ? [seen(customer)] : [], identifiable: true };
+  return customer.id === id
+    ? { candidates: [seen(customer)], identifiable: true }
+    : { candidates: [], identifiable: false };
 }
 
 /** Whether a response can be about this value: it has it as its id or, in any spelling, as its source_id. */

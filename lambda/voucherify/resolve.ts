@@ -23,12 +23,18 @@ export interface ResolveRequest {
 }
 
 export type Resolved =
-  | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
+  /** `ifAbsent`: the result if no candidate exists, because none was seen. */
+  | { readonly kind: 'found'; readonly candidates: readonly Candidate[]; readonly ifAbsent?: Unmatched }
   /** Nothing was found, and Voucherify refused at least one look-up: see {@link refusedCodes}. */
   | { readonly kind: 'refused' }
-  /** `createdLater`: at least this many customers were found but created after the request. */
-  | { readonly kind: UnmatchedKind; readonly createdLater?: number }
+  | Unmatched
   | CallFailure;
+
+/** `createdLater`: at least this many customers were found but created after the request. */
+export interface Unmatched {
+  readonly kind: UnmatchedKind;
+  readonly createdLater?: number;
+}
 
 export interface Resolution {
   readonly resolved: Resolved;
@@ -120,18 +126,22 @@ function combine(request: ResolveRequest, results: readonly LookUpResult[]): Res
   if (found.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
   const customers = affected(found, request);
   if (exceedsLimit(customers, request)) return needsReview('too-many-matches');
-  if (customers.length > 0) return { kind: 'found', candidates: customers };
+  const unmatched = unmatchedBy(request, results);
+  if (customers.length > 0) {
+    const ifAbsent = customers.some(({ seen }) => seen) ? {} : { ifAbsent: unmatched };
+    return { kind: 'found', candidates: customers, ...ifAbsent };
+  }
   if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
+  return unmatched;
+}
+
+function unmatchedBy({ identifiers }: ResolveRequest, results: readonly LookUpResult[]): Unmatched {
+  const isUsableOrPhone = (one: Identifier) => one.kind === 'phone' || isUsable(one);
   const isComplete = results.length > 0 && results.every(result => result.identifiable);
-  const kind = isComplete ? endWithoutMatch(request.identifiers) : 'not-identifiable';
+  const kind = isComplete && identifiers.every(isUsableOrPhone) ? 'no-match' : 'not-identifiable';
   const createdLater = Math.max(0, ...results.map(result => result.createdLater ?? 0));
   if (createdLater === 0) return { kind };
   return { kind: kind === 'no-match' ? 'created-later' : kind, createdLater };
-}
-
-/** Returns the outcome of a project without a match, by its identifiers. */
-export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' | 'not-identifiable' {
-  return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
 }
 
 /** Returns the customers that existed when the erasure was requested. */

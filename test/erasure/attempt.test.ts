@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ada, attemptNow, ben, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, attemptNow, ben, cleo, createHarness, type Harness, iso, one, start } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 /** Metrics count these lines: one for each receipt that is closed, and none for what is not. */
@@ -97,6 +97,21 @@ describe('first attempt', () => {
       [[ada, ben], 2],
     ]);
     expect(harness.deleted().toSorted()).toEqual([ada, ben]);
+  });
+
+  test.each([
+    ['a customer created later', one('email', 'ben@example.com'), 'created-later'],
+    ['the id of another customer', one('source_id', cleo), 'not-identifiable'],
+    ['a malformed address', one('email', 'ben @example.com'), 'not-identifiable'],
+    ['an unknown address', one('email', 'eve@example.com'), 'no-match'],
+  ] as const)('unknown customer_id beside %s: ends as the other look-up says', async (_, other, state) => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ben, email: 'ben@example.com', created_at: iso(start + 1) });
+    harness.addCustomer({ id: cleo, source_id: 'crm-1' });
+    const { receipt } = await harness.erase([...one('customer_id', ada), ...other]);
+    const createdLater = state === 'created-later' ? { createdLater: 1 } : {};
+    expect(receipt).toMatchObject({ state, projects: { main: { state, ...createdLater } } });
+    expect(harness.deleted()).toEqual([]);
   });
 
   test('soft-deleted customer: is deleted by customer_id', async () => {

@@ -40,10 +40,10 @@ describe('customer id', () => {
     expect(await found(harness, one('customer_id', ben))).toEqual([[ben, false]]);
   });
 
-  test('source_id of another customer: no match', async () => {
+  test('source_id of another customer: not identifiable', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ben, source_id: ada });
-    expect(await found(harness, one('customer_id', ada))).toBe('no-match');
+    expect(await found(harness, one('customer_id', ada))).toBe('not-identifiable');
   });
 });
 
