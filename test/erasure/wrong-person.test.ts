@@ -86,6 +86,16 @@ describe('source_id that looks like an id', () => {
   });
 });
 
+test.each(['unknown', 'null', '-', '@', 'none@'])(
+  'placeholder %j as address: deletes nobody who has it',
+  async email => {
+    const harness = createHarness();
+    for (const letter of ['A', 'B']) harness.addCustomer({ id: id(letter), email });
+    expect((await harness.erase(one('email', email))).outcome.kind).toBe('not-identifiable');
+    expect(harness.sent).toEqual([]);
+  },
+);
+
 describe('customer created after the request', () => {
   const later = new Date(start + 1).toISOString();
   const same = { source_id: 'crm-1', email: 'ada@example.com' };
