@@ -8,7 +8,7 @@ import {
   type Receipt,
   recordPins,
 } from '../receipts/receipt.ts';
-import type { ProjectResult } from '../receipts/record-attempt.ts';
+import { maxUnproven, type ProjectResult } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
 import { type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
@@ -81,7 +81,9 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
     lookUps: stored,
     pinned: new Set(known.map(pin => pin.customerId)),
   };
-  const { resolved, lookUps } = await resolve(request, { voucherify: client, appIdHmac, until, mostPages: inAttempt });
+  const isLastTry = before.unprovenCount + 1 >= maxUnproven;
+  const context = { voucherify: client, appIdHmac, until, mostPages: inAttempt, isLastTry };
+  const { resolved, lookUps } = await resolve(request, context);
   const isAdded = lookUps.results.length > 0 && lookUps !== stored;
   if (resolved.kind === 'retry') return failedAttempt(before, resolved, isAdded ? lookUps : undefined);
   // After a review the customers are looked up again: the operator may have changed them.
