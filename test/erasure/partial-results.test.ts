@@ -34,7 +34,7 @@ async function decide(harness: Harness, action: 'retry' | 'accept-partial', more
 }
 
 describe('refused identity', () => {
-  test.each([
+  test.each<readonly [string, string, HttpResult, readonly string[]]>([
     ['voucherify-400', 'crm-2', response(400, { code: 400 }), [ada, cleo]],
     ['voucherify-422', 'crm-1', response(422, {}), [ben, cleo]],
     ['response-too-large', 'crm-2', tooLarge, [ada, cleo]],
