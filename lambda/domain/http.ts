@@ -1,3 +1,5 @@
+import { Failure } from './failure.ts';
+
 /** An HTTP request as received, independent of AWS event formats. */
 export interface HttpRequest {
   readonly method: string;
@@ -22,6 +24,13 @@ export interface HttpReply {
 export function singleHeader(request: HttpRequest, name: string): string | undefined {
   const values = request.headers.get(name.toLowerCase());
   return values?.length === 1 ? values[0] : undefined;
+}
+
+/** Throws `unsupported-media-type` for a compressed body: no supported platform sends one. */
+export function rejectCompressed(request: HttpRequest): void {
+  const encodings = request.headers.get('content-encoding') ?? [];
+  if (encodings.every(encoding => /^(identity)?$/i.test(encoding.trim()))) return;
+  throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
 }
 
 /** Returns a reply with a JSON body. */

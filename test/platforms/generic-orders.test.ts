@@ -213,6 +213,21 @@ describe('several orders in one message', () => {
     ]);
   });
 
+  test.each(['', '/orders'])(
+    'entries of a list at %j that are no objects, or are ambiguous: raise an alarm',
+    async place => {
+      const harness = harnessWith({ each: place, otherwise: 'ignore' });
+      const list = `["text", ${JSON.stringify({ ...body, number: 'crm-10042' })}, null${place === '' ? ', {"a":1,"a":2}' : ''}]`;
+      expect((await harness.send({ ...wire(body), body: place === '' ? list : `{"orders":${list}}` })).status).toBe(
+        202,
+      );
+      expect(await harness.receipts()).toHaveLength(1);
+      const rules = harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-refused' ? [rule] : []));
+      const ambiguous = place === '' ? ['body: contains a duplicate key'] : [];
+      expect(rules).toEqual(['body: is not an object', ...ambiguous]);
+    },
+  );
+
   test.each([
     ['not a list', { orders: {} }, 400],
     ['none readable', orders({ ada: 1 }), 400],

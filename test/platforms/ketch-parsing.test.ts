@@ -83,6 +83,11 @@ describe('identity', () => {
     );
   });
 
+  test('whole number of any size: keeps its digits', () => {
+    const body = JSON.stringify(deleteRequest({ identities: [account('N')] })).replace('"N"', '9007199254740993');
+    expect(readKetch(body).identifiers).toEqual([{ kind: 'source_id', value: '9007199254740993' }]);
+  });
+
   test('hash: is not needed beside a raw value of its own space', () => {
     const hash = (identitySpace: string) => ({ identitySpace, identityFormat: 'md5', identityValue: 'a1b2' });
     const identities = [hash('account_id'), account('crm-1'), hash('email'), hash('unknown'), hash('phone')];
@@ -126,7 +131,7 @@ describe('rejected message of Ketch', () => {
         { identities: Array(51).fill(account('x')) },
       ],
       'request.identities.0.identitySpace': [{ identities: [{ identityValue: 'x' }] }],
-      'request.identities.1.identityValue': [{ identities: [account('a'), { ...account('b'), identityValue: 5 }] }],
+      'request.identities.1.identityValue': [{ identities: [account('a'), { ...account('b'), identityValue: 1.5 }] }],
       'request.callbacks.0.url': [{ callbacks: [{}] }],
       // A number, no map, and headers that HTTP cannot carry.
       'request.callbacks.1.headers': [{ 'X-A': 5 }, 'x', { '': 'x' }, { 'X: Y': 'x' }, { 'X-A': 'x\r\nX-B: y' }].map(
