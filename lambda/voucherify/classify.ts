@@ -143,7 +143,10 @@ export function needsReview(code: string): CallFailure {
   return { kind: 'review', code, mayHaveExecuted: false, stop: true };
 }
 
-/** Parses the headers of a response. A value that is missing or not a whole number is `undefined`. */
+/**
+ * Parses the headers of a response. A value that is missing or not a whole number is `undefined`; less than no remaining
+ * calls are none.
+ */
 export function parseRateHeaders(headers: Readonly<Record<string, string | undefined>>, now: number): RateHeaders {
   const wholeNumber = (name: string) => {
     const text = headers[name];
@@ -156,7 +159,7 @@ export function parseRateHeaders(headers: Readonly<Record<string, string | undef
   const ofCycle = headers['x-rate-limit-type'] === 'api_calls_cycle';
   return {
     limit: wholeNumber('x-rate-limit-limit'),
-    remaining: wholeNumber('x-rate-limit-remaining'),
+    remaining: /^-\d{1,12}$/.test(headers['x-rate-limit-remaining'] ?? '') ? 0 : wholeNumber('x-rate-limit-remaining'),
     resetAt,
     retryAt: retryAt > now ? retryAt : undefined,
     exhausted: ofCycle || retryAt - now > hour,

@@ -234,10 +234,17 @@ describe('rate-limit headers', () => {
     expect(parseRateHeaders(headers, now)).toMatchObject({ ofCycle: true, exhausted: true, limit: 100_000 });
   });
 
-  test.each(['', ' 5', '5 ', '-5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])('%j: is no number', text => {
-    const names = ['x-rate-limit-limit', 'x-rate-limit-remaining', 'x-rate-limit-retry', 'retry-after'];
-    expect(parseRateHeaders(Object.fromEntries(names.map(name => [name, text])), now)).toEqual(none);
+  test('less than none remaining: is none', () => {
+    expect(parseRateHeaders({ 'x-rate-limit-remaining': '-5' }, now)).toEqual({ ...none, remaining: 0 });
   });
+
+  test.each(['', ' 5', '5 ', '--5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])(
+    '%j: is no number',
+    text => {
+      const names = ['x-rate-limit-limit', 'x-rate-limit-remaining', 'x-rate-limit-retry', 'retry-after'];
+      expect(parseRateHeaders(Object.fromEntries(names.map(name => [name, text])), now)).toEqual(none);
+    },
+  );
 });
 
 test('failure: names a code of this service only', () => {
