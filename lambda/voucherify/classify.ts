@@ -13,7 +13,13 @@ export type CallFailure = {
   readonly stop: boolean;
   readonly alarm?: Alarm;
 } & (
-  | { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean }
+  | {
+      readonly kind: 'retry';
+      readonly notBefore?: number;
+      /** When a project that still fails counts as unreachable: an attempt then raises the alarm. */
+      readonly notAfter?: number;
+      readonly unproven?: boolean;
+    }
   | { readonly kind: 'review' }
 );
 
@@ -33,18 +39,22 @@ const notFound = v.object({ key: v.literal('not_found'), resource_type: v.litera
 /**
  * Classifies the result of a call: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. Only this function
  * decides whether and when to retry, and what opens the breaker (Voucherify docs, Errors and Limits). A project that has
- * not answered any call since a quarter of an hour raises an alarm.
+ * not answered any call for {@link unreachableMs} raises an alarm.
  */
 export function classify(result: HttpResult, now: number, failingSince: number = now): CallResult {
   const classified = classifyResult(result, now);
   const { outcome, breaker } = classified;
-  const isUnreachable = breaker.kind === 'count' && now - failingSince >= unreachableMs;
-  if (!isUnreachable || outcome.kind !== 'retry') return classified;
-  return { ...classified, outcome: { ...outcome, alarm: 'voucherify-unreachable' } };
+  if (breaker.kind !== 'count' || outcome.kind !== 'retry') return classified;
+  const notAfter = failingSince + unreachableMs;
+  const more = now < notAfter ? { notAfter } : { alarm: 'voucherify-unreachable' as const };
+  return { ...classified, outcome: { ...outcome, ...more } };
 }
 
-/** How long all calls must fail before a project counts as unreachable, in milliseconds. */
-const unreachableMs = 900_000;
+/**
+ * How long all calls must fail before a project counts as unreachable, in milliseconds: with one sweep a minute, the alarm
+ * is raised within 15 minutes.
+ */
+const unreachableMs = 840_000;
 
 function classifyResult(result: HttpResult, now: number): CallResult {
   if (result.kind === 'no-answer') {
