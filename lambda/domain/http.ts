@@ -43,8 +43,11 @@ export function emptyReply(status: number): HttpReply {
   return { status, headers: {}, body: '' };
 }
 
-/** Returns whether the content type is JSON, ignoring parameters such as charset (RFC 9110, section 8.3.1). */
+/**
+ * Returns whether the content type is JSON or based on it (RFC 6839, section 3.1), ignoring parameters such as charset
+ * (RFC 9110, section 8.3.1).
+ */
 export function isJson(request: HttpRequest): boolean {
   const type = singleHeader(request, 'content-type')?.split(';', 1)[0] ?? '';
-  return type.trim().toLowerCase() === 'application/json';
+  return /^application\/([\w.-]+\+)?json$/i.test(type.trim());
 }

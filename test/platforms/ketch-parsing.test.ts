@@ -61,12 +61,15 @@ describe('DeleteRequest', () => {
     expect(readKetch(deleteRequest(extra, { extra }))).toEqual(readKetch(deleteRequest()));
   });
 
-  test.each(['application/json; charset=utf-8', 'APPLICATION/JSON', ' application/json ;x=y'])(
-    'content type %j: is accepted',
-    type => {
-      expect(readKetch(deleteRequest(), { 'content-type': type }).reference).toBe(uid);
-    },
-  );
+  test.each([
+    'application/json; charset=utf-8',
+    'APPLICATION/JSON',
+    ' application/json ;x=y',
+    'application/vnd.ketch.v1+json',
+    'application/cloudevents+json; charset=utf-8',
+  ])('content type %j: is accepted', type => {
+    expect(readKetch(deleteRequest(), { 'content-type': type }).reference).toBe(uid);
+  });
 });
 
 describe('identity', () => {
