@@ -116,7 +116,8 @@ async function findByEmail(spelling: string, email: string, context: LookUpConte
     const before = rows.size;
     for (const { id } of result.customers) rows.add(id);
     const isNew = rows.size > before;
-    if (rows.size >= total && !(isNew && result.has_more === true)) {
+    const isMore = result.has_more === true && (isNew || rows.size === 0);
+    if (rows.size >= total && !isMore) {
       return { kind: 'complete', candidates: [...candidates.values()], identifiable: true, appIds };
     }
     if (!isNew) return orRefused(unprovenFailure('incomplete-list'), appIds, context);

@@ -156,8 +156,11 @@ function exceedsLimit(customers: readonly Candidate[], { maxCustomers, pinned }:
 
 const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** Epoch milliseconds; NaN when it cannot be read. An unseen customer has no time; its id is an exact match. */
+/**
+ * Epoch milliseconds; NaN when it cannot be read or was never set. An unseen customer has no time; its id is an exact match.
+ */
 function createdAt({ seen, createdAt: text = '' }: Candidate): number {
   if (!seen) return 0;
-  return isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
+  const at = isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
+  return at > 0 ? at : Number.NaN;
 }
