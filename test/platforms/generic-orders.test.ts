@@ -64,6 +64,18 @@ describe('rules', () => {
     expect(ignoring.alarms()).toEqual([]);
   });
 
+  test.each([
+    ['none of the places of the rules', { payload: body }],
+    ['only null there', { ...body, kind: null }],
+    ['another case', { ...body, kind: 'DELETE' }],
+    ['white space around the value', { ...body, kind: ' delete' }],
+  ])('message with %s: is refused with an alarm although others are ignored', async (_, sent) => {
+    const harness = harnessWith({ otherwise: 'ignore' });
+    expect((await harness.send(wire(sent))).status).toBe(400);
+    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(await harness.receipts()).toEqual([]);
+  });
+
   test('count of ignored messages not stored: the platform still gets its reply', async () => {
     const harness = harnessWith({ otherwise: 'ignore' });
     Object.assign(harness.services.control, { count: () => Promise.reject(new Error('lost')) });
