@@ -27,9 +27,9 @@ export function otherwiseFor(
   message: Message,
   { rules, otherwise }: Pick<ResolvedSettings, 'rules' | 'otherwise'>,
 ): ResolvedSettings['otherwise'] {
-  const valueOf = (place: string) => valueAtPlace(place, message) ?? null;
-  const isUnknownForm = rules.flatMap(({ when }) => Object.keys(when)).every(place => valueOf(place) === null);
-  const folded = (place: string) => fold(valueOf(place));
+  const readValue = (place: string) => valueAtPlace(place, message) ?? null;
+  const isUnknownForm = rules.flatMap(({ when }) => Object.keys(when)).every(place => readValue(place) === null);
+  const folded = (place: string) => fold(readValue(place));
   const isRespelled = rules.some(one => one.do === 'erase' && holds(foldedConditions(one.when), folded));
   return isUnknownForm || isRespelled ? 'refuse' : otherwise;
 }
