@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { publicKeyOf, type Signer } from '../../lambda/receipts/signer.ts';
 
 /** Returns a signer that replaces KMS. Its key is in a file that only its owner may read, or in memory; created if missing. */
@@ -11,14 +11,23 @@ export function localSigner(file: string): Signer {
   };
 }
 
-/** Only the process that has locked the folder creates a key. */
+/** Two processes that start at the same time use the key of the faster one: creating a link is atomic. */
 function readKey(file: string): KeyObject {
   if (!existsSync(file)) {
     const draft = `${file}.${process.pid}`;
     writeFileSync(draft, generateKey().export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
-    renameSync(draft, file);
+    linkUnlessExists(draft, file);
+    unlinkSync(draft);
   }
   return createPrivateKey(readFileSync(file));
+}
+
+function linkUnlessExists(draft: string, file: string): void {
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 function generateKey(): KeyObject {

@@ -17,6 +17,7 @@ import {
   type ParsedRequest,
   type Platform,
   parseBody,
+  textOrInteger,
   type VerifyContext,
 } from './platform.ts';
 
@@ -69,7 +70,7 @@ type Metadata = v.InferOutput<typeof envelope>['metadata'];
 const identity = v.object({
   identitySpace: v.string(),
   identityFormat: v.nullish(v.string()),
-  identityValue: v.nullish(v.string()),
+  identityValue: v.nullish(textOrInteger),
 });
 /** What HTTP can carry (RFC 9110, sections 5.1 and 5.5): any other header would fail every callback. */
 const headerMap = v.record(

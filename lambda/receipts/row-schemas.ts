@@ -57,6 +57,13 @@ const progressSchema = storedObject({
   createdLater: v.exactOptional(v.number()),
   /** Indexes of pins without a customer: never seen, and a 404 on the first try. The try is not repeated. */
   absent: v.exactOptional(v.array(v.number())),
+  /** The outcome if no pin has a customer; absent if at least one was seen. */
+  ifAbsent: v.exactOptional(
+    storedObject({
+      kind: v.picklist(['no-match', 'not-identifiable', 'created-later']),
+      createdLater: v.exactOptional(v.number()),
+    }),
+  ),
   /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
   unseenUnproven: v.exactOptional(v.array(v.number())),
   /** The code of each look-up that Voucherify refused. Without an operator's decision the project is never finished. */

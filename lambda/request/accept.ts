@@ -119,14 +119,17 @@ async function buildReceipt(
 /** An earlier time is not plausible: a zero value (year 1 in Go and .NET, else 1970), or seconds read as milliseconds. */
 const earliestRequest = Date.UTC(2015, 0, 1);
 
+/** A due time further ahead, in milliseconds, is not plausible: milliseconds read as seconds. No law allows as much. */
+const latestDueMs = 366 * 86_400_000;
+
 /**
  * Returns the times for the receipt. The time of receipt replaces an implausible submission time, for the created-after
- * guard. An implausible due time is left out: the legal default of one month applies.
+ * guard. An implausible due time is left out: the legal default of one month applies, after which alarms are raised.
  */
 function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, receivedAt: number) {
   return {
     submittedAt: submittedAt < earliestRequest ? receivedAt : Math.min(receivedAt, submittedAt),
-    ...(dueAt < receivedAt ? {} : { dueAt }),
+    ...(dueAt < receivedAt || dueAt > receivedAt + latestDueMs ? {} : { dueAt }),
   };
 }
 

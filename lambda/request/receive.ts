@@ -1,6 +1,6 @@
 import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
-import { type HttpReply, type HttpRequest, singleHeader } from '../domain/http.ts';
+import { type HttpReply, type HttpRequest, rejectCompressed } from '../domain/http.ts';
 import { namePattern, platformSecretName } from '../domain/names.ts';
 import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
@@ -54,13 +54,6 @@ export async function receive(request: HttpRequest, services: Services): Promise
     // An authentic request that is refused raises an alarm, see refusalAlarm.
     throw failureOf(error).markVerified();
   }
-}
-
-/** Throws `unsupported-media-type` for a compressed body: no supported platform sends one. */
-function rejectCompressed(request: HttpRequest): void {
-  const encoding = singleHeader(request, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || encoding === '') return;
-  throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
 }
 
 /**

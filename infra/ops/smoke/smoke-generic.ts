@@ -54,9 +54,10 @@ const allOutcomes = ['no_match', 'not_identifiable', 'in_progress', 'needs_revie
 /** Chooses the message that does least: a test, then one that is ignored, then an erasure of an invented person. */
 function messageFor(settings: ResolvedSettings, name: string): SmokeMessage {
   const harmless = settings.rules.find(rule => rule.do !== 'erase' && Object.keys(rule.when).length > 0);
-  const isEmptyIgnored = settings.otherwise === 'ignore' && !settings.rules.some(({ when }) => holds(when, () => null));
-  if (isEmptyIgnored && harmless === undefined) {
-    return { ...built(settings, []), sends: 'a message that is ignored', outcomes: ['ignored'] };
+  const isOtherIgnored = settings.otherwise === 'ignore' && !settings.rules.some(({ when }) => holds(when, () => name));
+  if (isOtherIgnored && harmless === undefined) {
+    const other = settings.rules.flatMap(({ when }) => Object.keys(when)).map(place => [place, name] as const);
+    return { ...built(settings, other), sends: 'a message that is ignored', outcomes: ['ignored'] };
   }
   const erase = settings.rules.find(rule => rule.do === 'erase');
   if (settings.test === undefined && harmless !== undefined) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CallbackTarget, ErasureRequest } from '../../domain/erasure.ts';
 import { Failure, failureOf } from '../../domain/failure.ts';
 import { type HttpRequest, isJson } from '../../domain/http.ts';
-import { parseStrictJson } from '../../io/json.ts';
+import { parseStrictEntries, parseStrictJson } from '../../io/json.ts';
 import { identifiersOf } from './identifiers.ts';
 import { invalidAt, type Message, requiredText, valueAt, valueAtPlace } from './places.ts';
 import { matchingRule } from './rules.ts';
@@ -53,7 +53,8 @@ export function parseOrders(request: HttpRequest, settings: ResolvedSettings, ca
 
 /** Reads every order of a body. Throws a {@link Failure} only for a body that is not JSON or no list where one must be. */
 export function readOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): OrdersFound {
-  const body = parseStrictJson(request.rawBody);
+  const parse = settings.each === '' ? parseStrictEntries : parseStrictJson;
+  const body = parse(request.rawBody);
   const messages = entriesOf(body, settings.each).map(entry => ({ request, body, entry }));
   const parsed = messages.map(message => attempt(() => orderOf(message, settings, callbacksOf)));
   const orders = parsed.flatMap(one => (one instanceof Failure ? [] : [one]));
@@ -93,6 +94,10 @@ function attempt(read: () => Order): Order | Failure {
 }
 
 function orderOf(message: Message, settings: ResolvedSettings, callbacksOf: CallbacksOf): Order {
+  const { entry } = message;
+  if (entry instanceof Failure) throw entry;
+  // Without a field, no rule could match it, and the order would be ignored.
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw invalidAt('', 'is not an object');
   const action = matchingRule(message, settings);
   if (action === 'ignore') return { ignore: 'rule' };
   if (action === 'test') return { test: true };
