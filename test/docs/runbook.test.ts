@@ -15,6 +15,7 @@ import { ops, run } from '../ops/ops-harness.ts';
 import { startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
+import { printSkipped } from '../support/skipped.ts';
 
 /** Every command of a page: the lines of its blocks that are marked as shell. */
 function commandsIn(page: string): readonly string[] {
@@ -150,7 +151,7 @@ test('every command of the tool in the runbook and in the page on evidence runs'
 });
 
 const aws = (process.env['PATH'] ?? '').split(delimiter).some(folder => existsSync(join(folder, 'aws')));
-if (!aws) console.log('skipped: the command line of AWS is not on the PATH (pip install awscli)');
+if (!aws) printSkipped('the command line of AWS is not on the PATH (pip install awscli)');
 
 describe.runIf(aws)('every command of AWS in the runbook', () => {
   const lines = commands.filter(one => one.startsWith('aws '));

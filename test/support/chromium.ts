@@ -2,13 +2,14 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { printSkipped } from './skipped.ts';
 
-/** Returns the path of an installed Chromium; prints on stdout that there is none. */
+/** Returns the path of an installed Chromium; says so if there is none. */
 export function findChromium(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   const files = ['chromium', 'chromium-browser', 'google-chrome'].flatMap(name => folders.map(one => join(one, name)));
   const found = files.find(isExecutable);
-  if (found === undefined) console.log('skipped: no Chromium is on the PATH (Debian: apt-get install chromium)');
+  if (found === undefined) printSkipped('no Chromium is on the PATH (Debian: apt-get install chromium)');
   return found;
 }
 
