@@ -129,6 +129,23 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     expect(lines.at(-1)).toMatch(/^\d+ ok, 0 warnings, 0 wrong$/);
   });
 
+  test('secret and alarm topic: are written and read, and what does not exist is named without a value', async () => {
+    const { names, settings } = await deployed('four');
+    const context = deployedContext(parseSettings(settings, 'local'), names);
+    const nowhere = deployedContext(parseSettings(settings, 'local'), namesOf('nowhere'));
+    onTestFinished(() => {
+      context.close();
+      nowhere.close();
+    });
+    await context.writeSecret!('erasure/platform/ketch', '{"current":"another"}');
+    expect(await context.readSecret('erasure/platform/ketch', { fresh: true })).toBe('{"current":"another"}');
+    await expect(nowhere.writeSecret!('erasure/platform/ketch', 'planted')).rejects.toThrow(
+      /^erasure-nowhere\/platform\/ketch does not exist: deploy first, or check --stage and the region$/,
+    );
+    expect(await context.deployment!.alarmSubscribers()).toEqual({ confirmed: 0, pending: 0 });
+    await expect(nowhere.deployment!.alarmSubscribers()).rejects.toMatchObject({ name: 'NotFound' });
+  });
+
   test('process: names a wrong secret by its deployed name, shows none, and exits with 1', async () => {
     const { planted, settings } = await deployed('two', { 'erasure/platform/ketch': '{"current":"REPLACE_ME"}' });
     const file = join(temporaryFolder(), 'settings.json');

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseCommandArgs } from '../../infra/ops/args.ts';
+import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
 import { createSettings } from '../../infra/ops/init/create-settings.ts';
 import { initCommand } from '../../infra/ops/init/init.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { synthesised } from '../infra/synthesised.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { recipeNames } from '../support/recipes.ts';
-import { errors, ops } from './ops-harness.ts';
+import { errors, ops, recordingOutput } from './ops-harness.ts';
 
 const ketchFlags = ['ketch.tenants=acme', 'ketch.environments=production', 'ketch.identities=crm=source_id,mail=email'];
 
@@ -16,11 +16,15 @@ function sets(values: readonly string[]): readonly string[] {
   return values.flatMap(value => ['--set', value]);
 }
 
-/** Runs `init` as a process; returns the written settings too. */
-function init(...args: readonly string[]) {
+/** Runs `init` in this process; returns the written settings too. */
+async function init(...args: readonly string[]) {
   const file = join(temporaryFolder(), 'settings.json');
-  const ran = ops(['init', '--out', file, ...args]);
-  return { ...ran, file, text: existsSync(file) ? readFileSync(file, 'utf8') : undefined };
+  const { output, lines } = recordingOutput();
+  const ran = await initCommand.runOffline(parseCommandArgs(initCommand, ['--out', file, ...args]), output).then(
+    status => ({ status, stderr: '' }),
+    (error: Error) => ({ status: error instanceof OpsUsageError ? 2 : 1, stderr: error.message }),
+  );
+  return { ...ran, stdout: lines.join('\n'), file, text: existsSync(file) ? readFileSync(file, 'utf8') : undefined };
 }
 
 /** Answers questions in turn, as an operator would, and keeps what was asked. */
@@ -34,8 +38,8 @@ function operator(...answers: readonly string[]) {
 }
 
 describe('ops init', () => {
-  test('flags: write settings that synthesise, and print the next three steps', () => {
-    const { status, stdout, stderr, text, file } = init(
+  test('flags: write settings that synthesise, and print the next three steps', async () => {
+    const { status, stdout, stderr, text, file } = await init(
       ...['--platforms', 'ketch,onetrust,segment', '--projects', 'shop,outlet', '--cluster', 'us1'],
       ...['--alarm-email', 'oncall@example.com', ...sets(ketchFlags)],
       ...sets(['ketch.callbackOrigins=https://dsr.ketch.com']),
@@ -61,7 +65,8 @@ describe('ops init', () => {
   });
 
   test('stage: is part of every step', () => {
-    const { stdout, file } = init('--platforms', 'segment', '--stage', 'eu');
+    const file = join(temporaryFolder(), 'settings.json');
+    const { stdout } = ops(['init', '--out', file, '--platforms', 'segment', '--stage', 'eu']);
     expect(stdout).toContain(`npx cdk deploy --no-rollback -c stage=eu -c settings=${file}`);
     expect(stdout).toContain('npm run ops -- secret --stage eu set platform/segment');
     expect(stdout).toContain('npm run ops -- doctor --stage eu');
@@ -71,6 +76,16 @@ describe('ops init', () => {
     const args = parseCommandArgs(initCommand, ['--platforms', name, '--cluster', 'eu1', '--projects', 'main']);
     const { platforms } = parseSettings(await createSettings(args, '', undefined), 'deployed');
     expect(Object.keys(platforms)).toEqual([name]);
+  });
+
+  test('--json: prints the file and the steps; invalid stage, argument and folder: are usage errors', async () => {
+    const file = join(temporaryFolder(), 'settings.json');
+    const { output, printed } = recordingOutput(true);
+    const args = parseCommandArgs(initCommand, ['--out', file, '--platforms', 'segment', '--stage', 'eu', '--json']);
+    expect(await initCommand.runOffline(args, output)).toBe(0);
+    expect(printed).toMatchObject([{ file, steps: [{ commands: expect.any(Array) }, {}, {}] }]);
+    for (const wrong of [['--stage', 'NO'], ['x'], ['--out', join(file, 'below')]])
+      expect((await init('--platforms', 'segment', ...wrong)).status).toBe(2);
   });
 
   test('file that exists: is not changed without --force', () => {
@@ -98,8 +113,8 @@ describe('ops init', () => {
       'must be customer_id, source_id, email or phone',
     ],
     ['invalid address', ['--platforms', 'segment', '--alarm-email', 'on-call'], '--alarm-email: must be an e-mail'],
-  ])('%s: is one line, exit code 2, and no file', (_, args, message) => {
-    const { status, stderr, text } = init(...args);
+  ])('%s: is one line, exit code 2, and no file', async (_, args, message) => {
+    const { status, stderr, text } = await init(...args);
     expect({ status, stderr, text }).toEqual({ status: 2, stderr: expect.stringContaining(message), text: undefined });
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
