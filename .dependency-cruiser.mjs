@@ -22,6 +22,7 @@ const layers = [
 const infraLayers = [
   '^infra/stack/',
   '^infra/local/sandbox/',
+  '^infra/local/page/',
   '^infra/local/[^/]+\\.ts$',
   '^infra/ops/',
   '^infra/(tools/|app\\.ts$)',
@@ -124,12 +125,12 @@ export default {
     },
     {
       name: 'only-names-of-the-stack',
-      comment: 'The local run and the operator tool share names with the stack and do not load the CDK.',
+      comment: 'The local run and the operator tool share names and texts with the stack and do not load the CDK.',
       severity: 'error',
       from: { path: '^infra/(local|ops)/' },
       to: {
         path: ['^infra/stack/', 'node_modules/(aws-cdk-lib|constructs|cdk-nag)/'],
-        pathNot: '^infra/stack/names\\.ts$',
+        pathNot: '^infra/stack/(names|settings-warnings|alarm-catalog)\\.ts$',
       },
     },
     {

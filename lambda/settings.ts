@@ -1,7 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
+import { didYouMean } from './domain/closest.ts';
 import { isName } from './domain/names.ts';
-import { parseJson } from './io/json.ts';
+import { parseJson, syntaxErrorPlace } from './io/json.ts';
+import { describeDuplicates, describeProblems } from './io/schema-problems.ts';
 import { platformsSchema } from './platforms/index.ts';
 import { projectSchema, type SettingsTarget, wholeNumber } from './voucherify/project-settings.ts';
 
@@ -31,21 +33,10 @@ function settingsSchema(where: SettingsTarget) {
       limits: v.optional(limits, {}),
       operations: v.optional(operations, {}),
     }),
-    v.partialCheck(
-      [['projects'], ['platforms']],
-      ({ projects, platforms }) => namedProjects(platforms).every(one => Object.hasOwn(projects, one)),
-      'platforms: name a project that is not in projects',
-    ),
-    v.partialCheck(
-      [['projects'], ['reappearance', 'projects']],
-      ({ projects, reappearance }) => reappearance?.projects?.every(one => Object.hasOwn(projects, one)) ?? true,
-      'reappearance: name a project that is not in projects',
-    ),
-    v.partialCheck(
-      [['platforms']],
-      ({ platforms }) => where === 'local' || !containsLoopback(platforms),
-      'platforms: plain http is for local runs only',
-    ),
+    v.rawCheck(({ dataset, addIssue }) => {
+      for (const issue of [...unknownProjects(dataset.value), ...(where === 'local' ? [] : loopbacks(dataset.value))])
+        addIssue(issue);
+    }),
   );
 }
 
@@ -59,49 +50,78 @@ export function eventProjects({
   return reappearance === undefined ? [] : (reappearance.projects ?? Object.keys(projects));
 }
 
-const routing = v.object({ projects: v.array(v.string()) });
+interface PlacedIssue {
+  readonly message: string;
+  readonly path: [v.IssuePathItem, ...v.IssuePathItem[]];
+}
 
-/** Returns the projects that platforms name. Skips invalid sections, whose own problems are reported separately. */
-function namedProjects(platforms: Readonly<Record<string, unknown>>): readonly string[] {
-  return Object.values(platforms).flatMap(section => (v.is(routing, section) ? section.projects : []));
+/** Settings so far: other sections may be invalid, which is reported separately. */
+const routing = v.object({ projects: v.record(v.string(), v.unknown()), platforms: v.record(v.string(), v.unknown()) });
+const routed = v.object({ projects: v.array(v.string()) });
+const observing = v.object({ reappearance: routed });
+
+/** Returns an issue for each project that a platform or `reappearance` names and that does not exist. */
+function unknownProjects(settings: unknown): readonly PlacedIssue[] {
+  if (!v.is(routing, settings)) return [];
+  const known = Object.keys(settings.projects);
+  const unknownIn = (section: unknown, place: readonly [string, ...string[]]) =>
+    (v.is(routed, section) ? section.projects : []).flatMap((project, at) => {
+      if (known.includes(project)) return [];
+      const message = `is not in projects${didYouMean(project, known) || `; allowed are ${known.join(', ')}`}`;
+      return [{ message, path: pathOf([...place, 'projects', at], settings) }];
+    });
+  return [
+    ...Object.entries(settings.platforms).flatMap(([name, section]) => unknownIn(section, ['platforms', name])),
+    ...(v.is(observing, settings) ? unknownIn(settings.reappearance, ['reappearance']) : []),
+  ];
+}
+
+function pathOf(keys: readonly [string, ...(string | number)[]], root: unknown): PlacedIssue['path'] {
+  const [first, ...others] = keys;
+  const step = (key: unknown) => ({ type: 'unknown', origin: 'value', input: root, key, value: undefined }) as const;
+  return [step(first), ...others.map(step)];
 }
 
 const loopbackAddress = /^http:\/\/127\.0\.0\.1:\d{1,5}(\/|$)/;
 
-/** Returns whether any value in any section is an address that only a local run may use. */
-function containsLoopback(value: unknown): boolean {
-  if (typeof value === 'string') return loopbackAddress.test(value);
-  return typeof value === 'object' && value !== null && Object.values(value).some(containsLoopback);
+/** Returns an issue for each value of a platform that is an address which only a local run may use. */
+function loopbacks(settings: unknown): readonly PlacedIssue[] {
+  if (!v.is(routing, settings)) return [];
+  return pathsToLoopback(settings.platforms).map(keys => ({
+    message: 'plain http is for local runs only',
+    path: pathOf(['platforms', ...keys], settings),
+  }));
 }
 
-/** Invalid settings: lists every problem with its field and without its value. */
+function pathsToLoopback(value: unknown): (readonly (string | number)[])[] {
+  if (typeof value === 'string') return loopbackAddress.test(value) ? [[]] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    pathsToLoopback(inner).map(path => [Array.isArray(value) ? Number(key) : key, ...path]),
+  );
+}
+
+/** Invalid settings: lists every problem with its field and without its value, one on a line. */
 export class SettingsError extends Error {
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
-    super(`settings: ${problems.join('; ')}`);
+    super(`settings:${problems.length === 1 ? ' ' : '\n  '}${problems.join('\n  ')}`);
     this.name = 'SettingsError';
+    this.problems = problems;
   }
 }
 
 /** Reads settings from JSON. Throws {@link SettingsError}. */
 export function parseSettings(text: string, where: SettingsTarget): Settings {
   const json = parseJson(text);
-  if (json === undefined) throw new SettingsError(['are not JSON']);
-  const parsed = v.safeParse(settingsSchema(where), json.value);
-  if (parsed.success) return parsed.output;
-  throw new SettingsError(parsed.issues.map(describeIssue));
-}
-
-/** Describes a problem without its value. Messages of this service contain no value; those of valibot do. */
-function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue);
-  const problem = describeProblem(issue);
-  return path === null ? problem : `${path}: ${problem}`;
-}
-
-function describeProblem(issue: v.BaseIssue<unknown>): string {
-  if (issue.expected === 'never') return 'is not a setting';
-  if (issue.received === 'undefined') return 'is missing';
-  return issue.message.startsWith('Invalid') ? `must be ${issue.expected ?? 'valid'}` : issue.message;
+  if (json === undefined) throw new SettingsError([`are not JSON${syntaxErrorPlace(text)}`]);
+  // The functions get text that was written from a value, in which no key can be there twice.
+  const duplicates = JSON.stringify(json.value) === text ? [] : describeDuplicates(text);
+  const schema = settingsSchema(where);
+  const parsed = v.safeParse(schema, json.value);
+  if (parsed.success && duplicates.length === 0) return parsed.output;
+  throw new SettingsError([...duplicates, ...describeProblems(text, schema, parsed.issues ?? [])]);
 }
 
 /** Returns whether a text is a CIDR range (RFC 4632; RFC 4291, section 2.3). A zone (`%eth0`) is not allowed. */
@@ -152,6 +172,14 @@ const domain = v.pipe(
 /** Settings for operation: who receives alarms, who may call, and under which domain. */
 const operations = v.strictObject({
   alarmEmail: v.exactOptional(v.pipe(v.string(), v.email('must be an e-mail address'))),
+  /** `{version}` stands for the version of this software, so that an alarm leads to the runbook of what is deployed. */
+  runbookUrl: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.regex(/^https:\/\/[^\s#]+$/, 'must be an https address without #'),
+      v.maxLength(500, 'must be at most 500 characters long'),
+    ),
+  ),
   allowIps: v.exactOptional(ranges),
   waf: v.exactOptional(v.boolean()),
   domain: v.exactOptional(domain),

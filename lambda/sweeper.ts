@@ -5,11 +5,10 @@ import type { SweepResult } from './sweep/backlog.ts';
 import { sweep } from './sweep/sweep.ts';
 
 /**
- * How long one run of the sweep starts new work, in milliseconds. Attempts that are still running may take a few seconds
- * more, so a run ends about when the next one starts. A gap would waste time during a backlog, and an overlap would
- * reserve calls twice for one receipt.
+ * How long one run of the sweep starts new work, in milliseconds: until just before the next one starts. A gap would waste a
+ * part of the quota during a backlog. An overlap would reserve calls twice for the receipts that wait at that moment.
  */
-const sweepMs = 55_000;
+const sweepMs = 59_500;
 
 /** Creates the handler for the schedule, which runs every minute. The event is ignored. */
 export function sweepHandler(services: () => Services): () => Promise<SweepResult> {

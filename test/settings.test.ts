@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../lambda/settings.ts';
+import { locateJson, pointerTo } from '../lambda/io/json-positions.ts';
+import { parseSettings, SettingsError } from '../lambda/settings.ts';
 import type { SettingsTarget } from '../lambda/voucherify/project-settings.ts';
 import { everySetting } from './infra/every-setting.ts';
 import { holds } from './support/fuzz.ts';
@@ -41,7 +42,7 @@ describe('settings', () => {
   const long = 'a'.repeat(41);
   const seconds = 'must be a whole number from 0 to 2592000';
   const customers = 'must be a whole number from 1 to 50';
-  const unknownProject = 'platforms: name a project that is not in projects';
+  const unknownProject = (at: number) => `platforms.ketch.projects.${at}: is not in projects`;
   const unknownPlatform = 'is not a supported platform, and a generic one needs "type": "generic"';
   const main = (change: (project: Loose) => unknown) => (s: Loose) => change(s['projects'].main);
   const ketch = (change: (platform: Loose) => unknown) => (s: Loose) => change(s['platforms'].ketch);
@@ -69,8 +70,8 @@ describe('settings', () => {
       ketch(it => (it['identities'].x = 'name')),
     ],
     ['platforms.ketch.projects: must name at least one project', ketch(it => (it['projects'] = []))],
-    [unknownProject, ketch(it => (it['projects'] = ['main', 'x']))],
-    [unknownProject, ketch(it => (it['projects'] = ['toString']))],
+    [unknownProject(1), ketch(it => (it['projects'] = ['main', 'x']))],
+    [unknownProject(0), ketch(it => (it['projects'] = ['toString']))],
     ['operations.alarmEmail: must be an e-mail address', s => (s['operations'].alarmEmail = 'on-call')],
   ])('%s', (problem, change) => {
     expectProblems(change, problem);
@@ -97,8 +98,81 @@ describe('settings', () => {
       settings['platforms'].ketch.projects = ['none'];
       settings['limits'].holdSeconds = 'x';
     };
-    expectProblems(both, `limits.holdSeconds: ${seconds}`, unknownProject);
+    expectProblems(both, `limits.holdSeconds: ${seconds}`, unknownProject(0));
   });
+});
+
+describe('problem of settings', () => {
+  const text = `{
+  "projects": { "main": { "baseUrl": "https://api.voucherify.io" }, "shop": { "baseUrl": "https://api.voucherify.io" } },
+  "platforms": {
+    "shopify": {
+      "shops": ["acme.myshopify.com", "acme"],
+      "projects": ["shopp"],
+      "costumerId": "source_id"
+    },
+    "ketsch": {},
+    "a/b": {}
+  },
+  "limits": { "perDay": 5 }
+}`;
+  const problemsIn = (settings: string) => {
+    try {
+      return parseSettings(settings, 'deployed') && [];
+    } catch (error) {
+      return error instanceof SettingsError ? error.problems : [];
+    }
+  };
+
+  test('place: is a JSON pointer with line and column, and says what is allowed', () => {
+    expect(problemsIn(text)).toEqual([
+      '/platforms/shopify/shops/1 (line 5, column 39): must be a domain such as acme.myshopify.com',
+      '/platforms/shopify/costumerId (line 7, column 7): is not a setting; did you mean customerId?',
+      '/platforms/ketsch (line 9, column 5): is not a supported platform, and a generic one needs "type": "generic"; did you mean ketch?',
+      expect.stringContaining('/platforms/a~1b (line 10, column 5): is not a supported platform'),
+      '/platforms/a~1b (line 10, column 5): must be a short lower-case name',
+      '/limits/perDay (line 12, column 15): is not a setting; allowed are customersPerRequest, requestsPerHour, holdSeconds, answerBudgetMs',
+      '/platforms/shopify/projects/0 (line 6, column 20): is not in projects; did you mean shop?',
+    ]);
+  });
+
+  test('missing setting: has the place of the object that lacks it', () => {
+    expect(problemsIn('{\n "projects": {\n  "main": {}\n },\n "platforms": {}\n}')).toEqual([
+      '/projects/main/baseUrl (line 3, column 3): is missing',
+    ]);
+  });
+
+  test('keys that are there twice: are refused with the place of the second', () => {
+    const twice =
+      '{"projects":{"main":{"baseUrl":"https://api.voucherify.io"}},"platforms":{"segment":{},\n"segment":{}}}';
+    expect(problemsIn(twice)).toEqual(['/platforms/segment (line 2, column 1): is there twice']);
+  });
+
+  test('text that is not JSON: has the place of the error', () => {
+    expect(problemsIn('{\n  "projects": {,}\n}')).toEqual([
+      expect.stringMatching(/^are not JSON \(line 2, column 1\d\)$/),
+    ]);
+  });
+
+  test('message: has one problem on a line', () => {
+    expect(new SettingsError(['/a: is missing']).message).toBe('settings: /a: is missing');
+    expect(new SettingsError(['/a: is missing', '/b: x']).message).toBe('settings:\n  /a: is missing\n  /b: x');
+  });
+
+  test('positions: are those of every value, in any valid JSON', () => {
+    holds(
+      fc.property(fc.json(), json => {
+        const { indexOf, duplicates } = locateJson(json);
+        expect(duplicates).toEqual([]);
+        for (const pointer of pointersIn(JSON.parse(json))) expect(indexOf.get(pointer), pointer).toBeDefined();
+      }),
+    );
+  });
+
+  function pointersIn(value: unknown, pointer = ''): readonly string[] {
+    if (typeof value !== 'object' || value === null) return [pointer];
+    return [pointer, ...Object.entries(value).flatMap(([key, inner]) => pointersIn(inner, pointerTo(pointer, key)))];
+  }
 });
 
 /** Where a value may be planted: every leaf, and every object and list as a whole. */
@@ -186,15 +260,15 @@ describe('addresses in settings', () => {
     for (const where of ends) expect(spoiled(settings => void withOrigin(origin)(settings), where)).toContain(problem);
   });
 
-  const localOnly = 'platforms: plain http is for local runs only';
+  const localOnly = (at: string) => `platforms.${at}: plain http is for local runs only`;
   const loopback = 'http://127.0.0.1:3000';
   test.each<[string, (settings: Loose) => unknown, SettingsTarget, string[]]>([
     ['baseUrl', withUrl(loopback), 'local', []],
     ['baseUrl', withUrl(loopback), 'deployed', [expect.stringContaining('projects.main.baseUrl')]],
     ['callback origin', withOrigin(loopback), 'local', []],
-    ['callback origin', withOrigin(loopback), 'deployed', [localOnly]],
+    ['callback origin', withOrigin(loopback), 'deployed', [localOnly('ketch.callbackOrigins.1')]],
     ['sombraUrl', withSombra(loopback), 'local', []],
-    ['sombraUrl', withSombra(loopback), 'deployed', [localOnly]],
+    ['sombraUrl', withSombra(loopback), 'deployed', [localOnly('transcend.sombraUrl')]],
     ['sombraUrl over https', withSombra('https://multi-tenant.sombra.transcend.io'), 'deployed', []],
   ])('%s on loopback: is for local runs only (%#)', (_, change, where, problems) => {
     expect(spoiled(settings => void change(settings), where)).toEqual(problems);
@@ -227,6 +301,11 @@ describe('operations in settings', () => {
   test('allowIps: an empty list is refused, because it could mean all or none', () => {
     expectProblems(operation('allowIps', []), 'operations.allowIps: must contain at least one range');
   });
+
+  test.each(['http://git.example.com/RUNBOOK.md', 'https://git.example.com/#x', 'RUNBOOK.md', 'https://a b', ''])(
+    'runbookUrl %j: is refused',
+    url => expectProblems(operation('runbookUrl', url), 'operations.runbookUrl: must be an https address without #'),
+  );
 
   test('waf: is true or false', () => {
     for (const waf of [true, false]) expectProblems(operation('waf', waf));

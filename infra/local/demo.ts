@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { parseArgs, styleText } from 'node:util';
@@ -10,6 +9,7 @@ import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
 import { parseDemoSettings } from './options.ts';
+import { ketchBody } from './page/platform-messages.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
 const help = `Erases invented customers with the handlers that Lambda runs, and tells what
@@ -59,6 +59,7 @@ async function demo(verbose: boolean): Promise<void> {
   const ketch = await listenAsKetch(detail);
   const run = await startLocalRun({
     port: 0,
+    sandboxPort: 0,
     settings: parseDemoSettings(ketch.url),
     sweepMs: 3_600_000,
     claimMs: 60_000,
@@ -74,12 +75,12 @@ async function demo(verbose: boolean): Promise<void> {
   await run.close();
   await ketch.close();
   console.log('\nEverything ran on this machine, with a sandbox in the place of Voucherify.');
-  console.log('Next: "npm start", and send a request of your own (README.md, "Try it").');
+  console.log('Next: "npm start", and open the page that it prints in a browser.');
 }
 
 async function eraseAtOnce(stage: Stage): Promise<void> {
   title('1. Ketch asks for the erasure of the customer crm-10042');
-  const receiptId = await sendRequest(stage, 'crm-10042', []);
+  const receiptId = await sendRequest(stage, 'crm-10042');
   await tellEnd(stage, receiptId);
 }
 
@@ -87,8 +88,7 @@ async function eraseAfterOutage(stage: Stage): Promise<void> {
   const { run, ketchUrl } = stage;
   title('2. Voucherify is down, and Ketch asks for the erasure of crm-10043');
   await setOutage(run, 'error');
-  const callback = { url: `${ketchUrl}/callback`, headers: { Authorization: 'Bearer demo' } };
-  const receiptId = await sendRequest(stage, 'crm-10043', [callback]);
+  const receiptId = await sendRequest(stage, 'crm-10043', `${ketchUrl}/callback`);
   const { lastResult, projects } = await receiptOf(stage, receiptId);
   tell('stored', `the receipt is open: ${lastResult}, ${deletionsOf(projects).length} customers deleted`);
   await setOutage(run, null);
@@ -98,25 +98,9 @@ async function eraseAfterOutage(stage: Stage): Promise<void> {
 }
 
 /** Sends a DeleteRequest over HTTP as Ketch does, and returns the id of the receipt. */
-async function sendRequest(
-  { run, detail }: Stage,
-  identityValue: string,
-  callbacks: readonly object[],
-): Promise<string> {
-  const now = Math.floor(Date.now() / 1000);
-  const request = {
-    property: 'shop',
-    environment: 'production',
-    regulation: 'gdpr',
-    jurisdiction: 'eugdpr',
-    identities: [{ identitySpace: 'account_id', identityFormat: 'raw', identityValue }],
-    callbacks,
-    subject: { email: 'invented@example.com', firstName: 'Invented', lastName: 'Person' },
-    submittedTimestamp: now,
-    dueTimestamp: now + 30 * 86_400,
-  };
-  const metadata = { uid: randomUUID(), tenant: 'axonic' };
-  const body = { apiVersion: 'dsr/v1', kind: 'DeleteRequest', metadata, request };
+async function sendRequest({ run, detail }: Stage, identityValue: string, callbackUrl?: string): Promise<string> {
+  const identities = [{ identitySpace: 'account_id', identityFormat: 'raw', identityValue }];
+  const body = ketchBody({ now: Date.now(), tenant: 'axonic', environment: 'production', identities, callbackUrl });
   detail(`POST ${run.url}/webhooks/ketch`, body);
   tell('asked', 'POST /webhooks/ketch, with the secret that Ketch and the shop know');
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: localKetchSecret };

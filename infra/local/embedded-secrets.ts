@@ -20,7 +20,7 @@ const platforms: Readonly<Record<string, object>> = {
   shopify: { current: 'shpss_throwaway_client_secret_0001' },
 };
 
-/** Secrets of generic platforms. The signing key also serves as a header value. */
+/** The secret of every other platform. The signing key also serves as a header value. */
 const signing = { current: 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' };
 const basic = { current: 'local:password-of-a-local-run' };
 
@@ -28,7 +28,7 @@ const basic = { current: 'local:password-of-a-local-run' };
 export function embeddedSecretTexts(settings: Settings): Readonly<Record<string, string>> {
   const texts = new Map<string, string>([[pepperName, pepper]]);
   for (const [name, section] of Object.entries(settings.platforms)) {
-    const secret = isGeneric(section) ? genericSecret(section) : (platforms[name] ?? genericSecret(section));
+    const secret = isGeneric(section) || name === 'generic' ? genericSecret(section) : (platforms[name] ?? signing);
     texts.set(platformSecretName(name), JSON.stringify(secret));
   }
   for (const project of Object.keys(settings.projects)) {
@@ -50,12 +50,12 @@ export function localKeys(project: string): { readonly appId: string; readonly a
 
 /** Returns a secret that fits the authentication of a generic platform, with every entry of `named` that it needs. */
 function genericSecret(section: unknown): object {
-  const { proofs, callback } = resolveSettings(v.parse(genericSettings, section));
+  const { proofs, callback, pull } = resolveSettings(v.parse(genericSettings, section));
   const named = proofs.flatMap(proof =>
     'secret' in proof && proof.secret !== undefined ? [[proof.secret, secretOf(proof)] as const] : [],
   );
   const own = proofs.find(proof => proof.kind !== 'jwt' && proof.secret === undefined);
-  const sent = [...JSON.stringify(callback ?? {}).matchAll(/\{secret:([^}]+)\}/g)].map(
+  const sent = [...JSON.stringify([callback, pull?.headers]).matchAll(/\{secret:([^}]+)\}/g)].map(
     ([, name = '']) => [name, { current: `local-${name}` }] as const,
   );
   const all = Object.fromEntries([...sent, ...named]);

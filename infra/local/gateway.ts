@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
+import type { ServePage } from './page/page.ts';
 
 /** The webhook's Lambda timeout with the default answer budget, and the largest body that API Gateway accepts. */
 const timeoutMs = 15_000;
@@ -16,11 +17,16 @@ export interface LocalGateway {
 
 /**
  * Serves the handler over HTTP on 127.0.0.1 as API Gateway does: each request becomes a REST proxy event with a base64
- * encoded body. Throws Node's error if the port is not available.
+ * encoded body. `page` gets each request first. Throws Node's error if the port is not available.
  */
-export async function serveGateway(handler: ApiGatewayHandler, port: number): Promise<LocalGateway> {
+export async function serveGateway(
+  handler: ApiGatewayHandler,
+  port: number,
+  page: ServePage = () => false,
+): Promise<LocalGateway> {
   const pending = new Set<Promise<void>>();
   const server = createServer((request, response) => {
+    if (page(request, response)) return;
     const done = exchange(handler, request, response).finally(() => pending.delete(done));
     pending.add(done);
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
+import { isGeneric } from '../../lambda/platforms/index.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 
 /** An error of the user: the message is one line, and the exit code is 1. */
@@ -8,8 +9,10 @@ export class UsageError extends Error {}
 
 export interface LocalOptions {
   readonly port: number;
+  /** Port of the sandbox; 0 selects a free one. */
+  readonly sandboxPort: number;
   readonly settings: Settings;
-  /** Path of the settings, if they were read from a file. */
+  /** Path of the settings file, if one was named. */
   readonly settingsFile?: string;
   readonly sweepMs: number;
   readonly claimMs: number;
@@ -27,11 +30,15 @@ export interface LocalOptions {
 export const localHelp = `Runs the erasure webhook on this machine: the same handlers as on Lambda, at http://127.0.0.1:PORT.
 
   npm start
+  npm start -- PORT=4000 SETTINGS=my-settings.json
 
 Needs no account and no network: it stores receipts in SQLite, embeds the secrets, and starts a sandbox Voucherify.
+Variables are read from the environment, or after -- in any shell:
 
   PORT              port to listen on (3000)
-  SETTINGS          settings file (infra/settings.json)
+  SANDBOX_PORT      port of the sandbox Voucherify (PORT + 1)
+  SETTINGS          settings file (infra/settings.json, and Shopify and a sender of
+                    Standard Webhooks for practice)
   DATA_DIR          folder of the SQLite files (.data), or :memory:
   SWEEP_SECONDS     interval of the sweep (60)
   CLAIM_SECONDS     how long a claim postpones the next attempt (60)
@@ -50,6 +57,16 @@ function number(name: string, fallback: string, min: number, max: number) {
 
 const invalidClock = 'CLOCK: must be an ISO time such as 2026-01-15T12:00:00Z';
 
+/**
+ * Returns the variables among the arguments, as `NAME=value`: the syntax for the environment differs between shells.
+ * Returns `undefined` if another argument is there.
+ */
+export function readAssignments(args: readonly string[]): Readonly<Record<string, string>> | undefined {
+  const assigned = args.map(argument => /^([A-Z_]+)=(.*)$/.exec(argument) ?? []);
+  if (assigned.some(([, name = '']) => !Object.hasOwn(variables.entries, name))) return undefined;
+  return Object.fromEntries(assigned.map(([, name = '', value = '']) => [name, value]));
+}
+
 /** ISO 8601 allows zones such as `+02`, which JavaScript cannot parse. */
 function isDate(iso: string): boolean {
   return !Number.isNaN(Date.parse(iso));
@@ -57,7 +74,10 @@ function isDate(iso: string): boolean {
 
 const variables = v.object({
   PORT: v.pipe(number('PORT', '3000', 0, 65_535), v.integer('PORT: must be a whole number')),
-  SETTINGS: v.optional(v.string(), 'infra/settings.json'),
+  SANDBOX_PORT: v.optional(
+    v.pipe(number('SANDBOX_PORT', '0', 0, 65_535), v.integer('SANDBOX_PORT: must be a whole number')),
+  ),
+  SETTINGS: v.optional(v.string()),
   DATA_DIR: v.optional(v.pipe(v.string(), v.nonEmpty('DATA_DIR: must not be empty')), '.data'),
   SWEEP_SECONDS: seconds('SWEEP_SECONDS', '60'),
   CLAIM_SECONDS: seconds('CLAIM_SECONDS', '60'),
@@ -70,12 +90,23 @@ const variables = v.object({
 export function readLocalOptions(environment: Readonly<Record<string, string | undefined>>): LocalOptions {
   const parsed = v.safeParse(variables, environment, { abortPipeEarly: true });
   if (!parsed.success) throw new UsageError(parsed.issues.map(issue => issue.message).join('; '));
-  const { PORT, SETTINGS, SWEEP_SECONDS, CLAIM_SECONDS, BACKOFF_SECONDS, CLOCK, AWS_ENDPOINT_URL, DATA_DIR } =
-    parsed.output;
+  const {
+    PORT,
+    SANDBOX_PORT,
+    SETTINGS,
+    SWEEP_SECONDS,
+    CLAIM_SECONDS,
+    BACKOFF_SECONDS,
+    CLOCK,
+    AWS_ENDPOINT_URL,
+    DATA_DIR,
+  } = parsed.output;
   return {
     port: PORT,
-    settings: readSettings(SETTINGS),
-    settingsFile: resolve(SETTINGS),
+    sandboxPort: SANDBOX_PORT ?? (PORT === 0 || PORT === 65_535 ? 0 : PORT + 1),
+    ...(SETTINGS === undefined
+      ? { settings: withPracticePlatforms(readSettings('infra/settings.json')) }
+      : { settings: readSettings(SETTINGS), settingsFile: resolve(SETTINGS) }),
     sweepMs: SWEEP_SECONDS * 1000,
     claimMs: CLAIM_SECONDS * 1000,
     backoffMs: BACKOFF_SECONDS * 1000,
@@ -105,6 +136,28 @@ function startClock(iso: string | undefined): () => number {
   if (iso === undefined) return Date.now;
   const offset = Date.parse(iso) - Date.now();
   return () => Date.now() + offset;
+}
+
+/** Platforms that a local run has besides those of the settings, so that each way of signing can be tried. */
+const practicePlatforms = {
+  shopify: { shops: ['practice.myshopify.com'] },
+  'standard-webhooks': { type: 'generic', authentication: { kind: 'standard-webhooks' } },
+};
+
+function withPracticePlatforms(settings: Settings): Settings {
+  return { ...settings, platforms: { ...settings.platforms, ...practicePlatforms, ...settings.platforms } };
+}
+
+const callbacks = v.looseObject({ callbackOrigins: v.optional(v.array(v.string()), []) });
+
+/** Returns the settings in which every platform may also send callbacks to `origin`. */
+export function withCallbackOrigin(settings: Settings, origin: string): Settings {
+  const platforms = Object.entries(settings.platforms).map(([name, section]) => {
+    if (name !== 'ketch' && !isGeneric(section)) return [name, section] as const;
+    const { callbackOrigins, ...rest } = v.parse(callbacks, section);
+    return [name, { ...rest, callbackOrigins: [...callbackOrigins, origin] }] as const;
+  });
+  return { ...settings, platforms: Object.fromEntries(platforms) };
 }
 
 /** Returns the settings with the sandbox's URL for every project. */

@@ -9,6 +9,8 @@ import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
 import { type LocalOptions, UsageError } from './options.ts';
+import { createJournal } from './page/journal.ts';
+import { createPage } from './page/page.ts';
 import { writeRunFile } from './run-file.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openSqliteServices } from './sqlite-services.ts';
@@ -31,17 +33,23 @@ export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
   });
 }
 
-async function start(options: LocalOptions, unlockFolder: () => void): Promise<LocalRun> {
-  const opened =
-    options.awsEndpoint === undefined ? await openSqliteServices(options) : await openEmulatorServices(options);
-  const services = createServices(opened.adapters);
-  const gateway = await serveGateway(localHandler(services), options.port).catch(async (error: unknown) => {
-    await opened.close();
-    throw explainPortError(error, options.port);
-  });
-  if (opened.sandbox !== undefined) sendEvents(opened.sandbox, gateway.url, services);
+async function start(given: LocalOptions, unlockFolder: () => void): Promise<LocalRun> {
+  const clock = movableClock(given.now);
+  const options = { ...given, now: clock.now };
+  const opened = await open(options);
+  const journal = createJournal();
+  const services = createServices(journal.observe(opened.adapters));
   const sweeps = sweepEvery(options.sweepMs, services);
   const { sandboxUrl } = opened;
+  const sweepAfter = (aheadMs: () => number) => sweeps.now(() => clock.move(aheadMs()));
+  const of = { services, journal, sweepAfter, nextSweepAt: sweeps.nextAt, sweepMs: options.sweepMs };
+  const page = opened.sandboxUrl === undefined ? undefined : createPage({ ...of, ...opened });
+  const gateway = await serveGateway(localHandler(services), options.port, page).catch(async (error: unknown) => {
+    await sweeps.close();
+    await opened.close();
+    throw explainPortError(error, 'PORT', options.port);
+  });
+  if (opened.sandbox !== undefined) sendEvents(opened.sandbox, gateway.url, services);
   const removeRunFile = writeRunFile(options.data, {
     url: gateway.url,
     ...(options.settingsFile === undefined ? {} : { settings: options.settingsFile }),
@@ -81,30 +89,65 @@ function sendEvents(sandbox: Sandbox, url: string, { settings }: Services): void
   });
 }
 
+async function open(options: LocalOptions) {
+  if (options.awsEndpoint !== undefined) return openEmulatorServices(options);
+  return openSqliteServices(options).catch((error: unknown) => {
+    throw explainPortError(error, 'SANDBOX_PORT', options.sandboxPort);
+  });
+}
+
+/** Returns a clock that can be moved ahead, so that nobody must wait for an hour to see the next attempt. */
+function movableClock(now: () => number) {
+  let ahead = 0;
+  const move = (ms: number) => {
+    ahead += ms;
+  };
+  return { now: () => now() + ahead, move };
+}
+
 /**
  * Runs the sweep at an interval, one at a time: with short intervals, overlapping sweeps would compete for the rate
  * limit. Logs a failed sweep and continues with the next one.
  */
-function sweepEvery(everyMs: number, services: Services): { close(): Promise<void> } {
+function sweepEvery(everyMs: number, services: Services) {
   const sweep = sweepHandler(() => services);
   let running: Promise<unknown> | undefined;
-  const timer = setInterval(() => {
+  let queue: Promise<void> = Promise.resolve();
+  let startedAt = performance.now();
+  const run = () => {
     running ??= sweep()
       .catch(() => services.log({ event: 'sweep', code: 'unavailable' }))
       .finally(() => {
         running = undefined;
       });
+    return running;
+  };
+  const timer = setInterval(() => {
+    startedAt = performance.now();
+    void run();
   }, everyMs);
   return {
+    /** Calls `before` and runs the sweep, after those that are running: attempts must not see the clock jump. */
+    now: (before: () => void) => {
+      queue = queue.then(async () => {
+        await running;
+        before();
+        await run();
+      });
+      return queue;
+    },
+    /** When the next sweep starts by itself, in epoch milliseconds. */
+    nextAt: () => services.now() + Math.max(0, everyMs - (performance.now() - startedAt)),
     close: async () => {
       clearInterval(timer);
+      await queue;
       await running;
     },
   };
 }
 
-function explainPortError(error: unknown, port: number): unknown {
+function explainPortError(error: unknown, variable: string, port: number): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return new UsageError(`port ${port} is in use: set PORT to another one`);
-  return code === 'EACCES' ? new UsageError(`port ${port} is not permitted: set PORT to one above 1023`) : error;
+  if (code === 'EADDRINUSE') return new UsageError(`port ${port} is in use: set ${variable} to another one`);
+  return code === 'EACCES' ? new UsageError(`port ${port} is not permitted: set ${variable} to one above 1023`) : error;
 }

@@ -3,11 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import { createHttpClient, type Send } from '../../lambda/io/http-client.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
+import type { Signer } from '../../lambda/receipts/signer.ts';
 import type { Adapters } from '../../lambda/services.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { embeddedSecrets, embeddedSecretTexts, localKeys } from './embedded-secrets.ts';
 import { localSigner } from './local-signer.ts';
-import { type LocalOptions, UsageError, withSandboxUrls } from './options.ts';
+import { type LocalOptions, UsageError, withCallbackOrigin, withSandboxUrls } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 import { seededCustomers } from './sandbox/seeded-customers.ts';
 import { serveSandbox } from './sandbox/server.ts';
@@ -17,6 +18,10 @@ export interface SqliteServices {
   readonly adapters: Adapters;
   readonly sandbox: Sandbox;
   readonly sandboxUrl: string;
+  /** The embedded secrets by logical name. */
+  readonly secretTexts: Readonly<Record<string, string>>;
+  /** The key that verifies evidence. */
+  readonly publicKey: Signer['publicKey'];
   close(): Promise<void>;
 }
 
@@ -37,12 +42,17 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
     }),
     signer: localSigner(pathOf('evidence-key.pem')),
   }));
-  const server = await serveSandbox(sandbox, 0);
+  const server = await serveSandbox(sandbox, options.sandboxPort).catch((error: unknown) => {
+    sandbox.close();
+    store.close();
+    throw error;
+  });
+  const secretTexts = embeddedSecretTexts(options.settings);
   const adapters = {
-    settings: withSandboxUrls(options.settings, server.url),
+    settings: withCallbackOrigin(withSandboxUrls(options.settings, server.url), server.url),
     store,
     control: store.control,
-    readSecret: embeddedSecrets(embeddedSecretTexts(options.settings)),
+    readSecret: embeddedSecrets(secretTexts),
     send: createHttpClient(options.now),
     sendCallback: onlyToLoopback(createCallbackClient(options.now)),
     now: options.now,
@@ -57,7 +67,7 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
     sandbox.close();
     store.close();
   };
-  return { adapters, sandbox, sandboxUrl: server.url, close };
+  return { adapters, sandbox, sandboxUrl: server.url, secretTexts, publicKey: signer.publicKey, close };
 }
 
 function openFiles<T>({ data }: LocalOptions, open: () => T): T {

@@ -1,19 +1,23 @@
-import { localHelp, readLocalOptions, UsageError } from './options.ts';
+import { announcement } from './announcement.ts';
+import { localHelp, readAssignments, readLocalOptions, UsageError } from './options.ts';
+import { readableLine } from './readable-log.ts';
 import { startLocalRun } from './run.ts';
 
-const [unknown] = process.argv.slice(2).filter(argument => argument !== '--help');
-if (unknown !== undefined) {
-  console.error('usage error: there are no options but --help; variables configure the run');
+const args = process.argv.slice(2);
+const assigned = readAssignments(args.filter(argument => argument !== '--help'));
+if (assigned === undefined) {
+  console.error('usage error: the only option is --help; variables such as PORT=4000 configure the run');
   process.exitCode = 2;
-} else if (process.argv.includes('--help')) process.stdout.write(localHelp);
-else await start();
+} else if (args.includes('--help')) process.stdout.write(localHelp);
+else await start({ ...process.env, ...assigned });
 
-async function start(): Promise<void> {
+async function start(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   try {
-    const run = await startLocalRun(readLocalOptions(process.env));
+    const options = readLocalOptions(environment);
+    const log = process.stderr.isTTY ? (line: string) => options.log(readableLine(line)) : options.log;
+    const run = await startLocalRun({ ...options, log });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void run.close());
-    if (run.sandboxUrl !== undefined) console.log(`sandbox Voucherify ${run.sandboxUrl}`);
-    console.log(`ready ${run.url}`);
+    for (const line of announcement(run, options.data)) console.log(line);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(error.message);

@@ -5,11 +5,13 @@ export interface ParsedArgs {
   readonly positionals: readonly string[];
   /** The value of an option that takes one. */
   text(option: string): string | undefined;
+  /** The values of an option that can be repeated. */
+  texts(option: string): readonly string[];
   isSet(option: string): boolean;
 }
 
 /** Taken by every command. */
-const commonOptions = {
+export const commonOptions = {
   stage: { type: 'string' },
   settings: { type: 'string' },
   local: { type: 'boolean' },
@@ -32,15 +34,29 @@ export function parseCommandArgs(
     const value = given.get(option);
     return typeof value === 'string' ? withoutPrefix(value) : undefined;
   };
-  return { positionals: positionals.map(withoutPrefix), text, isSet: option => given.get(option) === true };
+  return {
+    positionals: positionals.map(withoutPrefix),
+    text,
+    texts: option => [given.get(option) ?? []].flat().filter(value => typeof value === 'string'),
+    isSet: option => given.get(option) === true,
+  };
 }
 
 /** No argument of a process can contain this character. */
 const idPrefix = '\0';
 
-/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one. */
+/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one, or like its beginning. */
 function isDashedId(arg: string): boolean {
-  return /^-[\w-]{42}$/.test(arg);
+  return /^-([\w-]{42}|\w[\w-]{4,40})$/.test(arg);
+}
+
+/** Returns the options of a command line that select where a command works, to repeat them in suggested commands. */
+export function targetOptions(args: ParsedArgs): string {
+  const given = ['stage', 'settings'].flatMap(option => {
+    const value = args.text(option);
+    return value === undefined ? [] : [`--${option} ${/^[\w./-]+$/.test(value) ? value : JSON.stringify(value)}`];
+  });
+  return [...(args.isSet('local') ? ['--local'] : []), ...given].join(' ');
 }
 
 function withoutPrefix(value: string): string {

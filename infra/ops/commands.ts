@@ -1,19 +1,27 @@
-import type { Command } from './command.ts';
+import { commonOptions } from './args.ts';
+import type { Command, OfflineCommand } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
+import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
+import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
+import { secretCommand } from './secret/secret.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
+import { wrapLine } from './terminal.ts';
 
 /** One line for each command. */
-export const commands: Readonly<Record<string, Command>> = {
+export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
+  init: initCommand,
+  secret: secretCommand,
   list: listCommand,
   show: showCommand,
   find: findCommand,
@@ -29,7 +37,9 @@ export const commands: Readonly<Record<string, Command>> = {
   doctor: doctorCommand,
   try: tryCommand,
   explain: explainCommand,
+  recipes: recipesCommand,
   'restore-check': restoreCheckCommand,
+  completion: completionCommand(() => commands, Object.keys(commonOptions)),
 };
 
 export const commonHelp = `  --stage NAME    the stage, as deployed with -c stage=NAME
@@ -37,12 +47,16 @@ export const commonHelp = `  --stage NAME    the stage, as deployed with -c stag
                   the settings of the running function if this file is missing
   --local         use the store of npm start (in DATA_DIR), not AWS
   --json          JSON output for scripts
-  --help          options and examples of a command
+  --help          options and examples of a command; alone, this page
+  --version       the version, without a command
 `;
 
 /** Returns the help of the tool, with one line for each command. */
 export function overview(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  const width = Math.max(...Object.keys(commands).map(({ length }) => length));
+  const lines = Object.entries(commands).flatMap(([name, { summary }]) =>
+    wrapLine(`  ${name.padEnd(width)}  ${summary}`, width + 4),
+  );
   return `The operator's tool. It uses your own AWS credentials, and no command shows an
 identifier of a person.
 

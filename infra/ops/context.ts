@@ -2,8 +2,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type AwsProblem, awsClientOptions, errorNameOf, patientTimeouts } from '../../lambda/aws/clients.ts';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  type AwsProblem,
+  awsClientOptions,
+  callDeadline,
+  errorNameOf,
+  patientTimeouts,
+} from '../../lambda/aws/clients.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import { kmsSigner } from '../../lambda/aws/kms-signer.ts';
@@ -38,6 +44,8 @@ export interface OpsContext {
   readonly all: ScanReceipts;
   readonly control: VersionedStore;
   readonly readSecret: ReadSecret;
+  /** Replaces the value of a secret; absent in a local run. Throws {@link Failure}. */
+  readonly writeSecret?: (name: string, text: string) => Promise<void>;
   readonly signer: Pick<Signer, 'publicKey'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -58,6 +66,7 @@ export interface OpsContext {
 export function deployedContext(settings: Settings, names: Names): OpsContext {
   const options = awsClientOptions(patientTimeouts);
   const { callMs } = patientTimeouts;
+  const secrets = new SecretsManagerClient(options);
   const dynamodb = new DynamoDBClient(options);
   const arns = Object.fromEntries(secretNames(settings).map(name => [name, deployedName(name, names)]));
   const clock = { now: Date.now, random: Math.random, callMs, log };
@@ -66,7 +75,8 @@ export function deployedContext(settings: Settings, names: Names): OpsContext {
     store: dynamodbStore(dynamodb, names, { callMs, log }),
     all: scanDynamodb(dynamodb, names.receipts, thrown => log({ call: 'scan', error: errorNameOf(thrown) })),
     control: dynamodbControl(dynamodb, names.receipts, { callMs, log }),
-    readSecret: secretsManager(new SecretsManagerClient(options), arns, clock),
+    readSecret: secretsManager(secrets, arns, clock),
+    writeSecret: (name, text) => writeSecret(secrets, deployedName(name, names), text),
     signer: kmsSigner(new KMSClient(options), names.evidenceKey, callMs),
     tables: () => readTableStatus(dynamodb, names),
     protectTables: found => protectTables(dynamodb, found),
@@ -75,6 +85,18 @@ export function deployedContext(settings: Settings, names: Names): OpsContext {
     names,
     close: () => dynamodb.destroy(),
   };
+}
+
+/** The secret must exist: the stack creates it. The message of an AWS error could contain the value. */
+async function writeSecret(client: SecretsManagerClient, SecretId: string, SecretString: string): Promise<void> {
+  try {
+    const put = new PutSecretValueCommand({ SecretId, SecretString });
+    await client.send(put, callDeadline(patientTimeouts.callMs));
+  } catch (error) {
+    if (errorNameOf(error) !== 'ResourceNotFoundException')
+      throw new Failure('unavailable', `${SecretId} cannot be written (${errorNameOf(error)})`);
+    throw new Failure('not-found', `${SecretId} does not exist: deploy first, or check --stage and the region`);
+  }
 }
 
 const printed = new Set<string>();

@@ -2,8 +2,10 @@ import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-l
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { awsClientOptions, callDeadline, patientTimeouts } from '../../lambda/aws/clients.ts';
 import { parseEnvironment } from '../../lambda/aws/environment.ts';
+import { pointerTo } from '../../lambda/io/json-positions.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
-import { liveAlias, type Names } from '../stack/names.ts';
+import { alarmTopicName, liveAlias, type Names, stageOf } from '../stack/names.ts';
+import { type AlarmSubscribers, readAlarmSubscribers } from './alarm-subscribers.ts';
 
 /** Where the commands of this process work, and as whom. */
 export interface DeploymentIdentity {
@@ -13,11 +15,12 @@ export interface DeploymentIdentity {
   readonly operator: string;
 }
 
-/** What AWS knows of the deployment that the tool is pointed at. Both methods throw the SDK's errors. */
+/** What AWS knows of the deployment that the tool is pointed at. The methods throw the SDK's errors. */
 export interface Deployment {
   identity(): Promise<DeploymentIdentity>;
   /** Reads the settings of the running function, which contain no `operations`. */
   settings(): Promise<Settings>;
+  alarmSubscribers(): Promise<AlarmSubscribers>;
 }
 
 /** Time limit of one call, in milliseconds. */
@@ -26,14 +29,21 @@ const callMs = 5000;
 /** Returns a reader of the deployment with these names, with the operator's credentials. */
 export function readDeployment({ prefix }: Pick<Names, 'prefix'>): Deployment {
   const options = awsClientOptions(patientTimeouts);
+  const identity = async () => {
+    const client = new STSClient(options);
+    const { Account = 'unknown', Arn = 'unknown' } = await client.send(
+      new GetCallerIdentityCommand({}),
+      callDeadline(callMs),
+    );
+    return { account: Account, region: await client.config.region(), operator: Arn };
+  };
   return {
-    identity: async () => {
-      const client = new STSClient(options);
-      const { Account = 'unknown', Arn = 'unknown' } = await client.send(
-        new GetCallerIdentityCommand({}),
-        callDeadline(callMs),
-      );
-      return { account: Account, region: await client.config.region(), operator: Arn };
+    identity,
+    alarmSubscribers: async () => {
+      const { account, region, operator } = await identity();
+      const [, partition = 'aws'] = operator.split(':');
+      const { credentials } = new STSClient(options).config;
+      return readAlarmSubscribers({ account, region, partition, topic: alarmTopicName(prefix), credentials, callMs });
     },
     settings: async () => {
       const read = new GetFunctionConfigurationCommand({ FunctionName: `${prefix}-webhook`, Qualifier: liveAlias });
@@ -47,7 +57,8 @@ export function readDeployment({ prefix }: Pick<Names, 'prefix'>): Deployment {
 
 /** Returns the identity in one line. */
 export function identityText({ account, region, operator }: DeploymentIdentity, { prefix }: Names): string {
-  return `account ${account}, region ${region}, deployment ${prefix}, as ${operator}`;
+  const stage = stageOf(prefix);
+  return `account ${account}, region ${region}, ${stage === undefined ? 'no stage' : `stage ${stage}`} (${prefix}), as ${operator}`;
 }
 
 /**
@@ -64,7 +75,7 @@ function differences(a: unknown, b: unknown, pointer: string): readonly string[]
   if (!isObject(a) || !isObject(b)) return JSON.stringify(a) === JSON.stringify(b) ? [] : [pointer];
   const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
   return [...new Set([...left.keys(), ...right.keys()])].flatMap(key =>
-    differences(left.get(key), right.get(key), `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
+    differences(left.get(key), right.get(key), pointerTo(pointer, key)),
   );
 }
 

@@ -2,8 +2,8 @@ import { dueAtOf, type Receipt, type ReceiptQueue } from '../../lambda/receipts/
 import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
-import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
-import { isoSeconds, type Output, span, tableLines, toned } from './terminal.ts';
+import { readReceipts, reasonOf, shortId, usedPercent } from './receipts.ts';
+import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
 
 /** The values of `list --state`, and the queue of each. */
 const listStates = {
@@ -25,8 +25,9 @@ export const listCommand: Command = {
   help: `npm run ops -- list [--state STATE] [--platform NAME] [--limit N]
 
 Lists all receipts that are not finished: first those that need a review, then
-by due date. DEADLINE is the used part of the legal time (one month, or what the
-platform stated). Over 100 % the receipt is late and shown in red.
+by due date. DEADLINE (on a terminal USED) is the used part of the legal time
+(one month, or what the platform stated). Over 100 % the receipt is late and
+shown in red. On a terminal, ids are shortened: every command takes them.
 
   --state STATE   needs-review  needs a decision by an operator
                   open          erased at the next attempt
@@ -52,7 +53,7 @@ async function list(args: ParsedArgs, context: OpsContext, output: Output): Prom
   const { rows, more } = await readBacklog(query, context, output);
   if (output.json) output.printJson(rows);
   else if (rows.length === 0) output.print('no unfinished receipts');
-  else for (const line of formatTable(rows, context.now())) output.print(line);
+  else for (const line of formatRows(rows, context.now(), output.columns)) output.print(line);
   const note = `more receipts exist: show them with --limit, up to ${maxLimit}`;
   if (more) (output.json ? console.error : output.print)(note);
   return 0;
@@ -84,6 +85,27 @@ function rowOf(receipt: Receipt, now: number) {
   };
 }
 
+/** On a terminal, ids and times are short, so that a row fits. Otherwise they are whole, for other programs. */
+function formatRows(rows: readonly Row[], now: number, columns: number | undefined): readonly string[] {
+  return columns === undefined ? formatTable(rows, now) : formatShortTable(rows, now, columns);
+}
+
+function formatShortTable(rows: readonly Row[], now: number, columns: number): readonly string[] {
+  const cells = rows.map(row => [
+    shortId(
+      row.receipt,
+      rows.map(other => other.receipt),
+    ),
+    row.platform,
+    row.state ?? '',
+    shortSpan(now - Date.parse(row.receivedAt)),
+    `${row.deadlineUsedPercent} %`,
+    row.nextAttemptAt === undefined ? 'decision' : shortSpan(Date.parse(row.nextAttemptAt) - now),
+    row.why,
+  ]);
+  return toneLate(tableLines(['RECEIPT', 'PLATFORM', 'STATE', 'AGE', 'USED', 'NEXT', 'WHY'], cells, columns), rows);
+}
+
 const header = ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'];
 
 function formatTable(rows: readonly Row[], now: number): readonly string[] {
@@ -96,9 +118,11 @@ function formatTable(rows: readonly Row[], now: number): readonly string[] {
     `${row.deadlineUsedPercent} %`,
     row.nextAttemptAt ?? 'after a decision',
   ]);
-  return tableLines(header, cells).map((line, at) =>
-    (rows[at - 1]?.deadlineUsedPercent ?? 0) > 100 ? toned('bad', line) : line,
-  );
+  return toneLate(tableLines(header, cells), rows);
+}
+
+function toneLate(lines: readonly string[], rows: readonly Row[]): readonly string[] {
+  return lines.map((line, at) => ((rows[at - 1]?.deadlineUsedPercent ?? 0) > 100 ? toned('bad', line) : line));
 }
 
 /** Ids read from each queue. A queue is sorted by next attempt, not by due date, so all of them are sorted here. */

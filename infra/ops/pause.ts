@@ -7,11 +7,12 @@ import {
   readPauseHistory,
   resume,
 } from '../../lambda/control/pauses.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { ParsedArgs } from './args.ts';
 import { decisionHelp, decisionOf, decisionOptions, OpsUsageError } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
-import { type Output, oneLine } from './terminal.ts';
+import { isoSeconds, type Output, oneLine, span } from './terminal.ts';
 
 const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. During a pause, requests are still
 accepted, but nothing is deleted in that scope.
@@ -49,8 +50,8 @@ export const pausesCommand: Command = {
   options: {},
   help: `npm run ops -- pauses [SCOPE ...]
 
-Shows what is paused. For the given scopes, shows who paused and resumed them,
-when and why.
+Shows what is paused: by whom, since when and why. A pause has no end of its
+own: an operator resumes it. For the given scopes, shows every pause and resume.
 
   npm run ops -- pauses
   npm run ops -- pauses platform:ketch --json
@@ -59,7 +60,7 @@ when and why.
     positionals.length === 0 ? printPauses(context, output) : printHistory(positionals, context, output),
 };
 
-/** Pauses or resumes a scope. Rehistories exit code 3 if nothing had to change. */
+/** Pauses or resumes a scope. Returns exit code 3 if nothing had to change. */
 async function changePause(
   what: 'pause' | 'resume',
   args: ParsedArgs,
@@ -76,17 +77,71 @@ async function changePause(
   const decided: Pause = { actor, reason, at };
   const changed = await (what === 'pause' ? pause : resume)(scope, decided, context.control);
   const state = what === 'pause' ? 'paused' : 'not paused';
-  if (output.json) output.printJson({ scope, paused: what === 'pause', changed });
-  else output.print(`${scope}: ${changed ? `${state} now` : `was already ${state}`}`);
+  const held = what === 'resume' ? await pausesOver(scope, context) : [];
+  const stillHeldBy = held.map(one => one.scope);
+  if (output.json)
+    output.printJson({ scope, paused: what === 'pause', changed, ...(held.length > 0 && { stillHeldBy }) });
+  else {
+    output.print(`${scope}: ${changed ? `${state} now` : `was already ${state}`}`);
+    if (held.length > 0) output.print(`requests are still held by the pause of ${stillHeldBy.join(', ')}:`);
+    for (const line of held.flatMap(one => pauseLines(one, context.now()))) output.print(line);
+  }
   return changed ? 0 : 3;
 }
 
-async function printPauses({ settings, control }: OpsContext, output: Output): Promise<number> {
-  const paused = [...(await readPausedScopes(settings, control))];
-  if (output.json) output.printJson({ paused });
-  else if (paused.length === 0) output.print('nothing is paused');
-  else for (const scope of paused) output.print(`${scope}: paused`);
+interface ActivePause {
+  readonly scope: PauseScope;
+  /** Absent if an unknown version wrote the pause. */
+  readonly by?: string;
+  readonly why?: string;
+  readonly since?: string;
+}
+
+async function readActivePauses(context: OpsContext): Promise<readonly ActivePause[]> {
+  const { settings, control } = context;
+  const scopes = [...(await readPausedScopes(settings, control))];
+  return Promise.all(
+    scopes.map(async scope => {
+      const last = (await readPauseHistory(scope, control)).at(-1);
+      if (last?.action !== 'pause') return { scope };
+      return { scope, by: last.actor, why: last.reason, since: isoSeconds(last.at) };
+    }),
+  );
+}
+
+async function printPauses(context: OpsContext, output: Output): Promise<number> {
+  const pauses = await readActivePauses(context);
+  if (output.json) output.printJson({ paused: pauses.map(({ scope }) => scope), pauses });
+  else if (pauses.length === 0) output.print('nothing is paused');
+  else for (const line of pauses.flatMap(one => pauseLines(one, context.now()))) output.print(line);
   return 0;
+}
+
+function pauseLines({ scope, by = 'unknown', why = 'unknown', since }: ActivePause, now: number): readonly string[] {
+  const age = since === undefined ? 'unknown' : `${since} (${span(now - Date.parse(since))} ago)`;
+  return [
+    `${scope}: paused`,
+    `  by     ${oneLine(by)}`,
+    `  since  ${age}`,
+    `  why    ${oneLine(why)}`,
+    '  until  an operator resumes it:',
+    `         npm run ops -- resume ${scope} --why "…"`,
+  ];
+}
+
+/** Returns the pauses that still hold requests of a scope, which is itself not paused. */
+async function pausesOver(scope: PauseScope, context: OpsContext): Promise<readonly ActivePause[]> {
+  return (await readActivePauses(context)).filter(one => overlaps(scope, one.scope, context));
+}
+
+/** A platform and a project overlap if the requests of the platform are routed to the project. */
+function overlaps(one: PauseScope, other: PauseScope, { settings }: OpsContext): boolean {
+  if (one === 'all' || other === 'all') return true;
+  const nameIn = (kind: string) => [one, other].find(scope => scope.startsWith(kind))?.slice(kind.length);
+  const [platform, project] = [nameIn('platform:'), nameIn('project:')];
+  if (platform === undefined || project === undefined) return one === other;
+  const routed = openPlatforms(settings.platforms).get(platform)?.projects;
+  return routed === undefined || routed.includes(project);
 }
 
 async function printHistory(scopes: readonly string[], { control }: OpsContext, output: Output): Promise<number> {

@@ -43,7 +43,7 @@ async function restoreCheck(args: ParsedArgs, context: OpsContext, output: Outpu
   for await (const _ of readQueue('erase', context, output)) open += 1;
   const result = { tables, receipts, open };
   if (output.json) output.printJson(result);
-  else for (const line of formatResult(result)) output.print(line);
+  else for (const line of formatResult(result, output.columns)) output.print(line);
   return receipts.length > 0 || tables.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
@@ -76,7 +76,7 @@ interface RestoreResult {
   readonly open: number;
 }
 
-function formatResult({ tables, receipts, open }: RestoreResult): readonly string[] {
+function formatResult({ tables, receipts, open }: RestoreResult, columns: number | undefined): readonly string[] {
   const cells = receipts.map(row => [row.receipt, row.platform, row.receivedAt, row.reason]);
   return [
     ...tables.map(({ table, problems }) =>
@@ -86,7 +86,7 @@ function formatResult({ tables, receipts, open }: RestoreResult): readonly strin
     ),
     ...(receipts.length === 0
       ? ['no receipt in review lacks its personal data']
-      : tableLines(['RECEIPT', 'PLATFORM', 'RECEIVED', 'REASON'], cells)),
+      : tableLines(['RECEIPT', 'PLATFORM', 'RECEIVED', 'REASON'], cells, columns)),
     ...(open === 0
       ? []
       : [`${open} open: the sweep checks each at its next attempt, within an hour; then run this again`]),

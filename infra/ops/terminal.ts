@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { asInvoked } from './invocation.ts';
+import { asInvoked, withTarget } from './invocation.ts';
 
 /** Returns the lines of standard input without their line endings. */
 export async function* inputLines(): AsyncIterable<string> {
@@ -10,7 +10,9 @@ export async function* inputLines(): AsyncIterable<string> {
 /** The output of a command: results on standard output, as text or JSON; everything else on standard error. */
 export interface Output {
   readonly json: boolean;
-  /** Prints one line. On a terminal, wraps it at 80 columns if an indent for the continuation lines is given. */
+  /** Width of the terminal; absent if standard output is none, such as a file or a pipe. */
+  readonly columns?: number;
+  /** Prints one line. On a terminal, wraps it at its width if an indent for the continuation lines is given. */
   print(line: string, indent?: number): void;
   /** Prints the result for scripts. */
   printJson(value: unknown): void;
@@ -18,15 +20,19 @@ export interface Output {
   progress(text: string): void;
 }
 
-/** Returns an output that writes to the streams of this process. */
-export function processOutput(json: boolean): Output {
+/** Returns an output that writes to the streams of this process. Suggested commands get the options of `target`. */
+export function processOutput(json: boolean, target = ''): Output {
+  const columns = process.stdout.isTTY ? process.stdout.columns || defaultColumns : undefined;
+  const complete = (text: string) => asInvoked(withTarget(text, target));
   return {
     json,
+    ...(columns === undefined ? {} : { columns }),
     print: (line, indent) => {
-      const lines = indent === undefined || !process.stdout.isTTY ? [line] : wrapLine(line, indent);
-      process.stdout.write(`${asInvoked(lines.join('\n'))}\n`);
+      const text = complete(line);
+      const lines = indent === undefined || columns === undefined ? [text] : wrapLine(text, indent, columns);
+      process.stdout.write(`${lines.join('\n')}\n`);
     },
-    printJson: value => process.stdout.write(`${asInvoked(JSON.stringify(value, undefined, 2))}\n`),
+    printJson: value => process.stdout.write(`${complete(JSON.stringify(value, undefined, 2))}\n`),
     progress: text => {
       if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
     },
@@ -42,27 +48,46 @@ export function toned(tone: Tone, text: string): string {
   return styleText(formats[tone], text, { stream: process.stdout });
 }
 
-/** Returns the lines of a table whose columns are as wide as their content. */
-export function tableLines(header: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+/**
+ * Returns the rows of a table, the header first, whose columns are as wide as their content. A row that is wider than
+ * `columns` is continued below its last cell.
+ */
+export function tableLines(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns = Number.POSITIVE_INFINITY,
+): readonly string[] {
   const all = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)));
+  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+  const width = Math.max(shortestCell, columns - before);
   return all.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
+    cutText(row.at(-1) ?? '', width)
+      .map((part, at) => {
+        const cells = row.slice(0, -1).map((cell, column) => (at === 0 ? cell : '').padEnd(widths[column] ?? 0));
+        return [...cells, part].join('  ').trimEnd();
+      })
+      .join('\n'),
   );
 }
 
-const terminalColumns = 80;
+/** Fewest characters of a cell that is continued on another line. */
+const shortestCell = 10;
 
-/** Wraps a line at 80 columns, between words. Continuation lines start with `indent` spaces. */
-export function wrapLine(line: string, indent: number): readonly string[] {
+function cutText(text: string, width: number): readonly string[] {
+  const rest = text.slice(width);
+  return rest === '' ? [text] : [text.slice(0, width), ...cutText(rest, width)];
+}
+
+const defaultColumns = 80;
+
+/** Wraps a line between words. Continuation lines start with `indent` spaces. */
+export function wrapLine(line: string, indent: number, columns = defaultColumns): readonly string[] {
   const lines: string[] = [];
   let current = '';
   for (const word of line.split(/(?<=\S) /)) {
     const next = current === '' ? word : `${current} ${word}`;
-    if (current === '' || stripVTControlCharacters(next).length <= terminalColumns) current = next;
+    if (current === '' || stripVTControlCharacters(next).length <= columns) current = next;
     else {
       lines.push(current);
       current = `${' '.repeat(indent)}${word}`;
@@ -91,4 +116,9 @@ export function span(ms: number): string {
   if (ms < hourMs) return `${minutes} min`;
   const hours = Math.floor(ms / hourMs);
   return ms < dayMs ? `${hours} h ${minutes % 60} min` : `${Math.floor(ms / dayMs)} d ${hours % 24} h`;
+}
+
+/** Formats a duration (milliseconds) in its largest unit. */
+export function shortSpan(ms: number): string {
+  return span(ms).replace(/ (min|h|d).*$/, ' $1');
 }

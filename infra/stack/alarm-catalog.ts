@@ -50,6 +50,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'callback-origin-refused': 'platform-out-of-sync',
   'callbacks-dropped': 'platform-out-of-sync',
   'callback-abandoned': 'platform-out-of-sync',
+  'platform-unreachable': 'platform-out-of-sync',
   'not-identifiable': 'platform-out-of-sync',
   'created-later': 'platform-out-of-sync',
   'evidence-unsigned': 'evidence-unsigned',

@@ -11,6 +11,8 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { version } from '../../lambda/domain/version.ts';
+import type { Settings } from '../../lambda/settings.ts';
 import { type AlarmName, alarmTexts, typedEntries } from './alarm-catalog.ts';
 import {
   type AlarmRule,
@@ -22,6 +24,7 @@ import {
 } from './alarm-rules.ts';
 import { type OwnMetrics, ownMetrics } from './metrics.ts';
 import { acknowledge } from './nag.ts';
+import { alarmTopicName } from './names.ts';
 
 export interface Alarms {
   readonly topic: ITopic;
@@ -34,20 +37,22 @@ export function createAlarms(
   scope: Construct,
   prefix: string,
   sources: AlarmSources,
-  email: string | undefined,
+  { alarmEmail, runbookUrl }: Settings['operations'],
 ): Alarms {
-  const topic = createTopic(scope, prefix, email);
+  const topic = createTopic(scope, prefix, alarmEmail);
+  const describe = (name: AlarmName) => `${alarmTexts[name]} ${runbookPage(runbookUrl)}#${name}`;
   const metrics = ownMetrics(prefix);
   const all = new Map<AlarmName, AlarmBase>();
   for (const [name, rule] of typedEntries(alarmRules(metrics, sources))) {
-    all.set(name, createAlarm(scope, prefix, name, alarmDescription(name), rule));
+    all.set(name, createAlarm(scope, prefix, name, describe(name), rule));
   }
-  all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics));
+  all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics, describe('no-match-rate')));
   const { events } = sources;
   if (events !== undefined) {
-    const name = 'erased-person-reappeared';
-    all.set(name, createAlarm(scope, prefix, name, alarmDescription(name), reappearedRule(metrics)));
-    all.set('customer-events-lost', createLostEventsAlarm(scope, prefix, lostEventRules(metrics, events)));
+    const [back, lost] = ['erased-person-reappeared', 'customer-events-lost'] as const;
+    all.set(back, createAlarm(scope, prefix, back, describe(back), reappearedRule(metrics)));
+    const rules = { parts: lostEventRules(metrics, events), combine: 'anyOf' } as const;
+    all.set(lost, createComposite(scope, prefix, lost, describe(lost), rules));
   }
   const notify = new SnsAction(topic);
   for (const alarm of all.values()) {
@@ -58,30 +63,31 @@ export function createAlarms(
 }
 
 /** Creates an alarm of two others, which notify no one: both must be on. */
-function createNoMatchAlarm(scope: Construct, prefix: string, metrics: OwnMetrics): AlarmBase {
-  const rules = new Map<string, AlarmRule>(typedEntries(noMatchRules(metrics)));
-  return createComposite(scope, prefix, 'no-match-rate', rules, 'allOf');
+function createNoMatchAlarm(
+  scope: Construct,
+  prefix: string,
+  metrics: OwnMetrics,
+  alarmDescription: string,
+): AlarmBase {
+  const parts = new Map<string, AlarmRule>(typedEntries(noMatchRules(metrics)));
+  return createComposite(scope, prefix, 'no-match-rate', alarmDescription, { parts, combine: 'allOf' });
 }
 
-/** Creates an alarm of several others, which notify no one: one must be on. */
-function createLostEventsAlarm(scope: Construct, prefix: string, rules: ReadonlyMap<string, AlarmRule>): AlarmBase {
-  return createComposite(scope, prefix, 'customer-events-lost', rules, 'anyOf');
-}
-
+/** Creates an alarm of several others, which notify no one: all of them must be on, or any. */
 function createComposite(
   scope: Construct,
   prefix: string,
   name: AlarmName,
-  rules: ReadonlyMap<string, AlarmRule>,
-  combine: 'allOf' | 'anyOf',
+  alarmDescription: string,
+  rules: { readonly parts: ReadonlyMap<string, AlarmRule>; readonly combine: 'allOf' | 'anyOf' },
 ): AlarmBase {
-  const parts = [...rules].map(([part, rule]) =>
+  const parts = [...rules.parts].map(([part, rule]) =>
     createAlarm(scope, prefix, `${name}-${part}`, `One of the conditions of ${prefix}-${name}.`, rule),
   );
   return new CompositeAlarm(scope, `Alarm-${name}`, {
     compositeAlarmName: `${prefix}-${name}`,
-    alarmDescription: alarmDescription(name),
-    alarmRule: CompositeRule[combine](...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
+    alarmDescription,
+    alarmRule: CompositeRule[rules.combine](...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
   });
 }
 
@@ -95,13 +101,14 @@ function createAlarm(
   return new Alarm(scope, `Alarm-${name}`, { alarmName: `${prefix}-${name}`, alarmDescription, ...rule });
 }
 
-function alarmDescription(name: AlarmName): string {
-  return `${alarmTexts[name]} RUNBOOK.md#${name}`;
+/** Returns the address of the runbook of this version, or its file name if the settings have no address. */
+function runbookPage(url = 'RUNBOOK.md'): string {
+  return url.replaceAll('{version}', version);
 }
 
 /** Creates the topic. It has no customer managed key: a message holds only the alarm's text, which is in this repository. */
 function createTopic(scope: Construct, prefix: string, email: string | undefined): ITopic {
-  const topic = new Topic(scope, 'AlarmTopic', { topicName: `${prefix}-alarms`, enforceSSL: true });
+  const topic = new Topic(scope, 'AlarmTopic', { topicName: alarmTopicName(prefix), enforceSSL: true });
   // An explicit policy replaces the default policy, which lets alarms of the same account publish.
   topic.addToResourcePolicy(
     new PolicyStatement({

@@ -1,3 +1,4 @@
+import { Annotations } from 'aws-cdk-lib';
 import type { IManagedPolicy, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -13,6 +14,7 @@ import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } fro
 import { namesOf } from './names.ts';
 import { createRollout } from './rollout.ts';
 import { createSecrets, readableByEvents, readableBySweeper, readableByWebhook, secretsToFill } from './secrets.ts';
+import { settingsWarnings } from './settings-warnings.ts';
 import { createErasureTables } from './tables.ts';
 import { createWebAcl } from './waf.ts';
 
@@ -58,10 +60,12 @@ export class ErasureWebhook extends Construct {
     const { settings, stage, apiLogRole = 'create', rollbackOnAlarms = true, deployer = findDeployer(this) } = props;
     const named = namesOf(stage);
     const { prefix } = named;
+    for (const [at, warning] of settingsWarnings(settings).entries())
+      Annotations.of(this).addWarningV2(`voucherify-erasure:settings-${at}`, `settings: ${warning}`);
     const { operations } = settings;
     const secrets = createSecrets(this, named, settings);
     const tables = createErasureTables(this, named, deployer);
-    const readable = { webhook: readableByWebhook(secrets), sweeper: readableBySweeper(secrets, settings) };
+    const readable = { webhook: readableByWebhook(secrets, settings), sweeper: readableBySweeper(secrets, settings) };
     const evidenceKey = createEvidenceSigningKey(this, named);
     const functions = createFunctions(this, named, { settings, readable, tables, evidenceKey });
     grantWebhook(functions.webhook, tables, readable.webhook);
@@ -93,10 +97,18 @@ export class ErasureWebhook extends Construct {
         events: { function: receiver.events, projects: eventProjects(settings), quietHours: reappearance.quietHours },
       };
     const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...observed, ...functions };
-    const alarms = createAlarms(this, prefix, sources, operations.alarmEmail);
+    const alarms = createAlarms(this, prefix, sources, operations);
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);
     const { platforms } = sources;
-    createRollout(this, { prefix, platforms, secrets, alarms: alarms.all, rollbackOnAlarms, ...functions });
+    // A platform that is only asked has no route to test.
+    createRollout(this, {
+      prefix,
+      platforms,
+      secrets: readable.webhook,
+      alarms: alarms.all,
+      rollbackOnAlarms,
+      ...functions,
+    });
   }
 }

@@ -101,7 +101,7 @@ function createSweeper(scope: Construct, named: Names, options: FunctionsOptions
     name: 'sweeper',
     prefix: named.prefix,
     description: 'Finishes open erasures, every minute.',
-    // It starts work for 55 s, and started work ends within 10 s more, plus the last writes. Two sweeps may overlap.
+    // It starts work for 59.5 s, and started work ends within 10 s more, plus the last writes. Two sweeps may overlap.
     timeout: Duration.seconds(75),
     // With 256 MB a backlog waits for the CPU: 750 calls in a sweep for which the quota allows 1,000. An empty run is short
     // in any size.

@@ -7,7 +7,7 @@ import { pepperName } from '../../lambda/domain/names.ts';
 import type { FunctionWithRole } from './bundled-function.ts';
 import { type Functions, sweepRuleName } from './functions.ts';
 import { acknowledge } from './nag.ts';
-import type { Names } from './names.ts';
+import { alarmTopicName, type Names } from './names.ts';
 import type { Secrets } from './secrets.ts';
 import type { ErasureTables } from './tables.ts';
 
@@ -109,6 +109,7 @@ export function createOperatorPolicy(
 ): ManagedPolicy {
   const { receipts, identifiers } = tables;
   const toFill = new Map([...secrets].filter(([name]) => name !== pepperName));
+  const alarmTopic = Stack.of(scope).formatArn({ service: 'sns', resource: alarmTopicName(prefix) });
   const sweepRule = Stack.of(scope).formatArn({
     service: 'events',
     resource: 'rule',
@@ -126,6 +127,7 @@ export function createOperatorPolicy(
       buildStatement('Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets)),
       buildStatement('EvidenceKey', ['kms:EnableKey', 'kms:GetPublicKey'], [evidenceKey.keyArn]),
       buildStatement('DeployedSettings', ['lambda:GetFunctionConfiguration'], [webhook.alias.functionArn]),
+      buildStatement('AlarmTopic', ['sns:ListSubscriptionsByTopic'], [alarmTopic]),
       buildStatement('SecretsToFill', ['secretsmanager:PutSecretValue'], secretArns(toFill)),
       buildStatement('PreviousSecrets', previousSecretActions, secretArns(secrets)),
       buildStatement('Sweep', ['lambda:InvokeFunction'], [sweeper.alias.functionArn]),

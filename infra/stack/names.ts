@@ -22,6 +22,16 @@ export function namesOf(stage?: string): Names {
   };
 }
 
+/** Returns the stage of a deployment's prefix; `undefined` for the one without a stage. */
+export function stageOf(prefix: string): string | undefined {
+  return /^erasure-(.+)$/.exec(prefix)?.[1];
+}
+
+/** Returns the name of the topic that gets the alarms. */
+export function alarmTopicName(prefix: string): string {
+  return `${prefix}-alarms`;
+}
+
 /** Returns whether a value is a valid stage name. */
 export function isStage(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z][a-z0-9-]{0,15}$/.test(text);

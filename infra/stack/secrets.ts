@@ -4,6 +4,7 @@ import type { Construct } from 'constructs';
 import { eventSecrets, pepperName, platformSecretName, platformSecrets } from '../../lambda/domain/names.ts';
 import { placeholder } from '../../lambda/io/secret-cache.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
+import type { Platform } from '../../lambda/platforms/platform.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { acknowledge } from './nag.ts';
 import { deployedName, type Names, secretNames } from './names.ts';
@@ -21,9 +22,9 @@ export function createSecrets(scope: Construct, named: Names, settings: Settings
   return new Map(names.map(name => [name, createSecret(scope, name, deployedName(name, named))]));
 }
 
-/** Returns the secrets of the webhook: all except those of events. */
-export function readableByWebhook(secrets: Secrets): Secrets {
-  return new Map([...secrets].filter(([name]) => !name.startsWith(eventSecrets)));
+/** Returns the secrets of the webhook: all except those of events and of platforms that never call. */
+export function readableByWebhook(secrets: Secrets, { platforms }: Settings): Secrets {
+  return withPlatforms(secrets, platforms, ({ isPullOnly }) => isPullOnly !== true);
 }
 
 /** Returns the secrets of the function that receives events: no key of Voucherify and no secret of a platform. */
@@ -33,14 +34,25 @@ export function readableByEvents(secrets: Secrets): Secrets {
 
 /**
  * Returns the secrets of the sweep. Only the webhook authenticates callers, so the sweep gets a platform's secret only if
- * its callbacks are authenticated with it.
+ * its callbacks or pulls are authenticated with it.
  */
 export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Secrets {
-  const needed = [...openPlatforms(platforms)].flatMap(([name, { callbackOrigins, callbacksNeedSecret = false }]) =>
-    callbackOrigins.length > 0 && callbacksNeedSecret ? [platformSecretName(name)] : [],
+  const isNeeded = ({ callbackOrigins, sweepNeedsSecret }: Platform) =>
+    callbackOrigins.length > 0 && sweepNeedsSecret === true;
+  return withPlatforms(secrets, platforms, isNeeded);
+}
+
+/** Returns the secrets without those of events and of platforms that are not needed. */
+function withPlatforms(
+  secrets: Secrets,
+  platforms: Settings['platforms'],
+  isNeeded: (platform: Platform) => boolean,
+): Secrets {
+  const needed = [...openPlatforms(platforms)].flatMap(([name, platform]) =>
+    isNeeded(platform) ? [platformSecretName(name)] : [],
   );
-  const own = readableByWebhook(secrets);
-  return new Map([...own].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
+  const own = [...secrets].filter(([name]) => !name.startsWith(eventSecrets));
+  return new Map(own.filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }
 
 /** Returns the physical names of the secrets whose values the operator sets. */

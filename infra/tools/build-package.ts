@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { bundlingOf, entryOf, functionNames, prebuiltFolder, root } from '../stack/bundled-function.ts';
@@ -22,6 +22,7 @@ rmSync(dist, { recursive: true, force: true });
 await Promise.all([bundleFunctions(), bundleConstruct(), bundleOps()]);
 emitTypes();
 for (const name of ['settings.json', 'settings.schema.json']) copyFileSync(join(root, 'infra', name), join(dist, name));
+cpSync(join(root, 'docs/platforms/recipes'), join(dist, 'recipes'), { recursive: true });
 
 /** The same bundles that synthesis makes in this repository. */
 async function bundleFunctions(): Promise<void> {

@@ -10,8 +10,10 @@ const results = 'coverage/results.json';
 
 type Step = readonly [name: string, command: string, ...args: string[]];
 
+const formatStep = 'format and lint';
+
 const quick: readonly Step[] = [
-  ['format and lint', 'biome', 'check', '--error-on-warnings', '.'],
+  [formatStep, 'biome', 'check', '--error-on-warnings', '.'],
   ['types', 'tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/types.tsbuildinfo'],
   ['import directions', 'node', 'infra/tools/arrows.ts'],
   ['exported names', 'node', 'infra/tools/exported-names.ts'],
@@ -48,6 +50,7 @@ function runStep([name, command, ...args]: Step, output: 'pipe' | 'inherit'): Pr
       process.stdout.write(Buffer.concat(printed));
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       console.log(`== ${name}: ${code === 0 ? 'ok' : 'FAILED'} in ${seconds} s`);
+      if (code !== 0 && name === formatStep) console.log('If only the format is wrong: run npm run format');
       resolve(code === 0);
     });
   });

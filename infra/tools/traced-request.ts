@@ -25,6 +25,7 @@ const at = Date.parse('2026-01-15T12:00:00Z');
 export async function sendTracedRequest(start: () => void, stop: () => void): Promise<number> {
   const local = await openSqliteServices({
     port: 0,
+    sandboxPort: 0,
     settings: parseDemoSettings('http://127.0.0.1:1'),
     sweepMs: 3_600_000,
     claimMs: 60_000,

@@ -5,24 +5,27 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 /** The longest identifier that is looked up, in UTF-16 code units. */
 export const maxIdentifierLength = 512;
 
-/** White space and invisible characters: zero-width characters, soft hyphens, direction marks. */
-const blank = /[\u034f\p{White_Space}\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/u;
+/** White space and invisible characters: zero-width characters, fillers, soft hyphens, direction marks, blank Braille. */
+const blank = /[\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800]/u;
 const controlCharacter = /\p{Cc}/u;
 
-/** Domains that may be given to the host parser. It would cut off raw text: `ada@exa mple.com` becomes `ada@`. */
-const convertible = /^[\p{L}\p{Nd}\p{M}._-]+$/u;
+/**
+ * Domains that may be given to the host parser. It would cut off other ASCII text: `ada@exa mple.com` becomes `ada@`.
+ * Characters beyond ASCII cannot: it rejects a domain in which one stands for such text.
+ */
+const convertible = /^[\w.\-\P{ASCII}]+$/u;
 
 /**
- * Returns the canonical form of an address, or `undefined` for an unusable one: only white space or dots, over 512
- * characters, ill-formed, or with white space, zero-width or control characters inside. White space and invisible
- * characters at both ends are removed, the local part becomes NFC in lower case, and the domain becomes ASCII by UTS 46
- * (non-transitional). A domain that cannot be converted stays text, as NFC in lower case. Text without an `@` is a local
- * part.
+ * Returns the canonical form of an address, or `undefined` for an unusable one: over 512 characters, ill-formed, with
+ * white space, zero-width or control characters inside, or without text on both sides of an `@`. A text such as `unknown`
+ * is a placeholder that several customers may have. White space and invisible characters at both ends are removed, the
+ * local part becomes NFC in lower case, and the domain becomes ASCII by UTS 46 (non-transitional). A domain that cannot be
+ * converted stays text, as NFC in lower case.
  */
 export function canonicalEmail(address: string): string | undefined {
   const text = trim(address);
   if (address.length > maxIdentifierLength || !text.isWellFormed()) return undefined;
-  if (/^\.{0,2}$/.test(text) || blank.test(text) || controlCharacter.test(text)) return undefined;
+  if (!/^.+@.+$/u.test(text) || blank.test(text) || controlCharacter.test(text)) return undefined;
   return lowerCase(localPart(text)) + withDomain(text, asciiDomain);
 }
 
@@ -53,12 +56,12 @@ function trim(address: string): string {
 }
 
 function localPart(text: string): string {
-  return text.includes('@') ? text.slice(0, text.lastIndexOf('@')) : text;
+  return text.slice(0, text.lastIndexOf('@'));
 }
 
-/** Returns the `@` and the converted domain, or an empty string without an `@`. */
+/** Returns the `@` and the converted domain. */
 function withDomain(text: string, convert: (domain: string) => string): string {
-  return text.includes('@') ? `@${convert(text.slice(text.lastIndexOf('@') + 1))}` : '';
+  return `@${convert(text.slice(text.lastIndexOf('@') + 1))}`;
 }
 
 function asciiDomain(domain: string): string {

@@ -33,6 +33,7 @@ export type Alarm =
   | 'voucherify-unreachable'
   | 'platform-paused'
   | 'callback-abandoned'
+  | 'platform-unreachable'
   | 'store-unavailable'
   | 'unproven-response'
   | 'evidence-unsigned'

@@ -1,3 +1,5 @@
+import { Failure } from './failure.ts';
+
 /** An HTTP request as received, independent of AWS event formats. */
 export interface HttpRequest {
   readonly method: string;
@@ -24,6 +26,13 @@ export function singleHeader(request: HttpRequest, name: string): string | undef
   return values?.length === 1 ? values[0] : undefined;
 }
 
+/** Throws `unsupported-media-type` for a compressed body: no supported platform sends one. */
+export function rejectCompressed(request: HttpRequest): void {
+  const encodings = request.headers.get('content-encoding') ?? [];
+  if (encodings.every(encoding => /^(identity)?$/i.test(encoding.trim()))) return;
+  throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
+}
+
 /** Returns a reply with a JSON body. */
 export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpReply {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
@@ -34,8 +43,11 @@ export function emptyReply(status: number): HttpReply {
   return { status, headers: {}, body: '' };
 }
 
-/** Returns whether the content type is JSON, ignoring parameters such as charset (RFC 9110, section 8.3.1). */
+/**
+ * Returns whether the content type is JSON or based on it (RFC 6839, section 3.1), ignoring parameters such as charset
+ * (RFC 9110, section 8.3.1).
+ */
 export function isJson(request: HttpRequest): boolean {
   const type = singleHeader(request, 'content-type')?.split(';', 1)[0] ?? '';
-  return type.trim().toLowerCase() === 'application/json';
+  return /^application\/([\w.-]+\+)?json$/i.test(type.trim());
 }

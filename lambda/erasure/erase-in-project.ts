@@ -1,4 +1,4 @@
-import type { LookUpResults, UnmatchedKind } from '../domain/erasure.ts';
+import type { LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import {
   acceptedAppIdHmac,
@@ -8,7 +8,7 @@ import {
   type Receipt,
   recordPins,
 } from '../receipts/receipt.ts';
-import type { ProjectResult } from '../receipts/record-attempt.ts';
+import { maxUnproven, type ProjectResult } from '../receipts/record-attempt.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
 import { type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
@@ -16,11 +16,10 @@ import { type CallFailure, needsReview, retryLater } from '../voucherify/classif
 import type { ProjectClient } from '../voucherify/client.ts';
 import { expectedCalls } from '../voucherify/project.ts';
 import {
-  endWithoutMatch,
   noLookUps,
-  type Resolved,
   refusedCodes,
   resolve,
+  type Unmatched,
   withoutFound,
   withoutRefused,
 } from '../voucherify/resolve.ts';
@@ -82,7 +81,9 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
     lookUps: stored,
     pinned: new Set(known.map(pin => pin.customerId)),
   };
-  const { resolved, lookUps } = await resolve(request, { voucherify: client, appIdHmac, until, mostPages: inAttempt });
+  const isLastTry = before.unprovenCount + 1 >= maxUnproven;
+  const context = { voucherify: client, appIdHmac, until, mostPages: inAttempt, isLastTry };
+  const { resolved, lookUps } = await resolve(request, context);
   const isAdded = lookUps.results.length > 0 && lookUps !== stored;
   if (resolved.kind === 'retry') return failedAttempt(before, resolved, isAdded ? lookUps : undefined);
   // After a review the customers are looked up again: the operator may have changed them.
@@ -94,7 +95,9 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   const found = resolved.kind === 'found' ? resolved.candidates : [];
   const added = found.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
   const pins = [...known, ...added];
-  const { receipt, done } = await writePins(project, { ...input, pins, lookUps, known: known.length }, services);
+  const ifAbsent = resolved.kind === 'found' ? resolved.ifAbsent : isWithoutMatch ? resolved : undefined;
+  const written = { ...input, pins, lookUps, known: known.length, ifAbsent };
+  const { receipt, done } = await writePins(project, written, services);
   if (!done) return failedAttempt(receipt, retryLater('superseded', { stop: true }));
   if (isWithoutMatch && pins.length === 0) return withoutMatch(receipt, resolved, 0);
   // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
@@ -102,18 +105,17 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   return deletePinned(project, { ...input, receipt, pins, justResolved }, services);
 }
 
-type Unmatched = Extract<Resolved, { kind: UnmatchedKind }>;
-
 interface WriteInput extends ResolveInput {
   readonly lookUps: LookUpResults;
   /** The number of pins of earlier sets. */
   readonly known: number;
+  readonly ifAbsent: Unmatched | undefined;
 }
 
 /** Writes one set of pins. Of the look-ups it keeps only what a retry of the refused ones needs. */
 function writePins(
   project: string,
-  { receipt, personalData, pins, lookUps, known }: WriteInput,
+  { receipt, personalData, pins, lookUps, known, ifAbsent }: WriteInput,
   services: Services,
 ): Promise<UpdatedReceipt> {
   const refused = refusedCodes(lookUps);
@@ -123,7 +125,7 @@ function writePins(
   return updateReceipt(
     services.store,
     receipt,
-    current => recordPins(current, receipt.claims, project, pins.length, { known, refused, lookedUp }),
+    current => recordPins(current, receipt.claims, project, pins.length, { known, refused, lookedUp, ifAbsent }),
     () => ({
       ...(pins.length > known && { pins: { project, pins } }),
       ...((lookedUp > 0 || isStored) && { lookUps: [{ project, lookUps: lookedUp > 0 ? kept : undefined }] }),
@@ -161,7 +163,9 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const knownPins = pins.length;
   if (deletions.length + proved.length > 0)
     return { receipt, result: { kind: 'erased', deletions, knownPins }, alarms };
-  return withoutMatch(receipt, { kind: endWithoutMatch(input.personalData.identifiers) }, knownPins);
+  // A customer that was seen is never absent, so the look-ups said what is so without any.
+  const unmatched = receipt.projects[project]?.ifAbsent ?? { kind: 'not-identifiable' };
+  return withoutMatch(receipt, unmatched, knownPins);
 }
 
 function withoutMatch(receipt: Receipt, end: Unmatched, knownPins: number): ProjectAttempt {

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
+import { version } from '../domain/version.ts';
 import { isIdleReset, type KeepAliveAgents, keepAliveAgents, nodeHttp } from './keep-alive.ts';
 
 /** One call to another service. `until` is the deadline of the whole call, reading the body included (epoch ms). */
@@ -42,11 +43,17 @@ type NoAnswer =
 /** Sends a call. Never throws: a failure is a value that contains no URL, header or body. */
 export type Send = (call: HttpCall) => Promise<HttpResult>;
 
+/** Returns how long a response asks to wait, in milliseconds, if it says so in seconds (`Retry-After`, RFC 9110, section 10.2.3). */
+export function retryAfterMs({ headers }: Extract<HttpResult, { kind: 'answer' }>): number | undefined {
+  const seconds = headers['retry-after'] ?? '';
+  return /^\d{1,7}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
+}
+
 /** Default maximum size of a response body, in bytes. */
 export const maxResponseBytes = 65_536;
 
-/** The value of `User-Agent` in every call. A test compares its version with package.json. */
-const userAgent = 'voucherify-erasure-webhook/0.1.0';
+/** The value of `User-Agent` in every call. */
+const userAgent = `voucherify-erasure-webhook/${version}`;
 
 /** How long to wait for one address of a host before the next is tried, in milliseconds: distant clusters need longer than Node's 250. */
 const addressTimeoutMs = 1000;

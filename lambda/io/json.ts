@@ -1,4 +1,5 @@
-import { Failure } from '../domain/failure.ts';
+import { Failure, failureOf } from '../domain/failure.ts';
+import { positionText } from './json-positions.ts';
 
 /** Maximum nesting of a body; platforms need far less. */
 export const maxJsonDepth = 64;
@@ -30,6 +31,36 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   return parseStrictText(decodeUtf8(bytes));
 }
 
+/**
+ * Parses untrusted JSON by the rules of {@link parseStrictJson}, but each entry of a list on its own: one that breaks a rule
+ * becomes the failure, and the others are read.
+ */
+export function parseStrictEntries(bytes: Uint8Array): unknown {
+  const text = decodeUtf8(bytes);
+  if (!Array.isArray(parseJson(text)?.value)) return parseStrictText(text);
+  return entryTexts(text).map(entry => {
+    try {
+      return parseStrictText(entry);
+    } catch (error) {
+      return failureOf(error);
+    }
+  });
+}
+
+/** Returns the text of each entry of a list, which is valid JSON. */
+function entryTexts(list: string): readonly string[] {
+  const ends: number[] = [];
+  let depth = 0;
+  for (const { 0: token, index } of list.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/gu)) {
+    const isOpening = token === '{' || token === '[';
+    if (isOpening) depth += 1;
+    if (depth === 1 && token !== '}' && !token.startsWith('"')) ends.push(index);
+    if (token === '}' || token === ']') depth -= 1;
+  }
+  const texts = ends.slice(1).map((end, at) => list.slice((ends[at] ?? 0) + 1, end));
+  return texts.filter(text => text.trim() !== '');
+}
+
 function parseStrictText(text: string): unknown {
   const parsed = parseJson(text);
   if (parsed === undefined) throw new Failure('invalid', 'body: is not JSON');
@@ -58,6 +89,18 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
     return { value: JSON.parse(text) };
   } catch {
     return undefined;
+  }
+}
+
+/** Returns where an invalid JSON text stops being JSON, as ` (line 3, column 7)`; nothing if the engine does not say. */
+export function syntaxErrorPlace(text: string): string {
+  try {
+    JSON.parse(text);
+    return '';
+  } catch (error) {
+    // The engine's message contains a part of the text: only the number is used.
+    const index = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+    return index === undefined ? '' : ` ${positionText(text, Number(index))}`;
   }
 }
 

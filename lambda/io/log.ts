@@ -15,6 +15,7 @@ export interface LogLine {
     | 'refused'
     | 'ignored'
     | 'callback'
+    | 'pull'
     | 'sweep'
     | 'customer-event'
     | 'alarm'

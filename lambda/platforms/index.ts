@@ -30,7 +30,13 @@ const known = Object.fromEntries(Object.keys(table).map(name => [name, v.optiona
 /** The `platforms` part of the settings: a section enables its platform. A generic platform may have any name. */
 export const platformsSchema = v.pipe(
   v.objectWithRest(known, schemaOf('')),
-  v.check(sections => Object.keys(sections).every(isName), 'names must be short and lower-case, such as in-house-form'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const input = v.is(v.record(v.string(), v.unknown()), dataset.value) ? dataset.value : {};
+    for (const key of Object.keys(input)) {
+      const path = { type: 'object', origin: 'key', input, key, value: input[key] } as const;
+      if (!isName(key)) addIssue({ message: 'must be a short lower-case name', path: [path] });
+    }
+  }),
   // A transformation, which valibot skips after a problem: no platform is created from an invalid section.
   v.readonly(),
 );

@@ -17,6 +17,7 @@ import {
   type ParsedRequest,
   type Platform,
   parseBody,
+  textOrInteger,
   type VerifyContext,
 } from './platform.ts';
 
@@ -39,6 +40,7 @@ export function ketch(settings: KetchSettings): Platform {
     responseMode: 'result',
     callbackOrigins: settings.callbackOrigins,
     projects: settings.projects,
+    sendsAgain: hasCallbacks => !hasCallbacks,
     checkSecret: parseSharedSecret,
     verify: (request, context) => verify(request, context, settings.header),
     parse: request => parse(request, settings),
@@ -68,7 +70,7 @@ type Metadata = v.InferOutput<typeof envelope>['metadata'];
 const identity = v.object({
   identitySpace: v.string(),
   identityFormat: v.nullish(v.string()),
-  identityValue: v.nullish(v.string()),
+  identityValue: v.nullish(textOrInteger),
 });
 /** What HTTP can carry (RFC 9110, sections 5.1 and 5.5): any other header would fail every callback. */
 const headerMap = v.record(

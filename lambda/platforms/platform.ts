@@ -12,7 +12,7 @@ import type {
 } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { emptyReply, type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
-import type { Send } from '../io/http-client.ts';
+import type { HttpCall, Send } from '../io/http-client.ts';
 
 /** How the caller was authenticated: by which scheme, and which value of the secret matched. */
 export interface Authentication {
@@ -87,6 +87,29 @@ export interface CallbackRequest {
   readonly alsoRefused?: readonly number[];
 }
 
+/** The orders of one page, as {@link ParsedRequest} has them. */
+export interface PulledPage {
+  readonly erase: readonly ErasureRequest[];
+  /** Rules by which other orders could not be read. Each raises an alarm. */
+  readonly unreadable: readonly string[];
+  /** The cursor of the next page; absent on the last one. */
+  readonly next?: string;
+}
+
+/** How a platform that does not call is asked for its orders. */
+export interface OrderPull {
+  /** Time from one pull to the next, in milliseconds. */
+  readonly everyMs: number;
+  readonly maxPages: number;
+  /** Builds the call for the first page, or for the one that a cursor names. Throws `unavailable` for an unusable secret. */
+  buildCall(
+    context: Pick<VerifyContext, 'secret'>,
+    cursor?: string,
+  ): Promise<Pick<HttpCall, 'method' | 'url' | 'headers' | 'body'>>;
+  /** Parses a page. Throws `invalid` or `too-large` if it is no list of orders. */
+  parsePage(body: string, cursor?: string): PulledPage;
+}
+
 /** The contract of a platform. Apart from `verify`, which may fetch a public key, it performs no I/O. */
 export interface Platform {
   /** Whether the platform expects the result in the reply, or only an acknowledgement within seconds. */
@@ -99,12 +122,18 @@ export interface Platform {
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
   /** Returns whether the platform learns that nobody was deleted, and why. By default, if it expects a result. */
   readonly tells?: (kind: 'not-identifiable' | 'created-later', hasCallbacks: boolean) => boolean;
+  /** Returns whether the reply to an unfinished erasure is an error, after which the platform sends the request again. */
+  readonly sendsAgain?: (hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
   readonly referenceIsDigest?: true;
-  /** Whether callbacks are signed with the secret. Only then may the sweep read it. */
-  readonly callbacksNeedSecret?: true;
+  /** Whether callbacks or pulls are authenticated with the secret. Only then may the sweep read it. */
+  readonly sweepNeedsSecret?: true;
+  /** Set if the platform is asked for its orders. */
+  readonly pull?: OrderPull;
+  /** Whether the platform never calls, so that it has no route. */
+  readonly isPullOnly?: true;
   /** Throws what `verify` throws for an unusable secret. */
   checkSecret(text: string): void;
   /** Authenticates the caller from the raw bytes, before anything is parsed. Throws a {@link Failure}. */

@@ -4,7 +4,7 @@ import { matchSignature } from '../authentication/signed-body.ts';
 import type { ErasureRequest } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { type HttpRequest, singleHeader } from '../domain/http.ts';
-import { parseJson, parseStrictJson } from '../io/json.ts';
+import { parseJson, parseStrictEntries } from '../io/json.ts';
 import {
   type Authentication,
   acknowledgingPlatform,
@@ -77,18 +77,19 @@ const maxEvents = 500;
 const eventType = v.object({ type: v.string() });
 const deletion = v.object({
   userId: v.nullish(textOrInteger),
-  messageId: v.nullish(v.string()),
-  timestamp: v.nullish(v.string()),
+  messageId: v.nullish(textOrInteger),
+  timestamp: v.fallback(v.nullish(v.string()), undefined),
 });
 
 /** Parses one event or several. An unreadable deletion does not affect the others; only deletions are parsed. */
 function parse(request: HttpRequest, settings: SegmentSettings) {
-  const events = [parseStrictJson(request.rawBody)].flat();
+  const events = [parseStrictEntries(request.rawBody)].flat();
   if (events.length > maxEvents) throw new Failure('too-large', `body: has more than ${maxEvents} events`);
   const erase: ErasureRequest[] = [];
   const unreadable: Failure[] = [];
   for (const event of events) {
     try {
+      if (event instanceof Failure) throw event;
       if (parseBody(eventType, event, 'Segment').type === 'delete') erase.push(parseDeletion(event, settings));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

@@ -67,6 +67,7 @@ const hour = 3_600_000;
 /**
  * Applies the limit of the headers. A limit that resets later than in an hour belongs to the billing cycle and is ignored.
  * If too little is left for the shop itself, all calls wait for the reset, or for a whole period if the reset is unknown.
+ * Without a limit, the remaining calls are those of the known one.
  */
 export function applyRateHeaders(
   state: RateLimitState,
@@ -74,11 +75,14 @@ export function applyRateHeaders(
   now: number,
   quota: Quota,
 ): RateLimitState {
-  const { limit = 0, remaining, resetAt = 0, ofCycle } = headers;
+  const { remaining, resetAt = 0, ofCycle } = headers;
+  const known = { limit: state.limit ?? quota.limit, periodMs: state.periodMs ?? quota.periodMs };
+  const { limit = known.limit } = headers;
   if (ofCycle || limit === 0 || resetAt > now + hour) return state;
-  const periodMs = resetAt > now + hourlyFromMs ? hour : (state.periodMs ?? quota.periodMs);
-  const known = (state.limit ?? quota.limit) === limit && (state.periodMs ?? quota.periodMs) === periodMs;
-  const counted = known ? state : { ...state, limit, periodMs };
+  const isHourly = headers.limit !== undefined && resetAt > now + hourlyFromMs;
+  const periodMs = isHourly ? hour : known.periodMs;
+  const isKnown = known.limit === limit && known.periodMs === periodMs;
+  const counted = isKnown ? state : { ...state, limit, periodMs };
   const isScarce = remaining !== undefined && remaining < (1 - quota.share) * limit;
   const until = resetAt > now ? resetAt : now + periodMs;
   return isScarce && until > Math.max(now, counted.reservedForShopUntil ?? 0)

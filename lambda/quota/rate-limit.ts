@@ -179,8 +179,8 @@ const leastLateMs = 1000;
 
 /**
  * Returns how fast a project may be called: over any period at most `share × limit` calls, a burst of them and those that are
- * late included. The burst is a tenth of the share, at most five, and two if the share allows two: a look-up and
- * the deletion after it are sent together. One call an interval and a burst leave one call to spare in every period,
+ * late included. The burst is a twenty-fifth of the share, at most five, and two if the share allows two: a
+ * look-up and the deletion after it are sent together. A larger one would leave the sweep less: it takes the share less a burst. One call an interval and a burst leave one call to spare in every period,
  * which is what may be late; many calls a second leave too little, so their interval is longer.
  */
 export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): TokenInterval {
@@ -188,7 +188,7 @@ export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'
   const share = limit * quota.share;
   // Rounded down, with a tolerance for floating-point errors; less than one call a period is a longer period.
   const allowed = share < 1 ? share : Math.floor(share + 1e-9);
-  const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 10)));
+  const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 25)));
   const steady = periodMs / (allowed > burst ? allowed - burst : allowed);
   const spare = Math.max(allowed, 1) + 1 - burst;
   const intervalMs = Math.max(steady, (periodMs + leastLateMs) / spare);

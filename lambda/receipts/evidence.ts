@@ -51,7 +51,7 @@ const evidenceSchema = storedObject({
     dueAt: v.exactOptional(v.string()),
   }),
   /** What the reply to the request said; `accepted` for platforms that do not wait for a result. */
-  firstReply: storedObject({ as: v.picklist(['outcome', 'in-progress', 'accepted']), at: v.string() }),
+  firstReply: storedObject({ as: v.picklist(['outcome', 'in-progress', 'send-again', 'accepted']), at: v.string() }),
   outcome: receiptStateSchema,
   closedAt: v.exactOptional(v.string()),
   /** Why the receipt needed review, if it did. */

@@ -107,6 +107,8 @@ export interface PinnedLookUps {
   readonly refused?: readonly string[];
   /** Number of look-ups that stay stored, because others were refused. */
   readonly lookedUp?: number;
+  /** The outcome if no pin has a customer. */
+  readonly ifAbsent?: ProjectProgress['ifAbsent'];
 }
 
 /**
@@ -119,18 +121,21 @@ export function recordPins(
   generation: number,
   project: string,
   pins: number,
-  { known = 0, refused = [], lookedUp = 0 }: PinnedLookUps = {},
+  { known = 0, refused = [], lookedUp = 0, ifAbsent }: PinnedLookUps = {},
 ): Receipt | undefined {
   const progress = receipt.projects[project];
   if (progress?.state !== 'open' || progress.pins !== known) return undefined;
-  const { lookUpAgain = false, ...before } = progress;
+  const { lookUpAgain = false, ifAbsent: _, ...before } = progress;
   if (!lookUpAgain && (known > 0 || hasRefusedLookUps(progress))) return undefined;
   const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isClosingDecided(receipt);
   if (!mayWrite) return undefined;
   const counted = lookedUp > 0 || progress.lookedUp !== undefined ? { lookedUp } : {};
   const codes = refused.length > 0 || progress.refusedLookUps !== undefined ? { refusedLookUps: refused } : {};
   return nextRevision(receipt, {
-    projects: { ...receipt.projects, [project]: { ...before, ...counted, ...codes, pins } },
+    projects: {
+      ...receipt.projects,
+      [project]: { ...before, ...counted, ...codes, ...(ifAbsent && { ifAbsent }), pins },
+    },
   });
 }
 

@@ -21,10 +21,16 @@ export type ProjectResult =
       /** At least this many customers were found, but created after the request. */
       readonly createdLater?: number;
     }
-  | (Unfinished & { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean })
+  | (Unfinished & {
+      readonly kind: 'retry';
+      readonly notBefore?: number;
+      readonly notAfter?: number;
+      readonly unproven?: boolean;
+    })
   /** Everything that was found is erased, but Voucherify refused look-ups. */
   | (Unfinished & { readonly kind: 'partial' })
-  | (Unfinished & { readonly kind: 'review' });
+  /** `matched`: at least this many customers were found, and these were too many. */
+  | (Unfinished & { readonly kind: 'review'; readonly matched?: number });
 
 interface Unfinished {
   readonly code: string;
@@ -115,6 +121,7 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
     return {
       ...before,
       ...lookedUp,
+      ...('matched' in result && result.matched !== undefined ? { matched: result.matched } : {}),
       deletions,
       ...union('absent', before, result),
       ...union('unseenUnproven', before, result),
@@ -168,7 +175,8 @@ function postponeAttempt(receipt: Receipt, results: readonly ProjectResult[], { 
   const isInterrupted =
     retries.length > 0 && retries.every(result => result.code === 'rate-limited' && result.resumable === true);
   const notBefore = Math.max(...retries.map(result => result.notBefore ?? 0));
-  const nextAttemptAt = isInterrupted ? notBefore : Math.max(retryAt, notBefore);
+  const notAfter = Math.min(...retries.map(result => result.notAfter ?? Number.POSITIVE_INFINITY));
+  const nextAttemptAt = isInterrupted ? notBefore : Math.max(Math.min(retryAt, notAfter), notBefore);
   return nextRevision(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
 }
 

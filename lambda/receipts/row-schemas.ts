@@ -51,10 +51,19 @@ const progressSchema = storedObject({
   /** Whether a deletion that has not been proved may have taken effect. */
   mayHaveExecuted: v.boolean(),
   deletions: v.array(deletionSchema),
+  /** If the receipt needed review because too many customers were found: at least this many. */
+  matched: v.exactOptional(v.number()),
   /** If nothing was deleted: at least this many customers were found but created after the request. */
   createdLater: v.exactOptional(v.number()),
   /** Indexes of pins without a customer: never seen, and a 404 on the first try. The try is not repeated. */
   absent: v.exactOptional(v.array(v.number())),
+  /** The outcome if no pin has a customer; absent if at least one was seen. */
+  ifAbsent: v.exactOptional(
+    storedObject({
+      kind: v.picklist(['no-match', 'not-identifiable', 'created-later']),
+      createdLater: v.exactOptional(v.number()),
+    }),
+  ),
   /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
   unseenUnproven: v.exactOptional(v.array(v.number())),
   /** The code of each look-up that Voucherify refused. Without an operator's decision the project is never finished. */
@@ -148,7 +157,9 @@ export const receiptSchema = storedObject({
   /** Whether a reply to the platform ever said that the erasure is not finished: then it expects a callback. */
   answeredInProgress: v.boolean(),
   /** What the reply to the request said, and when; absent if it was only an acknowledgement. */
-  firstReply: v.exactOptional(storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress']) })),
+  firstReply: v.exactOptional(
+    storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress', 'send-again']) }),
+  ),
   /** Number of claims so far: the generation of the worker that has the last claim. */
   claims: v.number(),
   /** Claims since the last recorded result; several in a row mean a poison request. */

@@ -90,6 +90,8 @@ async function buildReceipt(
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs, holdSeconds } = services.settings.limits;
+  const unfinishedReply =
+    platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
@@ -107,7 +109,7 @@ async function buildReceipt(
     hasCallbacks,
     ...(newRequest === undefined ? {} : { decisions: [newRequest.decision] }),
     // The outcome replaces this if it is known in time for the reply.
-    ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: 'in-progress' as const } } : {}),
+    ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
   const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
@@ -117,14 +119,17 @@ async function buildReceipt(
 /** An earlier time is not plausible: a zero value (year 1 in Go and .NET, else 1970), or seconds read as milliseconds. */
 const earliestRequest = Date.UTC(2015, 0, 1);
 
+/** A due time further ahead, in milliseconds, is not plausible: milliseconds read as seconds. No law allows as much. */
+const latestDueMs = 366 * 86_400_000;
+
 /**
  * Returns the times for the receipt. The time of receipt replaces an implausible submission time, for the created-after
- * guard. An implausible due time is left out: the legal default of one month applies.
+ * guard. An implausible due time is left out: the legal default of one month applies, after which alarms are raised.
  */
 function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, receivedAt: number) {
   return {
     submittedAt: submittedAt < earliestRequest ? receivedAt : Math.min(receivedAt, submittedAt),
-    ...(dueAt < receivedAt ? {} : { dueAt }),
+    ...(dueAt < receivedAt || dueAt > receivedAt + latestDueMs ? {} : { dueAt }),
   };
 }
 

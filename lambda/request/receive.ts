@@ -1,6 +1,6 @@
 import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
-import { type HttpReply, type HttpRequest, singleHeader } from '../domain/http.ts';
+import { type HttpReply, type HttpRequest, rejectCompressed } from '../domain/http.ts';
 import { namePattern, platformSecretName } from '../domain/names.ts';
 import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
@@ -56,13 +56,6 @@ export async function receive(request: HttpRequest, services: Services): Promise
   }
 }
 
-/** Throws `unsupported-media-type` for a compressed body: no supported platform sends one. */
-function rejectCompressed(request: HttpRequest): void {
-  const encoding = singleHeader(request, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || encoding === '') return;
-  throw new Failure('unsupported-media-type', 'Content-Encoding: must be identity');
-}
-
 /**
  * Raises an alarm for each event of a list that could not be read, and for a request that is carried out although it
  * violates a rule of the platform's contract.
@@ -106,7 +99,7 @@ function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick
 function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
   const { name, isStatusRoute } = parsePath(request);
   const platform = platforms.get(name);
-  if (platform === undefined || (isStatusRoute && platform.hasStatusRoute !== true)) {
+  if (platform === undefined || platform.isPullOnly || (isStatusRoute && platform.hasStatusRoute !== true)) {
     throw new Failure('not-found', 'path: no such platform');
   }
   const allowed = isStatusRoute ? 'GET' : 'POST';

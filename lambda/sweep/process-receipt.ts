@@ -27,11 +27,23 @@ export interface ProcessedReceipt {
   readonly allRateLimited?: boolean;
 }
 
+/** The turn of a receipt in a sweep. */
+export interface Turn {
+  /** When the sweep ends, in epoch milliseconds. */
+  readonly until: number;
+  /** Called when the first calls are reserved: then the next receipt may take its turn. */
+  readonly started: () => void;
+}
+
 /**
  * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused or rate-limited receipt
  * is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
  */
-export async function processReceipt(id: string, services: Services, sweepEnds: number): Promise<ProcessedReceipt> {
+export async function processReceipt(
+  id: string,
+  { until: sweepEnds, started }: Turn,
+  services: Services,
+): Promise<ProcessedReceipt> {
   const receipt = await services.store.read(id);
   // The index may lag: whether a receipt is due is decided on the receipt itself.
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
@@ -49,6 +61,7 @@ export async function processReceipt(id: string, services: Services, sweepEnds: 
     const allRateLimited = openProjects(receipt).length === services.projects.size;
     return { kind: 'postponed', open: receipt, allRateLimited };
   }
+  started();
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
   const closed = await attemptClaimed(claimed, clients, until, services);

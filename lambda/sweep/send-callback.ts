@@ -1,5 +1,5 @@
 import { isAllowedOrigin } from '../domain/allowed-origin.ts';
-import type { HttpResult, Send } from '../io/http-client.ts';
+import { type HttpResult, retryAfterMs, type Send } from '../io/http-client.ts';
 import type { CallbackRequest } from '../platforms/platform.ts';
 
 /** The result for one target. `retry` may name the earliest time of the next try, in epoch milliseconds. */
@@ -55,9 +55,9 @@ function readDelivery(
   now: number,
 ): CallbackDelivery {
   if (result.kind === 'no-answer') return { kind: 'retry' };
-  const { status, headers } = result;
+  const { status } = result;
   if ((status >= 200 && status < 300) || alsoDelivered.includes(status)) return { kind: 'delivered' };
   if (status === 404 || status === 410 || alsoRefused.includes(status)) return { kind: 'refused' };
-  const seconds = headers['retry-after'] ?? '';
-  return /^\d{1,7}$/.test(seconds) ? { kind: 'retry', notBefore: now + Number(seconds) * 1000 } : { kind: 'retry' };
+  const waitMs = retryAfterMs(result);
+  return waitMs === undefined ? { kind: 'retry' } : { kind: 'retry', notBefore: now + waitMs };
 }

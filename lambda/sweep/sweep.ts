@@ -5,16 +5,17 @@ import type { Services } from '../services.ts';
 import { finishSweep, newSweepState, recordAge, runPart, type SweepResult, type SweepState } from './backlog.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
+import { pullOrders } from './pull-orders.ts';
 import { signAddendum } from './sign-addendum.ts';
 import { signReceipt } from './sign-evidence.ts';
 
 /**
- * Processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
+ * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
  * index of one queue cannot be read, the other queues are still processed, and the counts and the heartbeat are written.
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false };
-  await Promise.all([eraseAll(run), notifyAll(run), signAll(run)]);
+  await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
   await signAll(run);
@@ -32,7 +33,11 @@ interface Run extends SweepState {
 }
 
 function eraseAll(run: Run): Promise<void> {
-  return processQueue('erase', run, { work: id => eraseOne(id, run), isOver: () => run.stopped });
+  return processQueue('erase', run, {
+    work: (id, started) => eraseOne(id, run, started),
+    isOver: () => run.stopped,
+    starters: starterCount(run.services),
+  });
 }
 
 function notifyAll(run: Run): Promise<void> {
@@ -58,9 +63,9 @@ async function signAll(run: Run): Promise<void> {
   await processQueue('addendum', run, { work: workWith(signAddendum) });
 }
 
-async function eraseOne(id: string, run: Run): Promise<void> {
+async function eraseOne(id: string, run: Run, started: () => void): Promise<void> {
   const { services, until, counts } = run;
-  const { kind, open, allRateLimited } = await processReceipt(id, services, until);
+  const { kind, open, allRateLimited } = await processReceipt(id, { until, started }, services);
   if (kind === 'postponed') counts.held += 1;
   if (kind === 'attempted' || kind === 'closed') counts.claimed += 1;
   if (kind === 'closed') counts.closed += 1;
@@ -68,45 +73,65 @@ async function eraseOne(id: string, run: Run): Promise<void> {
   run.stopped ||= allRateLimited ?? false;
 }
 
-/** How many receipts are processed in parallel, and how many ids one read of the index returns. */
+/** How many callbacks or signatures are processed at once. */
 const parallel = 5;
+/** How many receipts are processed at once: with slow responses, more are needed to use the share of the quota. */
+const maxRunning = 64;
+/** How many ids one read of the index returns. */
 const batchSize = 50;
+/** Calls in an attempt's time that one starter can reserve, at about 50 ms for the reads and writes of each receipt. */
+const callsOfStarter = 400;
+
+/**
+ * Returns how many receipts may wait for their first calls at once. With a small quota it is one for each project: a receipt
+ * that still waits when the next sweep begins is reserved twice. With a large quota, one would start too few.
+ */
+function starterCount({ projects }: Services): number {
+  const counts = [...projects.values()].map(({ capacity }) => Math.ceil(capacity().inAttempt / callsOfStarter));
+  return counts.reduce((sum, count) => sum + Math.min(Math.max(count, 1), parallel), 0);
+}
 
 interface Working {
-  readonly work: (id: string) => Promise<void>;
+  /** Calls `started` when the next receipt may be started, and resolves when this one is done. */
+  readonly work: (id: string, started: () => void) => Promise<void>;
   /** Returns whether no further receipt may be started, although there is time. */
   readonly isOver?: () => boolean;
+  /** How many receipts may wait for their start at once. */
+  readonly starters?: number;
 }
 
 /**
  * Processes every due receipt of a queue once. A failure is counted and logged, and the receipt is due again when its claim
  * expires.
  */
-async function processQueue(
-  queue: ReceiptQueue | 'addendum',
-  run: Run,
-  { work, isOver = () => false }: Working,
-): Promise<void> {
+async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working: Working): Promise<void> {
   const { services, counts, until } = run;
+  const { work, isOver = () => false, starters = parallel } = working;
   const isDone = () => services.now() >= until || isOver();
   const seen = new Set<string>();
+  const running = new Set<Promise<void>>();
+  const start = async (id: string, started: () => void) => {
+    if (!isDone() && !(await succeeds(id, services, () => work(id, started)))) counts.failed += 1;
+  };
   await runPart(run, async () => {
+    let again = 0;
     while (!isDone()) {
       // Receipts that stay due after they were processed must not hide the ones behind them.
-      const ids = await services.store.due(queue, services.now(), seen.size + batchSize);
+      const limit = again + batchSize;
+      const ids = await services.store.due(queue, services.now(), limit);
       const fresh = ids.filter(id => !seen.has(id));
-      if (fresh.length === 0) break;
+      if (fresh.length === 0 && ids.length < limit) break;
+      again = ids.length - fresh.length;
       for (const id of fresh) seen.add(id);
-      await inParallel(fresh, async id => {
-        if (!isDone() && !(await succeeds(id, services, work))) counts.failed += 1;
-      });
+      await startAll(fresh, { running, starters, start });
     }
   });
+  await Promise.all(running);
 }
 
-async function succeeds(id: string, { log }: Services, work: Working['work']): Promise<boolean> {
+async function succeeds(id: string, { log }: Services, work: () => Promise<void>): Promise<boolean> {
   try {
-    await work(id);
+    await work();
     return true;
   } catch (error) {
     log({ event: 'attempt', receipt: id, ...failureFields(failureOf(error)) });
@@ -114,11 +139,31 @@ async function succeeds(id: string, { log }: Services, work: Working['work']): P
   }
 }
 
-/** Runs a fixed number of workers over one shared list. */
-async function inParallel(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
+interface Starting {
+  readonly running: Set<Promise<void>>;
+  readonly starters: number;
+  readonly start: Working['work'];
+}
+
+/** Starts the work on all ids. What is started may still be running in the end. */
+async function startAll(ids: readonly string[], { running, starters, start }: Starting): Promise<void> {
   const left = [...ids];
-  const worker = async () => {
-    for (let id = left.shift(); id !== undefined; id = left.shift()) await work(id);
+  const starter = async () => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+      await untilStarted(id, running, start);
+      while (running.size >= maxRunning) await Promise.race(running);
+    }
   };
-  await Promise.all(Array.from({ length: parallel }, worker));
+  await Promise.all(Array.from({ length: starters }, starter));
+}
+
+/** Starts the work on one id; resolves when the next one may be started. */
+function untilStarted(id: string, running: Set<Promise<void>>, start: Working['work']): Promise<void> {
+  return new Promise(started => {
+    const done = start(id, started).finally(() => {
+      running.delete(done);
+      started();
+    });
+    running.add(done);
+  });
 }

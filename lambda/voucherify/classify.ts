@@ -13,8 +13,15 @@ export type CallFailure = {
   readonly stop: boolean;
   readonly alarm?: Alarm;
 } & (
-  | { readonly kind: 'retry'; readonly notBefore?: number; readonly unproven?: boolean }
-  | { readonly kind: 'review' }
+  | {
+      readonly kind: 'retry';
+      readonly notBefore?: number;
+      /** When a project that still fails counts as unreachable: an attempt then raises the alarm. */
+      readonly notAfter?: number;
+      readonly unproven?: boolean;
+    }
+  /** With the number of customers found so far, if these are too many. */
+  | { readonly kind: 'review'; readonly matched?: number }
 );
 
 type Retry = Extract<CallFailure, { kind: 'retry' }>;
@@ -33,18 +40,22 @@ const notFound = v.object({ key: v.literal('not_found'), resource_type: v.litera
 /**
  * Classifies the result of a call: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. Only this function
  * decides whether and when to retry, and what opens the breaker (Voucherify docs, Errors and Limits). A project that has
- * not answered any call since a quarter of an hour raises an alarm.
+ * not answered any call for {@link unreachableMs} raises an alarm.
  */
 export function classify(result: HttpResult, now: number, failingSince: number = now): CallResult {
   const classified = classifyResult(result, now);
   const { outcome, breaker } = classified;
-  const isUnreachable = breaker.kind === 'count' && now - failingSince >= unreachableMs;
-  if (!isUnreachable || outcome.kind !== 'retry') return classified;
-  return { ...classified, outcome: { ...outcome, alarm: 'voucherify-unreachable' } };
+  if (breaker.kind !== 'count' || outcome.kind !== 'retry') return classified;
+  const notAfter = failingSince + unreachableMs;
+  const more = now < notAfter ? { notAfter } : { alarm: 'voucherify-unreachable' as const };
+  return { ...classified, outcome: { ...outcome, ...more } };
 }
 
-/** How long all calls must fail before a project counts as unreachable, in milliseconds. */
-const unreachableMs = 900_000;
+/**
+ * How long all calls must fail before a project counts as unreachable, in milliseconds: with one sweep a minute, the alarm
+ * is raised within 15 minutes.
+ */
+const unreachableMs = 840_000;
 
 function classifyResult(result: HttpResult, now: number): CallResult {
   if (result.kind === 'no-answer') {
@@ -139,11 +150,14 @@ export function retryLater(code: string, more: Partial<Omit<Retry, 'kind' | 'cod
 }
 
 /** Returns a failure that stops the attempt and leaves the decision to an operator. */
-export function needsReview(code: string): CallFailure {
-  return { kind: 'review', code, mayHaveExecuted: false, stop: true };
+export function needsReview(code: string, found: { readonly matched?: number } = {}): CallFailure {
+  return { kind: 'review', code, mayHaveExecuted: false, stop: true, ...found };
 }
 
-/** Parses the headers of a response. A value that is missing or not a whole number is `undefined`. */
+/**
+ * Parses the headers of a response. A value that is missing or not a whole number is `undefined`; less than no remaining
+ * calls are none.
+ */
 export function parseRateHeaders(headers: Readonly<Record<string, string | undefined>>, now: number): RateHeaders {
   const wholeNumber = (name: string) => {
     const text = headers[name];
@@ -156,7 +170,7 @@ export function parseRateHeaders(headers: Readonly<Record<string, string | undef
   const ofCycle = headers['x-rate-limit-type'] === 'api_calls_cycle';
   return {
     limit: wholeNumber('x-rate-limit-limit'),
-    remaining: wholeNumber('x-rate-limit-remaining'),
+    remaining: /^-\d{1,12}$/.test(headers['x-rate-limit-remaining'] ?? '') ? 0 : wholeNumber('x-rate-limit-remaining'),
     resetAt,
     retryAt: retryAt > now ? retryAt : undefined,
     exhausted: ofCycle || retryAt - now > hour,

@@ -124,8 +124,9 @@ function classifyToken(result: HttpResult, now: number, failingSince?: number): 
   if (isFailure && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
   if (status === 0 || status >= 500) {
     const code = isFailure && status === 0 ? outcome.code : status;
-    const alarm = isFailure && outcome.alarm !== undefined ? { alarm: outcome.alarm } : {};
-    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true, ...alarm }) };
+    const { alarm = undefined, notAfter = undefined } = outcome.kind === 'retry' ? outcome : {};
+    const more = { ...(alarm && { alarm }), ...(notAfter && { notAfter }) };
+    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true, ...more }) };
   }
   const failure = retryLater(`token-${status}`, {
     stop: true,

@@ -11,7 +11,7 @@ export type Finding =
       readonly candidates: readonly Candidate[];
       /** False if the value cannot be looked up as this kind of identifier. */
       readonly identifiable: boolean;
-      /** The code of a refusal: see {@link refusals}. */
+      /** The code of a refusal: see {@link orRefused}. */
       readonly refused?: string;
       readonly appIds: ReadonlySet<string>;
     }
@@ -22,6 +22,8 @@ export interface LookUpContext {
   readonly until: number;
   /** Whether there are already more candidates than may be deleted, so that the rest need not be read. */
   readonly isTooMany: (candidates: readonly Candidate[]) => boolean;
+  /** Whether a response without proof is refused, because the attempts before had the same. */
+  readonly isLastTry?: boolean;
   /** Maximum number of pages of one spelling that one attempt can read. */
   readonly mostPages: number;
 }
@@ -34,42 +36,42 @@ export async function findCustomers(
 ): Promise<Finding> {
   if (kind === 'email') return findByEmail(spelling, value, context);
   const { result, appId } = await context.voucherify.lookUp(value, context.until);
-  if (result.kind === 'retry' || result.kind === 'review') return orRefused(result, new Set([appId]));
+  const appIds = new Set([appId]);
+  if (result.kind === 'retry' || result.kind === 'review') return orRefused(result, appIds, context);
   const customer = result.kind === 'customer' ? result.customer : undefined;
-  if (customer !== undefined && !isAsked(customer, value)) return unprovenFailure('unasked-customer');
-  if (kind === 'source_id' && isOtherSpelling(customer?.source_id, value)) return needsReview('source-id-spelling');
+  if (customer !== undefined && !isAsked(customer, value)) {
+    return orRefused(unprovenFailure('unasked-customer'), appIds, context);
+  }
+  if (kind === 'source_id' && isOtherSpelling(customer?.source_id, value)) {
+    return orRefused(needsReview('source-id-spelling'), appIds, context);
+  }
   const found = kind === 'customer_id' ? matchById(value, customer) : matchBySourceId(value, customer);
-  return { kind: 'complete', appIds: new Set([appId]), ...found };
+  return { kind: 'complete', appIds, ...found };
 }
 
 /**
- * Failures of one look-up that say nothing about other identities: Voucherify rejects the value, or the record cannot be
- * read.
+ * Returns a failed look-up that says nothing about other identities as complete, so that it does not block them: Voucherify
+ * refuses the value, the record cannot be read, or no response of the last try proves anything. Other failures are returned
+ * unchanged.
  */
-const refusals: ReadonlySet<string> = new Set([
-  'voucherify-400',
-  'voucherify-422',
-  'response-too-large',
-  'unreadable-customer',
-]);
-
-/** Returns a refused look-up as complete, so that it does not block the others. Other failures are returned unchanged. */
-function orRefused(failure: CallFailure, appIds: ReadonlySet<string>): Finding {
+function orRefused(failure: CallFailure, appIds: ReadonlySet<string>, { isLastTry }: LookUpContext): Finding {
+  const refused = { kind: 'complete', candidates: [], identifiable: true, appIds } as const;
   const { kind, code } = failure;
-  // A 400 that is retried belongs to a concurrent operation.
-  const isRefused = refusals.has(code) && (kind === 'review' || code === 'unreadable-customer');
-  return isRefused ? { kind: 'complete', candidates: [], identifiable: true, refused: code, appIds } : failure;
+  if (kind === 'review' || code === 'unreadable-customer') return { ...refused, refused: code };
+  return isLastTry === true && failure.unproven === true ? { ...refused, refused: 'unproven-responses' } : failure;
 }
 
 type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identifiable'>;
 
 /**
  * A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). The path
- * takes a source_id as well: another customer's may equal the requested id.
+ * takes a source_id as well: another customer's may equal the requested id, which then cannot be looked up.
  */
 function matchById(id: string, customer: Customer | undefined): Match {
   if (customer === undefined) return { candidates: [{ id, seen: false }], identifiable: true };
-  return { candidates: customer.id === id ? [seen(customer)] : [], identifiable: true };
+  return customer.id === id
+    ? { candidates: [seen(customer)], identifiable: true }
+    : { candidates: [], identifiable: false };
 }
 
 /** Whether a response can be about this value: it has it as its id or, in any spelling, as its source_id. */
@@ -98,11 +100,8 @@ const lastPage = 99;
  * when as many rows were read as the largest `total` of all pages. A page without a new row before that means that the
  * list shrank in the meantime or contradicts itself. A customer may be missing, so it is read again from the beginning.
  */
-async function findByEmail(
-  spelling: string,
-  email: string,
-  { voucherify, until, isTooMany, mostPages }: LookUpContext,
-): Promise<Finding> {
+async function findByEmail(spelling: string, email: string, context: LookUpContext): Promise<Finding> {
+  const { voucherify, until, isTooMany, mostPages } = context;
   const candidates = new Map<string, Candidate>();
   const [rows, appIds] = [new Set<string>(), new Set<string>()];
   const tooMany = () => isTooMany([...candidates.values()]);
@@ -111,20 +110,21 @@ async function findByEmail(
   for (let page = 1; page <= lastPage && !tooMany(); page += 1) {
     const { result, appId } = await voucherify.listByEmail(spelling, page, until);
     appIds.add(appId);
-    if (result.kind !== 'page') return orRefused(result, appIds);
+    if (result.kind !== 'page') return orRefused(result, appIds, context);
     for (const row of result.customers) if (isSameEmail(row.email, email)) candidates.set(row.id, seen(row));
     total = Math.max(total, result.total);
     const before = rows.size;
     for (const { id } of result.customers) rows.add(id);
     const isNew = rows.size > before;
-    if (rows.size >= total && !(isNew && result.has_more === true)) {
+    const isMore = result.has_more === true && (isNew || rows.size === 0);
+    if (rows.size >= total && !isMore) {
       return { kind: 'complete', candidates: [...candidates.values()], identifiable: true, appIds };
     }
-    if (!isNew) return unprovenFailure('incomplete-list');
+    if (!isNew) return orRefused(unprovenFailure('incomplete-list'), appIds, context);
     largestPage = Math.max(largestPage, result.customers.length);
     if (total > mostPages * largestPage && !tooMany()) return needsReview('quota-too-small');
   }
-  return needsReview('too-many-matches');
+  return needsReview('too-many-matches', { matched: candidates.size });
 }
 
 function seen({ id, created_at: createdAt }: Customer): Candidate {

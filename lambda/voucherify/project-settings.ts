@@ -10,6 +10,13 @@ export function wholeNumber(least: number, most: number) {
   return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
 }
 
+/** Voucherify docs, API endpoint: the clusters that projects share. A dedicated one has an endpoint of its own. */
+export const sharedClusters: Readonly<Record<string, string>> = {
+  eu1: 'https://api.voucherify.io',
+  us1: 'https://us1.api.voucherify.io',
+  as1: 'https://as1.api.voucherify.io',
+};
+
 /** Voucherify docs, API endpoint: the shared clusters and dedicated hosts all end in `api.voucherify.io`. */
 const voucherifyOrigin = /^https:\/\/([a-z0-9-]+\.)*api\.voucherify\.io$/;
 

@@ -22,13 +22,19 @@ export interface ResolveRequest {
   readonly pinned?: ReadonlySet<string>;
 }
 
-export type Resolved =
-  | { readonly kind: 'found'; readonly candidates: readonly Candidate[] }
+type Resolved =
+  /** `ifAbsent`: the result if no candidate exists, because none was seen. */
+  | { readonly kind: 'found'; readonly candidates: readonly Candidate[]; readonly ifAbsent?: Unmatched }
   /** Nothing was found, and Voucherify refused at least one look-up: see {@link refusedCodes}. */
   | { readonly kind: 'refused' }
-  /** `createdLater`: at least this many customers were found but created after the request. */
-  | { readonly kind: UnmatchedKind; readonly createdLater?: number }
+  | Unmatched
   | CallFailure;
+
+/** `createdLater`: at least this many customers were found but created after the request. */
+export interface Unmatched {
+  readonly kind: UnmatchedKind;
+  readonly createdLater?: number;
+}
 
 export interface Resolution {
   readonly resolved: Resolved;
@@ -57,7 +63,7 @@ export async function resolve(request: ResolveRequest, context: ResolveContext):
       const finding = await findCustomers(identifier, spelling, { ...context, isTooMany });
       if (finding.kind !== 'complete') return { resolved: finding, lookUps };
       // The time of the request never changes, so a newer customer is counted and dropped at once.
-      const candidates = finding.candidates.filter(candidate => !(createdAt(candidate) > request.submittedAt));
+      const candidates = affected(finding.candidates, request);
       const createdLater = finding.candidates.length - candidates.length;
       const refused = finding.refused === undefined ? {} : { refused: finding.refused };
       const more = createdLater === 0 ? refused : { ...refused, createdLater };
@@ -116,27 +122,30 @@ function combine(request: ResolveRequest, results: readonly LookUpResult[]): Res
   for (const candidate of results.flatMap(result => result.candidates)) {
     if (candidates.get(candidate.id)?.seen !== true) candidates.set(candidate.id, candidate);
   }
-  const found = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
-  if (found.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
-  const customers = affected(found, request);
-  if (exceedsLimit(customers, request)) return needsReview('too-many-matches');
-  if (customers.length > 0) return { kind: 'found', candidates: customers };
+  const customers = [...candidates.values()].filter(({ id }) => request.pinned?.has(id) !== true);
+  if (customers.some(one => Number.isNaN(createdAt(one)))) return needsReview('created-at-missing');
+  if (exceedsLimit(customers, request)) return needsReview('too-many-matches', { matched: customers.length });
+  const unmatched = unmatchedBy(request, results);
+  if (customers.length > 0) {
+    const ifAbsent = customers.some(({ seen }) => seen) ? {} : { ifAbsent: unmatched };
+    return { kind: 'found', candidates: customers, ...ifAbsent };
+  }
   if (results.some(result => result.refused !== undefined)) return { kind: 'refused' };
+  return unmatched;
+}
+
+function unmatchedBy({ identifiers }: ResolveRequest, results: readonly LookUpResult[]): Unmatched {
+  const isUsableOrPhone = (one: Identifier) => one.kind === 'phone' || isUsable(one);
   const isComplete = results.length > 0 && results.every(result => result.identifiable);
-  const kind = isComplete ? endWithoutMatch(request.identifiers) : 'not-identifiable';
+  const kind = isComplete && identifiers.every(isUsableOrPhone) ? 'no-match' : 'not-identifiable';
   const createdLater = Math.max(0, ...results.map(result => result.createdLater ?? 0));
   if (createdLater === 0) return { kind };
   return { kind: kind === 'no-match' ? 'created-later' : kind, createdLater };
 }
 
-/** Returns the outcome of a project without a match, by its identifiers. */
-export function endWithoutMatch(identifiers: readonly Identifier[]): 'no-match' | 'not-identifiable' {
-  return identifiers.every(one => one.kind === 'phone' || isUsable(one)) ? 'no-match' : 'not-identifiable';
-}
-
-/** Returns the customers that existed when the erasure was requested. */
+/** Returns the customers that existed when the erasure was requested, and those whose time of creation cannot be read. */
 function affected(candidates: readonly Candidate[], { submittedAt }: ResolveRequest): readonly Candidate[] {
-  return candidates.filter(one => createdAt(one) <= submittedAt);
+  return candidates.filter(one => !(createdAt(one) > submittedAt));
 }
 
 function exceedsLimit(customers: readonly Candidate[], { maxCustomers, pinned }: ResolveRequest): boolean {
@@ -146,8 +155,11 @@ function exceedsLimit(customers: readonly Candidate[], { maxCustomers, pinned }:
 
 const isoTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** Epoch milliseconds; NaN when it cannot be read. An unseen customer has no time; its id is an exact match. */
+/**
+ * Epoch milliseconds; NaN when it cannot be read or was never set. An unseen customer has no time; its id is an exact match.
+ */
 function createdAt({ seen, createdAt: text = '' }: Candidate): number {
   if (!seen) return 0;
-  return isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
+  const at = isoTimestamp.test(text) ? Date.parse(text) : Number.NaN;
+  return at > 0 ? at : Number.NaN;
 }

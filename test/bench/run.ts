@@ -5,17 +5,19 @@ import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
 import { events } from './events.ts';
 import { operator } from './operator.ts';
+import { sweepShare } from './scale.ts';
 import { bundleBytes } from './subjects.ts';
 import { warm } from './warm.ts';
 
 const help = `Measures the webhook's bundle of cdk.out against bare handlers that make the same calls to the same servers.
 
-  npm run bench                   everything, about two minutes
+  npm run bench                   everything, about ten minutes
   npm run bench -- bundle         bytes of the bundles
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
   npm run bench -- events         events of customers on one instance
   npm run bench -- operator       the operator's commands over a table of a million receipts
+  npm run bench -- scale          the share of the quota that the sweep uses, in virtual time; a few minutes
 
   --starts N     fresh processes for each subject (25)
   --requests N   requests for each subject and round (1500)
@@ -26,7 +28,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'events', 'operator'];
+const known = ['bundle', 'cold', 'warm', 'events', 'operator', 'scale'];
 
 if (process.argv.includes('--help')) process.stdout.write(help);
 else await measure(process.argv.slice(2));
@@ -43,7 +45,8 @@ async function measure(args: readonly string[]): Promise<void> {
   const before = textAfter('--before', args);
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
   if (wants('events')) console.log(`${await events(numberAfter('--requests', args, 1500))}\n`);
-  if (selected.every(part => ['events', 'operator'].includes(part)) && selected.length > 0) return;
+  if (wants('scale')) console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
+  if (selected.every(part => ['events', 'operator', 'scale'].includes(part)) && selected.length > 0) return;
   await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
     if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);

@@ -37,4 +37,12 @@ describe('links between pages', () => {
     const others = pages.filter(page => page.startsWith('docs/') && page !== 'docs/README.md');
     expect(others.filter(page => !listed.includes(page))).toEqual([]);
   });
+
+  test.each(['README.md', 'RUNBOOK.md', 'docs/troubleshooting.md'])('%s: begins with a list of its sections', page => {
+    const text = readFileSync(join(root, page), 'utf8');
+    const [before = ''] = text.split(/^## /m);
+    const sections = [...text.matchAll(/^## .+$/gm)].flatMap(([heading]) => anchors(heading));
+    const listed = [...before.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+    expect(listed.toSorted()).toEqual(sections.toSorted());
+  });
 });

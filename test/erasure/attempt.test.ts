@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ada, attemptNow, ben, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, attemptNow, ben, cleo, createHarness, type Harness, iso, one, start } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 /** Metrics count these lines: one for each receipt that is closed, and none for what is not. */
@@ -42,20 +42,21 @@ describe('first attempt', () => {
     expect(JSON.stringify(receipt)).not.toMatch(/cust_|crm-1|example/u);
   });
 
-  test.each(['name-not-resolved', 'tls-failed', 'not-connected', 'timed-out'] as const)(
-    'project unreachable for 15 minutes (%s): raises an alarm with project and cause',
-    async code => {
-      const harness = createHarness();
-      harness.intercept = () => ({ kind: 'no-answer', code, mayHaveExecuted: false });
-      const { receipt } = await harness.erase(one('customer_id', ada));
-      for (let sweeps = 0; sweeps < 20 && harness.clock.now < start + 3_600_000; sweeps += 1) {
-        await harness.sweepWhenDue(receipt.id);
-      }
-      const alarms = harness.lines.filter(({ alarm }) => alarm === 'voucherify-unreachable');
-      expect(alarms[0]).toMatchObject({ project: 'main', code });
-      expect(harness.clock.now).toBeGreaterThanOrEqual(start + 900_000);
-    },
-  );
+  test.each(
+    (['name-not-resolved', 'tls-failed', 'not-connected', 'timed-out', 'redirected'] as const).flatMap(code =>
+      [0, 0.5, 0.999].map(jitter => [code, jitter] as const),
+    ),
+  )('project unreachable (%s, jitter %d): raises an alarm with project and cause within 15 minutes', async (...one) => {
+    const [code, jitter] = one;
+    const harness = createHarness({ random: () => jitter });
+    harness.intercept = () => ({ kind: 'no-answer', code, mayHaveExecuted: false });
+    await harness.erase([{ kind: 'customer_id', value: ada }]);
+    const raised = () => harness.lines.filter(({ alarm }) => alarm === 'voucherify-unreachable');
+    for (let minutes = 1; minutes <= 13; minutes += 1) await harness.sweep(start + minutes * 60_000);
+    expect(raised()).toEqual([]);
+    for (const minutes of [14, 15]) await harness.sweep(start + minutes * 60_000);
+    expect(raised()[0]).toMatchObject({ project: 'main', code });
+  });
 
   test('closing: deletes identifiers and pins in the same write', async () => {
     const harness = createHarness();
@@ -97,6 +98,21 @@ describe('first attempt', () => {
       [[ada, ben], 2],
     ]);
     expect(harness.deleted().toSorted()).toEqual([ada, ben]);
+  });
+
+  test.each([
+    ['a customer created later', one('email', 'ben@example.com'), 'created-later'],
+    ['the id of another customer', one('source_id', cleo), 'not-identifiable'],
+    ['a malformed address', one('email', 'ben @example.com'), 'not-identifiable'],
+    ['an unknown address', one('email', 'eve@example.com'), 'no-match'],
+  ] as const)('unknown customer_id beside %s: ends as the other look-up says', async (_, other, state) => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ben, email: 'ben@example.com', created_at: iso(start + 1) });
+    harness.addCustomer({ id: cleo, source_id: 'crm-1' });
+    const { receipt } = await harness.erase([...one('customer_id', ada), ...other]);
+    const createdLater = state === 'created-later' ? { createdLater: 1 } : {};
+    expect(receipt).toMatchObject({ state, projects: { main: { state, ...createdLater } } });
+    expect(harness.deleted()).toEqual([]);
   });
 
   test('soft-deleted customer: is deleted by customer_id', async () => {

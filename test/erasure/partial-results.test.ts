@@ -34,7 +34,7 @@ async function decide(harness: Harness, action: 'retry' | 'accept-partial', more
 }
 
 describe('refused identity', () => {
-  test.each([
+  test.each<readonly [string, string, HttpResult, readonly string[]]>([
     ['voucherify-400', 'crm-2', response(400, { code: 400 }), [ada, cleo]],
     ['voucherify-422', 'crm-1', response(422, {}), [ben, cleo]],
     ['response-too-large', 'crm-2', tooLarge, [ada, cleo]],
@@ -46,6 +46,8 @@ describe('refused identity', () => {
       [ada, ben],
     ],
     ['voucherify-400', 'ada%40', response(400, {}), [ada, ben]],
+    ...[405, 406, 415].map(status => [`voucherify-${status}`, 'crm-2', response(status, html), [ada, cleo]] as const),
+    ['source-id-spelling', 'crm-2', response(200, { id: ben, source_id: 'CRM-2' }), [ada, cleo]],
     ['response-too-large', 'ada%40', tooLarge, [ada, ben]],
   ])('%s for %s: the others are erased, and the receipt waits in review', async (code, value, result, deleted) => {
     const harness = refusing(value, result);
@@ -72,6 +74,25 @@ describe('refused identity', () => {
     expect(harness.deleted()).toEqual([]);
     expect(await harness.receipt(id)).toMatchObject({ state: 'open', projects: { main: { pins: 0 } } });
     expect((await harness.receipt(id)).projects['main']).not.toHaveProperty('refusedLookUps');
+  });
+
+  test.each([
+    ['414', response(414, html)],
+    ['404 in HTML', response(404, html)],
+    ['404 for something else', response(404, { key: 'not_found', resource_type: 'route' })],
+    ['200 in HTML', response(200, html)],
+    ['200 with another customer', response(200, { id: ada, source_id: 'crm-1' })],
+  ])('%s three times: is a refusal, and the others are erased', async (_, result) => {
+    const harness = refusing('crm-2', result);
+    await harness.erase(identifiers);
+    await harness.sweepWhenDue(id);
+    expect(harness.deleted()).toEqual([]);
+    expect(await harness.sweepWhenDue(id)).toMatchObject({ state: 'needs-review', reason: 'unproven-responses' });
+    expect(harness.deleted()).toEqual([ada, cleo]);
+    await decide(harness, 'retry');
+    harness.intercept = undefined;
+    expect(await harness.sweepWhenDue(id)).toMatchObject({ state: 'erased' });
+    expect(harness.deleted()).toEqual([ada, cleo, ben]);
   });
 
   test('only identity: is never reported as no match', async () => {

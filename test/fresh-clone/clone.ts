@@ -42,6 +42,10 @@ const scripts: Readonly<Record<string, string>> = {
   start: 'infra/local/start.ts',
   ops: 'infra/ops/ops.ts',
   synth: 'node_modules/aws-cdk/bin/cdk',
+  'new-platform': 'infra/tools/new-platform.ts',
+  biome: 'node_modules/@biomejs/biome/bin/biome',
+  tsc: 'node_modules/typescript/bin/tsc',
+  vitest: 'node_modules/vitest/vitest.mjs',
 };
 
 /** Copies the working tree as it is. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CreateSecretCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
@@ -96,7 +96,9 @@ describe.runIf(motoIsHere())('fresh clone', () => {
     writeFileSync(settings, JSON.stringify({ ...example, projects }));
     const wrong = await clone.script('synth', ['synth', '--quiet']);
     expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toContain('projects.main.baseUrl: must be the https origin of a Voucherify API endpoint');
+    expect(wrong.stderr).toContain(
+      '/projects/main/baseUrl (line 1, column 57): must be the https origin of a Voucherify API endpoint',
+    );
     expect(wrong.stderr).not.toMatch(/\n\s+at /);
     writeFileSync(settings, JSON.stringify(example));
     expect(await clone.script('synth', ['synth', '--quiet'])).toMatchObject({ code: 0 });
@@ -123,11 +125,11 @@ describe.runIf(motoIsHere())('fresh clone', () => {
   });
 
   test('doctor: passes with secrets and a started service', async () => {
-    for (const [SecretId, text] of [
-      ['erasure/platform/ketch', { current: header }],
-      ['erasure/voucherify/main', key],
+    for (const [name, text] of [
+      ['platform/ketch', `${header}\n`],
+      ['voucherify/main', JSON.stringify(key)],
     ] as const) {
-      await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(text) }));
+      expect(await ops(['secret', 'set', name], text)).toMatchObject({ code: 0 });
     }
     const quick = { PORT: '0', SETTINGS: 'mine.json', SWEEP_SECONDS: '0.3', BACKOFF_SECONDS: '86400' };
     running = clone.start('start', { env: { ...account(), ...quick } });

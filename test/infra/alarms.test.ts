@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { alarmFor, alarmTexts } from '../../infra/stack/alarm-catalog.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised();
@@ -58,6 +59,15 @@ describe('alarms', () => {
       // The on-call must learn that an incident is over.
       expect(readable(OKActions)).toEqual(['erasure-alarms']);
     }
+  });
+
+  test('text with runbookUrl: links to the section in the runbook of this version', () => {
+    const operations = { runbookUrl: 'https://git.example.com/erasure/blob/v{version}/RUNBOOK.md' };
+    const alarms = synthesised({ settings: settingsWith({ operations }) }).of('AWS::CloudWatch::Alarm');
+    const [late] = alarms.filter(({ AlarmName }: { AlarmName: string }) => AlarmName === 'erasure-oldest-open-late');
+    const page = `https://git.example.com/erasure/blob/v${manifest.version}/RUNBOOK.md#oldest-open-late`;
+    expect(late.AlarmDescription).toMatch(/^A person waits.*passed\. https:/);
+    expect(late.AlarmDescription.endsWith(page)).toBe(true);
   });
 
   test.each(Object.entries(alarmFor))('code %s: raises %s and is in its section of the runbook', (code, name) => {

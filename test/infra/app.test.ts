@@ -98,8 +98,8 @@ describe('cdk synth without account and network', () => {
   });
 
   test('bundles: are those of the bill of materials', async () => {
-    const assets = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
-    const made = assets.map(name => readFileSync(join(out.synth, name, 'index.mjs'), 'utf8'));
+    const assets = readdirSync(out.every).filter(name => name.startsWith('asset.'));
+    const made = assets.map(name => readFileSync(join(out.every, name, 'index.mjs'), 'utf8'));
     const built = await bundles();
     const withoutMap = made.map(text => text.replace(/\/\/# sourceMappingURL=index\.mjs\.map\s*$/, ''));
     expect(built.map(({ text }) => text).sort()).toEqual(withoutMap.sort());
@@ -144,8 +144,10 @@ test('cdk -c: sets stage and settings', () => {
   expect(template).not.toContain('AWS::ApiGateway::Account');
 });
 
-test('cdk -c settings: invalid ones are one line without a value, and exit code 1', () => {
-  expect(wrong.stderr).toMatch(/^settings: projects\.main\.baseUrl: [^\n]+; operations\.alarmEmail: [^\n]+\n$/);
+test('cdk -c settings: each invalid one is a line without a value, and the exit code is 1', () => {
+  expect(wrong.stderr).toMatch(
+    /^settings:\n {2}\/projects\/main\/baseUrl \(line 1, [^\n]+\n {2}\/operations\/alarmEmail [^\n]+\n$/,
+  );
   expect(wrong.stderr).not.toMatch(/hunter2|4000/);
   expect(wrong).toMatchObject({ code: 1, stdout: '' });
 });

@@ -81,11 +81,14 @@ export const everySetting = {
         bodies: { erased: { id: '{reference}' }, no_match: {}, not_identifiable: {}, refused: {} },
       },
     }),
+    asked: asked({ query: 'cursor', at: '/next' }),
+    'asked-by-page': asked({ query: 'page[offset]', from: 1, step: 50 }),
   },
   reappearance: { projects: ['main'], quietHours: 48 },
   limits: { customersPerRequest: 2, requestsPerHour: 50, holdSeconds: 900, answerBudgetMs: 5000 },
   operations: {
     alarmEmail: 'on-call@example.com',
+    runbookUrl: 'https://git.example.com/erasure/v{version}/RUNBOOK.md',
     allowIps: ['192.0.2.0/24', '2001:db8::/32'],
     waf: true,
     domain: {
@@ -95,6 +98,27 @@ export const everySetting = {
     },
   },
 };
+
+function asked(next: object) {
+  return {
+    type: 'generic',
+    callbackOrigins: ['https://forms.example.com'],
+    pull: {
+      everyMinutes: 60,
+      method: 'POST',
+      url: 'https://forms.example.com/orders?state=open',
+      headers: { 'x-key': 'Bearer {secret:apiKey}' },
+      body: { state: 'open' },
+      list: '/orders',
+      next,
+      maxPages: 5,
+    },
+    rules: [{ when: { '/kind': 'erase' }, do: 'erase' }],
+    reference: '/id',
+    identifiers: { '/email': 'email' },
+    callback: { url: 'https://forms.example.com/orders/{/id}' },
+  };
+}
 
 function sender(places: object) {
   const answers = { erased: answer(201), no_match: answer(202), not_identifiable: answer(422), refused: answer(409) };

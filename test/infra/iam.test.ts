@@ -8,8 +8,17 @@ import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const generic = { authentication: { kind: 'standard-webhooks' }, callbackOrigins: ['https://dsr.example.com'] };
+const asked = {
+  type: 'generic',
+  callbackOrigins: ['https://api.example.com'],
+  pull: { url: 'https://api.example.com/orders', headers: { 'X-Key': '{secret:apiKey}' }, list: '/orders' },
+  rules: [{ when: { '/kind': 'erase' }, do: 'erase' }],
+  reference: '/id',
+  identifiers: { '/email': 'email' },
+  callback: { url: 'https://api.example.com/orders/{/id}' },
+};
 const own = synthesised({
-  settings: settingsWith({ platforms: { ...example.platforms, segment: {}, generic } }),
+  settings: settingsWith({ platforms: { ...example.platforms, segment: {}, generic, asked } }),
 });
 const { of, template } = own;
 const xray = { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' };
@@ -21,7 +30,7 @@ const receipts = {
 };
 
 const reappearing = synthesised({
-  settings: settingsWith({ reappearance: {}, platforms: { ...example.platforms, segment: {}, generic } }),
+  settings: settingsWith({ reappearance: {}, platforms: { ...example.platforms, segment: {}, generic, asked } }),
 });
 
 function statementsOf(role: 'Webhook' | 'Sweeper' | 'Events', { of, readable } = own) {
@@ -58,7 +67,7 @@ describe('statements of the function roles', () => {
     ]);
   });
 
-  test('sweep: processes due receipts, and reads a platform’s secret only for signed callbacks', () => {
+  test('sweep: processes due receipts, and reads a platform’s secret only for callbacks and pulls', () => {
     expect(statementsOf('Sweeper')).toEqual([
       xray,
       { Sid: 'Queue', Effect: 'Allow', Action: 'dynamodb:Query', Resource: 'arn(erasure-receipts)/index/queue' },
@@ -69,7 +78,7 @@ describe('statements of the function roles', () => {
         Action: ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'],
         Resource: 'arn(erasure-identifiers)',
       },
-      secretsOf('erasure/pepper', 'erasure/platform/generic', 'erasure/voucherify/main'),
+      secretsOf(...['erasure/pepper', 'erasure/platform/asked', 'erasure/platform/generic', 'erasure/voucherify/main']),
       logsOf('sweeper'),
     ]);
   });
@@ -120,6 +129,7 @@ describe('DynamoDB actions of the stores are allowed', () => {
 
   test('sweep: due receipts and personal data, and all actions of the request path', async () => {
     const { store, control, asked } = recordingStores();
+    await store.accept(receipt(), { reference: 'r', scope: 's', identifiers: [], callbacks: [] });
     await store.due('erase', 1, 1);
     await store.readPersonalData('receipt-1');
     await store.readAddendum('receipt-1#mac');

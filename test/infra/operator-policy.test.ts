@@ -42,7 +42,7 @@ describe('operator policy', () => {
 
   test('secrets and key: can be read, identifiers cannot', () => {
     const bySid = new Map(statements.map((one: { Sid: string }) => [one.Sid, one]));
-    expect(['Secrets', 'EvidenceKey', 'DeployedSettings'].map(sid => bySid.get(sid))).toEqual([
+    expect(['Secrets', 'EvidenceKey', 'DeployedSettings', 'AlarmTopic'].map(sid => bySid.get(sid))).toEqual([
       {
         Sid: 'Secrets',
         Effect: 'Allow',
@@ -60,6 +60,12 @@ describe('operator policy', () => {
         Effect: 'Allow',
         Action: 'lambda:GetFunctionConfiguration',
         Resource: 'erasure-webhook:live',
+      },
+      {
+        Sid: 'AlarmTopic',
+        Effect: 'Allow',
+        Action: 'sns:ListSubscriptionsByTopic',
+        Resource: expect.stringMatching(/:sns:.*:erasure-alarms$/),
       },
     ]);
     const ofIdentifiers = statements.filter((one: object) => JSON.stringify(one).includes('dentifiers'));

@@ -48,7 +48,11 @@ test('unknown option of the app: is an error, because a misspelt stage would dep
 
 describe('invalid options of the app: one line without the value', () => {
   test.each([
-    { what: 'settings that are not JSON', context: { settings: file('no.json', '{"hunter2"') }, says: 'are not JSON' },
+    {
+      what: 'settings that are not JSON',
+      context: { settings: file('no.json', '{"hunter2"') },
+      says: 'are not JSON (line 1, column 11)',
+    },
     { what: 'a file that is missing', context: { settings: 'hunter2' }, says: 'the file cannot be read (ENOENT)' },
     { what: 'a folder', context: { settings: work }, says: 'the file cannot be read (EISDIR)' },
     { what: 'a path that is none', context: { settings: { hunter2: 1 } }, says: '-c settings must be a path' },

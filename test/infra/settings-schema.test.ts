@@ -52,12 +52,14 @@ function changed(path: readonly string[], to: unknown, within: unknown = everySe
 
 /** What only code can tell: the schema lets it pass, and `cdk synth` does not. */
 const beyondSchema = [
-  /: name a project that is not in projects$/,
+  /: is not in projects$/,
   /: must be the PEM text of a P-384 public key$/,
   /: must be the zone of the domain$/,
   // The rules of generic platforms that concern more than one value, or a text that is a template.
   /: (value must contain|signs m|must not be (a header that|the place of)|zone must be|holds a |must not name an identifier)/,
   /: (must have (either|no body|variables)|must begin with an origin|may hold a secret|must not hold a secret|needs signs)/,
+  /: (must be an address without variables|must have a url beside pull|has no effect without|may contain \{secret)/,
+  /: (needs the method POST|must not be a header: an order)/,
 ];
 
 /** Both must say the same of settings. */
@@ -116,7 +118,8 @@ describe('settings schema and parser agree', () => {
 
   test('defaults: of each setting', () => {
     // The origin of a callback's URL must be listed, so it cannot be left out there.
-    const isNeeded = (path: readonly string[]) => path.join('.') === 'platforms.in-house.callbackOrigins';
+    const isNeeded = (path: readonly string[]) =>
+      /^platforms\.(in-house\.callbackOrigins|asked.*\.(callbackOrigins|pull\.method))$/.test(path.join('.'));
     const withDefault = places.filter(({ said, path }) => 'default' in said && !isNeeded(path));
     expect(withDefault.length).toBeGreaterThan(15);
     for (const { path, said } of withDefault) {
@@ -139,7 +142,7 @@ type KeysOf<T> = Readonly<Record<keyof T, true>>;
 const services = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
-  operations: { alarmEmail: true, allowIps: true, waf: true, domain: true },
+  operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
 } as const satisfies {
   projects: KeysOf<ProjectSettings>;
   limits: KeysOf<Settings['limits']>;

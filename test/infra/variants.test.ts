@@ -1,8 +1,9 @@
 import { NestedStack, Stack, Stage } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { ErasureWebhook, type ErasureWebhookProps } from '../../infra/stack/erasure-webhook.ts';
+import { settingsWarnings } from '../../infra/stack/settings-warnings.ts';
 import { ErasureStack } from '../../infra/stack/stack.ts';
 import { everySetting } from './every-setting.ts';
 import { appOfTests, settingsWith } from './synthesised.ts';
@@ -77,6 +78,20 @@ describe('template', () => {
   test.each(rows)('$name: has no fixed partition and no duplicate name', ({ props, region, partition }) => {
     const place = region === undefined ? {} : { env: { account: '123456789012', region } };
     expectDeployable(new ErasureStack(appOfTests(), 'Ours', { settings, ...props, ...place }), partition);
+  });
+
+  test('settings that are valid but unusual: give a warning, without a value', () => {
+    const projects = { main: project, eu: { baseUrl: 'https://eu9.api.voucherify.io' } };
+    const stack = new ErasureStack(appOfTests(), 'Ours', { settings: settingsWith({ projects, platforms: {} }) });
+    const warnings = Annotations.fromStack(stack)
+      .findWarning('*', Match.stringLikeRegexp('settings:'))
+      .map(({ entry }) => String(entry.data).replace(/ \[ack: .*/, ''));
+    expect(warnings).toEqual([
+      'settings: no platform is configured, so every request is refused',
+      expect.stringMatching(/^settings: project eu: its baseUrl is of no shared cluster/),
+    ]);
+    expect(warnings.join()).not.toContain('eu9');
+    expect(settingsWarnings(settings)).toEqual([]);
   });
 
   test('construct in another stack: has no fixed partition and no duplicate name', () => {

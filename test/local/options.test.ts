@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/local/options.ts';
+import { type LocalOptions, readAssignments, readLocalOptions, UsageError } from '../../infra/local/options.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 
 function problemOf(variables: Readonly<Record<string, string | undefined>>): string {
@@ -14,25 +14,43 @@ function problemOf(variables: Readonly<Record<string, string | undefined>>): str
   return '';
 }
 
+describe('arguments of a local run', () => {
+  test('variables: may follow in any shell', () => {
+    expect(readAssignments(['PORT=4000', 'SETTINGS=a=b c'])).toEqual({ PORT: '4000', SETTINGS: 'a=b c' });
+    for (const wrong of ['PORT', 'port=1', 'PATH=/bin', '']) expect(readAssignments([wrong])).toBeUndefined();
+  });
+});
+
 describe('options of a local run', () => {
   test('defaults: need no variable', () => {
     const defaults = { port: 3000, sweepMs: 60_000, claimMs: 60_000, backoffMs: 30_000, data: '.data', now: Date.now };
     const options = readLocalOptions({ PATH: '/bin' });
     expect(options).toMatchObject({ ...defaults, awsEndpoint: undefined });
-    expect(Object.keys(options.settings.platforms)).toContain('ketch');
+    expect(Object.keys(options.settings.platforms)).toEqual(['ketch', 'shopify', 'standard-webhooks']);
+    expect(options).not.toHaveProperty('settingsFile');
+  });
+
+  test.each([
+    ['0', 0],
+    ['4000', 4001],
+    ['65535', 0],
+  ])('PORT %s: the sandbox has port %i', (PORT, sandboxPort) => {
+    expect(readLocalOptions({ PORT })).toMatchObject({ sandboxPort });
   });
 
   test('variables: are read', () => {
     const { settings, now, log, settingsFile, ...rest } = readLocalOptions({
       PORT: '0',
       DATA_DIR: ':memory:',
+      SANDBOX_PORT: '3999',
+      SETTINGS: 'infra/settings.json',
       SWEEP_SECONDS: '0.5',
       CLAIM_SECONDS: '2',
       BACKOFF_SECONDS: '0.05',
       AWS_ENDPOINT_URL: 'http://127.0.0.1:5000',
     });
     expect(settingsFile).toMatch(/^\/.*\.json$/);
-    const read = { port: 0, data: ':memory:', sweepMs: 500, claimMs: 2000, backoffMs: 50 };
+    const read = { port: 0, sandboxPort: 3999, data: ':memory:', sweepMs: 500, claimMs: 2000, backoffMs: 50 };
     expect(rest).toEqual({ ...read, awsEndpoint: 'http://127.0.0.1:5000' } satisfies Partial<LocalOptions>);
   });
 
@@ -54,6 +72,8 @@ describe('options of a local run', () => {
     ['SWEEP_SECONDS', ['0', '0.01', '86401', 'NaN', 'Infinity', '1,5'], 'must be a number from 0.05 to 86400'],
     ['CLAIM_SECONDS', ['0', ''], 'must be a number from 0.05 to 86400'],
     ['BACKOFF_SECONDS', ['.5', ''], 'must be a number from 0.05 to 86400'],
+    ['SANDBOX_PORT', ['x', '65536'], 'must be a number from 0 to 65535'],
+    ['SANDBOX_PORT', ['0.5'], 'must be a whole number'],
     ['DATA_DIR', [''], 'must not be empty'],
     ['AWS_ENDPOINT_URL', ['localhost', ''], 'must be a URL'],
     [
@@ -96,8 +116,8 @@ describe('settings file of a local run', () => {
   });
 
   test.each([
-    ['{', 'settings: are not JSON'],
-    ['{"projects":{},"platforms":{}}', 'settings: projects: must name at least one project'],
+    ['{', 'settings: are not JSON (line 1, column 2)'],
+    ['{"projects":{},"platforms":{}}', 'settings: /projects (line 1, column 2): must name at least one project'],
   ])('SETTINGS with %s: the file and the problem are named', (text, problem) => {
     const file = fileWith(text);
     expect(problemOf({ SETTINGS: file })).toBe(`${file}: ${problem}`);

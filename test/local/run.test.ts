@@ -1,10 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { announcement } from '../../infra/local/announcement.ts';
 import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/local/options.ts';
+import { readableLine } from '../../infra/local/readable-log.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { readRunFile, writeRunFile } from '../../infra/local/run-file.ts';
 import { expectAnswer, type Fixture, ownFixtures, wireOf } from '../support/conformance.ts';
@@ -81,6 +84,8 @@ describe('local run', () => {
     const data = join(temporaryFolder(), 'data');
     const problem = new UsageError(`port ${port} is in use: set PORT to another one`);
     await expect(runWith({ port, data })).rejects.toThrow(problem);
+    const sandboxProblem = new UsageError(`port ${port} is in use: set SANDBOX_PORT to another one`);
+    await expect(runWith({ sandboxPort: port, data })).rejects.toThrow(sandboxProblem);
     expect((await request(await runWith({ data }))).status).toBe(200);
   });
 
@@ -199,10 +204,24 @@ describe('npm start', () => {
     expect((await again.stop('SIGINT')).code).toBe(0);
   });
 
+  test('start: prints where everything is, in 80 columns', async () => {
+    const variables = { DATA_DIR: join(temporaryFolder(), 'data') };
+    const run = await startLocalProcess({}, ...Object.entries(variables).map(([name, value]) => `${name}=${value}`));
+    const { stdout } = await run.stop();
+    expect(stdout).toMatch(/^sandbox Voucherify \S+\n\n {2}page .*\n[\s\S]*\n {2}stop {6}Ctrl\+C\n\nready \S+\n$/);
+    const urls = ['/', '/webhooks/ketch', '/webhooks/shopify', '/webhooks/standard-webhooks'].map(
+      path => run.url + path,
+    );
+    for (const part of [...urls, `${run.sandboxUrl}/sandbox/customers`]) expect(stdout).toContain(` ${part}\n`);
+    const lines = stdout.replaceAll(variables.DATA_DIR, '.data').split('\n');
+    expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80);
+  });
+
   test('usage error: is one line and exit code 1, and shows no value of the settings', async () => {
     const file = join(temporaryFolder(), 'settings.json');
     writeFileSync(file, JSON.stringify({ projects: { main: { baseUrl: 'https://kqzvwxjy.example' } }, platforms: {} }));
-    const problem = 'settings: projects.main.baseUrl: must be the https origin of a Voucherify API endpoint';
+    const problem =
+      'settings: /projects/main/baseUrl (line 1, column 22): must be the https origin of a Voucherify API endpoint';
     const ended = await runToEnd({ PORT: '0', DATA_DIR: ':memory:', SETTINGS: file });
     expect(ended).toEqual({ code: 1, signal: null, stdout: '', stderr: `${file}: ${problem}\n` });
   });
@@ -215,8 +234,73 @@ describe('npm start', () => {
   });
 
   test('misspelt option: is a usage error and starts nothing', async () => {
-    const says = 'usage error: there are no options but --help; variables configure the run\n';
-    expect(await runToEnd({}, '--hlp')).toEqual({ code: 2, signal: null, stdout: '', stderr: says });
+    const says = 'usage error: the only option is --help; variables such as PORT=4000 configure the run\n';
+    for (const wrong of ['--hlp', 'PROT=1', 'PATH=1', '3000']) {
+      expect(await runToEnd({}, wrong)).toEqual({ code: 2, signal: null, stdout: '', stderr: says });
+    }
+  });
+});
+
+describe('announcement of a local run', () => {
+  const commandOf = (lines: readonly string[]) =>
+    lines.flatMap(line => /^ {2}try it {4}curl(?:\.exe)? --config (.+)$/.exec(line)?.[1] ?? []);
+
+  test.each([
+    ['ketch', 'data', 'executed'],
+    ['shopify', 'data with spaces', ''],
+  ])('%s: curl sends the printed request, which is genuine', async (platform, folder, word) => {
+    const { settings } = readLocalOptions({});
+    const platforms = { [platform]: settings.platforms[platform] };
+    const data = join(temporaryFolder(), folder);
+    const run = await runWith({ data, settings: { ...settings, platforms }, now: Date.now });
+    const [file = ''] = commandOf(announcement(run, data));
+    const path = file.replaceAll('"', '');
+    expect(file).toBe(folder.includes(' ') ? `"${path}"` : path);
+    if (spawnSync('curl', ['--version']).error !== undefined) return;
+    const { stdout } = await promisify(execFile)('curl', ['--silent', '--fail', '--config', path]);
+    expect(stdout).toContain(word);
+    const accepted = run.lines.filter(line => line.includes('"event":"accepted"'));
+    expect(accepted).toHaveLength(1);
+  });
+
+  test('no file can be written, or no request of a known platform sent: prints no command', async () => {
+    const { settings } = readLocalOptions({});
+    const run = await runWith();
+    expect(commandOf(announcement(run, ':memory:'))).toEqual([]);
+    expect(commandOf(announcement(run, join(temporaryFolder(), 'missing')))).toEqual([]);
+    const { ketch: _, shopify: __, ...platforms } = settings.platforms;
+    const other = await runWith({ settings: { ...settings, platforms } });
+    expect(commandOf(announcement(other, temporaryFolder()))).toEqual([]);
+    const phones = { ketch: { tenants: ['t'], environments: ['e'], identities: { tel: 'phone' } } };
+    const last = await runWith({ settings: { ...settings, platforms: phones } });
+    expect(commandOf(announcement(last, temporaryFolder()))).toEqual([]);
+  });
+
+  test('AWS endpoint: has no sandbox and no page', async () => {
+    const { services } = await runWith();
+    const lines = announcement({ url: 'http://127.0.0.1:1', sandboxUrl: undefined, services }, '.data');
+    expect(lines.join('\n')).not.toMatch(/sandbox|page|try it/);
+    expect(lines.at(-1)).toBe('ready http://127.0.0.1:1');
+  });
+});
+
+describe('log of a local run on a terminal', () => {
+  test.each([
+    [
+      { event: 'accepted', platform: 'ketch', receipt: 'Xw0KVp6FB5_zabcdef' },
+      'accepted  platform ketch, receipt Xw0KVp6FB5_z…',
+    ],
+    [{ event: 'sweep', claimed: 0, closed: 0 }, 'sweep     nothing to do'],
+    [{ event: 'sweep', claimed: 2, closed: 1, failed: 0 }, 'sweep     claimed 2, closed 1'],
+    [{ event: 'alarm', alarm: 'voucherify-key-refused' }, 'alarm     alarm voucherify-key-refused'],
+  ])('%j: is one line for a person', (fields, expected) => {
+    const line = readableLine(`${JSON.stringify({ time: '2026-01-15T12:00:00.000Z', ...fields })}\n`);
+    expect(stripVTControlCharacters(line)).toMatch(/^\d\d:\d\d:\d\d {2}.*\n$/);
+    expect(stripVTControlCharacters(line).slice(10, -1)).toBe(expected);
+  });
+
+  test('line of another form: stays as it is', () => {
+    for (const line of ['not JSON\n', '{"event":"x"}\n']) expect(readableLine(line)).toBe(line);
   });
 });
 

@@ -8,6 +8,7 @@ import { openDatabase, transaction } from '../../infra/local/sandbox/database.ts
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
+import { sendOver } from '../support/event.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { ADA, KEYS, key, START, servedSandbox } from '../support/sandbox.ts';
 
@@ -92,6 +93,30 @@ describe('sandbox server', () => {
     expect(await statusOf(crm)).toBe(200);
   });
 
+  test.each([
+    ['quota', 429, 'api_calls_cycle'],
+    ['key', 401, null],
+  ])('outage %s: responds %i to every call', async (mode, status, type) => {
+    await post('/sandbox/outage', { mode });
+    const refused = await get(crm);
+    expect([refused.status, refused.headers.get('x-rate-limit-type')]).toEqual([status, type]);
+    expect(served.sandbox.currentOutage()).toBe(mode);
+    expect(served.sandbox.calls()).toMatchObject([{ status }]);
+  });
+
+  test('callbacks: are accepted', async () => {
+    expect((await post('/sandbox/callbacks', { any: 'thing' })).status).toBe(200);
+  });
+
+  test.each([{ Origin: 'http://evil.example' }, { Origin: 'null' }, { Host: 'rebound.example' }])(
+    'web page (%j): cannot read or change the sandbox',
+    async headers => {
+      const wire = { path: '/sandbox/outage', headers: { Host: '127.0.0.1', ...headers }, body: '{"mode":"down"}' };
+      expect(await sendOver(served.server.url, wire)).toMatchObject({ status: 403 });
+      expect(served.sandbox.currentOutage()).toBeUndefined();
+    },
+  );
+
   test.each([undefined, {}, { mode: 'slow' }])('POST /sandbox/outage: refuses %j', async body => {
     expect((await post('/sandbox/outage', body)).status).toBe(400);
     expect(await statusOf(crm)).toBe(200);
@@ -130,7 +155,7 @@ describe('sandbox server', () => {
   test.each(['/sandbox', '/sandbox/calls', '/sandbox?x=1'])('GET %s: lists the routes', async path => {
     const answer = await get(path);
     expect(answer.status).toBe(404);
-    expect(await answer.json()).toMatchObject({ routes: { length: 4, 0: 'POST /sandbox/outage' } });
+    expect(await answer.json()).toMatchObject({ routes: { length: 5, 0: 'POST /sandbox/outage' } });
   });
 
   test('GET /sandboxes: is answered by the API', async () => {

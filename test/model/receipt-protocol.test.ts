@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { printSkipped } from '../support/skipped.ts';
 
 function model(...args: readonly string[]) {
   return spawnSync('python3', [join(import.meta.dirname, 'receipt-protocol.py'), ...args], { encoding: 'utf8' });
@@ -10,7 +11,7 @@ function model(...args: readonly string[]) {
 /** Whether Python can run the model here; says so on stdout when it cannot. */
 function pythonIsHere(): boolean {
   const here = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0;
-  if (!here) console.log('skipped: the model of the receipt protocol needs python3, version 3.9 or newer');
+  if (!here) printSkipped('the model of the receipt protocol needs python3, version 3.9 or newer');
   return here;
 }
 

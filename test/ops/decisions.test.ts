@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { parseSettings } from '../../lambda/settings.ts';
 import { account, addPerson } from '../support/ketch.ts';
+import { ketch as ketchSettings } from './check-harness.ts';
 import { by, erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
 const retried = 'retried by the next sweep; it needs another review unless fewer customers match (see --max)';
@@ -251,9 +253,55 @@ describe('pause and resume', () => {
     const at = await opsHarness();
     const scope = 'project:main';
     expect((await at.run('pause', scope, ...drill, '--json')).json).toEqual({ scope, paused: true, changed: true });
-    expect((await at.run('pauses', '--json')).json).toEqual({ paused: [scope] });
+    expect((await at.run('pauses', '--json')).json).toEqual({
+      paused: [scope],
+      pauses: [{ scope, by: 'on-call', why: 'a drill', since: '2026-01-15T12:00:00Z' }],
+    });
     const turn = { action: 'pause', actor: 'on-call', reason: 'a drill', at: expect.any(Number) };
     expect((await at.run('pauses', scope, '--json')).json).toEqual({ [scope]: [turn] });
+  });
+
+  test('pauses: shows by whom, since when and why, and how it ends', async () => {
+    const at = await opsHarness();
+    await at.run('pause', ketch, ...by('zoe', 'many\n requests'));
+    at.harness.clock.now += 90 * 60_000;
+    expect((await at.run('pauses')).lines).toEqual([
+      `${ketch}: paused`,
+      '  by     zoe',
+      '  since  2026-01-15T12:00:00Z (1 h 30 min ago)',
+      '  why    many  requests',
+      '  until  an operator resumes it:',
+      `         npm run ops -- resume ${ketch} --why "…"`,
+    ]);
+  });
+
+  test('resume under another pause: says what still holds the requests', async () => {
+    const at = await opsHarness();
+    for (const scope of ['all', 'project:main', ketch]) await at.run('pause', scope, ...by('zoe', `about ${scope}`));
+    const { status, lines } = await at.run('resume', ketch, ...drill);
+    expect(status).toBe(0);
+    expect(lines.slice(0, 4)).toEqual([
+      `${ketch}: not paused now`,
+      'requests are still held by the pause of all, project:main:',
+      'all: paused',
+      '  by     zoe',
+    ]);
+    const again = await at.run('resume', ketch, ...drill, '--json');
+    expect(again).toMatchObject({ status: 3, json: { changed: false, stillHeldBy: ['all', 'project:main'] } });
+  });
+
+  test('resume beside an unrelated pause: says nothing of it', async () => {
+    const platforms = { ketch: { ...ketchSettings, projects: ['main'] }, segment: {} };
+    const projects = {
+      main: { baseUrl: 'https://api.voucherify.io' },
+      other: { baseUrl: 'https://api.voucherify.io' },
+    };
+    const settings = parseSettings(JSON.stringify({ projects, platforms }), 'deployed');
+    const { context } = await opsHarness();
+    const other = { ...context, settings };
+    for (const scope of ['platform:segment', 'project:other', ketch]) await run(other, 'pause', scope, ...drill);
+    expect((await run(other, 'resume', ketch, ...drill)).lines).toEqual([`${ketch}: not paused now`]);
+    expect((await run(other, 'resume', 'platform:segment', ...drill)).lines[1]).toContain('project:other');
   });
 
   test('without --by: the user of the machine is recorded', async () => {

@@ -53,7 +53,20 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     const operations = { alarmEmail: 'on-call@example.com' };
     const settings = JSON.stringify({ projects: { main: { baseUrl: server.url } }, platforms: { ketch }, operations });
     await createWebhook(names, settings);
+    await sns({ Action: 'CreateTopic', Name: `${names.prefix}-alarms` });
     return { names, planted, settings };
+  }
+
+  async function sns(action: Readonly<Record<string, string>>): Promise<void> {
+    const headers = { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/sns/aws4_request' };
+    const body = new URLSearchParams({ ...action, Version: '2010-03-31' });
+    expect((await fetch(moto().endpoint, { method: 'POST', headers, body })).status).toBe(200);
+  }
+
+  /** moto confirms every subscription. */
+  function subscribe({ prefix }: Names): Promise<void> {
+    const TopicArn = `arn:aws:sns:eu-west-1:123456789012:${prefix}-alarms`;
+    return sns({ Action: 'Subscribe', TopicArn, Protocol: 'email', Endpoint: 'on-call@example.com' });
   }
 
   /** Creates the function, whose environment contains the deployed settings. moto wants a role that exists. */
@@ -93,21 +106,44 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     const context = deployedContext(parseSettings(settings, 'local'), names);
     onTestFinished(() => context.close());
     await writeHeartbeat(context.control, { at: Date.now(), mostUrgent: undefined });
+    const silent = await run(context, 'doctor');
+    expect(silent.lines.filter(line => line.startsWith('✗'))).toEqual([
+      '✗ alarms       NOBODY GETS THE ALARMS: set operations.alarmEmail and deploy, or subscribe an address to the alarm topic',
+    ]);
+    await subscribe(names);
     const bare = await run(context, 'doctor');
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
+    expect(bare.lines).toContain('✓ alarms       the topic erasure-one-alarms has one subscription');
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
       expect.stringMatching(/^! tables +erasure-one-receipts: .*closed receipts never expire/),
       expect.stringMatching(/^! tables +erasure-one-identifiers: point-in-time recovery is off/),
     ]);
     expect(bare.status).toBe(0);
     const identity =
-      /^✓ identity +account 123456789012, region eu-west-1, deployment erasure-one, as arn:aws:sts::123456789012:/;
+      /^✓ identity +account 123456789012, region eu-west-1, stage one \(erasure-one\), as arn:aws:sts::123456789012:/;
     expect(bare.lines[0]).toMatch(identity);
     expect(bare.lines).toContainEqual(expect.stringMatching(/^✓ deployed +the function has the same settings/));
     await context.protectTables!(await context.tables!());
     const { lines } = await run(context, 'doctor');
     expect(leaks(planted.tokens, { lines: [...bare.lines, ...lines].join() })).toEqual([]);
     expect(lines.at(-1)).toMatch(/^\d+ ok, 0 warnings, 0 wrong$/);
+  });
+
+  test('secret and alarm topic: are written and read, and what does not exist is named without a value', async () => {
+    const { names, settings } = await deployed('four');
+    const context = deployedContext(parseSettings(settings, 'local'), names);
+    const nowhere = deployedContext(parseSettings(settings, 'local'), namesOf('nowhere'));
+    onTestFinished(() => {
+      context.close();
+      nowhere.close();
+    });
+    await context.writeSecret!('erasure/platform/ketch', '{"current":"another"}');
+    expect(await context.readSecret('erasure/platform/ketch', { fresh: true })).toBe('{"current":"another"}');
+    await expect(nowhere.writeSecret!('erasure/platform/ketch', 'planted')).rejects.toThrow(
+      /^erasure-nowhere\/platform\/ketch does not exist: deploy first, or check --stage and the region$/,
+    );
+    expect(await context.deployment!.alarmSubscribers()).toEqual({ confirmed: 0, pending: 0 });
+    await expect(nowhere.deployment!.alarmSubscribers()).rejects.toMatchObject({ name: 'NotFound' });
   });
 
   test('process: names a wrong secret by its deployed name, shows none, and exits with 1', async () => {

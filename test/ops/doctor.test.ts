@@ -5,6 +5,7 @@ import { doctor } from '../../infra/ops/doctor/doctor.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
 import { pause } from '../../lambda/control/pauses.ts';
+import { type PullState, recordPull } from '../../lambda/control/pull-state.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
@@ -75,8 +76,9 @@ const typedLists = [
 const routed = { ketch, form: { type: 'generic', authentication: { kind: 'standard-webhooks' }, projects: ['us'] } };
 
 describe('doctor: settings', () => {
+  const dedicated = 'https://eu9.api.voucherify.io';
+
   test.each<[begins: string, message: string, CheckSetup]>([
-    ['✗', 'no platform is configured', { platforms: {} }],
     ['✗', 'platform ketch: Voucherify can look up none of its identities', { platforms: { ketch: phones } }],
     ['✗', 'platform form: Voucherify can look up none of its identities', { platforms: { form: mapped } }],
     [
@@ -86,8 +88,9 @@ describe('doctor: settings', () => {
     ],
     ['!', 'platform ketch: callbackOrigins is empty', { platforms: { ketch: { ...ketch, callbackOrigins: [] } } }],
     ['!', 'project main: quotaShare 1 leaves', { projects: { main: { quotaShare: 1 } } }],
-    ['!', 'operations.alarmEmail is not set', { operations: {} }],
     ['!', 'project us: no platform uses it', unrouted],
+    ['✗', 'no platform is configured, so every request is refused', { platforms: {} }],
+    ['!', 'project eu: its baseUrl is of no shared cluster', { projects: { main: {}, eu: { baseUrl: dedicated } } }],
     ['✓', 'delayed by 900 s', { limits: { holdSeconds: 900 } }],
     ['✓', 'limits: at most 5 customers per request', {}],
     ['✓', 'identities account_id → source_id, email → email; projects main; callbacks to', {}],
@@ -111,9 +114,10 @@ const long = 'user:a-secret-that-is-long-enough';
 
 describe('doctor: identity and deployed settings', () => {
   const identity = { account: '123456789012', region: 'eu-west-1', operator: 'arn:aws:iam::123456789012:user/zoe' };
-  const deployment = (settings: OpsContext['settings']): Deployment => ({
+  const deployment = (settings: OpsContext['settings'], confirmed = 1, pending = 0): Deployment => ({
     identity: async () => identity,
     settings: async () => settings,
+    alarmSubscribers: async () => ({ confirmed, pending }),
   });
 
   test('✓ identity: is the first line, with account, region, deployment and operator', async () => {
@@ -121,7 +125,7 @@ describe('doctor: identity and deployed settings', () => {
     const deployed = changed(harness, ({ settings }) => ({ deployment: deployment(settings) }));
     const { lines } = await runDoctor(deployed);
     const named =
-      'account 123456789012, region eu-west-1, deployment erasure-shop, as arn:aws:iam::123456789012:user/zoe';
+      'account 123456789012, region eu-west-1, stage shop (erasure-shop), as arn:aws:iam::123456789012:user/zoe';
     expect(lines[0]).toBe(`✓ identity     ${named}`);
     await expectFinding(deployed, '✓ deployed', 'the function has the same settings as the file');
   });
@@ -152,9 +156,31 @@ describe('doctor: identity and deployed settings', () => {
   });
 
   test('✗ unknown identity, ! unreadable deployed settings: say what is missing', async () => {
-    const harness = await checkHarness({ change: { deployment: { identity: lost, settings: lost } } });
+    const harness = await checkHarness({
+      change: { deployment: { identity: lost, settings: lost, alarmSubscribers: lost } },
+    });
     await expectFinding(harness, '✗ identity', 'unknown: check that credentials are set');
     await expectFinding(harness, '! deployed', 'lambda:GetFunctionConfiguration');
+    await expectFinding(harness, '! alarms', 'unknown who gets the alarms', 'sns:ListSubscriptionsByTopic');
+  });
+
+  test.each([
+    [1, 0, '✓ alarms', 'the topic erasure-shop-alarms has one subscription'],
+    [3, 1, '✓ alarms', 'has 3 subscriptions'],
+    [0, 1, '✗ alarms', 'NOBODY GETS THE ALARMS: one subscription, not confirmed yet'],
+    [0, 0, '✗ alarms', 'NOBODY GETS THE ALARMS: set operations.alarmEmail and deploy'],
+  ])('%i confirmed and %i pending subscriptions of the alarms: %s', async (confirmed, pending, begins, says) => {
+    const harness = changed(await checkHarness(), ({ settings }) => ({
+      deployment: deployment(settings, confirmed, pending),
+    }));
+    await expectFinding(harness, begins, says);
+  });
+
+  test('! alarms without an address: are said where subscriptions cannot be read', async () => {
+    const says = 'operations.alarmEmail is not set';
+    await expectFinding(await checkHarness({ operations: {} }), '! alarms', says);
+    const change = { deployment: { identity: async () => identity, settings: lost, alarmSubscribers: lost } };
+    await expectFinding(await checkHarness({ operations: {}, change }), '! alarms', says, 'unknown who');
   });
 });
 
@@ -259,6 +285,40 @@ describe('doctor: schedule', () => {
     }));
     await expectFinding(never, '✗ schedule', 'no sweep has ended yet');
   });
+});
+
+describe('doctor: pulls', () => {
+  const asked = {
+    type: 'generic',
+    callbackOrigins: ['https://api.example.com'],
+    pull: { url: 'https://api.example.com/orders', list: '/orders' },
+    callback: { url: 'https://api.example.com/orders/{/id}' },
+  };
+
+  test.each<[mark: string, message: string, state: PullState | undefined]>([
+    ['!', 'asked: has not been asked yet', undefined],
+    ['✓', 'asked: the last pull was complete', { nextAt: 0, failure: undefined }],
+    ['!', 'asked: pulls have failed for 3600 s (http-503)', { nextAt: 0, failure: failing('http-503', 60, false) }],
+    [
+      '✗',
+      'asked: pulls have failed for 90000 s (timed-out)',
+      { nextAt: 0, failure: failing('timed-out', 1500, false) },
+    ],
+    ['✗', '(http-401): check the secret and the settings', { nextAt: 0, failure: failing('http-401', 1, true) }],
+  ])('%s %s', async (mark, says, state) => {
+    const harness = await checkHarness({ platforms: { asked } });
+    const now = Date.now();
+    if (state !== undefined) {
+      const since = now - (state.failure?.since ?? 0);
+      const failure = state.failure === undefined ? undefined : { ...state.failure, since };
+      await recordPull('asked', harness.context.control, { ...state, failure });
+    }
+    await expectFinding(harness, `${mark} pulls`, says);
+  });
+
+  function failing(code: string, minutes: number, isPermanent: boolean) {
+    return { since: minutes * minute, code, isPermanent };
+  }
 });
 
 describe('doctor: evidence key and npm start', () => {

@@ -5,7 +5,7 @@ import type { OpsContext } from '../../infra/ops/context.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
 import { temporaryFolder } from '../support/local-process.ts';
-import { recipeFixture, recipeNames, recipeText } from '../support/recipes.ts';
+import { pullFixture, pullRecipeNames, recipeFixture, recipeNames, recipeText } from '../support/recipes.ts';
 import { run } from './ops-harness.ts';
 
 /** A context that has the settings of a recipe and nothing else. */
@@ -36,6 +36,18 @@ describe('explain', () => {
     const { status, lines } = await explained(name, request.rawBody, {}, request.headers);
     expect([status, lines.at(-1)]).toEqual([0, expect.stringMatching(/^result: [12] erasure\(s\)$/)]);
     expect(lines.join('\n')).toContain('matches: erase');
+    for (const { email, source_id } of customers) expect(lines.join()).not.toMatch(new RegExp(`${email}|${source_id}`));
+  });
+
+  test.each(pullRecipeNames)('%s: its page is read as orders, and no value of it is printed', async name => {
+    const { page, customers } = pullFixture(name);
+    const { status, lines } = await explained(name, JSON.stringify(page));
+    expect([status, lines.at(-1)]).toEqual([0, 'result: 1 erasure(s)']);
+    expect(lines.slice(0, 2)).toEqual(['order 1 of 1', 'rule: 1 of 1 matches: erase']);
+    expect(lines.join('\n')).toMatch(
+      /\npull: every \d+ minutes, (GET|POST) to https:\/\/\S+, at most 10 pages\ncallback: /,
+    );
+    expect(lines.join()).not.toMatch(/replies/);
     for (const { email, source_id } of customers) expect(lines.join()).not.toMatch(new RegExp(`${email}|${source_id}`));
   });
 

@@ -1,15 +1,26 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
+import { listCommand } from '../../infra/ops/list.ts';
+import { shortId } from '../../infra/ops/receipts.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { hour, minute } from '../support/quota-world.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { byEmail, erased, errors, type OpsHarness, opsHarness, run, stopped } from './ops-harness.ts';
+import { byEmail, erased, errors, type OpsHarness, opsHarness, recordingOutput, run, stopped } from './ops-harness.ts';
 
 const day = 24 * hour;
 const cells = (lines: readonly string[]) => lines.map(line => line.split(/ {2,}/));
+
+/** Open receipts that were received one day after the other. */
+async function open(at: OpsHarness, count: number, platform = 'generic'): Promise<void> {
+  for (let one = 0; one < count; one += 1) {
+    const submittedAt = fixtureTime - (one + 1) * day;
+    const facts = { id: `${platform}-${one}`, platform, receivedAt: submittedAt, submittedAt, nextAttemptAt: one };
+    await at.harness.services.store.accept(receiptOf({ ...facts, subjectHmacs: [] }), kept);
+  }
+}
 
 describe('find', () => {
   const never = 'no match: no erasure request with this identifier in the last 25 months';
@@ -140,15 +151,6 @@ describe('find', () => {
 });
 
 describe('list', () => {
-  /** Open receipts that were received one day after the other. */
-  async function open(at: OpsHarness, count: number, platform = 'generic'): Promise<void> {
-    for (let one = 0; one < count; one += 1) {
-      const submittedAt = fixtureTime - (one + 1) * day;
-      const facts = { id: `${platform}-${one}`, platform, receivedAt: submittedAt, submittedAt, nextAttemptAt: one };
-      await at.harness.services.store.accept(receiptOf({ ...facts, subjectHmacs: [] }), kept);
-    }
-  }
-
   async function rows(at: OpsHarness, ...args: readonly string[]) {
     const { status, json } = await at.run('list', ...args, '--json');
     expect(status).toBe(0);
@@ -205,6 +207,26 @@ describe('list', () => {
     expect((await at.run('list')).lines.join('\n')).toContain('to-be-refused');
   });
 
+  test('terminal: the table fits 80 columns, with ids that can be used', async () => {
+    const at = await opsHarness();
+    const human = await stopped(at);
+    await open(at, 1);
+    at.harness.clock.now += 90 * minute;
+    const { output, lines } = recordingOutput(false, 80);
+    expect(await listCommand.run(parseCommandArgs(listCommand, []), at.context, output)).toBe(0);
+    expect(cells(lines)).toEqual([
+      ['RECEIPT', 'PLATFORM', 'STATE', 'AGE', 'USED', 'NEXT', 'WHY'],
+      [human.slice(0, 8), 'ketch', 'needs-review', '1 h', '0 %', 'decision', 'too-many-matches'],
+      ['generic-', 'generic', 'open', '1 d', '3 %', '0 min', 'not-tried-yet'],
+    ]);
+    expect(
+      lines
+        .join('\n')
+        .split('\n')
+        .filter(line => line.length > 80),
+    ).toEqual([]);
+  });
+
   test('colours: mark receipts after their deadline', async () => {
     const at = await opsHarness();
     await open(at, 32);
@@ -245,6 +267,38 @@ describe('list', () => {
   });
 });
 
+describe('shortened receipt ids', () => {
+  test('unique beginning: shows and decides, also of a finished receipt', async () => {
+    const at = await opsHarness();
+    const [review, done] = [await stopped(at), await erased(at)];
+    expect((await at.run('show', review.slice(0, 8))).lines[0]).toBe(`receipt ${review}`);
+    expect((await at.run('show', done.slice(0, 8))).lines[0]).toBe(`receipt ${done}`);
+    const { status, lines } = await at.run('refuse', review.slice(0, 6), '--why', 'a drill');
+    expect([status, lines]).toEqual([0, [`${review}: the next sweep closes it as refused`]]);
+  });
+
+  test('ambiguous or too short beginning: changes nothing', async () => {
+    const at = await opsHarness();
+    await open(at, 2);
+    await expect(at.run('show', 'generic')).rejects.toThrow('2 receipts begin like this');
+    const said = errors();
+    expect((await at.run('show', 'gener')).status).toBe(1);
+    expect(said).toHaveBeenCalledWith('receipt not found');
+    const { status, lines } = await at.run('retry', 'generic', '--why', 'x');
+    expect([status, lines]).toEqual([1, ['number 1: 2 receipts begin like this: give more characters of the id']]);
+  });
+
+  test('shortest id: is as long as it must be to be unique', () => {
+    expect(shortId('abcdefghij', [])).toBe('abcdefgh');
+    expect(shortId('abcdefghij', ['abcdefghij', 'abcdefghik'])).toBe('abcdefghij');
+    expect(shortId('--cdefghij', [])).toBe('--cdefghij');
+  });
+
+  test.each(['-aaaaa', `-${'a'.repeat(41)}`, '-_7777aaaa'])('beginning %s: is not an option', id => {
+    expect(parseCommandArgs({ options: {} }, [id, '--json']).positionals).toEqual([id]);
+  });
+});
+
 describe('arguments', () => {
   const command = { options: { why: { type: 'string' } } } as const;
 
@@ -260,7 +314,7 @@ describe('arguments', () => {
   );
 
   test('every other dash: is an option', () => {
-    expect(() => parseCommandArgs(command, [`-${'a'.repeat(41)}`])).toThrow("Unknown option '-a'");
+    expect(() => parseCommandArgs(command, ['-aaaa'])).toThrow("Unknown option '-a'");
     expect(() => parseCommandArgs(command, ['--wyh', 'x'])).toThrow("Unknown option '--wyh'");
     expect(parseCommandArgs(command, ['-']).positionals).toEqual(['-']);
   });

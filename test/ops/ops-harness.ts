@@ -52,7 +52,7 @@ export interface Ran {
 /** Runs a command of the operator's tool in this process. Throws what the command throws. */
 export async function run(context: OpsContext, name: string, ...args: readonly string[]): Promise<Ran> {
   const command = commands[name];
-  if (command === undefined) throw new Error(`no such command: ${name}`);
+  if (command === undefined || 'runOffline' in command) throw new Error(`no such command: ${name}`);
   const typed = parseCommandArgs(command, args);
   const { output, lines, printed, progress } = recordingOutput(typed.isSet('json'));
   const status = await command.run(typed, context, output);
@@ -60,12 +60,13 @@ export async function run(context: OpsContext, name: string, ...args: readonly s
 }
 
 /** An output that keeps what a command prints. */
-export function recordingOutput(json = false) {
+export function recordingOutput(json = false, columns?: number) {
   const lines: string[] = [];
   const printed: unknown[] = [];
   const progress: string[] = [];
   const output: Output = {
     json,
+    ...(columns === undefined ? {} : { columns }),
     print: line => void lines.push(line),
     printJson: value => void printed.push(value),
     progress: text => void progress.push(text),

@@ -1,14 +1,22 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { writeRunFile } from '../../infra/local/run-file.ts';
+import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
-import { wrapLine } from '../../infra/ops/terminal.ts';
-import { localFolder, ops } from './ops-harness.ts';
+import { localContext } from '../../infra/ops/context.ts';
+import { withTarget } from '../../infra/ops/invocation.ts';
+import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { recipeText } from '../support/recipes.ts';
+import { localFolder, ops, run } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
     [['pause', 'platform:ketch'], '--why: must be the reason for the decision'],
+    [['pausess'], 'unknown command; did you mean pauses? npm run ops -- --help lists all commands'],
+    [['completion', 'csh'], 'completion: must be bash, zsh or fish'],
     [['constructor'], 'unknown command; npm run ops -- --help lists all commands'],
     [
       ['pause', 'all', '--ada@example.com', 'x'],
@@ -21,10 +29,13 @@ describe('ops', () => {
   });
 
   test('deployment or folder that does not exist: is a usage error', () => {
-    expect(ops(['pauses', '--local'], { DATA_DIR: join(localFolder(), 'nowhere') })).toMatchObject({
-      status: 2,
-      stderr: '--local: no local run exists in the folder that DATA_DIR names\n',
-    });
+    const nowhere = { DATA_DIR: join(localFolder(), 'nowhere') };
+    const message = '--local: no local run exists in the folder that DATA_DIR names';
+    expect(() => localContext(nowhere)).toThrow(message);
+    expect(ops(['pauses', '--local'], nowhere)).toMatchObject({ status: 2, stderr: `${message}\n` });
+    const emulated = { DATA_DIR: localFolder() };
+    writeRunFile(emulated.DATA_DIR, { url: 'http://127.0.0.1:1' });
+    expect(() => localContext(emulated)).toThrow('--local: npm start uses an AWS endpoint');
     expect(ops(['pauses', '--stage', 'NO']).stderr).toBe(
       '--stage: must be a valid stage name, such as the deployed one\n',
     );
@@ -37,16 +48,15 @@ describe('ops', () => {
     expect({ code: stdout.trim(), stderr }).toEqual({ code: '0', stderr: '' });
   });
 
-  test('key of a local run: a missing or unreadable file is named and not created', () => {
+  test('key of a local run: a missing or unreadable file is named and not created', async () => {
     const DATA_DIR = localFolder();
-    expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({
-      status: 1,
-      stderr: 'evidence-key.pem is missing in the folder that DATA_DIR names\n',
-    });
+    const context = localContext({ DATA_DIR });
+    onTestFinished(() => context.close());
+    await expect(run(context, 'jwks')).rejects.toThrow('evidence-key.pem is missing in the folder that DATA_DIR names');
     writeFileSync(join(DATA_DIR, 'evidence-key.pem'), 'no key');
-    expect(ops(['jwks', '--local'], { DATA_DIR }).stderr).toBe(
-      'evidence-key.pem in the folder that DATA_DIR names is not a valid key\n',
-    );
+    const message = 'evidence-key.pem in the folder that DATA_DIR names is not a valid key';
+    await expect(run(context, 'jwks')).rejects.toThrow(message);
+    expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({ status: 1, stderr: `${message}\n` });
   });
 
   test('AWS error: is named, with exit code 1', () => {
@@ -75,6 +85,56 @@ describe('ops', () => {
     expect(lines.filter(line => line.length > 80)).toEqual([]);
   });
 
+  test('--version: is that of package.json', () => {
+    expect(ops(['--version'])).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+  });
+
+  test('completion in bash: completes commands and options, and runs the tool without the lines of npm', () => {
+    const bash = (words: readonly string[]) => {
+      const typed = `COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1))`;
+      const script = `${ops(['completion', 'bash']).stdout}\n${typed}; _erasure_ops; echo "\${COMPREPLY[*]}"`;
+      return spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim();
+    };
+    expect(bash(['ops', 'pa'])).toBe('pause pauses');
+    expect(bash(['ops', 'list', '--st'])).toBe('--state --stage');
+    expect(bash(['ops', 'nothing', '--st'])).toBe('');
+    expect(bash(['ops', '']).split(' ')).toEqual(Object.keys(commands));
+    const run = spawnSync('bash', ['-c', `${ops(['completion', 'bash']).stdout}\nops --version`], { encoding: 'utf8' });
+    expect(run.stdout).toBe(`${manifest.version}\n`);
+  });
+
+  test('completion in zsh and fish: names every command', () => {
+    const [zsh, fish] = [ops(['completion', 'zsh']).stdout, ops(['completion', 'fish']).stdout];
+    expect(zsh).toMatch(/^autoload -U \+X compinit/);
+    for (const name of Object.keys(commands)) {
+      expect(zsh).toMatch(new RegExp(`^    ${name}\\) words=`, 'm'));
+      expect(fish).toContain(`complete -c ops -n __fish_use_subcommand -f -a ${name} -d '`);
+    }
+    expect(fish).toContain("complete -c ops -n '__fish_seen_subcommand_from list' -l state");
+  });
+
+  test('suggested commands: keep the options that select the deployment', () => {
+    const DATA_DIR = localFolder();
+    const { stdout } = ops(['doctor', '--local', '--settings', 'infra/settings.json'], { DATA_DIR });
+    expect(stdout).not.toMatch(/npm run ops -- [a-z]+ (?!--local --settings infra\/settings\.json)/);
+    const paused = ops(['pause', 'all', '--why', 'a drill', '--local'], { DATA_DIR });
+    expect(paused.status).toBe(0);
+    expect(ops(['pauses', '--local'], { DATA_DIR }).stdout).toContain('npm run ops -- resume --local all --why "…"');
+    const text = 'run npm run ops -- list --state open, or npm run -s ops -- show x; npm run ops -- --help';
+    expect(withTarget(text, '--stage eu')).toBe(
+      'run npm run ops -- list --stage eu --state open, or npm run -s ops -- show --stage eu x; npm run ops -- --help',
+    );
+    const args = parseCommandArgs({ options: {} }, ['--stage', 'eu', '--settings', 'my settings.json']);
+    expect(targetOptions(args)).toBe('--stage eu --settings "my settings.json"');
+  });
+
+  test('table: a last cell that does not fit is continued below it', () => {
+    expect(tableLines(['A', 'WHY'], [['x', 'a-reason-that-is-long']], 14)).toEqual([
+      'A  WHY',
+      'x  a-reason-th\n   at-is-long',
+    ]);
+  });
+
   test('long line: wraps at 80 columns, with an indent and without counting colours', () => {
     const words = 'word '.repeat(20).trim();
     expect(wrapLine(`\u001b[31m✗\u001b[39m tables       ${words}`, 15)).toEqual([
@@ -83,5 +143,28 @@ describe('ops', () => {
     ]);
     expect(wrapLine('  short', 4)).toEqual(['  short']);
     expect(wrapLine('x'.repeat(90), 4)).toEqual(['x'.repeat(90)]);
+  });
+});
+
+describe('recipes', () => {
+  test('without a name: lists every recipe, without AWS or settings', () => {
+    const { stdout, status } = ops(['recipes'], { AWS_REGION: '' });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^osano +header +PATCH to the platform$/m);
+    expect(stdout).toMatch(/^onetrust-pull +asked every 15 minutes +PUT to the platform$/m);
+    expect(stdout).toMatch(/^kertos +header +reply$/m);
+    expect(JSON.parse(ops(['recipes', '--json']).stdout)).toContainEqual({
+      name: 'hubspot',
+      how: 'hmac',
+      outcome: 'reply',
+    });
+  });
+
+  test('with a name: prints that recipe; an unknown one is a usage error', () => {
+    expect(ops(['recipes', 'osano']).stdout).toBe(recipeText('osano'));
+    expect(ops(['recipes', '../settings'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^NAME: must be/),
+    });
   });
 });

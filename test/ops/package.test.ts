@@ -71,6 +71,9 @@ describe('ops as the executable of a package', () => {
     const help = (await packaged(['retry', '--help'])).stdout;
     expect(help).toContain('| erasure-ops retry - --why "fixed"');
     expect(stdout + help).not.toContain('npm run');
+    const completion = (await packaged(['completion', 'bash'])).stdout;
+    expect(completion).toMatch(/^complete -o default -F _erasure_ops erasure-ops$/m);
+    expect(completion).not.toContain('npm');
     expect(await packaged(['nothing'])).toMatchObject({
       status: 2,
       stderr: 'unknown command; erasure-ops --help lists all commands\n',
@@ -98,7 +101,7 @@ describe('ops as the executable of a package', () => {
     const { status, stdout, stderr } = await packaged(pause, endpoint, file);
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'all: paused now\n' });
     const operator = 'arn:aws:sts::123456789012:assumed-role/on-call/zoe';
-    expect(stderr).toBe(`account 123456789012, region eu-west-1, deployment erasure-test, as ${operator}\n`);
+    expect(stderr).toBe(`account 123456789012, region eu-west-1, stage test (erasure-test), as ${operator}\n`);
   });
 
   test.each([

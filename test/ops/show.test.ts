@@ -83,6 +83,9 @@ describe('show: an erased receipt', () => {
     expect(said['What is the proof?']).toContain('project us: a deletion was sent, but its effect is not proved');
     expect(said['Signature']).toContain('THE SIGNATURE IS MISSING');
     expect(await at.run('show', id)).toMatchObject({ status: 1 });
+    const printed = errors();
+    expect(await at.run('show', id, '--jws')).toMatchObject({ status: 1, lines: [] });
+    expect(printed).toHaveBeenCalledWith('THE SIGNATURE IS MISSING: the receipt is finished but not signed');
   });
 
   test('--json: prints the evidence and its state', async () => {
@@ -208,6 +211,23 @@ describe('show: an unfinished receipt', () => {
     expect((await sections(at, none))['Signature']).toContain('not signed yet');
   });
 
+  test('look-ups: says how many are done, if the next attempt continues them', async () => {
+    const at = await opsHarness();
+    const { projects, ...facts } = receiptOf({ id: 'continued', platform: 'ketch' });
+    const main = { ...projects['main']!, lookedUp: 2 };
+    const isRefused = { ...main, refusedLookUps: ['voucherify-400'] };
+    const states = [main, isRefused, { ...isRefused, lookUpAgain: true }];
+    const lines = await Promise.all(
+      states.map(async (progress, number) => {
+        const receipt = { ...facts, id: `continued-${number}`, projects: { main: progress } };
+        await at.harness.services.store.accept(receipt, kept);
+        return (await at.run('show', receipt.id)).lines;
+      }),
+    );
+    const line = 'project main: 2 look-ups done, continued at the next attempt';
+    expect(lines.map(all => all.includes(line))).toEqual([true, false, true]);
+  });
+
   test('times: says when the platform stated none', async () => {
     const at = await opsHarness();
     await at.harness.services.store.accept(
@@ -227,6 +247,68 @@ describe('show: an unfinished receipt', () => {
     for (const ids of [[], ['a', 'b']]) {
       await expect(at.run('show', ...ids)).rejects.toThrow('show: give one receipt id');
     }
+  });
+});
+
+describe('show: what to do next', () => {
+  test('too many matches: shows their number, the limit and the command', async () => {
+    const at = await opsHarness();
+    const id = await stopped(at, 'shared@example.com', 7);
+    const { lines } = await at.run('show', id);
+    expect(lines).toContain('project main: at least 7 customers match; the limit is 5 (customersPerRequest)');
+    expect(lines).toContain(`  npm run ops -- retry ${id} --max 7 --why "…"`);
+    expect(lines).toContain(`  npm run ops -- refuse ${id} --why "…"`);
+    expect((await at.run('show', id, '--json')).json).toMatchObject({
+      next: [expect.stringContaining('--max 7'), expect.stringContaining('refuse')],
+    });
+  });
+
+  test('more matches than an operator may allow: only a refusal is possible', async () => {
+    const at = await opsHarness();
+    const lines = (await at.run('show', await stopped(at, 'shared@example.com', 60))).lines.join('\n');
+    expect(lines).toMatch(/at least \d+ customers match/);
+    expect(lines).not.toContain('--max');
+    expect(lines).toContain('npm run ops -- refuse');
+  });
+
+  test.each([
+    ['wrong-customer-deleted', ['pause all', 'refuse']],
+    ['other-app-id', ['retry', '--same-project']],
+    ['unseen-unproven', ['accept-partial']],
+    ['identifiers-missing', ['refuse']],
+    ['unproven-responses', ['retry', 'doctor']],
+  ])('%s: names the commands of the runbook', async (reason, commands) => {
+    const at = await opsHarness();
+    const id = await stopped(at);
+    await rewritten(at, id, { reason });
+    const lines = (await at.run('show', id)).lines.join('\n');
+    expect(lines).toMatch(/^next: RUNBOOK\.md#(needs-review|wrong-customer-deleted)$/m);
+    for (const command of commands) expect(lines).toContain(command);
+    expect(lines).toContain(id);
+  });
+
+  test('pause: is named as what holds an open receipt', async () => {
+    const at = await opsHarness();
+    await at.run('pause', 'platform:ketch', '--by', 'zoe', '--why', 'a drill');
+    const id = await at.request([account('crm-1')]);
+    const { lines } = await at.run('show', id);
+    expect(lines).toContain('  npm run ops -- resume platform:ketch --why "…"');
+    expect(lines.join('\n')).toContain('held by the pause of platform:ketch');
+  });
+
+  test('finished receipt: needs no command', async () => {
+    const at = await opsHarness();
+    const { lines } = await at.run('show', await erased(at));
+    expect(lines.join('\n')).not.toMatch(/^next:/m);
+  });
+
+  test('platform without callbacks: was answered with an error, not with "in progress"', async () => {
+    const at = await opsHarness();
+    at.harness.sandbox.outage('error');
+    const id = await at.request([account('crm-1')]);
+    const said = (await sections(at, id))['When was it answered, and how?'];
+    expect(said).toContain('with an error (503): the platform was to send the request again');
+    expect(said).not.toContain('in progress');
   });
 });
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
-import { commands } from '../../infra/ops/commands.ts';
 import { localContext, type OpsContext } from '../../infra/ops/context.ts';
+import { tryCommand } from '../../infra/ops/smoke/smoke-test.ts';
 import { parseSharedSecret } from '../../lambda/authentication/shared-secret.ts';
 import { pause } from '../../lambda/control/pauses.ts';
 import { leaks } from '../support/canary.ts';
@@ -179,16 +179,16 @@ describe('try on a local run', () => {
     ];
     const { context } = await running({ platforms: { form: { ...form, authentication } } });
     const { output, lines } = recordingOutput();
-    const typed = { positionals: ['form'], text: () => undefined, isSet: () => false };
-    await expect(commands['try']!.run(typed, context, output)).rejects.toThrow(/^Only your identity provider/);
+    const typed = { positionals: ['form'], text: () => undefined, texts: () => [], isSet: () => false };
+    await expect(tryCommand.run(typed, context, output)).rejects.toThrow(/^Only your identity provider/);
     expect(lines.at(-1)).toBe('  ✓ rejected, as expected');
   });
 
   test('transcend: a wrong secret is refused, and only Transcend can sign the rest', async () => {
     const { context } = await running();
     const { output, lines } = recordingOutput();
-    const typed = { positionals: ['transcend'], text: () => undefined, isSet: () => false };
-    await expect(commands['try']!.run(typed, context, output)).rejects.toThrow(/^Transcend signs with its own key/);
+    const typed = { positionals: ['transcend'], text: () => undefined, texts: () => [], isSet: () => false };
+    await expect(tryCommand.run(typed, context, output)).rejects.toThrow(/^Transcend signs with its own key/);
     expect(lines.at(-1)).toBe('  ✓ rejected, as expected');
   });
 

@@ -15,8 +15,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import cdkJson from '../../cdk.json' with { type: 'json' };
+import { parseSettings } from '../../lambda/settings.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { synthesised } from '../infra/synthesised.ts';
+import { allRecipeNames } from '../support/recipes.ts';
 
 const root = join(import.meta.dirname, '../..');
 const builtin = new Set(builtinModules);
@@ -105,6 +107,7 @@ describe('npm package', () => {
       'dist/functions/webhook/index.mjs',
       'dist/index.js',
       'dist/ops.js',
+      ...allRecipeNames.map(name => `dist/recipes/${name}.json`).sort(),
       'dist/settings.json',
       'dist/settings.schema.json',
       'package.json',
@@ -155,6 +158,17 @@ describe('npm package', () => {
     const command = join(app, 'node_modules/.bin/voucherify-erasure-ops');
     expect(existsSync(command)).toBe(true);
     expect(await run(command, ['--help'])).toContain('doctor');
+  });
+
+  test("operator's tool: writes settings that the construct reads, with recipes", async () => {
+    const command = join(app, 'node_modules/.bin/voucherify-erasure-ops');
+    const printed = await run(command, ['init', '--platforms', 'onetrust,segment']);
+    expect(printed).toContain('voucherify-erasure-ops secret set platform/onetrust');
+    expect(printed).not.toContain('npm run');
+    const text = readFileSync(join(app, 'erasure-settings.json'), 'utf8');
+    expect(Object.keys(parseSettings(text, 'deployed').platforms).sort()).toEqual(['onetrust', 'segment']);
+    const { $schema } = JSON.parse(text) as { $schema: string };
+    expect(existsSync(join(app, $schema))).toBe(true);
   });
 });
 

@@ -122,7 +122,7 @@ export function describeCredentials(suite: Suite): void {
     const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
     const callbacks = [{ url: 'https://example.com/callback', headers: {} }];
     const calls = await callbackRequests(platform, { outcome, callbacks }, readSecret);
-    expect(reads > 0).toBe(platform.callbacksNeedSecret === true);
+    expect(reads > 0).toBe(platform.sweepNeedsSecret === true);
     if (platform.responseMode === 'acknowledgement') expect(calls).toEqual([]);
   });
 }

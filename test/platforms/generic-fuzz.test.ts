@@ -100,6 +100,57 @@ describe.each(names)('%s', name => {
   });
 });
 
+describe('pull', () => {
+  const url = 'https://api.example.com/orders?state=open';
+  const asked = (next: object) =>
+    openPlatforms({
+      asked: {
+        type: 'generic',
+        callbackOrigins: ['https://api.example.com'],
+        pull: { url, list: '/orders', next },
+        rules: [{ when: { '/kind': [null, 'erase'] }, do: 'erase' }],
+        reference: '/id',
+        identifiers: { '/email': 'email' },
+        callback: { url: 'https://api.example.com/orders/{/id}', headers: { 'x-nonce': '{kept:/nonce}' } },
+      },
+    }).get('asked')!.pull!;
+  const byCursor = asked({ query: 'cursor', at: '/next' });
+
+  test('reads any page, or refuses it, and never throws anything else', () => {
+    const field = fc.oneof(fc.string(), fc.jsonValue(), fc.constantFrom('a-1', 'ada@example.com', '..', null));
+    const entry = fc.oneof(
+      fc.record({ id: field, email: field, nonce: field, kind: field }, { requiredKeys: [] }),
+      field,
+    );
+    const page = fc.record({ orders: fc.oneof(fc.array(entry), fc.jsonValue()), next: field }, { requiredKeys: [] });
+    const text = fc.oneof(
+      page.map(one => JSON.stringify(one)),
+      fc.json(),
+      fc.string(),
+    );
+    holds(
+      fc.property(text, body => {
+        for (const { reference, callbacks } of onlyFailures(() => byCursor.parsePage(body))?.erase ?? []) {
+          expect(reference).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
+          for (const target of callbacks) expect(new URL(target.url).pathname).toBe(`/orders/${reference}`);
+        }
+      }),
+    );
+  });
+
+  test('any cursor: is one value of the query, and never changes the address', async () => {
+    const context = { secret: () => Promise.reject(new Error('no secret is needed')) };
+    await eventuallyHolds(
+      fc.asyncProperty(fc.string(), async cursor => {
+        const { url: called } = await byCursor.buildCall(context, cursor);
+        expect(`${called.origin}${called.pathname}`).toBe('https://api.example.com/orders');
+        expect([...called.searchParams.keys()]).toEqual(['state', 'cursor']);
+        expect(called.searchParams.get('cursor')).toBe(cursor.toWellFormed());
+      }),
+    );
+  });
+});
+
 test('a signed body of any kind is refused as unreadable, or read', async () => {
   const means: VerifyContext = {
     secret: async () => JSON.stringify(secret),

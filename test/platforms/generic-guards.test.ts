@@ -221,3 +221,99 @@ describe('identifier', () => {
     );
   });
 });
+
+describe('settings of a platform that is asked', () => {
+  const { authentication: _, ...places } = section;
+  const headers = { authorization: 'Bearer {secret:apiKey}' };
+  const pull = { url: 'https://api.example.com/items?state=open', headers, list: '/items' };
+  const asked = { ...places, authentication: undefined, pull, callback: call };
+
+  test('pull: is accepted, with and without authentication', () => {
+    expect(problems(asked)).toEqual([]);
+    expect(problems({ pull, callback: call })).toEqual([]);
+    expect(problems({ ...asked, pull: { ...pull, next: { query: 'page', from: 1, step: 50 } } })).toEqual([]);
+    expect(problems({ ...asked, pull: { ...pull, next: { query: 'page', at: '/next' } } })).toEqual([]);
+    expect(problems({ ...asked, pull: { ...pull, method: 'POST', body: { text: '{ is literal here' } } })).toEqual([]);
+  });
+
+  test.each<[string, string, object]>([
+    ['neither authentication nor pull', 'authentication: is missing', { pull: undefined }],
+    ...[
+      'https://other.example.com/items',
+      'https://api.example.com.evil.example/items',
+      'https://user:password@api.example.com/items',
+      'http://api.example.com/items',
+      'https://api.example.com/items/{/id}',
+      'https://api.example.com/items#x',
+      'https://api.example.com/../items',
+      'https://api.example.com',
+      'items',
+      '',
+    ].map((url): [string, string, object] => [
+      `url ${url}`,
+      'pull.url: must be an address without variables on an origin of callbackOrigins',
+      { pull: { ...pull, url } },
+    ]),
+    ['body of a GET', 'pull.body: needs the method POST', { pull: { ...pull, body: {} } }],
+    ...['{/id}', '{kept:header:X}', '{reference}', '{secret:a b}', '{'].map((text): [string, string, object] => [
+      `header ${text}`,
+      'pull.headers: may contain {secret:name} and no other variable, {{ is a literal brace',
+      { pull: { ...pull, headers: { 'x-key': text } } },
+    ]),
+    [
+      'secret of a sender',
+      'pull.headers: must not hold a secret of authentication',
+      { authentication: { kind: 'header', secret: 'apiKey' } },
+    ],
+    ['no callback', 'callback: must have a url beside pull, which tells the outcome', { callback: undefined }],
+    [
+      'callback to a URL of the order',
+      'callback: must have a url beside pull, which tells the outcome',
+      { callback: { urls: '/back' } },
+    ],
+    [
+      'reply that nobody gets',
+      'answers: has no effect without authentication, like each and statusAnswers',
+      { answers: { erased: { status: 200 } } },
+    ],
+    [
+      'place in a header',
+      'reference: must not be a header: an order that is pulled has none',
+      { reference: 'header:X-Id' },
+    ],
+    ['next without a start', 'pull.next.from: is missing', { pull: { ...pull, next: { query: 'page' } } }],
+    [
+      'query name',
+      'pull.next.query: must be the name of a query parameter',
+      { pull: { ...pull, next: { query: 'a&b', from: 0 } } },
+    ],
+    [
+      'everyMinutes 0',
+      'pull.everyMinutes: must be a whole number from 1 to 1440',
+      { pull: { ...pull, everyMinutes: 0 } },
+    ],
+    ['maxPages 21', 'pull.maxPages: must be a whole number from 1 to 20', { pull: { ...pull, maxPages: 21 } }],
+    ['unknown key', 'pull.every: is not a setting', { pull: { ...pull, every: 1 } }],
+  ])('pull: %s is refused', (_name, problem, change) => {
+    expect(problems({ ...asked, ...change })).toEqual([`platforms.acme.${problem}`]);
+  });
+
+  test.each([true, false])(
+    'identifier of an order in a list, by its place in the response: is refused (called: %s)',
+    isCalled => {
+      const named = { url: 'https://api.example.com/items/{message:/items/0/person/mail}' };
+      const authentication = isCalled ? { kind: 'header' } : undefined;
+      expect(problems({ ...asked, authentication, callback: named })).toEqual([
+        'platforms.acme.callback.url: must not name an identifier, nor a place above or below one',
+      ]);
+    },
+  );
+
+  test('pull on loopback: only in a local run', () => {
+    const url = 'http://127.0.0.1:3000/items';
+    const origins = ['http://127.0.0.1:3000'];
+    const local = { ...asked, pull: { ...pull, url }, callback: { url: `${url}/{/id}` }, callbackOrigins: origins };
+    const paths = ['callbackOrigins.0', 'pull.url', 'callback.url'];
+    expect(problems(local)).toEqual(paths.map(path => `platforms.acme.${path}: plain http is for local runs only`));
+  });
+});

@@ -229,8 +229,8 @@ describe('settings of a generic sender', () => {
       { answers: { in_progress: { status: 500 } } },
     ],
     ['acme', 'platforms.acme.matches: is not a setting', { matches: {} }],
-    ['Acme', 'platforms: names must be short and lower-case, such as in-house-form', {}],
-    ['__a', 'platforms: names must be short and lower-case, such as in-house-form', {}],
+    ['Acme', 'platforms.Acme: must be a short lower-case name', {}],
+    ['__a', 'platforms.__a: must be a short lower-case name', {}],
   ])('under %o are refused: %s', (name, problem, change) => {
     expect(problems(name, change)).toEqual([problem]);
   });
@@ -241,9 +241,7 @@ describe('settings of a generic sender', () => {
   });
 
   test('may not name a project that is not there', () => {
-    expect(problems('acme', { projects: ['elsewhere'] })).toEqual([
-      'platforms: name a project that is not in projects',
-    ]);
+    expect(problems('acme', { projects: ['elsewhere'] })).toEqual(['platforms.acme.projects.0: is not in projects']);
   });
 });
 

@@ -64,6 +64,18 @@ describe('rules', () => {
     expect(ignoring.alarms()).toEqual([]);
   });
 
+  test.each([
+    ['none of the places of the rules', { payload: body }],
+    ['only null there', { ...body, kind: null }],
+    ['another case', { ...body, kind: 'DELETE' }],
+    ['white space around the value', { ...body, kind: ' delete' }],
+  ])('message with %s: is refused with an alarm although others are ignored', async (_, sent) => {
+    const harness = harnessWith({ otherwise: 'ignore' });
+    expect((await harness.send(wire(sent))).status).toBe(400);
+    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(await harness.receipts()).toEqual([]);
+  });
+
   test('count of ignored messages not stored: the platform still gets its reply', async () => {
     const harness = harnessWith({ otherwise: 'ignore' });
     Object.assign(harness.services.control, { count: () => Promise.reject(new Error('lost')) });
@@ -212,6 +224,21 @@ describe('several orders in one message', () => {
       { alarm: 'request-refused', rule: '/number: must be a string or a whole number' },
     ]);
   });
+
+  test.each(['', '/orders'])(
+    'entries of a list at %j that are no objects, or are ambiguous: raise an alarm',
+    async place => {
+      const harness = harnessWith({ each: place, otherwise: 'ignore' });
+      const list = `["text", ${JSON.stringify({ ...body, number: 'crm-10042' })}, null${place === '' ? ', {"a":1,"a":2}' : ''}]`;
+      expect((await harness.send({ ...wire(body), body: place === '' ? list : `{"orders":${list}}` })).status).toBe(
+        202,
+      );
+      expect(await harness.receipts()).toHaveLength(1);
+      const rules = harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-refused' ? [rule] : []));
+      const ambiguous = place === '' ? ['body: contains a duplicate key'] : [];
+      expect(rules).toEqual(['body: is not an object', ...ambiguous]);
+    },
+  );
 
   test.each([
     ['not a list', { orders: {} }, 400],

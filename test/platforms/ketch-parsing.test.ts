@@ -61,12 +61,15 @@ describe('DeleteRequest', () => {
     expect(readKetch(deleteRequest(extra, { extra }))).toEqual(readKetch(deleteRequest()));
   });
 
-  test.each(['application/json; charset=utf-8', 'APPLICATION/JSON', ' application/json ;x=y'])(
-    'content type %j: is accepted',
-    type => {
-      expect(readKetch(deleteRequest(), { 'content-type': type }).reference).toBe(uid);
-    },
-  );
+  test.each([
+    'application/json; charset=utf-8',
+    'APPLICATION/JSON',
+    ' application/json ;x=y',
+    'application/vnd.ketch.v1+json',
+    'application/cloudevents+json; charset=utf-8',
+  ])('content type %j: is accepted', type => {
+    expect(readKetch(deleteRequest(), { 'content-type': type }).reference).toBe(uid);
+  });
 });
 
 describe('identity', () => {
@@ -81,6 +84,11 @@ describe('identity', () => {
     expect(readKetch(deleteRequest({ identities }))).toEqual(
       readKetch(deleteRequest({ identities: [account('crm-1')] })),
     );
+  });
+
+  test('whole number of any size: keeps its digits', () => {
+    const body = JSON.stringify(deleteRequest({ identities: [account('N')] })).replace('"N"', '9007199254740993');
+    expect(readKetch(body).identifiers).toEqual([{ kind: 'source_id', value: '9007199254740993' }]);
   });
 
   test('hash: is not needed beside a raw value of its own space', () => {
@@ -126,7 +134,7 @@ describe('rejected message of Ketch', () => {
         { identities: Array(51).fill(account('x')) },
       ],
       'request.identities.0.identitySpace': [{ identities: [{ identityValue: 'x' }] }],
-      'request.identities.1.identityValue': [{ identities: [account('a'), { ...account('b'), identityValue: 5 }] }],
+      'request.identities.1.identityValue': [{ identities: [account('a'), { ...account('b'), identityValue: 1.5 }] }],
       'request.callbacks.0.url': [{ callbacks: [{}] }],
       // A number, no map, and headers that HTTP cannot carry.
       'request.callbacks.1.headers': [{ 'X-A': 5 }, 'x', { '': 'x' }, { 'X: Y': 'x' }, { 'X-A': 'x\r\nX-B: y' }].map(

@@ -5,12 +5,26 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
+import { createCallbackClient } from '../../lambda/io/public-address.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { type Fixture, publishedFixtures, wireOf } from '../support/conformance.ts';
 import { jsonOrUndefined, sendOver } from '../support/event.ts';
 import { createHarness, type Harness } from '../support/harness.ts';
+import { serveListing } from '../support/listing-platform.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
-import { type RecipeFixture, recipeFixture, recipeNames, recipeText, recipeWire } from '../support/recipes.ts';
+import { closeServersAfterEach } from '../support/loopback-servers.ts';
+import {
+  type PullFixture,
+  pullFixture,
+  pullRecipeNames,
+  type RecipeFixture,
+  recipeFixture,
+  recipeNames,
+  recipeText,
+  recipeWire,
+} from '../support/recipes.ts';
+
+closeServersAfterEach();
 
 const cases = recipeNames.map(name => ({ name, fixture: recipeFixture(name) }));
 
@@ -84,9 +98,10 @@ describe('recipes in npm start', () => {
       const reply = await sendOver(run.url, recipeWire(fixture, { ...fixture.request, rawBody }, url));
       expect([name, reply.status]).toEqual([name, fixture.reply.status]);
       await post(run.sandboxUrl, '/sandbox/outage', { mode: null });
+      // Repeated failures may have opened the circuit breaker: the next message must not meet it.
+      const emails = fixture.customers.map(({ email }) => email);
+      await expect.poll(() => registered(run.sandboxUrl, emails), patient).toEqual([]);
     }
-    const emails = cases.flatMap(({ fixture }) => fixture.customers.map(({ email }) => email));
-    await expect.poll(() => registered(run.sandboxUrl, emails), patient).toEqual([]);
     for (const { fixture } of cases) {
       if (fixture.callback === undefined) continue;
       await expect
@@ -103,6 +118,95 @@ describe('recipes in npm start', () => {
   });
 });
 
+test('pull recipes in npm start: the orders are erased and completed', async () => {
+  const { promise: areRegistered, resolve: registeredAll } = Promise.withResolvers<void>();
+  const platform = await serveListing(async ({ path, query }) => {
+    await areRegistered;
+    const { fixture } = pulls.find(one => one.fixture.call.path === path) ?? {};
+    if (fixture === undefined) return { status: 200 };
+    const isFirst = Object.entries(fixture.call.query).every(([name, value]) => query[name] === value);
+    return { status: 200, body: isFirst ? fixture.page : fixture.end };
+  });
+  const run = await startLocalProcess({ ...pace, SETTINGS: settingsOfAll(platform.origin, pullRecipeNames) });
+  for (const { fixture } of pulls)
+    for (const customer of fixture.customers)
+      await post(run.sandboxUrl, '/sandbox/customers', { ...customer, created_at: '2025-01-01T00:00:00Z' });
+  registeredAll();
+  const emails = pulls.flatMap(({ fixture }) => fixture.customers.map(({ email }) => email));
+  const told = (path: string) => platform.calls.filter(call => call.path === path);
+  for (const { fixture } of pulls)
+    await expect
+      .poll(() => told(fixture.callback.path), patient)
+      .toContainEqual(expect.objectContaining({ method: 'PUT' }));
+  expect(await registered(run.sandboxUrl, emails)).toEqual([]);
+  for (const { fixture } of pulls)
+    expect(told(fixture.callback.path)[0]?.headers).toMatchObject(fixture.callback.headers);
+});
+
+const pulls = pullRecipeNames.map(name => ({ name, fixture: pullFixture(name) }));
+
+describe('pull recipe', () => {
+  test.each(pulls)('$name: can be deployed as it stands, and its page names its source', ({ name, fixture }) => {
+    expect(Object.keys(parseSettings(recipeText(name), 'deployed').platforms)).toEqual([name]);
+    expect(fixture.source.join()).not.toBe('');
+    expect(fixture.confidence).toMatch(/^(high|medium|low|our own)/);
+  });
+
+  test.each(pulls)(
+    '$name: its order is one request that erases its customers and is completed',
+    async ({ fixture }) => {
+      const { harness, platform } = await pullHarness(fixture, fixture.page);
+      const wanted = fixture.customers.map(customer => harness.addCustomer(customer));
+      for (let minutes = 0; minutes < 40; minutes += 1) {
+        harness.clock.now += 60_000;
+        await harness.sweep();
+      }
+      expect(platform.calls[0]).toMatchObject(fixture.call);
+      expect(harness.deleted()).toEqual(wanted);
+      expect(await harness.receipts()).toHaveLength(1);
+      const [receipt] = await harness.receipts();
+      expect([receipt?.submittedAt, receipt?.authentication.scheme]).toEqual([
+        Date.parse(fixture.submittedAt!),
+        'pull',
+      ]);
+      const told = platform.calls.filter(({ path }) => path === fixture.callback.path);
+      expect(told).toEqual([expect.objectContaining({ method: fixture.callback.method })]);
+      expect(told[0]).toMatchObject(fixture.callback);
+      expect(harness.alarms()).toEqual([]);
+    },
+  );
+
+  test.each(pulls)('$name: other entries of the list erase no one', async ({ fixture }) => {
+    const { harness } = await pullHarness(fixture, fixture.other);
+    harness.addCustomer(fixture.customers[0]!);
+    await harness.sweep();
+    expect(await harness.receipts()).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
+  });
+});
+
+/** A harness with the recipe's settings, and a server in the place of the platform that lists a page, and then nothing. */
+async function pullHarness({ config, clock, call, end }: PullFixture, page: unknown) {
+  const names = Object.keys(call.query).filter(name => ['page', 'offset'].includes(name));
+  const isFirst = (query: Readonly<Record<string, string>>) => names.every(name => query[name] === call.query[name]);
+  const platform = await serveListing(({ path, query }) =>
+    path === call.path ? { status: 200, body: isFirst(query) ? page : end } : { status: 200 },
+  );
+  const text = originsOf(config.platform).reduce(
+    (all, one) => all.replaceAll(one, platform.origin),
+    recipeText(config.platform),
+  );
+  const harness = createHarness({
+    platforms: (JSON.parse(text) as { platforms: Record<string, unknown> }).platforms,
+    projects: ['main'],
+    secrets: { [`erasure/platform/${config.platform}`]: JSON.stringify(config.secret) },
+    at: Date.parse(clock),
+    customers: [],
+    change: ({ now }) => ({ sendCallback: createCallbackClient(now) }),
+  });
+  return { harness, platform };
+}
+
 const pace = {
   DATA_DIR: ':memory:',
   CLOCK: '2026-01-15T12:00:00Z',
@@ -113,8 +217,8 @@ const pace = {
 const patient = { timeout: 60_000, interval: 100 };
 
 /** Writes settings with every recipe, whose callbacks go to one address of this machine. */
-function settingsOfAll(origin: string): string {
-  const sections = recipeNames.map(name => {
+function settingsOfAll(origin: string, names = recipeNames): string {
+  const sections = names.map(name => {
     const text = originsOf(name).reduce((all, one) => all.replaceAll(one, origin), recipeText(name));
     return (JSON.parse(text) as { platforms: object }).platforms;
   });

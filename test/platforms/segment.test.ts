@@ -101,7 +101,7 @@ describe('deletion of Segment', () => {
     expect(await harness.receipts()).toHaveLength(count);
   });
 
-  test.each([undefined, null, '2026-01-15 11:59:58.276808489 +0000 UTC m=+70366.298768264'])(
+  test.each([undefined, null, 1_768_478_398, {}, '2026-01-15 11:59:58.276808489 +0000 UTC m=+70366.298768264'])(
     'timestamp %j: the time of the first delivery is used',
     async timestamp => {
       const harness = segmentHarness();
@@ -134,6 +134,29 @@ describe('deletion of Segment', () => {
       'userId: is missing or does not match Segment',
       'body: is missing or does not match Segment',
     ]);
+  });
+
+  test('messageId in digits: is the reference', async () => {
+    const harness = segmentHarness();
+    for (const messageId of [7, '7']) {
+      expect(await harness.send(segmentWire({ ...deletion, messageId }))).toMatchObject({ status: 200 });
+    }
+    expect(await harness.receipts()).toHaveLength(1);
+  });
+
+  test.each([
+    ['nested too deeply', `{"type":"track","context":${'['.repeat(70)}${']'.repeat(70)}}`],
+    ['with a key twice', '{"type":"track","type":"delete","text":"},[\\"{"}'],
+  ])('list with an event %s: the others are stored, and an alarm names the rule', async (what, bad) => {
+    const harness = segmentHarness();
+    const events = [deletion, { ...deletion, userId: 'crm-10043' }].map(event => JSON.stringify(event));
+    const body = `[${events[0]}, ${bad} ,${events[1]}]`;
+    const signature = createHmac('sha1', signingSecret).update(String(events[0])).digest('hex');
+    const headers = { 'X-Signature': signature, 'x-webhook-secret': headerSecret };
+    expect(await harness.send(segmentWire(body, headers))).toMatchObject({ status: 200 });
+    expect(await harness.receipts()).toHaveLength(2);
+    const rule = what === 'with a key twice' ? 'body: contains a duplicate key' : 'body: is nested too deeply';
+    expect(harness.lines).toContainEqual({ event: 'alarm', alarm: 'request-refused', platform: 'segment', rule });
   });
 
   test.each([

@@ -84,6 +84,7 @@ describe('an erasure job', () => {
     ['a type that settings do not map', { identifier: 'LC-1', type: 'Loyalty card' }, {}, ['crm-10042']],
     ['a type that every object has', { identifier: 'LC-1', type: 'constructor' }, {}, ['crm-10042']],
     ['an unmapped core identifier', email, { identities: { email: 'email' } }, ['ada@example.com']],
+    ['a whole number', { identifier: 10_043, type: 'no' }, { identities: { no: 'source_id' } }, ['10043']],
     ['nothing mapped', email, { identities: {} }, []],
   ])('may be for %s', async (_, profile, section, values) => {
     const kept = await keptOf(job(profile), section);

@@ -29,7 +29,8 @@ const failing = (state: RateLimitState, at = now) =>
 describe('limit in the headers', () => {
   test.each([
     ['no headers', {}],
-    ['no limit', { 'x-rate-limit-remaining': '3' }],
+    ['no limit, and enough remaining', { 'x-rate-limit-remaining': '50' }],
+    ['no limit, and a reset in 20 minutes', { 'x-rate-limit-retry': String((now + 20 * minute) / second) }],
     ['a limit of zero', { 'x-rate-limit-limit': '0' }],
     ['the limit of settings', rateHeaders(100, 99, 30 * second)],
     [
@@ -87,6 +88,14 @@ describe('remaining calls', () => {
     ['below the share, no reset, hourly: for a period', unknownReset, hourly, hour],
     ['below the share, reset now: for a period', rateHeaders(100, 49, 0), initialRateLimit, minute],
     ['below the share, reset in the past: for a period', rateHeaders(100, 49, -second), initialRateLimit, minute],
+    ['no limit, below the share of the known one: for a period', { 'x-rate-limit-remaining': '49' }, hourly, hour],
+    [
+      'no limit, below the share of settings: for a period',
+      { 'x-rate-limit-remaining': '49' },
+      initialRateLimit,
+      minute,
+    ],
+    ['less than none: for a period', { ...unknownReset, 'x-rate-limit-remaining': '-3' }, initialRateLimit, minute],
   ])('%s all calls wait', (_, headers, state, waitMs) => {
     expect(withHeaders(headers, state).reservedForShopUntil).toBe(now + waitMs);
   });

@@ -169,14 +169,14 @@ describe('first reply in the evidence', () => {
     return decodeJwt((await onlyReceipt(harness)).evidence ?? '')['firstReply'];
   };
 
-  test('platform that had to retry: is in progress', async () => {
+  test('platform that had to send the request again: is not called in progress', async () => {
     const harness = ketchHarness();
     const why = { actor: 'ops', reason: 'look', at: fixtureTime };
     await pause('all', why, harness.services.control);
     expect((await harness.send(ketchWire(deleteRequest()))).status).toBe(503);
     await resume('all', why, harness.services.control);
     harness.clock.now += hour;
-    expect(await answerOf(harness)).toEqual({ as: 'in-progress', at: new Date(fixtureTime).toISOString() });
+    expect(await answerOf(harness)).toEqual({ as: 'send-again', at: new Date(fixtureTime).toISOString() });
   });
 
   test('result in the reply: is the outcome', async () => {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { alarmFor } from '../../infra/stack/alarm-catalog.ts';
 import { signingSecret as genericSecret, genericWire, order, question, signed } from '../platforms/generic-messages.ts';
@@ -50,11 +51,14 @@ function everyPlatform() {
 const planted = 'planted-qzkwvj';
 
 const text = { 'Content-Type': 'text/plain' };
-const formWire = (body: object, headers: Wire['headers'] = {}) => ({
+const formWire = (body: unknown, headers: Wire['headers'] = {}) => ({
   ...genericWire(body),
   path: '/webhooks/in-house',
   headers: { 'Content-Type': 'application/json', 'X-Form-Key': formSecret, ...headers },
 });
+
+const compressed = { ...transcendWire(), body: gzipSync(String(transcendWire().body)) };
+compressed.headers = { ...compressed.headers, 'content-encoding': 'gzip' };
 
 type Case = readonly [platform: string, what: string, wire: Wire, status: number, rule: string];
 
@@ -165,7 +169,31 @@ const refused: readonly Case[] = [
     400,
     'orders_to_redact: is missing or does not match customers/redact',
   ],
-  ['shopify', 'no topic', shopifyWire(redaction, { 'X-Shopify-Topic': [] }), 400, 'X-Shopify-Topic: is missing'],
+  ['shopify', 'no topic', shopifyWire({}, { 'X-Shopify-Topic': [] }), 400, 'X-Shopify-Topic: is missing'],
+  [
+    'shopify',
+    'JSON in a string',
+    shopifyWire(JSON.stringify(JSON.stringify(redaction))),
+    400,
+    'body: is missing or does not match customers/redact',
+  ],
+  [
+    'segment',
+    'JSON in a string',
+    segmentWire(JSON.stringify(JSON.stringify(deletion))),
+    400,
+    'body: is missing or does not match Segment',
+  ],
+  ['in-house', 'JSON in a string', formWire(JSON.stringify(JSON.stringify(order))), 400, 'body: is not an object'],
+  ['in-house', 'null', formWire(null), 400, 'body: is not an object'],
+  [
+    'in-house',
+    'a compressed body',
+    formWire(order, { 'Content-Encoding': ['identity', 'gzip'] }),
+    415,
+    'Content-Encoding: must be identity',
+  ],
+  ['transcend', 'a compressed body', compressed, 415, 'Content-Encoding: must be identity'],
   [
     'transcend',
     'another kind of job',

@@ -81,6 +81,16 @@ describe('submission time before 2015', () => {
 });
 
 describe('due time', () => {
+  test.each(Object.entries({ ketch, generic }))('%s: over a year after receipt is ignored', async (_, timed) => {
+    const latest = fixtureTime + 366 * 86_400_000;
+    for (const due of [latest, latest + 1000]) {
+      const harness = await timed.harness();
+      await harness.send(timed.wire(fixtureTime, due));
+      const [receipt] = await harness.receipts();
+      expect(receipt?.dueAt).toBe(due === latest ? due : undefined);
+    }
+  });
+
   test.each(Object.entries({ ketch, generic }))('%s: before receipt is ignored', async (_, timed) => {
     for (const due of [Date.parse('0001-01-01T00:00:00Z'), 1000, fixtureTime - 1000]) {
       const harness = await timed.harness();

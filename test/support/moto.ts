@@ -3,13 +3,14 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { awsClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
+import { printSkipped } from './skipped.ts';
 
 const startMs = 180_000;
 
-/** Whether an independent AWS emulator is installed here; says so on stdout when it is not. */
+/** Whether an independent AWS emulator is installed here; says so when it is not. */
 export function motoIsHere(): boolean {
   const here = (process.env['PATH'] ?? '').split(delimiter).some(folder => isExecutable(join(folder, 'moto_server')));
-  if (!here) console.log('skipped: moto_server is not on the PATH (pip install "moto[server]")');
+  if (!here) printSkipped('moto_server is not on the PATH (pip install "moto[server]")');
   return here;
 }
 

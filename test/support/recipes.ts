@@ -43,7 +43,40 @@ export interface RecipeFixture {
 const recipes = new URL('../../docs/platforms/recipes/', import.meta.url);
 const fixtures = new URL('../fixtures/recipes/', import.meta.url);
 
-export const recipeNames = readdirSync(recipes).map(file => file.replace(/\.json$/, ''));
+export const allRecipeNames = readdirSync(recipes)
+  .map(file => file.replace(/\.json$/, ''))
+  .sort();
+
+/** The recipes of platforms that call. */
+export const recipeNames = allRecipeNames.filter(name => !name.endsWith('-pull'));
+
+/** The recipes of platforms that are asked. */
+export const pullRecipeNames = allRecipeNames.filter(name => name.endsWith('-pull'));
+
+/** What a platform lists, and what must follow from it. */
+export interface PullFixture
+  extends Pick<RecipeFixture, 'clock' | 'confidence' | 'source' | 'customers' | 'submittedAt'> {
+  readonly config: { readonly platform: string; readonly secret: object };
+  /** The first call. */
+  readonly call: {
+    readonly method: string;
+    readonly path: string;
+    readonly query: Readonly<Record<string, string>>;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: unknown;
+  };
+  /** A response with one order. */
+  readonly page: unknown;
+  /** A response after the last order. */
+  readonly end: unknown;
+  readonly callback: NonNullable<RecipeFixture['callback']>;
+  /** A response whose orders erase no one. */
+  readonly other: unknown;
+}
+
+export function pullFixture(name: string): PullFixture {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, fixtures), 'utf8')) as PullFixture;
+}
 
 /** Returns a recipe's settings as text. */
 export function recipeText(name: string): string {

@@ -36,12 +36,12 @@ const fitting: Loose = {
 
 export const ends = ['deployed', 'local'] as const;
 
-/** What is wrong with settings; empty when they fit. */
+/** What is wrong with settings, as `path.to.field: problem`, without positions and hints; empty when they fit. */
 export function problemsOf(text: string, where: SettingsTarget = 'deployed'): string[] {
   try {
     parseSettings(text, where);
   } catch (thrown) {
-    if (thrown instanceof SettingsError) return thrown.message.replace(/^settings: /, '').split('; ');
+    if (thrown instanceof SettingsError) return thrown.problems.map(plainProblem);
     throw thrown;
   }
   return [];
@@ -49,4 +49,13 @@ export function problemsOf(text: string, where: SettingsTarget = 'deployed'): st
 
 export function spoiled(change: (settings: Loose) => void, where?: SettingsTarget): string[] {
   return problemsOf(settingsText(change), where);
+}
+
+function plainProblem(problem: string): string {
+  const [, pointer = '', said = problem] = /^(\/.*?)(?: \(line \d+, column \d+\))?: (.*)$/.exec(problem) ?? [];
+  const path = pointer
+    .split('/')
+    .slice(1)
+    .map(key => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return `${path.join('.')}${path.length > 0 ? ': ' : ''}${said.replace(/; (did you mean|allowed are) .*$/, '')}`;
 }

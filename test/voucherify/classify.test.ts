@@ -139,7 +139,7 @@ describe('no response', () => {
     ['redirected', true, false],
   ] as const)('%s, may have executed: %s: is retried', (code, mayHaveExecuted, stop) => {
     expect(none(code, mayHaveExecuted)).toEqual({
-      outcome: retry(code, { mayHaveExecuted, stop }),
+      outcome: retry(code, { mayHaveExecuted, stop, notAfter: now + 14 * minute }),
       breaker: count,
       status: 0,
     });
@@ -152,18 +152,19 @@ describe('no response', () => {
 });
 
 describe('project that does not respond', () => {
-  const quarter = 15 * minute;
+  const most = 14 * minute;
 
   test.each([
     ['connection error', { kind: 'no-answer', code: 'tls-failed', mayHaveExecuted: false } as const],
     ['503', response(503, '')],
-  ])('%s: raises an alarm once all calls have failed for 15 minutes', (_, result) => {
+  ])('%s: raises an alarm once all calls have failed for 14 minutes, and is tried again then', (_, result) => {
     const alarmOf = (failingSince?: number) => {
       const { outcome } = classify(result, now, failingSince);
       return 'alarm' in outcome ? outcome.alarm : undefined;
     };
-    expect(alarmOf(now - quarter)).toBe('voucherify-unreachable');
-    expect([alarmOf(now - quarter + 1), alarmOf()]).toEqual([undefined, undefined]);
+    expect(alarmOf(now - most)).toBe('voucherify-unreachable');
+    expect([alarmOf(now - most + 1), alarmOf()]).toEqual([undefined, undefined]);
+    expect(classify(result, now, now - minute).outcome).toMatchObject({ notAfter: now + 13 * minute });
   });
 
   test('any other response: raises no such alarm', () => {
@@ -234,13 +235,20 @@ describe('rate-limit headers', () => {
     expect(parseRateHeaders(headers, now)).toMatchObject({ ofCycle: true, exhausted: true, limit: 100_000 });
   });
 
-  test.each(['', ' 5', '5 ', '-5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])('%j: is no number', text => {
-    const names = ['x-rate-limit-limit', 'x-rate-limit-remaining', 'x-rate-limit-retry', 'retry-after'];
-    expect(parseRateHeaders(Object.fromEntries(names.map(name => [name, text])), now)).toEqual(none);
+  test('less than none remaining: is none', () => {
+    expect(parseRateHeaders({ 'x-rate-limit-remaining': '-5' }, now)).toEqual({ ...none, remaining: 0 });
   });
+
+  test.each(['', ' 5', '5 ', '--5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])(
+    '%j: is no number',
+    text => {
+      const names = ['x-rate-limit-limit', 'x-rate-limit-remaining', 'x-rate-limit-retry', 'retry-after'];
+      expect(parseRateHeaders(Object.fromEntries(names.map(name => [name, text])), now)).toEqual(none);
+    },
+  );
 });
 
 test('failure: names a code of this service only', () => {
   const failure = classify(response(500, 'ada@example.com'), now).outcome as CallFailure;
-  expect(Object.keys(failure).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted', 'stop']);
+  expect(Object.keys(failure).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted', 'notAfter', 'stop']);
 });

@@ -208,6 +208,13 @@ describe('short page', () => {
     expect(lists(harness)).toHaveLength(2);
   });
 
+  test('empty although there are more rows: is no proof that nobody matches', async () => {
+    const harness = createHarness();
+    harness.intercept = () => response(200, { customers: [], total: 0, has_more: true });
+    const { receipt } = await harness.erase(one('email', email));
+    expect(receipt).toMatchObject({ state: 'open', lastResult: 'incomplete-list' });
+  });
+
   test('has_more: another page is read', async () => {
     const harness = createHarness();
     const customers = (row: number) => [{ id: id(row), email, created_at: before }];

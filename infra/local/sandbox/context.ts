@@ -40,16 +40,16 @@ export function randomId(): string {
 
 /**
  * An outage of Voucherify: `error` responds 500 with HTML, `down` closes every connection, `hang` accepts requests and
- * never responds.
+ * never responds, `quota` responds that the calls of the billing period are used up, and `key` rejects every key.
  */
-export type Outage = 'error' | 'down' | 'hang';
+export type Outage = 'error' | 'down' | 'hang' | 'quota' | 'key';
 
 /** Thrown when the caller must not get a response. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
-  readonly outage: Exclude<Outage, 'error'>;
+  readonly outage: 'down' | 'hang';
 
-  constructor(outage: Exclude<Outage, 'error'>) {
+  constructor(outage: 'down' | 'hang') {
     super(`the sandbox is set to ${outage}`);
     this.outage = outage;
   }

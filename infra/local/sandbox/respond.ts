@@ -4,6 +4,7 @@ import { type Outage, type SandboxContext, Unreachable } from './context.ts';
 import { transaction } from './database.ts';
 import { logCall } from './logs.ts';
 import {
+  cycleExhausted,
   htmlError,
   type SandboxAnswer,
   type SandboxRequest,
@@ -63,16 +64,18 @@ function runEndpoint(
   return checkMediaTypes(kind, request) ?? OPERATIONS[kind](context, { caller, id, query, body: request.body });
 }
 
+const outageAnswers = { error: htmlError, quota: cycleExhausted, key: unauthorized };
+
 function respondInOutage(
   context: SandboxContext,
   request: SandboxRequest,
   route: SandboxRoute,
   outage: Outage,
 ): SandboxAnswer {
-  const answer = htmlError();
-  log(context, request, route, { status: outage === 'error' ? answer.status : 0, project: null });
-  if (outage !== 'error') {
-    throw new Unreachable(outage);
+  const answer = outage === 'down' || outage === 'hang' ? undefined : outageAnswers[outage]();
+  log(context, request, route, { status: answer?.status ?? 0, project: null });
+  if (answer === undefined) {
+    throw new Unreachable(outage === 'down' ? 'down' : 'hang');
   }
   return answer;
 }

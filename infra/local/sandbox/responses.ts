@@ -66,6 +66,12 @@ export function tooManyRequests(): SandboxAnswer {
   return problem(429, { message: 'Too many requests hit the API too quickly.' });
 }
 
+/** 429 of a used-up billing period, which ends when the plan is changed (Voucherify docs, API limits). */
+export function cycleExhausted(): SandboxAnswer {
+  const answer = tooManyRequests();
+  return { ...answer, headers: { ...answer.headers, 'x-rate-limit-type': 'api_calls_cycle' } };
+}
+
 /** 400 with one of the documented keys. */
 export function badRequest(key: string, message: string, details?: string): SandboxAnswer {
   return problem(400, details === undefined ? { key, message } : { key, message, details });

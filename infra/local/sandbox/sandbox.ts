@@ -60,6 +60,8 @@ export interface Sandbox {
   revoke(appId: string): void;
   /** Starts an outage, or ends it if undefined. A new process has none. */
   outage(mode: Outage | undefined): void;
+  /** Returns the outage, if there is one. */
+  currentOutage(): Outage | undefined;
   /** Sends a signed message for each customer that is created or updated from now on. */
   webhooks(secret: string, send: (message: WebhookMessage) => void): void;
   /** Closes the file. Call nothing else afterwards. */
@@ -85,6 +87,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     outage(mode) {
       outage = mode;
     },
+    currentOutage: () => outage,
     webhooks(secret, send) {
       changed = customer => send(customerMessage(context, customer, secret));
     },

@@ -76,6 +76,8 @@ const ROUTES: Readonly<Record<string, Action>> = {
   'GET /sandbox/deletions': ({ deletions }) => jsonAnswer(200, deletions().map(withIsoTime)),
   'GET /sandbox/customers': ({ customers }) => jsonAnswer(200, customers()),
   'POST /sandbox/customers': registerCustomer,
+  // The platform's side: it takes every callback.
+  'POST /sandbox/callbacks': () => jsonAnswer(200, {}),
 };
 
 /**
@@ -86,6 +88,7 @@ function respondToControl(sandbox: Sandbox, request: SandboxRequest): SandboxAns
   if (!/^\/sandbox(?:$|[/?])/.test(request.target)) {
     return undefined;
   }
+  if (isFromWebPage(request.headers)) return jsonAnswer(403, { message: 'not for web pages' });
   const route = `${request.method} ${request.target}`;
   const action = Object.hasOwn(ROUTES, route) ? ROUTES[route] : undefined;
   return action === undefined
@@ -93,12 +96,19 @@ function respondToControl(sandbox: Sandbox, request: SandboxRequest): SandboxAns
     : action(sandbox, jsonObjectOf(request.body));
 }
 
-const outageSchema = v.object({ mode: v.nullable(v.picklist(['error', 'down', 'hang'])) });
+/** A browser sends `Origin` with every change, and the name in the address bar as `Host`. No web page may drive the sandbox. */
+function isFromWebPage({ origin, host = '' }: SandboxRequest['headers']): boolean {
+  return origin !== undefined || !/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host);
+}
+
+const outageSchema = v.object({ mode: v.nullable(v.picklist(['error', 'down', 'hang', 'quota', 'key'])) });
 
 function setOutage(sandbox: Sandbox, body: unknown): SandboxAnswer {
   const wanted = v.safeParse(outageSchema, body);
   if (!wanted.success) {
-    return jsonAnswer(400, { message: 'the body must be {"mode": "error" | "down" | "hang" | null}' });
+    return jsonAnswer(400, {
+      message: 'the body must be {"mode": "error" | "down" | "hang" | "quota" | "key" | null}',
+    });
   }
   sandbox.outage(wanted.output.mode ?? undefined);
   return jsonAnswer(200, wanted.output);

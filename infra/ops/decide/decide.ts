@@ -2,36 +2,26 @@ import { pepperName } from '../../../lambda/domain/names.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
-import {
-  decisionHelp,
-  decisionOf,
-  decisionOptions,
-  numberOf,
-  type OperatorDecision,
-  OpsUsageError,
-  type ParsedArgs,
-} from '../args.ts';
+import { decisionHelp, decisionOptions, numberOf, OpsUsageError } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { inputLines, type Output, toned } from '../terminal.ts';
+import { decideAll } from './decide-all.ts';
 import {
   acceptPartialDecision,
   allowingNewRequest,
-  applyDecision,
-  type DecisionResult,
-  type ReceiptDecision,
   refuseDecision,
   retryDecision,
   sameProjectDecision,
 } from './decisions.ts';
 
 const namingHelp = `RECEIPT is one or several ids, or - to read one id per line from standard input.
+The beginning of an id is enough if it is unique (at least 6 characters).
 Prints one line for each. Exit code 0: changed; 3: nothing to change; 1: some
 are unknown or cannot be changed (the others are changed).
 `;
 
 /** Most customers of a project that one request may delete, as in the settings. */
-const maxCustomers = 50;
+export const maxCustomers = 50;
 
 export const retryCommand: Command = {
   summary: 'try receipts again: after a review, or before their next attempt',
@@ -131,60 +121,4 @@ async function currentAppIds({ settings, readSecret }: OpsContext): Promise<Read
     return key === undefined ? [] : [[project, hmacs.appId(key.appId)] as const];
   });
   return new Map((await Promise.all(keys)).flat());
-}
-
-interface CommandInput {
-  readonly args: ParsedArgs;
-  readonly context: OpsContext;
-  readonly output: Output;
-}
-
-async function decideAll(
-  what: string,
-  createDecision: (decision: OperatorDecision) => ReceiptDecision,
-  { args, context, output }: CommandInput,
-) {
-  const decision = createDecision(decisionOf(args, context));
-  const ids = await receiptArguments(what, args);
-  const results: DecisionResult[] = [];
-  for (const [at, id] of ids.entries()) {
-    output.progress(`${at + 1} of ${ids.length}`);
-    const result = await applyDecision(id, context, decision);
-    output.progress('');
-    results.push(result);
-    if (!output.json) output.print(formatResult(result, nameOf(result, id, at)));
-  }
-  if (output.json) output.printJson(results.map((result, at) => ({ receipt: nameOf(result, ids[at], at), ...result })));
-  return exitCode(results);
-}
-
-/** An argument could be an e-mail address, so only ids of existing receipts are printed. */
-function nameOf({ result }: DecisionResult, id = '', at: number): string {
-  return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
-}
-
-function formatResult(result: DecisionResult, name: string): string {
-  return `${name}: ${isBad(result) ? toned('bad', result.said) : result.said}`;
-}
-
-function exitCode(results: readonly DecisionResult[]): number {
-  if (results.some(isBad)) return 1;
-  return results.some(({ result }) => result === 'changed') ? 0 : 3;
-}
-
-function isBad({ result }: DecisionResult): boolean {
-  return result !== 'changed' && result !== 'nothing';
-}
-
-/** Returns the receipt ids in the arguments, or with `-` from standard input, without duplicates. */
-async function receiptArguments(command: string, { positionals }: ParsedArgs): Promise<readonly string[]> {
-  const ids = positionals.length === 1 && positionals[0] === '-' ? await readIds() : positionals;
-  if (ids.length === 0) throw new OpsUsageError(`${command}: give receipt ids, or - for standard input`);
-  return [...new Set(ids)];
-}
-
-async function readIds(): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for await (const line of inputLines()) if (line.trim() !== '') ids.push(line.trim());
-  return ids;
 }

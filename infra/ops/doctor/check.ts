@@ -5,6 +5,7 @@ import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import type { CustomerPage } from '../../../lambda/voucherify/responses.ts';
 import type { OpsContext } from '../context.ts';
+import { type Tone, toned } from '../terminal.ts';
 
 /** One result of a check: the state, or what is wrong and how to fix it. Never a secret, an identifier or a key. */
 export interface CheckResult {
@@ -35,6 +36,17 @@ export function warning(message: string): CheckResult {
 
 export function bad(message: string): CheckResult {
   return { grade: 'bad', message };
+}
+
+const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {
+  ok: ['good', '✓'],
+  warning: ['warning', '!'],
+  bad: ['bad', '✗'],
+};
+
+/** Returns the message after the mark of its grade. */
+export function formatResult({ grade, message }: CheckResult): string {
+  return `${toned(...marks[grade])} ${message}`;
 }
 
 /** The result of one read-only call to a project. */

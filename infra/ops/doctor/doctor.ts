@@ -1,11 +1,19 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { type Output, type Tone, toned } from '../terminal.ts';
-import { bad, type Check, type CheckContext, type CheckResult, probesOf } from './check.ts';
-import { deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
-import { backlogCheck, evidenceKeyCheck, localRunCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
-import { secretsCheck, settingsCheck } from './setup-checks.ts';
+import type { Output } from '../terminal.ts';
+import { bad, type Check, type CheckContext, type CheckResult, formatResult, probesOf } from './check.ts';
+import { alarmsCheck, deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
+import {
+  backlogCheck,
+  evidenceKeyCheck,
+  localRunCheck,
+  pullsCheck,
+  scheduleCheck,
+  tablesCheck,
+} from './runtime-checks.ts';
+import { secretsCheck } from './secret-checks.ts';
+import { settingsCheck } from './setup-checks.ts';
 import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
 /** In output order. A failed check can explain those after it. */
@@ -14,12 +22,14 @@ const checks: readonly Check[] = [
   localRunCheck,
   settingsCheck,
   deployedSettingsCheck,
+  alarmsCheck,
   secretsCheck,
   voucherifyCheck,
   rateLimitCheck,
   clockCheck,
   tablesCheck,
   scheduleCheck,
+  pullsCheck,
   backlogCheck,
   evidenceKeyCheck,
 ];
@@ -29,12 +39,12 @@ export const doctorCommand: Command = {
   options: {},
   help: `npm run ops -- doctor
 
-Shows account, region, deployment and operator first. Then checks settings (the
-file and the deployed ones), secrets, Voucherify keys and quota, clock, tables,
-schedule, backlog, pauses and the evidence key. It changes nothing. It makes one
-call to each project (two with OAuth), which counts against the quota and
-bypasses the rate limiter: it lists the customers with an address that cannot
-exist.
+Shows account, region, stage and operator first. Then checks settings (the file
+and the deployed ones), who gets the alarms, secrets, Voucherify keys and quota,
+clock, tables, schedule, pulls, backlog, pauses and the evidence key. It changes
+nothing. It makes one call to each project (two with OAuth), which counts
+against the quota and bypasses the rate limiter: it lists the customers with an
+address that cannot exist.
 Exit code 1 if a line begins with ✗.
 
   npm run ops -- doctor
@@ -58,7 +68,7 @@ export async function doctor(context: OpsContext, output: Output, limitMs = chec
   output.progress('');
   const results = all.flatMap(({ check, found }) => found.map(result => ({ check: check.name, ...result })));
   if (output.json) output.printJson(results);
-  else for (const line of results) output.print(formatResult(line), messageColumn);
+  else for (const line of results) output.print(formatLine(line), messageColumn);
   const counts = Object.groupBy(results, ({ grade }) => grade);
   if (!output.json) {
     output.print(
@@ -85,15 +95,9 @@ function failureText(error: unknown): string {
   return `unavailable (${error instanceof Error ? error.name : 'unknown'}): check that credentials and region are those of the deployment`;
 }
 
-const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {
-  ok: ['good', '✓'],
-  warning: ['warning', '!'],
-  bad: ['bad', '✗'],
-};
-
 /** Where messages start, after the mark and the check's name. */
 const messageColumn = 15;
 
-function formatResult({ check, grade, message }: CheckResult & { readonly check: string }): string {
-  return `${toned(...marks[grade])} ${check.padEnd(12)} ${message}`;
+function formatLine({ check, grade, message }: CheckResult & { readonly check: string }): string {
+  return formatResult({ grade, message: `${check.padEnd(12)} ${message}` });
 }

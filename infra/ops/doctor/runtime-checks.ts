@@ -1,5 +1,7 @@
 import { readHeartbeat } from '../../../lambda/control/heartbeat.ts';
 import { readPausedScopes } from '../../../lambda/control/pauses.ts';
+import { needsOperator, type PullState, readPull } from '../../../lambda/control/pull-state.ts';
+import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { deadlineUsedPercent, type Receipt, type ReceiptQueue } from '../../../lambda/receipts/receipt.ts';
 import { type TableStatus, tableProblems } from '../table-status.ts';
 import { isoSeconds } from '../terminal.ts';
@@ -73,6 +75,26 @@ function describeMissingSweep(ended: number | undefined, { local }: CheckContext
 
 function secondsText(ms: number): string {
   return `${Math.max(0, Math.round(ms / 1000))} s`;
+}
+
+/** Checks that every platform that is asked for its orders answers. */
+export const pullsCheck: Check = {
+  name: 'pulls',
+  run: async ({ settings, control, now }) => {
+    const names = [...openPlatforms(settings.platforms)].flatMap(([name, { pull }]) =>
+      pull === undefined ? [] : [name],
+    );
+    return Promise.all(names.map(async name => describePull(name, await readPull(name, control), now())));
+  },
+};
+
+function describePull(name: string, state: PullState | undefined, now: number): CheckResult {
+  if (state === undefined) return warning(`${name}: has not been asked yet`);
+  const { failure } = state;
+  if (failure === undefined) return ok(`${name}: the last pull was complete`);
+  const fact = `${name}: pulls have failed for ${secondsText(now - failure.since)} (${failure.code})`;
+  if (!needsOperator(failure, now)) return warning(fact);
+  return bad(`${fact}: check the secret and the settings (RUNBOOK.md#platform-out-of-sync)`);
 }
 
 /** Number of receipts read from each queue. */

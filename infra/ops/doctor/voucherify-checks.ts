@@ -8,7 +8,7 @@ import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import { isoSeconds } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, warning } from './check.ts';
-import { secretLabel } from './setup-checks.ts';
+import { secretLabel } from './secret-checks.ts';
 
 /** Checks that the key of every project is valid and may read customers, and shows its quota. */
 export const voucherifyCheck: Check = {

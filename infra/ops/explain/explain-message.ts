@@ -3,7 +3,7 @@ import { parseStrictJson } from '../../../lambda/io/json.ts';
 import { compileReplies } from '../../../lambda/platforms/generic/answers.ts';
 import { type Message, valueAtPlace } from '../../../lambda/platforms/generic/places.ts';
 import { entriesOf } from '../../../lambda/platforms/generic/request.ts';
-import { holds, matchingRuleIndex } from '../../../lambda/platforms/generic/rules.ts';
+import { holds, matchingRuleIndex, otherwiseFor } from '../../../lambda/platforms/generic/rules.ts';
 import {
   type GenericSettings,
   type ResolvedSettings,
@@ -23,7 +23,12 @@ export function explainMessage(section: GenericSettings, request: HttpRequest): 
       ...(settings.each === undefined ? [] : [`order ${at + 1} of ${messages.length}`]),
       ...explainOrder(message, settings),
     ]);
-  return [...orders, ...replyLines(section), ...callbackLines(settings)];
+  return [
+    ...orders,
+    ...(settings.isPullOnly ? [] : replyLines(section)),
+    ...pullLines(settings),
+    ...callbackLines(settings),
+  ];
 }
 
 /** Returns no orders for a body that cannot be read; the result says why. */
@@ -40,7 +45,10 @@ function explainOrder(message: Message, settings: ResolvedSettings): readonly st
   const index = matchingRuleIndex(message, settings);
   const rule = settings.rules[index];
   if (rule === undefined)
-    return [`rule: none of ${settings.rules.length} matches: ${settings.otherwise}`, ...ruleLines(message, settings)];
+    return [
+      `rule: none of ${settings.rules.length} matches: ${otherwiseFor(message, settings)}`,
+      ...ruleLines(message, settings),
+    ];
   const head = `rule: ${index + 1} of ${settings.rules.length} matches: ${rule.do}`;
   return rule.do === 'erase' ? [head, ...placeLines(message, settings)] : [head];
 }
@@ -102,6 +110,11 @@ function replyLines({ answers }: GenericSettings): readonly string[] {
     return `${outcome} ${status}${isDefault ? ' (default)' : ''}`;
   });
   return [`replies: ${texts.join(', ')}`];
+}
+
+function pullLines({ pull }: ResolvedSettings): readonly string[] {
+  if (pull === undefined) return [];
+  return [`pull: every ${pull.everyMinutes} minutes, ${pull.method} to ${pull.url}, at most ${pull.maxPages} pages`];
 }
 
 function callbackLines({ callback }: ResolvedSettings): readonly string[] {

@@ -57,6 +57,7 @@ export const notLookedUpText = 'could not be looked up (a phone number, a hash o
 const firstAnswers = {
   outcome: 'with the outcome',
   'in-progress': 'that it was in progress',
+  'send-again': 'with an error (503): the platform was to send the request again, because it was not finished',
   accepted: 'that it was accepted: this platform takes no result in the reply',
 } as const satisfies Readonly<Record<Evidence['firstReply']['as'], string>>;
 

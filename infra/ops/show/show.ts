@@ -3,9 +3,10 @@ import { dueAtOf, hasRefusedLookUps, isFinal, type Receipt } from '../../../lamb
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { reasonOf, usedPercent } from '../receipts.ts';
+import { readReceiptLike, reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
+import { type NextStep, nextStepFor } from './next-step.ts';
 import { type Reappearance, readReappearances, reappearanceLines } from './reappearances.ts';
 import { parseSignedEvidence, type SignatureVerdict, type SignedEvidence, verifySignature } from './signed-evidence.ts';
 
@@ -18,6 +19,8 @@ Answers the questions of an auditor about one erasure, and lists where data can
 remain. For a signed receipt it shows the signed evidence and verifies the
 signature. The exit code is 1 if the signature is missing, is invalid, cannot be
 verified with the current key, or if the receipt differs from its evidence.
+
+RECEIPT may be the beginning of an id, if it is unique (at least 6 characters).
 
   --jws           only the signed evidence, a compact JWS (RFC 7515); exit code
                   1 if it is not signed yet
@@ -32,7 +35,7 @@ verified with the current key, or if the receipt differs from its evidence.
 async function show(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   const [id, ...others] = args.positionals;
   if (id === undefined || others.length > 0) throw new OpsUsageError('show: give one receipt id');
-  const receipt = await context.store.read(id);
+  const receipt = await readReceiptLike(id, context, output, { finished: true });
   if (receipt === undefined) return reportError('receipt not found');
   if (args.isSet('jws'))
     return receipt.evidence === undefined ? reportUnsigned(receipt) : printJws(receipt.evidence, output);
@@ -43,15 +46,17 @@ async function show(args: ParsedArgs, context: OpsContext, output: Output): Prom
 }
 
 /** Shows the signed evidence, or for an unsigned receipt, its evidence so far. */
-async function readView(receipt: Receipt, { signer, store }: OpsContext): Promise<ReceiptView | undefined> {
+async function readView(receipt: Receipt, context: OpsContext): Promise<ReceiptView | undefined> {
+  const { signer, store } = context;
   const publicKey = () => signer.publicKey();
+  const next = await nextStepFor(receipt, context);
   const reappearances = await readReappearances(receipt, store, publicKey);
-  if (receipt.evidence === undefined) return { receipt, evidence: evidenceOf(receipt), reappearances };
+  if (receipt.evidence === undefined) return { receipt, next, evidence: evidenceOf(receipt), reappearances };
   const signed = parseSignedEvidence(receipt, receipt.evidence);
   if (signed === undefined) return undefined;
   const { evidence, ...signature } = signed;
   const verdict = await verifySignature(receipt.evidence, signature.keyId, publicKey);
-  return { receipt, evidence, reappearances, signature: { ...signature, verdict } };
+  return { receipt, next, evidence, reappearances, signature: { ...signature, verdict } };
 }
 
 /** An unfinished receipt may be unsigned. A finished one needs a valid signature and must match its evidence. */
@@ -81,6 +86,7 @@ function reportError(line: string): number {
 /** What `show` prints of one receipt: the evidence and its signature. */
 interface ReceiptView {
   readonly receipt: Receipt;
+  readonly next: NextStep;
   readonly evidence: Evidence;
   readonly reappearances: readonly Reappearance[];
   readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: SignatureVerdict };
@@ -88,11 +94,14 @@ interface ReceiptView {
 
 function printReceipt(view: ReceiptView, now: number, output: Output): void {
   if (output.json) output.printJson(buildJson(view, now));
-  else for (const line of buildLines(view, now)) output.print(line, 4);
+  else for (const line of buildLines(view, now)) output.print(line, line.startsWith(commandIndent) ? undefined : 4);
 }
 
+/** A wrapped command could not be copied. */
+const commandIndent = '  npm run ';
+
 /** Returns the evidence and the current state, for scripts. */
-function buildJson({ receipt, evidence, reappearances, signature }: ReceiptView, now: number): object {
+function buildJson({ receipt, next, evidence, reappearances, signature }: ReceiptView, now: number): object {
   const { queue, nextAttemptAt, claims, lastResult, newRequest } = receipt;
   return {
     ...evidence,
@@ -100,6 +109,7 @@ function buildJson({ receipt, evidence, reappearances, signature }: ReceiptView,
     waitsFor: queue ?? null,
     nextAttemptAt: nextAttemptAt === undefined ? null : isoSeconds(nextAttemptAt),
     lastResult: lastResult ?? null,
+    ...(next.commands.length === 0 ? {} : { next: next.commands }),
     ...(newRequest === undefined ? {} : { newRequest: { ...newRequest, at: isoSeconds(newRequest.at) } }),
     attempts: claims,
     dueAt: isoSeconds(dueAtOf(receipt)),
@@ -120,6 +130,7 @@ function buildLines(view: ReceiptView, now: number): readonly string[] {
     `receipt ${evidence.receipt}`,
     ...stateLines(receipt, now),
     ...newRequestLines(receipt),
+    ...nextLines(view.next),
     ...sections.flatMap(({ heading, lines }) => ['', heading, ...lines.map(line => `  ${line}`)]),
   ];
 }
@@ -131,6 +142,11 @@ function stateLines(receipt: Receipt, now: number): readonly string[] {
   const used = `due at ${isoSeconds(dueAtOf(receipt))}, ${usedPercent(receipt, now)} % of the time used`;
   const next = nextAttemptAt === undefined || state === 'needs-review' ? 'a decision' : isoSeconds(nextAttemptAt);
   return [`${state}: ${reasonOf(receipt)}`, `next attempt: after ${next}; ${used}`, ...lookUpLines(receipt)];
+}
+
+function nextLines({ facts, commands, section }: NextStep): readonly string[] {
+  const heading = section === undefined ? [] : [`next: RUNBOOK.md#${section}`];
+  return [...facts, ...heading, ...commands.map(command => `  ${command}`)];
 }
 
 /** The progress of look-ups that take several attempts. */

@@ -9,6 +9,7 @@ import {
   type TimePlace,
 } from '../../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
+import { OpsUsageError } from '../args.ts';
 import { signGeneric } from './sign-generic.ts';
 import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
 
@@ -16,6 +17,7 @@ import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } fro
 export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest | NoSmokeRequest {
   const parsed = v.parse(genericSettings, section);
   const settings = resolveSettings(parsed);
+  if (settings.isPullOnly) throw new OpsUsageError('PLATFORM: is asked for its orders and has no route to try');
   const { body, headers, sends, outcomes } = messageFor(settings, name);
   const storing =
     outcomes === allOutcomes ? 'it costs one look-up per project and stores a receipt' : 'nothing is stored';
@@ -52,9 +54,10 @@ const allOutcomes = ['no_match', 'not_identifiable', 'in_progress', 'needs_revie
 /** Chooses the message that does least: a test, then one that is ignored, then an erasure of an invented person. */
 function messageFor(settings: ResolvedSettings, name: string): SmokeMessage {
   const harmless = settings.rules.find(rule => rule.do !== 'erase' && Object.keys(rule.when).length > 0);
-  const isEmptyIgnored = settings.otherwise === 'ignore' && !settings.rules.some(({ when }) => holds(when, () => null));
-  if (isEmptyIgnored && harmless === undefined) {
-    return { ...built(settings, []), sends: 'a message that is ignored', outcomes: ['ignored'] };
+  const isOtherIgnored = settings.otherwise === 'ignore' && !settings.rules.some(({ when }) => holds(when, () => name));
+  if (isOtherIgnored && harmless === undefined) {
+    const other = settings.rules.flatMap(({ when }) => Object.keys(when)).map(place => [place, name] as const);
+    return { ...built(settings, other), sends: 'a message that is ignored', outcomes: ['ignored'] };
   }
   const erase = settings.rules.find(rule => rule.do === 'erase');
   if (settings.test === undefined && harmless !== undefined) {

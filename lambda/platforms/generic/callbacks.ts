@@ -9,7 +9,7 @@ import { type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from 
 import type { CallbackSettings, ResolvedSettings } from './schema.ts';
 import { callbackKeys, outboundSecret } from './secrets.ts';
 import { bodyText, compileBody, renderText, templateOf, textsIn, variablesOf } from './template.ts';
-import { isMessageVariable, keptHeader, secretVariable } from './variables.ts';
+import { isMessageVariable, keptPlace, secretVariable } from './variables.ts';
 
 /** The callbacks of a platform, with its templates parsed. */
 export interface Callbacks {
@@ -59,7 +59,7 @@ function storedPlaces(
     .flatMap(text => variablesOf(templateOf(text)))
     .filter(isMessageVariable);
   const kept = inHeaders.flatMap(name => {
-    const place = keptHeader(name);
+    const place = keptPlace(name);
     return place === undefined ? [] : [[name, place] as const];
   });
   return new Map([...inBodies.map(name => [name, name] as const), ...kept]);
@@ -100,7 +100,7 @@ function valuesAt(
   const values: Record<string, string | number | boolean> = {};
   for (const [variable, place] of stored) {
     const value = valueAtPlace(place, message);
-    if (keptHeader(variable) !== undefined && !/^[\x20-\x7e]+$/.test(typeof value === 'string' ? value : '')) {
+    if (keptPlace(variable) !== undefined && !/^[\x20-\x7e]+$/.test(typeof value === 'string' ? value : '')) {
       throw invalidAt(place, 'is missing');
     }
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values[variable] = value;

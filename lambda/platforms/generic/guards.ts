@@ -1,5 +1,6 @@
 import { identifierPlaces, namesIdentifier } from './identifier-places.ts';
 import { headerNameOf, headerOfPlace } from './places.ts';
+import { pullProblems } from './pull-guards.ts';
 import type { HmacProof, Proof, ResolvedSettings, TimePlace } from './schema.ts';
 import { parseTemplate, variablesIn } from './template.ts';
 import { answerProblems, callbackProblems, type SettingsProblem } from './template-guards.ts';
@@ -9,13 +10,21 @@ import { headerVariable } from './variables.ts';
 /** Returns what is wrong with settings whose every value is valid alone. */
 export function settingsProblems(settings: ResolvedSettings): readonly SettingsProblem[] {
   return [
-    ...proofProblems(settings.proofs),
-    ...placeProblems(settings),
+    ...(settings.isPullOnly ? [] : proofProblems(settings.proofs)),
+    ...pullProblems(settings),
+    ...messageProblems(settings),
     ...timeProblems('submittedAt', settings.submittedAt),
     ...timeProblems('dueAt', settings.dueAt),
     ...answerProblems(settings),
-    ...callbackProblems(settings),
   ];
+}
+
+/** The places of a platform that both calls and is asked are read from a message and from the entries of a list. */
+function messageProblems(settings: ResolvedSettings): readonly SettingsProblem[] {
+  const problemsOf = (one: ResolvedSettings) => [...placeProblems(one), ...callbackProblems(one)];
+  const problems = problemsOf(settings);
+  if (problems.length > 0 || settings.pull === undefined) return problems;
+  return problemsOf({ ...settings, each: settings.pull.list });
 }
 
 function proofProblems(proofs: readonly Proof[]): SettingsProblem[] {
@@ -61,10 +70,14 @@ function placeProblems(settings: ResolvedSettings): SettingsProblem[] {
   };
   const isUncovered = (place: string) => {
     const header = headerOfPlace(place);
-    return isSigned && header !== undefined && !covered.includes(header);
+    return (isSigned || settings.pull !== undefined) && header !== undefined && !covered.includes(header);
   };
+  const rule =
+    settings.pull === undefined
+      ? 'must not be a header that signs does not contain'
+      : 'must not be a header: an order that is pulled has none';
   const problems = Object.entries(places).flatMap(([key, list]) =>
-    list.some(isUncovered) ? [{ path: [key], message: 'must not be a header that signs does not contain' }] : [],
+    list.some(isUncovered) ? [{ path: [key], message: rule }] : [],
   );
   const isIdentifier = typeof reference === 'string' && namesIdentifier(reference, settings);
   const message = 'must not be the place of an identifier: list it to hash it';

@@ -4,6 +4,7 @@ import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './
 import { checkGenericSecret, tokenProofs, verifyGeneric } from './authentication.ts';
 import { compileCallbacks } from './callbacks.ts';
 import { type Message, valueAtPlace } from './places.ts';
+import { compilePull, pullSecrets } from './pull.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
@@ -20,7 +21,11 @@ export function generic(section: GenericSettings): Platform {
   const callbacks = compileCallbacks(settings);
   const tokens = tokenProofs(settings.proofs);
   const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
+  const { pull, isPullOnly } = settings;
+  const sent = [...callbacks.secrets, ...(pull === undefined ? [] : pullSecrets(pull))];
   return {
+    ...(pull === undefined ? {} : { pull: compilePull(pull, settings, callbacks.targetsOf) }),
+    ...(isPullOnly ? { isPullOnly } : {}),
     // A list is stored and acknowledged: its erasures would not all end within one reply.
     responseMode: settings.each !== undefined || isAcknowledgement(section.answers) ? 'acknowledgement' : 'result',
     callbackOrigins: settings.callbackOrigins,
@@ -29,11 +34,13 @@ export function generic(section: GenericSettings): Platform {
       ? { callbackOnlyOutcomes: ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'] }
       : {}),
     tells: (kind, hasCallbacks) =>
-      tells(wordOf({ kind }), section.answers, settings.each !== undefined) ||
+      // Nobody waits for the reply to an order that was pulled.
+      (pull === undefined && tells(wordOf({ kind }), section.answers, settings.each !== undefined)) ||
       (hasCallbacks && callbacks.tells(wordOf({ kind }))),
+    sendsAgain: () => replies.describe('in_progress').status >= 500,
     ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
-    ...(callbacks.needsSecret ? { callbacksNeedSecret: true } : {}),
-    checkSecret: text => checkGenericSecret(text, settings.proofs, callbacks.secrets),
+    ...(callbacks.needsSecret || sent.length > 0 ? { sweepNeedsSecret: true } : {}),
+    checkSecret: text => checkGenericSecret(text, settings.proofs, sent),
     verify: (request, context) => verifyGeneric(request, context, settings.proofs, tokens),
     parse: request => {
       if (request.method !== 'GET') return withReply(parseOrders(request, settings, callbacks.targetsOf), replies);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CallbackTarget, ErasureRequest } from '../../domain/erasure.ts';
 import { Failure, failureOf } from '../../domain/failure.ts';
 import { type HttpRequest, isJson } from '../../domain/http.ts';
-import { parseStrictJson } from '../../io/json.ts';
+import { parseStrictEntries, parseStrictJson } from '../../io/json.ts';
 import { identifiersOf } from './identifiers.ts';
 import { invalidAt, type Message, requiredText, valueAt, valueAtPlace } from './places.ts';
 import { matchingRule } from './rules.ts';
@@ -29,23 +29,44 @@ export type ParsedOrders = (
   readonly hasIgnored: boolean;
 };
 
+/** The orders of a body, and what could not be read. */
+interface OrdersFound {
+  readonly body: unknown;
+  /** The number of entries, readable or not. */
+  readonly count: number;
+  readonly erase: readonly ErasureRequest[];
+  readonly failures: readonly Failure[];
+  readonly isTest: boolean;
+  readonly hasIgnored: boolean;
+  readonly message: Message;
+}
+
 /** Parses a body as settings map it. Throws a {@link Failure} if nothing in it can be read. */
 export function parseOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): ParsedOrders {
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
-  const body = parseStrictJson(request.rawBody);
+  const { erase, failures, isTest, hasIgnored, message } = readOrders(request, settings, callbacksOf);
+  if (erase.length > 0) return { erase, unreadable: failures.map(one => one.message), message, hasIgnored };
+  const [first] = failures;
+  if (first !== undefined) throw first;
+  return { ...(isTest ? { test: true } : { ignore: 'rule' }), message, hasIgnored };
+}
+
+/** Reads every order of a body. Throws a {@link Failure} only for a body that is not JSON or no list where one must be. */
+export function readOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): OrdersFound {
+  const parse = settings.each === '' ? parseStrictEntries : parseStrictJson;
+  const body = parse(request.rawBody);
   const messages = entriesOf(body, settings.each).map(entry => ({ request, body, entry }));
   const parsed = messages.map(message => attempt(() => orderOf(message, settings, callbacksOf)));
   const orders = parsed.flatMap(one => (one instanceof Failure ? [] : [one]));
-  const failures = parsed.filter(one => one instanceof Failure);
-  const [first] = failures;
-  const erase = orders.flatMap(order => ('erase' in order ? [order.erase] : []));
-  const unreadable = failures.map(({ message }) => message);
-  const message = messages[0] ?? { request, body, entry: body };
-  const hasIgnored = messages.length === 0 || orders.some(order => 'ignore' in order);
-  if (erase.length > 0) return { erase, unreadable, message, hasIgnored };
-  if (first !== undefined) throw first;
-  const isTest = orders.some(order => 'test' in order);
-  return { ...(isTest ? { test: true } : { ignore: 'rule' }), message, hasIgnored };
+  return {
+    body,
+    count: messages.length,
+    erase: orders.flatMap(order => ('erase' in order ? [order.erase] : [])),
+    failures: parsed.filter(one => one instanceof Failure),
+    isTest: orders.some(order => 'test' in order),
+    hasIgnored: messages.length === 0 || orders.some(order => 'ignore' in order),
+    message: messages[0] ?? { request, body, entry: body },
+  };
 }
 
 /** Returns the orders of a body: itself, or the entries of its list. */
@@ -73,6 +94,10 @@ function attempt(read: () => Order): Order | Failure {
 }
 
 function orderOf(message: Message, settings: ResolvedSettings, callbacksOf: CallbacksOf): Order {
+  const { entry } = message;
+  if (entry instanceof Failure) throw entry;
+  // Without a field, no rule could match it, and the order would be ignored.
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw invalidAt('', 'is not an object');
   const action = matchingRule(message, settings);
   if (action === 'ignore') return { ignore: 'rule' };
   if (action === 'test') return { test: true };

@@ -11,12 +11,35 @@ export function matchingRuleIndex(message: Message, { rules }: Pick<ResolvedSett
   return rules.findIndex(({ when }) => holds(when, place => valueAtPlace(place, message)));
 }
 
-/** Returns what the first matching rule says. Throws `invalid` if none matches and settings do not ignore the others. */
+/** Returns what the first matching rule says. Throws `invalid` if none matches and the message is not ignored. */
 export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 'rules' | 'otherwise'>): Action {
   const rule = settings.rules[matchingRuleIndex(message, settings)];
   if (rule !== undefined) return rule.do;
-  if (settings.otherwise === 'ignore') return 'ignore';
+  if (otherwiseFor(message, settings) === 'ignore') return 'ignore';
   throw noRule(message, settings.rules);
+}
+
+/**
+ * Returns what happens to a message that no rule matches. It is refused whatever the settings say if no place of the rules
+ * has a value, or if letter case or white space alone differ from an order: ignored, the order would be lost.
+ */
+export function otherwiseFor(
+  message: Message,
+  { rules, otherwise }: Pick<ResolvedSettings, 'rules' | 'otherwise'>,
+): ResolvedSettings['otherwise'] {
+  const readValue = (place: string) => valueAtPlace(place, message) ?? null;
+  const isUnknownForm = rules.flatMap(({ when }) => Object.keys(when)).every(place => readValue(place) === null);
+  const folded = (place: string) => fold(readValue(place));
+  const isRespelled = rules.some(one => one.do === 'erase' && holds(foldedConditions(one.when), folded));
+  return isUnknownForm || isRespelled ? 'refuse' : otherwise;
+}
+
+function foldedConditions(when: Conditions): Conditions {
+  return Object.fromEntries(Object.entries(when).map(([place, allowed]) => [place, [allowed].flat().map(fold)]));
+}
+
+function fold<T>(value: T): T | string {
+  return typeof value === 'string' ? value.trim().toLowerCase() : value;
 }
 
 /** Names the place that does not fit, if there is only one rule. */

@@ -120,14 +120,45 @@ const callback = v.strictObject({
 });
 export type CallbackSettings = v.InferOutput<typeof callback>;
 
+function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
+}
+
+const queryName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.[\]-]{1,64}$/, 'must be the name of a query parameter'));
+/** The next page is the next number, or has a value of the page before. */
+const numberedPage = v.strictObject({
+  query: queryName,
+  from: wholeNumber(0, 1),
+  step: v.optional(wholeNumber(1, 500), 1),
+});
+const cursorPage = v.strictObject({ query: queryName, at: pointer });
+
+/** How a platform that does not call is asked for its orders. */
+const pull = v.strictObject({
+  everyMinutes: v.optional(wholeNumber(1, 1440), 15),
+  method: v.optional(v.picklist(['GET', 'POST'], 'must be GET or POST'), 'GET'),
+  url: v.string(),
+  headers,
+  body: anyBody,
+  /** The list of orders in the response. */
+  list: pointer,
+  next: v.exactOptional(
+    v.lazy(value => (typeof value === 'object' && value !== null && 'at' in value ? cursorPage : numberedPage)),
+  ),
+  maxPages: v.optional(wholeNumber(1, 20), 10),
+});
+export type PullSettings = v.InferOutput<typeof pull>;
+
 const places = v.pipe(v.array(place), v.nonEmpty('must hold at least one place'));
 
 /** Settings of a platform without code of its own, value by value. */
 export const genericSchema = v.strictObject({
   ...commonSettings,
   type: v.exactOptional(v.literal('generic', 'must be generic')),
-  /** How the sender is authenticated. A list means that all must hold. */
-  authentication: v.lazy(value => (Array.isArray(value) ? proofs : proof)),
+  /** How the sender is authenticated. A list means that all must hold. Only a platform that is asked may have none. */
+  authentication: v.exactOptional(v.lazy(value => (Array.isArray(value) ? proofs : proof))),
+  pull: v.exactOptional(pull),
   /** The first rule that matches an order decides. */
   rules: v.exactOptional(v.pipe(v.array(rule), v.nonEmpty('must hold at least one rule'))),
   otherwise: v.optional(v.picklist(['refuse', 'ignore'], 'must be refuse or ignore'), 'refuse'),
@@ -165,14 +196,17 @@ export type ResolvedSettings = ReturnType<typeof resolveSettings>;
 export function resolveSettings(settings: GenericSettings) {
   const { rules, each, reference, identifiers, submittedAt, dueAt, test, authentication, callback, ...rest } = settings;
   const mapped = { each, rules, reference, identifiers, submittedAt, dueAt, test };
+  const isPullOnly = authentication === undefined;
   const isOwnBody = Object.values(mapped).every(one => one === undefined);
   const optional = isOwnBody ? ownOptionalPlaces : { submittedAt, dueAt, test };
   return {
     ...rest,
     ...optional,
     hasOwnIdentifiers: identifiers === undefined,
-    each,
-    proofs: listOf<Proof>(authentication),
+    isPullOnly,
+    hasUselessReplies: isPullOnly && [each, settings.answers, settings.statusAnswers].some(one => one !== undefined),
+    each: isPullOnly ? settings.pull?.list : each,
+    proofs: isPullOnly ? [] : listOf<Proof>(authentication),
     rules: rules ?? ownBody.rules,
     reference: (reference ?? ownBody.reference) as string | readonly string[],
     identifiers: listOf<IdentifierSource>(identifiers ?? ownBody.identifiers),

@@ -3,7 +3,7 @@ import { literalPrefix, urlVariablesProblem } from './callback-url.ts';
 import { namesIdentifier } from './identifier-places.ts';
 import type { CallbackSettings, Proof, ResolvedSettings } from './schema.ts';
 import { parseTemplate, textsIn, variablesIn } from './template.ts';
-import { isMessageVariable, keptHeader, secretVariable } from './variables.ts';
+import { isMessageVariable, keptPlace, secretVariable } from './variables.ts';
 
 /** A problem of settings that concerns more than one value. It never contains a value. */
 export interface SettingsProblem {
@@ -72,7 +72,7 @@ export function callbackProblems(settings: ResolvedSettings): SettingsProblem[] 
   const isFromMessage = (name: string) =>
     isMessageVariable(name) || name === 'callbackUrl' || resultNames.includes(name);
   const texts = Object.values(headers ?? {});
-  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptHeader(name) !== undefined;
+  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptPlace(name) !== undefined;
   return [
     ...((url === undefined) === (urls === undefined)
       ? [{ path: ['callback'], message: 'must have either url or urls' }]
@@ -93,15 +93,19 @@ function urlProblems(url: string, settings: ResolvedSettings): SettingsProblem[]
   return [{ path, message: 'must begin with an origin of callbackOrigins, without a variable' }];
 }
 
+/** Returns the names of the secrets that authenticate the sender. None of them may be sent to anyone. */
+export function inboundSecrets({ proofs }: ResolvedSettings): readonly string[] {
+  return proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
+}
+
 /** A secret must not reach an address that the message names, and a secret of the sender proves the sender only. */
 function headerProblems(texts: readonly string[], settings: ResolvedSettings, hasUrls: boolean): SettingsProblem[] {
   const path = ['callback', 'headers'];
   const names = texts.flatMap(variablesIn);
-  const inbound = settings.proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
   if (hasUrls && names.length > 0) return [{ path, message: 'may hold a secret or a kept header only beside url' }];
-  if (names.some(name => inbound.includes(secretVariable(name) ?? ''))) {
+  if (names.some(name => inboundSecrets(settings).includes(secretVariable(name) ?? ''))) {
     return [{ path, message: 'must not hold a secret of authentication' }];
   }
-  const kept = names.flatMap(name => keptHeader(name) ?? []);
+  const kept = names.flatMap(name => keptPlace(name) ?? []);
   return kept.some(place => namesIdentifier(place, settings)) ? [{ path, message: isIdentifierPlace }] : [];
 }

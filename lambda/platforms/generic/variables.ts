@@ -11,7 +11,7 @@ export function secretVariable(name: string): string | undefined {
   return /^secret:([A-Za-z][A-Za-z0-9_-]{0,39})$/.exec(name)?.[1];
 }
 
-/** Returns the place of the header that a variable of a callback's header stands for. */
-export function keptHeader(name: string): string | undefined {
-  return /^kept:(header:[A-Za-z0-9-]+)$/.exec(name)?.[1];
+/** Returns the place in the message that a variable of a callback's header stands for. */
+export function keptPlace(name: string): string | undefined {
+  return /^kept:(header:[A-Za-z0-9-]+|(message:)?\/.+)$/.exec(name)?.[1];
 }

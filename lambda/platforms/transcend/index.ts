@@ -18,6 +18,7 @@ import {
   parseBody,
   parseTime,
   plainErrorReply,
+  textOrInteger,
 } from '../platform.ts';
 import { type SombraHeaders, signingKey, sombraHeaders, transcendSecret, verifyTranscend } from './verify.ts';
 
@@ -55,7 +56,7 @@ export function transcend(settings: TranscendSettings): Platform {
     projects: settings.projects,
     // The reply says only whether the job is over.
     callbackOnlyOutcomes: ['erased', 'not-identifiable', 'refused'],
-    callbacksNeedSecret: true,
+    sweepNeedsSecret: true,
     checkSecret: transcendSecret,
     verify: (request, context) => verifyTranscend(request, context, settings, key),
     parse: request => parse(request, settings),
@@ -71,7 +72,7 @@ const text = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
 const job = v.object({
   coreIdentifier: v.object({ value: v.string() }),
   extras: v.object({
-    profile: v.object({ identifier: v.string(), type: text }),
+    profile: v.object({ identifier: textOrInteger, type: text }),
     request: v.object({ id: text, createdAt: v.optional(v.unknown()) }),
   }),
 });

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { matchSecret, outboundKey, parseSecret, sharedSecret } from '../../authentication/shared-secret.ts';
 import { es384Key, es384Payload, isTokenValidNow } from '../../authentication/signed-token.ts';
 import { Failure, failureOf } from '../../domain/failure.ts';
-import { type HttpRequest, singleHeader } from '../../domain/http.ts';
+import { type HttpRequest, rejectCompressed, singleHeader } from '../../domain/http.ts';
 import { parseStrictJson } from '../../io/json.ts';
 import { type Authentication, parseBody, type VerifyContext } from '../platform.ts';
 
@@ -77,6 +77,7 @@ export async function verifyTranscend(
 /** Secret and token authenticate the caller, even if the body cannot be read. */
 function signedValueOf(request: HttpRequest): string {
   try {
+    rejectCompressed(request);
     const body = parseStrictJson(request.rawBody);
     return parseBody(signedValue, body, 'new-privacy-request-job').coreIdentifier.value;
   } catch (error) {

@@ -91,7 +91,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   rules: {
     what: 'command sequences of the receipt rules: no closed receipt ever changes',
-    runs: sized('sequences', 1000, 10_000, 3, runRules),
+    runs: sized('sequences', 3000, 20_000, 3, runRules),
   },
   quota: {
     what: 'calls in every sliding minute, with 1 to 50 requests at once and cold starts',

@@ -9,6 +9,8 @@ import { openSimulation, type Simulation } from '../support/simulation.ts';
 import type { Trouble } from '../support/troubles.ts';
 
 const hour = 3_600_000;
+/** Between two requests: shorter than an open circuit breaker. */
+const spacing = 5_000;
 
 /** A request whose customers or identifiers Voucherify has trouble with. */
 interface Case {
@@ -19,13 +21,13 @@ interface Case {
   readonly completes: boolean;
 }
 
-const cases: readonly Case[] = [
-  { kind: 'source', completes: true },
+const cases: readonly [Case, ...Case[]] = [
+  { kind: 'source', trouble: 'oversized', completes: false },
   { kind: 'source', trouble: 'large', completes: true },
   { kind: 'source', trouble: 'deletion-404-once', completes: true },
   { kind: 'source', trouble: 'deletion-404', completes: false },
-  { kind: 'source', trouble: 'oversized', completes: false },
   { kind: 'source', trouble: 'rejected', completes: false },
+  { kind: 'source', completes: true },
   { kind: 'several', trouble: 'oversized', completes: false },
   { kind: 'several', trouble: 'rejected', completes: false },
   { kind: 'several', trouble: 'unreadable', completes: false },
@@ -44,8 +46,12 @@ interface TroubledRequest extends Case {
  */
 export async function runRefusals(seed: number, count: number, mix: Mix = calm): Promise<Outcome> {
   const sim = openSimulation({ seed, mix, callsPerMinute: 6000 });
-  const troubled = Array.from({ length: count }, (_, number) => troubledRequest(number, (number * hour) / count, sim));
-  const deliveries = troubled.map(({ request }, number) => [(number * hour) / count, request] as const);
+  const troubled = Array.from({ length: count }, (_, number) => {
+    // Requests with the same trouble follow each other: so many in a row would open a circuit breaker that counts them.
+    const one = cases[Math.floor((number * cases.length) / count)] ?? cases[0];
+    return troubledRequest(one, number, number * spacing, sim);
+  });
+  const deliveries = troubled.map(({ request }, number) => [number * spacing, request] as const);
   sim.time.in(24 * hour, () => {
     for (const [number, one] of troubled.entries()) verifyMeanwhile(one, number, sim);
   });
@@ -67,8 +73,7 @@ export async function runRefusals(seed: number, count: number, mix: Mix = calm):
   return { violations: [...truth.violations, ...bounds], receipts: states.length, accepted, refused, late };
 }
 
-function troubledRequest(number: number, at: number, sim: Simulation): TroubledRequest {
-  const one = cases[number % cases.length] ?? { kind: 'source', completes: true };
+function troubledRequest(one: Case, number: number, at: number, sim: Simulation): TroubledRequest {
   const request = newRequestOf(one.kind, number, sim.start + at, registryOf(sim));
   sim.truth.add(request);
   const isOfDeletion = one.trouble?.startsWith('deletion') === true;

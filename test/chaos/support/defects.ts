@@ -39,8 +39,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'the created-after guard is dropped',
     file: 'lambda/voucherify/resolve.ts',
-    is: 'createdAt(one) <= submittedAt',
-    becomes: 'createdAt(one) <= submittedAt + 1e15',
+    is: '!(createdAt(one) > submittedAt)',
+    becomes: '!(createdAt(one) > submittedAt + 1e15)',
   },
   {
     name: 'a deletion is repeated without another look-up',

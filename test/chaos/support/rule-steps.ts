@@ -38,10 +38,12 @@ export function anyStep(): fc.Arbitrary<Step> {
   return fc
     .record({
       ...worker,
-      stepChange: fc.oneof(asking, ...steps.map(arbitrary => ({ arbitrary, weight: 4 })), {
-        arbitrary: recording(),
-        weight: 30,
-      }),
+      stepChange: fc.oneof(
+        { arbitrary: asking, weight: 4 },
+        { arbitrary: fc.oneof(...steps), weight: 40 },
+        { arbitrary: pinning, weight: 20 },
+        { arbitrary: recording(), weight: 30 },
+      ),
     })
     .map(({ stepChange: [name, change, results = {}], ...rest }) => ({ ...rest, name, change, results }));
 }
@@ -54,15 +56,6 @@ const steps: readonly fc.Arbitrary<StepChange>[] = [
   fc.constant<StepChange>(['claim', (_, now) => current => claimReceipt(current, now, now + 60_000)]),
   fc.constant<StepChange>(['postpone', (_, now) => current => postponeReceipt(current, now, now + 300_000)]),
   fc.constant<StepChange>(['mark as answered in progress', () => markAnsweredInProgress]),
-  fc.tuple(fc.constantFrom(...projects), fc.nat({ max: 3 }), fc.constantFrom([], [], ['voucherify-400'])).map(
-    ([project, added, refused]): StepChange => [
-      `pin ${added} in ${project}, ${refused.length} refused`,
-      held => {
-        const known = held.projects[project]?.pins ?? 0;
-        return current => recordPins(current, held.claims, project, known + added, { known, refused });
-      },
-    ],
-  ),
   fc.constant<StepChange>(['decide to retry', (_, now) => current => decideRetry(current, decision('retry', now))]),
   fc.subarray(projects, { minLength: 1 }).map((some): StepChange => {
     const sameProject = Object.fromEntries(some.map(project => [project, 'hmac-of-the-new-app-id']));
@@ -97,6 +90,18 @@ const steps: readonly fc.Arbitrary<StepChange>[] = [
 function decision(what: DecisionInput['action'], at: number): DecisionInput {
   return { at, actor: 'ada', action: what, reason: 'test' };
 }
+
+const pinning = fc
+  .tuple(fc.constantFrom(...projects), fc.nat({ max: 3 }), fc.constantFrom([], [], ['voucherify-400']))
+  .map(
+    ([project, added, refused]): StepChange => [
+      `pin ${added} in ${project}, ${refused.length} refused`,
+      held => {
+        const known = held.projects[project]?.pins ?? 0;
+        return current => recordPins(current, held.claims, project, known + added, { known, refused });
+      },
+    ],
+  );
 
 const asking = fc.constant<StepChange>([
   'request a review',

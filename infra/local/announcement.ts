@@ -1,0 +1,64 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { platformSecretName } from '../../lambda/domain/names.ts';
+import { embeddedSecretTexts } from './embedded-secrets.ts';
+import { messageSourceOf, type PlatformMessage } from './page/platform-messages.ts';
+import type { LocalRun } from './run.ts';
+
+/**
+ * Returns what `npm start` prints: where everything is, in 80 columns. Writes a request for curl to the data folder, so
+ * that the printed command is short and the same in every shell.
+ */
+export function announcement(run: Pick<LocalRun, 'url' | 'sandboxUrl' | 'services'>, data: string): readonly string[] {
+  const { url, sandboxUrl, services } = run;
+  const [first, ...others] = Object.keys(services.settings.platforms).map(name => `${url}/webhooks/${name}`);
+  const curl = sandboxUrl === undefined ? undefined : curlCommand(run, data);
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['page', sandboxUrl === undefined ? undefined : `${url}/`],
+    ['webhooks', first],
+    ...others.map(other => ['', other] as const),
+    ['sandbox', sandboxUrl === undefined ? undefined : `${sandboxUrl}/sandbox/customers`],
+    ['try it', curl],
+    [
+      'receipts',
+      data === ':memory:' ? undefined : `npm run ops -- list --local${data === '.data' ? '' : ', with this DATA_DIR'}`,
+    ],
+    ['data', data === ':memory:' ? 'in memory, gone at the end' : `${data}: delete this folder to start again`],
+    ['stop', 'Ctrl+C'],
+  ];
+  const lines = rows.flatMap(([name, text]) => (text === undefined ? [] : [`  ${name.padEnd(9)} ${text}`]));
+  const sandbox = sandboxUrl === undefined ? [] : [`sandbox Voucherify ${sandboxUrl}`];
+  return [...sandbox, '', ...lines, '', `ready ${url}`];
+}
+
+/** Returns a curl command that sends an erasure request; undefined if the folder or the settings do not allow one. */
+function curlCommand(
+  { url, sandboxUrl, services }: Parameters<typeof announcement>[0],
+  data: string,
+): string | undefined {
+  const { settings, now } = services;
+  // Neither of these signs the time, so the file stays valid.
+  const platform = ['ketch', 'shopify'].find(name => Object.hasOwn(settings.platforms, name));
+  if (platform === undefined || data === ':memory:') return undefined;
+  const secretText = embeddedSecretTexts(settings)[platformSecretName(platform)] ?? '';
+  const context = { now: now(), secretText, callbackUrl: `${sandboxUrl}/sandbox/callbacks` };
+  const person = { source_id: 'crm-10042', email: 'ada@example.com' };
+  const message = messageSourceOf(platform, settings.platforms[platform])?.build(person, context);
+  if (message === undefined) return undefined;
+  const file = join(data, `${platform}.curl`);
+  try {
+    writeFileSync(file, curlConfig(`${url}/webhooks/${platform}`, message));
+  } catch {
+    return undefined;
+  }
+  // In PowerShell, curl is another command.
+  const curl = process.platform === 'win32' ? 'curl.exe' : 'curl';
+  return `${curl} --config ${file.includes(' ') ? `"${file}"` : file}`;
+}
+
+/** The format of `curl --config` (curl's manual): one option per line, its value in quotes. */
+function curlConfig(url: string, { headers, body }: PlatformMessage): string {
+  const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  const lines = Object.entries(headers).map(([name, value]) => `header = ${quoted(`${name}: ${value}`)}`);
+  return [`url = ${quoted(url)}`, ...lines, `data-binary = ${quoted(body)}`, ''].join('\n');
+}

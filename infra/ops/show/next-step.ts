@@ -1,0 +1,72 @@
+import { readPauses, scopesOf } from '../../../lambda/control/pauses.ts';
+import {
+  hasRefusedLookUps,
+  isFinal,
+  maxCustomersFor,
+  type Receipt,
+  wrongCustomerDeleted,
+} from '../../../lambda/receipts/receipt.ts';
+import type { OpsContext } from '../context.ts';
+import { maxCustomers } from '../decide/decide.ts';
+
+/** What an operator can do about an unfinished receipt: what to know first, and the commands. */
+export interface NextStep {
+  readonly facts: readonly string[];
+  readonly commands: readonly string[];
+  readonly section?: string;
+}
+
+const why = '--why "…"';
+
+/** Returns the next step for a receipt; nothing to do for a closed one. Throws if the pauses cannot be read. */
+export async function nextStepFor(receipt: Receipt, context: OpsContext): Promise<NextStep> {
+  if (isFinal(receipt.state)) return { facts: [], commands: [] };
+  if (receipt.state === 'open') return stepOfOpen(receipt, context);
+  const { id, reason = '' } = receipt;
+  const section = reason === wrongCustomerDeleted ? wrongCustomerDeleted : 'needs-review';
+  return { ...reviewStep(id, reason, receipt, context), section };
+}
+
+/** An open receipt is tried again without a command, unless a pause holds it. */
+async function stepOfOpen({ platform, projects }: Receipt, { control }: OpsContext): Promise<NextStep> {
+  const { paused } = await readPauses(scopesOf(platform, Object.keys(projects)), control);
+  const scopes = [...paused];
+  if (scopes.length === 0) return { facts: [], commands: [] };
+  return {
+    facts: [`held by the pause of ${scopes.join(', ')}: nothing is deleted until it is resumed`],
+    commands: ['npm run ops -- pauses', ...scopes.map(scope => `npm run ops -- resume ${scope} ${why}`)],
+    section: 'paused',
+  };
+}
+
+function reviewStep(id: string, reason: string, receipt: Receipt, context: OpsContext): NextStep {
+  const [retry, refuse, accept] = ['retry', 'refuse', 'accept-partial'].map(name => `npm run ops -- ${name} ${id}`);
+  if (reason === 'too-many-matches') return tooManyStep(`${retry}`, `${refuse} ${why}`, receipt, context);
+  if (reason === wrongCustomerDeleted)
+    return { facts: [], commands: [`npm run ops -- pause all ${why}`, `${refuse} ${why}`] };
+  if (reason === 'other-app-id') return { facts: [], commands: [`${retry} ${why}`, `${retry} --same-project ${why}`] };
+  if (reason === 'unseen-unproven') return { facts: [], commands: [`${accept} ${why}`] };
+  if (['identifiers-missing', 'pins-missing', 'source-id-spelling'].includes(reason))
+    return { facts: [], commands: [`${refuse} ${why}`] };
+  if (Object.values(receipt.projects).some(hasRefusedLookUps))
+    return { facts: [], commands: [`${retry} ${why}`, `${accept} ${why}`] };
+  return { facts: [], commands: ['npm run ops -- doctor', `${retry} ${why}`] };
+}
+
+function tooManyStep(retry: string, refuse: string, receipt: Receipt, { settings }: OpsContext): NextStep {
+  const own = maxCustomersFor(receipt);
+  const limit = own ?? settings.limits.customersPerRequest;
+  const source = own === undefined ? 'customersPerRequest' : 'your last decision';
+  const found = Object.entries(receipt.projects).flatMap(([project, { matched }]) =>
+    matched === undefined ? [] : [[project, matched] as const],
+  );
+  const most = Math.max(0, ...found.map(([, matched]) => matched));
+  const facts = found.map(
+    ([project, matched]) =>
+      `project ${project}: at least ${matched} customers match; the limit is ${limit} (${source})`,
+  );
+  return {
+    facts,
+    commands: most > maxCustomers ? [refuse] : [`${retry} --max ${Math.max(most, limit + 1)} ${why}`, refuse],
+  };
+}

@@ -1,0 +1,82 @@
+import { isAllowedOrigin } from '../../domain/allowed-origin.ts';
+import type { HttpRequest } from '../../domain/http.ts';
+import type { OrderPull } from '../platform.ts';
+import { invalidAt, placeText, valueAt } from './places.ts';
+import { type CallbacksOf, readOrders } from './request.ts';
+import type { PullSettings, ResolvedSettings } from './schema.ts';
+import { outboundSecret } from './secrets.ts';
+import { renderText, templateOf, variablesIn } from './template.ts';
+import { secretVariable } from './variables.ts';
+
+/** Returns how a platform is asked for its orders, with its templates parsed. */
+export function compilePull(pull: PullSettings, settings: ResolvedSettings, callbacksOf: CallbacksOf): OrderPull {
+  const headers = Object.entries(pull.headers ?? {}).map(([name, text]) => [name, templateOf(text)] as const);
+  const body = pull.body === undefined ? undefined : JSON.stringify(pull.body);
+  const perPage = { ...settings, each: pull.list };
+  return {
+    everyMs: pull.everyMinutes * 60_000,
+    maxPages: pull.maxPages,
+    buildCall: async ({ secret }, cursor) => {
+      const text = pullSecrets(pull).length === 0 ? '' : await secret();
+      const value = (name: string) => outboundSecret(text, secretVariable(name) ?? '');
+      const rendered = headers.map(([name, template]) => [name, renderText(template, value) ?? ''] as const);
+      return {
+        method: pull.method,
+        url: pageUrl(pull, cursor),
+        headers: { Accept: 'application/json', ...contentHeaders(body), ...Object.fromEntries(rendered) },
+        ...(body === undefined ? {} : { body }),
+      };
+    },
+    parsePage: (text, cursor) => {
+      const { erase, failures, body: page, count } = readOrders(asMessage(text), perPage, callbacksOf);
+      const next = nextPage(pull.next, page, cursor, count);
+      return { erase, unreadable: failures.map(({ message }) => message), ...(next === undefined ? {} : { next }) };
+    },
+  };
+}
+
+/** Returns the names of the secrets that the headers hold. */
+export function pullSecrets({ headers = {} }: PullSettings): readonly string[] {
+  return Object.values(headers).flatMap(text => variablesIn(text).flatMap(name => secretVariable(name) ?? []));
+}
+
+function contentHeaders(body: string | undefined): Record<string, string> {
+  return body === undefined
+    ? {}
+    : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) };
+}
+
+/** The cursor is the number of the page or a value of the page before; it is encoded as one query value. */
+function pageUrl({ url, next }: PullSettings, cursor: string | undefined): URL {
+  const target = new URL(url);
+  const value = cursor ?? (next !== undefined && 'from' in next ? String(next.from) : undefined);
+  if (next !== undefined && value !== undefined) target.searchParams.set(next.query, value);
+  return target;
+}
+
+/** Largest length of a cursor from the platform. */
+const maxCursorLength = 2048;
+
+/** Numbered pages end with an empty one; a cursor ends where the platform sends none. */
+function nextPage(
+  next: PullSettings['next'],
+  page: unknown,
+  cursor: string | undefined,
+  count: number,
+): string | undefined {
+  if (next === undefined) return undefined;
+  if ('from' in next) return count === 0 ? undefined : String(Number(cursor ?? next.from) + next.step);
+  const value = placeText(valueAt(page, next.at), next.at);
+  if (value !== undefined && value.length > maxCursorLength) throw invalidAt(next.at, 'is too long');
+  return value;
+}
+
+/** A page is read as the body of a message without headers. */
+function asMessage(text: string): HttpRequest {
+  return { method: 'GET', path: '', headers: new Map(), rawBody: Buffer.from(text) };
+}
+
+/** Returns whether a URL is exactly an address on one of the origins: literal, and without user, password or fragment. */
+export function isPullUrl(url: string, origins: readonly string[]): boolean {
+  return !/[{}#\s\\]/.test(url) && isAllowedOrigin(url, origins) && URL.parse(url)?.href === url;
+}

@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { jsonOrUndefined } from './event.ts';
+import { type Listening, serve } from './loopback-servers.ts';
+
+/** One request that the server received. */
+export interface ReceivedCall {
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: unknown;
+}
+
+/** What the server replies with; the body is sent as it is if it is text. */
+export interface ServedReply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** A platform that is asked for its open orders: a real server on loopback. */
+export interface ListingPlatform extends Listening {
+  readonly origin: string;
+  readonly calls: readonly ReceivedCall[];
+  /** Requests of one method, as their paths. */
+  paths(method: string): readonly string[];
+}
+
+/** Starts a server that replies with what `reply` returns. */
+export async function serveListing(
+  reply: (call: ReceivedCall) => ServedReply | Promise<ServedReply>,
+): Promise<ListingPlatform> {
+  const calls: ReceivedCall[] = [];
+  const server = await serve(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
+    const body = jsonOrUndefined(await text(request));
+    const { method = '', headers } = request;
+    const call = { method, path: pathname, query: Object.fromEntries(searchParams), headers, body };
+    calls.push(call);
+    const { status, headers: replied = {}, body: content = '' } = await reply(call);
+    response.writeHead(status, { 'Content-Type': 'application/json', ...replied });
+    response.end(typeof content === 'string' ? content : JSON.stringify(content));
+  });
+  const paths = (method: string) => calls.filter(call => call.method === method).map(({ path }) => path);
+  return { ...server, origin: server.url.origin, calls, paths };
+}

@@ -1,0 +1,458 @@
+import { describe, expect, test } from 'vitest';
+import { type PauseScope, pause } from '../../lambda/control/pauses.ts';
+import { createCallbackClient } from '../../lambda/io/public-address.ts';
+import { createHarness, fixtureTime, type Harness, type HarnessOptions } from '../support/harness.ts';
+import {
+  type ListingPlatform,
+  type ReceivedCall,
+  type ServedReply,
+  serveListing,
+} from '../support/listing-platform.ts';
+import { closeServersAfterEach } from '../support/loopback-servers.ts';
+
+closeServersAfterEach();
+
+const minute = 60_000;
+const hour = 60 * minute;
+const apiKey = 'api-key-of-the-listing-platform';
+
+interface Order {
+  readonly id: string;
+  readonly email?: unknown;
+  readonly kind?: string;
+  readonly at?: string;
+}
+
+/** A platform with open orders, in pages of two; a completed one is no longer listed. */
+class OrderList {
+  readonly open: Order[] = [];
+  readonly told: Record<string, unknown> = {};
+  /** Replaces the reply to a listing. */
+  fault: ((call: ReceivedCall) => ServedReply | undefined) | undefined;
+
+  reply(call: ReceivedCall): ServedReply {
+    if (call.headers.authorization !== `Bearer ${apiKey}`) return { status: 401 };
+    if (call.method === 'PUT') return this.complete(call);
+    const fault = this.fault?.(call);
+    if (fault !== undefined) return fault;
+    const first = Number(call.query['page']) * 2;
+    return { status: 200, body: { orders: this.open.slice(first, first + 2) } };
+  }
+
+  private complete({ path, body }: ReceivedCall): ServedReply {
+    const id = path.split('/')[2]!;
+    this.told[id] = body;
+    const at = this.open.findIndex(order => order.id === id);
+    if (at >= 0) this.open.splice(at, 1);
+    return { status: 200 };
+  }
+}
+
+interface Setup {
+  readonly list: OrderList;
+  readonly platform: ListingPlatform;
+  readonly harness: Harness;
+}
+
+async function setUp({
+  section = {},
+  ...options
+}: Partial<HarnessOptions> & { section?: object } = {}): Promise<Setup> {
+  const list = new OrderList();
+  const platform = await serveListing(call => list.reply(call));
+  const harness = createHarness({
+    platforms: { acme: { ...sectionFor(platform.origin), ...section } },
+    secrets: { 'erasure/platform/acme': JSON.stringify({ named: { apiKey: { current: apiKey } } }) },
+    ...options,
+    change: adapters => ({ sendCallback: createCallbackClient(adapters.now), ...options.change?.(adapters) }),
+  });
+  return { list, platform, harness };
+}
+
+function sectionFor(origin: string) {
+  const headers = { Authorization: 'Bearer {secret:apiKey}' };
+  return {
+    type: 'generic',
+    callbackOrigins: [origin],
+    pull: {
+      everyMinutes: 15,
+      url: `${origin}/orders?open=yes`,
+      headers,
+      list: '/orders',
+      next: { query: 'page', from: 0 },
+    },
+    rules: [{ when: { '/kind': [null, 'erase'] }, do: 'erase' }],
+    otherwise: 'ignore',
+    reference: '/id',
+    identifiers: { '/email': 'email' },
+    submittedAt: '/at',
+    callback: {
+      method: 'PUT',
+      url: `${origin}/orders/{/id}`,
+      headers,
+      bodies: { erased: { done: true }, no_match: { done: true }, not_identifiable: { done: false } },
+    },
+  };
+}
+
+/** Sweeps after some time: what is due is pulled, erased and told. */
+async function sweepAfter({ harness }: Setup, ms: number): Promise<void> {
+  harness.clock.now += ms;
+  await harness.sweep();
+}
+
+async function sweepFor(setup: Setup, minutes: number): Promise<void> {
+  for (let passed = 0; passed < minutes; passed += 1) await sweepAfter(setup, minute);
+}
+
+const person = (harness: Harness, name: string) =>
+  harness.addCustomer({ source_id: name, email: `${name}@example.com` });
+const orderOf = (name: string): Order => ({ id: `order-${name}`, email: `${name}@example.com` });
+
+describe('pull', () => {
+  test('open orders: become receipts, are erased, and are completed at the platform', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, platform, harness } = setup;
+    const ids = ['ann', 'bob', 'cem'].map(name => person(harness, name));
+    list.open.push(...['ann', 'bob', 'cem', 'nobody'].map(orderOf));
+    await sweepFor(setup, 3);
+    expect(harness.deleted().toSorted()).toEqual(ids.toSorted());
+    expect(list.told).toEqual({
+      'order-ann': { done: true },
+      'order-bob': { done: true },
+      'order-cem': { done: true },
+      'order-nobody': { done: true },
+    });
+    expect((await harness.receipts()).map(({ state }) => state).toSorted()).toEqual([
+      'erased',
+      'erased',
+      'erased',
+      'no-match',
+    ]);
+    expect(platform.calls.slice(0, 3).map(({ query }) => query)).toEqual(
+      ['0', '1', '2'].map(page => ({ open: 'yes', page })),
+    );
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('order that stays listed: is one receipt and one erasure', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    const id = person(harness, 'ann');
+    list.open.push(orderOf('ann'), orderOf('ann'));
+    list.fault = () => ({ status: 200, body: { orders: list.open.length > 0 ? [orderOf('ann')] : [] } });
+    for (let pulls = 0; pulls < 5; pulls += 1) await sweepAfter(setup, 15 * minute);
+    expect(await harness.receipts()).toHaveLength(1);
+    expect(harness.deleted()).toEqual([id]);
+  });
+
+  test('two sweeps at once: pull once', async () => {
+    const setup = await setUp();
+    await Promise.all([setup.harness.sweep(), setup.harness.sweep()]);
+    expect(setup.platform.paths('GET')).toHaveLength(1);
+  });
+
+  test('interval: the platform is asked every 15 minutes', async () => {
+    const setup = await setUp();
+    await sweepFor(setup, 31);
+    expect(setup.platform.paths('GET')).toHaveLength(3);
+  });
+
+  test('customer created after the order: is not deleted', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    harness.addCustomer({ source_id: 'ann', email: 'ann@example.com', created_at: '2026-01-10T00:00:00Z' });
+    list.open.push({ ...orderOf('ann'), at: '2026-01-09T00:00:00Z' });
+    await sweepFor(setup, 3);
+    expect(harness.deleted()).toEqual([]);
+    expect((await harness.receipts()).map(({ state }) => state)).toEqual(['created-later']);
+  });
+
+  test('order that no rule erases: is ignored and not stored', async () => {
+    const setup = await setUp();
+    setup.list.open.push({ ...orderOf('ann'), kind: 'access' });
+    await sweepFor(setup, 3);
+    expect(await setup.harness.receipts()).toEqual([]);
+    expect(setup.harness.alarms()).toEqual([]);
+  });
+});
+
+describe('pull: limits', () => {
+  test.each<PauseScope>(['all', 'platform:acme'])(
+    'paused (%s): orders are stored and nobody is erased',
+    async scope => {
+      const setup = await setUp({ customers: [] });
+      const { list, harness } = setup;
+      person(harness, 'ann');
+      list.open.push(orderOf('ann'));
+      await pause(scope, { actor: 'ada', reason: 'test', at: fixtureTime }, harness.services.control);
+      await sweepFor(setup, 3);
+      expect((await harness.receipts()).map(({ state }) => state)).toEqual(['open']);
+      expect(harness.deleted()).toEqual([]);
+    },
+  );
+
+  test('more orders than requestsPerHour: all are stored, and the platform is paused', async () => {
+    const setup = await setUp({ customers: [], limits: { requestsPerHour: 2 } });
+    const { list, harness } = setup;
+    list.open.push(...['ann', 'bob', 'cem'].map(orderOf));
+    await sweepAfter(setup, minute);
+    expect(await harness.receipts()).toHaveLength(3);
+    expect(harness.alarms()).toEqual(['platform-paused']);
+  });
+
+  test('holdSeconds: nobody is erased before', async () => {
+    const setup = await setUp({ customers: [], limits: { holdSeconds: 3600 } });
+    const { list, harness } = setup;
+    const id = person(harness, 'ann');
+    list.open.push(orderOf('ann'));
+    await sweepFor(setup, 59);
+    expect(harness.deleted()).toEqual([]);
+    await sweepFor(setup, 5);
+    expect(harness.deleted()).toEqual([id]);
+  });
+});
+
+describe('pull: one bad order', () => {
+  test('unreadable order: raises an alarm, and the others are erased', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    const id = person(harness, 'bob');
+    list.open.push({ id: 'order-x', email: { nested: 'x' } }, { id: '', email: 'c@example.com' }, orderOf('bob'));
+    await sweepFor(setup, 3);
+    expect(harness.deleted()).toEqual([id]);
+    expect(harness.lines.filter(({ alarm }) => alarm === 'request-refused').map(({ rule }) => rule)).toEqual([
+      '/email: must be a string or a whole number',
+      '/id: is missing',
+    ]);
+  });
+
+  test('known id with another person: raises an alarm, and the others are erased', async () => {
+    const setup = await setUp({ customers: [], limits: { holdSeconds: 86_400 } });
+    const { list, harness } = setup;
+    list.open.push(orderOf('ann'));
+    await sweepAfter(setup, minute);
+    list.open.splice(0, 1, { id: 'order-ann', email: 'eve@example.com' }, orderOf('bob'));
+    await sweepAfter(setup, 15 * minute);
+    expect(harness.alarms()).toEqual(['payload-mismatch']);
+    expect(await harness.receipts()).toHaveLength(2);
+  });
+});
+
+describe('pull: order that is closed and still listed', () => {
+  test('for less than a day: is no problem', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
+    await sweepFor(setup, 40);
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('for more than a day: raises an alarm that names the receipt, because it may be a new request', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
+    await sweepFor(setup, 3);
+    await sweepAfter(setup, 23 * hour);
+    expect(harness.alarms()).toEqual([]);
+    await sweepAfter(setup, 2 * hour);
+    const [receipt] = await harness.receipts();
+    const rule = 'pull: an order is still listed a day after its receipt was closed';
+    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
+      { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
+    ]);
+  });
+});
+
+describe('pull: personal data', () => {
+  test('log: contains no value of an order or a response', async () => {
+    const setup = await setUp({ customers: [], limits: { holdSeconds: 60 } });
+    const { list, harness } = setup;
+    person(harness, 'ann');
+    list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });
+    await sweepFor(setup, 5);
+    list.fault = () => ({ status: 400, body: { error: 'ann@example.com' } });
+    await sweepFor(setup, 15);
+    const all = harness.logText.join('');
+    expect(all).toContain('platform-unreachable');
+    expect(all).not.toMatch(/ann@|order-ann|secret-mail|order-x|api-key/);
+  });
+});
+
+describe('pull: failing platform', () => {
+  test('429 with Retry-After: is not asked before', async () => {
+    const setup = await setUp();
+    const { list, platform, harness } = setup;
+    list.fault = () => ({ status: 429, headers: { 'Retry-After': '3600' } });
+    await sweepFor(setup, 59);
+    expect(platform.paths('GET')).toHaveLength(1);
+    list.fault = undefined;
+    await sweepFor(setup, 3);
+    expect(platform.paths('GET')).toHaveLength(2);
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test.each<[string, ServedReply]>([
+    ['503', { status: 503 }],
+    ['429', { status: 429 }],
+    ['429 for a week', { status: 429, headers: { 'Retry-After': '604800' } }],
+  ])('%s for a day: raises the alarm in each sweep until it answers', async (_, reply) => {
+    const setup = await setUp();
+    const { list, harness } = setup;
+    list.fault = () => reply;
+    await sweepAfter(setup, minute);
+    await sweepAfter(setup, 23 * hour);
+    expect(harness.alarms()).toEqual([]);
+    await sweepAfter(setup, 2 * hour);
+    await sweepAfter(setup, minute);
+    expect(harness.alarms()).toEqual(['platform-unreachable', 'platform-unreachable']);
+    list.fault = undefined;
+    await sweepAfter(setup, 24 * hour);
+    await sweepAfter(setup, minute);
+    expect(harness.alarms()).toHaveLength(2);
+  });
+
+  test.each<[string, ServedReply]>([
+    ['http-401', { status: 401 }],
+    ['http-404', { status: 404 }],
+    ['unreadable', { status: 200, body: '<html>' }],
+    ['unreadable', { status: 200, body: '{"orders":[],"orders":[]}' }],
+    ['unreadable', { status: 200, body: { items: [] } }],
+    ['unreadable', { status: 200, body: { orders: Array.from({ length: 501 }, () => orderOf('ann')) } }],
+    ['unreadable', { status: 200, body: { orders: [], fill: 'x'.repeat(1_100_000) } }],
+    ['unreadable', { status: 204 }],
+  ])('%s: raises the alarm at once, and stores nothing', async (code, reply) => {
+    const setup = await setUp();
+    setup.list.fault = () => reply;
+    await sweepAfter(setup, minute);
+    const alarms = setup.harness.lines.filter(({ alarm }) => alarm !== undefined);
+    expect(alarms).toEqual([{ event: 'alarm', alarm: 'platform-unreachable', platform: 'acme', code }]);
+    expect(await setup.harness.receipts()).toEqual([]);
+  });
+
+  test('redirect: is not followed', async () => {
+    const setup = await setUp();
+    const other = await serveListing(() => ({ status: 200, body: { orders: [orderOf('ann')] } }));
+    setup.list.fault = () => ({ status: 302, headers: { Location: `${other.origin}/orders` } });
+    await sweepAfter(setup, minute);
+    expect(other.calls).toEqual([]);
+  });
+
+  test('failure on the second page: the first is stored', async () => {
+    const setup = await setUp({ customers: [] });
+    const { list, harness } = setup;
+    list.open.push(...['ann', 'bob', 'cem'].map(orderOf));
+    list.fault = ({ query }) => (query['page'] === '1' ? { status: 500 } : undefined);
+    await sweepAfter(setup, minute);
+    expect(await harness.receipts()).toHaveLength(2);
+  });
+
+  test('more pages than maxPages: raises an alarm, and what was read is stored', async () => {
+    const section = sectionFor('http://127.0.0.1:1').pull;
+    const setup = await setUp({ customers: [] });
+    const { list, harness, platform } = setup;
+    const pull = { ...section, url: `${platform.origin}/orders`, maxPages: 1 };
+    const limited = createHarness({
+      platforms: { acme: { ...sectionFor(platform.origin), pull } },
+      secrets: harness.secrets,
+      customers: [],
+    });
+    list.open.push(...['ann', 'bob', 'cem'].map(orderOf));
+    await limited.sweep();
+    expect(await limited.receipts()).toHaveLength(2);
+    expect(limited.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
+      { event: 'alarm', alarm: 'request-refused', platform: 'acme', rule: 'pull: has more than maxPages pages' },
+    ]);
+  });
+
+  test.each(['{}', JSON.stringify({ named: { apiKey: { current: 'a\nb'.repeat(10) } } })])(
+    'unusable secret: calls nobody, raises its alarm, and tries again',
+    async secret => {
+      const setup = await setUp({ secrets: { 'erasure/platform/acme': secret } });
+      const { harness, platform, list } = setup;
+      await sweepAfter(setup, minute);
+      expect(harness.alarms()).toEqual(['secret-unusable']);
+      expect(platform.calls).toEqual([]);
+      harness.secrets['erasure/platform/acme'] = JSON.stringify({ named: { apiKey: { current: apiKey } } });
+      list.open.push(orderOf('ann'));
+      await sweepFor(setup, 3);
+      expect(await harness.receipts()).toHaveLength(1);
+    },
+  );
+
+  test('store that fails while an order is stored: the order is stored by the next pull', async () => {
+    let isDown = true;
+    const setup = await setUp({
+      customers: [],
+      change: ({ store }) => ({
+        store: {
+          ...store,
+          accept: (...given) => (isDown ? Promise.reject(new Error('down')) : store.accept(...given)),
+        },
+      }),
+    });
+    setup.list.open.push(orderOf('ann'));
+    await sweepAfter(setup, minute);
+    isDown = false;
+    await sweepFor(setup, 3);
+    expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
+  });
+});
+
+describe('pull: next page', () => {
+  test('value of the response: is sent with the next call', async () => {
+    const pages: Record<string, object> = {
+      '': { orders: [orderOf('ann')], next: 'b&x=1' },
+      'b&x=1': { orders: [orderOf('bob')], next: null },
+    };
+    const platform = await serveListing(({ method, query }) =>
+      method === 'GET' ? { status: 200, body: pages[query['cursor'] ?? ''] } : { status: 200 },
+    );
+    const section = sectionFor(platform.origin);
+    const harness = createHarness({
+      platforms: { acme: { ...section, pull: { ...section.pull, next: { query: 'cursor', at: '/next' } } } },
+      secrets: { 'erasure/platform/acme': JSON.stringify({ named: { apiKey: { current: apiKey } } }) },
+      customers: [],
+    });
+    await harness.sweep();
+    expect(await harness.receipts()).toHaveLength(2);
+    expect(platform.calls.slice(0, 2).map(({ query }) => query)).toEqual([
+      { open: 'yes' },
+      { open: 'yes', cursor: 'b&x=1' },
+    ]);
+  });
+});
+
+describe('platform that calls and is asked', () => {
+  test('order that is sent and listed: is one receipt and one erasure', async () => {
+    const current = 'a-header-value-of-24-characters';
+    const setup = await setUp({
+      customers: [],
+      section: { authentication: { kind: 'header' } },
+      secrets: { 'erasure/platform/acme': JSON.stringify({ current, named: { apiKey: { current: apiKey } } }) },
+    });
+    const { list, harness } = setup;
+    const ids = ['ann', 'bob'].map(name => person(harness, name));
+    const headers = { 'Content-Type': 'application/json', Authorization: current };
+    const wire = { path: '/webhooks/acme', headers, body: JSON.stringify(orderOf('ann')) };
+    expect(await harness.send(wire)).toMatchObject({ status: 200, json: { status: 'erased' } });
+    list.open.push(orderOf('ann'), orderOf('bob'));
+    await sweepFor(setup, 3);
+    expect(await harness.send({ ...wire, body: JSON.stringify(orderOf('bob')) })).toMatchObject({ status: 200 });
+    expect(harness.deleted()).toEqual(ids);
+    const schemes = (await harness.receipts()).map(({ authentication }) => authentication.scheme);
+    expect(schemes).toEqual([expect.not.stringMatching('pull'), 'pull']);
+    expect(list.told).toEqual({ 'order-bob': { done: true } });
+  });
+});
+
+describe('platform that is only asked', () => {
+  test.each(['POST', 'GET'])('%s: has no route', async method => {
+    const { harness } = await setUp();
+    const path = method === 'GET' ? '/webhooks/acme/order-ann' : '/webhooks/acme';
+    const body = JSON.stringify(orderOf('ann'));
+    const answer = await harness.send({ method, path, headers: { 'Content-Type': 'application/json' }, body });
+    expect(answer.status).toBe(404);
+    expect(await harness.receipts()).toEqual([]);
+  });
+});
