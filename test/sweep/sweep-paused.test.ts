@@ -154,5 +154,11 @@ function reachable(isUp: () => boolean) {
       if (!isUp()) throw new Error('the store is down');
       return verb(...args);
     };
-  return { read: guarded(control.read), write: guarded(control.write), count: guarded(control.count) };
+  return {
+    read: guarded(control.read),
+    write: guarded(control.write),
+    advance: guarded(control.advance),
+    moveBack: guarded(control.moveBack),
+    count: guarded(control.count),
+  };
 }
