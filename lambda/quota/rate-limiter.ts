@@ -31,6 +31,11 @@ export interface RateLimiter {
    * throws: if the row is unavailable, all calls are rate-limited.
    */
   reserve(request: ReservationRequest): Promise<Reservation>;
+  /**
+   * Returns reserved calls of which none was sent, unless later calls are reserved already: those have times after them, so
+   * the returned ones could be sent at the same time. Never throws; what is not returned is lost to this service only.
+   */
+  release(reservation: Extract<Reservation, { kind: 'reserved' }>): Promise<void>;
   /** Returns the breaker that this process knows to be open: it blocks calls that were reserved earlier too. */
   blockedBy(keyHash: string, now: number): Blocked | undefined;
   /** Returns since when every call has failed, as far as this process knows; `undefined` after a successful one. */
@@ -56,6 +61,9 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
         return requests.map(request => unavailable(request.now));
       }
     }),
+    release: async ({ next, calls, interval }) => {
+      await row.moveBack(next.notBefore, next.notBefore - calls * interval.intervalMs).catch(() => undefined);
+    },
     blockedBy: (keyHash, now) => {
       const state = row.state();
       if (state === undefined) return unavailable(now);

@@ -91,6 +91,24 @@ describe('one process', () => {
     expect(rows.calls).toEqual(['read']);
   });
 
+  test('released reservation: can be reserved again, unless a later one exists', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    const reserved = async () => {
+      const reservation = await limiter.reserve(request({ expected: 2 }));
+      if (reservation.kind !== 'reserved') throw new Error('rate-limited');
+      return reservation;
+    };
+    const [first, later] = [await reserved(), await reserved()];
+    await limiter.release(first);
+    expect(rows.rows.get(key)?.tokenTime).toBe(now + 4 * intervalMs);
+    await limiter.release(later);
+    expect(rows.rows.get(key)?.tokenTime).toBe(now + 2 * intervalMs);
+    expect(await reserved()).toMatchObject({ at: later.at, next: later.next });
+    const down = createRateLimiter('main', quota, { ...rows, moveBack: unreachable });
+    expect(await down.release(first)).toBeUndefined();
+  });
+
   test('two projects: have their own rows', async () => {
     const rows = memoryRows();
     await createRateLimiter('main', quota, rows).reserve(request({ expected: 5 }));

@@ -37,13 +37,15 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s
     expect(harness.alarms()).toEqual([]);
   });
 
-  test('request: reserves no calls', async () => {
+  test('request: returns the calls that it reserved', async () => {
     const harness = ketchHarness();
     await pauseOf(harness, scope);
+    const started = harness.clock.now;
     for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await requestErasure(harness, sourceId);
     harness.clock.now += 60 * minute;
     await harness.sweep();
-    expect(await harness.services.control.read(['rate-limit#main'])).toEqual(new Map());
+    const rows = await harness.services.control.read(['rate-limit#main']);
+    expect(rows.get('rate-limit#main')?.tokenTime).toBe(started);
   });
 
   test('sweep: claims nothing until the pause ends, then finishes all', async () => {
