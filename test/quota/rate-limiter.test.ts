@@ -139,7 +139,7 @@ describe('several processes', () => {
     expect(starts.toSorted((a, b) => a - b).map(start => Math.round(start * 100) / 100)).toEqual(expected);
   });
 
-  test('100 processes at once with a known row: none needs a second write', async () => {
+  test('100 processes at once with a known row: none has to decide again', async () => {
     const rows = memoryRows(() => Promise.resolve());
     const many = { ...quota, limit: 10_000 };
     const all = limiters(100, rows, many);
