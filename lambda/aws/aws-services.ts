@@ -24,7 +24,7 @@ export interface AwsNames {
 
 /**
  * Returns a function that creates the services of a deployed function once. In Lambda they are created during the init
- * phase, outside any request, and the secrets are read ahead. Only a function that signs passes `signer`, so that no other
+ * phase, outside any request, and the secrets and the rate limits are read ahead. Only a function that signs passes `signer`, so that no other
  * bundles its client. Throws if the environment or the settings in it are invalid.
  */
 export async function lambdaServices(
@@ -41,8 +41,9 @@ export async function lambdaServices(
     return created;
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
-    const { readSecret, wait } = services();
-    await readAhead(readSecret, Object.keys(parseEnvironment(variables).SECRET_ARNS), wait);
+    const { readSecret, projects, wait } = services();
+    const secrets = Object.keys(parseEnvironment(variables).SECRET_ARNS).map(name => () => readSecret(name));
+    await readAhead([...secrets, ...[...projects.values()].map(project => project.prefetchRateLimit)], wait);
   }
   return services;
 }

@@ -4,6 +4,7 @@ import { endOnSignals } from '../e2e/support/listen.ts';
 import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
 import { operator } from './operator.ts';
+import { reservations } from './reservations.ts';
 import { sweepShare } from './scale.ts';
 import { bundleBytes } from './subjects.ts';
 import { warm } from './warm.ts';
@@ -14,6 +15,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- bundle         bytes of the bundles
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
+  npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts
   npm run bench -- scale          the share of the quota that the sweep uses, in virtual time; a few minutes
 
@@ -26,7 +28,9 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'operator', 'scale'];
+const known = ['bundle', 'cold', 'warm', 'quota', 'operator', 'scale'];
+/** Parts that need no bundle. */
+const withoutBundle = ['quota', 'operator', 'scale'];
 
 if (process.argv.includes('--help')) process.stdout.write(help);
 else await measure(process.argv.slice(2));
@@ -35,15 +39,16 @@ async function measure(args: readonly string[]): Promise<void> {
   const selected = known.filter(part => args.includes(part));
   const wants = (part: string) => selected.length === 0 || selected.includes(part);
   endOnSignals();
-  if (isStale()) synthesise();
   console.log(
     `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,
   );
   console.log(`load before: ${loads()}\n`);
   const before = textAfter('--before', args);
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
+  if (wants('quota')) console.log(`${await reservations()}\n`);
   if (wants('scale')) console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
-  if (selected.every(part => part === 'operator' || part === 'scale') && selected.length > 0) return;
+  if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;
+  if (isStale()) synthesise();
   await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
     if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);

@@ -23,9 +23,10 @@ const xray = { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTr
 const receipts = {
   Sid: 'Receipts',
   Effect: 'Allow',
-  Action: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+  Action: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
   Resource: 'arn(erasure-receipts)',
 };
+const accepting = { ...receipts, Action: [...receipts.Action, 'dynamodb:PutItem'].toSorted() };
 
 function statementsOf(role: 'Webhook' | 'Sweeper') {
   const policy = of('AWS::IAM::Policy').find(one => one.PolicyName.startsWith(`Erasure${role}Role`));
@@ -45,7 +46,7 @@ describe('statements of the function roles', () => {
   test('webhook: accepts requests, and writes identifiers that it cannot read', () => {
     expect(statementsOf('Webhook')).toEqual([
       xray,
-      receipts,
+      accepting,
       {
         Sid: 'IdentifiersUnread',
         Effect: 'Allow',
@@ -119,6 +120,8 @@ async function useInEveryWay(store: ReceiptStore, control: VersionedStore): Prom
   await store.replace({ ...receipt(), expiresAt: 1 }, { deletePersonalData: true });
   await control.read(['pause#all', 'rate-limit#main']);
   await control.write('rate-limit#main', 0, {});
+  await control.advance('rate-limit#main', 1, { known: 0, from: 1, by: 1, atMost: 1 });
+  await control.moveBack('rate-limit#main', 2, 1);
   await control.count('intake#ketch', 1);
 }
 

@@ -92,9 +92,11 @@ function markedPersonalData(personalData: PersonalData): PersonalData {
 }
 
 function newerControl(control: VersionedStore): VersionedStore {
+  const markedValue = (value: unknown) => (typeof value === 'object' ? { ...value, ...mark } : value);
   return {
     ...control,
-    write: (key, expected, value) =>
-      control.write(key, expected, typeof value === 'object' ? { ...value, ...mark } : value),
+    write: (key, expected, value) => control.write(key, expected, markedValue(value)),
+    advance: (key, expected, { value, ...step }) =>
+      control.advance(key, expected, value === undefined ? step : { ...step, value: markedValue(value) }),
   };
 }
