@@ -236,8 +236,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'each process has its own rate limit',
     file: 'lambda/quota/rate-limiter.ts',
-    is: 'const row = sharedRow(',
-    becomes: 'const row = sharedRow(String(Math.random()) + ',
+    is: 'const row = openSharedRow(',
+    becomes: 'const row = openSharedRow(String(Math.random()) + ',
   },
   {
     name: 'the hourly request limit is not counted',
