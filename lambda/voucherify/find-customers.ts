@@ -36,8 +36,8 @@ export async function findCustomers(
   const { result, appId } = await context.voucherify.lookUp(value, context.until);
   if (result.kind === 'retry' || result.kind === 'review') return orRefused(result, new Set([appId]));
   const customer = result.kind === 'customer' ? result.customer : undefined;
-  if (customer !== undefined && !isAsked(customer, value)) return unprovenFailure('unasked-customer');
   if (kind === 'source_id' && isOtherSpelling(customer?.source_id, value)) return needsReview('source-id-spelling');
+  if (customer !== undefined && !isAsked(customer, value)) return unprovenFailure('unasked-customer');
   const found = kind === 'customer_id' ? matchById(value, customer) : matchBySourceId(value, customer);
   return { kind: 'complete', appIds: new Set([appId]), ...found };
 }
@@ -72,9 +72,9 @@ function matchById(id: string, customer: Customer | undefined): Match {
   return { candidates: customer.id === id ? [seen(customer)] : [], identifiable: true };
 }
 
-/** Whether a response can be about this value: it has it as its id or, in any spelling, as its source_id. */
+/** Whether a response can be about this value: it has it as its id or as its source_id. */
 function isAsked({ id, source_id }: Customer, value: string): boolean {
-  return id === value || source_id === value || isOtherSpelling(source_id, value);
+  return id === value || source_id === value;
 }
 
 /** Whether two source_ids differ only by type, case or Unicode normal form: then they may belong to the same person. */

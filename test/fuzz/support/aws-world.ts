@@ -18,7 +18,7 @@ export interface AwsAnswer {
 }
 
 /** A call to AWS or Voucherify, in the order in which they were answered. */
-export interface Exchange {
+interface Exchange {
   readonly operation: string;
   readonly sent: string;
   /** 0 if the connection was closed. */

@@ -50,7 +50,12 @@ export const secrets: Target<Input> = {
       // What is wrong is put right, so that what was accepted can end.
       world.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-main', appToken: 'token-main' });
       if (name === 'erasure/pepper' && reply.status >= 400) world.secrets[name] = 'x'.repeat(43);
-      const broken = await brokenRules(world, { genuine: mayEnter ? undefined : false, meant, answers: [reply] });
+      const broken = await brokenRules(world, {
+        genuine: mayEnter ? undefined : false,
+        meant,
+        expected: meant,
+        answers: [reply],
+      });
       return [...broken, ...(silent ? [`a ${reply.status} without an alarm`] : [])];
     });
   },

@@ -42,6 +42,7 @@ const bodies: Readonly<Record<string, (id: string, own: string) => unknown>> = {
   'own, with another customer before it': (_, own) => own.replace('{', '{"customer":0,'),
   'own, with a byte order mark': (_, own) => `\u{feff}${own}`,
   proof: id => ({ ...done, related_object_id: id }),
+  'proof, after a failure': id => `{"status":"FAILED",${JSON.stringify({ ...done, related_object_id: id }).slice(1)}`,
   'proof of another': () => ({ ...done, related_object_id: other }),
   'proof, in progress': id => ({ ...done, related_object_id: id, status: 'IN_PROGRESS' }),
   'proof, lower case': id => ({ ...done, related_object_id: id, status: 'done' }),
@@ -127,7 +128,13 @@ export const voucherify: Target<Input> = {
       const callbacks = calledBack ? [{ url: 'https://dsr.ketch.com/callback', headers: {} }] : [];
       const body = deleteRequest({ identities, callbacks }, { metadata: { uid, tenant } });
       const reply = await world.send(ketchWire(body));
-      const broken = await brokenRules(world, { genuine: true, meant, answers: [reply], lied: () => script.lied });
+      const broken = await brokenRules(world, {
+        genuine: true,
+        meant,
+        expected: meant,
+        answers: [reply],
+        lied: () => script.lied,
+      });
       return [...broken, ...script.repeated];
     }),
 };
