@@ -59,10 +59,12 @@ function placesOf(holder: object): readonly Place[] {
 }
 
 function apply({ holder, key }: Place, change: Edit): void {
+  // Copied, because the next change may be made inside it.
+  const value = structuredClone(change.value);
   if (change.do === 'remove') delete holder[key];
   else if (change.do === 'wrap') holder[key] = [holder[key]];
-  else if (change.do === 'repeat') holder[key] = [holder[key], change.value, holder[key]];
-  else holder[key] = change.value;
+  else if (change.do === 'repeat') holder[key] = [holder[key], value, structuredClone(holder[key])];
+  else holder[key] = value;
 }
 
 /** Returns all texts and numbers in a value, as text. */
