@@ -65,6 +65,6 @@ export function summaryOf(page: string, { name, killed: dead, total }: FolderRes
   const lines = page.split('\n');
   const known = lines.findIndex(line => line.startsWith(`| ${name} |`));
   if (known !== -1) return lines.with(known, row).join('\n');
-  const last = lines.findLastIndex(line => /^\|.*\| \S+ % \|$|^\|---/.test(line));
+  const last = lines.findLastIndex(line => /^\|.*\| \S+ % \|$|^(\|---){4}\|$/.test(line));
   return lines.toSpliced(last + 1, 0, row).join('\n');
 }
