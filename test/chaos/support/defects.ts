@@ -3,6 +3,8 @@ export interface Defect extends Change {
   readonly name: string;
   /** What else has to change for it. */
   readonly also?: Change;
+  /** The target of `npm run fuzz` that must detect it; otherwise a scenario must. */
+  readonly fuzz?: string;
 }
 
 interface Change {
@@ -286,5 +288,41 @@ export const defects: readonly Defect[] = [
     file: 'lambda/sweep/sign-evidence.ts',
     is: "code: 'signing-failed' }",
     becomes: "code: 'signing-failed', alarm: 'evidence-unsigned' }",
+  },
+  {
+    name: 'a request time before 2015 hides every customer',
+    file: 'lambda/request/accept.ts',
+    is: 'submittedAt < earliestRequest ?',
+    becomes: 'submittedAt === 0 ?',
+    fuzz: 'events',
+  },
+  {
+    name: 'a callback whose secret is unusable is tried forever',
+    file: 'lambda/sweep/deliver-callbacks.ts',
+    is: '    return none;\n  }\n}',
+    becomes: '    throw error;\n  }\n}',
+    fuzz: 'later',
+  },
+  {
+    name: 'the times of a fast clock are believed',
+    file: 'lambda/quota/correct-times.ts',
+    is: 'at <= now + waitMs + lookAheadMs',
+    becomes: 'at <= now + waitMs + 1e15',
+    fuzz: 'later',
+  },
+  {
+    name: 'a request has any number of callbacks',
+    file: 'lambda/request/accept.ts',
+    is: 'allowed.slice(0, maxCallbacks)',
+    becomes: 'allowed',
+    fuzz: 'later',
+  },
+  {
+    name: 'a duplicate key is read as proof',
+    file: 'lambda/voucherify/classify.ts',
+    is: 'const json = parseStrictJsonText(result.body);',
+    becomes:
+      'const json = (() => { try { return JSON.parse(result.body); } catch { return parseStrictJsonText(result.body); } })();',
+    fuzz: 'voucherify',
   },
 ];
