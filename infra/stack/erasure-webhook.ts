@@ -84,6 +84,14 @@ export class ErasureWebhook extends Construct {
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);
     const { platforms } = sources;
-    createRollout(this, { prefix, platforms, secrets, alarms: alarms.all, rollbackOnAlarms, ...functions });
+    // A platform that is only asked has no route to test.
+    createRollout(this, {
+      prefix,
+      platforms,
+      secrets: readable.webhook,
+      alarms: alarms.all,
+      rollbackOnAlarms,
+      ...functions,
+    });
   }
 }

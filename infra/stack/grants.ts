@@ -20,7 +20,7 @@ export function grantWebhook(
   { receipts, identifiers }: ErasureTables,
   secrets: Secrets,
 ): void {
-  allow(webhook, 'Receipts', [...receiptActions, 'dynamodb:PutItem'], [receipts.tableArn]);
+  allow(webhook, 'Receipts', receiptActions, [receipts.tableArn]);
   allow(webhook, 'IdentifiersUnread', ['dynamodb:DeleteItem', 'dynamodb:PutItem'], [identifiers.tableArn], {
     // A write can request the item that it replaces, which would be a read. An absent parameter means NONE (DynamoDB API
     // Reference, PutItem), but plain StringEquals denies a request without the key. ForAllValues is for keys with several
@@ -46,7 +46,7 @@ export function grantSweeper(
 }
 
 /** For receipts, and for the rows of rate limits and pauses, which are in the same table. */
-const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'];
+const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
 
 type Conditions = Readonly<Record<string, Readonly<Record<string, string>>>>;
 

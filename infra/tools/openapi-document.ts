@@ -23,7 +23,7 @@ interface Documented {
  * are not repeated: its vendor documents them.
  */
 export function openApiDocument(settings: Settings) {
-  const platforms = [...openPlatforms(settings.platforms)];
+  const platforms = [...openPlatforms(settings.platforms)].filter(([, { isPullOnly }]) => isPullOnly !== true);
   const all = platforms.map(([name, platform]) => routesOf(name, platform, settings.platforms[name]));
   return {
     openapi: '3.1.1',

@@ -313,6 +313,7 @@ describe('settings of a platform that is asked', () => {
     const url = 'http://127.0.0.1:3000/items';
     const origins = ['http://127.0.0.1:3000'];
     const local = { ...asked, pull: { ...pull, url }, callback: { url: `${url}/{/id}` }, callbackOrigins: origins };
-    expect(problems(local)).toEqual(['platforms: plain http is for local runs only']);
+    const paths = ['callbackOrigins.0', 'pull.url', 'callback.url'];
+    expect(problems(local)).toEqual(paths.map(path => `platforms.acme.${path}: plain http is for local runs only`));
   });
 });

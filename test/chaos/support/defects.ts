@@ -91,8 +91,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'an identity that Voucherify refuses blocks the others',
     file: 'lambda/voucherify/find-customers.ts',
-    is: 'const isRefused = refusals.has(code) && ',
-    becomes: 'const isRefused = code.length > 99 && ',
+    is: "if (kind === 'review' || code === 'unreadable-customer') return { ...refused, refused: code };",
+    becomes: "if (kind === 'review' && code.length > 99) return { ...refused, refused: code };",
   },
   {
     name: 'a refused look-up counts as no match',
