@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import type { VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
-import { parseJson } from '../../lambda/io/json.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { type Addendum, addendumId } from '../../lambda/receipts/addendum.ts';
 import {
   lookUpsFrom,
@@ -21,6 +20,7 @@ import {
   type ReceiptStore,
   type SideWrites,
 } from '../../lambda/receipts/store.ts';
+import { sqliteControl } from './sqlite-control.ts';
 
 /** How long a process waits for the write lock of another one, in milliseconds. */
 const busyMs = 30_000;
@@ -227,47 +227,4 @@ function transaction<T>(database: DatabaseSync, run: () => T): T {
 /** Every column read here is TEXT NOT NULL in a STRICT table. */
 function text(row: Record<string, SQLOutputValue>, column: string): string {
   return String(row[column]);
-}
-
-const controlTables = `
-  CREATE TABLE IF NOT EXISTS control (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, row TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, count INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
-`;
-
-/** Returns the control rows, which are in the same SQLite database as the receipts. */
-export function sqliteControl(database: DatabaseSync): VersionedStore {
-  database.exec(controlTables);
-  const find = database.prepare('SELECT revision, row FROM control WHERE key = ?');
-  const findCount = database.prepare('SELECT count FROM counts WHERE key = ?');
-  const insert = database.prepare('INSERT INTO control VALUES (?, 1, ?) ON CONFLICT DO NOTHING');
-  const update = database.prepare('UPDATE control SET revision = revision + 1, row = ? WHERE key = ? AND revision = ?');
-  const add = database.prepare(
-    'INSERT INTO counts VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count',
-  );
-  const current = (key: string): VersionedRow | undefined => {
-    const row = find.get(key);
-    const counted = row === undefined ? findCount.get(key)?.['count'] : undefined;
-    if (counted !== undefined) return { revision: 0, value: Number(counted) };
-    if (row === undefined) return undefined;
-    return { revision: Number(row['revision']), value: parseJson(String(row['row']))?.value };
-  };
-  return {
-    read: keys =>
-      asStoreFailure(() => {
-        const rows = new Map<string, VersionedRow>();
-        for (const key of keys) {
-          const row = current(key);
-          if (row !== undefined) rows.set(key, row);
-        }
-        return rows;
-      }),
-    write: (key, expected, value) =>
-      asStoreFailure(() => {
-        const row = JSON.stringify(value);
-        const { changes } = expected === 0 ? insert.run(key, row) : update.run(row, key, expected);
-        if (changes !== 0) return { written: true, row: { revision: expected + 1, value } };
-        return { written: false, row: current(key) ?? { revision: 0, value: undefined } };
-      }),
-    count: (key, expiresAt) => asStoreFailure(() => Number(add.get(key, expiresAt)?.['count'])),
-  };
 }

@@ -154,7 +154,7 @@ const observeActions = [
 
 /** Pauses are in the same table; a decision updates its receipt. */
 const operatorActions = [
-  ...['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+  ...['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
   ...['dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
 ];
 

@@ -3,10 +3,10 @@ import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
   type DynamoDBClient,
-  PutItemCommand,
   UpdateItemCommand,
+  type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import type { VersionedRow, VersionedStore } from '../control/versioned-store.ts';
+import type { ControlWrite, TokenAdvance, VersionedRow, VersionedStore } from '../control/versioned-store.ts';
 import { parseJson } from '../io/json.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, callDeadline, errorNameOf } from './clients.ts';
@@ -24,10 +24,12 @@ export function dynamodbControl(
 ): VersionedStore {
   const run = <T>(call: string, verb: () => Promise<T>) =>
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
+  const update: Update = (key, input) => updateRow(client, { TableName: table, Key: keyOf(key), ...input }, callMs);
   return {
     read: batchReads(keys => run('read-control', () => read(client, table, keys, callMs))),
-    write: (key, expected, value) =>
-      run('write-control', () => write(client, table, { key, revision: expected + 1, value }, callMs)),
+    write: (key, expected, value) => run('write-control', () => write(update, key, expected, value)),
+    advance: (key, expected, step) => run('advance', () => advance(update, key, expected, step)),
+    moveBack: (key, from, to) => run('move-back', () => moveBack(update, key, from, to)),
     count: (key, expiresAt) => run('count', () => count(client, table, key, expiresAt, callMs)),
   };
 }
@@ -60,32 +62,105 @@ async function read(client: DynamoDBClient, table: string, keys: readonly string
   return new Map((Responses[table] ?? []).map(item => [textOf(item, tableKeys.partition), parseRow(item)] as const));
 }
 
-interface NewRow {
-  readonly key: string;
-  readonly revision: number;
-  readonly value: unknown;
+/** Updates one row, or returns why not. */
+type Update = (key: string, input: Omit<UpdateItemCommandInput, 'TableName' | 'Key'>) => Promise<Updated>;
+
+interface Updated {
+  readonly written: boolean;
+  /** The item as it is afterwards; `undefined` if there is none. */
+  readonly item: Item | undefined;
 }
 
-/** Writes a row. `writeId` identifies this write, so that an SDK retry after a lost response recognises its own row. */
-async function write(client: DynamoDBClient, table: string, { key, revision, value }: NewRow, callMs: number) {
-  const row = JSON.stringify(value);
-  const writeId = randomUUID();
-  const input = {
-    TableName: table,
-    Item: { ...keyOf(key), revision: { N: String(revision) }, row: { S: row }, writeId: { S: writeId } },
-    ConditionExpression: revision === 1 ? 'attribute_not_exists(#revision)' : '#revision = :before',
-    ExpressionAttributeNames: { '#revision': 'revision' },
-    ...(revision === 1 ? {} : { ExpressionAttributeValues: { ':before': { N: String(revision - 1) } } }),
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-  } as const;
+async function updateRow(client: DynamoDBClient, input: UpdateItemCommandInput, callMs: number): Promise<Updated> {
+  const returned = { ReturnValues: 'ALL_NEW', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
   try {
-    await client.send(new PutItemCommand(input), callDeadline(callMs));
-    return { written: true, row: { revision, value } };
+    const { Attributes } = await client.send(new UpdateItemCommand({ ...input, ...returned }), callDeadline(callMs));
+    return { written: true, item: Attributes };
   } catch (thrown) {
     if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
-    const written = thrown.Item?.['writeId']?.S === writeId;
-    return { written, row: thrown.Item === undefined ? { revision: 0, value: undefined } : parseRow(thrown.Item) };
+    const writeId = input.ExpressionAttributeValues?.[':writeId']?.S;
+    return { written: writeId !== undefined && thrown.Item?.['writeId']?.S === writeId, item: thrown.Item };
   }
+}
+
+const isRevision = (expected: number) => (expected === 0 ? 'attribute_not_exists(#revision)' : '#revision = :before');
+
+/** Attributes of a replaced value. `writeId` identifies this write, so that an SDK retry after a lost response recognises its own row. */
+function valueUpdate(expected: number, value: unknown) {
+  return {
+    set: '#revision = :revision, #row = :row, #writeId = :writeId',
+    names: { '#row': 'row', '#writeId': 'writeId' },
+    values: {
+      ':revision': { N: String(expected + 1) },
+      ':row': { S: JSON.stringify(value) },
+      ':writeId': { S: randomUUID() },
+    },
+  };
+}
+
+const before = (expected: number): Item => (expected === 0 ? {} : { ':before': { N: String(expected) } });
+
+async function write(update: Update, key: string, expected: number, value: unknown): Promise<ControlWrite> {
+  const { set, names, values } = valueUpdate(expected, value);
+  const { written, item } = await update(key, {
+    UpdateExpression: `SET ${set}`,
+    ConditionExpression: isRevision(expected),
+    ExpressionAttributeNames: { '#revision': 'revision', ...names },
+    ExpressionAttributeValues: { ...values, ...before(expected) },
+  });
+  if (written) return { written, row: { revision: expected + 1, value } };
+  return { written, row: rowFrom(item) };
+}
+
+/** How often the other form is tried: the token time may pass `from` between two writes. */
+const maxForms = 4;
+
+/**
+ * DynamoDB has no maximum of two numbers, so there are two forms: an idle token time is replaced, and one that is later
+ * than `from` is increased. If the first form fails although the step is possible, the other one is tried. A write that an
+ * SDK retry repeats after a lost response reserves too much, never too little.
+ */
+async function advance(update: Update, key: string, expected: number, step: TokenAdvance): Promise<ControlWrite> {
+  let isBusy = step.known > step.from;
+  for (let tries = 1; ; tries += 1) {
+    const { written, item } = await update(key, advanceInput(expected, step, isBusy));
+    const row = rowFrom(item);
+    if (written) return { written, row };
+    const { revision, tokenTime = 0 } = row;
+    const isNowBusy = tokenTime > step.from;
+    const isPossible = revision === expected && tokenTime <= step.atMost && isNowBusy !== isBusy;
+    if (!isPossible || tries === maxForms) return { written, row };
+    isBusy = isNowBusy;
+  }
+}
+
+function advanceInput(expected: number, { from, by, atMost, value }: TokenAdvance, isBusy: boolean) {
+  const changed = value === undefined ? undefined : valueUpdate(expected, value);
+  const to = isBusy ? '#time + :by' : ':to';
+  const condition = isBusy ? '#time > :from AND #time <= :most' : '(attribute_not_exists(#time) OR #time <= :most)';
+  const time: Item = isBusy
+    ? { ':by': number(by), ':from': number(from), ':most': number(atMost) }
+    : { ':to': number(from + by), ':most': number(Math.min(from, atMost)) };
+  return {
+    UpdateExpression: `SET #time = ${to}${changed === undefined ? '' : `, ${changed.set}`}`,
+    ConditionExpression: `${isRevision(expected)} AND ${condition}`,
+    ExpressionAttributeNames: { '#revision': 'revision', '#time': 'tokenTime', ...changed?.names },
+    ExpressionAttributeValues: { ...time, ...changed?.values, ...before(expected) },
+  };
+}
+
+async function moveBack(update: Update, key: string, from: number, to: number): Promise<boolean> {
+  const { written } = await update(key, {
+    UpdateExpression: 'SET #time = :to',
+    ConditionExpression: '#time = :from',
+    ExpressionAttributeNames: { '#time': 'tokenTime' },
+    ExpressionAttributeValues: { ':from': number(from), ':to': number(to) },
+  });
+  return written;
+}
+
+function number(value: number) {
+  return { N: String(value) };
 }
 
 async function count(client: DynamoDBClient, table: string, key: string, expiresAt: number, callMs: number) {
@@ -105,8 +180,14 @@ function keyOf(key: string): Item {
   return { [tableKeys.partition]: { S: key }, [tableKeys.sort]: { S: controlSort } };
 }
 
+function rowFrom(item: Item | undefined): VersionedRow {
+  return item === undefined ? { revision: 0, value: undefined } : parseRow(item);
+}
+
 function parseRow(item: Item): VersionedRow {
   const counted = item['count']?.N;
   if (counted !== undefined) return { revision: 0, value: Number(counted) };
-  return { revision: Number(item['revision']?.N), value: parseJson(item['row']?.S ?? '')?.value };
+  const row = { revision: Number(item['revision']?.N), value: parseJson(item['row']?.S ?? '')?.value };
+  const time = item['tokenTime'];
+  return time === undefined ? row : { ...row, tokenTime: Number(time.N) };
 }

@@ -1,7 +1,5 @@
-import type { ReadSecret } from '../io/secret-cache.ts';
-
 /**
- * How long the init phase waits for the secrets, in milliseconds: half of the time that Lambda allows
+ * How long the init phase waits for the reads, in milliseconds: half of the time that Lambda allows
  * (Lambda Developer Guide, "Lambda execution environment lifecycle", Init phase).
  */
 const maxWaitMs = 5000;
@@ -9,18 +7,17 @@ const maxWaitMs = 5000;
 const stepMs = 100;
 
 /**
- * Reads the secrets during the init phase and waits for at most five seconds of running time. Lambda may freeze an
+ * Starts reads during the init phase and waits for at most five seconds of running time. Lambda may freeze an
  * instance between init and its first event, and a pending read then times out. Never throws: the first event reads again
  * what failed here. `wait` resolves after that many milliseconds.
  */
 export async function readAhead(
-  readSecret: ReadSecret,
-  names: readonly string[],
+  reads: readonly (() => Promise<unknown>)[],
   wait: (ms: number) => Promise<unknown>,
 ): Promise<void> {
-  let isOver = names.length === 0;
-  const reads = Promise.allSettled(names.map(name => readSecret(name))).then(() => {
+  let isOver = reads.length === 0;
+  const all = Promise.allSettled(reads.map(read => read())).then(() => {
     isOver = true;
   });
-  for (let leftMs = maxWaitMs; leftMs > 0 && !isOver; leftMs -= stepMs) await Promise.race([reads, wait(stepMs)]);
+  for (let leftMs = maxWaitMs; leftMs > 0 && !isOver; leftMs -= stepMs) await Promise.race([all, wait(stepMs)]);
 }

@@ -55,7 +55,8 @@ async function fetchSecret(
   const SecretId = Object.hasOwn(arns, name) ? arns[name] : undefined;
   if (SecretId === undefined) throw new UnusableSecret('SecretWithoutArn');
   const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId }), callDeadline(callMs));
-  if (SecretString === undefined || SecretString === '') throw new UnusableSecret('SecretWithoutText');
+  // The SDK does not check the type of what it parses.
+  if (typeof SecretString !== 'string' || SecretString === '') throw new UnusableSecret('SecretWithoutText');
   return SecretString;
 }
 

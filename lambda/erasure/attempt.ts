@@ -14,6 +14,8 @@ export interface AttemptRequest {
   readonly until: number;
   /** From {@link clientsFor}. */
   readonly clients: ProjectClients;
+  /** From {@link AttemptInput}. Without it, the attempt is allowed. */
+  readonly isAllowed?: Promise<boolean>;
   /** Whether the platform gets the outcome in the reply. */
   readonly repliesNow: boolean;
   /** Outcomes that this reply cannot express. */
@@ -47,6 +49,11 @@ export async function reserveFirstCalls(
   const limits = await Promise.all(openProjects(receipt).map(project => clients.get(project)?.reserve(until)));
   const limitedUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
   return { isReserved: limits.includes(undefined), limitedUntil };
+}
+
+/** Returns what {@link reserveFirstCalls} reserved, if no call was sent. Never throws. */
+export async function releaseFirstCalls(clients: ProjectClients): Promise<void> {
+  await Promise.all([...clients.values()].map(client => client.release()));
 }
 
 /** Returns the projects that are still open. */

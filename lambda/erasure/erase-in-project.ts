@@ -33,6 +33,8 @@ export interface AttemptInput {
   readonly personalData: PersonalDataWithPins;
   readonly until: number;
   readonly clients: ProjectClients;
+  /** Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not before look-ups. */
+  readonly isAllowed?: Promise<boolean>;
 }
 
 export interface ProjectAttempt {
@@ -91,7 +93,9 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
     return failedAttempt(before, resolved, stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps));
   }
   const isWithoutMatch = resolved.kind !== 'found' && resolved.kind !== 'refused';
-  if (isWithoutMatch && progress.refusedLookUps === undefined) return withoutMatch(before, resolved, 0);
+  if (isWithoutMatch && progress.refusedLookUps === undefined) {
+    return (await isAllowed(input)) ? withoutMatch(before, resolved, 0) : overLimit(before);
+  }
   const found = resolved.kind === 'found' ? resolved.candidates : [];
   const added = found.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
   const pins = [...known, ...added];
@@ -143,6 +147,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const done = new Set([...proved, ...(progress.absent ?? [])]);
   const isLeft = done.size < pins.length;
   if (isLeft && !justResolved && input.client.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
+  if (!(await isAllowed(input))) return overLimit(receipt);
   input.client.expectCalls(expectedCalls(receipt, project, justResolved));
   const { alarms, failure, ...deleted } = await deleteCustomers({
     project,
@@ -170,6 +175,15 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
 
 function withoutMatch(receipt: Receipt, end: Unmatched, knownPins: number): ProjectAttempt {
   return { receipt, result: { ...end, deletions: [], knownPins }, alarms: [] };
+}
+
+async function isAllowed(input: AttemptInput): Promise<boolean> {
+  return (await input.isAllowed) ?? true;
+}
+
+/** Ends an attempt after its look-ups. */
+function overLimit(receipt: Receipt): ProjectAttempt {
+  return failedAttempt(receipt, retryLater('request-limit', { stop: true }));
 }
 
 /** Reports a failure before any deletion, and the look-ups to store for the next attempt. */

@@ -102,5 +102,5 @@ export function cachedSecrets(fetch: (name: string) => Promise<string>, options:
  */
 export type ReadSecret = (name: string, options?: { readonly fresh?: boolean }) => Promise<string>;
 
-/** The text of a secret that the stack has just created. It is not valid as any secret. */
+/** The text of a secret that the stack has just created. No secret may have this value. */
 export const placeholder = 'REPLACE_ME';

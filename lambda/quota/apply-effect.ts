@@ -84,7 +84,7 @@ export function applyRateHeaders(
   const isKnown = known.limit === limit && known.periodMs === periodMs;
   const counted = isKnown ? state : { ...state, limit, periodMs };
   const isScarce = remaining !== undefined && remaining < (1 - quota.share) * limit;
-  const until = resetAt > now ? resetAt : now + periodMs;
+  const until = Math.ceil(resetAt > now ? resetAt : now + periodMs);
   return isScarce && until > Math.max(now, counted.reservedForShopUntil ?? 0)
     ? { ...counted, reservedForShopUntil: until }
     : counted;

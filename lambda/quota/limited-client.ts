@@ -33,8 +33,13 @@ export interface LimitedClient {
   /** Replaces the number of calls that are still expected. */
   expectCalls(expected: ExpectedCalls): void;
   capacity(): Capacity;
-  /** Reserves expected calls in advance and waits for them until `until`. Returns the reason if they are rate-limited. */
+  /**
+   * Reserves expected calls in advance, for use until `until`. Returns the reason if they are rate-limited. Reservations of
+   * the sweep also wait for their time here; a fresh one waits when its first call is sent.
+   */
   reserve(headers: HttpCall['headers'], until: number): Promise<RateLimited | undefined>;
+  /** Returns the reserved calls if none was sent and no later call is reserved yet. Never throws. */
+  release(): Promise<void>;
 }
 
 export interface LimitedClientOptions {
@@ -64,6 +69,8 @@ export function serialQueue(): SerialQueue {
 
 type Reserved = Extract<Reservation, { kind: 'reserved' }>;
 
+const outOfTime: RateLimited = { kind: 'rate-limited', code: 'out-of-time' };
+
 /** Creates the rate-limited client of one attempt for one project. */
 export function createLimitedClient(options: LimitedClientOptions): LimitedClient {
   const { rateLimiter, now, fresh } = options;
@@ -73,11 +80,11 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
   let expected = 1;
   /** Calls that are useless one without the other. */
   let together = 1;
-
+  const isTooLate = ({ until }: HttpCall) => now() > until - leastCallMs;
   const reserve = async (keyHash: string, until: number): Promise<RateLimited | undefined> => {
     const request = { expected, together, fresh, keyHash, latest: until - leastCallMs };
     const result = await (fresh
-      ? reserveAndWait(request, options)
+      ? rateLimiter.reserve({ ...request, now: now() })
       : options.queue(() => reserveAndWait(request, options)));
     if (result.kind === 'rate-limited') return result;
     reservation = result;
@@ -95,15 +102,21 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
 
   return {
     reserve: (headers, until) => reserve(hashCredentials(headers), until),
+    release: async () => {
+      if (reservation !== undefined && left === reservation.calls) await rateLimiter.release(reservation);
+      left = 0;
+    },
     expectCalls: ({ calls, inPairs = false }) => {
       expected = Math.max(1, calls);
       together = inPairs ? 2 : 1;
     },
     capacity: rateLimiter.capacity,
     send: async (call, classify) => {
-      if (now() > call.until - leastCallMs) return { kind: 'rate-limited', code: 'out-of-time' };
+      if (isTooLate(call)) return outOfTime;
       const keyHash = hashCredentials(call.headers);
       const refused = isReserved(call) ? undefined : await reserve(keyHash, call.until);
+      if (refused === undefined) await waitFor(reservation, options);
+      if (isTooLate(call)) return outOfTime;
       const isProbe = reservation?.probe === true;
       const blocked = refused ?? (isProbe ? undefined : rateLimiter.blockedBy(keyHash, now()));
       if (blocked !== undefined) return blocked;
@@ -126,12 +139,17 @@ export function validUntil({ interval, next }: Reserved, left: number): number {
 /** Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request for long. */
 async function reserveAndWait(
   request: Omit<ReservationRequest, 'now'>,
-  { rateLimiter, now, wait }: LimitedClientOptions,
+  options: LimitedClientOptions,
 ): Promise<Reservation> {
-  const reservation = await rateLimiter.reserve({ ...request, now: now() });
-  const ahead = reservation.kind === 'reserved' ? reservation.at - now() : 0;
-  if (ahead > 0) await wait(Math.ceil(ahead));
+  const reservation = await options.rateLimiter.reserve({ ...request, now: options.now() });
+  if (reservation.kind === 'reserved') await waitFor(reservation, options);
   return reservation;
+}
+
+/** Waits for the time of the first reserved call. */
+async function waitFor(reservation: Reserved | undefined, { now, wait }: LimitedClientOptions): Promise<void> {
+  const ahead = (reservation?.at ?? 0) - now();
+  if (ahead > 0) await wait(Math.ceil(ahead));
 }
 
 /** Hashes the credentials, so that a new key is not blocked by the breaker of the old one. */

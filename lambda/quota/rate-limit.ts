@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import type { VersionedRow } from '../control/versioned-store.ts';
 
 /**
  * The rate-limit state of one project. The shop's checkout needs the quota too, so at most a share of it is used. One row
- * stores the limiter (`notBefore`) and the circuit breaker (`breaker`). Times are epoch milliseconds.
+ * stores the limiter (`notBefore`, its token time) and the circuit breaker (`breaker`). Times are epoch milliseconds.
  */
 const rateLimitSchema = v.looseObject({
   /** When the limiter has no reserved calls left: each reservation moves it into the future. */
@@ -36,9 +37,15 @@ export type RateLimitState = v.InferOutput<typeof rateLimitSchema>;
 export const initialRateLimit: RateLimitState = { notBefore: 0 };
 
 /** Parses a stored row. Returns `undefined` if it is unreadable; then no call may be sent. */
-export function parseRateLimit(value: unknown): RateLimitState | undefined {
-  const parsed = v.safeParse(rateLimitSchema, value);
+export function parseRateLimit({ value, tokenTime = 0 }: Omit<VersionedRow, 'revision'>): RateLimitState | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const parsed = v.safeParse(rateLimitSchema, { ...value, notBefore: tokenTime });
   return parsed.success ? parsed.output : undefined;
+}
+
+/** Returns the value to store: everything but the token time, which is advanced on its own. */
+export function storedRateLimit({ notBefore: _, ...value }: RateLimitState): object {
+  return value;
 }
 
 export interface ReservationRequest {
@@ -63,6 +70,8 @@ export type Reservation =
       readonly probe: boolean;
       readonly interval: TokenInterval;
       readonly next: RateLimitState;
+      /** The latest `notBefore` of the state with which the same calls can be reserved in time. */
+      readonly atMost: number;
     }
   | { readonly kind: 'rate-limited'; readonly until: number; readonly code: string };
 
@@ -78,7 +87,8 @@ export function reserve(state: RateLimitState, request: ReservationRequest, quot
   const probe = reserveCalls(state, 1, request, interval);
   if (probe.kind === 'rate-limited') return probe;
   const breaker = { ...current, openUntil: probe.at + stepMs(current) };
-  return { ...probe, probe: true, next: { ...probe.next, breaker } };
+  // The breaker's new time belongs to this token time only.
+  return { ...probe, probe: true, next: { ...probe.next, breaker }, atMost: Math.max(state.notBefore, probe.at) };
 }
 
 /** Returns the breaker that applies to this key. A breaker opened by a refused key applies to that key only. */
@@ -111,7 +121,40 @@ function reserveCalls(
   const at = Math.max(now, state.notBefore - credit, state.reservedForShopUntil ?? 0);
   if (at > latest) return { kind: 'rate-limited', until: at, code: 'rate-limited' };
   const next = { ...state, notBefore: Math.max(state.notBefore, at) + calls * intervalMs };
-  return { kind: 'reserved', at, calls, probe: false, interval, next };
+  return { kind: 'reserved', at, calls, probe: false, interval, next, atMost: latest + credit };
+}
+
+/** What one write reserves for several requests. */
+export interface JointReservation {
+  /** The reservation of each request, in their order. */
+  readonly reservations: readonly Reservation[];
+  readonly next: RateLimitState;
+  /** The step of the token time; by zero if nothing is reserved. */
+  readonly step: { readonly from: number; readonly by: number; readonly atMost: number };
+}
+
+/**
+ * Reserves the calls of several requests one after the other, as of the latest of their times. With any `notBefore` up to
+ * the step's `atMost`, the same requests get their calls.
+ */
+export function reserveJointly(
+  state: RateLimitState,
+  requests: readonly ReservationRequest[],
+  quota: Quota,
+): JointReservation {
+  const now = roundUp(Math.max(...requests.map(request => request.now)));
+  const from = Math.max(now, state.reservedForShopUntil ?? 0);
+  const base = Math.max(state.notBefore, from);
+  let next = state;
+  let atMost = Number.POSITIVE_INFINITY;
+  const reservations = requests.map(request => {
+    const reservation = reserve(next, { ...request, now }, quota);
+    if (reservation.kind === 'rate-limited') return reservation;
+    atMost = Math.min(atMost, reservation.atMost - Math.max(0, next.notBefore - base));
+    next = reservation.next;
+    return reservation;
+  });
+  return { reservations, next, step: { from, by: Math.max(0, next.notBefore - base), atMost } };
 }
 
 /** The most calls that fit, however long the caller waits. */
@@ -179,8 +222,8 @@ const leastLateMs = 1000;
 
 /**
  * Returns how fast a project may be called: over any period at most `share × limit` calls, a burst of them and those that are
- * late included. The burst is a twenty-fifth of the share, at most five, and two if the share allows two: a
- * look-up and the deletion after it are sent together. A larger one would leave the sweep less: it takes the share less a burst. One call an interval and a burst leave one call to spare in every period,
+ * late included. The burst is a tenth of the share, at most five, and two if the share allows two: a look-up and
+ * the deletion after it are sent together. One call an interval and a burst leave one call to spare in every period,
  * which is what may be late; many calls a second leave too little, so their interval is longer.
  */
 export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): TokenInterval {
@@ -188,9 +231,17 @@ export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'
   const share = limit * quota.share;
   // Rounded down, with a tolerance for floating-point errors; less than one call a period is a longer period.
   const allowed = share < 1 ? share : Math.floor(share + 1e-9);
-  const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 25)));
+  const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 10)));
   const steady = periodMs / (allowed > burst ? allowed - burst : allowed);
   const spare = Math.max(allowed, 1) + 1 - burst;
-  const intervalMs = Math.max(steady, (periodMs + leastLateMs) / spare);
+  const intervalMs = roundUp(Math.max(steady, (periodMs + leastLateMs) / spare));
   return { allowed, intervalMs, burst, lateMs: intervalMs * spare - periodMs };
+}
+
+/**
+ * Rounds up to a multiple of 1/1024 ms: sums of such times are the same number in JavaScript and in a store that computes
+ * with decimals.
+ */
+function roundUp(ms: number): number {
+  return Math.ceil(ms * 1024) / 1024;
 }

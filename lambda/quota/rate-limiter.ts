@@ -1,18 +1,21 @@
-import type { VersionedRow, VersionedStore } from '../control/versioned-store.ts';
+import type { VersionedStore } from '../control/versioned-store.ts';
 import { applyEffect, type ObservedCall } from './apply-effect.ts';
+import { coalesce } from './coalesce.ts';
 import { correctTimes } from './correct-times.ts';
 import {
   breakerFor,
   type Capacity,
   capacityOf,
   initialRateLimit,
+  type JointReservation,
   parseRateLimit,
   type Quota,
   type RateLimitState,
   type Reservation,
   type ReservationRequest,
-  reserve,
+  reserveJointly,
 } from './rate-limit.ts';
+import { maxTries, openSharedRow, type SharedRow } from './shared-row.ts';
 
 /** No call may be sent before `until`. */
 type Blocked = Extract<Reservation, { kind: 'rate-limited' }>;
@@ -23,8 +26,16 @@ export interface RateLimiter {
   capacity(): Capacity;
   /** Reads the row in advance, so that a reservation starts from its latest revision. Never throws. */
   prefetch(): Promise<void>;
-  /** Reserves calls by one conditional write. Never throws: if the row is unavailable, all calls are rate-limited. */
+  /**
+   * Reserves calls by one conditional write, together with the other requests of this process that wait for one. Never
+   * throws: if the row is unavailable, all calls are rate-limited.
+   */
   reserve(request: ReservationRequest): Promise<Reservation>;
+  /**
+   * Returns reserved calls of which none was sent, unless later calls are reserved already: those have times after them, so
+   * the returned ones could be sent at the same time. Never throws; what is not returned is lost to this service only.
+   */
+  release(reservation: Extract<Reservation, { kind: 'reserved' }>): Promise<void>;
   /** Returns the breaker that this process knows to be open: it blocks calls that were reserved earlier too. */
   blockedBy(keyHash: string, now: number): Blocked | undefined;
   /** Returns since when every call has failed, as far as this process knows; `undefined` after a successful one. */
@@ -35,32 +46,23 @@ export interface RateLimiter {
 
 /**
  * Creates the rate limiter of one project. It caches the row, so that a reservation without conflict needs one call of
- * the store; after a conflict it decides again with the newer row.
+ * the store. Processes that only reserve do not conflict; after a change of the breaker, the limit or a pause, they decide
+ * again with the newer row.
  */
 export function createRateLimiter(project: string, quota: Quota, rows: VersionedStore): RateLimiter {
-  const row = sharedRow(keyOf(project), rows);
+  const row = openSharedRow(keyOf(project), rows);
   return {
     capacity: () => capacityOf(row.state() ?? initialRateLimit, quota),
     prefetch: () => row.refresh().catch(() => undefined),
-    // Refreshes the row before it rejects a reservation: another process may have closed the breaker.
-    reserve: async request => {
-      let reservation: Reservation = unavailable(request.now);
-      const decide = (state: RateLimitState) => {
-        const current = correctTimes(state, request.now, quota);
-        reservation = reserve(current, request, quota);
-        // A corrected row is written even without a reservation. Otherwise every reader would start its wait again.
-        return reservation.kind === 'reserved' ? reservation.next : current;
-      };
+    reserve: coalesce(async requests => {
       try {
-        let isWritten = await row.change(decide);
-        if (reservation.kind === 'rate-limited') {
-          await row.refresh();
-          isWritten = await row.change(decide);
-        }
-        return isWritten ? reservation : unavailable(request.now);
+        return await reserveAll(requests, row, quota);
       } catch {
-        return unavailable(request.now);
+        return requests.map(request => unavailable(request.now));
       }
+    }),
+    release: async ({ next, calls, interval }) => {
+      await row.moveBack(next.notBefore, next.notBefore - calls * interval.intervalMs).catch(() => undefined);
     },
     blockedBy: (keyHash, now) => {
       const state = row.state();
@@ -78,11 +80,48 @@ export function createRateLimiter(project: string, quota: Quota, rows: Versioned
   };
 }
 
+/**
+ * Reserves calls for several requests in one write, or in a few: a request is refused only by a row that was read after
+ * it was made, because another process may have closed the breaker. Throws what the store throws.
+ */
+async function reserveAll(
+  requests: readonly ReservationRequest[],
+  row: SharedRow,
+  quota: Quota,
+): Promise<readonly Reservation[]> {
+  const results = new Map<ReservationRequest, Reservation>();
+  const record = (decided: readonly ReservationRequest[], { reservations }: JointReservation) => {
+    for (const [at, request] of decided.entries()) results.set(request, reservations[at] ?? unavailable(request.now));
+  };
+  const now = Math.max(...requests.map(request => request.now));
+  const correct = (state: RateLimitState) => correctTimes(state, now, quota);
+  let isCurrent = false;
+  for (let tries = 0; tries < maxTries && results.size < requests.length; tries += 1) {
+    // Impossible times are corrected in the row. Otherwise every reader would start its wait again.
+    const state = (await row.change(correct)) ? row.state() : undefined;
+    const waiting = requests.filter(request => !results.has(request));
+    const joint = state && reserveJointly(state, waiting, quota);
+    const granted = waiting.filter((_, at) => joint?.reservations[at]?.kind === 'reserved');
+    if (joint !== undefined && granted.length > 0) {
+      const notBefore = await row.advance(joint);
+      if (notBefore !== undefined) record(granted, reserveJointly({ ...state, notBefore }, granted, quota));
+    } else if (!isCurrent) {
+      await row.refresh();
+    } else if (joint === undefined) {
+      break;
+    } else {
+      record(waiting, joint);
+    }
+    isCurrent = true;
+  }
+  return requests.map(request => results.get(request) ?? unavailable(request.now));
+}
+
 /** Reads the rate-limit state; `undefined` if the row is unreadable. Throws what {@link VersionedStore} throws. */
 export async function readRateLimit(project: string, rows: VersionedStore): Promise<RateLimitState | undefined> {
   const key = keyOf(project);
   const row = (await rows.read([key])).get(key);
-  return row === undefined ? initialRateLimit : parseRateLimit(row.value);
+  return row === undefined ? initialRateLimit : parseRateLimit(row);
 }
 
 function keyOf(project: string): string {
@@ -91,44 +130,4 @@ function keyOf(project: string): string {
 
 function unavailable(now: number): Blocked {
   return { kind: 'rate-limited', until: now, code: 'rate-limit-unavailable' };
-}
-
-interface SharedRow {
-  /** The last state read; `undefined` if the stored row is unreadable. */
-  state(): RateLimitState | undefined;
-  refresh(): Promise<void>;
-  /** Writes the result of `decide` unless it is unchanged. Returns false after too many conflicts. */
-  change(decide: (state: RateLimitState) => RateLimitState): Promise<boolean>;
-}
-
-/** Conflicting writes before a change fails: as many as there may be concurrent processes. */
-const maxTries = 50;
-
-function sharedRow(key: string, rows: VersionedStore): SharedRow {
-  const initial: { revision: number; state: RateLimitState | undefined } = { revision: 0, state: initialRateLimit };
-  let cached = initial;
-  const update = ({ revision, value }: VersionedRow) => {
-    if (revision > cached.revision) cached = { revision, state: parseRateLimit(value) };
-  };
-  return {
-    state: () => cached.state,
-    refresh: async () => update((await rows.read([key])).get(key) ?? { revision: 0, value: undefined }),
-    change: async decide => {
-      for (let tries = 0; tries < maxTries; tries += 1) {
-        const { revision, state } = cached;
-        if (state === undefined) return false;
-        const next = decide(state);
-        if (next === state) return true;
-        const { written, row } = await rows.write(key, revision, next);
-        if (written) {
-          if (row.revision > cached.revision) cached = { revision: row.revision, state: next };
-          return true;
-        }
-        // A row that was deleted or restored from a backup is read again.
-        if (row.revision < revision) cached = initial;
-        update(row);
-      }
-      return false;
-    },
-  };
 }

@@ -2,11 +2,13 @@ import type { Pauses } from '../control/pauses.ts';
 import { isAllowedOrigin } from '../domain/allowed-origin.ts';
 import { countLookUpCalls, type ErasureRequest, kindsNotLookedUp } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import { clientsFor, releaseFirstCalls, reserveFirstCalls } from '../erasure/attempt.ts';
+import type { ProjectClients } from '../erasure/erase-in-project.ts';
 import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalData } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { prefetchLimits } from './request-limit.ts';
+import { readPausesFor } from './request-limit.ts';
 
 /** A verified erasure request and the platform that sent it. */
 export interface VerifiedRequest {
@@ -27,10 +29,23 @@ export interface AcceptedRequest {
   readonly personalData: PersonalData;
   /** Whether this request is new. False if its receipt existed before. */
   readonly isNew: boolean;
-  /** Whether the request path may attempt the erasure itself: the platform expects the result, and the receipt is new. */
+  /**
+   * Whether the request path may attempt the erasure itself: the platform expects the result, the receipt is new, and no
+   * pause covers it.
+   */
   readonly mayAttempt: boolean;
   /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
   readonly pauses: Pauses | undefined;
+  /** The clients of the attempt. Their first calls were reserved while the receipt was stored, where no call is needed for it. */
+  readonly clients: ProjectClients;
+}
+
+/** The part of the answer budget that is reserved for storing the result. */
+const storingShare = 1 / 8;
+
+/** Returns when the attempt of the request path must end, in epoch milliseconds. */
+export function attemptUntil({ startedAt }: VerifiedRequest, { settings }: Services): number {
+  return startedAt + settings.limits.answerBudgetMs * (1 - storingShare);
 }
 
 /** How long after the answer budget the sweep waits before it attempts the same receipt, in milliseconds. */
@@ -47,11 +62,15 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const personalData = { reference, scope, identifiers, callbacks };
   const mayAttempt = request.platform.responseMode === 'result' && services.settings.limits.holdSeconds === 0;
   const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
-  const projects = Object.keys(receipt.projects);
+  const clients = clientsFor(receipt, { fresh: true }, services);
+  const reserves = mayAttempt && reservesWhileStoring(receipt, services);
   const [{ receipt: current, stored: isNew }, pauses] = await Promise.all([
     services.store.accept(receipt, personalData),
-    prefetchLimits(request.platformName, projects, services),
+    readPausesFor(receipt, services),
+    reserves ? reserveFirstCalls(receipt, clients, attemptUntil(request, services)) : undefined,
   ]);
+  const isAttempted = mayAttempt && isNew && pauses?.paused.size === 0;
+  if (!isAttempted) await releaseFirstCalls(clients);
   if (current.payloadHmac !== receipt.payloadHmac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
       alarm: 'payload-mismatch',
@@ -70,7 +89,15 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  return { receipt: current, personalData, isNew, mayAttempt: mayAttempt && isNew, pauses };
+  return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, clients };
+}
+
+/**
+ * Returns whether the first calls are reserved while the receipt is stored, to save time. A project with OAuth may need a
+ * token first, and no call to Voucherify is made before the receipt is stored.
+ */
+export function reservesWhileStoring({ projects }: Receipt, { settings }: Services): boolean {
+  return Object.keys(projects).every(name => settings.projects[name]?.auth !== 'oauth');
 }
 
 /** Returns the delivery as the new request that an operator decided on: with a numbered reference and the decision's time. */

@@ -2,13 +2,13 @@ import type { Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
 import { type HttpReply, type HttpRequest, rejectCompressed } from '../domain/http.ts';
 import { namePattern, platformSecretName } from '../domain/names.ts';
-import { attempt, clientsFor, reserveFirstCalls } from '../erasure/attempt.ts';
+import { attempt, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
 import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
+import { type AcceptedRequest, accept, attemptUntil, reservesWhileStoring, type VerifiedRequest } from './accept.ts';
 import { countIgnored, isWithinLimit } from './request-limit.ts';
 
 /**
@@ -168,33 +168,38 @@ function resultOf(reference: string, receipt: Receipt, outcome: Outcome): Erasur
   return { reference, receiptId, receivedAt, outcome, callbackFollows };
 }
 
-/** The part of the answer budget that is reserved for storing the result. */
-const storingShare = 1 / 8;
-
-/** Attempts only a receipt that this request has just stored, and only below the platform's hourly request limit. The sweep processes those that existed before. */
+/**
+ * Attempts only a receipt that this request has just stored. The sweep processes those that existed before. The request is
+ * counted during the look-ups: nobody is deleted before it is known to be below the platform's hourly limit.
+ */
 async function attemptIfNew(
-  { receipt, personalData, isNew, mayAttempt, pauses }: AcceptedRequest,
-  { startedAt, platform }: VerifiedRequest,
+  accepted: AcceptedRequest,
+  request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
+  const { receipt, personalData, isNew, mayAttempt, pauses, clients } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
-  const until = startedAt + services.settings.limits.answerBudgetMs * (1 - storingShare);
-  const clients = clientsFor(receipt, { fresh: true }, services);
-  // Reserves the first calls while isWithinLimit counts the request, to save time. A paused request reserves none, nor does
-  // one whose pauses could not be read.
-  const reserves = mayAttempt && pauses?.paused.size === 0;
-  const reservation = reserves ? reserveFirstCalls(receipt, clients, until) : undefined;
-  const isWithin = await isWithinLimit(receipt, pauses, services);
-  await reservation;
-  if (!mayAttempt || !isWithin) return unattempted();
+  const isAllowed = isWithinLimit(receipt, pauses, services);
+  if (!mayAttempt) {
+    await isAllowed;
+    return unattempted();
+  }
+  const until = attemptUntil(request, services);
+  if (!reservesWhileStoring(receipt, services)) await reserveFirstCalls(receipt, clients, until);
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },
     until,
     clients,
+    isAllowed,
     repliesNow: true,
-    callbackOnlyOutcomes: platform.callbackOnlyOutcomes ?? [],
+    callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes ?? [],
   };
-  return attempt(work, services);
+  try {
+    return await attempt(work, services);
+  } finally {
+    // The count and its pause are stored even if the attempt failed early.
+    await isAllowed;
+  }
 }

@@ -5,19 +5,9 @@ import type { Services } from '../services.ts';
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
-/**
- * Prefetches pauses and rate-limit state while the receipt is stored. Never throws. Returns `undefined` if the pauses are
- * unavailable.
- */
-export async function prefetchLimits(
-  platform: string,
-  projects: readonly string[],
-  services: Services,
-): Promise<Pauses | undefined> {
-  const rateLimits = projects.map(project => services.projects.get(project)?.prefetchRateLimit());
-  const pauses = readPauses(scopesOf(platform, projects), services.control).catch(() => undefined);
-  await Promise.all(rateLimits);
-  return pauses;
+/** Reads the pauses that may cover a receipt. Never throws. Returns `undefined` if they are unavailable. */
+export function readPausesFor({ platform, projects }: Receipt, { control }: Services): Promise<Pauses | undefined> {
+  return readPauses(scopesOf(platform, Object.keys(projects)), control).catch(() => undefined);
 }
 
 /**

@@ -55,7 +55,8 @@ export async function processReceipt(
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
-  const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, until);
+  // What waits beyond the end would be reserved a second time by the next sweep.
+  const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
   if (!isReserved) {
     await postpone(receipt, limitedUntil, services);
     const allRateLimited = openProjects(receipt).length === services.projects.size;

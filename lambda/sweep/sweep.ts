@@ -36,7 +36,6 @@ function eraseAll(run: Run): Promise<void> {
   return processQueue('erase', run, {
     work: (id, started) => eraseOne(id, run, started),
     isOver: () => run.stopped,
-    starters: starterCount(run.services),
   });
 }
 
@@ -73,31 +72,17 @@ async function eraseOne(id: string, run: Run, started: () => void): Promise<void
   run.stopped ||= allRateLimited ?? false;
 }
 
-/** How many callbacks or signatures are processed at once. */
+/** How many receipts wait for their start at once, and how many callbacks or signatures are processed at once. */
 const parallel = 5;
 /** How many receipts are processed at once: with slow responses, more are needed to use the share of the quota. */
 const maxRunning = 64;
 /** How many ids one read of the index returns. */
 const batchSize = 50;
-/** Calls in an attempt's time that one starter can reserve, at about 50 ms for the reads and writes of each receipt. */
-const callsOfStarter = 400;
-
-/**
- * Returns how many receipts may wait for their first calls at once. With a small quota it is one for each project: a receipt
- * that still waits when the next sweep begins is reserved twice. With a large quota, one would start too few.
- */
-function starterCount({ projects }: Services): number {
-  const counts = [...projects.values()].map(({ capacity }) => Math.ceil(capacity().inAttempt / callsOfStarter));
-  return counts.reduce((sum, count) => sum + Math.min(Math.max(count, 1), parallel), 0);
-}
-
 interface Working {
   /** Calls `started` when the next receipt may be started, and resolves when this one is done. */
   readonly work: (id: string, started: () => void) => Promise<void>;
   /** Returns whether no further receipt may be started, although there is time. */
   readonly isOver?: () => boolean;
-  /** How many receipts may wait for their start at once. */
-  readonly starters?: number;
 }
 
 /**
@@ -106,7 +91,7 @@ interface Working {
  */
 async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working: Working): Promise<void> {
   const { services, counts, until } = run;
-  const { work, isOver = () => false, starters = parallel } = working;
+  const { work, isOver = () => false } = working;
   const isDone = () => services.now() >= until || isOver();
   const seen = new Set<string>();
   const running = new Set<Promise<void>>();
@@ -123,7 +108,7 @@ async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working:
       if (fresh.length === 0 && ids.length < limit) break;
       again = ids.length - fresh.length;
       for (const id of fresh) seen.add(id);
-      await startAll(fresh, { running, starters, start });
+      await startAll(fresh, running, start);
     }
   });
   await Promise.all(running);
@@ -139,14 +124,8 @@ async function succeeds(id: string, { log }: Services, work: () => Promise<void>
   }
 }
 
-interface Starting {
-  readonly running: Set<Promise<void>>;
-  readonly starters: number;
-  readonly start: Working['work'];
-}
-
 /** Starts the work on all ids. What is started may still be running in the end. */
-async function startAll(ids: readonly string[], { running, starters, start }: Starting): Promise<void> {
+async function startAll(ids: readonly string[], running: Set<Promise<void>>, start: Working['work']): Promise<void> {
   const left = [...ids];
   const starter = async () => {
     for (let id = left.shift(); id !== undefined; id = left.shift()) {
@@ -154,7 +133,7 @@ async function startAll(ids: readonly string[], { running, starters, start }: St
       while (running.size >= maxRunning) await Promise.race(running);
     }
   };
-  await Promise.all(Array.from({ length: starters }, starter));
+  await Promise.all(Array.from({ length: parallel }, starter));
 }
 
 /** Starts the work on one id; resolves when the next one may be started. */

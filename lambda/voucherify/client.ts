@@ -34,7 +34,7 @@ const pageSize = 100;
 const get = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 } as const;
 
 /** The rate-limited client of one attempt. It expects the calls that the receipt still needs in this project. */
-export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls'> {
+export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls' | 'release'> {
   /** Reserves the first calls before the attempt starts; returns the reason if they are rate-limited. */
   reserve(until: number): Promise<RateLimited | undefined>;
 }
@@ -57,6 +57,7 @@ export function createProjectClient(
     ...createVoucherifyClient(baseUrl, readOnce, limited.send),
     capacity: limited.capacity,
     expectCalls: limited.expectCalls,
+    release: limited.release,
     reserve: async until => {
       const credentials = await readOnce(limited.send, until);
       if (credentials.kind === 'credentials') {

@@ -39,11 +39,11 @@ export async function findCustomers(
   const appIds = new Set([appId]);
   if (result.kind === 'retry' || result.kind === 'review') return orRefused(result, appIds, context);
   const customer = result.kind === 'customer' ? result.customer : undefined;
-  if (customer !== undefined && !isAsked(customer, value)) {
-    return orRefused(unprovenFailure('unasked-customer'), appIds, context);
-  }
   if (kind === 'source_id' && isOtherSpelling(customer?.source_id, value)) {
     return orRefused(needsReview('source-id-spelling'), appIds, context);
+  }
+  if (customer !== undefined && !isAsked(customer, value)) {
+    return orRefused(unprovenFailure('unasked-customer'), appIds, context);
   }
   const found = kind === 'customer_id' ? matchById(value, customer) : matchBySourceId(value, customer);
   return { kind: 'complete', appIds, ...found };
@@ -74,9 +74,9 @@ function matchById(id: string, customer: Customer | undefined): Match {
     : { candidates: [], identifiable: false };
 }
 
-/** Whether a response can be about this value: it has it as its id or, in any spelling, as its source_id. */
+/** Whether a response can be about this value: it has it as its id or as its source_id. */
 function isAsked({ id, source_id }: Customer, value: string): boolean {
-  return id === value || source_id === value || isOtherSpelling(source_id, value);
+  return id === value || source_id === value;
 }
 
 /** Whether two source_ids differ only by type, case or Unicode normal form: then they may belong to the same person. */

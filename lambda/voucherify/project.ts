@@ -2,7 +2,7 @@ import type { VersionedStore } from '../control/versioned-store.ts';
 import type { Send } from '../io/http-client.ts';
 import type { ReadSecret } from '../io/secret-cache.ts';
 import { createLimitedClient, type ExpectedCalls, serialQueue } from '../quota/limited-client.ts';
-import type { Capacity, Quota } from '../quota/rate-limit.ts';
+import type { Quota } from '../quota/rate-limit.ts';
 import { createRateLimiter } from '../quota/rate-limiter.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import { createProjectClient, type ProjectClient } from './client.ts';
@@ -13,8 +13,6 @@ import type { ProjectSettings } from './project-settings.ts';
 export interface Project {
   /** Reads the rate-limit state in advance. Never throws. */
   prefetchRateLimit(): Promise<void>;
-  /** Returns what fits into the quota, as far as this process knows it. */
-  capacity(): Capacity;
   /** Creates the client of one attempt. A fresh one belongs to the request path, which may use the burst. */
   client(receipt: Receipt, fresh: boolean): ProjectClient;
 }
@@ -40,7 +38,6 @@ export function openProject(name: string, { settings, readSecret, control, send,
   const shared = { send, now, wait, queue: serialQueue(), rateLimiter };
   return {
     prefetchRateLimit: rateLimiter.prefetch,
-    capacity: rateLimiter.capacity,
     client: (receipt, fresh) => {
       const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
       return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name));

@@ -94,6 +94,13 @@ describe('token', () => {
     expect(await check(await signed(ec))).toBe(true);
   });
 
+  test.each(['before', 'behind'])('text %s a token: is rejected before keys are fetched', async place => {
+    const { check, state } = opened();
+    const token = await signed(rsa);
+    expect(await check(place === 'before' ? `~${token}` : `${token}~`)).toBe(false);
+    expect(state.calls).toEqual([]);
+  });
+
   test('one changed byte: is rejected', async () => {
     const { check } = opened();
     const token = await signed(ec);
@@ -112,6 +119,18 @@ async function critical(): Promise<string> {
 }
 
 describe('keys of the issuer', () => {
+  test('that are ten minutes old and cannot be fetched again: are not used', async () => {
+    const { check, state } = opened();
+    const token = await signed(rsa, { exp: seconds + 3600 });
+    await check(token);
+    expect(state.calls[0]?.headers).toEqual({ accept: 'application/json' });
+    state.result = answer([], 503);
+    state.now += 600_000;
+    await expect(check(token)).rejects.toThrow('the keys of the token issuer are unavailable');
+    state.now += 1;
+    await expect(check(token)).rejects.toThrow('the keys of the token issuer are unavailable');
+  });
+
   test('are fetched once in ten minutes, within two seconds and 64 KiB', async () => {
     const { check, state } = opened();
     const token = await signed(rsa, { exp: seconds + 3600 });

@@ -102,6 +102,7 @@ describe('a message of Standard Webhooks', () => {
     ['empty behind its version', 'v1,'],
     ['joined by a comma', `${published.signature},${published.signature}`],
     ['folded, as two headers are', `${published.signature}, ${published.signature}`],
+    ['beside one whose version is there twice', `v1,${published.signature} ${published.signature}`],
     ['with spare bits set', published.signature.replace('1OE=', '1OF=')],
   ])('is not proved by a signature that is %s', (_, signature) => {
     expect(matchSignedMessage({ ...published, signature }, publishedKeys, then)).toBeUndefined();
@@ -143,6 +144,8 @@ describe('a message of Standard Webhooks', () => {
     const message = { id: 'id', timestamp: published.timestamp, body: Buffer.from('body') };
     expect(matchSignedMessage({ ...message, signature: signed(keysOf(old)) }, both, then)).toBe('previous');
     expect(signed(both)).toBe(`${signed(keysOf(publishedSecret))} ${signed(keysOf(old))}`);
+    const oldLast = `v1,${Buffer.alloc(32).toString('base64')} ${signed(keysOf(old))}`;
+    expect(matchSignedMessage({ ...message, signature: oldLast }, both, then)).toBe('previous');
     const oldFirst = signed(both).split(' ').toReversed().join(' ');
     expect(matchSignedMessage({ ...message, signature: oldFirst }, both, then)).toBe('current');
   });
@@ -170,6 +173,7 @@ describe('a signing key', () => {
     ['no base64', 'whsec_not/base64/at/all/but/long/enough!'],
     ['the other alphabet of base64', `whsec_${Buffer.alloc(32, 0xfb).toString('base64url')}`],
     ['base64 with white space', `whsec_${Buffer.alloc(32, 7).toString('base64')}\n`],
+    ['a prefix inside the key', `MfKQ9r8GKYqrTwjUwhsec_${publishedSecret.slice(22)}`],
     ['a private key of the asymmetric scheme', `whsk_${Buffer.alloc(32, 7).toString('base64')}`],
   ])('is refused when it is %s', (_, current) => {
     const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });

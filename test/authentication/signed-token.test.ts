@@ -168,6 +168,7 @@ describe('what a token says', () => {
     ['at a time in words', { iat: '1768478380' }],
     ['at no number', { iat: Number.MAX_VALUE }],
     ['to somebody else', { aud: 'acm' }],
+    ['to somebody whose name contains it', { aud: 'acme-2' }],
     ['to others', { aud: ['other'] }],
     ['to nobody', { aud: undefined }],
     ['for a time that is over', { exp: at(0) }],

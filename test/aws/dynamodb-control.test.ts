@@ -53,7 +53,7 @@ describeOnDynamodb(engine => {
       let left = 1;
       const loses: Answer = async (call, response) => {
         const answer = await forwarded(engine().endpoint, call);
-        if (call.operation === 'PutItem' && left > 0) {
+        if (call.operation === 'UpdateItem' && left > 0) {
           left -= 1;
           response.destroy();
           return;
@@ -73,7 +73,7 @@ describeOnDynamodb(engine => {
       const { control, server } = await losing();
       const value = { pause: { actor: 'request-limit' } };
       expect(await control.write('pause#all', 0, value)).toEqual({ written: true, row: { revision: 1, value } });
-      expect(server.operations).toEqual(['PutItem', 'PutItem']);
+      expect(server.operations).toEqual(['UpdateItem', 'UpdateItem']);
       expect(await control.read(['pause#all'])).toEqual(new Map([['pause#all', { revision: 1, value }]]));
     });
 

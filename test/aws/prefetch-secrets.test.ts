@@ -23,14 +23,11 @@ describe('prefetch of secrets', () => {
   test('reads: are parallel, one per secret', async () => {
     const asked: string[] = [];
     const open = Promise.withResolvers<string>();
-    const ended = readAhead(
-      name => {
-        asked.push(name);
-        return open.promise;
-      },
-      names,
-      never,
-    );
+    const read = (name: string) => () => {
+      asked.push(name);
+      return open.promise;
+    };
+    const ended = readAhead(names.map(read), never);
     expect(asked).toEqual(names);
     open.resolve('text');
     expect(await ended).toBeUndefined();
@@ -38,9 +35,9 @@ describe('prefetch of secrets', () => {
 
   test('failed read: is no error, and the others finish', async () => {
     const slow = Promise.withResolvers<string>();
-    const read = (name: string) => (name === 'erasure/pepper' ? Promise.reject(new Error('down')) : slow.promise);
+    const reads = [() => Promise.reject(new Error('down')), () => slow.promise];
     let isOver = false;
-    const ended = readAhead(read, names, never).then(() => {
+    const ended = readAhead(reads, never).then(() => {
       isOver = true;
     });
     await Promise.resolve();
@@ -51,27 +48,27 @@ describe('prefetch of secrets', () => {
 
   test('missing response: the wait ends after five seconds', async () => {
     const { wait, now } = instance();
-    await readAhead(never, names, wait);
+    await readAhead([never, never], wait);
     expect(now()).toBe(5000);
   });
 
   test('freeze: costs at most one short wait of the five seconds', async () => {
     const { wait, waits, now } = instance([0, 0, 3_600_000, 0, 2300]);
-    await readAhead(never, names, wait);
+    await readAhead([never, never], wait);
     expect(now()).toBe(5000 + 3_600_000 + 2300);
     expect(Math.max(...waits)).toBeLessThanOrEqual(100);
   });
 
   test('no secrets: no read and no wait', async () => {
     const { wait, waits } = instance();
-    await readAhead(never, [], wait);
+    await readAhead([], wait);
     expect(waits).toEqual([]);
   });
 });
 
 describe('deployed function', () => {
   const pepper = 'pepper-of-a-function-that-starts-and-is-long-enough';
-  const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/platform/ketch'].map(name => [name, name]));
+  const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/voucherify/main'].map(name => [name, name]));
 
   const lambdaCredentials = {
     AWS_REGION: 'eu-west-1',
@@ -102,11 +99,11 @@ describe('deployed function', () => {
     return { endpoint, lines, parts };
   }
 
-  test('start: reads the secrets', async () => {
-    const { endpoint, parts } = await starting(answers(200, { SecretString: pepper }));
-    expect(endpoint.operations).toEqual(['GetSecretValue', 'GetSecretValue']);
+  test('start: reads the secrets that it may read, and the rate limits of the projects that it calls', async () => {
+    const { endpoint, parts } = await starting(answers(200, { SecretString: pepper, Responses: {} }));
+    expect(endpoint.operations.toSorted()).toEqual(['BatchGetItem', 'GetSecretValue', 'GetSecretValue']);
     await parts().pseudonymizer();
-    expect(endpoint.operations).toHaveLength(2);
+    expect(endpoint.operations).toHaveLength(3);
   });
 
   test('calls: are signed with the credentials that Lambda set, for its region', async () => {
@@ -114,10 +111,10 @@ describe('deployed function', () => {
     await starting((call, response) => {
       const { authorization, 'x-amz-security-token': token } = call.request.headers;
       signed.push([/Credential=([^/]+)\/\d+\/([^/]+)/.exec(String(authorization))?.slice(1), token]);
-      return answers(200, { SecretString: pepper })(call, response);
+      return answers(200, { SecretString: pepper, Responses: {} })(call, response);
     });
     const expected = [['key-of-the-function', 'eu-west-1'], 'session-of-the-function'];
-    expect(signed).toEqual([expected, expected]);
+    expect(signed).toEqual([expected, expected, expected]);
   });
 
   test.each([

@@ -136,6 +136,7 @@ describe('secrets', () => {
   test.each([
     ['no text', answers(200, { Name: name, SecretBinary: 'AAAA' })],
     ['an empty text', holds('')],
+    ['a number as text', answers(200, { Name: name, SecretString: 5 })],
   ])('%s: is unusable', async (_, answer) => {
     const { read, problems } = await opened(answer);
     await expect(read(name)).rejects.toThrow(unusable);

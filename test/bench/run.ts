@@ -5,6 +5,7 @@ import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
 import { events } from './events.ts';
 import { operator } from './operator.ts';
+import { reservations } from './reservations.ts';
 import { sweepShare } from './scale.ts';
 import { bundleBytes } from './subjects.ts';
 import { warm } from './warm.ts';
@@ -16,6 +17,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
   npm run bench -- events         events of customers on one instance
+  npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts
   npm run bench -- scale          the share of the quota that the sweep uses, in virtual time; a few minutes
 
@@ -28,7 +30,9 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'events', 'operator', 'scale'];
+const known = ['bundle', 'cold', 'warm', 'events', 'quota', 'operator', 'scale'];
+/** Parts that need no bundle. */
+const withoutBundle = ['events', 'quota', 'operator', 'scale'];
 
 if (process.argv.includes('--help')) process.stdout.write(help);
 else await measure(process.argv.slice(2));
@@ -37,7 +41,6 @@ async function measure(args: readonly string[]): Promise<void> {
   const selected = known.filter(part => args.includes(part));
   const wants = (part: string) => selected.length === 0 || selected.includes(part);
   endOnSignals();
-  if (isStale()) synthesise();
   console.log(
     `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,
   );
@@ -45,8 +48,10 @@ async function measure(args: readonly string[]): Promise<void> {
   const before = textAfter('--before', args);
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
   if (wants('events')) console.log(`${await events(numberAfter('--requests', args, 1500))}\n`);
+  if (wants('quota')) console.log(`${await reservations()}\n`);
   if (wants('scale')) console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
-  if (selected.every(part => ['events', 'operator', 'scale'].includes(part)) && selected.length > 0) return;
+  if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;
+  if (isStale()) synthesise();
   await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
     if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);

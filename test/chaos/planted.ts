@@ -36,14 +36,16 @@ async function detect(defect: Defect): Promise<string | undefined> {
         sound.replace(is, () => becomes),
       );
     }
-    return firstFailure(await runSmall(copy));
+    return firstFailure(await runSmall(copy, defect));
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-async function runSmall(copy: string): Promise<string> {
-  const child = spawn(process.execPath, ['test/chaos/run.ts', '--small', '--first'], {
+async function runSmall(copy: string, { fuzz }: Defect): Promise<string> {
+  const chaos = ['test/chaos/run.ts', '--small', '--first'];
+  const generated = ['test/fuzz/run.ts', '--only', fuzz ?? '', '--seed', '1', '--batches', '5'];
+  const child = spawn(process.execPath, fuzz === undefined ? chaos : generated, {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -53,6 +55,8 @@ async function runSmall(copy: string): Promise<string> {
 
 function firstFailure(printed: string): string | undefined {
   const lines = printed.split('\n');
+  const finding = lines.find(line => line.startsWith('FINDING '));
+  if (finding !== undefined) return finding.slice('FINDING '.length);
   const failed = lines.findIndex(line => line.startsWith('FAIL '));
   if (failed !== -1) return `${lines[failed]?.replace(/ \(.*/, '').slice(5)}: ${lines[failed + 1]?.trim()}`;
   return lines.find(line => /^\w*Error: /.test(line));

@@ -104,6 +104,74 @@ export function describeControl(name: string, open: () => Promise<OpenedControl>
       expect(answers.filter(({ written }) => written)).toHaveLength(1);
     });
 
+    const step = { known: 0, from: 1000.5, by: 10.25, atMost: 2000 };
+    const created = { revision: 1, value: { limit: 7 }, tokenTime: 1010.75 };
+
+    test('advance: creates a missing row, and moves an idle token time to the step', async () => {
+      expect(await control.advance('key', 0, { ...step, value: { limit: 7 } })).toEqual({
+        written: true,
+        row: created,
+      });
+      const later = await control.advance('key', 1, { ...step, from: 1500, known: 1010.75 });
+      expect(later).toEqual({ written: true, row: { ...created, tokenTime: 1510.25 } });
+      expect(await standing('key')).toEqual({ ...created, tokenTime: 1510.25 });
+    });
+
+    test.each([0, 5000])('advance: adds to a token time in the future (known: %i)', async known => {
+      await control.advance('key', 0, { ...step, value: { limit: 7 } });
+      const added = { ...created, tokenTime: 1021 };
+      expect(await control.advance('key', 1, { ...step, known })).toEqual({ written: true, row: added });
+    });
+
+    test('advance: starts at zero in a row without a token time, and a write keeps it', async () => {
+      await control.write('key', 0, { limit: 7 });
+      expect(await control.advance('key', 1, step)).toEqual({ written: true, row: created });
+      await control.write('key', 1, 'other');
+      expect(await standing('key')).toEqual({ revision: 2, value: 'other', tokenTime: 1010.75 });
+    });
+
+    test('advance: replaces the value too, and then the revision increases', async () => {
+      await control.advance('key', 0, { ...step, value: { limit: 7 } });
+      const row = { revision: 2, value: 'probe', tokenTime: 1021 };
+      expect(await control.advance('key', 1, { ...step, value: 'probe' })).toEqual({ written: true, row });
+      expect(await standing('key')).toEqual(row);
+    });
+
+    test.each([
+      ['another revision', 2, step],
+      ['no row expected', 0, { ...step, value: 'new' }],
+      ['a token time that is too late', 1, { ...step, atMost: 1010.5 }],
+      ['a token time that is too late for an earlier start', 1, { ...step, from: 900, atMost: 1010.5 }],
+    ])('advance: rejects %s', async (_, expected, late) => {
+      await control.advance('key', 0, { ...step, value: { limit: 7 } });
+      expect(await control.advance('key', expected, late)).toEqual({ written: false, row: created });
+      expect(await standing('key')).toEqual(created);
+    });
+
+    test('advance: rejects a missing row with a revision', async () => {
+      const nothing = { written: false, row: { revision: 0, value: undefined } };
+      expect(await control.advance('key', 3, step)).toEqual(nothing);
+      expect(await standing('key')).toBeUndefined();
+    });
+
+    test('advance by fifty at once: loses no step, and each gets its own token time', async () => {
+      await control.write('key', 0, { limit: 7 });
+      const most = { ...step, by: 10.25, atMost: 10_000 };
+      const all = await Promise.all(Array.from({ length: 50 }, () => control.advance('key', 1, most)));
+      const times = all.map(({ row }) => row.tokenTime ?? 0).toSorted((a, b) => a - b);
+      expect(times).toEqual(Array.from({ length: 50 }, (_, at) => 1000.5 + (at + 1) * 10.25));
+    });
+
+    test('moveBack: only from exactly this token time', async () => {
+      await control.advance('key', 0, { ...step, value: { limit: 7 } });
+      expect(await control.moveBack('key', 1010.5, 1000)).toBe(false);
+      expect(await control.moveBack('other', 1010.75, 1000)).toBe(false);
+      expect(await standing('key')).toEqual(created);
+      expect(await control.moveBack('key', 1010.75, 1000.5)).toBe(true);
+      expect(await standing('key')).toEqual({ ...created, tokenTime: 1000.5 });
+      expect(await standing('other')).toBeUndefined();
+    });
+
     test('count: starts at one, for each counter', async () => {
       const sums: number[] = [];
       for (const key of ['a', 'a', 'b', 'a']) sums.push(await control.count(key, expiresAt));
@@ -130,6 +198,8 @@ export function describeUnreachableControl(name: string, open: () => Promise<Ope
       ['read', control => control.read([told, 'pause#all'])],
       ['a first write', control => control.write(told, 0, { reason: told })],
       ['a write', control => control.write(told, 7, { reason: told })],
+      ['advance', control => control.advance(told, 1, { known: 0, from: 1, by: 1, atMost: 1, value: told })],
+      ['moveBack', control => control.moveBack(told, 2, 1)],
       ['count', control => control.count(told, expiresAt)],
     ])('%s: throws unavailable with its alarm and no detail', async (_, call) => {
       const { control, close } = await open();

@@ -295,9 +295,9 @@ describe('quota for a deletion with 404', () => {
       change: ({ control }) => ({
         control: {
           ...control,
-          write: (key, ...more) => {
+          advance: (key, ...more) => {
             if (key === 'rate-limit#main') writes += 1;
-            return control.write(key, ...more);
+            return control.advance(key, ...more);
           },
         },
       }),

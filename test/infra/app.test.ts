@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { bundles } from '../../infra/tools/bill-of-materials.ts';
+import { findProgram } from '../support/skipped.ts';
 import { everySetting } from './every-setting.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -114,8 +115,7 @@ describe('cdk synth without account and network', () => {
     }
   });
 
-  const noLint = spawnSync('cfn-lint', ['--version']).error !== undefined;
-  if (noLint) console.log('cfn-lint is not on PATH: the template is not linted');
+  const noLint = findProgram(['cfn-lint'], 'pip install cfn-lint') === undefined;
   test.skipIf(noLint)('templates: are accepted by cfn-lint', async () => {
     const templates = [out.synth, out.every].map(folder => join(folder, 'VoucherifyErasure.template.json'));
     // CDK says twice that a function needs its role.

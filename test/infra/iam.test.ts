@@ -155,6 +155,8 @@ async function useInEveryWay(store: ReceiptStore, control: VersionedStore): Prom
   await store.replace({ ...receipt(), expiresAt: 1 }, { deletePersonalData: true });
   await control.read(['pause#all', 'rate-limit#main']);
   await control.write('rate-limit#main', 0, {});
+  await control.advance('rate-limit#main', 1, { known: 0, from: 1, by: 1, atMost: 1 });
+  await control.moveBack('rate-limit#main', 2, 1);
   await control.count('intake#ketch', 1);
 }
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { openSqliteStore, sqliteControl } from '../../infra/local/sqlite-store.ts';
+import { sqliteControl } from '../../infra/local/sqlite-control.ts';
+import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
 import {
   describeIdentifierRows,

@@ -74,12 +74,14 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
       }
     }
     places['show --jws'] = (await run(context, 'show', closed, '--jws')).lines.join();
+    places['show --html'] = (await run(context, 'show', closed, '--html')).lines.join();
     places['its payload'] = Buffer.from(places['show --jws'].split('.')[1]!, 'base64url').toString();
     for (const name of readdirSync(exported)) places[name] = name + readFileSync(join(exported, name), 'utf8');
     expect(places[`${closed}.jws`]).toBeDefined();
     places['standard error'] = JSON.stringify(said.mock.calls);
     expect(places[`find --email ${email}`]).toContain(human);
     expect(places['its payload']).toContain(closed);
+    expect(places['show --html']).toContain(closed);
     expect(leaks(canary.planted.tokens, places)).toEqual([]);
   });
 

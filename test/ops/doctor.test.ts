@@ -378,7 +378,6 @@ describe('doctor: backlog', () => {
 
 describe('doctor: rate limit', () => {
   const closedBy = (code: string, until = Date.now() + 10 * minute) => ({
-    notBefore: 0,
     breaker: { openUntil: until, code, trips: 0 },
   });
 
@@ -387,12 +386,8 @@ describe('doctor: rate limit', () => {
     ['!', '(quota-exhausted): one call per hour checks', closedBy('quota-exhausted')],
     ['!', '(failures): calls resume automatically', closedBy('failures')],
     ['✓', 'main: calls are allowed', closedBy('failures', Date.now() - 1)],
-    [
-      '!',
-      'main: calls are reserved for the shop until 20',
-      { notBefore: 0, reservedForShopUntil: Date.now() + 10 * minute },
-    ],
-    ['✗', 'main: its row cannot be parsed, so all calls are blocked', { notBefore: 'soon' }],
+    ['!', 'main: calls are reserved for the shop until 20', { reservedForShopUntil: Date.now() + 10 * minute }],
+    ['✗', 'main: its row cannot be parsed, so all calls are blocked', { limit: 'many' }],
   ])('%s %s', async (mark, says, row) => {
     const harness = await checkHarness();
     await harness.context.control.write('rate-limit#main', 0, row);

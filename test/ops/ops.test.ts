@@ -7,10 +7,11 @@ import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
 import { localContext } from '../../infra/ops/context.ts';
 import { withTarget } from '../../infra/ops/invocation.ts';
+import { recipesCommand } from '../../infra/ops/recipes.ts';
 import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { recipeText } from '../support/recipes.ts';
-import { localFolder, ops, run } from './ops-harness.ts';
+import { localFolder, ops, recordingOutput, run } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
@@ -147,24 +148,26 @@ describe('ops', () => {
 });
 
 describe('recipes', () => {
-  test('without a name: lists every recipe, without AWS or settings', () => {
-    const { stdout, status } = ops(['recipes'], { AWS_REGION: '' });
+  const recipes = async (...args: readonly string[]) => {
+    const typed = parseCommandArgs(recipesCommand, args);
+    const { output, lines, printed } = recordingOutput(typed.isSet('json'));
+    return { status: await recipesCommand.runOffline(typed, output), text: lines.join('\n'), printed };
+  };
+
+  test('without a name: lists every recipe, without AWS or settings', async () => {
+    const { text, status } = await recipes();
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^osano +header +PATCH to the platform$/m);
-    expect(stdout).toMatch(/^onetrust-pull +asked every 15 minutes +PUT to the platform$/m);
-    expect(stdout).toMatch(/^kertos +header +reply$/m);
-    expect(JSON.parse(ops(['recipes', '--json']).stdout)).toContainEqual({
-      name: 'hubspot',
-      how: 'hmac',
-      outcome: 'reply',
-    });
+    expect(text).toMatch(/^osano +header +PATCH to the platform$/m);
+    expect(text).toMatch(/^onetrust-pull +asked every 15 minutes +PUT to the platform$/m);
+    expect(text).toMatch(/^kertos +header +reply$/m);
+    const [listed] = (await recipes('--json')).printed;
+    expect(listed).toContainEqual({ name: 'hubspot', how: 'hmac', outcome: 'reply' });
   });
 
-  test('with a name: prints that recipe; an unknown one is a usage error', () => {
-    expect(ops(['recipes', 'osano']).stdout).toBe(recipeText('osano'));
-    expect(ops(['recipes', '../settings'])).toMatchObject({
-      status: 2,
-      stderr: expect.stringMatching(/^NAME: must be/),
-    });
+  test('with a name: prints that recipe; an unknown one is a usage error', async () => {
+    expect(ops(['recipes', 'osano'], { AWS_REGION: '' })).toMatchObject({ status: 0, stdout: recipeText('osano') });
+    expect(`${(await recipes('osano')).text}\n`).toBe(recipeText('osano'));
+    for (const names of [['../settings'], ['osano', 'hubspot']])
+      await expect(recipes(...names)).rejects.toThrow(/^NAME: must be one of /);
   });
 });

@@ -1,12 +1,20 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { notificationLines } from '../../infra/ops/show/audit-report.ts';
+import { certificateHtml } from '../../infra/ops/show/certificate.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { claimedOnce, now } from '../support/attempt-results.ts';
+import { chromiumForSuite, findChromium } from '../support/chromium.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson } from '../support/ketch.ts';
+import { temporaryFolder } from '../support/local-process.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { byEmail, erased, errors, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
@@ -324,5 +332,186 @@ describe('show: lines', () => {
     ],
   ])('who was notified: %s', (line, more) => {
     expect(notificationLines({ ...evidence, ...more })).toEqual([line]);
+  });
+});
+
+/** Evidence of an erased receipt, as the certificate gets it. */
+const certified = {
+  evidence: {
+    ...evidenceOf(claimedOnce()),
+    outcome: 'erased',
+    closedAt: new Date(now).toISOString(),
+  } satisfies Evidence as Evidence,
+  jws: 'a.b.c',
+  keyId: 'k'.repeat(43),
+  at: now,
+  reappearances: [],
+};
+
+function withDecisions(count: number, reason: string): Evidence {
+  const one = { at: new Date(now).toISOString(), actor: 'zoe', action: 'retry', reason } as const;
+  return { ...certified.evidence, decisions: Array.from({ length: count }, () => one) };
+}
+
+/** Evidence with the most that a receipt can say: many projects, customers, decisions and refused look-ups. */
+function longestEvidence(): Evidence {
+  const counts = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`kind_of_record_${at}`, 1_000_000]));
+  const deletion = {
+    proof: 'deleted',
+    at: new Date(now).toISOString(),
+    voucherify: { id: `del_${'0'.repeat(60)}`, status: 'DONE', data_json: { customer: 1, ...counts } },
+  } as const;
+  const project = {
+    outcome: 'erased',
+    customers: 50,
+    unproven: true,
+    refusedLookUps: Array.from({ length: 30 }, () => 'voucherify-400'),
+    deletions: Array.from({ length: 50 }, () => deletion),
+  } as const;
+  const projects = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`project-${at}`, project]));
+  return { ...withDecisions(12, 'W'.repeat(500)), projects } as unknown as Evidence;
+}
+
+describe('show --html: the certificate', () => {
+  test('erased: says so in plain words, with the answers, the limits and the fingerprint of the signed evidence', async () => {
+    const at = await opsHarness();
+    const id = await erased(at);
+    const { status, lines } = await at.run('show', id, '--html');
+    const text = lines.join('\n');
+    expect(status).toBe(0);
+    for (const heading of headings.slice(0, -1)) expect(text).toContain(heading);
+    expect(text).toContain('<h1>Certificate of erasure</h1>');
+    expect(text).toContain('15 January 2026, 12:00:00 UTC');
+    expect(text).not.toMatch(/\d{4}-\d{2}-\d{2}T/);
+    expect(text).toContain('What this does not prove');
+    expect(text).not.toContain('(cut)');
+    const jws = (await at.run('show', id, '--jws')).lines[0]!;
+    const digest = createHash('sha256').update(`${jws}\n`).digest('hex');
+    expect(text.replaceAll(/\s/g, '')).toContain(digest);
+    const { json } = await at.run('show', id, '--json');
+    expect(text).toContain((json as { signature: { keyId: string } }).signature.keyId);
+  });
+
+  test('other outcomes: are called a record of a request, and never say that a person was erased', async () => {
+    const at = await opsHarness();
+    const id = await at.request([account('crm-unknown')]);
+    await at.sweep();
+    const text = (await at.run('show', id, '--html')).lines.join('\n');
+    expect(text).toContain('<h1>Record of an erasure request</h1>');
+    expect(text).toContain('No customer matched');
+    expect(text).not.toContain('Certificate of erasure');
+  });
+
+  test.each(['erased', 'no-match'] as const)('partial result (%s): says that an operator accepted it', outcome => {
+    const [decision] = withDecisions(1, 'the rest is gone').decisions;
+    const decisions = [{ ...decision!, action: 'accept-partial' as const }];
+    const text = certificateHtml({ ...certified, evidence: { ...certified.evidence, outcome, decisions } });
+    expect(text).toContain('An operator accepted a partial result');
+    expect(text).toContain('<h1>Record of an erasure request</h1>');
+    expect(text).not.toMatch(/Every customer found|No customer matched/);
+  });
+
+  test('erased in one project only: says that this does not hold for every project', () => {
+    const textOf = (other: 'no-match' | 'not-identifiable') => {
+      const [main] = Object.values(certified.evidence.projects);
+      const projects = { main: { ...main!, outcome: 'erased' as const }, us: { ...main!, outcome: other } };
+      return certificateHtml({ ...certified, evidence: { ...certified.evidence, projects } });
+    };
+    expect(textOf('no-match')).not.toContain('does not hold');
+    expect(textOf('not-identifiable')).toContain('This does not hold for every project');
+  });
+
+  test.each([
+    ['unfinished receipt', (at: OpsHarness) => stopped(at), 'not signed: the receipt is not closed yet'],
+    [
+      'receipt that differs from its evidence',
+      async (at: OpsHarness) => {
+        const id = await erased(at);
+        await rewritten(at, id, { platform: 'another' });
+        return id;
+      },
+      'no certificate: the receipt differs from the signed evidence',
+    ],
+    [
+      'forged evidence',
+      async (at: OpsHarness) => {
+        const id = await erased(at);
+        const [header, payload] = (await readReceipt(at, id)).evidence!.split('.');
+        await rewritten(at, id, { evidence: `${header}.${payload}.${'A'.repeat(86)}` });
+        return id;
+      },
+      'no certificate: THE SIGNATURE IS INVALID: the evidence was changed',
+    ],
+  ])('%s: gets none', async (_, prepare, line) => {
+    const at = await opsHarness();
+    const id = await prepare(at);
+    const said = errors();
+    expect(await at.run('show', id, '--html')).toMatchObject({ status: 1, lines: [] });
+    expect(said).toHaveBeenCalledWith(line);
+  });
+
+  test('key that is another or unavailable: gets none', async () => {
+    const at = await opsHarness();
+    const id = await erased(at);
+    const said = errors();
+    const unavailable = { publicKey: () => Promise.reject(new Error('no')) };
+    for (const signer of [localSigner(':memory:'), unavailable]) {
+      expect(await run({ ...at.context, signer }, 'show', id, '--html')).toMatchObject({ status: 1, lines: [] });
+    }
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('no certificate: signed with another key'));
+    expect(said).toHaveBeenCalledWith(expect.stringContaining('no certificate: the signature was not verified'));
+  });
+
+  test('formats: only one at once', async () => {
+    const at = await opsHarness();
+    for (const other of ['--jws', '--json']) {
+      await expect(at.run('show', 'a', '--html', other)).rejects.toThrow('show: only one of --html, --jws and --json');
+    }
+  });
+
+  test('text of an operator: is escaped and cannot change the page', () => {
+    const reason = '<img src=x onerror=alert(1)>&"\'\u202e\u001b[2J';
+    const text = certificateHtml({ ...certified, evidence: withDecisions(1, reason) });
+    expect(text).toContain('&lt;img src=x onerror=alert(1)&gt;&amp;&quot;&#39;');
+    expect(text).not.toMatch(/<img|<script|\p{Cf}/u);
+    expect(text.split('\n').join('')).not.toMatch(/\p{Cc}/u);
+  });
+});
+
+const chromiumPath = findChromium();
+
+describe.skipIf(chromiumPath === undefined)('show --html: the certificate in Chromium', () => {
+  const open = chromiumForSuite(chromiumPath);
+  const openHtml = async (html: string) => {
+    const file = join(temporaryFolder(), 'certificate.html');
+    writeFileSync(file, html);
+    return open(pathToFileURL(file).href);
+  };
+  const pagesOf = async (page: Page) =>
+    (await page.pdf({ preferCSSPageSize: true })).toString('latin1').match(/\/Type\s*\/Page\b(?!s)/g)?.length;
+
+  test.each([
+    ['ordinary receipt', certified.evidence],
+    ['longest receipt', longestEvidence()],
+  ])('%s: prints on one A4 page', async (_, evidence) => {
+    const page = await openHtml(certificateHtml({ ...certified, evidence }));
+    expect(await pagesOf(page)).toBe(1);
+    // The count sees further pages.
+    await page.evaluate("document.body.style.minHeight = '400mm'");
+    expect(await pagesOf(page)).toBe(2);
+  });
+
+  test('text of an operator: is shown as typed, and no element or request comes from it', async () => {
+    const page = await openHtml(
+      certificateHtml({ ...certified, evidence: withDecisions(1, '<img src="https://example.com/x.png"><b>') }),
+    );
+    await page.getByText('<img src="https://example.com/x.png"><b>').waitFor();
+    expect(await page.locator('img, script, link, iframe').count()).toBe(0);
+  });
+
+  test('390 pixels: nothing is wider than the screen', async () => {
+    const page = await openHtml(certificateHtml({ ...certified, evidence: longestEvidence() }));
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
   });
 });

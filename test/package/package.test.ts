@@ -148,7 +148,7 @@ describe('npm package', () => {
   test('construct: the functions are the prebuilt bundles', () => {
     const bundles = readdirSync(join(app, 'out')).filter(name => name.startsWith('asset.'));
     const texts = bundles.map(name => readFileSync(join(app, 'out', name, 'index.mjs'), 'utf8'));
-    const prebuilt = ['deployment-check', 'events', 'sweeper', 'webhook'].map(name =>
+    const prebuilt = ['deployment-check', 'sweeper', 'webhook'].map(name =>
       join(installed, 'dist/functions', name, 'index.mjs'),
     );
     expect(texts.sort()).toEqual(prebuilt.map(path => readFileSync(path, 'utf8')).sort());

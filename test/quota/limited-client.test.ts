@@ -29,10 +29,10 @@ describe('rate-limited call', () => {
     const one = call();
     const client = process.client(true);
     expect(await client.send(one)).toMatchObject({ result: response(200) });
-    expect(rows.calls).toEqual(['write']);
+    expect(rows.calls).toEqual(['advance']);
     expect(calls).toEqual([{ at: now, call: one }]);
     await client.send(call());
-    expect(rows.calls).toEqual(['write', 'write']);
+    expect(rows.calls).toEqual(['advance', 'advance']);
     rows.rows.set('rate-limit#main', { revision: 9, value: 'unreadable' });
     const unavailable = { kind: 'rate-limited', until: now, code: 'rate-limit-unavailable' };
     expect(await client.send(call())).toEqual(unavailable);
@@ -88,9 +88,9 @@ describe('reservation', () => {
     await send();
     client.expectCalls({ calls: 4 });
     for (let count = 0; count < 4; count += 1) await send();
-    expect(rows.calls).toEqual(['write', 'write']);
+    expect(rows.calls).toEqual(['advance', 'advance']);
     await send();
-    expect(rows.calls).toEqual(['write', 'write', 'write']);
+    expect(rows.calls).toEqual(['advance', 'advance', 'advance']);
   });
 
   test('can be made before the first call', async () => {
@@ -100,7 +100,7 @@ describe('reservation', () => {
     expect(await client.reserve(headers, until)).toBeUndefined();
     expect(calls).toEqual([]);
     for (let count = 0; count < 3; count += 1) await client.send(call());
-    expect(rows.calls).toEqual(['write']);
+    expect(rows.calls).toEqual(['advance']);
   });
 
   test('that was not used in time: is replaced', async () => {
@@ -109,7 +109,7 @@ describe('reservation', () => {
     await client.send(call());
     await clock.run(now + 3 * intervalMs);
     await client.send(call());
-    expect(rows.calls).toEqual(['write', 'write']);
+    expect(rows.calls).toEqual(['advance', 'advance']);
     expect(calls).toHaveLength(2);
   });
 

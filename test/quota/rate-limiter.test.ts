@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { parseRateLimit, type Quota, tokenInterval } from '../../lambda/quota/rate-limit.ts';
+import { parseRateLimit, type Quota, type Reservation, tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { createRateLimiter } from '../../lambda/quota/rate-limiter.ts';
 import { type MemoryRows, memoryRows } from '../support/memory-rows.ts';
 import {
@@ -22,8 +22,15 @@ const { intervalMs } = tokenInterval({}, quota);
 const unreachable = async (): Promise<never> => {
   throw new Failure('unavailable', 'the receipt store cannot be reached', { alarm: 'store-unavailable' });
 };
-const down: VersionedStore = { read: unreachable, write: unreachable, count: unreachable };
+const down: VersionedStore = {
+  read: unreachable,
+  write: unreachable,
+  advance: unreachable,
+  moveBack: unreachable,
+  count: unreachable,
+};
 const unavailable = { kind: 'rate-limited', until: now, code: 'rate-limit-unavailable' };
+const rateLimitIn = ({ rows }: MemoryRows) => parseRateLimit(rows.get(key) ?? { value: undefined });
 const limiters = (count: number, rows: MemoryRows, limits = quota) =>
   Array.from({ length: count }, () => createRateLimiter('main', limits, rows));
 
@@ -34,8 +41,47 @@ describe('one process', () => {
     expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
     expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
     await limiter.observe(observed(response(200)));
-    expect(rows.calls).toEqual(['write', 'write']);
-    expect(parseRateLimit(rows.rows.get(key)?.value)?.notBefore).toBeCloseTo(now + 2 * intervalMs, 2);
+    expect(rows.calls).toEqual(['advance', 'advance']);
+    expect(rateLimitIn(rows)?.notBefore).toBeCloseTo(now + 2 * intervalMs, 2);
+  });
+
+  test('50 requests at once: need two writes, and get the same times as one after the other', async () => {
+    const many = { ...quota, limit: 2000 };
+    const inTurn = createRateLimiter('main', many, memoryRows());
+    const turns: Reservation[] = [];
+    for (let at = 0; at < 50; at += 1) turns.push(await inTurn.reserve(request({ expected: 2 })));
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', many, rows);
+    const first = limiter.reserve(request({ expected: 2 }));
+    await Promise.resolve();
+    await Promise.resolve();
+    const others = Array.from({ length: 49 }, () => limiter.reserve(request({ expected: 2 })));
+    const times = (all: readonly Reservation[]) => all.map(one => (one.kind === 'reserved' ? one.at : one.kind));
+    expect(times(await Promise.all([first, ...others]))).toEqual(times(turns));
+    expect(rows.calls).toEqual(['advance', 'advance']);
+  });
+
+  test('requests at once of which some are too late: the others get their calls', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    const latest = [now, now, now, now - 1, now + intervalMs, now];
+    const all = await Promise.all(latest.map(at => limiter.reserve(request({ latest: at, expected: 2 }))));
+    expect(all.map(one => (one.kind === 'reserved' ? one.at - now : one.code))).toEqual([
+      ...[0, 0, intervalMs].map((at, index) => (index < 2 ? at : 'rate-limited')),
+      ...['rate-limited', intervalMs, 'rate-limited'],
+    ]);
+    expect(rows.rows.get(key)?.tokenTime).toBe(now + 6 * intervalMs);
+  });
+
+  test('failed write of several requests: refuses them all, and the next one tries again', async () => {
+    const rows = memoryRows();
+    let fails = true;
+    const advance: VersionedStore['advance'] = (...args) => (fails ? unreachable() : rows.advance(...args));
+    const limiter = createRateLimiter('main', quota, { ...rows, advance });
+    const all = await Promise.all([limiter.reserve(request()), limiter.reserve(request())]);
+    expect(all).toEqual([unavailable, unavailable]);
+    fails = false;
+    expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
   });
 
   test('reservation that would start too late: writes nothing', async () => {
@@ -43,6 +89,24 @@ describe('one process', () => {
     const refused = await createRateLimiter('main', quota, rows).reserve(request({ latest: now - 1 }));
     expect(refused).toEqual({ kind: 'rate-limited', until: now, code: 'rate-limited' });
     expect(rows.calls).toEqual(['read']);
+  });
+
+  test('released reservation: can be reserved again, unless a later one exists', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    const reserved = async () => {
+      const reservation = await limiter.reserve(request({ expected: 2 }));
+      if (reservation.kind !== 'reserved') throw new Error('rate-limited');
+      return reservation;
+    };
+    const [first, later] = [await reserved(), await reserved()];
+    await limiter.release(first);
+    expect(rows.rows.get(key)?.tokenTime).toBe(now + 4 * intervalMs);
+    await limiter.release(later);
+    expect(rows.rows.get(key)?.tokenTime).toBe(now + 2 * intervalMs);
+    expect(await reserved()).toMatchObject({ at: later.at, next: later.next });
+    const down = createRateLimiter('main', quota, { ...rows, moveBack: unreachable });
+    expect(await down.release(first)).toBeUndefined();
   });
 
   test('two projects: have their own rows', async () => {
@@ -75,6 +139,18 @@ describe('several processes', () => {
     expect(starts.toSorted((a, b) => a - b).map(start => Math.round(start * 100) / 100)).toEqual(expected);
   });
 
+  test('100 processes at once with a known row: none has to decide again', async () => {
+    const rows = memoryRows(() => Promise.resolve());
+    const many = { ...quota, limit: 10_000 };
+    const all = limiters(100, rows, many);
+    await all[0]!.reserve(request());
+    await Promise.all(all.map(one => one.prefetch()));
+    rows.calls.length = 0;
+    const reservations = await Promise.all(all.map(one => one.reserve(request({ expected: 2 }))));
+    expect(reservations.filter(one => one.kind === 'reserved')).toHaveLength(100);
+    expect(rows.calls).toEqual(Array.from({ length: 100 }, () => 'advance'));
+  });
+
   test('open breaker: is read again before a reservation is refused', async () => {
     const [one, other] = limiters(2, memoryRows());
     await one!.observe(observed(response(429)));
@@ -105,7 +181,7 @@ describe('several processes', () => {
     );
     await Promise.all(observing);
     const breaker = { code: 'failures', openUntil: now + 10 * second };
-    expect(parseRateLimit(rows.rows.get(key)?.value)).toMatchObject({ failures: { count: 5 }, breaker });
+    expect(rateLimitIn(rows)).toMatchObject({ failures: { count: 5 }, breaker });
   });
 
   test('rejected key: another key closes the breaker for all', async () => {
@@ -121,9 +197,9 @@ describe('several processes', () => {
     let writes = 0;
     const contested: VersionedStore = {
       ...down,
-      write: async () => {
+      advance: async () => {
         writes += 1;
-        return { written: false, row: { revision: writes, value: { notBefore: 0 } } };
+        return { written: false, row: { revision: writes, value: {} } };
       },
     };
     expect(await createRateLimiter('main', quota, contested).reserve(request())).toEqual(unavailable);
@@ -142,7 +218,7 @@ describe('process whose clock is a day fast', () => {
     await fast!.reserve(request({ now: now + day, expected: 5 }));
     const reservation = await correct!.reserve(request({ fresh, expected: 1 }));
     expect(reservation).toMatchObject({ kind: 'reserved' });
-    expect(parseRateLimit(rows.rows.get(key)?.value)?.notBefore).toBeLessThanOrEqual(now + 6 * intervalMs);
+    expect(rateLimitIn(rows)?.notBefore).toBeLessThanOrEqual(now + 6 * intervalMs);
   });
 
   test('small hourly quota: the others wait for one burst, and the wait is not extended', async () => {
@@ -167,7 +243,7 @@ describe('process whose clock is a day fast', () => {
     const row = rows.rows.get(key);
     expect(await second!.reserve(request({ fresh: false }))).toMatchObject({ kind: 'rate-limited' });
     expect(rows.rows.get(key)).toEqual(row);
-    expect(parseRateLimit(row?.value)?.notBefore).toBeGreaterThan(now + 2 * hour);
+    expect(row?.tokenTime).toBeGreaterThan(now + 2 * hour);
   });
 
   test('open breaker: the others send one probe at once, and its response closes the breaker', async () => {
@@ -193,9 +269,9 @@ describe('process whose clock is a day fast', () => {
     const rows = memoryRows();
     const [fast, correct] = limiters(2, rows);
     await fast!.observe(observed(response(200, rateHeaders(100, 1, 30 * second)), { now: now + day }));
-    expect(parseRateLimit(rows.rows.get(key)?.value)?.reservedForShopUntil).toBeGreaterThan(now + day);
+    expect(rateLimitIn(rows)?.reservedForShopUntil).toBeGreaterThan(now + day);
     await correct!.observe(observed(response(200, rateHeaders(100, 1, 30 * second))));
-    expect(parseRateLimit(rows.rows.get(key)?.value)?.reservedForShopUntil).toBe(now + 30 * second);
+    expect(rateLimitIn(rows)?.reservedForShopUntil).toBe(now + 30 * second);
     expect(await correct!.reserve(request({ latest: now + minute }))).toMatchObject({ at: now + 30 * second });
   });
 
@@ -220,8 +296,8 @@ describe('unavailable row', () => {
   test('failed write: refuses the reservation until a write succeeds', async () => {
     const rows = memoryRows();
     let works = false;
-    const write: VersionedStore['write'] = (...args) => (works ? rows.write(...args) : unreachable());
-    const limiter = createRateLimiter('main', quota, { ...rows, write });
+    const advance: VersionedStore['advance'] = (...args) => (works ? rows.advance(...args) : unreachable());
+    const limiter = createRateLimiter('main', quota, { ...rows, advance });
     expect(await limiter.reserve(request())).toEqual(unavailable);
     works = true;
     expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
@@ -230,13 +306,13 @@ describe('unavailable row', () => {
   test('unreadable row: blocks reserved calls too, is not overwritten, and works again once it is readable', async () => {
     const rows = memoryRows();
     const limiter = createRateLimiter('main', quota, rows);
-    rows.rows.set(key, { revision: 7, value: { notBefore: 'soon' } });
+    rows.rows.set(key, { revision: 7, value: { limit: 'many' } });
     expect(await limiter.reserve(request())).toEqual(unavailable);
     expect(limiter.blockedBy('key-1', now)).toEqual(unavailable);
     expect(limiter.capacity().together).toBeGreaterThanOrEqual(1);
     await limiter.observe(observed(response(200)));
     expect(rows.rows.get(key)?.revision).toBe(7);
-    rows.rows.set(key, { revision: 8, value: { notBefore: now + second } });
+    rows.rows.set(key, { revision: 8, value: {}, tokenTime: now + second });
     expect(await limiter.reserve(request({ expected: 5 }))).toMatchObject({ kind: 'reserved', at: now + second });
   });
 
@@ -248,7 +324,7 @@ describe('unavailable row', () => {
     expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
     expect(rows.rows.get(key)?.revision).toBe(1);
     await limiter.reserve(request());
-    rows.rows.set(key, { revision: 1, value: { notBefore: now + 5000 } });
+    rows.rows.set(key, { revision: 1, value: {}, tokenTime: now + 5000 });
     expect(await limiter.reserve(request({ expected: 5 }))).toMatchObject({ kind: 'reserved', at: now + 5000 });
   });
 });

@@ -341,7 +341,8 @@ describe('unfinished erasure', () => {
 
   test('rate limit and pauses unavailable: the request stays accepted and nothing is looked up', async () => {
     const lost = () => Promise.reject(storeUnavailable());
-    const harness = ketchHarness({ change: () => ({ control: { read: lost, write: lost, count: lost } }) });
+    const control = { read: lost, write: lost, advance: lost, moveBack: lost, count: lost };
+    const harness = ketchHarness({ change: () => ({ control }) });
     expect(await harness.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(harness)).toMatchObject({ state: 'open' });
     expect(harness.sandbox.calls()).toEqual([]);

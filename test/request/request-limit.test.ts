@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import type { Adapters } from '../../lambda/services.ts';
@@ -5,8 +6,10 @@ import { genericHarness, genericWire, order } from '../platforms/generic-message
 import { segmentHarness, segmentWire } from '../platforms/segment-messages.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
 import {
+  account,
   addPerson,
   callKinds,
+  deleteRequest,
   ketchHarness,
   ketchSecretText,
   ketchSection,
@@ -14,6 +17,7 @@ import {
   receiptStates,
   requestErasure,
   statusOf,
+  tenant,
 } from '../support/ketch.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 import { hour, minute } from '../support/quota-world.ts';
@@ -116,6 +120,44 @@ describe('requests of one platform in an hour', () => {
   });
 });
 
+describe('calls reserved while the request is stored', () => {
+  const tokenTime = async ({ services }: Harness) =>
+    (await services.control.read(['rate-limit#main'])).get('rate-limit#main')?.tokenTime;
+
+  test('repeated or contradictory request: returns them', async () => {
+    const harness = ketchHarness({ limits });
+    expect(await askFor(harness, 1)).toEqual(completed(1));
+    const before = await tokenTime(harness);
+    expect(before).toBeGreaterThan(harness.clock.now);
+    const uid = '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11';
+    await harness.send(ketchWire(deleteRequest({ identities: [account('crm-0')] }, { metadata: { uid, tenant } })));
+    const own = await tokenTime(harness);
+    for (const person of ['crm-0', 'crm-other']) {
+      await harness.send(ketchWire(deleteRequest({ identities: [account(person)] }, { metadata: { uid, tenant } })));
+      expect(await tokenTime(harness)).toBe(own);
+    }
+  });
+
+  test('request over the limit: records that no deletion was sent', async () => {
+    const harness = ketchHarness({ limits: { requestsPerHour: 1 } });
+    await askFor(harness, 2);
+    const [, second] = await harness.receipts();
+    const main = { pins: 1, deletions: [], mayHaveExecuted: false };
+    expect(second).toMatchObject({ state: 'open', lastResult: 'request-limit', projects: { main } });
+  });
+
+  test('project with OAuth: no token is requested before the receipt is stored', async () => {
+    const harness = ketchHarness({
+      change: ({ store, settings }) => ({
+        store: { ...store, accept: () => Promise.reject(new Error('the store is down')) },
+        settings: { ...settings, projects: { main: { ...settings.projects['main']!, auth: 'oauth' } } },
+      }),
+    });
+    await harness.send(ketchWire());
+    expect(harness.sandbox.calls()).toEqual([]);
+  });
+});
+
 describe('platform without a result in the reply', () => {
   test('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
     const harness = segmentHarness({ limits });
@@ -142,9 +184,22 @@ describe('unavailable count', () => {
     const control = { ...memoryRows(), count: async () => Promise.reject(new Error('the store is down')) };
     const harness = ketchHarness({ limits, change: () => ({ control }) });
     expect(await askFor(harness, 1)).toEqual(held(1));
-    expect(callKinds(harness)).toEqual([]);
+    expect(callKinds(harness)).toEqual(['get']);
     harness.clock.now += hour;
     expect(await harness.sweep()).toMatchObject({ closed: 1 });
+  });
+
+  test('request that is counted late: deletes nobody before its count is known', async () => {
+    const rows = memoryRows();
+    const counted = Promise.withResolvers<void>();
+    const count: Adapters['control']['count'] = (...args) => counted.promise.then(() => rows.count(...args));
+    const harness = ketchHarness({ limits, change: () => ({ control: { ...rows, count } }) });
+    const asked = askFor(harness, 1);
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    expect(callKinds(harness)).toEqual(['get']);
+    counted.resolve();
+    expect(await asked).toEqual(completed(1));
+    expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
   test('pause not stored: no request is attempted, and the next one pauses', async () => {

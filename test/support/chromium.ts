@@ -1,25 +1,11 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { printSkipped } from './skipped.ts';
+import { findProgram } from './skipped.ts';
 
 /** Returns the path of an installed Chromium; says so if there is none. */
 export function findChromium(): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const files = ['chromium', 'chromium-browser', 'google-chrome'].flatMap(name => folders.map(one => join(one, name)));
-  const found = files.find(isExecutable);
-  if (found === undefined) printSkipped('no Chromium is on the PATH (Debian: apt-get install chromium)');
-  return found;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  return findProgram(names, 'Debian: apt-get install chromium');
 }
 
 /** One headless Chromium for all tests of a suite. Returns how to open a page, which is closed when the test is over. */

@@ -119,7 +119,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 }
 
 /** Creates a harness that the caller closes. */
-function openHarness(options: HarnessOptions = {}): Harness {
+export function openHarness(options: HarnessOptions = {}): Harness {
   const { projects = ['main'], platforms, file = ':memory:', random = () => 0.5 } = options;
   const clock = { now: options.at ?? (platforms === undefined ? start : fixtureTime) };
   const now = () => clock.now;

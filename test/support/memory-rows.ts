@@ -4,7 +4,7 @@ import type { VersionedRow, VersionedStore } from '../../lambda/control/versione
 export interface MemoryRows extends VersionedStore {
   readonly rows: Map<string, VersionedRow>;
   /** What was asked of it, in order. */
-  readonly calls: ('read' | 'write' | 'count')[];
+  readonly calls: ('read' | 'write' | 'advance' | 'moveBack' | 'count')[];
 }
 
 /** Empty control rows; `latency` is waited for before and after every call. */
@@ -39,8 +39,25 @@ export function memoryRows(latency: () => Promise<void> = async () => undefined)
         const standing = rows.get(key) ?? { revision: 0, value: undefined };
         if (standing.revision !== expected) return { written: false, row: standing };
         const row = { revision: expected + 1, value };
+        rows.set(key, { ...standing, ...row });
+        return { written: true, row };
+      }),
+    advance: (key, expected, { from, by, atMost, value }) =>
+      during('advance', () => {
+        const standing = rows.get(key) ?? { revision: 0, value: undefined };
+        const { tokenTime = 0 } = standing;
+        if (standing.revision !== expected || tokenTime > atMost) return { written: false, row: standing };
+        const changed = value === undefined ? standing : { revision: expected + 1, value };
+        const row = { ...changed, tokenTime: Math.max(tokenTime, from) + by };
         rows.set(key, row);
         return { written: true, row };
+      }),
+    moveBack: (key, from, to) =>
+      during('moveBack', () => {
+        const standing = rows.get(key);
+        if (standing?.tokenTime !== from) return false;
+        rows.set(key, { ...standing, tokenTime: to });
+        return true;
       }),
     count: key =>
       during('count', () => {

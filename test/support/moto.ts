@@ -1,26 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { awsClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
-import { printSkipped } from './skipped.ts';
+import { findProgram } from './skipped.ts';
 
 const startMs = 180_000;
 
 /** Whether an independent AWS emulator is installed here; says so when it is not. */
 export function motoIsHere(): boolean {
-  const here = (process.env['PATH'] ?? '').split(delimiter).some(folder => isExecutable(join(folder, 'moto_server')));
-  if (!here) printSkipped('moto_server is not on the PATH (pip install "moto[server]")');
-  return here;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findProgram(['moto_server'], 'pip install "moto[server]"') !== undefined;
 }
 
 export interface Moto {

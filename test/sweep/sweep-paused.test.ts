@@ -37,13 +37,15 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s
     expect(harness.alarms()).toEqual([]);
   });
 
-  test('request: reserves no calls', async () => {
+  test('request: returns the calls that it reserved', async () => {
     const harness = ketchHarness();
     await pauseOf(harness, scope);
+    const started = harness.clock.now;
     for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await requestErasure(harness, sourceId);
     harness.clock.now += 60 * minute;
     await harness.sweep();
-    expect(await harness.services.control.read(['rate-limit#main'])).toEqual(new Map());
+    const rows = await harness.services.control.read(['rate-limit#main']);
+    expect(rows.get('rate-limit#main')?.tokenTime).toBe(started);
   });
 
   test('sweep: claims nothing until the pause ends, then finishes all', async () => {
@@ -154,5 +156,11 @@ function reachable(isUp: () => boolean) {
       if (!isUp()) throw new Error('the store is down');
       return verb(...args);
     };
-  return { read: guarded(control.read), write: guarded(control.write), count: guarded(control.count) };
+  return {
+    read: guarded(control.read),
+    write: guarded(control.write),
+    advance: guarded(control.advance),
+    moveBack: guarded(control.moveBack),
+    count: guarded(control.count),
+  };
 }

@@ -54,7 +54,7 @@ describe('rate-limited project', () => {
 
   test('unwritable rate limit: no call is made', async () => {
     const unwritable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
-    const harness = createHarness({ change: ({ control }) => ({ control: { ...control, write: unwritable } }) });
+    const harness = createHarness({ change: ({ control }) => ({ control: { ...control, advance: unwritable } }) });
     harness.addCustomer({ id: ada });
     const receipt = await harness.accept(one('customer_id', ada));
     expect(await harness.sweep()).toMatchObject({ closed: 0 });

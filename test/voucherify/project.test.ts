@@ -42,8 +42,8 @@ describe('project', () => {
   ])('quota, %s', async (_, settings, quota) => {
     const { project, rows } = projectWith(settings);
     expect(await project.client(receipt(), true).reserve(until)).toBeUndefined();
-    const notBefore = expect.closeTo(now + 2 * tokenInterval({}, quota).intervalMs, 2);
-    expect(rows.rows.get('rate-limit#main')?.value).toEqual({ notBefore });
+    const tokenTime = expect.closeTo(now + 2 * tokenInterval({}, quota).intervalMs, 2);
+    expect(rows.rows.get('rate-limit#main')).toMatchObject({ tokenTime });
   });
 
   const progress = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] } as const;
@@ -57,8 +57,8 @@ describe('project', () => {
     const { project, rows } = projectWith({});
     await project.client(receipt({ ...facts, projects: { main } }), true).reserve(until);
     const interval = tokenInterval({}, { share: 0.5, limit: 100, periodMs: minute }).intervalMs;
-    const notBefore = expect.closeTo(now + calls * interval, 2);
-    expect(rows.rows.get('rate-limit#main')?.value).toEqual({ notBefore });
+    const tokenTime = expect.closeTo(now + calls * interval, 2);
+    expect(rows.rows.get('rate-limit#main')).toMatchObject({ tokenTime });
   });
 
   test('reserved calls: cover the calls of the attempt; all attempts share one row', async () => {
@@ -67,9 +67,9 @@ describe('project', () => {
     await first.reserve(until);
     await first.lookUp('crm-1', until);
     await first.deletePermanently('cust_1', until);
-    expect(rows.calls).toEqual(['write']);
+    expect(rows.calls).toEqual(['advance']);
     await other.lookUp('crm-1', until);
-    expect(rows.calls).toEqual(['write', 'write']);
+    expect(rows.calls).toEqual(['advance', 'advance']);
     expect(calls).toHaveLength(3);
   });
 

@@ -90,6 +90,12 @@ describe('source_id', () => {
       expect(await resolved(harness, one(kind, value))).toMatchObject(unproven);
     }
   });
+
+  test('customer whose source_id is the requested id in another spelling: proves nothing about that id', async () => {
+    const harness = createHarness();
+    harness.intercept = () => response(200, { id: ben, source_id: ada.toUpperCase(), created_at: iso(0) });
+    expect(await resolved(harness, one('customer_id', ada))).toMatchObject({ kind: 'retry', code: 'unasked-customer' });
+  });
 });
 
 describe('source_id that differs only in its spelling', () => {

@@ -33,6 +33,9 @@ export async function readReappearances(
   );
 }
 
+/** The question that {@link reappearanceLines} answers. */
+export const reappearanceHeading = 'Did the person come back?';
+
 /** Returns one line for each reappearance. */
 export function reappearanceLines(all: readonly Reappearance[]): readonly string[] {
   if (all.length === 0) return ['no event about a customer with these identifiers was received'];

@@ -6,14 +6,15 @@ import type { OpsContext } from '../context.ts';
 import { readReceiptLike, reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
+import { certificateHtml } from './certificate.ts';
 import { type NextStep, nextStepFor } from './next-step.ts';
-import { type Reappearance, readReappearances, reappearanceLines } from './reappearances.ts';
+import { type Reappearance, readReappearances, reappearanceHeading, reappearanceLines } from './reappearances.ts';
 import { parseSignedEvidence, type SignatureVerdict, type SignedEvidence, verifySignature } from './signed-evidence.ts';
 
 export const showCommand: Command = {
   summary: 'show one receipt: request, deletions, proof, decisions, callbacks',
-  options: { jws: { type: 'boolean' } },
-  help: `npm run ops -- show RECEIPT [--jws]
+  options: { jws: { type: 'boolean' }, html: { type: 'boolean' } },
+  help: `npm run ops -- show RECEIPT [--jws | --html]
 
 Answers the questions of an auditor about one erasure, and lists where data can
 remain. For a signed receipt it shows the signed evidence and verifies the
@@ -24,10 +25,14 @@ RECEIPT may be the beginning of an id, if it is unique (at least 6 characters).
 
   --jws           only the signed evidence, a compact JWS (RFC 7515); exit code
                   1 if it is not signed yet
+  --html          a certificate for people who are not engineers: one HTML file
+                  that prints on one A4 page. Only for a receipt whose signature
+                  is valid; otherwise nothing is written, and the exit code is 1
 
   npm run ops -- show RECEIPT
   npm run -s ops -- show RECEIPT --json | jq .outcome
   npm run -s ops -- show RECEIPT --jws > evidence.jws
+  npm run -s ops -- show RECEIPT --html > certificate.html
 `,
   run: show,
 };
@@ -35,12 +40,15 @@ RECEIPT may be the beginning of an id, if it is unique (at least 6 characters).
 async function show(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   const [id, ...others] = args.positionals;
   if (id === undefined || others.length > 0) throw new OpsUsageError('show: give one receipt id');
+  if (args.isSet('html') && (args.isSet('jws') || args.isSet('json')))
+    throw new OpsUsageError('show: only one of --html, --jws and --json');
   const receipt = await readReceiptLike(id, context, output, { finished: true });
   if (receipt === undefined) return reportError('receipt not found');
   if (args.isSet('jws'))
     return receipt.evidence === undefined ? reportUnsigned(receipt) : printJws(receipt.evidence, output);
   const view = await readView(receipt, context);
   if (view === undefined) return reportError('its evidence has an unknown format: print it with --jws');
+  if (args.isSet('html')) return printCertificate(view, output);
   printReceipt(view, context.now(), output);
   return isValid(view) ? 0 : 1;
 }
@@ -68,6 +76,16 @@ function isValid({ receipt, signature, reappearances }: ReceiptView): boolean {
 
 function printJws(jws: string, output: Output): number {
   output.print(jws);
+  return 0;
+}
+
+/** Prints nothing unless the evidence is proved: a page that looks like a certificate must be one. */
+function printCertificate({ receipt, evidence, signature, reappearances }: ReceiptView, output: Output): number {
+  if (signature === undefined || receipt.evidence === undefined) return reportUnsigned(receipt);
+  const { verdict, disagreeing, keyId, at } = signature;
+  if (verdict !== 'good') return reportError(`no certificate: ${verdicts[verdict]}`);
+  if (disagreeing.length > 0) return reportError('no certificate: the receipt differs from the signed evidence');
+  output.print(certificateHtml({ evidence, jws: receipt.evidence, keyId, at, reappearances }));
   return 0;
 }
 
@@ -123,7 +141,7 @@ function buildLines(view: ReceiptView, now: number): readonly string[] {
   const { receipt, evidence } = view;
   const sections = [
     ...auditAnswers(evidence),
-    { heading: 'Did the person come back?', lines: reappearanceLines(view.reappearances) },
+    { heading: reappearanceHeading, lines: reappearanceLines(view.reappearances) },
     { heading: 'Signature', lines: signatureLines(view) },
   ];
   return [

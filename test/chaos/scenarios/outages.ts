@@ -38,7 +38,7 @@ export async function runBacklog(seed: number, requests: number, limit = 160, sh
   time.in(back, () => voucherify.sandbox.outage(undefined));
   await runAndVerify(sim, { deliveries: [...backlog, ...fresh], oddSweeps: 0, longest: month });
   const ends = [...sim.watch.receipts.values()].map(({ closedAt = Number.POSITIVE_INFINITY }) => closedAt);
-  const burst = Math.max(2, Math.floor(Math.min(5, (limit * share) / 25)));
+  const burst = Math.max(1, Math.floor(Math.min(5, (limit * share) / 10)));
   const minutes = (ends.reduce((last, at) => Math.max(last, at), 0) - start - back) / minute;
   const expected = truth.neededCalls() / (limit * share - burst);
   const most = mostInWindow(voucherify.sent, 'main', minute);

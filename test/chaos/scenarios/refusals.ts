@@ -55,7 +55,7 @@ export async function runRefusals(seed: number, count: number, mix: Mix = calm):
   sim.time.in(24 * hour, () => {
     for (const [number, one] of troubled.entries()) verifyMeanwhile(one, number, sim);
   });
-  await runAndVerify(sim, { deliveries, oddSweeps: 0, longest: 30 * 24 * hour, atLeast: 30 * hour });
+  await runAndVerify(sim, { deliveries, oddSweeps: 0, longest: 4 * 24 * hour, atLeast: 30 * hour });
   const { sender, truth, watch } = sim;
   const atOnce = troubled.filter(({ trouble = 'large' }) => trouble === 'large');
   const late = atOnce.filter(({ request }) => sender.exchanges.get(request.uid)?.gotInProgress !== false).length;

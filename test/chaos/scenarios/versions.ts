@@ -1,4 +1,4 @@
-import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
+import type { ControlWrite, VersionedStore } from '../../../lambda/control/versioned-store.ts';
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
 import { type Mix, wild } from '../support/faults.ts';
 import type { Outcome } from '../support/measures.ts';
@@ -37,15 +37,17 @@ export async function runVersions(seed: number, requests: number, mix: Mix = wil
 
 /** Reports a violation if a control row that contains the mark is written without it. */
 function verifiedControl(control: VersionedStore, violated: (what: string) => void): VersionedStore {
+  const verified = async (key: string, value: unknown, write: () => Promise<ControlWrite>): Promise<ControlWrite> => {
+    const before = (await control.read([key])).get(key);
+    const result = await write();
+    const isLost = result.written && value !== undefined && marksIn(before?.value) > 1 && marksIn(value) === 1;
+    if (isLost) violated(`fields of the newer version were dropped from ${key}`);
+    return result;
+  };
   return {
     ...control,
-    write: async (key, expected, value) => {
-      const before = (await control.read([key])).get(key);
-      const result = await control.write(key, expected, value);
-      const isLost = result.written && marksIn(before?.value) > 1 && marksIn(value) === 1;
-      if (isLost) violated(`fields of the newer version were dropped from ${key}`);
-      return result;
-    },
+    write: (key, expected, value) => verified(key, value, () => control.write(key, expected, value)),
+    advance: (key, expected, step) => verified(key, step.value, () => control.advance(key, expected, step)),
   };
 }
 

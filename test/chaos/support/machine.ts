@@ -42,6 +42,8 @@ export function openMachine(environment: Environment): Machine {
     control: {
       read: keys => call('control', 'read', () => control.read(keys)),
       write: (key, expected, value) => call('control', 'write', () => control.write(key, expected, value)),
+      advance: (key, expected, step) => call('control', 'advance', () => control.advance(key, expected, step)),
+      moveBack: (key, from, to) => call('control', 'moveBack', () => control.moveBack(key, from, to)),
       count: (key, expiresAt) => call('control', 'count', () => control.count(key, expiresAt)),
     },
     readSecret: cachedSecrets(fetch, { now, random: random.next, isOutage, failed: () => undefined }),
