@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
+import { oldestFirst, parsePartition, partitionOf } from '../../../lambda/receipts/partitions.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Stores } from './environment.ts';
@@ -20,10 +21,11 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
     INSERT INTO waiting VALUES (?, ?, ?, ?) ON CONFLICT DO
     UPDATE SET revision = excluded.revision, queue = excluded.queue, at = excluded.at WHERE excluded.revision > revision
   `);
-  const find = database.prepare('SELECT id FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
-  const index = ({ id, revision, queue, nextAttemptAt }: Receipt) =>
+  const names = database.prepare("SELECT DISTINCT queue FROM waiting WHERE queue = ?1 OR queue LIKE ?1 || '#%'");
+  const find = database.prepare('SELECT id, at FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
+  const index = (receipt: Receipt) =>
     later(() => {
-      update.run(id, revision, queue ?? null, nextAttemptAt ?? null);
+      update.run(receipt.id, receipt.revision, partitionOf(receipt) ?? null, receipt.nextAttemptAt ?? null);
     });
   return {
     ...store,
@@ -37,7 +39,15 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
       if (replaced) index(next);
       return replaced;
     },
-    due: async (queue, now, limit) => find.all(queue, now, Math.max(limit, 0)).map(row => String(row['id'])),
+    due: async (queue, now, limit, select = () => true) => {
+      const all = names.all(queue).map(row => String(row['queue']));
+      const selected = all.filter(name => queue !== 'erase' || select(parsePartition(name)));
+      const found = selected.map(name => find.all(name, now, Math.max(limit, 0)));
+      return oldestFirst(
+        found.map(rows => rows.map(row => ({ id: String(row['id']), at: Number(row['at']) }))),
+        limit,
+      );
+    },
   };
 }
 
