@@ -126,8 +126,11 @@ async function measureHeld(run: SweepState): Promise<void> {
   if (paused?.size === 0) return;
   const held = await services.store.due('erase', services.now(), maxCounted, partition => isHeld(partition, run));
   counts.held += held.length;
-  for (const receipt of await Promise.all(held.map(id => services.store.read(id))))
+  const measure = async (id: string) => {
+    const receipt = await services.store.read(id);
     if (receipt?.state === 'open') recordAge(receipt, run);
+  };
+  await Promise.all(held.map(id => runPart(run, () => measure(id))));
 }
 
 async function recordHeartbeat(run: SweepState): Promise<void> {

@@ -24,7 +24,6 @@ import { signReceipt } from './sign-evidence.ts';
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false };
-  await readSweepPauses(run);
   await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
@@ -42,8 +41,9 @@ interface Run extends SweepState {
   cannotSign: boolean;
 }
 
-function eraseAll(run: Run): Promise<void> {
-  return processQueue('erase', run, {
+async function eraseAll(run: Run): Promise<void> {
+  await readSweepPauses(run);
+  await processQueue('erase', run, {
     work: (id, started) => eraseOne(id, run, started),
     isOver: () => run.stopped,
     select: partition => !isHeld(partition, run),

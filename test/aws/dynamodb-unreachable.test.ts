@@ -1,8 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import { afterEach, describe, expect, test } from 'vitest';
+import { awsAdapters } from '../../lambda/aws/aws-services.ts';
 import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../receipts/store.contract.ts';
 import {
   type Answer,
@@ -154,6 +156,27 @@ describe('receipt store on DynamoDB: failures', () => {
     await store.due('erase', 0, 10, part => selected.push(part) > 0);
     expect(selected).toEqual([undefined, ...['ketch', 'manual'].map(platform => ({ platform, projects: ['main'] }))]);
     expect(server.operations).toEqual(['Scan', 'Scan', 'Scan', 'Scan', 'Query', 'Query', 'Query']);
+  });
+
+  test('partitions of the settings: each platform with its projects, before any receipt is in them', async () => {
+    const server = await startAwsEndpoint(answers(200, { Items: [] }));
+    const project = { baseUrl: 'https://api.voucherify.io' };
+    const ketch = { tenants: ['t'], environments: ['e'], identities: { account: 'source_id' } };
+    const settings = parseSettings(
+      JSON.stringify({ projects: { us: project, eu: project }, platforms: { ketch, shopify: { shops: ['acme.myshopify.com'], projects: ['eu'] } } }),
+      'local',
+    );
+    const names = { settings, secretArns: {}, tables };
+    const clientOptions = { ...awsClientOptions(patient), ...emulated(server.endpoint) };
+    const { store } = awsAdapters(names, () => 0, { clientOptions, timeouts: patient });
+    const asked: unknown[] = [];
+    await store.due('erase', 0, 10, part => asked.push(part) > 0);
+    await server.stop();
+    expect(asked).toEqual([
+      undefined,
+      { platform: 'ketch', projects: ['eu', 'us'] },
+      { platform: 'shopify', projects: ['eu'] },
+    ]);
   });
 
   test('page without a list of items: is a failure, and not an empty one', async () => {
