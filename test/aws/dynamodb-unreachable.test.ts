@@ -163,7 +163,10 @@ describe('receipt store on DynamoDB: failures', () => {
     const project = { baseUrl: 'https://api.voucherify.io' };
     const ketch = { tenants: ['t'], environments: ['e'], identities: { account: 'source_id' } };
     const settings = parseSettings(
-      JSON.stringify({ projects: { us: project, eu: project }, platforms: { ketch, shopify: { shops: ['acme.myshopify.com'], projects: ['eu'] } } }),
+      JSON.stringify({
+        projects: { us: project, eu: project },
+        platforms: { ketch, shopify: { shops: ['acme.myshopify.com'], projects: ['eu'] } },
+      }),
       'local',
     );
     const names = { settings, secretArns: {}, tables };

@@ -4,6 +4,7 @@ import { endOnSignals } from '../e2e/support/listen.ts';
 import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
 import { operator } from './operator.ts';
+import { pausedBacklog } from './paused.ts';
 import { reservations } from './reservations.ts';
 import { sweepShare } from './scale.ts';
 import { bundleBytes } from './subjects.ts';
@@ -17,11 +18,13 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- warm           requests one after the other: time, memory, calls
   npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts
-  npm run bench -- scale          the share of the quota that the sweep uses, in virtual time; a few minutes
+  npm run bench -- scale          in virtual time: what receipts under a pause cost (needs java), and the share of the quota
+                                  that the sweep uses; a few minutes
 
   --starts N     fresh processes for each subject (25)
   --requests N   requests for each subject and round (1500)
   --receipts N   receipts in the operator's table (1000000)
+  --held N       receipts under a pause (100000)
   --before DIR   also measure the webhook's bundle of an earlier cdk.out, an asset folder
   --own-client   use the runtime client of this repository instead of the official one
 
@@ -46,7 +49,10 @@ async function measure(args: readonly string[]): Promise<void> {
   const before = textAfter('--before', args);
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
   if (wants('quota')) console.log(`${await reservations()}\n`);
-  if (wants('scale')) console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
+  if (wants('scale')) {
+    console.log(`${await pausedBacklog(numberAfter('--held', args, 100_000))}\n`);
+    console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
+  }
   if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;
   if (isStale()) synthesise();
   await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
