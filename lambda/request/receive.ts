@@ -115,7 +115,7 @@ function parsePath({ path }: HttpRequest): { name: string; isStatusRoute: boolea
   return { name: match?.[1] ?? '', isStatusRoute: match?.[2] !== undefined };
 }
 
-export type Caller = Omit<VerifiedRequest, 'erasure'>;
+type Caller = Omit<VerifiedRequest, 'erasure'>;
 
 /** The number of erasures of one request that are stored at once: a list of hundreds must not overload the store. */
 const batchSize = 25;
