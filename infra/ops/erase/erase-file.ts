@@ -45,9 +45,8 @@ function printTaken(receipts: readonly Receipt[], output: Output): number {
   const [first] = receipts.toSorted((a, b) => a.receivedAt - b.receivedAt);
   const at = isoSeconds(first?.receivedAt ?? 0);
   const by = oneLine(first?.decisions?.[0]?.actor ?? 'unknown');
-  const outcomes = Object.entries(Object.groupBy(receipts, ({ state }) => state)).map(
-    ([state, of]) => [state, of.length] as const,
-  );
+  const states = receipts.map(({ state }) => state);
+  const outcomes = [...new Set(states)].map(state => [state, states.filter(one => one === state).length] as const);
   if (output.json)
     output.printJson({ acceptedAt: at, by, requests: receipts.length, outcomes: Object.fromEntries(outcomes) });
   else {
