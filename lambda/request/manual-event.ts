@@ -59,7 +59,7 @@ export interface RequestPreview {
   readonly projects: Readonly<Record<string, ProjectPreview>>;
 }
 
-export interface ManualResult {
+interface ManualResult {
   readonly reference: string;
   readonly receipt: string;
   readonly outcome: Outcome['kind'];

@@ -1,7 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
@@ -16,7 +15,7 @@ import { webhookHandler } from '../../lambda/webhook.ts';
 import { answers, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { contextWith, sendOver } from '../support/event.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
-import { errors, type OpsHarness, opsHarness, recordingOutput, run } from './ops-harness.ts';
+import { errors, type OpsHarness, opsBeside, opsHarness, recordingOutput, run } from './ops-harness.ts';
 
 const reason = ['--reason', 'a letter of 12 November'];
 
@@ -248,27 +247,11 @@ describe('ops erase', () => {
   });
 });
 
-interface Typed {
-  readonly input?: string;
-  /** Runs the command on a terminal, whose user enters these lines. */
-  readonly terminal?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** Runs `ops erase …` as a process beside this one, which serves it. Checks that no planted value is printed. */
-async function erase(args: readonly string[], { input = '', terminal, env = {} }: Typed) {
-  const command = [process.execPath, 'infra/ops/ops.ts', 'erase', ...args];
-  const typing = ['python3', join(import.meta.dirname, 'terminal.py'), JSON.stringify(terminal)];
-  const [program = '', ...rest] = terminal === undefined ? command : [...typing, ...command];
-  const child = spawn(program, rest, { env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env } });
-  child.stdin.end(input);
-  const [stdout, stderr, status] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise(resolve => child.once('close', resolve)),
-  ]);
-  expect(stdout + stderr).not.toMatch(/planted/);
-  return { status, stdout, stderr };
+/** Runs `ops erase …` as a process, and checks that no planted value is printed. */
+async function erase(args: readonly string[], typed: Parameters<typeof opsBeside>[1]) {
+  const ended = await opsBeside(['erase', ...args], typed);
+  expect(ended.stdout + ended.stderr).not.toMatch(/planted/);
+  return ended;
 }
 
 const zoe = 'arn:aws:sts::123456789012:assumed-role/privacy/zoe@example.com';
@@ -306,9 +289,9 @@ async function account(reply?: { readonly status?: number; readonly body: unknow
   const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
   writeFileSync(file, JSON.stringify({ projects, platforms: {} }));
   const keys = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
-  const env = { AWS_ENDPOINT_URL: server.endpoint, AWS_REGION: 'eu-west-1', ...keys };
+  const environment = { AWS_ENDPOINT_URL: server.endpoint, AWS_REGION: 'eu-west-1', ...keys };
   const command = (input: string, ...args: readonly string[]) =>
-    erase(['--source-id', '-', ...reason, '--settings', file, ...args], { env, input });
+    erase(['--source-id', '-', ...reason, '--settings', file, ...args], { environment, input });
   return { manual, invoked, command };
 }
 
@@ -374,8 +357,8 @@ describe('ops erase --local', () => {
         body: JSON.stringify({ created_at: '2025-01-01T00:00:00.000Z', ...body }),
       });
     const left = async () => (await fetch(`${local.sandboxUrl}/sandbox/customers`)).text();
-    const command = (args: readonly string[], typed: Typed) =>
-      erase(['--local', ...args], { ...typed, env: { DATA_DIR } });
+    const command = (args: readonly string[], typed: Parameters<typeof opsBeside>[1]) =>
+      erase(['--local', ...args], { ...typed, environment: { DATA_DIR } });
     return { local, add, left, command, DATA_DIR };
   }
 
