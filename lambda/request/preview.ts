@@ -1,5 +1,6 @@
 import { countLookUpCalls } from '../domain/erasure.ts';
 import type { Services } from '../services.ts';
+import type { Project } from '../voucherify/project.ts';
 import { resolve } from '../voucherify/resolve.ts';
 import { type ManualRequest, manualErasure, type ProjectPreview, type RequestPreview } from './manual-event.ts';
 
@@ -13,14 +14,14 @@ export async function previewRequest(
   services: Services,
 ): Promise<RequestPreview> {
   const projects: Record<string, ProjectPreview> = {};
-  for (const project of services.projects.keys()) {
-    projects[project] = await previewProject(project, request, until, services);
+  for (const [name, project] of services.projects) {
+    projects[name] = await previewProject(project, request, until, services);
   }
   return { reference: request.reference, projects };
 }
 
 async function previewProject(
-  name: string,
+  project: Project,
   request: ManualRequest,
   until: number,
   services: Services,
@@ -28,8 +29,7 @@ async function previewProject(
   const { identifiers } = manualErasure(request);
   const calls = countLookUpCalls(identifiers);
   // Not fresh: the burst is for platforms, which wait for a reply.
-  const client = services.projects.get(name)?.client({ id: 'preview', projects: {}, lookUpCalls: calls }, false);
-  if (client === undefined) return { kind: 'unclear', code: 'project-not-in-settings' };
+  const client = project.client({ id: 'preview', projects: {}, lookUpCalls: calls }, false);
   const { together, inAttempt } = client.capacity();
   if (together === 0) return { kind: 'unclear', code: 'quota-too-small' };
   client.expectCalls({ calls });

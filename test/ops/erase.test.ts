@@ -1,23 +1,32 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { readLocalOptions } from '../../infra/local/options.ts';
+import { startLocalRun } from '../../infra/local/run.ts';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
 import { parseCsv } from '../../infra/ops/erase/csv.ts';
 import { eraseCommand } from '../../infra/ops/erase/erase.ts';
+import { eraseOne } from '../../infra/ops/erase/erase-one.ts';
 import { readPeople } from '../../infra/ops/erase/people-file.ts';
-import type { SendManual } from '../../infra/ops/erase/send-manual.ts';
+import { invokeWebhook, type SendManual, sendToLocalRun } from '../../infra/ops/erase/send-manual.ts';
+import { namesOf } from '../../infra/stack/names.ts';
 import { acceptActions } from '../../lambda/aws/dynamodb-items.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { ManualEvent } from '../../lambda/request/manual-event.ts';
+import type { ManualEvent, ManualRequest } from '../../lambda/request/manual-event.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
-import { answers, startAwsEndpoint } from '../support/aws-endpoint.ts';
+import { answers, deadEndpoint, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { contextWith, sendOver } from '../support/event.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 import { errors, type OpsHarness, opsBeside, opsHarness, recordingOutput, run } from './ops-harness.ts';
 
 const reason = ['--reason', 'a letter of 12 November'];
+
+/** A request for the customer with this `source_id`. */
+function request(value: string): ManualRequest {
+  return { reference: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11', identifiers: [{ kind: 'source_id', value }] };
+}
 
 /** A file in a folder that goes away with the test. */
 function fileWith(content: string | Uint8Array): string {
@@ -124,6 +133,25 @@ describe('ops erase --csv', () => {
       expect(repeated.lines.slice(1)).toEqual(['OUTCOME   REQUESTS', 'erased    28', 'no-match  2']);
     }
     expect(await manual.harness.receipts()).toHaveLength(30);
+    const { json } = await manual.erase('--csv', file, '--json');
+    expect(json).toMatchObject({ requests: 30, outcomes: { erased: 28, 'no-match': 2 } });
+  });
+
+  test('--json and repeated lines: are counted, and each person is asked for once', async () => {
+    const manual = await manualHarness();
+    const said = errors();
+    const file = fileWith('source_id\ncrm-1\ncrm-1\ncrm-2\n');
+    const { json } = await manual.erase('--csv', file, '--confirm', '--json', ...reason);
+    expect(json).toEqual({ accepted: 2, before: 0, total: 2 });
+    expect(said.mock.calls.join()).toContain('are left out: 1');
+  });
+
+  test('many unclear lines: ten are listed', async () => {
+    const manual = await manualHarness();
+    manual.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    const { lines } = await manual.erase('--csv', crowd(manual, 12));
+    expect(lines.filter(line => line.endsWith('voucherify-400'))).toHaveLength(10);
+    expect(lines).toContain('  and 2 more: see them with --json');
   });
 
   test('interrupted: the same command continues, and repeats no request', async () => {
@@ -318,28 +346,124 @@ describe('ops erase on AWS', () => {
     expect(invoked).toEqual(['/2015-03-31/functions/erasure-test-webhook/invocations?Qualifier=live']);
   });
 
-  test.each([
-    ['no permission', { status: 403, body: { Type: 'User', message: 'planted' } }, 'attach ManualErasurePolicy'],
-    ['a crash', { body: { errorMessage: 'planted' }, error: 'Unhandled' }, 'erasure-webhook: Unhandled'],
-    [
-      'an older version',
-      { body: { statusCode: 404, body: 'planted' } },
-      'takes no requests by hand: deploy this one first',
-    ],
-    ['a refusal', { body: { failure: { code: 'conflict', message: 'this id' } } }, 'refused: this id'],
-  ])('%s: is one line without a value, and exit code 1', async (_, reply, message) => {
-    const { command } = await account(reply);
-    const { status, stderr } = await command('planted-3\n');
-    expect({ status, last: stderr.trimEnd().split('\n').at(-1) }).toEqual({
-      status: 1,
-      last: expect.stringContaining(message),
-    });
-  });
-
   test('no reply: names the receipt that shows whether the request was accepted', async () => {
     const { command } = await account({ body: {}, error: 'Unhandled' });
     const { stderr } = await command('planted-4\n');
     expect(stderr).toMatch(/whether it was accepted shows npm run ops -- show --settings \S+ [\w-]{43}/);
+  });
+});
+
+describe('sender of requests by hand', () => {
+  const asked = { action: 'preview' as const, requests: [request('planted-1')] };
+
+  /** The sender to a function that replies this. */
+  async function senderTo(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) {
+    const server = await startAwsEndpoint((call, response) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      return answers(status, body)(call, response);
+    });
+    onTestFinished(server.stop);
+    stubAccount(server.endpoint);
+    return invokeWebhook(namesOf());
+  }
+
+  function stubAccount(endpoint: string): void {
+    const account = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
+    for (const [name, value] of Object.entries({ ...account, AWS_ENDPOINT_URL: endpoint })) vi.stubEnv(name, value);
+  }
+
+  const denied = { Type: 'User', message: 'planted' };
+  const refusal = (code: string) => ({ failure: { code, message: 'manual.reason: is missing or not valid' } });
+  test.each<[string, readonly [number, unknown, Record<string, string>?], string, string]>([
+    ['no permission', [403, denied], 'forbidden', 'attach ManualErasurePolicy to your role'],
+    ['no function', [404, denied], 'not-found', 'check --stage and the region'],
+    ['a crash', [200, denied, { 'X-Amz-Function-Error': 'Unhandled' }], 'unavailable', 'erasure-webhook: Unhandled'],
+    ['an older version', [200, { statusCode: 404, body: 'planted' }], 'unimplemented', 'deploy this one first'],
+    ['no reply', [200, ''], 'unimplemented', 'deploy this one first'],
+    ['a refusal', [200, refusal('conflict')], 'invalid', 'refused: manual.reason: is missing or not valid'],
+    ['a failed store', [200, refusal('unavailable')], 'unavailable', 'refused: manual.reason'],
+  ])('%s: is named without a value', async (_, [status, body, headers], code, message) => {
+    const send = await senderTo(status, body, headers);
+    const error = await send(asked).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(String(error)).not.toContain('planted');
+  });
+
+  test('nobody answers: is unavailable, on AWS and in a local run', async () => {
+    const endpoint = await deadEndpoint();
+    stubAccount(endpoint);
+    await expect(invokeWebhook(namesOf())(asked)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(sendToLocalRun(endpoint)(asked)).rejects.toThrow('npm start does not answer');
+  });
+
+  test('local run: replies as the function does', async () => {
+    const options = readLocalOptions({ PORT: '0', DATA_DIR: ':memory:' });
+    const local = await startLocalRun({ ...options, log: () => undefined });
+    onTestFinished(() => local.close());
+    const found = { previews: [{ projects: { main: { kind: 'found', customers: 1 } } }] };
+    const preview = { ...asked, requests: [request('crm-10042')] };
+    expect(await sendToLocalRun(local.url)(preview)).toMatchObject(found);
+  });
+});
+
+describe('result of one erasure by hand', () => {
+  async function eraseOneOf(manual: Manual, value: string, json = false) {
+    const { output, lines, printed } = recordingOutput(json);
+    const identifiers = async () => request(value).identifiers;
+    const askedBy = async () => ({ by: 'zoe', reason: 'a letter' });
+    const status = await eraseOne(identifiers, askedBy, { context: manual.context, output });
+    return { status, lines, json: printed[0] };
+  }
+
+  test('erased and no match: say where, and which receipt proves it', async () => {
+    const manual = await manualHarness();
+    manual.harness.addCustomer({ source_id: 'crm-1' });
+    const { status, lines } = await eraseOneOf(manual, 'crm-1');
+    const [receipt] = await manual.harness.receipts();
+    expect({ status, lines }).toEqual({
+      status: 0,
+      lines: [
+        'erased: permanently deleted, with proof (main 1)',
+        `receipt ${receipt?.id}`,
+        `  npm run ops -- show ${receipt?.id}`,
+      ],
+    });
+    expect(await eraseOneOf(manual, 'nobody', true)).toMatchObject({
+      status: 3,
+      json: { outcome: 'no-match', deleted: { main: 0 } },
+    });
+  });
+
+  test('paused and in review: say what holds it, and the next command', async () => {
+    const manual = await manualHarness({ limits: { customersPerRequest: 1, holdSeconds: 60 } });
+    const held = await eraseOneOf(manual, 'crm-1');
+    expect({ status: held.status, line: held.lines[0] }).toEqual({
+      status: 0,
+      line: 'in progress: accepted, and the sweep finishes it',
+    });
+    await run(manual.context, 'pause', 'platform:manual', '--why', 'a drill');
+    const { lines } = await eraseOneOf(manual, 'crm-2');
+    expect(lines.join()).toContain('held by the pause of platform:manual');
+    const review = await manualHarness();
+    review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(
+      'needs review: nobody is deleted until an operator decides (voucherify-400)',
+    );
+    expect(await eraseOneOf(review, 'crm-2', true)).toMatchObject({ status: 1, json: { reason: 'voucherify-400' } });
+  });
+
+  test('no reply, or a receipt that is not found: is an error that says what to do', async () => {
+    const manual = await manualHarness();
+    manual.door.send = () => Promise.reject(new Failure('unavailable', 'no reply'));
+    await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow(
+      /^no reply: whether it was accepted shows npm run ops -- show [\w-]{43}$/,
+    );
+    manual.door.send = () => Promise.reject(new Failure('forbidden', 'no permission'));
+    await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow(/^no permission$/);
+    manual.door.send = async () => ({ results: [] });
+    await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow('the receipt was not found');
+    const { sendManual: _, ...stopped } = manual.context;
+    await expect(eraseOneOf({ ...manual, context: stopped }, 'crm-1')).rejects.toThrow('npm start is not running');
   });
 });
 

@@ -3,6 +3,7 @@ import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import type { ManualEvent, ManualReply } from '../../lambda/request/manual-event.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { contextWith, eventOf, invoke } from '../support/event.ts';
 import { createHarness, type HarnessOptions } from '../support/harness.ts';
@@ -193,6 +194,16 @@ describe('preview of requests by hand', () => {
     ]);
   });
 
+  test('refused look-up, and a share that is too small for a look-up: are unclear', async () => {
+    const { harness, preview } = manualHarness();
+    harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    expect(previewed(await preview('crm-1'))).toEqual([{ main: { kind: 'unclear', code: 'voucherify-400' } }]);
+    const small = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 1, quotaShare: 0.5 } };
+    const settings = parseSettings(JSON.stringify({ projects: small, platforms: {} }), 'local');
+    const slow = manualHarness({ change: () => ({ settings }) });
+    expect(previewed(await slow.preview('crm-1'))).toEqual([{ main: { kind: 'unclear', code: 'quota-too-small' } }]);
+  });
+
   test('rate limit and outage: what is not looked up is said, and within the quota', async () => {
     const { harness, preview } = manualHarness({ limits: { answerBudgetMs: 1000 } });
     harness.sandbox.outage('down');
@@ -206,6 +217,17 @@ describe('preview of requests by hand', () => {
     ]);
     expect(harness.sent).toHaveLength(before);
   });
+});
+
+test('platform of requests by hand: has no route, no secret and no callback', async () => {
+  const { harness } = manualHarness();
+  const platform = harness.services.platforms.get('manual')!;
+  const request = { method: 'POST', path: '/webhooks/manual', headers: new Map(), rawBody: new Uint8Array() };
+  const context = { secret: async () => 'x', ...harness.services, sendPublic: harness.services.send };
+  await expect(platform.verify(request, context)).rejects.toThrow('path: no such platform');
+  expect(() => platform.parse(request)).toThrow('path: no such platform');
+  expect(() => platform.checkSecret('x')).not.toThrow();
+  expect(platform).toMatchObject({ isPullOnly: true, callbackOrigins: [] });
 });
 
 describe('event of a request by hand', () => {

@@ -1,24 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../../../lambda/domain/failure.ts';
-import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { outcomeOf } from '../../../lambda/receipts/receipt.ts';
-import type { ParsedArgs } from '../args.ts';
+import { outcomeOf, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
 import type { OpsContext } from '../context.ts';
 import { reasonOf } from '../receipts.ts';
 import { nextStepFor } from '../show/next-step.ts';
 import { type Output, toned } from '../terminal.ts';
-import { readIdentifiers } from './identifiers.ts';
 import { type AskedBy, type EraseInput, receiptIds, senderOf } from './requests.ts';
 
 /** Erases one person, and prints the result. Returns the exit code. */
 export async function eraseOne(
-  args: ParsedArgs,
+  readIdentifiers: () => Promise<ManualRequest['identifiers']>,
   askedBy: () => Promise<AskedBy>,
   { context, output }: EraseInput,
 ): Promise<number> {
   const send = senderOf(context);
   const asked = await askedBy();
-  const request = { reference: randomUUID(), identifiers: await readIdentifiers(args) };
+  const request = { reference: randomUUID(), identifiers: await readIdentifiers() };
   const [id = ''] = await receiptIds([request], context);
   await send({ action: 'erase', requests: [request], ...asked }).catch((error: unknown) => {
     if (!(error instanceof Failure) || error.code !== 'unavailable') throw error;

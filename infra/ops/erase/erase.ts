@@ -6,6 +6,7 @@ import { eraseFile } from './erase-file.ts';
 import { eraseOne } from './erase-one.ts';
 import { identifierOptions } from './identifiers.ts';
 import { maxPeople } from './people-file.ts';
+import { readIdentifiers } from './read-identifiers.ts';
 import type { AskedBy } from './requests.ts';
 
 export const eraseCommand: Command = {
@@ -57,7 +58,11 @@ npm start must be running.
     if (file !== undefined)
       return eraseFile(file, args.isSet('confirm') ? () => askedBy(args, context) : undefined, { context, output });
     if (args.isSet('confirm')) throw new OpsUsageError('--confirm: is only for --csv');
-    return eraseOne(args, () => askedBy(args, context), { context, output });
+    return eraseOne(
+      () => readIdentifiers(args),
+      () => askedBy(args, context),
+      { context, output },
+    );
   },
 };
 
