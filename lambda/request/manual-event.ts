@@ -18,7 +18,7 @@ const requests = v.pipe(v.array(request), v.minLength(1), v.maxLength(maxManualR
 
 /** They become part of the evidence: one line, and not too long. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are rejected here
-const line = v.pipe(v.string(), v.regex(/^[^\u0000-\u001f\u007f]*\S[^\u0000-\u001f\u007f]*$/), v.maxLength(500));
+const line = v.pipe(v.string(), v.maxLength(500), v.regex(/^[^\u0000-\u001f\u007f]*\S[^\u0000-\u001f\u007f]*$/));
 
 /** Who asks may have an address in the name of the session; who is to be erased must not be in the reason. */
 const reason = v.pipe(
