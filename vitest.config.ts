@@ -7,7 +7,7 @@ const slow = [
   'test/docs/runbook.test.ts',
   'test/infra/{app,settings-schema,tools,trace-request}.test.ts',
   'test/local/{page,run}.test.ts',
-  'test/ops/{doctor-deployed,ops,secret}.test.ts',
+  'test/ops/{doctor-deployed,erase,ops,secret}.test.ts',
 ];
 
 /** `npm test` runs the project "quick", the gate (`npm run check`) both. */
