@@ -7,7 +7,7 @@ const slow = [
   'test/docs/runbook.test.ts',
   'test/infra/{app,settings-schema,tools,trace-request}.test.ts',
   'test/local/{page,run}.test.ts',
-  'test/ops/{doctor-deployed,ops,secret}.test.ts',
+  'test/ops/{doctor-deployed,erase,ops,secret}.test.ts',
 ];
 
 /** `npm test` runs the project "quick", the gate (`npm run check`) both. */
@@ -40,6 +40,7 @@ export default defineConfig({
         'infra/local/demo*.ts',
         'infra/ops/{ops,terminal,prompt,completion}.ts',
         'infra/ops/secret/*.ts',
+        'infra/ops/erase/read-identifiers.ts',
         'infra/tools/{arrows,check,run-tool,sbom,licences}.ts',
         'infra/tools/{trace-request,traced-request,exported-names,build-package,new-platform,platform-skeleton,openapi}.ts',
       ],

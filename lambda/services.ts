@@ -1,8 +1,10 @@
 import type { VersionedStore } from './control/versioned-store.ts';
+import { manualPlatform } from './domain/names.ts';
 import type { Send } from './io/http-client.ts';
 import type { Log } from './io/log.ts';
 import type { ReadSecret } from './io/secret-cache.ts';
 import { openPlatforms } from './platforms/index.ts';
+import { manual } from './platforms/manual.ts';
 import type { Platform } from './platforms/platform.ts';
 import { type Pseudonymizer, pseudonymizerFrom } from './receipts/hmac.ts';
 import type { Signer } from './receipts/signer.ts';
@@ -54,7 +56,7 @@ export function createServices(adapters: Adapters): Services {
   const projects = Object.keys(settings.projects).map(name => [name, openProject(name, adapters)] as const);
   return {
     ...adapters,
-    platforms: openPlatforms(settings.platforms),
+    platforms: new Map([...openPlatforms(settings.platforms), [manualPlatform, manual]]),
     projects: new Map(projects),
     pseudonymizer: pseudonymizerFrom(readSecret),
     times: { claimMs: 60_000, backoffMs: 30_000, ...adapters.times },

@@ -1,11 +1,24 @@
 import { type ApiGatewayHandler, apiGatewayHandler } from './aws/api-gateway.ts';
 import { lambdaServices } from './aws/aws-services.ts';
+import { isManualEvent, type ManualEvent, type ManualReply } from './request/manual-event.ts';
 import { errorReply, receive } from './request/receive.ts';
+import { receiveManual } from './request/receive-manual.ts';
 import type { Services } from './services.ts';
 
-/** Creates the webhook's handler for API Gateway. AWS, local runs and tests use the same one. */
-export function webhookHandler(services: () => Services): ApiGatewayHandler {
-  return apiGatewayHandler({ receive, errorReply }, services);
+/** The webhook's handler: of requests that come through API Gateway, and of those that an operator makes by hand. */
+export type WebhookHandler = ApiGatewayHandler & ManualHandler;
+
+type ManualHandler = (event: ManualEvent, context: Parameters<ApiGatewayHandler>[1]) => Promise<ManualReply>;
+
+/** Creates the webhook's handler. AWS, local runs and tests use the same one. */
+export function webhookHandler(services: () => Services): WebhookHandler {
+  const receiveHttp = apiGatewayHandler({ receive, errorReply }, services);
+  function handle(...[event, context]: Parameters<ApiGatewayHandler>): ReturnType<ApiGatewayHandler>;
+  function handle(...[event, context]: Parameters<ManualHandler>): ReturnType<ManualHandler>;
+  function handle(...[event, context]: Parameters<ApiGatewayHandler> | Parameters<ManualHandler>) {
+    return isManualEvent(event) ? receiveManual(event, services()) : receiveHttp(event, context);
+  }
+  return handle;
 }
 
-export const handler: ApiGatewayHandler = webhookHandler(await lambdaServices(process.env));
+export const handler: WebhookHandler = webhookHandler(await lambdaServices(process.env));

@@ -60,6 +60,10 @@ describe('settings', () => {
     ['limits.perDay: is not a setting', s => (s['limits'].perDay = 5)],
     ['project: is not a setting', s => (s['project'] = {})],
     [`platforms.catch: ${unknownPlatform}`, s => (s['platforms'].catch = {})],
+    [
+      'platforms.manual: is reserved for requests that operators make by hand',
+      s => (s['platforms'].manual = everySetting.platforms.generic),
+    ],
     ['platforms.ketch.secret: is not a setting', ketch(it => (it['secret'] = 'x'))],
     ['platforms.ketch.tenants: must hold at least one entry', ketch(it => (it['tenants'] = []))],
     ['platforms.ketch.tenants.1: must not be empty', ketch(it => (it['tenants'] = ['a', '']))],

@@ -8,9 +8,10 @@ import { localEventSecret } from './embedded-secrets.ts';
 import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
+import { createManualDoor } from './manual-door.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { createJournal } from './page/journal.ts';
-import { createPage } from './page/page.ts';
+import { createPage, type ServePage } from './page/page.ts';
 import { writeRunFile } from './run-file.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openSqliteServices } from './sqlite-services.ts';
@@ -44,7 +45,11 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
   const sweepAfter = (aheadMs: () => number) => sweeps.now(() => clock.move(aheadMs()));
   const of = { services, journal, sweepAfter, nextSweepAt: sweeps.nextAt, sweepMs: options.sweepMs };
   const page = opened.sandboxUrl === undefined ? undefined : createPage({ ...of, ...opened });
-  const gateway = await serveGateway(localHandler(services), options.port, page).catch(async (error: unknown) => {
+  // Only a run with a sandbox has it: another one can reach real customers.
+  const door = createManualDoor(webhookHandler(() => services));
+  const serve: ServePage | undefined =
+    page && ((request, response) => door(request, response) || page(request, response));
+  const gateway = await serveGateway(localHandler(services), options.port, serve).catch(async (error: unknown) => {
     await sweeps.close();
     await opened.close();
     throw explainPortError(error, 'PORT', options.port);

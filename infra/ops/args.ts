@@ -104,17 +104,19 @@ const longestText = 500;
 /** Returns who decides, why and when. Throws {@link OpsUsageError} if no reason is given. */
 export function decisionOf(args: ParsedArgs, { now }: { readonly now: () => number }): OperatorDecision {
   return {
-    actor: checkText('--by', args.text('by') ?? userInfo().username),
-    reason: checkText('--why', args.text('why')),
+    actor: checkText('--by', 'the name of the operator', args.text('by') ?? userInfo().username),
+    reason: reasonFor('--why', args),
     at: now(),
   };
 }
 
-function checkText(option: string, text = ''): string {
-  if (text.trim() === '')
-    throw new OpsUsageError(
-      `${option}: must be ${option === '--why' ? 'the reason for the decision' : 'the name of the operator'}`,
-    );
+/** Returns the reason that an option gives. Throws {@link OpsUsageError} if it is missing or holds an e-mail address. */
+export function reasonFor(option: '--why' | '--reason', args: ParsedArgs): string {
+  return checkText(option, 'the reason for the decision', args.text(option.slice(2)));
+}
+
+function checkText(option: string, what: string, text = ''): string {
+  if (text.trim() === '') throw new OpsUsageError(`${option}: must be ${what}`);
   if (/\S@\S+\.\S/.test(text))
     throw new OpsUsageError(`${option}: must not contain an e-mail address, because it is stored for 25 months`);
   if (text.length > longestText) throw new OpsUsageError(`${option}: at most ${longestText} characters`);

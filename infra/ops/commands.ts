@@ -3,6 +3,7 @@ import type { Command, OfflineCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
+import { eraseCommand } from './erase/erase.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
@@ -25,6 +26,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   list: listCommand,
   show: showCommand,
   find: findCommand,
+  erase: eraseCommand,
   retry: retryCommand,
   refuse: refuseCommand,
   'accept-partial': acceptPartialCommand,

@@ -33,6 +33,7 @@ import {
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
 import { OpsUsageError } from './args.ts';
 import { type Deployment, readDeployment } from './deployment.ts';
+import { invokeWebhook, type SendManual, sendToLocalRun } from './erase/send-manual.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
 import { type ProtectTables, protectTables, readTableStatus, type TableStatus } from './table-status.ts';
 
@@ -57,6 +58,10 @@ export interface OpsContext {
   readonly protectTables?: ProtectTables;
   /** Absent in a local run. */
   readonly deployment?: Deployment;
+  /** Sends requests that the operator makes by hand; absent while `npm start` is not running. Throws {@link Failure}. */
+  readonly sendManual?: SendManual;
+  /** Waits for so many milliseconds. */
+  readonly wait?: (ms: number) => Promise<unknown>;
   /** Set for a local run; `run` is set while `npm start` is running. */
   readonly local?: { readonly run: RunFile | undefined };
   close(): void;
@@ -81,6 +86,7 @@ export function deployedContext(settings: Settings, names: Names): OpsContext {
     tables: () => readTableStatus(dynamodb, names),
     protectTables: found => protectTables(dynamodb, found),
     deployment: readDeployment(names),
+    sendManual: invokeWebhook(names),
     now: Date.now,
     names,
     close: () => dynamodb.destroy(),
@@ -142,6 +148,7 @@ export function localContext(environment: Readonly<Record<string, string | undef
     now,
     names: namesOf(),
     local: { run },
+    ...(run && { sendManual: sendToLocalRun(run.url) }),
     close: () => store.close(),
   };
 }

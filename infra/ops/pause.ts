@@ -7,6 +7,7 @@ import {
   readPauseHistory,
   resume,
 } from '../../lambda/control/pauses.ts';
+import { manualPlatform } from '../../lambda/domain/names.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { ParsedArgs } from './args.ts';
 import { decisionHelp, decisionOf, decisionOptions, OpsUsageError } from './args.ts';
@@ -159,7 +160,7 @@ async function printHistory(scopes: readonly string[], { control }: OpsContext, 
 
 function isInSettings(scope: PauseScope, { settings }: OpsContext): boolean {
   const [kind, name = ''] = scope.split(':');
-  if (kind === 'all') return true;
+  if (kind === 'all' || scope === `platform:${manualPlatform}`) return true;
   return Object.hasOwn(kind === 'platform' ? settings.platforms : settings.projects, name);
 }
 

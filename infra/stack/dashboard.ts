@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import type { FinalKind } from '../../lambda/domain/erasure.ts';
+import { manualPlatform } from '../../lambda/domain/names.ts';
 import { alarmFor, typedEntries } from './alarm-catalog.ts';
 import type { AlarmSources } from './alarm-rules.ts';
 import type { Alarms } from './alarms.ts';
@@ -62,9 +63,11 @@ function backlogWidgets(metrics: OwnMetrics): IWidget[] {
 }
 
 function closedWidgets(metrics: OwnMetrics, platforms: readonly string[]): IWidget[] {
-  const closed = platforms.flatMap(platform => outcomes.map(outcome => metrics.closed(outcome, platform)));
+  const closed = [...platforms, manualPlatform].flatMap(platform =>
+    outcomes.map(outcome => metrics.closed(outcome, platform)),
+  );
   return [
-    graph('Accepted, by platform', platforms.map(metrics.accepted)),
+    graph('Accepted, by platform', [...platforms, manualPlatform].map(metrics.accepted)),
     graph('Closed, by platform and outcome', closed),
     graph('Closed without a match (%)', [noMatchShare(metrics)]),
   ];

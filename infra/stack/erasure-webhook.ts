@@ -10,7 +10,7 @@ import { createApi } from './api.ts';
 import { createDomain } from './api-access.ts';
 import { createDashboard } from './dashboard.ts';
 import { createEventsFunction, createFunctions, scheduleSweep } from './functions.ts';
-import { createOperatorPolicy, grantEvents, grantSweeper, grantWebhook } from './grants.ts';
+import { createManualErasurePolicy, createOperatorPolicy, grantEvents, grantSweeper, grantWebhook } from './grants.ts';
 import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } from './keys.ts';
 import { type Names, namesOf } from './names.ts';
 import { createRollout } from './rollout.ts';
@@ -62,6 +62,8 @@ export class ErasureWebhook extends Construct {
   readonly secretsToFill: readonly string[];
   /** The permissions of the operator's tool; attached to no one. */
   readonly operatorPolicy: IManagedPolicy;
+  /** The permission to request erasures by hand; attached to no one. */
+  readonly manualErasurePolicy: IManagedPolicy;
 
   constructor(scope: Construct, id: string, props: ErasureWebhookProps) {
     super(scope, id);
@@ -83,6 +85,7 @@ export class ErasureWebhook extends Construct {
       ...(events && { events }),
       ...functions,
     });
+    this.manualErasurePolicy = createManualErasurePolicy(this, named, functions);
     scheduleSweep(this, prefix, functions.sweeper.alias);
     // CDK's interface does not permit its own class with exact optional properties.
     const receiver = events && { events: events.function as IFunction };

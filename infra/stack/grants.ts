@@ -147,6 +147,23 @@ export function createOperatorPolicy(
   return policy;
 }
 
+/**
+ * Creates the policy that allows requests by hand: to invoke the webhook's function, which accepts an event of an operator
+ * (request/manual-event.ts). It is attached to no one, and apart from the operator's policy, because who is on call need not
+ * be allowed to erase somebody. The operator's tool needs both.
+ */
+export function createManualErasurePolicy(
+  scope: Construct,
+  { prefix }: Names,
+  { webhook }: Pick<Functions, 'webhook'>,
+): ManagedPolicy {
+  return new ManagedPolicy(scope, 'ManualErasurePolicy', {
+    managedPolicyName: `${prefix}-manual-erasure-${Aws.REGION}`,
+    description: 'Permission to request erasures by hand from the erasure webhook.',
+    statements: [buildStatement('ManualErasure', ['lambda:InvokeFunction'], [webhook.alias.functionArn])],
+  });
+}
+
 /** Restores a version that was overwritten by mistake. It cannot write a value. */
 const previousSecretActions = ['secretsmanager:ListSecretVersionIds', 'secretsmanager:UpdateSecretVersionStage'];
 

@@ -11,7 +11,7 @@ export class ErasureStack extends Stack {
   constructor(scope: Construct, id: string, props: ErasureWebhookProps & StackProps) {
     super(scope, id, { description: 'Erases persons from Voucherify on request of a privacy platform.', ...props });
     const erasure = new ErasureWebhook(this, 'Erasure', props);
-    const { webhookUrl, pointDomainTo, alarmTopic, secretsToFill, operatorPolicy } = erasure;
+    const { webhookUrl, pointDomainTo, alarmTopic, secretsToFill, operatorPolicy, manualErasurePolicy } = erasure;
     new CfnOutput(this, 'WebhookUrl', {
       value: webhookUrl,
       description: 'Append the name of the platform, such as ketch.',
@@ -29,6 +29,10 @@ export class ErasureStack extends Stack {
     new CfnOutput(this, 'OperatorPolicy', {
       value: operatorPolicy.managedPolicyArn,
       description: 'Attach to the principals that run the operator tool.',
+    });
+    new CfnOutput(this, 'ManualErasurePolicy', {
+      value: manualErasurePolicy.managedPolicyArn,
+      description: 'Attach, beside OperatorPolicy, to the principals that may erase persons by hand.',
     });
     new CfnOutput(this, 'SecretsToFill', {
       value: secretsToFill.join(' '),

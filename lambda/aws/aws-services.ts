@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
-import { projectSecretName } from '../domain/names.ts';
+import { manualPlatform, projectSecretName } from '../domain/names.ts';
 import { createHttpClient } from '../io/http-client.ts';
 import { jsonLog, type Log } from '../io/log.ts';
 import { createCallbackClient } from '../io/public-address.ts';
 import { openPlatforms } from '../platforms/index.ts';
+import { manual } from '../platforms/manual.ts';
 import { partitionName } from '../receipts/partitions.ts';
 import type { Signer } from '../receipts/signer.ts';
 import { type Adapters, createServices, type Services } from '../services.ts';
@@ -104,11 +105,10 @@ export function awsAdapters(
   };
 }
 
-/** Returns the partition of the queue that each platform's requests are stored in. */
+/** Returns the partition of the queue that each platform's requests are stored in, and those that operators make by hand. */
 function expectedPartitions({ platforms, projects: all }: Settings): readonly string[] {
-  return [...openPlatforms(platforms)].map(([platform, { projects = Object.keys(all) }]) =>
-    partitionName({ platform, projects }),
-  );
+  const opened = [...openPlatforms(platforms), [manualPlatform, manual] as const];
+  return opened.map(([platform, { projects = Object.keys(all) }]) => partitionName({ platform, projects }));
 }
 
 /** Lambda sends standard output to the log, line by line. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { Failure } from '../domain/failure.ts';
-import { namePattern } from '../domain/names.ts';
+import { manualPlatform, namePattern } from '../domain/names.ts';
 import type { VersionedRow, VersionedStore } from './versioned-store.ts';
 
 /** What a pause covers: everything, one platform or one project. Requests are still accepted, but nothing is deleted. */
@@ -46,12 +46,12 @@ export async function readPauses(scopes: readonly PauseScope[], control: Version
   };
 }
 
-/** Returns every paused scope of those in settings. Throws `unavailable` if the store cannot be reached. */
+/** Returns every paused scope of those in settings, and of requests by hand. Throws `unavailable` if the store cannot be reached. */
 export async function readPausedScopes(
   { platforms, projects }: { readonly platforms: object; readonly projects: object },
   control: VersionedStore,
 ): Promise<ReadonlySet<PauseScope>> {
-  const ofPlatforms = Object.keys(platforms).map((name): PauseScope => `platform:${name}`);
+  const ofPlatforms = [...Object.keys(platforms), manualPlatform].map((name): PauseScope => `platform:${name}`);
   const ofProjects = Object.keys(projects).map((name): PauseScope => `project:${name}`);
   return (await readPauses(['all', ...ofPlatforms, ...ofProjects], control)).paused;
 }

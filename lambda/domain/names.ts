@@ -25,6 +25,9 @@ export function eventSecretName(project: string): string {
 /** The pattern of a platform's or project's name, which is part of routes, secret names and metrics. */
 export const namePattern = '[a-z][a-z0-9-]{0,39}';
 
+/** The platform's name of requests that an operator makes by hand. No platform of the settings may have it. */
+export const manualPlatform = 'manual';
+
 /** Returns whether a text can name a platform or a project. */
 export function isName(text: string): boolean {
   return new RegExp(`^${namePattern}$`).test(text);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isName } from '../domain/names.ts';
+import { isName, manualPlatform } from '../domain/names.ts';
 import { generic } from './generic/index.ts';
 import { genericSettings } from './generic/settings.ts';
 import { ketch, ketchSettings } from './ketch.ts';
@@ -35,11 +35,14 @@ export const platformsSchema = v.pipe(
     for (const key of Object.keys(input)) {
       const path = { type: 'object', origin: 'key', input, key, value: input[key] } as const;
       if (!isName(key)) addIssue({ message: 'must be a short lower-case name', path: [path] });
+      if (key === manualPlatform) addIssue({ message: reserved, path: [path] });
     }
   }),
   // A transformation, which valibot skips after a problem: no platform is created from an invalid section.
   v.readonly(),
 );
+
+const reserved = 'is reserved for requests that operators make by hand';
 
 /** Creates the platforms that settings enable, by name. Throws a valibot error for settings that were not validated. */
 export function openPlatforms(sections: Readonly<Record<string, unknown>>): ReadonlyMap<string, Platform> {

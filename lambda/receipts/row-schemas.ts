@@ -77,7 +77,8 @@ export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>
 /** The fields of a decision apart from its time, which a receipt and its evidence write differently. */
 export const decisionEntries = {
   actor: v.string(),
-  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial']),
+  /** `erase`: the operator made the request by hand. */
+  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial', 'erase']),
   reason: v.string(),
   /** Why the receipt needed review. */
   reviewReason: v.exactOptional(v.string()),

@@ -20,6 +20,8 @@ export interface VerifiedRequest {
   readonly receivedAt: number;
   /** By this process's clock, which also times the attempts. */
   readonly startedAt: number;
+  /** Set if an operator made this request by hand. */
+  readonly decision?: Decision;
   /** Set if an operator decided that this delivery opens a new request: the decision and the new request's number. */
   readonly newRequest?: { readonly number: number; readonly decision: Decision };
 }
@@ -115,6 +117,7 @@ async function buildReceipt(
   services: Services,
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
+  const { decision = newRequest?.decision } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs, holdSeconds } = services.settings.limits;
   const unfinishedReply =
@@ -134,7 +137,7 @@ async function buildReceipt(
     receivedAt,
     ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
-    ...(newRequest === undefined ? {} : { decisions: [newRequest.decision] }),
+    ...(decision === undefined ? {} : { decisions: [decision] }),
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };

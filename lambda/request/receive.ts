@@ -1,4 +1,4 @@
-import type { Outcome } from '../domain/erasure.ts';
+import type { ErasureRequest, Outcome } from '../domain/erasure.ts';
 import { Failure, failureOf } from '../domain/failure.ts';
 import { type HttpReply, type HttpRequest, rejectCompressed } from '../domain/http.ts';
 import { namePattern, platformSecretName } from '../domain/names.ts';
@@ -129,10 +129,18 @@ async function processParsed(
   services: Services,
 ): Promise<readonly ErasureResult[]> {
   if ('status' in parsed) return [await readStatus(parsed.status, caller, services)];
-  if (!('erase' in parsed)) return [];
+  return 'erase' in parsed ? processErasures(parsed.erase, caller, services) : [];
+}
+
+/** The same for the erasures of a caller who is verified. */
+export async function processErasures(
+  erasures: readonly ErasureRequest[],
+  caller: Caller,
+  services: Services,
+): Promise<readonly ErasureResult[]> {
   const results: ErasureResult[] = [];
-  for (let first = 0; first < parsed.erase.length; first += batchSize) {
-    const batch = parsed.erase.slice(first, first + batchSize);
+  for (let first = 0; first < erasures.length; first += batchSize) {
+    const batch = erasures.slice(first, first + batchSize);
     results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
   }
   return results;

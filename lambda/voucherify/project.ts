@@ -14,8 +14,11 @@ export interface Project {
   /** Reads the rate-limit state in advance. Never throws. */
   prefetchRateLimit(): Promise<void>;
   /** Creates the client of one attempt. A fresh one belongs to the request path, which may use the burst. */
-  client(receipt: Receipt, fresh: boolean): ProjectClient;
+  client(receipt: ClientReceipt, fresh: boolean): ProjectClient;
 }
+
+/** What a client needs to know of a receipt: which calls it still needs, and by whom the breaker counts failures. */
+export type ClientReceipt = Pick<Receipt, 'id' | 'projects' | 'lookUpCalls'>;
 
 export interface ProjectContext {
   readonly settings: { readonly projects: Readonly<Record<string, ProjectSettings>> };
@@ -50,7 +53,7 @@ export function openProject(name: string, { settings, readSecret, control, send,
  * together with the look-ups. Each deletion of a pin that this attempt did not resolve is preceded by a GET.
  */
 export function expectedCalls(
-  { projects, lookUpCalls }: Receipt,
+  { projects, lookUpCalls }: Pick<ClientReceipt, 'projects' | 'lookUpCalls'>,
   project: string,
   justResolved: boolean = false,
 ): ExpectedCalls {

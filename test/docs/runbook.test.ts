@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -11,7 +11,7 @@ import { alarmFor } from '../../infra/stack/alarm-catalog.ts';
 import { requestReview } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
-import { ops, run } from '../ops/ops-harness.ts';
+import { ops, opsBeside, run } from '../ops/ops-harness.ts';
 import { startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
@@ -75,7 +75,9 @@ async function deployment() {
     await running.services.store.accept(receipt, kept);
     return receipt.id;
   };
-  return { running, desk, environment, erased, stopped, redacted };
+  const people = join(temporaryFolder(), 'people.csv');
+  writeFileSync(people, 'source_id\ncrm-10043\n');
+  return { running, desk, environment, erased, stopped, redacted, people };
 }
 
 /** Commands that decide need a receipt that waits for a decision. */
@@ -95,6 +97,7 @@ async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>
     .replaceAll('<platform>', 'ketch')
     .replaceAll('<project>', 'main')
     .replaceAll('<folder>', temporaryFolder())
+    .replaceAll('<file>', here.people)
     .replaceAll('<date>', new Date().toISOString().slice(0, 10));
 }
 
@@ -104,6 +107,8 @@ const expected: Readonly<Record<string, readonly number[]>> = {
   doctor: [0, 1],
   pause: [0, 3],
   resume: [0, 3],
+  // The person of the example is no customer, and a file is accepted once.
+  erase: [0, 3],
   // A local run has fixed secrets; `test/ops/secret.test.ts` sets some.
   secret: [2],
 };
@@ -142,10 +147,13 @@ test('every command of the tool in the runbook and in the page on evidence runs'
     await sweep();
     const [name = '', ...args] = typed;
     const status =
-      args.includes('-') || name === 'secret'
-        ? ops([...typed, '--local'], here.environment, name === 'find' ? 'crm-10042\n' : '').status
-        : (await run(here.desk, name, ...args)).status;
-    const right = args.includes('--email') || args.includes('--customer-id') ? [1] : (expected[name] ?? [0]);
+      name === 'erase' && args.includes('-')
+        ? (await opsBeside([...typed, '--local'], { environment: here.environment, input: 'zoe@example.com\n' })).status
+        : args.includes('-') || name === 'secret'
+          ? ops([...typed, '--local'], here.environment, name === 'find' ? 'crm-10042\n' : '').status
+          : (await run(here.desk, name, ...args)).status;
+    const isSearch = name === 'find' && (args.includes('--email') || args.includes('--customer-id'));
+    const right = isSearch ? [1] : (expected[name] ?? [0]);
     expect(right, `${line}: ${status}`).toContain(status);
   }
 });

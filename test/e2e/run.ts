@@ -4,7 +4,7 @@ import { frozen } from './scenarios/frozen.ts';
 import { npmStart } from './scenarios/npm-start.ts';
 import { logs, outage } from './scenarios/outage.ts';
 import { template } from './scenarios/template.ts';
-import { erasure, placeholders, rotation } from './scenarios/webhook.ts';
+import { byHand, erasure, placeholders, rotation } from './scenarios/webhook.ts';
 import { isStale, readAssembly, synthesise } from './support/assembly.ts';
 import { type Checks, startChecks } from './support/checks.ts';
 import { type ClientChoice, type Harness, redirections, withHarness } from './support/harness.ts';
@@ -55,6 +55,7 @@ async function scenarios(harness: Harness, checks: Checks): Promise<void> {
   checks.heading('The webhook');
   await placeholders(harness, checks);
   await erasure(harness, checks);
+  await byHand(harness, checks);
   await rotation(harness, checks);
   checks.heading('Calls on the request path');
   await calls(harness, checks);

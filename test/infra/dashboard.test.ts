@@ -48,11 +48,12 @@ test('dashboard: each figure of the sweep has a graph', () => {
   expect(shown('Closed but not signed')).toEqual(['erasure Unsigned']);
 });
 
-test('dashboard: each platform of the settings has its lines', () => {
-  expect(shown('Accepted, by platform')).toEqual(['ketch', 'segment'].map(name => `erasure Accepted platform ${name}`));
+test('dashboard: each platform of the settings has its lines, and so have requests by hand', () => {
+  const names = ['ketch', 'segment', 'manual'];
+  expect(shown('Accepted, by platform')).toEqual(names.map(name => `erasure Accepted platform ${name}`));
   const outcomes = ['erased', 'no-match', 'not-identifiable', 'created-later', 'refused'];
   expect(shown('Closed, by platform and outcome')).toEqual(
-    ['ketch', 'segment'].flatMap(name => outcomes.map(one => `erasure Closed outcome ${one} platform ${name}`)),
+    names.flatMap(name => outcomes.map(one => `erasure Closed outcome ${one} platform ${name}`)),
   );
 });
 

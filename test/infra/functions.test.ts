@@ -160,7 +160,9 @@ test('sweep: starts every minute, and a failed start is not retried', () => {
 
 test('outputs: webhook URL, alarm topic and secrets to fill', () => {
   const outputs = template.toJSON()['Outputs'];
-  expect(Object.keys(outputs)).toEqual(['WebhookUrl', 'AlarmTopic', 'OperatorPolicy', 'SecretsToFill']);
+  expect(Object.keys(outputs)).toEqual([
+    ...['WebhookUrl', 'AlarmTopic', 'OperatorPolicy', 'ManualErasurePolicy', 'SecretsToFill'],
+  ]);
   expect(readable(outputs['WebhookUrl'].Value)).toMatch(/^https:.*\/webhooks\/$/);
   expect(outputs['SecretsToFill'].Value).toBe('erasure/platform/ketch erasure/voucherify/main');
 });

@@ -14,7 +14,7 @@ import { settingsWith, synthesised } from './synthesised.ts';
 const runbook = readFileSync('RUNBOOK.md', 'utf8').replace(/^## Restoring a table$[\s\S]*?(?=^## )/m, '');
 const settings = settingsWith({ platforms: { ...example.platforms, segment: {} } });
 const { of, readable, template } = synthesised({ settings });
-const [policy] = of('AWS::IAM::ManagedPolicy');
+const [policy, manualPolicy] = of('AWS::IAM::ManagedPolicy');
 const statements = policy.PolicyDocument.Statement.map(readable);
 
 describe('operator policy', () => {
@@ -100,6 +100,25 @@ describe('operator policy', () => {
     expect(policy.Description).toMatch(/^[ -~]+$/);
     template.hasOutput('OperatorPolicy', {
       Value: { Ref: Object.keys(template.findResources('AWS::IAM::ManagedPolicy'))[0] },
+    });
+  });
+});
+
+describe('policy of erasures by hand', () => {
+  test('grants: only to invoke the webhook’s alias, which the operator policy does not', () => {
+    expect(manualPolicy.PolicyDocument.Statement.map(readable)).toEqual([
+      { Sid: 'ManualErasure', Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: 'erasure-webhook:live' },
+    ]);
+    const invoked = statements.filter(({ Action }: { Action: unknown }) => Action === 'lambda:InvokeFunction');
+    expect(invoked.map(({ Resource }: { Resource: unknown }) => Resource)).toEqual(['erasure-sweeper:live']);
+  });
+
+  test('attachment: none, and its ARN is an output', () => {
+    expect(Object.keys(manualPolicy).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
+    expect(readable(manualPolicy.ManagedPolicyName)).toBe('erasure-manual-erasure-AWS::Region');
+    expect(manualPolicy.Description).toMatch(/^[ -~]+$/);
+    template.hasOutput('ManualErasurePolicy', {
+      Value: { Ref: Object.keys(template.findResources('AWS::IAM::ManagedPolicy'))[1] },
     });
   });
 });

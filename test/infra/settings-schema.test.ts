@@ -110,6 +110,12 @@ describe('settings schema and parser agree', () => {
     for (const { path } of objects) expectAgreement(changed([...path, 'another'], 'x'), [path]);
   });
 
+  test('name of a platform: manual is reserved', () => {
+    const { generic } = everySetting.platforms;
+    expectAgreement(changed(['platforms', 'manual'], generic), ['manual']);
+    expectAgreement(changed(['platforms', 'manually'], generic), ['manually']);
+  });
+
   test('values: of each setting', () => {
     for (const place of places) {
       for (const probe of probes(place)) expectAgreement(changed(place.path, probe), [place.path, probe]);

@@ -116,6 +116,40 @@ describe('local run', () => {
   });
 });
 
+describe('door for requests by hand of a local run', () => {
+  const by = { by: 'zoe', reason: 'a letter' };
+  const identifiers = [{ kind: 'source_id', value: 'crm-10042' }];
+  const requests = [{ reference: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11', identifiers }];
+  const erase = { manual: { action: 'erase', requests, ...by } };
+  const call = (run: LocalRun, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+    sendOver(run.url, {
+      path: '/local/manual',
+      headers: { 'Content-Type': 'application/json', Origin: run.url, ...headers },
+      body: JSON.stringify(body),
+    });
+
+  test('event: gets to the handler of the function, and only its own key', async () => {
+    const run = await runWith();
+    const answer = await call(run, { ...erase, httpMethod: 'POST', path: '/webhooks/ketch' });
+    expect(answer).toMatchObject({ status: 200, json: { results: [{ outcome: 'erased' }] } });
+    expect(await call(run, { manual: 1 })).toMatchObject({ status: 200, json: { failure: { code: 'invalid' } } });
+    expect((await call(run, 'no event')).status).toBe(400);
+  });
+
+  test('web page of another origin: is refused, and nothing is stored', async () => {
+    const run = await runWith();
+    const attacks = [
+      { Origin: 'http://127.0.0.1:1' },
+      { Host: 'rebound.example.com', Origin: 'http://rebound.example.com' },
+      { 'Content-Type': 'text/plain' },
+      { 'Sec-Fetch-Site': 'cross-site' },
+    ];
+    for (const headers of attacks) expect([headers, (await call(run, erase, headers)).status]).toEqual([headers, 403]);
+    expect((await sendOver(run.url, { method: 'GET', path: '/local/manual', headers: {}, body: '' })).status).toBe(404);
+    expect(run.lines.join()).not.toContain('accepted');
+  });
+});
+
 describe('run.json', () => {
   const urls = { url: 'http://127.0.0.1:1', sandboxUrl: 'http://127.0.0.1:2' };
 

@@ -93,6 +93,11 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
       ['find', `--emial=${email}`],
       ['show', source],
       ['refuse', source, ...why],
+      ['erase', '--source-id', source, '--reason', 'a drill'],
+      ['erase', '--source-id', '-', '--reason', email],
+      ['erase', '--source-id', '-', '--reason', 'a drill'],
+      ['erase', source, '--csv', source],
+      ['erase', '--csv', source],
     ];
     const places = typed.map(args => {
       const { stdout, stderr } = ops([...args, '--local'], { DATA_DIR: folder }, source);

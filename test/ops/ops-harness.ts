@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { onTestFinished, vi } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
@@ -29,6 +30,28 @@ export function ops(args: readonly string[], environment: Readonly<Record<string
     env,
     input,
   });
+  return { status, stdout, stderr };
+}
+
+interface Typed {
+  readonly input?: string;
+  /** Runs the command on a terminal, whose user enters these lines. */
+  readonly terminal?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** The same beside this process, which can serve it meanwhile. It gets no variable of this machine's environment. */
+export async function opsBeside(args: readonly string[], { input = '', terminal, environment = {} }: Typed = {}) {
+  const command = [process.execPath, 'infra/ops/ops.ts', ...args];
+  const typing = ['python3', join(import.meta.dirname, 'terminal.py'), JSON.stringify(terminal)];
+  const [program = '', ...rest] = terminal === undefined ? command : [...typing, ...command];
+  const child = spawn(program, rest, { env: { PATH: process.env['PATH'], NO_COLOR: '1', ...environment } });
+  child.stdin.end(input);
+  const [stdout, stderr, status] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>(resolve => child.once('close', resolve)),
+  ]);
   return { status, stdout, stderr };
 }
 

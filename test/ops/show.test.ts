@@ -10,8 +10,10 @@ import { notificationLines } from '../../infra/ops/show/audit-report.ts';
 import { certificateHtml } from '../../infra/ops/show/certificate.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { webhookHandler } from '../../lambda/webhook.ts';
 import { claimedOnce, now } from '../support/attempt-results.ts';
 import { chromiumForSuite, findChromium } from '../support/chromium.ts';
+import { contextWith } from '../support/event.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -245,6 +247,29 @@ describe('show: an unfinished receipt', () => {
     const none =
       'did not state when the person made the request; due date: none given; the legal default of one month applies';
     expect((await sections(at, 'r-1'))['When was it received?']).toContain(none);
+  });
+
+  test.each(['erase', 'accept'] as const)('request by hand (%s): says who asked, why, and who knows', async action => {
+    const at = await opsHarness();
+    const handler = webhookHandler(() => at.harness.services);
+    addPerson(at.harness, 'crm-1');
+    const reference = '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11';
+    const requests = [{ reference, identifiers: [{ kind: 'source_id' as const, value: 'crm-1' }] }];
+    await handler({ manual: { action, requests, by: 'zoe', reason: 'a letter' } }, contextWith(60_000));
+    await at.sweep();
+    const [receipt] = await at.harness.receipts();
+    const said = await sections(at, receipt!.id);
+    expect(said['How did it arrive, and how was the sender authenticated?']).toBe(
+      `  by hand, by the operator zoe: a letter\n  authenticated by AWS (IAM); its request id: ${reference}`,
+    );
+    expect(said['When was it received?']).toContain('the operator did not state when the person made the request');
+    expect(said['Why was it refused or reviewed?']).toBe('  not refused, and no review was needed');
+    expect(said['Who was notified?']).toBe(
+      action === 'erase'
+        ? '  the operator, by the reply above'
+        : '  no one: the operator reads the outcome with this tool',
+    );
+    expect((await at.run('show', receipt!.id, '--html')).lines.join()).toContain('by the operator zoe: a letter');
   });
 
   test('receipt id: exactly one that exists', async () => {

@@ -97,8 +97,8 @@ function platformsOf({ settings }: Services, { sources }: Exchanges) {
 }
 
 function receiptView(seen: SeenReceipt, { platforms }: Services) {
-  const { id, platform, state, reason, receivedAt, nextAttemptAt, evidence } = seen.receipt;
-  const acknowledges = platforms.get(platform)?.responseMode === 'acknowledgement';
+  const { id, platform, state, reason, receivedAt, nextAttemptAt, evidence, firstReply } = seen.receipt;
+  const acknowledges = firstReply === undefined && platforms.get(platform)?.responseMode === 'acknowledgement';
   return { id, platform, state, reason, receivedAt, nextAttemptAt, evidence, steps: stepsOf(seen, acknowledges) };
 }
 

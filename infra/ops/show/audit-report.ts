@@ -1,3 +1,4 @@
+import { manualPlatform } from '../../../lambda/domain/names.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { oneLine } from '../terminal.ts';
 
@@ -29,14 +30,21 @@ function receivedLines({ request, platform }: Evidence): readonly string[] {
   return [
     `${request.receivedAt}`,
     request.submittedAt === undefined
-      ? `${platform} did not state when the person made the request; due date: ${due}`
-      : `request made at ${request.submittedAt}, as stated by ${platform}; due date: ${due}`,
+      ? `${senderName(platform)} did not state when the person made the request; due date: ${due}`
+      : `request made at ${request.submittedAt}, as stated by ${senderName(platform)}; due date: ${due}`,
   ];
 }
 
-function channelLines({ platform, reference, authentication }: Evidence): readonly string[] {
+function senderName(platform: string): string {
+  return platform === manualPlatform ? 'the operator' : platform;
+}
+
+function channelLines({ platform, reference, authentication, decisions }: Evidence): readonly string[] {
   const id =
     reference === undefined ? 'its request id is not a UUID and was not stored' : `its request id: ${reference}`;
+  const [asked] = decisions;
+  if (platform === manualPlatform && asked !== undefined)
+    return [oneLine(`by hand, by the operator ${asked.actor}: ${asked.reason}`), `authenticated by AWS (IAM); ${id}`];
   const { scheme, secret } = authentication;
   return [`the webhook of ${platform}; ${id}`, `authenticated by ${scheme}, with the secret "${secret}"`];
 }
@@ -138,7 +146,8 @@ function proofLine(grade: string, count: number, meaning: string): readonly stri
 /** Returns why a review was needed and what operators decided, each on one line. */
 function reasonLines({ reason, decisions }: Evidence): readonly string[] {
   const review = reason === undefined ? [] : [`review: ${reason}`];
-  const decided = decisions.map(({ at, actor, action, reason, reviewReason, maxCustomers, sameProject }) => {
+  const later = decisions.filter(({ action }) => action !== 'erase');
+  const decided = later.map(({ at, actor, action, reason, reviewReason, maxCustomers, sameProject }) => {
     const most = maxCustomers === undefined ? '' : `, of at most ${maxCustomers} customers a project`;
     const then = reviewReason === undefined ? '' : `, after ${reviewReason}`;
     const key = sameProject === undefined ? '' : `, with another key of the same project`;
@@ -151,8 +160,9 @@ function reasonLines({ reason, decisions }: Evidence): readonly string[] {
 /** Returns who was notified of the outcome. */
 export function notificationLines({ platform, firstReply, callbacks, closedAt }: Evidence): readonly string[] {
   if (callbacks === undefined) {
-    if (firstReply.as === 'outcome') return [`${platform}, by the reply above`];
+    if (firstReply.as === 'outcome') return [`${senderName(platform)}, by the reply above`];
     if (closedAt === undefined) return ['no one yet'];
+    if (platform === manualPlatform) return ['no one: the operator reads the outcome with this tool'];
     return [`no callback was sent; ${platform} gets the outcome when it repeats the request`];
   }
   const { taken, refused, tries, at } = callbacks;

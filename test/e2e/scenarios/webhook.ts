@@ -90,6 +90,29 @@ async function refused(
   });
 }
 
+/** Checks that an operator can preview and erase by invoking the function, without a request of API Gateway. */
+export async function byHand(harness: Harness, checks: Checks): Promise<void> {
+  const customer = register(harness, 'crm-by-hand');
+  const webhook = await harness.start('webhook');
+  const identifiers = [{ kind: 'source_id', value: 'crm-by-hand' }];
+  const requests = [{ reference: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c99', identifiers }];
+  const deleted = () => harness.sandbox.deletions().some(({ customerId }) => customerId === customer);
+  await checks.step('a preview by hand: one customer is found, and nobody is deleted', async () => {
+    const reply = JSON.stringify(await webhook.invoke({ manual: { action: 'preview', requests } }));
+    assert.ok(reply.includes('{"main":{"kind":"found","customers":1}}'), reply);
+    assert.ok(!deleted());
+  });
+  await checks.step('an erasure by hand: erased, and the receipt names who asked', async () => {
+    const manual = { action: 'erase', requests, by: 'arn:aws:iam::123456789012:user/zoe', reason: 'a letter' };
+    const reply = JSON.stringify(await webhook.invoke({ manual }));
+    assert.ok(reply.includes('"outcome":"erased"'), reply);
+    assert.ok(deleted());
+    const receipt = (await harness.account.receipts()).find(({ platform }) => platform === 'manual');
+    assert.equal(receipt?.decisions?.[0]?.actor, manual.by);
+  });
+  await webhook.stop();
+}
+
 /** Checks a function whose cached key Voucherify no longer accepts. */
 export async function rotation(harness: Harness, checks: Checks): Promise<void> {
   const webhook = await harness.start('webhook');

@@ -1,0 +1,30 @@
+import { isUsable } from '../../../lambda/domain/erasure.ts';
+import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
+import { OpsUsageError } from '../args.ts';
+
+type ManualIdentifier = ManualRequest['identifiers'][number];
+export type ManualKind = ManualIdentifier['kind'];
+
+/** The kinds of identifiers that can be looked up; also the columns of a CSV file. */
+export const manualKinds = ['source_id', 'email', 'customer_id'] as const satisfies readonly ManualKind[];
+
+/** The options, whose only value is `-`. */
+export const identifierOptions = manualKinds.map(kind => [kind, kind.replace('_', '-')] as const);
+
+const forms = {
+  source_id: 'must be a source_id of Voucherify',
+  email: 'must be an e-mail address',
+  customer_id: 'must be the id of a customer in Voucherify, such as cust_…',
+} as const satisfies Readonly<Record<ManualKind, string>>;
+
+/**
+ * Returns an identifier that can be looked up. Throws {@link OpsUsageError}, which names the place and not the value. White
+ * space around an id is refused: it would match nobody, unnoticed.
+ */
+export function checkIdentifier(place: string, identifier: ManualIdentifier): ManualIdentifier {
+  const { kind, value } = identifier;
+  if (value.trim() === '') throw new OpsUsageError(`${place}: is empty`);
+  if (kind !== 'email' && value !== value.trim()) throw new OpsUsageError(`${place}: begins or ends with white space`);
+  if (!isUsable(identifier)) throw new OpsUsageError(`${place}: ${forms[kind]}`);
+  return identifier;
+}

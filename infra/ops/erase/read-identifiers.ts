@@ -1,0 +1,34 @@
+import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
+import { OpsUsageError, type ParsedArgs } from '../args.ts';
+import { openHiddenPrompt } from '../prompt.ts';
+import { inputLines } from '../terminal.ts';
+import { checkIdentifier, identifierOptions } from './identifiers.ts';
+
+/**
+ * Reads one identifier for each option that is given, from a prompt that does not show it or from standard input. Throws
+ * {@link OpsUsageError}.
+ */
+export async function readIdentifiers(args: ParsedArgs): Promise<ManualRequest['identifiers']> {
+  const given = identifierOptions.filter(([, option]) => args.text(option) !== undefined);
+  for (const [, option] of given)
+    if (args.text(option) !== '-')
+      throw new OpsUsageError(`--${option}: must be -, and the value is asked for: the shell's history would store it`);
+  const prompt = openHiddenPrompt();
+  if (prompt === undefined && given.length > 1)
+    throw new OpsUsageError('erase: standard input has one value: use a terminal, or --csv, for several');
+  const values: ManualRequest['identifiers'] = [];
+  try {
+    for (const [kind, option] of given) {
+      const value = prompt === undefined ? await readFirstLine() : await prompt.ask(`${option} (not shown): `);
+      values.push(checkIdentifier(`--${option}`, { kind, value }));
+    }
+  } finally {
+    prompt?.close();
+  }
+  return values;
+}
+
+async function readFirstLine(): Promise<string> {
+  for await (const line of inputLines()) return line;
+  return '';
+}
