@@ -67,6 +67,7 @@ const call = v.looseObject({
   Segment: v.optional(v.number(), 0),
   TotalSegments: v.optional(v.number(), 1),
   Limit: v.optional(v.number(), pageReceipts),
+  IndexName: v.optional(v.string()),
   ExclusiveStartKey: v.optional(v.looseObject({ pk: v.object({ S: v.string() }) })),
   Key: v.optional(v.looseObject({ pk: v.object({ S: v.string() }) })),
 });
@@ -75,7 +76,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, receip
   const operation = String(request.headers['x-amz-target']).replace(/^.*\./, '');
   const input = v.parse(call, JSON.parse(await text(request)));
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
-  if (operation === 'Scan') response.end(scanned(input, receipts));
+  if (operation === 'Scan' && input.IndexName !== undefined) response.end('{"Items":[]}');
+  else if (operation === 'Scan') response.end(scanned(input, receipts));
   else if (operation === 'Query') response.end(`{"Items":[${queried(Math.min(input.Limit, receipts))}]}`);
   else if (operation === 'GetItem')
     response.end(`{"Item":{"row":{"S":${rowOf(Number(input.Key?.pk.S.replace(/\D+/, '')))}}}}`);

@@ -81,6 +81,12 @@ describe('the page on costs', () => {
     );
   });
 
+  test('adds up under a pause, to less than a dollar a day', () => {
+    const day = sum(rowsBelow('Under a pause'));
+    expect(day).toBeLessThan(1);
+    expect(page).toContain(`These are ${day.toFixed(2)} dollars a day.`);
+  });
+
   test('says whether the goal holds', () => {
     const month = fixed + (prices.get('acl') ?? 0) + (prices.get('acl-rule') ?? 0);
     expect(month).toBeLessThanOrEqual(25);

@@ -104,6 +104,7 @@ function usual({ operation, body }: AwsCall): AwsAnswer {
     BatchGetItem: { Responses: { [tables.receipts]: [] }, UnprocessedKeys: {} },
     UpdateItem: { Attributes: { count: { N: '1' } } },
     Query: { Items: [], Count: 0 },
+    Scan: { Items: [], Count: 0 },
   };
   return { status: 200, body: JSON.stringify(answers[operation] ?? {}) };
 }

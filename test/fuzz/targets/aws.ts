@@ -14,6 +14,7 @@ const operations = [
   'TransactWriteItems',
   'GetItem',
   'Query',
+  'Scan',
 ];
 
 const errors = [
