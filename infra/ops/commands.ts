@@ -17,6 +17,7 @@ import { secretCommand } from './secret/secret.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
 import { wrapLine } from './terminal.ts';
+import { verifyCommand } from './verify/verify.ts';
 
 /** One line for each command. */
 export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
@@ -34,6 +35,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   report: reportCommand,
   export: exportCommand,
   jwks: jwksCommand,
+  verify: verifyCommand,
   doctor: doctorCommand,
   try: tryCommand,
   explain: explainCommand,
