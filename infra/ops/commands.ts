@@ -5,7 +5,7 @@ import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/deci
 import { doctorCommand } from './doctor/doctor.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
-import { findCommand } from './find.ts';
+import { findCommand } from './find/find.ts';
 import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
