@@ -13,7 +13,8 @@ const pageReceipts = 340;
 
 const commands = [
   ['report', '--from', '2026-01-01', '--to', '2026-12-31'],
-  ['export', '--since', '2027-01-01', '--to', '/tmp/erasure-bench-export'],
+  ['export', '--from', '2027-01-01', '--folder', '/tmp/erasure-bench-export'],
+  ['list', '--closed', '--year', '2026', '--csv'],
   ['list', '--limit', '1000', '--json'],
 ];
 

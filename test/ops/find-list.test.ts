@@ -4,7 +4,7 @@ import { findCommand } from '../../infra/ops/find/find.ts';
 import { listCommand } from '../../infra/ops/list.ts';
 import { shortId } from '../../infra/ops/receipts.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { nextRevision } from '../../lambda/receipts/receipt.ts';
+import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson, tenant } from '../support/ketch.ts';
 import { hour, minute } from '../support/quota-world.ts';
@@ -339,6 +339,124 @@ describe('list', () => {
     [['--limit', '0'], '--limit: must be a whole number from 1 to 1000'],
     [['all'], 'list: takes options only'],
   ])('%j: %s', async (args, message) => {
+    await expect((await opsHarness()).run('list', ...args)).rejects.toThrow(message);
+  });
+});
+
+describe('list --closed', () => {
+  /** Receipts that were closed at these times. */
+  const closedAt = (...times: readonly string[]) =>
+    async function* (unreadable: () => void) {
+      unreadable();
+      for (const [one, iso] of times.entries()) {
+        const facts = { id: `${one}-${'x'.repeat(41)}`, platform: one % 2 === 0 ? 'ketch' : 'segment' };
+        yield closedReceipt({ ...receiptOf(facts), receivedAt: Date.parse(iso) }, Date.parse(iso));
+        yield receiptOf({ id: `open-${one}` });
+      }
+    };
+  const closedReceipt = (receipt: Receipt, at: number): Receipt => ({ ...receipt, state: 'erased', closedAt: at });
+  const times = [
+    '2025-12-31T23:59:59.999Z',
+    '2026-01-01T00:00:00Z',
+    '2026-01-31T23:59:59.999Z',
+    '2026-02-01T00:00:00Z',
+  ];
+
+  async function listed(...args: readonly string[]) {
+    const said = errors();
+    const at = await opsHarness();
+    const { status, json, lines } = await run({ ...at.context, all: closedAt(...times) }, 'list', '--closed', ...args);
+    const ids = Array.isArray(json) ? json.map(({ receipt }: { receipt: string }) => Number(receipt.slice(0, 1))) : [];
+    return { status, ids, lines, said: said.mock.calls.flat() };
+  }
+
+  test('period: whole days in UTC, the first and the last included; the last closed first', async () => {
+    const ids = async (...args: readonly string[]) => (await listed(...args, '--json')).ids;
+    expect(await ids()).toEqual([3, 2, 1, 0]);
+    expect(await ids('--from', '2026-01-01', '--to', '2026-01-31')).toEqual([2, 1]);
+    expect(await ids('--from', '2026-02-01')).toEqual([3]);
+    expect(await ids('--to', '2025-12-31')).toEqual([0]);
+    expect(await ids('--year', '2026')).toEqual([3, 2, 1]);
+    expect(await ids('--year', '2026', '--platform', 'segment')).toEqual([3, 1]);
+    expect(await ids('--limit', '2')).toEqual([3, 2]);
+    expect(await ids('--limit', '3', '--to', '2026-01-31')).toEqual([2, 1, 0]);
+  });
+
+  test('text: says which period, how many, and what could not be read', async () => {
+    const { status, lines, said } = await listed('--from', '2026-01-01', '--to', '2026-01-31', '--limit', '1');
+    expect(status).toBe(1);
+    expect(cells(lines)).toEqual([
+      ['RECEIPT', 'PLATFORM', 'OUTCOME', 'RECEIVED', 'CLOSED', 'SIGNED'],
+      [`2-${'x'.repeat(41)}`, 'ketch', 'erased', '2026-01-31T23:59:59Z', '2026-01-31T23:59:59Z', 'no'],
+      ['closed from 2026-01-01T00:00:00Z and before 2026-02-01T00:00:00Z: 2 receipts; the last 1 are shown'],
+    ]);
+    expect(said).toEqual(['not listed: 1 receipts written by an unknown version']);
+    expect((await listed('--year', '2024')).lines).toEqual([
+      'closed from 2024-01-01T00:00:00Z and before 2025-01-01T00:00:00Z: 0 receipts',
+    ]);
+  });
+
+  test('terminal: the table fits 80 columns', async () => {
+    errors();
+    const at = await opsHarness();
+    const facts = {
+      platform: 'a-platform-with-a-long-name',
+      state: 'not-identifiable',
+      closedAt: fixtureTime,
+    } as const;
+    const all = async function* () {
+      yield receiptOf({ ...facts, id: 'a'.repeat(43) });
+      yield receiptOf({ ...facts, id: 'b'.repeat(43) });
+    };
+    const { output, lines } = recordingOutput(false, 80);
+    const typed = parseCommandArgs(listCommand, ['--closed']);
+    expect(await listCommand.run(typed, { ...at.context, all }, output)).toBe(0);
+    expect(cells(lines)[1]?.slice(0, 3)).toEqual(['aaaaaaaa', 'a-platform-with…', 'not-identifiable']);
+    expect(lines.filter(line => line.length > 80)).toEqual([]);
+  });
+
+  test('--csv: every receipt, unordered, while it is read', async () => {
+    errors();
+    const at = await opsHarness();
+    const { output, lines } = recordingOutput();
+    const printed: number[] = [];
+    const all = async function* () {
+      for (let one = 0; one < 1200; one += 1) {
+        printed.push(lines.length);
+        yield closedReceipt(receiptOf({ id: `-${one}` }), fixtureTime);
+      }
+    };
+    const typed = parseCommandArgs(listCommand, ['--closed', '--csv']);
+    expect(await listCommand.run(typed, { ...at.context, all }, output)).toBe(0);
+    expect(lines).toHaveLength(1201);
+    expect(lines.slice(0, 2)).toEqual([
+      'receipt,platform,received_at,closed_at,outcome,days,deleted,gone,signed\r',
+      expect.stringMatching(/^'-0,generic,2026-11-24T12:00:00Z,2026-01-15T12:00:00Z,erased,-[\d.]+,0,0,no\r$/),
+    ]);
+    // Nothing is kept until the end.
+    expect(printed).toEqual(Array.from({ length: 1200 }, (_, one) => one + 1));
+  });
+
+  test('real store: lists what the service closed, and not what is open', async () => {
+    const at = await opsHarness();
+    const id = await erased(at, 'crm-1');
+    await stopped(at);
+    const { status, json } = await at.run('list', '--closed', '--year', '2026', '--json');
+    expect([status, json]).toMatchObject([0, [{ receipt: id, platform: 'ketch', outcome: 'erased', signed: true }]]);
+  });
+
+  test.each([
+    [['--closed', '--state', 'open'], '--closed: not together with --state'],
+    [['--closed', '--csv', '--limit', '5'], '--csv: lists every receipt, not together with --limit or --json'],
+    [['--closed', '--csv', '--json'], '--csv: lists every receipt'],
+    [['--closed', '--year', '26'], '--year: must be a year such as 2026'],
+    [['--closed', '--year', '2026', '--to', '2026-12-31'], '--year: not together with --from or --to'],
+    [['--closed', '--from', '2026-02-30'], '--from: must be a day'],
+    [['--closed', '--from', '2026-02-01', '--to', '2026-01-31'], '--to: must not be before --from'],
+    [['--from', '2026-01-01'], '--from: only together with --closed'],
+    [['--csv'], '--csv: only together with --closed'],
+  ])('%j: %s', async (args, message) => {
+    errors();
     await expect((await opsHarness()).run('list', ...args)).rejects.toThrow(message);
   });
 });

@@ -3,8 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
+import { csvRecord } from '../../infra/ops/csv.ts';
 import { addTo, emptyTally, figuresOf } from '../../infra/ops/report/figures.ts';
-import { csvRecord } from '../../infra/ops/report/report.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
@@ -85,7 +85,7 @@ describe('report', () => {
   });
 
   test.each([
-    [['--to', '2026-01-31'], '--from: must be a day such as 2026-01-31'],
+    [['--to', '2026-01-31'], '--from: must be a day such as 2026-01-31; or give --year'],
     [['--from', '2026-01-01'], '--to: must be a day such as'],
     [['--from', '2026-02-30', '--to', '2026-03-01'], '--from: must be a day such as'],
     [['--from', '2026-1-1', '--to', '2026-03-01'], '--from: must be a day such as'],
@@ -130,7 +130,9 @@ describe('report: figures', () => {
   test.each([
     [['plain', 1, ''], 'plain,1,\r'],
     [['a,b', 'say "no"', 'two\nlines', 'cr\r'], '"a,b","say ""no""","two\nlines","cr\r"\r'],
-  ])('CSV: the record %j is quoted where needed', (cells, text) => {
+    [['=1+1', '+1', '-1', '@A1', '\tx', -1, 'a=b'], "'=1+1,'+1,'-1,'@A1,'\tx,-1,a=b\r"],
+    [['=HYPERLINK("https://example.com","x")'], '"\'=HYPERLINK(""https://example.com"",""x"")"\r'],
+  ])('CSV: the record %j is quoted where needed, and no text is a formula', (cells, text) => {
     expect(csvRecord(cells)).toBe(text);
   });
 });

@@ -1,5 +1,5 @@
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import { shortId } from '../receipts.ts';
+import { shortId, shortName } from '../receipts.ts';
 import { notLookedUpText } from '../show/audit-report.ts';
 import { isoSeconds, type Output, tableLines } from '../terminal.ts';
 
@@ -52,15 +52,12 @@ function formatTable(rows: readonly Found['row'][], columns: number | undefined)
   return tableLines(header, cells);
 }
 
-/** Longest name of a platform with which a row fits 80 columns. */
-const longestPlatform = 16;
-
 /** For a terminal: ids, days and platforms are short, and the signature is part of the proof. */
 function formatShortTable(rows: readonly Found['row'][], columns: number): readonly string[] {
   const ids = rows.map(({ receipt }) => receipt);
   const cells = rows.map(({ receipt, platform, receivedAt, outcome, closedAt = '-', proof, signed }) => [
     shortId(receipt, ids),
-    platform.length > longestPlatform ? `${platform.slice(0, longestPlatform - 1)}…` : platform,
+    shortName(platform),
     receivedAt.slice(0, 10),
     outcome,
     closedAt.slice(0, 10),

@@ -1,7 +1,9 @@
 import { ignoredKey } from '../../../lambda/request/request-limit.ts';
-import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
+import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
+import { csvRecord } from '../csv.ts';
+import { isIn, type Period, periodOf } from '../period.ts';
 import { dayMs, type Output } from '../terminal.ts';
 import { addTo, emptyTally, type Figures, figuresOf, type Tally } from './figures.ts';
 
@@ -50,7 +52,7 @@ const progressStep = 500;
 
 async function report(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   if (args.positionals.length > 0) throw new OpsUsageError('report: takes options only, no arguments');
-  const { from, before } = periodOf(args.text('from'), args.text('to'));
+  const period = requiredPeriod(args);
   const only = args.text('platform');
   const read = { all: 0, unreadable: 0 };
   const byPlatform = new Map<string, Tally>();
@@ -60,13 +62,13 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
   for await (const { platform, receivedAt, ...receipt } of context.all(count)) {
     read.all += 1;
     if (read.all % progressStep === 0) output.progress(`${read.all} receipts read`);
-    if (receivedAt < from || receivedAt >= before || (only ?? platform) !== platform) continue;
+    if (!isIn(period, receivedAt) || (only ?? platform) !== platform) continue;
     const tally = byPlatform.get(platform) ?? emptyTally();
     byPlatform.set(platform, tally);
     addTo(tally, receipt);
   }
   output.progress('');
-  const ignored = await countIgnoredMessages([...byPlatform.keys()], only, { from, before }, context);
+  const ignored = await countIgnoredMessages([...byPlatform.keys()], only, period, context);
   print(buildLines(byPlatform, ignored), read.unreadable, output);
   return read.unreadable === 0 ? 0 : 1;
 }
@@ -136,24 +138,11 @@ function buildCells({
   return [platform, ...counts, medianDays, meanDays, ignored];
 }
 
-/** From the start of the first day to the end of the last, in epoch milliseconds. */
-interface Period {
-  readonly from: number;
-  readonly before: number;
-}
-
-/** Returns the period of whole days in UTC, both included. Throws {@link OpsUsageError} for invalid dates. */
-function periodOf(from: string | undefined, to: string | undefined): Period {
-  const period = { from: dayOf('--from', from), before: dayOf('--to', to) + dayMs };
-  if (period.before <= period.from) throw new OpsUsageError('--to: must not be before --from');
+/** Returns the period of the report, which has both ends. Throws {@link OpsUsageError}. */
+function requiredPeriod(args: ParsedArgs): Period {
+  const period = periodOf(args);
+  const missing = Number.isFinite(period.from) ? 'to' : 'from';
+  if (!Number.isFinite(period.from) || !Number.isFinite(period.before))
+    throw new OpsUsageError(`--${missing}: must be a day such as 2026-01-31; or give --year`);
   return period;
-}
-
-/** Returns a CSV record (RFC 4180), quoted where needed. It ends with CR; `Output.print` adds LF. */
-export function csvRecord(cells: readonly (string | number)[]): string {
-  return `${cells.map(cell => quote(String(cell))).join(',')}\r`;
-}
-
-function quote(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
