@@ -46,9 +46,9 @@ shown in red. On a terminal, ids are shortened: every command takes them.
   --closed        the receipts that were closed in a period, the last one first.
                   It reads every receipt, so it takes a while
 ${closedHelp}
-  --csv           every closed receipt as CSV, unordered. A cell that starts with
-                  = + - or @ (an id can) gets an apostrophe before it, so that a
-                  spreadsheet does not take it for a formula
+  --csv           every closed receipt as CSV, unordered. A cell that starts
+                  with = + - or @ (an id can) gets an apostrophe before it, so
+                  that a spreadsheet does not take it for a formula
   --limit N       at most N receipts, up to ${maxLimit}; the default is ${defaultLimit}
 
   npm run ops -- list
