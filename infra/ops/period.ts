@@ -42,5 +42,5 @@ export function periodText({ from, before }: Period): string {
     ...(Number.isFinite(from) ? [`from ${isoSeconds(from)}`] : []),
     ...(Number.isFinite(before) ? [`before ${isoSeconds(before)}`] : []),
   ];
-  return parts.length === 0 ? 'at any time' : parts.join(' and ');
+  return parts.length === 0 ? 'at any time' : parts.join(' until ');
 }

@@ -29,7 +29,7 @@ export async function operator(receipts: number): Promise<string> {
   for (const args of commands) {
     const { seconds, usage } = await run(args, endpoint);
     const cpu = (usage.userCPUTime + usage.systemCPUTime) / 1e6;
-    rows.push([args[0] ?? '', seconds.toFixed(1), cpu.toFixed(1), (usage.maxRSS / 1024).toFixed(0)]);
+    rows.push([args.join(' '), seconds.toFixed(1), cpu.toFixed(1), (usage.maxRSS / 1024).toFixed(0)]);
   }
   await closeServer(server);
   const head = ['command', 'seconds', 'CPU, seconds', 'resident memory at most, MB'];

@@ -388,11 +388,11 @@ describe('list --closed', () => {
     expect(cells(lines)).toEqual([
       ['RECEIPT', 'PLATFORM', 'OUTCOME', 'RECEIVED', 'CLOSED', 'SIGNED'],
       [`2-${'x'.repeat(41)}`, 'ketch', 'erased', '2026-01-31T23:59:59Z', '2026-01-31T23:59:59Z', 'no'],
-      ['closed from 2026-01-01T00:00:00Z and before 2026-02-01T00:00:00Z: 2 receipts; the last 1 are shown'],
+      ['closed from 2026-01-01T00:00:00Z until before 2026-02-01T00:00:00Z: 2 receipts; the last 1 are shown'],
     ]);
     expect(said).toEqual(['not listed: 1 receipts written by an unknown version']);
     expect((await listed('--year', '2024')).lines).toEqual([
-      'closed from 2024-01-01T00:00:00Z and before 2025-01-01T00:00:00Z: 0 receipts',
+      'closed from 2024-01-01T00:00:00Z until before 2025-01-01T00:00:00Z: 0 receipts',
     ]);
   });
 
