@@ -24,7 +24,7 @@ function commandsIn(page: string): readonly string[] {
   return [...new Set(blocks.flat())];
 }
 
-const commands = [...new Set(['RUNBOOK.md', 'docs/evidence.md'].flatMap(commandsIn))];
+const commands = [...new Set(['RUNBOOK.md', 'docs/evidence.md', 'docs/officer.md'].flatMap(commandsIn))];
 const tool = /^npm run (-s )?ops -- /;
 
 /** As a shell splits it: quotes hold a word together. */
@@ -75,7 +75,7 @@ async function deployment() {
     await running.services.store.accept(receipt, kept);
     return receipt.id;
   };
-  return { running, desk, environment, erased, stopped, redacted };
+  return { running, desk, environment, uid, erased, stopped, redacted };
 }
 
 /** Commands that decide need a receipt that waits for a decision. */
@@ -92,6 +92,8 @@ async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>
   return line
     .replaceAll('<receipt>', decides.test(line) ? await stopped() : here.erased)
     .replaceAll('<WebhookUrl>', `${here.running.url}/webhooks/`)
+    .replace(/ > [\w.-]+$/, '')
+    .replaceAll('<request id>', here.uid)
     .replaceAll('<platform>', 'ketch')
     .replaceAll('<project>', 'main')
     .replaceAll('<folder>', temporaryFolder())
@@ -134,7 +136,7 @@ describe('codes of the runbook', () => {
   });
 });
 
-test('every command of the tool in the runbook and in the page on evidence runs', async () => {
+test('every command of the tool in the runbook and in the pages on evidence and for the privacy officer runs', async () => {
   const here = await deployment();
   const sweep = sweepHandler(() => here.running.services);
   for (const line of commands.filter(one => tool.test(one))) {
