@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -60,7 +61,10 @@ async function run(args: readonly string[], AWS_ENDPOINT_URL: string) {
   });
   const [, , , pipe] = child.stdio;
   if (pipe === null || pipe === undefined || !('read' in pipe)) throw new Error('no pipe');
+  const ended = once(child, 'exit');
   const usage = v.parse(resourceUsage, JSON.parse(await text(pipe)));
+  const [code] = await ended;
+  if (code !== 0) throw new Error(`${args[0]} ended with exit code ${code}`);
   return { seconds: (performance.now() - began) / 1000, usage };
 }
 
@@ -80,6 +84,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, receip
   else if (operation === 'Query') response.end(`{"Items":[${queried(Math.min(input.Limit, receipts))}]}`);
   else if (operation === 'GetItem')
     response.end(`{"Item":{"row":{"S":${rowOf(Number(input.Key?.pk.S.replace(/\D+/, '')))}}}}`);
+  // No message was ignored.
+  else if (operation === 'BatchGetItem') response.end('{"Responses":{}}');
   else response.end(JSON.stringify({ PublicKey: publicKey, KeyMetadata: {} }));
 }
 

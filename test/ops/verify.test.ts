@@ -165,6 +165,13 @@ describe('verify', () => {
     });
   });
 
+  test('partial result that an operator accepted: is not called erased without saying so', async () => {
+    const decision = { at: new Date(now).toISOString(), actor: 'Ann', action: 'accept-partial', reason: 'a drill' };
+    const [file = ''] = files({ 'partial.jws': await signed({}, { decisions: [decision] }) });
+    expect((await verify(file)).lines[0]).toContain(': erased (an operator accepted a partial result); receipt');
+    expect((await verify(file, '--json')).json).toMatchObject({ files: [{ outcome: 'erased', partial: true }] });
+  });
+
   test('folder: every .jws file in it is verified; a folder without one and a huge file are not valid', async () => {
     const folder = temporaryFolder();
     await expect(verify(folder)).rejects.toThrow('verify: the folder contains no .jws file');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { dateText, escapeHtml, htmlFile } from '../html.ts';
-import { auditAnswers } from './audit-report.ts';
+import { auditAnswers, isPartialResult } from './audit-report.ts';
 
 /** What a certificate says. The signature must be valid: the caller verifies it. */
 interface CertificateInput {
@@ -54,8 +54,7 @@ function summaryOf({ outcome, decisions, projects }: Evidence): {
   readonly heading: string;
   readonly sentence: string;
 } {
-  const isPartial = outcome !== 'refused' && decisions.some(({ action }) => action === 'accept-partial');
-  if (isPartial) return { heading: record, sentence: partial };
+  if (isPartialResult({ outcome, decisions })) return { heading: record, sentence: partial };
   if (outcome !== 'erased') return { heading: record, sentence: sentences[outcome] };
   const differs = Object.values(projects).some(project => !['erased', 'no-match'].includes(project.outcome));
   return { heading: 'Certificate of erasure', sentence: `${sentences.erased}${differs ? notEverywhere : ''}` };

@@ -2,6 +2,7 @@ import { opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { OfflineCommand } from '../command.ts';
+import { isPartialResult } from '../show/audit-report.ts';
 import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
 import { type EvidenceKeys, type EvidenceVerdict, parseKeySet, verifyEvidence } from './verify-evidence.ts';
 
@@ -90,12 +91,14 @@ function print(file: string, verdict: EvidenceVerdict, output: Output): void {
   else {
     const { evidence, keyId, at } = verdict;
     const facts = `receipt ${evidence.receipt}, signed at ${isoSeconds(at)} with the key ${keyId}`;
-    output.print(`${toned('good', 'YES')}  ${name}: ${evidence.outcome}; ${facts}`, indent);
+    const outcome = `${evidence.outcome}${isPartialResult(evidence) ? ' (an operator accepted a partial result)' : ''}`;
+    output.print(`${toned('good', 'YES')}  ${name}: ${outcome}; ${facts}`, indent);
   }
 }
 
 function buildRow(file: string, verdict: EvidenceVerdict): object {
   if (!verdict.valid) return { file, ...verdict };
   const { evidence, keyId, at } = verdict;
-  return { file, valid: true, receipt: evidence.receipt, outcome: evidence.outcome, signedAt: isoSeconds(at), keyId };
+  const { receipt, outcome } = evidence;
+  return { file, valid: true, receipt, outcome, partial: isPartialResult(evidence), signedAt: isoSeconds(at), keyId };
 }
