@@ -293,6 +293,30 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     }
   });
 
+  test('key sets in quick succession: the last one counts, even if an earlier one is read later', async () => {
+    const at = await open();
+    await chooseEvidence(at, ['evidence.jws', genuine]);
+    // The browser imports the keys of the first set later than those of the second.
+    await at.evaluate(`(() => {
+      const digest = crypto.subtle.digest.bind(crypto.subtle);
+      let calls = 0;
+      crypto.subtle.digest = async (...args) => {
+        calls += 1;
+        if (calls === 1) await new Promise(resolve => { globalThis.release = resolve; });
+        return digest(...args);
+      };
+    })()`);
+    const paste = at.getByLabel('or paste its text');
+    await paste.fill(JSON.stringify(otherJwks));
+    await at.waitForFunction('globalThis.release !== undefined');
+    await paste.fill(JSON.stringify(jwks));
+    await at.getByText('1 of 1 valid.').waitFor();
+    await at.evaluate('release()');
+    await at.evaluate('new Promise(resolve => setTimeout(resolve, 0))');
+    expect(await at.locator('#evidence-status').textContent()).toBe('1 of 1 valid.');
+    expect(await at.locator('#key-status').textContent()).toContain(jwks.keys[0]?.kid);
+  });
+
   test('dropped files: the key set and the evidence are told apart', async () => {
     const at = await open();
     const dropped = await at.evaluateHandle(
