@@ -187,6 +187,25 @@ describe('report: period and forms', () => {
     expect(html.match(/<rect class="\w+" x=/g)).toHaveLength(3);
   });
 
+  test.each([
+    ['a month', '2026-01-01', '2026-01-31', '1 Jan', '2026-01-31'],
+    ['two years', '2025-01-01', '2026-12-31', 'Jan 25', '2026-12'],
+    ['ten years', '2020-01-01', '2029-12-31', '2020', '2029'],
+  ])(
+    '--html of %s: has at most 13 labels below the chart, and a row for each part',
+    async (_, from, to, first, last) => {
+      const at = await opsHarness();
+      await erased(at);
+      const [html = ''] = (await at.run('report', '--from', from, '--to', to, '--html')).lines;
+      const [chart = ''] = html.split('</figure>');
+      const labels = [...chart.matchAll(/y="202" text-anchor="middle">([^<]+)</g)].map(([, label]) => label);
+      expect(labels[0]).toBe(first);
+      expect(labels.length).toBeLessThanOrEqual(13);
+      expect(html).toContain(`<th scope="row">${last}</th>`);
+      expect(chart).toContain('<rect class="complied" x=');
+    },
+  );
+
   test('--html without requests: is a page too', async () => {
     const { lines } = await (await opsHarness()).run('report', '--from', '2026-01-01', '--to', '2026-01-01', '--html');
     expect(lines[0]).toContain('<th scope="row">total</th><td>0</td>');
@@ -205,7 +224,7 @@ describe.skipIf(chromiumPath === undefined)('report --html in Chromium', () => {
     const tallies = new Map<string, Tally>();
     const states = ['erased', 'erased', 'erased', 'no-match', 'refused', 'open'] as const;
     for (let one = 0; one < 3000; one += 1) {
-      const platform = ['ketch', 'segment', 'shopify', 'onetrust'][one % 4]!;
+      const platform = ['ketch', 'segment', 'shopify', 'a-platform-with-a-very-long-name'][one % 4]!;
       const receivedAt = period.from + ((one * one * 7919) % 365) * day;
       const state = states[one % states.length]!;
       const tally = tallies.get(platform) ?? emptyTally();
@@ -216,7 +235,7 @@ describe.skipIf(chromiumPath === undefined)('report --html in Chromium', () => {
     }
     return reportHtml({
       ...{ period, platform: undefined, lines: reportLines(tallies, new Map([['segment', 1234]])) },
-      ...{ parts: timelineParts(timeline), sortedDays: sortedDays([...tallies.values()]), unreadable: 0 },
+      ...{ parts: timelineParts(timeline), sortedDays: sortedDays([...tallies.values()]), unreadable: 2 },
       at: fixtureTime,
     });
   };

@@ -149,7 +149,7 @@ tr { break-inside: avoid; }
   .tiles div { flex: 1 1 0; padding: .2em .5em; }
   main { gap: 1.3mm; margin: 0; max-width: none; padding: 0; }
   .wide, figure { overflow: visible; }
-  figure svg { height: 44mm; min-width: 0; }
+  figure svg { height: 37mm; min-width: 0; }
   th, td { padding: .1em .4em; }
 }
 `;
