@@ -12,9 +12,10 @@ const layers = [
   '^lambda/services\\.ts$',
   '^lambda/erasure/',
   '^lambda/request/',
+  '^lambda/reappearance/',
   '^lambda/sweep/',
   '^lambda/aws/',
-  '^lambda/(webhook|sweeper|deployment-check)\\.ts$',
+  '^lambda/(webhook|sweeper|events|deployment-check)\\.ts$',
 ];
 
 /** The same for infra/: the stack knows neither the local run nor the operator's tool, and no folder depends on tools. */
@@ -112,7 +113,7 @@ export default {
     {
       name: 'only-entries-use-aws-services',
       severity: 'error',
-      from: { path: '^lambda/', pathNot: '^lambda/(webhook|sweeper)\\.ts$' },
+      from: { path: '^lambda/', pathNot: '^lambda/(webhook|sweeper|events)\\.ts$' },
       to: { path: '^lambda/aws/aws-services\\.ts$' },
     },
     {

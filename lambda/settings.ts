@@ -16,12 +16,20 @@ const limits = v.strictObject({
   answerBudgetMs: v.optional(wholeNumber(1000, 25_000), 8000),
 });
 
+/** A day of hours: many shops have a new or changed customer each day. */
+const reappearance = v.strictObject({
+  projects: v.exactOptional(v.pipe(v.array(name), v.nonEmpty('must name at least one project'))),
+  // CloudWatch evaluates at most seven days (PutMetricAlarm, EvaluationPeriods).
+  quietHours: v.optional(wholeNumber(1, 168), 24),
+});
+
 function settingsSchema(where: SettingsTarget) {
   return v.pipe(
     v.strictObject({
       $schema: v.exactOptional(v.string()),
       projects: v.pipe(v.record(name, projectSchema(where)), v.minEntries(1, 'must name at least one project')),
       platforms: platformsSchema,
+      reappearance: v.exactOptional(reappearance),
       limits: v.optional(limits, {}),
       operations: v.optional(operations, {}),
     }),
@@ -34,6 +42,14 @@ function settingsSchema(where: SettingsTarget) {
 
 export type Settings = v.InferOutput<ReturnType<typeof settingsSchema>>;
 
+/** Returns the projects whose events are received; none without the setting. */
+export function eventProjects({
+  reappearance,
+  projects,
+}: Pick<Settings, 'reappearance' | 'projects'>): readonly string[] {
+  return reappearance === undefined ? [] : (reappearance.projects ?? Object.keys(projects));
+}
+
 interface PlacedIssue {
   readonly message: string;
   readonly path: [v.IssuePathItem, ...v.IssuePathItem[]];
@@ -42,18 +58,22 @@ interface PlacedIssue {
 /** Settings so far: other sections may be invalid, which is reported separately. */
 const routing = v.object({ projects: v.record(v.string(), v.unknown()), platforms: v.record(v.string(), v.unknown()) });
 const routed = v.object({ projects: v.array(v.string()) });
+const observing = v.object({ reappearance: routed });
 
-/** Returns an issue for each project that a platform names and that does not exist. */
+/** Returns an issue for each project that a platform or `reappearance` names and that does not exist. */
 function unknownProjects(settings: unknown): readonly PlacedIssue[] {
   if (!v.is(routing, settings)) return [];
   const known = Object.keys(settings.projects);
-  return Object.entries(settings.platforms).flatMap(([platform, section]) =>
+  const unknownIn = (section: unknown, place: readonly [string, ...string[]]) =>
     (v.is(routed, section) ? section.projects : []).flatMap((project, at) => {
       if (known.includes(project)) return [];
       const message = `is not in projects${didYouMean(project, known) || `; allowed are ${known.join(', ')}`}`;
-      return [{ message, path: pathOf(['platforms', platform, 'projects', at], settings) }];
-    }),
-  );
+      return [{ message, path: pathOf([...place, 'projects', at], settings) }];
+    });
+  return [
+    ...Object.entries(settings.platforms).flatMap(([name, section]) => unknownIn(section, ['platforms', name])),
+    ...(v.is(observing, settings) ? unknownIn(settings.reappearance, ['reappearance']) : []),
+  ];
 }
 
 function pathOf(keys: readonly [string, ...(string | number)[]], root: unknown): PlacedIssue['path'] {

@@ -214,7 +214,7 @@ describe('values of settings', () => {
         for (const [path, shape] of plan) plant(settings, path, shape(token));
         const problems = problemsOf(JSON.stringify(settings), where);
         expect(problems.join('; ')).not.toContain(token);
-        const named = /^(\$schema|projects|platforms|limits|operations)\b.*: \S/;
+        const named = /^(\$schema|projects|platforms|reappearance|limits|operations)\b.*: \S/;
         for (const problem of problems) expect(problem).toMatch(named);
       }),
     );

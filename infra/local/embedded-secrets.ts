@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
+import { eventSecretName, pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
 import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
 import { type Proof, resolveSettings } from '../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
 import { isGeneric } from '../../lambda/platforms/index.ts';
-import type { Settings } from '../../lambda/settings.ts';
+import { eventProjects, type Settings } from '../../lambda/settings.ts';
 
 /** The header value that Ketch sends to a local run. */
 export const localKetchSecret = 'Bearer ketch-shared-secret-7f3c';
@@ -34,8 +34,14 @@ export function embeddedSecretTexts(settings: Settings): Readonly<Record<string,
   for (const project of Object.keys(settings.projects)) {
     texts.set(projectSecretName(project), JSON.stringify(localKeys(project)));
   }
+  for (const project of eventProjects(settings)) {
+    texts.set(eventSecretName(project), JSON.stringify({ current: localEventSecret }));
+  }
   return Object.fromEntries(texts);
 }
+
+/** Signs the events of the sandbox. */
+export const localEventSecret = 'local-event-secret-of-the-sandbox';
 
 /** Returns the application key of a project in the sandbox. */
 export function localKeys(project: string): { readonly appId: string; readonly appToken: string } {

@@ -29,6 +29,7 @@ const names = namesOf();
 
 export interface EmulatorServices {
   readonly adapters: Adapters;
+  readonly sandbox: undefined;
   readonly sandboxUrl: undefined;
   close(): Promise<void>;
 }
@@ -50,7 +51,12 @@ export async function openEmulatorServices(options: LocalOptions): Promise<Emula
   const adapters = awsAdapters(named, options.now, { write: options.log, timeouts: patientTimeouts });
   const times = { claimMs: options.claimMs, backoffMs: options.backoffMs };
   const signer = kmsSigner(kms, names.evidenceKey, patientTimeouts.callMs);
-  return { adapters: { ...adapters, signer, times }, sandboxUrl: undefined, close: async () => undefined };
+  return {
+    adapters: { ...adapters, signer, times },
+    sandbox: undefined,
+    sandboxUrl: undefined,
+    close: async () => undefined,
+  };
 }
 
 async function createMissingTables(): Promise<void> {

@@ -1,6 +1,10 @@
+import type { ApiGatewayHandler } from '../../lambda/aws/api-gateway.ts';
+import { eventsHandler } from '../../lambda/events.ts';
 import { createServices, type Services } from '../../lambda/services.ts';
+import { eventProjects } from '../../lambda/settings.ts';
 import { sweepHandler } from '../../lambda/sweeper.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
+import { localEventSecret } from './embedded-secrets.ts';
 import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
@@ -8,6 +12,7 @@ import { type LocalOptions, UsageError } from './options.ts';
 import { createJournal } from './page/journal.ts';
 import { createPage } from './page/page.ts';
 import { writeRunFile } from './run-file.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
 import { openSqliteServices } from './sqlite-services.ts';
 
 export interface LocalRun {
@@ -39,15 +44,12 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
   const sweepAfter = (aheadMs: () => number) => sweeps.now(() => clock.move(aheadMs()));
   const of = { services, journal, sweepAfter, nextSweepAt: sweeps.nextAt, sweepMs: options.sweepMs };
   const page = opened.sandboxUrl === undefined ? undefined : createPage({ ...of, ...opened });
-  const gateway = await serveGateway(
-    webhookHandler(() => services),
-    options.port,
-    page,
-  ).catch(async (error: unknown) => {
+  const gateway = await serveGateway(localHandler(services), options.port, page).catch(async (error: unknown) => {
     await sweeps.close();
     await opened.close();
     throw explainPortError(error, 'PORT', options.port);
   });
+  if (opened.sandbox !== undefined) sendEvents(opened.sandbox, gateway.url, services);
   const removeRunFile = writeRunFile(options.data, {
     url: gateway.url,
     ...(options.settingsFile === undefined ? {} : { settings: options.settingsFile }),
@@ -69,6 +71,22 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
       return closing;
     },
   };
+}
+
+/** Routes as API Gateway does: events of customers have their own function. */
+function localHandler(services: Services): ApiGatewayHandler {
+  const [webhook, events] = [webhookHandler(() => services), eventsHandler(() => services)];
+  return (event, context) => (event.path.startsWith('/events/') ? events : webhook)(event, context);
+}
+
+/** Lets the sandbox send its webhook. A message that is not taken is not repeated. */
+function sendEvents(sandbox: Sandbox, url: string, { settings }: Services): void {
+  const projects = eventProjects(settings);
+  if (projects.length === 0) return;
+  sandbox.webhooks(localEventSecret, ({ project, headers, body }) => {
+    const isReceived = projects.includes(project);
+    if (isReceived) fetch(`${url}/events/${project}`, { method: 'POST', headers, body }).catch(() => undefined);
+  });
 }
 
 async function open(options: LocalOptions) {

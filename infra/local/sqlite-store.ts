@@ -2,8 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { type Addendum, addendumId } from '../../lambda/receipts/addendum.ts';
 import {
   lookUpsFrom,
+  parseAddendumRow,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
@@ -12,6 +14,7 @@ import {
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import {
   asStoreFailure,
+  type ErasedReceipt,
   type PersonalData,
   type PersonalDataWithPins,
   type ReceiptStore,
@@ -36,6 +39,9 @@ const receiptTables = `
   CREATE TABLE IF NOT EXISTS subjects (mac TEXT, id TEXT, PRIMARY KEY (mac, id)) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS personal_data (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS pins (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
+  CREATE TABLE IF NOT EXISTS addenda
+    (id TEXT PRIMARY KEY, receipt TEXT NOT NULL, revision INTEGER NOT NULL, due_at REAL, row TEXT NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS addenda_of ON addenda (receipt);
   CREATE TABLE IF NOT EXISTS look_ups (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
 `;
 
@@ -60,7 +66,11 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
     due: (queue, now, limit) =>
       asStoreFailure(() => {
         log.emptyIfPending();
-        const rows = database.prepare(dueQuery).all(queue, now, Math.max(limit, 0));
+        const most = Math.max(limit, 0);
+        const rows =
+          queue === 'addendum'
+            ? database.prepare(dueAddenda).all(now, most)
+            : database.prepare(dueQuery).all(queue, now, most);
         return rows.map(row => text(row, 'id'));
       }),
     readPersonalData: id => asStoreFailure(() => readPersonalData(database, id)),
@@ -69,6 +79,11 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
         const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectHmac);
         return rows.map(row => text(row, 'id'));
       }),
+    findErased: subjectHmac => asStoreFailure(() => findErased(database, subjectHmac)),
+    addAddendum: addendum => asStoreFailure(() => addAddendum(database, addendum)),
+    readAddendum: id => asStoreFailure(() => selectAddenda(database, 'id', id)[0]),
+    replaceAddendum: next => asStoreFailure(() => replaceAddendum(database, next)),
+    addendaOf: receiptId => asStoreFailure(() => selectAddenda(database, 'receipt', receiptId)),
     control: sqliteControl(database),
     close: () => {
       log.emptyIfPending();
@@ -102,6 +117,36 @@ function writeAheadLog(database: DatabaseSync) {
 const dueQuery = `
   SELECT id FROM receipts WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
 `;
+
+const dueAddenda = 'SELECT id FROM addenda WHERE due_at <= ? ORDER BY due_at, id LIMIT ?';
+
+function findErased(database: DatabaseSync, subjectHmac: string): readonly ErasedReceipt[] {
+  const query = 'SELECT row FROM receipts JOIN subjects USING (id) WHERE mac = ? ORDER BY id';
+  const receipts = database.prepare(query).all(subjectHmac);
+  return receipts.flatMap(found => {
+    const { id, state, closedAt: erasedAt, expiresAt } = parseReceiptRow(text(found, 'row'));
+    const isErased = state === 'erased' && erasedAt !== undefined && expiresAt !== undefined;
+    return isErased ? [{ id, erasedAt, expiresAt }] : [];
+  });
+}
+
+function addAddendum(database: DatabaseSync, addendum: Addendum): void {
+  const { receipt, revision, receivedAt } = addendum;
+  const columns = [addendumId(addendum), receipt, revision, receivedAt, JSON.stringify(addendum)];
+  database.prepare('INSERT INTO addenda VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING').run(...columns);
+}
+
+function replaceAddendum(database: DatabaseSync, next: Addendum): boolean {
+  const { revision, receivedAt, jws } = next;
+  const dueAt = jws === undefined ? receivedAt : null;
+  const update = database.prepare('UPDATE addenda SET revision = ?, due_at = ?, row = ? WHERE id = ? AND revision = ?');
+  return update.run(revision, dueAt, JSON.stringify(next), addendumId(next), revision - 1).changes !== 0;
+}
+
+function selectAddenda(database: DatabaseSync, column: 'id' | 'receipt', value: string): readonly Addendum[] {
+  const rows = database.prepare(`SELECT row FROM addenda WHERE ${column} = ? ORDER BY id`).all(value);
+  return rows.map(row => parseAddendumRow(text(row, 'row')));
+}
 
 function accept(database: DatabaseSync, receipt: Receipt, personalData: PersonalData) {
   rejectOversized(receipt);

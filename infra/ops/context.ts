@@ -39,7 +39,7 @@ import { type ProtectTables, protectTables, readTableStatus, type TableStatus } 
 /** What the commands work with. It cannot read personal data, so no command can show an identifier. */
 export interface OpsContext {
   readonly settings: Settings;
-  readonly store: Pick<ReceiptStore, 'read' | 'replace' | 'due' | 'find'>;
+  readonly store: Pick<ReceiptStore, 'read' | 'replace' | 'due' | 'find' | 'addendaOf'>;
   /** Reads every receipt, which can take minutes. */
   readonly all: ScanReceipts;
   readonly control: VersionedStore;

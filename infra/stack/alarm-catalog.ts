@@ -23,6 +23,10 @@ export const alarmTexts = {
     'A person may not be erased or not informed: a platform has another state than this service and must be contacted.',
   'evidence-unsigned':
     'The shop cannot prove an erasure to third parties: a closed receipt has been unsigned for an hour.',
+  'erased-person-reappeared':
+    'A person who was erased is in Voucherify again: they came back themselves, or another system created them again.',
+  'customer-events-lost':
+    'It may stay unnoticed that an erased person came back: events of Voucherify are refused, or none has arrived.',
 } as const;
 
 export type AlarmName = keyof typeof alarmTexts;
@@ -50,6 +54,8 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'not-identifiable': 'platform-out-of-sync',
   'created-later': 'platform-out-of-sync',
   'evidence-unsigned': 'evidence-unsigned',
+  'erased-person-reappeared': 'erased-person-reappeared',
+  'event-refused': 'customer-events-lost',
 };
 
 /** Returns the entries of an object with typed keys; `Object.entries` widens them to `string`. */

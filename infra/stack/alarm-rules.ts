@@ -9,6 +9,7 @@ import {
   Metric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { type AlarmName, alarmFor, typedEntries } from './alarm-catalog.ts';
 import type { Functions } from './functions.ts';
 import { type MetricTerms, noMatchShare, type OwnMetrics, sumMetrics } from './metrics.ts';
@@ -20,6 +21,15 @@ export interface AlarmSources extends Functions {
   readonly platforms: readonly string[];
   /** Requests that each rule of the web ACL blocked; empty without a web ACL. */
   readonly blockedRequests: readonly IMetric[];
+  /** Absent if no events of customers are received. */
+  readonly events?: EventSources;
+}
+
+/** The events of customers that alarms observe. */
+interface EventSources {
+  readonly function: IFunction;
+  readonly projects: readonly string[];
+  readonly quietHours: number;
 }
 
 /**
@@ -67,8 +77,41 @@ function manyBlocked(blockedRequests: readonly IMetric[]): MathExpression {
   });
 }
 
-/** Every alarm except the composite one. */
-type SimpleAlarmName = Exclude<AlarmName, 'no-match-rate'>;
+/** Every alarm except the composite ones and those on events of customers. */
+type SimpleAlarmName = Exclude<AlarmName, 'no-match-rate' | 'erased-person-reappeared' | 'customer-events-lost'>;
+
+/** Returns the rule of the alarm on reappearances. */
+export function reappearedRule(metrics: OwnMetrics): AlarmRule {
+  return anyOf(codeMetrics('erased-person-reappeared', metrics));
+}
+
+/**
+ * Returns the rules of which one must be breached for the alarm on lost events: an event was not taken, or no event of a
+ * project was taken for as long as the settings allow. The first failure counts: after twelve repeats in a day, Voucherify
+ * switches its webhook off ("Introduction to webhooks").
+ */
+export function lostEventRules(metrics: OwnMetrics, { function: receiver, projects, quietHours }: EventSources) {
+  const failing = anyOf({
+    ...codeMetrics('customer-events-lost', metrics),
+    refused_by_gateway: metrics.eventRefusals,
+    errors: receiver.metricErrors(),
+    throttles: receiver.metricThrottles(),
+  });
+  const rules = new Map([['refused', failing]]);
+  for (const project of projects) rules.set(`quiet-${project}`, quietFor(metrics.customerEvents(project), quietHours));
+  return rules;
+}
+
+/** Starts when a metric has been missing in each of so many hours. */
+function quietFor(metric: Metric, hours: number): AlarmRule {
+  return {
+    metric: metric.with({ period: Duration.hours(1) }),
+    threshold: 1,
+    comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+    evaluationPeriods: hours,
+    treatMissingData: TreatMissingData.BREACHING,
+  };
+}
 
 /**
  * Returns the rules that must both be breached for the alarm on the share of receipts without a match. CloudWatch learns a

@@ -14,7 +14,14 @@ import type { Construct } from 'constructs';
 import { version } from '../../lambda/domain/version.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { type AlarmName, alarmTexts, typedEntries } from './alarm-catalog.ts';
-import { type AlarmRule, type AlarmSources, alarmRules, noMatchRules } from './alarm-rules.ts';
+import {
+  type AlarmRule,
+  type AlarmSources,
+  alarmRules,
+  lostEventRules,
+  noMatchRules,
+  reappearedRule,
+} from './alarm-rules.ts';
 import { type OwnMetrics, ownMetrics } from './metrics.ts';
 import { acknowledge } from './nag.ts';
 import { alarmTopicName } from './names.ts';
@@ -40,6 +47,13 @@ export function createAlarms(
     all.set(name, createAlarm(scope, prefix, name, describe(name), rule));
   }
   all.set('no-match-rate', createNoMatchAlarm(scope, prefix, metrics, describe('no-match-rate')));
+  const { events } = sources;
+  if (events !== undefined) {
+    const [back, lost] = ['erased-person-reappeared', 'customer-events-lost'] as const;
+    all.set(back, createAlarm(scope, prefix, back, describe(back), reappearedRule(metrics)));
+    const rules = { parts: lostEventRules(metrics, events), combine: 'anyOf' } as const;
+    all.set(lost, createComposite(scope, prefix, lost, describe(lost), rules));
+  }
   const notify = new SnsAction(topic);
   for (const alarm of all.values()) {
     alarm.addAlarmAction(notify);
@@ -48,21 +62,32 @@ export function createAlarms(
   return { topic, all, metrics };
 }
 
-/** Creates an alarm of two others, which notify no one. */
+/** Creates an alarm of two others, which notify no one: both must be on. */
 function createNoMatchAlarm(
   scope: Construct,
   prefix: string,
   metrics: OwnMetrics,
   alarmDescription: string,
 ): AlarmBase {
-  const name = 'no-match-rate';
-  const parts = typedEntries(noMatchRules(metrics)).map(([part, rule]) =>
-    createAlarm(scope, prefix, `${name}-${part}`, `One of two conditions of ${prefix}-${name}.`, rule),
+  const parts = new Map<string, AlarmRule>(typedEntries(noMatchRules(metrics)));
+  return createComposite(scope, prefix, 'no-match-rate', alarmDescription, { parts, combine: 'allOf' });
+}
+
+/** Creates an alarm of several others, which notify no one: all of them must be on, or any. */
+function createComposite(
+  scope: Construct,
+  prefix: string,
+  name: AlarmName,
+  alarmDescription: string,
+  rules: { readonly parts: ReadonlyMap<string, AlarmRule>; readonly combine: 'allOf' | 'anyOf' },
+): AlarmBase {
+  const parts = [...rules.parts].map(([part, rule]) =>
+    createAlarm(scope, prefix, `${name}-${part}`, `One of the conditions of ${prefix}-${name}.`, rule),
   );
   return new CompositeAlarm(scope, `Alarm-${name}`, {
     compositeAlarmName: `${prefix}-${name}`,
     alarmDescription,
-    alarmRule: CompositeRule.allOf(...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
+    alarmRule: CompositeRule[rules.combine](...parts.map(part => CompositeRule.fromAlarm(part, AlarmState.ALARM))),
   });
 }
 

@@ -10,7 +10,7 @@ import {
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { FilterPattern, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { gatewayRefusals } from './metrics.ts';
+import { eventRefusals, gatewayRefusals } from './metrics.ts';
 import { acknowledge } from './nag.ts';
 
 /**
@@ -32,17 +32,20 @@ const accessLogFields = {
   functionRequestId: AccessLogField.contextAwsEndpointRequestId(),
 } as const;
 
+/** The route of events of customers. Their refusals are counted apart: a flood of events delays no erasure. */
+export const eventsPath = '/events/{project}';
+
 /** Part of every URL and of the execution log's name. A constant: the log group is created before the stage. */
 export const apiStage = 'v1';
 
 /** Creates the stage's access log: one JSON object per line. Refusals are counted. */
-export function createAccessLog(scope: Construct, prefix: string) {
+export function createAccessLog(scope: Construct, prefix: string, receivesEvents: boolean) {
   const logGroup = new LogGroup(scope, 'AccessLogs', {
     logGroupName: `/aws/apigateway/${prefix}-access`,
     retention: RetentionDays.THREE_MONTHS,
     removalPolicy: RemovalPolicy.DESTROY,
   });
-  countRefusals(logGroup, prefix);
+  countRefusals(logGroup, prefix, receivesEvents);
   return {
     accessLogDestination: new LogGroupLogDestination(logGroup),
     accessLogFormat: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
@@ -54,14 +57,21 @@ export function createAccessLog(scope: Construct, prefix: string) {
  * not invoke the function. `-` means that the function replied. Scanners request unknown routes all the time, and a web ACL
  * blocks unwanted requests by design and has its own metrics, so neither counts.
  */
-function countRefusals(logs: LogGroup, metricNamespace: string): void {
+function countRefusals(logs: LogGroup, metricNamespace: string, receivesEvents: boolean): void {
   const others = ['-', 'MISSING_AUTHENTICATION_TOKEN', 'WAF_FILTERED'].map(type => `($.responseType != "${type}")`);
-  logs.addMetricFilter('Refusals', {
-    filterPattern: FilterPattern.literal(`{ ${others.join(' && ')} }`),
-    metricNamespace,
-    metricName: gatewayRefusals,
-    metricValue: '1',
-  });
+  const count = (id: string, metricName: string, ...path: readonly string[]) =>
+    logs.addMetricFilter(id, {
+      filterPattern: FilterPattern.literal(`{ ${[...others, ...path].join(' && ')} }`),
+      metricNamespace,
+      metricName,
+      metricValue: '1',
+    });
+  if (!receivesEvents) {
+    count('Refusals', gatewayRefusals);
+    return;
+  }
+  count('Refusals', gatewayRefusals, `($.resourcePath != "${eventsPath}")`);
+  count('EventRefusals', eventRefusals, `($.resourcePath = "${eventsPath}")`);
 }
 
 /**

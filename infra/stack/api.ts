@@ -12,11 +12,13 @@ import { retryAfterSeconds } from '../../lambda/domain/failure.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { accessProps, requireTls12 } from './api-access.ts';
-import { apiStage, createAccessLog, createExecutionLog, createLogRole } from './api-logs.ts';
+import { apiStage, createAccessLog, createExecutionLog, createLogRole, eventsPath } from './api-logs.ts';
 import { acknowledge } from './nag.ts';
 
 interface ApiOptions {
   readonly webhook: IFunction;
+  /** Absent if no events of customers are received. */
+  readonly events?: IFunction;
   readonly settings: Settings;
   readonly apiLogRole: 'create' | 'existing';
 }
@@ -24,8 +26,24 @@ interface ApiOptions {
 /** Far above what platforms send, and far below what would affect other functions of the account. */
 export const callsPerSecond = 20;
 
+/**
+ * Events of customers in a second, and at once. A million of them, from an import, are taken within Voucherify's day of
+ * repeats. At once there are few, because they share the account's concurrency with the erasures.
+ */
+const eventMethod = {
+  throttlingRateLimit: 50,
+  throttlingBurstLimit: 10,
+  // A method with settings of its own has none of the stage's.
+  loggingLevel: MethodLoggingLevel.ERROR,
+  dataTraceEnabled: false,
+} as const;
+
 /** Creates the API that platforms call. The function receives every method and itself rejects all but POST. */
-export function createApi(scope: Construct, prefix: string, { webhook, settings, apiLogRole }: ApiOptions): RestApi {
+export function createApi(
+  scope: Construct,
+  prefix: string,
+  { webhook, events, settings, apiLogRole }: ApiOptions,
+): RestApi {
   const hasStatusRoute = [...openPlatforms(settings.platforms).values()].some(platform => platform.hasStatusRoute);
   const created = new RestApi(scope, 'Api', {
     restApiName: prefix,
@@ -38,12 +56,13 @@ export function createApi(scope: Construct, prefix: string, { webhook, settings,
       stageName: apiStage,
       throttlingRateLimit: callsPerSecond,
       throttlingBurstLimit: 2 * callsPerSecond,
+      ...(events === undefined ? {} : { methodOptions: { [`${eventsPath}/POST`]: eventMethod } }),
       // API Gateway's segment of a trace holds the URL; the function's segment, which is always recorded, does not.
       tracingEnabled: !hasStatusRoute,
       loggingLevel: MethodLoggingLevel.ERROR,
       // Full request and response data would include bodies.
       dataTraceEnabled: false,
-      ...createAccessLog(scope, prefix),
+      ...createAccessLog(scope, prefix, events !== undefined),
     },
   });
   // The stack outputs the webhook's URL instead of CDK's default endpoint output.
@@ -53,6 +72,7 @@ export function createApi(scope: Construct, prefix: string, { webhook, settings,
   createExecutionLog(created);
   if (apiLogRole === 'create') createLogRole(created);
   addRoutes(created, webhook, { status: hasStatusRoute });
+  if (events !== undefined) addEventRoute(created, events);
   acknowledge(created, 'AwsSolutions-APIG2', validatedInFunction);
   if (settings.operations.waf !== true) acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noWebAcl);
   if (hasStatusRoute) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', statusRouteUntraced);
@@ -78,6 +98,12 @@ function addRoutes(api: RestApi, webhook: IFunction, { status }: { readonly stat
   const integration = new LambdaIntegration(webhook, { proxy: true, allowTestInvoke: false });
   addMethod(platform, 'ANY', integration);
   if (status) addMethod(platform.addResource('{requestId}'), 'GET', integration);
+}
+
+/** Adds `/events/{project}`, which only Voucherify calls. */
+function addEventRoute(api: RestApi, events: IFunction): void {
+  const resource = api.root.resourceForPath(eventsPath);
+  addMethod(resource, 'POST', new LambdaIntegration(events, { proxy: true, allowTestInvoke: false }));
 }
 
 function addMethod(to: IResource, verb: string, integration: LambdaIntegration): void {

@@ -117,7 +117,7 @@ export function entryOf(name: FunctionName): string {
 
 export type FunctionName = (typeof functionNames)[number];
 
-export const functionNames = ['webhook', 'sweeper', 'deployment-check'] as const;
+export const functionNames = ['webhook', 'sweeper', 'events', 'deployment-check'] as const;
 
 /**
  * Parts of the SDK that Lambda never loads: sources of credentials other than the environment (`lambdaClientOptions`). The

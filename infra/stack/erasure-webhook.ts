@@ -1,20 +1,29 @@
 import { Annotations } from 'aws-cdk-lib';
 import type { IManagedPolicy, IPrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { Settings } from '../../lambda/settings.ts';
+import { eventProjects, type Settings } from '../../lambda/settings.ts';
 import { createAlarms } from './alarms.ts';
 import { createApi } from './api.ts';
 import { createDomain } from './api-access.ts';
 import { createDashboard } from './dashboard.ts';
-import { createFunctions, scheduleSweep } from './functions.ts';
-import { createOperatorPolicy, grantSweeper, grantWebhook } from './grants.ts';
+import { createEventsFunction, createFunctions, scheduleSweep } from './functions.ts';
+import { createOperatorPolicy, grantEvents, grantSweeper, grantWebhook } from './grants.ts';
 import { createEvidenceSigningKey, findDeployer, grantKeyUse, grantSigning } from './keys.ts';
-import { namesOf } from './names.ts';
+import { type Names, namesOf } from './names.ts';
 import { createRollout } from './rollout.ts';
-import { createSecrets, readableBySweeper, readableByWebhook, secretsToFill } from './secrets.ts';
+import {
+  createSecrets,
+  readableByEvents,
+  readableBySweeper,
+  readableByWebhook,
+  type Secrets,
+  secretsToFill,
+} from './secrets.ts';
 import { settingsWarnings } from './settings-warnings.ts';
-import { createErasureTables } from './tables.ts';
+import { createErasureTables, type ErasureTables } from './tables.ts';
 import { createWebAcl } from './waf.ts';
 
 export interface ErasureWebhookProps {
@@ -64,22 +73,31 @@ export class ErasureWebhook extends Construct {
     const { operations } = settings;
     const secrets = createSecrets(this, named, settings);
     const tables = createErasureTables(this, named, deployer);
-    const readable = { webhook: readableByWebhook(secrets, settings), sweeper: readableBySweeper(secrets, settings) };
     const evidenceKey = createEvidenceSigningKey(this, named);
-    const functions = createFunctions(this, named, { settings, readable, tables, evidenceKey });
-    grantWebhook(functions.webhook, tables, readable.webhook);
-    grantSweeper(functions.sweeper, tables, readable.sweeper);
-    grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
-    grantSigning(evidenceKey, functions.sweeper.role);
-    this.operatorPolicy = createOperatorPolicy(this, named, { tables, secrets, evidenceKey, ...functions });
+    const readable = readableByWebhook(secrets, settings);
+    const { functions, events } = createFunctionsWithAccess(this, named, { settings, secrets, tables, evidenceKey });
+    this.operatorPolicy = createOperatorPolicy(this, named, {
+      tables,
+      secrets,
+      evidenceKey,
+      ...(events && { events }),
+      ...functions,
+    });
     scheduleSweep(this, prefix, functions.sweeper.alias);
-    const api = createApi(this, prefix, { webhook: functions.webhook.alias, settings, apiLogRole });
+    // CDK's interface does not permit its own class with exact optional properties.
+    const receiver = events && { events: events.function as IFunction };
+    const api = createApi(this, prefix, { webhook: functions.webhook.alias, ...receiver, settings, apiLogRole });
     this.secretsToFill = secretsToFill(settings, named);
     const domain = createDomain(api, operations);
     this.webhookUrl = domain?.webhookUrl ?? api.urlForPath('/webhooks/');
     this.pointDomainTo = domain?.pointTo;
     const blockedRequests = operations.waf === true ? createWebAcl(api, prefix) : [];
-    const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...functions };
+    const { reappearance } = settings;
+    const observed = reappearance &&
+      receiver && {
+        events: { function: receiver.events, projects: eventProjects(settings), quietHours: reappearance.quietHours },
+      };
+    const sources = { api, platforms: Object.keys(settings.platforms), blockedRequests, ...observed, ...functions };
     const alarms = createAlarms(this, prefix, sources, operations);
     this.alarmTopic = alarms.topic;
     createDashboard(this, prefix, sources, alarms);
@@ -88,10 +106,34 @@ export class ErasureWebhook extends Construct {
     createRollout(this, {
       prefix,
       platforms,
-      secrets: readable.webhook,
+      secrets: readable,
       alarms: alarms.all,
       rollbackOnAlarms,
       ...functions,
     });
   }
+}
+
+/** What the functions read and write. */
+interface Access {
+  readonly settings: Settings;
+  readonly secrets: Secrets;
+  readonly tables: ErasureTables;
+  readonly evidenceKey: IKey;
+}
+
+/** Creates the functions, and gives each role what its function needs and nothing else. */
+function createFunctionsWithAccess(scope: Construct, named: Names, access: Access) {
+  const { settings, secrets, tables, evidenceKey } = access;
+  const readable = { webhook: readableByWebhook(secrets, settings), sweeper: readableBySweeper(secrets, settings) };
+  const functions = createFunctions(scope, named, { settings, readable, tables, evidenceKey });
+  grantWebhook(functions.webhook, tables, readable.webhook);
+  grantSweeper(functions.sweeper, tables, readable.sweeper);
+  grantKeyUse(tables.key, [functions.webhook.role, functions.sweeper.role]);
+  grantSigning(evidenceKey, functions.sweeper.role);
+  if (settings.reappearance === undefined) return { functions, events: undefined };
+  const readableEvents = readableByEvents(secrets);
+  const events = createEventsFunction(scope, named, { settings, tables, secrets: readableEvents });
+  grantEvents(events, tables, readableEvents);
+  return { functions, events };
 }

@@ -5,7 +5,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { Settings } from '../../lambda/settings.ts';
-import { type AliasedFunction, addAlias, createFunction } from './bundled-function.ts';
+import { type AliasedFunction, addAlias, createFunction, type FunctionWithRole } from './bundled-function.ts';
 import { buildEnvironment } from './environment.ts';
 import { acknowledge } from './nag.ts';
 import type { Names } from './names.ts';
@@ -22,6 +22,9 @@ interface ReadableSecrets {
   readonly webhook: Secrets;
   readonly sweeper: Secrets;
 }
+
+/** The options of the function that receives events of customers. */
+type EventsOptions = Omit<FunctionsOptions, 'readable' | 'evidenceKey'> & { readonly secrets: Secrets };
 
 interface FunctionsOptions {
   readonly settings: Settings;
@@ -67,6 +70,28 @@ function createWebhook(
  */
 function webhookTimeout(answerBudgetMs: number): Duration {
   return Duration.seconds(Math.min(Math.ceil(answerBudgetMs / 1000) + 7, 28));
+}
+
+/**
+ * Creates the function that compares events of customers with erased persons. It has no alias: it decides nothing, and
+ * Voucherify repeats what a faulty version does not take.
+ */
+export function createEventsFunction(scope: Construct, named: Names, options: EventsOptions): FunctionWithRole {
+  const created = createFunction(scope, 'Events', {
+    name: 'events',
+    prefix: named.prefix,
+    description: 'Notices erased persons who are in Voucherify again.',
+    // Voucherify waits for ten seconds.
+    timeout: Duration.seconds(9),
+    memorySize: 512,
+    environment: buildEnvironment(scope, { ...options, named }),
+  });
+  acknowledge(
+    created.function,
+    'Serverless-LambdaDLQ',
+    'It is invoked only synchronously, so there is no event to keep.',
+  );
+  return created;
 }
 
 function createSweeper(scope: Construct, named: Names, options: FunctionsOptions): AliasedFunction {

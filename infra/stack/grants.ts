@@ -2,7 +2,7 @@ import { Aws, Stack } from 'aws-cdk-lib';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { queueIndex } from '../../lambda/aws/table-layout.ts';
+import { addendumPrefix, queueIndex, subjectPrefix } from '../../lambda/aws/table-layout.ts';
 import { pepperName } from '../../lambda/domain/names.ts';
 import type { FunctionWithRole } from './bundled-function.ts';
 import { type Functions, sweepRuleName } from './functions.ts';
@@ -45,6 +45,19 @@ export function grantSweeper(
   grantLogsAndTraces(sweeper);
 }
 
+/**
+ * Lets the function that receives events read look-up rows and create addenda: no receipt, no identifier, no control row.
+ * `dynamodb:LeadingKeys` are the partition keys of a request (DynamoDB Developer Guide, "Using IAM policy conditions for
+ * fine-grained access control").
+ */
+export function grantEvents(events: FunctionWithRole, { receipts }: ErasureTables, secrets: Secrets): void {
+  const partitions = (prefix: string) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${prefix}*` } });
+  allow(events, 'LookUps', ['dynamodb:Query'], [receipts.tableArn], partitions(subjectPrefix));
+  allow(events, 'Addenda', ['dynamodb:PutItem'], [receipts.tableArn], partitions(addendumPrefix));
+  allow(events, 'Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets));
+  grantLogsAndTraces(events);
+}
+
 /** For receipts, and for the rows of rate limits and pauses, which are in the same table. */
 const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
 
@@ -76,6 +89,8 @@ export function grantLogsAndTraces(to: FunctionWithRole): void {
 }
 
 interface OperatorResources extends Functions {
+  /** Absent if no events of customers are received. */
+  readonly events?: FunctionWithRole;
   readonly tables: Pick<ErasureTables, 'receipts' | 'identifiers'>;
   readonly secrets: Secrets;
   readonly evidenceKey: IKey;
@@ -90,7 +105,7 @@ interface OperatorResources extends Functions {
 export function createOperatorPolicy(
   scope: Construct,
   { prefix }: Names,
-  { tables, secrets, evidenceKey, webhook, sweeper }: OperatorResources,
+  { tables, secrets, evidenceKey, webhook, sweeper, events }: OperatorResources,
 ): ManagedPolicy {
   const { receipts, identifiers } = tables;
   const toFill = new Map([...secrets].filter(([name]) => name !== pepperName));
@@ -100,6 +115,7 @@ export function createOperatorPolicy(
     resource: 'rule',
     resourceName: sweepRuleName(prefix),
   });
+  const logGroups = [webhook, sweeper, ...(events === undefined ? [] : [events])].map(({ logs }) => logs.logGroupArn);
   const policy = new ManagedPolicy(scope, 'OperatorPolicy', {
     // Policy names are unique per account, and one account may have a deployment in each of two regions.
     managedPolicyName: `${prefix}-operator-${Aws.REGION}`,
@@ -116,7 +132,7 @@ export function createOperatorPolicy(
       buildStatement('PreviousSecrets', previousSecretActions, secretArns(secrets)),
       buildStatement('Sweep', ['lambda:InvokeFunction'], [sweeper.alias.functionArn]),
       buildStatement('Schedule', ['events:DescribeRule', 'events:EnableRule'], [sweepRule]),
-      buildStatement('Logs', ['logs:StartQuery'], [webhook.logs.logGroupArn, sweeper.logs.logGroupArn]),
+      buildStatement('Logs', ['logs:StartQuery'], logGroups),
       buildStatement('Observe', observeActions, ['*']),
     ],
   });

@@ -5,8 +5,9 @@ import type { Alarm } from '../../lambda/domain/failure.ts';
 import type { Dimension, MetricName } from '../../lambda/io/metrics.ts';
 import { typedEntries } from './alarm-catalog.ts';
 
-/** The metric that filters of the access log publish. */
+/** The metrics that filters of the access log publish: for requests of platforms, and for events of customers. */
 export const gatewayRefusals = 'GatewayRefusals';
+export const eventRefusals = 'EventRefusals';
 
 /** The service's own metrics, most of them published in the functions' log lines, with a period of one minute. */
 export interface OwnMetrics {
@@ -18,6 +19,10 @@ export interface OwnMetrics {
   readonly sweeps: Metric;
   /** Requests that API Gateway refused before the function. */
   readonly refusals: Metric;
+  /** Events of customers that API Gateway refused before the function: above all by the throttle. */
+  readonly eventRefusals: Metric;
+  /** Events of the customers of a project that were taken. */
+  readonly customerEvents: (project: string) => Metric;
   /** The largest value that a sweep published. */
   readonly ofSweep: (name: MetricName) => Metric;
 }
@@ -33,6 +38,8 @@ export function ownMetrics(namespace: string): OwnMetrics {
     closed: (outcome, platform) => closed(platform === undefined ? { outcome } : { platform, outcome }),
     sweeps: metric('Sweeps', Stats.SUM),
     refusals: new Metric({ namespace, metricName: gatewayRefusals, statistic: Stats.SUM, period }),
+    eventRefusals: new Metric({ namespace, metricName: eventRefusals, statistic: Stats.SUM, period }),
+    customerEvents: project => metric('CustomerEvents', Stats.SUM, { project }),
     ofSweep: name => metric(name, Stats.MAXIMUM),
   };
 }

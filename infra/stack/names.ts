@@ -1,5 +1,5 @@
-import { pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
-import type { Settings } from '../../lambda/settings.ts';
+import { eventSecretName, pepperName, platformSecretName, projectSecretName } from '../../lambda/domain/names.ts';
+import { eventProjects, type Settings } from '../../lambda/settings.ts';
 
 /** Physical names of a deployment's resources. This file does not import the CDK, so that the operator's tool starts fast. */
 export interface Names {
@@ -38,11 +38,13 @@ export function isStage(text: unknown): text is string {
 }
 
 /** Returns the logical names of all secrets that the settings require. */
-export function secretNames({ platforms, projects }: Pick<Settings, 'platforms' | 'projects'>): readonly string[] {
+export function secretNames(settings: Pick<Settings, 'platforms' | 'projects' | 'reappearance'>): readonly string[] {
+  const { platforms, projects } = settings;
   return [
     pepperName,
     ...Object.keys(platforms).map(platformSecretName),
     ...Object.keys(projects).map(projectSecretName),
+    ...eventProjects(settings).map(eventSecretName),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { pepperName, platformSecretName, platformSecrets } from '../../lambda/domain/names.ts';
+import { eventSecrets, pepperName, platformSecretName, platformSecrets } from '../../lambda/domain/names.ts';
 import { placeholder } from '../../lambda/io/secret-cache.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';
@@ -22,9 +22,14 @@ export function createSecrets(scope: Construct, named: Names, settings: Settings
   return new Map(names.map(name => [name, createSecret(scope, name, deployedName(name, named))]));
 }
 
-/** Returns the secrets of the webhook: all except those of platforms that never call. */
+/** Returns the secrets of the webhook: all except those of events and of platforms that never call. */
 export function readableByWebhook(secrets: Secrets, { platforms }: Settings): Secrets {
   return withPlatforms(secrets, platforms, ({ isPullOnly }) => isPullOnly !== true);
+}
+
+/** Returns the secrets of the function that receives events: no key of Voucherify and no secret of a platform. */
+export function readableByEvents(secrets: Secrets): Secrets {
+  return new Map([...secrets].filter(([name]) => name === pepperName || name.startsWith(eventSecrets)));
 }
 
 /**
@@ -37,7 +42,7 @@ export function readableBySweeper(secrets: Secrets, { platforms }: Settings): Se
   return withPlatforms(secrets, platforms, isNeeded);
 }
 
-/** Returns the secrets without those of platforms that are not needed. */
+/** Returns the secrets without those of events and of platforms that are not needed. */
 function withPlatforms(
   secrets: Secrets,
   platforms: Settings['platforms'],
@@ -46,7 +51,8 @@ function withPlatforms(
   const needed = [...openPlatforms(platforms)].flatMap(([name, platform]) =>
     isNeeded(platform) ? [platformSecretName(name)] : [],
   );
-  return new Map([...secrets].filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
+  const own = [...secrets].filter(([name]) => !name.startsWith(eventSecrets));
+  return new Map(own.filter(([name]) => !name.startsWith(platformSecrets) || needed.includes(name)));
 }
 
 /** Returns the physical names of the secrets whose values the operator sets. */
@@ -76,7 +82,8 @@ const generatedPepper = {
 
 function placeholderFor(name: string): string {
   const voucherifyKey = { appId: placeholder, appToken: placeholder };
-  return JSON.stringify(name.startsWith(platformSecrets) ? { current: placeholder } : voucherifyKey);
+  const isInbound = name.startsWith(platformSecrets) || name.startsWith(eventSecrets);
+  return JSON.stringify(isInbound ? { current: placeholder } : voucherifyKey);
 }
 
 const pepperNotRotated = 'The pepper is never rotated: receipts are looked up by HMACs that use it as the key.';

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
+import { projectSecretName } from '../domain/names.ts';
 import { createHttpClient } from '../io/http-client.ts';
 import { jsonLog, type Log } from '../io/log.ts';
 import { createCallbackClient } from '../io/public-address.ts';
@@ -24,7 +25,8 @@ export interface AwsNames {
 
 /**
  * Returns a function that creates the services of a deployed function once. In Lambda they are created during the init
- * phase, outside any request, and the secrets and the rate limits are read ahead. Only a function that signs passes `signer`, so that no other
+ * phase, outside any request, and the secrets that the function may read are read
+ * ahead, and the rate limits of the projects that it calls. Only a function that signs passes `signer`, so that no other
  * bundles its client. Throws if the environment or the settings in it are invalid.
  */
 export async function lambdaServices(
@@ -42,8 +44,10 @@ export async function lambdaServices(
   };
   if (variables['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
     const { readSecret, projects, wait } = services();
-    const secrets = Object.keys(parseEnvironment(variables).SECRET_ARNS).map(name => () => readSecret(name));
-    await readAhead([...secrets, ...[...projects.values()].map(project => project.prefetchRateLimit)], wait);
+    const readable = Object.keys(parseEnvironment(variables).SECRET_ARNS);
+    const called = [...projects].filter(([name]) => readable.includes(projectSecretName(name)));
+    const rateLimits = called.map(([, project]) => project.prefetchRateLimit);
+    await readAhead([...readable.map(name => () => readSecret(name)), ...rateLimits], wait);
   }
   return services;
 }

@@ -3,6 +3,7 @@ import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
   GetItemCommand,
+  PutItemCommand,
   paginateQuery,
   QueryCommand,
   type QueryCommandOutput,
@@ -15,19 +16,21 @@ import {
 import type { ReceiptQueue } from '../receipts/receipt.ts';
 import { storeUnavailable } from '../receipts/store.ts';
 import { callDeadline } from './clients.ts';
-import { type Item, receiptKey, receiptPrefix, type TableNames, textOf } from './dynamodb-items.ts';
-import { queueIndex, tableKeys } from './table-layout.ts';
+import { type Item, receiptPrefix, type TableNames, textOf } from './dynamodb-items.ts';
+import { addendumPrefix, queueIndex, tableKeys } from './table-layout.ts';
 
 /** The DynamoDB calls of the store, each with a deadline. Network and service errors are thrown unchanged. */
 export interface DynamodbCalls {
-  /** Reads the receipt's item, strongly consistent. */
-  readItem(id: string): Promise<Item | undefined>;
+  /** Reads one item of the receipts table, strongly consistent. */
+  readItem(key: Item): Promise<Item | undefined>;
   /** Reads every item of one partition, strongly consistent. */
   readPartition(table: string, partition: string): Promise<readonly Item[]>;
   /** Reads the ids that are due according to the index, oldest first. The index lags behind the receipts. */
-  queryDue(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
+  queryDue(queue: ReceiptQueue | 'addendum', now: number, limit: number): Promise<readonly string[]>;
   /** Writes all actions or none, and retries once after a conflict with another transaction. Returns `undefined` on success. */
   write(actions: readonly TransactWriteItem[]): Promise<Conflict | undefined>;
+  /** Writes a row of the receipts table over revision `before` (zero: no row yet). Returns whether it was written. */
+  put(item: Item, before: number): Promise<boolean>;
 }
 
 /** A condition failed or another write conflicted. Nothing was written. */
@@ -44,8 +47,8 @@ const conflictDelayMs = 50;
 /** Returns the calls. `callMs` is the time limit of one call, including retries. */
 export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs: number): DynamodbCalls {
   return {
-    async readItem(id) {
-      const input = { TableName: tables.receipts, Key: receiptKey(id), ConsistentRead: true };
+    async readItem(Key) {
+      const input = { TableName: tables.receipts, Key, ConsistentRead: true };
       return (await client.send(new GetItemCommand(input), callDeadline(callMs))).Item;
     },
 
@@ -72,7 +75,7 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
         Limit: limit,
       };
       const page = await client.send(new QueryCommand(input), callDeadline(callMs));
-      return itemsOf(page).map(item => textOf(item, tableKeys.partition).slice(receiptPrefix.length));
+      return itemsOf(page).map(idOf);
     },
 
     async write(actions) {
@@ -82,7 +85,31 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
       await setTimeout(conflictDelayMs, undefined, { signal: deadline.abortSignal });
       return tryWrite(client, actions, deadline);
     },
+
+    async put(Item, before) {
+      const input = {
+        TableName: tables.receipts,
+        Item,
+        ConditionExpression: before === 0 ? 'attribute_not_exists(#revision)' : '#revision = :before',
+        ExpressionAttributeNames: { '#revision': 'revision' },
+        ...(before === 0 ? {} : { ExpressionAttributeValues: { ':before': { N: String(before) } } }),
+      };
+      try {
+        await client.send(new PutItemCommand(input), callDeadline(callMs));
+        return true;
+      } catch (thrown) {
+        if (thrown instanceof ConditionalCheckFailedException) return false;
+        throw thrown;
+      }
+    },
   };
+}
+
+/** Returns the id of a receipt, or of an addendum: its receipt's id and its event. */
+function idOf(item: Item): string {
+  const partition = textOf(item, tableKeys.partition);
+  if (!partition.startsWith(addendumPrefix)) return partition.slice(receiptPrefix.length);
+  return `${partition.slice(addendumPrefix.length)}#${textOf(item, tableKeys.sort)}`;
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-dynamodb';
+import type { Addendum } from '../receipts/addendum.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import type { PersonalData, SideWrites } from '../receipts/store.ts';
 import { storeUnavailable } from '../receipts/store.ts';
-import { queueIndex, tableKeys, ttlAttribute } from './table-layout.ts';
+import { addendumPrefix, queueIndex, subjectPrefix, tableKeys, ttlAttribute } from './table-layout.ts';
 
 /** Names of the DynamoDB tables. */
 export interface TableNames {
@@ -65,13 +66,15 @@ export function replaceActions(
 }
 
 /**
- * The write that closes a receipt sets the expiry of its look-up rows too, so that all expire together. Callbacks and the
- * signature come after it and change no expiry. A later write that cannot be told from it repeats it, which is harmless.
+ * The write that closes a receipt sets the expiry of its look-up rows too, so that all expire together, and when the
+ * person was erased: the function that compares events of customers reads no receipt. Callbacks and the
+ * signature come after it and change no expiry. A later write that looks the same repeats it, which is harmless.
  */
 function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
   const isClosedBefore = next.evidence !== undefined || next.callbackState !== undefined;
   if (expiresAt === undefined || isClosedBefore) return [];
-  const attributes = { [ttlAttribute]: number(expiresAt) };
+  const erasedAt = next.state === 'erased' ? next.closedAt : undefined;
+  const attributes = { [ttlAttribute]: number(expiresAt), ...(erasedAt && { [erasedAtAttribute]: number(erasedAt) }) };
   return lookUpKeys(next).map(lookUp => ({ Update: buildUpdate(tables.receipts, lookUp, attributes) }));
 }
 
@@ -113,7 +116,32 @@ export function receiptKey(id: string): Item {
 
 /** Returns the partition of a subject's look-up rows; their sort keys are receipt ids. */
 export function subjectPartition(hmac: string): string {
-  return `subject#${hmac}`;
+  return `${subjectPrefix}${hmac}`;
+}
+
+/** On a look-up row: when the receipt was closed as `erased`, in epoch milliseconds. */
+export const erasedAtAttribute = 'erasedAt';
+
+/** Returns the key of an addendum by its id: receipt and event. */
+export function addendumKey(id: string): Item {
+  const [receipt = '', event = ''] = id.split('#');
+  return key(`${addendumPrefix}${receipt}`, event);
+}
+
+/** Returns the whole row of an addendum. It stays in the queue until it is signed. */
+export function addendumItem(addendum: Addendum): Item {
+  const { receipt, event, revision, receivedAt, expiresAt, jws } = addendum;
+  const queued = jws === undefined;
+  return {
+    ...key(`${addendumPrefix}${receipt}`, event),
+    ...present({
+      row: { S: JSON.stringify(addendum) },
+      revision: number(revision),
+      [queueIndex.partition]: queued ? { S: 'addendum' } : undefined,
+      [queueIndex.sort]: queued ? number(receivedAt) : undefined,
+      [ttlAttribute]: number(expiresAt),
+    }),
+  };
 }
 
 /** Returns the text of an attribute. Throws `unavailable` if it is missing: this code did not write such a row. */

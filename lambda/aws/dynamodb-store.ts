@@ -1,29 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Addendum } from '../receipts/addendum.ts';
 import {
   lookUpsFrom,
+  parseAddendumRow,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
   rejectOversized,
 } from '../receipts/parse-rows.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
+import type { ErasedReceipt, PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';
 import { type DynamodbCalls, dynamodbCalls } from './dynamodb-calls.ts';
 import {
   acceptActions,
+  addendumItem,
+  addendumKey,
+  erasedAtAttribute,
   type Item,
   lookUpsPrefix,
   personalDataSort,
   pinsPrefix,
+  receiptKey,
   replaceActions,
   subjectPartition,
   type TableNames,
   textOf,
 } from './dynamodb-items.ts';
-import { tableKeys } from './table-layout.ts';
+import { addendumPrefix, tableKeys, ttlAttribute } from './table-layout.ts';
 
 export interface DynamodbStoreOptions {
   /** Time limit of one call, including retries and the body. */
@@ -46,12 +52,24 @@ export function dynamodbStore(
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
     accept: (receipt, personalData) => run('accept', () => accept(calls, tables, receipt, personalData)),
-    read: id => run('read', async () => parseReceipt(await calls.readItem(id), id)),
+    read: id => run('read', async () => parseReceipt(await calls.readItem(receiptKey(id)), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
     due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.queryDue(queue, now, limit))),
     readPersonalData: id =>
       run('personal-data', async () => parsePersonalData(await calls.readPartition(tables.identifiers, id))),
     find: subjectHmac => run('find', () => find(calls, tables, subjectHmac)),
+    findErased: subjectHmac => run('find', () => findErased(calls, tables, subjectHmac)),
+    addAddendum: addendum =>
+      run('add-addendum', async () => {
+        await calls.put(addendumItem(addendum), 0);
+      }),
+    readAddendum: id => run('read-addendum', async () => parseAddendum(await calls.readItem(addendumKey(id)))),
+    replaceAddendum: next => run('replace-addendum', () => calls.put(addendumItem(next), next.revision - 1)),
+    addendaOf: receiptId =>
+      run('read-addenda', async () => {
+        const items = await calls.readPartition(tables.receipts, `${addendumPrefix}${receiptId}`);
+        return items.flatMap(item => parseAddendum(item) ?? []);
+      }),
   };
 }
 
@@ -60,7 +78,7 @@ async function accept(calls: DynamodbCalls, tables: TableNames, receipt: Receipt
   const writeId = randomUUID();
   const conflict = await calls.write(acceptActions(tables, receipt, personalData, writeId));
   if (conflict === undefined) return { stored: true, receipt };
-  const item = conflict.item ?? (await calls.readItem(receipt.id));
+  const item = conflict.item ?? (await calls.readItem(receiptKey(receipt.id)));
   const existing = parseReceipt(item, receipt.id);
   if (existing === undefined) throw storeUnavailable();
   return { stored: item?.['writeId']?.S === writeId, receipt: existing };
@@ -71,7 +89,7 @@ async function replace(calls: DynamodbCalls, tables: TableNames, next: Receipt, 
   const writeId = randomUUID();
   const conflict = await calls.write(replaceActions(tables, next, also, writeId));
   if (conflict === undefined) return true;
-  const item = conflict.item ?? (await calls.readItem(next.id));
+  const item = conflict.item ?? (await calls.readItem(receiptKey(next.id)));
   if (item?.['writeId']?.S === writeId) return true;
   if (Number(item?.['revision']?.N) === next.revision - 1) throw storeUnavailable();
   return false;
@@ -80,6 +98,21 @@ async function replace(calls: DynamodbCalls, tables: TableNames, next: Receipt, 
 async function find(calls: DynamodbCalls, tables: TableNames, subjectHmac: string): Promise<readonly string[]> {
   const lookUps = await calls.readPartition(tables.receipts, subjectPartition(subjectHmac));
   return lookUps.map(lookUp => textOf(lookUp, tableKeys.sort));
+}
+
+/** A look-up row without the time belongs to a receipt that is open, or closed with another outcome. */
+async function findErased(calls: DynamodbCalls, tables: TableNames, hmac: string): Promise<readonly ErasedReceipt[]> {
+  const lookUps = await calls.readPartition(tables.receipts, subjectPartition(hmac));
+  return lookUps.flatMap(lookUp => {
+    const erasedAt = lookUp[erasedAtAttribute]?.N;
+    if (erasedAt === undefined) return [];
+    const expiresAt = Number(lookUp[ttlAttribute]?.N);
+    return [{ id: textOf(lookUp, tableKeys.sort), erasedAt: Number(erasedAt), expiresAt }];
+  });
+}
+
+function parseAddendum(item: Item | undefined): Addendum | undefined {
+  return item === undefined ? undefined : parseAddendumRow(textOf(item, 'row'));
 }
 
 function parseReceipt(item: Item | undefined, id: string): Receipt | undefined {

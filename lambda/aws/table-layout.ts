@@ -8,3 +8,7 @@ export const queueIndex = { name: 'queue', partition: 'queue', sort: 'nextAttemp
 
 /** Epoch seconds, a number (DynamoDB Developer Guide, Time to Live); only on the receipts table. */
 export const ttlAttribute = 'expiresAt';
+
+/** Partitions of the look-up rows of a subject, and of the addenda of a receipt. */
+export const subjectPrefix = 'subject#';
+export const addendumPrefix = 'addendum#';

@@ -37,6 +37,8 @@ export type Alarm =
   | 'store-unavailable'
   | 'unproven-response'
   | 'evidence-unsigned'
+  | 'erased-person-reappeared'
+  | 'event-refused'
   | 'internal';
 
 /** Seconds after which a caller that got 503 should retry. */

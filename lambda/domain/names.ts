@@ -14,6 +14,14 @@ export function projectSecretName(project: string): string {
   return `erasure/voucherify/${project}`;
 }
 
+/** The prefix of the name of a secret that signs the events of a project. */
+export const eventSecrets = 'erasure/events/';
+
+/** Returns the name of the secret with which Voucherify signs the events of a project. */
+export function eventSecretName(project: string): string {
+  return `${eventSecrets}${project}`;
+}
+
 /** The pattern of a platform's or project's name, which is part of routes, secret names and metrics. */
 export const namePattern = '[a-z][a-z0-9-]{0,39}';
 

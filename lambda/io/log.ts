@@ -17,6 +17,7 @@ export interface LogLine {
     | 'callback'
     | 'pull'
     | 'sweep'
+    | 'customer-event'
     | 'alarm'
     | 'aws'
     | 'deployment-check';

@@ -4,6 +4,7 @@ export interface MetricSource {
   readonly alarm?: string;
   readonly platform?: string;
   readonly outcome?: string;
+  readonly project?: string;
   readonly code?: string;
   readonly oldestOpenMs?: number;
   readonly deadlineUsedPercent?: number;
@@ -22,12 +23,13 @@ const units = {
   NeedsReview: 'Count',
   Paused: 'Count',
   Unsigned: 'Count',
+  CustomerEvents: 'Count',
 } as const;
 
 export type MetricName = keyof typeof units;
 
 /** The fields that can be dimensions: each has few values, all defined by this service. */
-export type Dimension = 'alarm' | 'platform' | 'outcome';
+export type Dimension = 'alarm' | 'platform' | 'outcome' | 'project';
 
 /** Metrics with the same sets of dimensions. */
 interface Group {
@@ -59,6 +61,7 @@ const alarms: Group = { sets: [['alarm']], values: [['Alarms', 1]] };
 function eventGroups(line: MetricSource): readonly Group[] {
   const isNew = line.event === 'accepted' && line.code === 'stored';
   if (isNew) return [{ sets: [['platform']], values: [['Accepted', 1]] }];
+  if (line.event === 'customer-event') return [{ sets: [['project']], values: [['CustomerEvents', 1]] }];
   if (line.event === 'sweep') return [{ sets: [[]], values: sweepValues(line) }];
   if (line.event !== 'closed') return [];
   return [{ sets: [['platform', 'outcome'], ['outcome']], values: [['Closed', 1]] }];

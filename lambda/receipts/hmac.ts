@@ -15,6 +15,8 @@ export interface Pseudonymizer {
   appId(appId: string): string;
   /** Covers the id of one delivery of a request. */
   delivery(platform: string, deliveryId: string): string;
+  /** Covers the id of an event of a project, or of the customer whom it concerns. */
+  event(project: string, id: string): string;
 }
 
 /** Minimum length of the pepper: 32 random bytes in base64url. */
@@ -42,5 +44,6 @@ export function createPseudonymizer(pepper: string): Pseudonymizer {
     subject: ({ kind, value }) => hmac('subject', kind, kind === 'email' ? (canonicalEmail(value) ?? value) : value),
     appId: appId => hmac('app-id', appId),
     delivery: (platform, deliveryId) => hmac('delivery', platform, deliveryId),
+    event: (project, id) => hmac('event', project, id),
   };
 }

@@ -3,6 +3,8 @@ import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { parseJson } from '../io/json.ts';
 import {
+  type Addendum,
+  addendumSchema,
   type PersonalData,
   type Pin,
   personalDataSchema,
@@ -52,6 +54,11 @@ const lookUpsSchema = storedObject({
 /** Throws as {@link parseReceiptRow} does. */
 export function lookUpsFrom(row: string): LookUpResults {
   return parseRow(lookUpsSchema, row);
+}
+
+/** Throws as {@link parseReceiptRow} does. */
+export function parseAddendumRow(row: string): Addendum {
+  return parseRow(addendumSchema, row);
 }
 
 function parseRow<T>(schema: v.GenericSchema<unknown, T>, row: string): T {

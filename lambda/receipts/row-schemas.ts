@@ -213,3 +213,31 @@ export const pinsSchema = v.array(pinSchema);
 
 /** A customer that is to be deleted in one project, stored before the delete call. */
 export type Pin = DeepReadonly<v.InferOutput<typeof pinSchema>>;
+
+const matchedSchema = v.array(v.picklist(['customer_id', 'source_id', 'email']));
+const typeSchema = v.picklist(['customer.created', 'customer.updated']);
+
+export const addendumSchema = storedObject({
+  v: v.literal(1),
+  receipt: v.string(),
+  /** HMAC of the event's id, or for later updates of one customer, of the customer's id. */
+  event: v.string(),
+  /** Grows by one with every write; the store's condition. */
+  revision: v.number(),
+  project: v.string(),
+  type: typeSchema,
+  /** Which identifiers of the customer are the same as in the request. */
+  matched: matchedSchema,
+  /** Which part of Voucherify created or changed the customer, as the event names it. */
+  channel: v.exactOptional(v.string()),
+  /** When the event occurred and when it was received, in epoch milliseconds. */
+  occurredAt: v.number(),
+  receivedAt: v.number(),
+  /** The receipt's own expiry, in epoch seconds. */
+  expiresAt: v.number(),
+  /** The signed addendum, a compact JWS; absent until the sweep has signed it. */
+  jws: v.exactOptional(v.string()),
+});
+
+/** A reappearance of an erased person, as it is stored. */
+export type Addendum = DeepReadonly<v.InferOutput<typeof addendumSchema>>;

@@ -1,6 +1,5 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import * as v from 'valibot';
-import type { Evidence } from './evidence.ts';
 
 /** The public half of a signing key, as a JSON Web Key (RFC 7517; P-256 of RFC 7518, section 6.2.1). */
 export interface PublicKey {
@@ -17,16 +16,23 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Returns evidence as a compact JWS (RFC 7515, section 3.1), issued at `now` (epoch milliseconds). */
-export async function signedEvidence(evidence: Evidence, signer: Signer, now: number): Promise<string> {
-  const header = { alg: 'ES256', typ: evidenceType, kid: keyId(await signer.publicKey()) };
-  const payload = `${encode(header)}.${encode({ ...evidence, iat: Math.floor(now / 1000) })}`;
+/** Returns evidence or an addendum as a compact JWS (RFC 7515, section 3.1), issued at `now` (epoch milliseconds). */
+export async function signStatement(
+  typ: typeof evidenceType | typeof addendumType,
+  statement: object,
+  signer: Signer,
+  now: number,
+): Promise<string> {
+  const header = { alg: 'ES256', typ, kid: keyId(await signer.publicKey()) };
+  const payload = `${encode(header)}.${encode({ ...statement, iat: Math.floor(now / 1000) })}`;
   const signature = await signer.sign(Buffer.from(payload));
   return `${payload}.${Buffer.from(signature).toString('base64url')}`;
 }
 
 /** The explicit type, so that no other token is accepted as evidence (RFC 8725, section 3.11). */
 export const evidenceType = 'erasure-evidence+jwt';
+/** The type of an addendum, so that neither is accepted as the other. */
+export const addendumType = 'erasure-addendum+jwt';
 
 /** Returns the JSON Web Key Set for verifiers (RFC 7517, section 5). */
 export function keySet(key: PublicKey) {

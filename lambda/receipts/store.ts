@@ -1,7 +1,7 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { isFinal, needsNoPersonalData } from './receipt.ts';
-import type { PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
+import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
 
@@ -25,10 +25,29 @@ export interface ReceiptStore {
   /** Replaces revision `next.revision - 1`. Returns false if the stored revision is another one. */
   replace(next: Receipt, also?: SideWrites): Promise<boolean>;
   /** Returns ids of receipts in the queue that are due, oldest first. The index may lag: check each receipt. */
-  due(queue: ReceiptQueue, now: number, limit: number): Promise<readonly string[]>;
+  due(queue: ReceiptQueue | 'addendum', now: number, limit: number): Promise<readonly string[]>;
   readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
   /** Returns the ids of one subject's receipts, by the HMAC of the subject. */
   find(subjectHmac: string): Promise<readonly string[]>;
+  /** Returns the subject's receipts that are closed as `erased`, from the look-up rows alone. */
+  findErased(subjectHmac: string): Promise<readonly ErasedReceipt[]>;
+  /** Stores a new addendum, unless one with its key exists. It is due for signing at once. */
+  addAddendum(addendum: Addendum): Promise<void>;
+  /** Reads an addendum by its id, which `due` returns. */
+  readAddendum(id: string): Promise<Addendum | undefined>;
+  /** Replaces revision `next.revision - 1` of an addendum. Returns false if the stored revision is another one. */
+  replaceAddendum(next: Addendum): Promise<boolean>;
+  /** Returns the addenda of a receipt. */
+  addendaOf(receiptId: string): Promise<readonly Addendum[]>;
+}
+
+/** What a look-up row says about a receipt that is closed as `erased`. */
+export interface ErasedReceipt {
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly erasedAt: number;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
 }
 
 export interface SideWrites {

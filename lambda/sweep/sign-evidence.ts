@@ -1,5 +1,5 @@
 import { evidenceOf } from '../receipts/evidence.ts';
-import { type Signer, signedEvidence } from '../receipts/signer.ts';
+import { evidenceType, type Signer, signStatement } from '../receipts/signer.ts';
 import { updateReceipt } from '../receipts/store.ts';
 import { isSignatureDue, storeEvidence } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
@@ -16,7 +16,9 @@ export async function signReceipt(
 ): Promise<'nothing' | 'signed' | 'failed'> {
   const receipt = await services.store.read(id);
   if (receipt === undefined || !isSignatureDue(receipt, services.now())) return 'nothing';
-  const evidence = await signedEvidence(evidenceOf(receipt), signer, services.now()).catch(() => undefined);
+  const evidence = await signStatement(evidenceType, evidenceOf(receipt), signer, services.now()).catch(
+    () => undefined,
+  );
   if (evidence === undefined) {
     services.log({ event: 'attempt', platform: receipt.platform, receipt: id, code: 'signing-failed' });
     return 'failed';

@@ -6,6 +6,7 @@ import { finishSweep, newSweepState, recordAge, runPart, type SweepResult, type 
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
+import { signAddendum } from './sign-addendum.ts';
 import { signReceipt } from './sign-evidence.ts';
 
 /**
@@ -50,12 +51,15 @@ async function signAll(run: Run): Promise<void> {
   const { services, counts } = run;
   const { signer } = services;
   if (signer === undefined) return;
-  const work = async (id: string) => {
-    const done = await signReceipt(id, signer, services);
+  const workWith = (sign: typeof signReceipt) => async (id: string) => {
+    const done = await sign(id, signer, services);
     if (done === 'signed') counts.signed += 1;
     run.cannotSign ||= done === 'failed';
   };
-  await processQueue('sign', run, { work, isOver: () => run.cannotSign });
+  await processQueue('sign', run, { work: workWith(signReceipt), isOver: () => run.cannotSign });
+  if (services.settings.reappearance === undefined) return;
+  // Each of them raises its alarm, even if it cannot be signed.
+  await processQueue('addendum', run, { work: workWith(signAddendum) });
 }
 
 async function eraseOne(id: string, run: Run, started: () => void): Promise<void> {
@@ -85,7 +89,7 @@ interface Working {
  * Processes every due receipt of a queue once. A failure is counted and logged, and the receipt is due again when its claim
  * expires.
  */
-async function processQueue(queue: ReceiptQueue, run: Run, working: Working): Promise<void> {
+async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working: Working): Promise<void> {
   const { services, counts, until } = run;
   const { work, isOver = () => false } = working;
   const isDone = () => services.now() >= until || isOver();

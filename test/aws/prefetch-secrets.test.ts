@@ -68,7 +68,7 @@ describe('prefetch of secrets', () => {
 
 describe('deployed function', () => {
   const pepper = 'pepper-of-a-function-that-starts-and-is-long-enough';
-  const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/platform/ketch'].map(name => [name, name]));
+  const secretArns = Object.fromEntries(['erasure/pepper', 'erasure/voucherify/main'].map(name => [name, name]));
 
   const lambdaCredentials = {
     AWS_REGION: 'eu-west-1',
@@ -99,7 +99,7 @@ describe('deployed function', () => {
     return { endpoint, lines, parts };
   }
 
-  test('start: reads the secrets and the rate limits', async () => {
+  test('start: reads the secrets that it may read, and the rate limits of the projects that it calls', async () => {
     const { endpoint, parts } = await starting(answers(200, { SecretString: pepper, Responses: {} }));
     expect(endpoint.operations.toSorted()).toEqual(['BatchGetItem', 'GetSecretValue', 'GetSecretValue']);
     await parts().pseudonymizer();

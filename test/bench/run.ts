@@ -3,6 +3,7 @@ import { isStale, synthesise } from '../e2e/support/assembly.ts';
 import { endOnSignals } from '../e2e/support/listen.ts';
 import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
+import { events } from './events.ts';
 import { operator } from './operator.ts';
 import { reservations } from './reservations.ts';
 import { sweepShare } from './scale.ts';
@@ -15,6 +16,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- bundle         bytes of the bundles
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
+  npm run bench -- events         events of customers on one instance
   npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts
   npm run bench -- scale          the share of the quota that the sweep uses, in virtual time; a few minutes
@@ -28,9 +30,9 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'quota', 'operator', 'scale'];
+const known = ['bundle', 'cold', 'warm', 'events', 'quota', 'operator', 'scale'];
 /** Parts that need no bundle. */
-const withoutBundle = ['quota', 'operator', 'scale'];
+const withoutBundle = ['events', 'quota', 'operator', 'scale'];
 
 if (process.argv.includes('--help')) process.stdout.write(help);
 else await measure(process.argv.slice(2));
@@ -45,6 +47,7 @@ async function measure(args: readonly string[]): Promise<void> {
   console.log(`load before: ${loads()}\n`);
   const before = textAfter('--before', args);
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
+  if (wants('events')) console.log(`${await events(numberAfter('--requests', args, 1500))}\n`);
   if (wants('quota')) console.log(`${await reservations()}\n`);
   if (wants('scale')) console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
   if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;

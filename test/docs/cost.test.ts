@@ -67,6 +67,12 @@ describe('the page on costs', () => {
     expect(totals.get(text)).toEqual(said);
   });
 
+  test('adds up for a million events of customers', () => {
+    const rows = rowsBelow('A million events of customers');
+    const parts = rows.filter(([what]) => what !== 'all');
+    expect(rows.at(-1)?.[2]).toBe(sum(parts).toFixed(2));
+  });
+
   test('is what the README says in round numbers', () => {
     const [month, many] = [fixed, (processed + stored) * 100_000].map(Math.round);
     const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');

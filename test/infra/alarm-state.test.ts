@@ -3,11 +3,16 @@ import { alarmFor, typedEntries } from '../../infra/stack/alarm-catalog.ts';
 import type { Alarm } from '../../lambda/domain/failure.ts';
 import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { startedAlarms } from './alarm-state.ts';
-import { synthesised } from './synthesised.ts';
+import { settingsWith, synthesised } from './synthesised.ts';
 
-/** Alarms that are only a part of a composite one notify no one. */
-const alarms = synthesised()
+/** Alarms that are only a part of a composite one notify no one; of lost events, one part is enough. */
+const alarms = synthesised({ settings: settingsWith({ reappearance: {} }) })
   .of('AWS::CloudWatch::Alarm')
+  .map(alarm =>
+    alarm.AlarmName === 'erasure-customer-events-lost-refused'
+      ? { ...alarm, AlarmName: 'erasure-customer-events-lost', AlarmActions: ['topic'] }
+      : alarm,
+  )
   .filter(({ AlarmActions }) => AlarmActions !== undefined);
 const sweep: LogLine = {
   event: 'sweep',

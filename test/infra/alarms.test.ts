@@ -6,13 +6,16 @@ import manifest from '../../package.json' with { type: 'json' };
 import { settingsWith, synthesised } from './synthesised.ts';
 
 const { of, readable, template } = synthesised();
+const withEvents = synthesised({ settings: settingsWith({ reappearance: { quietHours: 48 } }) });
+const eventAlarms = ['erased-person-reappeared', 'customer-events-lost'];
 const alarms = of('AWS::CloudWatch::Alarm');
 const runbook = readFileSync(join(import.meta.dirname, '../../RUNBOOK.md'), 'utf8');
 
 const notifying = [...alarms.filter(one => one.AlarmActions), ...of('AWS::CloudWatch::CompositeAlarm')];
 const unnotified = alarms.filter(one => !one.AlarmActions);
 
-const alarm = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `erasure-${name}`);
+const alarm = (name: string) =>
+  [...alarms, ...withEvents.of('AWS::CloudWatch::Alarm')].find(({ AlarmName }) => AlarmName === `erasure-${name}`);
 const atLeast = (Threshold: number) => ({ ComparisonOperator: 'GreaterThanOrEqualToThreshold', Threshold });
 
 interface Query {
@@ -43,7 +46,7 @@ describe('alarms', () => {
       'erasure-evidence-unsigned',
       'erasure-no-match-rate',
     ]);
-    expect(notifying).toHaveLength(Object.keys(alarmTexts).length);
+    expect(notifying).toHaveLength(Object.keys(alarmTexts).length - eventAlarms.length);
   });
 
   test('text: names the impact and the section of the runbook; the topic is notified', () => {
@@ -68,7 +71,8 @@ describe('alarms', () => {
   });
 
   test.each(Object.entries(alarmFor))('code %s: raises %s and is in its section of the runbook', (code, name) => {
-    expect(metricsOf(name)).toContainEqual({
+    const part = name === 'customer-events-lost' ? `${name}-refused` : name;
+    expect(metricsOf(part)).toContainEqual({
       Metric: { Namespace: 'erasure', MetricName: 'Alarms', Dimensions: [{ Name: 'alarm', Value: code }] },
       Period: expect.any(Number),
       Stat: 'Sum',
@@ -183,6 +187,41 @@ describe('alarm no-match-rate', () => {
     expect(all.length).toBeLessThanOrEqual(10);
     expect(new Set(metricsOf('no-match-rate-unusual').map(({ Period }) => Period)).size).toBe(1);
     expect(JSON.stringify(all)).not.toMatch(/METRICS\(|SEARCH\(/);
+  });
+});
+
+describe('alarms on events of customers', () => {
+  const composites = withEvents.of('AWS::CloudWatch::CompositeAlarm');
+
+  test('list: two more, with sections in the runbook', () => {
+    const all = [...withEvents.of('AWS::CloudWatch::Alarm'), ...composites];
+    const more = all.filter(one => one.AlarmActions).map(({ AlarmName }) => AlarmName.slice('erasure-'.length));
+    expect(more.filter(name => eventAlarms.includes(name))).toEqual(eventAlarms);
+    expect(more).toHaveLength(Object.keys(alarmTexts).length);
+    for (const name of eventAlarms) expect(runbook).toContain(`\n## ${name}\n`);
+  });
+
+  test('customer-events-lost: starts at the first refusal, or when no event of a project has arrived for too long', () => {
+    const lost = composites.find(({ AlarmName }) => AlarmName === 'erasure-customer-events-lost');
+    expect(withEvents.readable(lost.AlarmRule)).toMatch(/^\(ALARM\(.*refused.*\) OR ALARM\(.*quietmain.*\)\)$/);
+    const counted = metricsOf('customer-events-lost-refused').map(({ Metric }) => Metric['MetricName']);
+    expect(counted).toEqual(['Alarms', 'EventRefusals', 'Errors', 'Throttles']);
+    expect(alarm('customer-events-lost-refused')).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1 });
+    expect(alarm('customer-events-lost-quiet-main')).toMatchObject({
+      MetricName: 'CustomerEvents',
+      Dimensions: [{ Name: 'project', Value: 'main' }],
+      ...{ Period: 3600, EvaluationPeriods: 48, ComparisonOperator: 'LessThanThreshold', Threshold: 1 },
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  test('requests-rejected: counts no refused event, so a flood of events starts no alarm of erasures', () => {
+    const filters = withEvents.of('AWS::Logs::MetricFilter');
+    const path = (sign: string) => `($.resourcePath ${sign} "/events/{project}")`;
+    expect(filters.map(one => [one.MetricTransformations[0].MetricName, one.FilterPattern])).toEqual([
+      ['GatewayRefusals', expect.stringContaining(path('!='))],
+      ['EventRefusals', expect.stringContaining(path('='))],
+    ]);
   });
 });
 

@@ -53,6 +53,28 @@ test('API stage: is throttled and traced, and logs no data', () => {
   ]);
 });
 
+describe('API route of events of customers', () => {
+  const { of, readable } = synthesised({ settings: settingsWith({ reappearance: {} }) });
+
+  test('route: POST only, to a function of its own', () => {
+    expect(of('AWS::ApiGateway::Resource').map(({ PathPart }) => PathPart)).toEqual([
+      ...['webhooks', '{platform}'],
+      ...['events', '{project}'],
+    ]);
+    const post = of('AWS::ApiGateway::Method').find(({ HttpMethod }) => HttpMethod === 'POST');
+    expect(readable(post.Integration.Uri)).toContain('arn(erasure-events)');
+  });
+
+  test('throttle: a million events fit into a day, and few run at once', () => {
+    const [{ MethodSettings }] = of('AWS::ApiGateway::Stage');
+    const own = MethodSettings.find((one: { HttpMethod: string }) => one.HttpMethod === 'POST');
+    expect(own).toMatchObject({ ResourcePath: '/~1events~1{project}', LoggingLevel: 'ERROR', DataTraceEnabled: false });
+    expect(own.ThrottlingRateLimit * 86_400).toBeGreaterThan(1_000_000);
+    // A new account runs ten functions at once.
+    expect(own.ThrottlingBurstLimit).toBeLessThanOrEqual(10);
+  });
+});
+
 describe('API allowed addresses', () => {
   const allowing = (allowIps: string[]) => synthesised({ settings: settingsWith({ operations: { allowIps } }) });
 

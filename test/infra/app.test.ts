@@ -99,8 +99,8 @@ describe('cdk synth without account and network', () => {
   });
 
   test('bundles: are those of the bill of materials', async () => {
-    const assets = readdirSync(out.synth).filter(name => name.startsWith('asset.'));
-    const made = assets.map(name => readFileSync(join(out.synth, name, 'index.mjs'), 'utf8'));
+    const assets = readdirSync(out.every).filter(name => name.startsWith('asset.'));
+    const made = assets.map(name => readFileSync(join(out.every, name, 'index.mjs'), 'utf8'));
     const built = await bundles();
     const withoutMap = made.map(text => text.replace(/\/\/# sourceMappingURL=index\.mjs\.map\s*$/, ''));
     expect(built.map(({ text }) => text).sort()).toEqual(withoutMap.sort());

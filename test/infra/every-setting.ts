@@ -84,6 +84,7 @@ export const everySetting = {
     asked: asked({ query: 'cursor', at: '/next' }),
     'asked-by-page': asked({ query: 'page[offset]', from: 1, step: 50 }),
   },
+  reappearance: { projects: ['main'], quietHours: 48 },
   limits: { customersPerRequest: 2, requestsPerHour: 50, holdSeconds: 900, answerBudgetMs: 5000 },
   operations: {
     alarmEmail: 'on-call@example.com',

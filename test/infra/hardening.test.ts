@@ -18,7 +18,7 @@ describe.each([
   });
 
   test('variables: contain no secret, only where secrets are', () => {
-    expect(functions).toHaveLength(3);
+    expect(functions).toHaveLength('settings' in props ? 4 : 3);
     for (const { Environment } of functions) {
       const { SECRET_ARNS: both, PLATFORM_SECRETS: ofCheck, ...others } = Environment.Variables;
       expect(Object.keys(others).join(' ')).not.toMatch(/SECRET|TOKEN|PASSWORD|CREDENTIAL|API_?KEY|PEPPER/i);
@@ -58,6 +58,6 @@ describe.each([
 
   test('API stage: logs no bodies', () => {
     const settings = of('AWS::ApiGateway::Stage').flatMap(({ MethodSettings }) => MethodSettings);
-    expect(settings.map(({ DataTraceEnabled }) => DataTraceEnabled)).toEqual([false]);
+    expect(new Set(settings.map(({ DataTraceEnabled }) => DataTraceEnabled))).toEqual(new Set([false]));
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import type { Addendum } from '../../lambda/receipts/addendum.ts';
 import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';
@@ -16,9 +17,10 @@ const asked = {
   identifiers: { '/email': 'email' },
   callback: { url: 'https://api.example.com/orders/{/id}' },
 };
-const { of, readable, template } = synthesised({
+const own = synthesised({
   settings: settingsWith({ platforms: { ...example.platforms, segment: {}, generic, asked } }),
 });
+const { of, template } = own;
 const xray = { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' };
 const receipts = {
   Sid: 'Receipts',
@@ -27,7 +29,11 @@ const receipts = {
   Resource: 'arn(erasure-receipts)',
 };
 
-function statementsOf(role: 'Webhook' | 'Sweeper') {
+const reappearing = synthesised({
+  settings: settingsWith({ reappearance: {}, platforms: { ...example.platforms, segment: {}, generic, asked } }),
+});
+
+function statementsOf(role: 'Webhook' | 'Sweeper' | 'Events', { of, readable } = own) {
   const policy = of('AWS::IAM::Policy').find(one => one.PolicyName.startsWith(`Erasure${role}Role`));
   return policy.PolicyDocument.Statement.map(readable);
 }
@@ -77,6 +83,26 @@ describe('statements of the function roles', () => {
     ]);
   });
 
+  test('events: read look-up rows and create addenda; no receipt, identifier, key of Voucherify or signing key', () => {
+    const partition = (prefix: string) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${prefix}#*` } });
+    const on = (Sid: string, Action: string, prefix: string) => {
+      return { Sid, Effect: 'Allow', Action, Resource: 'arn(erasure-receipts)', Condition: partition(prefix) };
+    };
+    expect(statementsOf('Events', reappearing)).toEqual([
+      xray,
+      on('LookUps', 'dynamodb:Query', 'subject'),
+      on('Addenda', 'dynamodb:PutItem', 'addendum'),
+      secretsOf('erasure/events/main', 'erasure/pepper'),
+      logsOf('events'),
+    ]);
+    const keys = JSON.stringify(reappearing.of('AWS::KMS::Key'));
+    expect(keys).not.toContain('EventsRole');
+  });
+
+  test.each(['Webhook', 'Sweeper'] as const)('%s: gets no further permission with events of customers', role => {
+    expect(statementsOf(role, reappearing)).toEqual(statementsOf(role));
+  });
+
   test('other principals: have no permission, and only Lambda assumes the roles', () => {
     const names = of('AWS::IAM::Policy').map(({ PolicyName }) => PolicyName.replace(/^Erasure|DefaultPolicy\w+$/g, ''));
     // The last three belong to the rollout, which has its own test.
@@ -106,8 +132,18 @@ describe('DynamoDB actions of the stores are allowed', () => {
     await store.accept(receipt(), { reference: 'r', scope: 's', identifiers: [], callbacks: [] });
     await store.due('erase', 1, 1);
     await store.readPersonalData('receipt-1');
+    await store.readAddendum('receipt-1#mac');
+    await store.replaceAddendum({ ...addendum, revision: 2, jws: 'jws' });
     await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Sweeper'));
+  });
+
+  test('events: look-up rows of their subjects and new addenda', async () => {
+    const { store, asked, partitions } = recordingStores();
+    await store.findErased('mac');
+    await store.addAddendum(addendum);
+    expect([...asked].sort()).toEqual(grantedOnTables('Events', reappearing));
+    expect(partitions).toEqual(['subject#mac', 'addendum#receipt-1']);
   });
 });
 
@@ -124,6 +160,11 @@ async function useInEveryWay(store: ReceiptStore, control: VersionedStore): Prom
   await control.count('intake#ketch', 1);
 }
 
+const addendum: Addendum = {
+  ...{ v: 1, receipt: 'receipt-1', event: 'mac', revision: 1, project: 'main', type: 'customer.created' },
+  ...{ matched: ['email'], occurredAt: 1, receivedAt: 2, expiresAt: 3 },
+};
+
 function receipt(): Receipt {
   const facts = { id: 'receipt-1', platform: 'ketch', payloadHmac: 'mac', subjectHmacs: ['mac'], hasCallbacks: false };
   const authentication = { scheme: 'shared-secret', secret: 'current' };
@@ -131,8 +172,8 @@ function receipt(): Receipt {
   return createReceipt({ ...facts, ...times, authentication }, ['main'], { attemptAt: 0, attemptFollows: true });
 }
 
-function grantedOnTables(role: 'Webhook' | 'Sweeper'): string[] {
-  return statementsOf(role)
+function grantedOnTables(role: 'Webhook' | 'Sweeper' | 'Events', stack = own): string[] {
+  return statementsOf(role, stack)
     .flatMap(({ Action, Resource }: { Action: string | string[]; Resource: string }) =>
       [Action].flat().map(action => `${action} ${Resource}`),
     )

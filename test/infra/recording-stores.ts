@@ -12,9 +12,12 @@ import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 export function recordingStores(changed: Readonly<Record<string, object>> = {}) {
   const answers: typeof changed = { Query: { Items: [] }, BatchGetItem: { Responses: {} }, ...changed };
   const asked = new Set<string>();
+  const partitions: string[] = [];
   const handle = async (request: { headers: Record<string, string>; body: Uint8Array }) => {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
-    for (const action of actionsOf(operation, JSON.parse(new TextDecoder().decode(request.body)))) asked.add(action);
+    const input: unknown = JSON.parse(new TextDecoder().decode(request.body));
+    for (const action of actionsOf(operation, input)) asked.add(action);
+    partitions.push(...partitionOf(input));
     return { response: { statusCode: 200, headers: {}, body: Buffer.from(JSON.stringify(answers[operation] ?? {})) } };
   };
   const credentials = { accessKeyId: 'none', secretAccessKey: 'none' };
@@ -26,6 +29,8 @@ export function recordingStores(changed: Readonly<Record<string, object>> = {}) 
     all: scanDynamodb(client, tables.receipts, () => undefined),
     tables: () => readTableStatus(client, tables),
     asked,
+    /** The partitions of single writes and of queries. */
+    partitions,
   };
 }
 
@@ -43,4 +48,13 @@ function actionsOf(operation: string, input: unknown): string[] {
   if (operation !== 'TransactWriteItems') return [named(operation, v.parse(call, input))];
   const services = v.parse(transaction, input).TransactItems.flatMap(part => Object.entries(part));
   return services.map(([kind, part]) => named(`${kind}Item`, part));
+}
+
+const text = v.object({ S: v.string() });
+const put = v.object({ Item: v.object({ pk: text }) });
+const query = v.object({ ExpressionAttributeValues: v.object({ ':partition': text }) });
+
+function partitionOf(input: unknown): string[] {
+  if (v.is(put, input)) return [input.Item.pk.S];
+  return v.is(query, input) ? [input.ExpressionAttributeValues[':partition'].S] : [];
 }

@@ -148,7 +148,11 @@ const services = {
   limits: KeysOf<Settings['limits']>;
   operations: KeysOf<Settings['operations']>;
 };
-const whole: KeysOf<Settings> = { $schema: true, projects: true, platforms: true, limits: true, operations: true };
+const whole: KeysOf<Settings> = {
+  ...{ $schema: true, projects: true, platforms: true, reappearance: true },
+  ...{ limits: true, operations: true },
+};
+const reappearance: KeysOf<NonNullable<Settings['reappearance']>> = { projects: true, quietHours: true };
 const domain: KeysOf<Domain> = { name: true, certificateArn: true, hostedZone: true };
 const hostedZone: KeysOf<NonNullable<Domain['hostedZone']>> = { id: true, name: true };
 
@@ -158,6 +162,7 @@ describe('settings schema keys', () => {
   test.each([
     { what: 'the whole', has: schema.properties, wanted: whole },
     { what: 'a project', has: definitions.project.properties, wanted: services.projects },
+    { what: 'reappearance', has: definitions.reappearance.properties, wanted: reappearance },
     { what: 'the limits', has: definitions.limits.properties, wanted: services.limits },
     { what: 'operations', has: definitions.operations.properties, wanted: services.operations },
     { what: 'the domain', has: definitions.domain.properties, wanted: domain },

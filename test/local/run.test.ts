@@ -44,6 +44,16 @@ describe('local run', () => {
     expect(await sendOver(run.url, ketchWire())).toMatchObject({ status: 403 });
   });
 
+  test('sandbox: sends its signed webhook, and a customer who comes back after an erasure is noticed', async () => {
+    const { settings } = readLocalOptions({});
+    const run = await runWith({ sweepMs: 50, settings: { ...settings, reappearance: { quietHours: 24 } } });
+    expect(await request(run)).toMatchObject({ status: 200, json: { response: { reason: 'executed' } } });
+    const body = JSON.stringify({ source_id: 'crm-10042', name: 'Ada Example' });
+    expect((await sendOver(run.sandboxUrl!, { path: '/sandbox/customers', headers: {}, body })).status).toBe(200);
+    await expect.poll(() => run.lines.join()).toContain('"alarm":"erased-person-reappeared"');
+    expect((await sendOver(run.url, { path: '/events/main', headers: {}, body })).status).toBe(401);
+  });
+
   test('sweep: completes what an outage left open', async () => {
     const { settings } = readLocalOptions({});
     const main = { ...settings.projects['main']!, callsPerMinute: 1_000_000, quotaShare: 1 };

@@ -25,6 +25,9 @@ REFUSED_IS_NO_MATCH = 'no match only if no look-up was refused'
 ALL_PINS_KNOWN = 'erased only by an attempt that knew every pin'
 ACCEPTED_IF_SETTLED = 'a partial result is accepted only if every pin is gone'
 REFUSAL_WAITS = 'a refusal is closed only when no attempt is running'
+MARKED_WHEN_CLOSED = 'the write that closes the receipt marks its look-up rows as erased'
+ADDENDUM_FIRST = 'the addendum is stored before an event gets its 2xx'
+ONLY_AN_ADDENDUM = 'an event deletes nobody'
 
 # What each ingredient protects from: the violation that the check must find without it.
 PROTECTS_FROM = {
@@ -34,7 +37,8 @@ PROTECTS_FROM = {
     GONE_ON_404: 'STUCK', CONFIRMED: 'FALSE-DONE', LOOK_AGAIN: 'WRONG', LOOK_FIRST: 'WRONG',
     OTHER_ID_PROVES_NOTHING: 'FALSE-DONE', NO_RESEND: 'WRONG', REFUSAL_WAITS: 'CANCELLED',
     REFUSED_STORED: 'FALSE-DONE', REFUSED_REVIEWED: 'STUCK', REFUSED_IS_NO_MATCH: 'NOMATCH-PRESENT',
-    ALL_PINS_KNOWN: 'FALSE-DONE', ACCEPTED_IF_SETTLED: 'FALSE-DONE'}
+    ALL_PINS_KNOWN: 'FALSE-DONE', ACCEPTED_IF_SETTLED: 'FALSE-DONE',
+    MARKED_WHEN_CLOSED: 'MISSED', ADDENDUM_FIRST: 'MISSED', ONLY_AN_ADDENDUM: 'WRONG'}
 PROTOCOL = frozenset(PROTECTS_FROM)
 # An attempt's calls where they matter: too few for all look-ups, and too few for a GET and a deletion.
 CALLS_WITHOUT = {RESUMABLE: 2, TOO_SMALL: 1}

@@ -23,6 +23,7 @@ class Model:
         self.outside(s, out)
         self.accept(s, out)
         self.operator(s, out)
+        self.reappearance(s, out)
         for place, attempt in enumerate(s.attempts):
             if place and attempt == s.attempts[place - 1]:
                 continue
@@ -47,7 +48,9 @@ class Model:
                 hidden = with_item(s.customers, who, HIDDEN)
                 out.append((f'{label} is changed so that no look-up finds it', s._replace(customers=hidden)))
         if s.newcomer == NOBODY:
-            out.append(('somebody registers with the same identifiers', s._replace(newcomer=SAME_IDENTIFIERS)))
+            event = SENT if s.receipt == ERASED else NO_EVENT
+            registered = s._replace(newcomer=SAME_IDENTIFIERS, event=event)
+            out.append(('somebody registers with the same identifiers', registered))
             if self.may_be_shadowed(s):
                 out.append(('somebody registers with the id of A as source_id', s._replace(newcomer=SHADOW)))
 
@@ -85,6 +88,25 @@ class Model:
             out.append(('the sweep closes it as accepted', s._replace(**change, violation=violation)))
         if s.receipt == OPEN and s.refusal and not (self.has[REFUSAL_WAITS] and any(s.attempts)):
             out.append(('the sweep closes it as refused', s._replace(**closed(REFUSED))))
+
+    # ---- an event about a customer who registers after the erasure
+
+    def reappearance(self, s, out):
+        """The handler reads the look-up rows only. A crash or a lost 2xx makes Voucherify send the event again."""
+        if s.receipt == ERASED and not s.marked and not self.has[MARKED_WHEN_CLOSED]:
+            out.append(('the look-up rows are marked', s._replace(marked=True)))
+        if s.event == SENT:
+            if s.marked or self.has[MARKED_WHEN_CLOSED]:
+                out.append(('the event matches', s._replace(event=MATCHED)))
+            else:
+                out.append(('the event matches nobody and gets a 2xx', s._replace(event=TAKEN, violation='MISSED')))
+        if s.event == MATCHED:
+            out.append(('a crash: the event comes again', s._replace(event=SENT)))
+            out.append(('the addendum is stored, then the 2xx is sent', s._replace(event=TAKEN)))
+            if not self.has[ADDENDUM_FIRST]:
+                out.append(('the 2xx is sent, then a crash', s._replace(event=TAKEN, violation='MISSED')))
+            if not self.has[ONLY_AN_ADDENDUM]:
+                out.append(('the event deletes the customer', s._replace(**self.delete(s, NEW))))
 
     # ---- an attempt
 

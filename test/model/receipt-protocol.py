@@ -17,6 +17,8 @@ The service
 - Look-up 1 finds A, look-up 2 finds B. Each result is stored by itself.
 - Then the pins (customer ids) are written, once, or "no match".
 - Then each pin is deleted, confirmed where the answer is 404, and recorded.
+- An event about a customer who registers after the erasure is compared with
+  look-up rows, and answered after its addendum is stored.
 
 Violations
   WRONG              a customer was deleted who registered after the request
@@ -28,6 +30,8 @@ Violations
   NOMATCH-DESTROYED  "no match", and a customer was deleted for the request
   NOMATCH-PRESENT    "no match", and A or B is there and a look-up finds it
   LOST               a 2xx was sent, and there is no receipt
+  MISSED             a customer registered with the identifiers of an erased
+                     person, the event got a 2xx, and there is no addendum
   STUCK              accepted, and nothing that can happen closes the receipt
                      (an operator helps only after a review)
 """

@@ -9,6 +9,8 @@ NOBODY, SAME_IDENTIFIERS, SHADOW = 0, 1, 2
 # States of the receipt.
 NONE, OPEN, REVIEW, ERASED, NO_MATCH, REFUSED, NOT_IDENTIFIABLE = range(7)
 FINAL = (ERASED, NO_MATCH, REFUSED, NOT_IDENTIFIABLE)
+# The event about a customer who registers after the erasure: Voucherify sends it until it gets a 2xx.
+NO_EVENT, SENT, MATCHED, TAKEN = range(4)
 # The next step of an attempt.
 LOOK_UP, STORE, CONCLUDE, POST_BY_IDENTIFIER, GET, POST, POST_AGAIN, CONFIRM, RECORD = range(9)
 # Results of a look-up are sets of customers, as bits.
@@ -50,6 +52,8 @@ class State(NamedTuple):
     again: bool = False                 # an operator has decided to repeat the refused look-up
     deleted: bool = False               # this service has deleted somebody
     due: bool = False                   # the request that stored the receipt attempts it
+    event: int = NO_EVENT
+    marked: bool = False                # a write after the closing has marked the look-up rows as erased
     attempts: tuple = (None, None)      # sorted: two attempts are alike
     violation: str = ''
 

@@ -30,7 +30,7 @@ import { erased, errors, opsHarness, recordingOutput, run, stopped } from './ops
 const day = 24 * hour;
 const january = ['--from', '2026-01-01', '--to', '2026-01-31'];
 const header =
-  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored\r';
+  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored,reappeared\r';
 
 describe('report', () => {
   test('figures: count every outcome, for each platform and in total', async () => {
@@ -50,13 +50,13 @@ describe('report', () => {
     expect(progress.at(-1)).toBe('');
     expect(lines).toEqual([
       header,
-      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0,0\.0\d,0\.0\d,0\r$/),
-      'segment,1,0,0,0,1,0,0,0,,,0\r',
-      expect.stringMatching(/^total,6,1,2,1,2,1,1,0,0\.0\d,0\.0\d,0\r$/),
+      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0,0\.0\d,0\.0\d,0,0\r$/),
+      'segment,1,0,0,0,1,0,0,0,,,0,0\r',
+      expect.stringMatching(/^total,6,1,2,1,2,1,1,0,0\.0\d,0\.0\d,0,0\r$/),
     ]);
     expect((await at.run('report', ...january, '--platform', 'segment')).lines.slice(1)).toEqual([
-      'segment,1,0,0,0,1,0,0,0,,,0\r',
-      'total,1,0,0,0,1,0,0,0,,,0\r',
+      'segment,1,0,0,0,1,0,0,0,,,0,0\r',
+      'total,1,0,0,0,1,0,0,0,,,0,0\r',
     ]);
     expect((await at.run('report', ...january, '--platform', 'segment', '--json')).json).toMatchObject({
       unreadable: 0,
@@ -71,8 +71,8 @@ describe('report', () => {
       await control.count(`ignored-count#ketch#${day}`, 0);
     }
     const { lines } = await at.run('report', ...january);
-    expect(lines.slice(1)).toEqual(['ketch,0,0,0,0,0,0,0,0,,,3\r', 'total,0,0,0,0,0,0,0,0,,,3\r']);
-    expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5\r$/);
+    expect(lines.slice(1)).toEqual(['ketch,0,0,0,0,0,0,0,0,,,3,0\r', 'total,0,0,0,0,0,0,0,0,,,3,0\r']);
+    expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5,0\r$/);
   });
 
   test('days: are whole, the first and the last included', async () => {
@@ -139,7 +139,13 @@ describe('report: period and forms', () => {
       ...figuresOf([]),
       platform,
       ...{ received: 9_999_999, complied: 9_999_999, denied: 9_999_999, noMatch: 9_999_999, open: 9_999_999 },
-      ...{ refused: 9_999_999, notIdentifiable: 9_999_999, createdLater: 9_999_999, ignored: 9_999_999 },
+      ...{
+        refused: 9_999_999,
+        notIdentifiable: 9_999_999,
+        createdLater: 9_999_999,
+        ignored: 9_999_999,
+        reappeared: 9_999_999,
+      },
       ...{ medianDays: 12.34, meanDays: 12.34 },
     });
     const [terminal, pipe] = [recordingOutput(false, 80), recordingOutput()];
@@ -149,9 +155,9 @@ describe('report: period and forms', () => {
     expect(terminal.lines[1]).toMatch(/^a-platform-with… {2}9999999 +9999999 +9999999 +9999999 +9999999 +12.34$/);
     expect(terminal.lines.slice(3)).toEqual([
       'denied: 9999999 refused, 9999999 not identifiable; no match: 9999999 created later',
-      'mean days: 12.34; ignored messages: 9999999; piped to a file, the output is CSV',
+      'mean days: 12.34; ignored messages: 9999999; reappeared: 9999999; in a file: CSV',
     ]);
-    expect(pipe.lines[1]).toBe(`a-platform-with-a-long-name${',9999999'.repeat(8)},12.34,12.34,9999999\r`);
+    expect(pipe.lines[1]).toBe(`a-platform-with-a-long-name${',9999999'.repeat(8)},12.34,12.34,9999999,9999999\r`);
   });
 
   test('parts of a period: are days, months or years, also those without requests', () => {
@@ -234,7 +240,11 @@ describe.skipIf(chromiumPath === undefined)('report --html in Chromium', () => {
       addToTimeline(timeline, receivedAt, state);
     }
     return reportHtml({
-      ...{ period, platform: undefined, lines: reportLines(tallies, new Map([['segment', 1234]])) },
+      ...{
+        period,
+        platform: undefined,
+        lines: reportLines(tallies, { ignored: new Map([['segment', 1234]]), reappeared: new Map() }),
+      },
       ...{ parts: timelineParts(timeline), sortedDays: sortedDays([...tallies.values()]), unreadable: 2 },
       at: fixtureTime,
     });

@@ -28,6 +28,7 @@ const headings = [
   'Why was it refused or reviewed?',
   'Who was notified?',
   'Where can data remain?',
+  'Did the person come back?',
   'Signature',
 ] as const;
 
@@ -62,6 +63,7 @@ describe('show: an erased receipt', () => {
       ['no review was needed'],
       ['ketch, by the reply above'],
       [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
+      ['no event about a customer with these identifiers was received'],
       [
         /signed at 2026-01-15T12:01:00Z with the key \S{43}; the signature is valid/,
         'the receipt matches the signed evidence',
@@ -101,6 +103,7 @@ describe('show: an erased receipt', () => {
     expect(status).toBe(0);
     expect(json).toEqual({
       ...(JSON.parse(JSON.stringify(evidenceOf(await readReceipt(at, id)))) as object),
+      reappearances: [],
       waitsFor: null,
       nextAttemptAt: null,
       lastResult: 'erased',
@@ -342,6 +345,7 @@ const certified = {
   jws: 'a.b.c',
   keyId: 'k'.repeat(43),
   at: now,
+  reappearances: [],
 };
 
 function withDecisions(count: number, reason: string): Evidence {

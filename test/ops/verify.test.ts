@@ -11,7 +11,7 @@ import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { verifyCommand } from '../../infra/ops/verify/verify.ts';
 import { parseKeySet, verifyEvidence } from '../../infra/ops/verify/verify-evidence.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { keySet, type Signer, signedEvidence } from '../../lambda/receipts/signer.ts';
+import { evidenceType, keySet, type Signer, signStatement } from '../../lambda/receipts/signer.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { closed, now, receiptOf } from '../support/receipt-builders.ts';
@@ -24,7 +24,7 @@ const other = localSigner(join(keyFolder, 'other-key.pem'));
 const jwks = keySet(await signer.publicKey());
 const otherJwks = keySet(await other.publicKey());
 const evidence = evidenceOf(closed(receiptOf()));
-const genuine = await signedEvidence(evidence, signer, now);
+const genuine = await signStatement(evidenceType, evidence, signer, now);
 const [head = '', body = '', tail = ''] = genuine.split('.');
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -69,7 +69,7 @@ const refused: readonly (readonly [name: string, jws: string, reason: string])[]
   ['signature of another length', `${head}.${body}.${tail.slice(0, 40)}`, wrong],
   ['signed with another key', await signed({}, {}, other), wrong],
   ['key id of no key in the set', await signed({ kid: 'another-key' }), unknownKey],
-  ['key id of another key', await signedEvidence(evidence, other, now), unknownKey],
+  ['key id of another key', await signStatement(evidenceType, evidence, other, now), unknownKey],
   ['key id missing', await signed({ kid: undefined }), unknownKey],
   ['alg none', `${encode({ ...header, alg: 'none' })}.${body}.`, algorithm],
   ['alg none with a signature', await signed({ alg: 'none' }), algorithm],
@@ -77,6 +77,7 @@ const refused: readonly (readonly [name: string, jws: string, reason: string])[]
   ['signed with RSA', signedRsa(`${encode({ ...header, alg: 'RS256' })}.${body}`), algorithm],
   ['HMAC with the public key', `${hmacText}.${hmac}`, algorithm],
   ['another type of token', await signed({ typ: 'JWT' }), anotherType],
+  ['addendum to evidence', await signed({ typ: 'erasure-addendum+jwt' }), anotherType],
   ['extension that must be understood', await signed({ crit: ['exp'] }), anotherType],
   ['another issuer', await signed({}, { iss: 'somebody' }), unknownFormat],
   ['format of a later version', await signed({}, { v: 2 }), unknownFormat],

@@ -102,6 +102,7 @@ describe('npm package', () => {
       'LICENSE',
       'README.md',
       'dist/functions/deployment-check/index.mjs',
+      'dist/functions/events/index.mjs',
       'dist/functions/sweeper/index.mjs',
       'dist/functions/webhook/index.mjs',
       'dist/index.js',

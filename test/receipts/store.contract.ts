@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
+import type { Addendum } from '../../lambda/receipts/addendum.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import {
   closed,
+  expiresAt,
   kept,
   lookUps,
+  next,
   now,
   personal,
   pins,
@@ -37,6 +40,59 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       expect(await store.accept(receipt, kept)).toEqual({ stored: true, receipt });
       return receipt;
     };
+
+    describe('addenda', () => {
+      const addendum: Addendum = {
+        ...{ v: 1, receipt: 'receipt-1', event: 'mac-of-event', revision: 1, project: 'main' },
+        ...{ type: 'customer.created', matched: ['email'], occurredAt: now, receivedAt: now + 1, expiresAt },
+      };
+
+      test('erased receipt: is found by its subjects with its time and expiry; no other receipt is', async () => {
+        const receipt = await accepted(receiptOf());
+        expect(await store.findErased('mac-of-email')).toEqual([]);
+        await store.replace(closed(receipt), { deletePersonalData: true });
+        const found = [{ id: 'receipt-1', erasedAt: now, expiresAt }];
+        expect(await store.findErased('mac-of-email')).toEqual(found);
+        expect(await store.findErased('mac-of-source-id')).toEqual(found);
+        expect(await store.findErased('mac-of-another')).toEqual([]);
+        const other = await accepted(receiptOf({ id: 'receipt-2' }));
+        await store.replace({ ...closed(other), state: 'no-match' }, { deletePersonalData: true });
+        expect(await store.findErased('mac-of-email')).toEqual(found);
+      });
+
+      test('callback and signature after closing: do not change what was found', async () => {
+        const end = closed(await accepted(receiptOf()));
+        await store.replace(end, { deletePersonalData: true });
+        await store.replace(next(end, { evidence: 'jws' }));
+        expect(await store.findErased('mac-of-email')).toEqual([{ id: 'receipt-1', erasedAt: now, expiresAt }]);
+      });
+
+      test('new addendum: is stored once, and due until it is signed', async () => {
+        await store.addAddendum(addendum);
+        await store.addAddendum({ ...addendum, channel: 'API' });
+        expect(await store.addendaOf('receipt-1')).toEqual([addendum]);
+        expect(await store.due('addendum', now, 10)).toEqual([]);
+        const [id = '', ...others] = await store.due('addendum', now + 1, 10);
+        expect(others).toEqual([]);
+        expect(await store.readAddendum(id)).toEqual(addendum);
+        const signed = { ...addendum, revision: 2, jws: 'jws' };
+        expect(await store.replaceAddendum(signed)).toBe(true);
+        expect(await store.replaceAddendum({ ...signed, jws: 'another' })).toBe(false);
+        expect(await store.readAddendum(id)).toEqual(signed);
+        expect(await store.due('addendum', now + 1, 10)).toEqual([]);
+      });
+
+      test('addenda of a receipt: are only its own, and no queue of receipts contains one', async () => {
+        await store.addAddendum(addendum);
+        await store.addAddendum({ ...addendum, event: 'mac-of-another-event' });
+        await store.addAddendum({ ...addendum, receipt: 'receipt-10' });
+        expect(await store.addendaOf('receipt-1')).toHaveLength(2);
+        expect(await store.addendaOf('receipt-2')).toEqual([]);
+        for (const queue of ['erase', 'callback', 'needs-review', 'sign'] as const)
+          expect(await store.due(queue, now + 10, 10)).toEqual([]);
+        expect(await store.readAddendum('receipt-2#mac-of-event')).toBeUndefined();
+      });
+    });
 
     describe('accept', () => {
       test('new receipt: stores receipt, personal data and one look-up row per subject', async () => {

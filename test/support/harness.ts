@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
@@ -8,6 +9,7 @@ import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { countLookUpCalls, type Identifier, type IdentifierKind } from '../../lambda/domain/erasure.ts';
 import type { Alarm } from '../../lambda/domain/failure.ts';
 import { type AttemptOutcome, attempt, clientsFor, reserveFirstCalls } from '../../lambda/erasure/attempt.ts';
+import { eventsHandler } from '../../lambda/events.ts';
 import { createHttpClient, type HttpCall, type HttpResult } from '../../lambda/io/http-client.ts';
 import { jsonLog, type LogLine } from '../../lambda/io/log.ts';
 import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
@@ -29,6 +31,8 @@ export const start = Date.UTC(2026, 10, 24, 12);
 export interface HarnessOptions {
   /** The `platforms` part of the settings. With it, the sandbox has the seeded customers and evidence is signed. */
   readonly platforms?: Readonly<Record<string, unknown>>;
+  /** The `reappearance` part of the settings. */
+  readonly reappearance?: Readonly<Record<string, unknown>>;
   /** The `limits` part of the settings. */
   readonly limits?: Readonly<Record<string, number>>;
   /** Names of the projects; all of them are in the sandbox. */
@@ -86,6 +90,8 @@ export interface Harness {
   erase(identifiers: readonly Identifier[], options?: Omit<ReceiptOptions, 'attempted'>): Promise<AttemptOutcome>;
   /** Sends a request through the webhook's handler. */
   send(wire: Wire): Promise<Answer>;
+  /** Sends an event of a customer through its handler, signed as Voucherify does unless it has other headers. */
+  sendEvent(body: string, change?: Partial<Wire>): Promise<Answer>;
   /** Sweeps now, or at a later time. */
   sweep(at?: number): Promise<SweepResult>;
   /** Moves the clock to when the receipt is due, and sweeps. */
@@ -98,6 +104,8 @@ export interface Harness {
 }
 
 const longAgo = '2025-01-01T00:00:00.000Z';
+/** Signs the events of every project. */
+export const eventSecret = 'event-secret-of-the-tests-1a2b3c';
 const pepper = 'pepper-of-the-tests-with-more-than-43-characters';
 /** More calls and requests than any test makes. */
 const plenty = 1_000_000;
@@ -122,6 +130,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
   const store = openSqliteStore(file);
   const secrets: Record<string, string> = { 'erasure/pepper': pepper };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
+  for (const { project } of keys) secrets[`erasure/events/${project}`] = JSON.stringify({ current: eventSecret });
   Object.assign(secrets, options.secrets);
   const [lines, logText, sent, accepted] = [[] as LogLine[], [] as string[], [] as string[], new Set<string>()];
   const writeText = jsonLog(text => logText.push(text), now);
@@ -149,6 +158,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
   };
   const services = createServices({ ...adapters, ...options.change?.(adapters) });
   const handler = webhookHandler(() => services);
+  const events = eventsHandler(() => services);
   const read = async (id: string) => required(await store.read(id));
   let [receipts, isClosed] = [0, false];
   const harness: Harness = {
@@ -167,6 +177,17 @@ export function openHarness(options: HarnessOptions = {}): Harness {
     erase: async (identifiers, facts = {}) =>
       attemptNow(await harness.accept(identifiers, { ...facts, attempted: true }), services),
     send: wire => invoke(handler, eventOf(wire)),
+    sendEvent: (body, change = {}) =>
+      invoke(
+        events,
+        eventOf({
+          method: 'POST',
+          path: '/events/main',
+          headers: { 'x-voucherify-signature': createHmac('sha256', eventSecret).update(body).digest('hex') },
+          body,
+          ...change,
+        }),
+      ),
     sweep: (at = clock.now) => {
       clock.now = at;
       return sweep(services, at + sweepMs);
@@ -191,7 +212,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
 const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const;
 
 /** Without a platform, no limit has an effect but the one on customers per request. */
-function settingsOf({ platforms, limits = {}, baseUrl }: HarnessOptions, projects: readonly string[]) {
+function settingsOf({ platforms, reappearance, limits = {}, baseUrl }: HarnessOptions, projects: readonly string[]) {
   const named = projects.map(name => [
     name,
     { baseUrl: baseUrl ?? `https://${name}.api.voucherify.io`, quotaShare: 1, callsPerMinute: plenty },
@@ -201,6 +222,7 @@ function settingsOf({ platforms, limits = {}, baseUrl }: HarnessOptions, project
     projects: Object.fromEntries(named),
     platforms: platforms ?? {},
     limits: { ...defaults, ...limits },
+    ...(reappearance && { reappearance }),
   };
   return parseSettings(JSON.stringify(settings), 'local');
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { SQLTagStore } from 'node:sqlite';
+import type { StoredCustomer } from './customer.ts';
 
 /** The calls of a project per fixed window; windows start at multiples of their length since the epoch. */
 export interface RateLimit {
@@ -16,6 +17,8 @@ export interface SandboxContext {
   readonly now: () => number;
   /** Returns 24 letters and digits, unique for each call. */
   readonly random: () => string;
+  /** Called after a customer was created or updated. */
+  readonly changed: (customer: StoredCustomer) => void;
 }
 
 /** Returns the current time as ISO 8601 with milliseconds, the format of all times of Voucherify. */

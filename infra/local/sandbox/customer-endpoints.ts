@@ -25,7 +25,9 @@ export function respondToCreate(context: SandboxContext, project: string, body: 
   if (customer.id !== undefined && !isLive(context, project, customer.id)) {
     return customerNotFound(customer.id, requestId(context));
   }
-  return jsonAnswer(200, customerBody(upsertCustomer(context, project, customer)));
+  const stored = upsertCustomer(context, project, customer);
+  context.changed(stored);
+  return jsonAnswer(200, customerBody(stored));
 }
 
 function isLive(context: SandboxContext, project: string, id: string): boolean {

@@ -7,6 +7,7 @@ import { openDatabase } from './database.ts';
 import { type LoggedCall, type LoggedDeletion, loggedCalls, loggedDeletions } from './logs.ts';
 import { sandboxResponse } from './respond.ts';
 import type { SandboxAnswer, SandboxRequest } from './responses.ts';
+import { customerMessage, type WebhookMessage } from './webhook.ts';
 
 export type { SandboxKey } from './context.ts';
 export { type Outage, Unreachable } from './context.ts';
@@ -61,13 +62,16 @@ export interface Sandbox {
   outage(mode: Outage | undefined): void;
   /** Returns the outage, if there is one. */
   currentOutage(): Outage | undefined;
+  /** Sends a signed message for each customer that is created or updated from now on. */
+  webhooks(secret: string, send: (message: WebhookMessage) => void): void;
   /** Closes the file. Call nothing else afterwards. */
   close(): void;
 }
 
 /** Opens a sandbox. Throws SQLite's error if the file cannot be opened. */
 export function openSandbox(options: SandboxOptions): Sandbox {
-  const context = openContext(options);
+  let changed: SandboxContext['changed'] = () => undefined;
+  const context = openContext(options, customer => changed(customer));
   const { sql, keys } = context;
   let outage: Outage | undefined;
   return {
@@ -84,14 +88,17 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       outage = mode;
     },
     currentOutage: () => outage,
+    webhooks(secret, send) {
+      changed = customer => send(customerMessage(context, customer, secret));
+    },
     close: () => sql.db.close(),
   };
 }
 
-function openContext(options: SandboxOptions): SandboxContext {
+function openContext(options: SandboxOptions, changed: SandboxContext['changed']): SandboxContext {
   const { file = ':memory:', now, limit = { calls: 100, periodSeconds: 60 }, seed = [], random = randomId } = options;
   const keys = openSandboxKeys(options.keys);
-  const over = (sql: SQLTagStore): SandboxContext => ({ sql, keys, now, random, limit });
+  const over = (sql: SQLTagStore): SandboxContext => ({ sql, keys, now, random, limit, changed });
   const [first = ''] = keys.projects();
   const sql = openDatabase(file, fresh => {
     for (const customer of seed) {
@@ -105,7 +112,9 @@ function register(context: SandboxContext, customer: SandboxCustomer, project: s
   if (!context.keys.projects().includes(project)) {
     throw new Error(`the sandbox has no project ${project}`);
   }
-  return upsertCustomer(context, project, customer).id;
+  const stored = upsertCustomer(context, project, customer);
+  context.changed(stored);
+  return stored.id;
 }
 
 function softDelete(context: SandboxContext, id: string): void {

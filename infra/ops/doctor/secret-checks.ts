@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { pepperName, platformSecrets } from '../../../lambda/domain/names.ts';
+import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
+import { eventSecrets, pepperName, platformSecrets } from '../../../lambda/domain/names.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { placeholder } from '../../../lambda/io/secret-cache.ts';
 import { isGeneric, openPlatforms } from '../../../lambda/platforms/index.ts';
@@ -51,11 +52,15 @@ const placeholderText = `still contains ${placeholder}; `;
 async function findProblem(name: string, text: string, context: OpsContext): Promise<string | undefined> {
   if (name === pepperName) return succeeds(() => createPseudonymizer(text)) ? undefined : pepperProblem;
   if (name.startsWith(platformSecrets)) return findPlatformProblem(name.slice(platformSecrets.length), text, context);
+  if (name.startsWith(eventSecrets)) return succeeds(() => parseSharedSecret(text)) ? undefined : eventSecretProblem;
   const keys = await apiKeyReader(name, async () => text)();
   return keys === undefined
     ? 'set it to {"appId": "…", "appToken": "…"}, an application key of the project'
     : undefined;
 }
+
+const eventSecretProblem =
+  'set it to {"current": "…"}, the secret key of the webhooks in the settings of the project in Voucherify (README.md#notice-erased-persons-who-come-back)';
 
 const pepperProblem =
   'is shorter than 43 characters; if receipts exist, restore its previous version, and never set a new one ' +

@@ -59,7 +59,7 @@ async function find(args: ParsedArgs, context: OpsContext, output: Output): Prom
   // Of each receipt, only what is shown stays in memory.
   const found: Found[] = [];
   for await (const receipt of readReceipts([...new Set(ids.flat())], context.store, output))
-    found.push(foundReceipt(receipt));
+    found.push(await foundReceipt(receipt, context));
   const oldestFirst = found.toSorted((a, b) => a.at - b.at);
   printFound(oldestFirst, hintsFor(searched, context), output);
   return found.length === 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { OpsContext } from '../context.ts';
 import { shortId, shortName } from '../receipts.ts';
 import { notLookedUpText } from '../show/audit-report.ts';
 import { isoSeconds, type Output, tableLines } from '../terminal.ts';
@@ -7,12 +8,12 @@ import { isoSeconds, type Output, tableLines } from '../terminal.ts';
 export interface Found {
   readonly at: number;
   readonly endedAt: number | undefined;
-  readonly row: ReturnType<typeof findRow>;
+  readonly row: Awaited<ReturnType<typeof findRow>>;
 }
 
 /** Returns the facts of one receipt, without any identifier of the person. */
-export function foundReceipt(receipt: Receipt): Found {
-  return { at: receipt.receivedAt, endedAt: receipt.closedAt, row: findRow(receipt) };
+export async function foundReceipt(receipt: Receipt, context: Pick<OpsContext, 'store'>): Promise<Found> {
+  return { at: receipt.receivedAt, endedAt: receipt.closedAt, row: await findRow(receipt, context) };
 }
 
 /** Prints the answer, the receipts, and what the search could not find. */
@@ -29,13 +30,16 @@ export function printFound(found: readonly Found[], hints: readonly string[], ou
 
 const indent = 2;
 
-/** Says which customers of the person may still exist: those that were not looked up, and those created after the request. */
-function remarksOn({ receipt, notLookedUp = [], createdLater = 0 }: Found['row']): readonly string[] {
+/** Says which customers of the person may exist: not looked up, created after the request, or after the erasure. */
+function remarksOn({ receipt, notLookedUp = [], createdLater = 0, reappearedAt }: Found['row']): readonly string[] {
   return [
     ...(notLookedUp.length === 0 ? [] : [`${receipt}: ${notLookedUpText} ${notLookedUp.join(', ')}`]),
     ...(createdLater === 0
       ? []
       : [`${receipt}: customers created after the request, which were not deleted: at least ${createdLater}`]),
+    ...(reappearedAt === undefined
+      ? []
+      : [`${receipt}: a customer with these identifiers appeared again, last on ${reappearedAt} ("show" lists all)`]),
   ];
 }
 
@@ -86,11 +90,12 @@ function findSummary(found: readonly Found[]): string {
   return parts.join('; ');
 }
 
-function findRow(receipt: Receipt) {
+async function findRow(receipt: Receipt, { store }: Pick<OpsContext, 'store'>) {
   const { id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp } = receipt;
   const createdLater = Object.values(projects).reduce((sum, project) => sum + (project.createdLater ?? 0), 0);
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
+  const reappearedAt = (await store.addendaOf(id)).map(({ occurredAt }) => occurredAt);
   return {
     receipt: id,
     platform,
@@ -101,6 +106,7 @@ function findRow(receipt: Receipt) {
     signed: evidence !== undefined,
     ...(notLookedUp === undefined ? {} : { notLookedUp }),
     ...(createdLater === 0 ? {} : { createdLater }),
+    ...(reappearedAt.length === 0 ? {} : { reappearedAt: isoSeconds(Math.max(...reappearedAt)) }),
   };
 }
 

@@ -63,11 +63,28 @@ const legend = `<ul class="legend">${groups
 
 function platformTable(lines: readonly ReportLine[]): string {
   const rows = lines.map(line => {
-    const { platform, refused, notIdentifiable, createdLater, medianDays = '–', meanDays = '–', ignored } = line;
+    const {
+      platform,
+      refused,
+      notIdentifiable,
+      createdLater,
+      medianDays = '–',
+      meanDays = '–',
+      ignored,
+      reappeared,
+    } = line;
     const rest = [refused, notIdentifiable, createdLater].map(number);
-    return [escapeHtml(platform), ...counts(line), ...rest, String(medianDays), String(meanDays), number(ignored)];
+    return [
+      escapeHtml(platform),
+      ...counts(line),
+      ...rest,
+      String(medianDays),
+      String(meanDays),
+      number(ignored),
+      number(reappeared),
+    ];
   });
-  const more = ['Refused', 'Not identifiable', 'Created later', 'Median days', 'Mean days', 'Ignored'];
+  const more = ['Refused', 'Not identifiable', 'Created later', 'Median days', 'Mean days', 'Ignored', 'Reappeared'];
   return table(['Platform', ...countHeader, ...more], rows);
 }
 
@@ -102,6 +119,7 @@ const explanation = `<h2>What the words mean</h2>
 <dt>Open</dt><dd>not finished, including requests that wait for a decision</dd>
 <dt>Days</dt><dd>from the time of the request, as the platform states it, to its end; finished requests only</dd>
 <dt>Ignored</dt><dd>messages that asked nothing of this service; they are not requests</dd>
+<dt>Reappeared</dt><dd>times that an erased person was noticed in Voucherify again</dd>
 </dl>
 <p class="small">The figures are those of the CCPA regulations, section 7102(a)(1), for requests to delete. Receipts are kept for 25 months after they are closed; older ones are not counted. This page is not signed: the evidence of each request is.</p>`;
 

@@ -4,20 +4,27 @@ import { type Output, tableLines } from '../terminal.ts';
 import { emptyTally, type Figures, figuresOf, type Tally } from './figures.ts';
 
 /** The figures of one platform, or of all (`total`). */
-export type ReportLine = Figures & { readonly platform: string; readonly ignored: number };
+export type ReportLine = Figures & { readonly platform: string; readonly ignored: number; readonly reappeared: number };
+
+/** What was counted by the day, for each platform. */
+export type DailyCounts = ReadonlyMap<string, number>;
 
 /** Returns a line for each platform, sorted by name, and the total. */
 export function reportLines(
   byPlatform: ReadonlyMap<string, Tally>,
-  ignoredBy: ReadonlyMap<string, number>,
+  counts: Readonly<Record<'ignored' | 'reappeared', DailyCounts>>,
 ): readonly ReportLine[] {
-  const names = [...new Set([...byPlatform.keys(), ...ignoredBy.keys()])].toSorted();
+  const names = [
+    ...new Set([byPlatform, counts.ignored, counts.reappeared].flatMap(map => [...map.keys()])),
+  ].toSorted();
   const tallies = names.map(name => byPlatform.get(name) ?? emptyTally());
   const lines = names.map((platform, at) => {
-    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored: ignoredBy.get(platform) ?? 0 };
+    const [ignored, reappeared] = [counts.ignored.get(platform) ?? 0, counts.reappeared.get(platform) ?? 0];
+    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored, reappeared };
   });
-  const ignored = lines.reduce((sum, line) => sum + line.ignored, 0);
-  return [...lines, { platform: 'total', ...figuresOf(tallies), ignored }];
+  const sum = (of: DailyCounts) => [...of.values()].reduce((all, count) => all + count, 0);
+  const total = { ignored: sum(counts.ignored), reappeared: sum(counts.reappeared) };
+  return [...lines, { platform: 'total', ...figuresOf(tallies), ...total }];
 }
 
 /** Prints the lines as CSV, and on a terminal, as a table that fits it. */
@@ -40,21 +47,21 @@ function shortCells(line: ReportLine): readonly string[] {
 
 /** The columns that the table on a terminal has no room for. */
 function detailsOf(line: ReportLine): readonly string[] {
-  const { refused, notIdentifiable, createdLater, meanDays = '-', ignored } = line;
+  const { refused, notIdentifiable, createdLater, meanDays = '-', ignored, reappeared } = line;
   return [
     `denied: ${refused} refused, ${notIdentifiable} not identifiable; no match: ${createdLater} created later`,
-    `mean days: ${meanDays}; ignored messages: ${ignored}; piped to a file, the output is CSV`,
+    `mean days: ${meanDays}; ignored messages: ${ignored}; reappeared: ${reappeared}; in a file: CSV`,
   ];
 }
 
 const columns = [
   ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
-  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored'],
+  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored', 'reappeared'],
 ];
 
 function cellsOf(line: ReportLine): readonly (string | number)[] {
   const { platform, received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater } = line;
-  const { medianDays = '', meanDays = '', ignored } = line;
+  const { medianDays = '', meanDays = '', ignored, reappeared } = line;
   const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
-  return [platform, ...counts, medianDays, meanDays, ignored];
+  return [platform, ...counts, medianDays, meanDays, ignored, reappeared];
 }

@@ -1,4 +1,5 @@
 import { ignoredKey } from '../../../lambda/request/request-limit.ts';
+import { reappearedKey } from '../../../lambda/sweep/sign-addendum.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
@@ -6,7 +7,7 @@ import { isIn, type Period, periodHelp, periodOf, periodOptions } from '../perio
 import { dayMs, type Output } from '../terminal.ts';
 import { addTo, emptyTally, sortedDays, type Tally } from './figures.ts';
 import { reportHtml } from './report-html.ts';
-import { printLines, reportLines } from './report-lines.ts';
+import { type DailyCounts, printLines, reportLines } from './report-lines.ts';
 import { addToTimeline, emptyTimeline, timelineParts } from './timeline.ts';
 
 export const reportCommand: Command = {
@@ -44,6 +45,9 @@ ${periodHelp}
                               platform, to its end; finished requests only
   ignored                     messages of generic platforms that ask nothing of
                               this service; they are not requests
+  reappeared                  times that an erased person was noticed in
+                              Voucherify again, by the day of the event; only if
+                              the settings have "reappearance"
 
 received = complied_in_whole_or_part + denied + no_match + open
 
@@ -65,8 +69,10 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
   const period = requiredPeriod(args);
   const platform = args.text('platform');
   const { byPlatform, timeline, unreadable } = await countReceipts({ period, platform }, context, output);
-  const ignored = await countIgnoredMessages([...byPlatform.keys()], platform, period, context);
-  const lines = reportLines(byPlatform, ignored);
+  const names = [...byPlatform.keys()];
+  const ignored = await readCounters(ignoredKey, names, platform, period, context);
+  const reappeared = await readCounters(reappearedKey, names, platform, period, context);
+  const lines = reportLines(byPlatform, { ignored, reappeared });
   if (isHtml) {
     const parts = timelineParts(timeline);
     const days = sortedDays([...byPlatform.values()]);
@@ -106,20 +112,21 @@ async function countReceipts({ period, platform: only }: ReportFilter, { all }: 
 /** DynamoDB reads at most so many rows in one call. */
 const keysPerRead = 100;
 
-/** Returns how many messages of each platform were ignored in the period, without the platforms that have none. */
-async function countIgnoredMessages(
+/** Returns the sum of the daily counters of each platform in the period, without the platforms that have none. */
+async function readCounters(
+  keyOf: (platform: string, at: number) => string,
   withReceipts: readonly string[],
   only: string | undefined,
   { from, before }: Period,
   { settings, control }: OpsContext,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<DailyCounts> {
   const names = [...new Set([...withReceipts, ...Object.keys(settings.platforms)])];
   const days = Array.from({ length: Math.ceil((before - from) / dayMs) }, (_, at) => from + at * dayMs);
   const counts = new Map<string, number>();
   for (const platform of names.filter(name => (only ?? name) === name)) {
     let sum = 0;
     for (let first = 0; first < days.length; first += keysPerRead) {
-      const rows = await control.read(days.slice(first, first + keysPerRead).map(day => ignoredKey(platform, day)));
+      const rows = await control.read(days.slice(first, first + keysPerRead).map(day => keyOf(platform, day)));
       for (const { value } of rows.values()) sum += Number(value);
     }
     if (sum > 0) counts.set(platform, sum);

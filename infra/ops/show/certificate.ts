@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { dateText, escapeHtml, htmlFile } from '../html.ts';
 import { auditAnswers, isPartialResult } from './audit-report.ts';
+import { type Reappearance, reappearanceHeading, reappearanceLines } from './reappearances.ts';
 
 /** What a certificate says. The signature must be valid: the caller verifies it. */
 interface CertificateInput {
@@ -12,13 +13,14 @@ interface CertificateInput {
   readonly keyId: string;
   /** When it was signed, in epoch milliseconds. */
   readonly at: number;
+  readonly reappearances: readonly Reappearance[];
 }
 
 /**
  * Returns signed evidence as one HTML file for people who are not engineers. It prints on one A4 page, so long lists are cut
  * and say so. It loads nothing and runs no script; every value is escaped.
  */
-export function certificateHtml({ evidence, jws, keyId, at }: CertificateInput): string {
+export function certificateHtml({ evidence, jws, keyId, at, reappearances }: CertificateInput): string {
   const { heading, sentence } = summaryOf(evidence);
   const answers = auditAnswers(evidence).map(({ heading, lines }) => section(heading, shorten(lines)));
   const body = `<main>
@@ -27,6 +29,7 @@ export function certificateHtml({ evidence, jws, keyId, at }: CertificateInput):
 <p class="summary">${sentence}</p>
 <div class="answers">
 ${answers.join('\n')}
+${section(reappearanceHeading, shorten(reappearanceLines(reappearances)))}
 ${section('What this does not prove', limits)}
 </div>
 <footer>

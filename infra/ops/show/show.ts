@@ -8,6 +8,7 @@ import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
 import { certificateHtml } from './certificate.ts';
 import { type NextStep, nextStepFor } from './next-step.ts';
+import { type Reappearance, readReappearances, reappearanceHeading, reappearanceLines } from './reappearances.ts';
 import { parseSignedEvidence, type SignatureVerdict, type SignedEvidence, verifySignature } from './signed-evidence.ts';
 
 export const showCommand: Command = {
@@ -54,18 +55,21 @@ async function show(args: ParsedArgs, context: OpsContext, output: Output): Prom
 
 /** Shows the signed evidence, or for an unsigned receipt, its evidence so far. */
 async function readView(receipt: Receipt, context: OpsContext): Promise<ReceiptView | undefined> {
-  const { signer } = context;
+  const { signer, store } = context;
+  const publicKey = () => signer.publicKey();
   const next = await nextStepFor(receipt, context);
-  if (receipt.evidence === undefined) return { receipt, next, evidence: evidenceOf(receipt) };
+  const reappearances = await readReappearances(receipt, store, publicKey);
+  if (receipt.evidence === undefined) return { receipt, next, evidence: evidenceOf(receipt), reappearances };
   const signed = parseSignedEvidence(receipt, receipt.evidence);
   if (signed === undefined) return undefined;
   const { evidence, ...signature } = signed;
-  const verdict = await verifySignature(receipt.evidence, signature.keyId, () => signer.publicKey());
-  return { receipt, next, evidence, signature: { ...signature, verdict } };
+  const verdict = await verifySignature(receipt.evidence, signature.keyId, publicKey);
+  return { receipt, next, evidence, reappearances, signature: { ...signature, verdict } };
 }
 
 /** An unfinished receipt may be unsigned. A finished one needs a valid signature and must match its evidence. */
-function isValid({ receipt, signature }: ReceiptView): boolean {
+function isValid({ receipt, signature, reappearances }: ReceiptView): boolean {
+  if (reappearances.some(({ verdict }) => verdict !== 'good' && verdict !== 'unsigned')) return false;
   if (signature === undefined) return receipt.queue !== undefined;
   return signature.verdict === 'good' && signature.disagreeing.length === 0;
 }
@@ -76,12 +80,12 @@ function printJws(jws: string, output: Output): number {
 }
 
 /** Prints nothing unless the evidence is proved: a page that looks like a certificate must be one. */
-function printCertificate({ receipt, evidence, signature }: ReceiptView, output: Output): number {
+function printCertificate({ receipt, evidence, signature, reappearances }: ReceiptView, output: Output): number {
   if (signature === undefined || receipt.evidence === undefined) return reportUnsigned(receipt);
   const { verdict, disagreeing, keyId, at } = signature;
   if (verdict !== 'good') return reportError(`no certificate: ${verdicts[verdict]}`);
   if (disagreeing.length > 0) return reportError('no certificate: the receipt differs from the signed evidence');
-  output.print(certificateHtml({ evidence, jws: receipt.evidence, keyId, at }));
+  output.print(certificateHtml({ evidence, jws: receipt.evidence, keyId, at, reappearances }));
   return 0;
 }
 
@@ -102,6 +106,7 @@ interface ReceiptView {
   readonly receipt: Receipt;
   readonly next: NextStep;
   readonly evidence: Evidence;
+  readonly reappearances: readonly Reappearance[];
   readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: SignatureVerdict };
 }
 
@@ -114,10 +119,11 @@ function printReceipt(view: ReceiptView, now: number, output: Output): void {
 const commandIndent = '  npm run ';
 
 /** Returns the evidence and the current state, for scripts. */
-function buildJson({ receipt, next, evidence, signature }: ReceiptView, now: number): object {
+function buildJson({ receipt, next, evidence, reappearances, signature }: ReceiptView, now: number): object {
   const { queue, nextAttemptAt, claims, lastResult, newRequest } = receipt;
   return {
     ...evidence,
+    reappearances,
     waitsFor: queue ?? null,
     nextAttemptAt: nextAttemptAt === undefined ? null : isoSeconds(nextAttemptAt),
     lastResult: lastResult ?? null,
@@ -133,7 +139,11 @@ function buildJson({ receipt, next, evidence, signature }: ReceiptView, now: num
 
 function buildLines(view: ReceiptView, now: number): readonly string[] {
   const { receipt, evidence } = view;
-  const sections = [...auditAnswers(evidence), { heading: 'Signature', lines: signatureLines(view) }];
+  const sections = [
+    ...auditAnswers(evidence),
+    { heading: reappearanceHeading, lines: reappearanceLines(view.reappearances) },
+    { heading: 'Signature', lines: signatureLines(view) },
+  ];
   return [
     `receipt ${evidence.receipt}`,
     ...stateLines(receipt, now),

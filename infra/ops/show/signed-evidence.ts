@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
+import { evidenceDigest } from '../../../lambda/receipts/addendum.ts';
 import { type Evidence, evidenceFrom, evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { PublicKey } from '../../../lambda/receipts/signer.ts';
+import { addendumType, type PublicKey } from '../../../lambda/receipts/signer.ts';
 import { isSignedBy, thumbprint } from '../verify/verify-evidence.ts';
 
 /** The signed evidence of a receipt. */
@@ -40,6 +41,21 @@ export async function verifySignature(
   if (key === undefined) return 'unchecked';
   if (thumbprint(key) !== keyId) return 'another-key';
   return isSignedBy(jws, key) ? 'good' : 'bad';
+}
+
+/** Verifies the signature of an addendum. It is `bad` too if it names other evidence than its receipt has. */
+export async function verifyAddendum(
+  jws: string,
+  evidence: string,
+  publicKey: () => Promise<PublicKey>,
+): Promise<SignatureVerdict> {
+  const [header = '', payload = ''] = jws.split('.');
+  const heading = v.safeParse(v.looseObject({ typ: v.literal(addendumType), kid: v.string() }), decodePart(header));
+  const bound = v.safeParse(
+    v.looseObject({ evidenceSha256: v.literal(evidenceDigest(evidence)) }),
+    decodePart(payload),
+  );
+  return heading.success && bound.success ? verifySignature(jws, heading.output.kid, publicKey) : 'bad';
 }
 
 const headerSchema = v.looseObject({ alg: v.literal('ES256'), kid: v.string() });

@@ -5,9 +5,11 @@ import { runInterleavings } from './interleavings.ts';
 import { runKilled } from './killed.ts';
 import { runFlood, runReplays } from './mass-requests.ts';
 import { runBacklog, runRejectedKey, runThrottledAws, runTwoProjects } from './outages.ts';
+import { runReappearances } from './reappearances.ts';
 import { runRefusals } from './refusals.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
+import { runSoak } from './soak.ts';
 import { runVersions } from './versions.ts';
 
 export type Size = 'small' | 'full';
@@ -160,6 +162,29 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         smallQuota('usual faults', { seed, requests: 10, limit: 10, quotaPeriod: 'hour', mix: usual }),
         smallQuota('key of another project at first', { seed, ...otherKey }),
       ]),
+    },
+  },
+  reappearances: {
+    what: 'persons who register again before, during and after their erasure, and the events about them',
+    runs: {
+      small: [
+        { label: 'seed 1, 300 persons, usual faults', run: () => runReappearances(1, 300, usual) },
+        { label: 'seed 2, 300 persons, all faults, high probability', run: () => runReappearances(2, 300, wild) },
+      ],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 3000 persons, usual faults`, run: () => runReappearances(seed, 3000, usual) },
+        { label: `seed ${seed}, 1000 persons, all faults`, run: () => runReappearances(seed, 1000, wild) },
+      ]),
+    },
+  },
+  soak: {
+    what: 'weeks with outages, rotated keys, pauses, two versions at once, and clocks that are set forward and back',
+    runs: {
+      small: [{ label: 'seed 1, 5 days', run: () => runSoak({ seed: 1, days: 5, requestsPerDay: 40 }) }],
+      full: seeds(4).map(seed => ({
+        label: `seed ${seed}, 6 weeks`,
+        run: () => runSoak({ seed, days: 42, requestsPerDay: 100 }),
+      })),
     },
   },
   versions: {

@@ -184,8 +184,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a write ignores the stored revision',
     file: 'infra/local/sqlite-store.ts',
-    is: 'WHERE id = ? AND revision = ?',
-    becomes: 'WHERE id = ? AND revision <> -1 - ?',
+    is: 'next_attempt_at = ?, row = ? WHERE id = ? AND revision = ?',
+    becomes: 'next_attempt_at = ?, row = ? WHERE id = ? AND revision <> -1 - ?',
   },
   {
     name: 'a callback is attempted only once',

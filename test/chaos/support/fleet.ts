@@ -1,5 +1,6 @@
 import type { APIGatewayProxyResult, Context } from 'aws-lambda';
 import type { GatewayEvent } from '../../../lambda/aws/api-gateway.ts';
+import { eventsHandler } from '../../../lambda/events.ts';
 import type { SweepResult } from '../../../lambda/sweep/backlog.ts';
 import { sweepHandler } from '../../../lambda/sweeper.ts';
 import { webhookHandler } from '../../../lambda/webhook.ts';
@@ -10,13 +11,16 @@ import { type Machine, openMachine } from './machine.ts';
 export interface Fleet {
   /** Returns the webhook's reply, or `undefined` after a crash or a timeout. */
   deliver(event: GatewayEvent): Promise<APIGatewayProxyResult | undefined>;
+  /** Returns the reply to an event of a customer, or `undefined` after a crash or a timeout. */
+  event(event: GatewayEvent): Promise<APIGatewayProxyResult | undefined>;
   sweep(): Promise<SweepResult | undefined>;
   coldStarts(): number;
 }
 
-/** Timeouts of the two functions, in milliseconds. */
+/** Timeouts of the functions, in milliseconds. */
 const webhookMs = 15_000;
 const sweeperMs = 75_000;
+const eventsMs = 9000;
 
 /** Without `getRemainingTimeInMillis` middy starts no timer of its own, which would run on the real clock. */
 const context = {} as Context;
@@ -24,7 +28,11 @@ const context = {} as Context;
 /** Returns a fleet; `cold` is the probability that an invocation gets a new machine although one is idle. */
 export function openFleet(environment: Environment, cold: number): Fleet {
   const { random } = environment;
-  const idle: { webhook: Machine[]; sweeper: Machine[] } = { webhook: [], sweeper: [] };
+  const idle: { webhook: Machine[]; sweeper: Machine[]; events: Machine[] } = {
+    webhook: [],
+    sweeper: [],
+    events: [],
+  };
   let coldStarts = 0;
   const taken = (pool: Machine[]) => {
     const machine = random.chance(cold) ? undefined : pool.pop();
@@ -40,6 +48,7 @@ export function openFleet(environment: Environment, cold: number): Fleet {
   };
   return {
     deliver: event => invoke(idle.webhook, webhookMs, ({ services }) => webhookHandler(() => services)(event, context)),
+    event: event => invoke(idle.events, eventsMs, ({ services }) => eventsHandler(() => services)(event, context)),
     sweep: () =>
       invoke(idle.sweeper, sweeperMs, ({ services }) => sweepHandler(() => services)().catch(() => undefined)),
     coldStarts: () => coldStarts,

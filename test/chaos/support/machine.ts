@@ -19,7 +19,7 @@ export function openMachine(environment: Environment): Machine {
   const lifecycle = newLifecycle(environment.now, environment.wait);
   const random = environment.random.fork();
   const skew = Math.round(random.between(-environment.skewMs, environment.skewMs));
-  const now = () => environment.now() + skew;
+  const now = () => environment.now() + skew + environment.clockErrorMs();
   const call = <T>(port: Port, verb: string, effect: () => Promise<T>) =>
     through(port, verb, effect, environment, lifecycle);
   const { store, control } = environment.stores();
@@ -33,6 +33,11 @@ export function openMachine(environment: Environment): Machine {
       due: (queue, now, limit) => call('store', 'due', () => store.due(queue, now, limit)),
       readPersonalData: id => call('store', 'personal-data', () => store.readPersonalData(id)),
       find: mac => call('store', 'find', () => store.find(mac)),
+      findErased: mac => call('store', 'find', () => store.findErased(mac)),
+      addAddendum: addendum => call('store', 'add-addendum', () => store.addAddendum(addendum)),
+      readAddendum: id => call('store', 'read', () => store.readAddendum(id)),
+      replaceAddendum: next => call('store', 'replace', () => store.replaceAddendum(next)),
+      addendaOf: id => call('store', 'read', () => store.addendaOf(id)),
     },
     control: {
       read: keys => call('control', 'read', () => control.read(keys)),

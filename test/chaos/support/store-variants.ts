@@ -1,6 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
+import { addendumId } from '../../../lambda/receipts/addendum.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import type { Addendum, ReceiptQueue } from '../../../lambda/receipts/row-schemas.ts';
 import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Stores } from './environment.ts';
 
@@ -21,10 +23,12 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
     UPDATE SET revision = excluded.revision, queue = excluded.queue, at = excluded.at WHERE excluded.revision > revision
   `);
   const find = database.prepare('SELECT id FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
-  const index = ({ id, revision, queue, nextAttemptAt }: Receipt) =>
+  const index = ({ id, revision, queue, nextAttemptAt }: Indexed) =>
     later(() => {
       update.run(id, revision, queue ?? null, nextAttemptAt ?? null);
     });
+  const indexAddendum = (addendum: Addendum) =>
+    index({ ...addendum, id: addendumId(addendum), ...dueForSigning(addendum) });
   return {
     ...store,
     accept: async (receipt, personalData) => {
@@ -37,8 +41,23 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
       if (replaced) index(next);
       return replaced;
     },
+    addAddendum: async addendum => {
+      await store.addAddendum(addendum);
+      indexAddendum(addendum);
+    },
+    replaceAddendum: async next => {
+      const replaced = await store.replaceAddendum(next);
+      if (replaced) indexAddendum(next);
+      return replaced;
+    },
     due: async (queue, now, limit) => find.all(queue, now, Math.max(limit, 0)).map(row => String(row['id'])),
   };
+}
+
+type Indexed = Pick<Receipt, 'id' | 'revision' | 'nextAttemptAt'> & { readonly queue?: ReceiptQueue | 'addendum' };
+
+function dueForSigning({ jws, receivedAt }: Addendum): Pick<Indexed, 'queue' | 'nextAttemptAt'> {
+  return jws === undefined ? { queue: 'addendum', nextAttemptAt: receivedAt } : {};
 }
 
 /** Fields that only the newer version of the code writes, at every level of every row. */

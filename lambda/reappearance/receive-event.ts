@@ -1,0 +1,129 @@
+import { parseSharedSecret } from '../authentication/shared-secret.ts';
+import { matchSignature } from '../authentication/signed-body.ts';
+import { Failure, failureOf } from '../domain/failure.ts';
+import { emptyReply, type HttpReply, type HttpRequest, jsonReply, singleHeader } from '../domain/http.ts';
+import { eventSecretName, namePattern } from '../domain/names.ts';
+import { failureFields } from '../io/log.ts';
+import type { Addendum } from '../receipts/addendum.ts';
+import type { Pseudonymizer } from '../receipts/hmac.ts';
+import type { ErasedReceipt } from '../receipts/store.ts';
+import type { Services } from '../services.ts';
+import { eventProjects } from '../settings.ts';
+import { type CustomerEvent, parseCustomerEvent } from './customer-event.ts';
+
+/** Everything that the handling of events uses: no identifiers, no call to Voucherify, no signing key. */
+export type EventServices = Pick<Services, 'settings' | 'store' | 'readSecret' | 'pseudonymizer' | 'now' | 'log'>;
+
+/**
+ * Handles one event that Voucherify sends about a customer. Compares the customer with the erased persons, by HMACs. For
+ * each erasure that matches, it stores an addendum, which the sweep signs and reports. It deletes nothing, and stores and
+ * logs nothing of the event. Replies 204 only after the addenda are stored. Throws a `Failure`, which
+ * {@link eventErrorReply} turns into the reply; after 503 and 429, Voucherify repeats the event.
+ */
+export async function receiveEvent(request: HttpRequest, services: EventServices): Promise<HttpReply> {
+  const project = projectOf(request);
+  if (project === undefined || !eventProjects(services.settings).includes(project))
+    throw new Failure('not-found', 'path: no such project');
+  if (request.method !== 'POST') {
+    throw new Failure('method-not-allowed', 'method: only POST is allowed', { headers: { Allow: 'POST' } });
+  }
+  await verifySignature(request, project, services);
+  try {
+    const event = parseCustomerEvent(request.rawBody);
+    if (event !== undefined) await compare(event, project, request.receivedAt ?? services.now(), services);
+  } catch (error) {
+    throw failureOf(error).markVerified();
+  }
+  services.log({ event: 'customer-event', project });
+  return emptyReply(204);
+}
+
+/**
+ * Logs a failure and returns its reply. Whatever an authentic event was refused for raises one alarm, before Voucherify
+ * has repeated it twelve times and switches its webhook off. Never throws.
+ */
+export function eventErrorReply(request: HttpRequest, failure: Failure, { log, settings }: EventServices): HttpReply {
+  const project = projectOf(request);
+  const isKnown = project !== undefined && eventProjects(settings).includes(project);
+  const { alarm: _, ...fields } = failureFields(failure);
+  const isLost = failure.verified || failure.status >= 500;
+  log({
+    event: 'refused',
+    ...(isKnown ? { project } : {}),
+    ...fields,
+    ...(isLost ? { alarm: 'event-refused', rule: failure.message } : {}),
+    status: failure.status,
+  });
+  return jsonReply(failure.status, { message: failure.message }, failure.headers);
+}
+
+const route = new RegExp(`^/events/(${namePattern})$`);
+
+function projectOf({ path }: HttpRequest): string | undefined {
+  return route.exec(path)?.[1];
+}
+
+/** The signature is the HMAC-SHA256 of the raw body in hex (Voucherify, "Introduction to webhooks"). It covers no time. */
+async function verifySignature(request: HttpRequest, project: string, { readSecret }: EventServices): Promise<void> {
+  const secret = parseSharedSecret(await readSecret(eventSecretName(project)));
+  const given = singleHeader(request, 'x-voucherify-signature') ?? '';
+  if (matchSignature(given, request.rawBody, secret, { hash: 'sha256', encoding: 'hex' }) === undefined)
+    throw new Failure('unauthorized', 'x-voucherify-signature: is missing or does not match');
+}
+
+async function compare(
+  event: CustomerEvent,
+  project: string,
+  receivedAt: number,
+  { store, pseudonymizer }: EventServices,
+): Promise<void> {
+  const hmacs = await pseudonymizer();
+  const matched = new Map<string, { readonly erased: ErasedReceipt; readonly kinds: Addendum['matched'][number][] }>();
+  const { identifiers } = event;
+  const found = await Promise.all(identifiers.map(identifier => store.findErased(hmacs.subject(identifier))));
+  identifiers.forEach(({ kind }, at) => {
+    if (kind === 'phone') return;
+    for (const erased of found[at] ?? []) {
+      if (!isReappearance(kind, event, erased)) continue;
+      const { kinds } = matched.get(erased.id) ?? { kinds: [] };
+      matched.set(erased.id, { erased, kinds: [...kinds, kind] });
+    }
+  });
+  for (const { erased, kinds } of matched.values()) {
+    await store.addAddendum(addendumOf(event, { project, receivedAt, erased, kinds, hmacs }));
+  }
+}
+
+/**
+ * Voucherify gives each customer a new id, so an erased id must never appear again. A `source_id` or an e-mail address may
+ * belong to a customer that the request did not mean: it counts if customer and event are later than the erasure.
+ */
+function isReappearance(kind: string, { occurredAt, createdAt }: CustomerEvent, { erasedAt }: ErasedReceipt): boolean {
+  return kind === 'customer_id' || (erasedAt < occurredAt && erasedAt < createdAt);
+}
+
+interface Match {
+  readonly project: string;
+  readonly receivedAt: number;
+  readonly erased: ErasedReceipt;
+  readonly kinds: Addendum['matched'];
+  readonly hmacs: Pseudonymizer;
+}
+
+/** One addendum for each receipt and event. All updates of one customer share one: each purchase updates the customer. */
+function addendumOf(event: CustomerEvent, { project, receivedAt, erased, kinds, hmacs }: Match): Addendum {
+  const { id, type, customerId, channel, occurredAt } = event;
+  return {
+    v: 1,
+    receipt: erased.id,
+    event: hmacs.event(project, type === 'customer.updated' ? customerId : id),
+    revision: 1,
+    project,
+    type,
+    matched: kinds,
+    ...(channel === undefined ? {} : { channel }),
+    occurredAt,
+    receivedAt,
+    expiresAt: erased.expiresAt,
+  };
+}

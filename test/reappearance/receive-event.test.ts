@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { issuer } from '../../lambda/receipts/evidence.ts';
+import { addendumType, keySet } from '../../lambda/receipts/signer.ts';
+import { storeUnavailable } from '../../lambda/receipts/store.ts';
+import { customerEvent, erasedPerson } from '../support/customer-events.ts';
+import { createHarness, eventSecret, fixtureTime, type Harness } from '../support/harness.ts';
+
+const back = { source_id: 'crm-10042', email: 'ADA@example.com ' };
+const reappeared = (harness: Harness) => harness.alarms().filter(alarm => alarm === 'erased-person-reappeared');
+
+describe('event of a customer', () => {
+  test('erased person: gets one signed addendum and an alarm, and nobody is deleted', async () => {
+    const { harness, receipt, later } = await erasedPerson();
+    const calls = harness.sent.length;
+    expect(await harness.sendEvent(customerEvent({ at: later, customer: back }))).toMatchObject({
+      status: 204,
+      text: '',
+    });
+    await harness.sweep(later + 1000);
+    const [addendum, ...others] = await harness.store.addendaOf(receipt.id);
+    expect(others).toEqual([]);
+    expect(addendum).toMatchObject({ type: 'customer.created', channel: 'API', matched: ['source_id', 'email'] });
+    expect(addendum?.expiresAt).toBe((await harness.receipt(receipt.id)).expiresAt);
+    expect(reappeared(harness)).toHaveLength(1);
+    expect(harness.lines.find(line => line.alarm === 'erased-person-reappeared')?.receipt).toBe(receipt.id);
+    expect(harness.sent).toHaveLength(calls);
+    expect(harness.deleted()).toHaveLength(1);
+  });
+
+  test('addendum: names the signed evidence, is verified offline, and the receipt never changes', async () => {
+    const { harness, receipt, later } = await erasedPerson();
+    await harness.sweep();
+    const before = await harness.receipt(receipt.id);
+    await harness.sendEvent(customerEvent({ at: later, customer: back }));
+    await harness.sweep(later + 1000);
+    expect(await harness.receipt(receipt.id)).toEqual(before);
+    const [addendum] = await harness.store.addendaOf(receipt.id);
+    const keys = createLocalJWKSet(keySet(await harness.services.signer!.publicKey()));
+    const rules = { issuer, typ: addendumType, algorithms: ['ES256'], currentDate: new Date(harness.clock.now) };
+    const { payload } = await jwtVerify(addendum?.jws ?? '', keys, rules);
+    const evidenceSha256 = createHash('sha256')
+      .update(before.evidence ?? '')
+      .digest('base64url');
+    expect(payload).toMatchObject({ v: 1, receipt: receipt.id, evidenceSha256, what: 'reappearance', project: 'main' });
+  });
+
+  test('evidence not yet signed: the alarm is raised, and the addendum is signed once it is', async () => {
+    const { harness, receipt, later } = await erasedPerson({
+      change: ({ signer, now }) => ({
+        signer: {
+          publicKey: () => signer!.publicKey(),
+          sign: async bytes => {
+            if (now() < later + 60_000) throw new Error('key disabled');
+            return signer!.sign(bytes);
+          },
+        },
+      }),
+    });
+    await harness.sendEvent(customerEvent({ at: later, customer: back }));
+    await harness.sweep(later);
+    expect(reappeared(harness).length).toBeGreaterThan(0);
+    expect((await harness.store.addendaOf(receipt.id))[0]?.jws).toBeUndefined();
+    await harness.sweep(later + 60_000);
+    expect((await harness.store.addendaOf(receipt.id))[0]?.jws).toBeDefined();
+    const raised = reappeared(harness).length;
+    await harness.sweep(later + 120_000);
+    expect(reappeared(harness)).toHaveLength(raised);
+  });
+
+  test('repeats, and many updates of one customer: no further addendum', async () => {
+    const { harness, receipt, later } = await erasedPerson();
+    const created = customerEvent({ at: later, customer: back });
+    for (const body of [created, created]) expect((await harness.sendEvent(body)).status).toBe(204);
+    for (let index = 2; index < 5; index += 1) {
+      const body = customerEvent({ type: 'customer.updated', id: `evcus_${index}`, at: later + index, customer: back });
+      await harness.sendEvent(body);
+    }
+    const types = (await harness.store.addendaOf(receipt.id)).map(({ type }) => type);
+    expect(types.toSorted()).toEqual(['customer.created', 'customer.updated']);
+  });
+
+  test.each([
+    { what: 'event before the erasure', at: fixtureTime - 1, customer: back },
+    { what: 'customer created before the erasure', customer: { ...back, created_at: '2025-01-01T00:00:00Z' } },
+    { what: 'another customer', customer: { source_id: 'crm-10043', email: 'ben@example.com' } },
+    { what: 'customer without identifiers', customer: {} },
+    { what: 'event of another type', type: 'customer.deleted', customer: back },
+  ])('$what: is taken and makes no addendum', async ({ at, ...event }) => {
+    const { harness, receipt, later } = await erasedPerson();
+    expect((await harness.sendEvent(customerEvent({ at: at ?? later, ...event }))).status).toBe(204);
+    await harness.sweep(later + 1000);
+    expect(await harness.store.addendaOf(receipt.id)).toEqual([]);
+    expect(reappeared(harness)).toEqual([]);
+  });
+
+  test('person without an erasure, or with an open one: makes no addendum', async () => {
+    const harness = createHarness({ reappearance: {} });
+    const hmacs = await harness.services.pseudonymizer();
+    const subject = hmacs.subject({ kind: 'source_id', value: 'crm-10042' });
+    expect((await harness.sendEvent(customerEvent({ at: fixtureTime, customer: back }))).status).toBe(204);
+    expect(await harness.store.findErased(subject)).toEqual([]);
+  });
+
+  test('nothing of the event: is stored or logged', async () => {
+    const { harness, receipt, later } = await erasedPerson();
+    const body = customerEvent({ at: later, customer: back, channel: 'ada@example.com' });
+    await harness.sendEvent(body);
+    await harness.sendEvent(body.replace('"email"', '"email":1,"email"'));
+    await harness.sweep(later + 1000);
+    const kept = JSON.stringify([harness.logText.slice(-8), await harness.store.addendaOf(receipt.id)]);
+    expect(kept).not.toMatch(/crm-10042|example\.com|evcus_1|whs_1|cust_Returned|Marketing|Ada Example/i);
+  });
+});
+
+describe('event that is refused', () => {
+  const signed = { 'x-voucherify-signature': '0'.repeat(64) };
+
+  test.each([
+    { what: 'wrong signature', change: { headers: signed }, status: 401 },
+    { what: 'no signature', change: { headers: {} }, status: 401 },
+    { what: 'another project', change: { path: '/events/other' }, status: 404 },
+    { what: 'another route', change: { path: '/events' }, status: 404 },
+    { what: 'GET', change: { method: 'GET' }, status: 405 },
+  ])('$what: is refused, reads nothing and raises no alarm', async ({ change, status }) => {
+    const { harness, later } = await erasedPerson({
+      change: ({ store }) => ({ store: { ...store, findErased: fail } }),
+    });
+    expect((await harness.sendEvent(customerEvent({ at: later, customer: back }), change)).status).toBe(status);
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test.each(['{', '[]', '{"type":"customer.created"}', '{"type":"customer.created","data":{"object":{}}}'])(
+    'signed but unreadable (%s): raises the alarm for lost events',
+    async body => {
+      const { harness } = await erasedPerson();
+      expect((await harness.sendEvent(body)).status).toBe(400);
+      expect(harness.alarms()).toEqual(['event-refused']);
+    },
+  );
+
+  test('store unavailable: 503 with the alarm for lost events, and the repeat is taken', async () => {
+    let isDown = true;
+    const { harness, receipt, later } = await erasedPerson({
+      change: ({ store }) => ({
+        store: { ...store, addAddendum: async row => (isDown ? fail() : store.addAddendum(row)) },
+      }),
+    });
+    const body = customerEvent({ at: later, customer: back });
+    expect(await harness.sendEvent(body)).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
+    expect(harness.alarms()).toEqual(['event-refused']);
+    isDown = false;
+    expect((await harness.sendEvent(body)).status).toBe(204);
+    expect(await harness.store.addendaOf(receipt.id)).toHaveLength(1);
+  });
+
+  test('secret that is a placeholder: 503 with the alarm for lost events only', async () => {
+    const secrets = { 'erasure/events/main': '{"current":"REPLACE_ME"}' };
+    const harness = createHarness({ reappearance: {}, secrets });
+    expect((await harness.sendEvent(customerEvent({ at: fixtureTime }))).status).toBe(503);
+    expect(harness.alarms()).toEqual(['event-refused']);
+  });
+
+  test('previous secret: is accepted during a rotation', async () => {
+    const current = 'event-secret-of-tomorrow-4d5e6f';
+    const secrets = { 'erasure/events/main': JSON.stringify({ current, previous: eventSecret }) };
+    const harness = createHarness({ reappearance: {}, secrets });
+    expect((await harness.sendEvent(customerEvent({ at: fixtureTime }))).status).toBe(204);
+  });
+
+  test('without the setting: there is no route', async () => {
+    const harness = createHarness();
+    expect((await harness.sendEvent(customerEvent({ at: fixtureTime }))).status).toBe(404);
+  });
+});
+
+function fail(): never {
+  throw storeUnavailable();
+}
