@@ -6,7 +6,7 @@ import { doctorCommand } from './doctor/doctor.ts';
 import { eraseCommand } from './erase/erase.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
-import { findCommand } from './find.ts';
+import { findCommand } from './find/find.ts';
 import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
@@ -18,6 +18,7 @@ import { secretCommand } from './secret/secret.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
 import { wrapLine } from './terminal.ts';
+import { verifyCommand } from './verify/verify.ts';
 
 /** One line for each command. */
 export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
@@ -36,6 +37,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   report: reportCommand,
   export: exportCommand,
   jwks: jwksCommand,
+  verify: verifyCommand,
   doctor: doctorCommand,
   try: tryCommand,
   explain: explainCommand,

@@ -1,37 +1,50 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { keySet } from '../../lambda/receipts/signer.ts';
-import { dayOf, OpsUsageError, type ParsedArgs } from './args.ts';
+import { OpsUsageError, type ParsedArgs } from './args.ts';
+import {
+  closedCells,
+  closedColumns,
+  closedFilterOf,
+  closedHelp,
+  closedOptions,
+  closedReceipts,
+} from './closed-receipts.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
-import type { ScanReceipts } from './report/scan-receipts.ts';
+import { csvRecord } from './csv.ts';
+import { periodText } from './period.ts';
 import type { Output } from './terminal.ts';
 
 export const exportCommand: Command = {
   summary: 'copy signed evidence to files, outside the table',
-  options: { since: { type: 'string' }, to: { type: 'string' } },
-  help: `npm run ops -- export --since DATE --to FOLDER
+  options: { ...closedOptions, folder: { type: 'string' } },
+  help: `npm run ops -- export --folder FOLDER [--from DATE] [--to DATE]
 
-Writes the signed evidence of every receipt that was closed on or after this day
-(YYYY-MM-DD in UTC): one file RECEIPT.jws each, the public key as jwks.json, and
-SHA256SUMS with the digest of every file of this export. The files contain no
-identifier of a person. Keep them where the deployment cannot delete them, such
-as a bucket with object lock.
+Writes the signed evidence of every receipt that was closed in the period: one
+file RECEIPT.jws each, the public key as jwks.json, and two lists. manifest.csv
+names for each receipt the file, its SHA-256, the platform, times and outcome,
+for a spreadsheet (a cell that starts with = + - or @ gets an apostrophe before
+it). SHA256SUMS has the digest of every other file of this export. The files
+contain no identifier of a person. Keep them where the deployment cannot delete
+them, such as a bucket with object lock.
 
-An interrupted export continues when you run it again: existing files with the
-same content are kept. A file with other content is never replaced, and the exit
-code is 1. SHA256SUMS gets its name last, so a folder without it is incomplete.
+${closedHelp}
+  --folder FOLDER where the files are written
 
-  npm run ops -- export --since 2026-01-01 --to evidence-2026
+An interrupted export continues when you run it again: existing evidence with
+the same content is kept. Evidence with other content is never replaced, and the
+exit code is 1. The lists are those of the last export into the folder; they get
+their names last, so a folder without them is incomplete.
+
+  npm run ops -- export --year 2026 --folder evidence-2026
   (cd evidence-2026 && sha256sum --check SHA256SUMS)
+  npm run ops -- verify evidence-2026 --jwks jwks.json
 `,
   run: exportEvidence,
 };
-
-/** Receipts between two progress messages. */
-const progressStep = 500;
 
 interface ExportCounts {
   written: number;
@@ -43,58 +56,31 @@ interface ExportCounts {
 
 async function exportEvidence(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   if (args.positionals.length > 0) throw new OpsUsageError('export: takes options only, no arguments');
-  const since = dayOf('--since', args.text('since'));
-  const folder = args.text('to') ?? '';
-  if (folder === '') throw new OpsUsageError('--to: must be a folder');
+  const filter = closedFilterOf(args);
+  const folder = args.text('folder') ?? '';
+  if (folder === '') throw new OpsUsageError('--folder: must be a folder');
   const key = `${JSON.stringify(keySet(await context.signer.publicKey()), undefined, 2)}\n`;
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {
-    throw new OpsUsageError('--to: the folder cannot be created');
+    throw new OpsUsageError('--folder: the folder cannot be created');
   });
   const counts: ExportCounts = { written: 0, kept: 0, conflicting: 0, unsigned: 0, unreadable: 0 };
-  const manifest = await openManifest(folder);
-  const write = async (name: string, text: string) => {
-    counts[await writeOnce(join(folder, name), text)] += 1;
-    await manifest.add(name, text);
-  };
-  await exportReceipts(context.all, since, { counts, write, output });
-  const receipts = counts.written + counts.kept + counts.conflicting;
-  await write('jwks.json', key);
-  const complete = counts.conflicting === 0 && counts.unreadable === 0;
-  await manifest.close(complete);
-  print({ ...counts, receipts, complete }, output);
-  return complete ? 0 : 1;
-}
-
-interface ExportSteps {
-  readonly counts: ExportCounts;
-  readonly write: (name: string, text: string) => Promise<void>;
-  readonly output: Output;
-}
-
-async function exportReceipts(all: ScanReceipts, since: number, { counts, write, output }: ExportSteps): Promise<void> {
-  const countUnreadable = () => {
-    counts.unreadable += 1;
-  };
-  let read = 0;
-  for await (const receipt of all(countUnreadable)) {
-    read += 1;
-    const exported = counts.written + counts.kept + counts.conflicting;
-    if (read % progressStep === 0) output.progress(`${read} receipts read, ${exported} exported`);
-    if (!isFinal(receipt.state) || (receipt.closedAt ?? 0) < since) continue;
-    await exportOne(receipt, counts, write);
+  const lists = await openLists(folder);
+  for await (const receipt of closedReceipts(context, filter, counts, output)) {
+    const { id, evidence } = receipt;
+    if (evidence === undefined) counts.unsigned += 1;
+    // An id becomes a file name, so it must not name another folder.
+    else if (!/^[\w-]+$/.test(id)) counts.unreadable += 1;
+    else {
+      counts[await writeOnce(join(folder, `${id}.jws`), `${evidence}\n`)] += 1;
+      await lists.addReceipt(receipt, `${evidence}\n`);
+    }
   }
-  output.progress('');
-}
-
-async function exportOne(
-  { id, evidence }: Receipt,
-  counts: ExportCounts,
-  write: (name: string, text: string) => Promise<void>,
-): Promise<void> {
-  if (evidence === undefined) counts.unsigned += 1;
-  // An id becomes a file name, so it must not name another folder.
-  else if (!/^[\w-]+$/.test(id)) counts.unreadable += 1;
-  else await write(`${id}.jws`, `${evidence}\n`);
+  const receipts = counts.written + counts.kept + counts.conflicting;
+  counts[await writeOnce(join(folder, 'jwks.json'), key)] += 1;
+  const complete = counts.conflicting === 0 && counts.unreadable === 0;
+  await lists.close(complete, key);
+  print({ closed: periodText(filter.period), ...counts, receipts, complete }, output);
+  return complete ? 0 : 1;
 }
 
 /** Writes a new file; leaves an existing one as it is. A file that was cut off by a crash has another name. */
@@ -111,26 +97,62 @@ async function replaceFile(file: string, text: string): Promise<void> {
 }
 
 /**
- * Opens the manifest: the lines that `sha256sum --check` reads, in the order in which the receipts are read. They go to a
- * file at once, because an export may have millions of them. It gets its name when the export is complete.
+ * Opens the two lists of an export: the digests that `sha256sum --check` reads, and the receipts as CSV, in the order in which
+ * the receipts are read. The lines go to files at once, because an export may have millions of them.
  */
-async function openManifest(folder: string) {
-  const name = join(folder, 'SHA256SUMS');
-  const file = await open(`${name}.partial`, 'w', 0o600);
+async function openLists(folder: string) {
+  const [manifest, sums] = [await openList(folder, 'manifest.csv'), await openList(folder, 'SHA256SUMS')];
+  const addSum = (file: string, digest: string) => sums.add(`${digest}  ${file}\n`);
+  await manifest.add(`${csvRecord(['file', 'sha256', ...closedColumns])}\n`);
   return {
-    add: (of: string, text: string) => file.appendFile(`${createHash('sha256').update(text).digest('hex')}  ${of}\n`),
+    addReceipt: async (receipt: Receipt, text: string) => {
+      const [file, digest] = [`${receipt.id}.jws`, sha256(text)];
+      await addSum(file, digest);
+      await manifest.add(`${csvRecord([file, digest, ...closedCells(receipt)])}\n`);
+    },
+    close: async (complete: boolean, key: string) => {
+      await addSum('jwks.json', sha256(key));
+      await addSum('manifest.csv', await manifest.close(complete));
+      await sums.close(complete);
+    },
+  };
+}
+
+/** Opens a list that gets its name when it is complete. `close` returns its digest. */
+async function openList(folder: string, list: string) {
+  const name = join(folder, list);
+  const file = await open(`${name}.partial`, 'w', 0o600);
+  const digest = createHash('sha256');
+  return {
+    add: async (line: string) => {
+      digest.update(line);
+      await file.appendFile(line);
+    },
     close: async (complete: boolean) => {
       await file.sync();
       await file.close();
       if (complete) await rename(`${name}.partial`, name);
       else await rm(`${name}.partial`);
+      return digest.digest('hex');
     },
   };
 }
 
-function print(result: ExportCounts & { readonly receipts: number; readonly complete: boolean }, output: Output): void {
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+interface ExportResult extends ExportCounts {
+  /** The period, in words. */
+  readonly closed: string;
+  readonly receipts: number;
+  readonly complete: boolean;
+}
+
+function print(result: ExportResult, output: Output): void {
   if (output.json) output.printJson(result);
   else {
+    output.print(`closed ${result.closed}`);
     output.print(`${result.receipts} receipts exported: ${result.written} files written, ${result.kept} already there`);
     const notes = [
       [result.unsigned, 'closed receipts are not signed yet: export them later'],
@@ -138,6 +160,6 @@ function print(result: ExportCounts & { readonly receipts: number; readonly comp
       [result.unreadable, 'receipts were written by an unknown version and are missing: use the newest tool'],
     ] as const;
     for (const [count, note] of notes) if (count > 0) output.print(`${count} ${note}`);
-    if (!result.complete) output.print('incomplete: SHA256SUMS was not written');
+    if (!result.complete) output.print('incomplete: manifest.csv and SHA256SUMS were not written');
   }
 }

@@ -1,7 +1,10 @@
 import { dueAtOf, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
+import { closedHelp, closedOptions } from './closed-receipts.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
+import { listClosed } from './list-closed.ts';
+import { periodOptions } from './period.ts';
 import { readReceipts, reasonOf, shortId, usedPercent } from './receipts.ts';
 import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
 
@@ -20,9 +23,16 @@ const maxLimit = 1000;
 const allStates = Object.keys(listStates).filter(isState);
 
 export const listCommand: Command = {
-  summary: 'list unfinished receipts: in review, open, unsent callback, unsigned',
-  options: { state: { type: 'string' }, platform: { type: 'string' }, limit: { type: 'string' } },
+  summary: 'list unfinished receipts: in review, open, unsent callback, unsigned; or closed ones',
+  options: {
+    state: { type: 'string' },
+    closed: { type: 'boolean' },
+    ...closedOptions,
+    limit: { type: 'string' },
+    csv: { type: 'boolean' },
+  },
   help: `npm run ops -- list [--state STATE] [--platform NAME] [--limit N]
+npm run ops -- list --closed [--from DATE] [--to DATE] [--csv]
 
 Lists all receipts that are not finished: first those that need a review, then
 by due date. DEADLINE (on a terminal USED) is the used part of the legal time
@@ -33,12 +43,19 @@ shown in red. On a terminal, ids are shortened: every command takes them.
                   open          erased at the next attempt
                   callback      closed, but the callback is not delivered yet
                   sign          closed, but the evidence is not signed yet
-  --platform NAME only requests of one platform
+  --closed        the receipts that were closed in a period, the last one first.
+                  It reads every receipt, so it takes a while
+${closedHelp}
+  --csv           every closed receipt as CSV, unordered. A cell that starts
+                  with = + - or @ (an id can) gets an apostrophe before it, so
+                  that a spreadsheet does not take it for a formula
   --limit N       at most N receipts, up to ${maxLimit}; the default is ${defaultLimit}
 
   npm run ops -- list
   npm run ops -- list --state needs-review
   npm run ops -- list --state open --platform ketch --limit 500
+  npm run ops -- list --closed --from 2026-01-01 --to 2026-01-31
+  npm run -s ops -- list --closed --year 2026 --csv > closed-2026.csv
   npm run -s ops -- list --state needs-review --json | jq -r ".[].receipt" \\
     | npm run -s ops -- retry - --why "fixed"
 `,
@@ -47,6 +64,9 @@ shown in red. On a terminal, ids are shortened: every command takes them.
 
 async function list(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   if (args.positionals.length > 0) throw new OpsUsageError('list: takes options only, no arguments');
+  if (args.isSet('closed')) return listClosed(args, context, output, { most: maxLimit, usual: defaultLimit });
+  const extra = [...Object.keys(periodOptions), 'csv'].find(one => args.isSet(one) || args.text(one) !== undefined);
+  if (extra !== undefined) throw new OpsUsageError(`--${extra}: only together with --closed`);
   const platform = args.text('platform');
   const limit = numberOf(args, 'limit', maxLimit) ?? defaultLimit;
   const query = { states: statesOf(args.text('state')), platform, limit };

@@ -24,6 +24,14 @@ export function shortId(id: string, ids: readonly string[]): string {
   return id;
 }
 
+/** Longest name of a platform with which a row fits 80 columns. */
+const longestName = 16;
+
+/** Returns a platform's name as a table on a terminal shows it: cut if it is long. */
+export function shortName(platform: string): string {
+  return platform.length > longestName ? `${platform.slice(0, longestName - 1)}…` : platform;
+}
+
 const queues = ['needs-review', 'erase', 'callback', 'sign'] as const;
 
 /** Ids read from each queue. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -13,7 +14,8 @@ const pageReceipts = 340;
 
 const commands = [
   ['report', '--from', '2026-01-01', '--to', '2026-12-31'],
-  ['export', '--since', '2027-01-01', '--to', '/tmp/erasure-bench-export'],
+  ['export', '--from', '2027-01-01', '--folder', '/tmp/erasure-bench-export'],
+  ['list', '--closed', '--year', '2026', '--csv'],
   ['list', '--limit', '1000', '--json'],
 ];
 
@@ -28,7 +30,7 @@ export async function operator(receipts: number): Promise<string> {
   for (const args of commands) {
     const { seconds, usage } = await run(args, endpoint);
     const cpu = (usage.userCPUTime + usage.systemCPUTime) / 1e6;
-    rows.push([args[0] ?? '', seconds.toFixed(1), cpu.toFixed(1), (usage.maxRSS / 1024).toFixed(0)]);
+    rows.push([args.join(' '), seconds.toFixed(1), cpu.toFixed(1), (usage.maxRSS / 1024).toFixed(0)]);
   }
   await closeServer(server);
   const head = ['command', 'seconds', 'CPU, seconds', 'resident memory at most, MB'];
@@ -59,7 +61,10 @@ async function run(args: readonly string[], AWS_ENDPOINT_URL: string) {
   });
   const [, , , pipe] = child.stdio;
   if (pipe === null || pipe === undefined || !('read' in pipe)) throw new Error('no pipe');
+  const ended = once(child, 'exit');
   const usage = v.parse(resourceUsage, JSON.parse(await text(pipe)));
+  const [code] = await ended;
+  if (code !== 0) throw new Error(`${args[0]} ended with exit code ${code}`);
   return { seconds: (performance.now() - began) / 1000, usage };
 }
 
@@ -81,6 +86,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, receip
   else if (operation === 'Query') response.end(`{"Items":[${queried(Math.min(input.Limit, receipts))}]}`);
   else if (operation === 'GetItem')
     response.end(`{"Item":{"row":{"S":${rowOf(Number(input.Key?.pk.S.replace(/\D+/, '')))}}}}`);
+  // No message was ignored.
+  else if (operation === 'BatchGetItem') response.end('{"Responses":{}}');
   else response.end(JSON.stringify({ PublicKey: publicKey, KeyMetadata: {} }));
 }
 

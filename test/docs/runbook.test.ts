@@ -24,7 +24,7 @@ function commandsIn(page: string): readonly string[] {
   return [...new Set(blocks.flat())];
 }
 
-const commands = [...new Set(['RUNBOOK.md', 'docs/evidence.md'].flatMap(commandsIn))];
+const commands = [...new Set(['RUNBOOK.md', 'docs/evidence.md', 'docs/officer.md'].flatMap(commandsIn))];
 const tool = /^npm run (-s )?ops -- /;
 
 /** As a shell splits it: quotes hold a word together. */
@@ -77,7 +77,7 @@ async function deployment() {
   };
   const people = join(temporaryFolder(), 'people.csv');
   writeFileSync(people, 'source_id\ncrm-10043\n');
-  return { running, desk, environment, erased, stopped, redacted, people };
+  return { running, desk, environment, uid, erased, stopped, redacted, people };
 }
 
 /** Commands that decide need a receipt that waits for a decision. */
@@ -94,6 +94,8 @@ async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>
   return line
     .replaceAll('<receipt>', decides.test(line) ? await stopped() : here.erased)
     .replaceAll('<WebhookUrl>', `${here.running.url}/webhooks/`)
+    .replace(/ > [\w.-]+$/, '')
+    .replaceAll('<request id>', here.uid)
     .replaceAll('<platform>', 'ketch')
     .replaceAll('<project>', 'main')
     .replaceAll('<folder>', temporaryFolder())
@@ -139,7 +141,7 @@ describe('codes of the runbook', () => {
   });
 });
 
-test('every command of the tool in the runbook and in the page on evidence runs', async () => {
+test('every command of the tool in the runbook and in the pages on evidence and for the privacy officer runs', async () => {
   const here = await deployment();
   const sweep = sweepHandler(() => here.running.services);
   for (const line of commands.filter(one => tool.test(one))) {

@@ -57,7 +57,8 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
       ['find', '--customer-id', source],
       ['report', '--from', '2026-01-01', '--to', '2026-12-31'],
       ['jwks'],
-      ['export', '--since', '2026-01-01', '--to', exported],
+      ['export', '--from', '2026-01-01', '--folder', exported],
+      ['list', '--closed', '--year', '2026'],
       ['restore-check'],
       ['retry', human, source, ...why],
       ['refuse', human, closed, email, ...why],
@@ -74,6 +75,8 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
       }
     }
     places['show --jws'] = (await run(context, 'show', closed, '--jws')).lines.join();
+    places['report --html'] = (await run(context, 'report', '--year', '2026', '--html')).lines.join();
+    places['list --closed --csv'] = (await run(context, 'list', '--closed', '--csv')).lines.join();
     places['show --html'] = (await run(context, 'show', closed, '--html')).lines.join();
     places['its payload'] = Buffer.from(places['show --jws'].split('.')[1]!, 'base64url').toString();
     for (const name of readdirSync(exported)) places[name] = name + readFileSync(join(exported, name), 'utf8');

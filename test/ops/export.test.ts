@@ -5,12 +5,13 @@ import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { temporaryFolder } from '../support/local-process.ts';
+import { hour } from '../support/quota-world.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
 
-const since = ['--since', '2026-01-15'];
+const since = ['--from', '2026-01-15'];
 const export_ = (at: OpsHarness, folder: string, ...more: readonly string[]) =>
-  at.run('export', ...since, '--to', folder, ...more);
+  at.run('export', ...since, '--folder', folder, ...more);
 const text = (folder: string, name: string) => readFileSync(join(folder, name), 'utf8');
 
 describe('export', () => {
@@ -22,9 +23,9 @@ describe('export', () => {
     const { status, lines } = await export_(at, folder);
     expect({ status, lines }).toEqual({
       status: 0,
-      lines: ['2 receipts exported: 3 files written, 0 already there'],
+      lines: ['closed from 2026-01-15T00:00:00Z', '2 receipts exported: 3 files written, 0 already there'],
     });
-    const names = [...ids.map(id => `${id}.jws`), 'jwks.json'].sort();
+    const names = [...ids.map(id => `${id}.jws`), 'jwks.json', 'manifest.csv'].sort();
     expect(readdirSync(folder).sort()).toEqual([...names, 'SHA256SUMS'].sort());
     const digest = (name: string) => createHash('sha256').update(text(folder, name)).digest('hex');
     const sums = text(folder, 'SHA256SUMS').trimEnd().split('\n');
@@ -34,11 +35,48 @@ describe('export', () => {
     expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ receipt: ids[0], outcome: 'erased' });
   });
 
-  test('--since: leaves out what was closed before that day', async () => {
+  test('--from: leaves out what was closed before that day', async () => {
     const at = await opsHarness();
     await erased(at);
-    const { json } = await at.run('export', '--since', '2026-01-16', '--to', temporaryFolder(), '--json');
+    const { json } = await at.run('export', '--from', '2026-01-16', '--folder', temporaryFolder(), '--json');
     expect(json).toMatchObject({ receipts: 0, complete: true });
+  });
+
+  test('manifest.csv: names each file, its digest and receipt, and no cell is a formula for a spreadsheet', async () => {
+    const at = await opsHarness();
+    const id = await erased(at);
+    const signed = await readReceipt(at, id);
+    const all = async function* () {
+      for (const one of ['-dashed', 'plain'])
+        yield nextRevision(signed, { id: one, submittedAt: signed.closedAt! - 36 * hour });
+    };
+    const folder = temporaryFolder();
+    expect(await run({ ...at.context, all }, 'export', ...since, '--folder', folder)).toMatchObject({ status: 0 });
+    const digest = createHash('sha256').update(`${signed.evidence}\n`).digest('hex');
+    const times = '2026-01-15T12:00:00Z,2026-01-15T12:00:00Z';
+    expect(text(folder, 'manifest.csv').split('\n')).toEqual([
+      'file,sha256,receipt,platform,received_at,closed_at,outcome,days,deleted,gone,signed\r',
+      `'-dashed.jws,${digest},'-dashed,ketch,${times},erased,1.5,1,0,yes\r`,
+      `plain.jws,${digest},plain,ketch,${times},erased,1.5,1,0,yes\r`,
+      '',
+    ]);
+    const summed = createHash('sha256').update(text(folder, 'manifest.csv')).digest('hex');
+    expect(text(folder, 'SHA256SUMS').trimEnd().split('\n').at(-1)).toBe(`${summed}  manifest.csv`);
+  });
+
+  test('--to, --year and --platform: select as in list --closed', async () => {
+    const at = await opsHarness();
+    await erased(at);
+    const exported = async (...filter: readonly string[]) => {
+      const { json } = await at.run('export', ...filter, '--folder', temporaryFolder(), '--json');
+      return (json as { receipts: number }).receipts;
+    };
+    expect(await exported()).toBe(1);
+    expect(await exported('--from', '2026-01-15', '--to', '2026-01-15')).toBe(1);
+    expect(await exported('--to', '2026-01-14')).toBe(0);
+    expect(await exported('--year', '2025')).toBe(0);
+    expect(await exported('--platform', 'ketch')).toBe(1);
+    expect(await exported('--platform', 'segment')).toBe(0);
   });
 
   test('interrupted export: continues, and keeps the files that exist', async () => {
@@ -51,7 +89,9 @@ describe('export', () => {
     for (const name of [`${id}.jws`, 'SHA256SUMS']) rmSync(join(folder, name));
     // A process that is killed while it writes leaves this behind.
     writeFileSync(join(folder, `${id}.jws.partial`), 'half');
-    expect((await export_(at, folder)).lines).toEqual(['2 receipts exported: 1 files written, 2 already there']);
+    expect((await export_(at, folder)).lines.slice(1)).toEqual([
+      '2 receipts exported: 1 files written, 2 already there',
+    ]);
     expect(text(folder, 'SHA256SUMS')).toBe(manifest);
   });
 
@@ -61,15 +101,15 @@ describe('export', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, `${id}.jws`), 'evidence of before a restore');
     const { status, lines } = await export_(at, folder);
-    expect([status, lines.slice(1)]).toEqual([
+    expect([status, lines.slice(2)]).toEqual([
       1,
       [
         '1 files have other content and were not replaced: use another folder',
-        'incomplete: SHA256SUMS was not written',
+        'incomplete: manifest.csv and SHA256SUMS were not written',
       ],
     ]);
     expect(text(folder, `${id}.jws`)).toBe('evidence of before a restore');
-    expect(readdirSync(folder)).not.toContain('SHA256SUMS');
+    expect(readdirSync(folder).sort()).toEqual([`${id}.jws`, 'jwks.json'].sort());
   });
 
   test('receipts: unsigned ones are counted, an id that names another folder and an unknown version fail', async () => {
@@ -83,18 +123,25 @@ describe('export', () => {
       for (let one = 0; one < 500; one += 1) yield receiptOf();
     };
     const folder = join(temporaryFolder(), 'inside');
-    const { status, json, progress } = await run({ ...at.context, all }, 'export', ...since, '--to', folder, '--json');
+    const { status, json, progress } = await run(
+      { ...at.context, all },
+      'export',
+      ...since,
+      '--folder',
+      folder,
+      '--json',
+    );
     expect(status).toBe(1);
     expect(json).toMatchObject({ receipts: 0, unsigned: 1, unreadable: 2, complete: false });
-    expect(progress).toEqual(['500 receipts read, 0 exported', '']);
+    expect(progress).toEqual(['500 receipts read, 2 selected', '']);
     expect(readdirSync(join(folder, '..'))).toEqual(['inside']);
   });
 
   test.each([
-    [['--to', 'x'], '--since: must be a day such as 2026-01-31'],
-    [since, '--to: must be a folder'],
-    [[...since, '--to', '/dev/null/x'], '--to: the folder cannot be created'],
-    [[...since, '--to', 'x', 'y'], 'export: takes options only'],
+    [[...since, '--to', 'x', '--folder', 'x'], '--to: must be a day such as 2026-01-31'],
+    [since, '--folder: must be a folder'],
+    [[...since, '--folder', '/dev/null/x'], '--folder: the folder cannot be created'],
+    [[...since, '--folder', 'x', 'y'], 'export: takes options only'],
   ])('%j: %s', async (args, message) => {
     await expect((await opsHarness()).run('export', ...args)).rejects.toThrow(message);
   });

@@ -1,11 +1,12 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
+import { findCommand } from '../../infra/ops/find/find.ts';
 import { listCommand } from '../../infra/ops/list.ts';
 import { shortId } from '../../infra/ops/receipts.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { nextRevision } from '../../lambda/receipts/receipt.ts';
+import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
-import { account, addPerson } from '../support/ketch.ts';
+import { account, addPerson, tenant } from '../support/ketch.ts';
 import { hour, minute } from '../support/quota-world.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
 import { byEmail, erased, errors, type OpsHarness, opsHarness, recordingOutput, run, stopped } from './ops-harness.ts';
@@ -40,7 +41,7 @@ describe('find', () => {
     ]) {
       const { status, lines } = await at.run('find', ...args);
       expect([status, lines[0]]).toEqual([0, answer]);
-      expect(cells(lines.slice(1))).toEqual([
+      expect(cells(lines.slice(1, 3))).toEqual([
         ['RECEIPT', 'PLATFORM', 'RECEIVED', 'OUTCOME', 'CLOSED', 'PROOF', 'SIGNED'],
         [id, 'ketch', receivedAt, 'erased', closedAt, 'deleted 1', 'yes'],
       ]);
@@ -48,7 +49,7 @@ describe('find', () => {
     const times = { receivedAt, outcome: 'erased', closedAt };
     const receipt = { receipt: id, platform: 'ketch', ...times, proof: { deleted: 1, gone: 0 }, signed: true };
     const { json } = await at.run('find', '--source-id', 'crm-1', '--json');
-    expect(json).toEqual({ answer, receipts: [receipt] });
+    expect(json).toMatchObject({ answer, receipts: [receipt] });
   });
 
   test('identifiers: kinds are separate, and only e-mail addresses ignore case', async () => {
@@ -58,9 +59,10 @@ describe('find', () => {
       ...['--customer-id', '--email', '--phone'].map(option => [option, 'crm-1']),
       ['--source-id', 'CRM-1'],
     ];
-    for (const one of args) expect(await at.run('find', ...one)).toMatchObject({ status: 1, lines: [never] });
+    for (const one of args)
+      expect(await at.run('find', ...one)).toMatchObject({ status: 1, lines: [never, expect.anything()] });
     const { json } = await at.run('find', '--email', 'x@example.com', '--json');
-    expect(json).toEqual({ answer: never, receipts: [] });
+    expect(json).toMatchObject({ answer: never, receipts: [] });
   });
 
   test('identifiers that could not be looked up: are named by their kind, also in JSON', async () => {
@@ -69,7 +71,7 @@ describe('find', () => {
     const id = await at.request([account('crm-1'), phone]);
     await at.sweep();
     const { lines } = await at.run('find', '--source-id', 'crm-1');
-    expect(lines.at(-1)).toBe(`${id}: could not be looked up (a phone number, a hash or a malformed value): phone`);
+    expect(lines).toContain(`${id}: could not be looked up (a phone number, a hash or a malformed value): phone`);
     const { json } = await at.run('find', '--source-id', 'crm-1', '--json');
     expect(json).toMatchObject({ receipts: [{ receipt: id, notLookedUp: ['phone'] }] });
     expect((await at.run('show', id)).lines.join('\n')).toContain('a malformed value): phone');
@@ -85,7 +87,7 @@ describe('find', () => {
     expect(at.harness.deleted()).toEqual([]);
     const { lines } = await at.run('find', '--email', 'new@example.com');
     expect(lines[0]).toBe('requested 1 time, closed as created-later');
-    expect(lines.at(-1)).toBe(`${id}: customers created after the request, which were not deleted: at least 2`);
+    expect(lines).toContain(`${id}: customers created after the request, which were not deleted: at least 2`);
     const { json } = await at.run('find', '--email', 'new@example.com', '--json');
     expect(json).toMatchObject({ receipts: [{ receipt: id, outcome: 'created-later', createdLater: 2 }] });
     expect((await at.run('show', id)).lines.join('\n')).toContain('customers created later: 2');
@@ -111,7 +113,81 @@ describe('find', () => {
     await at.request([account('crm-2')]);
     const again = await at.run('find', '--source-id', 'crm-2');
     expect(again.lines[0]).toBe('erased 1 time, last on 2026-01-15T12:01:00Z; requested 1 time, closed as no-match');
-    expect(again.lines).toHaveLength(4);
+    expect(again.lines).toHaveLength(5);
+  });
+
+  test('other kinds of identifiers: are suggested, because only what the platform sent can be found', async () => {
+    const at = await opsHarness();
+    await erased(at, 'crm-1');
+    const hint = 'Only what the platform sent can be found: also try';
+    const hints = async (...args: readonly string[]) => (await at.run('find', ...args, '--json')).json;
+    expect((await at.run('find', '--email', 'x@example.com')).lines.at(-1)).toBe(
+      `${hint} --source-id, --customer-id, --phone, --request`,
+    );
+    expect(await hints('--source-id', 'crm-1', '--phone', '1')).toMatchObject({
+      hints: [`${hint} --email, --customer-id, --request`],
+    });
+    const all = ['--email', '--source-id', '--customer-id', '--phone', '--request'];
+    expect(await hints(...all.flatMap(option => [option, 'x']))).toMatchObject({ hints: [] });
+  });
+
+  test('--request: finds by the id of the platform, in every scope of the settings', async () => {
+    const at = await opsHarness();
+    addPerson(at.harness, 'crm-1');
+    const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
+    const id = await at.request([account('crm-1')], { uid });
+    const hmacs = await at.harness.services.pseudonymizer();
+    const generic = receiptOf({ id: hmacs.receipt('osano', '', 'Order.7'), platform: 'osano', subjectHmacs: [] });
+    await at.harness.services.store.accept(generic, kept);
+    const platforms = {
+      ketch: { ...at.context.settings.platforms['ketch']!, tenants: ['another', tenant] },
+      osano: { type: 'generic', reference: '/id' },
+      combined: { type: 'generic', reference: ['/a', '/b'] },
+      shopify: { shops: ['acme.myshopify.com'] },
+    };
+    const context = { ...at.context, settings: { ...at.context.settings, platforms } };
+    const find = async (...args: readonly string[]) => {
+      const { status, json } = await run(context, 'find', ...args, '--json');
+      const { receipts, hints } = json as { receipts: { receipt: string }[]; hints: string[] };
+      return { status, ids: receipts.map(({ receipt }) => receipt), hint: hints.at(-1) };
+    };
+    const hint = 'Not searched by the id of a request: combined, shopify';
+    for (const text of [uid, uid.toUpperCase(), ` ${uid}\n`])
+      expect(await find('--request', text)).toEqual({ status: 0, ids: [id], hint });
+    expect(await find('--request', 'Order.7')).toMatchObject({ status: 0, ids: [generic.id] });
+    expect(await find('--request', 'order.7')).toMatchObject({ status: 1, ids: [] });
+    expect(await find('--request', uid, '--source-id', 'crm-1')).toMatchObject({ ids: [id] });
+    const without = (await at.run('find', '--request', 'unknown')).lines;
+    expect(without).toEqual([never, expect.stringContaining('also try --email')]);
+  });
+
+  test('terminal: the table fits 80 columns; piped, nothing is shortened', async () => {
+    const at = await opsHarness();
+    const id = await erased(at, 'crm-1');
+    const hmacs = await at.harness.services.pseudonymizer();
+    const subjectHmacs = [hmacs.subject({ kind: 'source_id', value: 'crm-1' })];
+    const deletions = Array.from({ length: 24 }, (_, pin) => {
+      return { project: 'main', pin, proof: pin % 2 === 0 ? 'gone' : 'deleted', at: fixtureTime } as const;
+    });
+    const platform = 'a-platform-with-a-long-name';
+    const long = receiptOf({
+      id: 'long-one',
+      platform,
+      state: 'not-identifiable',
+      receivedAt: 1,
+      closedAt: 2,
+      subjectHmacs,
+    });
+    const projects = { main: { ...long.projects['main']!, deletions } };
+    await at.harness.services.store.accept({ ...long, projects }, kept);
+    const { output, lines } = recordingOutput(false, 80);
+    const typed = parseCommandArgs(findCommand, ['--source-id', 'crm-1']);
+    expect(await findCommand.run(typed, at.context, output)).toBe(0);
+    const table = lines.slice(1, 4).join('\n').split('\n');
+    expect(table.filter(line => line.length > 80)).toEqual([]);
+    expect(cells(table)).toContainEqual([id.slice(0, 8), 'ketch', '2026-01-15', 'erased', '2026-01-15', 'deleted 1']);
+    expect(table.join('\n')).toContain('long-one  a-platform-with…  1970-01-01  not-identifiable  1970-01-01');
+    expect((await at.run('find', '--source-id', 'crm-1')).lines.join('\n')).toContain(`long-one`.padEnd(45) + platform);
   });
 
   test('expired receipt: is skipped', async () => {
@@ -122,7 +198,7 @@ describe('find', () => {
       read: async (one: string) => (one === id ? undefined : at.context.store.read(one)),
     };
     const found = await run({ ...at.context, store }, 'find', '--source-id', 'crm-1');
-    expect(found).toMatchObject({ status: 1, lines: [never] });
+    expect(found).toMatchObject({ status: 1, lines: [never, expect.anything()] });
   });
 
   test('process: reads the value from standard input', async () => {
@@ -263,6 +339,124 @@ describe('list', () => {
     [['--limit', '0'], '--limit: must be a whole number from 1 to 1000'],
     [['all'], 'list: takes options only'],
   ])('%j: %s', async (args, message) => {
+    await expect((await opsHarness()).run('list', ...args)).rejects.toThrow(message);
+  });
+});
+
+describe('list --closed', () => {
+  /** Receipts that were closed at these times. */
+  const closedAt = (...times: readonly string[]) =>
+    async function* (unreadable: () => void) {
+      unreadable();
+      for (const [one, iso] of times.entries()) {
+        const facts = { id: `${one}-${'x'.repeat(41)}`, platform: one % 2 === 0 ? 'ketch' : 'segment' };
+        yield closedReceipt({ ...receiptOf(facts), receivedAt: Date.parse(iso) }, Date.parse(iso));
+        yield receiptOf({ id: `open-${one}` });
+      }
+    };
+  const closedReceipt = (receipt: Receipt, at: number): Receipt => ({ ...receipt, state: 'erased', closedAt: at });
+  const times = [
+    '2025-12-31T23:59:59.999Z',
+    '2026-01-01T00:00:00Z',
+    '2026-01-31T23:59:59.999Z',
+    '2026-02-01T00:00:00Z',
+  ];
+
+  async function listed(...args: readonly string[]) {
+    const said = errors();
+    const at = await opsHarness();
+    const { status, json, lines } = await run({ ...at.context, all: closedAt(...times) }, 'list', '--closed', ...args);
+    const ids = Array.isArray(json) ? json.map(({ receipt }: { receipt: string }) => Number(receipt.slice(0, 1))) : [];
+    return { status, ids, lines, said: said.mock.calls.flat() };
+  }
+
+  test('period: whole days in UTC, the first and the last included; the last closed first', async () => {
+    const ids = async (...args: readonly string[]) => (await listed(...args, '--json')).ids;
+    expect(await ids()).toEqual([3, 2, 1, 0]);
+    expect(await ids('--from', '2026-01-01', '--to', '2026-01-31')).toEqual([2, 1]);
+    expect(await ids('--from', '2026-02-01')).toEqual([3]);
+    expect(await ids('--to', '2025-12-31')).toEqual([0]);
+    expect(await ids('--year', '2026')).toEqual([3, 2, 1]);
+    expect(await ids('--year', '2026', '--platform', 'segment')).toEqual([3, 1]);
+    expect(await ids('--limit', '2')).toEqual([3, 2]);
+    expect(await ids('--limit', '3', '--to', '2026-01-31')).toEqual([2, 1, 0]);
+  });
+
+  test('text: says which period, how many, and what could not be read', async () => {
+    const { status, lines, said } = await listed('--from', '2026-01-01', '--to', '2026-01-31', '--limit', '1');
+    expect(status).toBe(1);
+    expect(cells(lines)).toEqual([
+      ['RECEIPT', 'PLATFORM', 'OUTCOME', 'RECEIVED', 'CLOSED', 'SIGNED'],
+      [`2-${'x'.repeat(41)}`, 'ketch', 'erased', '2026-01-31T23:59:59Z', '2026-01-31T23:59:59Z', 'no'],
+      ['closed from 2026-01-01T00:00:00Z until before 2026-02-01T00:00:00Z: 2 receipts; the last 1 are shown'],
+    ]);
+    expect(said).toEqual(['not listed: 1 receipts written by an unknown version']);
+    expect((await listed('--year', '2024')).lines).toEqual([
+      'closed from 2024-01-01T00:00:00Z until before 2025-01-01T00:00:00Z: 0 receipts',
+    ]);
+  });
+
+  test('terminal: the table fits 80 columns', async () => {
+    errors();
+    const at = await opsHarness();
+    const facts = {
+      platform: 'a-platform-with-a-long-name',
+      state: 'not-identifiable',
+      closedAt: fixtureTime,
+    } as const;
+    const all = async function* () {
+      yield receiptOf({ ...facts, id: 'a'.repeat(43) });
+      yield receiptOf({ ...facts, id: 'b'.repeat(43) });
+    };
+    const { output, lines } = recordingOutput(false, 80);
+    const typed = parseCommandArgs(listCommand, ['--closed']);
+    expect(await listCommand.run(typed, { ...at.context, all }, output)).toBe(0);
+    expect(cells(lines)[1]?.slice(0, 3)).toEqual(['aaaaaaaa', 'a-platform-with…', 'not-identifiable']);
+    expect(lines.filter(line => line.length > 80)).toEqual([]);
+  });
+
+  test('--csv: every receipt, unordered, while it is read', async () => {
+    errors();
+    const at = await opsHarness();
+    const { output, lines } = recordingOutput();
+    const printed: number[] = [];
+    const all = async function* () {
+      for (let one = 0; one < 1200; one += 1) {
+        printed.push(lines.length);
+        yield closedReceipt(receiptOf({ id: `-${one}` }), fixtureTime);
+      }
+    };
+    const typed = parseCommandArgs(listCommand, ['--closed', '--csv']);
+    expect(await listCommand.run(typed, { ...at.context, all }, output)).toBe(0);
+    expect(lines).toHaveLength(1201);
+    expect(lines.slice(0, 2)).toEqual([
+      'receipt,platform,received_at,closed_at,outcome,days,deleted,gone,signed\r',
+      expect.stringMatching(/^'-0,generic,2026-11-24T12:00:00Z,2026-01-15T12:00:00Z,erased,-[\d.]+,0,0,no\r$/),
+    ]);
+    // Nothing is kept until the end.
+    expect(printed).toEqual(Array.from({ length: 1200 }, (_, one) => one + 1));
+  });
+
+  test('real store: lists what the service closed, and not what is open', async () => {
+    const at = await opsHarness();
+    const id = await erased(at, 'crm-1');
+    await stopped(at);
+    const { status, json } = await at.run('list', '--closed', '--year', '2026', '--json');
+    expect([status, json]).toMatchObject([0, [{ receipt: id, platform: 'ketch', outcome: 'erased', signed: true }]]);
+  });
+
+  test.each([
+    [['--closed', '--state', 'open'], '--closed: not together with --state'],
+    [['--closed', '--csv', '--limit', '5'], '--csv: lists every receipt, not together with --limit or --json'],
+    [['--closed', '--csv', '--json'], '--csv: lists every receipt'],
+    [['--closed', '--year', '26'], '--year: must be a year such as 2026'],
+    [['--closed', '--year', '2026', '--to', '2026-12-31'], '--year: not together with --from or --to'],
+    [['--closed', '--from', '2026-02-30'], '--from: must be a day'],
+    [['--closed', '--from', '2026-02-01', '--to', '2026-01-31'], '--to: must not be before --from'],
+    [['--from', '2026-01-01'], '--from: only together with --closed'],
+    [['--csv'], '--csv: only together with --closed'],
+  ])('%j: %s', async (args, message) => {
+    errors();
     await expect((await opsHarness()).run('list', ...args)).rejects.toThrow(message);
   });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { writeRunFile } from '../../infra/local/run-file.ts';
@@ -10,6 +10,7 @@ import { withTarget } from '../../infra/ops/invocation.ts';
 import { recipesCommand } from '../../infra/ops/recipes.ts';
 import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { temporaryFolder } from '../support/local-process.ts';
 import { recipeText } from '../support/recipes.ts';
 import { localFolder, ops, recordingOutput, run } from './ops-harness.ts';
 
@@ -88,6 +89,24 @@ describe('ops', () => {
 
   test('--version: is that of package.json', () => {
     expect(ops(['--version'])).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+  });
+
+  test('executable of the repository: is in the lock file, and runs the tool under its usual name', () => {
+    const folder = join(import.meta.dirname, '../../infra/tools/node');
+    const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { bin: Record<string, string> };
+    const { packages } = JSON.parse(readFileSync(join(folder, '../../../package-lock.json'), 'utf8')) as {
+      packages: Record<string, { bin?: object }>;
+    };
+    expect(packages['infra/tools/node']?.bin).toEqual(bin);
+    expect(Object.keys(bin)).toEqual(Object.keys(manifest.bin));
+    // npm links it into node_modules/.bin in the same way, and starts it with the Node.js of this repository.
+    const [[name = '', file = ''] = []] = Object.entries(bin);
+    const link = join(temporaryFolder(), name);
+    symlinkSync(join(folder, file), link);
+    const run = (...args: readonly string[]) => spawnSync(process.execPath, [link, ...args], { encoding: 'utf8' });
+    expect(run('--version')).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+    expect(run('nothing')).toMatchObject({ status: 2, stderr: expect.stringContaining('npm run ops -- --help') });
+    expect(statSync(join(folder, file)).mode & 0o111).toBe(0o111);
   });
 
   test('completion in bash: completes commands and options, and runs the tool without the lines of npm', () => {

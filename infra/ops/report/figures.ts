@@ -34,8 +34,13 @@ export function emptyTally(): Tally {
 
 /** Adds one receipt to a tally. */
 export function addTo({ states, days }: Tally, { state, submittedAt, closedAt }: ReportCounts): void {
-  states.set(state, (states.get(state) ?? 0) + 1);
+  addState(states, state);
   if (closedAt !== undefined) days.push((closedAt - submittedAt) / dayMs);
+}
+
+/** Counts one more receipt in this state. */
+export function addState(states: Tally['states'], state: ReceiptState): void {
+  states.set(state, (states.get(state) ?? 0) + 1);
 }
 
 /** Computes the figures of all receipts in these tallies. */
@@ -57,8 +62,11 @@ export function figuresOf(tallies: readonly Tally[]): Figures {
   };
 }
 
-/** A typed array is sorted by value and in place, eight bytes for each of possibly millions of numbers. */
-function sortedDays(tallies: readonly Tally[]): Float64Array {
+/**
+ * Returns the days of all finished requests, in order. A typed array is sorted by value and in place, eight bytes for each
+ * of possibly millions of numbers.
+ */
+export function sortedDays(tallies: readonly Tally[]): Float64Array {
   const days = new Float64Array(tallies.reduce((sum, tally) => sum + tally.days.length, 0));
   let at = 0;
   for (const tally of tallies) {

@@ -1,21 +1,30 @@
 import { ignoredKey } from '../../../lambda/request/request-limit.ts';
 import { reappearedKey } from '../../../lambda/sweep/sign-addendum.ts';
-import { dayOf, OpsUsageError, type ParsedArgs } from '../args.ts';
+import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
+import { isIn, type Period, periodHelp, periodOf, periodOptions } from '../period.ts';
 import { dayMs, type Output } from '../terminal.ts';
-import { addTo, emptyTally, type Figures, figuresOf, type Tally } from './figures.ts';
+import { addTo, emptyTally, sortedDays, type Tally } from './figures.ts';
+import { reportHtml } from './report-html.ts';
+import { type DailyCounts, printLines, reportLines } from './report-lines.ts';
+import { addToTimeline, emptyTimeline, timelineParts } from './timeline.ts';
 
 export const reportCommand: Command = {
   summary: 'count requests of a period, for the yearly metrics of the CCPA',
-  options: { from: { type: 'string' }, to: { type: 'string' }, platform: { type: 'string' } },
-  help: `npm run ops -- report --from DATE --to DATE [--platform NAME]
+  options: { ...periodOptions, platform: { type: 'string' }, html: { type: 'boolean' } },
+  help: `npm run ops -- report --year YYYY | --from DATE --to DATE [--platform NAME]
 
 Prints the metrics of the CCPA regulations, section 7102(a), for requests to
-delete: one line for each platform and a total, as CSV (RFC 4180: lines end with
-CR LF). It counts requests received on these days (YYYY-MM-DD in UTC, including
---to). It reads every receipt, so it takes a while. Receipts expire 25 months
-after they are closed.
+delete: one line for each platform and a total. On a terminal it is a table;
+in a file or pipe, CSV (RFC 4180: lines end with CR LF). It counts requests that
+were received in the period. It reads every receipt, so it takes a while.
+Receipts expire 25 months after they are closed.
+
+${periodHelp}
+  --platform NAME only requests of one platform
+  --html          one HTML file with charts of requests, outcomes and days, for
+                  people who are not engineers. It prints on A4
 
   received                    requests to delete
   complied_in_whole_or_part   erased in at least one project
@@ -42,7 +51,8 @@ after they are closed.
 
 received = complied_in_whole_or_part + denied + no_match + open
 
-  npm run -s ops -- report --from 2026-01-01 --to 2026-12-31 > 2026.csv
+  npm run -s ops -- report --year 2026 > 2026.csv
+  npm run -s ops -- report --year 2026 --html > 2026.html
   npm run ops -- report --from 2026-11-23 --to 2026-11-24 \\
     --platform ketch --json
 `,
@@ -54,49 +64,49 @@ const progressStep = 500;
 
 async function report(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   if (args.positionals.length > 0) throw new OpsUsageError('report: takes options only, no arguments');
-  const { from, before } = periodOf(args.text('from'), args.text('to'));
-  const only = args.text('platform');
+  const isHtml = args.isSet('html');
+  if (isHtml && output.json) throw new OpsUsageError('report: only one of --html and --json');
+  const period = requiredPeriod(args);
+  const platform = args.text('platform');
+  const { byPlatform, timeline, unreadable } = await countReceipts({ period, platform }, context, output);
+  const names = [...byPlatform.keys()];
+  const ignored = await readCounters(ignoredKey, names, platform, period, context);
+  const reappeared = await readCounters(reappearedKey, names, platform, period, context);
+  const lines = reportLines(byPlatform, { ignored, reappeared });
+  if (isHtml) {
+    const parts = timelineParts(timeline);
+    const days = sortedDays([...byPlatform.values()]);
+    output.print(reportHtml({ period, platform, lines, parts, sortedDays: days, unreadable, at: context.now() }));
+  } else if (output.json) output.printJson({ lines, unreadable });
+  else printLines(lines, output);
+  if (unreadable > 0) console.error(`not counted: ${unreadable} receipts written by an unknown version`);
+  return unreadable === 0 ? 0 : 1;
+}
+
+interface ReportFilter {
+  readonly period: Period;
+  readonly platform: string | undefined;
+}
+
+/** Counts the receipts one by one, by platform and by time of receipt. */
+async function countReceipts({ period, platform: only }: ReportFilter, { all }: OpsContext, output: Output) {
   const read = { all: 0, unreadable: 0 };
   const byPlatform = new Map<string, Tally>();
-  const count = () => {
+  const timeline = emptyTimeline(period);
+  const countUnreadable = () => {
     read.unreadable += 1;
   };
-  for await (const { platform, receivedAt, ...receipt } of context.all(count)) {
+  for await (const { platform, receivedAt, ...receipt } of all(countUnreadable)) {
     read.all += 1;
     if (read.all % progressStep === 0) output.progress(`${read.all} receipts read`);
-    if (receivedAt < from || receivedAt >= before || (only ?? platform) !== platform) continue;
+    if (!isIn(period, receivedAt) || (only ?? platform) !== platform) continue;
     const tally = byPlatform.get(platform) ?? emptyTally();
     byPlatform.set(platform, tally);
     addTo(tally, receipt);
+    addToTimeline(timeline, receivedAt, receipt.state);
   }
   output.progress('');
-  const names = [...byPlatform.keys()];
-  const ignored = await readCounters(ignoredKey, names, only, { from, before }, context);
-  const reappeared = await readCounters(reappearedKey, names, only, { from, before }, context);
-  print(buildLines(byPlatform, { ignored, reappeared }), read.unreadable, output);
-  return read.unreadable === 0 ? 0 : 1;
-}
-
-type Line = Figures & { readonly platform: string; readonly ignored: number; readonly reappeared: number };
-
-/** By platform. */
-type Counts = ReadonlyMap<string, number>;
-
-function buildLines(
-  byPlatform: ReadonlyMap<string, Tally>,
-  counts: Readonly<Record<'ignored' | 'reappeared', Counts>>,
-): readonly Line[] {
-  const names = [
-    ...new Set([byPlatform, counts.ignored, counts.reappeared].flatMap(map => [...map.keys()])),
-  ].toSorted();
-  const tallies = names.map(name => byPlatform.get(name) ?? emptyTally());
-  const lines = names.map((platform, at) => {
-    const [ignored, reappeared] = [counts.ignored.get(platform) ?? 0, counts.reappeared.get(platform) ?? 0];
-    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored, reappeared };
-  });
-  const sum = (of: Counts) => [...of.values()].reduce((all, count) => all + count, 0);
-  const total = { ignored: sum(counts.ignored), reappeared: sum(counts.reappeared) };
-  return [...lines, { platform: 'total', ...figuresOf(tallies), ...total }];
+  return { byPlatform, timeline, unreadable: read.unreadable };
 }
 
 /** DynamoDB reads at most so many rows in one call. */
@@ -109,7 +119,7 @@ async function readCounters(
   only: string | undefined,
   { from, before }: Period,
   { settings, control }: OpsContext,
-): Promise<Counts> {
+): Promise<DailyCounts> {
   const names = [...new Set([...withReceipts, ...Object.keys(settings.platforms)])];
   const days = Array.from({ length: Math.ceil((before - from) / dayMs) }, (_, at) => from + at * dayMs);
   const counts = new Map<string, number>();
@@ -124,53 +134,11 @@ async function readCounters(
   return counts;
 }
 
-function print(lines: readonly Line[], unreadable: number, output: Output): void {
-  if (output.json) output.printJson({ lines, unreadable });
-  else {
-    output.print(csvRecord(columns));
-    for (const line of lines) output.print(csvRecord(buildCells(line)));
-  }
-  const notice = `not counted: ${unreadable} receipts written by an unknown version`;
-  if (unreadable > 0) console.error(notice);
-}
-
-const columns = [
-  ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
-  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored', 'reappeared'],
-];
-
-function buildCells({
-  platform,
-  received,
-  complied,
-  denied,
-  noMatch,
-  open,
-  ...rest
-}: Line): readonly (string | number)[] {
-  const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '', ignored, reappeared } = rest;
-  const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
-  return [platform, ...counts, medianDays, meanDays, ignored, reappeared];
-}
-
-/** From the start of the first day to the end of the last, in epoch milliseconds. */
-interface Period {
-  readonly from: number;
-  readonly before: number;
-}
-
-/** Returns the period of whole days in UTC, both included. Throws {@link OpsUsageError} for invalid dates. */
-function periodOf(from: string | undefined, to: string | undefined): Period {
-  const period = { from: dayOf('--from', from), before: dayOf('--to', to) + dayMs };
-  if (period.before <= period.from) throw new OpsUsageError('--to: must not be before --from');
+/** Returns the period of the report, which has both ends. Throws {@link OpsUsageError}. */
+function requiredPeriod(args: ParsedArgs): Period {
+  const period = periodOf(args);
+  const missing = Number.isFinite(period.from) ? 'to' : 'from';
+  if (!Number.isFinite(period.from) || !Number.isFinite(period.before))
+    throw new OpsUsageError(`--${missing}: must be a day such as 2026-01-31; or give --year`);
   return period;
-}
-
-/** Returns a CSV record (RFC 4180), quoted where needed. It ends with CR; `Output.print` adds LF. */
-export function csvRecord(cells: readonly (string | number)[]): string {
-  return `${cells.map(cell => quote(String(cell))).join(',')}\r`;
-}
-
-function quote(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

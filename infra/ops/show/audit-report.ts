@@ -74,6 +74,11 @@ function replyLines({ firstReply, outcome, closedAt }: Evidence): readonly strin
   return [`at ${firstReply.at}, ${firstAnswers[firstReply.as]}`, ended];
 }
 
+/** Returns whether an operator accepted that not everything was completed. The outcome may be `erased` all the same. */
+export function isPartialResult({ outcome, decisions }: Pick<Evidence, 'outcome' | 'decisions'>): boolean {
+  return outcome !== 'refused' && decisions.some(({ action }) => action === 'accept-partial');
+}
+
 const elsewhere = [
   'Voucherify’s audit log: the customer’s id, for 6 or 12 months, depending on the plan',
   'exports made before the erasure, and Voucherify’s backups until they expire',
@@ -85,8 +90,7 @@ type Deletion = Project['deletions'][number];
 
 /** Returns the outcome and the deletions of each Voucherify project. */
 function doneLines({ projects, outcome, closedAt, decisions }: Evidence): readonly string[] {
-  const isPartial =
-    closedAt !== undefined && decisions.some(({ action }) => action === 'accept-partial') && outcome !== 'refused';
+  const isPartial = closedAt !== undefined && isPartialResult({ outcome, decisions });
   const notDone = isPartial ? 'not completed: an operator accepted the partial result' : 'not completed: refused';
   const of = (project: Project) =>
     project.outcome === 'open' && (isPartial || outcome === 'refused') ? notDone : outcomes[project.outcome];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
-import { oneLine } from '../terminal.ts';
-import { auditAnswers } from './audit-report.ts';
+import { dateText, escapeHtml, htmlFile } from '../html.ts';
+import { auditAnswers, isPartialResult } from './audit-report.ts';
 import { type Reappearance, reappearanceHeading, reappearanceLines } from './reappearances.ts';
 
 /** What a certificate says. The signature must be valid: the caller verifies it. */
@@ -23,17 +23,7 @@ interface CertificateInput {
 export function certificateHtml({ evidence, jws, keyId, at, reappearances }: CertificateInput): string {
   const { heading, sentence } = summaryOf(evidence);
   const answers = auditAnswers(evidence).map(({ heading, lines }) => section(heading, shorten(lines)));
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${heading} ${escapeHtml(evidence.receipt)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
+  const body = `<main>
 <h1>${heading}</h1>
 <p class="receipt">Receipt ${escapeHtml(evidence.receipt)}</p>
 <p class="summary">${sentence}</p>
@@ -47,9 +37,8 @@ ${section('What this does not prove', limits)}
 <p>Signed on ${dateText(new Date(at).toISOString())} with the key <code>${escapeHtml(keyId)}</code>. The signature was valid when this page was made. Not this page but the file <code>evidence.jws</code> (from the operator) is the proof: compare its fingerprint, and verify its signature with the public key.</p>
 <p>Fingerprint of that file (SHA-256): <code>${fingerprint(jws)}</code></p>
 </footer>
-</main>
-</body>
-</html>`;
+</main>`;
+  return htmlFile({ title: `${heading} ${escapeHtml(evidence.receipt)}`, style, body });
 }
 
 const limits = [
@@ -68,8 +57,7 @@ function summaryOf({ outcome, decisions, projects }: Evidence): {
   readonly heading: string;
   readonly sentence: string;
 } {
-  const isPartial = outcome !== 'refused' && decisions.some(({ action }) => action === 'accept-partial');
-  if (isPartial) return { heading: record, sentence: partial };
+  if (isPartialResult({ outcome, decisions })) return { heading: record, sentence: partial };
   if (outcome !== 'erased') return { heading: record, sentence: sentences[outcome] };
   const differs = Object.values(projects).some(project => !['erased', 'no-match'].includes(project.outcome));
   return { heading: 'Certificate of erasure', sentence: `${sentences.erased}${differs ? notEverywhere : ''}` };
@@ -109,32 +97,10 @@ function section(heading: string, lines: readonly string[]): string {
   return `<section><h2>${escapeHtml(heading)}</h2><ul>${items.join('')}</ul></section>`;
 }
 
-const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
-
-/** Replaces each ISO time in UTC by one for people. A text that only looks like one stays. */
-function dateText(text: string): string {
-  return text.replaceAll(/\b\d{4}-\d{2}-\d{2}T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z/g, (iso, time: string) => {
-    const at = Date.parse(iso);
-    return Number.isNaN(at) ? iso : `${day.format(at)}, ${time} UTC`;
-  });
-}
-
 /** The digest of the file that `show --jws` and `export` write, so that `sha256sum` prints the same. In groups of eight. */
 function fingerprint(jws: string): string {
   const digest = createHash('sha256').update(`${jws}\n`).digest('hex');
   return digest.replaceAll(/.{8}(?!$)/g, '$& ');
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return oneLine(text).replaceAll(/[&<>"']/g, character => entities[character] ?? '');
 }
 
 const style = `

@@ -1,11 +1,11 @@
-import { createPublicKey, verify } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
 import { evidenceDigest } from '../../../lambda/receipts/addendum.ts';
 import { type Evidence, evidenceFrom, evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { addendumType, keySet, type PublicKey } from '../../../lambda/receipts/signer.ts';
+import { addendumType, type PublicKey } from '../../../lambda/receipts/signer.ts';
+import { isSignedBy, thumbprint } from '../verify/verify-evidence.ts';
 
 /** The signed evidence of a receipt. */
 export interface SignedEvidence {
@@ -39,11 +39,8 @@ export async function verifySignature(
 ): Promise<SignatureVerdict> {
   const key = await publicKey().catch(() => undefined);
   if (key === undefined) return 'unchecked';
-  if (keySet(key).keys[0]?.kid !== keyId) return 'another-key';
-  const end = jws.lastIndexOf('.');
-  const signature = Buffer.from(jws.slice(end + 1), 'base64url');
-  const asKey = { key: createPublicKey({ key: { ...key }, format: 'jwk' }), dsaEncoding: 'ieee-p1363' } as const;
-  return verify('sha256', Buffer.from(jws.slice(0, end)), asKey, signature) ? 'good' : 'bad';
+  if (thumbprint(key) !== keyId) return 'another-key';
+  return isSignedBy(jws, key) ? 'good' : 'bad';
 }
 
 /** Verifies the signature of an addendum. It is `bad` too if it names other evidence than its receipt has. */
