@@ -171,7 +171,7 @@ function read(database: DatabaseSync, id: string): Receipt | undefined {
 function replace(
   database: DatabaseSync,
   next: Receipt,
-  { pins, lookUps = [], deletePersonalData = false, callbackData }: SideWrites,
+  { pins, lookUps = [], deletePersonalData = false, callbackData, keepPins = false }: SideWrites,
 ): boolean {
   const { id, revision, queue = null, nextAttemptAt = null } = next;
   const update = database.prepare(
@@ -181,7 +181,7 @@ function replace(
   if (changes === 0) return false;
   if (deletePersonalData) {
     database.prepare('DELETE FROM personal_data WHERE id = ?').run(id);
-    database.prepare('DELETE FROM pins WHERE id = ?').run(id);
+    if (!keepPins) database.prepare('DELETE FROM pins WHERE id = ?').run(id);
     database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
     if (callbackData !== undefined)
       database.prepare('INSERT INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(callbackData));

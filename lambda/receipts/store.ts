@@ -1,6 +1,6 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
-import { isFinal, needsNoPersonalData } from './receipt.ts';
+import { isFinal, needsNoPersonalData, uncountedProjects } from './receipt.ts';
 import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
@@ -58,18 +58,27 @@ export interface SideWrites {
   readonly deletePersonalData?: boolean;
   /** What is left of the personal data for callbacks. */
   readonly callbackData?: PersonalData;
+  /** Whether `deletePersonalData` keeps the pins. They can be read only with the personal data, so `callbackData` is needed. */
+  readonly keepPins?: boolean;
 }
 
 /**
- * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers and pins; the
- * callbacks, and the id of the request that they name, are needed until the callbacks have ended.
+ * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers; the callbacks, and
+ * the id of the request that they name, are needed until the callbacks have ended, and the pins until it is counted what
+ * Voucherify still lists.
  */
 export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
   if (!isFinal(next.state)) return {};
-  if (personalData === undefined || needsNoPersonalData(next)) return { deletePersonalData: true };
+  const keepPins = uncountedProjects(next).length > 0;
+  const kept = keepPins ? { keepPins } : {};
+  if (personalData === undefined || needsNoPersonalData(next)) {
+    return { deletePersonalData: true, ...(keepPins && { callbackData: nothingButPins }), ...kept };
+  }
   const { reference, scope, callbacks } = personalData;
-  return { deletePersonalData: true, callbackData: { reference, scope, identifiers: [], callbacks } };
+  return { deletePersonalData: true, callbackData: { reference, scope, identifiers: [], callbacks }, ...kept };
 }
+
+const nothingButPins: PersonalData = { reference: '', scope: '', identifiers: [], callbacks: [] };
 
 /** How many conflicting writes are retried. */
 const maxTries = 8;

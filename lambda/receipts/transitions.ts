@@ -10,8 +10,10 @@ import {
   type ProjectProgress,
   type Receipt,
   requestReview,
+  uncountedProjects,
   wrongCustomerDeleted,
 } from './receipt.ts';
+import type { ResidueCounts } from './row-schemas.ts';
 
 /** After this many claims without a result, the receipt needs review. */
 export const maxUnrecordedClaims = 5;
@@ -60,6 +62,23 @@ export function storeEvidence(receipt: Receipt, evidence: string): Receipt | und
   if (!isFinal(receipt.state) || receipt.queue !== 'sign') return undefined;
   const { queue: _, nextAttemptAt: __, ...rest } = receipt;
   return nextRevision(rest, { evidence });
+}
+
+/** Records what Voucherify lists after the deletion, by project, once. */
+export function recordResidue(
+  receipt: Receipt,
+  counts: Readonly<Record<string, ResidueCounts>>,
+  at: number,
+): Receipt | undefined {
+  const uncounted = uncountedProjects(receipt).filter(project => Object.hasOwn(counts, project));
+  if (uncounted.length === 0) return undefined;
+  const projects = Object.entries(receipt.projects).map(([project, progress]) => {
+    const { [project]: after } = counts;
+    if (!uncounted.includes(project) || after === undefined || progress.residue === undefined)
+      return [project, progress];
+    return [project, { ...progress, residue: { ...progress.residue, after, at } }];
+  });
+  return nextRevision(receipt, { projects: Object.fromEntries(projects) });
 }
 
 /** Upper limit of a claim, with a margin, in milliseconds: after it no worker posts for the receipt. */

@@ -3,19 +3,24 @@ import { evidenceType, type Signer, signStatement } from '../receipts/signer.ts'
 import { updateReceipt } from '../receipts/store.ts';
 import { isSignatureDue, storeEvidence } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
+import { countAfter } from './count-after.ts';
 
 /**
  * Signs one closed receipt, if that is due, and stores the signature in it. If two sweeps sign, the first signature is
- * stored. A receipt that cannot be signed stays due, so that the index shows since when it has waited. Throws `unavailable` if
- * the store fails.
+ * stored. Before, it is counted what Voucherify still lists, if the settings ask for it; `countUntil` is when counting must end. A
+ * receipt that cannot be signed stays due, so that the index shows since when it has waited. Throws `unavailable` if the store
+ * fails.
  */
 export async function signReceipt(
   id: string,
   signer: Signer,
   services: Services,
+  countUntil: number = services.now(),
 ): Promise<'nothing' | 'signed' | 'failed'> {
-  const receipt = await services.store.read(id);
-  if (receipt === undefined || !isSignatureDue(receipt, services.now())) return 'nothing';
+  const due = await services.store.read(id);
+  if (due === undefined || !isSignatureDue(due, services.now())) return 'nothing';
+  const receipt = await countAfter(due, services, countUntil);
+  if (receipt === undefined) return 'nothing';
   const evidence = await signStatement(evidenceType, evidenceOf(receipt), signer, services.now()).catch(
     () => undefined,
   );

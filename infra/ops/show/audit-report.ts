@@ -1,5 +1,6 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { oneLine } from '../terminal.ts';
+import { residueSection } from './residue-report.ts';
 
 export interface AuditSection {
   readonly heading: string;
@@ -20,6 +21,7 @@ export function auditAnswers(evidence: Evidence): readonly AuditSection[] {
     { heading: 'What is the proof?', lines: sureLines(evidence) },
     { heading: 'Why was it refused or reviewed?', lines: reasonLines(evidence) },
     { heading: 'Who was notified?', lines: notificationLines(evidence) },
+    ...residueSection(evidence),
     { heading: 'Where can data remain?', lines: elsewhere },
   ];
 }
@@ -68,7 +70,7 @@ function replyLines({ firstReply, outcome, closedAt }: Evidence): readonly strin
 
 const elsewhere = [
   'Voucherify’s audit log: the customer’s id, for 6 or 12 months, depending on the plan',
-  'exports made before the erasure, and Voucherify’s backups until they expire',
+  'Voucherify’s exports made before the erasure, files of background tasks, sent webhooks, and backups until they expire',
   'other systems that received data from Voucherify or the shop; they can create the customer again',
 ] as const;
 
