@@ -1,6 +1,6 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { oneLine } from '../terminal.ts';
-import { residueSection } from './residue-report.ts';
+import { notCountedText, residueText } from './residue-report.ts';
 
 export interface AuditSection {
   readonly heading: string;
@@ -21,8 +21,7 @@ export function auditAnswers(evidence: Evidence): readonly AuditSection[] {
     { heading: 'What is the proof?', lines: sureLines(evidence) },
     { heading: 'Why was it refused or reviewed?', lines: reasonLines(evidence) },
     { heading: 'Who was notified?', lines: notificationLines(evidence) },
-    ...residueSection(evidence),
-    { heading: 'Where can data remain?', lines: elsewhere },
+    { heading: 'Where can data remain?', lines: remainderLines(evidence) },
   ];
 }
 
@@ -68,10 +67,16 @@ function replyLines({ firstReply, outcome, closedAt }: Evidence): readonly strin
   return [`at ${firstReply.at}, ${firstAnswers[firstReply.as]}`, ended];
 }
 
+function remainderLines({ notCounted }: Evidence): readonly string[] {
+  return notCounted === undefined ? elsewhere : [notCountedText(notCounted), otherSystems];
+}
+
+const otherSystems = 'other systems that received data from Voucherify or the shop; they can create the customer again';
+
 const elsewhere = [
   'Voucherify’s audit log: the customer’s id, for 6 or 12 months, depending on the plan',
   'Voucherify’s exports made before the erasure, files of background tasks, sent webhooks, and backups until they expire',
-  'other systems that received data from Voucherify or the shop; they can create the customer again',
+  otherSystems,
 ] as const;
 
 type Project = Evidence['projects'][string];
@@ -86,6 +91,7 @@ function doneLines({ projects, outcome, closedAt, decisions }: Evidence): readon
     project.outcome === 'open' && (isPartial || outcome === 'refused') ? notDone : outcomes[project.outcome];
   return Object.entries(projects).flatMap(([name, project]) => [
     `project ${name}: ${of(project)}${customersText(project)}`,
+    ...(project.residue === undefined ? [] : [`  ${residueText(project.residue)}`]),
     ...project.deletions.map(deletion => `  ${deletionText(deletion)}`),
   ]);
 }
