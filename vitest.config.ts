@@ -1,8 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that start other programs, a browser or real database engines, or try thousands of orders of events. */
+const slow = [
+  'test/{chaos,fresh-clone,fuzz,model,package}/**/*.test.ts',
+  'test/aws/dynamodb*.test.ts',
+  'test/docs/runbook.test.ts',
+  'test/infra/{app,settings-schema,tools,trace-request}.test.ts',
+  'test/local/{page,run}.test.ts',
+  'test/ops/{doctor-deployed,ops,secret}.test.ts',
+];
+
+/** `npm test` runs the project "quick", the gate (`npm run check`) both. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: slow } },
+      { extends: true, test: { name: 'slow', include: slow } },
+    ],
     // Files share no state, so they can share a worker: loading the CDK once and not a dozen times saves half a minute.
     isolate: false,
     maxWorkers: '100%',

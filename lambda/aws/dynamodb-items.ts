@@ -68,7 +68,7 @@ export function replaceActions(
 /**
  * The write that closes a receipt sets the expiry of its look-up rows too, so that all expire together, and when the
  * person was erased: the function that compares events of customers reads no receipt. Callbacks and the
- * signature come after it and change no expiry. A later write that cannot be told from it repeats it, which is harmless.
+ * signature come after it and change no expiry. A later write that looks the same repeats it, which is harmless.
  */
 function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
   const isClosedBefore = next.evidence !== undefined || next.callbackState !== undefined;

@@ -106,7 +106,7 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   return { receipt: updated, outcome: done ? withCustomerIds(outcome, results) : outcome };
 }
 
-/** Returns whether the platform learns that nobody was deleted. */
+/** Returns whether the platform learns that no customer was deleted. */
 function isInformed(
   { platform: name, hasCallbacks }: Receipt,
   kind: 'not-identifiable' | 'created-later',

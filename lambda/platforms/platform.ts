@@ -120,7 +120,7 @@ export interface Platform {
   readonly projects: readonly string[] | undefined;
   /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
-  /** Returns whether the platform learns that nobody was deleted, and why. By default, if it expects a result. */
+  /** Returns whether the platform learns that no customer was deleted, and why. By default, if it expects a result. */
   readonly tells?: (kind: 'not-identifiable' | 'created-later', hasCallbacks: boolean) => boolean;
   /** Returns whether the reply to an unfinished erasure is an error, after which the platform sends the request again. */
   readonly sendsAgain?: (hasCallbacks: boolean) => boolean;

@@ -49,7 +49,7 @@ async function acceptOne(request: VerifiedRequest, services: Services): Promise<
   }
 }
 
-/** Longest time that a platform may list an order whose outcome it was told, in milliseconds. */
+/** Longest time that a platform may still list an order after it was sent the outcome, in milliseconds. */
 const maxListedMs = 86_400_000;
 
 /** An order with a closed receipt is never erased again, so one that was opened again would be lost unnoticed. */

@@ -171,9 +171,8 @@ function customerUrl(baseUrl: string, id: string): URL {
 function checked(baseUrl: string, id: string, rest: string, shape: RegExp): URL {
   const url = isPlainValue(id) ? new URL(`/v1/customers/${encodeURIComponent(id)}${rest}`, baseUrl) : undefined;
   const segment = shape.exec(url?.pathname ?? '')?.[1] ?? '';
-  if (url === undefined || decodeURIComponent(segment) !== id || url.search !== '' || url.hash !== '') {
+  if (url === undefined || decodeURIComponent(segment) !== id)
     throw new RangeError('customer id: cannot stand in a path');
-  }
   return url;
 }
 

@@ -199,6 +199,7 @@ describe('a public key', () => {
     ['a certificate', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
     ['a broken one', '-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE\n-----END PUBLIC KEY-----\n'],
     ['a page', '<html>-----BEGIN PUBLIC KEY-----</html>'],
+    ['a key after other text', `Public key of the shop:\n${String(pair.publicKey.export(spki))}`],
     ['nothing', ''],
   ])('is not %s', (_, pem) => {
     expect(es384Key(pem)).toBeUndefined();

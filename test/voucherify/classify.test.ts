@@ -97,6 +97,12 @@ describe('status of a response', () => {
     });
   });
 
+  test('key of a concurrent operation with another status: changes nothing', () => {
+    const body = { key: 'multiple_requests' };
+    expect(classify(response(422, body), now)).toMatchObject({ outcome: review('voucherify-422'), breaker: close });
+    expect(classify(response(500, body), now)).toMatchObject({ breaker: count });
+  });
+
   test('any status: keeps nothing of the response', () => {
     const body = { ...notFound, code: 500, status: 'ada@example.com', key: 'ada@example.com' };
     for (const status of [201, 400, 401, 402, 403, 404, 409, 429, 500]) {
@@ -236,7 +242,9 @@ describe('rate-limit headers', () => {
   });
 
   test('less than none remaining: is none', () => {
-    expect(parseRateHeaders({ 'x-rate-limit-remaining': '-5' }, now)).toEqual({ ...none, remaining: 0 });
+    for (const text of ['-5', '-12'])
+      expect(parseRateHeaders({ 'x-rate-limit-remaining': text }, now)).toEqual({ ...none, remaining: 0 });
+    expect(parseRateHeaders({ 'x-rate-limit-remaining': '-5 calls' }, now)).toEqual(none);
   });
 
   test.each(['', ' 5', '5 ', '--5', '1.5', '1e3', '0x10', 'soon', '5, 6', '1234567890123'])(

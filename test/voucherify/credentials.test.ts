@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import type { QuotaEffect } from '../../lambda/quota/apply-effect.ts';
 import type { LimitedSend } from '../../lambda/quota/limited-client.ts';
 import {
   type ApiKey,
@@ -102,11 +103,17 @@ function tokenHarness() {
   const harness = {
     ...{ clock, sandbox, secret, reads, calls, readCredentials },
     respond: undefined as (() => HttpResult) | undefined,
+    failingSince: undefined as number | undefined,
+    /** What the last response means for the project. */
+    effect: undefined as QuotaEffect | undefined,
     /** Returns credentials, or others than the rejected ones. */
     token: (refused?: CredentialResult) => {
       const send: LimitedSend = async (call, classify) => {
         calls.push(call);
-        return classify(harness.respond?.() ?? sandboxResult(sandbox, call), clock.now);
+        const result = harness.respond?.() ?? sandboxResult(sandbox, call);
+        const classified = classify(result, clock.now, harness.failingSince);
+        harness.effect = classified;
+        return classified;
       };
       return readCredentials(send, until, refused?.kind === 'credentials' ? refused : undefined);
     },
@@ -199,13 +206,17 @@ describe('OAuth token', () => {
     expect(harness.calls).toHaveLength(2);
   });
 
-  test('rejected cached key: the newest key is tried once', async () => {
+  test.each([
+    ['token', { ...oldKeys, appToken: 'regenerated' }],
+    ['app id', { ...oldKeys, appId: 'app-new' }],
+  ])('rejected cached key, another %s in the secret: the newest key is tried once', async (_, newest) => {
     const harness = tokenHarness();
-    const regenerated = { ...oldKeys, appToken: 'regenerated' };
-    harness.sandbox.addKey({ ...regenerated, project: 'main' });
-    harness.secret.newest = regenerated;
+    harness.sandbox.revoke('app-old');
+    harness.sandbox.addKey({ ...newest, project: 'main' });
+    harness.secret.newest = newest;
     expect(harness.lookUp(await harness.token())).toBe(404);
-    expect(harness.calls.map(({ headers }) => headers['X-App-Token'])).toEqual(['token-old', 'regenerated']);
+    const sent = harness.calls.map(({ headers }) => ({ appId: headers['X-App-Id'], appToken: headers['X-App-Token'] }));
+    expect(sent).toEqual([oldKeys, newest]);
     expect(harness.reads).toEqual([false, true]);
   });
 
@@ -231,8 +242,13 @@ describe('token request without a token', () => {
   ] as const)('endpoint %s: has no effect on a customer and is retried', async (mode, code) => {
     const harness = tokenHarness();
     harness.sandbox.outage(mode);
-    expect(await Promise.all([harness.token(), harness.token()])).toMatchObject([failure(code), failure(code)]);
+    const expected = { ...failure(code), notAfter: now + 14 * minute };
+    expect(await Promise.all([harness.token(), harness.token()])).toStrictEqual([expected, expected]);
     expect(harness.calls).toHaveLength(1);
+    expect(harness.effect?.breaker).toEqual({ kind: 'count' });
+    harness.failingSince = now - 14 * minute;
+    expect(await harness.token()).toStrictEqual({ ...failure(code), alarm: 'voucherify-unreachable' });
+    harness.failingSince = undefined;
     harness.sandbox.outage(undefined);
     harness.clock.now += second;
     expect(await harness.token()).toMatchObject({ kind: 'credentials' });
@@ -269,6 +285,7 @@ describe('token request without a token', () => {
     harness.respond = () => response(status, body);
     const expected = { ...failure(`token-${status}`), notBefore: now + minute, alarm: 'voucherify-key-refused' };
     expect(await harness.token()).toEqual(expected);
+    expect(harness.effect?.breaker).toEqual({ kind: 'open', code: 'key-refused', blocks: 'credentials' });
   });
 
   test('rate-limited: reports until when', async () => {

@@ -73,8 +73,30 @@ describe('project', () => {
     expect(calls).toHaveLength(3);
   });
 
-  test('open breaker: is reported before the attempt starts', async () => {
-    const { project, rows } = projectWith({});
+  test('key: is read once for an attempt', async () => {
+    const reads: string[] = [];
+    const readSecret = async (name: string) => {
+      reads.push(name);
+      return JSON.stringify(key);
+    };
+    const client = projectWith({}, { readSecret }).project.client(receipt(), true);
+    await client.reserve(until);
+    await client.lookUp('crm-1', until);
+    await client.deletePermanently('cust_1', until);
+    expect(reads).toEqual(['erasure/voucherify/main']);
+  });
+
+  test('OAuth, too little time for the token: the attempt starts, so that it can report it', async () => {
+    const { project, calls } = projectWith({ auth: 'oauth' });
+    const client = project.client(receipt(), true);
+    expect(await client.reserve(now)).toBeUndefined();
+    const result = { kind: 'retry', code: 'out-of-time', mayHaveExecuted: false, stop: true };
+    expect(await client.lookUp('crm-1', now)).toStrictEqual({ result, appId: '' });
+    expect(calls).toEqual([]);
+  });
+
+  test.each(['api-key', 'oauth'])('open breaker, %s: is reported before the attempt starts', async auth => {
+    const { project, rows } = projectWith({ auth });
     const breaker = { code: 'quota-exhausted', trips: 0, openedAt: now, openUntil: now + hour };
     rows.rows.set('rate-limit#main', { revision: 3, value: { notBefore: 0, breaker } });
     const refused = { kind: 'rate-limited', until: now + hour, code: 'quota-exhausted' };

@@ -47,7 +47,7 @@ export interface Exchanges {
 /** How many exchanges are kept. */
 const maxExchanges = 50;
 
-/** A secret of nobody, in the format of every platform. */
+/** A wrong secret, in the format of every platform. */
 const wrongSecret = JSON.stringify({ current: `whsec_${Buffer.from('not-the-secret-of-anyone').toString('base64')}` });
 
 /** Opens the sender of requests: it signs as the platforms do, and sends over HTTP as they do. */

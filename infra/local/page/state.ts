@@ -20,7 +20,7 @@ export interface PageStateOptions {
   readonly sweepMs: number;
 }
 
-/** What the page shows, and who is told when it changes. */
+/** What the page shows, and the listeners of its changes. */
 export interface PageState {
   readonly exchanges: Exchanges;
   /** Says that something changed that the journal does not see. */
@@ -35,7 +35,7 @@ interface PageCustomer extends SandboxCustomer {
   readonly erased: boolean;
 }
 
-/** Opens the state of the page. Changes that come together are told once. */
+/** Opens the state of the page. Changes that come together are announced once. */
 export function openPageState(options: PageStateOptions): PageState {
   const { services, journal, sandboxUrl, secretTexts } = options;
   const listeners = new Set<(json: string) => void>();

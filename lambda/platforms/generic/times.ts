@@ -41,7 +41,7 @@ export function isZone(zone: string): boolean {
 /** RFC 3339 without its zone; seconds may be left out. */
 const localPattern = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$/;
 
-/** A time that exists twice, when clocks are set back, is the earlier one: it spares whoever was created later. */
+/** A time that exists twice, when clocks are set back, is the earlier one: customers created after it are not deleted. */
 function localTime(text: string, zone: string): number | undefined {
   if (!localPattern.test(text)) return undefined;
   const clock = text.replace(' ', 'T');

@@ -9,6 +9,7 @@ import { runReappearances } from './reappearances.ts';
 import { runRefusals } from './refusals.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
+import { runSoak } from './soak.ts';
 import { runVersions } from './versions.ts';
 
 export type Size = 'small' | 'full';
@@ -174,6 +175,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         { label: `seed ${seed}, 3000 persons, usual faults`, run: () => runReappearances(seed, 3000, usual) },
         { label: `seed ${seed}, 1000 persons, all faults`, run: () => runReappearances(seed, 1000, wild) },
       ]),
+    },
+  },
+  soak: {
+    what: 'weeks with outages, rotated keys, pauses, two versions at once, and clocks that are set forward and back',
+    runs: {
+      small: [{ label: 'seed 1, 5 days', run: () => runSoak({ seed: 1, days: 5, requestsPerDay: 40 }) }],
+      full: seeds(4).map(seed => ({
+        label: `seed ${seed}, 6 weeks`,
+        run: () => runSoak({ seed, days: 42, requestsPerDay: 100 }),
+      })),
     },
   },
   versions: {

@@ -22,6 +22,8 @@ export interface Environment {
   readonly wait: (ms: number) => Promise<void>;
   /** Maximum clock error of a machine, in milliseconds. */
   readonly skewMs: number;
+  /** The error that all clocks have now, in milliseconds. */
+  readonly clockErrorMs: () => number;
   readonly transmit: Transmit;
   /** Settles when an invocation with this timeout has timed out. */
   readonly timeout: (ms: number) => Promise<void>;

@@ -19,7 +19,7 @@ export function openMachine(environment: Environment): Machine {
   const lifecycle = newLifecycle(environment.now, environment.wait);
   const random = environment.random.fork();
   const skew = Math.round(random.between(-environment.skewMs, environment.skewMs));
-  const now = () => environment.now() + skew;
+  const now = () => environment.now() + skew + environment.clockErrorMs();
   const call = <T>(port: Port, verb: string, effect: () => Promise<T>) =>
     through(port, verb, effect, environment, lifecycle);
   const { store, control } = environment.stores();

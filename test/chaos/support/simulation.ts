@@ -26,6 +26,8 @@ export interface SimulationOptions extends QuotaOptions {
   readonly lags?: boolean;
   /** Maximum clock error of a machine, in milliseconds. */
   readonly skewMs?: number;
+  /** The error that all clocks have now, in milliseconds. Default: none. */
+  readonly clockErrorMs?: () => number;
   /** Probability that a reply to the platform is lost. */
   readonly lost?: number;
   /** Probability of a cold start; 0.05 by default. */
@@ -95,6 +97,7 @@ export function openSimulation(options: SimulationOptions): Simulation {
     settings: settingsOf(options, projects, callsPerMinute),
     ...schedule,
     skewMs: options.skewMs ?? 0,
+    clockErrorMs: options.clockErrorMs ?? (() => 0),
     chooseFault: typeof mix === 'function' ? mix : randomFaults(mix, random.fork()),
     random: random.fork(),
     stores: () => options.wrapStores?.(stores, turns) ?? stores,
