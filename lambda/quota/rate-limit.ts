@@ -141,12 +141,17 @@ function reserveSpare(state: RateLimitState, request: ReservationRequest, interv
   const { burst, intervalMs } = interval;
   const breaker = breakerFor(state, request.keyHash);
   if (breaker !== undefined) return { kind: 'rate-limited', until: breaker.openUntil, code: breaker.code };
-  if (burst <= keptCalls || (burst - keptCalls) * intervalMs > mostSpareMs) return noSpareCalls;
+  if (!hasSpareCalls(interval)) return noSpareCalls;
   const ahead = (burst - keptCalls - 1) * intervalMs;
   const at = Math.max(state.notBefore - ahead, state.reservedForShopUntil ?? 0);
   if (at > request.now) return { kind: 'rate-limited', until: at, code: 'rate-limited' };
   const reserved = reserveCalls(state, 1, { ...request, fresh: true, latest: request.now }, interval);
   return reserved.kind === 'reserved' ? { ...reserved, atMost: request.now + ahead } : reserved;
+}
+
+/** Returns whether a quota has calls that no erasure needs. */
+export function hasSpareCalls({ burst, intervalMs }: TokenInterval): boolean {
+  return burst > keptCalls && (burst - keptCalls) * intervalMs <= mostSpareMs;
 }
 
 const noSpareCalls = { kind: 'rate-limited', until: Number.POSITIVE_INFINITY, code: 'no-spare-calls' } as const;

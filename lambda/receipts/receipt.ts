@@ -167,7 +167,7 @@ export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing
   });
 }
 
-/** Returns whether a receipt is closed and no remaining step needs personal data. Signing does not need it. */
+/** Returns whether a receipt is closed and no remaining step needs personal data, apart from {@link uncountedProjects}. */
 export function needsNoPersonalData(receipt: Receipt): boolean {
   return isFinal(receipt.state) && receipt.queue !== 'callback';
 }

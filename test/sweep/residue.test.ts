@@ -1,6 +1,8 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import { decideRefusal } from '../../lambda/receipts/transitions.ts';
+import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
 
 const minute = 60_000;
@@ -40,6 +42,12 @@ async function residueOf(harness: Harness, id: string): Promise<unknown> {
 const before = { redemptions: 2, publications: 1, vouchers: 3, memberships: 'no-total' };
 const lists = (harness: Harness) =>
   harness.sent.filter(call => /redemptions|publications|vouchers|loyalties/.test(call));
+
+const answer = (status: number, body: unknown): HttpResult => ({
+  ...{ kind: 'answer', status, headers: {} },
+  body: JSON.stringify(body),
+});
+const isList = ({ url }: HttpCall) => !url.pathname.startsWith('/v1/customers') && !url.pathname.endsWith('/token');
 
 describe('what Voucherify lists', () => {
   test('erasure in the sweep: is counted before and after, and the evidence says so', async () => {
@@ -119,11 +127,103 @@ describe('what Voucherify lists', () => {
   });
 });
 
-const answer = (status: number, body: unknown): HttpResult => ({
-  ...{ kind: 'answer', status, headers: {} },
-  body: JSON.stringify(body),
+describe('counts of several attempts', () => {
+  test('several customers: are added up', async () => {
+    const harness = counting();
+    harness.addCustomer({ source_id: 'crm-2', email: 'a@example.com', redemptions: 5 });
+    harness.addCustomer({ source_id: 'crm-3', email: 'a@example.com', redemptions: 1, vouchers: 2 });
+    const { id } = await harness.accept(one('email', 'a@example.com'));
+    await harness.sweep();
+    expect(await residueOf(harness, id)).toMatchObject({ before: { redemptions: 6, publications: 0, vouchers: 2 } });
+  });
+
+  test('two projects: each has its own counts', async () => {
+    const harness = counting({ projects: ['main', 'shop'] });
+    harness.addCustomer({ source_id: 'crm-1' }, 'shop');
+    const id = await erasedInSweep(harness);
+    const { projects } = await harness.receipt(id);
+    expect(projects['main']?.residue).toMatchObject({ before, after: { vouchers: 3 } });
+    expect(projects['shop']?.residue).toMatchObject({ before: { vouchers: 0 }, after: { vouchers: 0 } });
+  });
+
+  test('attempt that finds pins: counts nothing, because its deletion may have been sent', async () => {
+    const harness = counting();
+    harness.intercept = (call, pass) => (call.method === 'POST' ? answer(503, {}) : pass());
+    const { id } = await harness.accept(one('source_id', 'crm-1'));
+    await harness.sweep();
+    expect(lists(harness)).toHaveLength(4);
+    harness.intercept = undefined;
+    await harness.sweepWhenDue(id);
+    expect((await harness.receipt(id)).state).toBe('erased');
+    expect(lists(harness)).toHaveLength(4);
+    expect(await residueOf(harness, id)).toEqual({ before });
+  });
+
+  test('receipt that is refused before a deletion: is signed at once, and its pins are deleted', async () => {
+    const harness = counting();
+    harness.intercept = (call, pass) => (call.method === 'POST' ? answer(503, {}) : pass());
+    const { id } = await harness.accept(one('source_id', 'crm-1'));
+    await harness.sweep();
+    const decided = { at: harness.clock.now, actor: 'ada', action: 'refuse', reason: 'a drill' } as const;
+    const refused = decideRefusal(await harness.receipt(id), decided);
+    expect(await harness.store.replace(refused!)).toBe(true);
+    await harness.sweep(harness.clock.now + 5 * minute);
+    expect(await harness.receipt(id)).toMatchObject({ state: 'refused', evidence: expect.any(String) });
+    expect(await harness.store.readPersonalData(id)).toBeUndefined();
+  });
+
+  test('signature that fails: is not counted again', async () => {
+    let isBroken = true;
+    const harness = counting({
+      change: ({ signer }) => ({
+        signer: {
+          publicKey: () => signer!.publicKey(),
+          sign: async bytes => {
+            if (isBroken) throw new Error('the key is disabled');
+            return signer!.sign(bytes);
+          },
+        },
+      }),
+    });
+    const id = await erasedInSweep(harness);
+    expect((await harness.receipt(id)).evidence).toBeUndefined();
+    isBroken = false;
+    await harness.sweep(harness.clock.now + minute);
+    expect((await harness.receipt(id)).evidence).toBeDefined();
+    expect(lists(harness)).toHaveLength(8);
+  });
+
+  test('callback: is delivered before it is counted, and the pins stay meanwhile', async () => {
+    const open = await harnessWithCallbacks(undefined, {
+      project: { residue: true },
+      change: () => ({
+        wait: async ms => {
+          open.harness.clock.now += ms;
+        },
+      }),
+    });
+    await open.sweepAfter(minute);
+    expect(open.called.calls).toHaveLength(1);
+    const { id } = await open.receipt();
+    const kept = await open.harness.store.readPersonalData(id);
+    expect(kept).toMatchObject({ reference: '', identifiers: [], callbacks: [], pins: { main: [{ seen: true }] } });
+    await open.sweepAfter(minute);
+    expect((await open.receipt()).projects['main']?.residue).toMatchObject({ after: { publications: 0 } });
+    expect(await open.harness.store.readPersonalData(id)).toBeUndefined();
+  });
 });
-const isList = ({ url }: HttpCall) => !url.pathname.startsWith('/v1/customers') && !url.pathname.endsWith('/token');
+
+test('contents of the lists: appear in no log line, receipt or evidence', async () => {
+  const harness = counting();
+  const person = { customer_id: ada, customer: { email: 'marked@example.com', name: 'Marked Person' } };
+  harness.intercept = (call, pass) =>
+    isList(call) ? answer(200, { total: 1, redemptions: [person], publications: [person], data: [person] }) : pass();
+  const id = await erasedInSweep(harness);
+  const receipt = await harness.receipt(id);
+  expect(receipt.projects['main']?.residue).toMatchObject({ before: { redemptions: 1 }, after: { redemptions: 1 } });
+  const evidence = JSON.stringify(decodeJwt(receipt.evidence ?? ''));
+  expect(`${harness.logText.join()}${JSON.stringify(receipt)}${evidence}`).not.toMatch(/marked|Marked|cust_/);
+});
 
 describe('what cannot be counted', () => {
   test.each([
