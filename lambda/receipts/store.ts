@@ -27,6 +27,8 @@ export interface ReceiptStore {
   /** Returns ids of receipts in the queue that are due, oldest first. The index may lag: check each receipt. */
   due(queue: ReceiptQueue | 'addendum', now: number, limit: number): Promise<readonly string[]>;
   readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
+  /** Returns the pins of a receipt by project. A closed receipt has pins, but no other personal data, until they are not needed. */
+  readPins(id: string): Promise<PersonalDataWithPins['pins']>;
   /** Returns the ids of one subject's receipts, by the HMAC of the subject. */
   find(subjectHmac: string): Promise<readonly string[]>;
   /** Returns the subject's receipts that are closed as `erased`, from the look-up rows alone. */
@@ -58,7 +60,7 @@ export interface SideWrites {
   readonly deletePersonalData?: boolean;
   /** What is left of the personal data for callbacks. */
   readonly callbackData?: PersonalData;
-  /** Whether `deletePersonalData` keeps the pins. They can be read only with the personal data, so `callbackData` is needed. */
+  /** Whether `deletePersonalData` leaves the pins. */
   readonly keepPins?: boolean;
 }
 
@@ -69,16 +71,11 @@ export interface SideWrites {
  */
 export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
   if (!isFinal(next.state)) return {};
-  const keepPins = uncountedProjects(next).length > 0;
-  const kept = keepPins ? { keepPins } : {};
-  if (personalData === undefined || needsNoPersonalData(next)) {
-    return { deletePersonalData: true, ...(keepPins && { callbackData: nothingButPins }), ...kept };
-  }
+  const deleted = { deletePersonalData: true, keepPins: uncountedProjects(next).length > 0 };
+  if (personalData === undefined || needsNoPersonalData(next)) return deleted;
   const { reference, scope, callbacks } = personalData;
-  return { deletePersonalData: true, callbackData: { reference, scope, identifiers: [], callbacks }, ...kept };
+  return { ...deleted, callbackData: { reference, scope, identifiers: [], callbacks } };
 }
-
-const nothingButPins: PersonalData = { reference: '', scope: '', identifiers: [], callbacks: [] };
 
 /** How many conflicting writes are retried. */
 const maxTries = 8;

@@ -10,7 +10,6 @@ import {
   type ProjectProgress,
   type Receipt,
   requestReview,
-  uncountedProjects,
   wrongCustomerDeleted,
 } from './receipt.ts';
 import type { ResidueCounts } from './row-schemas.ts';
@@ -64,21 +63,14 @@ export function storeEvidence(receipt: Receipt, evidence: string): Receipt | und
   return nextRevision(rest, { evidence });
 }
 
-/** Records what Voucherify lists after the deletion, by project, once. */
-export function recordResidue(
-  receipt: Receipt,
-  counts: Readonly<Record<string, ResidueCounts>>,
-  at: number,
-): Receipt | undefined {
-  const uncounted = uncountedProjects(receipt).filter(project => Object.hasOwn(counts, project));
-  if (uncounted.length === 0) return undefined;
+/** Returns a receipt with what Voucherify lists after the deletion, by project, under the same revision. */
+export function addResidue(receipt: Receipt, counts: Readonly<Record<string, ResidueCounts>>, at: number): Receipt {
   const projects = Object.entries(receipt.projects).map(([project, progress]) => {
     const { [project]: after } = counts;
-    if (!uncounted.includes(project) || after === undefined || progress.residue === undefined)
-      return [project, progress];
+    if (after === undefined || progress.residue === undefined) return [project, progress];
     return [project, { ...progress, residue: { ...progress.residue, after, at } }];
   });
-  return nextRevision(receipt, { projects: Object.fromEntries(projects) });
+  return { ...receipt, projects: Object.fromEntries(projects) };
 }
 
 /** Upper limit of a claim, with a margin, in milliseconds: after it no worker posts for the receipt. */

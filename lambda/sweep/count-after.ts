@@ -1,7 +1,6 @@
 import { type Receipt, uncountedProjects } from '../receipts/receipt.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
-import { deleteUnneeded, type Pin, updateReceipt } from '../receipts/store.ts';
-import { recordResidue } from '../receipts/transitions.ts';
+import type { Pin } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { isPassing, notCounted } from '../voucherify/residue.ts';
 
@@ -12,31 +11,27 @@ const settlesMs = 60_000;
 const patienceMs = 1_800_000;
 
 /**
- * Counts what Voucherify lists for the customers of a closed receipt, stores it and deletes the pins. Returns the receipt as it is
- * stored then; the same one if there is nothing to count; `undefined` if a later sweep must count. Throws `unavailable` if
- * the store fails.
+ * Counts what Voucherify lists for the deleted customers of a closed receipt, by project; nothing if there is nothing to
+ * count. Returns `undefined` if a later sweep must count. Throws `unavailable` if the store fails.
  */
-export async function countAfter(receipt: Receipt, services: Services, until: number): Promise<Receipt | undefined> {
+export async function countAfter(
+  receipt: Receipt,
+  services: Services,
+  until: number,
+): Promise<Readonly<Record<string, ResidueCounts>> | undefined> {
   const projects = uncountedProjects(receipt);
-  if (projects.length === 0) return receipt;
+  if (projects.length === 0) return {};
   const now = services.now();
   const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
   if (now < Math.max(...deletions.map(deletion => deletion.at)) + settlesMs) return undefined;
-  const pins = (await services.store.readPersonalData(receipt.id))?.pins ?? {};
+  const pins = await services.store.readPins(receipt.id);
   const counts: Record<string, ResidueCounts> = {};
   for (const project of projects) {
     counts[project] = await countInProject(receipt, project, pins[project] ?? [], services, until);
   }
-  const isWaiting = now < (receipt.nextAttemptAt ?? 0) + patienceMs;
   const codes = Object.values(counts).flatMap(count => Object.values(count).filter(one => typeof one === 'string'));
-  if (isWaiting && codes.some(isPassing)) return undefined;
-  const { receipt: counted, done } = await updateReceipt(
-    services.store,
-    receipt,
-    current => recordResidue(current, counts, services.now()),
-    next => deleteUnneeded(next, undefined),
-  );
-  return done ? counted : undefined;
+  const isWaiting = now < (receipt.nextAttemptAt ?? 0) + patienceMs;
+  return isWaiting && codes.some(isPassing) ? undefined : counts;
 }
 
 async function countInProject(

@@ -1,7 +1,7 @@
 import { evidenceOf } from '../receipts/evidence.ts';
 import { evidenceType, type Signer, signStatement } from '../receipts/signer.ts';
 import { updateReceipt } from '../receipts/store.ts';
-import { isSignatureDue, storeEvidence } from '../receipts/transitions.ts';
+import { addResidue, isSignatureDue, storeEvidence } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
 import { countAfter } from './count-after.ts';
 
@@ -17,11 +17,12 @@ export async function signReceipt(
   services: Services,
   countUntil: number = services.now(),
 ): Promise<'nothing' | 'signed' | 'failed'> {
-  const due = await services.store.read(id);
-  if (due === undefined || !isSignatureDue(due, services.now())) return 'nothing';
-  const receipt = await countAfter(due, services, countUntil);
-  if (receipt === undefined) return 'nothing';
-  const evidence = await signStatement(evidenceType, evidenceOf(receipt), signer, services.now()).catch(
+  const receipt = await services.store.read(id);
+  if (receipt === undefined || !isSignatureDue(receipt, services.now())) return 'nothing';
+  const counts = await countAfter(receipt, services, countUntil);
+  if (counts === undefined) return 'nothing';
+  const counted = addResidue(receipt, counts, services.now());
+  const evidence = await signStatement(evidenceType, evidenceOf(counted), signer, services.now()).catch(
     () => undefined,
   );
   if (evidence === undefined) {
@@ -29,8 +30,11 @@ export async function signReceipt(
     return 'failed';
   }
   // The signature covers the revision that was read. If the receipt has changed since, it must be signed again.
-  const { done } = await updateReceipt(services.store, receipt, current =>
-    current.revision === receipt.revision ? storeEvidence(current, evidence) : undefined,
+  const { done } = await updateReceipt(
+    services.store,
+    receipt,
+    current => (current.revision === receipt.revision ? storeEvidence(counted, evidence) : undefined),
+    () => (Object.keys(counts).length > 0 ? { deletePersonalData: true } : {}),
   );
   return done ? 'signed' : 'nothing';
 }

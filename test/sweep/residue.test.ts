@@ -82,14 +82,12 @@ describe('what Voucherify lists', () => {
     const { id } = await harness.accept(one('source_id', 'crm-1'));
     await harness.sweep();
     expect((await harness.receipt(id)).evidence).toBeUndefined();
-    expect(await harness.store.readPersonalData(id)).toEqual({
-      ...{ reference: '', scope: '', identifiers: [], callbacks: [], lookUps: {} },
-      pins: { main: [expect.objectContaining({ customerId: ada })] },
-    });
+    expect(await harness.store.readPersonalData(id)).toBeUndefined();
+    expect(await harness.store.readPins(id)).toEqual({ main: [expect.objectContaining({ customerId: ada })] });
     await harness.sweep(start + minute - 1);
     expect(lists(harness)).toHaveLength(4);
     await harness.sweep(start + minute + 1000);
-    expect(await harness.store.readPersonalData(id)).toBeUndefined();
+    expect(await harness.store.readPins(id)).toEqual({});
     await harness.sweep(start + 5 * minute);
     expect(lists(harness)).toHaveLength(8);
   });
@@ -111,7 +109,7 @@ describe('what Voucherify lists', () => {
     expect(harness.sent).toHaveLength(2);
     expect(writes).toHaveLength(4);
     expect(JSON.stringify(decodeJwt(receipt.evidence ?? ''))).not.toMatch(/residue|notCounted/);
-    expect(await harness.store.readPersonalData(id)).toBeUndefined();
+    expect(await harness.store.readPins(id)).toEqual({});
   });
 
   test('project that no longer counts: is signed without a count', async () => {
@@ -169,10 +167,10 @@ describe('counts of several attempts', () => {
     expect(await harness.store.replace(refused!)).toBe(true);
     await harness.sweep(harness.clock.now + 5 * minute);
     expect(await harness.receipt(id)).toMatchObject({ state: 'refused', evidence: expect.any(String) });
-    expect(await harness.store.readPersonalData(id)).toBeUndefined();
+    expect(await harness.store.readPins(id)).toEqual({});
   });
 
-  test('signature that fails: is not counted again', async () => {
+  test('signature that fails: the pins stay, and it is counted again', async () => {
     let isBroken = true;
     const harness = counting({
       change: ({ signer }) => ({
@@ -187,10 +185,12 @@ describe('counts of several attempts', () => {
     });
     const id = await erasedInSweep(harness);
     expect((await harness.receipt(id)).evidence).toBeUndefined();
+    expect(await harness.store.readPins(id)).toMatchObject({ main: [{ customerId: ada }] });
     isBroken = false;
     await harness.sweep(harness.clock.now + minute);
     expect((await harness.receipt(id)).evidence).toBeDefined();
-    expect(lists(harness)).toHaveLength(8);
+    expect(await residueOf(harness, id)).toMatchObject({ after: { vouchers: 3 } });
+    expect(await harness.store.readPins(id)).toEqual({});
   });
 
   test('callback: is delivered before it is counted, and the pins stay meanwhile', async () => {
@@ -205,11 +205,11 @@ describe('counts of several attempts', () => {
     await open.sweepAfter(minute);
     expect(open.called.calls).toHaveLength(1);
     const { id } = await open.receipt();
-    const kept = await open.harness.store.readPersonalData(id);
-    expect(kept).toMatchObject({ reference: '', identifiers: [], callbacks: [], pins: { main: [{ seen: true }] } });
+    expect(await open.harness.store.readPersonalData(id)).toBeUndefined();
+    expect(await open.harness.store.readPins(id)).toMatchObject({ main: [{ seen: true }] });
     await open.sweepAfter(minute);
     expect((await open.receipt()).projects['main']?.residue).toMatchObject({ after: { publications: 0 } });
-    expect(await open.harness.store.readPersonalData(id)).toBeUndefined();
+    expect(await open.harness.store.readPins(id)).toEqual({});
   });
 });
 
