@@ -11,7 +11,8 @@ import {
   parseReceiptRow,
   rejectOversized,
 } from '../../lambda/receipts/parse-rows.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { oldestFirst, parsePartition, partitionOf, type SelectPartition } from '../../lambda/receipts/partitions.ts';
+import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import {
   asStoreFailure,
   type ErasedReceipt,
@@ -63,15 +64,16 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
         if (sideWrites.deletePersonalData === true) log.empty();
         return replaced;
       }),
-    due: (queue, now, limit) =>
+    due: (queue, now, limit, select) =>
       asStoreFailure(() => {
         log.emptyIfPending();
         const most = Math.max(limit, 0);
-        const rows =
-          queue === 'addendum'
-            ? database.prepare(dueAddenda).all(now, most)
-            : database.prepare(dueQuery).all(queue, now, most);
-        return rows.map(row => text(row, 'id'));
+        if (queue === 'addendum')
+          return database
+            .prepare(dueAddenda)
+            .all(now, most)
+            .map(row => text(row, 'id'));
+        return due(database, queue, { now, limit: most, select });
       }),
     readPersonalData: id => asStoreFailure(() => readPersonalData(database, id)),
     readPins: id => asStoreFailure(() => rowsByProject(database, 'pins', id, parsePinsRow)),
@@ -116,8 +118,39 @@ function writeAheadLog(database: DatabaseSync) {
 }
 
 const dueQuery = `
-  SELECT id FROM receipts WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
+  SELECT id, next_attempt_at AS at FROM receipts
+  WHERE queue = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
 `;
+
+/** Finds each partition with one look-up in the index; `$` is the character after `#`. */
+const partitionsQuery = `
+  WITH RECURSIVE partitions (name) AS (
+    SELECT MIN(queue) FROM receipts WHERE queue >= 'erase' AND queue < 'erase$'
+    UNION ALL
+    SELECT (SELECT MIN(queue) FROM receipts WHERE queue > name AND queue < 'erase$') FROM partitions WHERE name IS NOT NULL
+  ) SELECT name FROM partitions WHERE name IS NOT NULL
+`;
+
+interface DueRequest {
+  readonly now: number;
+  readonly limit: number;
+  readonly select: SelectPartition | undefined;
+}
+
+function due(database: DatabaseSync, queue: ReceiptQueue, { now, limit, select = () => true }: DueRequest) {
+  const all =
+    queue === 'erase'
+      ? database
+          .prepare(partitionsQuery)
+          .all()
+          .map(row => text(row, 'name'))
+      : [queue];
+  const find = database.prepare(dueQuery);
+  const found = all
+    .filter(name => queue !== 'erase' || select(parsePartition(name)))
+    .map(name => find.all(name, now, limit).map(row => ({ id: text(row, 'id'), at: Number(row['at']) })));
+  return oldestFirst(found, limit);
+}
 
 const dueAddenda = 'SELECT id FROM addenda WHERE due_at <= ? ORDER BY due_at, id LIMIT ?';
 
@@ -154,8 +187,8 @@ function accept(database: DatabaseSync, receipt: Receipt, personalData: Personal
   return transaction(database, () => {
     const existing = read(database, receipt.id);
     if (existing !== undefined) return { stored: false, receipt: existing };
-    const { id, revision, queue = null, nextAttemptAt = null } = receipt;
-    const columns = [id, revision, queue, nextAttemptAt, JSON.stringify(receipt)];
+    const { id, revision, nextAttemptAt = null } = receipt;
+    const columns = [id, revision, partitionOf(receipt) ?? null, nextAttemptAt, JSON.stringify(receipt)];
     database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
     database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(personalData));
     const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
@@ -174,7 +207,8 @@ function replace(
   next: Receipt,
   { pins, lookUps = [], deletePersonalData = false, callbackData, keepPins = false }: SideWrites,
 ): boolean {
-  const { id, revision, queue = null, nextAttemptAt = null } = next;
+  const { id, revision, nextAttemptAt = null } = next;
+  const queue = partitionOf(next) ?? null;
   const update = database.prepare(
     'UPDATE receipts SET revision = ?, queue = ?, next_attempt_at = ?, row = ? WHERE id = ? AND revision = ?',
   );

@@ -37,7 +37,7 @@ export function grantSweeper(
   { receipts, identifiers }: ErasureTables,
   secrets: Secrets,
 ): void {
-  allow(sweeper, 'Queue', ['dynamodb:Query'], [`${receipts.tableArn}/index/${queueIndex.name}`]);
+  allow(sweeper, 'Queue', queueActions, [`${receipts.tableArn}/index/${queueIndex.name}`]);
   allow(sweeper, 'Receipts', receiptActions, [receipts.tableArn]);
   const identifierActions = ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'];
   allow(sweeper, 'Identifiers', identifierActions, [identifiers.tableArn]);
@@ -57,6 +57,9 @@ export function grantEvents(events: FunctionWithRole, { receipts }: ErasureTable
   allow(events, 'Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets));
   grantLogsAndTraces(events);
 }
+
+/** The scan finds the partitions of the index, which contains only keys. */
+const queueActions = ['dynamodb:Query', 'dynamodb:Scan'];
 
 /** For receipts, and for the rows of rate limits and pauses, which are in the same table. */
 const receiptActions = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
@@ -122,7 +125,7 @@ export function createOperatorPolicy(
     description: 'Permissions of the operator tool and the runbook of the erasure webhook.',
     statements: [
       buildStatement('Receipts', operatorActions, [receipts.tableArn]),
-      buildStatement('Queue', ['dynamodb:Query'], [`${receipts.tableArn}/index/${queueIndex.name}`]),
+      buildStatement('Queue', queueActions, [`${receipts.tableArn}/index/${queueIndex.name}`]),
       buildStatement('Tables', tableActions, [receipts.tableArn, identifiers.tableArn]),
       buildStatement('Secrets', ['secretsmanager:GetSecretValue'], secretArns(secrets)),
       buildStatement('EvidenceKey', ['kms:EnableKey', 'kms:GetPublicKey'], [evidenceKey.keyArn]),

@@ -5,6 +5,8 @@ import { projectSecretName } from '../domain/names.ts';
 import { createHttpClient } from '../io/http-client.ts';
 import { jsonLog, type Log } from '../io/log.ts';
 import { createCallbackClient } from '../io/public-address.ts';
+import { openPlatforms } from '../platforms/index.ts';
+import { partitionName } from '../receipts/partitions.ts';
 import type { Signer } from '../receipts/signer.ts';
 import { type Adapters, createServices, type Services } from '../services.ts';
 import { parseSettings, type Settings } from '../settings.ts';
@@ -85,7 +87,7 @@ export function awsAdapters(
   const dynamodb = new DynamoDBClient(clientOptions);
   return {
     settings,
-    store: dynamodbStore(dynamodb, tables, { callMs, log: awsLog(log) }),
+    store: dynamodbStore(dynamodb, tables, { callMs, log: awsLog(log), expected: () => expectedPartitions(settings) }),
     control: dynamodbControl(dynamodb, tables.receipts, { callMs, log: awsLog(log) }),
     readSecret: secretsManager(new SecretsManagerClient(clientOptions), secretArns, {
       now,
@@ -100,6 +102,13 @@ export function awsAdapters(
     wait: ms => setTimeout(ms),
     log,
   };
+}
+
+/** Returns the partition of the queue that each platform's requests are stored in. */
+function expectedPartitions({ platforms, projects: all }: Settings): readonly string[] {
+  return [...openPlatforms(platforms)].map(([platform, { projects = Object.keys(all) }]) =>
+    partitionName({ platform, projects }),
+  );
 }
 
 /** Lambda sends standard output to the log, line by line. */

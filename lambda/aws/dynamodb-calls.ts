@@ -6,14 +6,14 @@ import {
   PutItemCommand,
   paginateQuery,
   QueryCommand,
-  type QueryCommandOutput,
+  ScanCommand,
   TransactionCanceledException,
   TransactionConflictException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { ReceiptQueue } from '../receipts/receipt.ts';
+import type { DueReceipt } from '../receipts/partitions.ts';
 import { storeUnavailable } from '../receipts/store.ts';
 import { callDeadline } from './clients.ts';
 import { type Item, receiptPrefix, type TableNames, textOf } from './dynamodb-items.ts';
@@ -25,8 +25,10 @@ export interface DynamodbCalls {
   readItem(key: Item): Promise<Item | undefined>;
   /** Reads every item of one partition, strongly consistent. */
   readPartition(table: string, partition: string): Promise<readonly Item[]>;
-  /** Reads the ids that are due according to the index, oldest first. The index lags behind the receipts. */
-  queryDue(queue: ReceiptQueue | 'addendum', now: number, limit: number): Promise<readonly string[]>;
+  /** Reads what is due in one partition of the index, oldest first. The index lags behind the receipts. */
+  queryDue(partition: string, now: number, limit: number): Promise<readonly DueReceipt[]>;
+  /** Reads the names of all partitions that the index has, one page of the whole index after the other. */
+  scanPartitions(): Promise<ReadonlySet<string>>;
   /** Writes all actions or none, and retries once after a conflict with another transaction. Returns `undefined` on success. */
   write(actions: readonly TransactWriteItem[]): Promise<Conflict | undefined>;
   /** Writes a row of the receipts table over revision `before` (zero: no row yet). Returns whether it was written. */
@@ -65,18 +67,20 @@ export function dynamodbCalls(client: DynamoDBClient, tables: TableNames, callMs
       return items;
     },
 
-    async queryDue(queue, now, limit) {
+    async queryDue(partition, now, limit) {
       const input = {
         TableName: tables.receipts,
         IndexName: queueIndex.name,
         KeyConditionExpression: '#queue = :queue AND #due <= :now',
         ExpressionAttributeNames: { '#queue': queueIndex.partition, '#due': queueIndex.sort },
-        ExpressionAttributeValues: { ':queue': { S: queue }, ':now': { N: String(now) } },
+        ExpressionAttributeValues: { ':queue': { S: partition }, ':now': { N: String(now) } },
         Limit: limit,
       };
       const page = await client.send(new QueryCommand(input), callDeadline(callMs));
-      return itemsOf(page).map(idOf);
+      return itemsOf(page).map(item => ({ id: idOf(item), at: Number(item[queueIndex.sort]?.N) }));
     },
+
+    scanPartitions: () => scanPartitions(client, tables, callMs),
 
     async write(actions) {
       const deadline = callDeadline(callMs);
@@ -112,11 +116,29 @@ function idOf(item: Item): string {
   return `${partition.slice(addendumPrefix.length)}#${textOf(item, tableKeys.sort)}`;
 }
 
+async function scanPartitions(client: DynamoDBClient, { receipts }: TableNames, callMs: number) {
+  const input = {
+    TableName: receipts,
+    IndexName: queueIndex.name,
+    ProjectionExpression: '#queue',
+    ExpressionAttributeNames: { '#queue': queueIndex.partition },
+  };
+  const names = new Set<string>();
+  let ExclusiveStartKey: Item | undefined;
+  do {
+    const next = { ...input, ...(ExclusiveStartKey && { ExclusiveStartKey }) };
+    const page = await client.send(new ScanCommand(next), callDeadline(callMs));
+    for (const item of itemsOf(page)) names.add(textOf(item, queueIndex.partition));
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey !== undefined);
+  return names;
+}
+
 /**
  * Returns the items of a page. Throws `unavailable` if the response has no list: that is not a table without these rows
- * (API Reference, Query).
+ * (API Reference, Query and Scan).
  */
-function itemsOf({ Items }: QueryCommandOutput): readonly Item[] {
+function itemsOf({ Items }: { readonly Items?: readonly Item[] | undefined }): readonly Item[] {
   if (!Array.isArray(Items)) throw storeUnavailable('a response of DynamoDB has no list of items');
   return Items;
 }

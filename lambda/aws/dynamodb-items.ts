@@ -1,5 +1,6 @@
 import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-dynamodb';
 import type { Addendum } from '../receipts/addendum.ts';
+import { partitionOf } from '../receipts/partitions.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import type { PersonalData, SideWrites } from '../receipts/store.ts';
 import { storeUnavailable } from '../receipts/store.ts';
@@ -175,12 +176,13 @@ function key(partition: string, sort: string): Item {
 type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 function receiptAttributes(receipt: Receipt, writeId: string): Attributes {
+  const partition = partitionOf(receipt);
   return {
     row: { S: JSON.stringify(receipt) },
     revision: number(receipt.revision),
     state: { S: receipt.state },
     writeId: { S: writeId },
-    [queueIndex.partition]: receipt.queue && { S: receipt.queue },
+    [queueIndex.partition]: partition === undefined ? undefined : { S: partition },
     [queueIndex.sort]: number(receipt.nextAttemptAt),
     [ttlAttribute]: number(receipt.expiresAt),
   };

@@ -9,6 +9,13 @@ import {
   parseReceiptRow,
   rejectOversized,
 } from '../receipts/parse-rows.ts';
+import {
+  isErasePartition,
+  oldestFirst,
+  parsePartition,
+  type SelectPartition,
+  unpausable,
+} from '../receipts/partitions.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import type { ErasedReceipt, PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
@@ -36,6 +43,8 @@ export interface DynamodbStoreOptions {
   readonly callMs?: number;
   /** Logs every failed call: its name and the error's name. */
   readonly log?: (problem: AwsProblem) => void;
+  /** Returns the names of the partitions that the settings lead to: only these are asked before the first receipt is in them. */
+  readonly expected?: () => readonly string[];
 }
 
 /**
@@ -45,16 +54,22 @@ export interface DynamodbStoreOptions {
 export function dynamodbStore(
   client: DynamoDBClient,
   tables: TableNames,
-  { callMs = awsTimeouts.callMs, log }: DynamodbStoreOptions = {},
+  { callMs = awsTimeouts.callMs, log, expected = () => [] }: DynamodbStoreOptions = {},
 ): ReceiptStore {
   const calls = dynamodbCalls(client, tables, callMs);
+  const erasePartitions = partitionFinder(calls, expected);
   const run = <T>(call: string, verb: () => Promise<T>) =>
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
     accept: (receipt, personalData) => run('accept', () => accept(calls, tables, receipt, personalData)),
     read: id => run('read', async () => parseReceipt(await calls.readItem(receiptKey(id)), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
-    due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.queryDue(queue, now, limit))),
+    due: (queue, now, limit, select) =>
+      run('due', async () => {
+        if (limit < 1) return [];
+        const partitions = queue === 'erase' ? await erasePartitions(now, select) : [queue];
+        return oldestFirst(await Promise.all(partitions.map(name => calls.queryDue(name, now, limit))), limit);
+      }),
     readPersonalData: id =>
       run('personal-data', async () => parsePersonalData(await calls.readPartition(tables.identifiers, id))),
     readPins: id => run('pins', async () => pinsIn(await calls.readPartition(tables.identifiers, id))),
@@ -71,6 +86,26 @@ export function dynamodbStore(
         const items = await calls.readPartition(tables.receipts, `${addendumPrefix}${receiptId}`);
         return items.flatMap(item => parseAddendum(item) ?? []);
       }),
+  };
+}
+
+/** How long the found partitions are used before the index is scanned again, in milliseconds. */
+const scanAgainMs = 300_000;
+
+/**
+ * Returns a function that finds the selected partitions of the queue `erase`: those that the settings lead to, and all that
+ * the index has. So no receipt is lost whose platform or project is no longer in the settings.
+ */
+function partitionFinder(calls: DynamodbCalls, expected: () => readonly string[]) {
+  const names = new Set([unpausable]);
+  let scannedAt: number | undefined;
+  return async (now: number, select: SelectPartition = () => true): Promise<readonly string[]> => {
+    if (scannedAt === undefined || Math.abs(now - scannedAt) >= scanAgainMs) {
+      for (const name of [...expected(), ...(await calls.scanPartitions())])
+        if (isErasePartition(name)) names.add(name);
+      scannedAt = now;
+    }
+    return [...names].filter(name => select(parsePartition(name)));
   };
 }
 

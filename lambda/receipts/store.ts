@@ -1,5 +1,6 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import type { SelectPartition } from './partitions.ts';
 import { isFinal, needsNoPersonalData, uncountedProjects } from './receipt.ts';
 import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
 
@@ -24,8 +25,17 @@ export interface ReceiptStore {
   read(id: string): Promise<Receipt | undefined>;
   /** Replaces revision `next.revision - 1`. Returns false if the stored revision is another one. */
   replace(next: Receipt, also?: SideWrites): Promise<boolean>;
-  /** Returns ids of receipts in the queue that are due, oldest first. The index may lag: check each receipt. */
-  due(queue: ReceiptQueue | 'addendum', now: number, limit: number): Promise<readonly string[]>;
+  /**
+   * Returns ids of receipts in the queue that are due, oldest first, or of addenda. The index may lag: check each of them.
+   * `select` chooses among the parts of the queue `erase`, by default all, also those of platforms and projects that are not
+   * in settings.
+   */
+  due(
+    queue: ReceiptQueue | 'addendum',
+    now: number,
+    limit: number,
+    select?: SelectPartition,
+  ): Promise<readonly string[]>;
   readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
   /** Returns the pins of a receipt by project. A closed receipt has pins, but no other personal data, until they are not needed. */
   readPins(id: string): Promise<PersonalDataWithPins['pins']>;

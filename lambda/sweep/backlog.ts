@@ -1,7 +1,8 @@
 import { readHeartbeat, writeHeartbeat } from '../control/heartbeat.ts';
-import { readPausedScopes } from '../control/pauses.ts';
+import { type PauseScope, readPausedScopes, scopesOf } from '../control/pauses.ts';
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
+import type { ErasePartition } from '../receipts/partitions.ts';
 import { deadlineUsedPercent, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 
@@ -21,7 +22,7 @@ export interface SweepResult {
   readonly closed: number;
   /** Receipts whose callbacks every target has accepted. */
   readonly delivered: number;
-  /** Receipts that were postponed without a claim, because of a pause or the rate limit. */
+  /** Receipts that were not claimed: up to 100 that a pause holds, and those that the rate limit postponed. */
   readonly held: number;
   /** Receipts that failed, and parts of the sweep that failed. */
   readonly failed: number;
@@ -46,6 +47,8 @@ const nothing: SweepResult = {
 /** The counts of a running sweep. */
 export interface SweepState {
   readonly services: Services;
+  /** The scopes that this sweep knows to be paused; `undefined` if they cannot be read, which counts as a pause of all. */
+  paused: Set<PauseScope> | undefined;
   readonly counts: { -readonly [name in keyof SweepResult]: SweepResult[name] };
   /** The open receipt closest to its due date, of those that this sweep has read. */
   mostUrgent: { readonly id: string; readonly used: number } | undefined;
@@ -53,7 +56,7 @@ export interface SweepState {
 
 /** Returns the state of a sweep that has not done anything yet. */
 export function newSweepState(services: Services): SweepState {
-  return { services, counts: { ...nothing }, mostUrgent: undefined };
+  return { services, paused: undefined, counts: { ...nothing }, mostUrgent: undefined };
 }
 
 /**
@@ -71,6 +74,20 @@ export async function runPart({ services, counts }: SweepState, part: () => Prom
   }
 }
 
+/** Reads the pauses at the start of a sweep. */
+export async function readSweepPauses(run: SweepState): Promise<void> {
+  const { settings, control } = run.services;
+  await runPart(run, async () => {
+    run.paused = new Set(await readPausedScopes(settings, control));
+  });
+}
+
+/** Returns whether a pause holds a part of the queue `erase`. */
+export function isHeld(partition: ErasePartition | undefined, { paused }: SweepState): boolean {
+  if (partition === undefined || paused === undefined) return partition !== undefined;
+  return scopesOf(partition.platform, partition.projects).some(scope => paused.has(scope));
+}
+
 /**
  * Ends a sweep: counts the receipts in review, the unsigned ones and the pauses, measures the most urgent receipt of the
  * last sweep, which this one may not have read, and writes the heartbeat.
@@ -79,7 +96,7 @@ export async function finishSweep(run: SweepState): Promise<void> {
   await Promise.all([
     runPart(run, () => countReviews(run)),
     runPart(run, () => countUnsigned(run)),
-    runPart(run, () => countPauses(run)),
+    runPart(run, () => measureHeld(run)),
   ]);
   await runPart(run, () => recordHeartbeat(run));
 }
@@ -102,8 +119,18 @@ async function countUnsigned({ services, counts }: SweepState): Promise<void> {
   if (oldest !== undefined) log({ event: 'alarm', alarm: 'evidence-unsigned', receipt: oldest });
 }
 
-async function countPauses({ services, counts }: SweepState): Promise<void> {
-  counts.paused = (await readPausedScopes(services.settings, services.control)).size;
+/** Measures the oldest receipts that a pause holds: nothing else in the sweep reads them. */
+async function measureHeld(run: SweepState): Promise<void> {
+  const { services, counts, paused } = run;
+  if (paused !== undefined) counts.paused = paused.size;
+  if (paused?.size === 0) return;
+  const held = await services.store.due('erase', services.now(), maxCounted, partition => isHeld(partition, run));
+  counts.held += held.length;
+  const measure = async (id: string) => {
+    const receipt = await services.store.read(id);
+    if (receipt?.state === 'open') recordAge(receipt, run);
+  };
+  await Promise.all(held.map(id => runPart(run, () => measure(id))));
 }
 
 async function recordHeartbeat(run: SweepState): Promise<void> {

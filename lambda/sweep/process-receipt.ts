@@ -1,4 +1,4 @@
-import { readPauses, scopesOf } from '../control/pauses.ts';
+import { type PauseScope, readPauses, scopesOf } from '../control/pauses.ts';
 import { attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import type { ProjectClients } from '../erasure/erase-in-project.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
@@ -16,13 +16,12 @@ const overrunMs = 5000;
  */
 const repeatedDeletionMs = 50_000;
 
-/** Delay before the sweep checks a paused receipt again, in milliseconds. */
-const pausedMs = 300_000;
-
 export interface ProcessedReceipt {
-  readonly kind: 'nothing' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
+  readonly kind: 'nothing' | 'held' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
   /** The receipt, if it was read and is still open. */
   readonly open?: Receipt;
+  /** The pauses that hold the receipt. */
+  readonly pauses?: ReadonlySet<PauseScope>;
   /** Whether every project is rate-limited: no other receipt could be attempted either. */
   readonly allRateLimited?: boolean;
 }
@@ -36,8 +35,8 @@ export interface Turn {
 }
 
 /**
- * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused or rate-limited receipt
- * is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
+ * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused receipt is not changed; a
+ * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
  */
 export async function processReceipt(
   id: string,
@@ -49,10 +48,8 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  if (await isPaused(receipt, services)) {
-    await postpone(receipt, services.now() + pausedMs, services);
-    return { kind: 'postponed', open: receipt };
-  }
+  const pauses = await pausesOf(receipt, services);
+  if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
   // What waits beyond the end would be reserved a second time by the next sweep.
@@ -89,9 +86,8 @@ async function attemptClaimed(
   return 'deletions' in outcome;
 }
 
-async function isPaused(receipt: Receipt, { control }: Services): Promise<boolean> {
-  const { paused } = await readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), control);
-  return paused.size > 0;
+async function pausesOf(receipt: Receipt, { control }: Services): Promise<ReadonlySet<PauseScope>> {
+  return (await readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), control)).paused;
 }
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Services): Promise<void> {

@@ -1,8 +1,18 @@
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
+import type { SelectPartition } from '../receipts/partitions.ts';
 import type { ReceiptQueue } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
-import { finishSweep, newSweepState, recordAge, runPart, type SweepResult, type SweepState } from './backlog.ts';
+import {
+  finishSweep,
+  isHeld,
+  newSweepState,
+  readSweepPauses,
+  recordAge,
+  runPart,
+  type SweepResult,
+  type SweepState,
+} from './backlog.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
@@ -38,10 +48,12 @@ interface Run extends SweepState {
   cannotSign: boolean;
 }
 
-function eraseAll(run: Run): Promise<void> {
-  return processQueue('erase', run, {
+async function eraseAll(run: Run): Promise<void> {
+  await readSweepPauses(run);
+  await processQueue('erase', run, {
     work: (id, started) => eraseOne(id, run, started),
     isOver: () => run.stopped,
+    select: partition => !isHeld(partition, run),
   });
 }
 
@@ -70,8 +82,10 @@ async function signAll(run: Run): Promise<void> {
 
 async function eraseOne(id: string, run: Run, started: () => void): Promise<void> {
   const { services, until, counts } = run;
-  const { kind, open, allRateLimited } = await processReceipt(id, { until, started }, services);
+  const { kind, open, pauses = [], allRateLimited } = await processReceipt(id, { until, started }, services);
   if (kind === 'postponed') counts.held += 1;
+  // A pause that was set during the sweep: what it holds is not asked for again.
+  for (const scope of pauses) run.paused?.add(scope);
   if (kind === 'attempted' || kind === 'closed') counts.claimed += 1;
   if (kind === 'closed') counts.closed += 1;
   if (open !== undefined) recordAge(open, run);
@@ -89,6 +103,8 @@ interface Working {
   readonly work: (id: string, started: () => void) => Promise<void>;
   /** Returns whether no further receipt may be started, although there is time. */
   readonly isOver?: () => boolean;
+  /** Which parts of the queue `erase` are processed. */
+  readonly select?: SelectPartition;
 }
 
 /**
@@ -97,7 +113,7 @@ interface Working {
  */
 async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working: Working): Promise<void> {
   const { services, counts, until } = run;
-  const { work, isOver = () => false } = working;
+  const { work, isOver = () => false, select } = working;
   const isDone = () => services.now() >= until || isOver();
   const seen = new Set<string>();
   const running = new Set<Promise<void>>();
@@ -109,7 +125,7 @@ async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working:
     while (!isDone()) {
       // Receipts that stay due after they were processed must not hide the ones behind them.
       const limit = again + batchSize;
-      const ids = await services.store.due(queue, services.now(), limit);
+      const ids = await services.store.due(queue, services.now(), limit, select);
       const fresh = ids.filter(id => !seen.has(id));
       if (fresh.length === 0 && ids.length < limit) break;
       again = ids.length - fresh.length;

@@ -1,8 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import { afterEach, describe, expect, test } from 'vitest';
+import { awsAdapters } from '../../lambda/aws/aws-services.ts';
 import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../receipts/store.contract.ts';
 import {
   type Answer,
@@ -101,7 +103,7 @@ describe('receipt store on DynamoDB: failures', () => {
     const bodies: unknown[] = [];
     const { store } = await opened((call, response) => {
       bodies.push(JSON.parse(call.body));
-      return answers(200, call.operation === 'Query' ? { Items: [] } : {})(call, response);
+      return answers(200, call.operation === 'Query' || call.operation === 'Scan' ? { Items: [] } : {})(call, response);
     });
     await store.read('receipt-1');
     await store.readPersonalData('receipt-1');
@@ -111,6 +113,7 @@ describe('receipt store on DynamoDB: failures', () => {
       expect.objectContaining({ TableName: 'receipts', ConsistentRead: true }),
       expect.objectContaining({ TableName: 'identifiers', ConsistentRead: true }),
       expect.objectContaining({ TableName: 'receipts', ConsistentRead: true }),
+      expect.not.objectContaining({ ConsistentRead: true }),
       expect.not.objectContaining({ ConsistentRead: true }),
     ]);
   });
@@ -134,6 +137,49 @@ describe('receipt store on DynamoDB: failures', () => {
     });
     expect(await store.find('mac')).toEqual(['one', 'two']);
     expect(server.operations).toEqual(['Query', 'Query']);
+  });
+
+  test('index of several pages: is scanned to its end, and a failure of a page is not the end', async () => {
+    let isLastPageReadable = true;
+    const { store, server } = await opened((call, response) => {
+      const item = (queue: string) => ({ queue: { S: queue } });
+      const last = call.body.includes('ExclusiveStartKey');
+      if (last && !isLastPageReadable) return answers(200, {})(call, response);
+      if (call.operation === 'Query') return answers(200, { Items: [] })(call, response);
+      const page = { Items: [item('erase#ketch#main'), item('sign')], LastEvaluatedKey: item('sign') };
+      return answers(200, last ? { Items: [item('erase#manual#main')] } : page)(call, response);
+    });
+    isLastPageReadable = false;
+    await expect(store.due('erase', 0, 10)).rejects.toEqual(unavailable);
+    isLastPageReadable = true;
+    const selected: unknown[] = [];
+    await store.due('erase', 0, 10, part => selected.push(part) > 0);
+    expect(selected).toEqual([undefined, ...['ketch', 'manual'].map(platform => ({ platform, projects: ['main'] }))]);
+    expect(server.operations).toEqual(['Scan', 'Scan', 'Scan', 'Scan', 'Query', 'Query', 'Query']);
+  });
+
+  test('partitions of the settings: each platform with its projects, before any receipt is in them', async () => {
+    const server = await startAwsEndpoint(answers(200, { Items: [] }));
+    const project = { baseUrl: 'https://api.voucherify.io' };
+    const ketch = { tenants: ['t'], environments: ['e'], identities: { account: 'source_id' } };
+    const settings = parseSettings(
+      JSON.stringify({
+        projects: { us: project, eu: project },
+        platforms: { ketch, shopify: { shops: ['acme.myshopify.com'], projects: ['eu'] } },
+      }),
+      'local',
+    );
+    const names = { settings, secretArns: {}, tables };
+    const clientOptions = { ...awsClientOptions(patient), ...emulated(server.endpoint) };
+    const { store } = awsAdapters(names, () => 0, { clientOptions, timeouts: patient });
+    const asked: unknown[] = [];
+    await store.due('erase', 0, 10, part => asked.push(part) > 0);
+    await server.stop();
+    expect(asked).toEqual([
+      undefined,
+      { platform: 'ketch', projects: ['eu', 'us'] },
+      { platform: 'shopify', projects: ['eu'] },
+    ]);
   });
 
   test('page without a list of items: is a failure, and not an empty one', async () => {

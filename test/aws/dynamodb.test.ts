@@ -24,7 +24,7 @@ import {
 describeOnDynamodb(engine => {
   async function opened(endpoint = engine().endpoint) {
     const { tables, admin, client, close } = await freshTables(engine(), endpoint);
-    const store = dynamodbStore(client, tables, { callMs: 60_000 });
+    const store = dynamodbStore(client, tables, { callMs: 60_000, expected: () => ['erase#expected#main'] });
     return { store, close, admin, tables };
   }
 
@@ -63,7 +63,7 @@ describeOnDynamodb(engine => {
           revision: { N: '1' },
           state: { S: 'open' },
           writeId: { S: expect.any(String) },
-          queue: { S: 'erase' },
+          queue: { S: 'erase#generic#main' },
           nextAttemptAt: { N: String(now) },
         },
         { pk: { S: 'subject#mac-of-email' }, sk: { S: 'receipt-1' } },
@@ -208,6 +208,37 @@ describeOnDynamodb(engine => {
       },
     );
 
+    test('partitions: those of the settings are asked at once, all others from the next scan on', async () => {
+      const operations = async (at: number, ids: readonly string[]) => {
+        const before = front.operations.length;
+        expect(await open.store.due('erase', at, 10)).toEqual(ids);
+        return front.operations.slice(before).toSorted();
+      };
+      expect(await operations(now, [])).toEqual(['Query', 'Query', 'Scan']);
+      await open.store.accept(receiptOf({ id: 'receipt-2', platform: 'removed' }), kept);
+      await open.store.accept(receiptOf({ platform: 'expected' }), kept);
+      expect(await operations(now + 299_999, ['receipt-1'])).toEqual(['Query', 'Query']);
+      expect(await operations(now + 300_000, ['receipt-1', 'receipt-2'])).toEqual(['Query', 'Query', 'Query', 'Scan']);
+      expect(await operations(now + 599_999, ['receipt-1', 'receipt-2'])).toEqual(['Query', 'Query', 'Query']);
+    });
+
+    test('partition that is not selected: is not asked', async () => {
+      for (const platform of ['expected', 'removed'])
+        await open.store.accept(receiptOf({ id: platform, platform }), kept);
+      expect(await open.store.due('erase', now, 10, part => part?.platform === 'removed')).toEqual(['removed']);
+      expect(front.operations.slice(2)).toEqual(['Scan', 'Query']);
+    });
+
+    test('receipt that the lagging index has in two partitions: is due once', async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      const seen = await recordNextAnswer();
+      front.answerWith((call, response) =>
+        (call.operation === 'Query' ? answers(200, seen) : passesTo(engine().endpoint))(call, response),
+      );
+      expect(await open.store.due('erase', now, 10)).toEqual([receipt.id]);
+    });
+
     test('stale index: is only a suggestion', async () => {
       const receipt = receiptOf();
       await open.store.accept(receipt, kept);
@@ -228,8 +259,9 @@ describeOnDynamodb(engine => {
       let seen: unknown;
       front.answerWith(async (call, response) => {
         const answer = await forwarded(engine().endpoint, call);
-        seen = JSON.parse(answer.body);
-        return answers(answer.status, seen)(call, response);
+        const body: unknown = JSON.parse(answer.body);
+        if (call.operation === 'Query' && !answer.body.includes('"Items":[]')) seen = body;
+        return answers(answer.status, body)(call, response);
       });
       expect(await open.store.due('erase', now, 10)).toEqual(['receipt-1']);
       front.answerWith(passesTo(engine().endpoint));

@@ -5,6 +5,7 @@ import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
 import { events } from './events.ts';
 import { operator } from './operator.ts';
+import { pausedBacklog } from './paused.ts';
 import { reservations } from './reservations.ts';
 import { sweepShare } from './scale.ts';
 import { bundleBytes } from './subjects.ts';
@@ -19,11 +20,13 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- events         events of customers on one instance
   npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts
-  npm run bench -- scale          the share of the quota that the sweep uses, in virtual time; a few minutes
+  npm run bench -- scale          in virtual time: what receipts under a pause cost (needs java), and the share of the quota
+                                  that the sweep uses; a few minutes
 
   --starts N     fresh processes for each subject (25)
   --requests N   requests for each subject and round (1500)
   --receipts N   receipts in the operator's table (1000000)
+  --held N       receipts under a pause (100000)
   --before DIR   also measure the webhook's bundle of an earlier cdk.out, an asset folder
   --own-client   use the runtime client of this repository instead of the official one
 
@@ -49,7 +52,10 @@ async function measure(args: readonly string[]): Promise<void> {
   if (wants('operator')) console.log(`${await operator(numberAfter('--receipts', args, 1_000_000))}\n`);
   if (wants('events')) console.log(`${await events(numberAfter('--requests', args, 1500))}\n`);
   if (wants('quota')) console.log(`${await reservations()}\n`);
-  if (wants('scale')) console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
+  if (wants('scale')) {
+    console.log(`${await pausedBacklog(numberAfter('--held', args, 100_000))}\n`);
+    console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
+  }
   if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;
   if (isStale()) synthesise();
   await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {

@@ -70,7 +70,12 @@ describe('statements of the function roles', () => {
   test('sweep: processes due receipts, and reads a platform’s secret only for callbacks and pulls', () => {
     expect(statementsOf('Sweeper')).toEqual([
       xray,
-      { Sid: 'Queue', Effect: 'Allow', Action: 'dynamodb:Query', Resource: 'arn(erasure-receipts)/index/queue' },
+      {
+        Sid: 'Queue',
+        Effect: 'Allow',
+        Action: ['dynamodb:Query', 'dynamodb:Scan'],
+        Resource: 'arn(erasure-receipts)/index/queue',
+      },
       receipts,
       {
         Sid: 'Identifiers',

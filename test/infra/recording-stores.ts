@@ -10,7 +10,12 @@ import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
  * were asked of it.
  */
 export function recordingStores(changed: Readonly<Record<string, object>> = {}) {
-  const answers: typeof changed = { Query: { Items: [] }, BatchGetItem: { Responses: {} }, ...changed };
+  const answers: typeof changed = {
+    Query: { Items: [] },
+    Scan: { Items: [] },
+    BatchGetItem: { Responses: {} },
+    ...changed,
+  };
   const asked = new Set<string>();
   const partitions: string[] = [];
   const handle = async (request: { headers: Record<string, string>; body: Uint8Array }) => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Addendum } from '../../lambda/receipts/addendum.ts';
+import type { SelectPartition } from '../../lambda/receipts/partitions.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import {
@@ -387,6 +388,72 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         await store.replace(putOff(first, now + 60_000));
         expect(await store.due('erase', now + 59_999, 10)).toEqual([]);
         expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
+      });
+    });
+
+    describe('parts of the queue erase', () => {
+      /** Accepts one receipt for each platform and its projects, each due a millisecond after the one before. */
+      const waiting = async (...parts: readonly (readonly [platform: string, ...projects: string[]])[]) => {
+        for (const [at, [platform, ...projects]] of parts.entries())
+          await accepted(receiptOf({ id: `${at}-${platform}`, platform, nextAttemptAt: now + at }, projects));
+      };
+      const due = (select: SelectPartition, limit = 10) => store.due('erase', now + 5000, limit, select);
+      const platformIs =
+        (name: string): SelectPartition =>
+        part =>
+          part?.platform === name;
+
+      test('without a selection: are all read, of any platform, oldest first', async () => {
+        await waiting(['ketch', 'main'], ['manual', 'main'], ['ketch', 'us', 'main'], ['removed', 'gone'], ['bare']);
+        const all = ['0-ketch', '1-manual', '2-ketch', '3-removed', '4-bare'];
+        expect(await store.due('erase', now + 5000, 10)).toEqual(all);
+        expect(await store.due('erase', now + 5000, 3)).toEqual(all.slice(0, 3));
+        expect(await store.due('erase', now + 1, 10)).toEqual(all.slice(0, 2));
+      });
+
+      test('selection by platform: leaves out the others, and what is selected stays in order', async () => {
+        await waiting(['ketch', 'main'], ['shopify', 'main'], ['generic', 'main'], ['ketch', 'main']);
+        expect(await due(platformIs('ketch'))).toEqual(['0-ketch', '3-ketch']);
+        expect(await due(part => part?.platform !== 'ketch')).toEqual(['1-shopify', '2-generic']);
+        expect(await due(part => part?.platform !== 'ketch', 1)).toEqual(['1-shopify']);
+        expect(await due(() => false)).toEqual([]);
+      });
+
+      test('selection by project: knows every project of a receipt, also a finished one', async () => {
+        await waiting(['ketch', 'us', 'main'], ['ketch', 'us'], ['ketch', 'main', 'us']);
+        const first = (await store.read('0-ketch'))!;
+        const us = { ...first.projects['us']!, state: 'erased' as const };
+        await store.replace({ ...putOff(first, now), projects: { ...first.projects, us } });
+        expect(await due(part => part?.projects.includes('main') === true)).toEqual(['0-ketch', '2-ketch']);
+        expect(await due(part => part?.projects.join() === 'main,us')).toEqual(['0-ketch', '2-ketch']);
+      });
+
+      test('most projects, with the longest names: fit into the key', async () => {
+        const many = Array.from({ length: 48 }, (_, at) => `${'x'.repeat(38)}${10 + at}`);
+        await accepted(receiptOf({ platform: 'y'.repeat(40), subjectHmacs: ['mac'] }, many));
+        expect(await due(part => part?.projects.join() === many.join())).toEqual(['receipt-1']);
+      });
+
+      test.each(['refuse', 'accept-partial'] as const)(
+        'decision to close (%s): no pause can hold the receipt',
+        async action => {
+          await waiting(['ketch', 'main'], ['ketch', 'main']);
+          const first = (await store.read('0-ketch'))!;
+          const decided = { action, at: now, actor: 'ada', reason: 'asked to' };
+          expect(await store.replace(next(first, { decisions: [decided] }))).toBe(true);
+          expect(await due(part => part === undefined)).toEqual(['0-ketch']);
+          expect(await due(part => part !== undefined)).toEqual(['1-ketch']);
+          const again = { action: 'retry' as const, at: now, actor: 'ada', reason: 'an error' };
+          expect(await store.replace({ ...first, revision: 3, decisions: [decided, again] })).toBe(true);
+          expect(await due(platformIs('ketch'))).toEqual(['0-ketch', '1-ketch']);
+        },
+      );
+
+      test('another queue: has no parts', async () => {
+        await waiting(['ketch', 'main']);
+        await store.replace(queued((await store.read('0-ketch'))!, 'callback', now));
+        expect(await store.due('callback', now, 10, () => false)).toEqual(['0-ketch']);
+        expect(await due(() => true)).toEqual([]);
       });
     });
 

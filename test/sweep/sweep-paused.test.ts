@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type PauseScope, pause, resume } from '../../lambda/control/pauses.ts';
-import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { decideRefusal } from '../../lambda/receipts/transitions.ts';
+import { createHarness, fixtureTime, type Harness, one, start } from '../support/harness.ts';
 import {
   account,
   addPerson,
@@ -123,7 +125,7 @@ describe('pause', () => {
     const harness = ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
     addPerson(harness, 'crm-1');
     expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, failed: 3 });
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, held: 1, failed: 2 });
     expect(callKinds(harness)).toEqual([]);
     down = false;
     expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ closed: 1 });
@@ -137,6 +139,125 @@ describe('pause', () => {
     await resumeOf(harness, 'all');
     await sweepAfter(harness, 60 * minute);
     expect(await receiptStates(harness)).toEqual(['no-match']);
+  });
+});
+
+describe('backlog under a pause', () => {
+  const count = 120;
+  const day = 24 * 60 * minute;
+
+  /** A harness that counts the calls of its store, with receipts that are due. */
+  async function backlog(change: (control: VersionedStore) => Partial<VersionedStore> = () => ({})) {
+    const calls = { read: 0, replace: 0 };
+    const harness = createHarness({
+      change: ({ store, control }) => ({
+        control: { ...control, ...change(control) },
+        store: {
+          ...store,
+          read: receipt => {
+            calls.read += 1;
+            return store.read(receipt);
+          },
+          replace: (...asked) => {
+            calls.replace += 1;
+            return store.replace(...asked);
+          },
+        },
+      }),
+    });
+    for (let index = 0; index < count; index += 1) await harness.accept(one('source_id', `crm-${index}`));
+    return { harness, calls };
+  }
+
+  test('held receipts: none is written, only the oldest are read, and the resume writes none', async () => {
+    const { harness, calls } = await backlog();
+    await pauseOf(harness, 'project:main');
+    for (let sweeps = 1; sweeps <= 10; sweeps += 1)
+      expect(await sweepAfter(harness, minute)).toMatchObject({ held: 100, claimed: 0, failed: 0, paused: 1 });
+    expect(calls.replace).toBe(0);
+    // A hundred to measure, and the most urgent one of the sweep before.
+    expect(calls.read).toBeLessThanOrEqual(10 * 101);
+    await resumeOf(harness, 'project:main');
+    expect(calls.replace).toBe(0);
+    expect(await sweepAfter(harness, minute)).toMatchObject({ held: 0, closed: count, paused: 0 });
+  });
+
+  test('pause that is set during the sweep: the rest is neither claimed nor read one by one', async () => {
+    const { harness, calls } = await backlog();
+    harness.intercept = async (_, pass) => {
+      await pauseOf(harness, 'project:main');
+      return pass();
+    };
+    const { closed, claimed, paused } = await harness.sweep();
+    expect([closed, paused]).toEqual([claimed, 1]);
+    expect(claimed).toBeLessThanOrEqual(10);
+    // At most the fifty of the first batch, and then a hundred to measure.
+    expect(calls.read).toBeLessThanOrEqual(50 + 101);
+    expect(calls.replace).toBeLessThanOrEqual(3 * claimed);
+  });
+
+  test('pause of a platform that is not in settings: holds its receipts, and they are swept after it', async () => {
+    const { harness, calls } = await backlog();
+    await pauseOf(harness, 'platform:generic');
+    expect(harness.services.platforms.has('generic')).toBe(false);
+    expect(await harness.sweep()).toMatchObject({ claimed: 0, failed: 0 });
+    expect(calls.replace).toBe(0);
+    await resumeOf(harness, 'platform:generic');
+    expect(await harness.sweep()).toMatchObject({ closed: count });
+  });
+
+  test('refused by an operator: is closed all the same, also if the pauses cannot be read', async () => {
+    let isReadable = true;
+    const { harness } = await backlog(control => ({
+      read: async keys => {
+        if (!isReadable) throw new Error('the store is down');
+        return control.read(keys);
+      },
+    }));
+    await pauseOf(harness, 'all');
+    const refuse = async (id: string) => {
+      const decided = { action: 'refuse', actor: 'ada', reason: 'not authentic', at: start } as const;
+      expect(await harness.store.replace(decideRefusal(await harness.receipt(id), decided)!)).toBe(true);
+    };
+    await refuse('receipt-7');
+    expect(await harness.sweep(start + 2 * minute)).toMatchObject({ closed: 1, claimed: 1 });
+    expect(await harness.receipt('receipt-7')).toMatchObject({ state: 'refused' });
+    isReadable = false;
+    await refuse('receipt-8');
+    const blind = await harness.sweep(start + 4 * minute);
+    expect(blind).toMatchObject({ closed: 1, claimed: 1, held: 100 });
+    expect(blind).not.toHaveProperty('paused');
+    expect(harness.sent).toEqual([]);
+  });
+
+  test('receipt that is accepted under a pause: its age and due date are reported', async () => {
+    const { harness } = await backlog();
+    await pauseOf(harness, 'all');
+    harness.clock.now += 1000;
+    await harness.accept(one('source_id', 'crm-urgent'), { dueAt: start + 1000 + 10 * day });
+    expect(await harness.sweep(start + 5 * day)).toMatchObject({ oldestOpenMs: 5 * day, deadlineUsedPercent: 16 });
+    for (let index = 1; index <= 60; index += 1) {
+      const decided = { action: 'refuse', actor: 'ada', reason: 'not authentic', at: harness.clock.now } as const;
+      await harness.store.replace(decideRefusal(await harness.receipt(`receipt-${index}`), decided)!);
+    }
+    expect(await sweepAfter(harness, minute)).toMatchObject({ deadlineUsedPercent: 50 });
+  });
+
+  test('held receipt that cannot be read: the others are measured', async () => {
+    const harness = createHarness({
+      change: ({ store }) => ({
+        store: {
+          ...store,
+          read: async receipt => {
+            if (receipt === 'receipt-1') throw new Error('a newer version wrote it');
+            return store.read(receipt);
+          },
+        },
+      }),
+    });
+    for (const sourceId of ['crm-1', 'crm-2']) await harness.accept(one('source_id', sourceId));
+    await pauseOf(harness, 'all');
+    expect(await sweepAfter(harness, minute)).toMatchObject({ failed: 1, held: 2, oldestOpenMs: minute });
   });
 });
 

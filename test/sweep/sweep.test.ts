@@ -149,9 +149,9 @@ describe('throttled index', () => {
         signer: localSigner(':memory:'),
         store: {
           ...store,
-          due: async (name, now, limit) => {
+          due: async (name, ...asked) => {
             if (isThrottled && (queue === 'all' || name === queue)) throw storeUnavailable();
-            return store.due(name, now, limit);
+            return store.due(name, ...asked);
           },
         },
       }),

@@ -118,9 +118,9 @@ export async function runThrottledAws(seed: number, count: number): Promise<Outc
     control,
     store: {
       ...store,
-      due: async (queue, now, limit) => {
+      due: async (queue, ...asked) => {
         if (queue === 'callback' && isBefore(3 * hour)) throw storeUnavailable();
-        return store.due(queue, now, limit);
+        return store.due(queue, ...asked);
       },
     },
   });

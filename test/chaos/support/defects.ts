@@ -250,8 +250,13 @@ export const defects: readonly Defect[] = [
   {
     name: 'the sweep ignores a pause',
     file: 'lambda/sweep/process-receipt.ts',
-    is: 'return paused.size > 0;',
-    becomes: 'return paused.size > 99;',
+    is: 'if (pauses.size > 0) return',
+    becomes: 'if (pauses.size > 99) return',
+    also: {
+      file: 'lambda/sweep/backlog.ts',
+      is: '.some(scope => paused.has(scope));',
+      becomes: '.some(scope => paused.has(scope) && paused.size > 99);',
+    },
   },
   {
     name: 'look-ups start again with every attempt',

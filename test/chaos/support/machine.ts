@@ -30,7 +30,7 @@ export function openMachine(environment: Environment): Machine {
       accept: (receipt, personalData) => call('store', 'accept', () => store.accept(receipt, personalData)),
       read: id => call('store', 'read', () => store.read(id)),
       replace: (next, also) => call('store', 'replace', () => store.replace(next, also)),
-      due: (queue, now, limit) => call('store', 'due', () => store.due(queue, now, limit)),
+      due: (...asked) => call('store', 'due', () => store.due(...asked)),
       readPersonalData: id => call('store', 'personal-data', () => store.readPersonalData(id)),
       readPins: id => call('store', 'pins', () => store.readPins(id)),
       find: mac => call('store', 'find', () => store.find(mac)),

@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
 import { addendumId } from '../../../lambda/receipts/addendum.ts';
+import { oldestFirst, parsePartition, partitionOf } from '../../../lambda/receipts/partitions.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { Addendum, ReceiptQueue } from '../../../lambda/receipts/row-schemas.ts';
+import type { Addendum } from '../../../lambda/receipts/row-schemas.ts';
 import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Stores } from './environment.ts';
 
@@ -22,42 +23,66 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
     INSERT INTO waiting VALUES (?, ?, ?, ?) ON CONFLICT DO
     UPDATE SET revision = excluded.revision, queue = excluded.queue, at = excluded.at WHERE excluded.revision > revision
   `);
-  const find = database.prepare('SELECT id FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
-  const index = ({ id, revision, queue, nextAttemptAt }: Indexed) =>
+  const names = database.prepare("SELECT DISTINCT queue FROM waiting WHERE queue = ?1 OR queue LIKE ?1 || '#%'");
+  const find = database.prepare('SELECT id, at FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
+  const index = ({ id, revision, partition, at }: Indexed) =>
     later(() => {
-      update.run(id, revision, queue ?? null, nextAttemptAt ?? null);
+      update.run(id, revision, partition ?? null, at ?? null);
     });
-  const indexAddendum = (addendum: Addendum) =>
-    index({ ...addendum, id: addendumId(addendum), ...dueForSigning(addendum) });
   return {
     ...store,
     accept: async (receipt, personalData) => {
       const current = await store.accept(receipt, personalData);
-      if (current.stored) index(receipt);
+      if (current.stored) index(receiptIndexed(receipt));
       return current;
     },
     replace: async (next, also) => {
       const replaced = await store.replace(next, also);
-      if (replaced) index(next);
+      if (replaced) index(receiptIndexed(next));
       return replaced;
     },
     addAddendum: async addendum => {
       await store.addAddendum(addendum);
-      indexAddendum(addendum);
+      index(addendumIndexed(addendum));
     },
     replaceAddendum: async next => {
       const replaced = await store.replaceAddendum(next);
-      if (replaced) indexAddendum(next);
+      if (replaced) index(addendumIndexed(next));
       return replaced;
     },
-    due: async (queue, now, limit) => find.all(queue, now, Math.max(limit, 0)).map(row => String(row['id'])),
+    due: async (queue, now, limit, select = () => true) => {
+      const all = names.all(queue).map(row => String(row['queue']));
+      const selected = all.filter(name => queue !== 'erase' || select(parsePartition(name)));
+      const found = selected.map(name => find.all(name, now, Math.max(limit, 0)));
+      return oldestFirst(
+        found.map(rows => rows.map(row => ({ id: String(row['id']), at: Number(row['at']) }))),
+        limit,
+      );
+    },
   };
 }
 
-type Indexed = Pick<Receipt, 'id' | 'revision' | 'nextAttemptAt'> & { readonly queue?: ReceiptQueue | 'addendum' };
+interface Indexed {
+  readonly id: string;
+  readonly revision: number;
+  readonly partition: string | undefined;
+  readonly at: number | undefined;
+}
 
-function dueForSigning({ jws, receivedAt }: Addendum): Pick<Indexed, 'queue' | 'nextAttemptAt'> {
-  return jws === undefined ? { queue: 'addendum', nextAttemptAt: receivedAt } : {};
+function receiptIndexed(receipt: Receipt): Indexed {
+  const { id, revision, nextAttemptAt } = receipt;
+  return { id, revision, partition: partitionOf(receipt), at: nextAttemptAt };
+}
+
+function addendumIndexed(addendum: Addendum): Indexed {
+  const { revision, jws, receivedAt } = addendum;
+  const isDue = jws === undefined;
+  return {
+    id: addendumId(addendum),
+    revision,
+    partition: isDue ? 'addendum' : undefined,
+    at: isDue ? receivedAt : undefined,
+  };
 }
 
 /** Fields that only the newer version of the code writes, at every level of every row. */
