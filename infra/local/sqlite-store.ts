@@ -76,6 +76,7 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
         return due(database, queue, { now, limit: most, select });
       }),
     readPersonalData: id => asStoreFailure(() => readPersonalData(database, id)),
+    readPins: id => asStoreFailure(() => rowsByProject(database, 'pins', id, parsePinsRow)),
     find: subjectHmac =>
       asStoreFailure(() => {
         const rows = database.prepare('SELECT id FROM subjects WHERE mac = ? ORDER BY id').all(subjectHmac);
@@ -204,7 +205,7 @@ function read(database: DatabaseSync, id: string): Receipt | undefined {
 function replace(
   database: DatabaseSync,
   next: Receipt,
-  { pins, lookUps = [], deletePersonalData = false, callbackData }: SideWrites,
+  { pins, lookUps = [], deletePersonalData = false, callbackData, keepPins = false }: SideWrites,
 ): boolean {
   const { id, revision, nextAttemptAt = null } = next;
   const queue = partitionOf(next) ?? null;
@@ -215,7 +216,7 @@ function replace(
   if (changes === 0) return false;
   if (deletePersonalData) {
     database.prepare('DELETE FROM personal_data WHERE id = ?').run(id);
-    database.prepare('DELETE FROM pins WHERE id = ?').run(id);
+    if (!keepPins) database.prepare('DELETE FROM pins WHERE id = ?').run(id);
     database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
     if (callbackData !== undefined)
       database.prepare('INSERT INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(callbackData));
@@ -235,15 +236,21 @@ function replace(
 function readPersonalData(database: DatabaseSync, id: string): PersonalDataWithPins | undefined {
   const row = database.prepare('SELECT row FROM personal_data WHERE id = ?').get(id);
   if (row === undefined) return undefined;
-  const byProject = <T>(table: 'pins' | 'look_ups', from: (row: string) => T) => {
-    const rows = database.prepare(`SELECT project, row FROM ${table} WHERE id = ?`).all(id);
-    return Object.fromEntries(rows.map(one => [text(one, 'project'), from(text(one, 'row'))] as const));
-  };
   return {
     ...parsePersonalDataRow(text(row, 'row')),
-    pins: byProject('pins', parsePinsRow),
-    lookUps: byProject('look_ups', lookUpsFrom),
+    pins: rowsByProject(database, 'pins', id, parsePinsRow),
+    lookUps: rowsByProject(database, 'look_ups', id, lookUpsFrom),
   };
+}
+
+function rowsByProject<T>(
+  database: DatabaseSync,
+  table: 'pins' | 'look_ups',
+  id: string,
+  parse: (row: string) => T,
+): Record<string, T> {
+  const rows = database.prepare(`SELECT project, row FROM ${table} WHERE id = ?`).all(id);
+  return Object.fromEntries(rows.map(one => [text(one, 'project'), parse(text(one, 'row'))] as const));
 }
 
 function transaction<T>(database: DatabaseSync, run: () => T): T {

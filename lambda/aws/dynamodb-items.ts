@@ -86,10 +86,10 @@ function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites):
     Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) } } },
   });
   const remove = (sort: string): TransactWriteItem => ({ Delete: { TableName, Key: key(next.id, sort) } });
-  const { pins, lookUps = [], callbackData } = also;
+  const { pins, lookUps = [], callbackData, keepPins = false } = also;
   if (also.deletePersonalData === true) {
     const first = callbackData === undefined ? remove(personalDataSort) : put(personalDataSort, callbackData);
-    return [first, ...projectSorts(next, lookUps).map(remove)];
+    return [first, ...projectSorts(next, lookUps, keepPins).map(remove)];
   }
   const changed = lookUps.map(({ project, lookUps: row }) =>
     row === undefined ? remove(lookUpsSort(project)) : put(lookUpsSort(project), row),
@@ -97,11 +97,15 @@ function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites):
   return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
 }
 
-/** Returns the sort keys of the projects' rows: a project may have pins, completed look-ups, or both. */
-function projectSorts({ projects }: Receipt, lookUps: NonNullable<SideWrites['lookUps']>): readonly string[] {
+/** Returns the sort keys of the rows to delete: a project may have pins, completed look-ups, or both. */
+function projectSorts(
+  { projects }: Receipt,
+  lookUps: NonNullable<SideWrites['lookUps']>,
+  keepPins: boolean,
+): readonly string[] {
   return Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
     const hasLookUps = lookedUp > 0 || lookUps.some(one => one.project === project);
-    return [...(pins > 0 ? [pinsSort(project)] : []), ...(hasLookUps ? [lookUpsSort(project)] : [])];
+    return [...(pins > 0 && !keepPins ? [pinsSort(project)] : []), ...(hasLookUps ? [lookUpsSort(project)] : [])];
   });
 }
 

@@ -72,6 +72,7 @@ export function dynamodbStore(
       }),
     readPersonalData: id =>
       run('personal-data', async () => parsePersonalData(await calls.readPartition(tables.identifiers, id))),
+    readPins: id => run('pins', async () => pinsIn(await calls.readPartition(tables.identifiers, id))),
     find: subjectHmac => run('find', () => find(calls, tables, subjectHmac)),
     findErased: subjectHmac => run('find', () => findErased(calls, tables, subjectHmac)),
     addAddendum: addendum =>
@@ -155,18 +156,21 @@ function parseReceipt(item: Item | undefined, id: string): Receipt | undefined {
 }
 
 function parsePersonalData(items: readonly Item[]): PersonalDataWithPins | undefined {
-  const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
-  const personalData = rows.find(({ sort }) => sort === personalDataSort);
+  const personalData = items.find(item => textOf(item, tableKeys.sort) === personalDataSort);
   if (personalData === undefined) return undefined;
-  const byProject = <T>(prefix: string, parse: (row: string) => T) =>
-    Object.fromEntries(
-      rows
-        .filter(({ sort }) => sort.startsWith(prefix))
-        .map(({ sort, row }) => [sort.slice(prefix.length), parse(row)] as const),
-    );
   return {
-    ...parsePersonalDataRow(personalData.row),
-    pins: byProject(pinsPrefix, parsePinsRow),
-    lookUps: byProject(lookUpsPrefix, lookUpsFrom),
+    ...parsePersonalDataRow(textOf(personalData, 'row')),
+    pins: pinsIn(items),
+    lookUps: byProject(items, lookUpsPrefix, lookUpsFrom),
   };
+}
+
+function pinsIn(items: readonly Item[]): PersonalDataWithPins['pins'] {
+  return byProject(items, pinsPrefix, parsePinsRow);
+}
+
+function byProject<T>(items: readonly Item[], prefix: string, parse: (row: string) => T): Record<string, T> {
+  const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
+  const ofKind = rows.filter(({ sort }) => sort.startsWith(prefix));
+  return Object.fromEntries(ofKind.map(({ sort, row }) => [sort.slice(prefix.length), parse(row)] as const));
 }

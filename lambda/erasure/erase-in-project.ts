@@ -9,12 +9,14 @@ import {
   recordPins,
 } from '../receipts/receipt.ts';
 import { maxUnproven, type ProjectResult } from '../receipts/record-attempt.ts';
+import type { ResidueCounts } from '../receipts/row-schemas.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
 import { type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type CallFailure, needsReview, retryLater } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { expectedCalls } from '../voucherify/project.ts';
+import { addCounts, notCounted } from '../voucherify/residue.ts';
 import {
   noLookUps,
   refusedCodes,
@@ -33,6 +35,8 @@ export interface AttemptInput {
   readonly personalData: PersonalDataWithPins;
   readonly until: number;
   readonly clients: ProjectClients;
+  /** Whether the platform waits for the result. */
+  readonly repliesNow: boolean;
   /** Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not before look-ups. */
   readonly isAllowed?: Promise<boolean>;
 }
@@ -100,7 +104,8 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   const added = found.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
   const pins = [...known, ...added];
   const ifAbsent = resolved.kind === 'found' ? resolved.ifAbsent : isWithoutMatch ? resolved : undefined;
-  const written = { ...input, pins, lookUps, known: known.length, ifAbsent };
+  const residue = await countBefore(added, input, services);
+  const written = { ...input, pins, lookUps, known: known.length, ifAbsent, residue };
   const { receipt, done } = await writePins(project, written, services);
   if (!done) return failedAttempt(receipt, retryLater('superseded', { stop: true }));
   if (isWithoutMatch && pins.length === 0) return withoutMatch(receipt, resolved, 0);
@@ -109,17 +114,38 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   return deletePinned(project, { ...input, receipt, pins, justResolved }, services);
 }
 
+/** The longest time that counts may take before a deletion, in milliseconds: less than reserved calls stay valid. */
+const countBeforeMs = 2000;
+
+/**
+ * Counts what Voucherify lists for new pins, before they are deleted. A platform that waits for the result must not wait for
+ * counts too. Counts of pins of an earlier set are added up.
+ */
+async function countBefore(
+  added: readonly Pin[],
+  { client, repliesNow, progress, until }: ResolveInput,
+  { now }: Services,
+): Promise<ResidueCounts | undefined> {
+  if (client.countResidue === undefined || added.length === 0) return undefined;
+  const ends = Math.min(now() + countBeforeMs, until);
+  const ids = added.map(pin => pin.customerId);
+  const counts = repliesNow ? notCounted('platform-waits') : await client.countResidue(ids, ends);
+  const { before = counts } = progress.residue ?? {};
+  return before === counts ? counts : addCounts(before, counts);
+}
+
 interface WriteInput extends ResolveInput {
   readonly lookUps: LookUpResults;
   /** The number of pins of earlier sets. */
   readonly known: number;
   readonly ifAbsent: Unmatched | undefined;
+  readonly residue: ResidueCounts | undefined;
 }
 
 /** Writes one set of pins. Of the look-ups it keeps only what a retry of the refused ones needs. */
 function writePins(
   project: string,
-  { receipt, personalData, pins, lookUps, known, ifAbsent }: WriteInput,
+  { receipt, personalData, pins, lookUps, known, ifAbsent, residue }: WriteInput,
   services: Services,
 ): Promise<UpdatedReceipt> {
   const refused = refusedCodes(lookUps);
@@ -129,7 +155,8 @@ function writePins(
   return updateReceipt(
     services.store,
     receipt,
-    current => recordPins(current, receipt.claims, project, pins.length, { known, refused, lookedUp, ifAbsent }),
+    current =>
+      recordPins(current, receipt.claims, project, pins.length, { known, refused, lookedUp, ifAbsent, residue }),
     () => ({
       ...(pins.length > known && { pins: { project, pins } }),
       ...((lookedUp > 0 || isStored) && { lookUps: [{ project, lookUps: lookedUp > 0 ? kept : undefined }] }),

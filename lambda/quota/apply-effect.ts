@@ -6,6 +6,8 @@ export type BreakerEffect =
   | { readonly kind: 'close' }
   /** A failure that opens the breaker only if it repeats. */
   | { readonly kind: 'count' }
+  /** Says nothing about the calls that an erasure makes. */
+  | { readonly kind: 'none' }
   | {
       readonly kind: 'open';
       readonly code: 'voucherify-429' | 'quota-exhausted' | 'key-refused';
@@ -54,6 +56,7 @@ export interface ObservedCall extends QuotaEffect {
 export function applyEffect(state: RateLimitState, observed: ObservedCall, quota: Quota): RateLimitState {
   const { breaker: effect, rateHeaders, now, sentAt, keyHash, byToken } = observed;
   const current = rateHeaders === undefined ? state : applyRateHeaders(state, rateHeaders, now, quota);
+  if (effect.kind === 'none') return current;
   if (effect.kind === 'close') return closeBreaker(current, sentAt);
   if (effect.kind === 'count') return countFailure(current, observed);
   const isKeyOnly = effect.blocks === 'credentials' || (effect.blocks === 'key' && !byToken);

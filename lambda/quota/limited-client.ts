@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
-import type { QuotaEffect } from './apply-effect.ts';
+import type { BreakerEffect, QuotaEffect } from './apply-effect.ts';
 import { type Capacity, leastCallMs, type Reservation, type ReservationRequest } from './rate-limit.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
@@ -30,6 +30,11 @@ export interface ExpectedCalls {
 /** The rate-limited client of one attempt for one project. It sends no call without a reservation. */
 export interface LimitedClient {
   readonly send: LimitedSend;
+  /**
+   * Sends a call only if no erasure needs its place in the quota now, and never so late that calls which are reserved
+   * expire. Of its result, only a used-up quota changes the breaker.
+   */
+  readonly sendSpare: LimitedSend;
   /** Replaces the number of calls that are still expected. */
   expectCalls(expected: ExpectedCalls): void;
   capacity(): Capacity;
@@ -111,6 +116,10 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
       together = inPairs ? 2 : 1;
     },
     capacity: rateLimiter.capacity,
+    sendSpare: (call, classify) => {
+      const ends = reservation !== undefined && left > 0 ? validUntil(reservation, left) - leastCallMs : call.until;
+      return sendSpare({ ...call, until: Math.min(call.until, ends) }, classify, options);
+    },
     send: async (call, classify) => {
       if (isTooLate(call)) return outOfTime;
       const keyHash = hashCredentials(call.headers);
@@ -122,13 +131,44 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
       if (blocked !== undefined) return blocked;
       left -= 1;
       expected = Math.max(1, expected - 1);
-      const sentAt = now();
-      const result = classify(await options.send(call), now(), rateLimiter.failingSince());
-      const byToken = call.headers['Authorization'] !== undefined;
-      await rateLimiter.observe({ ...result, receipt: options.receipt, keyHash, byToken, sentAt, now: now() });
-      return result;
+      return execute(call, classify, options);
     },
   };
+}
+
+/** Sends one call and stores what its result says about the rate limit and the breaker. */
+async function execute<R extends QuotaEffect>(
+  call: HttpCall,
+  classify: Classify<R>,
+  { rateLimiter, send, now, receipt }: LimitedClientOptions,
+  effectOf: (breaker: BreakerEffect) => BreakerEffect = breaker => breaker,
+): Promise<R> {
+  const sentAt = now();
+  const result: R = classify(await send(call), now(), rateLimiter.failingSince());
+  const { breaker, rateHeaders }: QuotaEffect = result;
+  const effect = { breaker: effectOf(breaker), ...(rateHeaders && { rateHeaders }) };
+  const keyHash = hashCredentials(call.headers);
+  const byToken = call.headers['Authorization'] !== undefined;
+  await rateLimiter.observe({ ...effect, receipt, keyHash, byToken, sentAt, now: now() });
+  return result;
+}
+
+async function sendSpare<R extends QuotaEffect>(
+  call: HttpCall,
+  classify: Classify<R>,
+  options: LimitedClientOptions,
+): Promise<R | RateLimited> {
+  const now = options.now();
+  if (now > call.until - leastCallMs) return outOfTime;
+  const keyHash = hashCredentials(call.headers);
+  const request = { expected: 1, together: 1, fresh: false, spare: true, keyHash, now, latest: now };
+  const reservation = await options.rateLimiter.reserve(request);
+  return reservation.kind === 'rate-limited' ? reservation : execute(call, classify, options, spareEffect);
+}
+
+/** Of a spare call, only a used-up quota says something about the calls of erasures. */
+function spareEffect(breaker: BreakerEffect): BreakerEffect {
+  return breaker.kind === 'open' && breaker.blocks === 'project' ? breaker : { kind: 'none' };
 }
 
 /** Returns until when the next call of a reservation may be sent; a later call would exceed the quota. */

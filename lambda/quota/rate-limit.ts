@@ -55,6 +55,8 @@ export interface ReservationRequest {
   readonly together: number;
   /** A fresh request may use the burst; the sweep waits until all earlier reservations are used up. */
   readonly fresh: boolean;
+  /** Only a call that no erasure needs now, see {@link reserveSpare}. */
+  readonly spare?: boolean;
   readonly keyHash: string;
   readonly now: number;
   /** Latest useful time of the first call. */
@@ -79,6 +81,7 @@ export type Reservation =
 export function reserve(state: RateLimitState, request: ReservationRequest, quota: Quota): Reservation {
   const current = breakerFor(state, request.keyHash);
   const interval = tokenInterval(state, quota);
+  if (request.spare === true) return reserveSpare(state, request, interval);
   if (current === undefined) {
     const { breaker: _, ...open } = state;
     return reserveCalls(open, callsAtOnce(request, interval), request, interval);
@@ -123,6 +126,35 @@ function reserveCalls(
   const next = { ...state, notBefore: Math.max(state.notBefore, at) + calls * intervalMs };
   return { kind: 'reserved', at, calls, probe: false, interval, next, atMost: latest + credit };
 }
+
+/** The calls of most erasures: a look-up and a deletion. */
+const keptCalls = 2;
+
+/** The longest time that the sweep may wait for its calls because of spare ones, in milliseconds. */
+const mostSpareMs = 10_000;
+
+/**
+ * Reserves one call that no erasure needs now: a fresh request still gets two calls at once, and the sweep waits at most
+ * {@link mostSpareMs}. With a smaller quota there are no spare calls. A spare call never probes a breaker.
+ */
+function reserveSpare(state: RateLimitState, request: ReservationRequest, interval: TokenInterval): Reservation {
+  const { burst, intervalMs } = interval;
+  const breaker = breakerFor(state, request.keyHash);
+  if (breaker !== undefined) return { kind: 'rate-limited', until: breaker.openUntil, code: breaker.code };
+  if (!hasSpareCalls(interval)) return noSpareCalls;
+  const ahead = (burst - keptCalls - 1) * intervalMs;
+  const at = Math.max(state.notBefore - ahead, state.reservedForShopUntil ?? 0);
+  if (at > request.now) return { kind: 'rate-limited', until: at, code: 'rate-limited' };
+  const reserved = reserveCalls(state, 1, { ...request, fresh: true, latest: request.now }, interval);
+  return reserved.kind === 'reserved' ? { ...reserved, atMost: request.now + ahead } : reserved;
+}
+
+/** Returns whether a quota has calls that no erasure needs. */
+export function hasSpareCalls({ burst, intervalMs }: TokenInterval): boolean {
+  return burst > keptCalls && (burst - keptCalls) * intervalMs <= mostSpareMs;
+}
+
+const noSpareCalls = { kind: 'rate-limited', until: Number.POSITIVE_INFINITY, code: 'no-spare-calls' } as const;
 
 /** What one write reserves for several requests. */
 export interface JointReservation {

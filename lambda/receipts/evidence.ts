@@ -10,6 +10,7 @@ import {
   type Receipt,
   receiptStateSchema,
   receivedSchema,
+  residueCountsSchema,
   storedObject,
 } from './row-schemas.ts';
 
@@ -26,6 +27,14 @@ const projectEvidenceSchema = storedObject({
   unproven: v.boolean(),
   /** The code of each look-up that Voucherify refused: customers that it would have found may remain. */
   refusedLookUps: v.exactOptional(v.array(v.string())),
+  /** What Voucherify listed for the customers before the deletion and after it; only if the settings asked for it. */
+  residue: v.exactOptional(
+    storedObject({
+      before: residueCountsSchema,
+      after: v.exactOptional(residueCountsSchema),
+      at: v.exactOptional(v.string()),
+    }),
+  ),
   deletions: v.array(storedObject({ proof: proofSchema, at: v.string(), voucherify: v.exactOptional(receivedSchema) })),
 });
 
@@ -62,6 +71,8 @@ const evidenceSchema = storedObject({
     storedObject({ taken: v.number(), refused: v.number(), tries: v.number(), at: v.exactOptional(v.string()) }),
   ),
   decisions: v.array(storedObject({ at: v.string(), ...decisionEntries })),
+  /** Where Voucherify may keep data that has no count, and the page that says so; only with `residue` in a project. */
+  notCounted: v.exactOptional(v.record(v.string(), v.string())),
 });
 
 /**
@@ -98,8 +109,20 @@ export function evidenceOf(receipt: Receipt): Evidence {
     ),
     ...(callbackState === undefined ? {} : { callbacks: describeCallbacks(callbackState) }),
     decisions: decisions.map(decision => ({ ...decision, at: iso(decision.at) })),
+    ...(Object.values(receipt.projects).some(({ residue }) => residue !== undefined) ? { notCounted } : {}),
   };
 }
+
+const auditLogPage = 'https://docs.voucherify.io/analyze/audit-logs';
+
+/** Signed evidence contains it: a changed list needs a new form of the evidence. */
+const notCounted = {
+  exports: auditLogPage,
+  'files of background tasks': auditLogPage,
+  'the audit log': auditLogPage,
+  'sent webhooks': auditLogPage,
+  backups: 'https://docs.voucherify.io/guides/security',
+} as const;
 
 function describeRequest(receipt: Receipt): Evidence['request'] {
   const { payloadHmac, subjectHmacs, notLookedUp, submittedAt, receivedAt, dueAt } = receipt;
@@ -120,19 +143,24 @@ function describeReply({ firstReply, receivedAt }: Receipt): Evidence['firstRepl
 }
 
 function describeProject(progress: ProjectProgress): Evidence['projects'][string] {
-  const { state, pins, createdLater, mayHaveExecuted, deletions, refusedLookUps = [] } = progress;
+  const { state, pins, createdLater, mayHaveExecuted, deletions, refusedLookUps = [], residue } = progress;
   return {
     outcome: state,
     customers: pins,
     ...(createdLater === undefined ? {} : { createdLater }),
     unproven: state === 'open' && mayHaveExecuted,
     ...(refusedLookUps.length === 0 ? {} : { refusedLookUps }),
+    ...(residue === undefined ? {} : { residue: describeResidue(residue) }),
     deletions: deletions.map(({ proof, at, received }) => ({
       proof,
       at: iso(at),
       ...(received === undefined ? {} : { voucherify: received }),
     })),
   };
+}
+
+function describeResidue({ before, after, at }: NonNullable<ProjectProgress['residue']>) {
+  return { before, ...(after === undefined ? {} : { after }), ...(at === undefined ? {} : { at: iso(at) }) };
 }
 
 function describeCallbacks({ delivered, refused, tries, endedAt }: CallbackState): Evidence['callbacks'] & {} {

@@ -1,6 +1,6 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
-import type { ProjectProgress, Receipt, ReceiptState } from './row-schemas.ts';
+import type { ProjectProgress, Receipt, ReceiptState, ResidueCounts } from './row-schemas.ts';
 
 export type {
   CallbackState,
@@ -109,6 +109,8 @@ export interface PinnedLookUps {
   readonly lookedUp?: number;
   /** The outcome if no pin has a customer. */
   readonly ifAbsent?: ProjectProgress['ifAbsent'];
+  /** What Voucherify lists before the deletion. */
+  readonly residue?: ResidueCounts | undefined;
 }
 
 /**
@@ -121,7 +123,7 @@ export function recordPins(
   generation: number,
   project: string,
   pins: number,
-  { known = 0, refused = [], lookedUp = 0, ifAbsent }: PinnedLookUps = {},
+  { known = 0, refused = [], lookedUp = 0, ifAbsent, residue }: PinnedLookUps = {},
 ): Receipt | undefined {
   const progress = receipt.projects[project];
   if (progress?.state !== 'open' || progress.pins !== known) return undefined;
@@ -131,10 +133,11 @@ export function recordPins(
   if (!mayWrite) return undefined;
   const counted = lookedUp > 0 || progress.lookedUp !== undefined ? { lookedUp } : {};
   const codes = refused.length > 0 || progress.refusedLookUps !== undefined ? { refusedLookUps: refused } : {};
+  const listed = residue === undefined ? {} : { residue: { before: residue } };
   return nextRevision(receipt, {
     projects: {
       ...receipt.projects,
-      [project]: { ...before, ...counted, ...codes, ...(ifAbsent && { ifAbsent }), pins },
+      [project]: { ...before, ...counted, ...codes, ...(ifAbsent && { ifAbsent }), ...listed, pins },
     },
   });
 }
@@ -164,9 +167,18 @@ export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing
   });
 }
 
-/** Returns whether a receipt is closed and no remaining step needs personal data. Signing does not need it. */
+/** Returns whether a receipt is closed and no remaining step needs personal data, apart from {@link uncountedProjects}. */
 export function needsNoPersonalData(receipt: Receipt): boolean {
   return isFinal(receipt.state) && receipt.queue !== 'callback';
+}
+
+/** Returns the projects in which it is still to be counted what Voucherify lists after the deletion. */
+export function uncountedProjects({ state, projects }: Receipt): readonly string[] {
+  if (!isFinal(state)) return [];
+  return Object.keys(projects).filter(name => {
+    const { residue, deletions = [] } = projects[name] ?? {};
+    return residue !== undefined && residue.after === undefined && deletions.length > 0;
+  });
 }
 
 /** Returns whether a state is final: such a receipt is closed and its outcome never changes. */

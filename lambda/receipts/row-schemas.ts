@@ -39,6 +39,11 @@ const deletionSchema = storedObject({
 
 export const projectStateSchema = v.picklist(['open', 'erased', 'no-match', 'not-identifiable', 'created-later']);
 
+/** By kind: how many records Voucherify lists for the pinned customers, or the code of why they cannot be counted. */
+export const residueCountsSchema = v.record(v.string(), v.union([v.number(), v.string()]));
+
+export type ResidueCounts = Readonly<v.InferOutput<typeof residueCountsSchema>>;
+
 const progressSchema = storedObject({
   state: projectStateSchema,
   /** Number of pinned customers; zero until pins are written. */
@@ -70,6 +75,15 @@ const progressSchema = storedObject({
   refusedLookUps: v.exactOptional(v.array(v.string())),
   /** Whether an operator has decided to repeat the refused look-ups. */
   lookUpAgain: v.exactOptional(v.boolean()),
+  /** What Voucherify listed before the first deletion and after the last one; absent if the settings did not ask for it. */
+  residue: v.exactOptional(
+    storedObject({
+      before: residueCountsSchema,
+      after: v.exactOptional(residueCountsSchema),
+      /** When it was counted after the deletion. */
+      at: v.exactOptional(v.number()),
+    }),
+  ),
 });
 
 export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>;

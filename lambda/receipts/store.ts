@@ -1,7 +1,7 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import type { SelectPartition } from './partitions.ts';
-import { isFinal, needsNoPersonalData } from './receipt.ts';
+import { isFinal, needsNoPersonalData, uncountedProjects } from './receipt.ts';
 import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
@@ -37,6 +37,8 @@ export interface ReceiptStore {
     select?: SelectPartition,
   ): Promise<readonly string[]>;
   readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
+  /** Returns the pins of a receipt by project. A closed receipt has pins, but no other personal data, until they are not needed. */
+  readPins(id: string): Promise<PersonalDataWithPins['pins']>;
   /** Returns the ids of one subject's receipts, by the HMAC of the subject. */
   find(subjectHmac: string): Promise<readonly string[]>;
   /** Returns the subject's receipts that are closed as `erased`, from the look-up rows alone. */
@@ -68,17 +70,21 @@ export interface SideWrites {
   readonly deletePersonalData?: boolean;
   /** What is left of the personal data for callbacks. */
   readonly callbackData?: PersonalData;
+  /** Whether `deletePersonalData` leaves the pins. */
+  readonly keepPins?: boolean;
 }
 
 /**
- * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers and pins; the
- * callbacks, and the id of the request that they name, are needed until the callbacks have ended.
+ * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers; the callbacks, and
+ * the id of the request that they name, are needed until the callbacks have ended, and the pins until it is counted what
+ * Voucherify still lists.
  */
 export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
   if (!isFinal(next.state)) return {};
-  if (personalData === undefined || needsNoPersonalData(next)) return { deletePersonalData: true };
+  const deleted = { deletePersonalData: true, keepPins: uncountedProjects(next).length > 0 };
+  if (personalData === undefined || needsNoPersonalData(next)) return deleted;
   const { reference, scope, callbacks } = personalData;
-  return { deletePersonalData: true, callbackData: { reference, scope, identifiers: [], callbacks } };
+  return { ...deleted, callbackData: { reference, scope, identifiers: [], callbacks } };
 }
 
 /** How many conflicting writes are retried. */

@@ -12,6 +12,7 @@ import {
   requestReview,
   wrongCustomerDeleted,
 } from './receipt.ts';
+import type { ResidueCounts } from './row-schemas.ts';
 
 /** After this many claims without a result, the receipt needs review. */
 export const maxUnrecordedClaims = 5;
@@ -60,6 +61,16 @@ export function storeEvidence(receipt: Receipt, evidence: string): Receipt | und
   if (!isFinal(receipt.state) || receipt.queue !== 'sign') return undefined;
   const { queue: _, nextAttemptAt: __, ...rest } = receipt;
   return nextRevision(rest, { evidence });
+}
+
+/** Returns a receipt with what Voucherify lists after the deletion, by project, under the same revision. */
+export function addResidue(receipt: Receipt, counts: Readonly<Record<string, ResidueCounts>>, at: number): Receipt {
+  const projects = Object.entries(receipt.projects).map(([project, progress]) => {
+    const { [project]: after } = counts;
+    if (after === undefined || progress.residue === undefined) return [project, progress];
+    return [project, { ...progress, residue: { ...progress.residue, after, at } }];
+  });
+  return { ...receipt, projects: Object.fromEntries(projects) };
 }
 
 /** Upper limit of a claim, with a margin, in milliseconds: after it no worker posts for the receipt. */

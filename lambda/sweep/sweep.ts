@@ -24,7 +24,8 @@ import { signReceipt } from './sign-evidence.ts';
  * index of one queue cannot be read, the other queues are still processed, and the counts and the heartbeat are written.
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
-  const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false };
+  const countUntil = Math.min(until, services.now() + countMs);
+  const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false, countUntil };
   await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
@@ -34,8 +35,13 @@ export async function sweep(services: Services, until: number): Promise<SweepRes
   return run.counts;
 }
 
+/** How long one sweep may wait for calls that count what is left, in milliseconds: callbacks are sent after it. */
+const countMs = 15_000;
+
 interface Run extends SweepState {
   readonly until: number;
+  /** When a sweep must stop to count what is left. */
+  readonly countUntil: number;
   /** Set once every project is rate-limited: no other receipt could be attempted either. */
   stopped: boolean;
   /** Set by the first failed signature; a later sweep signs the rest. */
@@ -64,7 +70,7 @@ async function signAll(run: Run): Promise<void> {
   const { signer } = services;
   if (signer === undefined) return;
   const workWith = (sign: typeof signReceipt) => async (id: string) => {
-    const done = await sign(id, signer, services);
+    const done = await sign(id, signer, services, run.countUntil);
     if (done === 'signed') counts.signed += 1;
     run.cannotSign ||= done === 'failed';
   };

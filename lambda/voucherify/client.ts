@@ -1,7 +1,9 @@
 import { isPlainValue, isUsable } from '../domain/erasure.ts';
 import type { ExpectedCalls, LimitedClient, LimitedSend, RateLimited } from '../quota/limited-client.ts';
+import type { ResidueCounts } from '../receipts/row-schemas.ts';
 import { type CallFailure, type CallResult, classify, retryLater } from './classify.ts';
 import type { CredentialProvider, CredentialResult, Credentials } from './credentials.ts';
+import { type CountingClock, countResidue } from './residue.ts';
 import {
   type CustomerPage,
   type DeletionResult,
@@ -37,14 +39,32 @@ const get = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 } as 
 export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls' | 'release'> {
   /** Reserves the first calls before the attempt starts; returns the reason if they are rate-limited. */
   reserve(until: number): Promise<RateLimited | undefined>;
+  /** Counts what Voucherify lists for customers, until then at most. Only if the settings of the project ask for it. */
+  readonly countResidue?: (customerIds: readonly string[], until: number) => Promise<ResidueCounts>;
 }
 
-/** Creates the client of one project for one attempt. */
+/** What counting needs: credentials of its own, because of their scopes, and the time. */
+export interface CountingOptions extends Pick<CountingClock, 'now' | 'wait'> {
+  readonly readCredentials: CredentialProvider;
+}
+
+function residueCounter(baseUrl: string, { readCredentials, now, wait }: CountingOptions, send: LimitedSend) {
+  return (customerIds: readonly string[], until: number) => {
+    const ask = async (url: URL) => {
+      const { outcome } = await sendWithCredentials({ ...get, url, until }, readCredentials, send);
+      return outcome;
+    };
+    return countResidue(customerIds, { baseUrl, ask, now, wait, until });
+  };
+}
+
+/** Creates the client of one project for one attempt; with `counting`, it can count what Voucherify lists. */
 export function createProjectClient(
   baseUrl: string,
   readCredentials: CredentialProvider,
   limited: LimitedClient,
   expected: ExpectedCalls,
+  counting?: CountingOptions,
 ): ProjectClient {
   // Credentials are read once for an attempt. A failure is reported by the next call, and then read again.
   let known: CredentialResult | undefined;
@@ -55,6 +75,7 @@ export function createProjectClient(
   };
   return {
     ...createVoucherifyClient(baseUrl, readOnce, limited.send),
+    ...(counting && { countResidue: residueCounter(baseUrl, counting, limited.sendSpare) }),
     capacity: limited.capacity,
     expectCalls: limited.expectCalls,
     release: limited.release,

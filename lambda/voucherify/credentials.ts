@@ -49,15 +49,20 @@ const tokenResponse = v.object({
 const spareMs = 60_000;
 
 /**
- * A token by OAuth client credentials, scope `customers`, shared by the process until shortly before it expires (Voucherify
+ * A token by OAuth client credentials with these scopes (separated by spaces), shared by the process until shortly before it expires (Voucherify
  * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A rejected token is
  * replaced once for all its users, with the newest keys.
  */
-export function oauthCredentials(baseUrl: string, readKeys: ReadApiKey, now: () => number): CredentialProvider {
+export function oauthCredentials(
+  baseUrl: string,
+  readKeys: ReadApiKey,
+  now: () => number,
+  scope: string = 'customers',
+): CredentialProvider {
   let shared: Token | undefined;
   let pending: Promise<CredentialResult> | undefined;
   const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number) => {
-    const result = await send(tokenCall(baseUrl, keys, until), classifyToken);
+    const result = await send(tokenCall(baseUrl, scope, keys, until), classifyToken);
     if ('token' in result && result.token !== undefined) {
       const { access_token, expires_in } = result.token;
       const headers = { Authorization: `Bearer ${access_token}` };
@@ -91,12 +96,12 @@ function isSame(a: ApiKey, b: ApiKey): boolean {
   return a.appId === b.appId && a.appToken === b.appToken;
 }
 
-function tokenCall(baseUrl: string, keys: ApiKey, until: number): HttpCall {
+function tokenCall(baseUrl: string, scope: string, keys: ApiKey, until: number): HttpCall {
   return {
     method: 'POST',
     url: new URL('/v1/oauth/token', baseUrl),
     headers: { ...keyHeaders(keys), Accept: 'application/json', 'Content-Type': 'application/x-www-form-urlencoded' },
-    body: 'grant_type=client_credentials&scope=customers',
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope }).toString(),
     until,
     repeatable: true,
   };

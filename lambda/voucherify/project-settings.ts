@@ -33,6 +33,7 @@ export function projectSchema(where: SettingsTarget) {
     quotaShare: v.optional(share, 0.5),
     callsPerMinute: v.optional(wholeNumber(1, 1_000_000), 100),
     quotaPeriod: v.optional(v.picklist(['minute', 'hour'], 'must be minute or hour'), 'minute'),
+    residue: v.exactOptional(v.boolean()),
   });
 }
 

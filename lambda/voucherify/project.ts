@@ -8,6 +8,7 @@ import type { Receipt } from '../receipts/receipt.ts';
 import { createProjectClient, type ProjectClient } from './client.ts';
 import { apiKeyCredentials, apiKeyReader, type CredentialProvider, oauthCredentials } from './credentials.ts';
 import type { ProjectSettings } from './project-settings.ts';
+import { residueScopes } from './residue.ts';
 
 /** One Voucherify project in a process: its credentials and its rate limiter, shared by all attempts. */
 export interface Project {
@@ -39,11 +40,21 @@ export function openProject(name: string, { settings, readSecret, control, send,
   const readCredentials = credentialProviderFor(name, project, { readSecret, now });
   const rateLimiter = createRateLimiter(name, quotaFromSettings(project), control);
   const shared = { send, now, wait, queue: serialQueue(), rateLimiter };
+  const counting = project.residue === true && {
+    readCredentials: credentialProviderFor(name, project, { readSecret, now }, residueScopes),
+    ...{ now, wait },
+  };
   return {
     prefetchRateLimit: rateLimiter.prefetch,
     client: (receipt, fresh) => {
       const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
-      return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name));
+      return createProjectClient(
+        project.baseUrl,
+        readCredentials,
+        limited,
+        expectedCalls(receipt, name),
+        counting || undefined,
+      );
     },
   };
 }
@@ -70,9 +81,10 @@ export function credentialProviderFor(
   name: string,
   { auth, baseUrl }: ProjectSettings,
   { readSecret, now }: Pick<ProjectContext, 'readSecret' | 'now'>,
+  scopes?: string,
 ): CredentialProvider {
   const readKeys = apiKeyReader(name, readSecret);
-  return auth === 'oauth' ? oauthCredentials(baseUrl, readKeys, now) : apiKeyCredentials(readKeys);
+  return auth === 'oauth' ? oauthCredentials(baseUrl, readKeys, now, scopes) : apiKeyCredentials(readKeys);
 }
 
 /** Returns the quota of a project from its settings. */

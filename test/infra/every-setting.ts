@@ -24,6 +24,7 @@ export const everySetting = {
       quotaShare: 0.25,
       callsPerMinute: 1000,
       quotaPeriod: 'hour',
+      residue: true,
     },
   },
   platforms: {

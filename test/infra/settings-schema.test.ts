@@ -146,7 +146,7 @@ type Domain = NonNullable<Settings['operations']['domain']>;
 type KeysOf<T> = Readonly<Record<keyof T, true>>;
 
 const services = {
-  projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true },
+  projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true, residue: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
   operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
 } as const satisfies {

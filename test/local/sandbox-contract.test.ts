@@ -10,6 +10,7 @@ const isA = (name: string, value: unknown) => fits(value, definitions[name]!, co
 
 const one = '/v1/customers/{customerId}';
 const erase = `${one}/permanent-deletion`;
+const memberships = '/v2/loyalties/memberships/{customerId}';
 const other = 'any other method or path';
 const dara = '/v1/customers/cust_DaraExample0000000000004';
 const oauth = (scopes: string) => `grant_type=client_credentials&scope=${scopes}`;
@@ -28,6 +29,20 @@ describe('sandbox against the description of Voucherify’s API', () => {
     [`POST ${erase}`, 404, '/v1/customers/unknown/permanent-deletion'],
     [`DELETE ${one}`, 204, '/v1/customers/crm-10042'],
     [`DELETE ${one}`, 404, '/v1/customers/unknown'],
+    ['GET /v1/redemptions', 200, '/v1/redemptions?customer=crm-10042'],
+    ['GET /v1/redemptions', 200, '/v1/redemptions?customer=unknown'],
+    ['GET /v1/redemptions', 400, '/v1/redemptions'],
+    ['GET /v1/publications', 200, '/v1/publications?customer=crm-10042'],
+    ['GET /v1/publications', 400, '/v1/publications?customer=a&limit=0'],
+    ['GET /v1/vouchers', 200, '/v1/vouchers?customer=crm-10042&limit=1&page=1'],
+    ['GET /v1/vouchers', 400, '/v1/vouchers?customer=a&page=0'],
+    [
+      `GET ${memberships}`,
+      200,
+      '/v2/loyalties/memberships/cust_DaraExample0000000000004?identification_type=customer_id',
+    ],
+    [`GET ${memberships}`, 400, '/v2/loyalties/memberships/crm-10042'],
+    [`GET ${memberships}`, 404, '/v2/loyalties/memberships/unknown?identification_type=customer_id'],
     ['POST /v1/oauth/token', 200, '/v1/oauth/token', oauth('customers')],
     ['POST /v1/oauth/token', 400, '/v1/oauth/token', oauth('a,b')],
     [other, 404, '/v1/nowhere', '', 'GET'],

@@ -464,6 +464,7 @@ describe('doctor: quota', () => {
     ['!', `${settingsSay} 100 and quotaPeriod to hour`, rate(100, 90, 1800)],
     ['✓', 'main: limit 100 per hour, 90 left', rate(100, 90, 1800), { quotaPeriod: 'hour' }],
     ['✓', 'erasures use at most 1 of these calls', rate(1, 1)],
+    ['!', 'main: residue is set, but the quota has no spare calls', rate(50, 50), { residue: true }],
     ['!', 'main: the remaining calls are reserved for the shop: erasures continue after 20', rate(100, 40)],
     ['!', 'main: the response contains no rate limit, so the settings apply: 100 per minute', {}],
     ['!', 'main: the response contains no rate limit', { ...rate(100, 97), 'X-Rate-Limit-Type': 'api_calls_cycle' }],

@@ -21,7 +21,9 @@ describe('reappearance of an erased person', () => {
     const { run, id } = await cameBack();
     const { lines, status } = await run('find', '--source-id', 'crm-1');
     expect(status).toBe(0);
-    expect(lines.at(-1)).toContain(`${id}: a customer with these identifiers appeared again, last on 2026-01-15T13:0`);
+    expect(lines.join('\n')).toContain(
+      `${id}: a customer with these identifiers appeared again, last on 2026-01-15T13:0`,
+    );
     const { json } = await run('find', '--source-id', 'crm-1', '--json');
     expect(json).toMatchObject({ receipts: [{ reappearedAt: expect.stringMatching(/^2026-01-15T13:0/) }] });
   });

@@ -6,7 +6,7 @@ import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { notificationLines } from '../../infra/ops/show/audit-report.ts';
+import { auditAnswers, notificationLines } from '../../infra/ops/show/audit-report.ts';
 import { certificateHtml } from '../../infra/ops/show/certificate.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
@@ -360,6 +360,54 @@ describe('show: lines', () => {
   });
 });
 
+describe('show: what Voucherify listed', () => {
+  const before = { redemptions: 2, publications: 1, vouchers: 'platform-waits', memberships: 'no-total' };
+  const after = { redemptions: 'no-total', publications: 0, vouchers: 3, memberships: 'no-total' };
+  const linesOf = (residue: object) => {
+    const receipt = claimedOnce();
+    const [[name, progress] = ['main', undefined]] = Object.entries(receipt.projects);
+    const evidence = evidenceOf({
+      ...receipt,
+      projects: { [name]: { ...progress!, residue } as typeof progress & {} },
+    });
+    const linesBelow = (of: string) => auditAnswers(evidence).find(({ heading }) => heading === of)?.lines ?? [];
+    return [linesBelow('What was done, and where?')[1], ...linesBelow('Where can data remain?')];
+  };
+
+  test('counted: says what there was, what is left and what cannot be counted, never 0 for the last', () => {
+    const [counted, elsewhere, ...others] = linesOf({ before, after, at: now });
+    expect(counted).toBe(
+      '  listed before the deletion, then after it: redemptions 2, then cannot be counted (no total); publications 1, then not listed any more; ' +
+        'vouchers cannot be counted (deleted at once), then 3; memberships cannot be counted (no total)',
+    );
+    expect(elsewhere).toBe(
+      'cannot be counted: exports, files of background tasks, the audit log, sent webhooks ' +
+        '(https://docs.voucherify.io/analyze/audit-logs); backups (https://docs.voucherify.io/guides/security)',
+    );
+    expect(others).toHaveLength(1);
+  });
+
+  test('not counted after the deletion: says so', () => {
+    expect(linesOf({ before })[0]).toContain('publications 1, then not counted yet');
+  });
+
+  test('certificate of one project: shows all of it', () => {
+    const [main] = Object.values(certified.evidence.projects);
+    const projects = { main: { ...main!, residue: { before, after } } };
+    const notCounted = { exports: 'https://docs.voucherify.io/analyze/audit-logs' };
+    const text = certificateHtml({ ...certified, evidence: { ...certified.evidence, projects, notCounted } });
+    for (const line of ['redemptions 2, then', 'cannot be counted: exports (https://']) expect(text).toContain(line);
+    expect(text).not.toContain('(cut)');
+  });
+
+  test('setting that is off: says where data can remain, without counts', () => {
+    const answers = auditAnswers(evidenceOf(claimedOnce()));
+    const { lines = [] } = answers.find(({ heading }) => heading === 'Where can data remain?') ?? {};
+    expect(lines).toHaveLength(3);
+    expect(lines.join()).not.toMatch(/listed|counted/);
+  });
+});
+
 /** Evidence of an erased receipt, as the certificate gets it. */
 const certified = {
   evidence: {
@@ -381,6 +429,8 @@ function withDecisions(count: number, reason: string): Evidence {
 /** Evidence with the most that a receipt can say: many projects, customers, decisions and refused look-ups. */
 function longestEvidence(): Evidence {
   const counts = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`kind_of_record_${at}`, 1_000_000]));
+  const unknown = Object.fromEntries(['redemptions', 'publications', 'vouchers'].map(kind => [kind, 'voucherify-403']));
+  const notCounted = { exports: 'https://docs.voucherify.io/analyze/audit-logs' };
   const deletion = {
     proof: 'deleted',
     at: new Date(now).toISOString(),
@@ -392,9 +442,10 @@ function longestEvidence(): Evidence {
     unproven: true,
     refusedLookUps: Array.from({ length: 30 }, () => 'voucherify-400'),
     deletions: Array.from({ length: 50 }, () => deletion),
+    residue: { before: unknown, after: unknown, at: new Date(now).toISOString() },
   } as const;
   const projects = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`project-${at}`, project]));
-  return { ...withDecisions(12, 'W'.repeat(500)), projects } as unknown as Evidence;
+  return { ...withDecisions(12, 'W'.repeat(500)), projects, notCounted } as unknown as Evidence;
 }
 
 describe('show --html: the certificate', () => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { serialQueue } from '../../lambda/quota/limited-client.ts';
 import { type Quota, tokenInterval } from '../../lambda/quota/rate-limit.ts';
+import { classify } from '../../lambda/voucherify/classify.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 import {
@@ -369,5 +371,52 @@ describe('fresh requests during a backlog of the sweep', () => {
     expect(Math.max(...waited)).toBeLessThan(7000);
     const used = world.calls.filter(({ at }) => at < ends).length / 5;
     expect(used).toBeGreaterThan(limit * share * 0.8);
+  });
+});
+
+describe('spare call', () => {
+  const sendSpare = (process: Process, call: HttpCall, receipt = 'receipt-1') =>
+    process.client(false, { calls: 1 }, receipt).sendSpare(call, classify);
+
+  test('is reserved on its own, and leaves the calls of its attempt', async () => {
+    const { process, rows, calls, call } = oneProcess();
+    const client = process.client(true, { calls: 2 });
+    await client.send(call());
+    expect(await client.sendSpare(call(), classify)).toMatchObject({ status: 200 });
+    await client.send(call());
+    expect(rows.calls).toEqual(['advance', 'advance']);
+    expect(calls.map(({ at }) => at)).toEqual([now, now, now]);
+  });
+
+  test('reserved calls that would expire meanwhile: it ends before', async () => {
+    const { process, calls, call, clock } = oneProcess();
+    const client = process.client(true, { calls: 2 });
+    await client.send(call());
+    await client.sendSpare(call(60_000), classify);
+    const { until } = calls[1]!.call;
+    expect(until).toBeLessThan(now + 3000);
+    await clock.run(until);
+    expect(await client.sendSpare(call(), classify)).toEqual({ kind: 'rate-limited', code: 'out-of-time' });
+    await client.send(call());
+    expect(calls).toHaveLength(3);
+  });
+
+  test.each([
+    ['failures of many receipts', 500],
+    ['a key without permission', 403],
+    ['a refused key', 401],
+  ])('%s: do not stop the calls of erasures', async (_, status) => {
+    const { process, call } = oneProcess(({ url }) => response(url.pathname.endsWith('redemptions') ? status : 200));
+    const list = { ...call(), url: new URL('https://api.voucherify.io/v1/redemptions') };
+    for (const receipt of ['a', 'b', 'c']) await sendSpare(process, list, receipt);
+    expect(process.rateLimiter.blockedBy('any', now)).toBeUndefined();
+    expect(process.rateLimiter.failingSince()).toBeUndefined();
+    expect(await process.client(true).send(call())).toMatchObject({ status: 200 });
+  });
+
+  test('used-up quota: stops all calls, because it is the quota of all', async () => {
+    const { process, call } = oneProcess(() => response(429));
+    await sendSpare(process, call());
+    expect(await process.client(true).send(call())).toMatchObject({ kind: 'rate-limited', code: 'voucherify-429' });
   });
 });

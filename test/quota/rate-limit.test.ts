@@ -228,3 +228,71 @@ describe('calls in any sliding period', () => {
     expect(sentIn(now + minute)).toBeGreaterThanOrEqual(Math.floor((allowed - burst) * 0.98));
   });
 });
+
+describe('spare call', () => {
+  const spare = (more: Partial<ReservationRequest> = {}) =>
+    request({ fresh: false, spare: true, latest: now, ...more });
+  const { intervalMs } = tokenInterval({}, quota);
+
+  test('free quota: three at once, and a fresh request still gets its two calls at once', () => {
+    let state: RateLimitState = initialRateLimit;
+    for (let sent = 0; sent < 3; sent += 1) {
+      const one = reserve(state, spare(), quota);
+      if (one.kind !== 'reserved') throw new Error(one.code);
+      expect(one).toMatchObject({ at: now, calls: 1, probe: false });
+      state = one.next;
+    }
+    expect(reserve(state, spare(), quota)).toEqual({
+      ...{ kind: 'rate-limited', code: 'rate-limited' },
+      until: now + intervalMs,
+    });
+    expect(reserve(state, request({ expected: 2 }), quota)).toMatchObject({ kind: 'reserved', at: now, calls: 2 });
+    expect(reserve(state, spare({ now: now + intervalMs }), quota)).toMatchObject({ kind: 'reserved' });
+  });
+
+  test('calls reserved for the sweep: leave fewer', () => {
+    const waiting = { ...initialRateLimit, notBefore: now + 10 * intervalMs };
+    expect(reserve(waiting, spare(), quota)).toMatchObject({ kind: 'rate-limited', until: now + 8 * intervalMs });
+  });
+
+  test.each([
+    ['20 calls a minute', of(40)],
+    ['two calls a minute', of(2, 1)],
+    ['500 calls an hour', of(1000, 0.5, hour)],
+  ])('%s: are never spare', (_, small) => {
+    expect(reserve(initialRateLimit, spare(), small)).toMatchObject({ kind: 'rate-limited', code: 'no-spare-calls' });
+  });
+
+  test('what is left is reserved for the shop: waits', () => {
+    const state = { ...initialRateLimit, reservedForShopUntil: now + minute };
+    expect(reserve(state, spare(), quota)).toMatchObject({ kind: 'rate-limited', until: now + minute });
+  });
+
+  test('open breaker: is never the probe', () => {
+    const breaker = { openUntil: now - second, openedAt: now - minute, code: 'failures', trips: 0 };
+    const state = { ...initialRateLimit, breaker };
+    expect(reserve(state, spare(), quota)).toMatchObject({ kind: 'rate-limited', code: 'failures' });
+    expect(reserve(state, request(), quota)).toMatchObject({ kind: 'reserved', probe: true });
+  });
+
+  test('any load: the sweep waits for at most ten seconds because of spare calls', () => {
+    const quotas = fc.record({
+      limit: fc.integer({ min: 1, max: 100_000 }),
+      share: fc.double({ min: 0.01, max: 1, noNaN: true }),
+      periodMs: fc.constantFrom(minute, hour),
+    });
+    holds(
+      fc.property(quotas, limits => {
+        let state: RateLimitState = initialRateLimit;
+        for (let sent = 0; sent < 6; sent += 1) {
+          const one = reserve(state, spare(), limits);
+          if (one.kind === 'rate-limited') break;
+          state = one.next;
+        }
+        const fresh = reserve(state, request({ expected: 2 }), limits);
+        expect(state === initialRateLimit || (fresh.kind === 'reserved' && fresh.at === now)).toBe(true);
+        expect(state.notBefore - now).toBeLessThanOrEqual(10 * second);
+      }),
+    );
+  });
+});

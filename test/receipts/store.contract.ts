@@ -332,6 +332,22 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
+    describe('closing while it is to be counted what is left', () => {
+      test('pins: stay alone, and then nothing', async () => {
+        const first = await accepted(receiptOf({}, ['main', 'us']));
+        const pinned = withPins(first, 'main', 2);
+        expect(await store.replace(pinned, { pins: { project: 'main', pins } })).toBe(true);
+        const lookedUp = { ...withLookUps(pinned, 'us', 2), revision: 3 };
+        expect(await store.replace(lookedUp, { lookUps: [{ project: 'us', lookUps }] })).toBe(true);
+        const end = { ...closed(lookedUp), revision: 4 };
+        expect(await store.replace(end, { deletePersonalData: true, keepPins: true })).toBe(true);
+        expect(await store.readPersonalData(first.id)).toBeUndefined();
+        expect(await store.readPins(first.id)).toEqual({ main: pins });
+        expect(await store.replace({ ...end, revision: 5 }, { deletePersonalData: true })).toBe(true);
+        expect(await store.readPins(first.id)).toEqual({});
+      });
+    });
+
     describe('due receipts', () => {
       const waiting = async (id: string, nextAttemptAt: number) => await accepted(receiptOf({ id, nextAttemptAt }));
 

@@ -35,6 +35,8 @@ export interface HarnessOptions {
   readonly reappearance?: Readonly<Record<string, unknown>>;
   /** The `limits` part of the settings. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** Settings that every project gets besides its name. */
+  readonly project?: Readonly<Record<string, unknown>>;
   /** Names of the projects; all of them are in the sandbox. */
   readonly projects?: readonly string[];
   /** Secrets that replace the default ones, by their name in the design. */
@@ -212,10 +214,13 @@ export function openHarness(options: HarnessOptions = {}): Harness {
 const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const;
 
 /** Without a platform, no limit has an effect but the one on customers per request. */
-function settingsOf({ platforms, reappearance, limits = {}, baseUrl }: HarnessOptions, projects: readonly string[]) {
+function settingsOf(
+  { platforms, reappearance, limits = {}, baseUrl, project = {} }: HarnessOptions,
+  projects: readonly string[],
+) {
   const named = projects.map(name => [
     name,
-    { baseUrl: baseUrl ?? `https://${name}.api.voucherify.io`, quotaShare: 1, callsPerMinute: plenty },
+    { baseUrl: baseUrl ?? `https://${name}.api.voucherify.io`, quotaShare: 1, callsPerMinute: plenty, ...project },
   ]);
   const defaults = platforms === undefined ? { customersPerRequest: 5, requestsPerHour: plenty } : {};
   const settings = {

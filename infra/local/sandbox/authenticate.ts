@@ -29,7 +29,7 @@ function buildCaller(key: SandboxKey | undefined, by: Caller['by']): Caller | un
 const LIFE_SECONDS = 900;
 
 /** The scopes that permit the sandbox's endpoints; others are invalid. */
-const SCOPES = ['api', 'customers'];
+const SCOPES = ['api', 'customers', 'redemptions', 'publications', 'vouchers', 'loyalties'];
 
 /**
  * Issues a bearer token for a key, valid for 900 s (Voucherify docs, Generate OAuth 2.0 Token). `form` contains the

@@ -10,6 +10,7 @@ import {
   upsertCustomer,
 } from './customers-table.ts';
 import { logDeletion } from './logs.ts';
+import { keepStaying } from './record-endpoints.ts';
 import { badRequest, customerNotFound, jsonAnswer, jsonObjectOf, type SandboxAnswer } from './responses.ts';
 
 /**
@@ -40,7 +41,8 @@ function isLive(context: SandboxContext, project: string, id: string): boolean {
  * absent, except `address`, which is null; `summary`, `loyalty` and `referrals` are always present.
  */
 export function customerBody(customer: StoredCustomer): Record<string, unknown> {
-  const { orders = 0, address = null, ...profile } = customer.profile;
+  const { orders = 0, address = null, ...rest } = customer.profile;
+  const { redemptions: _, publications: __, vouchers: ___, memberships: ____, staying: _____, ...profile } = rest;
   return {
     id: customer.id,
     ...optionalField('source_id', customer.source_id),
@@ -145,6 +147,7 @@ export function respondToPermanentDeletion(
   }
   const deletionId = `del_${context.random()}`;
   removeCustomer(context.sql, customer.id);
+  keepStaying(context, customer);
   logDeletion(context.sql, {
     project,
     customerId: customer.id,

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 
 const text = v.exactOptional(v.string());
+const count = v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0)));
 
 const profile = {
   name: text,
@@ -10,7 +11,14 @@ const profile = {
   address: v.exactOptional(v.nullable(v.record(v.string(), v.string()))),
   metadata: v.exactOptional(v.record(v.string(), v.unknown())),
   /** Number of simulated orders, for the summary and for the counts of a permanent deletion. */
-  orders: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  orders: count,
+  /** Number of simulated records of each kind, which other endpoints list. */
+  redemptions: count,
+  publications: count,
+  vouchers: count,
+  memberships: count,
+  /** The kinds of which the records stay after a permanent deletion; none by default. */
+  staying: v.exactOptional(v.array(v.picklist(['redemptions', 'publications', 'vouchers']))),
 };
 
 /** The fields of a customer to register, named as in Voucherify's customer object. */

@@ -18,6 +18,14 @@ const TABLES = `
   PRAGMA user_version = 1;
 `;
 
+/** Added later: a file of an earlier version does not have it. */
+const STAYING = `
+  CREATE TABLE IF NOT EXISTS staying (
+    project TEXT NOT NULL, customer_id TEXT NOT NULL, kind TEXT NOT NULL, total INTEGER NOT NULL,
+    PRIMARY KEY (project, customer_id, kind)
+  ) STRICT;
+`;
+
 /**
  * Opens the sandbox's SQLite file, or `:memory:`. In a new file it creates the tables and calls `fill`, both in one
  * transaction, so a file stays new if the process is killed in between. Committed data survives a SIGKILL. Throws SQLite's
@@ -26,6 +34,7 @@ const TABLES = `
 export function openDatabase(file: string, fill: (sql: SQLTagStore) => void): SQLTagStore {
   const database = new DatabaseSync(file, { timeout: 30_000 });
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  database.exec(STAYING);
   const sql = database.createTagStore();
   if (database.prepare('PRAGMA user_version').get()?.['user_version'] === 0) {
     transaction(sql, () => {

@@ -4,6 +4,7 @@ import { isoNow, requestId, type SandboxContext } from './context.ts';
 import type { StoredCustomer } from './customer.ts';
 import { customerBody, respondToCreate, respondToList, respondToPermanentDeletion } from './customer-endpoints.ts';
 import { findCustomer, softDeleteCustomer } from './customers-table.ts';
+import { type RecordKind, respondToMemberships, respondToRecords } from './record-endpoints.ts';
 import {
   badRequest,
   customerNotFound,
@@ -15,7 +16,15 @@ import {
 } from './responses.ts';
 
 /** The operations that the sandbox supports. */
-export type SandboxOperation = 'list' | 'create' | 'get' | 'delete' | 'permanent-deletion' | 'token';
+export type SandboxOperation =
+  | 'list'
+  | 'create'
+  | 'get'
+  | 'delete'
+  | 'permanent-deletion'
+  | 'token'
+  | RecordKind
+  | 'memberships';
 
 /** The operation of a request with the decoded id of its path (empty if it has none), or a refusal. */
 export type SandboxRoute =
@@ -31,6 +40,10 @@ const ENDPOINTS: readonly Endpoint[] = [
   { path: /^\/v1\/oauth\/token\/?$/, kinds: { POST: 'token' } },
   { path: /^\/v1\/customers\/?$/, kinds: { GET: 'list', POST: 'create' } },
   { path: /^\/v1\/customers\/([^/]+)\/?$/, kinds: { GET: 'get', DELETE: 'delete' } },
+  { path: /^\/v1\/redemptions\/?$/, kinds: { GET: 'redemptions' } },
+  { path: /^\/v1\/publications\/?$/, kinds: { GET: 'publications' } },
+  { path: /^\/v1\/vouchers\/?$/, kinds: { GET: 'vouchers' } },
+  { path: /^\/v2\/loyalties\/memberships\/([^/]+)\/?$/, kinds: { GET: 'memberships' } },
   { path: /^\/v1\/customers\/([^/]+)\/permanent-deletion\/?$/, kinds: { POST: 'permanent-deletion' } },
 ];
 
@@ -94,6 +107,10 @@ export const OPERATIONS: Readonly<Record<SandboxOperation, (context: SandboxCont
   get: (context, call) => withCustomer(context, call, customer => jsonAnswer(200, customerBody(customer))),
   delete: (context, call) => withCustomer(context, call, customer => respondToSoftDelete(context, customer)),
   'permanent-deletion': (context, { caller, id }) => respondToPermanentDeletion(context, caller.project, id),
+  redemptions: (context, { caller, query }) => respondToRecords(context, caller.project, 'redemptions', query),
+  publications: (context, { caller, query }) => respondToRecords(context, caller.project, 'publications', query),
+  vouchers: (context, { caller, query }) => respondToRecords(context, caller.project, 'vouchers', query),
+  memberships: (context, { caller, id, query }) => respondToMemberships(context, caller.project, id, query),
   token: (context, { caller, body }) =>
     caller.by === 'key' ? grantToken(context, caller.appId, body) : unauthorized(),
 };

@@ -1,6 +1,6 @@
 import { projectSecretName } from '../../../lambda/domain/names.ts';
 import { applyRateHeaders } from '../../../lambda/quota/apply-effect.ts';
-import { initialRateLimit } from '../../../lambda/quota/rate-limit.ts';
+import { hasSpareCalls, initialRateLimit, tokenInterval } from '../../../lambda/quota/rate-limit.ts';
 import { readRateLimit } from '../../../lambda/quota/rate-limiter.ts';
 import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
@@ -94,6 +94,7 @@ function quotaFindings(name: string, project: ProjectSettings, headers: Headers,
     ...(limitText(actual) === limitText(quota)
       ? []
       : [warning(`${name}: settings say ${limitText(quota)}: ${settingsFix(actual)}`)]),
+    ...(project.residue === true && !hasSpareCalls(tokenInterval(actual, quota)) ? [warning(noCounts(name))] : []),
     ...(reservedForShopUntil === undefined
       ? []
       : [
@@ -102,6 +103,10 @@ function quotaFindings(name: string, project: ProjectSettings, headers: Headers,
           ),
         ]),
   ];
+}
+
+function noCounts(name: string): string {
+  return `${name}: residue is set, but the quota has no spare calls, so nothing is counted (docs/cost.md)`;
 }
 
 interface Limit {

@@ -1,6 +1,7 @@
 import { manualPlatform } from '../../../lambda/domain/names.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { oneLine } from '../terminal.ts';
+import { notCountedText, residueText } from './residue-report.ts';
 
 export interface AuditSection {
   readonly heading: string;
@@ -21,7 +22,7 @@ export function auditAnswers(evidence: Evidence): readonly AuditSection[] {
     { heading: 'What is the proof?', lines: sureLines(evidence) },
     { heading: 'Why was it refused or reviewed?', lines: reasonLines(evidence) },
     { heading: 'Who was notified?', lines: notificationLines(evidence) },
-    { heading: 'Where can data remain?', lines: elsewhere },
+    { heading: 'Where can data remain?', lines: remainderLines(evidence) },
   ];
 }
 
@@ -79,10 +80,16 @@ export function isPartialResult({ outcome, decisions }: Pick<Evidence, 'outcome'
   return outcome !== 'refused' && decisions.some(({ action }) => action === 'accept-partial');
 }
 
+function remainderLines({ notCounted }: Evidence): readonly string[] {
+  return notCounted === undefined ? elsewhere : [notCountedText(notCounted), otherSystems];
+}
+
+const otherSystems = 'other systems that received data from Voucherify or the shop; they can create the customer again';
+
 const elsewhere = [
   'Voucherify’s audit log: the customer’s id, for 6 or 12 months, depending on the plan',
-  'exports made before the erasure, and Voucherify’s backups until they expire',
-  'other systems that received data from Voucherify or the shop; they can create the customer again',
+  'Voucherify’s exports made before the erasure, files of background tasks, sent webhooks, and backups until they expire',
+  otherSystems,
 ] as const;
 
 type Project = Evidence['projects'][string];
@@ -96,6 +103,7 @@ function doneLines({ projects, outcome, closedAt, decisions }: Evidence): readon
     project.outcome === 'open' && (isPartial || outcome === 'refused') ? notDone : outcomes[project.outcome];
   return Object.entries(projects).flatMap(([name, project]) => [
     `project ${name}: ${of(project)}${customersText(project)}`,
+    ...(project.residue === undefined ? [] : [`  ${residueText(project.residue)}`]),
     ...project.deletions.map(deletion => `  ${deletionText(deletion)}`),
   ]);
 }

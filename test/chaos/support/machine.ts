@@ -32,6 +32,7 @@ export function openMachine(environment: Environment): Machine {
       replace: (next, also) => call('store', 'replace', () => store.replace(next, also)),
       due: (...asked) => call('store', 'due', () => store.due(...asked)),
       readPersonalData: id => call('store', 'personal-data', () => store.readPersonalData(id)),
+      readPins: id => call('store', 'pins', () => store.readPins(id)),
       find: mac => call('store', 'find', () => store.find(mac)),
       findErased: mac => call('store', 'find', () => store.findErased(mac)),
       addAddendum: addendum => call('store', 'add-addendum', () => store.addAddendum(addendum)),
