@@ -57,7 +57,14 @@ export const pullRecipeNames = allRecipeNames.filter(name => name.endsWith('-pul
 export interface PullFixture
   extends Pick<RecipeFixture, 'clock' | 'confidence' | 'source' | 'customers' | 'submittedAt'> {
   readonly config: { readonly platform: string; readonly secret: object };
-  /** The first call. */
+  /** The call for an access token, if the platform gives one. */
+  readonly token?: {
+    readonly path: string;
+    readonly authorization: string;
+    readonly form: string;
+    readonly reply: object;
+  };
+  /** The first call for orders. */
   readonly call: {
     readonly method: string;
     readonly path: string;

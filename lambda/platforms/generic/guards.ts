@@ -1,6 +1,6 @@
 import { identifierPlaces, namesIdentifier } from './identifier-places.ts';
 import { headerNameOf, headerOfPlace } from './places.ts';
-import { pullProblems } from './pull-guards.ts';
+import { oauthProblems, pullProblems } from './pull-guards.ts';
 import type { HmacProof, Proof, ResolvedSettings, TimePlace } from './schema.ts';
 import { parseTemplate, variablesIn } from './template.ts';
 import { answerProblems, callbackProblems, type SettingsProblem } from './template-guards.ts';
@@ -12,6 +12,7 @@ export function settingsProblems(settings: ResolvedSettings): readonly SettingsP
   return [
     ...(settings.isPullOnly ? [] : proofProblems(settings.proofs)),
     ...pullProblems(settings),
+    ...oauthProblems(settings),
     ...messageProblems(settings),
     ...timeProblems('submittedAt', settings.submittedAt),
     ...timeProblems('dueAt', settings.dueAt),

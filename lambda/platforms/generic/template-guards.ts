@@ -72,7 +72,7 @@ export function callbackProblems(settings: ResolvedSettings): SettingsProblem[] 
   const isFromMessage = (name: string) =>
     isMessageVariable(name) || name === 'callbackUrl' || resultNames.includes(name);
   const texts = Object.values(headers ?? {});
-  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptPlace(name) !== undefined;
+  const isHeaderVariable = (name: string) => isSentSecret(name, settings) || keptPlace(name) !== undefined;
   return [
     ...((url === undefined) === (urls === undefined)
       ? [{ path: ['callback'], message: 'must have either url or urls' }]
@@ -91,6 +91,11 @@ function urlProblems(url: string, settings: ResolvedSettings): SettingsProblem[]
   if (problem !== undefined) return [{ path, message: problem }];
   if (problems.length > 0 || isAllowedOrigin(literalPrefix(url), settings.callbackOrigins)) return problems;
   return [{ path, message: 'must begin with an origin of callbackOrigins, without a variable' }];
+}
+
+/** Returns whether a variable of a header is a secret, or the token of a platform that has one. */
+export function isSentSecret(name: string, { oauth }: ResolvedSettings): boolean {
+  return secretVariable(name) !== undefined || (name === 'token' && oauth !== undefined);
 }
 
 /** Returns the names of the secrets that authenticate the sender. None of them may be sent to anyone. */
