@@ -12,7 +12,7 @@ import { runPart, type SweepState } from './backlog.ts';
 const callMs = 10_000;
 
 /** Largest size of a page, in bytes: as large as a request may be. */
-const maxPageBytes = 1_048_576;
+export const maxPageBytes = 1_048_576;
 
 /** How long a claim lasts, in milliseconds: longer than a function runs. */
 const claimMs = 120_000;
@@ -119,7 +119,8 @@ function readPage(pull: OrderPull, body: string, cursor: string | undefined) {
 /** Statuses that a later call may not get: a timeout, too early, too many calls (RFC 9110, RFC 8470, RFC 6585). */
 const passing = [408, 425, 429];
 
-function failedPull(result: HttpResult): FailedPull {
+/** Returns the code of a failed call, and whether waiting can help. */
+export function failedPull(result: HttpResult): FailedPull {
   if (result.kind === 'no-answer') {
     const { code } = result;
     return { kind: 'failed', code, isPermanent: code === 'redirected' || code === 'too-large', waitMs: 0 };
