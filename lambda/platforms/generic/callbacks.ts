@@ -9,8 +9,7 @@ import { referenceOf } from './request.ts';
 import { type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './result.ts';
 import type { CallbackSettings, ResolvedSettings } from './schema.ts';
 import { callbackKeys } from './secrets.ts';
-import { bodyText, compileBody, templateOf, textsIn, variablesOf } from './template.ts';
-import { isMessageVariable, keptPlace } from './variables.ts';
+import { bodyText, compileBody, isMessageVariable, keptPlace, templateOf, textsIn, variablesOf } from './template.ts';
 
 /** The callbacks of a platform, with its templates parsed. */
 export interface Callbacks {

@@ -2,8 +2,7 @@ import { type AccessTokens, accessTokens } from '../../authentication/access-tok
 import type { CallContext } from '../platform.ts';
 import type { GenericSettings } from './schema.ts';
 import { outboundSecret } from './secrets.ts';
-import { renderText, type TemplateVariables, templateOf, variablesOf } from './template.ts';
-import { secretVariable } from './variables.ts';
+import { renderText, secretVariable, type TemplateVariables, templateOf, variablesOf } from './template.ts';
 
 /** The headers of a call to the platform. */
 export interface CallHeaders {

@@ -9,9 +9,8 @@ import { compilePull } from './pull.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
-import type { TemplateVariables } from './template.ts';
+import { isMessageVariable, type TemplateVariables } from './template.ts';
 import { canProveStatus } from './template-guards.ts';
-import { isMessageVariable } from './variables.ts';
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard

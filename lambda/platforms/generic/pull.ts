@@ -1,4 +1,3 @@
-import { isAllowedOrigin } from '../../domain/allowed-origin.ts';
 import type { HttpRequest } from '../../domain/http.ts';
 import type { OrderPull } from '../platform.ts';
 import type { CallHeaders } from './headers.ts';
@@ -68,9 +67,4 @@ function nextPage(
 /** A page is read as the body of a message without headers. */
 function asMessage(text: string): HttpRequest {
   return { method: 'GET', path: '', headers: new Map(), rawBody: Buffer.from(text) };
-}
-
-/** Returns whether a URL is exactly an address on one of the origins: literal, and without user, password or fragment. */
-export function isPullUrl(url: string, origins: readonly string[]): boolean {
-  return !/[{}#\s\\]/.test(url) && isAllowedOrigin(url, origins) && URL.parse(url)?.href === url;
 }
