@@ -25,9 +25,9 @@ customer:
 
   generic senders  a message that the settings treat as a test or ignore:
                    nothing is stored; else a request for an invented person
-  asked platforms  one call for the first page of the open orders: how many there
-                   are and which places are read; nothing is stored, and no
-                   value is shown
+  asked platforms  one call for the first page of the open orders: how many
+                   there are and which places are read; nothing is stored,
+                   and no value is shown
   segment, shopify an event that needs no action: nothing is stored
   ketch            its contract has no test mode: a request for an invented
                    person. It costs one look-up per project and stores a receipt
