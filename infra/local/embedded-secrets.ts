@@ -50,7 +50,7 @@ export function localKeys(project: string): { readonly appId: string; readonly a
 
 /** Returns a secret that fits the authentication of a generic platform, with every entry of `named` that it needs. */
 function genericSecret(section: unknown): object {
-  const { proofs, callback, pull } = resolveSettings(v.parse(genericSettings, section));
+  const { proofs, callback, pull, oauth } = resolveSettings(v.parse(genericSettings, section));
   const named = proofs.flatMap(proof =>
     'secret' in proof && proof.secret !== undefined ? [[proof.secret, secretOf(proof)] as const] : [],
   );
@@ -58,7 +58,8 @@ function genericSecret(section: unknown): object {
   const sent = [...JSON.stringify([callback, pull?.headers]).matchAll(/\{secret:([^}]+)\}/g)].map(
     ([, name = '']) => [name, { current: `local-${name}` }] as const,
   );
-  const all = Object.fromEntries([...sent, ...named]);
+  const client = oauth === undefined ? [] : [[oauth.secret, { current: 'local-client:local-secret' }] as const];
+  const all = Object.fromEntries([...sent, ...client, ...named]);
   return { ...secretOf(own), ...(Object.keys(all).length === 0 ? {} : { named: all }) };
 }
 

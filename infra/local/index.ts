@@ -2,6 +2,7 @@
 export { embeddedSecrets, embeddedSecretTexts } from './embedded-secrets.ts';
 export { localSigner } from './local-signer.ts';
 export { manualDoorPath } from './manual-door.ts';
+export { onlyToLoopback } from './only-to-loopback.ts';
 export { readLocalOptions, UsageError, withSandboxUrls } from './options.ts';
 export { type RunFile, readRunFile } from './run-file.ts';
 export { openSqliteStore } from './sqlite-store.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { createHttpClient, type Send } from '../../lambda/io/http-client.ts';
+import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
 import type { Signer } from '../../lambda/receipts/signer.ts';
@@ -8,6 +8,7 @@ import type { Adapters } from '../../lambda/services.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { embeddedSecrets, embeddedSecretTexts, localKeys } from './embedded-secrets.ts';
 import { localSigner } from './local-signer.ts';
+import { onlyToLoopback } from './only-to-loopback.ts';
 import { type LocalOptions, UsageError, withCallbackOrigin, withSandboxUrls } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 import { seededCustomers } from './sandbox/seeded-customers.ts';
@@ -76,14 +77,6 @@ function openFiles<T>({ data }: LocalOptions, open: () => T): T {
   } catch {
     throw new UsageError(`DATA_DIR: the files of the local run cannot be opened in ${data}`);
   }
-}
-
-/** A local run with fictitious customers must not call a real platform. */
-function onlyToLoopback(send: Send): Send {
-  return async call =>
-    call.url.hostname === '127.0.0.1'
-      ? send(call)
-      : { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
 }
 
 function callsPerMinute({ projects }: Settings): number {

@@ -31,6 +31,9 @@ export interface VerifyContext {
   readonly sendPublic: Send;
 }
 
+/** The dependencies of a call to the platform. */
+export type CallContext = Pick<VerifyContext, 'secret' | 'now' | 'sendPublic'>;
+
 /** The content of an authenticated request, and its reply. */
 export type ParsedRequest = (
   | {
@@ -75,8 +78,13 @@ export interface CallbackNotice {
   readonly callbacks: readonly CallbackTarget[];
 }
 
+interface DropToken {
+  /** Called after a 401, if the call has an access token. */
+  readonly dropToken?: () => void;
+}
+
 /** One call to the platform. */
-export interface CallbackRequest {
+export interface CallbackRequest extends DropToken {
   readonly method: 'POST' | 'PUT' | 'PATCH';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -103,9 +111,9 @@ export interface OrderPull {
   readonly maxPages: number;
   /** Builds the call for the first page, or for the one that a cursor names. Throws `unavailable` for an unusable secret. */
   buildCall(
-    context: Pick<VerifyContext, 'secret'>,
+    context: CallContext,
     cursor?: string,
-  ): Promise<Pick<HttpCall, 'method' | 'url' | 'headers' | 'body'>>;
+  ): Promise<Pick<HttpCall, 'method' | 'url' | 'headers' | 'body'> & DropToken>;
   /** Parses a page. Throws `invalid` or `too-large` if it is no list of orders. */
   parsePage(body: string, cursor?: string): PulledPage;
 }
@@ -143,10 +151,7 @@ export interface Platform {
   /** Returns a failure in the platform's format. It may contain values of the request only after authentication. */
   errorReply(request: HttpRequest, failure: Failure): HttpReply;
   /** Builds the calls that send an outcome to the platform, one for each target. */
-  buildCallbacks(
-    notice: CallbackNotice,
-    context: Pick<VerifyContext, 'secret' | 'now'>,
-  ): Promise<readonly CallbackRequest[]>;
+  buildCallbacks(notice: CallbackNotice, context: CallContext): Promise<readonly CallbackRequest[]>;
 }
 
 type AcknowledgedRequest = Pick<Extract<ParsedRequest, { erase: unknown }>, 'erase' | 'unreadable' | 'violation'>;

@@ -1,3 +1,4 @@
+import { TokenFailure } from '../authentication/access-token.ts';
 import { failureOf } from '../domain/failure.ts';
 import { platformSecretName } from '../domain/names.ts';
 import { failureFields } from '../io/log.ts';
@@ -64,13 +65,14 @@ async function buildCallbacks(
   const secret = () => services.readSecret(platformSecretName(receipt.platform));
   const notice = { reference, scope, receiptId: receipt.id, outcome, receivedAt: receipt.receivedAt, callbacks };
   try {
-    return await platform.buildCallbacks(notice, { secret, now: services.now });
+    return await platform.buildCallbacks(notice, { secret, now: services.now, sendPublic: services.sendCallback });
   } catch (error) {
     services.log({
       event: 'callback',
       platform: receipt.platform,
       receipt: receipt.id,
       ...failureFields(failureOf(error)),
+      ...(error instanceof TokenFailure ? { code: error.reason } : {}),
     });
     return none;
   }

@@ -1,8 +1,9 @@
+import { TokenFailure } from '../authentication/access-token.ts';
 import { claimPull, needsOperator, type PullState, recordPull } from '../control/pull-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { platformSecretName } from '../domain/names.ts';
 import { type HttpResult, retryAfterMs } from '../io/http-client.ts';
-import type { OrderPull, Platform } from '../platforms/platform.ts';
+import type { CallContext, OrderPull, Platform } from '../platforms/platform.ts';
 import { acceptPulled } from '../request/accept-pulled.ts';
 import type { Services } from '../services.ts';
 import { runPart, type SweepState } from './backlog.ts';
@@ -11,7 +12,7 @@ import { runPart, type SweepState } from './backlog.ts';
 const callMs = 10_000;
 
 /** Largest size of a page, in bytes: as large as a request may be. */
-const maxPageBytes = 1_048_576;
+export const maxPageBytes = 1_048_576;
 
 /** How long a claim lasts, in milliseconds: longer than a function runs. */
 const claimMs = 120_000;
@@ -75,11 +76,14 @@ function stateAfter({ failure }: PullState, result: PullResult, startedAt: numbe
 async function pullPages(one: PulledPlatform, services: Services, sweepEnds: number): Promise<PullResult> {
   const { name, pull } = one;
   const secret = () => services.readSecret(platformSecretName(name));
+  const context = { secret, now: services.now, sendPublic: services.sendCallback };
   let cursor: string | undefined;
   for (let pages = 0; pages < pull.maxPages; pages += 1) {
-    const call = await pull.buildCall({ secret }, cursor);
+    const call = await buildCall(pull, context, cursor);
+    if (call instanceof TokenFailure) return { ...failedPull(call.result), code: call.reason };
     const until = Math.min(services.now() + callMs, sweepEnds);
     const result = await services.sendCallback({ ...call, until, maxResponseBytes: maxPageBytes, repeatable: true });
+    if (result.kind === 'answer' && result.status === 401) call.dropToken?.();
     if (result.kind === 'no-answer' || result.status !== 200) return failedPull(result);
     const page = readPage(pull, result.body, cursor);
     if (page === undefined) return { kind: 'failed', code: 'unreadable', isPermanent: true, waitMs: 0 };
@@ -90,6 +94,16 @@ async function pullPages(one: PulledPlatform, services: Services, sweepEnds: num
   const rule = 'pull: has more than maxPages pages';
   services.log({ event: 'alarm', alarm: 'request-refused', platform: name, rule });
   return { kind: 'complete' };
+}
+
+/** Returns why there is no access token, which is a failure of this pull. */
+async function buildCall(pull: OrderPull, context: CallContext, cursor: string | undefined) {
+  try {
+    return await pull.buildCall(context, cursor);
+  } catch (thrown) {
+    if (thrown instanceof TokenFailure) return thrown;
+    throw thrown;
+  }
 }
 
 /** Returns `undefined` for a page that is no list of orders. */
@@ -105,7 +119,8 @@ function readPage(pull: OrderPull, body: string, cursor: string | undefined) {
 /** Statuses that a later call may not get: a timeout, too early, too many calls (RFC 9110, RFC 8470, RFC 6585). */
 const passing = [408, 425, 429];
 
-function failedPull(result: HttpResult): FailedPull {
+/** Returns the code of a failed call, and whether waiting can help. */
+export function failedPull(result: HttpResult): FailedPull {
   if (result.kind === 'no-answer') {
     const { code } = result;
     return { kind: 'failed', code, isPermanent: code === 'redirected' || code === 'too-large', waitMs: 0 };

@@ -25,7 +25,9 @@ export async function sendCallback(
   const { method, url, headers, body } = callback;
   const allHeaders = { ...endToEndHeaders(headers), 'Content-Length': String(Buffer.byteLength(body)) };
   const call = { method, url: new URL(url), headers: allHeaders, body, until, repeatable: true };
-  return readDelivery(await send(call), callback, now());
+  const result = await send(call);
+  if (result.kind === 'answer' && result.status === 401) callback.dropToken?.();
+  return readDelivery(result, callback, now());
 }
 
 /** Headers that a request may not set: `Host` alone could bypass the origin check (RFC 9110). */

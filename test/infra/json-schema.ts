@@ -9,7 +9,17 @@ interface Rules {
 }
 
 /** What editors ignore when they judge. */
-const annotations = ['$schema', 'title', 'description', 'default', 'examples', 'definitions', 'then', 'else'];
+const annotations = [
+  '$schema',
+  'title',
+  'description',
+  'default',
+  'examples',
+  'patternErrorMessage',
+  'definitions',
+  'then',
+  'else',
+];
 
 const formats: Readonly<Record<string, (value: string) => boolean>> = {
   email: value => /^\S+@\S+\.\S+$/.test(value),

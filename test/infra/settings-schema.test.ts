@@ -86,6 +86,35 @@ test('settings schema: describes each setting', () => {
   }
 });
 
+/** Every part of the schema, with its pointer. */
+function partsOf(node: unknown, pointer = ''): (readonly [string, Schema])[] {
+  if (Array.isArray(node)) return node.flatMap((one, at) => partsOf(one, `${pointer}/${at}`));
+  if (!isObject(node)) return [];
+  return [
+    [pointer, node],
+    ...Object.entries(node).flatMap(([name, one]) => (name === 'examples' ? [] : partsOf(one, `${pointer}/${name}`))),
+  ];
+}
+
+describe('settings schema in an editor', () => {
+  test('pattern: has a message without it, so that nobody reads a regular expression', () => {
+    const patterns = partsOf(root).filter(([, part]) => typeof part['pattern'] === 'string');
+    expect(patterns.length).toBeGreaterThan(15);
+    for (const [pointer, part] of patterns)
+      expect([pointer, part['patternErrorMessage']]).toEqual([pointer, expect.stringMatching(/^must be [^\\^[\]]+$/)]);
+  });
+
+  test('examples: fit, and are there for the keys that nobody can guess', () => {
+    const all = partsOf(root).flatMap(([pointer, part]) =>
+      Array.isArray(part['examples']) ? part['examples'].map(one => [pointer, one, part] as const) : [],
+    );
+    for (const [pointer, one, part] of all) expect([pointer, fits(one, part, root)]).toEqual([pointer, true]);
+    const exampled = all.map(([pointer]) => pointer.split('/').at(-1));
+    const needed = ['baseUrl', 'authentication', 'tenants', 'environments', 'identities', 'sombraUrl', 'shops'];
+    expect(exampled).toEqual(expect.arrayContaining([...needed, 'rules', 'identifiers', 'reference', 'next', 'url']));
+  });
+});
+
 describe('settings schema and parser agree', () => {
   test('valid: the settings of this repository, every setting and the fewest', () => {
     const least = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: {} };

@@ -8,6 +8,7 @@ import { tryCommand } from '../../infra/ops/smoke/smoke-test.ts';
 import { parseSharedSecret } from '../../lambda/authentication/shared-secret.ts';
 import { pause } from '../../lambda/control/pauses.ts';
 import { leaks } from '../support/canary.ts';
+import { type ReceivedCall, type ServedReply, serveListing } from '../support/listing-platform.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { recipeNames, recipeText } from '../support/recipes.ts';
 import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
@@ -347,5 +348,103 @@ describe('try with wrong arguments', () => {
   test('--local: needs npm start', async () => {
     const { context } = await checkHarness({ platforms: shopifyOnly, change: { local: { run: undefined } } });
     await expect(run(context, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
+  });
+});
+
+describe('try of a platform that is asked', () => {
+  const orders = {
+    orders: [
+      { id: 'order-ann', kind: 'erase', email: 'ann@example.com' },
+      { id: 'order-bob', kind: 'other', email: 'bob@example.com' },
+      { id: 'order cem', kind: 'erase', email: 'cem@example.com' },
+    ],
+    next: 'cursor-of-page-two',
+  };
+
+  /** A local run with a platform that is a server of this test. */
+  async function asking(reply: (call: ReceivedCall) => ServedReply, change: object = {}) {
+    const platform = await serveListing(reply);
+    const headers = { Authorization: 'Bearer {secret:apiKey}' };
+    const acme = {
+      type: 'generic',
+      callbackOrigins: [platform.origin],
+      pull: { url: `${platform.origin}/orders`, headers, list: '/orders', next: { query: 'cursor', at: '/next' } },
+      rules: [{ when: { '/kind': 'erase' }, do: 'erase' }],
+      otherwise: 'ignore',
+      reference: '/id',
+      identifiers: { '/email': 'email' },
+      callback: { url: `${platform.origin}/orders/{/id}` },
+      ...change,
+    };
+    const { context } = await running({ platforms: { acme } });
+    const ran = await run(context, 'try', 'acme');
+    const stored = await context.store.due('erase', Number.MAX_SAFE_INTEGER, 10);
+    return { platform, context, text: ran.lines.join('\n'), status: ran.status, stored };
+  }
+
+  test('list with orders: says how many there are and what is read, stores nothing, and shows no value', async () => {
+    const { platform, text, status, stored } = await asking(() => ({ status: 200, body: orders }));
+    expect(platform.calls).toMatchObject([{ method: 'GET', headers: { authorization: 'Bearer local-apiKey' } }]);
+    expect(text).toContain(`GET ${platform.origin}/orders with the platform's key: 200 in `);
+    expect(text).toContain('✓ 3 order(s) on the first page, and there are more pages: 1 erasure(s), 1 unreadable');
+    expect(text).toContain('    reference: /id: found, string\n    email: /email: found, string');
+    expect(text).toContain('unreadable: /id: must be 1 to 128 letters, digits, dots, dashes or colons');
+    expect(text).not.toMatch(/@example|order-|order cem|cursor-of|local-apiKey/);
+    expect([status, stored]).toEqual([0, []]);
+  });
+
+  test('list without orders: is fine', async () => {
+    const { text, status } = await asking(() => ({ status: 200, body: { orders: [] } }));
+    expect(text).toContain('✓ 0 order(s) on the first page: 0 erasure(s)');
+    expect(status).toBe(0);
+  });
+
+  test.each<[string, ServedReply]>([
+    ['http-401', { status: 401, body: { error: 'order-ann' } }],
+    ['http-503', { status: 503 }],
+    ['redirected', { status: 302, headers: { Location: 'http://127.0.0.1:9/' } }],
+    ['unreadable', { status: 200, body: { items: ['order-ann'] } }],
+  ])('failure %s: is named, and nothing of the response is shown', async (code, reply) => {
+    const { text, status } = await asking(() => reply);
+    expect(text).toContain(`✗ ${code}: see platform-unreachable in RUNBOOK.md#platform-out-of-sync`);
+    expect(text).not.toContain('order-ann');
+    expect(status).toBe(1);
+  });
+
+  test('refused token: is named, and no order is asked for', async () => {
+    const { platform, text, status } = await asking(() => ({ status: 401 }), { oauth: undefined });
+    expect([platform.calls.length, status]).toEqual([1, 1]);
+    expect(text).toContain('✗ http-401');
+    const url = `${platform.origin}/token`;
+    const pull = { url: `${platform.origin}/orders`, headers: { Authorization: 'Bearer {token}' }, list: '/orders' };
+    const origins = { callbackOrigins: [platform.origin], callback: { url: `${platform.origin}/{/id}` } };
+    const refused = await asking(() => ({ status: 401 }), { ...origins, pull, oauth: { url, secret: 'client' } });
+    expect(refused.text).toContain('✗ token-http-401');
+    expect(platform.calls.at(-1)?.path).toBe('/token');
+  });
+
+  test('platform that calls too: gets both requests, and is then asked', async () => {
+    const { text, status } = await asking(() => ({ status: 200, body: orders }), {
+      authentication: { kind: 'header' },
+      callback: { url: 'https://api.example.com/{/id}', when: 'always' },
+      callbackOrigins: ['https://api.example.com'],
+      pull: { url: 'https://api.example.com/orders', list: '/orders' },
+    });
+    expect(text).toContain('✓ rejected, as expected');
+    // A local run calls only this machine.
+    expect(text).toContain('✗ not-connected');
+    expect(status).toBe(1);
+  });
+
+  test('--json: has the result without a value', async () => {
+    const platform = await serveListing(() => ({ status: 200, body: orders }));
+    const pull = { url: `${platform.origin}/orders`, list: '/orders' };
+    const places = { rules: [{ when: { '/kind': 'erase' }, do: 'erase' }], otherwise: 'ignore', reference: '/id' };
+    const callback = { url: `${platform.origin}/orders/{/id}` };
+    const more = { type: 'generic', callbackOrigins: [platform.origin], identifiers: { '/email': 'email' } };
+    const { context } = await running({ platforms: { acme: { ...places, ...more, pull, callback } } });
+    expect((await run(context, 'try', 'acme', '--json')).json).toMatchObject([
+      { status: 200, fine: true, orders: 3, erasures: 1 },
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { matchSignedMessage, parseSigningKeys } from '../../lambda/authentication/signed-body.ts';
 import type { HttpCall, Send } from '../../lambda/io/http-client.ts';
+import { callContext } from '../support/requests.ts';
 import { callbackUrl, genericHarness, genericWire, order, signingSecret } from './generic-messages.ts';
 
 const previous = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
@@ -69,7 +70,7 @@ describe('a callback', () => {
       outcome: { kind: 'needs-review', expectedAt: clock.now },
       callbacks: [{ url: callbackUrl, headers: {} }],
     } as const;
-    const means = { secret: async () => JSON.stringify({ current }), now: () => clock.now };
+    const means = callContext(async () => JSON.stringify({ current }), clock.now);
     const [call] = await services.platforms.get('generic')!.buildCallbacks(told, means);
     expect(JSON.parse(call!.body)).toMatchObject({ request_id: 'req-1', status: 'needs_review', deletions: [] });
     const seconds = Math.floor(clock.now / 1000);

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { VerifyContext } from '../../lambda/platforms/platform.ts';
 import { eventuallyHolds, holds } from '../support/fuzz.ts';
+import { callContext } from '../support/requests.ts';
 import { order } from './generic-messages.ts';
 import { deletion } from './segment-messages.ts';
 import { redaction, shop } from './shopify-messages.ts';
@@ -139,7 +140,7 @@ describe('pull', () => {
   });
 
   test('any cursor: is one value of the query, and never changes the address', async () => {
-    const context = { secret: () => Promise.reject(new Error('no secret is needed')) };
+    const context = callContext(() => Promise.reject(new Error('no secret is needed')));
     await eventuallyHolds(
       fc.asyncProperty(fc.string(), async cursor => {
         const { url: called } = await byCursor.buildCall(context, cursor);

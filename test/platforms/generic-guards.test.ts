@@ -255,11 +255,13 @@ describe('settings of a platform that is asked', () => {
       { pull: { ...pull, url } },
     ]),
     ['body of a GET', 'pull.body: needs the method POST', { pull: { ...pull, body: {} } }],
-    ...['{/id}', '{kept:header:X}', '{reference}', '{secret:a b}', '{'].map((text): [string, string, object] => [
-      `header ${text}`,
-      'pull.headers: may contain {secret:name} and no other variable, {{ is a literal brace',
-      { pull: { ...pull, headers: { 'x-key': text } } },
-    ]),
+    ...['{/id}', '{kept:header:X}', '{reference}', '{secret:a b}', '{token}', '{'].map(
+      (text): [string, string, object] => [
+        `header ${text}`,
+        'pull.headers: may contain {secret:name}, {token} beside oauth and no other variable, {{ is a literal brace',
+        { pull: { ...pull, headers: { 'x-key': text } } },
+      ],
+    ),
     [
       'secret of a sender',
       'pull.headers: must not hold a secret of authentication',
@@ -309,11 +311,49 @@ describe('settings of a platform that is asked', () => {
     },
   );
 
+  const oauth = { url: 'https://api.example.com/token', secret: 'client', scope: 'orders:read orders:write' };
+  const withToken = { ...pull, headers: { authorization: 'Bearer {token}' } };
+
+  test('oauth: is accepted for a pull, and for a callback to a literal address', () => {
+    expect(problems({ ...asked, oauth, pull: withToken })).toEqual([]);
+    const told = { ...call, headers: { authorization: 'Bearer {token}' } };
+    expect(problems({ ...section, oauth: { url: oauth.url, secret: 'client' }, callback: told })).toEqual([]);
+  });
+
+  test.each<[string, string, object]>([
+    [
+      'another origin',
+      'oauth.url: must be an address without variables on an origin of callbackOrigins',
+      { oauth: { ...oauth, url: 'https://other.example.com/token' } },
+    ],
+    [
+      'secret of a sender',
+      'oauth.secret: must not be a secret of authentication',
+      { authentication: { kind: 'header', secret: 'client' } },
+    ],
+    ['unused', 'oauth: has no effect without {token} in headers of pull or callback', { pull }],
+    ['scope', 'oauth.scope: must be names of scopes', { oauth: { ...oauth, scope: 'a"b' } }],
+    [
+      'callback to a URL of the message',
+      'callback.headers: may hold a secret or a kept header only beside url',
+      {
+        authentication: { kind: 'header' },
+        pull: undefined,
+        callback: { urls: '/back', headers: { authorization: 'Bearer {token}' } },
+      },
+    ],
+  ])('oauth: %s is refused', (_name, problem, change) => {
+    expect(problems({ ...asked, oauth, pull: withToken, ...change })).toEqual([`platforms.acme.${problem}`]);
+  });
+
   test('pull on loopback: only in a local run', () => {
     const url = 'http://127.0.0.1:3000/items';
     const origins = ['http://127.0.0.1:3000'];
     const local = { ...asked, pull: { ...pull, url }, callback: { url: `${url}/{/id}` }, callbackOrigins: origins };
     const paths = ['callbackOrigins.0', 'pull.url', 'callback.url'];
+    const token = { url: 'http://127.0.0.1:3000/token', secret: 'client' };
+    const asking = { ...local, oauth: token, pull: { ...local.pull, headers: { authorization: 'Bearer {token}' } } };
+    expect(problems(asking)).toContain('platforms.acme.oauth.url: plain http is for local runs only');
     expect(problems(local)).toEqual(paths.map(path => `platforms.acme.${path}: plain http is for local runs only`));
   });
 });

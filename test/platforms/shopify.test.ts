@@ -7,6 +7,7 @@ import type { Wire } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { createHarness } from '../support/harness.ts';
+import { callContext } from '../support/requests.ts';
 import { spoiled } from '../support/settings.ts';
 import { redaction, shop, shopifyHarness, shopifyWire } from './shopify-messages.ts';
 
@@ -236,7 +237,12 @@ test('its platform is told nothing afterwards', async () => {
   const platform = (await shopifyHarness()).services.platforms.get('shopify')!;
   const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
   const told = { reference: 'r', scope: '', receivedAt: 0, receiptId: 'i', outcome, callbacks: [] };
-  expect(await platform.buildCallbacks(told, { secret: async () => '', now: () => 0 })).toEqual([]);
+  expect(
+    await platform.buildCallbacks(
+      told,
+      callContext(async () => ''),
+    ),
+  ).toEqual([]);
 });
 
 describe('its settings', () => {

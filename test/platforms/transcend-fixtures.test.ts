@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { type Fixture, ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
 import { createHarness, type Harness } from '../support/harness.ts';
+import { callContext } from '../support/requests.ts';
 
 const keysFile = new URL('../fixtures/published/transcend/keys.json', import.meta.url);
 const shared = publishedFixtures('transcend');
@@ -57,7 +58,7 @@ describe('a completion of the fixtures', () => {
     const callbacks = [{ url: String(url), headers: { 'x-transcend-nonce': nonce } }];
     const told = { reference: 'r', scope: 'e-shop-it', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
     const secret = async () => harness.secrets['erasure/platform/transcend']!;
-    const calls = await harness.services.platforms.get('transcend')!.buildCallbacks(told, { secret, now: () => at });
+    const calls = await harness.services.platforms.get('transcend')!.buildCallbacks(told, callContext(secret, at));
     expect(calls).toEqual([{ method, url, headers, body: expect.any(String), alsoDelivered: [409] }]);
     const message = 'message' in body! ? { message: expect.stringMatching(/^[A-Z][a-z ]+\.$/) } : {};
     expect(JSON.parse(calls[0]!.body)).toEqual({ ...body, ...message });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
+import { callContext } from '../support/requests.ts';
 import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
 import {
   apiKey,
@@ -222,8 +223,8 @@ async function toldOf(outcome: Outcome) {
   const platform = services.platforms.get('transcend')!;
   const callbacks = [{ url: `${platform.callbackOrigins[0]}/v1/data-silo`, headers: { 'x-transcend-nonce': nonce } }];
   const told = { reference: 'r', scope: 'acme', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
-  return platform.buildCallbacks(told, {
-    secret: async () => secrets['erasure/platform/transcend']!,
-    now: () => clock.now,
-  });
+  return platform.buildCallbacks(
+    told,
+    callContext(async () => secrets['erasure/platform/transcend']!, clock.now),
+  );
 }

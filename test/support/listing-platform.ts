@@ -9,7 +9,10 @@ export interface ReceivedCall {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingMessage['headers'];
+  /** The body, if it is JSON. */
   readonly body: unknown;
+  /** The body of a form. */
+  readonly form?: string;
 }
 
 /** What the server replies with; the body is sent as it is if it is text. */
@@ -34,13 +37,15 @@ export async function serveListing(
   const calls: ReceivedCall[] = [];
   const server = await serve(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
-    const body = jsonOrUndefined(await text(request));
+    const sent = await text(request);
     const { method = '', headers } = request;
-    const call = { method, path: pathname, query: Object.fromEntries(searchParams), headers, body };
+    const isForm = headers['content-type'] === 'application/x-www-form-urlencoded';
+    const content = isForm ? { body: undefined, form: sent } : { body: jsonOrUndefined(sent) };
+    const call = { method, path: pathname, query: Object.fromEntries(searchParams), headers, ...content };
     calls.push(call);
-    const { status, headers: replied = {}, body: content = '' } = await reply(call);
+    const { status, headers: replied = {}, body: replyBody = '' } = await reply(call);
     response.writeHead(status, { 'Content-Type': 'application/json', ...replied });
-    response.end(typeof content === 'string' ? content : JSON.stringify(content));
+    response.end(typeof replyBody === 'string' ? replyBody : JSON.stringify(replyBody));
   });
   const paths = (method: string) => calls.filter(call => call.method === method).map(({ path }) => path);
   return { ...server, origin: server.url.origin, calls, paths };

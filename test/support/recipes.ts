@@ -57,7 +57,14 @@ export const pullRecipeNames = allRecipeNames.filter(name => name.endsWith('-pul
 export interface PullFixture
   extends Pick<RecipeFixture, 'clock' | 'confidence' | 'source' | 'customers' | 'submittedAt'> {
   readonly config: { readonly platform: string; readonly secret: object };
-  /** The first call. */
+  /** The call for an access token, if the platform gives one. */
+  readonly token?: {
+    readonly path: string;
+    readonly authorization: string;
+    readonly form: string;
+    readonly reply: object;
+  };
+  /** The first call for orders. */
   readonly call: {
     readonly method: string;
     readonly path: string;
@@ -95,7 +102,7 @@ export function recipeWire(fixture: RecipeFixture, message: SentMessage, url: st
   const values: Readonly<Record<string, string>> = { ...message.headers, method: 'POST', url, body: message.rawBody };
   const text = signed.text.replace(/\{([^}]+)\}/g, (_, name: string) => values[name]!);
   const key = signed.isBase64Key
-    ? Buffer.from(config.secret.current.slice('whsec_'.length), 'base64')
+    ? Buffer.from(config.secret.current.replace('whsec_', ''), 'base64')
     : config.secret.current;
   const signature = createHmac('sha256', key).update(text).digest(signed.encoding);
   return { ...wire, headers: { ...wire.headers, [signed.header]: `${signed.value ?? ''}${signature}` } };

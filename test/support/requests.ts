@@ -1,7 +1,7 @@
 import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
 import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { ketch } from '../../lambda/platforms/ketch.ts';
-import type { CallbackNotice, CallbackRequest, Platform } from '../../lambda/platforms/platform.ts';
+import type { CallbackNotice, CallbackRequest, CallContext, Platform } from '../../lambda/platforms/platform.ts';
 import { ketchSection } from './ketch.ts';
 
 export const ketchPlatform = ketch(ketchSection);
@@ -20,7 +20,12 @@ export function callbackRequests(
   secret: () => Promise<string> = () => Promise.reject(new Error('the secret must not be read')),
 ): Promise<readonly CallbackRequest[]> {
   const facts = { reference: 'reference', scope: '', receivedAt: 0, receiptId: 'receipt-1' };
-  return platform.buildCallbacks({ ...facts, ...notice }, { secret, now: () => 0 });
+  return platform.buildCallbacks({ ...facts, ...notice }, callContext(secret));
+}
+
+/** What a platform's calls are built with. It has no network. */
+export function callContext(secret: () => Promise<string>, now = 0): CallContext {
+  return { secret, now: () => now, sendPublic: () => Promise.reject(new Error('nobody is to be called')) };
 }
 
 /** A request as a platform's functions get it: an object as JSON, text and bytes as they are. */

@@ -456,3 +456,141 @@ describe('platform that is only asked', () => {
     expect(await harness.receipts()).toEqual([]);
   });
 });
+
+describe('pull: access token', () => {
+  const client = 'the-client:the-client-secret';
+
+  /** A platform that gives tokens to a client, and lists and completes orders for the newest token. */
+  async function setUpTokens(token: (count: number) => ServedReply = count => given(`token-${count}`, 3600)) {
+    const list = new OrderList();
+    let newest = '';
+    const platform = await serveListing(call => {
+      if (call.path !== '/token') {
+        const { authorization } = call.headers;
+        return authorization === `Bearer ${newest}` ? list.reply(asKnown(call)) : { status: 401 };
+      }
+      const reply = token(platform.calls.filter(({ path }) => path === '/token').length);
+      newest = (reply.body as { access_token?: string } | undefined)?.access_token ?? newest;
+      return reply;
+    });
+    const headers = { Authorization: 'Bearer {token}' };
+    const { pull, callback, ...section } = sectionFor(platform.origin);
+    const harness = createHarness({
+      platforms: {
+        acme: {
+          ...section,
+          oauth: { url: `${platform.origin}/token`, secret: 'client', scope: 'orders' },
+          pull: { ...pull, headers },
+          callback: { ...callback, headers },
+        },
+      },
+      secrets: { 'erasure/platform/acme': JSON.stringify({ named: { client: { current: client } } }) },
+      customers: [],
+      change: ({ now }) => ({ sendCallback: createCallbackClient(now) }),
+    });
+    const tokenCalls = () => platform.calls.filter(({ path }) => path === '/token');
+    const revoke = () => {
+      newest = 'revoked';
+    };
+    return { setup: { list, platform, harness }, tokenCalls, revoke };
+  }
+  const asKnown = (call: ReceivedCall) => ({
+    ...call,
+    headers: { ...call.headers, authorization: `Bearer ${apiKey}` },
+  });
+  const given = (access_token: string, expires_in?: number) => ({
+    status: 200,
+    body: { access_token, token_type: 'bearer', expires_in },
+  });
+
+  test('is fetched with the client credentials, and serves pull and callback until shortly before it expires', async () => {
+    const { setup, tokenCalls } = await setUpTokens();
+    person(setup.harness, 'ann');
+    setup.list.open.push(orderOf('ann'));
+    await sweepFor(setup, 59);
+    expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
+    expect(tokenCalls()).toHaveLength(1);
+    const [call] = tokenCalls();
+    expect([call?.method, call?.headers.authorization]).toEqual([
+      'POST',
+      `Basic ${Buffer.from(client).toString('base64')}`,
+    ]);
+    expect(call?.headers['content-type']).toBe('application/x-www-form-urlencoded');
+    expect(call?.form).toBe('grant_type=client_credentials&scope=orders');
+    await sweepFor(setup, 20);
+    expect(tokenCalls()).toHaveLength(2);
+    expect(setup.harness.alarms()).toEqual([]);
+  });
+
+  test('without a stated time: is used for five minutes', async () => {
+    const { setup, tokenCalls } = await setUpTokens(count => given(`token-${count}`));
+    await sweepFor(setup, 31);
+    expect(tokenCalls()).toHaveLength(3);
+  });
+
+  test('revoked early: the next pull gets another one', async () => {
+    const { setup, tokenCalls, revoke } = await setUpTokens();
+    await sweepAfter(setup, minute);
+    revoke();
+    await sweepAfter(setup, 15 * minute);
+    expect(setup.harness.alarms()).toEqual(['platform-unreachable']);
+    setup.list.open.push(orderOf('ann'));
+    await sweepAfter(setup, 15 * minute);
+    expect(tokenCalls()).toHaveLength(2);
+    expect(await setup.harness.receipts()).toHaveLength(1);
+  });
+
+  test.each<[string, ServedReply]>([
+    ['token-http-401', { status: 401, body: { error: 'invalid_client' } }],
+    ['token-http-400', { status: 400 }],
+    ['token-unreadable', { status: 200, body: { access_token: 'a b' } }],
+    ['token-unreadable', { status: 200, body: '<html>' }],
+    ['token-redirected', { status: 302, headers: { Location: 'http://127.0.0.1:1/token' } }],
+  ])('%s: raises the alarm at once, and asks for no order', async (code, reply) => {
+    const { setup } = await setUpTokens(() => reply);
+    await sweepAfter(setup, minute);
+    const alarms = setup.harness.lines.filter(({ alarm }) => alarm !== undefined);
+    expect(alarms).toEqual([{ event: 'alarm', alarm: 'platform-unreachable', platform: 'acme', code }]);
+    expect(setup.platform.paths('GET')).toEqual([]);
+  });
+
+  test('token endpoint that asks to wait: is not asked before', async () => {
+    const { setup, tokenCalls } = await setUpTokens(() => ({ status: 429, headers: { 'Retry-After': '3600' } }));
+    await sweepFor(setup, 59);
+    expect(tokenCalls()).toHaveLength(1);
+    expect(setup.harness.alarms()).toEqual([]);
+  });
+
+  test('refused when the outcome is told: is logged with its code, and told later', async () => {
+    let isRefused = true;
+    const { setup } = await setUpTokens(count => {
+      if (count === 1) return given('token-1', 60);
+      return isRefused ? { status: 401 } : given(`token-${count}`, 3600);
+    });
+    person(setup.harness, 'ann');
+    setup.list.open.push(orderOf('ann'));
+    await sweepFor(setup, 3);
+    const lines = setup.harness.lines.filter(({ code }) => code === 'token-http-401');
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'callback', alarm: 'secret-unusable' }));
+    isRefused = false;
+    await sweepFor(setup, 10);
+    expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
+  });
+
+  test('log: contains no token and no client secret', async () => {
+    const { setup } = await setUpTokens();
+    setup.list.open.push(orderOf('ann'));
+    await sweepFor(setup, 20);
+    expect(setup.harness.logText.join('')).not.toMatch(/token-\d|client-secret/);
+  });
+
+  test('secret without a colon: calls nobody, and raises its alarm', async () => {
+    const { setup } = await setUpTokens();
+    setup.harness.secrets['erasure/platform/acme'] = JSON.stringify({
+      named: { client: { current: 'no-colon-in-it' } },
+    });
+    await sweepAfter(setup, minute);
+    expect(setup.harness.alarms()).toEqual(['secret-unusable']);
+    expect(setup.platform.calls).toEqual([]);
+  });
+});

@@ -16,19 +16,27 @@ const maxExplained = 5;
 /** Returns lines about the rule, the places, the replies and the callback of a message. They contain none of its values. */
 export function explainMessage(section: GenericSettings, request: HttpRequest): readonly string[] {
   const settings = resolveSettings(section);
+  return [
+    ...explainOrders(settings, request).lines,
+    ...(settings.isPullOnly ? [] : replyLines(section)),
+    ...pullLines(settings),
+    ...callbackLines(settings),
+  ];
+}
+
+/** Returns how many orders a body has, and lines about the first ones. They contain none of its values. */
+export function explainOrders(
+  settings: ResolvedSettings,
+  request: HttpRequest,
+): { readonly count: number; readonly lines: readonly string[] } {
   const messages = messagesOf(settings, request);
-  const orders = messages
+  const lines = messages
     .slice(0, maxExplained)
     .flatMap((message, at) => [
       ...(settings.each === undefined ? [] : [`order ${at + 1} of ${messages.length}`]),
       ...explainOrder(message, settings),
     ]);
-  return [
-    ...orders,
-    ...(settings.isPullOnly ? [] : replyLines(section)),
-    ...pullLines(settings),
-    ...callbackLines(settings),
-  ];
+  return { count: messages.length, lines };
 }
 
 /** Returns no orders for a body that cannot be read; the result says why. */

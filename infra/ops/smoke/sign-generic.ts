@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { headerNameOf } from '../../../lambda/platforms/generic/places.ts';
+import { headerNameOf, headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
 import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
 import { type ProofWithSecret, secretText } from '../../../lambda/platforms/generic/secrets.ts';
-import { renderText, templateOf } from '../../../lambda/platforms/generic/template.ts';
+import { renderText, templateOf, variablesIn } from '../../../lambda/platforms/generic/template.ts';
 
 interface UnsignedMessage {
   readonly method: string;
@@ -46,10 +46,13 @@ function ownSecret(text: string, proof: ProofWithSecret): string {
 
 function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string): Readonly<Record<string, string>> {
   const { timestamp, key } = proof;
-  const sent = timestamp === undefined ? {} : { [headerNameOf(timestamp.from)]: timeText(timestamp.unit, message.now) };
-  const headers = Object.entries({ ...message.headers, ...sent }).map(
-    ([name, value]) => [name.toLowerCase(), value] as const,
-  );
+  const given = new Map(Object.entries(message.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const time = timestamp === undefined ? {} : { [headerNameOf(timestamp.from)]: timeText(timestamp.unit, message.now) };
+  // A signed header that nothing else fills is the id of the message.
+  const unfilled = variablesIn(proof.signs).flatMap(name => headerOfPlace(name) ?? []);
+  const ids = unfilled.filter(name => !given.has(name)).map(name => [name, message.id] as const);
+  const sent: Readonly<Record<string, string>> = { ...Object.fromEntries(ids), ...time };
+  const headers = [...given, ...Object.entries(sent)];
   const values: Readonly<Record<string, string>> = {
     ...Object.fromEntries(headers.map(([name, value]) => [`header:${name}`, value])),
     ...{ body: message.body, method: message.method, url: message.url },

@@ -9,7 +9,6 @@ import {
   type TimePlace,
 } from '../../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
-import { OpsUsageError } from '../args.ts';
 import { signGeneric } from './sign-generic.ts';
 import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
 
@@ -17,7 +16,6 @@ import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } fro
 export function genericSmokeRequest(section: unknown, { uuid, name }: InventedPerson): SmokeRequest | NoSmokeRequest {
   const parsed = v.parse(genericSettings, section);
   const settings = resolveSettings(parsed);
-  if (settings.isPullOnly) throw new OpsUsageError('PLATFORM: is asked for its orders and has no route to try');
   const { body, headers, sends, outcomes } = messageFor(settings, name);
   const storing =
     outcomes === allOutcomes ? 'it costs one look-up per project and stores a receipt' : 'nothing is stored';

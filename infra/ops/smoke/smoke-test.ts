@@ -2,13 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Failure } from '../../../lambda/domain/failure.ts';
 import { platformSecretName } from '../../../lambda/domain/names.ts';
 import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
-import { openPlatforms } from '../../../lambda/platforms/index.ts';
+import { isGeneric, openPlatforms } from '../../../lambda/platforms/index.ts';
+import type { OrderPull } from '../../../lambda/platforms/platform.ts';
 import { deployedName } from '../../stack/names.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import type { Output } from '../terminal.ts';
 import { smokeRequestFor } from './smoke-platforms.ts';
+import { type Asked, askOnce, printAsked } from './smoke-pull.ts';
 import type { NoSmokeRequest, SmokeRequest } from './smoke-request.ts';
 import { judgeAuthenticated, judgeUnauthenticated, type Sent, sentJson, sentLines } from './smoke-verdict.ts';
 
@@ -23,6 +25,9 @@ customer:
 
   generic senders  a message that the settings treat as a test or ignore:
                    nothing is stored; else a request for an invented person
+  asked platforms  one call for the first page of the open orders: how many
+                   there are and which places are read; nothing is stored,
+                   and no value is shown
   segment, shopify an event that needs no action: nothing is stored
   ketch            its contract has no test mode: a request for an invented
                    person. It costs one look-up per project and stores a receipt
@@ -31,7 +36,7 @@ customer:
                    exit code 2
 
   --url URL       the output WebhookUrl of the stack (https://…/webhooks/);
-                  not needed with --local
+                  not needed with --local, nor for a platform that is only asked
 
   npm run ops -- try ketch \\
     --url https://abc123.execute-api.eu-west-1.amazonaws.com/v1/webhooks/
@@ -45,21 +50,45 @@ customer:
 /** Time limit of a request, in milliseconds; longer than that of the gateway. */
 const requestLimitMs = 30_000;
 
-/** Sends both requests. Returns exit code 0 if both replies are as expected, else 1. */
+/**
+ * Sends both requests, and asks a platform that is asked. Returns exit code 0 if all replies are as expected, else 1.
+ */
 async function tryPlatform(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   const name = readPlatformName(args, context);
+  const section = context.settings.platforms[name];
+  const platform = isGeneric(section) || name === 'generic' ? openPlatforms({ [name]: section }).get(name) : undefined;
+  const { sent, instead } = platform?.isPullOnly === true ? nothingSent : await tryRoute(name, args, context, output);
+  const mayAsk = instead === undefined && sent.every(({ fine }) => fine);
+  const asked = mayAsk && platform?.pull !== undefined ? [await ask(platform.pull, name, context, output)] : [];
+  if (output.json) output.printJson([...sent.map(sentJson), ...asked]);
+  if ([...sent, ...asked].some(({ fine }) => !fine)) return 1;
+  if (instead !== undefined) throw new OpsUsageError(instead);
+  return 0;
+}
+
+interface RouteResult {
+  readonly sent: readonly Sent[];
+  /** How to send a valid request, if only the platform can. */
+  readonly instead?: string;
+}
+
+const nothingSent: RouteResult = { sent: [] };
+
+async function tryRoute(name: string, args: ParsedArgs, context: OpsContext, output: Output): Promise<RouteResult> {
   const url = webhookUrlFor(name, args, context);
   const uuid = randomUUID();
   const request = smokeRequestFor(name, context.settings.platforms[name], { uuid, name: `erasure-try-${uuid}` });
   if (request === undefined) throw new OpsUsageError(`PLATFORM: no test request is defined for ${name}`);
-  const sent =
-    'judge' in request
-      ? await sendBoth(request, name, url, context, output)
-      : [printResult(await sendUnauthenticated(request, url, context), output)];
-  if (output.json) output.printJson(sent.map(sentJson));
-  if (sent.some(({ fine }) => !fine)) return 1;
-  if (!('judge' in request)) throw new OpsUsageError(request.instead);
-  return 0;
+  if ('judge' in request) return { sent: await sendBoth(request, name, url, context, output) };
+  return { sent: [printResult(await sendUnauthenticated(request, url, context), output)], instead: request.instead };
+}
+
+async function ask(pull: OrderPull, name: string, context: OpsContext, output: Output): Promise<Asked> {
+  const secretText = await readPlatformSecret(name, context);
+  const startedAt = performance.now();
+  const asked = await askOnce(pull, context.settings.platforms[name], secretText, context);
+  if (!output.json) printAsked(asked, Math.round(performance.now() - startedAt), output);
+  return asked;
 }
 
 /** The platform's secret is sent only to an endpoint that rejected a wrong secret as this service does. */

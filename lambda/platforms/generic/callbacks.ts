@@ -1,21 +1,21 @@
 import { signedHeaders } from '../../authentication/signed-body.ts';
 import type { CallbackTarget } from '../../domain/erasure.ts';
-import type { CallbackNotice, CallbackRequest, VerifyContext } from '../platform.ts';
+import type { CallbackNotice, CallbackRequest, CallContext } from '../platform.ts';
 
 import { literalPrefix, renderUrl } from './callback-url.ts';
+import { type CallHeaders, compileHeaders, type PlatformToken } from './headers.ts';
 import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
 import { referenceOf } from './request.ts';
 import { type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './result.ts';
 import type { CallbackSettings, ResolvedSettings } from './schema.ts';
-import { callbackKeys, outboundSecret } from './secrets.ts';
-import { bodyText, compileBody, renderText, templateOf, textsIn, variablesOf } from './template.ts';
-import { isMessageVariable, keptPlace, secretVariable } from './variables.ts';
+import { callbackKeys } from './secrets.ts';
+import { bodyText, compileBody, isMessageVariable, keptPlace, templateOf, textsIn, variablesOf } from './template.ts';
 
 /** The callbacks of a platform, with its templates parsed. */
 export interface Callbacks {
   /** Returns the targets of an order with the values that their bodies need. Throws `invalid` for unusable ones. */
   targetsOf(message: Message): readonly CallbackTarget[];
-  build(notice: CallbackNotice, context: Pick<VerifyContext, 'secret' | 'now'>): Promise<readonly CallbackRequest[]>;
+  build(notice: CallbackNotice, context: CallContext): Promise<readonly CallbackRequest[]>;
   /** The names of the secrets that its headers hold. */
   readonly secrets: readonly string[];
   readonly needsSecret: boolean;
@@ -28,17 +28,15 @@ export interface Callbacks {
 const maxStoredBytes = 4096;
 
 /** Parses the callback in settings. Without one, there are no targets. */
-export function compileCallbacks(settings: ResolvedSettings): Callbacks {
+export function compileCallbacks(settings: ResolvedSettings, token: PlatformToken | undefined): Callbacks {
   const callback: Partial<CallbackSettings> = settings.callback ?? {};
-  const headers = Object.entries(callback.headers ?? {}).map(([name, text]) => [name, templateOf(text)] as const);
-  const inHeaders = headers.flatMap(([, template]) => variablesOf(template));
-  const secrets = inHeaders.flatMap(name => secretVariable(name) ?? []);
-  const stored = storedPlaces(callback, inHeaders);
+  const headers = compileHeaders(callback.headers, token);
+  const stored = storedPlaces(callback, headers.names);
   return {
     targetsOf: targets(callback, stored, settings),
-    build: builder(callback, headers, settings),
-    secrets,
-    needsSecret: callback.sign !== undefined || secrets.length > 0,
+    build: builder(callback, headers, settings, token?.drop),
+    secrets: headers.secrets,
+    needsSecret: callback.sign !== undefined || headers.secrets.length > 0,
     isAlways: callback.when === 'always',
     tells: word => tells(word, callback),
   };
@@ -112,32 +110,30 @@ function valuesAt(
 
 function builder(
   callback: Partial<CallbackSettings>,
-  headers: readonly (readonly [string, ReturnType<typeof templateOf>])[],
+  headers: CallHeaders,
   { proofs }: ResolvedSettings,
+  dropToken: (() => void) | undefined,
 ): Callbacks['build'] {
   const { method = 'POST', delivered: alsoDelivered = [], refused: alsoRefused = [], bodies, sign } = callback;
   const templates: { readonly [word in OutcomeWord]?: ReturnType<typeof compileBody> } = Object.fromEntries(
     Object.entries(bodies ?? {}).map(([word, body]) => [word, compileBody(body)]),
   );
-  return async (notice, { secret, now }) => {
+  return async (notice, context) => {
     const template = bodies === undefined ? () => resultBody(notice) : valueFor(templates, wordOf(notice.outcome));
     // The settings have nothing to tell for this outcome.
     if (template === undefined) return [];
-    const text = sign === undefined && headers.length === 0 ? '' : await secret();
+    const keys = sign === undefined ? undefined : callbackKeys(await context.secret(), proofs);
     const own = resultVariables(notice);
-    return notice.callbacks.map(({ url, values = {} }) => {
+    const request = async ({ url, values = {} }: CallbackTarget): Promise<CallbackRequest> => {
       const all: Readonly<Record<string, unknown>> = { ...values, ...own, callbackUrl: url };
       const value = (name: string) => (Object.hasOwn(all, name) ? all[name] : undefined);
       const body = bodyText(template(value));
-      const headerValue = (name: string) => {
-        const named = secretVariable(name);
-        return named === undefined ? value(name) : outboundSecret(text, named);
-      };
-      const rendered = headers.map(([name, one]) => [name, renderText(one, headerValue) ?? ''] as const);
       const id = `${notice.receiptId}:${wordOf(notice.outcome)}`;
-      const signature = sign === undefined ? {} : signedHeaders(id, body, callbackKeys(text, proofs), now());
-      const allHeaders = { 'Content-Type': 'application/json', ...Object.fromEntries(rendered), ...signature };
-      return { method, url, headers: allHeaders, body, alsoDelivered, alsoRefused };
-    });
+      const signature = keys === undefined ? {} : signedHeaders(id, body, keys, context.now());
+      const rendered = { 'Content-Type': 'application/json', ...(await headers.render(context, value)), ...signature };
+      const call = { method, url, headers: rendered, body, alsoDelivered, alsoRefused };
+      return dropToken === undefined ? call : { ...call, dropToken };
+    };
+    return Promise.all(notice.callbacks.map(request));
   };
 }

@@ -1,17 +1,17 @@
 import { identifierPlaces, namesIdentifier } from './identifier-places.ts';
 import { headerNameOf, headerOfPlace } from './places.ts';
-import { pullProblems } from './pull-guards.ts';
+import { oauthProblems, pullProblems } from './pull-guards.ts';
 import type { HmacProof, Proof, ResolvedSettings, TimePlace } from './schema.ts';
-import { parseTemplate, variablesIn } from './template.ts';
-import { answerProblems, callbackProblems, type SettingsProblem } from './template-guards.ts';
+import { headerVariable, parseTemplate, variablesIn } from './template.ts';
+import { answerProblems, callbackProblems, type SettingsProblem, unmet } from './template-guards.ts';
 import { isZone } from './times.ts';
-import { headerVariable } from './variables.ts';
 
 /** Returns what is wrong with settings whose every value is valid alone. */
 export function settingsProblems(settings: ResolvedSettings): readonly SettingsProblem[] {
   return [
     ...(settings.isPullOnly ? [] : proofProblems(settings.proofs)),
     ...pullProblems(settings),
+    ...oauthProblems(settings),
     ...messageProblems(settings),
     ...timeProblems('submittedAt', settings.submittedAt),
     ...timeProblems('dueAt', settings.dueAt),
@@ -30,26 +30,27 @@ function messageProblems(settings: ResolvedSettings): readonly SettingsProblem[]
 function proofProblems(proofs: readonly Proof[]): SettingsProblem[] {
   const problems = proofs.filter(proof => proof.kind === 'hmac').flatMap(hmacProblems);
   const isBodyProved = proofs.some(proof => proof.kind !== 'hmac' || variablesIn(proof.signs).includes('body'));
-  if (isBodyProved) return problems;
-  const message = 'signs must contain {body}, unless header, basic or jwt stands beside it';
-  return [...problems, { path: ['authentication'], message }];
+  const rule = 'signs must contain {body}, unless header, basic or jwt stands beside it';
+  return [...problems, ...unmet([isBodyProved, ['authentication'], rule])];
 }
 
 function hmacProblems({ value, signs, timestamp }: HmacProof): SettingsProblem[] {
   const signed = variablesIn(signs);
   const isSigned = (name: string) => ['body', 'method', 'url'].includes(name) || headerVariable.test(name);
-  const rules: readonly (readonly [boolean, string])[] = [
-    [variablesIn(value).join() === 'signature', 'value must contain {signature} once and no other variable'],
+  const path = ['authentication'];
+  return unmet(
+    [variablesIn(value).join() === 'signature', path, 'value must contain {signature} once and no other variable'],
     [
       parseTemplate(signs) !== undefined && signed.length > 0 && signed.every(isSigned),
+      path,
       'signs may contain {body}, {method}, {url} and {header:Name}',
     ],
     [
       timestamp === undefined || coveredHeaders(signs).includes(headerNameOf(timestamp.from)),
+      path,
       'signs must contain the header of timestamp',
     ],
-  ];
-  return rules.flatMap(([holds, message]) => (holds ? [] : [{ path: ['authentication'], message }]));
+  );
 }
 
 /** A header that no signature covers could be changed by anyone who has seen one message. */
@@ -80,8 +81,8 @@ function placeProblems(settings: ResolvedSettings): SettingsProblem[] {
     list.some(isUncovered) ? [{ path: [key], message: rule }] : [],
   );
   const isIdentifier = typeof reference === 'string' && namesIdentifier(reference, settings);
-  const message = 'must not be the place of an identifier: list it to hash it';
-  return isIdentifier ? [...problems, { path: ['reference'], message }] : problems;
+  const hashed = 'must not be the place of an identifier: list it to hash it';
+  return [...problems, ...unmet([!isIdentifier, ['reference'], hashed])];
 }
 
 function standardHeaders({ kind }: Proof): readonly string[] {

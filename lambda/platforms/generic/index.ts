@@ -3,14 +3,14 @@ import { plainErrorReply } from '../platform.ts';
 import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
 import { checkGenericSecret, tokenProofs, verifyGeneric } from './authentication.ts';
 import { compileCallbacks } from './callbacks.ts';
+import { compileHeaders, platformToken } from './headers.ts';
 import { type Message, valueAtPlace } from './places.ts';
-import { compilePull, pullSecrets } from './pull.ts';
+import { compilePull } from './pull.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
-import type { TemplateVariables } from './template.ts';
+import { isMessageVariable, type TemplateVariables } from './template.ts';
 import { canProveStatus } from './template-guards.ts';
-import { isMessageVariable } from './variables.ts';
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard
@@ -18,13 +18,15 @@ import { isMessageVariable } from './variables.ts';
  */
 export function generic(section: GenericSettings): Platform {
   const settings = resolveSettings(section);
-  const callbacks = compileCallbacks(settings);
+  const token = platformToken(section);
+  const callbacks = compileCallbacks(settings, token);
   const tokens = tokenProofs(settings.proofs);
   const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
   const { pull, isPullOnly } = settings;
-  const sent = [...callbacks.secrets, ...(pull === undefined ? [] : pullSecrets(pull))];
+  const headers = compileHeaders(pull?.headers, token);
+  const sent = [...callbacks.secrets, ...headers.secrets];
   return {
-    ...(pull === undefined ? {} : { pull: compilePull(pull, settings, callbacks.targetsOf) }),
+    ...(pull === undefined ? {} : { pull: compilePull(pull, settings, callbacks.targetsOf, headers, token?.drop) }),
     ...(isPullOnly ? { isPullOnly } : {}),
     // A list is stored and acknowledged: its erasures would not all end within one reply.
     responseMode: settings.each !== undefined || isAcknowledgement(section.answers) ? 'acknowledgement' : 'result',

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { headerName } from '../platform.ts';
 
-const secretName = v.pipe(
+export const secretName = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/, 'must be the name of an entry of named in the secret'),
 );

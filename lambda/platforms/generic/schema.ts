@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { commonSettings, headerName, identityKind } from '../platform.ts';
-import { type Proof, proof, proofs } from './proof-schema.ts';
+import { type Proof, proof, proofs, secretName } from './proof-schema.ts';
 
 export type { HmacProof, JwtProof, Proof } from './proof-schema.ts';
 
@@ -150,6 +150,14 @@ const pull = v.strictObject({
 });
 export type PullSettings = v.InferOutput<typeof pull>;
 
+/** Where an access token for calls is had by client credentials. */
+const oauth = v.strictObject({
+  url: v.string(),
+  /** The entry of `named` that holds `id:secret`. */
+  secret: secretName,
+  scope: v.exactOptional(v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e ]+$/, 'must be names of scopes'))),
+});
+
 const places = v.pipe(v.array(place), v.nonEmpty('must hold at least one place'));
 
 /** Settings of a platform without code of its own, value by value. */
@@ -159,6 +167,7 @@ export const genericSchema = v.strictObject({
   /** How the sender is authenticated. A list means that all must hold. Only a platform that is asked may have none. */
   authentication: v.exactOptional(v.lazy(value => (Array.isArray(value) ? proofs : proof))),
   pull: v.exactOptional(pull),
+  oauth: v.exactOptional(oauth),
   /** The first rule that matches an order decides. */
   rules: v.exactOptional(v.pipe(v.array(rule), v.nonEmpty('must hold at least one rule'))),
   otherwise: v.optional(v.picklist(['refuse', 'ignore'], 'must be refuse or ignore'), 'refuse'),

@@ -2,13 +2,20 @@ import { isAllowedOrigin } from '../../domain/allowed-origin.ts';
 import { literalPrefix, urlVariablesProblem } from './callback-url.ts';
 import { namesIdentifier } from './identifier-places.ts';
 import type { CallbackSettings, Proof, ResolvedSettings } from './schema.ts';
-import { parseTemplate, textsIn, variablesIn } from './template.ts';
-import { isMessageVariable, keptPlace, secretVariable } from './variables.ts';
+import { isMessageVariable, keptPlace, parseTemplate, secretVariable, textsIn, variablesIn } from './template.ts';
 
 /** A problem of settings that concerns more than one value. It never contains a value. */
 export interface SettingsProblem {
   readonly path: readonly string[];
   readonly message: string;
+}
+
+/** A rule that settings must keep, the path that it concerns, and what is said if it does not hold. */
+type SettingsRule = readonly [holds: boolean, path: readonly string[], message: string];
+
+/** Returns the problems of rules that do not hold. */
+export function unmet(...rules: readonly SettingsRule[]): SettingsProblem[] {
+  return rules.flatMap(([holds, path, message]) => (holds ? [] : [{ path, message }]));
 }
 
 /** Returns whether a GET for the status can be authenticated: by a secret, or by a signature that covers the URL. */
@@ -27,14 +34,11 @@ export function answerProblems(settings: ResolvedSettings): SettingsProblem[] {
   return [
     ...bodiesProblems('answers', answers, settings, isMessage),
     ...bodiesProblems('statusAnswers', statusAnswers, settings, () => false),
-    ...(statusAnswers !== undefined && !canProveStatus(proofs)
-      ? [
-          {
-            path: ['statusAnswers'],
-            message: 'needs signs with {url}, or another authentication: there is no status route',
-          },
-        ]
-      : []),
+    ...unmet([
+      statusAnswers === undefined || canProveStatus(proofs),
+      ['statusAnswers'],
+      'needs signs with {url}, or another authentication: there is no status route',
+    ]),
   ];
 }
 
@@ -46,7 +50,7 @@ function bodiesProblems(
 ): SettingsProblem[] {
   return Object.entries(answers ?? {}).flatMap(([outcome, { status, body }]) => [
     ...templateProblems([key, outcome], textsIn(body), settings, name => resultNames.includes(name) || isAlso(name)),
-    ...(status === 204 && body !== undefined ? [{ path: [key, outcome], message: 'must have no body with 204' }] : []),
+    ...unmet([status !== 204 || body === undefined, [key, outcome], 'must have no body with 204']),
   ]);
 }
 
@@ -60,8 +64,8 @@ function templateProblems(
     return [{ path, message: 'holds a brace that is not closed, {{ is a literal one' }];
   const names = texts.flatMap(variablesIn);
   if (!names.every(isAvailable)) return [{ path, message: notAVariable }];
-  const named = names.filter(isMessageVariable).some(name => namesIdentifier(name, settings));
-  return named ? [{ path, message: isIdentifierPlace }] : [];
+  const places = names.flatMap(name => (isMessageVariable(name) ? name : (keptPlace(name) ?? [])));
+  return unmet([!places.some(place => namesIdentifier(place, settings)), path, isIdentifierPlace]);
 }
 
 /** Returns what is wrong with the templates of callbacks, and where they lead. */
@@ -72,14 +76,14 @@ export function callbackProblems(settings: ResolvedSettings): SettingsProblem[] 
   const isFromMessage = (name: string) =>
     isMessageVariable(name) || name === 'callbackUrl' || resultNames.includes(name);
   const texts = Object.values(headers ?? {});
-  const isHeaderVariable = (name: string) => secretVariable(name) !== undefined || keptPlace(name) !== undefined;
+  const isHeaderVariable = (name: string) => isSentSecret(name, settings) || keptPlace(name) !== undefined;
   return [
-    ...((url === undefined) === (urls === undefined)
-      ? [{ path: ['callback'], message: 'must have either url or urls' }]
-      : []),
+    ...unmet([(url === undefined) !== (urls === undefined), ['callback'], 'must have either url or urls']),
     ...(url === undefined ? [] : urlProblems(url, settings)),
     ...templateProblems(['callback', 'headers'], texts, settings, isHeaderVariable),
-    ...headerProblems(texts, settings, urls !== undefined),
+    ...(urls !== undefined && texts.flatMap(variablesIn).length > 0
+      ? [{ path: ['callback', 'headers'], message: 'may hold a secret or a kept header only beside url' }]
+      : inboundProblems(['callback', 'headers'], texts, settings)),
     ...templateProblems(['callback', 'bodies'], textsIn(bodies), settings, isFromMessage),
   ];
 }
@@ -93,19 +97,23 @@ function urlProblems(url: string, settings: ResolvedSettings): SettingsProblem[]
   return [{ path, message: 'must begin with an origin of callbackOrigins, without a variable' }];
 }
 
+/** Returns whether a variable of a header is a secret, or the token of a platform that has one. */
+export function isSentSecret(name: string, { oauth }: ResolvedSettings): boolean {
+  return secretVariable(name) !== undefined || (name === 'token' && oauth !== undefined);
+}
+
 /** Returns the names of the secrets that authenticate the sender. None of them may be sent to anyone. */
 export function inboundSecrets({ proofs }: ResolvedSettings): readonly string[] {
   return proofs.flatMap(proof => ('secret' in proof ? (proof.secret ?? []) : []));
 }
 
-/** A secret must not reach an address that the message names, and a secret of the sender proves the sender only. */
-function headerProblems(texts: readonly string[], settings: ResolvedSettings, hasUrls: boolean): SettingsProblem[] {
-  const path = ['callback', 'headers'];
-  const names = texts.flatMap(variablesIn);
-  if (hasUrls && names.length > 0) return [{ path, message: 'may hold a secret or a kept header only beside url' }];
-  if (names.some(name => inboundSecrets(settings).includes(secretVariable(name) ?? ''))) {
-    return [{ path, message: 'must not hold a secret of authentication' }];
-  }
-  const kept = names.flatMap(name => keptPlace(name) ?? []);
-  return kept.some(place => namesIdentifier(place, settings)) ? [{ path, message: isIdentifierPlace }] : [];
+/** A secret of the sender proves the sender only. */
+export function inboundProblems(
+  path: readonly string[],
+  texts: readonly string[],
+  settings: ResolvedSettings,
+): SettingsProblem[] {
+  const sent = texts.flatMap(variablesIn).flatMap(name => secretVariable(name) ?? []);
+  const isInbound = sent.some(name => inboundSecrets(settings).includes(name));
+  return unmet([!isInbound, path, 'must not hold a secret of authentication']);
 }
