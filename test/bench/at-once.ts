@@ -57,7 +57,6 @@ async function measure({ harness, endpoint, file, rounds }: Run, name: string, n
       const tables = await newTables(endpoint);
       const args = [file, join(subject.folder, 'index.mjs'), ...numbers.map(String)];
       of.push(await printedJson<AtOnce>(harness, args, { ...tables, AWS_ENDPOINT_URL_DYNAMODB: endpoint }));
-      console.error(`${name}, ${subject.name}: ${JSON.stringify({ ...of.at(-1), ms: undefined })}`);
     }
   }
   return [...measured].map(([subject, of]) => [name, subject.name, ...cellsOf(of)]);
