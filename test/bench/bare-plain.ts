@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Agent, request } from 'node:https';
-import { bareHandler } from './bare-handler.ts';
+import { addOne, bareHandler } from './bare-handler.ts';
 
 /** The baseline without packages: it signs requests itself. */
 const agent = new Agent({ keepAlive: true });
@@ -51,6 +51,6 @@ export const handler = bareHandler({
   },
   transact: rows => dynamodb('TransactWriteItems', { TransactItems: rows.map(Item => ({ Put: { TableName, Item } })) }),
   put: Item => dynamodb('PutItem', { TableName, Item }),
-  count: Key => dynamodb('UpdateItem', { TableName, Key, UpdateExpression: 'ADD n :one' }),
+  count: Key => dynamodb('UpdateItem', { TableName, Key, ...addOne }),
   get: Keys => dynamodb('BatchGetItem', { RequestItems: { [TableName]: { Keys } } }),
 });

@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { type Assembly, readAssembly } from '../e2e/support/assembly.ts';
 import { resolveText } from '../e2e/support/cloudformation.ts';
 import { type ClientChoice, extraVariables, hosts } from '../e2e/support/harness.ts';
 import { plainModule, type RuntimeClient, runtimeClient } from '../e2e/support/runtime-client.ts';
 import { throwawayCertificate } from '../e2e/support/servers.ts';
 import type { ServerMessage } from './servers.ts';
-import { type Subject, subjectsIn } from './subjects.ts';
+import { type AlsoMeasured, type Subject, subjectsIn } from './subjects.ts';
 
 /** The environment of all measurements. */
 export interface BenchHarness {
@@ -27,13 +28,13 @@ export interface BenchHarness {
 
 /** Opens a harness, runs `use` with it, and always ends its processes. */
 export async function withBenchHarness(
-  { choice, before }: { readonly choice: ClientChoice; readonly before: string | undefined },
+  { choice, ...also }: { readonly choice: ClientChoice } & AlsoMeasured,
   use: (harness: BenchHarness) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const { key, cert, file } = throwawayCertificate(folder, [...Object.values(hosts), awsHost]);
-  const env = { ...process.env, CERTIFICATE: cert, PRIVATE_KEY: key };
+  const env = { ...process.env, CERTIFICATE: cert, PRIVATE_KEY: key, STATED_LIMIT: String(statedLimit) };
   const servers = fork(new URL(import.meta.resolve('./servers.ts')), { env });
   const ended = once(servers, 'exit');
   try {
@@ -44,7 +45,7 @@ export async function withBenchHarness(
     await use({
       folder,
       assembly,
-      subjects: subjectsIn(folder, assembly, before),
+      subjects: subjectsIn(folder, assembly, also),
       client: runtimeClient(folder, choice, line => console.error(line)),
       preload: plainModule(import.meta.resolve('../e2e/support/redirect.ts'), folder),
       variables: inventedVariables(assembly),
@@ -59,6 +60,9 @@ export async function withBenchHarness(
     await ended;
   }
 }
+
+/** Calls a minute, the most that the settings allow. */
+const statedLimit = 1_000_000;
 
 /** As in AWS, every call goes over TLS: a handshake is a part of a cold start. */
 const awsHost = 'aws.example.com';
@@ -83,5 +87,18 @@ function inventedVariables({ webhook, resources }: Assembly): Readonly<Record<st
   const arnOf = (id: string) => `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${id}`;
   const known = new Map(Object.keys(resources).map(id => [id, { ref: arnOf(id) }]));
   const variables = Object.entries(webhook.properties.Environment.Variables);
-  return Object.fromEntries(variables.map(([name, value]) => [name, resolveText(value, known)]));
+  const resolved = Object.fromEntries(variables.map(([name, value]) => [name, resolveText(value, known)]));
+  return { ...resolved, SETTINGS_JSON: withoutLimits(resolved['SETTINGS_JSON'] ?? '') };
 }
+
+/** The settings with a rate limit that nothing reaches, which is the one the sandbox states: another one would be stored. */
+function withoutLimits(text: string): string {
+  const { limits, projects, ...settings } = v.parse(editableSettings, JSON.parse(text));
+  const main = { ...projects.main, callsPerMinute: statedLimit, quotaShare: 1 };
+  return JSON.stringify({ ...settings, projects: { main }, limits: { ...limits, requestsPerHour: statedLimit } });
+}
+
+const editableSettings = v.looseObject({
+  limits: v.looseObject({}),
+  projects: v.looseObject({ main: v.looseObject({}) }),
+});

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { descriptionOf, type FunctionProcess, startFunction } from '../e2e/support/function-process.ts';
 import { deleteRequest } from '../e2e/support/messages.ts';
 import type { BenchHarness } from './bench-harness.ts';
+import { confine, quotaText } from './cpu-quota.ts';
 import { markdown, summary } from './statistics.ts';
 import type { Subject } from './subjects.ts';
 
@@ -29,12 +30,17 @@ export async function coldStart(harness: BenchHarness, runs: number): Promise<st
     ...['fresh process', 'started, median ms', 'first response, median ms', 'min', 'max', 'CPU, median ms'],
     ...['× bare, SDK', 'CPU × bare, SDK'],
   ];
-  return `${markdown([head, ...rows])}\n\n${runs} starts each, under ${harness.client.name}`;
+  return `${markdown([head, ...rows])}\n\n${runs} starts each, under ${harness.client.name}, ${quotaText(shareOf(harness))}`;
 }
 
 function mediansOf(started: readonly Started[]): Started {
   const of = (key: keyof Started) => summary(started.map(one => one[key])).median;
   return { readyMs: of('readyMs'), firstResponseMs: of('firstResponseMs'), cpuMs: of('cpuMs') };
+}
+
+/** Lambda's part of one processor in proportion to memory; 1,769 MB are one (Lambda Developer Guide, "Configure memory"). */
+function shareOf({ assembly }: BenchHarness): number {
+  return descriptionOf(assembly.webhook).memoryMb / 1769;
 }
 
 const executed = v.looseObject({ statusCode: v.literal(200) });
@@ -48,6 +54,7 @@ async function startOnce(harness: BenchHarness, subject: Subject, run: number): 
     client: harness.client.entry,
     preload: harness.preload,
   });
+  confine(started.pid, shareOf(harness));
   try {
     return await timed(started, run);
   } finally {

@@ -1,6 +1,7 @@
 import { cpus, loadavg, release } from 'node:os';
 import { isStale, synthesise } from '../e2e/support/assembly.ts';
 import { endOnSignals } from '../e2e/support/listen.ts';
+import { atOnce } from './at-once.ts';
 import { withBenchHarness } from './bench-harness.ts';
 import { coldStart } from './cold-start.ts';
 import { events } from './events.ts';
@@ -17,6 +18,8 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- bundle         bytes of the bundles
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
+  npm run bench -- peers          the three above, also for handlers with middy, Hono, Voucherify's client and Powertools
+  npm run bench -- once           many requests at once, on DynamoDB Local (needs java)
   npm run bench -- events         events of customers on one instance
   npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts
@@ -25,6 +28,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 
   --starts N     fresh processes for each subject (25)
   --requests N   requests for each subject and round (1500)
+  --rounds N     rounds of requests at once (3)
   --receipts N   receipts in the operator's table (1000000)
   --held N       receipts under a pause (100000)
   --before DIR   also measure the webhook's bundle of an earlier cdk.out, an asset folder
@@ -33,7 +37,9 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'events', 'quota', 'operator', 'scale'];
+const known = ['bundle', 'cold', 'warm', 'peers', 'once', 'events', 'quota', 'operator', 'scale'];
+/** Parts with a table of all subjects. */
+const comparisons = ['bundle', 'cold', 'warm'];
 /** Parts that need no bundle. */
 const withoutBundle = ['events', 'quota', 'operator', 'scale'];
 
@@ -42,7 +48,10 @@ else await measure(process.argv.slice(2));
 
 async function measure(args: readonly string[]): Promise<void> {
   const selected = known.filter(part => args.includes(part));
-  const wants = (part: string) => selected.length === 0 || selected.includes(part);
+  const peers = selected.includes('peers');
+  const compares = peers && !comparisons.some(part => selected.includes(part));
+  const wants = (part: string) =>
+    selected.length === 0 || selected.includes(part) || (compares && comparisons.includes(part));
   endOnSignals();
   console.log(
     `Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform} ${release()}`,
@@ -58,9 +67,11 @@ async function measure(args: readonly string[]): Promise<void> {
   }
   if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;
   if (isStale()) synthesise();
-  await withBenchHarness({ choice: args.includes('--own-client') ? 'own' : 'official', before }, async harness => {
-    if (wants('bundle')) console.log(`${bundleBytes(harness.assembly, harness.subjects)}\n`);
+  const choice = args.includes('--own-client') ? 'own' : 'official';
+  await withBenchHarness({ choice, before, peers }, async harness => {
+    if (wants('bundle')) console.log(`${await bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);
+    if (wants('once')) console.log(`${await atOnce(harness, numberAfter('--rounds', args, 3))}\n`);
     if (wants('warm')) {
       for (const table of await warm(harness, numberAfter('--requests', args, 1500))) console.log(`${table}\n`);
     }

@@ -73,7 +73,11 @@ function sendMessage(message: ServerMessage): void {
 }
 
 const [certificate = '', privateKey = ''] = [process.env['CERTIFICATE'], process.env['PRIVATE_KEY']];
-const sandbox = openSandbox({ now: Date.now, keys: [key], limit: { calls: 1_000_000_000, periodSeconds: 60 } });
+const sandbox = openSandbox({
+  now: Date.now,
+  keys: [key],
+  limit: { calls: Number(process.env['STATED_LIMIT']), periodSeconds: 60 },
+});
 const served = await serveSandbox(welcoming(sandbox), 0);
 const front = await startTlsFront({ cert: certificate, key: privateKey, file: '' }, served.port);
 const tls = { cert: certificate, key: privateKey };

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { BenchHarness } from './bench-harness.ts';
+import { printedJson } from './measured-process.ts';
 import { markdown, summary } from './statistics.ts';
 import { bundledModule, type Subject } from './subjects.ts';
 import type { WarmMeasurement } from './warm-loop.ts';
@@ -81,13 +80,5 @@ function difference(before: Readonly<Record<string, number>>, after: typeof befo
 }
 
 async function looped(harness: BenchHarness, file: string, subject: Subject, times: number): Promise<WarmMeasurement> {
-  const args = ['--import', harness.preload, file, join(subject.folder, 'index.mjs'), `${times}`, `${unmeasured}`];
-  const env = { ...harness.variables, ...harness.extraVariables, AWS_LAMBDA_FUNCTION_NAME: 'erasure-webhook' };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  const said = await text(child.stderr);
-  process.off('exit', kill);
-  if (!said.startsWith('{')) throw new Error(`${subject.name}: ${said}`);
-  return JSON.parse(said) as WarmMeasurement;
+  return printedJson(harness, [file, join(subject.folder, 'index.mjs'), `${times}`, `${unmeasured}`]);
 }

@@ -65,6 +65,23 @@ describe('lock file', () => {
     }
   });
 
+  test('peers of the benchmarks: have exact versions and integrities, and no source', () => {
+    const folder = join(import.meta.dirname, '../bench/peers');
+    const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    for (const [name, version] of Object.entries(dependencies)) expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
+    const { packages: all } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, Locked>;
+    };
+    const peers = Object.entries(all).filter(([path]) => path !== '');
+    expect(peers.length).toBeGreaterThan(0);
+    for (const [path, { integrity, resolved, hasInstallScript }] of peers) {
+      expect(integrity, path).toMatch(/^sha512-/);
+      expect([resolved, hasInstallScript], path).toEqual([undefined, undefined]);
+    }
+  });
+
   test('install scripts: only that of esbuild', () => {
     const scripts = installed.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path);
     expect(scripts).toEqual(['node_modules/esbuild']);
