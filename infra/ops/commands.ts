@@ -2,6 +2,7 @@ import { commonOptions } from './args.ts';
 import type { Command, OfflineCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
+import { eraseAgainCommand } from './decide/erase-again.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
@@ -28,6 +29,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   retry: retryCommand,
   refuse: refuseCommand,
   'accept-partial': acceptPartialCommand,
+  'erase-again': eraseAgainCommand,
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,

@@ -10,6 +10,7 @@ const listStates = {
   'needs-review': 'needs-review',
   open: 'erase',
   callback: 'callback',
+  verify: 'verify',
   sign: 'sign',
 } as const satisfies Readonly<Record<string, ReceiptQueue>>;
 
@@ -20,7 +21,7 @@ const maxLimit = 1000;
 const allStates = Object.keys(listStates).filter(isState);
 
 export const listCommand: Command = {
-  summary: 'list unfinished receipts: in review, open, unsent callback, unsigned',
+  summary: 'list receipts that are unfinished, or not notified, verified or signed',
   options: { state: { type: 'string' }, platform: { type: 'string' }, limit: { type: 'string' } },
   help: `npm run ops -- list [--state STATE] [--platform NAME] [--limit N]
 
@@ -32,6 +33,8 @@ shown in red. On a terminal, ids are shortened: every command takes them.
   --state STATE   needs-review  needs a decision by an operator
                   open          erased at the next attempt
                   callback      closed, but the callback is not delivered yet
+                  verify        closed, but the deleted customers are not looked
+                                at again yet
                   sign          closed, but the evidence is not signed yet
   --platform NAME only requests of one platform
   --limit N       at most N receipts, up to ${maxLimit}; the default is ${defaultLimit}

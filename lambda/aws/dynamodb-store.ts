@@ -10,7 +10,7 @@ import {
   rejectOversized,
 } from '../receipts/parse-rows.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { ErasedReceipt, PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
+import type { ErasedReceipt, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';
 import { type DynamodbCalls, dynamodbCalls } from './dynamodb-calls.ts';
@@ -51,12 +51,14 @@ export function dynamodbStore(
   const run = <T>(call: string, verb: () => Promise<T>) =>
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
-    accept: (receipt, personalData) => run('accept', () => accept(calls, tables, receipt, personalData)),
+    accept: (receipt, personalData, pins = {}) =>
+      run('accept', () => accept(calls, tables, receipt, { ...personalData, pins })),
     read: id => run('read', async () => parseReceipt(await calls.readItem(receiptKey(id)), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
     due: (queue, now, limit) => run('due', async () => (limit < 1 ? [] : calls.queryDue(queue, now, limit))),
     readPersonalData: id =>
       run('personal-data', async () => parsePersonalData(await calls.readPartition(tables.identifiers, id))),
+    readPins: id => run('pins', async () => pinsIn(await calls.readPartition(tables.identifiers, id))),
     find: subjectHmac => run('find', () => find(calls, tables, subjectHmac)),
     findErased: subjectHmac => run('find', () => findErased(calls, tables, subjectHmac)),
     addAddendum: addendum =>
@@ -73,7 +75,12 @@ export function dynamodbStore(
   };
 }
 
-async function accept(calls: DynamodbCalls, tables: TableNames, receipt: Receipt, personalData: PersonalData) {
+async function accept(
+  calls: DynamodbCalls,
+  tables: TableNames,
+  receipt: Receipt,
+  personalData: Omit<PersonalDataWithPins, 'lookUps'>,
+) {
   rejectOversized(receipt);
   const writeId = randomUUID();
   const conflict = await calls.write(acceptActions(tables, receipt, personalData, writeId));
@@ -120,18 +127,21 @@ function parseReceipt(item: Item | undefined, id: string): Receipt | undefined {
 }
 
 function parsePersonalData(items: readonly Item[]): PersonalDataWithPins | undefined {
-  const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
-  const personalData = rows.find(({ sort }) => sort === personalDataSort);
+  const personalData = items.find(item => textOf(item, tableKeys.sort) === personalDataSort);
   if (personalData === undefined) return undefined;
-  const byProject = <T>(prefix: string, parse: (row: string) => T) =>
-    Object.fromEntries(
-      rows
-        .filter(({ sort }) => sort.startsWith(prefix))
-        .map(({ sort, row }) => [sort.slice(prefix.length), parse(row)] as const),
-    );
   return {
-    ...parsePersonalDataRow(personalData.row),
-    pins: byProject(pinsPrefix, parsePinsRow),
-    lookUps: byProject(lookUpsPrefix, lookUpsFrom),
+    ...parsePersonalDataRow(textOf(personalData, 'row')),
+    pins: pinsIn(items),
+    lookUps: byProject(items, lookUpsPrefix, lookUpsFrom),
   };
+}
+
+function pinsIn(items: readonly Item[]): PersonalDataWithPins['pins'] {
+  return byProject(items, pinsPrefix, parsePinsRow);
+}
+
+function byProject<T>(items: readonly Item[], prefix: string, parse: (row: string) => T): Record<string, T> {
+  const rows = items.map(item => ({ sort: textOf(item, tableKeys.sort), row: textOf(item, 'row') }));
+  const ofKind = rows.filter(({ sort }) => sort.startsWith(prefix));
+  return Object.fromEntries(ofKind.map(({ sort, row }) => [sort.slice(prefix.length), parse(row)] as const));
 }

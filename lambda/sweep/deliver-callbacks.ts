@@ -12,7 +12,7 @@ import {
 } from '../receipts/callback-state.ts';
 import { needsNoPersonalData, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalDataWithPins } from '../receipts/store.ts';
-import { updateReceipt } from '../receipts/store.ts';
+import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type CallbackDelivery, sendCallback } from './send-callback.ts';
 
@@ -121,7 +121,7 @@ async function record(receipt: Receipt, targets: number, deliveries: Deliveries,
     services.store,
     receipt,
     current => recordCallback(current, change),
-    next => ({ deletePersonalData: needsNoPersonalData(next) }),
+    next => (needsNoPersonalData(next) ? deleteUnneeded(next, undefined) : {}),
   );
   const givenUp = wasCallbackGivenUp(next, targets);
   services.log({

@@ -1,6 +1,7 @@
 import { evidenceOf } from '../receipts/evidence.ts';
+import { nextRevision, type Receipt } from '../receipts/receipt.ts';
 import { evidenceType, type Signer, signStatement } from '../receipts/signer.ts';
-import { updateReceipt } from '../receipts/store.ts';
+import { type SideWrites, updateReceipt } from '../receipts/store.ts';
 import { isSignatureDue, storeEvidence } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
 
@@ -16,16 +17,31 @@ export async function signReceipt(
 ): Promise<'nothing' | 'signed' | 'failed'> {
   const receipt = await services.store.read(id);
   if (receipt === undefined || !isSignatureDue(receipt, services.now())) return 'nothing';
-  const evidence = await signStatement(evidenceType, evidenceOf(receipt), signer, services.now()).catch(
-    () => undefined,
-  );
-  if (evidence === undefined) {
-    services.log({ event: 'attempt', platform: receipt.platform, receipt: id, code: 'signing-failed' });
-    return 'failed';
-  }
+  return signAndStore(receipt, signer, services);
+}
+
+/**
+ * Signs a receipt as it is given, and stores both over the revision that it was made from. With `sideWrites` it differs from
+ * the stored receipt, so it is stored even if it cannot be signed. Throws `unavailable` if the store fails.
+ */
+export async function signAndStore(
+  receipt: Receipt,
+  signer: Signer,
+  { store, now, log }: Services,
+  sideWrites?: SideWrites,
+): Promise<'nothing' | 'signed' | 'failed'> {
+  const evidence = await signStatement(evidenceType, evidenceOf(receipt), signer, now()).catch(() => undefined);
+  if (evidence === undefined)
+    log({ event: 'attempt', platform: receipt.platform, receipt: receipt.id, code: 'signing-failed' });
+  if (evidence === undefined && sideWrites === undefined) return 'failed';
+  const next = evidence === undefined ? nextRevision(receipt, {}) : storeEvidence(receipt, evidence);
   // The signature covers the revision that was read. If the receipt has changed since, it must be signed again.
-  const { done } = await updateReceipt(services.store, receipt, current =>
-    current.revision === receipt.revision ? storeEvidence(current, evidence) : undefined,
+  const { done } = await updateReceipt(
+    store,
+    receipt,
+    current => (current.revision === receipt.revision ? next : undefined),
+    () => sideWrites ?? {},
   );
+  if (evidence === undefined) return 'failed';
   return done ? 'signed' : 'nothing';
 }

@@ -25,6 +25,7 @@ const headings = [
   'When was it answered, and how?',
   'What was done, and where?',
   'What is the proof?',
+  'Was the customer gone afterwards?',
   'Why was it refused or reviewed?',
   'Who was notified?',
   'Where can data remain?',
@@ -44,7 +45,7 @@ async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): 
 }
 
 describe('show: an erased receipt', () => {
-  test('sections: answer the eight questions and say what stays elsewhere', async () => {
+  test('sections: answer the nine questions and say what stays elsewhere', async () => {
     const at = await opsHarness();
     addPerson(at.harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
@@ -60,6 +61,7 @@ describe('show: an erased receipt', () => {
       ['at 2026-01-15T12:00:00.000Z, with the outcome', 'closed at 2026-01-15T12:00:00.000Z: erased'],
       ['project main: erased; one customer found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
       ['deleted (1): Voucherify returned the record'],
+      ['2026-01-15T12:01:00.000Z  absent: Voucherify answered 404 for each deleted customer'],
       ['no review was needed'],
       ['ketch, by the reply above'],
       [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
@@ -369,7 +371,8 @@ function longestEvidence(): Evidence {
     deletions: Array.from({ length: 50 }, () => deletion),
   } as const;
   const projects = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`project-${at}`, project]));
-  return { ...withDecisions(12, 'W'.repeat(500)), projects } as unknown as Evidence;
+  const verification = { result: 'stillPresent', at: new Date(now).toISOString() };
+  return { ...withDecisions(12, 'W'.repeat(500)), projects, verification } as unknown as Evidence;
 }
 
 describe('show --html: the certificate', () => {

@@ -144,7 +144,7 @@ export function respondToPermanentDeletion(
     return customerNotFound(idOrSourceId, requestId(context));
   }
   const deletionId = `del_${context.random()}`;
-  removeCustomer(context.sql, customer.id);
+  removeCustomer(context, customer.id);
   logDeletion(context.sql, {
     project,
     customerId: customer.id,

@@ -34,6 +34,10 @@ after they are closed.
                               after the request
   median_days, mean_days      from the time of the request, as stated by the
                               platform, to its end; finished requests only
+  still_present               erased, but Voucherify returned a customer an hour
+                              or more after the deletion
+  unavailable                 erased, but the customers could not be looked up
+                              again for a day
   ignored                     messages of generic platforms that ask nothing of
                               this service; they are not requests
   reappeared                  times that an erased person was noticed in
@@ -137,6 +141,7 @@ function print(lines: readonly Line[], unreadable: number, output: Output): void
 const columns = [
   ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
   ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored', 'reappeared'],
+  ...['still_present', 'unavailable'],
 ];
 
 function buildCells({
@@ -149,8 +154,9 @@ function buildCells({
   ...rest
 }: Line): readonly (string | number)[] {
   const { refused, notIdentifiable, createdLater, medianDays = '', meanDays = '', ignored, reappeared } = rest;
+  const { stillPresent, unavailable } = rest;
   const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
-  return [platform, ...counts, medianDays, meanDays, ignored, reappeared];
+  return [platform, ...counts, medianDays, meanDays, ignored, reappeared, stillPresent, unavailable];
 }
 
 /** From the start of the first day to the end of the last, in epoch milliseconds. */

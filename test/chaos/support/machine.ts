@@ -27,11 +27,12 @@ export function openMachine(environment: Environment): Machine {
   const services = createServices({
     settings: environment.settings,
     store: {
-      accept: (receipt, personalData) => call('store', 'accept', () => store.accept(receipt, personalData)),
+      accept: (...given) => call('store', 'accept', () => store.accept(...given)),
       read: id => call('store', 'read', () => store.read(id)),
       replace: (next, also) => call('store', 'replace', () => store.replace(next, also)),
       due: (queue, now, limit) => call('store', 'due', () => store.due(queue, now, limit)),
       readPersonalData: id => call('store', 'personal-data', () => store.readPersonalData(id)),
+      readPins: id => call('store', 'pins', () => store.readPins(id)),
       find: mac => call('store', 'find', () => store.find(mac)),
       findErased: mac => call('store', 'find', () => store.findErased(mac)),
       addAddendum: addendum => call('store', 'add-addendum', () => store.addAddendum(addendum)),
