@@ -18,6 +18,7 @@ import {
   type ErasedReceipt,
   type PersonalData,
   type PersonalDataWithPins,
+  type Pin,
   type ReceiptStore,
   type SideWrites,
 } from '../../lambda/receipts/store.ts';
@@ -56,12 +57,12 @@ export function openSqliteStore(file: string): ReceiptStore & { readonly control
   database.exec(receiptTables);
   const log = writeAheadLog(database);
   return {
-    accept: (receipt, personalData) => asStoreFailure(() => accept(database, receipt, personalData)),
+    accept: (receipt, personalData, pins = {}) => asStoreFailure(() => accept(database, receipt, personalData, pins)),
     read: id => asStoreFailure(() => read(database, id)),
     replace: (next, sideWrites = {}) =>
       asStoreFailure(() => {
         const replaced = transaction(database, () => replace(database, next, sideWrites));
-        if (sideWrites.deletePersonalData === true) log.empty();
+        if (sideWrites.deletePersonalData === true || sideWrites.pinsLeft !== undefined) log.empty();
         return replaced;
       }),
     due: (queue, now, limit, select) =>
@@ -182,7 +183,12 @@ function selectAddenda(database: DatabaseSync, column: 'id' | 'receipt', value: 
   return rows.map(row => parseAddendumRow(text(row, 'row')));
 }
 
-function accept(database: DatabaseSync, receipt: Receipt, personalData: PersonalData) {
+function accept(
+  database: DatabaseSync,
+  receipt: Receipt,
+  personalData: PersonalData,
+  pins: PersonalDataWithPins['pins'],
+) {
   rejectOversized(receipt);
   return transaction(database, () => {
     const existing = read(database, receipt.id);
@@ -191,6 +197,7 @@ function accept(database: DatabaseSync, receipt: Receipt, personalData: Personal
     const columns = [id, revision, partitionOf(receipt) ?? null, nextAttemptAt, JSON.stringify(receipt)];
     database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
     database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(personalData));
+    for (const [project, pinned] of Object.entries(pins)) writePins(database, id, project, pinned);
     const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
     for (const mac of receipt.subjectHmacs) lookUp.run(mac, id);
     return { stored: true, receipt };
@@ -205,7 +212,7 @@ function read(database: DatabaseSync, id: string): Receipt | undefined {
 function replace(
   database: DatabaseSync,
   next: Receipt,
-  { pins, lookUps = [], deletePersonalData = false, callbackData, keepPins = false }: SideWrites,
+  { pins, lookUps = [], deletePersonalData = false, callbackData, keepPins = false, pinsLeft }: SideWrites,
 ): boolean {
   const { id, revision, nextAttemptAt = null } = next;
   const queue = partitionOf(next) ?? null;
@@ -214,23 +221,26 @@ function replace(
   );
   const { changes } = update.run(revision, queue, nextAttemptAt, JSON.stringify(next), id, revision - 1);
   if (changes === 0) return false;
+  if (pinsLeft !== undefined || (deletePersonalData && !keepPins))
+    database.prepare('DELETE FROM pins WHERE id = ?').run(id);
+  for (const [project, left] of Object.entries(pinsLeft?.pins ?? {})) writePins(database, id, project, left);
   if (deletePersonalData) {
     database.prepare('DELETE FROM personal_data WHERE id = ?').run(id);
-    if (!keepPins) database.prepare('DELETE FROM pins WHERE id = ?').run(id);
     database.prepare('DELETE FROM look_ups WHERE id = ?').run(id);
     if (callbackData !== undefined)
       database.prepare('INSERT INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(callbackData));
     return true;
   }
-  if (pins !== undefined) {
-    const insert = database.prepare('INSERT OR REPLACE INTO pins VALUES (?, ?, ?)');
-    insert.run(id, pins.project, JSON.stringify(pins.pins));
-  }
+  if (pins !== undefined) writePins(database, id, pins.project, pins.pins);
   for (const { project, lookUps: row } of lookUps) {
     if (row === undefined) database.prepare('DELETE FROM look_ups WHERE id = ? AND project = ?').run(id, project);
     else database.prepare('INSERT OR REPLACE INTO look_ups VALUES (?, ?, ?)').run(id, project, JSON.stringify(row));
   }
   return true;
+}
+
+function writePins(database: DatabaseSync, id: string, project: string, pins: readonly Pin[]): void {
+  database.prepare('INSERT OR REPLACE INTO pins VALUES (?, ?, ?)').run(id, project, JSON.stringify(pins));
 }
 
 function readPersonalData(database: DatabaseSync, id: string): PersonalDataWithPins | undefined {

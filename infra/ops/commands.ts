@@ -2,6 +2,7 @@ import { commonOptions } from './args.ts';
 import type { Command, OfflineCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
+import { eraseAgainCommand } from './decide/erase-again.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { eraseCommand } from './erase/erase.ts';
 import { explainCommand } from './explain/explain.ts';
@@ -31,6 +32,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   retry: retryCommand,
   refuse: refuseCommand,
   'accept-partial': acceptPartialCommand,
+  'erase-again': eraseAgainCommand,
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,

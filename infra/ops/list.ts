@@ -13,6 +13,7 @@ const listStates = {
   'needs-review': 'needs-review',
   open: 'erase',
   callback: 'callback',
+  verify: 'verify',
   sign: 'sign',
 } as const satisfies Readonly<Record<string, ReceiptQueue>>;
 
@@ -23,7 +24,7 @@ const maxLimit = 1000;
 const allStates = Object.keys(listStates).filter(isState);
 
 export const listCommand: Command = {
-  summary: 'list unfinished receipts: in review, open, unsent callback, unsigned; or closed ones',
+  summary: 'list receipts that are unfinished, or not notified, verified or signed; or closed',
   options: {
     state: { type: 'string' },
     closed: { type: 'boolean' },
@@ -42,6 +43,8 @@ shown in red. On a terminal, ids are shortened: every command takes them.
   --state STATE   needs-review  needs a decision by an operator
                   open          erased at the next attempt
                   callback      closed, but the callback is not delivered yet
+                  verify        closed, but the deleted customers are not looked
+                                at again yet
                   sign          closed, but the evidence is not signed yet
   --closed        the receipts that were closed in a period, the last one first.
                   It reads every receipt, so it takes a while

@@ -17,9 +17,10 @@ export interface TableStatus {
   readonly active: boolean;
   readonly backedUp: boolean;
   readonly protectedFromDeletion: boolean;
-  /** Whether a TTL is set, for closed receipts. The sweep deletes identifiers, so their table needs none. */
+  /** Whether a TTL is set, for closed receipts and for pins that are kept after a verification. */
   readonly expires: boolean;
-  readonly mustExpire: boolean;
+  /** Days of point-in-time recovery. */
+  readonly recoveryDays: number;
 }
 
 /** Reads the descriptions of both tables, and no row. Throws the SDK's own errors. */
@@ -27,10 +28,11 @@ export function readTableStatus(
   client: DynamoDBClient,
   { receipts, identifiers }: TableNames,
 ): Promise<readonly TableStatus[]> {
-  return Promise.all([describeTable(client, receipts, true), describeTable(client, identifiers, false)]);
+  return Promise.all([describeTable(client, receipts, 35), describeTable(client, identifiers, 1)]);
 }
 
-async function describeTable(client: DynamoDBClient, TableName: string, mustExpire: boolean): Promise<TableStatus> {
+/** Days of recovery as in the stack: deleted identifiers must not remain in backups. */
+async function describeTable(client: DynamoDBClient, TableName: string, recoveryDays: number): Promise<TableStatus> {
   const [{ Table }, { TimeToLiveDescription: ttl }, { ContinuousBackupsDescription: backups }] = await Promise.all([
     client.send(new DescribeTableCommand({ TableName }), callDeadline(descriptionMs)),
     client.send(new DescribeTimeToLiveCommand({ TableName }), callDeadline(descriptionMs)),
@@ -42,7 +44,7 @@ async function describeTable(client: DynamoDBClient, TableName: string, mustExpi
     backedUp: backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED',
     protectedFromDeletion: Table?.DeletionProtectionEnabled === true,
     expires: /^ENABL(ED|ING)$/.test(ttl?.TimeToLiveStatus ?? '') && ttl?.AttributeName === ttlAttribute,
-    mustExpire,
+    recoveryDays,
   };
 }
 
@@ -52,30 +54,29 @@ export function tableProblems(table: TableStatus): readonly string[] {
     table.active ? [] : ['it is not active'],
     table.backedUp ? [] : ['point-in-time recovery is off'],
     table.protectedFromDeletion ? [] : ['deletion protection is off'],
-    table.mustExpire && !table.expires ? ['closed receipts never expire'] : [],
+    table.expires ? [] : ['expired rows are never deleted'],
   ].flat();
 }
 
 export type ProtectTables = (found: readonly TableStatus[]) => Promise<void>;
-
-/** As in the stack: deleted identifiers must not remain in backups. */
-const recoveryDays = { receipts: 35, identifiers: 1 };
 
 /**
  * Sets point-in-time recovery, deletion protection and the TTL of the tables that lack them: a restored table has none of
  * them (DynamoDB Developer Guide, "Restoring a table to a point in time"). Throws the SDK's own errors.
  */
 export async function protectTables(client: DynamoDBClient, found: readonly TableStatus[]): Promise<void> {
-  for (const { name: TableName, backedUp, protectedFromDeletion, expires, mustExpire } of found) {
+  for (const { name: TableName, backedUp, protectedFromDeletion, expires, recoveryDays } of found) {
     const deadline = callDeadline(3 * descriptionMs);
     if (!protectedFromDeletion)
       await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: true }), deadline);
     if (!backedUp) {
-      const RecoveryPeriodInDays = mustExpire ? recoveryDays.receipts : recoveryDays.identifiers;
-      const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays };
+      const PointInTimeRecoverySpecification = {
+        PointInTimeRecoveryEnabled: true,
+        RecoveryPeriodInDays: recoveryDays,
+      };
       await client.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }), deadline);
     }
-    if (mustExpire && !expires) {
+    if (!expires) {
       const TimeToLiveSpecification = { Enabled: true, AttributeName: ttlAttribute };
       await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }), deadline);
     }

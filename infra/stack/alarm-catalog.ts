@@ -23,6 +23,8 @@ export const alarmTexts = {
     'A person may not be erased or not informed: a platform has another state than this service and must be contacted.',
   'evidence-unsigned':
     'The shop cannot prove an erasure to third parties: a closed receipt has been unsigned for an hour.',
+  'erased-person-still-present':
+    'A person was reported as erased and is still in Voucherify: it returns them an hour after their deletion.',
   'erased-person-reappeared':
     'A person who was erased is in Voucherify again: they came back themselves, or another system created them again.',
   'customer-events-lost':
@@ -54,6 +56,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'not-identifiable': 'platform-out-of-sync',
   'created-later': 'platform-out-of-sync',
   'evidence-unsigned': 'evidence-unsigned',
+  'erased-person-still-present': 'erased-person-still-present',
   'erased-person-reappeared': 'erased-person-reappeared',
   'event-refused': 'customer-events-lost',
 };

@@ -59,6 +59,7 @@ export function alarmRules(
       throttles: webhook.function.metricThrottles(),
     }),
     'platform-out-of-sync': anyOf(codes('platform-out-of-sync')),
+    'erased-person-still-present': anyOf(codes('erased-person-still-present')),
     'evidence-unsigned': anyOf({ ...codes('evidence-unsigned'), waiting: metrics.ofSweep('Unsigned') }),
   };
 }

@@ -33,7 +33,6 @@ function createReceipts(scope: Construct, named: Names): Table {
   const table = new Table(scope, 'Receipts', {
     ...tableProps(35),
     tableName: named.receipts,
-    timeToLiveAttribute: ttlAttribute,
   });
   table.addGlobalSecondaryIndex({
     indexName: queueIndex.name,
@@ -59,6 +58,7 @@ function tableProps(recoveryPeriodInDays: number) {
     partitionKey: { name: tableKeys.partition, type: AttributeType.STRING },
     sortKey: { name: tableKeys.sort, type: AttributeType.STRING },
     billingMode: BillingMode.PAY_PER_REQUEST,
+    timeToLiveAttribute: ttlAttribute,
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays },
     deletionProtection: true,
     removalPolicy: RemovalPolicy.RETAIN,

@@ -2,7 +2,7 @@ import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-
 import type { Addendum } from '../receipts/addendum.ts';
 import { partitionOf } from '../receipts/partitions.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { PersonalData, SideWrites } from '../receipts/store.ts';
+import type { PersonalDataWithPins, SideWrites } from '../receipts/store.ts';
 import { storeUnavailable } from '../receipts/store.ts';
 import { addendumPrefix, queueIndex, subjectPrefix, tableKeys, ttlAttribute } from './table-layout.ts';
 
@@ -16,13 +16,13 @@ export interface TableNames {
 export type Item = Record<string, AttributeValue>;
 
 /**
- * Returns the actions that create a receipt, its personal data and a look-up row per subject. The receipt's action comes
+ * Returns the actions that create a receipt, its personal data, pins and a look-up row per subject. The receipt's action comes
  * first. `writeId` identifies this write, so that a retry after a lost response finds out that the write was done.
  */
 export function acceptActions(
   tables: TableNames,
   receipt: Receipt,
-  personalData: PersonalData,
+  { pins, ...personalData }: Omit<PersonalDataWithPins, 'lookUps'>,
   writeId: string,
 ): TransactWriteItem[] {
   const put = (TableName: string, Item: Item) => ({ TableName, Item });
@@ -37,6 +37,9 @@ export function acceptActions(
       },
     },
     { Put: put(tables.identifiers, personalDataRow) },
+    ...Object.entries(pins).map(([project, row]) => ({
+      Put: put(tables.identifiers, { ...key(receipt.id, pinsSort(project)), row: { S: JSON.stringify(row) } }),
+    })),
     ...lookUpKeys(receipt).map(lookUp => ({ Put: put(tables.receipts, lookUp) })),
   ];
 }
@@ -68,11 +71,12 @@ export function replaceActions(
 
 /**
  * The write that closes a receipt sets the expiry of its look-up rows too, so that all expire together, and when the
- * person was erased: the function that compares events of customers reads no receipt. Callbacks and the
- * signature come after it and change no expiry. A later write that looks the same repeats it, which is harmless.
+ * person was erased: the function that compares events of customers reads no receipt. Callbacks, the
+ * verification and the signature come after it and change no expiry. A later write that looks the same repeats it, which is harmless.
  */
 function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
-  const isClosedBefore = next.evidence !== undefined || next.callbackState !== undefined;
+  const { evidence, callbackState, verification } = next;
+  const isClosedBefore = evidence !== undefined || callbackState !== undefined || verification !== undefined;
   if (expiresAt === undefined || isClosedBefore) return [];
   const erasedAt = next.state === 'erased' ? next.closedAt : undefined;
   const attributes = { [ttlAttribute]: number(expiresAt), ...(erasedAt && { [erasedAtAttribute]: number(erasedAt) }) };
@@ -82,14 +86,22 @@ function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): Tran
 /** Writes without reading and without returning old values: the webhook's role may do neither on this table. */
 function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites): TransactWriteItem[] {
   const TableName = tables.identifiers;
-  const put = (sort: string, row: object): TransactWriteItem => ({
-    Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) } } },
+  const put = (sort: string, row: object, expiry: Item = {}): TransactWriteItem => ({
+    Put: { TableName, Item: { ...key(next.id, sort), row: { S: JSON.stringify(row) }, ...expiry } },
   });
   const remove = (sort: string): TransactWriteItem => ({ Delete: { TableName, Key: key(next.id, sort) } });
-  const { pins, lookUps = [], callbackData, keepPins = false } = also;
+  const { pins, lookUps = [], callbackData } = also;
   if (also.deletePersonalData === true) {
     const first = callbackData === undefined ? remove(personalDataSort) : put(personalDataSort, callbackData);
-    return [first, ...projectSorts(next, lookUps, keepPins).map(remove)];
+    return [first, ...projectSorts(next, also).map(remove)];
+  }
+  if (also.pinsLeft !== undefined) {
+    const left = also.pinsLeft;
+    const expiry = { [ttlAttribute]: { N: String(left.expiresAt) } };
+    return pinnedProjects(next).map(project => {
+      const pinsOf = left.pins[project];
+      return pinsOf === undefined ? remove(pinsSort(project)) : put(pinsSort(project), pinsOf, expiry);
+    });
   }
   const changed = lookUps.map(({ project, lookUps: row }) =>
     row === undefined ? remove(lookUpsSort(project)) : put(lookUpsSort(project), row),
@@ -97,16 +109,17 @@ function writePersonalData(tables: TableNames, next: Receipt, also: SideWrites):
   return pins === undefined ? changed : [put(pinsSort(pins.project), pins.pins), ...changed];
 }
 
-/** Returns the sort keys of the rows to delete: a project may have pins, completed look-ups, or both. */
-function projectSorts(
-  { projects }: Receipt,
-  lookUps: NonNullable<SideWrites['lookUps']>,
-  keepPins: boolean,
-): readonly string[] {
-  return Object.entries(projects).flatMap(([project, { pins, lookedUp = 0 }]) => {
-    const hasLookUps = lookedUp > 0 || lookUps.some(one => one.project === project);
-    return [...(pins > 0 && !keepPins ? [pinsSort(project)] : []), ...(hasLookUps ? [lookUpsSort(project)] : [])];
-  });
+/** Returns the sort keys of the projects' rows: a project may have pins, completed look-ups, or both. */
+function projectSorts(next: Receipt, { lookUps = [], keepPins = false }: SideWrites): readonly string[] {
+  const withLookUps = Object.entries(next.projects).filter(
+    ([project, { lookedUp = 0 }]) => lookedUp > 0 || lookUps.some(one => one.project === project),
+  );
+  const pins = keepPins ? [] : pinnedProjects(next).map(pinsSort);
+  return [...pins, ...withLookUps.map(([project]) => lookUpsSort(project))];
+}
+
+function pinnedProjects({ projects }: Receipt): readonly string[] {
+  return Object.keys(projects).filter(project => (projects[project]?.pins ?? 0) > 0);
 }
 
 export const personalDataSort = 'personal-data';

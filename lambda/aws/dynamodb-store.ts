@@ -17,7 +17,7 @@ import {
   unpausable,
 } from '../receipts/partitions.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { ErasedReceipt, PersonalData, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
+import type { ErasedReceipt, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';
 import { type DynamodbCalls, dynamodbCalls } from './dynamodb-calls.ts';
@@ -61,7 +61,8 @@ export function dynamodbStore(
   const run = <T>(call: string, verb: () => Promise<T>) =>
     asStoreFailure(verb, thrown => log?.({ call, error: errorNameOf(thrown) }));
   return {
-    accept: (receipt, personalData) => run('accept', () => accept(calls, tables, receipt, personalData)),
+    accept: (receipt, personalData, pins = {}) =>
+      run('accept', () => accept(calls, tables, receipt, { ...personalData, pins })),
     read: id => run('read', async () => parseReceipt(await calls.readItem(receiptKey(id)), id)),
     replace: (next, also = {}) => run('replace', () => replace(calls, tables, next, also)),
     due: (queue, now, limit, select) =>
@@ -109,7 +110,12 @@ function partitionFinder(calls: DynamodbCalls, expected: () => readonly string[]
   };
 }
 
-async function accept(calls: DynamodbCalls, tables: TableNames, receipt: Receipt, personalData: PersonalData) {
+async function accept(
+  calls: DynamodbCalls,
+  tables: TableNames,
+  receipt: Receipt,
+  personalData: Omit<PersonalDataWithPins, 'lookUps'>,
+) {
   rejectOversized(receipt);
   const writeId = randomUUID();
   const conflict = await calls.write(acceptActions(tables, receipt, personalData, writeId));

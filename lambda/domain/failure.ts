@@ -38,6 +38,7 @@ export type Alarm =
   | 'unproven-response'
   | 'evidence-unsigned'
   | 'erased-person-reappeared'
+  | 'erased-person-still-present'
   | 'event-refused'
   | 'internal';
 

@@ -108,8 +108,14 @@ async function confirm(pin: Pin, task: DeletionTask): Promise<PinResult> {
 
 type Look = 'shown' | 'absent' | 'absent-under-other-key' | CallFailure;
 
-/** Gets the customer of a pin before a repeated deletion, or to confirm a 404. The path also accepts a source_id. */
-async function lookAt(pin: Pin, task: DeletionTask): Promise<Look> {
+/** What a look at a customer needs. */
+export type LookTask = Pick<DeletionTask, 'voucherify' | 'appIdHmac' | 'acceptedAppIdHmac' | 'until'>;
+
+/**
+ * Gets the customer of a pin before a repeated deletion, to confirm a 404, or to verify an erasure. The path also accepts a
+ * source_id, so another customer proves nothing.
+ */
+export async function lookAt(pin: Pin, task: LookTask): Promise<Look> {
   const reply = await task.voucherify.lookUp(pin.customerId, task.until);
   const lookUp = reply.result;
   if (lookUp.kind === 'retry' || lookUp.kind === 'review') return lookUp;
@@ -119,7 +125,7 @@ async function lookAt(pin: Pin, task: DeletionTask): Promise<Look> {
 }
 
 /** Returns whether the response came under another app id than the pin's. Another project returns 404 for every customer. */
-function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: DeletionTask): boolean {
+function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: LookTask): boolean {
   const appIdHmac = task.appIdHmac(reply.appId);
   return appIdHmac !== pin.appIdHmac && appIdHmac !== task.acceptedAppIdHmac;
 }

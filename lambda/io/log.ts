@@ -15,6 +15,7 @@ export interface LogLine {
     | 'refused'
     | 'ignored'
     | 'callback'
+    | 'verification'
     | 'pull'
     | 'sweep'
     | 'customer-event'

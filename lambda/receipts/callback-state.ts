@@ -1,4 +1,5 @@
 import { type CallbackState, isFinal, nextRevision, type Receipt } from './receipt.ts';
+import { queueAfterCallbacks } from './verification.ts';
 
 /** How long after closing a receipt its callbacks are retried, in milliseconds. At least seven days are promised. */
 export const callbackPeriodMs = 8 * 86_400_000;
@@ -56,7 +57,7 @@ export function abandonCallbacks(receipt: Receipt, now: number): Receipt | undef
 }
 
 function endCallbacks(receipt: Receipt, state: CallbackState, now: number): Receipt {
-  return nextRevision(receipt, { callbackState: { ...state, endedAt: now }, queue: 'sign', nextAttemptAt: now });
+  return nextRevision(receipt, { callbackState: { ...state, endedAt: now }, ...queueAfterCallbacks(receipt, now) });
 }
 
 /** Returns whether the callbacks ended although some target did not accept its callback. */

@@ -12,6 +12,8 @@ import {
   receivedSchema,
   residueCountsSchema,
   storedObject,
+  type Verification,
+  verificationResultSchema,
 } from './row-schemas.ts';
 
 /** The issuer of evidence (RFC 7519, section 4.1.1). */
@@ -70,6 +72,10 @@ const evidenceSchema = storedObject({
   callbacks: v.exactOptional(
     storedObject({ taken: v.number(), refused: v.number(), tries: v.number(), at: v.exactOptional(v.string()) }),
   ),
+  /** The receipt whose deletion had no lasting effect, if an operator decided to delete its customers again. */
+  erasesAgain: v.exactOptional(v.string()),
+  /** Whether Voucherify still returned a deleted customer some time later; absent if nothing was deleted. */
+  verification: v.exactOptional(storedObject({ result: verificationResultSchema, at: v.string() })),
   decisions: v.array(storedObject({ at: v.string(), ...decisionEntries })),
   /** Where Voucherify may keep data that has no count, and the page that says so; only with `residue` in a project. */
   notCounted: v.exactOptional(v.record(v.string(), v.string())),
@@ -108,6 +114,8 @@ export function evidenceOf(receipt: Receipt): Evidence {
       Object.entries(receipt.projects).map(([name, progress]) => [name, describeProject(progress)]),
     ),
     ...(callbackState === undefined ? {} : { callbacks: describeCallbacks(callbackState) }),
+    ...(receipt.erasesAgain === undefined ? {} : { erasesAgain: receipt.erasesAgain }),
+    ...describeVerification(receipt.verification),
     decisions: decisions.map(decision => ({ ...decision, at: iso(decision.at) })),
     ...(Object.values(receipt.projects).some(({ residue }) => residue !== undefined) ? { notCounted } : {}),
   };
@@ -166,6 +174,10 @@ function describeResidue({ before, after, at }: NonNullable<ProjectProgress['res
 function describeCallbacks({ delivered, refused, tries, endedAt }: CallbackState): Evidence['callbacks'] & {} {
   const ended = endedAt === undefined ? {} : { at: iso(endedAt) };
   return { taken: delivered.length, refused: refused.length, tries, ...ended };
+}
+
+function describeVerification({ result, at }: Partial<Verification> = {}): Pick<Evidence, 'verification'> {
+  return result === undefined || at === undefined ? {} : { verification: { result, at: iso(at) } };
 }
 
 function iso(at: number): string {

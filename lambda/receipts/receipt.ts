@@ -1,6 +1,7 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import type { ProjectProgress, Receipt, ReceiptState, ResidueCounts } from './row-schemas.ts';
+import { queueAfterCallbacks } from './verification.ts';
 
 export type {
   CallbackState,
@@ -33,6 +34,7 @@ export type ReceiptFacts = Pick<
   | 'hasCallbacks'
   | 'firstReply'
   | 'decisions'
+  | 'erasesAgain'
 >;
 
 /** Returns a new receipt. With `attemptFollows` its writer attempts it at once, which counts as the first claim. */
@@ -153,13 +155,12 @@ interface Closing {
   readonly answered: boolean;
 }
 
-/** Closes a receipt, once. Due callbacks come next, then the signature. */
+/** Closes a receipt, once. Due callbacks come next, then the verification and the signature. */
 export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing): Receipt {
   const needsCallback = receipt.hasCallbacks && (receipt.answeredInProgress || !answered);
   return nextRevision(receipt, {
     state,
-    queue: needsCallback ? 'callback' : 'sign',
-    nextAttemptAt: now,
+    ...(needsCallback ? { queue: 'callback', nextAttemptAt: now } : queueAfterCallbacks(receipt, now)),
     closedAt: now,
     expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
     lastResult: state,

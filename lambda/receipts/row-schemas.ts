@@ -92,7 +92,7 @@ export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>
 export const decisionEntries = {
   actor: v.string(),
   /** `erase`: the operator made the request by hand. */
-  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial', 'erase']),
+  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial', 'erase', 'erase-again']),
   reason: v.string(),
   /** Why the receipt needed review. */
   reviewReason: v.exactOptional(v.string()),
@@ -118,6 +118,20 @@ const callbackStateSchema = storedObject({
 
 export type CallbackState = DeepReadonly<v.InferOutput<typeof callbackStateSchema>>;
 
+/** What a look at the deleted customers some time after the deletion has shown. */
+export const verificationResultSchema = v.picklist(['absent', 'stillPresent', 'unavailable']);
+
+const verificationSchema = storedObject({
+  tries: v.number(),
+  /** The deleted customers that Voucherify no longer returns. */
+  absent: v.array(storedObject({ project: v.string(), pin: v.number() })),
+  /** Both are missing until the verification has ended. */
+  result: v.exactOptional(verificationResultSchema),
+  at: v.exactOptional(v.number()),
+});
+
+export type Verification = DeepReadonly<v.InferOutput<typeof verificationSchema>>;
+
 export const authenticationSchema = storedObject({ scheme: v.string(), secret: v.string() });
 
 export const receiptStateSchema = v.picklist([
@@ -133,10 +147,10 @@ export const receiptStateSchema = v.picklist([
 export type ReceiptState = v.InferOutput<typeof receiptStateSchema>;
 
 /**
- * No worker processes `needs-review`; the queue exists so that its alarm can count. `sign` has closed receipts whose
- * callbacks have ended.
+ * No worker processes `needs-review`; the queue exists so that its alarm can count. `verify` and `sign` have closed receipts
+ * whose callbacks have ended; `verify` those with a deletion, which are looked at again before they are signed.
  */
-const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'sign']);
+const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'verify', 'sign']);
 
 export type ReceiptQueue = v.InferOutput<typeof queueSchema>;
 
@@ -185,10 +199,16 @@ export const receiptSchema = storedObject({
   projects: v.record(v.string(), progressSchema),
   /** State of the callbacks, once the first was sent. */
   callbackState: v.exactOptional(callbackStateSchema),
+  /** State of the verification, once the deleted customers were looked at again. */
+  verification: v.exactOptional(verificationSchema),
   /** Decisions of operators, oldest first. */
   decisions: v.exactOptional(v.array(decisionSchema)),
   /** On a closed receipt: an operator's decision that the next delivery of the same body opens a new request. */
   newRequest: v.exactOptional(decisionSchema),
+  /** On a closed receipt: an operator's decision to delete again the customers that are still present. */
+  eraseAgain: v.exactOptional(decisionSchema),
+  /** On a receipt that such a decision created: the first receipt. */
+  erasesAgain: v.exactOptional(v.string()),
   /** The signed evidence of the closed receipt: a compact JWS, written once. */
   evidence: v.exactOptional(v.string()),
 });

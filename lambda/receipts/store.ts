@@ -1,8 +1,9 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import type { SelectPartition } from './partitions.ts';
-import { isFinal, needsNoPersonalData, uncountedProjects } from './receipt.ts';
+import { isFinal, needsNoPersonalData } from './receipt.ts';
 import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
+import { needsVerification } from './verification.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
 
@@ -17,10 +18,11 @@ export interface PersonalDataWithPins extends PersonalData {
  * throws `unavailable` with the alarm `store-unavailable` if the database cannot be reached; then nothing is written.
  */
 export interface ReceiptStore {
-  /** Stores a new receipt, its personal data and a look-up row per subject; or returns the receipt that already exists. */
+  /** Stores a new receipt, its personal data, pins and a look-up row per subject; or returns the receipt that already exists. */
   accept(
     receipt: Receipt,
     personalData: PersonalData,
+    pins?: PersonalDataWithPins['pins'],
   ): Promise<{ readonly stored: boolean; readonly receipt: Receipt }>;
   read(id: string): Promise<Receipt | undefined>;
   /** Replaces revision `next.revision - 1`. Returns false if the stored revision is another one. */
@@ -37,7 +39,7 @@ export interface ReceiptStore {
     select?: SelectPartition,
   ): Promise<readonly string[]>;
   readPersonalData(id: string): Promise<PersonalDataWithPins | undefined>;
-  /** Returns the pins of a receipt by project. A closed receipt has pins, but no other personal data, until they are not needed. */
+  /** Returns the pins of a receipt by project. A closed receipt has pins, but no other personal data, until it is verified. */
   readPins(id: string): Promise<PersonalDataWithPins['pins']>;
   /** Returns the ids of one subject's receipts, by the HMAC of the subject. */
   find(subjectHmac: string): Promise<readonly string[]>;
@@ -70,18 +72,26 @@ export interface SideWrites {
   readonly deletePersonalData?: boolean;
   /** What is left of the personal data for callbacks. */
   readonly callbackData?: PersonalData;
-  /** Whether `deletePersonalData` leaves the pins. */
+  /** Whether `deletePersonalData` leaves the pins, because the deleted customers are not verified yet. */
   readonly keepPins?: boolean;
+  /** Replaces the pins of every project by those that are left after the verification. */
+  readonly pinsLeft?: PinsLeft;
+}
+
+/** The pins by project that are left after a verification, and until when (epoch seconds). */
+export interface PinsLeft {
+  readonly pins: PersonalDataWithPins['pins'];
+  readonly expiresAt: number;
 }
 
 /**
  * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers; the callbacks, and
- * the id of the request that they name, are needed until the callbacks have ended, and the pins until it is counted what
- * Voucherify still lists.
+ * the id of the request that they name, are needed until the callbacks have ended, and the pins of deleted customers until
+ * they are verified.
  */
 export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
   if (!isFinal(next.state)) return {};
-  const deleted = { deletePersonalData: true, keepPins: uncountedProjects(next).length > 0 };
+  const deleted = { deletePersonalData: true, keepPins: needsVerification(next) };
   if (personalData === undefined || needsNoPersonalData(next)) return deleted;
   const { reference, scope, callbacks } = personalData;
   return { ...deleted, callbackData: { reference, scope, identifiers: [], callbacks } };

@@ -13,6 +13,7 @@ import {
   wrongCustomerDeleted,
 } from './receipt.ts';
 import type { ResidueCounts } from './row-schemas.ts';
+import { pinsKeptUntil } from './verification.ts';
 
 /** After this many claims without a result, the receipt needs review. */
 export const maxUnrecordedClaims = 5;
@@ -162,6 +163,23 @@ export function decideRefusal(receipt: Receipt, decided: DecisionInput): Receipt
 export function newRequestDecided(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
   if (!isFinal(receipt.state) || receipt.newRequest !== undefined) return undefined;
   return nextRevision(receipt, { newRequest: decided });
+}
+
+/**
+ * Records an operator's decision to delete customers again that are still present after an erasure. Only while their pins are
+ * kept, and once. Stored apart from `decisions`, because the signed evidence of this receipt must not change.
+ */
+export function decideEraseAgain(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
+  const isKept = decided.at < (pinsKeptUntil(receipt) ?? 0);
+  if (!isKept || receipt.evidence === undefined || receipt.eraseAgain !== undefined) return undefined;
+  return nextRevision(receipt, { eraseAgain: decided, queue: 'verify', nextAttemptAt: decided.at });
+}
+
+/** Takes a receipt out of its queue whose customers are deleted again for another receipt. */
+export function endEraseAgain(receipt: Receipt): Receipt | undefined {
+  if (receipt.eraseAgain === undefined || receipt.queue !== 'verify') return undefined;
+  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
+  return nextRevision(rest, {});
 }
 
 /** Closes a receipt that an operator has refused. Deletions without a recorded result stay marked as possible. */

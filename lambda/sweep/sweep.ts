@@ -18,6 +18,7 @@ import { processReceipt } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
 import { signAddendum } from './sign-addendum.ts';
 import { signReceipt } from './sign-evidence.ts';
+import { verifyReceipt } from './verify-erasure.ts';
 
 /**
  * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
@@ -29,6 +30,8 @@ export async function sweep(services: Services, until: number): Promise<SweepRes
   await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
+  // Verifications use the quota too. They begin only when no erasure is waiting for it.
+  if (!run.stopped) await verifyAll(run);
   await signAll(run);
   await finishSweep(run);
   services.log({ event: 'sweep', ...run.counts });
@@ -70,7 +73,7 @@ async function signAll(run: Run): Promise<void> {
   const { signer } = services;
   if (signer === undefined) return;
   const workWith = (sign: typeof signReceipt) => async (id: string) => {
-    const done = await sign(id, signer, services, run.countUntil);
+    const done = await sign(id, signer, services);
     if (done === 'signed') counts.signed += 1;
     run.cannotSign ||= done === 'failed';
   };
@@ -78,6 +81,17 @@ async function signAll(run: Run): Promise<void> {
   if (services.settings.reappearance === undefined) return;
   // Each of them raises its alarm, even if it cannot be signed.
   await processQueue('addendum', run, { work: workWith(signAddendum) });
+}
+
+async function verifyAll(run: Run): Promise<void> {
+  const { services, counts, until } = run;
+  const { signer } = services;
+  if (signer === undefined) return;
+  const work = async (id: string) => {
+    const ends = { until, countUntil: run.countUntil };
+    if ((await verifyReceipt(id, signer, services, ends)) === 'signed') counts.signed += 1;
+  };
+  await processQueue('verify', run, { work });
 }
 
 async function eraseOne(id: string, run: Run, started: () => void): Promise<void> {

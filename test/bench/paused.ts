@@ -68,7 +68,7 @@ async function storeBacklog(client: DynamoDBClient, tables: TableNames, count: n
   await Promise.all(Array.from({ length: 8 }, write));
 }
 
-const noPersonalData = { reference: '', scope: '', identifiers: [], callbacks: [] };
+const noPersonalData = { reference: '', scope: '', identifiers: [], callbacks: [], pins: {} };
 
 function receiptOf(index: number, count: number): Receipt {
   const at = start - 2 * 60 * minute + Math.floor((60 * minute * index) / count);

@@ -58,15 +58,16 @@ describe('first attempt', () => {
     expect(raised()[0]).toMatchObject({ project: 'main', code });
   });
 
-  test('closing: deletes identifiers and pins in the same write', async () => {
+  test('closing: deletes identifiers in the same write, and leaves the pin for the verification', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(await harness.store.readPersonalData(receipt.id)).toBeUndefined();
+    expect(await harness.store.readPins(receipt.id)).toEqual({ main: [expect.objectContaining({ customerId: ada })] });
     expect(await harness.store.due('erase', start + 1e9, 10)).toEqual([]);
   });
 
-  test('pending callback: keeps what it needs, and deletes identifiers and pins', async () => {
+  test('pending callback: keeps what it and the verification need, and deletes identifiers', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada });
     const accepted = await harness.accept(one('customer_id', ada), { attempted: true, hasCallbacks: true });
@@ -76,7 +77,7 @@ describe('first attempt', () => {
     expect(receipt).toMatchObject({ state: 'erased', queue: 'callback', nextAttemptAt: start });
     expect(await harness.store.readPersonalData(receipt.id)).toEqual({
       ...{ reference: 'reference-1', scope: '', callbacks: [] },
-      ...{ identifiers: [], pins: {}, lookUps: {} },
+      ...{ identifiers: [], pins: { main: [expect.objectContaining({ customerId: ada })] }, lookUps: {} },
     });
   });
 

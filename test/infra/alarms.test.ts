@@ -43,6 +43,7 @@ describe('alarms', () => {
       'erasure-paused',
       'erasure-requests-rejected',
       'erasure-platform-out-of-sync',
+      'erasure-erased-person-still-present',
       'erasure-evidence-unsigned',
       'erasure-no-match-rate',
     ]);
@@ -83,7 +84,7 @@ describe('alarms', () => {
 
   test('counting alarms: start at one, for minutes, with at most ten metrics', () => {
     const counting = notifying.filter(one => one.Metrics !== undefined);
-    expect(counting).toHaveLength(8);
+    expect(counting).toHaveLength(9);
     for (const one of counting) {
       expect(one).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1, TreatMissingData: 'notBreaching' });
       const [sum, ...services] = one.Metrics as [Query, ...Query[]];

@@ -20,7 +20,7 @@ import { account, deleteRequest, ketchHarness, ketchWire, tenant } from '../supp
  */
 
 /** Bytes of the minified bundles, about one percent above what they have. */
-const maxBytes = { webhook: 379_000, sweeper: 420_500, events: 351_500, 'deployment-check': 315_000 };
+const maxBytes = { webhook: 381_000, sweeper: 426_500, events: 353_500, 'deployment-check': 315_000 };
 /** AWS calls of one erasure of one person in one project, and how many of them wait for an earlier one, plus one. */
 const maxCalls = 6;
 const maxRounds = 3;

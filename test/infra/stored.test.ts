@@ -34,7 +34,7 @@ describe('tables', () => {
     });
   });
 
-  test('identifiers: have one day of backups and their own key', () => {
+  test('identifiers: have one day of backups, a TTL and their own key', () => {
     template.hasResourceProperties('AWS::DynamoDB::Table', {
       TableName: 'erasure-identifiers',
       KeySchema: keys,
@@ -42,7 +42,7 @@ describe('tables', () => {
       DeletionProtectionEnabled: true,
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 1 },
       SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: Match.anyValue() },
-      TimeToLiveSpecification: Match.absent(),
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
     });
   });
 });

@@ -115,7 +115,7 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     expect(bare.lines.filter(line => line.startsWith('✗'))).toEqual([]);
     expect(bare.lines).toContain('✓ alarms       the topic erasure-one-alarms has one subscription');
     expect(bare.lines.filter(line => line.startsWith('!'))).toEqual([
-      expect.stringMatching(/^! tables +erasure-one-receipts: .*closed receipts never expire/),
+      expect.stringMatching(/^! tables +erasure-one-receipts: .*expired rows are never deleted/),
       expect.stringMatching(/^! tables +erasure-one-identifiers: point-in-time recovery is off/),
     ]);
     expect(bare.status).toBe(0);

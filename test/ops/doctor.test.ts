@@ -239,14 +239,13 @@ describe('doctor: tables', () => {
     await expectFinding(change(await checkHarness()), '✗ tables', says);
   });
 
-  const healthy = { active: true, backedUp: true, protectedFromDeletion: true, expires: true, mustExpire: true };
+  const healthy = { active: true, backedUp: true, protectedFromDeletion: true, expires: true, recoveryDays: 35 };
   const unguarded = { backedUp: false, protectedFromDeletion: false };
   test.each([
     ['✓', 'a-table: active, backed up and protected from deletion', {}],
-    ['✓', 'a-table: active', { expires: false, mustExpire: false }],
     ['!', 'a-table: it is not active: deploy again', { active: false }],
     ['!', 'a-table: point-in-time recovery is off, deletion protection is off', unguarded],
-    ['!', 'a-table: closed receipts never expire', { expires: false }],
+    ['!', 'a-table: expired rows are never deleted', { expires: false }],
   ])('%s %s', async (mark, says, more) => {
     const tables = async () => [{ name: 'a-table', ...healthy, ...more }];
     await expectFinding(await checkHarness({ change: { tables } }), `${mark} tables`, says);

@@ -297,7 +297,7 @@ async function account(reply?: { readonly status?: number; readonly body: unknow
     const [receipt] = await manual.harness.receipts();
     if (receipt === undefined) return undefined;
     const tables = { receipts: 'receipts', identifiers: 'identifiers' };
-    const nothing = { reference: '', scope: '', identifiers: [], callbacks: [] };
+    const nothing = { reference: '', scope: '', identifiers: [], callbacks: [], pins: {} };
     return acceptActions(tables, receipt, nothing, 'write')[0]?.Put?.Item;
   };
   const server = await startAwsEndpoint(async (call, response) => {

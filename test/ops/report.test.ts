@@ -14,6 +14,7 @@ import { addToTimeline, emptyTimeline, timelineParts } from '../../infra/ops/rep
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
+import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { unavailable } from '../receipts/store.contract.ts';
 import { deadEndpoint } from '../support/aws-endpoint.ts';
@@ -25,17 +26,19 @@ import { motoIsHere } from '../support/moto.ts';
 import { freshTables, motoForSuite } from '../support/moto-suite.ts';
 import { hour } from '../support/quota-world.ts';
 import { closed, kept, receiptOf } from '../support/receipt-builders.ts';
-import { erased, errors, opsHarness, recordingOutput, run, stopped } from './ops-harness.ts';
+import { erased, errors, opsHarness, readReceipt, recordingOutput, run, stopped } from './ops-harness.ts';
 
 const day = 24 * hour;
 const january = ['--from', '2026-01-01', '--to', '2026-01-31'];
 const header =
-  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored,reappeared\r';
+  'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored,reappeared,still_present,unavailable\r';
 
 describe('report', () => {
   test('figures: count every outcome, for each platform and in total', async () => {
     const at = await opsHarness();
-    await erased(at);
+    const receipt = await readReceipt(at, await erased(at));
+    const verification = { ...receipt.verification!, result: 'stillPresent' } as const;
+    await at.context.store.replace(nextRevision(receipt, { verification }));
     const refused = await stopped(at);
     await at.run('refuse', refused, '--why', 'a shared mailbox');
     await at.sweep();
@@ -50,13 +53,13 @@ describe('report', () => {
     expect(progress.at(-1)).toBe('');
     expect(lines).toEqual([
       header,
-      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0,0\.0\d,0\.0\d,0,0\r$/),
-      'segment,1,0,0,0,1,0,0,0,,,0,0\r',
-      expect.stringMatching(/^total,6,1,2,1,2,1,1,0,0\.0\d,0\.0\d,0,0\r$/),
+      expect.stringMatching(/^ketch,5,1,2,1,1,1,1,0,0\.0\d,0\.0\d,0,0,1,0\r$/),
+      'segment,1,0,0,0,1,0,0,0,,,0,0,0,0\r',
+      expect.stringMatching(/^total,6,1,2,1,2,1,1,0,0\.0\d,0\.0\d,0,0,1,0\r$/),
     ]);
     expect((await at.run('report', ...january, '--platform', 'segment')).lines.slice(1)).toEqual([
-      'segment,1,0,0,0,1,0,0,0,,,0,0\r',
-      'total,1,0,0,0,1,0,0,0,,,0,0\r',
+      'segment,1,0,0,0,1,0,0,0,,,0,0,0,0\r',
+      'total,1,0,0,0,1,0,0,0,,,0,0,0,0\r',
     ]);
     expect((await at.run('report', ...january, '--platform', 'segment', '--json')).json).toMatchObject({
       unreadable: 0,
@@ -71,8 +74,8 @@ describe('report', () => {
       await control.count(`ignored-count#ketch#${day}`, 0);
     }
     const { lines } = await at.run('report', ...january);
-    expect(lines.slice(1)).toEqual(['ketch,0,0,0,0,0,0,0,0,,,3,0\r', 'total,0,0,0,0,0,0,0,0,,,3,0\r']);
-    expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5,0\r$/);
+    expect(lines.slice(1)).toEqual(['ketch,0,0,0,0,0,0,0,0,,,3,0,0,0\r', 'total,0,0,0,0,0,0,0,0,,,3,0,0,0\r']);
+    expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5,0,0,0\r$/);
   });
 
   test('days: are whole, the first and the last included', async () => {
@@ -155,9 +158,10 @@ describe('report: period and forms', () => {
     expect(terminal.lines[1]).toMatch(/^a-platform-with… {2}9999999 +9999999 +9999999 +9999999 +9999999 +12.34$/);
     expect(terminal.lines.slice(3)).toEqual([
       'denied: 9999999 refused, 9999999 not identifiable; no match: 9999999 created later',
+      'after the deletion: 0 still present, 0 not verified',
       'mean days: 12.34; ignored messages: 9999999; reappeared: 9999999; in a file: CSV',
     ]);
-    expect(pipe.lines[1]).toBe(`a-platform-with-a-long-name${',9999999'.repeat(8)},12.34,12.34,9999999,9999999\r`);
+    expect(pipe.lines[1]).toBe(`a-platform-with-a-long-name${',9999999'.repeat(8)},12.34,12.34,9999999,9999999,0,0\r`);
   });
 
   test('parts of a period: are days, months or years, also those without requests', () => {

@@ -75,8 +75,8 @@ describe.skipIf(!motoIsHere())('restore-check of tables, on moto', () => {
       expect([status, lines.slice(0, 2)]).toEqual([
         1,
         [
-          `✗ erasure-restored-receipts: ${off}, closed receipts never expire: run restore-check --set`,
-          `✗ erasure-restored-identifiers: ${off}: run restore-check --set`,
+          `✗ erasure-restored-receipts: ${off}, expired rows are never deleted: run restore-check --set`,
+          `✗ erasure-restored-identifiers: ${off}, expired rows are never deleted: run restore-check --set`,
         ],
       ]);
     }

@@ -29,7 +29,7 @@ async function redacted() {
       const wire = shopifyWire(redaction, { 'X-Shopify-Webhook-Id': `delivery-${deliveries}` });
       expect(await harness.send(wire)).toMatchObject({ status: 200, text: '' });
       harness.clock.now += hour;
-      await harness.sweep();
+      await harness.sweepAndVerify();
     },
     decide: (id: string) => run(context, 'retry', id, '--new-request', ...by('zoe', 'the shop asked for it again')),
     receipts: () => harness.receipts(),
@@ -97,7 +97,7 @@ describe('retry --new-request', () => {
     expect(after).toEqual({ ...before, revision: before!.revision + 1, newRequest: expect.any(Object) });
     const shown = await run(at.context, 'show', before!.id);
     expect(shown.status).toBe(0);
-    expect(shown.lines.join('\n')).toContain('new request allowed at 2026-01-15T13:00:00Z by zoe: the shop asked');
+    expect(shown.lines.join('\n')).toContain('new request allowed at 2026-01-15T13:01:00Z by zoe: the shop asked');
     expect(shown.lines.join('\n')).toContain('the receipt matches the signed evidence');
     expect((await run(at.context, 'show', before!.id, '--json')).json).toMatchObject({ newRequest: { actor: 'zoe' } });
   });

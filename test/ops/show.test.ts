@@ -27,6 +27,7 @@ const headings = [
   'When was it answered, and how?',
   'What was done, and where?',
   'What is the proof?',
+  'Was the customer gone afterwards?',
   'Why was it refused or reviewed?',
   'Who was notified?',
   'Where can data remain?',
@@ -46,7 +47,7 @@ async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): 
 }
 
 describe('show: an erased receipt', () => {
-  test('sections: answer the eight questions and say what stays elsewhere', async () => {
+  test('sections: answer the nine questions and say what stays elsewhere', async () => {
     const at = await opsHarness();
     addPerson(at.harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
@@ -62,6 +63,7 @@ describe('show: an erased receipt', () => {
       ['at 2026-01-15T12:00:00.000Z, with the outcome', 'closed at 2026-01-15T12:00:00.000Z: erased'],
       ['project main: erased; one customer found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
       ['deleted (1): Voucherify returned the record'],
+      ['2026-01-15T12:01:00.000Z  absent: Voucherify answered 404 for each deleted customer'],
       ['no review was needed'],
       ['ketch, by the reply above'],
       [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
@@ -256,7 +258,7 @@ describe('show: an unfinished receipt', () => {
     const reference = '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11';
     const requests = [{ reference, identifiers: [{ kind: 'source_id' as const, value: 'crm-1' }] }];
     await handler({ manual: { action, requests, by: 'zoe', reason: 'a letter' } }, contextWith(60_000));
-    await at.sweep();
+    await at.harness.sweepAndVerify();
     const [receipt] = await at.harness.receipts();
     const said = await sections(at, receipt!.id);
     expect(said['How did it arrive, and how was the sender authenticated?']).toBe(
@@ -445,7 +447,8 @@ function longestEvidence(): Evidence {
     residue: { before: unknown, after: unknown, at: new Date(now).toISOString() },
   } as const;
   const projects = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`project-${at}`, project]));
-  return { ...withDecisions(12, 'W'.repeat(500)), projects, notCounted } as unknown as Evidence;
+  const verification = { result: 'stillPresent', at: new Date(now).toISOString() };
+  return { ...withDecisions(12, 'W'.repeat(500)), projects, notCounted, verification } as unknown as Evidence;
 }
 
 describe('show --html: the certificate', () => {

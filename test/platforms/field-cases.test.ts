@@ -49,7 +49,7 @@ describe('message from the field', () => {
     const meant = registered === undefined ? [] : [harness.sandbox.register({ ...before, ...registered }, 'main')];
     const body = Buffer.from(request.body, request.bodyEncoding ?? 'utf8');
     expect((await harness.send({ ...request, body })).status).toBe(expected.status);
-    await harness.sweep();
+    await harness.sweepAndVerify();
     const isErased = expected.states.includes('erased');
     expect(harness.sandbox.deletions().map(({ customerId }) => customerId)).toEqual(isErased ? meant : []);
     expect((await harness.receipts()).map(({ state }) => state)).toEqual(expected.states);

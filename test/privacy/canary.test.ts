@@ -71,6 +71,7 @@ describe('outside values', () => {
     const canary = await canaryHarness({ customers: known });
     const answer = await canary.send(canary.wire());
     expect(answer).toMatchObject({ status: 200, json: { response: { reason: 'executed' }, metadata: { uid } } });
+    await canary.harness.sweepAndVerify();
     expectSilence(canary);
     expect(canary.identifiers()).toEqual([]);
   });
@@ -104,7 +105,7 @@ describe('outside values', () => {
     expect((await canary.send(canary.wire({ identities: [] }))).status).toBe(409);
     canary.harness.clock.now += 61_000;
     await canary.harness.sweep();
-    await canary.harness.sweep();
+    await canary.harness.sweepAndVerify();
     expectSilence(canary);
     expect(heard).toHaveLength(1);
     expect(leaks(canary.planted.tokens, { callback: heard.join('') })).toEqual([]);
@@ -237,6 +238,8 @@ describe('responses of Voucherify', () => {
     await send(wire());
     expect(leaks(planted.tokens, shown())).toEqual([]);
     const [receipt] = await harness.receipts();
-    if (receipt!.queue === undefined) expect(identifiers()).toEqual([]);
+    // This Voucherify returns the customer also after the deletion: then the pin stays.
+    const isShown = receipt!.verification?.result === 'stillPresent';
+    if (receipt!.queue === undefined && !isShown) expect(identifiers()).toEqual([]);
   });
 });

@@ -13,6 +13,7 @@ const reappeared = (harness: Harness) => harness.alarms().filter(alarm => alarm 
 describe('event of a customer', () => {
   test('erased person: gets one signed addendum and an alarm, and nobody is deleted', async () => {
     const { harness, receipt, later } = await erasedPerson();
+    await harness.sweepAndVerify();
     const calls = harness.sent.length;
     expect(await harness.sendEvent(customerEvent({ at: later, customer: back }))).toMatchObject({
       status: 204,
@@ -31,7 +32,7 @@ describe('event of a customer', () => {
 
   test('addendum: names the signed evidence, is verified offline, and the receipt never changes', async () => {
     const { harness, receipt, later } = await erasedPerson();
-    await harness.sweep();
+    await harness.sweepAndVerify();
     const before = await harness.receipt(receipt.id);
     await harness.sendEvent(customerEvent({ at: later, customer: back }));
     await harness.sweep(later + 1000);

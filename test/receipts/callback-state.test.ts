@@ -29,7 +29,7 @@ function telling(receipt: Receipt, more: Partial<CallbackRecord> = {}): Receipt 
 describe('callback without an address', () => {
   test('state: ends without a refused target', () => {
     const end = abandonCallbacks(owing({ callbackState: { tries: 2, delivered: [0], refused: [] } }), now + 1000);
-    expect(end).toMatchObject({ queue: 'sign', nextAttemptAt: now + 1000 });
+    expect(end).toMatchObject({ queue: 'verify', nextAttemptAt: now + 60_000 });
     expect(end?.callbackState).toEqual({ tries: 2, delivered: [0], refused: [], endedAt: now + 1000 });
     expect(abandonCallbacks(owing(), now)?.callbackState).toEqual({
       tries: 0,
@@ -91,7 +91,7 @@ describe('callback result', () => {
     const first = telling(owing(), { delivered: [1] });
     const end = telling(first, { now: now + 1000, delivered: [0] });
     expect(end.callbackState).toEqual({ tries: 2, delivered: [0, 1], refused: [], endedAt: now + 1000 });
-    expect(end).toMatchObject({ queue: 'sign', nextAttemptAt: now + 1000 });
+    expect(end).toMatchObject({ queue: 'verify', nextAttemptAt: now + 60_000 });
     expect(needsNoPersonalData(end)).toBe(true);
     expect(wasCallbackGivenUp(end, 2)).toBe(false);
   });

@@ -160,7 +160,7 @@ describe('result recorded after a refusal', () => {
 
   test('not all erased: is closed as refused with its deletions', () => {
     const closed = mustRecord(refused(), { main: erased, us: later() });
-    expect(closed).toMatchObject({ state: 'refused', queue: 'sign' });
+    expect(closed).toMatchObject({ state: 'refused', queue: 'verify' });
     expect(closed.projects['main']?.deletions).toEqual([keptDeletion()]);
     expect(mustRecord(refused(), { main: human(), us: later() })).toMatchObject({ state: 'refused' });
   });

@@ -29,7 +29,7 @@ async function onlyReceipt(harness: Harness): Promise<Receipt> {
 async function erasedHarness(): Promise<Harness> {
   const harness = ketchHarness();
   await harness.send(ketchWire(deleteRequest()));
-  expect(await harness.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
+  expect(await harness.sweepAndVerify()).toMatchObject({ signed: 1, unsigned: 0 });
   return harness;
 }
 
@@ -41,7 +41,7 @@ describe('evidence of an erasure', () => {
     const { kty, crv, x, y } = await harness.services.signer!.publicKey();
     const kid = await calculateJwkThumbprint({ kty, crv, x, y });
     expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'erasure-evidence+jwt', kid });
-    expect(payload.iat).toBe(fixtureTime / 1000);
+    expect(payload.iat).toBe(fixtureTime / 1000 + 60);
   });
 
   test('content: has the auditor’s answers and no personal data', async () => {
@@ -51,7 +51,7 @@ describe('evidence of an erasure', () => {
     const { evidence = '' } = receipt;
     expect(decodeJwt(evidence)).toEqual({
       iss: issuer,
-      iat: fixtureTime / 1000,
+      iat: fixtureTime / 1000 + 60,
       v: 1,
       receipt: receipt.id,
       platform: 'ketch',
@@ -82,6 +82,7 @@ describe('evidence of an erasure', () => {
           ],
         },
       },
+      verification: { result: 'absent', at: new Date(fixtureTime + 60_000).toISOString() },
       decisions: [],
     });
     const text = Buffer.from(evidence.split('.')[1] ?? '', 'base64url').toString();
@@ -92,7 +93,7 @@ describe('evidence of an erasure', () => {
     const harness = ketchHarness();
     const { submittedTimestamp: _, ...request } = deleteRequest().request;
     await harness.send(ketchWire({ ...deleteRequest(), request }));
-    await harness.sweep();
+    await harness.sweepAndVerify();
     const { request: asked } = decodeJwt((await onlyReceipt(harness)).evidence ?? '') as { request: object };
     expect(asked).not.toHaveProperty('submittedAt');
   });
@@ -133,12 +134,14 @@ describe('signing', () => {
     const open = await harnessWithCallbacks();
     expect((await open.receipt()).evidence).toBeUndefined();
     await open.sweepAfter(hour);
+    const at = new Date(open.harness.clock.now).toISOString();
+    await open.sweepAfter(60_000);
     const receipt = await open.receipt();
     const { payload } = await verified(receipt.evidence ?? '', open.harness);
     expect(payload).toMatchObject({
       outcome: 'erased',
       firstReply: { as: 'in-progress', at: new Date(fixtureTime).toISOString() },
-      callbacks: { taken: 1, refused: 0, tries: 1, at: new Date(open.harness.clock.now).toISOString() },
+      callbacks: { taken: 1, refused: 0, tries: 1, at },
     });
   });
 
@@ -165,7 +168,7 @@ describe('signing', () => {
 
 describe('first reply in the evidence', () => {
   const answerOf = async (harness: Harness) => {
-    await harness.sweep();
+    await harness.sweepAndVerify();
     return decodeJwt((await onlyReceipt(harness)).evidence ?? '')['firstReply'];
   };
 
@@ -272,7 +275,8 @@ test('change during signing: the evidence is signed again with all of it', async
     const decision = { at: harness.clock.now, actor: 'ada', action: 'retry', reason: 'look again' } as const;
     await store.replace({ ...receipt, revision: receipt.revision + 1, decisions: [decision] });
   };
-  // Beside the erasures it was not signed, and after them it is.
+  await harness.sweepAndVerify();
+  // At first it was not signed, and then it is, with another look.
   expect(await harness.sweep()).toMatchObject({ signed: 1, unsigned: 0 });
   const { evidence = '' } = await onlyReceipt(harness);
   const { payload } = await compactVerify(

@@ -26,8 +26,8 @@ describe('final result', () => {
     const next = mustRecord(pinnedOnce, { main: erased }, { now: now + 1 });
     expect(next).toEqual({
       ...pinnedOnce,
-      queue: 'sign',
-      nextAttemptAt: now + 1,
+      queue: 'verify',
+      nextAttemptAt: now + 60_000,
       revision: pinnedOnce.revision + 1,
       state: 'erased',
       closedAt: now + 1,
@@ -52,14 +52,14 @@ describe('final result', () => {
   });
 
   test.each([
-    ['no callbacks: is not due', { hasCallbacks: false, answeredInProgress: true }, false, 'sign'],
-    ['final outcome in this reply: is not due', { hasCallbacks: true, answeredInProgress: false }, true, 'sign'],
+    ['no callbacks: is not due', { hasCallbacks: false, answeredInProgress: true }, false, 'verify'],
+    ['final outcome in this reply: is not due', { hasCallbacks: true, answeredInProgress: false }, true, 'verify'],
     ['no reply yet: is due', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
     ['earlier reply in progress: is due', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
     ['earlier in progress, now final: is due', { hasCallbacks: true, answeredInProgress: true }, true, 'callback'],
   ] as const)('callback, %s', (_, facts, repliesNow, queue) => {
     const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow });
-    expect(next).toMatchObject({ queue, nextAttemptAt: now + 1000 });
+    expect(next).toMatchObject({ queue, nextAttemptAt: now + (queue === 'verify' ? 60_000 : 1000) });
   });
 });
 

@@ -332,19 +332,33 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
     });
 
-    describe('closing while it is to be counted what is left', () => {
-      test('pins: stay alone, and then nothing', async () => {
+    describe('pins of a closed receipt', () => {
+      test('kept for the verification: are read alone, replaced by what is left, and deleted', async () => {
         const first = await accepted(receiptOf({}, ['main', 'us']));
         const pinned = withPins(first, 'main', 2);
-        expect(await store.replace(pinned, { pins: { project: 'main', pins } })).toBe(true);
-        const lookedUp = { ...withLookUps(pinned, 'us', 2), revision: 3 };
-        expect(await store.replace(lookedUp, { lookUps: [{ project: 'us', lookUps }] })).toBe(true);
-        const end = { ...closed(lookedUp), revision: 4 };
+        await store.replace(pinned, { pins: { project: 'main', pins } });
+        const both = { ...withPins(pinned, 'us', 2), revision: 3 };
+        await store.replace(both, { pins: { project: 'us', pins } });
+        const end = { ...closed(both), revision: 4 };
         expect(await store.replace(end, { deletePersonalData: true, keepPins: true })).toBe(true);
         expect(await store.readPersonalData(first.id)).toBeUndefined();
-        expect(await store.readPins(first.id)).toEqual({ main: pins });
-        expect(await store.replace({ ...end, revision: 5 }, { deletePersonalData: true })).toBe(true);
+        expect(await store.readPins(first.id)).toEqual({ main: pins, us: pins });
+        const left = { pins: { us: pins.slice(1) }, expiresAt: 4_000_000_000 };
+        expect(await store.replace({ ...end, revision: 9 }, { pinsLeft: left })).toBe(false);
+        expect(await store.readPins(first.id)).toEqual({ main: pins, us: pins });
+        expect(await store.replace({ ...end, revision: 5 }, { pinsLeft: left })).toBe(true);
+        expect(await store.readPins(first.id)).toEqual({ us: pins.slice(1) });
+        const none = { pins: {}, expiresAt: 0 };
+        expect(await store.replace({ ...end, revision: 6 }, { pinsLeft: none })).toBe(true);
         expect(await store.readPins(first.id)).toEqual({});
+      });
+
+      test('accepted with a receipt: are stored with it, once', async () => {
+        const receipt = withPins(receiptOf(), 'main', 2);
+        expect(await store.accept(receipt, kept, { main: pins })).toMatchObject({ stored: true });
+        expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+        expect(await store.accept(receipt, kept, { main: pins.slice(1) })).toMatchObject({ stored: false });
+        expect(await store.readPins(receipt.id)).toEqual({ main: pins });
       });
     });
 

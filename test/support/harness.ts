@@ -45,6 +45,8 @@ export interface HarnessOptions {
   readonly customers?: readonly SandboxCustomer[];
   /** The rate limit of the sandbox; practically none by default. */
   readonly limit?: { readonly calls: number; readonly periodSeconds: number };
+  /** How long the sandbox returns customers after their deletion, in milliseconds. */
+  readonly shownMs?: number;
   /** The origin of Voucherify, which is then called over HTTP instead of the sandbox. */
   readonly baseUrl?: string;
   /** The store's file. */
@@ -96,6 +98,8 @@ export interface Harness {
   sendEvent(body: string, change?: Partial<Wire>): Promise<Answer>;
   /** Sweeps now, or at a later time. */
   sweep(at?: number): Promise<SweepResult>;
+  /** Sweeps now, and when the verification of what this closed is due. */
+  sweepAndVerify(): Promise<SweepResult>;
   /** Moves the clock to when the receipt is due, and sweeps. */
   sweepWhenDue(id: string): Promise<Receipt>;
   receipt(id: string): Promise<Receipt>;
@@ -128,7 +132,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
   const keys = projects.map(project => ({ project, appId: `app-${project}`, appToken: `token-${project}` }));
   const seed = options.customers ?? (platforms === undefined ? [] : seededCustomers);
   const limit = options.limit ?? { calls: plenty, periodSeconds: 60 };
-  const sandbox = openSandbox({ now, keys, seed, limit, random: countingIds() });
+  const sandbox = openSandbox({ now, keys, seed, limit, random: countingIds(), shownMs: options.shownMs ?? 0 });
   const store = openSqliteStore(file);
   const secrets: Record<string, string> = { 'erasure/pepper': pepper };
   for (const { project, ...key } of keys) secrets[`erasure/voucherify/${project}`] = JSON.stringify(key);
@@ -194,6 +198,10 @@ export function openHarness(options: HarnessOptions = {}): Harness {
       clock.now = at;
       return sweep(services, at + sweepMs);
     },
+    sweepAndVerify: async () => {
+      await harness.sweep();
+      return harness.sweep(clock.now + 60_000);
+    },
     sweepWhenDue: async id => {
       const { nextAttemptAt = clock.now } = await read(id);
       await harness.sweep(Math.max(clock.now, nextAttemptAt));
@@ -236,8 +244,8 @@ function settingsOf(
 function recordingAccepted(store: ReceiptStore, accepted: Set<string>): ReceiptStore {
   return {
     ...store,
-    accept: async (receipt, personalData) => {
-      const result = await store.accept(receipt, personalData);
+    accept: async (receipt, ...personalData) => {
+      const result = await store.accept(receipt, ...personalData);
       accepted.add(receipt.id);
       return result;
     },

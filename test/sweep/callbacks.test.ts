@@ -16,7 +16,7 @@ const bodyOf = (call: HttpCall | undefined): unknown => JSON.parse(call?.body ??
 const day = 24 * hour;
 
 /** The receipt's erasure fields, without the callback state. */
-function erasureOf({ queue, nextAttemptAt, callbackState, revision, evidence, ...erasure }: Receipt) {
+function erasureOf({ queue, nextAttemptAt, callbackState, verification, revision, evidence, ...erasure }: Receipt) {
   return erasure;
 }
 
@@ -222,12 +222,14 @@ describe('personal data of a closed receipt', () => {
     await open.sweepAfter(hour);
     expect(await open.receipt()).toMatchObject({ state: 'erased', queue: 'callback', projects: { main: { pins: 1 } } });
     const { reference, scope, callbacks } = before ?? {};
-    expect(await left(open)).toEqual({ reference, scope, callbacks, identifiers: [], pins: {}, lookUps: {} });
+    const pins = { main: [expect.objectContaining({ seen: true })] };
+    expect(await left(open)).toEqual({ reference, scope, callbacks, identifiers: [], pins, lookUps: {} });
     expect(open.harness.deleted()).toHaveLength(1);
     open.called.answer = () => response(200);
     await open.sweepAfter(hour);
     expect(open.called.calls.at(-1)?.body).toContain('executed');
     expect(await left(open)).toBeUndefined();
+    expect(await open.harness.store.readPins((await open.receipt()).id)).toEqual({});
   });
 
   test('receipt that a restore of its table opened again: needs review, because its identifiers are deleted', async () => {

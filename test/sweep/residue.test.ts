@@ -61,7 +61,8 @@ describe('what Voucherify lists', () => {
     expect(evidence['projects']).toMatchObject({ main: { outcome: 'erased', residue: { before, after, at } } });
     expect(evidence['notCounted']).toMatchObject({ exports: 'https://docs.voucherify.io/analyze/audit-logs' });
     expect(Buffer.from(receipt.evidence?.split('.')[1] ?? '', 'base64url').toString()).not.toContain('cust_');
-    expect(harness.sent).toHaveLength(2 + 4 + 4);
+    // The look-up, the deletion, the verification, and the counts.
+    expect(harness.sent).toHaveLength(3 + 4 + 4);
     expect(harness.alarms()).toEqual([]);
   });
 
@@ -106,7 +107,7 @@ describe('what Voucherify lists', () => {
     const harness = counting({ project: {}, change: watch });
     const id = await erasedInSweep(harness);
     const receipt = await harness.receipt(id);
-    expect(harness.sent).toHaveLength(2);
+    expect(harness.sent).toHaveLength(3);
     expect(writes).toHaveLength(4);
     expect(JSON.stringify(decodeJwt(receipt.evidence ?? ''))).not.toMatch(/residue|notCounted/);
     expect(await harness.store.readPins(id)).toEqual({});
@@ -117,7 +118,11 @@ describe('what Voucherify lists', () => {
     const { id } = await harness.accept(one('source_id', 'crm-1'));
     await harness.sweep();
     const client = harness.services.projects.get('main')!;
-    const projects = new Map([['main', { ...client, client: () => ({ ...client.client, countResidue: undefined }) }]]);
+    const without = (...args: Parameters<typeof client.client>) => {
+      const { countResidue: _, ...rest } = client.client(...args);
+      return rest;
+    };
+    const projects = new Map([['main', { ...client, client: without }]]);
     Object.assign(harness.services, { projects });
     await harness.sweep(start + minute + 1000);
     expect(await residueOf(harness, id)).toMatchObject({ after: { vouchers: 'not-in-settings' } });
@@ -170,7 +175,7 @@ describe('counts of several attempts', () => {
     expect(await harness.store.readPins(id)).toEqual({});
   });
 
-  test('signature that fails: the pins stay, and it is counted again', async () => {
+  test('signature that fails: the counts are stored, the pins are deleted, and it is signed later', async () => {
     let isBroken = true;
     const harness = counting({
       change: ({ signer }) => ({
@@ -185,12 +190,12 @@ describe('counts of several attempts', () => {
     });
     const id = await erasedInSweep(harness);
     expect((await harness.receipt(id)).evidence).toBeUndefined();
-    expect(await harness.store.readPins(id)).toMatchObject({ main: [{ customerId: ada }] });
+    expect(await harness.store.readPins(id)).toEqual({});
     isBroken = false;
     await harness.sweep(harness.clock.now + minute);
     expect((await harness.receipt(id)).evidence).toBeDefined();
     expect(await residueOf(harness, id)).toMatchObject({ after: { vouchers: 3 } });
-    expect(await harness.store.readPins(id)).toEqual({});
+    expect(lists(harness)).toHaveLength(8);
   });
 
   test('callback: is delivered before it is counted, and the pins stay meanwhile', async () => {
@@ -257,11 +262,12 @@ describe('what cannot be counted', () => {
     await harness.sweep();
     expect((await harness.receipt(id)).state).toBe('erased');
     expect(lists(harness)).toHaveLength(1);
-    for (let at = 1; at < 30; at += 1) {
+    for (let at = 1; at <= 30; at += 1) {
       await harness.sweep(start + at * minute);
       expect((await harness.receipt(id)).evidence).toBeUndefined();
     }
-    await harness.sweep(start + 30 * minute);
+    await harness.sweep(start + 31 * minute + 10_000);
+    expect(harness.sent.filter(call => call === `GET /v1/customers/${ada}`)).toHaveLength(1);
     expect((await harness.receipt(id)).evidence).toBeDefined();
     const unavailable = { redemptions: 'voucherify-503', vouchers: 'voucherify-503' };
     expect(await residueOf(harness, id)).toMatchObject({ before: unavailable, after: unavailable });

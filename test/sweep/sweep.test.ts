@@ -121,9 +121,11 @@ describe('sweep', () => {
     const harness = createHarness({ change: () => ({ signer: localSigner(':memory:') }) });
     const [first] = await crowd(harness, 1);
     harness.intercept = (_, pass) => pass();
+    const unknown = await harness.accept(one('source_id', 'nobody'));
     await harness.sweep();
     await crowd(harness, 200, 2);
-    expect((await harness.receipt(first!.id)).evidence).toBeDefined();
+    expect((await harness.receipt(unknown.id)).evidence).toBeDefined();
+    expect((await harness.receipt(first!.id)).evidence).toBeUndefined();
     harness.intercept = (_, pass) => {
       harness.clock.now += 1000;
       return pass();
@@ -131,10 +133,13 @@ describe('sweep', () => {
     const busy = await harness.sweep();
     expect(busy.closed).toBeGreaterThan(10);
     expect(await harness.store.due('erase', harness.clock.now, 1)).toHaveLength(1);
-    const next = await harness.sweep();
-    expect(next.signed).toBeGreaterThanOrEqual(busy.closed - busy.signed);
+    expect(busy.signed).toBe(0);
+    harness.intercept = undefined;
+    await harness.sweepAndVerify();
+    await harness.sweepAndVerify();
+    expect(await harness.store.due('verify', Number.MAX_SAFE_INTEGER, 1)).toEqual([]);
     const without = createHarness();
-    await crowd(without, 1);
+    await without.accept(one('source_id', 'nobody'));
     await without.sweep();
     expect(await without.sweep(start + 3_600_000)).toMatchObject({ unsigned: 1 });
   });
@@ -167,14 +172,17 @@ describe('throttled index', () => {
 
   const heartbeatOf = async ({ services }: Harness) => (await readHeartbeat(services.control))?.at;
 
-  test.each(['callback', 'sign', 'needs-review'] as const)('queue %s: the erasures are finished', async queue => {
-    const harness = await throttled(queue);
-    const result = await harness.sweep(start + 60_000);
-    expect(result).toMatchObject({ closed: 3, failed: queue === 'needs-review' ? 1 : 2 + (queue === 'sign' ? 1 : 0) });
-    expect(result.signed).toBe(queue === 'sign' ? 0 : 3);
-    expect(new Set(harness.alarms().slice(1))).toEqual(new Set(['store-unavailable']));
-    expect(await heartbeatOf(harness)).toBe(start + 60_000);
-  });
+  test.each(['callback', 'verify', 'sign', 'needs-review'] as const)(
+    'queue %s: the erasures are finished',
+    async queue => {
+      const harness = await throttled(queue);
+      const result = await harness.sweep(start + 60_000);
+      const failed = { callback: 2, verify: 1, sign: 3, 'needs-review': 1 }[queue];
+      expect(result).toMatchObject({ closed: 3, failed, signed: 0 });
+      expect(new Set(harness.alarms().slice(1))).toEqual(new Set(['store-unavailable']));
+      expect(await heartbeatOf(harness)).toBe(start + 60_000);
+    },
+  );
 
   test('queue erase: callbacks and signatures are finished', async () => {
     const harness = createHarness({ change: () => ({ signer: localSigner(':memory:') }) });
@@ -182,6 +190,7 @@ describe('throttled index', () => {
     const { due } = harness.services.store;
     const { signer: _, ...unsigning } = harness.services;
     await sweep(unsigning, start + 55_000);
+    harness.clock.now += 60_000;
     const store: ReceiptStore = {
       ...harness.services.store,
       due: async (name, ...rest) => {
@@ -189,7 +198,7 @@ describe('throttled index', () => {
         return due(name, ...rest);
       },
     };
-    expect(await sweep({ ...harness.services, store }, start + 55_000)).toMatchObject({ signed: 3, failed: 1 });
+    expect(await sweep({ ...harness.services, store }, start + 115_000)).toMatchObject({ signed: 3, failed: 1 });
     expect(harness.alarms()).toEqual(['store-unavailable']);
   });
 
@@ -204,7 +213,7 @@ describe('throttled index', () => {
     const harness = await throttled('all');
     await harness.sweep(start + 60_000);
     expect(harness.alarms()).toContain('store-unavailable');
-    expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', closed: 0, failed: 7 });
+    expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', closed: 0, failed: 8 });
     expect(await heartbeatOf(harness)).toBe(start + 60_000);
   });
 });

@@ -79,8 +79,8 @@ function observed(
     ...adapters,
     store: {
       ...store,
-      accept: async (receipt, personalData) => {
-        const result = await store.accept(receipt, personalData);
+      accept: async (receipt, ...personalData) => {
+        const result = await store.accept(receipt, ...personalData);
         if (result.stored) written(result.receipt, now(), result.receipt);
         return result;
       },

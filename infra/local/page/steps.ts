@@ -80,6 +80,8 @@ function calledBack({ receipt, calledBackAt }: SeenReceipt): Found {
 
 function signed({ receipt, signedAt }: SeenReceipt): Found {
   if (receipt.evidence !== undefined) return done('The evidence is signed. It contains no personal data.', signedAt);
+  if (receipt.queue === 'verify')
+    return waiting('Follows when Voucherify no longer returns the customer: a minute later.');
   return waiting(
     receipt.queue === 'sign' ? 'The next sweep signs the evidence.' : 'Follows when the receipt is closed.',
   );

@@ -17,6 +17,10 @@ export interface SandboxContext {
   readonly now: () => number;
   /** Returns 24 letters and digits, unique for each call. */
   readonly random: () => string;
+  /** How long a customer is still returned after a permanent deletion, in milliseconds. */
+  readonly shownMs: number;
+  /** The permanently deleted customers that are still returned, and until when. A restart forgets it. */
+  readonly shownUntil: Map<string, number>;
   /** Called after a customer was created or updated. */
   readonly changed: (customer: StoredCustomer) => void;
 }

@@ -146,8 +146,8 @@ export function respondToPermanentDeletion(
     return customerNotFound(idOrSourceId, requestId(context));
   }
   const deletionId = `del_${context.random()}`;
-  removeCustomer(context.sql, customer.id);
   keepStaying(context, customer);
+  removeCustomer(context, customer.id);
   logDeletion(context.sql, {
     project,
     customerId: customer.id,

@@ -85,9 +85,20 @@ export function softDeleteCustomer(sql: SQLTagStore, id: string, at: string): bo
   return done.changes === 1;
 }
 
-/** Deletes the row of a customer. */
-export function removeCustomer(sql: SQLTagStore, id: string): void {
-  sql.run`DELETE FROM customers WHERE id = ${id}`;
+/** Removes a customer after a permanent deletion: at once, or when it is no longer shown. */
+export function removeCustomer(context: SandboxContext, id: string): void {
+  const { shownUntil, shownMs, now } = context;
+  if (!shownUntil.has(id)) shownUntil.set(id, now() + shownMs);
+  removeDeleted(context);
+}
+
+/** Removes the permanently deleted customers that are no longer shown. */
+export function removeDeleted({ sql, now, shownUntil }: SandboxContext): void {
+  for (const [id, until] of shownUntil) {
+    if (until > now()) continue;
+    sql.run`DELETE FROM customers WHERE id = ${id}`;
+    shownUntil.delete(id);
+  }
 }
 
 function findToUpdate(sql: SQLTagStore, project: string, given: SandboxCustomer): StoredCustomer | undefined {

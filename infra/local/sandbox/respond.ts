@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { authenticate, type Caller } from './authenticate.ts';
 import { type Outage, type SandboxContext, Unreachable } from './context.ts';
+import { removeDeleted } from './customers-table.ts';
 import { transaction } from './database.ts';
 import { logCall } from './logs.ts';
 import {
@@ -33,6 +34,7 @@ export function sandboxResponse(
 
 function respondNormally(context: SandboxContext, request: SandboxRequest, route: SandboxRoute): SandboxAnswer {
   return transaction(context.sql, () => {
+    removeDeleted(context);
     const caller = authenticate(context, request.headers);
     const answer = caller === undefined ? unauthorized() : respondWithinQuota(context, request, route, caller);
     log(context, request, route, { status: answer.status, project: caller?.project ?? null });

@@ -23,6 +23,11 @@ export interface SandboxOptions {
   readonly keys: readonly SandboxKey[];
   /** For each project; default: 100 calls in 60 s. */
   readonly limit?: RateLimit;
+  /**
+   * How long customers are still returned after their permanent deletion, in milliseconds; default: not at all. Voucherify
+   * completes deletions in the background.
+   */
+  readonly shownMs?: number;
   /** Customers of the first key's project, registered only in a new file. */
   readonly seed?: readonly SandboxCustomer[];
   /** Returns 24 letters and digits, unique for each call; default: from `node:crypto`. */
@@ -48,7 +53,7 @@ export interface Sandbox {
   softDelete(id: string): void;
   /** Returns the projects that have ever had a key, the first key's project first. */
   projects(): readonly string[];
-  /** Returns all remaining customers, including soft-deleted ones. */
+  /** Returns all remaining customers, including soft-deleted ones, without those that are only still shown. */
   customers(): readonly StoredCustomer[];
   /** Returns all permanent deletions, oldest first. */
   deletions(): readonly LoggedDeletion[];
@@ -79,7 +84,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     register: (customer, project) => register(context, customer, project),
     softDelete: id => softDelete(context, id),
     projects: keys.projects,
-    customers: () => allCustomers(sql),
+    customers: () => allCustomers(sql).filter(({ id }) => !context.shownUntil.has(id)),
     deletions: () => loggedDeletions(sql),
     calls: () => loggedCalls(sql),
     addKey: keys.add,
@@ -97,8 +102,10 @@ export function openSandbox(options: SandboxOptions): Sandbox {
 
 function openContext(options: SandboxOptions, changed: SandboxContext['changed']): SandboxContext {
   const { file = ':memory:', now, limit = { calls: 100, periodSeconds: 60 }, seed = [], random = randomId } = options;
+  const { shownMs = 0 } = options;
+  const shownUntil = new Map<string, number>();
   const keys = openSandboxKeys(options.keys);
-  const over = (sql: SQLTagStore): SandboxContext => ({ sql, keys, now, random, limit, changed });
+  const over = (sql: SQLTagStore): SandboxContext => ({ sql, keys, now, random, limit, shownMs, shownUntil, changed });
   const [first = ''] = keys.projects();
   const sql = openDatabase(file, fresh => {
     for (const customer of seed) {

@@ -17,12 +17,14 @@ export async function decideAll(
   { args, context, output }: CommandInput,
 ) {
   const decision = createDecision(decisionOf(args, context));
+  // Only these are for finished receipts.
+  const finished = what === 'erase-again' || args.isSet('new-request');
   const ids = await receiptArguments(what, args);
   const results: DecisionResult[] = [];
   const names: string[] = [];
   for (const [at, text] of ids.entries()) {
     output.progress(`${at + 1} of ${ids.length}`);
-    const { id, result } = await decideOne(text, decision, { args, context, output });
+    const { id, result } = await decideOne(text, decision, finished, { args, context, output });
     output.progress('');
     results.push(result);
     names.push(nameOf(result, id, at));
@@ -33,12 +35,16 @@ export async function decideAll(
 }
 
 /** Applies a decision to the receipt with this id, or else to the only one whose id begins like this. */
-async function decideOne(text: string, decision: ReceiptDecision, { args, context, output }: CommandInput) {
+async function decideOne(
+  text: string,
+  decision: ReceiptDecision,
+  finished: boolean,
+  { context, output }: CommandInput,
+) {
   const result = await applyDecision(text, context, decision);
   if (result.result !== 'not-found') return { id: text, result };
   try {
-    // Only --new-request is for finished receipts.
-    const found = await readReceiptLike(text, context, output, { finished: args.isSet('new-request') });
+    const found = await readReceiptLike(text, context, output, { finished });
     if (found === undefined) return { id: text, result };
     return { id: found.id, result: await applyDecision(found.id, context, decision) };
   } catch (error) {

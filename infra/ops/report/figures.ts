@@ -13,27 +13,34 @@ export interface Figures {
   readonly notIdentifiable: number;
   /** Every customer found was created after the request; counted in `noMatch`. */
   readonly createdLater: number;
+  /** Part of the closed requests: a deleted customer was still returned, or could not be looked up. */
+  readonly stillPresent: number;
+  readonly unavailable: number;
   /** Days from the request to its end, of all finished requests; absent if there are none. */
   readonly medianDays?: number;
   readonly meanDays?: number;
 }
 
 /** The fields of a receipt that are counted. */
-export type ReportCounts = Pick<Receipt, 'state' | 'submittedAt' | 'closedAt'>;
+export type ReportCounts = Pick<Receipt, 'state' | 'submittedAt' | 'closedAt' | 'verification'>;
 
 /** Counts receipts one by one. Keeps one number for each finished request, which the median needs. */
 export interface Tally {
   readonly states: Map<ReceiptState, number>;
   readonly days: number[];
+  readonly verifications: Map<string, number>;
 }
 
 /** Returns a tally without receipts. */
 export function emptyTally(): Tally {
-  return { states: new Map(), days: [] };
+  return { states: new Map(), days: [], verifications: new Map() };
 }
 
 /** Adds one receipt to a tally. */
-export function addTo({ states, days }: Tally, { state, submittedAt, closedAt }: ReportCounts): void {
+export function addTo(tally: Tally, { state, submittedAt, closedAt, verification }: ReportCounts): void {
+  const { states, days, verifications } = tally;
+  const result = verification?.result;
+  if (result !== undefined) verifications.set(result, (verifications.get(result) ?? 0) + 1);
   addState(states, state);
   if (closedAt !== undefined) days.push((closedAt - submittedAt) / dayMs);
 }
@@ -48,6 +55,8 @@ export function figuresOf(tallies: readonly Tally[]): Figures {
   const counts = tallies.flatMap(({ states }) => [...states]);
   const sum = (of: readonly (readonly [ReceiptState, number])[]) => of.reduce((all, [, number]) => all + number, 0);
   const count = (...states: readonly ReceiptState[]) => sum(counts.filter(([state]) => states.includes(state)));
+  const verified = (result: string) =>
+    tallies.reduce((all, { verifications }) => all + (verifications.get(result) ?? 0), 0);
   const days = sortedDays(tallies);
   return {
     received: sum(counts),
@@ -58,6 +67,8 @@ export function figuresOf(tallies: readonly Tally[]): Figures {
     refused: count('refused'),
     notIdentifiable: count('not-identifiable'),
     createdLater: count('created-later'),
+    stillPresent: verified('stillPresent'),
+    unavailable: verified('unavailable'),
     ...(days.length === 0 ? {} : { medianDays: round(median(days)), meanDays: round(mean(days)) }),
   };
 }

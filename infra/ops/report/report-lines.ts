@@ -47,9 +47,19 @@ function shortCells(line: ReportLine): readonly string[] {
 
 /** The columns that the table on a terminal has no room for. */
 function detailsOf(line: ReportLine): readonly string[] {
-  const { refused, notIdentifiable, createdLater, meanDays = '-', ignored, reappeared } = line;
+  const {
+    refused,
+    notIdentifiable,
+    createdLater,
+    meanDays = '-',
+    ignored,
+    reappeared,
+    stillPresent,
+    unavailable,
+  } = line;
   return [
     `denied: ${refused} refused, ${notIdentifiable} not identifiable; no match: ${createdLater} created later`,
+    `after the deletion: ${stillPresent} still present, ${unavailable} not verified`,
     `mean days: ${meanDays}; ignored messages: ${ignored}; reappeared: ${reappeared}; in a file: CSV`,
   ];
 }
@@ -57,11 +67,12 @@ function detailsOf(line: ReportLine): readonly string[] {
 const columns = [
   ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
   ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored', 'reappeared'],
+  ...['still_present', 'unavailable'],
 ];
 
 function cellsOf(line: ReportLine): readonly (string | number)[] {
   const { platform, received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater } = line;
-  const { medianDays = '', meanDays = '', ignored, reappeared } = line;
+  const { medianDays = '', meanDays = '', ignored, reappeared, stillPresent, unavailable } = line;
   const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
-  return [platform, ...counts, medianDays, meanDays, ignored, reappeared];
+  return [platform, ...counts, medianDays, meanDays, ignored, reappeared, stillPresent, unavailable];
 }

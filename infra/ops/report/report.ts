@@ -43,6 +43,10 @@ ${periodHelp}
                               after the request
   median_days, mean_days      from the time of the request, as stated by the
                               platform, to its end; finished requests only
+  still_present               erased, but Voucherify returned a customer an hour
+                              or more after the deletion
+  unavailable                 erased, but the customers could not be looked up
+                              again for a day
   ignored                     messages of generic platforms that ask nothing of
                               this service; they are not requests
   reappeared                  times that an erased person was noticed in

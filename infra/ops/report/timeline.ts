@@ -1,7 +1,7 @@
 import type { ReceiptState } from '../../../lambda/receipts/receipt.ts';
 import { isIn, type Period } from '../period.ts';
 import { dayMs } from '../terminal.ts';
-import { addState, type Figures, figuresOf } from './figures.ts';
+import { addState, emptyTally, type Figures, figuresOf } from './figures.ts';
 
 /** Requests by the day, month or year in which they were received. Small, however many requests there are. */
 export interface Timeline {
@@ -37,7 +37,7 @@ export interface TimelinePart {
 
 /** Returns the parts in order. */
 export function timelineParts({ states }: Timeline): readonly TimelinePart[] {
-  return [...states].map(([label, counts]) => ({ label, figures: figuresOf([{ states: counts, days: [] }]) }));
+  return [...states].map(([label, counts]) => ({ label, figures: figuresOf([{ ...emptyTally(), states: counts }]) }));
 }
 
 function labelOf(at: number, length: number): string {

@@ -20,6 +20,7 @@ export function auditAnswers(evidence: Evidence): readonly AuditSection[] {
     { heading: 'When was it answered, and how?', lines: replyLines(evidence) },
     { heading: 'What was done, and where?', lines: doneLines(evidence) },
     { heading: 'What is the proof?', lines: sureLines(evidence) },
+    { heading: 'Was the customer gone afterwards?', lines: verificationLines(evidence) },
     { heading: 'Why was it refused or reviewed?', lines: reasonLines(evidence) },
     { heading: 'Who was notified?', lines: notificationLines(evidence) },
     { heading: 'Where can data remain?', lines: remainderLines(evidence) },
@@ -150,6 +151,18 @@ function sureLines({ projects }: Evidence): readonly string[] {
   );
   return lines.length === 0 ? ['nothing was deleted, so no proof is needed', ...refused] : [...lines, ...refused];
 }
+
+function verificationLines({ verification, outcome, closedAt, projects }: Evidence): readonly string[] {
+  if (verification !== undefined) return [`${verification.at}  ${verified[verification.result]}`];
+  if (Object.values(projects).every(({ deletions }) => deletions.length === 0)) return ['nothing was deleted'];
+  return [closedAt === undefined ? `not finished: ${outcome}` : 'not looked at again yet'];
+}
+
+const verified = {
+  absent: 'absent: Voucherify answered 404 for each deleted customer, at least a minute after the deletion',
+  stillPresent: 'STILL PRESENT: Voucherify returned a deleted customer an hour or more after the deletion',
+  unavailable: 'unavailable: the deleted customers could not be looked up for a day',
+} as const satisfies Readonly<Record<NonNullable<Evidence['verification']>['result'], string>>;
 
 function proofLine(grade: string, count: number, meaning: string): readonly string[] {
   return count === 0 ? [] : [`${grade} (${count}): ${meaning}`];

@@ -6,6 +6,7 @@ import {
   type Receipt,
   wrongCustomerDeleted,
 } from '../../../lambda/receipts/receipt.ts';
+import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
 import type { OpsContext } from '../context.ts';
 import { maxCustomers } from '../decide/decide.ts';
 
@@ -20,11 +21,23 @@ const why = '--why "…"';
 
 /** Returns the next step for a receipt; nothing to do for a closed one. Throws if the pauses cannot be read. */
 export async function nextStepFor(receipt: Receipt, context: OpsContext): Promise<NextStep> {
-  if (isFinal(receipt.state)) return { facts: [], commands: [] };
+  if (isFinal(receipt.state)) return stepOfClosed(receipt, context);
   if (receipt.state === 'open') return stepOfOpen(receipt, context);
   const { id, reason = '' } = receipt;
   const section = reason === wrongCustomerDeleted ? wrongCustomerDeleted : 'needs-review';
   return { ...reviewStep(id, reason, receipt, context), section };
+}
+
+/** Only customers that are still present can be deleted again, once and while their pins are kept. */
+function stepOfClosed(receipt: Receipt, { now }: OpsContext): NextStep {
+  const canErase =
+    receipt.evidence !== undefined && receipt.eraseAgain === undefined && now() < (pinsKeptUntil(receipt) ?? 0);
+  if (!canErase) return { facts: [], commands: [] };
+  return {
+    facts: [],
+    commands: [`npm run ops -- erase-again ${receipt.id} ${why}`],
+    section: 'erased-person-still-present',
+  };
 }
 
 /** An open receipt is tried again without a command, unless a pause holds it. */

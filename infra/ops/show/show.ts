@@ -148,6 +148,7 @@ function buildLines(view: ReceiptView, now: number): readonly string[] {
     `receipt ${evidence.receipt}`,
     ...stateLines(receipt, now),
     ...newRequestLines(receipt),
+    ...eraseAgainLines(receipt),
     ...nextLines(view.next),
     ...sections.flatMap(({ heading, lines }) => ['', heading, ...lines.map(line => `  ${line}`)]),
   ];
@@ -181,6 +182,17 @@ function newRequestLines({ newRequest }: Receipt): readonly string[] {
   if (newRequest === undefined) return [];
   const { at, actor, reason } = newRequest;
   return [oneLine(`new request allowed at ${isoSeconds(at)} by ${actor}: ${reason}`)];
+}
+
+/** The other receipt has its own evidence. */
+function eraseAgainLines({ eraseAgain, erasesAgain }: Receipt): readonly string[] {
+  const first = erasesAgain === undefined ? [] : [`deletes again the customers of receipt ${erasesAgain}`];
+  if (eraseAgain === undefined) return first;
+  const { at, actor, reason } = eraseAgain;
+  return [
+    ...first,
+    oneLine(`deletion repeated for a new receipt, as decided at ${isoSeconds(at)} by ${actor}: ${reason}`),
+  ];
 }
 
 const verdicts: Readonly<Record<SignatureVerdict, string>> = {

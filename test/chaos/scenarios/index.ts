@@ -10,6 +10,7 @@ import { runRefusals } from './refusals.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runSoak } from './soak.ts';
+import { runVerifications } from './verifications.ts';
 import { runVersions } from './versions.ts';
 
 export type Size = 'small' | 'full';
@@ -185,6 +186,22 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         label: `seed ${seed}, 6 weeks`,
         run: () => runSoak({ seed, days: 42, requestsPerDay: 100 }),
       })),
+    },
+  },
+  verifications: {
+    what: 'customers that Voucherify still returns for minutes or days after their deletion, with outages and crashes',
+    runs: {
+      small: [
+        { label: 'seed 1, 100 requests, shown for five minutes', run: () => runVerifications(1, 100, hour / 12) },
+        { label: 'seed 2, 100 requests, shown for days', run: () => runVerifications(2, 100, 1000 * hour) },
+      ],
+      full: seeds(5).flatMap(seed => [
+        {
+          label: `seed ${seed}, 2000 requests, shown for 40 minutes`,
+          run: () => runVerifications(seed, 2000, hour / 1.5),
+        },
+        { label: `seed ${seed}, 2000 requests, shown for days`, run: () => runVerifications(seed, 2000, 1000 * hour) },
+      ]),
     },
   },
   versions: {

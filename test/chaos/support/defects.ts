@@ -201,15 +201,27 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a closed receipt is not signed',
-    file: 'lambda/receipts/receipt.ts',
-    is: "'callback' : 'sign'",
-    becomes: "'callback' : undefined",
+    file: 'lambda/receipts/verification.ts',
+    is: "return { queue: 'sign', nextAttemptAt: now };",
+    becomes: 'return {};',
   },
   {
     name: 'a receipt is not signed after its callbacks',
     file: 'lambda/receipts/callback-state.ts',
-    is: "queue: 'sign'",
-    becomes: 'queue: undefined',
+    is: '...queueAfterCallbacks(receipt, now) });',
+    becomes: 'queue: undefined });',
+  },
+  {
+    name: 'the verification is skipped',
+    file: 'lambda/receipts/verification.ts',
+    is: 'return deletedAt(receipt) !== undefined &&',
+    becomes: 'return deletedAt(receipt) === 0 &&',
+  },
+  {
+    name: 'any answer but the customer verifies a deletion',
+    file: 'lambda/sweep/verify-erasure.ts',
+    is: "if (look === 'absent') absent",
+    becomes: "if (look !== 'shown') absent",
   },
   {
     name: 'identifiers are kept until the signature',

@@ -27,7 +27,7 @@ export function openMachine(environment: Environment): Machine {
   const services = createServices({
     settings: environment.settings,
     store: {
-      accept: (receipt, personalData) => call('store', 'accept', () => store.accept(receipt, personalData)),
+      accept: (...given) => call('store', 'accept', () => store.accept(...given)),
       read: id => call('store', 'read', () => store.read(id)),
       replace: (next, also) => call('store', 'replace', () => store.replace(next, also)),
       due: (...asked) => call('store', 'due', () => store.due(...asked)),

@@ -97,7 +97,7 @@ function bySource(number: number, registry: CustomerRegistry): RequestContent {
   const customers = chosenProjects(registry).map(project =>
     registerCustomer({ source_id: source, orders: number % 3 }, project, registry),
   );
-  const needed = registry.projects.length + customers.length;
+  const needed = registry.projects.length + 2 * customers.length;
   return { ...identifiedBy([identity('account_id', source)], customers), needed };
 }
 
@@ -110,7 +110,7 @@ function byEmail(number: number, registry: CustomerRegistry): RequestContent {
       registerCustomer({ source_id: `mail-${number}-${twin}`, email }, project, registry),
     ),
   );
-  const needed = registry.projects.length * spellings + customers.length;
+  const needed = registry.projects.length * spellings + 2 * customers.length;
   return { ...identifiedBy([identity('email', sent)], customers), needed };
 }
 
@@ -126,7 +126,7 @@ function byManyIdentifiers(number: number, registry: CustomerRegistry): RequestC
     ...sources.map(source => identity('account_id', source)),
     ...emails.map(email => identity('email', email)),
   ];
-  return { ...identifiedBy(identities, customers), needed: registry.projects.length * 10 + customers.length };
+  return { ...identifiedBy(identities, customers), needed: registry.projects.length * 10 + 2 * customers.length };
 }
 
 /** Two ids and an address, each of another customer. */
@@ -139,14 +139,14 @@ function bySeveral(number: number, registry: CustomerRegistry): RequestContent {
     registerCustomer({ source_id: `several-${number}-c`, email }, project, registry),
   ];
   const identities = [...sources.map(source => identity('account_id', source)), identity('email', email)];
-  return { ...identifiedBy(identities, customers), needed: 3 * registry.projects.length + customers.length };
+  return { ...identifiedBy(identities, customers), needed: 3 * registry.projects.length + 2 * customers.length };
 }
 
 function byCustomerId(number: number, registry: CustomerRegistry): RequestContent {
   const [project] = registry.projects;
   const one = registerCustomer({ source_id: `id-${number}` }, project, registry);
   // A deletion is also sent once to a project that does not know the id.
-  return { ...identifiedBy([identity('customer', one.id)], [one]), needed: 2 * registry.projects.length };
+  return { ...identifiedBy([identity('customer', one.id)], [one]), needed: 2 * registry.projects.length + 1 };
 }
 
 /** A look-up no longer finds this id, but the data still exists. */

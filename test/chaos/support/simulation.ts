@@ -22,6 +22,8 @@ export interface SimulationOptions extends QuotaOptions {
   readonly periodSeconds?: number;
   /** Whether some lists of Voucherify have pages that are shorter than requested. */
   readonly shortPages?: boolean;
+  /** How long Voucherify returns customers after their deletion, in milliseconds. */
+  readonly shownMs?: number;
   /** Whether the store's index lags, mostly by up to a second. */
   readonly lags?: boolean;
   /** Maximum clock error of a machine, in milliseconds. */
@@ -74,6 +76,7 @@ export function openSimulation(options: SimulationOptions): Simulation {
     lost = 0,
     periodSeconds = 60,
     shortPages = false,
+    shownMs = 0,
   } = options;
   const random = seeded(seed);
   const time = virtualTime(start);
@@ -88,7 +91,7 @@ export function openSimulation(options: SimulationOptions): Simulation {
   const stores = { store, control: sqlite.control };
   const turns = random.fork();
   const quota = { callsPerMinute, periodSeconds };
-  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, ...quota, shortPages });
+  const voucherify = openVoucherify({ projects, now, random: random.fork(), truth, ...quota, shortPages, shownMs });
   const receiver = newReceiver(truth);
   const alarms: LogLine[] = [];
   const reported: { at: number; oldestOpenMs: number }[] = [];

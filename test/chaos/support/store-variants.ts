@@ -31,8 +31,8 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
     });
   return {
     ...store,
-    accept: async (receipt, personalData) => {
-      const current = await store.accept(receipt, personalData);
+    accept: async (receipt, ...personalData) => {
+      const current = await store.accept(receipt, ...personalData);
       if (current.stored) index(receiptIndexed(receipt));
       return current;
     },
@@ -101,7 +101,7 @@ export function marksIn(row: unknown): number {
 function newerStore(store: ReceiptStore): ReceiptStore {
   return {
     ...store,
-    accept: (receipt, personalData) => store.accept(marked(receipt), markedPersonalData(personalData)),
+    accept: (receipt, personalData, pins) => store.accept(marked(receipt), markedPersonalData(personalData), pins),
     replace: async (next, also = {}) => {
       const { pins } = also;
       const current = await store.read(next.id);

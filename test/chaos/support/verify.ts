@@ -66,12 +66,22 @@ function verifyEnd(request: TestRequest, receipt: Receipt, needsReview: Readonly
   if (isFinal(receipt.state)) {
     if (receipt.evidence === undefined) truth.violated('closed but never signed', uid);
     if (receipt.state === 'refused') verifyRefusal(request, receipt, truth);
+    verifyVerification(request, receipt, sim);
     return;
   }
   if (receipt.state === 'open') truth.violated('lost: never closed', uid);
   else if (!isExpectedReview(request, receipt, sim)) truth.violated(`unexpected review: ${receipt.reason}`, uid);
   // The sweep counts receipts that need review until they are decided: that keeps the alarm on.
   else if (!needsReview.has(receipt.id)) truth.violated('silent: needs review but is not in the queue', uid);
+}
+
+/** Checks that every deletion was looked at again, and that no customer is called absent without a 404 on a look-up. */
+function verifyVerification({ uid, customers }: TestRequest, receipt: Receipt, { truth }: Simulation): void {
+  const isDeleted = Object.values(receipt.projects).some(({ deletions }) => deletions.length > 0);
+  const { result, absent = [] } = receipt.verification ?? {};
+  if (isDeleted !== (result !== undefined)) truth.violated(`deletions: ${isDeleted}, verification: ${result}`, uid);
+  const seen = customers.filter(({ id }) => truth.wasNotFound(id)).length;
+  if (absent.length > seen) truth.violated('called absent without a 404 on a look-up', uid);
 }
 
 async function verifyPersonalData(
@@ -85,6 +95,10 @@ async function verifyPersonalData(
   if (isFinal(receipt.state) && (personalData?.identifiers.length ?? 0) > 0)
     truth.violated('identifiers are kept for callbacks', uid);
   if (!isOver && personalData === undefined) truth.violated('identifiers are missing too early', uid);
+  const isKept = !isFinal(receipt.state) || receipt.verification?.result === 'stillPresent';
+  const pins = Object.keys(await stores.store.readPins(receipt.id));
+  if (!isKept && isOver && receipt.evidence !== undefined && pins.length > 0)
+    truth.violated('pins are kept after the verification', uid);
 }
 
 const replyTexts = new Map<string, string>([

@@ -42,6 +42,8 @@ interface VoucherifyOptions {
   readonly truth: Truth;
   readonly callsPerMinute: number;
   readonly periodSeconds?: number;
+  /** How long customers are returned after their deletion, in milliseconds. */
+  readonly shownMs?: number;
   /** Whether some lists have pages that are shorter than requested. */
   readonly shortPages?: boolean;
 }
@@ -51,9 +53,10 @@ const longAgo = '2025-01-01T00:00:00.000Z';
 /** Opens the sandbox in process, and records every call and deletion. */
 export function openVoucherify(options: VoucherifyOptions): Voucherify {
   const { projects, now, random, truth, callsPerMinute, periodSeconds = 60, shortPages = false } = options;
+  const { shownMs = 0 } = options;
   const keys = projects.flatMap(project => [keyOf(project), { ...keyOf(project), appId: `shop-${project}` }]);
   const limit = { calls: callsPerMinute, periodSeconds };
-  const sandbox = openSandbox({ now, keys, limit, random: random.letters });
+  const sandbox = openSandbox({ now, keys, limit, random: random.letters, shownMs });
   const sent: Sent[] = [];
   const last = new WeakMap<HttpCall, Sent>();
   const listeners: ((customerId: string) => void)[] = [];

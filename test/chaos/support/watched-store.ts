@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore, SideWrites } from '../../../lambda/receipts/store.ts';
+import { needsVerification } from '../../../lambda/receipts/verification.ts';
 import type { Truth } from './truth.ts';
 
 /** All completed writes, and the number of receipts in each queue. */
@@ -23,15 +24,17 @@ interface Write {
   readonly receipt: Receipt;
 }
 
-/** Fields that may change after a receipt is closed: callback state, signature and operators' decisions. */
+/** Fields that may change after a receipt is closed: callback state, verification, signature and operators' decisions. */
 const mutableWhenClosed = new Set([
   'revision',
   'queue',
   'nextAttemptAt',
   'callbackState',
+  'verification',
   'evidence',
   'decisions',
   'newRequest',
+  'eraseAgain',
 ]);
 
 /** Wraps a store and compares every write with the previous row. */
@@ -48,7 +51,7 @@ export function watchedStore(
     if (receipt.state === 'open') counts.open += by;
     if (receipt.state === 'needs-review') counts.needsReview += by;
     if (receipt.queue === 'callback') counts.callbackState += by;
-    if (receipt.queue === 'sign') counts.unsigned += by;
+    if (receipt.queue === 'sign' || receipt.queue === 'verify') counts.unsigned += by;
   };
   const keep = (receipt: Receipt) => {
     const before = receipts.get(receipt.id);
@@ -61,8 +64,8 @@ export function watchedStore(
   };
   const watching: ReceiptStore = {
     ...store,
-    accept: async (receipt, personalData) => {
-      const current = await store.accept(receipt, personalData);
+    accept: async (receipt, ...personalData) => {
+      const current = await store.accept(receipt, ...personalData);
       if (current.stored) keep(receipt);
       return current;
     },
@@ -90,7 +93,7 @@ function summaryOf({ state, queue, nextAttemptAt, claims, projects, lastResult, 
 function verifyWrite(
   before: Receipt | undefined,
   next: Receipt,
-  { pins, deletePersonalData, callbackData }: SideWrites,
+  { pins, deletePersonalData, callbackData, keepPins = false, pinsLeft }: SideWrites,
   truth: Truth,
 ): void {
   const uid = uidOf(next);
@@ -109,6 +112,9 @@ function verifyWrite(
     truth.violated('pins were written twice', uid);
   const isNeeded = !isFinal(next.state) || (next.queue === 'callback' && callbackData === undefined);
   if (deletePersonalData === true && isNeeded) truth.violated('personal data was deleted too early', uid);
+  const isVerifying = isFinal(next.state) && needsVerification(next);
+  if (isVerifying && (pinsLeft !== undefined || (deletePersonalData === true && !keepPins)))
+    truth.violated('pins were deleted before the verification', uid);
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(request, next);
 }
 

@@ -1,0 +1,39 @@
+import { decideEraseAgain } from '../../../lambda/receipts/transitions.ts';
+import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
+import { decisionHelp, decisionOptions, type OperatorDecision } from '../args.ts';
+import type { Command } from '../command.ts';
+import { decideAll } from './decide-all.ts';
+import type { ReceiptDecision } from './decisions.ts';
+
+export const eraseAgainCommand: Command = {
+  summary: 'delete customers again that Voucherify still has after an erasure',
+  options: decisionOptions,
+  help: `npm run ops -- erase-again RECEIPT... --why "…"
+
+Only for a closed receipt whose evidence says stillPresent (the alarm
+erased-person-still-present), within 30 days, and once. The next sweep creates
+a new receipt with the ids of the customers that are still present. Pauses, the
+hourly limit and holdSeconds apply to it as to a new request. The first receipt
+and its evidence do not change. "show" names the new receipt's first one.
+
+Exit code 0: changed; 3: nothing to change; 1: unknown, or not possible.
+
+${decisionHelp}
+
+  npm run ops -- erase-again RECEIPT --why "Voucherify confirmed the defect"
+`,
+  run: (args, context, output) => decideAll('erase-again', eraseAgainDecision, { args, context, output }),
+};
+
+function eraseAgainDecision(decision: OperatorDecision): ReceiptDecision {
+  return {
+    change: receipt => decideEraseAgain(receipt, { ...decision, action: 'erase-again' }),
+    changed: () => 'the next sweep creates a new receipt that deletes the customers again',
+    unchanged: receipt => {
+      if (receipt.eraseAgain !== undefined) return { result: 'nothing', said: 'already decided' };
+      const why =
+        pinsKeptUntil(receipt) === undefined ? 'its evidence does not say stillPresent' : 'the ids are deleted';
+      return { result: 'not-possible', said: `not changed: ${why}` };
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import type { Receipt, Verification } from './row-schemas.ts';
+
+/*
+ * The verification of an erasure: some time after the deletion, each deleted customer is looked up once more. The outcome of
+ * a closed receipt does not change with it.
+ */
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** The first look is this long after the deletion, because Voucherify completes deletions in the background. */
+const firstLookMs = minute;
+/** A customer that is still returned after this time is reported. */
+const presentMs = hour;
+/** If a customer cannot be looked up for this time, the verification ends without a result. */
+const unavailableMs = day;
+
+/** Pins of customers that are still present are kept for this time, in milliseconds, so that they can be deleted again. */
+const keptPinsMs = 30 * day;
+
+/** Returns the time of the last proved deletion, or `undefined` if nothing was deleted. */
+function deletedAt({ projects }: Receipt): number | undefined {
+  const times = Object.values(projects).flatMap(({ deletions }) => deletions.map(({ at }) => at));
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+/** Returns whether deleted customers are still to be looked at, so that the pins are needed. */
+export function needsVerification(receipt: Receipt): boolean {
+  return deletedAt(receipt) !== undefined && receipt.verification?.result === undefined;
+}
+
+/** Returns the queue of a closed receipt whose callbacks are sent or were not due, and from when. */
+export function queueAfterCallbacks(receipt: Receipt, now: number): Pick<Receipt, 'queue' | 'nextAttemptAt'> {
+  if (!needsVerification(receipt)) return { queue: 'sign', nextAttemptAt: now };
+  return { queue: 'verify', nextAttemptAt: Math.max(now, (deletedAt(receipt) ?? now) + firstLookMs) };
+}
+
+/** Returns whether a closed receipt is due for its verification. */
+export function isVerificationDue({ queue, nextAttemptAt }: Receipt, now: number): boolean {
+  return queue === 'verify' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+}
+
+/** The deleted customers that are not yet found to be absent, as indexes of pins by project. */
+export function unverifiedPins({ projects, verification }: Receipt): ReadonlyMap<string, readonly number[]> {
+  const { absent = [] } = verification ?? {};
+  const isAbsent = (project: string, pin: number) => absent.some(one => one.project === project && one.pin === pin);
+  const left = Object.entries(projects).map(([project, { deletions }]) => {
+    const pins = deletions.map(({ pin }) => pin).filter(pin => !isAbsent(project, pin));
+    return [project, pins] as const;
+  });
+  return new Map(left.filter(([, pins]) => pins.length > 0));
+}
+
+/** What one look at the deleted customers has shown. */
+export interface VerificationLook {
+  readonly absent: Verification['absent'];
+  /** Whether Voucherify still returned a customer. */
+  readonly isShown: boolean;
+  /** Whether a customer can never be looked at, because its pin is lost. */
+  readonly isLost: boolean;
+}
+
+/**
+ * Returns the receipt with the result of one look, under the same revision: the caller stores it. It is due for its signature
+ * once the verification has ended, and before that for its next look. `random` is a number from 0 to 1.
+ */
+export function recordLook(receipt: Receipt, look: VerificationLook, now: number, random: number): Receipt {
+  const { tries = 0, absent = [] } = receipt.verification ?? {};
+  const verification = { tries: tries + 1, absent: [...absent, ...look.absent] };
+  const since = deletedAt(receipt) ?? now;
+  const isLeft = unverifiedPins({ ...receipt, verification }).size > 0;
+  const result = isLeft ? resultOf(look, now - since) : 'absent';
+  if (result !== undefined) {
+    return { ...receipt, verification: { ...verification, result, at: now }, queue: 'sign', nextAttemptAt: now };
+  }
+  return { ...receipt, verification, nextAttemptAt: nextLookAt(since, tries, now, random) };
+}
+
+function resultOf({ isShown, isLost }: VerificationLook, age: number): Verification['result'] {
+  if (isShown && age >= presentMs) return 'stillPresent';
+  return isLost || age >= unavailableMs ? 'unavailable' : undefined;
+}
+
+/** Exponential backoff from one minute to one hour, half of it random. One look each is at the time of a possible result. */
+function nextLookAt(since: number, tries: number, now: number, random: number): number {
+  const step = Math.min(hour, minute * 2 ** Math.min(tries, 20));
+  const at = now + Math.floor(step / 2 + (random * step) / 2);
+  const limits = [since + presentMs, since + unavailableMs].filter(limit => limit > now);
+  return Math.min(at, ...limits);
+}
+
+/** Returns until when the pins of a receipt are kept whose customers are still present, in epoch milliseconds. */
+export function pinsKeptUntil({ verification }: Receipt): number | undefined {
+  const { result, at } = verification ?? {};
+  return result === 'stillPresent' && at !== undefined ? at + keptPinsMs : undefined;
+}

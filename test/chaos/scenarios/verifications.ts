@@ -1,0 +1,50 @@
+import { calm, usual } from '../support/faults.ts';
+import { exceeded, type Outcome } from '../support/measures.ts';
+import { evenDeliveries, runSimulation } from '../support/run-simulation.ts';
+import { openSimulation } from '../support/simulation.ts';
+import { verify } from '../support/verify.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+/**
+ * Voucherify returns each customer for some time after the deletion, and fails for half of every ten minutes after the
+ * requests; the machines crash and the stores fail. Everybody must be verified as what they are: absent only once Voucherify
+ * no longer returns them, and still present, with an alarm, only after an hour.
+ */
+export async function runVerifications(seed: number, count: number, shownMs: number): Promise<Outcome> {
+  const mix = { ...usual, voucherify: calm.voucherify };
+  const sim = openSimulation({ seed, mix, callsPerMinute: 6000, shownMs });
+  const within = count * 100;
+  const deliveries = evenDeliveries(sim, { count, within });
+  for (let at = within + 2 * minute; at < 6 * hour; at += 10 * minute) {
+    sim.time.in(at, () => sim.voucherify.sandbox.outage('error'));
+    sim.time.in(at + 5 * minute, () => sim.voucherify.sandbox.outage(undefined));
+  }
+  await runSimulation(sim, {
+    deliveries,
+    oddSweeps: 0.1,
+    atLeast: 3 * hour,
+    afterwards: hour,
+    longest: 30 * 24 * hour,
+  });
+  await verify(sim);
+  const { truth, watch, alarms } = sim;
+  const alarmed = new Set(alarms.filter(one => one.alarm === 'erased-person-still-present').map(one => one.receipt));
+  const counts = { absent: 0, stillPresent: 0, unavailable: 0 };
+  for (const { id, reference, projects, verification } of watch.receipts.values()) {
+    const { result, at = 0 } = verification ?? {};
+    if (result === undefined) continue;
+    counts[result] += 1;
+    const times = Object.values(projects).flatMap(({ deletions }) => deletions.map(deletion => deletion.at));
+    const age = at - Math.min(...times);
+    if (result === 'absent' && age < shownMs) truth.violated('called absent while it is shown', reference);
+    if (result === 'stillPresent' && (age < hour || age >= shownMs)) truth.violated('called still present', reference);
+    if ((result === 'stillPresent') !== alarmed.has(id)) truth.violated('alarm and verification differ', reference);
+  }
+  sim.close();
+  const bounds = exceeded(['verifications without a result', counts.unavailable, 0]);
+  // After a crash, a customer that is still shown is rightly deleted once more.
+  const violations = truth.violations.filter(one => !one.includes(' was deleted twice'));
+  return { ...counts, violations: [...violations, ...bounds] };
+}

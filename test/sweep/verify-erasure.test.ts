@@ -1,0 +1,213 @@
+import { decodeJwt } from 'jose';
+import { describe, expect, test } from 'vitest';
+import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import { evidenceFrom } from '../../lambda/receipts/evidence.ts';
+import { ada, ben, changedStore, createHarness, type Harness, type HarnessOptions, one } from '../support/harness.ts';
+import { hour, minute } from '../support/quota-world.ts';
+
+const day = 24 * hour;
+
+/** Erases one customer, whose verification is due a minute later. */
+async function erased(options: HarnessOptions = {}) {
+  const harness = createHarness({ platforms: {}, customers: [], ...options });
+  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+  expect(receipt.state).toBe('erased');
+  const before = harness.sent.length;
+  const closedAt = harness.clock.now;
+  const calls = () => harness.sent.slice(before);
+  return { harness, calls, id: receipt.id, closedAt, sweepAfter: (ms: number) => harness.sweep(closedAt + ms) };
+}
+
+const look = `GET /v1/customers/${ada}`;
+const verificationOf = async (harness: Harness, id: string) => {
+  const { evidence, verification } = await harness.receipt(id);
+  return { result: verification?.result, signed: evidence && evidenceFrom(decodeJwt(evidence))?.verification };
+};
+
+/** Sweeps when the receipt is due until it is signed. Returns how long after the deletion each sweep was. */
+async function sweepUntilSigned({ harness, id, closedAt }: Awaited<ReturnType<typeof erased>>) {
+  const times: number[] = [];
+  while ((await harness.receipt(id)).evidence === undefined && times.length < 100) {
+    await harness.sweepWhenDue(id);
+    times.push(harness.clock.now - closedAt);
+  }
+  return times;
+}
+
+const answer = (status: number, body: unknown): HttpResult => ({
+  kind: 'answer',
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+
+describe('verification', () => {
+  test('absent: looked at a minute after the deletion, then signed, and the pin is deleted', async () => {
+    const { harness, calls, id, sweepAfter, closedAt } = await erased();
+    expect(await sweepAfter(minute - 1)).toMatchObject({ signed: 0 });
+    expect(calls()).toEqual([]);
+    expect(await harness.store.readPins(id)).toEqual({ main: [expect.objectContaining({ customerId: ada })] });
+    expect(await sweepAfter(minute)).toMatchObject({ signed: 1, failed: 0 });
+    expect(calls()).toEqual([look]);
+    expect(await verificationOf(harness, id)).toEqual({
+      result: 'absent',
+      signed: { result: 'absent', at: new Date(closedAt + minute).toISOString() },
+    });
+    expect(await harness.store.readPins(id)).toEqual({});
+    expect(harness.alarms()).toEqual([]);
+  });
+
+  test('identifiers: are deleted when the receipt is closed, not later', async () => {
+    const { harness, id } = await erased();
+    expect(await harness.store.readPersonalData(id)).toBeUndefined();
+  });
+
+  test('nothing deleted: no look, and the evidence names no verification', async () => {
+    const harness = createHarness({ platforms: {}, customers: [] });
+    const { receipt } = await harness.erase(one('source_id', 'crm-9'));
+    expect(await harness.sweep()).toMatchObject({ signed: 1 });
+    expect(await verificationOf(harness, receipt.id)).toEqual({ result: undefined, signed: undefined });
+  });
+
+  test('shown for minutes: looked at again with growing delays until absent', async () => {
+    const open = await erased({ shownMs: 10 * minute, random: () => 1 - 2 ** -53 });
+    const minutes = (await sweepUntilSigned(open)).map(ms => Math.round(ms / minute));
+    expect(minutes).toEqual([1, 2, 4, 8, 16]);
+    expect(await verificationOf(open.harness, open.id)).toMatchObject({ result: 'absent' });
+    expect(open.harness.alarms()).toEqual([]);
+  });
+
+  test('shown for an hour: an alarm at once, the evidence says so, and the pin is kept for a new decision', async () => {
+    const open = await erased({ shownMs: day });
+    const times = await sweepUntilSigned(open);
+    expect(times.at(-1)).toBe(hour);
+    expect(open.harness.alarms()).toEqual(['erased-person-still-present']);
+    expect(await verificationOf(open.harness, open.id)).toMatchObject({
+      result: 'stillPresent',
+      signed: { result: 'stillPresent' },
+    });
+    expect(await open.harness.receipt(open.id)).toMatchObject({ state: 'erased' });
+    expect(await open.harness.store.readPins(open.id)).toEqual({
+      main: [expect.objectContaining({ customerId: ada })],
+    });
+    const looks = open.harness.sent.length;
+    await open.harness.sweep(open.closedAt + 2 * day);
+    expect(open.harness.sent).toHaveLength(looks);
+  });
+
+  test('no answer for a day: unavailable, and the pin is deleted', async () => {
+    const open = await erased();
+    open.harness.sandbox.outage('error');
+    const times = await sweepUntilSigned(open);
+    expect(times.at(-1)).toBe(day);
+    expect(await verificationOf(open.harness, open.id)).toMatchObject({ signed: { result: 'unavailable' } });
+    expect(await open.harness.store.readPins(open.id)).toEqual({});
+    expect(open.harness.alarms()).not.toContain('erased-person-still-present');
+  });
+
+  const notFound = { key: 'not_found', resource_type: 'customer', code: 404 };
+  test.each<[string, HttpResult]>([
+    ['another customer', answer(200, { id: ben, object: 'customer' })],
+    ['an object without the id', answer(200, {})],
+    ['404 that is not from Voucherify', answer(404, { message: 'no such route' })],
+    ['404 for another resource', answer(404, { ...notFound, resource_type: 'project' })],
+    ['500', answer(500, notFound)],
+    ['401', answer(401, notFound)],
+    ['no answer', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true }],
+  ])('%s: proves nothing', async (_, result) => {
+    const { harness, calls, id, sweepAfter } = await erased();
+    harness.intercept = (call: HttpCall, pass) => (call.method === 'GET' ? result : pass());
+    expect(await sweepAfter(minute)).toMatchObject({ signed: 0, failed: 0 });
+    expect(calls()).toContain(look);
+    const receipt = await harness.receipt(id);
+    expect(receipt).toMatchObject({ queue: 'verify', verification: { tries: 1, absent: [] } });
+    expect(receipt.nextAttemptAt).toBeGreaterThan(harness.clock.now);
+    harness.intercept = undefined;
+    await sweepAfter(day);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'absent' });
+  });
+
+  test('404 under the key of another project: proves nothing', async () => {
+    const { harness, id, sweepAfter } = await erased();
+    const key = { appId: 'app-other', appToken: 'token-other-with-more-characters' };
+    harness.sandbox.addKey({ project: 'main', ...key });
+    harness.secrets['erasure/voucherify/main'] = JSON.stringify(key);
+    await sweepAfter(minute);
+    expect(await verificationOf(harness, id)).toEqual({ result: undefined, signed: undefined });
+    await sweepAfter(day);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'unavailable' });
+  });
+
+  test('two customers: one that is absent is not looked at again', async () => {
+    const harness = createHarness({ platforms: {}, customers: [], projects: ['main', 'other'] });
+    harness.addCustomer({ id: ada, source_id: 'crm-1' }, 'main');
+    harness.addCustomer({ id: ben, source_id: 'crm-1' }, 'other');
+    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+    harness.intercept = (call, pass) => (call.url.pathname.endsWith(ben) ? answer(500, {}) : pass());
+    await harness.sweep(harness.clock.now + minute);
+    await harness.sweep(harness.clock.now + 5 * minute);
+    expect(harness.sent.filter(call => call === look)).toHaveLength(1);
+    harness.intercept = undefined;
+    await harness.sweep(harness.clock.now + hour);
+    expect(await verificationOf(harness, receipt.id)).toMatchObject({ result: 'absent' });
+  });
+
+  test.each(['read', 'readPins', 'replace'] as const)('crash at %s: only the looks are repeated', async verb => {
+    let isDown = false;
+    const { harness, calls, id, sweepAfter } = await erased(
+      changedStore(store => ({
+        [verb]: async (...args: never[]) => {
+          if (isDown) throw new Error('crash');
+          return (store[verb] as (...given: never[]) => unknown)(...args);
+        },
+      })),
+    );
+    isDown = true;
+    expect(await sweepAfter(minute)).toMatchObject({ signed: 0 });
+    isDown = false;
+    expect(await sweepAfter(2 * minute)).toMatchObject({ signed: 1 });
+    expect(calls().filter(call => call.startsWith('POST'))).toEqual([]);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'absent', signed: { result: 'absent' } });
+  });
+
+  test('key store down: the result is stored, the pin is deleted, and the signature follows', async () => {
+    let isDown = true;
+    const { harness, calls, id, sweepAfter } = await erased({
+      change: ({ signer }) => ({
+        signer: {
+          ...signer!,
+          sign: async bytes => {
+            if (isDown) throw new Error('throttled');
+            return signer!.sign(bytes);
+          },
+        },
+      }),
+    });
+    await sweepAfter(minute);
+    expect(await harness.receipt(id)).toMatchObject({ queue: 'sign', verification: { result: 'absent' } });
+    expect(await harness.store.readPins(id)).toEqual({});
+    isDown = false;
+    expect(await sweepAfter(2 * minute)).toMatchObject({ signed: 1 });
+    expect(calls()).toEqual([look]);
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: { result: 'absent' } });
+  });
+
+  test('lost pins: unavailable at once', async () => {
+    const { harness, calls, id, sweepAfter } = await erased(changedStore(() => ({ readPins: async () => ({}) })));
+    await sweepAfter(minute);
+    expect(calls()).toEqual([]);
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: { result: 'unavailable' } });
+  });
+
+  test('used-up quota: an erasure comes first, and the verification waits', async () => {
+    const { harness, calls, id, sweepAfter } = await erased();
+    harness.addCustomer({ id: ben, source_id: 'crm-2' });
+    await harness.accept(one('source_id', 'crm-2'));
+    await sweepAfter(minute);
+    const [first] = calls();
+    expect(first).toBe('GET /v1/customers/crm-2');
+    expect(calls().at(-1)).toBe(look);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'absent' });
+  });
+});
