@@ -99,6 +99,25 @@ export function requestReview(receipt: Receipt, reason: string): Receipt {
   });
 }
 
+/** The reason of a review because of a legal hold. */
+export const legalHold = 'legal-hold';
+
+/** How often the sweep checks whether a legal hold has ended, in milliseconds. */
+export const holdCheckMs = 900_000;
+
+/** Moves a receipt to review because of legal holds, whose ids are given. The sweep checks it until they have ended. */
+export function holdReceipt(receipt: Receipt, holds: readonly string[], now: number): Receipt {
+  const before = receipt.legalHolds ?? [];
+  const added = holds.filter(hold => !before.some(one => one.hold === hold && one.to === undefined));
+  const legalHolds = [...before, ...added.map(hold => ({ hold, from: now }))];
+  return { ...requestReview(receipt, legalHold), queue: 'held', nextAttemptAt: now + holdCheckMs, legalHolds };
+}
+
+/** Returns whether a receipt is in review because of a legal hold. */
+export function isHeld({ state, reason }: Receipt): boolean {
+  return state === 'needs-review' && reason === legalHold;
+}
+
 /** The look-ups that pins come from, where they are not the first ones or some were refused. */
 export interface PinnedLookUps {
   /** Number of pins of earlier sets, which the worker knew. */

@@ -92,6 +92,9 @@ const decisionSchema = storedObject({ at: v.number(), ...decisionEntries });
 /** A decision of an operator: who, when, why and what. */
 export type Decision = DeepReadonly<v.InferOutput<typeof decisionSchema>>;
 
+/** `hold` is the id of the hold: the HMAC of an identifier of the request or of a customer found for it. */
+const legalHoldSchema = storedObject({ hold: v.string(), from: v.number(), to: v.exactOptional(v.number()) });
+
 /** Indexes refer to the stored callbacks. */
 const callbackStateSchema = storedObject({
   tries: v.number(),
@@ -118,10 +121,10 @@ export const receiptStateSchema = v.picklist([
 export type ReceiptState = v.InferOutput<typeof receiptStateSchema>;
 
 /**
- * No worker processes `needs-review`; the queue exists so that its alarm can count. `sign` has closed receipts whose
- * callbacks have ended.
+ * No worker processes `needs-review`; the queue exists so that its alarm can count. `held` has receipts in review because of
+ * a legal hold; the sweep checks whether it has ended. `sign` has closed receipts whose callbacks have ended.
  */
-const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'sign']);
+const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'held', 'sign']);
 
 export type ReceiptQueue = v.InferOutput<typeof queueSchema>;
 
@@ -170,6 +173,8 @@ export const receiptSchema = storedObject({
   projects: v.record(v.string(), progressSchema),
   /** State of the callbacks, once the first was sent. */
   callbackState: v.exactOptional(callbackStateSchema),
+  /** The legal holds that this erasure waited for, oldest first. */
+  legalHolds: v.exactOptional(v.array(legalHoldSchema)),
   /** Decisions of operators, oldest first. */
   decisions: v.exactOptional(v.array(decisionSchema)),
   /** On a closed receipt: an operator's decision that the next delivery of the same body opens a new request. */
@@ -207,6 +212,8 @@ const pinSchema = storedObject({
   seen: v.boolean(),
   /** HMAC of the app id that it was resolved with: a 404 under another key proves nothing. */
   appIdHmac: v.string(),
+  /** The HMACs of its source_id and e-mail address when it was found, by which a legal hold finds it. */
+  subjectHmacs: v.exactOptional(v.array(v.string())),
 });
 
 export const pinsSchema = v.array(pinSchema);

@@ -2,8 +2,10 @@ import {
   closeReceipt,
   type Decision,
   hasRefusedLookUps,
+  holdCheckMs,
   isClosingDecided,
   isFinal,
+  isHeld,
   isPartialAccepted,
   isRefusalDecided,
   nextRevision,
@@ -90,7 +92,35 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
     unprovenCount: 0,
     unrecordedClaims: 0,
   } as const;
-  return withDecision(rest, withReason(decided, receipt), reopened);
+  return withDecision(withEndedHolds(rest, decided.at), withReason(decided, receipt), reopened);
+}
+
+/** Returns whether it is time to check whether the legal hold of a receipt has ended. */
+export function isHoldCheckDue(receipt: Receipt, now: number): boolean {
+  return isHeld(receipt) && receipt.queue === 'held' && (receipt.nextAttemptAt ?? 0) <= now;
+}
+
+/**
+ * Records a check of the legal holds of a receipt: it waits for the next check while one is in effect (`active`), and is
+ * attempted again as soon as none is.
+ */
+export function recordHoldCheck(receipt: Receipt, active: readonly string[], now: number): Receipt | undefined {
+  if (!isHoldCheckDue(receipt, now)) return undefined;
+  if (active.length > 0) return nextRevision(receipt, { nextAttemptAt: now + holdCheckMs });
+  const { reason: _, ...rest } = withEndedHolds(receipt, now);
+  const continued = {
+    state: 'open',
+    queue: 'erase',
+    nextAttemptAt: now,
+    unprovenCount: 0,
+    unrecordedClaims: 0,
+  } as const;
+  return nextRevision(rest, continued);
+}
+
+function withEndedHolds<R extends Pick<Receipt, 'legalHolds'>>(receipt: R, to: number): R {
+  const { legalHolds } = receipt;
+  return legalHolds === undefined ? receipt : { ...receipt, legalHolds: legalHolds.map(hold => ({ to, ...hold })) };
 }
 
 function repeatRefusedLookUps(receipt: Receipt): Receipt {

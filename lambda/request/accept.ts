@@ -8,7 +8,7 @@ import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalData } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { readPausesFor } from './request-limit.ts';
+import { readHoldsExistFor, readPausesFor } from './request-limit.ts';
 
 /** A verified erasure request and the platform that sent it. */
 export interface VerifiedRequest {
@@ -36,6 +36,8 @@ export interface AcceptedRequest {
   readonly mayAttempt: boolean;
   /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
   readonly pauses: Pauses | undefined;
+  /** Whether any legal hold exists, as read with the pauses. */
+  readonly holdsExist: boolean;
   /** The clients of the attempt. Their first calls were reserved while the receipt was stored, where no call is needed for it. */
   readonly clients: ProjectClients;
 }
@@ -64,9 +66,10 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const reserves = mayAttempt && reservesWhileStoring(receipt, services);
-  const [{ receipt: current, stored: isNew }, pauses] = await Promise.all([
+  const [{ receipt: current, stored: isNew }, pauses, holdsExist] = await Promise.all([
     services.store.accept(receipt, personalData),
     readPausesFor(receipt, services),
+    readHoldsExistFor(services),
     reserves ? reserveFirstCalls(receipt, clients, attemptUntil(request, services)) : undefined,
   ]);
   const isAttempted = mayAttempt && isNew && pauses?.paused.size === 0;
@@ -89,7 +92,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, clients };
+  return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, holdsExist, clients };
 }
 
 /**

@@ -177,7 +177,7 @@ async function attemptIfNew(
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, pauses, clients } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
   const isAllowed = isWithinLimit(receipt, pauses, services);
@@ -193,6 +193,7 @@ async function attemptIfNew(
     until,
     clients,
     isAllowed,
+    holdsExist,
     repliesNow: true,
     callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes ?? [],
   };

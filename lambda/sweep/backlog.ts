@@ -2,7 +2,7 @@ import { readHeartbeat, writeHeartbeat } from '../control/heartbeat.ts';
 import { readPausedScopes } from '../control/pauses.ts';
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
-import { deadlineUsedPercent, isFinal, type Receipt } from '../receipts/receipt.ts';
+import { deadlineUsedPercent, isFinal, isHeld, type Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 
 /** How many receipts in review are counted, and of how many, the oldest, the age is measured. */
@@ -111,7 +111,9 @@ async function recordHeartbeat(run: SweepState): Promise<void> {
   const id = (await readHeartbeat(control))?.mostUrgent;
   const wasRead = await runPart(run, async () => {
     const mostUrgent = id === undefined ? undefined : await store.read(id);
-    if (mostUrgent !== undefined && !isFinal(mostUrgent.state)) recordAge(mostUrgent, run);
+    // A legal hold is no delay, however long it lasts.
+    const isWaiting = mostUrgent !== undefined && !isFinal(mostUrgent.state) && !isHeld(mostUrgent);
+    if (isWaiting) recordAge(mostUrgent, run);
   });
   // A receipt that cannot be read now is checked again by the next sweep.
   await writeHeartbeat(control, { at: now(), mostUrgent: run.mostUrgent?.id ?? (wasRead ? undefined : id) });

@@ -1,6 +1,6 @@
+import { readHoldsExist } from '../control/legal-holds.ts';
 import { readPauses, scopesOf } from '../control/pauses.ts';
-import { attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
-import type { ProjectClients } from '../erasure/erase-in-project.ts';
+import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
 import { isClosingDecided, type Receipt, requestReview } from '../receipts/receipt.ts';
 import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
@@ -49,7 +49,11 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  if (await isPaused(receipt, services)) {
+  const [paused, holdsExist] = await Promise.all([
+    isPaused(receipt, services),
+    readHoldsExist(services.control, services.now()),
+  ]);
+  if (paused) {
     await postpone(receipt, services.now() + pausedMs, services);
     return { kind: 'postponed', open: receipt };
   }
@@ -65,7 +69,7 @@ export async function processReceipt(
   started();
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
-  const closed = await attemptClaimed(claimed, clients, until, services);
+  const closed = await attemptClaimed(claimed, { clients, until, holdsExist }, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }
 
@@ -77,15 +81,14 @@ function durationOf({ projects }: Receipt): number {
 /** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */
 async function attemptClaimed(
   receipt: Receipt,
-  clients: ProjectClients,
-  until: number,
+  conditions: Pick<AttemptRequest, 'clients' | 'until' | 'holdsExist'>,
   services: Services,
 ): Promise<boolean> {
   const personalData = await services.store.readPersonalData(receipt.id);
   // A restore of the receipts table opens closed receipts again, whose identifiers were deleted when they were closed.
   const isMissing = receipt.lookUpCalls > 0 && personalData?.identifiers.length === 0;
   if (personalData === undefined || isMissing) return reviewWithoutPersonalData(receipt, services);
-  const { outcome } = await attempt({ receipt, personalData, clients, until, repliesNow: false }, services);
+  const { outcome } = await attempt({ receipt, personalData, ...conditions, repliesNow: false }, services);
   return 'deletions' in outcome;
 }
 

@@ -3,6 +3,7 @@ import { failureFields } from '../io/log.ts';
 import type { ReceiptQueue } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 import { finishSweep, newSweepState, recordAge, runPart, type SweepResult, type SweepState } from './backlog.ts';
+import { checkHold } from './check-hold.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
@@ -15,7 +16,7 @@ import { signReceipt } from './sign-evidence.ts';
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false };
-  await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
+  await Promise.all([pullOrders(run, until), checkHeld(run), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
   await signAll(run);
@@ -37,6 +38,10 @@ function eraseAll(run: Run): Promise<void> {
     work: (id, started) => eraseOne(id, run, started),
     isOver: () => run.stopped,
   });
+}
+
+function checkHeld(run: Run): Promise<void> {
+  return processQueue('held', run, { work: id => checkHold(id, run.services) });
 }
 
 function notifyAll(run: Run): Promise<void> {
