@@ -6,6 +6,7 @@ import { doctorCommand } from './doctor/doctor.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find.ts';
+import { holdCommand, holdsCommand, releaseCommand } from './holds.ts';
 import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
@@ -31,6 +32,9 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,
+  hold: holdCommand,
+  holds: holdsCommand,
+  release: releaseCommand,
   report: reportCommand,
   export: exportCommand,
   jwks: jwksCommand,

@@ -8,6 +8,7 @@ import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './t
 /** The values of `list --state`, and the queue of each. */
 const listStates = {
   'needs-review': 'needs-review',
+  held: 'held',
   open: 'erase',
   callback: 'callback',
   sign: 'sign',
@@ -30,6 +31,7 @@ by due date. DEADLINE (on a terminal USED) is the used part of the legal time
 shown in red. On a terminal, ids are shortened: every command takes them.
 
   --state STATE   needs-review  needs a decision by an operator
+                  held          in review because of a legal hold, until it ends
                   open          erased at the next attempt
                   callback      closed, but the callback is not delivered yet
                   sign          closed, but the evidence is not signed yet
@@ -81,7 +83,9 @@ function rowOf(receipt: Receipt, now: number) {
     receivedAt: isoSeconds(receivedAt),
     dueAt: isoSeconds(dueAtOf(receipt)),
     deadlineUsedPercent: usedPercent(receipt, now),
-    ...(nextAttemptAt === undefined || queue === 'needs-review' ? {} : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
+    ...(nextAttemptAt === undefined || queue === 'needs-review' || queue === 'held'
+      ? {}
+      : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
   };
 }
 
@@ -100,7 +104,11 @@ function formatShortTable(rows: readonly Row[], now: number, columns: number): r
     row.state ?? '',
     shortSpan(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt === undefined ? 'decision' : shortSpan(Date.parse(row.nextAttemptAt) - now),
+    row.nextAttemptAt === undefined
+      ? row.state === 'held'
+        ? 'hold'
+        : 'decision'
+      : shortSpan(Date.parse(row.nextAttemptAt) - now),
     row.why,
   ]);
   return toneLate(tableLines(['RECEIPT', 'PLATFORM', 'STATE', 'AGE', 'USED', 'NEXT', 'WHY'], cells, columns), rows);
@@ -116,13 +124,14 @@ function formatTable(rows: readonly Row[], now: number): readonly string[] {
     row.why,
     span(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt ?? 'after a decision',
+    row.nextAttemptAt ?? (row.state === 'held' ? 'after the hold' : 'after a decision'),
   ]);
   return toneLate(tableLines(header, cells), rows);
 }
 
 function toneLate(lines: readonly string[], rows: readonly Row[]): readonly string[] {
-  return lines.map((line, at) => ((rows[at - 1]?.deadlineUsedPercent ?? 0) > 100 ? toned('bad', line) : line));
+  const isLate = (row: Row | undefined) => row !== undefined && row.deadlineUsedPercent > 100 && row.state !== 'held';
+  return lines.map((line, at) => (isLate(rows[at - 1]) ? toned('bad', line) : line));
 }
 
 /** Ids read from each queue. A queue is sorted by next attempt, not by due date, so all of them are sorted here. */

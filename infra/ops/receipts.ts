@@ -24,7 +24,7 @@ export function shortId(id: string, ids: readonly string[]): string {
   return id;
 }
 
-const queues = ['needs-review', 'erase', 'callback', 'sign'] as const;
+const queues = ['needs-review', 'held', 'erase', 'callback', 'sign'] as const;
 
 /** Ids read from each queue. */
 const maxIds = 1000;
