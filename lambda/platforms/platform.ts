@@ -35,6 +35,8 @@ export interface VerifyContext {
 export type ParsedRequest = (
   | {
       readonly erase: readonly ErasureRequest[];
+      /** Earlier erasures that the platform withdraws. */
+      readonly withdraw?: readonly Pick<ErasureRequest, 'scope' | 'reference'>[];
       /** Rules by which other parts of the request could not be read. Each raises an alarm. */
       readonly unreadable?: readonly string[];
     }
@@ -45,7 +47,7 @@ export type ParsedRequest = (
   /** A test: nothing is stored or deleted. */
   | { readonly test: true }
 ) & {
-  /** Returns the reply in the platform's format, with one result for each erasure or status. */
+  /** Returns the reply in the platform's format, with one result for each erasure, withdrawal or status. */
   readonly reply: (results: readonly ErasureResult[]) => HttpReply;
   /** Whether a part of the request, or all of it, asked nothing of this service. It is counted. */
   readonly hasIgnored?: boolean;
@@ -126,6 +128,8 @@ export interface Platform {
   readonly sendsAgain?: (hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
+  /** Whether `DELETE /webhooks/<name>/<reference>` withdraws an erasure. */
+  readonly hasWithdrawalRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
   readonly referenceIsDigest?: true;
   /** Whether callbacks or pulls are authenticated with the secret. Only then may the sweep read it. */

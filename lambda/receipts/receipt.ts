@@ -58,10 +58,18 @@ export function createReceipt(
   };
 }
 
-/** Returns whether an operator has decided to refuse an open receipt. */
-export function isRefusalDecided({ state, decisions }: Receipt): boolean {
-  return state === 'open' && decisions?.at(-1)?.action === 'refuse';
+/** Returns whether an operator has decided to refuse an open receipt, or its platform has withdrawn it. */
+export function isRefusalDecided(receipt: Receipt): boolean {
+  return (receipt.state === 'open' && receipt.decisions?.at(-1)?.action === 'refuse') || isWithdrawn(receipt);
 }
+
+/** Returns whether the platform has withdrawn an open receipt. It was told so, thus nothing can change it. */
+export function isWithdrawn({ state, decisions }: Receipt): boolean {
+  return state === 'open' && decisions?.at(-1)?.action === 'withdraw';
+}
+
+/** The reason of a receipt that its platform has withdrawn. */
+export const withdrawnReason = 'withdrawn';
 
 /** Returns whether an operator has decided to close an open receipt: no worker may claim it. */
 export function isClosingDecided(receipt: Receipt): boolean {
@@ -213,6 +221,7 @@ export function outcomeOf(receipt: Receipt, now: number): Outcome {
     const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
     return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
   }
+  if (isWithdrawn(receipt)) return { kind: 'refused', at: receipt.decisions?.at(-1)?.at ?? now, deletions: [] };
   const expectedAt = Math.min(now + statusIntervalMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
   return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-review', expectedAt };
 }

@@ -4,6 +4,7 @@ import {
   hasRefusedLookUps,
   holdReceipt,
   isRefusalDecided,
+  isWithdrawn,
   legalHold,
   nextRevision,
   type ProjectProgress,
@@ -143,6 +144,7 @@ function union<Kind extends 'absent' | 'unseenUnproven'>(kind: Kind, before: Pro
 function conclude(next: Receipt, results: readonly ProjectResult[], recording: AttemptRecord): Receipt {
   const unproven = next.unprovenCount + (results.some(isUnproven) ? 1 : 0);
   const counted = { ...next, unprovenCount: unproven, unrecordedClaims: 0 };
+  if (isWithdrawn(next)) return closeAs(counted, 'refused', recording);
   const states = Object.values(next.projects).map(progress => progress.state);
   if (!states.includes('open')) return closeAs(counted, combined(states), recording);
   const code = reviewCode(results);

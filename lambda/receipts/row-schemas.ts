@@ -77,7 +77,7 @@ export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>
 /** The fields of a decision apart from its time, which a receipt and its evidence write differently. */
 export const decisionEntries = {
   actor: v.string(),
-  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial']),
+  action: v.picklist(['retry', 'refuse', 'withdraw', 'new-request', 'accept-partial']),
   reason: v.string(),
   /** Why the receipt needed review. */
   reviewReason: v.exactOptional(v.string()),
@@ -89,7 +89,7 @@ export const decisionEntries = {
 
 const decisionSchema = storedObject({ at: v.number(), ...decisionEntries });
 
-/** A decision of an operator: who, when, why and what. */
+/** A decision of an operator, or of the platform that withdraws its request: who, when, why and what. */
 export type Decision = DeepReadonly<v.InferOutput<typeof decisionSchema>>;
 
 /** `hold` is the id of the hold: the HMAC of an identifier of the request or of a customer found for it. */

@@ -8,10 +8,12 @@ import {
   isHeld,
   isPartialAccepted,
   isRefusalDecided,
+  isWithdrawn,
   nextRevision,
   type ProjectProgress,
   type Receipt,
   requestReview,
+  withdrawnReason,
   wrongCustomerDeleted,
 } from './receipt.ts';
 
@@ -76,7 +78,7 @@ export type DecisionInput = Omit<Decision, 'reviewReason'>;
  * nothing more.
  */
 export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
-  if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted) return undefined;
+  if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted || isWithdrawn(receipt)) return undefined;
   // The worker with a running claim may still be posting.
   const isClaimed = receipt.state === 'open' && receipt.unrecordedClaims > 0;
   const at = decided.at + (isClaimed ? maxClaimMs : 0);
@@ -172,6 +174,23 @@ export function decideRefusal(receipt: Receipt, decided: DecisionInput): Receipt
   const claimEnds = receipt.state === 'needs-review' ? decided.at : Math.min(receipt.nextAttemptAt ?? latest, latest);
   const change = { state: 'open', queue: 'erase', nextAttemptAt: claimEnds } as const;
   return withDecision(receipt, withReason(decided, receipt), change);
+}
+
+/**
+ * Records that the platform withdraws its request. Only while no customer is stored for deletion: then nothing can have been
+ * deleted, and the decision prevents it. The sweep closes the receipt as `refused`.
+ */
+export function decideWithdrawal(receipt: Receipt, now: number): Receipt | undefined {
+  const isPinned = Object.values(receipt.projects).some(({ pins, deletions }) => pins + deletions.length > 0);
+  if (isFinal(receipt.state) || isPinned || isWithdrawn(receipt)) return undefined;
+  const decision = {
+    at: now,
+    actor: `platform:${receipt.platform}`,
+    action: 'withdraw',
+    reason: 'the platform withdrew the request',
+  } as const;
+  const change = { state: 'open', queue: 'erase', nextAttemptAt: now, reason: withdrawnReason } as const;
+  return withDecision(receipt, withReason(decision, receipt), change);
 }
 
 /**

@@ -10,6 +10,7 @@ import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type AcceptedRequest, accept, attemptUntil, reservesWhileStoring, type VerifiedRequest } from './accept.ts';
 import { countIgnored, isWithinLimit } from './request-limit.ts';
+import { withdraw } from './withdraw.ts';
 
 /**
  * Handles one HTTP request of a privacy platform:
@@ -99,12 +100,17 @@ function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick
 function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
   const { name, isStatusRoute } = parsePath(request);
   const platform = platforms.get(name);
-  if (platform === undefined || platform.isPullOnly || (isStatusRoute && platform.hasStatusRoute !== true)) {
-    throw new Failure('not-found', 'path: no such platform');
-  }
-  const allowed = isStatusRoute ? 'GET' : 'POST';
-  if (request.method === allowed) return { name, platform };
-  throw new Failure('method-not-allowed', `method: only ${allowed} is allowed`, { headers: { Allow: allowed } });
+  const allowed = platform === undefined || platform.isPullOnly ? [] : allowedMethods(platform, isStatusRoute);
+  if (platform === undefined || allowed.length === 0) throw new Failure('not-found', 'path: no such platform');
+  if (allowed.includes(request.method)) return { name, platform };
+  const Allow = allowed.join(', ');
+  throw new Failure('method-not-allowed', `method: only ${Allow} is allowed`, { headers: { Allow } });
+}
+
+function allowedMethods(platform: Platform, isStatusRoute: boolean): readonly string[] {
+  if (!isStatusRoute) return ['POST'];
+  const { hasStatusRoute, hasWithdrawalRoute } = platform;
+  return [...(hasStatusRoute ? ['GET'] : []), ...(hasWithdrawalRoute ? ['DELETE'] : [])];
 }
 
 const route = new RegExp(`^/webhooks/(${namePattern})(/[^/]+)?$`);
@@ -134,6 +140,27 @@ async function processParsed(
   for (let first = 0; first < parsed.erase.length; first += batchSize) {
     const batch = parsed.erase.slice(first, first + batchSize);
     results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
+  }
+  const withdrawn = await withdrawAll(parsed.withdraw ?? [], caller.platformName, services);
+  return [...results, ...withdrawn];
+}
+
+/**
+ * Withdraws erasures, after those of the same message are stored. One that this platform never requested raises an alarm and
+ * has no result. Throws `not-found` if that leaves no result.
+ */
+async function withdrawAll(
+  ids: NonNullable<Extract<ParsedRequest, { erase: unknown }>['withdraw']>,
+  platform: string,
+  services: Services,
+): Promise<readonly ErasureResult[]> {
+  const results: ErasureResult[] = [];
+  for (const id of ids) {
+    const receipt = await withdraw(id, platform, services);
+    const rule = 'withdrawal: no such request';
+    if (receipt !== undefined) results.push(resultOf(id.reference, receipt, outcomeOf(receipt, services.now())));
+    else if (ids.length === 1) throw new Failure('not-found', rule);
+    else services.log({ event: 'alarm', alarm: 'request-refused', platform, rule });
   }
   return results;
 }

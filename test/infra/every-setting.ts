@@ -128,7 +128,10 @@ function sender(places: object) {
     callbackOrigins: ['https://forms.example.com'],
     type: 'generic',
     authentication: { kind: 'header', header: 'x-secret' },
-    rules: [{ when: { '/kind': ['erase', 1, true, null], '/version': 2 }, do: 'erase' }],
+    rules: [
+      { when: { '/kind': ['erase', 1, true, null], '/version': 2 }, do: 'erase' },
+      { when: { '/kind': 'cancel' }, do: 'withdraw' },
+    ],
     otherwise: 'ignore',
     identifiers: { '/email': 'email' },
     submittedAt: '/at',
@@ -136,6 +139,7 @@ function sender(places: object) {
     test: '/trial',
     answers: { ...outcomes, ignored: answer(204), test: answer(200) },
     statusAnswers: outcomes,
+    withdrawAnswers: outcomes,
     callback: { urls: '/back', sign: 'standard-webhooks', when: 'always', method: 'PUT' },
     ...places,
   };

@@ -1,4 +1,5 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { withdrawnReason } from '../../../lambda/receipts/receipt.ts';
 import { oneLine } from '../terminal.ts';
 
 export interface AuditSection {
@@ -137,7 +138,7 @@ function proofLine(grade: string, count: number, meaning: string): readonly stri
 
 /** Returns why a review was needed and what operators decided, each on one line. */
 function reasonLines({ reason, decisions, legalHolds = [] }: Evidence): readonly string[] {
-  const review = reason === undefined ? [] : [`review: ${reason}`];
+  const review = reason === undefined || reason === withdrawnReason ? [] : [`review: ${reason}`];
   const decided = decisions.map(({ at, actor, action, reason, reviewReason, maxCustomers, sameProject }) => {
     const most = maxCustomers === undefined ? '' : `, of at most ${maxCustomers} customers a project`;
     const then = reviewReason === undefined ? '' : `, after ${reviewReason}`;

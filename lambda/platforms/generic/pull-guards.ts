@@ -16,6 +16,11 @@ export function pullProblems(settings: ResolvedSettings): SettingsProblem[] {
     ],
     [pull.method === 'POST' || pull.body === undefined, ['pull', 'body'], 'needs the method POST'],
     [callback !== undefined && 'url' in callback, ['callback'], 'must have a url beside pull, which tells the outcome'],
+    [
+      settings.rules.every(rule => rule.do !== 'withdraw'),
+      ['rules'],
+      'must not withdraw: an order that is pulled is open',
+    ],
     [!settings.hasUselessReplies, ['answers'], 'has no effect without authentication, like each and statusAnswers'],
   ];
   return [
