@@ -1,10 +1,4 @@
-import {
-  type LegalHold,
-  listLegalHolds,
-  readHoldsExist,
-  releaseLegalHold,
-  setLegalHold,
-} from '../../lambda/control/legal-holds.ts';
+import { type LegalHold, listLegalHolds, releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
 import type { Identifier, IdentifierKind } from '../../lambda/domain/erasure.ts';
 import { isUsable } from '../../lambda/domain/erasure.ts';
 import { pepperName } from '../../lambda/domain/names.ts';
@@ -86,17 +80,15 @@ async function hold(args: ParsedArgs, context: OpsContext, output: Output): Prom
   if (until <= decision.at) throw new OpsUsageError('--until: must be a day in the future');
   const identifier = await readIdentifier(args);
   const { subject } = createPseudonymizer(await context.readSecret(pepperName));
-  const isFirst = !(await readHoldsExist(context.control, decision.at));
   const set: LegalHold = { id: subject(identifier), kind: identifier.kind, until, ...decision };
-  const changed = await setLegalHold(set, context.control);
-  if (output.json) output.printJson({ hold: set.id, until: isoSeconds(until), changed });
+  const { changed, sureAt } = await setLegalHold(set, context.control);
+  if (output.json) output.printJson({ hold: set.id, until: isoSeconds(until), changed, sureAt: isoSeconds(sureAt) });
   else
     output.print(
       `hold ${set.id}: ${changed ? `in effect until ${isoSeconds(until)}` : 'was already in effect as long'}`,
     );
-  // An attempt reads whether any hold exists when it begins.
-  if (isFirst && !output.json)
-    output.print('It is the only hold: an erasure that began before it can still delete during the next 60 seconds');
+  if (sureAt > context.now() && !output.json)
+    output.print(`there were no holds before: an erasure that is running can still delete until ${isoSeconds(sureAt)}`);
   return changed ? 0 : 3;
 }
 

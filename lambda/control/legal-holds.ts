@@ -34,7 +34,8 @@ const changeSchema = v.looseObject({
 /** The newest change is the last one, and it decides. */
 const holdRow = v.looseObject({ kind: v.string(), history: v.pipe(v.array(changeSchema), v.nonEmpty()) });
 const idsRow = v.looseObject({ ids: v.array(v.string()) });
-const anyRow = v.looseObject({ until: v.number() });
+/** `since`: when the first of the holds that made the row count began, in epoch milliseconds. */
+const anyRow = v.looseObject({ until: v.number(), since: v.number() });
 
 const anyKey = 'legal-holds';
 const idsKey = 'legal-holds#ids';
@@ -51,6 +52,9 @@ const maxTries = 8;
 
 /** A row of a hold expires this long after its end, as receipts do after they are closed: 762 days, in milliseconds. */
 const keptMs = 762 * 86_400_000;
+
+/** The longest time from the beginning of an attempt, which reads whether any hold exists, to its last deletion, in ms. */
+const attemptMs = 60_000;
 
 /** The rows of one read (DynamoDB API Reference, BatchGetItem: 100). Other reads of the same turn may join it. */
 const maxRead = 80;
@@ -82,11 +86,18 @@ export async function listLegalHolds(control: VersionedStore, now: number): Prom
   return holds.toSorted((a, b) => a.at - b.at);
 }
 
+export interface HoldResult {
+  /** False if the hold was already in effect as long: the first reason is kept. */
+  readonly changed: boolean;
+  /** From when on nobody with this identifier can be deleted, in epoch milliseconds; it may be in the past. */
+  readonly sureAt: number;
+}
+
 /**
- * Sets a hold, or extends one to a later day. Returns false if it is already in effect as long: the first reason is kept.
- * Safe to repeat after a failure: the row that puts it into effect is always written again, and last.
+ * Sets a hold, or extends one to a later day. Safe to repeat after a failure: the row that puts it into effect is always
+ * written again, and last. An attempt that began when there was no hold at all can still delete for a minute.
  */
-export async function setLegalHold(hold: LegalHold, control: VersionedStore): Promise<boolean> {
+export async function setLegalHold(hold: LegalHold, control: VersionedStore): Promise<HoldResult> {
   const { id, kind, actor, reason, at, until } = hold;
   const change = { action: 'hold' as const, actor, reason, at, until };
   let end = until;
@@ -96,8 +107,13 @@ export async function setLegalHold(hold: LegalHold, control: VersionedStore): Pr
     return { value: withChange(row, kind, change), expiresAt: expiryOf(until) };
   });
   await updateRow(idsKey, control, row => ({ value: { ids: withId(id, row) } }));
-  await updateRow(anyKey, control, row => ({ value: { until: Math.max(end, anyUntil(row)) } }));
-  return changed;
+  let since = at;
+  await updateRow(anyKey, control, row => {
+    const any = anyOf(row);
+    since = any.until > at ? any.since : at;
+    return { value: { until: Math.max(end, any.until), since } };
+  });
+  return { changed, sureAt: since + attemptMs };
 }
 
 /** Releases a hold. Returns false if none is in effect. */
@@ -120,6 +136,7 @@ export async function releaseLegalHold(
  */
 async function forgetEnded(control: VersionedStore, now: number): Promise<void> {
   for (let tries = 0; tries < maxTries; tries += 1) {
+    // The holds stay in effect if no try succeeds: then attempts read more rows than necessary.
     const before = (await control.read([anyKey])).get(anyKey) ?? noRow;
     if (before.revision === 0) return;
     const listed = (await control.read([idsKey])).get(idsKey) ?? noRow;
@@ -129,9 +146,8 @@ async function forgetEnded(control: VersionedStore, now: number): Promise<void> 
     if (kept.length < idsOf(listed).length && !(await control.write(idsKey, listed.revision, { ids: kept })).written)
       continue;
     const until = Math.max(0, ...active.map(([, row]) => endOf(row)));
-    if ((await control.write(anyKey, before.revision, { until })).written) return;
+    if ((await control.write(anyKey, before.revision, { ...anyOf(before), until })).written) return;
   }
-  // The holds stay in effect as they are: attempts read more rows than necessary.
 }
 
 interface RowChange {
@@ -208,9 +224,9 @@ function idsOf({ revision, value }: VersionedRow): readonly string[] {
   return parsed.success ? parsed.output.ids : [];
 }
 
-function anyUntil({ value }: VersionedRow): number {
+function anyOf({ value }: VersionedRow): v.InferOutput<typeof anyRow> {
   const parsed = v.safeParse(anyRow, value);
-  return parsed.success ? parsed.output.until : 0;
+  return parsed.success ? parsed.output : { until: 0, since: 0 };
 }
 
 /** In epoch seconds. */

@@ -26,7 +26,7 @@ describe('legal hold', () => {
 
   test('set: is in effect for its id only, until its day', async () => {
     const rows = memoryRows();
-    expect(await setLegalHold(hold('a'), rows)).toBe(true);
+    expect((await setLegalHold(hold('a'), rows)).changed).toBe(true);
     expect(await readHoldsExist(rows, 1000)).toBe(true);
     expect(await readActiveHolds(['a', 'b'], rows, day - 1)).toEqual(['a']);
     expect(await readActiveHolds(['a', 'b'], rows, day)).toEqual([]);
@@ -36,11 +36,21 @@ describe('legal hold', () => {
   test('set again: is extended by a later day, and otherwise keeps the first reason', async () => {
     const rows = memoryRows();
     await setLegalHold(hold('a'), rows);
-    expect(await setLegalHold(hold('a', { reason: 'other', until: day - 1 }), rows)).toBe(false);
+    expect((await setLegalHold(hold('a', { reason: 'other', until: day - 1 }), rows)).changed).toBe(false);
     expect(await listLegalHolds(rows, 2000)).toEqual([hold('a')]);
-    expect(await setLegalHold(hold('a', { reason: 'longer', until: 2 * day }), rows)).toBe(true);
+    expect((await setLegalHold(hold('a', { reason: 'longer', until: 2 * day }), rows)).changed).toBe(true);
     expect(await listLegalHolds(rows, 2000)).toEqual([hold('a', { reason: 'longer', until: 2 * day })]);
     expect(await readHoldsExist(rows, day)).toBe(true);
+  });
+
+  test('sure: a minute after the first of all, at once for others, and again after a time without any', async () => {
+    const rows = memoryRows();
+    expect((await setLegalHold(hold('a', { at: 1000 }), rows)).sureAt).toBe(61_000);
+    expect((await setLegalHold(hold('b', { at: 30_000 }), rows)).sureAt).toBe(61_000);
+    await releaseLegalHold('a', { ...release, at: 40_000 }, rows);
+    expect((await setLegalHold(hold('c', { at: 90_000 }), rows)).sureAt).toBe(61_000);
+    for (const id of ['b', 'c']) await releaseLegalHold(id, { ...release, at: 100_000 }, rows);
+    expect((await setLegalHold(hold('d', { at: 200_000 }), rows)).sureAt).toBe(260_000);
   });
 
   test('released: is not in effect, is not listed, and none exists after the last one', async () => {
@@ -54,7 +64,7 @@ describe('legal hold', () => {
     expect(await readHoldsExist(rows, day)).toBe(false);
     await releaseLegalHold('a', release, rows);
     expect(await readHoldsExist(rows, 2000)).toBe(false);
-    expect(await setLegalHold(hold('a', { at: 3000 }), rows)).toBe(true);
+    expect((await setLegalHold(hold('a', { at: 3000 }), rows)).changed).toBe(true);
     expect(await readActiveHolds(['a'], rows, 4000)).toEqual(['a']);
   });
 
@@ -71,7 +81,7 @@ describe('legal hold', () => {
     };
     await expect(setLegalHold(hold('a'), failing)).rejects.toThrow('the store fails');
     expect(await readHoldsExist(rows, 1000)).toBe(false);
-    expect(await setLegalHold(hold('a'), rows)).toBe(false);
+    expect((await setLegalHold(hold('a'), rows)).changed).toBe(false);
     expect(await readHoldsExist(rows, 1000)).toBe(true);
   });
 
