@@ -13,6 +13,7 @@ import type {
 import { Failure } from '../domain/failure.ts';
 import { emptyReply, type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
 import type { HttpCall, Send } from '../io/http-client.ts';
+import { wholeNumber } from '../voucherify/project-settings.ts';
 
 /** How the caller was authenticated: by which scheme, and which value of the secret matched. */
 export interface Authentication {
@@ -120,6 +121,8 @@ export interface Platform {
   readonly callbackOrigins: readonly string[];
   /** The projects that requests are routed to; all of them if absent. */
   readonly projects: readonly string[] | undefined;
+  /** How long an erasure waits after it was accepted before anything is looked up, in seconds; absent: as in `limits`. */
+  readonly holdSeconds?: number;
   /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
   /** Returns whether the platform learns that nobody was deleted, and why. By default, if it expects a result. */
@@ -225,6 +228,8 @@ export const commonSettings = {
     v.array(v.pipe(v.string(), v.check(isCallbackOrigin, 'must be an origin such as https://host'))),
     [],
   ),
+  /** How long an erasure waits after it was accepted, in seconds; `limits.holdSeconds` if absent. */
+  holdSeconds: v.exactOptional(wholeNumber(0, 30 * 86_400)),
 };
 
 export const nonEmptyStrings = v.pipe(

@@ -62,7 +62,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const callbacks = allowedCallbacks(request, services);
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
-  const mayAttempt = request.platform.responseMode === 'result' && services.settings.limits.holdSeconds === 0;
+  const mayAttempt = request.platform.responseMode === 'result' && holdSecondsOf(request, services) === 0;
   const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const reserves = mayAttempt && reservesWhileStoring(receipt, services);
@@ -95,6 +95,11 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, holdsExist, clients };
 }
 
+/** Returns how long an erasure waits before anything is looked up: the platform's own setting, or that of all. */
+function holdSecondsOf({ platform }: VerifiedRequest, { settings }: Services): number {
+  return platform.holdSeconds ?? settings.limits.holdSeconds;
+}
+
 /**
  * Returns whether the first calls are reserved while the receipt is stored, to save time. A project with OAuth may need a
  * token first, and no call to Voucherify is made before the receipt is stored.
@@ -119,7 +124,8 @@ async function buildReceipt(
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const hmacs = await services.pseudonymizer();
-  const { answerBudgetMs, holdSeconds } = services.settings.limits;
+  const { answerBudgetMs } = services.settings.limits;
+  const holdMs = holdSecondsOf(request, services) * 1000;
   const unfinishedReply =
     platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
@@ -141,7 +147,7 @@ async function buildReceipt(
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
-  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
+  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdMs);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
   return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
 }

@@ -29,6 +29,7 @@ export const everySetting = {
   platforms: {
     ketch: {
       projects: ['main'],
+      holdSeconds: 60,
       callbackOrigins: ['https://dsr.ketch.com'],
       header: 'X-Ketch-Secret',
       tenants: ['axonic'],
@@ -37,14 +38,15 @@ export const everySetting = {
     },
     transcend: {
       projects: ['main'],
+      holdSeconds: 60,
       audience: 'acme',
       sombraUrl: 'https://sombra.example.com',
       header: 'x-secret',
       identities: { coreIdentifier: 'source_id' },
       publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
     },
-    segment: { projects: ['main'], header: 'x-secret', userId: 'customer_id' },
-    shopify: { projects: ['main'], shops: ['acme.myshopify.com'], customerId: 'source_id' },
+    segment: { projects: ['main'], holdSeconds: 60, header: 'x-secret', userId: 'customer_id' },
+    shopify: { projects: ['main'], holdSeconds: 60, shops: ['acme.myshopify.com'], customerId: 'source_id' },
     generic: sender({ reference: '/id', identifiers: [{ list: '/people', value: '/id', kind: 'email' }] }),
     'in-house': sender({
       authentication: [
@@ -125,6 +127,7 @@ function sender(places: object) {
   const outcomes = { ...answers, in_progress: answer(503), needs_review: answer(503), '*': answer(202) };
   return {
     projects: ['main'],
+    holdSeconds: 60,
     callbackOrigins: ['https://forms.example.com'],
     type: 'generic',
     authentication: { kind: 'header', header: 'x-secret' },

@@ -361,6 +361,14 @@ describe('postponed request', () => {
     expect(await harness.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
+  test('holdSeconds of the platform: replaces that of the limits, both ways', async () => {
+    const harness = ketchHarness({ section: { holdSeconds: 30 }, limits: { holdSeconds: 60 } });
+    await harness.send(withCallback());
+    expect(await receiptOf(harness)).toMatchObject({ nextAttemptAt: harness.clock.now + 30_000, claims: 0 });
+    const without = ketchHarness({ section: { holdSeconds: 0 }, limits: { holdSeconds: 60 } });
+    expect(await without.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
+  });
+
   test('without callbacks: the platform must request it again', async () => {
     const harness = ketchHarness({ limits: { holdSeconds: 60 } });
     expect(await harness.send(ketchWire())).toMatchObject(unavailable);
