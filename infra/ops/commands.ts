@@ -11,6 +11,7 @@ import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
+import { previewCommand } from './preview.ts';
 import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
@@ -26,6 +27,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   list: listCommand,
   show: showCommand,
   find: findCommand,
+  preview: previewCommand,
   retry: retryCommand,
   refuse: refuseCommand,
   'accept-partial': acceptPartialCommand,

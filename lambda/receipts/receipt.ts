@@ -33,6 +33,7 @@ export type ReceiptFacts = Pick<
   | 'hasCallbacks'
   | 'firstReply'
   | 'decisions'
+  | 'heldUntil'
 >;
 
 /** Returns a new receipt. With `attemptFollows` its writer attempts it at once, which counts as the first claim. */

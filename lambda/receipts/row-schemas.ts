@@ -92,6 +92,15 @@ const decisionSchema = storedObject({ at: v.number(), ...decisionEntries });
 /** A decision of an operator, or of the platform that withdraws its request: who, when, why and what. */
 export type Decision = DeepReadonly<v.InferOutput<typeof decisionSchema>>;
 
+/** By project, the number of customers that would be deleted, or why it is not known. */
+const previewSchema = storedObject({
+  askedAt: v.number(),
+  at: v.exactOptional(v.number()),
+  projects: v.exactOptional(
+    v.record(v.string(), storedObject({ customers: v.exactOptional(v.number()), code: v.exactOptional(v.string()) })),
+  ),
+});
+
 /** `hold` is the id of the hold: the HMAC of an identifier of the request or of a customer found for it. */
 const legalHoldSchema = storedObject({ hold: v.string(), from: v.number(), to: v.exactOptional(v.number()) });
 
@@ -173,6 +182,10 @@ export const receiptSchema = storedObject({
   projects: v.record(v.string(), progressSchema),
   /** State of the callbacks, once the first was sent. */
   callbackState: v.exactOptional(callbackStateSchema),
+  /** Until when nothing is looked up or deleted (`holdSeconds`). Absent: there is no such wait, or an operator ended it. */
+  heldUntil: v.exactOptional(v.number()),
+  /** Set if an operator asked what would be deleted; `at` once the sweep has looked it up. */
+  preview: v.exactOptional(previewSchema),
   /** The legal holds that this erasure waited for, oldest first. */
   legalHolds: v.exactOptional(v.array(legalHoldSchema)),
   /** Decisions of operators, oldest first. */

@@ -85,7 +85,7 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
   const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? at, at) };
   if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
   const isWaiting = receipt.state === 'needs-review' || isClosingDecided(receipt);
-  const { reason: _, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
+  const { reason: _, heldUntil: __, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
   const reopened = {
     state: 'open',

@@ -144,6 +144,7 @@ async function buildReceipt(
     ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
     ...(newRequest === undefined ? {} : { decisions: [newRequest.decision] }),
+    ...(holdMs === 0 ? {} : { heldUntil: startedAt + holdMs }),
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };

@@ -2,10 +2,12 @@ import { readHoldsExist } from '../control/legal-holds.ts';
 import { readPauses, scopesOf } from '../control/pauses.ts';
 import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
+import { isDelayed, isPreviewAsked } from '../receipts/preview.ts';
 import { isClosingDecided, type Receipt, requestReview } from '../receipts/receipt.ts';
 import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
 import { claimReceipt, closeAsPartial, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
+import { previewReceipt } from './preview-receipt.ts';
 
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
 const overrunMs = 5000;
@@ -55,6 +57,12 @@ export async function processReceipt(
   ]);
   if (paused) {
     await postpone(receipt, services.now() + pausedMs, services);
+    return { kind: 'postponed', open: receipt };
+  }
+  if (isDelayed(receipt, services.now())) {
+    const isAsked = isPreviewAsked(receipt, services.now());
+    if (isAsked) await previewReceipt(receipt, Math.min(services.now() + attemptMs, sweepEnds), services);
+    else await postpone(receipt, receipt.heldUntil ?? services.now(), services);
     return { kind: 'postponed', open: receipt };
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
