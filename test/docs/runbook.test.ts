@@ -107,6 +107,8 @@ const expected: Readonly<Record<string, readonly number[]>> = {
   resume: [0, 3],
   // The id of a hold is not known here; `test/ops/holds.test.ts` releases one.
   release: [3],
+  // No request is delayed here; `test/ops/preview.test.ts` previews one.
+  preview: [1],
   // A local run has fixed secrets; `test/ops/secret.test.ts` sets some.
   secret: [2],
 };
