@@ -42,7 +42,7 @@ const idsKey = 'legal-holds#ids';
 const keyOf = (id: string) => `legal-hold#${id}`;
 
 /** The most holds at one time: their ids are in one row, whose limit is 400 KB (DynamoDB, Service quotas). */
-export const maxLegalHolds = 5000;
+const maxLegalHolds = 5000;
 
 /** The number of changes that are stored for each hold. */
 const maxHistory = 50;

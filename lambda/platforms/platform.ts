@@ -13,7 +13,6 @@ import type {
 import { Failure } from '../domain/failure.ts';
 import { emptyReply, type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
 import type { HttpCall, Send } from '../io/http-client.ts';
-import { wholeNumber } from '../voucherify/project-settings.ts';
 
 /** How the caller was authenticated: by which scheme, and which value of the secret matched. */
 export interface Authentication {
@@ -219,6 +218,8 @@ export function parseTime(value: unknown): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
+const holdMessage = 'must be a whole number from 0 to 2592000';
+
 /** Settings that every platform with callbacks has. */
 export const commonSettings = {
   /** Names of the projects that requests are routed to; all of them if absent. */
@@ -229,7 +230,14 @@ export const commonSettings = {
     [],
   ),
   /** How long an erasure waits after it was accepted, in seconds; `limits.holdSeconds` if absent. */
-  holdSeconds: v.exactOptional(wholeNumber(0, 30 * 86_400)),
+  holdSeconds: v.exactOptional(
+    v.pipe(
+      v.number(holdMessage),
+      v.integer(holdMessage),
+      v.minValue(0, holdMessage),
+      v.maxValue(30 * 86_400, holdMessage),
+    ),
+  ),
 };
 
 export const nonEmptyStrings = v.pipe(
