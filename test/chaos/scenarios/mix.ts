@@ -87,7 +87,7 @@ function boundsOf(numbers: ReturnType<typeof numbersOf>, options: MixOptions): r
     [
       'receipts in review without possible proof',
       numbers.unprovable,
-      options.requests * (options.mix === usual ? 0.003 : 0.03),
+      options.requests * (options.mix === usual ? 0.004 : 0.03),
     ],
     ['calls in a minute', numbers.mostCallsInMinute, callsPerMinute * quotaShare],
     ['calls that got a 429', numbers.throttled, 0],
