@@ -8,10 +8,12 @@ import { eraseCommand } from './erase/erase.ts';
 import { explainCommand } from './explain/explain.ts';
 import { exportCommand } from './export.ts';
 import { findCommand } from './find/find.ts';
+import { holdCommand, holdsCommand, releaseCommand } from './holds.ts';
 import { initCommand } from './init/init.ts';
 import { jwksCommand } from './jwks.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
+import { previewCommand } from './preview.ts';
 import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
@@ -28,6 +30,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   list: listCommand,
   show: showCommand,
   find: findCommand,
+  preview: previewCommand,
   erase: eraseCommand,
   retry: retryCommand,
   refuse: refuseCommand,
@@ -36,6 +39,9 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   pause: pauseCommand,
   resume: resumeCommand,
   pauses: pausesCommand,
+  hold: holdCommand,
+  holds: holdsCommand,
+  release: releaseCommand,
   report: reportCommand,
   export: exportCommand,
   jwks: jwksCommand,

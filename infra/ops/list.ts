@@ -11,6 +11,7 @@ import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './t
 /** The values of `list --state`, and the queue of each. */
 const listStates = {
   'needs-review': 'needs-review',
+  held: 'held',
   open: 'erase',
   callback: 'callback',
   verify: 'verify',
@@ -41,6 +42,7 @@ by due date. DEADLINE (on a terminal USED) is the used part of the legal time
 shown in red. On a terminal, ids are shortened: every command takes them.
 
   --state STATE   needs-review  needs a decision by an operator
+                  held          in review because of a legal hold, until it ends
                   open          erased at the next attempt
                   callback      closed, but the callback is not delivered yet
                   verify        closed, but the deleted customers are not looked
@@ -104,7 +106,9 @@ function rowOf(receipt: Receipt, now: number) {
     receivedAt: isoSeconds(receivedAt),
     dueAt: isoSeconds(dueAtOf(receipt)),
     deadlineUsedPercent: usedPercent(receipt, now),
-    ...(nextAttemptAt === undefined || queue === 'needs-review' ? {} : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
+    ...(nextAttemptAt === undefined || queue === 'needs-review' || queue === 'held'
+      ? {}
+      : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
   };
 }
 
@@ -123,7 +127,11 @@ function formatShortTable(rows: readonly Row[], now: number, columns: number): r
     row.state ?? '',
     shortSpan(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt === undefined ? 'decision' : shortSpan(Date.parse(row.nextAttemptAt) - now),
+    row.nextAttemptAt === undefined
+      ? row.state === 'held'
+        ? 'hold'
+        : 'decision'
+      : shortSpan(Date.parse(row.nextAttemptAt) - now),
     row.why,
   ]);
   return toneLate(tableLines(['RECEIPT', 'PLATFORM', 'STATE', 'AGE', 'USED', 'NEXT', 'WHY'], cells, columns), rows);
@@ -139,13 +147,14 @@ function formatTable(rows: readonly Row[], now: number): readonly string[] {
     row.why,
     span(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt ?? 'after a decision',
+    row.nextAttemptAt ?? (row.state === 'held' ? 'after the hold' : 'after a decision'),
   ]);
   return toneLate(tableLines(header, cells), rows);
 }
 
 function toneLate(lines: readonly string[], rows: readonly Row[]): readonly string[] {
-  return lines.map((line, at) => ((rows[at - 1]?.deadlineUsedPercent ?? 0) > 100 ? toned('bad', line) : line));
+  const isLate = (row: Row | undefined) => row !== undefined && row.deadlineUsedPercent > 100 && row.state !== 'held';
+  return lines.map((line, at) => (isLate(rows[at - 1]) ? toned('bad', line) : line));
 }
 
 /** Ids read from each queue. A queue is sorted by next attempt, not by due date, so all of them are sorted here. */

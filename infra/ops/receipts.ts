@@ -32,7 +32,7 @@ export function shortName(platform: string): string {
   return platform.length > longestName ? `${platform.slice(0, longestName - 1)}…` : platform;
 }
 
-const queues = ['needs-review', 'erase', 'callback', 'verify', 'sign'] as const;
+const queues = ['needs-review', 'held', 'erase', 'callback', 'verify', 'sign'] as const;
 
 /** Ids read from each queue. */
 const maxIds = 1000;

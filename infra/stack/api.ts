@@ -44,7 +44,12 @@ export function createApi(
   prefix: string,
   { webhook, events, settings, apiLogRole }: ApiOptions,
 ): RestApi {
-  const hasStatusRoute = [...openPlatforms(settings.platforms).values()].some(platform => platform.hasStatusRoute);
+  const platforms = [...openPlatforms(settings.platforms).values()];
+  const requestMethods = [
+    ...(platforms.some(platform => platform.hasStatusRoute) ? ['GET'] : []),
+    ...(platforms.some(platform => platform.hasWithdrawalRoute) ? ['DELETE'] : []),
+  ];
+  const hasRequestRoute = requestMethods.length > 0;
   const created = new RestApi(scope, 'Api', {
     restApiName: prefix,
     description: 'Erasure requests from privacy platforms.',
@@ -58,7 +63,7 @@ export function createApi(
       throttlingBurstLimit: 2 * callsPerSecond,
       ...(events === undefined ? {} : { methodOptions: { [`${eventsPath}/POST`]: eventMethod } }),
       // API Gateway's segment of a trace holds the URL; the function's segment, which is always recorded, does not.
-      tracingEnabled: !hasStatusRoute,
+      tracingEnabled: !hasRequestRoute,
       loggingLevel: MethodLoggingLevel.ERROR,
       // Full request and response data would include bodies.
       dataTraceEnabled: false,
@@ -71,11 +76,11 @@ export function createApi(
   setGatewayResponses(created);
   createExecutionLog(created);
   if (apiLogRole === 'create') createLogRole(created);
-  addRoutes(created, webhook, { status: hasStatusRoute });
+  addRoutes(created, webhook, requestMethods);
   if (events !== undefined) addEventRoute(created, events);
   acknowledge(created, 'AwsSolutions-APIG2', validatedInFunction);
   if (settings.operations.waf !== true) acknowledge(created.deploymentStage, 'AwsSolutions-APIG3', noWebAcl);
-  if (hasStatusRoute) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', statusRouteUntraced);
+  if (hasRequestRoute) acknowledge(created.deploymentStage, 'Serverless-APIGWXrayEnabled', statusRouteUntraced);
   return created;
 }
 
@@ -90,14 +95,16 @@ const statusRouteUntraced =
   'function is still traced.';
 
 /**
- * Adds `/webhooks/{platform}`, and the status route of one request if a platform has it. The function checks the content
+ * Adds `/webhooks/{platform}`, and the route of one request with the methods that a platform has for it. The function checks the content
  * type and the body size; without a web ACL, API Gateway itself accepts bodies up to 10 MB.
  */
-function addRoutes(api: RestApi, webhook: IFunction, { status }: { readonly status: boolean }): void {
+function addRoutes(api: RestApi, webhook: IFunction, requestMethods: readonly string[]): void {
   const platform = api.root.addResource('webhooks').addResource('{platform}');
   const integration = new LambdaIntegration(webhook, { proxy: true, allowTestInvoke: false });
   addMethod(platform, 'ANY', integration);
-  if (status) addMethod(platform.addResource('{requestId}'), 'GET', integration);
+  if (requestMethods.length === 0) return;
+  const request = platform.addResource('{requestId}');
+  for (const method of requestMethods) addMethod(request, method, integration);
 }
 
 /** Adds `/events/{project}`, which only Voucherify calls. */

@@ -60,7 +60,16 @@ function routesOf(name: string, platform: Platform, section: unknown) {
     parameters: [{ name: 'requestId', in: 'path', required: true, schema: { type: 'string', maxLength: 128 } }],
     responses,
   };
-  const status = platform.hasStatusRoute === true ? { [`/webhooks/${name}/{requestId}`]: { get } } : {};
+  const withdrawal = {
+    ...get,
+    operationId: `${name}-withdraw`,
+    summary: 'Withdraws an erasure, if no customer is stored for deletion yet',
+  };
+  const one = {
+    ...(platform.hasStatusRoute === true && { get }),
+    ...(platform.hasWithdrawalRoute === true && { delete: withdrawal }),
+  };
+  const status = Object.keys(one).length > 0 ? { [`/webhooks/${name}/{requestId}`]: one } : {};
   return { schemes, paths: { [`/webhooks/${name}`]: { post }, ...status } };
 }
 
@@ -86,7 +95,7 @@ function documentedOf(name: string, section: unknown): Documented {
 
 function documentedGeneric(section: GenericSettings): Documented {
   const { proofs } = resolveSettings(section);
-  const { rules, identifiers, reference, each, answers, statusAnswers } = section;
+  const { rules, identifiers, reference, each, answers, statusAnswers, withdrawAnswers } = section;
   const isOwnBody = [rules, identifiers, reference, each].every(one => one === undefined);
   const outcomes = [
     'erased',
@@ -97,7 +106,7 @@ function documentedGeneric(section: GenericSettings): Documented {
     'in_progress',
     'needs_review',
   ] as const;
-  const replies = [answers, statusAnswers].flatMap(one => {
+  const replies = [answers, statusAnswers, withdrawAnswers ?? answers].flatMap(one => {
     const compiled = compileReplies(one);
     return [...outcomes, ...(one === answers ? (['ignored', 'test'] as const) : [])].map(key => compiled.describe(key));
   });

@@ -27,6 +27,7 @@ import {
 /** Settings of ${title}. */
 export const ${variable}Settings = v.strictObject({
   projects: commonSettings.projects,
+  holdSeconds: commonSettings.holdSeconds,
   /** The header with the secret. */
   header: v.optional(headerName, 'X-Webhook-Secret'),
   /** The kind of identifier that the customer's id is. */

@@ -27,7 +27,8 @@ export function dynamodbControl(
   const update: Update = (key, input) => updateRow(client, { TableName: table, Key: keyOf(key), ...input }, callMs);
   return {
     read: batchReads(keys => run('read-control', () => read(client, table, keys, callMs))),
-    write: (key, expected, value) => run('write-control', () => write(update, key, expected, value)),
+    write: (key, expected, value, expiresAt) =>
+      run('write-control', () => write(update, key, expected, value, expiresAt)),
     advance: (key, expected, step) => run('advance', () => advance(update, key, expected, step)),
     moveBack: (key, from, to) => run('move-back', () => moveBack(update, key, from, to)),
     count: (key, expiresAt) => run('count', () => count(client, table, key, expiresAt, callMs)),
@@ -100,13 +101,24 @@ function valueUpdate(expected: number, value: unknown) {
 
 const before = (expected: number): Item => (expected === 0 ? {} : { ':before': { N: String(expected) } });
 
-async function write(update: Update, key: string, expected: number, value: unknown): Promise<ControlWrite> {
+async function write(
+  update: Update,
+  key: string,
+  expected: number,
+  value: unknown,
+  expiresAt?: number,
+): Promise<ControlWrite> {
   const { set, names, values } = valueUpdate(expected, value);
+  const isExpiring = expiresAt !== undefined;
   const { written, item } = await update(key, {
-    UpdateExpression: `SET ${set}`,
+    UpdateExpression: `SET ${set}${isExpiring ? ', #ttl = :expires' : ''}`,
     ConditionExpression: isRevision(expected),
-    ExpressionAttributeNames: { '#revision': 'revision', ...names },
-    ExpressionAttributeValues: { ...values, ...before(expected) },
+    ExpressionAttributeNames: { '#revision': 'revision', ...names, ...(isExpiring && { '#ttl': ttlAttribute }) },
+    ExpressionAttributeValues: {
+      ...values,
+      ...before(expected),
+      ...(isExpiring && { ':expires': number(expiresAt) }),
+    },
   });
   if (written) return { written, row: { revision: expected + 1, value } };
   return { written, row: rowFrom(item) };

@@ -35,9 +35,10 @@ export interface VersionedStore {
   read(keys: readonly string[]): Promise<ReadonlyMap<string, VersionedRow>>;
   /**
    * Replaces the value if the row's revision is `expected` (zero: no row yet), and keeps its token time. Returns the row
-   * as it is afterwards; after a successful write without its token time.
+   * as it is afterwards; after a successful write without its token time. `expiresAt` (epoch seconds) sets an expiry; without
+   * it, the expiry stays as it is.
    */
-  write(key: string, expected: number, value: unknown): Promise<ControlWrite>;
+  write(key: string, expected: number, value: unknown, expiresAt?: number): Promise<ControlWrite>;
   /**
    * Advances the token time in one atomic write if the row's revision is `expected` (zero: no row yet). Several processes
    * may do so at once without a conflict. Returns the row as it is afterwards.

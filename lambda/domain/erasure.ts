@@ -48,6 +48,8 @@ export interface Candidate {
   readonly seen: boolean;
   /** As Voucherify sent it. */
   readonly createdAt?: string;
+  /** The HMACs of its source_id and e-mail address, by which a legal hold finds it. */
+  readonly subjectHmacs?: readonly string[];
 }
 
 /** A completed look-up: all pages of one identifier in one spelling. */

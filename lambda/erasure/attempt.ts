@@ -1,5 +1,5 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
-import { isFinal, outcomeOf, type Receipt } from '../receipts/receipt.ts';
+import { isFinal, legalHold, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
 import { deleteUnneeded, type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
@@ -16,6 +16,8 @@ export interface AttemptRequest {
   readonly clients: ProjectClients;
   /** From {@link AttemptInput}. Without it, the attempt is allowed. */
   readonly isAllowed?: Promise<boolean>;
+  /** From {@link AttemptInput}. */
+  readonly holdsExist?: boolean;
   /** Whether the platform gets the outcome in the reply. */
   readonly repliesNow: boolean;
   /** Outcomes that this reply cannot express. */
@@ -137,8 +139,8 @@ async function eraseInOpenProjects(work: AttemptRequest, services: Services): Pr
     }
     results[project] = attempted.result;
     receipt = attempted.receipt;
-    // After a wrong customer was deleted, this receipt makes no further call in any project.
-    if (attempted.alarms.includes('wrong-customer-deleted')) break;
+    // After a wrong customer was deleted, this receipt makes no further call in any project. A legal hold stops it too.
+    if (attempted.alarms.includes('wrong-customer-deleted') || code.code === legalHold) break;
   }
   return { receipt, results };
 }

@@ -4,6 +4,7 @@ import type { Pin } from '../receipts/store.ts';
 import { type CallFailure, unprovenFailure } from '../voucherify/classify.ts';
 import type { VoucherifyClient, VoucherifyReply } from '../voucherify/client.ts';
 import type { DeletionResult } from '../voucherify/responses.ts';
+import type { CheckHolds } from './hold-check.ts';
 
 export interface DeletionTask {
   readonly project: string;
@@ -18,6 +19,7 @@ export interface DeletionTask {
   readonly appIdHmac: (appId: string) => string;
   /** HMAC of another app id of the same project, as an operator has decided. */
   readonly acceptedAppIdHmac: string | undefined;
+  readonly checkHolds: CheckHolds;
   readonly now: () => number;
   readonly until: number;
 }
@@ -84,6 +86,8 @@ async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> 
   const look = task.justResolved ? 'not-looked' : await lookAt(pin, task);
   // No deletion was sent in this attempt.
   if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
+  const held = await task.checkHolds([pin]);
+  if (held !== undefined) return held;
   const reply = await task.voucherify.deletePermanently(pin.customerId, task.until);
   const { result } = reply;
   const isRepeated = look === 'shown' && task.mayHaveExecuted;

@@ -1,4 +1,4 @@
-import type { LookUpResults } from '../domain/erasure.ts';
+import type { Identifier, LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import {
   acceptedAppIdHmac,
@@ -26,6 +26,7 @@ import {
   withoutRefused,
 } from '../voucherify/resolve.ts';
 import { deleteCustomers } from './delete-customers.ts';
+import { type CheckHolds, createHoldCheck } from './hold-check.ts';
 
 /** This attempt's clients, by project. A project that is no longer in settings has none. */
 export type ProjectClients = ReadonlyMap<string, ProjectClient>;
@@ -39,6 +40,8 @@ export interface AttemptInput {
   readonly repliesNow: boolean;
   /** Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not before look-ups. */
   readonly isAllowed?: Promise<boolean>;
+  /** Whether any legal hold existed when the attempt began; by default, the holds are read. */
+  readonly holdsExist?: boolean;
 }
 
 export interface ProjectAttempt {
@@ -59,8 +62,9 @@ export async function eraseInProject(
   if (client === undefined || progress === undefined) return reviewAttempt(input.receipt, 'project-not-in-settings');
   const pins = input.personalData.pins[project] ?? [];
   if (pins.length !== progress.pins) return reviewAttempt(input.receipt, 'pins-missing');
-  const { appId: appIdHmac } = await services.pseudonymizer();
-  const target = { ...input, client, progress, appIdHmac };
+  const hmacs = await services.pseudonymizer();
+  const checkHolds = createHoldCheck(input.personalData.identifiers, hmacs, services, input.holdsExist ?? true);
+  const target = { ...input, client, progress, appIdHmac: hmacs.appId, subjectHmac: hmacs.subject, checkHolds };
   const isLookedUp = progress.lookUpAgain !== true && (pins.length > 0 || hasRefusedLookUps(progress));
   if (isLookedUp) return deletePinned(project, { ...target, pins, justResolved: false }, services);
   return resolveAndDelete(project, { ...target, pins }, services);
@@ -71,12 +75,14 @@ interface ResolveInput extends AttemptInput {
   /** The project's progress before this attempt wrote pins. */
   readonly progress: ProjectProgress;
   readonly appIdHmac: (appId: string) => string;
+  readonly subjectHmac: (identifier: Identifier) => string;
+  readonly checkHolds: CheckHolds;
   /** The pins that are stored already: those of an earlier set, if refused look-ups are repeated. */
   readonly pins: readonly Pin[];
 }
 
 async function resolveAndDelete(project: string, input: ResolveInput, services: Services): Promise<ProjectAttempt> {
-  const { client, receipt: before, progress, appIdHmac, pins: known, until } = input;
+  const { client, receipt: before, progress, appIdHmac, subjectHmac, pins: known, until } = input;
   const { together, inAttempt } = client.capacity();
   if (together === 0) return reviewAttempt(before, 'quota-too-small');
   const stored = input.personalData.lookUps[project];
@@ -88,21 +94,26 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
     pinned: new Set(known.map(pin => pin.customerId)),
   };
   const isLastTry = before.unprovenCount + 1 >= maxUnproven;
-  const context = { voucherify: client, appIdHmac, until, mostPages: inAttempt, isLastTry };
+  const context = { voucherify: client, appIdHmac, subjectHmac, until, mostPages: inAttempt, isLastTry };
   const { resolved, lookUps } = await resolve(request, context);
   const isAdded = lookUps.results.length > 0 && lookUps !== stored;
-  if (resolved.kind === 'retry') return failedAttempt(before, resolved, isAdded ? lookUps : undefined);
+  const newLookUps = isAdded ? lookUps : undefined;
+  if (resolved.kind === 'retry') return failedAttempt(before, resolved, newLookUps);
   // After a review the customers are looked up again: the operator may have changed them.
-  if (resolved.kind === 'review') {
-    return failedAttempt(before, resolved, stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps));
-  }
+  const lookUpAgain = stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps);
+  if (resolved.kind === 'review') return failedAttempt(before, resolved, lookUpAgain);
   const isWithoutMatch = resolved.kind !== 'found' && resolved.kind !== 'refused';
   if (isWithoutMatch && progress.refusedLookUps === undefined) {
     return (await isAllowed(input)) ? withoutMatch(before, resolved, 0) : overLimit(before);
   }
   const found = resolved.kind === 'found' ? resolved.candidates : [];
-  const added = found.map(({ id, seen }) => ({ customerId: id, seen, appIdHmac: lookUps.appIdHmac }));
+  const added = found.map(({ id, seen, subjectHmacs = [] }) => ({
+    ...{ customerId: id, seen, appIdHmac: lookUps.appIdHmac },
+    ...(subjectHmacs.length > 0 && { subjectHmacs }),
+  }));
   const pins = [...known, ...added];
+  const held = pins.length === 0 ? undefined : await input.checkHolds(pins);
+  if (held !== undefined) return failedAttempt(before, held, held.kind === 'review' ? lookUpAgain : newLookUps);
   const ifAbsent = resolved.kind === 'found' ? resolved.ifAbsent : isWithoutMatch ? resolved : undefined;
   const residue = await countBefore(added, input, services);
   const written = { ...input, pins, lookUps, known: known.length, ifAbsent, residue };
@@ -185,6 +196,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     mayHaveExecuted: progress.mayHaveExecuted,
     appIdHmac: input.appIdHmac,
     acceptedAppIdHmac: acceptedAppIdHmac(receipt, project),
+    checkHolds: input.checkHolds,
     now: services.now,
     until,
   });

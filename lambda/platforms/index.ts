@@ -62,7 +62,14 @@ function entryOf(name: string, section: unknown): Entry {
 }
 
 function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOutput<S>) => Platform): Entry {
-  return { schema, open: section => open(v.parse(schema, section)) };
+  return { schema, open: section => ({ ...open(v.parse(schema, section)), ...holdOf(section) }) };
+}
+
+const withHold = v.object({ holdSeconds: v.number() });
+
+/** The hold of a platform is none of its protocol. */
+function holdOf(section: unknown): Pick<Platform, 'holdSeconds'> {
+  return v.is(withHold, section) ? { holdSeconds: section.holdSeconds } : {};
 }
 
 const noPlatform = v.custom<never>(

@@ -38,6 +38,8 @@ export type CallContext = Pick<VerifyContext, 'secret' | 'now' | 'sendPublic'>;
 export type ParsedRequest = (
   | {
       readonly erase: readonly ErasureRequest[];
+      /** Earlier erasures that the platform withdraws. */
+      readonly withdraw?: readonly Pick<ErasureRequest, 'scope' | 'reference'>[];
       /** Rules by which other parts of the request could not be read. Each raises an alarm. */
       readonly unreadable?: readonly string[];
     }
@@ -48,7 +50,7 @@ export type ParsedRequest = (
   /** A test: nothing is stored or deleted. */
   | { readonly test: true }
 ) & {
-  /** Returns the reply in the platform's format, with one result for each erasure or status. */
+  /** Returns the reply in the platform's format, with one result for each erasure, withdrawal or status. */
   readonly reply: (results: readonly ErasureResult[]) => HttpReply;
   /** Whether a part of the request, or all of it, asked nothing of this service. It is counted. */
   readonly hasIgnored?: boolean;
@@ -126,6 +128,8 @@ export interface Platform {
   readonly callbackOrigins: readonly string[];
   /** The projects that requests are routed to; all of them if absent. */
   readonly projects: readonly string[] | undefined;
+  /** How long an erasure waits after it was accepted before anything is looked up, in seconds; absent: as in `limits`. */
+  readonly holdSeconds?: number;
   /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
   /** Returns whether the platform learns that no customer was deleted, and why. By default, if it expects a result. */
@@ -134,6 +138,8 @@ export interface Platform {
   readonly sendsAgain?: (hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
   readonly hasStatusRoute?: true;
+  /** Whether `DELETE /webhooks/<name>/<reference>` withdraws an erasure. */
+  readonly hasWithdrawalRoute?: true;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
   readonly referenceIsDigest?: true;
   /** Whether callbacks or pulls are authenticated with the secret. Only then may the sweep read it. */
@@ -217,6 +223,8 @@ export function parseTime(value: unknown): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
+const holdMessage = 'must be a whole number from 0 to 2592000';
+
 /** Settings that every platform with callbacks has. */
 export const commonSettings = {
   /** Names of the projects that requests are routed to; all of them if absent. */
@@ -225,6 +233,15 @@ export const commonSettings = {
   callbackOrigins: v.optional(
     v.array(v.pipe(v.string(), v.check(isCallbackOrigin, 'must be an origin such as https://host'))),
     [],
+  ),
+  /** How long an erasure waits after it was accepted, in seconds; `limits.holdSeconds` if absent. */
+  holdSeconds: v.exactOptional(
+    v.pipe(
+      v.number(holdMessage),
+      v.integer(holdMessage),
+      v.minValue(0, holdMessage),
+      v.maxValue(30 * 86_400, holdMessage),
+    ),
   ),
 };
 

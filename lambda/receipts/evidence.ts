@@ -67,6 +67,10 @@ const evidenceSchema = storedObject({
   closedAt: v.exactOptional(v.string()),
   /** Why the receipt needed review, if it did. */
   reason: v.exactOptional(v.string()),
+  /** The legal holds that the erasure waited for. Without an end, one was in effect when the receipt was closed. */
+  legalHolds: v.exactOptional(
+    v.array(storedObject({ hold: v.string(), from: v.string(), to: v.exactOptional(v.string()) })),
+  ),
   projects: v.record(v.string(), projectEvidenceSchema),
   /** How many callback addresses accepted the callback; absent if none was due. */
   callbacks: v.exactOptional(
@@ -98,6 +102,7 @@ export function evidenceFrom(payload: unknown): SignedEvidencePayload | undefine
 /** Builds the evidence of a receipt, closed or not, from the receipt alone. */
 export function evidenceOf(receipt: Receipt): Evidence {
   const { id, platform, reference, authentication, closedAt, reason, callbackState, decisions = [] } = receipt;
+  const { legalHolds } = receipt;
   return {
     iss: issuer,
     v: 1,
@@ -110,6 +115,7 @@ export function evidenceOf(receipt: Receipt): Evidence {
     outcome: receipt.state,
     ...(closedAt === undefined ? {} : { closedAt: iso(closedAt) }),
     ...(reason === undefined ? {} : { reason }),
+    ...(legalHolds === undefined ? {} : { legalHolds: legalHolds.map(describeHold) }),
     projects: Object.fromEntries(
       Object.entries(receipt.projects).map(([name, progress]) => [name, describeProject(progress)]),
     ),
@@ -143,6 +149,10 @@ function describeRequest(receipt: Receipt): Evidence['request'] {
     receivedAt: iso(receivedAt),
     ...(dueAt === undefined ? {} : { dueAt: iso(dueAt) }),
   };
+}
+
+function describeHold({ hold, from, to }: NonNullable<Receipt['legalHolds']>[number]) {
+  return { hold, from: iso(from), ...(to === undefined ? {} : { to: iso(to) }) };
 }
 
 function describeReply({ firstReply, receivedAt }: Receipt): Evidence['firstReply'] {

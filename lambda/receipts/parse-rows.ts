@@ -44,7 +44,14 @@ const lookUpsSchema = storedObject({
       identifier: v.number(),
       spelling: v.string(),
       identifiable: v.boolean(),
-      candidates: v.array(storedObject({ id: v.string(), seen: v.boolean(), createdAt: v.exactOptional(v.string()) })),
+      candidates: v.array(
+        storedObject({
+          id: v.string(),
+          seen: v.boolean(),
+          createdAt: v.exactOptional(v.string()),
+          subjectHmacs: v.exactOptional(v.array(v.string())),
+        }),
+      ),
       refused: v.exactOptional(v.string()),
       createdLater: v.exactOptional(v.number()),
     }),

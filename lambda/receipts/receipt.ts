@@ -35,6 +35,7 @@ export type ReceiptFacts = Pick<
   | 'firstReply'
   | 'decisions'
   | 'erasesAgain'
+  | 'heldUntil'
 >;
 
 /** Returns a new receipt. With `attemptFollows` its writer attempts it at once, which counts as the first claim. */
@@ -60,10 +61,18 @@ export function createReceipt(
   };
 }
 
-/** Returns whether an operator has decided to refuse an open receipt. */
-export function isRefusalDecided({ state, decisions }: Receipt): boolean {
-  return state === 'open' && decisions?.at(-1)?.action === 'refuse';
+/** Returns whether an operator has decided to refuse an open receipt, or its platform has withdrawn it. */
+export function isRefusalDecided(receipt: Receipt): boolean {
+  return (receipt.state === 'open' && receipt.decisions?.at(-1)?.action === 'refuse') || isWithdrawn(receipt);
 }
+
+/** Returns whether the platform has withdrawn an open receipt. It was told so, thus nothing can change it. */
+export function isWithdrawn({ state, decisions }: Receipt): boolean {
+  return state === 'open' && decisions?.at(-1)?.action === 'withdraw';
+}
+
+/** The reason of a receipt that its platform has withdrawn. */
+export const withdrawnReason = 'withdrawn';
 
 /** Returns whether an operator has decided to close an open receipt: no worker may claim it. */
 export function isClosingDecided(receipt: Receipt): boolean {
@@ -99,6 +108,25 @@ export function requestReview(receipt: Receipt, reason: string): Receipt {
     reason,
     lastResult: reason,
   });
+}
+
+/** The reason of a review because of a legal hold. */
+export const legalHold = 'legal-hold';
+
+/** How often the sweep checks whether a legal hold has ended, in milliseconds. */
+export const holdCheckMs = 900_000;
+
+/** Moves a receipt to review because of legal holds, whose ids are given. The sweep checks it until they have ended. */
+export function holdReceipt(receipt: Receipt, holds: readonly string[], now: number): Receipt {
+  const before = receipt.legalHolds ?? [];
+  const added = holds.filter(hold => !before.some(one => one.hold === hold && one.to === undefined));
+  const legalHolds = [...before, ...added.map(hold => ({ hold, from: now }))];
+  return { ...requestReview(receipt, legalHold), queue: 'held', nextAttemptAt: now + holdCheckMs, legalHolds };
+}
+
+/** Returns whether a receipt is in review because of a legal hold. */
+export function isHeld({ state, reason }: Receipt): boolean {
+  return state === 'needs-review' && reason === legalHold;
 }
 
 /** The look-ups that pins come from, where they are not the first ones or some were refused. */
@@ -207,6 +235,7 @@ export function outcomeOf(receipt: Receipt, now: number): Outcome {
     const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
     return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
   }
+  if (isWithdrawn(receipt)) return { kind: 'refused', at: receipt.decisions?.at(-1)?.at ?? now, deletions: [] };
   const expectedAt = Math.min(now + statusIntervalMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
   return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-review', expectedAt };
 }

@@ -2,7 +2,10 @@ import type { Deletion, FinalKind, LookUpResults, UnmatchedKind } from '../domai
 import {
   closeReceipt,
   hasRefusedLookUps,
+  holdReceipt,
   isRefusalDecided,
+  isWithdrawn,
+  legalHold,
   nextRevision,
   type ProjectProgress,
   type Receipt,
@@ -29,8 +32,8 @@ export type ProjectResult =
     })
   /** Everything that was found is erased, but Voucherify refused look-ups. */
   | (Unfinished & { readonly kind: 'partial' })
-  /** `matched`: at least this many customers were found, and these were too many. */
-  | (Unfinished & { readonly kind: 'review'; readonly matched?: number });
+  /** `matched`: at least this many customers were found, and these were too many. `holds`: the ids of legal holds. */
+  | (Unfinished & { readonly kind: 'review'; readonly matched?: number; readonly holds?: readonly string[] });
 
 interface Unfinished {
   readonly code: string;
@@ -141,11 +144,13 @@ function union<Kind extends 'absent' | 'unseenUnproven'>(kind: Kind, before: Pro
 function conclude(next: Receipt, results: readonly ProjectResult[], recording: AttemptRecord): Receipt {
   const unproven = next.unprovenCount + (results.some(isUnproven) ? 1 : 0);
   const counted = { ...next, unprovenCount: unproven, unrecordedClaims: 0 };
+  if (isWithdrawn(next)) return closeAs(counted, 'refused', recording);
   const states = Object.values(next.projects).map(progress => progress.state);
   if (!states.includes('open')) return closeAs(counted, combined(states), recording);
   const code = reviewCode(results);
   if (isRefusalDecided(next) && code !== wrongCustomerDeleted) return closeAs(counted, 'refused', recording);
   const replied = { ...counted, answeredInProgress: next.answeredInProgress || recording.repliesNow };
+  if (code === legalHold) return holdReceipt(replied, holdsOf(results), recording.now);
   if (code !== undefined) return requestReview(replied, code);
   const partial = results.find(result => result.kind === 'partial');
   // Another project may still continue: the review waits for it.
@@ -160,6 +165,10 @@ function conclude(next: Receipt, results: readonly ProjectResult[], recording: A
 function reviewCode(results: readonly ProjectResult[]): string | undefined {
   const codes = results.flatMap(result => (result.kind === 'review' ? [result.code] : []));
   return codes.find(code => code === wrongCustomerDeleted) ?? codes[0];
+}
+
+function holdsOf(results: readonly ProjectResult[]): readonly string[] {
+  return results.flatMap(result => (result.kind === 'review' ? (result.holds ?? []) : []));
 }
 
 /** Changes the reason of a receipt in review, so that an operator cannot retry it after a wrong deletion. */

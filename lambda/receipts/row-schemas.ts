@@ -92,7 +92,7 @@ export type ProjectProgress = DeepReadonly<v.InferOutput<typeof progressSchema>>
 export const decisionEntries = {
   actor: v.string(),
   /** `erase`: the operator made the request by hand. */
-  action: v.picklist(['retry', 'refuse', 'new-request', 'accept-partial', 'erase', 'erase-again']),
+  action: v.picklist(['retry', 'refuse', 'withdraw', 'new-request', 'accept-partial', 'erase', 'erase-again']),
   reason: v.string(),
   /** Why the receipt needed review. */
   reviewReason: v.exactOptional(v.string()),
@@ -104,8 +104,20 @@ export const decisionEntries = {
 
 const decisionSchema = storedObject({ at: v.number(), ...decisionEntries });
 
-/** A decision of an operator: who, when, why and what. */
+/** A decision of an operator, or of the platform that withdraws its request: who, when, why and what. */
 export type Decision = DeepReadonly<v.InferOutput<typeof decisionSchema>>;
+
+/** By project, the number of customers that would be deleted, or why it is not known. */
+const previewSchema = storedObject({
+  askedAt: v.number(),
+  at: v.exactOptional(v.number()),
+  projects: v.exactOptional(
+    v.record(v.string(), storedObject({ customers: v.exactOptional(v.number()), code: v.exactOptional(v.string()) })),
+  ),
+});
+
+/** `hold` is the id of the hold: the HMAC of an identifier of the request or of a customer found for it. */
+const legalHoldSchema = storedObject({ hold: v.string(), from: v.number(), to: v.exactOptional(v.number()) });
 
 /** Indexes refer to the stored callbacks. */
 const callbackStateSchema = storedObject({
@@ -147,10 +159,11 @@ export const receiptStateSchema = v.picklist([
 export type ReceiptState = v.InferOutput<typeof receiptStateSchema>;
 
 /**
- * No worker processes `needs-review`; the queue exists so that its alarm can count. `verify` and `sign` have closed receipts
- * whose callbacks have ended; `verify` those with a deletion, which are looked at again before they are signed.
+ * No worker processes `needs-review`; the queue exists so that its alarm can count. `held` has receipts in review because of
+ * a legal hold; the sweep checks whether it has ended. `verify` and `sign` have closed receipts whose callbacks have ended;
+ * `verify` those with a deletion, which are looked at again before they are signed.
  */
-const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'verify', 'sign']);
+const queueSchema = v.picklist(['erase', 'callback', 'needs-review', 'held', 'verify', 'sign']);
 
 export type ReceiptQueue = v.InferOutput<typeof queueSchema>;
 
@@ -201,6 +214,12 @@ export const receiptSchema = storedObject({
   callbackState: v.exactOptional(callbackStateSchema),
   /** State of the verification, once the deleted customers were looked at again. */
   verification: v.exactOptional(verificationSchema),
+  /** Until when nothing is looked up or deleted (`holdSeconds`). Absent: there is no such wait, or an operator ended it. */
+  heldUntil: v.exactOptional(v.number()),
+  /** Set if an operator asked what would be deleted; `at` once the sweep has looked it up. */
+  preview: v.exactOptional(previewSchema),
+  /** The legal holds that this erasure waited for, oldest first. */
+  legalHolds: v.exactOptional(v.array(legalHoldSchema)),
   /** Decisions of operators, oldest first. */
   decisions: v.exactOptional(v.array(decisionSchema)),
   /** On a closed receipt: an operator's decision that the next delivery of the same body opens a new request. */
@@ -242,6 +261,8 @@ const pinSchema = storedObject({
   seen: v.boolean(),
   /** HMAC of the app id that it was resolved with: a 404 under another key proves nothing. */
   appIdHmac: v.string(),
+  /** The HMACs of its source_id and e-mail address when it was found, by which a legal hold finds it. */
+  subjectHmacs: v.exactOptional(v.array(v.string())),
 });
 
 export const pinsSchema = v.array(pinSchema);

@@ -2,14 +2,18 @@ import {
   closeReceipt,
   type Decision,
   hasRefusedLookUps,
+  holdCheckMs,
   isClosingDecided,
   isFinal,
+  isHeld,
   isPartialAccepted,
   isRefusalDecided,
+  isWithdrawn,
   nextRevision,
   type ProjectProgress,
   type Receipt,
   requestReview,
+  withdrawnReason,
   wrongCustomerDeleted,
 } from './receipt.ts';
 import type { ResidueCounts } from './row-schemas.ts';
@@ -86,14 +90,14 @@ export type DecisionInput = Omit<Decision, 'reviewReason'>;
  * nothing more.
  */
 export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
-  if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted) return undefined;
+  if (receipt.queue === undefined || receipt.reason === wrongCustomerDeleted || isWithdrawn(receipt)) return undefined;
   // The worker with a running claim may still be posting.
   const isClaimed = receipt.state === 'open' && receipt.unrecordedClaims > 0;
   const at = decided.at + (isClaimed ? maxClaimMs : 0);
   const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? at, at) };
   if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
   const isWaiting = receipt.state === 'needs-review' || isClosingDecided(receipt);
-  const { reason: _, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
+  const { reason: _, heldUntil: __, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
   const reopened = {
     state: 'open',
@@ -102,7 +106,35 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
     unprovenCount: 0,
     unrecordedClaims: 0,
   } as const;
-  return withDecision(rest, withReason(decided, receipt), reopened);
+  return withDecision(withEndedHolds(rest, decided.at), withReason(decided, receipt), reopened);
+}
+
+/** Returns whether it is time to check whether the legal hold of a receipt has ended. */
+export function isHoldCheckDue(receipt: Receipt, now: number): boolean {
+  return isHeld(receipt) && receipt.queue === 'held' && (receipt.nextAttemptAt ?? 0) <= now;
+}
+
+/**
+ * Records a check of the legal holds of a receipt: it waits for the next check while one is in effect (`active`), and is
+ * attempted again as soon as none is.
+ */
+export function recordHoldCheck(receipt: Receipt, active: readonly string[], now: number): Receipt | undefined {
+  if (!isHoldCheckDue(receipt, now)) return undefined;
+  if (active.length > 0) return nextRevision(receipt, { nextAttemptAt: now + holdCheckMs });
+  const { reason: _, ...rest } = withEndedHolds(receipt, now);
+  const continued = {
+    state: 'open',
+    queue: 'erase',
+    nextAttemptAt: now,
+    unprovenCount: 0,
+    unrecordedClaims: 0,
+  } as const;
+  return nextRevision(rest, continued);
+}
+
+function withEndedHolds<R extends Pick<Receipt, 'legalHolds'>>(receipt: R, to: number): R {
+  const { legalHolds } = receipt;
+  return legalHolds === undefined ? receipt : { ...receipt, legalHolds: legalHolds.map(hold => ({ to, ...hold })) };
 }
 
 function repeatRefusedLookUps(receipt: Receipt): Receipt {
@@ -154,6 +186,23 @@ export function decideRefusal(receipt: Receipt, decided: DecisionInput): Receipt
   const claimEnds = receipt.state === 'needs-review' ? decided.at : Math.min(receipt.nextAttemptAt ?? latest, latest);
   const change = { state: 'open', queue: 'erase', nextAttemptAt: claimEnds } as const;
   return withDecision(receipt, withReason(decided, receipt), change);
+}
+
+/**
+ * Records that the platform withdraws its request. Only while no customer is stored for deletion: then nothing can have been
+ * deleted, and the decision prevents it. The sweep closes the receipt as `refused`.
+ */
+export function decideWithdrawal(receipt: Receipt, now: number): Receipt | undefined {
+  const isPinned = Object.values(receipt.projects).some(({ pins, deletions }) => pins + deletions.length > 0);
+  if (isFinal(receipt.state) || isPinned || isWithdrawn(receipt)) return undefined;
+  const decision = {
+    at: now,
+    actor: `platform:${receipt.platform}`,
+    action: 'withdraw',
+    reason: 'the platform withdrew the request',
+  } as const;
+  const change = { state: 'open', queue: 'erase', nextAttemptAt: now, reason: withdrawnReason } as const;
+  return withDecision(receipt, withReason(decision, receipt), change);
 }
 
 /**

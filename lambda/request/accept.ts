@@ -8,7 +8,7 @@ import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalData } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { readPausesFor } from './request-limit.ts';
+import { readHoldsExistFor, readPausesFor } from './request-limit.ts';
 
 /** A verified erasure request and the platform that sent it. */
 export interface VerifiedRequest {
@@ -38,6 +38,8 @@ export interface AcceptedRequest {
   readonly mayAttempt: boolean;
   /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
   readonly pauses: Pauses | undefined;
+  /** Whether any legal hold exists, as read with the pauses. */
+  readonly holdsExist: boolean;
   /** The clients of the attempt. Their first calls were reserved while the receipt was stored, where no call is needed for it. */
   readonly clients: ProjectClients;
 }
@@ -62,13 +64,14 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const callbacks = allowedCallbacks(request, services);
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
-  const mayAttempt = request.platform.responseMode === 'result' && services.settings.limits.holdSeconds === 0;
+  const mayAttempt = request.platform.responseMode === 'result' && holdSecondsOf(request, services) === 0;
   const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const reserves = mayAttempt && reservesWhileStoring(receipt, services);
-  const [{ receipt: current, stored: isNew }, pauses] = await Promise.all([
+  const [{ receipt: current, stored: isNew }, pauses, holdsExist] = await Promise.all([
     services.store.accept(receipt, personalData),
     readPausesFor(receipt, services),
+    readHoldsExistFor(services),
     reserves ? reserveFirstCalls(receipt, clients, attemptUntil(request, services)) : undefined,
   ]);
   const isAttempted = mayAttempt && isNew && pauses?.paused.size === 0;
@@ -91,7 +94,12 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, clients };
+  return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, holdsExist, clients };
+}
+
+/** Returns how long an erasure waits before anything is looked up: the platform's own setting, or that of all. */
+function holdSecondsOf({ platform }: VerifiedRequest, { settings }: Services): number {
+  return platform.holdSeconds ?? settings.limits.holdSeconds;
 }
 
 /**
@@ -119,7 +127,8 @@ async function buildReceipt(
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const { decision = newRequest?.decision } = request;
   const hmacs = await services.pseudonymizer();
-  const { answerBudgetMs, holdSeconds } = services.settings.limits;
+  const { answerBudgetMs } = services.settings.limits;
+  const holdMs = holdSecondsOf(request, services) * 1000;
   const unfinishedReply =
     platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
@@ -138,10 +147,11 @@ async function buildReceipt(
     ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
     ...(decision === undefined ? {} : { decisions: [decision] }),
+    ...(holdMs === 0 ? {} : { heldUntil: startedAt + holdMs }),
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
-  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdSeconds * 1000);
+  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdMs);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
   return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
 }

@@ -33,9 +33,9 @@ async function previewProject(
   const { together, inAttempt } = client.capacity();
   if (together === 0) return { kind: 'unclear', code: 'quota-too-small' };
   client.expectCalls({ calls });
-  const { appId: appIdHmac } = await services.pseudonymizer();
+  const { appId: appIdHmac, subject: subjectHmac } = await services.pseudonymizer();
   const { customersPerRequest: maxCustomers } = services.settings.limits;
-  const context = { voucherify: client, appIdHmac, until, mostPages: inAttempt };
+  const context = { voucherify: client, appIdHmac, subjectHmac, until, mostPages: inAttempt };
   const { resolved, lookUps } = await resolve({ identifiers, submittedAt: services.now(), maxCustomers }, context);
   const refused = lookUps.results.find(result => result.refused !== undefined)?.refused;
   if (resolved.kind === 'retry') return { kind: 'later', code: resolved.code };

@@ -10,6 +10,7 @@ import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type AcceptedRequest, accept, attemptUntil, reservesWhileStoring, type VerifiedRequest } from './accept.ts';
 import { countIgnored, isWithinLimit } from './request-limit.ts';
+import { withdraw } from './withdraw.ts';
 
 /**
  * Handles one HTTP request of a privacy platform:
@@ -99,12 +100,17 @@ function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick
 function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
   const { name, isStatusRoute } = parsePath(request);
   const platform = platforms.get(name);
-  if (platform === undefined || platform.isPullOnly || (isStatusRoute && platform.hasStatusRoute !== true)) {
-    throw new Failure('not-found', 'path: no such platform');
-  }
-  const allowed = isStatusRoute ? 'GET' : 'POST';
-  if (request.method === allowed) return { name, platform };
-  throw new Failure('method-not-allowed', `method: only ${allowed} is allowed`, { headers: { Allow: allowed } });
+  const allowed = platform === undefined || platform.isPullOnly ? [] : allowedMethods(platform, isStatusRoute);
+  if (platform === undefined || allowed.length === 0) throw new Failure('not-found', 'path: no such platform');
+  if (allowed.includes(request.method)) return { name, platform };
+  const Allow = allowed.join(', ');
+  throw new Failure('method-not-allowed', `method: only ${Allow} is allowed`, { headers: { Allow } });
+}
+
+function allowedMethods(platform: Platform, isStatusRoute: boolean): readonly string[] {
+  if (!isStatusRoute) return ['POST'];
+  const { hasStatusRoute, hasWithdrawalRoute } = platform;
+  return [...(hasStatusRoute ? ['GET'] : []), ...(hasWithdrawalRoute ? ['DELETE'] : [])];
 }
 
 const route = new RegExp(`^/webhooks/(${namePattern})(/[^/]+)?$`);
@@ -129,7 +135,9 @@ async function processParsed(
   services: Services,
 ): Promise<readonly ErasureResult[]> {
   if ('status' in parsed) return [await readStatus(parsed.status, caller, services)];
-  return 'erase' in parsed ? processErasures(parsed.erase, caller, services) : [];
+  if (!('erase' in parsed)) return [];
+  const results = await processErasures(parsed.erase, caller, services);
+  return [...results, ...(await withdrawAll(parsed.withdraw ?? [], caller.platformName, services))];
 }
 
 /** The same for the erasures of a caller who is verified. */
@@ -142,6 +150,26 @@ export async function processErasures(
   for (let first = 0; first < erasures.length; first += batchSize) {
     const batch = erasures.slice(first, first + batchSize);
     results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
+  }
+  return results;
+}
+
+/**
+ * Withdraws erasures, after those of the same message are stored. One that this platform never requested raises an alarm and
+ * has no result. Throws `not-found` if that leaves no result.
+ */
+async function withdrawAll(
+  ids: NonNullable<Extract<ParsedRequest, { erase: unknown }>['withdraw']>,
+  platform: string,
+  services: Services,
+): Promise<readonly ErasureResult[]> {
+  const results: ErasureResult[] = [];
+  for (const id of ids) {
+    const receipt = await withdraw(id, platform, services);
+    const rule = 'withdrawal: no such request';
+    if (receipt !== undefined) results.push(resultOf(id.reference, receipt, outcomeOf(receipt, services.now())));
+    else if (ids.length === 1) throw new Failure('not-found', rule);
+    else services.log({ event: 'alarm', alarm: 'request-refused', platform, rule });
   }
   return results;
 }
@@ -185,7 +213,7 @@ async function attemptIfNew(
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, pauses, clients } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
   const isAllowed = isWithinLimit(receipt, pauses, services);
@@ -201,6 +229,7 @@ async function attemptIfNew(
     until,
     clients,
     isAllowed,
+    holdsExist,
     repliesNow: true,
     callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes ?? [],
   };

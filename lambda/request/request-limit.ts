@@ -1,3 +1,4 @@
+import { readHoldsExist } from '../control/legal-holds.ts';
 import { type PauseScope, type Pauses, pause, readPauses, scopesOf } from '../control/pauses.ts';
 import type { Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
@@ -8,6 +9,14 @@ const dayMs = 86_400_000;
 /** Reads the pauses that may cover a receipt. Never throws. Returns `undefined` if they are unavailable. */
 export function readPausesFor({ platform, projects }: Receipt, { control }: Services): Promise<Pauses | undefined> {
   return readPauses(scopesOf(platform, Object.keys(projects)), control).catch(() => undefined);
+}
+
+/**
+ * Returns whether any legal hold exists. Called in the same turn as {@link readPausesFor}, it costs no call of its own. Never
+ * throws: if the answer is unavailable, holds are read before each deletion.
+ */
+export function readHoldsExistFor({ control, now }: Services): Promise<boolean> {
+  return readHoldsExist(control, now()).catch(() => true);
 }
 
 /**

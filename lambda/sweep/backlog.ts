@@ -3,7 +3,7 @@ import { type PauseScope, readPausedScopes, scopesOf } from '../control/pauses.t
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
 import type { ErasePartition } from '../receipts/partitions.ts';
-import { deadlineUsedPercent, isFinal, type Receipt } from '../receipts/receipt.ts';
+import { deadlineUsedPercent, isFinal, isHeld, type Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 
 /** How many receipts in review are counted, and of how many, the oldest, the age is measured. */
@@ -83,7 +83,7 @@ export async function readSweepPauses(run: SweepState): Promise<void> {
 }
 
 /** Returns whether a pause holds a part of the queue `erase`. */
-export function isHeld(partition: ErasePartition | undefined, { paused }: SweepState): boolean {
+export function isPausedPart(partition: ErasePartition | undefined, { paused }: SweepState): boolean {
   if (partition === undefined || paused === undefined) return partition !== undefined;
   return scopesOf(partition.platform, partition.projects).some(scope => paused.has(scope));
 }
@@ -124,7 +124,7 @@ async function measureHeld(run: SweepState): Promise<void> {
   const { services, counts, paused } = run;
   if (paused !== undefined) counts.paused = paused.size;
   if (paused?.size === 0) return;
-  const held = await services.store.due('erase', services.now(), maxCounted, partition => isHeld(partition, run));
+  const held = await services.store.due('erase', services.now(), maxCounted, partition => isPausedPart(partition, run));
   counts.held += held.length;
   const measure = async (id: string) => {
     const receipt = await services.store.read(id);
@@ -138,7 +138,9 @@ async function recordHeartbeat(run: SweepState): Promise<void> {
   const id = (await readHeartbeat(control))?.mostUrgent;
   const wasRead = await runPart(run, async () => {
     const mostUrgent = id === undefined ? undefined : await store.read(id);
-    if (mostUrgent !== undefined && !isFinal(mostUrgent.state)) recordAge(mostUrgent, run);
+    // A legal hold is no delay, however long it lasts.
+    const isWaiting = mostUrgent !== undefined && !isFinal(mostUrgent.state) && !isHeld(mostUrgent);
+    if (isWaiting) recordAge(mostUrgent, run);
   });
   // A receipt that cannot be read now is checked again by the next sweep.
   await writeHeartbeat(control, { at: now(), mostUrgent: run.mostUrgent?.id ?? (wasRead ? undefined : id) });

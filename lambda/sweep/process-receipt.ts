@@ -1,11 +1,13 @@
+import { readHoldsExist } from '../control/legal-holds.ts';
 import { type PauseScope, readPauses, scopesOf } from '../control/pauses.ts';
-import { attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
-import type { ProjectClients } from '../erasure/erase-in-project.ts';
+import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
+import { isDelayed, isPreviewAsked } from '../receipts/preview.ts';
 import { isClosingDecided, type Receipt, requestReview } from '../receipts/receipt.ts';
 import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
 import { claimReceipt, closeAsPartial, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
+import { previewReceipt } from './preview-receipt.ts';
 
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
 const overrunMs = 5000;
@@ -48,8 +50,17 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  const pauses = await pausesOf(receipt, services);
+  const [pauses, holdsExist] = await Promise.all([
+    pausesOf(receipt, services),
+    readHoldsExist(services.control, services.now()),
+  ]);
   if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
+  if (isDelayed(receipt, services.now())) {
+    const isAsked = isPreviewAsked(receipt, services.now());
+    if (isAsked) await previewReceipt(receipt, Math.min(services.now() + attemptMs, sweepEnds), services);
+    else await postpone(receipt, receipt.heldUntil ?? services.now(), services);
+    return { kind: 'postponed', open: receipt };
+  }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
   // What waits beyond the end would be reserved a second time by the next sweep.
@@ -62,7 +73,7 @@ export async function processReceipt(
   started();
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
-  const closed = await attemptClaimed(claimed, clients, until, services);
+  const closed = await attemptClaimed(claimed, { clients, until, holdsExist }, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }
 
@@ -74,15 +85,14 @@ function durationOf({ projects }: Receipt): number {
 /** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */
 async function attemptClaimed(
   receipt: Receipt,
-  clients: ProjectClients,
-  until: number,
+  conditions: Pick<AttemptRequest, 'clients' | 'until' | 'holdsExist'>,
   services: Services,
 ): Promise<boolean> {
   const personalData = await services.store.readPersonalData(receipt.id);
   // A restore of the receipts table opens closed receipts again, whose identifiers were deleted when they were closed.
   const isMissing = receipt.lookUpCalls > 0 && personalData?.identifiers.length === 0;
   if (personalData === undefined || isMissing) return reviewWithoutPersonalData(receipt, services);
-  const { outcome } = await attempt({ receipt, personalData, clients, until, repliesNow: false }, services);
+  const { outcome } = await attempt({ receipt, personalData, ...conditions, repliesNow: false }, services);
   return 'deletions' in outcome;
 }
 

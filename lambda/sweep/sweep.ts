@@ -5,7 +5,7 @@ import type { ReceiptQueue } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
 import {
   finishSweep,
-  isHeld,
+  isPausedPart,
   newSweepState,
   readSweepPauses,
   recordAge,
@@ -13,6 +13,7 @@ import {
   type SweepResult,
   type SweepState,
 } from './backlog.ts';
+import { checkHold } from './check-hold.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
 import { processReceipt } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
@@ -27,7 +28,7 @@ import { verifyReceipt } from './verify-erasure.ts';
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const countUntil = Math.min(until, services.now() + countMs);
   const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false, countUntil };
-  await Promise.all([pullOrders(run, until), eraseAll(run), notifyAll(run), signAll(run)]);
+  await Promise.all([pullOrders(run, until), checkHeld(run), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
   // Verifications use the quota too. They begin only when no erasure is waiting for it.
@@ -56,8 +57,12 @@ async function eraseAll(run: Run): Promise<void> {
   await processQueue('erase', run, {
     work: (id, started) => eraseOne(id, run, started),
     isOver: () => run.stopped,
-    select: partition => !isHeld(partition, run),
+    select: partition => !isPausedPart(partition, run),
   });
+}
+
+function checkHeld(run: Run): Promise<void> {
+  return processQueue('held', run, { work: id => checkHold(id, run.services) });
 }
 
 function notifyAll(run: Run): Promise<void> {

@@ -20,8 +20,8 @@ export type CallFailure = {
       readonly notAfter?: number;
       readonly unproven?: boolean;
     }
-  /** With the number of customers found so far, if these are too many. */
-  | { readonly kind: 'review'; readonly matched?: number }
+  /** With the number of customers found so far, if these are too many, or with the ids of legal holds. */
+  | { readonly kind: 'review'; readonly matched?: number; readonly holds?: readonly string[] }
 );
 
 type Retry = Extract<CallFailure, { kind: 'retry' }>;
@@ -150,7 +150,10 @@ export function retryLater(code: string, more: Partial<Omit<Retry, 'kind' | 'cod
 }
 
 /** Returns a failure that stops the attempt and leaves the decision to an operator. */
-export function needsReview(code: string, found: { readonly matched?: number } = {}): CallFailure {
+export function needsReview(
+  code: string,
+  found: { readonly matched?: number; readonly holds?: readonly string[] } = {},
+): CallFailure {
   return { kind: 'review', code, mayHaveExecuted: false, stop: true, ...found };
 }
 

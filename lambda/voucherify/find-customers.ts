@@ -26,6 +26,7 @@ export interface LookUpContext {
   readonly isLastTry?: boolean;
   /** Maximum number of pages of one spelling that one attempt can read. */
   readonly mostPages: number;
+  readonly subjectHmac: (identifier: Identifier) => string;
 }
 
 /** Looks up one spelling of an identifier and keeps only exact matches. */
@@ -45,7 +46,8 @@ export async function findCustomers(
   if (customer !== undefined && !isAsked(customer, value)) {
     return orRefused(unprovenFailure('unasked-customer'), appIds, context);
   }
-  const found = kind === 'customer_id' ? matchById(value, customer) : matchBySourceId(value, customer);
+  const found =
+    kind === 'customer_id' ? matchById(value, customer, context) : matchBySourceId(value, customer, context);
   return { kind: 'complete', appIds, ...found };
 }
 
@@ -67,10 +69,10 @@ type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identi
  * A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). The path
  * takes a source_id as well: another customer's may equal the requested id, which then cannot be looked up.
  */
-function matchById(id: string, customer: Customer | undefined): Match {
+function matchById(id: string, customer: Customer | undefined, context: LookUpContext): Match {
   if (customer === undefined) return { candidates: [{ id, seen: false }], identifiable: true };
   return customer.id === id
-    ? { candidates: [seen(customer)], identifiable: true }
+    ? { candidates: [seen(customer, context)], identifiable: true }
     : { candidates: [], identifiable: false };
 }
 
@@ -87,8 +89,8 @@ function isOtherSpelling(found: unknown, requested: string): boolean {
 }
 
 /** If the value is the id of a customer with another source_id, it cannot be looked up as a source_id. */
-function matchBySourceId(sourceId: string, customer: Customer | undefined): Match {
-  if (customer?.source_id === sourceId) return { candidates: [seen(customer)], identifiable: true };
+function matchBySourceId(sourceId: string, customer: Customer | undefined, context: LookUpContext): Match {
+  if (customer?.source_id === sourceId) return { candidates: [seen(customer, context)], identifiable: true };
   return { candidates: [], identifiable: customer?.id !== sourceId };
 }
 
@@ -111,7 +113,7 @@ async function findByEmail(spelling: string, email: string, context: LookUpConte
     const { result, appId } = await voucherify.listByEmail(spelling, page, until);
     appIds.add(appId);
     if (result.kind !== 'page') return orRefused(result, appIds, context);
-    for (const row of result.customers) if (isSameEmail(row.email, email)) candidates.set(row.id, seen(row));
+    for (const row of result.customers) if (isSameEmail(row.email, email)) candidates.set(row.id, seen(row, context));
     total = Math.max(total, result.total);
     const before = rows.size;
     for (const { id } of result.customers) rows.add(id);
@@ -127,6 +129,10 @@ async function findByEmail(spelling: string, email: string, context: LookUpConte
   return needsReview('too-many-matches', { matched: candidates.size });
 }
 
-function seen({ id, created_at: createdAt }: Customer): Candidate {
-  return typeof createdAt === 'string' ? { id, seen: true, createdAt } : { id, seen: true };
+function seen(customer: Customer, { subjectHmac }: LookUpContext): Candidate {
+  const { id, created_at: createdAt, source_id, email } = customer;
+  const hmacOf = (kind: 'source_id' | 'email', value: unknown) =>
+    ['string', 'number', 'bigint'].includes(typeof value) ? [subjectHmac({ kind, value: String(value) })] : [];
+  const subjectHmacs = [...hmacOf('source_id', source_id), ...hmacOf('email', email)];
+  return { id, seen: true, ...(typeof createdAt === 'string' && { createdAt }), subjectHmacs };
 }

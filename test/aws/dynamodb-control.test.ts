@@ -2,6 +2,13 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type AwsProblem, awsClientOptions } from '../../lambda/aws/clients.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
+import {
+  listLegalHolds,
+  readActiveHolds,
+  readHoldsExist,
+  releaseLegalHold,
+  setLegalHold,
+} from '../../lambda/control/legal-holds.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
 import {
   type Answer,
@@ -44,6 +51,24 @@ describeOnDynamodb(engine => {
         row: { S: '{"notBefore":7}' },
         writeId: { S: expect.any(String) },
       });
+    });
+  });
+
+  describe('legal holds on DynamoDB', () => {
+    test('rows: contain no identifier, and a hold expires 762 days after its end', async () => {
+      const { control, close, rows } = await opened();
+      onTestFinished(close);
+      const until = 1_800_000_000_000;
+      const hold = { id: 'hmac-1', kind: 'email', actor: 'ada', reason: 'a lawsuit', at: 1000, until };
+      await setLegalHold(hold, control);
+      const expiryOf = async () => (await rows()).flatMap(row => row['expiresAt']?.N ?? []);
+      expect(await expiryOf()).toEqual([String(until / 1000 + 762 * 86_400)]);
+      expect(await readActiveHolds(['hmac-1', 'hmac-2'], control, until - 1)).toEqual(['hmac-1']);
+      expect(await readHoldsExist(control, until - 1)).toBe(true);
+      await releaseLegalHold('hmac-1', { actor: 'bob', reason: 'settled', at: 2000 }, control);
+      expect(await expiryOf()).toEqual([String(2 + 762 * 86_400)]);
+      expect(await readHoldsExist(control, until - 1)).toBe(false);
+      expect(await listLegalHolds(control, until - 1)).toEqual([]);
     });
   });
 

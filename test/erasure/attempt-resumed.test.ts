@@ -115,8 +115,9 @@ describe('completed look-ups', () => {
     const id = harness.addCustomer({ source_id: 'crm-0' });
     const { receipt } = await harness.erase(ids(5));
     expect(receipt).toMatchObject({ state: 'open', lastResult: 'rate-limited', projects: { main: { lookedUp: 2 } } });
-    const { appId } = await harness.services.pseudonymizer();
-    const candidates = [{ id, seen: true, createdAt: '2025-01-01T00:00:00.000Z' }];
+    const { appId, subject } = await harness.services.pseudonymizer();
+    const subjectHmacs = one('source_id', 'crm-0').map(subject);
+    const candidates = [{ id, seen: true, createdAt: '2025-01-01T00:00:00.000Z', subjectHmacs }];
     expect(await rows(harness)).toEqual({
       main: {
         appIdHmac: appId('app-main'),

@@ -120,6 +120,14 @@ describe('API status route', () => {
     expect(withStatus('AWS::ApiGateway::Method').map(({ HttpMethod }) => HttpMethod)).toEqual(['ANY', 'GET']);
   });
 
+  test('platform with a route for withdrawals: GET and DELETE', () => {
+    const authentication = { kind: 'header', header: 'X-Key' };
+    const platforms = { generic: { authentication, withdrawAnswers: {} } };
+    const { of } = synthesised({ settings: settingsWith({ platforms }) });
+    const methods = of('AWS::ApiGateway::Method').map(({ HttpMethod }) => HttpMethod);
+    expect(methods.toSorted()).toEqual(['ANY', 'DELETE', 'GET']);
+  });
+
   test('tracing: is off at the gateway, because the path contains the request id', () => {
     expect(withStatus('AWS::ApiGateway::Stage')).toMatchObject([{ TracingEnabled: false }]);
     for (const { TracingConfig } of withStatus('AWS::Lambda::Function'))

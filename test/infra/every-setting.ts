@@ -30,6 +30,7 @@ export const everySetting = {
   platforms: {
     ketch: {
       projects: ['main'],
+      holdSeconds: 60,
       callbackOrigins: ['https://dsr.ketch.com'],
       header: 'X-Ketch-Secret',
       tenants: ['axonic'],
@@ -38,14 +39,15 @@ export const everySetting = {
     },
     transcend: {
       projects: ['main'],
+      holdSeconds: 60,
       audience: 'acme',
       sombraUrl: 'https://sombra.example.com',
       header: 'x-secret',
       identities: { coreIdentifier: 'source_id' },
       publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
     },
-    segment: { projects: ['main'], header: 'x-secret', userId: 'customer_id' },
-    shopify: { projects: ['main'], shops: ['acme.myshopify.com'], customerId: 'source_id' },
+    segment: { projects: ['main'], holdSeconds: 60, header: 'x-secret', userId: 'customer_id' },
+    shopify: { projects: ['main'], holdSeconds: 60, shops: ['acme.myshopify.com'], customerId: 'source_id' },
     generic: sender({ reference: '/id', identifiers: [{ list: '/people', value: '/id', kind: 'email' }] }),
     'in-house': sender({
       authentication: [
@@ -127,10 +129,14 @@ function sender(places: object) {
   const outcomes = { ...answers, in_progress: answer(503), needs_review: answer(503), '*': answer(202) };
   return {
     projects: ['main'],
+    holdSeconds: 60,
     callbackOrigins: ['https://forms.example.com'],
     type: 'generic',
     authentication: { kind: 'header', header: 'x-secret' },
-    rules: [{ when: { '/kind': ['erase', 1, true, null], '/version': 2 }, do: 'erase' }],
+    rules: [
+      { when: { '/kind': ['erase', 1, true, null], '/version': 2 }, do: 'erase' },
+      { when: { '/kind': 'cancel' }, do: 'withdraw' },
+    ],
     otherwise: 'ignore',
     identifiers: { '/email': 'email' },
     submittedAt: '/at',
@@ -138,6 +144,7 @@ function sender(places: object) {
     test: '/trial',
     answers: { ...outcomes, ignored: answer(204), test: answer(200) },
     statusAnswers: outcomes,
+    withdrawAnswers: outcomes,
     callback: { urls: '/back', sign: 'standard-webhooks', when: 'always', method: 'PUT' },
     ...places,
   };

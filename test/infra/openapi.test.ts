@@ -52,7 +52,7 @@ const openApi = only(['openapi', 'info', 'paths'], {
     license: only(['name'], keys(['name', 'identifier'])),
   }),
   servers: { type: 'array', items: only(['url'], { url: text, description: text }) },
-  paths: map(only([], { get: operation, post: operation }), '^/'),
+  paths: map(only([], { get: operation, post: operation, delete: operation }), '^/'),
   components: only([], {
     schemas: map({ type: 'object' }, '^[A-Za-z0-9._-]+$'),
     securitySchemes: map(scheme, '^[A-Za-z0-9._-]+$'),
@@ -114,6 +114,10 @@ describe('description of the routes', () => {
       ...(hasStatusRoute === true ? [`/webhooks/${name}/{requestId}`] : []),
     ]);
     expect(Object.keys(routes).toSorted()).toEqual(expected.toSorted());
+    for (const [name, { hasWithdrawalRoute }] of called) {
+      const methods = Object.keys(routes[`/webhooks/${name}/{requestId}`] ?? {});
+      expect([name, methods.includes('delete')]).toEqual([name, hasWithdrawalRoute === true]);
+    }
   });
 
   test.each(recipeNames)('recipe %s: the statuses of its replies are described', name => {

@@ -28,6 +28,7 @@ REFUSAL_WAITS = 'a refusal is closed only when no attempt is running'
 MARKED_WHEN_CLOSED = 'the write that closes the receipt marks its look-up rows as erased'
 ADDENDUM_FIRST = 'the addendum is stored before an event gets its 2xx'
 ONLY_AN_ADDENDUM = 'an event deletes nobody'
+HOLDS_BEFORE_DELETION = 'legal holds are read before each deletion'
 
 # What each ingredient protects from: the violation that the check must find without it.
 PROTECTS_FROM = {
@@ -38,7 +39,8 @@ PROTECTS_FROM = {
     OTHER_ID_PROVES_NOTHING: 'FALSE-DONE', NO_RESEND: 'WRONG', REFUSAL_WAITS: 'CANCELLED',
     REFUSED_STORED: 'FALSE-DONE', REFUSED_REVIEWED: 'STUCK', REFUSED_IS_NO_MATCH: 'NOMATCH-PRESENT',
     ALL_PINS_KNOWN: 'FALSE-DONE', ACCEPTED_IF_SETTLED: 'FALSE-DONE',
-    MARKED_WHEN_CLOSED: 'MISSED', ADDENDUM_FIRST: 'MISSED', ONLY_AN_ADDENDUM: 'WRONG'}
+    MARKED_WHEN_CLOSED: 'MISSED', ADDENDUM_FIRST: 'MISSED', ONLY_AN_ADDENDUM: 'WRONG',
+    HOLDS_BEFORE_DELETION: 'HELD'}
 PROTOCOL = frozenset(PROTECTS_FROM)
 # An attempt's calls where they matter: too few for all look-ups, and too few for a GET and a deletion.
 CALLS_WITHOUT = {RESUMABLE: 2, TOO_SMALL: 1}

@@ -3,6 +3,7 @@ from ingredients import *
 from states import *
 
 REFUSES_OPEN = 'an operator refuses an open request'
+SETS_HOLD = 'a legal hold is set'
 GET_ANSWERS = {OWN_ID: 'its own id', OTHER_ID: 'another id', NOT_FOUND: '404'}
 
 
@@ -23,6 +24,7 @@ class Model:
         self.outside(s, out)
         self.accept(s, out)
         self.operator(s, out)
+        self.legal_hold(s, out)
         self.reappearance(s, out)
         for place, attempt in enumerate(s.attempts):
             if place and attempt == s.attempts[place - 1]:
@@ -59,6 +61,15 @@ class Model:
         between an attempt's look at A and its deletion of A."""
         taken = s.customers[A] == GONE or A in s.pins
         return taken and not any(attempt and has_fresh_look(attempt) for attempt in s.attempts)
+
+    def legal_hold(self, s, out):
+        """An operator may set holds at any time before the receipt is closed. Each ends at any time."""
+        if s.hold:
+            out.append(('the legal hold ends', s._replace(hold=False)))
+            if s.receipt == REVIEW:
+                out.append(('the hold ends, and the sweep continues', s._replace(receipt=OPEN, hold=False)))
+        elif s.accepted and s.receipt not in FINAL:
+            out.append((SETS_HOLD, s._replace(hold=True)))
 
     def accept(self, s, out):
         """The platform sends the request until it gets a 2xx. A stored receipt counts as accepted from then on."""
@@ -187,6 +198,8 @@ class Model:
         overtaken = s.pins != at.pins or (s.pins or is_rejected(s)) and not s.again
         if not self.may_write(s) or s.refusal or s.partial or overtaken and self.has[PINNED_ONCE]:
             return put('pins are not written: closed, decided or pinned', None)
+        if s.hold:
+            return put('a legal hold: review, without pins', None, **self.written(s, receipt=REVIEW))
         pins = at.pins + tuple(who for who in (A, B, NEW) if found >> who & 1 and who not in at.pins)
         own = 0
         for result, mine in zip(at.results, at.looked_up):
@@ -248,6 +261,8 @@ class Model:
     def post(self, s, at, put):
         if not affords(at, 1):
             return self.no_quota(s, at, put)
+        if s.hold and self.has[HOLDS_BEFORE_DELETION]:
+            return put('a legal hold stops the attempt', record(at._replace(review=True)))
         at = at._replace(calls=left(at, 1))
         who = at.pins[at.index]
         label = f'deletion of {names((who,))}'
@@ -314,7 +329,7 @@ class Model:
         if target == NEW:
             return {'newcomer': NOBODY, 'deleted': True, 'violation': 'WRONG'}
         violation = {REFUSED: 'CANCELLED', NO_MATCH: 'NOMATCH-DESTROYED',
-                     NOT_IDENTIFIABLE: 'NOMATCH-DESTROYED'}.get(s.receipt, '')
+                     NOT_IDENTIFIABLE: 'NOMATCH-DESTROYED'}.get(s.receipt, 'HELD' if s.hold else '')
         return {'customers': with_item(s.customers, target, GONE), 'deleted': True, 'violation': violation}
 
 

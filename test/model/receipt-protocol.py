@@ -12,6 +12,7 @@ Outside the service
 - A new customer N registers with the person's identifiers, or with the old id
   of A as source_id.
 - An operator may refuse the request, and retries or refuses after a review.
+- An operator may set legal holds at any time. Each ends at any time.
 
 The service
 - Look-up 1 finds A, look-up 2 finds B. Each result is stored by itself.
@@ -32,6 +33,7 @@ Violations
   LOST               a 2xx was sent, and there is no receipt
   MISSED             a customer registered with the identifiers of an erased
                      person, the event got a 2xx, and there is no addendum
+  HELD               a customer was deleted under a legal hold
   STUCK              accepted, and nothing that can happen closes the receipt
                      (an operator helps only after a review)
 """

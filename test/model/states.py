@@ -53,6 +53,7 @@ class State(NamedTuple):
     deleted: bool = False               # this service has deleted somebody
     due: bool = False                   # the request that stored the receipt attempts it
     event: int = NO_EVENT
+    hold: bool = False                  # a legal hold of the person is in effect
     marked: bool = False                # a write after the closing has marked the look-up rows as erased
     attempts: tuple = (None, None)      # sorted: two attempts are alike
     violation: str = ''
@@ -97,8 +98,9 @@ def is_settled(s):
 
 
 def closed(state):
+    # Holds are set only before the closing: afterwards CANCELLED and FLIPPED cover a late attempt.
     return dict(receipt=state, results=(UNKNOWN, UNKNOWN), pins=(), done=0, refusal=False, partial=False,
-                again=False)
+                again=False, hold=False)
 
 
 def target_of(s, who):

@@ -334,7 +334,7 @@ describe('list', () => {
   });
 
   test.each([
-    [['--state', 'late'], '--state: must be needs-review, open, callback, verify, sign'],
+    [['--state', 'late'], '--state: must be needs-review, held, open, callback, verify, sign'],
     [['--state', 'constructor'], '--state: must be'],
     [['--limit', '0'], '--limit: must be a whole number from 1 to 1000'],
     [['all'], 'list: takes options only'],

@@ -82,6 +82,14 @@ describe('settings of a generic platform', () => {
       'statusAnswers: needs signs with {url}, or another authentication: there is no status route',
       { authentication: hmac, statusAnswers: {} },
     ],
+    [
+      'withdrawAnswers: needs signs with {method} and {url}, or header, basic or jwt, or a rule with "do": "withdraw": nothing is withdrawn',
+      { authentication: hmac, withdrawAnswers: {} },
+    ],
+    [
+      'withdrawAnswers.refused: holds a variable that is not available here',
+      { withdrawAnswers: { refused: { status: 200, body: '{/id}' } } },
+    ],
     ['callback: must have either url or urls', { callback: {} }],
     ['callback: must have either url or urls', { callback: { ...call, urls: '/back' } }],
     [
@@ -272,6 +280,11 @@ describe('settings of a platform that is asked', () => {
       'callback to a URL of the order',
       'callback: must have a url beside pull, which tells the outcome',
       { callback: { urls: '/back' } },
+    ],
+    [
+      'withdrawal in a list of open orders',
+      'rules: must not withdraw: an order that is pulled is open',
+      { rules: [{ when: { '/state': 'cancelled' }, do: 'withdraw' }] },
     ],
     [
       'reply that nobody gets',

@@ -211,7 +211,11 @@ describe('settings of a generic sender', () => {
       'platforms.acme.rules.0.when./a: must be a string, a number, true, false or null',
       { rules: [{ when: { '/a': {} }, do: 'erase' }] },
     ],
-    ['acme', 'platforms.acme.rules.0.do: must be erase, ignore or test', { rules: [{ when: {}, do: 'delete' }] }],
+    [
+      'acme',
+      'platforms.acme.rules.0.do: must be erase, ignore, test or withdraw',
+      { rules: [{ when: {}, do: 'delete' }] },
+    ],
     ['acme', 'platforms.acme.rules: must hold at least one rule', { rules: [] }],
     [
       'acme',

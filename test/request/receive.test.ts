@@ -129,8 +129,8 @@ describe('after authentication', () => {
       headers: { 'Retry-After': '60' },
     });
     expect(steps).toEqual(['verify', 'read']);
-    // Pauses and pace are read beside the acceptance; they say nothing of anybody.
-    expect(calls()).toEqual(['control.read']);
+    // Pauses, pace and whether holds exist are read beside the acceptance; they say nothing of anybody.
+    expect(new Set(calls())).toEqual(new Set(['control.read']));
   });
 
   test.each(['', 'x'.repeat(42)])('unusable pepper %j: nothing is stored', async pepper => {
@@ -359,6 +359,14 @@ describe('postponed request', () => {
     await sweepLater(harness, 1);
     expect(await receiptOf(harness)).toMatchObject({ state: 'erased' });
     expect(await harness.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
+  });
+
+  test('holdSeconds of the platform: replaces that of the limits, both ways', async () => {
+    const harness = ketchHarness({ section: { holdSeconds: 30 }, limits: { holdSeconds: 60 } });
+    await harness.send(withCallback());
+    expect(await receiptOf(harness)).toMatchObject({ nextAttemptAt: harness.clock.now + 30_000, claims: 0 });
+    const without = ketchHarness({ section: { holdSeconds: 0 }, limits: { holdSeconds: 60 } });
+    expect(await without.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
   test('without callbacks: the platform must request it again', async () => {

@@ -172,12 +172,12 @@ describe('throttled index', () => {
 
   const heartbeatOf = async ({ services }: Harness) => (await readHeartbeat(services.control))?.at;
 
-  test.each(['callback', 'verify', 'sign', 'needs-review'] as const)(
+  test.each(['callback', 'verify', 'sign', 'needs-review', 'held'] as const)(
     'queue %s: the erasures are finished',
     async queue => {
       const harness = await throttled(queue);
       const result = await harness.sweep(start + 60_000);
-      const failed = { callback: 2, verify: 1, sign: 3, 'needs-review': 1 }[queue];
+      const failed = { callback: 2, verify: 1, sign: 3, 'needs-review': 1, held: 1 }[queue];
       expect(result).toMatchObject({ closed: 3, failed, signed: 0 });
       expect(new Set(harness.alarms().slice(1))).toEqual(new Set(['store-unavailable']));
       expect(await heartbeatOf(harness)).toBe(start + 60_000);

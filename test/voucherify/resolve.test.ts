@@ -6,9 +6,11 @@ import { ada, ben, cleo, clientOf, createHarness, type Harness, id, iso, one, st
 import { response } from '../support/voucherify-responses.ts';
 
 const hmac = (appId: string) => `hmac of ${appId}`;
+const subjectHmac = ({ kind, value }: Identifier) => `hmac of ${kind} ${value}`;
 const context = (voucherify: VoucherifyClient) => ({
   voucherify,
   appIdHmac: hmac,
+  subjectHmac,
   until: start + 10_000,
   mostPages: 99,
 });

@@ -1,6 +1,12 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Platform } from '../../../lambda/platforms/platform.ts';
-import { isFinal, isPartialAccepted, isRefusalDecided, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import {
+  isFinal,
+  isPartialAccepted,
+  isRefusalDecided,
+  isWithdrawn,
+  type Receipt,
+} from '../../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../../lambda/receipts/store.ts';
 import {
   type DecisionInput,
@@ -71,7 +77,9 @@ function withdrawn({ state, decisions = [] }: Receipt): string {
   return before === 'accept-partial' ? 'acceptance withdrawn; ' : '';
 }
 
-function notRetried({ queue, state }: Receipt): DecisionResult {
+function notRetried(receipt: Receipt): DecisionResult {
+  const { queue, state } = receipt;
+  if (isWithdrawn(receipt)) return notPossible('the platform withdrew the request, and was told that it is refused');
   if (queue === undefined) return { result: 'nothing', said: `already closed as ${state}: nothing to do` };
   return notPossible('a wrong customer was deleted for this receipt, so it deletes nothing more');
 }

@@ -1,5 +1,6 @@
 import { manualPlatform } from '../../../lambda/domain/names.ts';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
+import { withdrawnReason } from '../../../lambda/receipts/receipt.ts';
 import { oneLine } from '../terminal.ts';
 import { notCountedText, residueText } from './residue-report.ts';
 
@@ -169,8 +170,8 @@ function proofLine(grade: string, count: number, meaning: string): readonly stri
 }
 
 /** Returns why a review was needed and what operators decided, each on one line. */
-function reasonLines({ reason, decisions }: Evidence): readonly string[] {
-  const review = reason === undefined ? [] : [`review: ${reason}`];
+function reasonLines({ reason, decisions, legalHolds = [] }: Evidence): readonly string[] {
+  const review = reason === undefined || reason === withdrawnReason ? [] : [`review: ${reason}`];
   const later = decisions.filter(({ action }) => action !== 'erase');
   const decided = later.map(({ at, actor, action, reason, reviewReason, maxCustomers, sameProject }) => {
     const most = maxCustomers === undefined ? '' : `, of at most ${maxCustomers} customers a project`;
@@ -178,7 +179,11 @@ function reasonLines({ reason, decisions }: Evidence): readonly string[] {
     const key = sameProject === undefined ? '' : `, with another key of the same project`;
     return oneLine(`${at}  ${action}${most}${key} by ${actor}${then}: ${reason}`);
   });
-  const lines = [...review, ...decided];
+  const holds = legalHolds.map(({ hold, from, to }) => {
+    const end = to === undefined ? 'in effect when this was written' : `until ${to}`;
+    return `${from}  not erased because of legal hold ${hold}, ${end}`;
+  });
+  const lines = [...review, ...holds, ...decided];
   return lines.length === 0 ? ['not refused, and no review was needed'] : lines;
 }
 

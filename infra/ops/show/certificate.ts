@@ -74,7 +74,8 @@ const sentences = {
   'not-identifiable':
     'The request contained no usable identifier for at least one place, so it is not known whether Voucherify has data of this person. Nothing was deleted.',
   'created-later': 'Every customer that matched was created after the request, so nothing was deleted.',
-  refused: 'An operator refused the request. The reason, and what was done before, are below.',
+  refused:
+    'An operator refused the request, or its platform withdrew it. The reason, and what was done before, are below.',
   open: 'The request is not finished.',
   'needs-review': 'The request waits for a decision of an operator.',
 } as const satisfies Readonly<Record<Evidence['outcome'], string>>;

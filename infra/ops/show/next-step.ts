@@ -2,6 +2,7 @@ import { readPauses, scopesOf } from '../../../lambda/control/pauses.ts';
 import {
   hasRefusedLookUps,
   isFinal,
+  isHeld,
   maxCustomersFor,
   type Receipt,
   wrongCustomerDeleted,
@@ -24,6 +25,7 @@ export async function nextStepFor(receipt: Receipt, context: OpsContext): Promis
   if (isFinal(receipt.state)) return stepOfClosed(receipt, context);
   if (receipt.state === 'open') return stepOfOpen(receipt, context);
   const { id, reason = '' } = receipt;
+  if (isHeld(receipt)) return heldStep(receipt);
   const section = reason === wrongCustomerDeleted ? wrongCustomerDeleted : 'needs-review';
   return { ...reviewStep(id, reason, receipt, context), section };
 }
@@ -49,6 +51,20 @@ async function stepOfOpen({ platform, projects }: Receipt, { control }: OpsConte
     facts: [`held by the pause of ${scopes.join(', ')}: nothing is deleted until it is resumed`],
     commands: ['npm run ops -- pauses', ...scopes.map(scope => `npm run ops -- resume ${scope} ${why}`)],
     section: 'paused',
+  };
+}
+
+/** A held receipt continues by itself when its legal holds have ended. */
+function heldStep({ id, legalHolds = [] }: Receipt): NextStep {
+  const holds = legalHolds.filter(({ to }) => to === undefined).map(({ hold }) => hold);
+  return {
+    facts: [`held by the legal hold ${holds.join(', ')}: it continues by itself when the hold ends or is released`],
+    commands: [
+      'npm run ops -- holds',
+      `npm run ops -- release ${holds.join(' ')} ${why}`,
+      `npm run ops -- refuse ${id} ${why}`,
+    ],
+    section: 'legal-hold',
   };
 }
 

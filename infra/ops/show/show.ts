@@ -1,5 +1,5 @@
 import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
-import { dueAtOf, hasRefusedLookUps, isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { dueAtOf, hasRefusedLookUps, isFinal, isHeld, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
@@ -159,7 +159,8 @@ function stateLines(receipt: Receipt, now: number): readonly string[] {
   const { state, nextAttemptAt } = receipt;
   if (isFinal(state)) return [state];
   const used = `due at ${isoSeconds(dueAtOf(receipt))}, ${usedPercent(receipt, now)} % of the time used`;
-  const next = nextAttemptAt === undefined || state === 'needs-review' ? 'a decision' : isoSeconds(nextAttemptAt);
+  const isDecided = nextAttemptAt === undefined || state === 'needs-review';
+  const next = isHeld(receipt) ? 'the legal hold' : isDecided ? 'a decision' : isoSeconds(nextAttemptAt);
   return [`${state}: ${reasonOf(receipt)}`, `next attempt: after ${next}; ${used}`, ...lookUpLines(receipt)];
 }
 

@@ -64,7 +64,7 @@ function matcherOf(proof: ProofWithSecret, text: string): Matcher {
 /** A status request has no body, so its id must name the requested erasure: one signature is valid for one request. */
 function matchMessage(request: HttpRequest, keys: SigningKeys, now: number): Authentication['secret'] | undefined {
   const id = headerOf(request, 'webhook-id');
-  if (request.method === 'GET' && statusReference(request) !== id) return undefined;
+  if (request.method !== 'POST' && statusReference(request) !== id) return undefined;
   const [timestamp, signature] = [headerOf(request, 'webhook-timestamp'), headerOf(request, 'webhook-signature')];
   return matchSignedMessage({ id, timestamp, signature, body: request.rawBody }, keys, now);
 }

@@ -10,7 +10,7 @@ import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
 import { type GenericSettings, resolveSettings } from './schema.ts';
 import { isMessageVariable, type TemplateVariables } from './template.ts';
-import { canProveStatus } from './template-guards.ts';
+import { canProveStatus, hasWithdrawalRoute } from './template-guards.ts';
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard
@@ -22,6 +22,7 @@ export function generic(section: GenericSettings): Platform {
   const callbacks = compileCallbacks(settings, token);
   const tokens = tokenProofs(settings.proofs);
   const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
+  const withdrawReplies = compileReplies(section.withdrawAnswers ?? section.answers);
   const { pull, isPullOnly } = settings;
   const headers = compileHeaders(pull?.headers, token);
   const sent = [...callbacks.secrets, ...headers.secrets];
@@ -41,13 +42,20 @@ export function generic(section: GenericSettings): Platform {
       (hasCallbacks && callbacks.tells(wordOf({ kind }))),
     sendsAgain: () => replies.describe('in_progress').status >= 500,
     ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
+    ...(hasWithdrawalRoute(settings) ? { hasWithdrawalRoute: true } : {}),
     ...(callbacks.needsSecret || sent.length > 0 ? { sweepNeedsSecret: true } : {}),
     checkSecret: text => checkGenericSecret(text, settings.proofs, sent),
     verify: (request, context) => verifyGeneric(request, context, settings.proofs, tokens),
     parse: request => {
-      if (request.method !== 'GET') return withReply(parseOrders(request, settings, callbacks.targetsOf), replies);
-      const reply = (results: readonly ErasureResult[]) => statusReplies.toResults(results, () => undefined);
-      return { status: { scope: '', reference: statusReference(request) }, reply };
+      if (request.method === 'POST') {
+        const orders = parseOrders(request, settings, callbacks.targetsOf);
+        return withReply(orders, 'erase' in orders && orders.erase.length === 0 ? withdrawReplies : replies);
+      }
+      const id = { scope: '', reference: statusReference(request) };
+      const replyBy = (used: Replies) => (results: readonly ErasureResult[]) =>
+        used.toResults(results, () => undefined);
+      if (request.method === 'GET') return { status: id, reply: replyBy(statusReplies) };
+      return { erase: [], withdraw: [id], reply: replyBy(withdrawReplies) };
     },
     errorReply: (_, failure) => plainErrorReply(failure),
     buildCallbacks: callbacks.build,

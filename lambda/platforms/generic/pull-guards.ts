@@ -18,6 +18,11 @@ export function pullProblems(settings: ResolvedSettings): SettingsProblem[] {
         ['callback'],
         'must have a url beside pull, which tells the outcome',
       ],
+      [
+        settings.rules.every(rule => rule.do !== 'withdraw'),
+        ['rules'],
+        'must not withdraw: an order that is pulled is open',
+      ],
       [!settings.hasUselessReplies, ['answers'], 'has no effect without authentication, like each and statusAnswers'],
     ),
     ...headerProblems(Object.values(pull.headers ?? {}), settings),

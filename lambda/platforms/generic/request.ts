@@ -13,13 +13,23 @@ import { timeAt } from './times.ts';
 const maxOrders = 500;
 
 /** What one order requests. */
-type Order = { readonly erase: ErasureRequest } | { readonly ignore: string } | { readonly test: true };
+type Order =
+  | { readonly erase: ErasureRequest }
+  | { readonly withdraw: RequestId }
+  | { readonly ignore: string }
+  | { readonly test: true };
+
+type RequestId = Pick<ErasureRequest, 'scope' | 'reference'>;
 
 /** Returns the callbacks of an order. Throws `invalid` if a value that their URL needs is unusable. */
 export type CallbacksOf = (message: Message) => readonly CallbackTarget[];
 
 export type ParsedOrders = (
-  | { readonly erase: readonly ErasureRequest[]; readonly unreadable: readonly string[] }
+  | {
+      readonly erase: readonly ErasureRequest[];
+      readonly withdraw: readonly RequestId[];
+      readonly unreadable: readonly string[];
+    }
   | { readonly ignore: string }
   | { readonly test: true }
 ) & {
@@ -35,6 +45,7 @@ interface OrdersFound {
   /** The number of entries, readable or not. */
   readonly count: number;
   readonly erase: readonly ErasureRequest[];
+  readonly withdraw: readonly RequestId[];
   readonly failures: readonly Failure[];
   readonly isTest: boolean;
   readonly hasIgnored: boolean;
@@ -44,8 +55,9 @@ interface OrdersFound {
 /** Parses a body as settings map it. Throws a {@link Failure} if nothing in it can be read. */
 export function parseOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf): ParsedOrders {
   if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
-  const { erase, failures, isTest, hasIgnored, message } = readOrders(request, settings, callbacksOf);
-  if (erase.length > 0) return { erase, unreadable: failures.map(one => one.message), message, hasIgnored };
+  const { erase, withdraw, failures, isTest, hasIgnored, message } = readOrders(request, settings, callbacksOf);
+  if (erase.length + withdraw.length > 0)
+    return { erase, withdraw, unreadable: failures.map(one => one.message), message, hasIgnored };
   const [first] = failures;
   if (first !== undefined) throw first;
   return { ...(isTest ? { test: true } : { ignore: 'rule' }), message, hasIgnored };
@@ -62,6 +74,7 @@ export function readOrders(request: HttpRequest, settings: ResolvedSettings, cal
     body,
     count: messages.length,
     erase: orders.flatMap(order => ('erase' in order ? [order.erase] : [])),
+    withdraw: orders.flatMap(order => ('withdraw' in order ? [order.withdraw] : [])),
     failures: parsed.filter(one => one instanceof Failure),
     isTest: orders.some(order => 'test' in order),
     hasIgnored: messages.length === 0 || orders.some(order => 'ignore' in order),
@@ -101,8 +114,11 @@ function orderOf(message: Message, settings: ResolvedSettings, callbacksOf: Call
   const action = matchingRule(message, settings);
   if (action === 'ignore') return { ignore: 'rule' };
   if (action === 'test') return { test: true };
-  const erase = erasureOf(message, settings, callbacksOf);
-  return isTest(message, settings.test) ? { test: true } : { erase };
+  const order =
+    action === 'withdraw'
+      ? { withdraw: { scope: '', reference: referenceOf(message, settings.reference) } }
+      : { erase: erasureOf(message, settings, callbacksOf) };
+  return isTest(message, settings.test) ? { test: true } : order;
 }
 
 function erasureOf(message: Message, settings: ResolvedSettings, callbacksOf: CallbacksOf): ErasureRequest {

@@ -21,7 +21,7 @@ export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 
 
 /**
  * Returns what happens to a message that no rule matches. It is refused whatever the settings say if no place of the rules
- * has a value, or if letter case or white space alone differ from an order: ignored, the order would be lost.
+ * has a value, or if letter case or white space alone differ from an order or its withdrawal: ignored, it would be lost.
  */
 export function otherwiseFor(
   message: Message,
@@ -30,8 +30,12 @@ export function otherwiseFor(
   const readValue = (place: string) => valueAtPlace(place, message) ?? null;
   const isUnknownForm = rules.flatMap(({ when }) => Object.keys(when)).every(place => readValue(place) === null);
   const folded = (place: string) => fold(readValue(place));
-  const isRespelled = rules.some(one => one.do === 'erase' && holds(foldedConditions(one.when), folded));
+  const isRespelled = rules.some(one => isOrder(one.do) && holds(foldedConditions(one.when), folded));
   return isUnknownForm || isRespelled ? 'refuse' : otherwise;
+}
+
+function isOrder(action: Action): boolean {
+  return action === 'erase' || action === 'withdraw';
 }
 
 function foldedConditions(when: Conditions): Conditions {

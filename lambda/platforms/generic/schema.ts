@@ -54,7 +54,7 @@ export type TimePlace = string | v.InferOutput<typeof timeWithUnit>;
 const rule = v.strictObject({
   /** All of these places must have one of the values; `null` is an absent value. */
   when: conditions,
-  do: v.picklist(['erase', 'ignore', 'test'], 'must be erase, ignore or test'),
+  do: v.picklist(['erase', 'ignore', 'test', 'withdraw'], 'must be erase, ignore, test or withdraw'),
 });
 
 const success = [200, 201, 202, 204] as const;
@@ -181,6 +181,7 @@ export const genericSchema = v.strictObject({
   test: v.exactOptional(place),
   answers: v.exactOptional(answers),
   statusAnswers: v.exactOptional(statusAnswers),
+  withdrawAnswers: v.exactOptional(statusAnswers),
   callback: v.exactOptional(callback),
 });
 export type GenericSettings = v.InferOutput<typeof genericSchema>;

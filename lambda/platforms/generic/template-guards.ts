@@ -1,7 +1,7 @@
 import { isAllowedOrigin } from '../../domain/allowed-origin.ts';
 import { literalPrefix, urlVariablesProblem } from './callback-url.ts';
 import { namesIdentifier } from './identifier-places.ts';
-import type { CallbackSettings, Proof, ResolvedSettings } from './schema.ts';
+import type { CallbackSettings, HmacProof, Proof, ResolvedSettings } from './schema.ts';
 import { isMessageVariable, keptPlace, parseTemplate, secretVariable, textsIn, variablesIn } from './template.ts';
 
 /** A problem of settings that concerns more than one value. It never contains a value. */
@@ -23,24 +23,42 @@ export function canProveStatus(proofs: readonly Proof[]): boolean {
   return proofs.every(proof => proof.kind !== 'hmac' || variablesIn(proof.signs).includes('url'));
 }
 
+/**
+ * Returns whether settings enable the route that withdraws an erasure: it has replies, and its authentication covers method
+ * and URL or is itself the secret. Otherwise a status request that somebody has seen could be sent again as a withdrawal.
+ */
+export function hasWithdrawalRoute({ withdrawAnswers, proofs }: Pick<ResolvedSettings, 'withdrawAnswers' | 'proofs'>) {
+  const covers = ({ signs }: HmacProof) => ['method', 'url'].every(name => variablesIn(signs).includes(name));
+  const canProve = (proof: Proof) => (proof.kind === 'hmac' ? covers(proof) : proof.kind !== 'standard-webhooks');
+  return withdrawAnswers !== undefined && proofs.length > 0 && proofs.every(canProve);
+}
+
 const resultNames = ['reference', 'receipt', 'outcome', 'final', 'count', 'received', 'expected', 'completed'];
 const notAVariable = 'holds a variable that is not available here';
 const isIdentifierPlace = 'must not name an identifier, nor a place above or below one';
 
 /** Returns what is wrong with the templates of replies. */
 export function answerProblems(settings: ResolvedSettings): SettingsProblem[] {
-  const { answers, statusAnswers, proofs } = settings;
+  const { answers, statusAnswers, withdrawAnswers, proofs, rules } = settings;
+  const isWithdrawn = hasWithdrawalRoute(settings) || rules.some(rule => rule.do === 'withdraw');
   const isMessage = (name: string) => isMessageVariable(name) || name === 'base64Body';
   return [
     ...bodiesProblems('answers', answers, settings, isMessage),
     ...bodiesProblems('statusAnswers', statusAnswers, settings, () => false),
-    ...unmet([
-      statusAnswers === undefined || canProveStatus(proofs),
-      ['statusAnswers'],
-      'needs signs with {url}, or another authentication: there is no status route',
-    ]),
+    ...bodiesProblems('withdrawAnswers', withdrawAnswers, settings, () => false),
+    ...unmet(
+      [withdrawAnswers === undefined || isWithdrawn, ['withdrawAnswers'], noWithdrawal],
+      [
+        statusAnswers === undefined || canProveStatus(proofs),
+        ['statusAnswers'],
+        'needs signs with {url}, or another authentication: there is no status route',
+      ],
+    ),
   ];
 }
+
+const noWithdrawal =
+  'needs signs with {method} and {url}, or header, basic or jwt, or a rule with "do": "withdraw": nothing is withdrawn';
 
 function bodiesProblems(
   key: string,

@@ -1,6 +1,7 @@
 import { usual, wild } from '../support/faults.ts';
 import type { Outcome } from '../support/measures.ts';
 import { awaitScenarios, runAwaits } from './awaits.ts';
+import { runHolds } from './holds.ts';
 import { runInterleavings } from './interleavings.ts';
 import { runKilled } from './killed.ts';
 import { runFlood, runReplays } from './mass-requests.ts';
@@ -201,6 +202,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
           run: () => runVerifications(seed, 2000, hour / 1.5),
         },
         { label: `seed ${seed}, 2000 requests, shown for days`, run: () => runVerifications(seed, 2000, 1000 * hour) },
+      ]),
+    },
+  },
+  holds: {
+    what: 'legal holds that an operator sets on a customer at any time, and releases',
+    runs: {
+      small: [
+        { label: 'seed 1, 300 requests, usual faults', run: () => runHolds(1, 300, usual) },
+        { label: 'seed 2, 300 requests, all faults, high probability', run: () => runHolds(2, 300, wild) },
+      ],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 3000 requests, usual faults`, run: () => runHolds(seed, 3000, usual) },
+        { label: `seed ${seed}, 1000 requests, all faults`, run: () => runHolds(seed, 1000, wild) },
       ]),
     },
   },

@@ -295,6 +295,18 @@ export const defects: readonly Defect[] = [
     becomes: "createHash('sha256').update(deliveryId ?? request.rawBody)",
   },
   {
+    name: 'legal holds are read only before the pins',
+    file: 'lambda/erasure/delete-customers.ts',
+    is: 'if (held !== undefined) return held;',
+    becomes: 'if (held?.code === undefined) { /* deletes all the same */ }',
+  },
+  {
+    name: 'a legal hold is found only by the identifiers of the request',
+    file: 'lambda/erasure/hold-check.ts',
+    is: '[...requested, ...customers.flatMap(idsOf)]',
+    becomes: '[...requested, ...customers.flatMap(() => [])]',
+  },
+  {
     name: 'a queue that cannot be read ends the sweep',
     file: 'lambda/sweep/backlog.ts',
     is: '    counts.failed += 1;\n',

@@ -147,9 +147,9 @@ export async function decide(what: keyof typeof changes, receipt: Receipt, sim: 
 /** Returns the requested customers that are not pinned, in the projects where Voucherify refused look-ups. */
 async function unseenCustomers({ id, projects, reference }: Receipt, sim: Simulation): Promise<readonly string[]> {
   const { pins = {} } = (await sim.stores.store.readPersonalData(id)) ?? {};
-  const pinned = new Set(Object.values(pins).flatMap(some => some.map(({ customerId }) => customerId)));
   const { customers = [] } = sim.truth.requests.get(reference ?? '') ?? {};
   const isUnseen = (one: RegisteredCustomer) =>
-    !pinned.has(one.id) && (projects[one.project]?.refusedLookUps ?? []).length > 0;
+    !pins[one.project]?.some(({ customerId }) => customerId === one.id) &&
+    (projects[one.project]?.refusedLookUps ?? []).length > 0;
   return customers.filter(isUnseen).map(one => one.id);
 }

@@ -42,7 +42,8 @@ export function openMachine(environment: Environment): Machine {
     },
     control: {
       read: keys => call('control', 'read', () => control.read(keys)),
-      write: (key, expected, value) => call('control', 'write', () => control.write(key, expected, value)),
+      write: (key, expected, value, expiresAt) =>
+        call('control', 'write', () => control.write(key, expected, value, expiresAt)),
       advance: (key, expected, step) => call('control', 'advance', () => control.advance(key, expected, step)),
       moveBack: (key, from, to) => call('control', 'moveBack', () => control.moveBack(key, from, to)),
       count: (key, expiresAt) => call('control', 'count', () => control.count(key, expiresAt)),

@@ -1,0 +1,169 @@
+import { type LegalHold, listLegalHolds, releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
+import type { Identifier, IdentifierKind } from '../../lambda/domain/erasure.ts';
+import { isUsable } from '../../lambda/domain/erasure.ts';
+import { pepperName } from '../../lambda/domain/names.ts';
+import { createPseudonymizer } from '../../lambda/receipts/hmac.ts';
+import { dayOf, decisionHelp, decisionOf, decisionOptions, OpsUsageError, type ParsedArgs } from './args.ts';
+import type { Command } from './command.ts';
+import type { OpsContext } from './context.ts';
+import { openHiddenPrompt } from './prompt.ts';
+import { inputLines, isoSeconds, type Output, oneLine } from './terminal.ts';
+
+const kinds: Readonly<Record<string, Exclude<IdentifierKind, 'phone'>>> = {
+  'source-id': 'source_id',
+  email: 'email',
+  'customer-id': 'customer_id',
+};
+
+export const holdCommand: Command = {
+  summary: 'legal hold: do not erase a person until a day',
+  options: {
+    ...Object.fromEntries(Object.keys(kinds).map(option => [option, { type: 'string' } as const])),
+    ...decisionOptions,
+    until: { type: 'string' },
+  },
+  help: `npm run ops -- hold --source-id - | --email - | --customer-id -
+  --why "…" --until 2027-01-31
+
+Nobody with this identifier is erased until that day (00:00 UTC). Requests for
+the person are accepted and wait in review with the reason legal-hold; they
+continue by themselves when the hold ends or is released. A customer is found by
+its customer id, its source_id or its e-mail address, also if the request names
+another one of them. Exit code 0: set or extended; 3: already held as long.
+
+  -               the value is typed at a prompt that does not show it, or read
+                  from the first line of standard input. It is not accepted as
+                  an argument and is not stored: only its hash (HMAC) is
+  --until DAY     when the hold ends; a hold without an end is not possible
+${decisionHelp}
+
+  npm run ops -- hold --source-id - --why "lawsuit 4 O 12/26" --until 2027-01-31
+  npm run ops -- hold --email - --why "audit" --until 2027-06-30 < mail.txt
+`,
+  run: hold,
+};
+
+export const holdsCommand: Command = {
+  summary: 'list the legal holds, without identifiers',
+  options: {},
+  help: `npm run ops -- holds
+
+Lists the legal holds in effect: the hold's id, the kind of identifier, until
+when, by whom and why. No identifier is shown, because none is stored.
+
+  npm run ops -- holds
+  npm run ops -- holds --json
+`,
+  run: list,
+};
+
+export const releaseCommand: Command = {
+  summary: 'end a legal hold before its day',
+  options: decisionOptions,
+  help: `npm run ops -- release HOLD... --why "…"
+
+Releases legal holds, by the ids that "holds" lists (the beginning is enough if
+it is unique, at least 6 characters). Requests that waited for them continue
+within 15 minutes. Exit code 0: released; 3: none of them is in effect.
+
+${decisionHelp}
+
+  npm run ops -- release HOLD --why "the case is settled"
+`,
+  run: release,
+};
+
+async function hold(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  if (args.positionals.length > 0) throw new OpsUsageError('hold: takes options only, no arguments');
+  const decision = decisionOf(args, context);
+  const until = dayOf('--until', args.text('until'));
+  if (until <= decision.at) throw new OpsUsageError('--until: must be a day in the future');
+  const identifier = await readIdentifier(args);
+  const { subject } = createPseudonymizer(await context.readSecret(pepperName));
+  const set: LegalHold = { id: subject(identifier), kind: identifier.kind, until, ...decision };
+  const { changed, sureAt } = await setLegalHold(set, context.control);
+  if (output.json) output.printJson({ hold: set.id, until: isoSeconds(until), changed, sureAt: isoSeconds(sureAt) });
+  else
+    output.print(
+      `hold ${set.id}: ${changed ? `in effect until ${isoSeconds(until)}` : 'was already in effect as long'}`,
+    );
+  if (sureAt > context.now() && !output.json)
+    output.print(`there were no holds before: an erasure that is running can still delete until ${isoSeconds(sureAt)}`);
+  return changed ? 0 : 3;
+}
+
+async function list({ positionals }: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  if (positionals.length > 0) throw new OpsUsageError('holds: takes no arguments');
+  const holds = await listLegalHolds(context.control, context.now());
+  if (output.json)
+    output.printJson(
+      holds.map(({ id, kind, actor, reason, at, until }) => ({
+        ...{ hold: id, kind, by: actor, why: reason },
+        ...{ since: isoSeconds(at), until: untilText(until) },
+      })),
+    );
+  else if (holds.length === 0) output.print('no legal hold is in effect');
+  else for (const line of holds.flatMap(describe)) output.print(line);
+  return 0;
+}
+
+function describe({ id, kind, actor, reason, at, until }: LegalHold): readonly string[] {
+  return [
+    `hold ${id}: ${kind}, until ${untilText(until)}`,
+    `  by     ${oneLine(actor)}, ${isoSeconds(at)}`,
+    `  why    ${oneLine(reason)}`,
+  ];
+}
+
+/** A row in an unknown format has no readable end. */
+function untilText(until: number): string {
+  return Number.isFinite(until) ? isoSeconds(until) : 'unknown';
+}
+
+async function release(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
+  if (args.positionals.length === 0) throw new OpsUsageError('release: give the ids of holds, as "holds" lists them');
+  const decision = decisionOf(args, context);
+  const holds = await listLegalHolds(context.control, decision.at);
+  const ids = args.positionals.map(text => idLike(text, holds));
+  const released: string[] = [];
+  for (const id of ids)
+    if (id !== undefined && (await releaseLegalHold(id, decision, context.control))) released.push(id);
+  if (output.json) output.printJson({ released });
+  else for (const id of released) output.print(`hold ${id}: released; requests continue within 15 minutes`);
+  const missed = ids.length - released.length;
+  if (missed > 0) console.error(`${missed} of ${ids.length} are not in effect`);
+  return released.length > 0 ? 0 : 3;
+}
+
+function idLike(text: string, holds: readonly LegalHold[]): string | undefined {
+  const found = holds.filter(({ id }) => id === text || (text.length >= 6 && id.startsWith(text)));
+  if (found.length > 1)
+    throw new OpsUsageError('release: several holds begin like this: give more characters of the id');
+  return found[0]?.id;
+}
+
+/** Reads one identifier. A value in the arguments would be in the shell's history and in the list of processes. */
+async function readIdentifier(args: ParsedArgs): Promise<Identifier> {
+  const given = Object.entries(kinds).filter(([option]) => args.text(option) !== undefined);
+  const [[option, kind] = []] = given;
+  if (option === undefined || kind === undefined || given.length > 1)
+    throw new OpsUsageError('hold: give one identifier: --source-id -, --email - or --customer-id -');
+  if (args.text(option) !== '-')
+    throw new OpsUsageError(`--${option}: must be -, because an argument stays in the shell's history`);
+  const value = await readValue(option);
+  if (!isUsable({ kind, value })) throw new OpsUsageError(`--${option}: is not a valid value of this kind`);
+  return { kind, value };
+}
+
+async function readValue(option: string): Promise<string> {
+  const prompt = openHiddenPrompt();
+  if (prompt === undefined) {
+    for await (const line of inputLines()) return line;
+    return '';
+  }
+  try {
+    return await prompt.ask(`${option} (not shown): `);
+  } finally {
+    prompt.close();
+  }
+}

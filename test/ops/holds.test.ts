@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { account, addPerson } from '../support/ketch.ts';
+import { byEmail, type OpsHarness, opsHarness } from './ops-harness.ts';
+
+const decided = ['--why', 'a lawsuit', '--by', 'ada', '--until', '2027-01-31'];
+
+/** Sets a hold with the value on standard input, and returns the hold's id. */
+function hold(at: OpsHarness, option: string, value: string): string {
+  const { status, stdout, stderr } = at.process(['hold', option, '-', ...decided], `${value}\n`);
+  expect([status, stderr]).toEqual([0, expect.not.stringContaining(value)]);
+  expect(stdout).not.toContain(value);
+  return /^hold (\S+): in effect until 2027-01-31T00:00:00Z/.exec(stdout)?.[1] ?? '';
+}
+
+describe('legal hold of the tool', () => {
+  test('held person: the request waits, and continues after the release, with both in show', async () => {
+    const at = await opsHarness();
+    addPerson(at.harness, 'crm-1');
+    const held = hold(at, '--source-id', 'crm-1');
+    const id = await at.request([account('crm-1')]);
+    expect(at.harness.deleted()).toEqual([]);
+    const shown = await at.run('show', id);
+    expect(shown.lines).toEqual(
+      expect.arrayContaining([
+        'needs-review: legal-hold',
+        `held by the legal hold ${held}: it continues by itself when the hold ends or is released`,
+        'next: RUNBOOK.md#legal-hold',
+        `  npm run ops -- release ${held} --why "…"`,
+        `  2026-01-15T12:00:00.000Z  not erased because of legal hold ${held}, in effect when this was written`,
+      ]),
+    );
+    expect((await at.run('list', '--state', 'held')).lines[1]).toContain('after the hold');
+    expect((await at.run('release', held.slice(0, 8), '--why', 'settled')).status).toBe(0);
+    expect((await at.run('holds')).lines).toEqual(['no legal hold is in effect']);
+    for (let minutes = 0; minutes < 16; minutes += 1) await at.sweep();
+    const closed = await at.harness.receipt(id);
+    expect([closed.state, at.harness.deleted()]).toEqual(['erased', [expect.any(String)]]);
+    const lines = (await at.run('show', id)).lines.filter(line => line.includes(held));
+    expect(lines).toEqual([
+      `  2026-01-15T12:00:00.000Z  not erased because of legal hold ${held}, until 2026-01-15T12:15:00.000Z`,
+    ]);
+  });
+
+  test('holds: lists id, kind, end, reason and operator, and no identifier', async () => {
+    const at = await opsHarness();
+    const held = hold(at, '--email', 'Zoe@Example.com');
+    expect((await at.run('holds')).lines).toEqual([
+      `hold ${held}: email, until 2027-01-31T00:00:00Z`,
+      '  by     ada, 2026-01-15T12:00:00Z',
+      '  why    a lawsuit',
+    ]);
+    expect((await at.run('holds', '--json')).json).toEqual([
+      {
+        ...{ hold: held, kind: 'email', by: 'ada', why: 'a lawsuit' },
+        ...{ since: '2026-01-15T12:00:00Z', until: '2027-01-31T00:00:00Z' },
+      },
+    ]);
+    at.harness.addCustomer({ source_id: 'crm-1', email: 'zoe@example.com' });
+    await at.request([byEmail('zoe@example.com')]);
+    expect(at.harness.deleted()).toEqual([]);
+  });
+
+  test('set twice: the second changes nothing, and only the first says that a running erasure may still delete', async () => {
+    const at = await opsHarness();
+    const first = at.process(['hold', '--source-id', '-', ...decided], 'crm-1\n');
+    expect(first.stdout).toContain('can still delete until 2026-01-15T12:01:00Z');
+    at.harness.clock.now += 60_000;
+    const second = at.process(['hold', '--source-id', '-', ...decided], 'crm-1\n');
+    expect([second.status, second.stdout]).toEqual([3, expect.stringContaining('was already in effect as long')]);
+    expect(second.stdout).not.toContain('can still delete');
+  });
+
+  test.each([
+    [['--source-id', 'crm-1'], '--source-id: must be -'],
+    [['--source-id', '-', '--email', '-'], 'hold: give one identifier'],
+    [[], 'hold: give one identifier'],
+    [['--email', '-'], '--email: is not a valid value'],
+  ])('%j: is a usage error that echoes no value', async (args, text) => {
+    const at = await opsHarness();
+    const { status, stderr } = at.process(['hold', ...args, ...decided], 'crm-1\n');
+    expect([status, stderr]).toEqual([2, expect.stringContaining(text)]);
+    expect(stderr).not.toContain('crm-1');
+  });
+
+  test.each([
+    [['--until', '2026-01-15'], '--until: must be a day in the future'],
+    [['--until', 'soon'], '--until: must be a day such as'],
+    [[], '--until: must be a day such as'],
+  ])('%j: has no valid end', async (args, text) => {
+    const at = await opsHarness();
+    await expect(at.run('hold', '--source-id', '-', '--why', 'a lawsuit', ...args)).rejects.toThrow(text);
+  });
+
+  test('release: of an unknown hold changes nothing', async () => {
+    const at = await opsHarness();
+    expect((await at.run('release', 'unknown-hold', '--why', 'settled')).status).toBe(3);
+    await expect(at.run('release', '--why', 'settled')).rejects.toThrow('give the ids of holds');
+  });
+});

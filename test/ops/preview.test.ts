@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { account, addPerson } from '../support/ketch.ts';
+import { minute } from '../support/quota-world.ts';
+import { byEmail, errors, opsHarness, profiles } from './ops-harness.ts';
+
+const delayed = { limits: { holdSeconds: 3600 } };
+const asked = 'asked: the next sweep looks it up within a minute; run this command again';
+
+describe('preview of a delayed request', () => {
+  test('customers: are counted by the next sweep, and nothing is pinned or deleted before the delay ends', async () => {
+    const at = await opsHarness(delayed);
+    profiles(at.harness, 'zoe@example.com', 3);
+    const id = await at.request([byEmail('zoe@example.com')]);
+    const first = await at.run('preview', id);
+    expect([first.status, first.lines]).toEqual([3, [asked]]);
+    expect(await at.run('preview', id)).toMatchObject({ status: 3, lines: [asked] });
+    await at.sweep();
+    const { status, lines } = await at.run('preview', id);
+    expect([status, lines]).toEqual([
+      0,
+      ['looked up at 2026-01-15T12:01:00Z; the request waits until 2026-01-15T13:00:00Z', 'project main: 3 customers'],
+    ]);
+    const receipt = await at.harness.receipt(id);
+    expect(receipt).toMatchObject({ state: 'open', claims: 0, projects: { main: { pins: 0 } } });
+    expect(receipt.nextAttemptAt).toBe(receipt.heldUntil);
+    for (let sweeps = 0; sweeps < 30; sweeps += 1) await at.sweep();
+    expect(at.harness.deleted()).toEqual([]);
+    at.harness.clock.now += 30 * minute;
+    await at.sweep();
+    expect(at.harness.deleted()).toHaveLength(3);
+  });
+
+  test.each([
+    ['nobody', [account('unknown')], 'project main: 0 customers (no-match)'],
+    ['more than may be deleted', [byEmail('zoe@example.com')], 'project main: 7 customers (too-many-matches)'],
+  ])('%s: says so', async (_, identities, line) => {
+    const at = await opsHarness(delayed);
+    profiles(at.harness, 'zoe@example.com', 7);
+    const id = await at.request(identities);
+    await at.run('preview', id);
+    await at.sweep();
+    expect((await at.run('preview', id)).lines[1]).toBe(line);
+    expect((await at.run('preview', id, '--json')).json).toMatchObject({ receipt: id, projects: { main: {} } });
+  });
+
+  test('--again: looks up again', async () => {
+    const at = await opsHarness(delayed);
+    const id = await at.request([account('crm-1')]);
+    await at.run('preview', id);
+    await at.sweep();
+    addPerson(at.harness, 'crm-1');
+    expect((await at.run('preview', id)).lines[1]).toContain('0 customers');
+    expect((await at.run('preview', id, '--again')).status).toBe(3);
+    await at.sweep();
+    expect((await at.run('preview', id)).lines[1]).toBe('project main: 1 customer');
+  });
+
+  test('Voucherify is down: the code says so, and the delay is kept', async () => {
+    const at = await opsHarness(delayed);
+    const id = await at.request([account('crm-1')]);
+    await at.run('preview', id);
+    at.harness.intercept = () => ({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false });
+    await at.sweep();
+    expect((await at.run('preview', id)).lines[1]).toBe('project main: not known (not-connected)');
+    expect((await at.harness.receipt(id)).claims).toBe(0);
+  });
+
+  test('store fails during the look-up: the next sweeps repeat it, and never erase before the delay ends', async () => {
+    const at = await opsHarness(delayed);
+    addPerson(at.harness, 'crm-1');
+    const id = await at.request([account('crm-1')]);
+    await at.run('preview', id);
+    at.harness.intercept = () => {
+      throw new Error('the process ends');
+    };
+    await at.sweep();
+    at.harness.intercept = undefined;
+    for (let sweeps = 0; sweeps < 3; sweeps += 1) await at.sweep();
+    expect((await at.run('preview', id)).lines[1]).toBe('project main: 1 customer');
+    expect(at.harness.deleted()).toEqual([]);
+  });
+
+  test('refused or retried meanwhile: the decision counts', async () => {
+    const at = await opsHarness(delayed);
+    addPerson(at.harness, 'crm-1');
+    const id = await at.request([account('crm-1')]);
+    await at.run('preview', id);
+    await at.run('refuse', id, '--why', 'by mistake');
+    at.harness.clock.now += minute;
+    await at.sweep();
+    expect((await at.harness.receipt(id)).state).toBe('refused');
+    const other = await at.request([account('crm-1')]);
+    await at.run('retry', other, '--why', 'urgent');
+    await at.sweep();
+    expect((await at.harness.receipt(other)).state).toBe('erased');
+  });
+
+  test('not delayed or unknown: exit code 1', async () => {
+    const at = await opsHarness();
+    addPerson(at.harness, 'crm-1');
+    const id = await at.request([account('crm-1')]);
+    const said = errors();
+    expect((await at.run('preview', id)).status).toBe(1);
+    expect((await at.run('preview', 'unknown')).status).toBe(1);
+    expect(said.mock.calls.flat()).toEqual([
+      'not delayed by holdSeconds: there is nothing to preview',
+      'receipt not found',
+    ]);
+  });
+});
