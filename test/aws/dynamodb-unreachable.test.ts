@@ -179,6 +179,7 @@ describe('receipt store on DynamoDB: failures', () => {
       undefined,
       { platform: 'ketch', projects: ['eu', 'us'] },
       { platform: 'shopify', projects: ['eu'] },
+      { platform: 'manual', projects: ['eu', 'us'] },
     ]);
   });
 

@@ -346,6 +346,8 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
 
   test('keyboard alone: reaches every control in order, and the answer is announced', async () => {
     const at = await open();
+    // Long before it opens: Playwright starts to intercept it without waiting.
+    const chooser = at.waitForEvent('filechooser');
     const focused = () => at.evaluate('document.activeElement.id || document.activeElement.tagName');
     const order: unknown[] = [];
     for (let tabs = 0; tabs < 3; tabs += 1) {
@@ -356,7 +358,6 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     await at.keyboard.press('Shift+Tab');
     await at.keyboard.insertText(JSON.stringify(jwks));
     await at.keyboard.press('Tab');
-    const chooser = at.waitForEvent('filechooser');
     await at.keyboard.press('Enter');
     await (await chooser).setFiles([file('evidence.jws', genuine)]);
     await expect.poll(() => at.locator('#evidence-status[role=status]').textContent()).toBe('1 of 1 valid.');

@@ -213,7 +213,7 @@ describe('throttled index', () => {
     const harness = await throttled('all');
     await harness.sweep(start + 60_000);
     expect(harness.alarms()).toContain('store-unavailable');
-    expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', closed: 0, failed: 8 });
+    expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', closed: 0, failed: 9 });
     expect(await heartbeatOf(harness)).toBe(start + 60_000);
   });
 });

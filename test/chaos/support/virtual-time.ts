@@ -118,7 +118,7 @@ export function stepped(scheduler: fc.Scheduler, timeouts: boolean): Stepped {
     for (let passed = 0; passed < turns; passed += 1) await turn('waits');
   };
   const wait = async (ms: number) => {
-    const until = now + ms;
+    const until = Math.ceil(now + ms);
     await pass(Math.ceil(ms / msPerTurn));
     now = Math.max(now, until);
   };
