@@ -6,10 +6,12 @@ import { evidenceType, keySet } from '../../../lambda/receipts/signer.ts';
 import type { Checks } from '../support/checks.ts';
 import type { Harness } from '../support/harness.ts';
 import { callback, deleteRequest, resultOf, send, tick } from '../support/messages.ts';
-import { register } from './webhook.ts';
+import { register, withoutPins } from './webhook.ts';
 
 /** The sweep's clock is ahead by this much, so that the run does not wait for the backoff. */
 const aheadMs = 60_000;
+/** And this much, so that it does not wait for the verification, a minute after the deletion. */
+const verifiedMs = 180_000;
 
 const swept = v.object({ claimed: v.number(), closed: v.number(), delivered: v.number(), unsigned: v.number() });
 const event = v.object({ kind: v.string(), event: v.object({ status: v.string(), reason: v.string() }) });
@@ -27,7 +29,7 @@ export async function outage(harness: Harness, checks: Checks): Promise<void> {
     assert.deepEqual([resultOf(reply).status, deleted()], ['in_progress', 0]);
     receipt = resultOf(reply).receipt;
     assert.equal((await receiptOf(harness, receipt))?.state, 'open');
-    assert.equal((await harness.account.rows('identifiers')).length, 1);
+    assert.equal((await withoutPins(harness)).length, 1);
   });
   await webhook.stop();
   harness.sandbox.outage(undefined);
@@ -45,19 +47,31 @@ export async function outage(harness: Harness, checks: Checks): Promise<void> {
     assert.deepEqual([got?.url, got?.authorization, more], ['/callbacks/1', callback.headers.Authorization, []]);
     const { kind, event: received } = v.parse(event, got?.body);
     assert.deepEqual([kind, received.status, received.reason], ['DeleteStatusEvent', 'completed', 'executed']);
-    assert.deepEqual(await harness.account.rows('identifiers'), []);
+    assert.deepEqual(await withoutPins(harness), []);
+  });
+  await sweeper.stop();
+  const later = await harness.start('sweeper', { aheadMs: verifiedMs });
+  await checks.step('a minute later: the sweep looks the customer up once more, and deletes the pin', async () => {
+    assert.deepEqual(v.parse(swept, await later.invoke(tick)), { claimed: 0, closed: 0, delivered: 0, unsigned: 0 });
+    assert.equal((await receiptOf(harness, receipt))?.verification?.result, 'absent');
+    // Those of the receipts of the replaced key stay: a 404 under another app id proves nothing.
+    assert.ok((await harness.account.rows('identifiers')).every(row => !row.includes(customer)));
   });
   await checks.step('the KMS key signed the evidence, and a JOSE library verifies it', async () => {
     const { evidence = '', platform } = (await receiptOf(harness, receipt)) ?? {};
     const keys = createLocalJWKSet(keySet(await harness.account.evidenceKey()));
-    const { payload } = await jwtVerify(evidence, keys, { issuer, typ: evidenceType, clockTolerance: aheadMs / 1000 });
+    const { payload } = await jwtVerify(evidence, keys, {
+      issuer,
+      typ: evidenceType,
+      clockTolerance: verifiedMs / 1000,
+    });
     assert.deepEqual([payload['receipt'], payload['platform'], payload['outcome']], [receipt, platform, 'erased']);
   });
   await checks.step('the next sweep has nothing to do', async () => {
-    assert.deepEqual(v.parse(swept, await sweeper.invoke(tick)), { claimed: 0, closed: 0, delivered: 0, unsigned: 0 });
+    assert.deepEqual(v.parse(swept, await later.invoke(tick)), { claimed: 0, closed: 0, delivered: 0, unsigned: 0 });
     assert.equal(harness.callbacks.length, 1);
   });
-  await sweeper.stop();
+  await later.stop();
 }
 
 async function receiptOf({ account }: Harness, id: string) {
