@@ -136,7 +136,8 @@ export function localContext(environment: Readonly<Record<string, string | undef
   const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment });
   const file = join(data, 'erasure.sqlite');
   if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(usesAwsEndpoint);
-  if (!existsSync(file)) throw new OpsUsageError('--local: no local run exists in the folder that DATA_DIR names');
+  if (!existsSync(file))
+    throw new OpsUsageError(`--local: no local run exists in ${data} (DATA_DIR): run npm start first`);
   const store = openSqliteStore(file);
   return {
     settings: run?.sandboxUrl === undefined ? settings : withSandboxUrls(settings, run.sandboxUrl),

@@ -21,7 +21,9 @@ process.stdout.on('error', handleOutputError);
 /** Repeated in suggested commands. */
 let target = '';
 /** The usual causes when a deployment cannot be reached. */
-const hint = rest.includes('--local') ? '' : ': check credentials, region and --stage, or run npm run ops -- doctor';
+const hint = rest.includes('--local')
+  ? ''
+  : ': check credentials, region and --stage, or run npm run ops -- doctor. For npm start, add --local after ops --';
 process.exitCode = await main().catch(reportError);
 
 async function main(): Promise<number> {

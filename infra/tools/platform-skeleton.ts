@@ -113,6 +113,7 @@ TODO: how to create the webhook. Its URL is \`<WebhookUrl>${name}\` (\`WebhookUr
 | \`header\` | the header with the secret |
 | \`customer\` | the Voucherify field of the customer's id |
 | \`projects\` | the Voucherify projects to use; by default all |
+| \`holdSeconds\` | how long an erasure waits before anything is looked up; by default the one of \`limits\` |
 
 ## The secret
 
@@ -149,6 +150,9 @@ export function schemaOf({ title, variable }: SkeletonNames): string {
       "properties": {
         "projects": {
           "$ref": "#/definitions/routedTo"
+        },
+        "holdSeconds": {
+          "$ref": "#/definitions/holdSeconds"
         },
         "header": {
           "description": "The header with the secret.",

@@ -32,7 +32,7 @@ describe('ops', () => {
 
   test('deployment or folder that does not exist: is a usage error', () => {
     const nowhere = { DATA_DIR: join(localFolder(), 'nowhere') };
-    const message = '--local: no local run exists in the folder that DATA_DIR names';
+    const message = `--local: no local run exists in ${nowhere.DATA_DIR} (DATA_DIR): run npm start first`;
     expect(() => localContext(nowhere)).toThrow(message);
     expect(ops(['pauses', '--local'], nowhere)).toMatchObject({ status: 2, stderr: `${message}\n` });
     const emulated = { DATA_DIR: localFolder() };
