@@ -1,7 +1,7 @@
 import { countLookUpCalls } from '../domain/erasure.ts';
+import { previewInProject } from '../erasure/preview.ts';
 import type { Services } from '../services.ts';
 import type { Project } from '../voucherify/project.ts';
-import { resolve } from '../voucherify/resolve.ts';
 import { type ManualRequest, manualErasure, type ProjectPreview, type RequestPreview } from './manual-event.ts';
 
 /**
@@ -30,14 +30,9 @@ async function previewProject(
   const calls = countLookUpCalls(identifiers);
   // Not fresh: the burst is for platforms, which wait for a reply.
   const client = project.client({ id: 'preview', projects: {}, lookUpCalls: calls }, false);
-  const { together, inAttempt } = client.capacity();
-  if (together === 0) return { kind: 'unclear', code: 'quota-too-small' };
-  client.expectCalls({ calls });
-  const { appId: appIdHmac, subject: subjectHmac } = await services.pseudonymizer();
   const { customersPerRequest: maxCustomers } = services.settings.limits;
-  const context = { voucherify: client, appIdHmac, subjectHmac, until, mostPages: inAttempt };
-  const { resolved, lookUps } = await resolve({ identifiers, submittedAt: services.now(), maxCustomers }, context);
-  const refused = lookUps.results.find(result => result.refused !== undefined)?.refused;
+  const asked = { identifiers, submittedAt: services.now(), maxCustomers, calls };
+  const { resolved, refused } = await previewInProject(asked, client, until, services);
   if (resolved.kind === 'retry') return { kind: 'later', code: resolved.code };
   if (resolved.kind === 'review') return { kind: 'unclear', code: resolved.code };
   if (refused !== undefined) return { kind: 'unclear', code: refused };

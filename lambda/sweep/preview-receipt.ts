@@ -1,12 +1,12 @@
 import type { Identifier } from '../domain/erasure.ts';
 import { clientsFor } from '../erasure/attempt.ts';
+import { previewInProject } from '../erasure/preview.ts';
 import { type PreviewedProjects, storePreview } from '../receipts/preview.ts';
 import { maxCustomersFor, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
 import { postponeReceipt } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
-import { resolve } from '../voucherify/resolve.ts';
 
 /**
  * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers on the
@@ -33,17 +33,12 @@ async function countCustomers(
   receipt: Receipt,
   client: ProjectClient,
   until: number,
-  { pseudonymizer, settings }: Services,
+  services: Services,
 ): Promise<PreviewedProjects[string]> {
-  const { together, inAttempt } = client.capacity();
-  if (together === 0) return { code: 'quota-too-small' };
-  client.expectCalls({ calls: receipt.lookUpCalls });
-  const { appId, subject } = await pseudonymizer();
-  const context = { voucherify: client, appIdHmac: appId, subjectHmac: subject, until, mostPages: inAttempt };
-  const maxCustomers = maxCustomersFor(receipt) ?? settings.limits.customersPerRequest;
-  const request = { identifiers, submittedAt: receipt.submittedAt, maxCustomers };
-  const { resolved, lookUps } = await resolve(request, context);
-  const refused = lookUps.results.find(result => result.refused !== undefined)?.refused;
+  const { submittedAt, lookUpCalls: calls } = receipt;
+  const maxCustomers = maxCustomersFor(receipt) ?? services.settings.limits.customersPerRequest;
+  const request = { identifiers, submittedAt, maxCustomers, calls };
+  const { resolved, refused } = await previewInProject(request, client, until, services);
   if (resolved.kind === 'retry' || resolved.kind === 'review') {
     const matched = 'matched' in resolved && resolved.matched !== undefined ? { customers: resolved.matched } : {};
     return { ...matched, code: resolved.code };

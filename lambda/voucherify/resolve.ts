@@ -22,7 +22,8 @@ export interface ResolveRequest {
   readonly pinned?: ReadonlySet<string>;
 }
 
-type Resolved =
+/** What the look-ups of one project have shown. */
+export type Resolved =
   /** `ifAbsent`: the result if no candidate exists, because none was seen. */
   | { readonly kind: 'found'; readonly candidates: readonly Candidate[]; readonly ifAbsent?: Unmatched }
   /** Nothing was found, and Voucherify refused at least one look-up: see {@link refusedCodes}. */
