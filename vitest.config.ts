@@ -40,7 +40,7 @@ export default defineConfig({
         'infra/local/demo*.ts',
         'infra/ops/{ops,terminal,prompt,completion}.ts',
         'infra/ops/secret/*.ts',
-        'infra/ops/erase/read-identifiers.ts',
+        'infra/ops/read-identifiers.ts',
         'infra/tools/{arrows,check,run-tool,sbom,licences}.ts',
         'infra/tools/{trace-request,traced-request,exported-names,build-package,new-platform,platform-skeleton,openapi}.ts',
       ],

@@ -1,24 +1,17 @@
 import { type LegalHold, listLegalHolds, releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
-import type { Identifier, IdentifierKind } from '../../lambda/domain/erasure.ts';
-import { isUsable } from '../../lambda/domain/erasure.ts';
 import { pepperName } from '../../lambda/domain/names.ts';
 import { createPseudonymizer } from '../../lambda/receipts/hmac.ts';
 import { dayOf, decisionHelp, decisionOf, decisionOptions, OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
-import { openHiddenPrompt } from './prompt.ts';
-import { inputLines, isoSeconds, type Output, oneLine } from './terminal.ts';
-
-const kinds: Readonly<Record<string, Exclude<IdentifierKind, 'phone'>>> = {
-  'source-id': 'source_id',
-  email: 'email',
-  'customer-id': 'customer_id',
-};
+import { identifierOptions, type ManualIdentifier } from './identifiers.ts';
+import { readIdentifiers } from './read-identifiers.ts';
+import { isoSeconds, type Output, oneLine } from './terminal.ts';
 
 export const holdCommand: Command = {
   summary: 'legal hold: do not erase a person until a day',
   options: {
-    ...Object.fromEntries(Object.keys(kinds).map(option => [option, { type: 'string' } as const])),
+    ...Object.fromEntries(identifierOptions.map(([, option]) => [option, { type: 'string' } as const])),
     ...decisionOptions,
     until: { type: 'string' },
   },
@@ -78,17 +71,34 @@ async function hold(args: ParsedArgs, context: OpsContext, output: Output): Prom
   const decision = decisionOf(args, context);
   const until = dayOf('--until', args.text('until'));
   if (until <= decision.at) throw new OpsUsageError('--until: must be a day in the future');
-  const identifier = await readIdentifier(args);
+  const [identifier, ...others] = await readIdentifiers(args);
+  if (identifier === undefined || others.length > 0)
+    throw new OpsUsageError('hold: give one identifier: --source-id -, --email - or --customer-id -');
+  return placeHold(identifier, { until, ...decision }, context, output);
+}
+
+/** Sets a hold on one person and prints it. Returns the exit code. Throws `unavailable` if the store cannot be reached. */
+export async function placeHold(
+  identifier: ManualIdentifier,
+  terms: Omit<LegalHold, 'id' | 'kind'>,
+  context: OpsContext,
+  output: Output,
+): Promise<number> {
   const { subject } = createPseudonymizer(await context.readSecret(pepperName));
-  const set: LegalHold = { id: subject(identifier), kind: identifier.kind, until, ...decision };
+  const { kind } = identifier;
+  const { until } = terms;
+  const set: LegalHold = { id: subject(identifier), kind, ...terms };
   const { changed, sureAt } = await setLegalHold(set, context.control);
   if (output.json) output.printJson({ hold: set.id, until: isoSeconds(until), changed, sureAt: isoSeconds(sureAt) });
-  else
+  else {
     output.print(
       `hold ${set.id}: ${changed ? `in effect until ${isoSeconds(until)}` : 'was already in effect as long'}`,
     );
-  if (sureAt > context.now() && !output.json)
-    output.print(`there were no holds before: an erasure that is running can still delete until ${isoSeconds(sureAt)}`);
+    if (sureAt > context.now())
+      output.print(
+        `there were no holds before: an erasure that is running can still delete until ${isoSeconds(sureAt)}`,
+      );
+  }
   return changed ? 0 : 3;
 }
 
@@ -140,30 +150,4 @@ function idLike(text: string, holds: readonly LegalHold[]): string | undefined {
   if (found.length > 1)
     throw new OpsUsageError('release: several holds begin like this: give more characters of the id');
   return found[0]?.id;
-}
-
-/** Reads one identifier. A value in the arguments would be in the shell's history and in the list of processes. */
-async function readIdentifier(args: ParsedArgs): Promise<Identifier> {
-  const given = Object.entries(kinds).filter(([option]) => args.text(option) !== undefined);
-  const [[option, kind] = []] = given;
-  if (option === undefined || kind === undefined || given.length > 1)
-    throw new OpsUsageError('hold: give one identifier: --source-id -, --email - or --customer-id -');
-  if (args.text(option) !== '-')
-    throw new OpsUsageError(`--${option}: must be -, because an argument stays in the shell's history`);
-  const value = await readValue(option);
-  if (!isUsable({ kind, value })) throw new OpsUsageError(`--${option}: is not a valid value of this kind`);
-  return { kind, value };
-}
-
-async function readValue(option: string): Promise<string> {
-  const prompt = openHiddenPrompt();
-  if (prompt === undefined) {
-    for await (const line of inputLines()) return line;
-    return '';
-  }
-  try {
-    return await prompt.ask(`${option} (not shown): `);
-  } finally {
-    prompt.close();
-  }
 }

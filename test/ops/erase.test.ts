@@ -263,7 +263,7 @@ describe('ops erase', () => {
     [['--email', 'planted', ...reason], '--email: must be -'],
     [['--email', '-'], '--reason: must be the reason for the decision'],
     [['--email', '-', '--reason', 'for planted@example.com'], '--reason: must not contain an e-mail address'],
-    [['--email', '-', '--source-id', '-', ...reason], 'erase: standard input has one value'],
+    [['--email', '-', '--source-id', '-', ...reason], 'standard input has one value'],
   ])('%j: is a usage error without a value', async (args, message) => {
     const { context } = await manualHarness();
     const parsed = parseCommandArgs(eraseCommand, args);

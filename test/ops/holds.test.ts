@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { placeHold } from '../../infra/ops/holds.ts';
+import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { account, addPerson } from '../support/ketch.ts';
-import { byEmail, type OpsHarness, opsHarness } from './ops-harness.ts';
+import { byEmail, type OpsHarness, opsHarness, recordingOutput } from './ops-harness.ts';
 
 const decided = ['--why', 'a lawsuit', '--by', 'ada', '--until', '2027-01-31'];
 
@@ -72,9 +74,9 @@ describe('legal hold of the tool', () => {
 
   test.each([
     [['--source-id', 'crm-1'], '--source-id: must be -'],
-    [['--source-id', '-', '--email', '-'], 'hold: give one identifier'],
+    [['--source-id', '-', '--email', '-'], 'standard input has one value'],
     [[], 'hold: give one identifier'],
-    [['--email', '-'], '--email: is not a valid value'],
+    [['--email', '-'], '--email: must be an e-mail address'],
   ])('%j: is a usage error that echoes no value', async (args, text) => {
     const at = await opsHarness();
     const { status, stderr } = at.process(['hold', ...args, ...decided], 'crm-1\n');
@@ -95,5 +97,38 @@ describe('legal hold of the tool', () => {
     const at = await opsHarness();
     expect((await at.run('release', 'unknown-hold', '--why', 'settled')).status).toBe(3);
     await expect(at.run('release', '--why', 'settled')).rejects.toThrow('give the ids of holds');
+  });
+
+  const until = Date.UTC(2027, 0, 31);
+
+  test('placed in the test process: says what a running erasure may still do, once, and as JSON', async () => {
+    const at = await opsHarness();
+    const place = async (value: string, json = false) => {
+      const { output, lines, printed } = recordingOutput(json);
+      const terms = { until, actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
+      const status = await placeHold({ kind: 'source_id', value }, terms, at.context, output);
+      return { status, lines, printed };
+    };
+    const first = await place('crm-1');
+    expect([first.status, first.lines.length]).toEqual([0, 2]);
+    expect(first.lines.join()).toMatch(/in effect until 2027-01-31.*can still delete until 2026-01-15T12:01:00Z/);
+    at.harness.clock.now += 60_000;
+    expect(await place('crm-1')).toMatchObject({ status: 3, lines: [expect.stringContaining('already in effect')] });
+    const { status, printed } = await place('crm-2', true);
+    expect(status).toBe(0);
+    expect(printed).toEqual([expect.objectContaining({ changed: true, until: '2027-01-31T00:00:00Z' })]);
+    expect((await at.run('holds', '--json')).json).toHaveLength(2);
+  });
+
+  test('release: by a beginning that several holds have is refused, and as JSON lists what was released', async () => {
+    const at = await opsHarness();
+    const terms = { kind: 'email', until, actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
+    for (const id of ['abcdef-1', 'abcdef-2', 'uvwxyz-3']) await setLegalHold({ id, ...terms }, at.context.control);
+    const why = ['--why', 'settled'];
+    await expect(at.run('release', 'abcdef', ...why)).rejects.toThrow('several holds begin like this');
+    const { status, json } = await at.run('release', 'uvwxyz', 'abcdef-1', 'no-such-hold', '--json', ...why);
+    expect([status, json]).toEqual([0, { released: ['uvwxyz-3', 'abcdef-1'] }]);
+    await expect(at.run('holds', 'abcdef')).rejects.toThrow('holds: takes no arguments');
+    await expect(at.run('hold', 'crm-1', ...decided)).rejects.toThrow('hold: takes options only');
   });
 });

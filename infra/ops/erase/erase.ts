@@ -2,11 +2,11 @@ import { userInfo } from 'node:os';
 import { OpsUsageError, type ParsedArgs, reasonFor } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
+import { identifierOptions } from '../identifiers.ts';
+import { readIdentifiers } from '../read-identifiers.ts';
 import { eraseFile } from './erase-file.ts';
 import { eraseOne } from './erase-one.ts';
-import { identifierOptions } from './identifiers.ts';
 import { maxPeople } from './people-file.ts';
-import { readIdentifiers } from './read-identifiers.ts';
 import type { AskedBy } from './requests.ts';
 
 export const eraseCommand: Command = {

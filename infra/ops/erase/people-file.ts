@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
 import { OpsUsageError } from '../args.ts';
+import { checkIdentifier, type ManualKind, manualKinds } from '../identifiers.ts';
 import { parseCsv } from './csv.ts';
-import { checkIdentifier, type ManualKind, manualKinds } from './identifiers.ts';
 
 /** A request of the file, and the line where it is. */
 export interface Person {

@@ -1,8 +1,8 @@
-import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
-import { OpsUsageError, type ParsedArgs } from '../args.ts';
-import { openHiddenPrompt } from '../prompt.ts';
-import { inputLines } from '../terminal.ts';
+import type { ManualRequest } from '../../lambda/request/manual-event.ts';
+import { OpsUsageError, type ParsedArgs } from './args.ts';
 import { checkIdentifier, identifierOptions } from './identifiers.ts';
+import { openHiddenPrompt } from './prompt.ts';
+import { inputLines } from './terminal.ts';
 
 /**
  * Reads one identifier for each option that is given, from a prompt that does not show it or from standard input. Throws
@@ -15,7 +15,7 @@ export async function readIdentifiers(args: ParsedArgs): Promise<ManualRequest['
       throw new OpsUsageError(`--${option}: must be -, and the value is asked for: the shell's history would store it`);
   const prompt = openHiddenPrompt();
   if (prompt === undefined && given.length > 1)
-    throw new OpsUsageError('erase: standard input has one value: use a terminal, or --csv, for several');
+    throw new OpsUsageError('standard input has one value: use a terminal for several, or erase --csv');
   const values: ManualRequest['identifiers'] = [];
   try {
     for (const [kind, option] of given) {

@@ -1,8 +1,8 @@
-import { isUsable } from '../../../lambda/domain/erasure.ts';
-import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
-import { OpsUsageError } from '../args.ts';
+import { isUsable } from '../../lambda/domain/erasure.ts';
+import type { ManualRequest } from '../../lambda/request/manual-event.ts';
+import { OpsUsageError } from './args.ts';
 
-type ManualIdentifier = ManualRequest['identifiers'][number];
+export type ManualIdentifier = ManualRequest['identifiers'][number];
 export type ManualKind = ManualIdentifier['kind'];
 
 /** The kinds of identifiers that can be looked up; also the columns of a CSV file. */
