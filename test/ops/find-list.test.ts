@@ -24,7 +24,7 @@ async function open(at: OpsHarness, count: number, platform = 'generic'): Promis
 }
 
 describe('find', () => {
-  const never = 'no match: no erasure request with this identifier in the last 25 months';
+  const never = 'not found: no erasure request with this identifier in the last 25 months';
 
   test('erased person: says when, and with what proof', async () => {
     const at = await opsHarness();

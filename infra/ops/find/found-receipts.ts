@@ -77,7 +77,7 @@ function proofText({ deleted, gone }: Found['row']['proof']): string {
 
 /** Answers "did you erase this person?" in one line, from all receipts found. */
 function findSummary(found: readonly Found[]): string {
-  if (found.length === 0) return 'no match: no erasure request with this identifier in the last 25 months';
+  if (found.length === 0) return 'not found: no erasure request with this identifier in the last 25 months';
   const erased = found.filter(({ row }) => row.outcome === 'erased');
   const open = found.filter(({ row }) => !isFinal(row.outcome));
   const others = found.filter(({ row }) => isFinal(row.outcome) && row.outcome !== 'erased');

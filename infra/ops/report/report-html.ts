@@ -33,7 +33,7 @@ ${total === undefined ? '' : tiles(total)}
 ${legend}
 ${requestsChart(parts)}
 ${daysChart(sortedDays)}
-<p class="small">Red bars: 30 days and more. The law gives one month (GDPR) or 45 days (CCPA), unless the time was extended.</p>
+<p class="small">A bar for 30 days or more is red. The law gives one month (GDPR) or 45 days (CCPA), unless the time was extended.</p>
 <h2>By platform</h2>
 ${platformTable(lines)}
 <h2>By time of receipt</h2>
@@ -128,7 +128,7 @@ const style = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; margin: 0; }
 body { background: #eceef1; color: #16191d; font: 15px/1.45 system-ui, sans-serif; }
-main { background: #fff; display: grid; gap: .7rem; grid-template-columns: minmax(0, 1fr); margin: 1.5rem auto; max-width: 56rem; padding: clamp(1rem, 4vw, 2.5rem); }
+main { background: #fff; display: grid; gap: .7rem; grid-template-columns: minmax(0, 1fr); margin: 1.5rem auto; max-width: 64rem; padding: clamp(1rem, 4vw, 2.5rem); }
 h1 { font-size: 1.6em; line-height: 1.2; }
 h2 { break-after: avoid; font-size: 1.05em; margin-top: .4em; }
 .small { color: #4b5563; font-size: .9em; }

@@ -89,10 +89,13 @@ function printCertificate({ receipt, evidence, signature, reappearances }: Recei
   return 0;
 }
 
+/** The signature follows the verification, which is a minute after the deletion at the earliest. */
+const notSignedYet = 'not signed yet: this takes some minutes after the end; try again later';
+
 function reportUnsigned({ queue, closedAt }: Receipt): number {
   if (closedAt === undefined) return reportError('not signed: the receipt is not closed yet');
   return reportError(
-    queue === undefined ? 'THE SIGNATURE IS MISSING: the receipt is finished but not signed' : 'not signed yet',
+    queue === undefined ? 'THE SIGNATURE IS MISSING: the receipt is finished but not signed' : notSignedYet,
   );
 }
 
