@@ -21,8 +21,9 @@ reject. A running function reads the new values within six minutes.
 check says whether each secret is filled in and valid, and prints no value.
 Exit code 1 if one is not.
 
-NAME is a name of the settings: voucherify/PROJECT, platform/NAME, or only the
-last part. The pepper cannot be set: receipts can only be found with it.
+NAME is a name of the settings: voucherify/PROJECT, platform/NAME or
+events/PROJECT; only the last part, if one secret has it. The pepper cannot be
+set: receipts can only be found with it.
 
   --rotate        keep the stored value as "previous", which is accepted too
                   until --end-rotation (RUNBOOK.md#rotating-a-platforms-secret)
