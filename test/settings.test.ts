@@ -257,7 +257,7 @@ describe('addresses in settings', () => {
 
   test.each([
     ...['https://dsr.ketch.com/', 'https://dsr.ketch.com:443', 'https://DSR.ketch.com', 'https://u@dsr.ketch.com'],
-    ...['https://dsr.ketch.com:8443', 'https://93.184.216.34', 'https://[2606:2800:220:1::1]'],
+    ...['https://dsr.ketch.com:8443', 'https://93.184.216.34', 'https://[2606:2800:220:1::1]', 'https://}'],
     ...['http://dsr.ketch.com', 'wss://dsr.ketch.com', 'http://localhost:3000', 'dsr.ketch.com', 'null', ''],
   ])('callback origin %j: is refused', origin => {
     const problem = 'platforms.ketch.callbackOrigins.1: must be an origin such as https://host';

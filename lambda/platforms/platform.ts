@@ -260,9 +260,12 @@ export const identityKind = v.picklist(
 /** Maps the platform's identity spaces to kinds of identifiers. */
 export const identityKinds = v.record(v.string(), identityKind);
 
+/** `URL` also takes host names that no server can have, such as `}`. An IPv6 address is in brackets. */
+const httpsOrigin = /^https:\/\/([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/;
+
 /** Returns whether a text is exactly an origin without a path: https, or http on a loopback address. */
 export function isOrigin(text: string): boolean {
-  return (text.startsWith('https://') || loopbackOrigin.test(text)) && URL.parse(text)?.origin === text;
+  return (httpsOrigin.test(text) || loopbackOrigin.test(text)) && URL.parse(text)?.origin === text;
 }
 
 /** Callback URLs come from requests: they may lead only to port 443 of a host name. */
