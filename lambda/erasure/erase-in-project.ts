@@ -63,7 +63,7 @@ export async function eraseInProject(
   const pins = input.personalData.pins[project] ?? [];
   if (pins.length !== progress.pins) return reviewAttempt(input.receipt, 'pins-missing');
   const hmacs = await services.pseudonymizer();
-  const checkHolds = createHoldCheck(input.personalData.identifiers, hmacs, services, input.holdsExist ?? true);
+  const checkHolds = createHoldCheck(input.receipt.subjectHmacs, hmacs, services, input.holdsExist ?? true);
   const target = { ...input, client, progress, appIdHmac: hmacs.appId, subjectHmac: hmacs.subject, checkHolds };
   const isLookedUp = progress.lookUpAgain !== true && (pins.length > 0 || hasRefusedLookUps(progress));
   if (isLookedUp) return deletePinned(project, { ...target, pins, justResolved: false }, services);

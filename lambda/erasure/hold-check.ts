@@ -1,5 +1,4 @@
 import { readActiveHolds } from '../control/legal-holds.ts';
-import type { Identifier } from '../domain/erasure.ts';
 import type { Pseudonymizer } from '../receipts/hmac.ts';
 import { legalHold } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
@@ -15,17 +14,16 @@ interface HoldableCustomer {
 export type CheckHolds = (customers: readonly HoldableCustomer[]) => Promise<CallFailure | undefined>;
 
 /**
- * Creates the check of one attempt. It reads the holds of the request's identifiers and of the given customers at each
- * call, unless there were no holds at all when the attempt began. If they cannot be read, nothing is deleted.
+ * Creates the check of one attempt. It reads the holds of the request's identifiers (`requested`, the HMACs of the receipt) and
+ * of the given customers at each call, unless there were no holds at all when the attempt began. If they cannot be read, nothing is deleted.
  */
 export function createHoldCheck(
-  identifiers: readonly Identifier[],
+  requested: readonly string[],
   { subject }: Pseudonymizer,
   { control, now }: Services,
   holdsExist: boolean,
 ): CheckHolds {
   if (!holdsExist) return async () => undefined;
-  const requested = identifiers.filter(({ value }) => value !== '').map(subject);
   const idsOf = ({ customerId, subjectHmacs = [] }: HoldableCustomer) => [
     subject({ kind: 'customer_id', value: customerId }),
     ...subjectHmacs,

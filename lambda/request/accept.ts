@@ -64,7 +64,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const callbacks = allowedCallbacks(request, services);
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
-  const mayAttempt = request.platform.responseMode === 'result' && holdSecondsOf(request, services) === 0;
+  const mayAttempt = request.platform.responseMode === 'result' && holdSecondsOf(request.platform, services) === 0;
   const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const reserves = mayAttempt && reservesWhileStoring(receipt, services);
@@ -98,8 +98,8 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
 }
 
 /** Returns how long an erasure waits before anything is looked up: the platform's own setting, or that of all. */
-function holdSecondsOf({ platform }: VerifiedRequest, { settings }: Services): number {
-  return platform.holdSeconds ?? settings.limits.holdSeconds;
+export function holdSecondsOf(platform: Platform | undefined, { settings }: Services): number {
+  return platform?.holdSeconds ?? settings.limits.holdSeconds;
 }
 
 /**
@@ -128,7 +128,7 @@ async function buildReceipt(
   const { decision = newRequest?.decision } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs } = services.settings.limits;
-  const holdMs = holdSecondsOf(request, services) * 1000;
+  const holdMs = holdSecondsOf(platform, services) * 1000;
   const unfinishedReply =
     platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);

@@ -1,6 +1,7 @@
 import { createReceipt, type Decision, type Receipt } from '../receipts/receipt.ts';
 import { type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import { endEraseAgain } from '../receipts/transitions.ts';
+import { holdSecondsOf } from '../request/accept.ts';
 import { isWithinLimit, readPausesFor } from '../request/request-limit.ts';
 import type { Services } from '../services.ts';
 
@@ -26,18 +27,20 @@ async function receiptFor(
   receipt: Receipt,
   decision: Decision,
   pins: PersonalDataWithPins['pins'],
-  { pseudonymizer, settings, now }: Services,
+  services: Services,
 ): Promise<Receipt> {
   const { platform, payloadHmac, subjectHmacs, authentication, id } = receipt;
+  const now = services.now();
+  const attemptAt = now + holdSecondsOf(services.platforms.get(platform), services) * 1000;
   const facts = {
     ...{ platform, payloadHmac, subjectHmacs, authentication, lookUpCalls: 0, hasCallbacks: false },
-    id: (await pseudonymizer()).receipt(platform, 'erase-again', id),
+    id: (await services.pseudonymizer()).receipt(platform, 'erase-again', id),
     receivedAt: decision.at,
     submittedAt: decision.at,
     decisions: [decision],
     erasesAgain: id,
+    ...(attemptAt > now && { heldUntil: attemptAt }),
   };
-  const attemptAt = now() + settings.limits.holdSeconds * 1000;
   const next = createReceipt(facts, Object.keys(pins), { attemptAt, attemptFollows: false });
   const projects = Object.entries(next.projects).map(([project, progress]) => {
     return [project, { ...progress, pins: pins[project]?.length ?? 0 }] as const;

@@ -1,17 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import { releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import { account } from '../support/ketch.ts';
 import { hour } from '../support/quota-world.ts';
-import { by, opsHarness } from './ops-harness.ts';
+import { by, byEmail, opsHarness } from './ops-harness.ts';
 
 const day = 24 * hour;
 const why = by('zoe', 'Voucherify confirmed it');
 
 /** A receipt whose customer Voucherify still returns after an hour. */
-async function stillPresent(limits: Readonly<Record<string, number>> = {}) {
+async function stillPresent(limits: Readonly<Record<string, number>> = {}, others: readonly object[] = []) {
   const at = await opsHarness({ shownMs: 10 * day });
   const { harness } = at;
-  const id = await at.request([account('crm-10042')]);
+  const id = await at.request([account('crm-10042'), ...others]);
   while ((await harness.receipt(id)).evidence === undefined) await harness.sweepWhenDue(id);
   Object.assign(harness.services.settings.limits, limits);
   const decide = () => at.run('erase-again', id, ...why);
@@ -59,6 +60,31 @@ describe('erase-again', () => {
     await resume('all', pausing, harness.services.control);
     await harness.sweep(harness.clock.now + hour);
     expect(await next()).toMatchObject({ state: 'erased' });
+  });
+
+  test('legal hold on an identifier that only the request names: holds the new receipt', async () => {
+    const { harness, decide, next } = await stillPresent({}, [byEmail('zoe@example.com')]);
+    await decide();
+    const { control } = harness.services;
+    const hold = (await harness.services.pseudonymizer()).subject({ kind: 'email', value: 'zoe@example.com' });
+    const terms = { kind: 'email', actor: 'ada', reason: 'a lawsuit', at: harness.clock.now };
+    await setLegalHold({ id: hold, until: harness.clock.now + day, ...terms }, control);
+    const deletions = harness.deleted().length;
+    for (let minutes = 0; minutes < 3; minutes += 1) await harness.sweep(harness.clock.now + 60_000);
+    expect(harness.deleted()).toHaveLength(deletions);
+    expect(await next()).toMatchObject({ state: 'needs-review', reason: 'legal-hold', queue: 'held' });
+    await releaseLegalHold(hold, terms, control);
+    for (let hours = 0; hours < 2; hours += 1) await harness.sweep(harness.clock.now + hour);
+    expect(await next()).toMatchObject({ state: 'erased' });
+  });
+
+  test('holdSeconds of the platform: delays the new receipt, and not that of all', async () => {
+    const { harness, decide, next } = await stillPresent({ holdSeconds: 3600 });
+    Object.assign(harness.services.platforms.get('ketch') ?? {}, { holdSeconds: 7200 });
+    await decide();
+    await harness.sweep();
+    const at = harness.clock.now + 2 * hour;
+    expect(await next()).toMatchObject({ nextAttemptAt: at, heldUntil: at });
   });
 
   test('hold: delays the new receipt', async () => {
