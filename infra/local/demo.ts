@@ -28,7 +28,7 @@ const replySchema = v.object({
   response: v.object({ status: v.string(), reason: v.optional(v.string()), requestID: v.string() }),
 });
 
-/** How far the clock of the run is ahead, in milliseconds: nobody waits for the verification. */
+/** How far the clock of the run is ahead, in milliseconds, so that the demo need not wait for the verification. */
 let ahead = 0;
 const minute = 60_000;
 

@@ -140,5 +140,4 @@ test('erasure: makes no more AWS calls, and no more of them in a row, than its b
   const made = calls.map(({ operation, round }) => `${round} ${operation}`).join(', ');
   expect(calls.length, made).toBeLessThanOrEqual(maxCalls);
   expect(Math.max(...calls.map(({ round }) => round)), made).toBeLessThanOrEqual(maxRounds);
-  console.log(made);
 });
