@@ -53,10 +53,9 @@ export async function verifyReceipt(
     return 'nothing' as const;
   };
   if (result === undefined) return storeLook(verified);
-  const counts = await countAfter(verified, pins, services, {
-    until: countUntil,
-    dueAt: receipt.nextAttemptAt ?? now(),
-  });
+  // A customer that is still present, or cannot be looked up, is reported without waiting for spare calls.
+  const dueAt = result === 'absent' ? (receipt.nextAttemptAt ?? now()) : 0;
+  const counts = await countAfter(verified, pins, services, { until: countUntil, dueAt });
   // Later, with what is absent already: the customers are not looked up again while the counts wait for spare calls.
   if (counts === undefined) return look.absent.length === 0 ? 'nothing' : storeLook(withoutResult(verified, receipt));
   const { platform } = receipt;

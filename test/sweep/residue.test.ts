@@ -274,6 +274,18 @@ describe('what cannot be counted', () => {
     expect(harness.alarms()).toEqual([]);
   });
 
+  test('customer that is still returned: is reported at once, and does not wait for counts', async () => {
+    const harness = counting({ shownMs: 1000 * 60 * minute });
+    const { id } = await harness.accept(one('source_id', 'crm-1'));
+    harness.intercept = (call, pass) => (isList(call) ? answer(503, {}) : pass());
+    await harness.sweep();
+    const looked = (await harness.receipt(id)).closedAt ?? 0;
+    for (let at = 1; at <= 61; at += 1) await harness.sweep(looked + at * minute);
+    expect(harness.alarms()).toContain('erased-person-still-present');
+    expect((await harness.receipt(id)).verification?.at).toBeLessThan(looked + 61 * minute);
+    expect(await residueOf(harness, id)).toMatchObject({ after: { vouchers: 'voucherify-503' } });
+  });
+
   test.each([
     ['minute', 40],
     ['hour', 1000],
