@@ -334,7 +334,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'the times of a fast clock are believed',
-    file: 'lambda/quota/correct-times.ts',
+    file: 'lambda/quota/rate-limit.ts',
     is: 'at <= now + waitMs + lookAheadMs',
     becomes: 'at <= now + waitMs + 1e15',
     fuzz: 'later',
