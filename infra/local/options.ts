@@ -27,24 +27,28 @@ export interface LocalOptions {
   readonly log: (line: string) => void;
 }
 
-export const localHelp = `Runs the erasure webhook on this machine: the same handlers as on Lambda, at http://127.0.0.1:PORT.
+export const localHelp = `Runs the erasure webhook on this machine, with the handlers that Lambda runs, at
+http://127.0.0.1:PORT.
 
   npm start
   npm start -- PORT=4000 SETTINGS=my-settings.json
 
-Needs no account and no network: it stores receipts in SQLite, embeds the secrets, and starts a sandbox Voucherify.
+Needs no account and no network: it stores receipts in SQLite, embeds the
+secrets, and starts a sandbox Voucherify.
 Variables are read from the environment, or after -- in any shell:
 
   PORT              port to listen on (3000)
   SANDBOX_PORT      port of the sandbox Voucherify (PORT + 1)
-  SETTINGS          settings file (infra/settings.json, and Shopify and a sender of
-                    Standard Webhooks for practice)
+  SETTINGS          settings file (infra/settings.json, and Shopify and a sender
+                    of Standard Webhooks for practice)
   DATA_DIR          folder of the SQLite files (.data), or :memory:
   SWEEP_SECONDS     interval of the sweep (60)
   CLAIM_SECONDS     how long a claim postpones the next attempt (60)
   BACKOFF_SECONDS   initial backoff (30)
-  CLOCK             ISO time at which the clock starts, for requests with fixed dates
-  AWS_ENDPOINT_URL  use DynamoDB, Secrets Manager and KMS at this endpoint instead of the embedded services
+  CLOCK             ISO time at which the clock starts, for requests with fixed
+                    dates
+  AWS_ENDPOINT_URL  use DynamoDB, Secrets Manager and KMS at this endpoint, not
+                    the embedded services
 `;
 
 const seconds = (name: string, fallback: string) => number(name, fallback, 0.05, 86_400);

@@ -9,7 +9,7 @@ export const periodHelp = `  --from DATE     the first day (YYYY-MM-DD), in UTC
                   UTC of the next day
   --year YYYY     the same as --from YYYY-01-01 --to YYYY-12-31`;
 
-/** From the start of the first day until before the end of the last, in epoch milliseconds. */
+/** From the start of the first day up to the end of the last, which is excluded, in epoch milliseconds. */
 export interface Period {
   readonly from: number;
   readonly before: number;

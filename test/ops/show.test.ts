@@ -58,12 +58,12 @@ describe('show: an erased receipt', () => {
     expect(Object.keys(said)).toEqual(headings);
     const expected: readonly (readonly (string | RegExp)[])[] = [
       ['2026-01-15T12:00:00.000Z', '2026-01-15T11:00:00.000Z', '2026-02-14T12:00:00.000Z'],
-      ['the webhook of ketch', uid, 'shared-secret, with the secret "current"'],
+      ['the webhook of ketch', uid, '(shared-secret), with the current secret'],
       ['permanent erasure of one person with 2 identifiers'],
       ['at 2026-01-15T12:00:00.000Z, with the outcome', 'closed at 2026-01-15T12:00:00.000Z: erased'],
       ['project main: erased; one customer found', `Voucherify’s deletion ${deletionId}, DONE; customer 1, `],
       ['deleted (1): Voucherify returned the record'],
-      ['2026-01-15T12:01:00.000Z  absent: Voucherify answered 404 for each deleted customer'],
+      ['2026-01-15T12:01:00.000Z  absent: Voucherify answered that each deleted customer does not exist'],
       ['no review was needed'],
       ['ketch, by the reply above'],
       [/audit log.*6 or 12 months[\s\S]*exports[\s\S]*backups[\s\S]*other systems/],
@@ -91,7 +91,9 @@ describe('show: an erased receipt', () => {
     expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
     expect(said['What was done, and where?']).toContain('project us: not finished');
     expect(said['What is the proof?']).toContain('deleted (1)');
-    expect(said['What is the proof?']).toContain('gone (1): Voucherify returned 404');
+    expect(said['What is the proof?']).toContain(
+      'gone (1): Voucherify answered that the customer found before does not exist',
+    );
     expect(said['What is the proof?']).toContain('project us: a deletion was sent, but its effect is not proved');
     expect(said['Signature']).toContain('THE SIGNATURE IS MISSING');
     expect(await at.run('show', id)).toMatchObject({ status: 1 });
@@ -262,7 +264,7 @@ describe('show: an unfinished receipt', () => {
     const [receipt] = await at.harness.receipts();
     const said = await sections(at, receipt!.id);
     expect(said['How did it arrive, and how was the sender authenticated?']).toBe(
-      `  by hand, by the operator zoe: a letter\n  authenticated by AWS (IAM); its request id: ${reference}`,
+      `  by hand, by the operator zoe: a letter\n  their account was checked by AWS (IAM); its request id: ${reference}`,
     );
     expect(said['When was it received?']).toContain('the operator did not state when the person made the request');
     expect(said['Why was it refused or reviewed?']).toBe('  not refused, and no review was needed');

@@ -331,6 +331,9 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     );
     await at.dispatchEvent('body', 'drop', { dataTransfer: dropped });
     await at.getByText('1 of 2 valid.').waitFor();
+    const shown = (id: string) => at.evaluate(`[...document.getElementById('${id}').files].map(file => file.name)`);
+    expect(await shown('key-file')).toEqual(['jwks.json']);
+    expect(await shown('evidence-files')).toEqual(['one.jws', 'two.jws']);
   });
 
   test('content of a file: is shown as text, and nothing is loaded from it', async () => {

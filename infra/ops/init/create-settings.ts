@@ -20,7 +20,7 @@ import {
 export async function createSettings(args: ParsedArgs, file: string, ask: Ask | undefined): Promise<string> {
   const answer = <T>(question: Question<T>) => answerTo(question, args.text(question.option), ask);
   const fields = readPlatformFields();
-  const platforms = await answer(platformsQuestion([...fields.keys(), ...listRecipes()]));
+  const platforms = await answer(platformsQuestion([...fields.keys()], listRecipes()));
   const projects = await answer(projectsQuestion);
   const baseUrl = await answer(clusterQuestion);
   const draft = {

@@ -47,11 +47,12 @@ function named<T>(option: string, parse: () => T): T {
   }
 }
 
-/** Asks for platforms of the given names. */
-export function platformsQuestion(known: readonly string[]): Question<readonly string[]> {
+/** Asks for platforms, of which some have code of their own and the others a recipe. */
+export function platformsQuestion(native: readonly string[], recipes: readonly string[]): Question<readonly string[]> {
+  const known = [...native, ...recipes];
   return {
     option: 'platforms',
-    text: `platforms, separated by commas (${known.join(', ')})`,
+    text: `platforms, separated by commas: ${native.join(', ')}, or recipes: ${recipes.join(', ')}`,
     parse: text => {
       const names = [...new Set(splitList(text))];
       if (names.length === 0) throw new OpsUsageError('name at least one platform');

@@ -47,9 +47,12 @@ function channelLines({ platform, reference, authentication, decisions }: Eviden
     reference === undefined ? 'its request id is not a UUID and was not stored' : `its request id: ${reference}`;
   const [asked] = decisions;
   if (platform === manualPlatform && asked !== undefined)
-    return [oneLine(`by hand, by the operator ${asked.actor}: ${asked.reason}`), `authenticated by AWS (IAM); ${id}`];
+    return [
+      oneLine(`by hand, by the operator ${asked.actor}: ${asked.reason}`),
+      `their account was checked by AWS (IAM); ${id}`,
+    ];
   const { scheme, secret } = authentication;
-  return [`the webhook of ${platform}; ${id}`, `authenticated by ${scheme}, with the secret "${secret}"`];
+  return [`the webhook of ${platform}; ${id}`, `the sender proved who it is (${scheme}), with the ${secret} secret`];
 }
 
 function requestLines({ request }: Evidence): readonly string[] {
@@ -57,7 +60,7 @@ function requestLines({ request }: Evidence): readonly string[] {
   const { notLookedUp = [] } = request;
   return [
     `${request.what} of one person with ${length === 1 ? 'one identifier' : `${length} identifiers`}`,
-    'the identifiers are not stored: "find" finds this receipt by their HMACs',
+    'the identifiers are not stored, only keyed hashes (HMACs) of them, by which "find" finds this receipt',
     ...(notLookedUp.length === 0 ? [] : [`${notLookedUpText} ${notLookedUp.join(', ')}`]),
   ];
 }
@@ -142,7 +145,11 @@ function sureLines({ projects }: Evidence): readonly string[] {
       count('deleted'),
       'Voucherify returned the record of the completed deletion of this customer',
     ),
-    ...proofLine('gone', count('gone'), 'Voucherify returned 404 for the customer found before: it no longer exists'),
+    ...proofLine(
+      'gone',
+      count('gone'),
+      'Voucherify answered that the customer found before does not exist any more (404)',
+    ),
     ...unproven.map(([name]) => `project ${name}: a deletion was sent, but its effect is not proved`),
   ];
   const refused = Object.entries(projects).flatMap(([name, { refusedLookUps: codes = [] }]) =>
@@ -160,7 +167,8 @@ function verificationLines({ verification, outcome, closedAt, projects }: Eviden
 }
 
 const verified = {
-  absent: 'absent: Voucherify answered 404 for each deleted customer, at least a minute after the deletion',
+  absent:
+    'absent: Voucherify answered that each deleted customer does not exist (404), at least a minute after the deletion',
   stillPresent: 'STILL PRESENT: Voucherify returned a deleted customer an hour or more after the deletion',
   unavailable: 'unavailable: the deleted customers could not be looked up for a day',
 } as const satisfies Readonly<Record<NonNullable<Evidence['verification']>['result'], string>>;
