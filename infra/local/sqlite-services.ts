@@ -11,7 +11,7 @@ import { localSigner } from './local-signer.ts';
 import { onlyToLoopback } from './only-to-loopback.ts';
 import { type LocalOptions, UsageError, withCallbackOrigin, withSandboxUrls } from './options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
-import { seededCustomers } from './sandbox/seeded-customers.ts';
+import { localCustomers } from './sandbox/seeded-customers.ts';
 import { serveSandbox } from './sandbox/server.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
@@ -39,7 +39,7 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
       now: options.now,
       keys: Object.keys(options.settings.projects).map(project => ({ project, ...localKeys(project) })),
       limit: { calls: callsPerMinute(options.settings), periodSeconds: 60 },
-      seed: seededCustomers,
+      seed: localCustomers,
     }),
     signer: localSigner(pathOf('evidence-key.pem')),
   }));

@@ -230,12 +230,20 @@ describe('page of a local run', () => {
       sendOver(run.sandboxUrl!, { path: '/sandbox/customers', headers: {}, body: JSON.stringify(customer) });
     await add({ id: 'cust_Gil', source_id: 'crm-9', created_at: '2020-01-01T00:00:00Z' });
     await add({ id: 'cust_Hal', email: 'hal@example.com', name: 'Hal Example', created_at: '2020-01-01T00:00:00Z' });
-    expect((await stateOf(run)).customers.slice(6)).toMatchObject([
+    expect((await stateOf(run)).customers.slice(-2)).toMatchObject([
       { id: 'cust_Gil', source_id: 'crm-9', erased: false },
       { id: 'cust_Hal', name: 'Hal Example', email: 'hal@example.com' },
     ]);
     for (const customer of ['cust_Gil', 'cust_Hal']) await act(run, 'requests', order('ketch', customer));
     expect((await stateOf(run)).receipts).toMatchObject([{ state: 'erased' }, { state: 'erased' }]);
+  });
+
+  test('six customers with one address: the request waits for an operator, and nobody is deleted', async () => {
+    const run = await startRun();
+    await act(run, 'requests', order('ketch', 'cust_GusExample00000000000010'));
+    const { receipts, customers } = await stateOf(run);
+    expect(receipts).toMatchObject([{ state: 'needs-review', reason: 'too-many-matches' }]);
+    expect(customers.some(({ erased }) => erased)).toBe(false);
   });
 
   test('request from elsewhere: its receipt is shown as well', async () => {

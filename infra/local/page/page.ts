@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
-import { seededCustomers } from '../sandbox/seeded-customers.ts';
+import { localCustomers } from '../sandbox/seeded-customers.ts';
 import { isFromThisPage, pageHeaders } from './guard.ts';
 import { customersOf, openPageState, type PageState, type PageStateOptions } from './state.ts';
 
@@ -68,7 +68,7 @@ function actionsOf(options: PageOptions, state: PageState): ReadonlyMap<string, 
       'POST /local/customers',
       () => {
         const [project = ''] = sandbox.projects();
-        for (const customer of seededCustomers) sandbox.register(customer, project);
+        for (const customer of localCustomers) sandbox.register(customer, project);
         return changed(state);
       },
     ],

@@ -2,7 +2,7 @@ import type { PublicKey } from '../../../lambda/receipts/signer.ts';
 import type { Services } from '../../../lambda/services.ts';
 import { alarmFor, alarmTexts } from '../../stack/alarm-catalog.ts';
 import type { Outage, Sandbox, SandboxCustomer } from '../sandbox/sandbox.ts';
-import { seededCustomers } from '../sandbox/seeded-customers.ts';
+import { localCustomers } from '../sandbox/seeded-customers.ts';
 import { type Exchanges, openExchanges } from './exchanges.ts';
 import type { Journal, SeenReceipt } from './journal.ts';
 import { stepsOf } from './steps.ts';
@@ -106,7 +106,7 @@ function receiptView(seen: SeenReceipt, { platforms }: Services) {
 export function customersOf(sandbox: Sandbox): readonly PageCustomer[] {
   const left = sandbox.customers().filter(({ deleted_at }) => deleted_at === null);
   const ids = new Set(left.map(({ id }) => id));
-  const seeded = seededCustomers.map(customer => ({ ...customer, id: customer.id ?? '' }));
+  const seeded = localCustomers.map(customer => ({ ...customer, id: customer.id ?? '' }));
   const invented = seeded.map(customer => ({ ...customer, erased: !ids.has(customer.id) }));
   const others = left.filter(({ id }) => seeded.every(customer => customer.id !== id));
   return [

@@ -58,3 +58,17 @@ export const seededCustomers: readonly SandboxCustomer[] = [
     created_at: '2099-01-01T00:00:00.000Z',
   },
 ];
+
+/**
+ * The customers of a local run: also six with one address. A request with it needs a review, because by default at most five
+ * customers are deleted for one request.
+ */
+export const localCustomers: readonly SandboxCustomer[] = [
+  ...seededCustomers,
+  ...['Gus', 'Hal', 'Ida', 'Jan', 'Kim', 'Lea'].map((name, at) => ({
+    id: `cust_${name}Example000000000000${10 + at}`,
+    name: `${name} Example`,
+    email: 'office@example.com',
+    created_at: `2025-08-0${1 + at}T08:00:00.000Z`,
+  })),
+];
