@@ -1,4 +1,6 @@
-import { dueAtOf, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import { type PauseScope, readPausedScopes, scopesOf } from '../../lambda/control/pauses.ts';
+import { isDelayed } from '../../lambda/receipts/preview.ts';
+import { dueAtOf, isClosingDecided, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedHelp, closedOptions } from './closed-receipts.ts';
 import type { Command } from './command.ts';
@@ -96,17 +98,19 @@ function isState(text: string): text is ListState {
 
 type Row = ReturnType<typeof rowOf>;
 
-function rowOf(receipt: Receipt, now: number) {
-  const { id, platform, queue, receivedAt, nextAttemptAt } = receipt;
+function rowOf(receipt: Receipt, paused: ReadonlySet<PauseScope>, now: number) {
+  const { id, platform, queue, receivedAt, nextAttemptAt, projects } = receipt;
+  const mayErase = queue === 'erase' && !isClosingDecided(receipt);
+  const isPaused = mayErase && scopesOf(platform, Object.keys(projects)).some(scope => paused.has(scope));
   return {
     receipt: id,
     platform,
     state: allStates.find(state => listStates[state] === queue),
-    why: reasonOf(receipt),
+    why: isPaused ? 'paused' : mayErase && isDelayed(receipt, now) ? 'delayed' : reasonOf(receipt),
     receivedAt: isoSeconds(receivedAt),
     dueAt: isoSeconds(dueAtOf(receipt)),
     deadlineUsedPercent: usedPercent(receipt, now),
-    ...(nextAttemptAt === undefined || queue === 'needs-review' || queue === 'held'
+    ...(nextAttemptAt === undefined || queue === 'needs-review' || queue === 'held' || isPaused
       ? {}
       : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
   };
@@ -127,14 +131,16 @@ function formatShortTable(rows: readonly Row[], now: number, columns: number): r
     row.state ?? '',
     shortSpan(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt === undefined
-      ? row.state === 'held'
-        ? 'hold'
-        : 'decision'
-      : shortSpan(Date.parse(row.nextAttemptAt) - now),
+    row.nextAttemptAt === undefined ? waitsFor(row) : shortSpan(Date.parse(row.nextAttemptAt) - now),
     row.why,
   ]);
   return toneLate(tableLines(['RECEIPT', 'PLATFORM', 'STATE', 'AGE', 'USED', 'NEXT', 'WHY'], cells, columns), rows);
+}
+
+/** What has to come before the next attempt of a receipt, if it has no time. */
+function waitsFor({ state, why }: Row): string {
+  if (why === 'paused') return 'resume';
+  return state === 'held' ? 'hold' : 'decision';
 }
 
 const header = ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'];
@@ -147,7 +153,7 @@ function formatTable(rows: readonly Row[], now: number): readonly string[] {
     row.why,
     span(now - Date.parse(row.receivedAt)),
     `${row.deadlineUsedPercent} %`,
-    row.nextAttemptAt ?? (row.state === 'held' ? 'after the hold' : 'after a decision'),
+    row.nextAttemptAt ?? `after ${row.state === 'held' ? 'the' : 'a'} ${waitsFor(row)}`,
   ]);
   return toneLate(tableLines(header, cells), rows);
 }
@@ -175,9 +181,10 @@ interface BacklogQuery {
  */
 async function readBacklog(
   { states, platform, limit }: BacklogQuery,
-  { store, now }: Pick<OpsContext, 'store' | 'now'>,
+  { store, control, settings, now }: Pick<OpsContext, 'store' | 'control' | 'settings' | 'now'>,
   output: Output,
 ) {
+  const paused = await readPausedScopes(settings, control);
   const ids = await Promise.all(states.map(state => store.due(listStates[state], anyTime, maxIds + 1)));
   const limited = ids.map(found => found.slice(0, maxIds));
   const at = now();
@@ -185,7 +192,7 @@ async function readBacklog(
   for await (const one of readReceipts([...new Set(limited.flat())], store, output)) {
     // The index is eventually consistent, so the queue in the receipt counts.
     if (!states.some(state => listStates[state] === one.queue) || (platform ?? one.platform) !== one.platform) continue;
-    matching.push({ rank: rank(one), dueAt: dueAtOf(one), row: rowOf(one, at) });
+    matching.push({ rank: rank(one), dueAt: dueAtOf(one), row: rowOf(one, paused, at) });
   }
   const sorted = matching.toSorted((a, b) => a.rank - b.rank || a.dueAt - b.dueAt);
   const notAll = ids.some(found => found.length > maxIds);

@@ -6,6 +6,7 @@ import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { readReceiptLike } from './receipts.ts';
 import { isoSeconds, type Output } from './terminal.ts';
+import { readHolding } from './what-holds.ts';
 
 export const previewCommand: Command = {
   summary: 'count what would be deleted, while holdSeconds delays a request',
@@ -39,7 +40,11 @@ async function preview(args: ParsedArgs, context: OpsContext, output: Output): P
   const isAsked = known !== undefined && known.at === undefined && isDelayed(receipt, now);
   const { done } = isAsked ? { done: true } : await updateReceipt(context.store, receipt, one => askPreview(one, now));
   if (!done) return reportError('not delayed by holdSeconds: there is nothing to preview');
-  if (output.json) output.printJson({ receipt: receipt.id, asked: true });
+  const { pauses } = await readHolding(receipt, context);
+  const held = pauses.length === 0 ? {} : { pausedBy: pauses };
+  if (output.json) output.printJson({ receipt: receipt.id, asked: true, ...held });
+  else if (pauses.length > 0)
+    output.print(`asked, but the pause of ${pauses.join(', ')} holds it: it is looked up after "resume"`, 2);
   else output.print('asked: the next sweep looks it up within a minute; run this command again');
   return 3;
 }

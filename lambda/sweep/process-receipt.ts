@@ -18,6 +18,9 @@ const overrunMs = 5000;
  */
 const repeatedDeletionMs = 50_000;
 
+/** The longest time for which a receipt is postponed if no project can be called, in milliseconds. */
+const mostPostponedMs = 300_000;
+
 export interface ProcessedReceipt {
   readonly kind: 'nothing' | 'held' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
   /** The receipt, if it was read and is still open. */
@@ -66,8 +69,10 @@ export async function processReceipt(
   // What waits beyond the end would be reserved a second time by the next sweep.
   const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
   if (!isReserved) {
-    await postpone(receipt, limitedUntil, services);
     const allRateLimited = openProjects(receipt).length === services.projects.size;
+    // A probe that is under way may end the wait. Such a sweep postpones a few receipts at most, so they can be due soon.
+    const soon = allRateLimited ? services.now() + mostPostponedMs : limitedUntil;
+    await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };
   }
   started();

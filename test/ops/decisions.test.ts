@@ -46,6 +46,15 @@ describe('decision of an operator', () => {
     expect(await readReceipt(at, id)).toEqual(before);
   });
 
+  test('retry under a pause: says that it waits for the end of the pause', async () => {
+    const at = await opsHarness();
+    const id = await leftOpen(at);
+    await at.run('pause', 'all', ...by('zoe', 'a drill'));
+    expect((await at.run('retry', id, ...by('zoe', 'fixed'))).lines).toEqual([
+      `${id}: retried later: held by the pause of all: nothing is deleted until it is resumed`,
+    ]);
+  });
+
   test('two operators at once: both decisions are kept, and the later one counts', async () => {
     const at = await opsHarness();
     const id = await stopped(at);

@@ -283,6 +283,17 @@ describe('list', () => {
     expect((await at.run('list')).lines.join('\n')).toContain('to-be-refused');
   });
 
+  test('pause and delay: are why a receipt waits', async () => {
+    const at = await opsHarness({ limits: { holdSeconds: 3600 } });
+    const delayed = await at.request([account('crm-1')]);
+    expect(await rows(at)).toMatchObject([{ receipt: delayed, why: 'delayed' }]);
+    await at.run('pause', 'platform:ketch', '--by', 'zoe', '--why', 'a drill');
+    expect(await rows(at)).toMatchObject([{ receipt: delayed, why: 'paused' }]);
+    expect(cells((await at.run('list')).lines)[1]?.slice(3)).toEqual(['paused', '0 min', '0 %', 'after a resume']);
+    await at.run('refuse', delayed, '--by', 'zoe', '--why', 'a drill');
+    expect(await rows(at)).toMatchObject([{ receipt: delayed, why: 'to-be-refused' }]);
+  });
+
   test('terminal: the table fits 80 columns, with ids that can be used', async () => {
     const at = await opsHarness();
     const human = await stopped(at);

@@ -30,6 +30,17 @@ describe('preview of a delayed request', () => {
     expect(at.harness.deleted()).toHaveLength(3);
   });
 
+  test('pause: says that the look-up waits for its end', async () => {
+    const at = await opsHarness(delayed);
+    const id = await at.request([account('crm-1')]);
+    await at.run('pause', 'all', '--by', 'zoe', '--why', 'a drill');
+    expect(await at.run('preview', id)).toMatchObject({
+      status: 3,
+      lines: ['asked, but the pause of all holds it: it is looked up after "resume"'],
+    });
+    expect((await at.run('preview', id, '--json')).json).toMatchObject({ pausedBy: ['all'] });
+  });
+
   test.each([
     ['nobody', [account('unknown')], 'project main: 0 customers (no-match)'],
     ['more than may be deleted', [byEmail('zoe@example.com')], 'project main: 7 customers (too-many-matches)'],

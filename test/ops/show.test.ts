@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { auditAnswers, notificationLines } from '../../infra/ops/show/audit-report.ts';
 import { certificateHtml } from '../../infra/ops/show/certificate.ts';
+import { releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { type Evidence, evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
@@ -185,7 +186,7 @@ describe('show: an unfinished receipt', () => {
     const said = await sections(at, id);
     expect(said['When was it answered, and how?']).toContain('that it was in progress');
     expect(said['When was it answered, and how?']).toContain('not finished: needs-review');
-    expect(said['What is the proof?']).toContain('nothing was deleted');
+    expect(said['What is the proof?']).toContain('not finished: nothing is deleted yet');
     expect(said['Who was notified?']).toContain('no one yet');
     expect(said['Signature']).toContain('not signed: the receipt is not closed yet');
     const { json } = await at.run('show', id, '--json');
@@ -331,6 +332,49 @@ describe('show: what to do next', () => {
     const { lines } = await at.run('show', id);
     expect(lines).toContain('  npm run ops -- resume platform:ketch --why "…"');
     expect(lines.join('\n')).toContain('held by the pause of platform:ketch');
+  });
+
+  test('delay: says until when, also while a preview waits, and how to preview or refuse', async () => {
+    const at = await opsHarness({ limits: { holdSeconds: 3600 } });
+    const id = await at.request([account('crm-1')]);
+    await at.run('preview', id);
+    const lines = (await at.run('show', id)).lines.join('\n');
+    expect(lines).toContain('next attempt: after 2026-01-15T13:00:00Z');
+    expect(lines).toContain('delayed by holdSeconds until 2026-01-15T13:00:00Z');
+    expect(lines).toContain(`npm run ops -- preview ${id}`);
+  });
+
+  test('blocked calls: are named with their end', async () => {
+    const at = await opsHarness();
+    at.harness.sandbox.outage('quota');
+    const id = await at.request([account('crm-1')]);
+    const blocked = /project main: calls are blocked until \S+ \(quota-exhausted\)/;
+    expect((await at.run('show', id)).lines.join('\n')).toMatch(blocked);
+    expect((await at.run('retry', id, '--by', 'zoe', '--why', 'a drill')).lines[0]).toMatch(
+      /retried later: project main: calls/,
+    );
+  });
+
+  test('legal hold: is named while it is in effect, and afterwards when the erasure continues', async () => {
+    const at = await opsHarness();
+    at.harness.sandbox.outage('error');
+    const id = await at.request([account('crm-1')]);
+    const hold = (await at.harness.services.pseudonymizer()).subject({ kind: 'source_id', value: 'crm-1' });
+    const terms = { actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
+    await setLegalHold(
+      { id: hold, kind: 'source_id', until: at.harness.clock.now + 86_400_000, ...terms },
+      at.context.control,
+    );
+    await rewritten(at, id, {
+      ...{ state: 'needs-review', reason: 'legal-hold', queue: 'held', legalHolds: [{ hold, from: 0 }] },
+      nextAttemptAt: at.harness.clock.now + 900_000,
+    });
+    const shown = async () => (await at.run('show', id)).lines.join('\n');
+    expect(await shown()).toContain(`held by the legal hold ${hold}`);
+    expect(await shown()).toContain(`npm run ops -- release ${hold}`);
+    await releaseLegalHold(hold, terms, at.context.control);
+    expect(await shown()).toContain('its legal hold has ended: it continues by itself after 2026-01-15T12:15:00Z');
+    expect(await shown()).not.toContain('npm run ops -- release');
   });
 
   test('finished receipt: needs no command', async () => {
@@ -481,6 +525,14 @@ describe('show --html: the certificate', () => {
     expect(text).toContain('<h1>Record of an erasure request</h1>');
     expect(text).toContain('No customer matched');
     expect(text).not.toContain('Certificate of erasure');
+  });
+
+  test('customer still present: is said first, and the page is no certificate', () => {
+    const verification = { result: 'stillPresent', at: '2026-01-15T13:00:00.000Z' } as const;
+    const text = certificateHtml({ ...certified, evidence: { ...certified.evidence, verification } });
+    expect(text).toContain('<h1>Record of an erasure request</h1>');
+    expect(text).toContain('it still returned a deleted customer an hour or more later');
+    expect(text).not.toMatch(/Every customer found/);
   });
 
   test.each(['erased', 'no-match'] as const)('partial result (%s): says that an operator accepted it', outcome => {

@@ -54,6 +54,16 @@ describe('sweep', () => {
     expect(await harness.sweep()).toMatchObject({ claimed: 0, closed: 0 });
   });
 
+  test('used-up quota: ends for every receipt within minutes of the probe that finds it ended', async () => {
+    const harness = createHarness();
+    const receipts = await crowd(harness, 12);
+    harness.intercept = () => response(402, {});
+    await harness.sweep(start + 1000);
+    harness.intercept = (_, pass) => pass();
+    for (let minute = 1; minute <= 66; minute += 1) await harness.sweep(start + minute * 60_000);
+    expect(new Set(await states(harness, receipts))).toEqual(new Set(['erased']));
+  });
+
   test('result: contains the age of the oldest open receipt and the number in review', async () => {
     const harness = createHarness();
     await crowd(harness, 2);

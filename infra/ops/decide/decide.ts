@@ -72,7 +72,7 @@ ${decisionHelp}
       const platforms = openPlatforms(context.settings.platforms);
       return decideAll('retry', decision => allowingNewRequest(decision, platforms), { args, context, output });
     }
-    return decideAll('retry', decision => retryDecision(decision, most), { args, context, output });
+    return decideAll('retry', decision => retryDecision(decision, context, most), { args, context, output });
   },
 };
 

@@ -17,6 +17,7 @@ import {
 } from '../../../lambda/receipts/transitions.ts';
 import type { OperatorDecision } from '../args.ts';
 import type { OpsContext } from '../context.ts';
+import { readHolding } from '../what-holds.ts';
 
 /** The result of a decision on one receipt; `nothing` if nothing had to change. */
 export interface DecisionResult {
@@ -27,7 +28,7 @@ export interface DecisionResult {
 /** A decision on a receipt, and the texts of its results. */
 export interface ReceiptDecision {
   readonly change: (receipt: Receipt) => Receipt | undefined;
-  readonly changed: (next: Receipt) => string;
+  readonly changed: (next: Receipt) => string | Promise<string>;
   readonly unchanged: (receipt: Receipt) => DecisionResult;
 }
 
@@ -41,7 +42,7 @@ export async function applyDecision(
     const found = await store.read(id);
     if (found === undefined) return { result: 'not-found', said: 'receipt not found' };
     const { receipt, done } = await updateReceipt(store, found, decision.change);
-    return done ? { result: 'changed', said: decision.changed(receipt) } : decision.unchanged(receipt);
+    return done ? { result: 'changed', said: await decision.changed(receipt) } : decision.unchanged(receipt);
   } catch (error) {
     if (error instanceof Failure) return { result: 'failed', said: `not changed: ${error.message}` };
     throw error;
@@ -52,16 +53,21 @@ export async function applyDecision(
 const tooMany = 'too-many-matches';
 
 /** Tries a receipt again; with `maxCustomers`, up to that many customers in each project. */
-export function retryDecision(decision: OperatorDecision, maxCustomers?: number): ReceiptDecision {
+export function retryDecision(decision: OperatorDecision, context: OpsContext, maxCustomers?: number): ReceiptDecision {
   const most = maxCustomers === undefined ? {} : { maxCustomers };
   const input: DecisionInput = { ...decision, ...most, action: 'retry' };
   const canApply = ({ reason }: Receipt) => maxCustomers === undefined || reason === tooMany;
   return {
     change: receipt => (canApply(receipt) ? decideRetry(receipt, input) : undefined),
-    changed: next => `${withdrawn(next)}retried by the next sweep${retryHint(next)}`,
+    changed: async next => `${withdrawn(next)}${await retriedText(next, context)}${retryHint(next)}`,
     unchanged: receipt =>
       canApply(receipt) ? notRetried(receipt) : notPossible(`--max is only for the reason ${tooMany}`),
   };
+}
+
+async function retriedText(receipt: Receipt, context: OpsContext): Promise<string> {
+  const { facts } = await readHolding(receipt, context);
+  return facts.length === 0 ? 'retried by the next sweep' : `retried later: ${facts.join('; ')}`;
 }
 
 /** Without `--max`, too many matches stay too many, unless customers were deleted meanwhile. */

@@ -48,9 +48,11 @@ function untilText(at: number | undefined): string {
   return at === undefined ? '' : ` until ${isoSeconds(at)}`;
 }
 
-const noConnection = 'compare baseUrl with the API endpoint in Project settings, and check the network of this machine';
+const noConnection =
+  'compare baseUrl with the API endpoint in Project settings, and check the network of this machine (RUNBOOK.md#voucherify-access-refused)';
 const noToken = 'check that the key may create tokens with the scope customers';
-const serverError = 'Voucherify has a failure (status.voucherify.io); the sweep retries accepted requests';
+const serverError =
+  'Voucherify has a failure (status.voucherify.io); the sweep retries accepted requests (RUNBOOK.md#voucherify-access-refused)';
 const notACustomerList = 'not a list of customers: compare baseUrl with the API endpoint in Project settings';
 
 const statusFixes: Readonly<Record<number, string>> = {

@@ -31,12 +31,16 @@ export function printFound(found: readonly Found[], hints: readonly string[], ou
 const indent = 2;
 
 /** Says which customers of the person may exist: not looked up, created after the request, or after the erasure. */
-function remarksOn({ receipt, notLookedUp = [], createdLater = 0, reappearedAt }: Found['row']): readonly string[] {
+function remarksOn(row: Found['row']): readonly string[] {
+  const { receipt, notLookedUp = [], createdLater = 0, stillPresent = false, reappearedAt } = row;
   return [
     ...(notLookedUp.length === 0 ? [] : [`${receipt}: ${notLookedUpText} ${notLookedUp.join(', ')}`]),
     ...(createdLater === 0
       ? []
       : [`${receipt}: customers created after the request, which were not deleted: at least ${createdLater}`]),
+    ...(stillPresent
+      ? [`${receipt}: Voucherify STILL RETURNED a deleted customer an hour or more after the deletion ("show")`]
+      : []),
     ...(reappearedAt === undefined
       ? []
       : [`${receipt}: a customer with these identifiers appeared again, last on ${reappearedAt} ("show" lists all)`]),
@@ -91,7 +95,7 @@ function findSummary(found: readonly Found[]): string {
 }
 
 async function findRow(receipt: Receipt, { store }: Pick<OpsContext, 'store'>) {
-  const { id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp } = receipt;
+  const { id, platform, receivedAt, state, closedAt, projects, evidence, notLookedUp, verification } = receipt;
   const createdLater = Object.values(projects).reduce((sum, project) => sum + (project.createdLater ?? 0), 0);
   const deletions = Object.values(projects).flatMap(progress => progress.deletions);
   const count = (grade: string) => deletions.filter(({ proof }) => proof === grade).length;
@@ -106,6 +110,7 @@ async function findRow(receipt: Receipt, { store }: Pick<OpsContext, 'store'>) {
     signed: evidence !== undefined,
     ...(notLookedUp === undefined ? {} : { notLookedUp }),
     ...(createdLater === 0 ? {} : { createdLater }),
+    ...(verification?.result === 'stillPresent' ? { stillPresent: true } : {}),
     ...(reappearedAt.length === 0 ? {} : { reappearedAt: isoSeconds(Math.max(...reappearedAt)) }),
   };
 }

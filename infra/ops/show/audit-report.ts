@@ -135,7 +135,7 @@ function deletionText({ proof, at, voucherify }: Deletion): string {
 }
 
 /** Explains the kinds of proof that occur. */
-function sureLines({ projects }: Evidence): readonly string[] {
+function sureLines({ projects, closedAt }: Evidence): readonly string[] {
   const all = Object.values(projects).flatMap(({ deletions }) => deletions);
   const count = (grade: Deletion['proof']) => all.filter(({ proof }) => proof === grade).length;
   const unproven = Object.entries(projects).filter(([, project]) => project.unproven);
@@ -157,7 +157,11 @@ function sureLines({ projects }: Evidence): readonly string[] {
       ? []
       : [`project ${name}: Voucherify refused ${codes.length} look-ups (${codes.join(', ')}); a customer may remain`],
   );
-  return lines.length === 0 ? ['nothing was deleted, so no proof is needed', ...refused] : [...lines, ...refused];
+  if (lines.length > 0) return [...lines, ...refused];
+  return [
+    closedAt === undefined ? 'not finished: nothing is deleted yet' : 'nothing was deleted, so no proof is needed',
+    ...refused,
+  ];
 }
 
 function verificationLines({ verification, outcome, closedAt, projects }: Evidence): readonly string[] {

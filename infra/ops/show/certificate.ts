@@ -53,11 +53,12 @@ const record = 'Record of an erasure request';
  * Returns the title, and the outcome in plain words. The outcome is `erased` if any project is: what does not hold for all of
  * them is said.
  */
-function summaryOf({ outcome, decisions, projects }: Evidence): {
+function summaryOf({ outcome, decisions, projects, verification }: Evidence): {
   readonly heading: string;
   readonly sentence: string;
 } {
   if (isPartialResult({ outcome, decisions })) return { heading: record, sentence: partial };
+  if (verification?.result === 'stillPresent') return { heading: record, sentence: stillPresent };
   if (outcome !== 'erased') return { heading: record, sentence: sentences[outcome] };
   const differs = Object.values(projects).some(project => !['erased', 'no-match'].includes(project.outcome));
   return { heading: 'Certificate of erasure', sentence: `${sentences.erased}${differs ? notEverywhere : ''}` };
@@ -65,6 +66,8 @@ function summaryOf({ outcome, decisions, projects }: Evidence): {
 
 const partial =
   'An operator accepted a partial result: the deletions listed below are proved, and the rest was not completed.';
+const stillPresent =
+  'Voucherify confirmed the deletion, but it still returned a deleted customer an hour or more later: see “Was the customer gone afterwards?”.';
 const notEverywhere = ' This does not hold for every project: see “What was done, and where?”.';
 
 const sentences = {

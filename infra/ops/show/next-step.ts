@@ -1,4 +1,4 @@
-import { readPauses, scopesOf } from '../../../lambda/control/pauses.ts';
+import { isDelayed } from '../../../lambda/receipts/preview.ts';
 import {
   hasRefusedLookUps,
   isFinal,
@@ -10,6 +10,8 @@ import {
 import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
 import type { OpsContext } from '../context.ts';
 import { maxCustomers } from '../decide/decide.ts';
+import { isoSeconds } from '../terminal.ts';
+import { readHolding } from '../what-holds.ts';
 
 /** What an operator can do about an unfinished receipt: what to know first, and the commands. */
 export interface NextStep {
@@ -25,7 +27,7 @@ export async function nextStepFor(receipt: Receipt, context: OpsContext): Promis
   if (isFinal(receipt.state)) return stepOfClosed(receipt, context);
   if (receipt.state === 'open') return stepOfOpen(receipt, context);
   const { id, reason = '' } = receipt;
-  if (isHeld(receipt)) return heldStep(receipt);
+  if (isHeld(receipt)) return heldStep(receipt, context);
   const section = reason === wrongCustomerDeleted ? wrongCustomerDeleted : 'needs-review';
   return { ...reviewStep(id, reason, receipt, context), section };
 }
@@ -42,28 +44,25 @@ function stepOfClosed(receipt: Receipt, { now }: OpsContext): NextStep {
   };
 }
 
-/** An open receipt is tried again without a command, unless a pause holds it. */
-async function stepOfOpen({ platform, projects }: Receipt, { control }: OpsContext): Promise<NextStep> {
-  const { paused } = await readPauses(scopesOf(platform, Object.keys(projects)), control);
-  const scopes = [...paused];
-  if (scopes.length === 0) return { facts: [], commands: [] };
-  return {
-    facts: [`held by the pause of ${scopes.join(', ')}: nothing is deleted until it is resumed`],
-    commands: ['npm run ops -- pauses', ...scopes.map(scope => `npm run ops -- resume ${scope} ${why}`)],
-    section: 'paused',
-  };
+/** An open receipt is tried again without a command, unless a pause holds it. A delayed one can still be refused. */
+async function stepOfOpen(receipt: Receipt, context: OpsContext): Promise<NextStep> {
+  const { pauses, facts } = await readHolding(receipt, context);
+  const resume = pauses.map(scope => `npm run ops -- resume ${scope} ${why}`);
+  if (pauses.length > 0) return { facts, commands: ['npm run ops -- pauses', ...resume], section: 'paused' };
+  if (!isDelayed(receipt, context.now())) return { facts, commands: [] };
+  const commands = [`npm run ops -- preview ${receipt.id}`, `npm run ops -- refuse ${receipt.id} ${why}`];
+  return { facts, commands, section: 'legal-hold' };
 }
 
 /** A held receipt continues by itself when its legal holds have ended. */
-function heldStep({ id, legalHolds = [] }: Receipt): NextStep {
-  const holds = legalHolds.filter(({ to }) => to === undefined).map(({ hold }) => hold);
+async function heldStep(receipt: Receipt, context: OpsContext): Promise<NextStep> {
+  const { legalHolds, facts } = await readHolding(receipt, context);
+  const by = isoSeconds(receipt.nextAttemptAt ?? context.now());
+  const ended = legalHolds.length === 0 ? [`its legal hold has ended: it continues by itself after ${by}`] : [];
+  const release = legalHolds.length === 0 ? [] : [`npm run ops -- release ${legalHolds.join(' ')} ${why}`];
   return {
-    facts: [`held by the legal hold ${holds.join(', ')}: it continues by itself when the hold ends or is released`],
-    commands: [
-      'npm run ops -- holds',
-      `npm run ops -- release ${holds.join(' ')} ${why}`,
-      `npm run ops -- refuse ${id} ${why}`,
-    ],
+    facts: [...ended, ...facts],
+    commands: ['npm run ops -- holds', ...release, `npm run ops -- refuse ${receipt.id} ${why}`],
     section: 'legal-hold',
   };
 }

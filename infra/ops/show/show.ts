@@ -1,4 +1,5 @@
 import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
+import { isDelayed } from '../../../lambda/receipts/preview.ts';
 import { dueAtOf, hasRefusedLookUps, isFinal, isHeld, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -163,7 +164,8 @@ function stateLines(receipt: Receipt, now: number): readonly string[] {
   if (isFinal(state)) return [state];
   const used = `due at ${isoSeconds(dueAtOf(receipt))}, ${usedPercent(receipt, now)} % of the time used`;
   const isDecided = nextAttemptAt === undefined || state === 'needs-review';
-  const next = isHeld(receipt) ? 'the legal hold' : isDecided ? 'a decision' : isoSeconds(nextAttemptAt);
+  const at = isDelayed(receipt, now) ? (receipt.heldUntil ?? 0) : (nextAttemptAt ?? 0);
+  const next = isHeld(receipt) ? 'the legal hold' : isDecided ? 'a decision' : isoSeconds(at);
   return [`${state}: ${reasonOf(receipt)}`, `next attempt: after ${next}; ${used}`, ...lookUpLines(receipt)];
 }
 
