@@ -1,4 +1,4 @@
-import { askPreview, isDelayed } from '../../lambda/receipts/preview.ts';
+import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
@@ -15,9 +15,10 @@ export const previewCommand: Command = {
 
 Asks the sweep to look up, within a minute, how many customers of each project
 would be deleted. Run it again to see the result. Nothing is deleted, and no
-identifier is shown. Only while holdSeconds delays the request. It counts
-customers, not their orders, redemptions or other activity. When the delay ends
-the customers are looked up again, so the number can differ.
+identifier is shown. Only while holdSeconds delays the request. "At least 107
+activities" is what Voucherify lists on the first page of each customer: at most
+100 records such as orders and redemptions. When the delay ends the customers
+are looked up again, so the numbers can differ.
 
   --again         look up again, although there is a result
 
@@ -60,10 +61,16 @@ function show({ id, preview: known, heldUntil = 0 }: Receipt, output: Output): n
   if (output.json) output.printJson({ receipt: id, at: seen, heldUntil: isoSeconds(heldUntil), projects });
   else {
     output.print(`looked up at ${seen}; the request waits until ${isoSeconds(heldUntil)}`);
-    for (const [project, { customers, code }] of Object.entries(projects)) {
-      const count = customers === undefined ? 'not known' : `${customers} customer${customers === 1 ? '' : 's'}`;
-      output.print(`project ${project}: ${count}${code === undefined ? '' : ` (${code})`}`);
-    }
+    for (const [project, counts] of Object.entries(projects)) output.print(`project ${project}: ${describe(counts)}`);
   }
   return 0;
+}
+
+function describe({ customers, code, activities }: PreviewedProjects[string]): string {
+  const count = customers === undefined ? 'not known' : `${customers} customer${customers === 1 ? '' : 's'}`;
+  const reason = code === undefined ? '' : ` (${code})`;
+  if (activities === undefined) return `${count}${reason}`;
+  const listed =
+    typeof activities === 'number' ? `at least ${activities} activities` : `activities not known (${activities})`;
+  return `${count}${reason}, ${listed}`;
 }

@@ -112,7 +112,15 @@ const previewSchema = storedObject({
   askedAt: v.number(),
   at: v.exactOptional(v.number()),
   projects: v.exactOptional(
-    v.record(v.string(), storedObject({ customers: v.exactOptional(v.number()), code: v.exactOptional(v.string()) })),
+    v.record(
+      v.string(),
+      storedObject({
+        customers: v.exactOptional(v.number()),
+        code: v.exactOptional(v.string()),
+        /** How many activities the customers have at least, or the code of why they cannot be counted. */
+        activities: v.exactOptional(v.union([v.number(), v.string()])),
+      }),
+    ),
   ),
 });
 

@@ -9,8 +9,8 @@ import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 
 /**
- * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers on the
- * receipt. It pins and deletes nothing. Throws `unavailable` if the store fails.
+ * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers of customers and
+ * of their activities on the receipt. It pins and deletes nothing. Throws `unavailable` if the store fails.
  */
 export async function previewReceipt(receipt: Receipt, until: number, services: Services): Promise<void> {
   const { store, now, times } = services;
@@ -28,6 +28,9 @@ export async function previewReceipt(receipt: Receipt, until: number, services: 
   await updateReceipt(store, claimed, current => storePreview(current, projects, now()));
 }
 
+/** How long one project's activities may wait for calls that no erasure needs, in milliseconds. */
+const activitiesMs = 10_000;
+
 async function countCustomers(
   identifiers: readonly Identifier[],
   receipt: Receipt,
@@ -44,7 +47,9 @@ async function countCustomers(
     return { ...matched, code: resolved.code };
   }
   if (resolved.kind === 'found') {
-    return { customers: resolved.candidates.length, ...(refused === undefined ? {} : { code: refused }) };
+    const ids = resolved.candidates.map(({ id }) => id);
+    const activities = await client.countActivities(ids, Math.min(until, services.now() + activitiesMs));
+    return { customers: ids.length, activities, ...(refused === undefined ? {} : { code: refused }) };
   }
   return { customers: 0, code: refused ?? resolved.kind };
 }

@@ -1,9 +1,11 @@
 import { isPlainValue, isUsable } from '../domain/erasure.ts';
 import type { ExpectedCalls, LimitedClient, LimitedSend, RateLimited } from '../quota/limited-client.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
+import { countActivities } from './activities.ts';
 import { type CallFailure, type CallResult, classify, retryLater } from './classify.ts';
+import type { Counting, CountingClock } from './counting.ts';
 import type { CredentialProvider, CredentialResult, Credentials } from './credentials.ts';
-import { type CountingClock, countResidue } from './residue.ts';
+import { countResidue } from './residue.ts';
 import {
   type CustomerPage,
   type DeletionResult,
@@ -39,32 +41,38 @@ const get = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 } as 
 export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls' | 'release'> {
   /** Reserves the first calls before the attempt starts; returns the reason if they are rate-limited. */
   reserve(until: number): Promise<RateLimited | undefined>;
+  /** Counts the activities on the first page of each customer, with spare calls, until then at most. */
+  countActivities(customerIds: readonly string[], until: number): Promise<number | string>;
   /** Counts what Voucherify lists for customers, until then at most. Only if the settings of the project ask for it. */
   readonly countResidue?: (customerIds: readonly string[], until: number) => Promise<ResidueCounts>;
 }
 
-/** What counting needs: credentials of its own, because of their scopes, and the time. */
+/** What counting needs: the time and, where the settings ask for what Voucherify lists, credentials with more scopes. */
 export interface CountingOptions extends Pick<CountingClock, 'now' | 'wait'> {
-  readonly readCredentials: CredentialProvider;
+  readonly residueCredentials?: CredentialProvider;
 }
 
-function residueCounter(baseUrl: string, { readCredentials, now, wait }: CountingOptions, send: LimitedSend) {
+function counter<Count>(
+  count: (customerIds: readonly string[], counting: Counting) => Promise<Count>,
+  counting: Omit<Counting, 'ask' | 'until'> & { readonly readCredentials: CredentialProvider },
+  send: LimitedSend,
+) {
   return (customerIds: readonly string[], until: number) => {
     const ask = async (url: URL) => {
-      const { outcome } = await sendWithCredentials({ ...get, url, until }, readCredentials, send);
+      const { outcome } = await sendWithCredentials({ ...get, url, until }, counting.readCredentials, send);
       return outcome;
     };
-    return countResidue(customerIds, { baseUrl, ask, now, wait, until });
+    return count(customerIds, { ...counting, ask, until });
   };
 }
 
-/** Creates the client of one project for one attempt; with `counting`, it can count what Voucherify lists. */
+/** Creates the client of one project for one attempt. */
 export function createProjectClient(
   baseUrl: string,
   readCredentials: CredentialProvider,
   limited: LimitedClient,
   expected: ExpectedCalls,
-  counting?: CountingOptions,
+  { residueCredentials, ...clock }: CountingOptions,
 ): ProjectClient {
   // Credentials are read once for an attempt. A failure is reported by the next call, and then read again.
   let known: CredentialResult | undefined;
@@ -75,7 +83,14 @@ export function createProjectClient(
   };
   return {
     ...createVoucherifyClient(baseUrl, readOnce, limited.send),
-    ...(counting && { countResidue: residueCounter(baseUrl, counting, limited.sendSpare) }),
+    countActivities: counter(countActivities, { baseUrl, ...clock, readCredentials: readOnce }, limited.sendSpare),
+    ...(residueCredentials && {
+      countResidue: counter(
+        countResidue,
+        { baseUrl, ...clock, readCredentials: residueCredentials },
+        limited.sendSpare,
+      ),
+    }),
     capacity: limited.capacity,
     expectCalls: limited.expectCalls,
     release: limited.release,

@@ -40,21 +40,13 @@ export function openProject(name: string, { settings, readSecret, control, send,
   const readCredentials = credentialProviderFor(name, project, { readSecret, now });
   const rateLimiter = createRateLimiter(name, quotaFromSettings(project), control);
   const shared = { send, now, wait, queue: serialQueue(), rateLimiter };
-  const counting = project.residue === true && {
-    readCredentials: credentialProviderFor(name, project, { readSecret, now }, residueScopes),
-    ...{ now, wait },
-  };
+  const residueCredentials = credentialProviderFor(name, project, { readSecret, now }, residueScopes);
+  const counting = { now, wait, ...(project.residue === true && { residueCredentials }) };
   return {
     prefetchRateLimit: rateLimiter.prefetch,
     client: (receipt, fresh) => {
       const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
-      return createProjectClient(
-        project.baseUrl,
-        readCredentials,
-        limited,
-        expectedCalls(receipt, name),
-        counting || undefined,
-      );
+      return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name), counting);
     },
   };
 }

@@ -12,6 +12,7 @@ const one = '/v1/customers/{customerId}';
 const erase = `${one}/permanent-deletion`;
 const memberships = '/v2/loyalties/memberships/{customerId}';
 const other = 'any other method or path';
+const activity = '/v1/customers/{customerId}/activity';
 const dara = '/v1/customers/cust_DaraExample0000000000004';
 const oauth = (scopes: string) => `grant_type=client_credentials&scope=${scopes}`;
 
@@ -29,6 +30,10 @@ describe('sandbox against the description of Voucherify’s API', () => {
     [`POST ${erase}`, 404, '/v1/customers/unknown/permanent-deletion'],
     [`DELETE ${one}`, 204, '/v1/customers/crm-10042'],
     [`DELETE ${one}`, 404, '/v1/customers/unknown'],
+    [`GET ${activity}`, 200, '/v1/customers/crm-10042/activity'],
+    [`GET ${activity}`, 200, '/v1/customers/crm-10042/activity?limit=2'],
+    [`GET ${activity}`, 400, '/v1/customers/crm-10042/activity?limit=101'],
+    [`GET ${activity}`, 404, '/v1/customers/unknown/activity'],
     ['GET /v1/redemptions', 200, '/v1/redemptions?customer=crm-10042'],
     ['GET /v1/redemptions', 200, '/v1/redemptions?customer=unknown'],
     ['GET /v1/redemptions', 400, '/v1/redemptions'],

@@ -2,7 +2,7 @@
 from array import array
 from typing import NamedTuple
 
-from protocol import REFUSES_OPEN, SETS_HOLD
+from protocol import REFUSES_OPEN, SETS_HOLD, WITHDRAWS
 from states import FINAL
 
 
@@ -29,7 +29,7 @@ def check(model, until=None):
                 parent.append(here)
                 if state.violation and state.violation not in first:
                     first[state.violation] = there
-            if name not in (REFUSES_OPEN, SETS_HOLD):
+            if name not in (REFUSES_OPEN, SETS_HOLD, WITHDRAWS):
                 sources.append(here)
                 targets.append(there)
         here += 1

@@ -29,6 +29,11 @@ MARKED_WHEN_CLOSED = 'the write that closes the receipt marks its look-up rows a
 ADDENDUM_FIRST = 'the addendum is stored before an event gets its 2xx'
 ONLY_AN_ADDENDUM = 'an event deletes nobody'
 HOLDS_BEFORE_DELETION = 'legal holds are read before each deletion'
+ONLY_404_IS_ABSENT = 'only a 404 verifies an erasure'
+RESULT_WITH_PINS = 'the write that stores the verification deletes the pins'
+WITHDRAWN_UNPINNED = 'a request is withdrawn only while no pin is stored'
+WITHDRAWN_NEVER_PINNED = 'a withdrawn request gets no pins'
+WITHDRAWN_REFUSED = 'a withdrawn request is closed as refused'
 
 # What each ingredient protects from: the violation that the check must find without it.
 PROTECTS_FROM = {
@@ -40,7 +45,8 @@ PROTECTS_FROM = {
     REFUSED_STORED: 'FALSE-DONE', REFUSED_REVIEWED: 'STUCK', REFUSED_IS_NO_MATCH: 'NOMATCH-PRESENT',
     ALL_PINS_KNOWN: 'FALSE-DONE', ACCEPTED_IF_SETTLED: 'FALSE-DONE',
     MARKED_WHEN_CLOSED: 'MISSED', ADDENDUM_FIRST: 'MISSED', ONLY_AN_ADDENDUM: 'WRONG',
-    HOLDS_BEFORE_DELETION: 'HELD'}
+    HOLDS_BEFORE_DELETION: 'HELD', ONLY_404_IS_ABSENT: 'FALSE-ABSENT', RESULT_WITH_PINS: 'UNVERIFIED',
+    WITHDRAWN_UNPINNED: 'WITHDRAWN', WITHDRAWN_NEVER_PINNED: 'WITHDRAWN', WITHDRAWN_REFUSED: 'WITHDRAWN'}
 PROTOCOL = frozenset(PROTECTS_FROM)
 # An attempt's calls where they matter: too few for all look-ups, and too few for a GET and a deletion.
 CALLS_WITHOUT = {RESUMABLE: 2, TOO_SMALL: 1}

@@ -4,6 +4,7 @@ from states import *
 
 REFUSES_OPEN = 'an operator refuses an open request'
 SETS_HOLD = 'a legal hold is set'
+WITHDRAWS = 'the platform withdraws the request'
 GET_ANSWERS = {OWN_ID: 'its own id', OTHER_ID: 'another id', NOT_FOUND: '404'}
 
 
@@ -25,6 +26,8 @@ class Model:
         self.accept(s, out)
         self.operator(s, out)
         self.legal_hold(s, out)
+        self.withdrawal(s, out)
+        self.verification(s, out)
         self.reappearance(s, out)
         for place, attempt in enumerate(s.attempts):
             if place and attempt == s.attempts[place - 1]:
@@ -88,17 +91,45 @@ class Model:
             out.append(('an operator retries', s._replace(receipt=OPEN, again=is_rejected(s))))
             if is_settled(s) or is_rejected(s) and not self.has[ACCEPTED_IF_SETTLED]:
                 out.append(('an operator accepts the partial result', s._replace(receipt=OPEN, partial=True)))
-            out.append(('an operator refuses after a review', s._replace(receipt=OPEN, refusal=True)))
+            out.append(('an operator refuses after a review', s._replace(receipt=OPEN, refusal=BY_OPERATOR)))
         if s.receipt == OPEN and not s.refusal:
-            out.append((REFUSES_OPEN, s._replace(refusal=True, partial=False)))
+            out.append((REFUSES_OPEN, s._replace(refusal=BY_OPERATOR, partial=False)))
         if s.receipt == OPEN and s.partial:
             out.append(('an operator withdraws the acceptance', s._replace(partial=False, again=is_rejected(s))))
             left_over = any(s.customers[who] != GONE for who in s.pins if who != NEW)
             change = closed(ERASED if s.done else NOT_IDENTIFIABLE)
             violation = 'FALSE-DONE' if left_over else ''
             out.append(('the sweep closes it as accepted', s._replace(**change, violation=violation)))
-        if s.receipt == OPEN and s.refusal and not (self.has[REFUSAL_WAITS] and any(s.attempts)):
+        # Without pins, a running attempt cannot delete anybody, so a withdrawal need not wait for it.
+        waits = self.has[REFUSAL_WAITS] and any(s.attempts) and s.refusal == BY_OPERATOR
+        if s.receipt == OPEN and s.refusal and not waits:
             out.append(('the sweep closes it as refused', s._replace(**closed(REFUSED))))
+
+    # ---- a withdrawal, and the verification
+
+    def withdrawal(self, s, out):
+        """The platform is told at once that the request is withdrawn: nobody may have been deleted, or ever be."""
+        if s.receipt not in (OPEN, REVIEW) or s.refusal == BY_PLATFORM:
+            return
+        if not s.pins or not self.has[WITHDRAWN_UNPINNED]:
+            violation = 'WITHDRAWN' if s.deleted else ''
+            withdrawn = s._replace(receipt=OPEN, refusal=BY_PLATFORM, partial=False, again=False, violation=violation)
+            out.append((WITHDRAWS, withdrawn))
+
+    def verification(self, s, out):
+        """After the deletion, Voucherify shows the customer for some time. The sweep looks until it sees a 404 or gives up."""
+        if s.verification == SHOWN:
+            out.append(('Voucherify no longer shows the customer', s._replace(verification=SETTLED)))
+            out.append(('a look after an hour: still present', s._replace(verification=STILL_PRESENT)))
+            if not self.has[ONLY_404_IS_ABSENT]:
+                out.append(('a failed look is stored as absent', s._replace(verification=ABSENT, violation='FALSE-ABSENT')))
+        if s.verification == SETTLED:
+            out.append(('a look: 404', s._replace(verification=LOOKED)))
+        if s.verification == LOOKED:
+            out.append(('absent is stored', s._replace(verification=ABSENT)))
+            out.append(('a crash: the next sweep looks again', s._replace(verification=SETTLED)))
+            if not self.has[RESULT_WITH_PINS]:
+                out.append(('the pins are deleted, then a crash', s._replace(violation='UNVERIFIED')))
 
     # ---- an event about a customer who registers after the erasure
 
@@ -196,7 +227,8 @@ class Model:
         if not self.has[PINS]:
             return put('the customer is known', at._replace(step=POST_BY_IDENTIFIER))
         overtaken = s.pins != at.pins or (s.pins or is_rejected(s)) and not s.again
-        if not self.may_write(s) or s.refusal or s.partial or overtaken and self.has[PINNED_ONCE]:
+        decided = s.partial or s.refusal == BY_OPERATOR or s.refusal and self.has[WITHDRAWN_NEVER_PINNED]
+        if not self.may_write(s) or decided or overtaken and self.has[PINNED_ONCE]:
             return put('pins are not written: closed, decided or pinned', None)
         if s.hold:
             return put('a legal hold: review, without pins', None, **self.written(s, receipt=REVIEW))
@@ -218,6 +250,9 @@ class Model:
         overtaken = s.pins or is_rejected(s) and not s.again
         if not self.may_write(s) or overtaken and self.has[NO_MATCH_WITHOUT_PINS]:
             return put('no match is not written: closed or pinned', None)
+        if s.refusal == BY_PLATFORM:
+            closing = closed(REFUSED) if self.has[WITHDRAWN_REFUSED] else {**closed(NO_MATCH), 'violation': 'WITHDRAWN'}
+            return put('no match after the withdrawal', None, **self.written(s, **closing))
         violation = 'NOMATCH-DESTROYED' if s.deleted else 'NOMATCH-PRESENT' if PRESENT in s.customers else ''
         put('no match is written', None, **self.written(s, **closed(NO_MATCH), violation=violation))
 
@@ -330,6 +365,8 @@ class Model:
             return {'newcomer': NOBODY, 'deleted': True, 'violation': 'WRONG'}
         violation = {REFUSED: 'CANCELLED', NO_MATCH: 'NOMATCH-DESTROYED',
                      NOT_IDENTIFIABLE: 'NOMATCH-DESTROYED'}.get(s.receipt, 'HELD' if s.hold else '')
+        if s.refusal == BY_PLATFORM:
+            violation = 'WITHDRAWN'
         return {'customers': with_item(s.customers, target, GONE), 'deleted': True, 'violation': violation}
 
 

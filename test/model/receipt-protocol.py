@@ -13,6 +13,8 @@ Outside the service
   of A as source_id.
 - An operator may refuse the request, and retries or refuses after a review.
 - An operator may set legal holds at any time. Each ends at any time.
+- The platform may withdraw the request at any time, and is answered at once.
+- Voucherify shows a deleted customer for some time.
 
 The service
 - Look-up 1 finds A, look-up 2 finds B. Each result is stored by itself.
@@ -20,6 +22,7 @@ The service
 - Then each pin is deleted, confirmed where the answer is 404, and recorded.
 - An event about a customer who registers after the erasure is compared with
   look-up rows, and answered after its addendum is stored.
+- After the closing, the deleted customers are looked up once more.
 
 Violations
   WRONG              a customer was deleted who registered after the request
@@ -34,6 +37,10 @@ Violations
   MISSED             a customer registered with the identifiers of an erased
                      person, the event got a 2xx, and there is no addendum
   HELD               a customer was deleted under a legal hold
+  WITHDRAWN          the platform was told that the request is withdrawn, and a
+                     customer was deleted for it, or it is not refused
+  FALSE-ABSENT       verified as absent, and Voucherify shows the customer
+  UNVERIFIED         the pins are deleted, and no verification is stored
   STUCK              accepted, and nothing that can happen closes the receipt
                      (an operator helps only after a review)
 """

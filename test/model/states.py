@@ -11,6 +11,10 @@ NONE, OPEN, REVIEW, ERASED, NO_MATCH, REFUSED, NOT_IDENTIFIABLE = range(7)
 FINAL = (ERASED, NO_MATCH, REFUSED, NOT_IDENTIFIABLE)
 # The event about a customer who registers after the erasure: Voucherify sends it until it gets a 2xx.
 NO_EVENT, SENT, MATCHED, TAKEN = range(4)
+# The verification of an erasure: whether Voucherify still shows the deleted customer, and what the sweep has seen and stored.
+UNVERIFIED, SHOWN, SETTLED, LOOKED, ABSENT, STILL_PRESENT = range(6)
+# Who has decided to refuse the request.
+BY_NOBODY, BY_OPERATOR, BY_PLATFORM = range(3)
 # The next step of an attempt.
 LOOK_UP, STORE, CONCLUDE, POST_BY_IDENTIFIER, GET, POST, POST_AGAIN, CONFIRM, RECORD = range(9)
 # Results of a look-up are sets of customers, as bits.
@@ -47,12 +51,13 @@ class State(NamedTuple):
     results: tuple = (UNKNOWN, UNKNOWN)
     pins: tuple = ()
     done: int = 0
-    refusal: bool = False               # an operator has decided to refuse it
+    refusal: int = BY_NOBODY            # who has decided to refuse it: an operator, or the platform that withdraws it
     partial: bool = False               # an operator has accepted the partial result
     again: bool = False                 # an operator has decided to repeat the refused look-up
     deleted: bool = False               # this service has deleted somebody
     due: bool = False                   # the request that stored the receipt attempts it
     event: int = NO_EVENT
+    verification: int = UNVERIFIED
     hold: bool = False                  # a legal hold of the person is in effect
     marked: bool = False                # a write after the closing has marked the look-up rows as erased
     attempts: tuple = (None, None)      # sorted: two attempts are alike
@@ -99,8 +104,8 @@ def is_settled(s):
 
 def closed(state):
     # Holds are set only before the closing: afterwards CANCELLED and FLIPPED cover a late attempt.
-    return dict(receipt=state, results=(UNKNOWN, UNKNOWN), pins=(), done=0, refusal=False, partial=False,
-                again=False, hold=False)
+    return dict(receipt=state, results=(UNKNOWN, UNKNOWN), pins=(), done=0, refusal=BY_NOBODY, partial=False,
+                again=False, hold=False, verification=SHOWN if state == ERASED else UNVERIFIED)
 
 
 def target_of(s, who):

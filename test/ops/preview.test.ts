@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { account, addPerson } from '../support/ketch.ts';
 import { minute } from '../support/quota-world.ts';
+import { response } from '../support/voucherify-responses.ts';
 import { byEmail, errors, opsHarness, profiles } from './ops-harness.ts';
 
 const delayed = { limits: { holdSeconds: 3600 } };
@@ -9,7 +10,7 @@ const asked = 'asked: the next sweep looks it up within a minute; run this comma
 describe('preview of a delayed request', () => {
   test('customers: are counted by the next sweep, and nothing is pinned or deleted before the delay ends', async () => {
     const at = await opsHarness(delayed);
-    profiles(at.harness, 'zoe@example.com', 3);
+    profiles(at.harness, 'zoe@example.com', 2);
     const id = await at.request([byEmail('zoe@example.com')]);
     const first = await at.run('preview', id);
     expect([first.status, first.lines]).toEqual([3, [asked]]);
@@ -18,7 +19,10 @@ describe('preview of a delayed request', () => {
     const { status, lines } = await at.run('preview', id);
     expect([status, lines]).toEqual([
       0,
-      ['looked up at 2026-01-15T12:01:00Z; the request waits until 2026-01-15T13:00:00Z', 'project main: 3 customers'],
+      [
+        'looked up at 2026-01-15T12:01:00Z; the request waits until 2026-01-15T13:00:00Z',
+        'project main: 2 customers, at least 0 activities',
+      ],
     ]);
     const receipt = await at.harness.receipt(id);
     expect(receipt).toMatchObject({ state: 'open', claims: 0, projects: { main: { pins: 0 } } });
@@ -27,7 +31,7 @@ describe('preview of a delayed request', () => {
     expect(at.harness.deleted()).toEqual([]);
     at.harness.clock.now += 30 * minute;
     await at.sweep();
-    expect(at.harness.deleted()).toHaveLength(3);
+    expect(at.harness.deleted()).toHaveLength(2);
   });
 
   test('pause: says that the look-up waits for its end', async () => {
@@ -54,6 +58,51 @@ describe('preview of a delayed request', () => {
     expect((await at.run('preview', id, '--json')).json).toMatchObject({ receipt: id, projects: { main: {} } });
   });
 
+  test('activities: are counted from the first page of each customer, and nothing of them is stored', async () => {
+    const at = await opsHarness(delayed);
+    at.harness.addCustomer({ source_id: 'crm-1', email: 'zoe@example.com', activities: 7 });
+    at.harness.addCustomer({ source_id: 'crm-2', email: 'zoe@example.com', activities: 140 });
+    const id = await at.request([byEmail('zoe@example.com')]);
+    await at.run('preview', id);
+    await at.sweep();
+    expect((await at.run('preview', id)).lines[1]).toBe('project main: 2 customers, at least 107 activities');
+    const { preview } = await at.harness.receipt(id);
+    expect(preview?.projects).toEqual({ main: { customers: 2, activities: 107 } });
+    expect(at.harness.deleted()).toEqual([]);
+  });
+
+  test.each([
+    ['no array', { has_more: false }, 'no-list'],
+    ['a failure', undefined, 'voucherify-503'],
+  ])('activities, %s: are never 0, and the customers are counted all the same', async (_, body, code) => {
+    const at = await opsHarness(delayed);
+    addPerson(at.harness, 'crm-1');
+    const id = await at.request([account('crm-1')]);
+    await at.run('preview', id);
+    const answer = response(body === undefined ? 503 : 200, body ?? {});
+    at.harness.intercept = ({ url }, pass) => (url.pathname.endsWith('/activity') ? answer : pass());
+    await at.sweep();
+    const line = `project main: 1 customer, activities not known (${code})`;
+    expect((await at.run('preview', id)).lines[1]).toBe(line);
+  });
+
+  test('activities: use only calls that no erasure needs', async () => {
+    const at = await opsHarness(delayed);
+    profiles(at.harness, 'zoe@example.com', 4);
+    const id = await at.request([byEmail('zoe@example.com')]);
+    await at.run('preview', id);
+    const calls: string[] = [];
+    at.harness.intercept = ({ url }, pass) => {
+      calls.push(url.pathname);
+      return pass();
+    };
+    await at.sweep();
+    const line = 'project main: 4 customers, activities not known (rate-limited)';
+    expect((await at.run('preview', id)).lines[1]).toBe(line);
+    // Of a burst of five calls, the look-up takes one, and two are kept for a request that comes in.
+    expect(calls.filter(path => path.endsWith('/activity'))).toHaveLength(2);
+  });
+
   test('--again: looks up again', async () => {
     const at = await opsHarness(delayed);
     const id = await at.request([account('crm-1')]);
@@ -63,7 +112,7 @@ describe('preview of a delayed request', () => {
     expect((await at.run('preview', id)).lines[1]).toContain('0 customers');
     expect((await at.run('preview', id, '--again')).status).toBe(3);
     await at.sweep();
-    expect((await at.run('preview', id)).lines[1]).toBe('project main: 1 customer');
+    expect((await at.run('preview', id)).lines[1]).toBe('project main: 1 customer, at least 0 activities');
   });
 
   test('Voucherify is down: the code says so, and the delay is kept', async () => {
@@ -87,7 +136,7 @@ describe('preview of a delayed request', () => {
     await at.sweep();
     at.harness.intercept = undefined;
     for (let sweeps = 0; sweeps < 3; sweeps += 1) await at.sweep();
-    expect((await at.run('preview', id)).lines[1]).toBe('project main: 1 customer');
+    expect((await at.run('preview', id)).lines[1]).toBe('project main: 1 customer, at least 0 activities');
     expect(at.harness.deleted()).toEqual([]);
   });
 

@@ -41,8 +41,8 @@ function isLive(context: SandboxContext, project: string, id: string): boolean {
  * absent, except `address`, which is null; `summary`, `loyalty` and `referrals` are always present.
  */
 export function customerBody(customer: StoredCustomer): Record<string, unknown> {
-  const { orders = 0, address = null, ...rest } = customer.profile;
-  const { redemptions: _, publications: __, vouchers: ___, memberships: ____, staying: _____, ...profile } = rest;
+  const { orders = 0, address = null, redemptions: _, publications: __, ...rest } = customer.profile;
+  const { vouchers: ___, memberships: ____, activities: _____, staying: ______, ...profile } = rest;
   return {
     id: customer.id,
     ...optionalField('source_id', customer.source_id),

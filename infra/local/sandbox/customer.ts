@@ -17,6 +17,7 @@ const profile = {
   publications: count,
   vouchers: count,
   memberships: count,
+  activities: count,
   /** The kinds of which the records stay after a permanent deletion; none by default. */
   staying: v.exactOptional(v.array(v.picklist(['redemptions', 'publications', 'vouchers']))),
 };

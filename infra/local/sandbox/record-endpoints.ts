@@ -68,3 +68,22 @@ export function respondToMemberships(
   const data = Array.from({ length: customer.profile.memberships ?? 0 }, (_, at) => ({ id: `lmbr_${at}` }));
   return jsonAnswer(200, { data, cursor: null, object: 'list' });
 }
+
+/**
+ * List Customer Activity (Voucherify docs), only with `limit`: the first page. It has no total; `has_more` says whether there are
+ * further pages.
+ */
+export function respondToActivity(customer: StoredCustomer, query: URLSearchParams): SandboxAnswer {
+  const { limit = '10', ...others } = Object.fromEntries(query);
+  if (Object.keys(others).length > 0 || !/^[1-9]\d?$|^100$/.test(limit)) {
+    return badRequest('invalid_query_params', 'Invalid query params', 'the sandbox lists the first page only');
+  }
+  const { activities = 0 } = customer.profile;
+  const { created_at } = customer;
+  const data = Array.from({ length: Math.min(activities, Number(limit)) }, (_, at) => ({
+    ...{ id: `evcus_${at}`, type: 'customer.updated', data: {}, created_at, group_id: null },
+  }));
+  const has_more = activities > data.length;
+  const more = has_more ? { more_starting_after: data.at(-1)?.id } : {};
+  return jsonAnswer(200, { object: 'list', data_ref: 'data', data, has_more, ...more });
+}

@@ -4,7 +4,7 @@ import { isoNow, requestId, type SandboxContext } from './context.ts';
 import type { StoredCustomer } from './customer.ts';
 import { customerBody, respondToCreate, respondToList, respondToPermanentDeletion } from './customer-endpoints.ts';
 import { findCustomer, softDeleteCustomer } from './customers-table.ts';
-import { type RecordKind, respondToMemberships, respondToRecords } from './record-endpoints.ts';
+import { type RecordKind, respondToActivity, respondToMemberships, respondToRecords } from './record-endpoints.ts';
 import {
   badRequest,
   customerNotFound,
@@ -24,7 +24,8 @@ export type SandboxOperation =
   | 'permanent-deletion'
   | 'token'
   | RecordKind
-  | 'memberships';
+  | 'memberships'
+  | 'activity';
 
 /** The operation of a request with the decoded id of its path (empty if it has none), or a refusal. */
 export type SandboxRoute =
@@ -44,6 +45,7 @@ const ENDPOINTS: readonly Endpoint[] = [
   { path: /^\/v1\/publications\/?$/, kinds: { GET: 'publications' } },
   { path: /^\/v1\/vouchers\/?$/, kinds: { GET: 'vouchers' } },
   { path: /^\/v2\/loyalties\/memberships\/([^/]+)\/?$/, kinds: { GET: 'memberships' } },
+  { path: /^\/v1\/customers\/([^/]+)\/activity\/?$/, kinds: { GET: 'activity' } },
   { path: /^\/v1\/customers\/([^/]+)\/permanent-deletion\/?$/, kinds: { POST: 'permanent-deletion' } },
 ];
 
@@ -111,6 +113,7 @@ export const OPERATIONS: Readonly<Record<SandboxOperation, (context: SandboxCont
   publications: (context, { caller, query }) => respondToRecords(context, caller.project, 'publications', query),
   vouchers: (context, { caller, query }) => respondToRecords(context, caller.project, 'vouchers', query),
   memberships: (context, { caller, id, query }) => respondToMemberships(context, caller.project, id, query),
+  activity: (context, call) => withCustomer(context, call, customer => respondToActivity(customer, call.query)),
   token: (context, { caller, body }) =>
     caller.by === 'key' ? grantToken(context, caller.appId, body) : unauthorized(),
 };

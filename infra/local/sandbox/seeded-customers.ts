@@ -15,7 +15,7 @@ export const seededCustomers: readonly SandboxCustomer[] = [
     metadata: { lang: 'en', tier: 'gold' },
     created_at: '2025-03-01T09:00:00.000Z',
     orders: 9,
-    ...{ redemptions: 4, publications: 1, vouchers: 2, memberships: 1 },
+    ...{ redemptions: 4, publications: 1, vouchers: 2, memberships: 1, activities: 12 },
     staying: ['vouchers'],
   },
   {

@@ -18,6 +18,8 @@ interface AwaitScenario {
   readonly script?: Partial<Record<Port, readonly Fault[]>>;
   /** Calls per minute, of which the service may use half; not a limit by default. */
   readonly callsPerMinute?: number;
+  /** Whether the sweep erases, and counts what Voucherify lists before and after the deletion. */
+  readonly residue?: boolean;
 }
 
 const two = ['main', 'us'] as const;
@@ -34,6 +36,7 @@ export const awaitScenarios: readonly AwaitScenario[] = [
   { name: 'delivered three times', kind: 'source', deliveredAt: [0, 30, 400], script: { voucherify: failing } },
   { name: 'a callback that is refused, then loses its response', kind: 'source', script: refusedCallback },
   { name: 'look-ups of several attempts', kind: 'many', callsPerMinute: 30 },
+  { name: 'counted before and after', kind: 'email', residue: true },
   { name: 'no match', kind: 'no-match', projects: two, script: { voucherify: ['hang', 'refused'] } },
 ];
 
@@ -61,6 +64,7 @@ export async function runAwaits(scenario: AwaitScenario): Promise<Outcome> {
 /** Runs a scenario without a crash, or with one at call number `at`, before or after its effect. */
 async function runOnce(scenario: AwaitScenario, crash?: { at: number; when: 'crash-before' | 'crash-after' }) {
   const { kind, projects = ['main'], deliveredAt = [0], script = {}, callsPerMinute = 1_000_000 } = scenario;
+  const { residue = false } = scenario;
   // All adapter calls: at each await the program can be interrupted.
   const calls: string[] = [];
   const counts = new Map<Port, number>();
@@ -69,6 +73,8 @@ async function runOnce(scenario: AwaitScenario, crash?: { at: number; when: 'cra
     seed: 1,
     projects,
     callsPerMinute,
+    residue,
+    limits: { holdSeconds: residue ? 1 : 0 },
     mix: (port, verb) => {
       calls.push(`${port} ${verb}`);
       const count = counts.get(port) ?? 0;

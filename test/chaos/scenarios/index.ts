@@ -8,11 +8,13 @@ import { runFlood, runReplays } from './mass-requests.ts';
 import { runBacklog, runRejectedKey, runThrottledAws, runTwoProjects } from './outages.ts';
 import { runReappearances } from './reappearances.ts';
 import { runRefusals } from './refusals.ts';
+import { runResidues, runResiduesInBacklog } from './residues.ts';
 import { runRules } from './rules.ts';
 import { hourly, mixed, quota, quotas, type Run, seeds, smallQuota } from './runs.ts';
 import { runSoak } from './soak.ts';
 import { runVerifications } from './verifications.ts';
 import { runVersions } from './versions.ts';
+import { runWithdrawals } from './withdrawals.ts';
 
 export type Size = 'small' | 'full';
 
@@ -215,6 +217,34 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       full: seeds(5).flatMap(seed => [
         { label: `seed ${seed}, 3000 requests, usual faults`, run: () => runHolds(seed, 3000, usual) },
         { label: `seed ${seed}, 1000 requests, all faults`, run: () => runHolds(seed, 1000, wild) },
+      ]),
+    },
+  },
+  residues: {
+    what: 'counts of what Voucherify lists before and after a deletion, with and without a backlog',
+    runs: {
+      small: [
+        { label: 'seed 1, 60 requests, usual faults', run: () => runResidues(1, 60, usual) },
+        { label: 'seed 2, 60 requests, all faults, high probability', run: () => runResidues(2, 60, wild) },
+        { label: 'seed 3, 100 requests at once', run: () => runResiduesInBacklog(3, 100) },
+      ],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 2000 requests, usual faults`, run: () => runResidues(seed, 2000, usual) },
+        { label: `seed ${seed}, 1000 requests, all faults`, run: () => runResidues(seed, 1000, wild) },
+        { label: `seed ${seed}, 1000 requests at once`, run: () => runResiduesInBacklog(seed, 1000) },
+      ]),
+    },
+  },
+  withdrawals: {
+    what: 'requests that their platform withdraws at any time, with and without a delay before the first attempt',
+    runs: {
+      small: [
+        { label: 'seed 1, 200 requests, usual faults', run: () => runWithdrawals(1, 200, usual) },
+        { label: 'seed 2, 200 requests, all faults, high probability', run: () => runWithdrawals(2, 200, wild) },
+      ],
+      full: seeds(5).flatMap(seed => [
+        { label: `seed ${seed}, 3000 requests, usual faults`, run: () => runWithdrawals(seed, 3000, usual) },
+        { label: `seed ${seed}, 1000 requests, all faults`, run: () => runWithdrawals(seed, 1000, wild) },
       ]),
     },
   },

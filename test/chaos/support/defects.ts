@@ -307,6 +307,60 @@ export const defects: readonly Defect[] = [
     becomes: '[...requested, ...customers.flatMap(() => [])]',
   },
   {
+    name: 'customers are pinned although the request is withdrawn',
+    file: 'lambda/receipts/receipt.ts',
+    is: 'receipt.claims === generation && !isClosingDecided(receipt);',
+    becomes: 'receipt.claims === generation;',
+  },
+  {
+    name: 'a request is withdrawn after a customer is pinned',
+    file: 'lambda/receipts/transitions.ts',
+    is: 'pins + deletions.length > 0',
+    becomes: 'pins + deletions.length > 100',
+  },
+  {
+    name: 'an event gets its reply before its addendum is stored',
+    file: 'lambda/reappearance/receive-event.ts',
+    is: 'await store.addAddendum(addendumOf(event, { project, receivedAt, erased, kinds, hmacs }));',
+    becomes:
+      'void store.addAddendum(addendumOf(event, { project, receivedAt, erased, kinds, hmacs })).catch(() => undefined);',
+  },
+  {
+    name: 'an event before the erasure is a reappearance',
+    file: 'lambda/reappearance/receive-event.ts',
+    is: '(erasedAt < occurredAt && erasedAt < createdAt)',
+    becomes: 'erasedAt > 0',
+  },
+  {
+    name: 'a customer who is still present raises no alarm',
+    file: 'lambda/sweep/verify-erasure.ts',
+    is: "if (result === 'stillPresent') log(",
+    becomes: "if (result === 'unavailable') log(",
+  },
+  {
+    name: 'a list without a total counts as 0',
+    file: 'lambda/voucherify/residue.ts',
+    is: "if (!parsed.success) return 'no-total';",
+    becomes: 'if (!parsed.success) return 0;',
+  },
+  {
+    name: 'counts take the calls that erasures need',
+    file: 'lambda/quota/rate-limit.ts',
+    is: 'const keptCalls = 2;',
+    becomes: 'const keptCalls = -20;',
+    also: {
+      file: 'lambda/quota/rate-limit.ts',
+      is: 'const mostSpareMs = 10_000;',
+      becomes: 'const mostSpareMs = 1e9;',
+    },
+  },
+  {
+    name: 'a closed receipt is counted and changed again',
+    file: 'lambda/receipts/transitions.ts',
+    is: 'residue: { ...progress.residue, after, at }',
+    becomes: 'residue: { before: after, after, at }',
+  },
+  {
     name: 'a queue that cannot be read ends the sweep',
     file: 'lambda/sweep/backlog.ts',
     is: '    counts.failed += 1;\n',

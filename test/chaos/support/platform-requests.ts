@@ -69,3 +69,31 @@ export function redactionOf(customerId: number, { webhookId, triggeredAt }: Unsi
   };
   return eventOf({ path: '/webhooks/shopify', headers, body });
 }
+
+const withdrawableKey = 'key-of-the-platform-that-withdraws';
+
+/** The secret, and the settings section of a platform that may withdraw its requests. */
+export const withdrawableSecret = JSON.stringify({ current: withdrawableKey });
+export const withdrawableSection = {
+  type: 'generic',
+  authentication: { kind: 'header', header: 'X-Key' },
+  rules: [{ when: { '/type': 'erasure' }, do: 'erase' }],
+  reference: '/id',
+  identifiers: {
+    list: '/identities',
+    type: '/identitySpace',
+    value: '/identityValue',
+    kinds: { account_id: 'source_id', email: 'email' },
+  },
+  withdrawAnswers: { refused: { status: 202, body: { state: 'withdrawn' } } },
+};
+
+/** Returns the API Gateway events of a request to such a platform, and of its withdrawal. */
+export function withdrawableEvents(platform: string, { uid, identities }: TestRequest) {
+  const headers = { 'Content-Type': 'application/json', 'X-Key': withdrawableKey };
+  const body = JSON.stringify({ type: 'erasure', id: uid, identities });
+  return {
+    request: eventOf({ path: `/webhooks/${platform}`, headers, body }),
+    withdrawal: eventOf({ method: 'DELETE', path: `/webhooks/${platform}/${uid}`, headers, body: '' }),
+  };
+}

@@ -118,7 +118,11 @@ function verifyWrite(
   if (!isFinal(before.state) && isFinal(next.state)) truth.closed(request, next);
 }
 
-/** Returns a receipt without the fields that may change after it is closed. */
-export function erasurePart(receipt: Receipt): object {
-  return Object.fromEntries(Object.entries(receipt).filter(([name]) => !mutableWhenClosed.has(name)));
+/** Returns a receipt without what may change after it is closed: some fields, and the counts after the deletion. */
+export function erasurePart({ projects, ...receipt }: Receipt): object {
+  const withoutCounts = Object.entries(projects).map(([project, { residue, ...progress }]) => {
+    return [project, { ...progress, before: residue?.before }] as const;
+  });
+  const fixed = Object.entries(receipt).filter(([name]) => !mutableWhenClosed.has(name));
+  return { ...Object.fromEntries(fixed), projects: Object.fromEntries(withoutCounts) };
 }
