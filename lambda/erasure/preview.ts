@@ -3,6 +3,7 @@ import type { Services } from '../services.ts';
 import { needsReview } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { type Resolved, resolve } from '../voucherify/resolve.ts';
+import { createHoldCheck } from './hold-check.ts';
 
 interface PreviewedRequest {
   readonly identifiers: readonly Identifier[];
@@ -15,7 +16,7 @@ interface PreviewedRequest {
 
 interface Preview {
   readonly resolved: Resolved;
-  /** Why Voucherify refused a look-up, if it refused one. */
+  /** Why the customers found would not be deleted: a legal hold, or a look-up that Voucherify refused. */
   readonly refused?: string;
 }
 
@@ -27,14 +28,20 @@ export async function previewInProject(
   { identifiers, submittedAt, maxCustomers, calls }: PreviewedRequest,
   client: ProjectClient,
   until: number,
-  { pseudonymizer }: Services,
+  services: Services,
 ): Promise<Preview> {
   const { together, inAttempt } = client.capacity();
   if (together === 0) return { resolved: needsReview('quota-too-small') };
   client.expectCalls({ calls });
-  const { appId: appIdHmac, subject: subjectHmac } = await pseudonymizer();
+  const hmacs = await services.pseudonymizer();
+  const { appId: appIdHmac, subject: subjectHmac } = hmacs;
   const context = { voucherify: client, appIdHmac, subjectHmac, until, mostPages: inAttempt };
   const { resolved, lookUps } = await resolve({ identifiers, submittedAt, maxCustomers }, context);
+  if (resolved.kind === 'found') {
+    const checkHolds = createHoldCheck(identifiers.map(subjectHmac), hmacs, services, true);
+    const held = await checkHolds(resolved.candidates.map(({ id, ...found }) => ({ ...found, customerId: id })));
+    if (held !== undefined) return { resolved, refused: held.code };
+  }
   const refused = lookUps.results.find(result => result.refused !== undefined)?.refused;
   return refused === undefined ? { resolved } : { resolved, refused };
 }

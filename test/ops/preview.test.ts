@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { minute } from '../support/quota-world.ts';
 import { response } from '../support/voucherify-responses.ts';
@@ -101,6 +102,20 @@ describe('preview of a delayed request', () => {
     expect((await at.run('preview', id)).lines[1]).toBe(line);
     // Of a burst of five calls, the look-up takes one, and two are kept for a request that comes in.
     expect(calls.filter(path => path.endsWith('/activity'))).toHaveLength(2);
+  });
+
+  test('legal hold on one of the customers: says that the request would be held', async () => {
+    const at = await opsHarness(delayed);
+    profiles(at.harness, 'zoe@example.com', 2);
+    const id = await at.request([byEmail('zoe@example.com')]);
+    const { id: customer } = at.harness.sandbox.customers().find(({ email }) => email === 'zoe@example.com')!;
+    const hold = (await at.harness.services.pseudonymizer()).subject({ kind: 'customer_id', value: customer });
+    const until = at.harness.clock.now + 86_400_000;
+    const terms = { kind: 'customer_id', actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
+    await setLegalHold({ id: hold, until, ...terms }, at.context.control);
+    await at.run('preview', id);
+    await at.sweep();
+    expect((await at.run('preview', id)).lines[1]).toMatch(/^project main: 2 customers \(legal-hold\)/);
   });
 
   test('--again: looks up again', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
+import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import type { ManualEvent, ManualReply } from '../../lambda/request/manual-event.ts';
@@ -186,6 +187,14 @@ describe('preview of requests by hand', () => {
     const requests = [{ reference: idOf(1), identifiers: [{ kind: 'email', value: 'shared@example.com' }] }];
     expect(previewed(await send({ action: 'preview', requests }))).toEqual([
       { main: { kind: 'unclear', code: 'too-many-matches' } },
+    ]);
+    harness.addCustomer({ source_id: 'crm-held' });
+    const hold = (await harness.services.pseudonymizer()).subject({ kind: 'source_id', value: 'crm-held' });
+    const terms = { kind: 'source_id', until: harness.clock.now + 86_400_000, actor: 'ada', reason: 'a lawsuit' };
+    await setLegalHold({ id: hold, at: harness.clock.now, ...terms }, harness.services.control);
+    const held = [{ reference: idOf(3), identifiers: [{ kind: 'source_id', value: 'crm-held' }] }];
+    expect(previewed(await send({ action: 'preview', requests: held }))).toEqual([
+      { main: { kind: 'unclear', code: 'legal-hold' } },
     ]);
     const upper = harness.addCustomer({ source_id: 'CRM-9' });
     const byId = [{ reference: idOf(2), identifiers: [{ kind: 'source_id', value: upper }] }];
