@@ -59,33 +59,3 @@ describe('alarms in the ALARM state', () => {
     expect(started([sweep, { ...sweep, ...fields }, sweep])).toEqual(names);
   });
 });
-
-test('unsupported definition: throws', () => {
-  const silent = {
-    AlarmName: 'a',
-    AlarmActions: ['topic'],
-    ComparisonOperator: 'LessThanThreshold',
-    Threshold: 1,
-    Namespace: 'n',
-    MetricName: 'm',
-  };
-  const line = JSON.stringify({
-    _aws: { Timestamp: 0, CloudWatchMetrics: [{ Namespace: 'n', Dimensions: [[]], Metrics: [{ Name: 'm' }] }] },
-    m: 1,
-  });
-  const evaluate = (change: object) => () => startedAlarms([{ ...silent, Statistic: 'Sum', ...change }], [line]);
-  expect(evaluate({})()).toEqual([]);
-  expect(evaluate({ ThresholdMetricId: 'band' })()).toEqual([]);
-  expect(evaluate({ AlarmActions: [], Statistic: 'p99' })()).toEqual([]);
-  expect(evaluate({ Statistic: 'p99' })).toThrow('p99: is not supported');
-  expect(evaluate({ ComparisonOperator: 'LessThanLowerThreshold' })).toThrow(
-    'a: LessThanLowerThreshold is not supported',
-  );
-  expect(evaluate({ Metrics: [] })).toThrow('a: has no expression');
-  const metric = { Id: 'm', MetricStat: { Metric: { Namespace: 'n', MetricName: 'm' }, Stat: 'Sum' } };
-  for (const Expression of ['SUM(METRICS())', 'SUM([FILL(m, 0), FILL(other, 0)])', 'FILL(m, 0) + FILL(m, 0)']) {
-    expect(evaluate({ Metrics: [{ Id: 'e', Expression, ReturnData: true }, metric] })).toThrow(
-      `${Expression}: is not supported`,
-    );
-  }
-});

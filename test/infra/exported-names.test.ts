@@ -89,10 +89,4 @@ describe('npm run names, as a process', () => {
       stderr: 'shared: infra/two.ts, lambda/deep/one.ts\n',
     });
   });
-
-  test('--help: fits 80 columns', () => {
-    const { status, stdout } = run('--help');
-    expect(status).toBe(0);
-    expect(stdout.split('\n').filter(line => line.length > 80)).toEqual([]);
-  });
 });

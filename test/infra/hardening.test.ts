@@ -47,15 +47,6 @@ describe.each([
     }
   });
 
-  test('tables and keys: survive the stack and are protected from deletion', () => {
-    const kept = Object.keys(resources).filter(id => /::(DynamoDB::Table|KMS::Key)$/.test(resources[id].Type));
-    expect(kept.length).toBeGreaterThan(2);
-    for (const one of kept.map(id => resources[id])) {
-      expect(one).toMatchObject({ DeletionPolicy: expect.stringMatching(/^Retain/), UpdateReplacePolicy: 'Retain' });
-      if (one.Type === 'AWS::DynamoDB::Table') expect(one.Properties.DeletionProtectionEnabled).toBe(true);
-    }
-  });
-
   test('API stage: logs no bodies', () => {
     const settings = of('AWS::ApiGateway::Stage').flatMap(({ MethodSettings }) => MethodSettings);
     expect(new Set(settings.map(({ DataTraceEnabled }) => DataTraceEnabled))).toEqual(new Set([false]));

@@ -92,16 +92,6 @@ describe('operator policy', () => {
       'erasure/voucherify/main',
     ]);
   });
-
-  test('attachment: none, and its ARN is an output', () => {
-    expect(Object.keys(policy).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
-    expect(readable(policy.ManagedPolicyName)).toBe('erasure-operator-AWS::Region');
-    // IAM takes no other characters in a description.
-    expect(policy.Description).toMatch(/^[ -~]+$/);
-    template.hasOutput('OperatorPolicy', {
-      Value: { Ref: Object.keys(template.findResources('AWS::IAM::ManagedPolicy'))[0] },
-    });
-  });
 });
 
 describe('policy of erasures by hand', () => {
@@ -112,15 +102,18 @@ describe('policy of erasures by hand', () => {
     const invoked = statements.filter(({ Action }: { Action: unknown }) => Action === 'lambda:InvokeFunction');
     expect(invoked.map(({ Resource }: { Resource: unknown }) => Resource)).toEqual(['erasure-sweeper:live']);
   });
+});
 
-  test('attachment: none, and its ARN is an output', () => {
-    expect(Object.keys(manualPolicy).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
-    expect(readable(manualPolicy.ManagedPolicyName)).toBe('erasure-manual-erasure-AWS::Region');
-    expect(manualPolicy.Description).toMatch(/^[ -~]+$/);
-    template.hasOutput('ManualErasurePolicy', {
-      Value: { Ref: Object.keys(template.findResources('AWS::IAM::ManagedPolicy'))[1] },
-    });
-  });
+test.each([
+  ['OperatorPolicy', 'operator', 0],
+  ['ManualErasurePolicy', 'manual-erasure', 1],
+])('%s: is attached to nobody, and its ARN is an output', (output, name, index) => {
+  const [id, { Properties }] = Object.entries(template.findResources('AWS::IAM::ManagedPolicy'))[index]!;
+  expect(Object.keys(Properties).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
+  expect(readable(Properties.ManagedPolicyName)).toBe(`erasure-${name}-AWS::Region`);
+  // IAM takes no other characters in a description.
+  expect(Properties.Description).toMatch(/^[ -~]+$/);
+  template.hasOutput(output, { Value: { Ref: id } });
 });
 
 function deskOver(stores: Pick<OpsContext, 'store' | 'control' | 'all' | 'tables'>): OpsContext {

@@ -271,6 +271,11 @@ describe('tools', () => {
     expect(stderr).toBe('npm cannot list the installed packages: run npm ci with npm 10 or newer\n');
   });
 
+  test.each(['exported-names', 'trace-request'])('%s --help: fits 80 columns', name => {
+    const { status, stdout } = run(name, '--help');
+    expect([status, stdout.split('\n').filter(line => line.length > 80)]).toEqual([0, []]);
+  });
+
   test.each(['sbom', 'licences'])('%s --help: is also printed for unknown arguments', name => {
     const asked = run(name, '--help');
     expect(asked).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining(`npm run ${name} -- --`) });

@@ -90,10 +90,4 @@ describe('npm run trace, as a process', () => {
   test('limit: must be a number', () => {
     expect(run('--max-files', 'ten')).toMatchObject({ status: 1, stdout: '', stderr: expect.stringMatching(/^--max/) });
   });
-
-  test('--help: fits 80 columns', () => {
-    const { status, stdout } = run('--help');
-    expect(status).toBe(0);
-    expect(stdout.split('\n').filter(line => line.length > 80)).toEqual([]);
-  });
 });
