@@ -57,6 +57,16 @@ export function matchSecret(given: string, secret: SharedSecret): 'current' | 'p
   return isPrevious ? 'previous' : undefined;
 }
 
+/** More values in one request are not compared. A sender signs with its current secrets only, which are two or three. */
+const maxGiven = 10;
+
+/** Returns which secret any of several given values matches, as {@link matchSecret}; `undefined` also for more than ten. */
+export function matchAnySecret(given: readonly string[], secret: SharedSecret): 'current' | 'previous' | undefined {
+  if (given.length > maxGiven) return undefined;
+  const matched = given.map(one => matchSecret(one, secret));
+  return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
+}
+
 /** Digests have one length, so the time taken says nothing about the secret. */
 function equal(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));

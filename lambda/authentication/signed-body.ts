@@ -1,5 +1,12 @@
 import { type BinaryLike, createHmac } from 'node:crypto';
-import { matchSecret, minSecretLength, parseSharedSecret, type SharedSecret, unusableSecret } from './shared-secret.ts';
+import {
+  matchAnySecret,
+  matchSecret,
+  minSecretLength,
+  parseSharedSecret,
+  type SharedSecret,
+  unusableSecret,
+} from './shared-secret.ts';
 
 /** How a signature is written down. */
 export interface SignatureForm {
@@ -73,9 +80,10 @@ export function matchSignedMessage(
   const signatures = message.signature.split(' ').filter(given => given.startsWith('v1,'));
   // A comma at the end shows that two headers were folded into one.
   if (!signatures.every(given => /^v1,[^,]+$/.test(given))) return undefined;
-  const expected = bothOf(key => signature(message, key), keys.current, keys.previous);
-  const matched = signatures.map(given => matchSecret(given, expected));
-  return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
+  return matchAnySecret(
+    signatures,
+    bothOf(key => signature(message, key), keys.current, keys.previous),
+  );
 }
 
 /** The headers of a message that is signed now, with every key: a receiver may still hold the older one. */

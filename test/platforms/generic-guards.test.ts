@@ -30,11 +30,37 @@ describe('settings of a generic platform', () => {
       'authentication: value must contain {signature} once and no other variable',
       { authentication: { ...hmac, value: '{signature}{signature}' } },
     ],
+    ...[
+      't={timestamp},v1={signature}, ',
+      'v1={signature},{timestamp}',
+      't{timestamp},t1={signature}',
+      't={timestamp},v1={signature},v2={signature}',
+      't={timestamp},u={timestamp},v1={signature}',
+      't={timestamp}',
+      'v1,{signature}',
+      't={timestamp}{signature}',
+      'v1={signature},x={/id}',
+    ].map((value): [string, object] => [
+      'authentication: value must be a list with {signature} in one part and at most {timestamp} in another, which begins differently',
+      { authentication: { ...hmac, value, separator: ',', signs: '{timestamp}{body}' } },
+    ]),
     [
-      'authentication: signs may contain {body}, {method}, {url} and {header:Name}',
+      'authentication: value must contain {signature} once and no other variable',
+      { authentication: { ...hmac, value: 't={timestamp},v1={signature}' } },
+    ],
+    [
+      'authentication: signs may contain {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
       { authentication: { ...hmac, signs: '{body}{/id}' } },
     ],
-    ['authentication: signs must contain the header of timestamp', { authentication: { ...hmac, timestamp } }],
+    [
+      'authentication: signs may contain {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
+      { authentication: { ...hmac, signs: '{body}{timestamp}' } },
+    ],
+    ['authentication: signs must contain the time of timestamp', { authentication: { ...hmac, timestamp } }],
+    [
+      'authentication: signs must contain the time of timestamp',
+      { authentication: { ...hmac, timestamp: { ...timestamp, from: 'value' } } },
+    ],
     [
       'authentication: signs must contain {body}, unless header, basic or jwt stands beside it',
       { authentication: { ...hmac, signs: '{header:X-Id}' } },

@@ -2,6 +2,7 @@ import { identifierPlaces, namesIdentifier } from './identifier-places.ts';
 import { headerNameOf, headerOfPlace } from './places.ts';
 import { oauthProblems, pullProblems } from './pull-guards.ts';
 import type { HmacProof, Proof, ResolvedSettings, TimePlace } from './schema.ts';
+import { signatureForm } from './signature-header.ts';
 import { headerVariable, parseTemplate, variablesIn } from './template.ts';
 import { answerProblems, callbackProblems, type SettingsProblem, unmet } from './template-guards.ts';
 import { isZone } from './times.ts';
@@ -34,24 +35,26 @@ function proofProblems(proofs: readonly Proof[]): SettingsProblem[] {
   return [...problems, ...unmet([isBodyProved, ['authentication'], rule])];
 }
 
-function hmacProblems({ value, signs, timestamp }: HmacProof): SettingsProblem[] {
-  const signed = variablesIn(signs);
-  const isSigned = (name: string) => ['body', 'method', 'url'].includes(name) || headerVariable.test(name);
-  const path = ['authentication'];
+function hmacProblems(proof: HmacProof): SettingsProblem[] {
+  const { separator, signs, timestamp } = proof;
+  const [path, form, signed] = [['authentication'], signatureForm(proof), variablesIn(signs)];
+  const isSigned = (name: string) =>
+    ['body', 'method', 'url'].includes(name) ||
+    headerVariable.test(name) ||
+    (name === 'timestamp' && form?.timestamp !== undefined);
+  const covers = (from: string) =>
+    from === 'value' ? signed.includes('timestamp') : coveredHeaders(signs).includes(headerNameOf(from));
+  if (form === undefined) return [{ path, message: separator === undefined ? oneSignature : listOfSignatures }];
   return unmet(
-    [variablesIn(value).join() === 'signature', path, 'value must contain {signature} once and no other variable'],
-    [
-      parseTemplate(signs) !== undefined && signed.length > 0 && signed.every(isSigned),
-      path,
-      'signs may contain {body}, {method}, {url} and {header:Name}',
-    ],
-    [
-      timestamp === undefined || coveredHeaders(signs).includes(headerNameOf(timestamp.from)),
-      path,
-      'signs must contain the header of timestamp',
-    ],
+    [parseTemplate(signs) !== undefined && signed.length > 0 && signed.every(isSigned), path, signedVariables],
+    [timestamp === undefined || covers(timestamp.from), path, 'signs must contain the time of timestamp'],
   );
 }
+
+const oneSignature = 'value must contain {signature} once and no other variable';
+const listOfSignatures =
+  'value must be a list with {signature} in one part and at most {timestamp} in another, which begins differently';
+const signedVariables = 'signs may contain {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it';
 
 /** A header that no signature covers could be changed by anyone who has seen one message. */
 function placeProblems(settings: ResolvedSettings): SettingsProblem[] {

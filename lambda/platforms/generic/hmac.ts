@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto';
-import { matchSecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { matchAnySecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
 import type { SigningKeys } from '../../authentication/signed-body.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication } from '../platform.ts';
 import { headerNameOf } from './places.ts';
 import type { HmacProof } from './schema.ts';
-import { renderText, templateOf } from './template.ts';
+import { type Given, readSignatures, signatureForm } from './signature-header.ts';
+import { templateOf } from './template.ts';
 import { readTime } from './times.ts';
 
 /** Returns which value of the secret authenticates a request, if any. `now` is in epoch milliseconds. */
@@ -13,18 +14,19 @@ export type Matcher = (request: HttpRequest, now: number) => Authentication['sec
 
 /** Returns what checks a signature of the text that settings describe. Throws `unavailable` for an unusable key. */
 export function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
-  const [signs, value] = [templateOf(proof.signs), templateOf(proof.value)];
+  const [signs, form] = [templateOf(proof.signs), signatureForm(proof)];
   const keys = bothKeys(secret, proof.key);
   return (request, now) => {
-    if (!isTimely(request, proof.timestamp, now)) return undefined;
-    const parts = signs.map(part => (typeof part === 'string' ? part : signedPart(part.variable, request)));
+    const given = form === undefined ? undefined : readSignatures(singleHeader(request, proof.header) ?? '', form);
+    if (given === undefined || !isTimely(request, given, proof.timestamp, now)) return undefined;
+    const parts = signs.map(part => (typeof part === 'string' ? part : signedPart(part.variable, request, given)));
     if (!parts.every(part => part !== undefined)) return undefined;
     const expected = (key: Uint8Array) => {
       const hmac = createHmac(proof.hash, key);
       for (const part of parts) hmac.update(part);
-      return renderText(value, () => hmac.digest(proof.encoding)) ?? '';
+      return hmac.digest(proof.encoding);
     };
-    return matchSecret(singleHeader(request, proof.header) ?? '', {
+    return matchAnySecret(given.signatures, {
       current: expected(keys.current),
       ...(keys.previous === undefined ? {} : { previous: expected(keys.previous) }),
     });
@@ -32,16 +34,19 @@ export function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
 }
 
 /** Returns the signed bytes of one variable, `undefined` if the request has none. */
-function signedPart(variable: string, request: HttpRequest): string | Uint8Array | undefined {
+function signedPart(variable: string, request: HttpRequest, { timestamp }: Given): string | Uint8Array | undefined {
   if (variable === 'body') return request.rawBody;
   if (variable === 'method') return request.method;
+  if (variable === 'timestamp') return timestamp;
   return variable === 'url' ? request.url : singleHeader(request, headerNameOf(variable));
 }
 
-function isTimely(request: HttpRequest, timestamp: HmacProof['timestamp'], now: number): boolean {
+function isTimely(request: HttpRequest, given: Given, timestamp: HmacProof['timestamp'], now: number): boolean {
   if (timestamp === undefined) return true;
-  const at = readTime(singleHeader(request, headerNameOf(timestamp.from)) ?? '', timestamp.unit);
-  return at !== undefined && Math.abs(now - at) <= timestamp.toleranceSeconds * 1000;
+  const { from, unit, toleranceSeconds } = timestamp;
+  const text = from === 'value' ? given.timestamp : singleHeader(request, headerNameOf(from));
+  const at = readTime(text ?? '', unit);
+  return at !== undefined && Math.abs(now - at) <= toleranceSeconds * 1000;
 }
 
 /** Fewer bytes could be guessed. A key of 24 characters of text has more. */

@@ -20,14 +20,17 @@ export const proof = v.variant(
       header: headerName,
       /** How the header holds the signature, such as `v1={signature}`. */
       value: v.optional(v.string(), '{signature}'),
-      /** The signed text, of `{body} {method} {url} {header:Name}`. */
+      /** The header is a list, in which several signatures may stand. `value` then also has one `{timestamp}` at most. */
+      separator: v.exactOptional(v.picklist([' ', ',', ';'], 'must be a space, a comma or a semicolon')),
+      /** The signed text, of `{body} {method} {url} {header:Name}`, and `{timestamp}` of `value`. */
       signs: v.string(),
       hash: v.optional(v.picklist(['sha1', 'sha256', 'sha512'], 'must be sha1, sha256 or sha512'), 'sha256'),
       encoding: v.picklist(['hex', 'base64', 'base64url'], 'must be hex, base64 or base64url'),
       key: v.optional(v.picklist(['text', 'base64', 'hex'], 'must be text, base64 or hex'), 'text'),
       timestamp: v.exactOptional(
         v.strictObject({
-          from: v.pipe(v.string(), v.regex(/^header:[A-Za-z0-9-]+$/, 'must be header:Name')),
+          /** A header, or `value` for its `{timestamp}`. */
+          from: v.pipe(v.string(), v.regex(/^(header:[A-Za-z0-9-]+|value)$/, 'must be header:Name or value')),
           unit: v.picklist(['s', 'ms', 'rfc3339'], 'must be s, ms or rfc3339'),
           toleranceSeconds: v.pipe(
             v.number(),
