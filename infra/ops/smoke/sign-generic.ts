@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { headerNameOf, headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
+import { headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
 import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
 import { type ProofWithSecret, secretText } from '../../../lambda/platforms/generic/secrets.ts';
 import { renderText, templateOf, variablesIn } from '../../../lambda/platforms/generic/template.ts';
@@ -48,7 +48,7 @@ function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string
   const { timestamp: { from, unit } = { from: 'value', unit: 's' as const }, key } = proof;
   const timestamp = timeText(unit, message.now);
   const given = new Map(Object.entries(message.headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const time = from === 'value' ? {} : { [headerNameOf(from)]: timestamp };
+  const time = from === 'value' ? {} : { [headerOfPlace(from) ?? '']: timestamp };
   // A signed header that nothing else fills is the id of the message.
   const unfilled = variablesIn(proof.signs).flatMap(name => headerOfPlace(name) ?? []);
   const ids = unfilled.filter(name => !given.has(name)).map(name => [name, message.id] as const);

@@ -1,13 +1,10 @@
 import { renderText, type Template, type TemplateVariables, templateOf } from './template.ts';
 
-const rule = 'must have variables only as whole path segments or whole query values';
-
-/** Returns what is wrong with a template of a URL. Its origin is checked apart. */
-export function urlVariablesProblem(url: string): string | undefined {
+/** Returns whether every variable of a URL is a whole path segment or query value. Its origin is checked apart. */
+export function hasWholeParts(url: string): boolean {
   const template = templateOf(url);
   const isWhole = template.every((part, at) => typeof part === 'string' || isWholePart(template, at));
-  const parsed = URL.parse(literalPrefix(url));
-  return isWhole && (parsed === null || parsed.hash === '') && !url.includes('#') ? undefined : rule;
+  return isWhole && !url.includes('#');
 }
 
 /** A segment starts after a slash and ends before one; a query value starts after `=`. */

@@ -6,8 +6,9 @@ import { literalPrefix, renderUrl } from './callback-url.ts';
 import { type CallHeaders, compileHeaders, type PlatformToken } from './headers.ts';
 import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
 import { referenceOf } from './request.ts';
+import type { ResolvedSettings } from './resolve.ts';
 import { type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './result.ts';
-import type { CallbackSettings, ResolvedSettings } from './schema.ts';
+import type { CallbackSettings } from './schema.ts';
 import { callbackKeys } from './secrets.ts';
 import { bodyText, compileBody, isMessageVariable, keptPlace, templateOf, textsIn, variablesOf } from './template.ts';
 

@@ -3,7 +3,7 @@ import { matchAnySecret, type SharedSecret, unusableSecret } from '../../authent
 import type { SigningKeys } from '../../authentication/signed-body.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication } from '../platform.ts';
-import { headerNameOf } from './places.ts';
+import { headerOfPlace } from './places.ts';
 import type { HmacProof } from './schema.ts';
 import { type Given, readSignatures, signatureForm } from './signature-header.ts';
 import { templateOf } from './template.ts';
@@ -38,15 +38,19 @@ function signedPart(variable: string, request: HttpRequest, { timestamp }: Given
   if (variable === 'body') return request.rawBody;
   if (variable === 'method') return request.method;
   if (variable === 'timestamp') return timestamp;
-  return variable === 'url' ? request.url : singleHeader(request, headerNameOf(variable));
+  return variable === 'url' ? request.url : headerAt(variable, request);
 }
 
 function isTimely(request: HttpRequest, given: Given, timestamp: HmacProof['timestamp'], now: number): boolean {
   if (timestamp === undefined) return true;
   const { from, unit, toleranceSeconds } = timestamp;
-  const text = from === 'value' ? given.timestamp : singleHeader(request, headerNameOf(from));
+  const text = from === 'value' ? given.timestamp : headerAt(from, request);
   const at = readTime(text ?? '', unit);
   return at !== undefined && Math.abs(now - at) <= toleranceSeconds * 1000;
+}
+
+function headerAt(place: string, request: HttpRequest): string | undefined {
+  return singleHeader(request, headerOfPlace(place) ?? '');
 }
 
 /** Fewer bytes could be guessed. A key of 24 characters of text has more. */

@@ -7,10 +7,10 @@ import { compileHeaders, platformToken } from './headers.ts';
 import { type Message, valueAtPlace } from './places.ts';
 import { compilePull } from './pull.ts';
 import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
+import { resolveSettings } from './resolve.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
-import { type GenericSettings, resolveSettings } from './schema.ts';
+import type { GenericSettings } from './schema.ts';
 import { isMessageVariable, type TemplateVariables } from './template.ts';
-import { canProveStatus, hasWithdrawalRoute } from './template-guards.ts';
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard
@@ -28,7 +28,7 @@ export function generic(section: GenericSettings): Platform {
   const sent = [...callbacks.secrets, ...headers.secrets];
   return {
     ...(pull === undefined ? {} : { pull: compilePull(pull, settings, callbacks.targetsOf, headers, token?.drop) }),
-    ...(isPullOnly ? { isPullOnly } : {}),
+    isPullOnly,
     // A list is stored and acknowledged: its erasures would not all end within one reply.
     responseMode: settings.each !== undefined || isAcknowledgement(section.answers) ? 'acknowledgement' : 'result',
     callbackOrigins: settings.callbackOrigins,
@@ -41,9 +41,9 @@ export function generic(section: GenericSettings): Platform {
       (pull === undefined && tells(wordOf({ kind }), section.answers, settings.each !== undefined)) ||
       (hasCallbacks && callbacks.tells(wordOf({ kind }))),
     sendsAgain: () => replies.describe('in_progress').status >= 500,
-    ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
-    ...(hasWithdrawalRoute(settings) ? { hasWithdrawalRoute: true } : {}),
-    ...(callbacks.needsSecret || sent.length > 0 ? { sweepNeedsSecret: true } : {}),
+    hasStatusRoute: settings.hasStatusRoute,
+    hasWithdrawalRoute: settings.hasWithdrawalRoute,
+    sweepNeedsSecret: callbacks.needsSecret || sent.length > 0,
     checkSecret: text => checkGenericSecret(text, settings.proofs, sent),
     verify: (request, context) => verifyGeneric(request, context, settings.proofs, tokens),
     parse: request => {

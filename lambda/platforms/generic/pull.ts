@@ -3,7 +3,8 @@ import type { OrderPull } from '../platform.ts';
 import type { CallHeaders } from './headers.ts';
 import { invalidAt, placeText, valueAt } from './places.ts';
 import { type CallbacksOf, readOrders } from './request.ts';
-import type { PullSettings, ResolvedSettings } from './schema.ts';
+import type { ResolvedSettings } from './resolve.ts';
+import type { PullSettings } from './schema.ts';
 
 /** Returns how a platform is asked for its orders, with its templates parsed. */
 export function compilePull(

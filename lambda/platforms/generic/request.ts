@@ -5,8 +5,8 @@ import { type HttpRequest, isJson } from '../../domain/http.ts';
 import { parseStrictEntries, parseStrictJson } from '../../io/json.ts';
 import { identifiersOf } from './identifiers.ts';
 import { invalidAt, type Message, requiredText, valueAt, valueAtPlace } from './places.ts';
+import type { ResolvedSettings } from './resolve.ts';
 import { matchingRule } from './rules.ts';
-import type { ResolvedSettings } from './schema.ts';
 import { timeAt } from './times.ts';
 
 /** A list with more orders is refused. */

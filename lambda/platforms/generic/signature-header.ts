@@ -1,12 +1,13 @@
-import type { HmacProof } from './schema.ts';
 import { parseTemplate, variablesOf } from './template.ts';
+
+type Separator = ' ' | ',' | ';' | undefined;
 
 /** The literal text before and after a variable. */
 type Frame = readonly [before: string, after: string];
 
 /** How a header holds signatures: one, or a list of parts. */
 interface SignatureForm {
-  readonly separator: HmacProof['separator'];
+  readonly separator: Separator;
   readonly signature: Frame;
   readonly timestamp?: Frame;
 }
@@ -21,7 +22,13 @@ export interface Given {
  * Parses the form of a header in settings. Returns `undefined` if a header could be read in two ways: each part of the form
  * has one variable, and `{timestamp}` stands in a list and begins differently than `{signature}`.
  */
-export function signatureForm({ value, separator }: Pick<HmacProof, 'value' | 'separator'>): SignatureForm | undefined {
+export function signatureForm({
+  value,
+  separator,
+}: {
+  readonly value: string;
+  readonly separator?: Separator;
+}): SignatureForm | undefined {
   const frames = partsOf(value, separator).map(frameOf);
   const [[, signature] = [], ...others] = frames.filter(([name]) => name === 'signature');
   const [[, timestamp] = [], ...more] = frames.filter(([name]) => name === 'timestamp');
@@ -40,7 +47,7 @@ export function readSignatures(header: string, form: SignatureForm): Given {
   return { signatures: inside(form.signature), timestamp: times.length === 1 ? times[0] : undefined };
 }
 
-function partsOf(text: string, separator: HmacProof['separator']): readonly string[] {
+function partsOf(text: string, separator: Separator): readonly string[] {
   return separator === undefined ? [text] : text.split(separator).map(part => part.trim());
 }
 

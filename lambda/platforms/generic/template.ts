@@ -79,12 +79,24 @@ export function bodyText(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? '';
 }
 
-/** A variable that is a header of the message. */
-export const headerVariable = /^header:[A-Za-z0-9-]+$/;
+/** The variables that stand for many names. */
+const forms: Readonly<Record<string, RegExp>> = {
+  '{/pointer}': /^(message:)?(\/|$)/,
+  '{header:Name}': /^header:[A-Za-z0-9-]+$/,
+  '{secret:name}': /^secret:[A-Za-z][A-Za-z0-9_-]{0,39}$/,
+  '{kept:/pointer}': /^kept:(message:)?\/./,
+  '{kept:header:Name}': /^kept:header:[A-Za-z0-9-]+$/,
+};
+
+/** Returns whether a text is a template with no other variables than these, such as `{/pointer} {reference}`. */
+export function hasOnly(text: string, variables: string): boolean {
+  const isOne = (name: string) => variables.split(' ').some(one => forms[one]?.test(name) ?? one === `{${name}}`);
+  return parseTemplate(text) !== undefined && variablesIn(text).every(isOne);
+}
 
 /** Returns whether a variable is a place in the message. */
 export function isMessageVariable(name: string): boolean {
-  return /^(message:)?(\/|$)/.test(name) || headerVariable.test(name);
+  return hasOnly(`{${name}}`, '{/pointer} {header:Name}');
 }
 
 /** Returns the name of the secret that a variable of a callback's header stands for. */
