@@ -49,6 +49,12 @@ export function unusableSecret(): Failure {
   return new Failure('unavailable', 'the secret of this platform is not usable', { alarm: 'secret-unusable' });
 }
 
+/** Returns what follows from each of two values. */
+export function bothOf<K, T>(secret: { readonly current: K; readonly previous?: K }, of: (value: K) => T) {
+  const current = of(secret.current);
+  return secret.previous === undefined ? { current } : { current, previous: of(secret.previous) };
+}
+
 /** Which of the two values was given, compared in constant time; `undefined` for neither. */
 export function matchSecret(given: string, secret: SharedSecret): 'current' | 'previous' | undefined {
   const isCurrent = equal(given, secret.current);

@@ -1,5 +1,6 @@
 import { type BinaryLike, createHmac } from 'node:crypto';
 import {
+  bothOf,
   matchAnySecret,
   matchSecret,
   minSecretLength,
@@ -21,12 +22,12 @@ export interface SignatureForm {
 export function matchSignature(
   given: string,
   body: BinaryLike,
-  { current, previous }: SharedSecret,
+  secret: SharedSecret,
   form: SignatureForm,
 ): 'current' | 'previous' | undefined {
   return matchSecret(
     given,
-    bothOf(key => bodySignature(key, body, form), current, previous),
+    bothOf(secret, key => bodySignature(key, body, form)),
   );
 }
 
@@ -57,13 +58,12 @@ const toleranceMs = 300_000;
  * bytes or more). Throws `unavailable` for keys that are not base64 or too short.
  */
 export function parseSigningKeys(text: string): SigningKeys {
-  const { current, previous } = parseSharedSecret(text);
-  return bothOf(decodedKey, current, previous);
+  return bothOf(parseSharedSecret(text), decodedKey);
 }
 
 /** Keys for signing with a secret that is not base64: its text is the key. */
-export function textAsKeys({ current, previous }: SharedSecret): SigningKeys {
-  return bothOf(key => Buffer.from(key), current, previous);
+export function textAsKeys(secret: SharedSecret): SigningKeys {
+  return bothOf(secret, key => Buffer.from(key));
 }
 
 /**
@@ -82,7 +82,7 @@ export function matchSignedMessage(
   if (!signatures.every(given => /^v1,[^,]+$/.test(given))) return undefined;
   return matchAnySecret(
     signatures,
-    bothOf(key => signature(message, key), keys.current, keys.previous),
+    bothOf(keys, key => signature(message, key)),
   );
 }
 
@@ -108,8 +108,4 @@ function decodedKey(secret: string): Uint8Array {
   const key = Buffer.from(text, 'base64');
   if (key.length < minSecretLength || key.toString('base64') !== text) throw unusableSecret();
   return key;
-}
-
-function bothOf<K, T>(of: (key: K) => T, current: K, previous: K | undefined): { current: T; previous?: T } {
-  return { current: of(current), ...(previous === undefined ? {} : { previous: of(previous) }) };
 }

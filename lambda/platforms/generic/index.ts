@@ -1,7 +1,7 @@
 import type { ErasureResult, ParsedRequest, Platform } from '../platform.ts';
 import { plainErrorReply } from '../platform.ts';
 import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
-import { checkGenericSecret, tokenProofs, verifyGeneric } from './authentication.ts';
+import { authentication } from './authentication.ts';
 import { compileCallbacks } from './callbacks.ts';
 import { compileHeaders, platformToken } from './headers.ts';
 import { type Message, valueAtPlace } from './places.ts';
@@ -10,6 +10,7 @@ import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
 import { resolveSettings } from './resolve.ts';
 import { type OutcomeWord, wordOf } from './result.ts';
 import type { GenericSettings } from './schema.ts';
+import { outboundSecret } from './secrets.ts';
 import { isMessageVariable, type TemplateVariables } from './template.ts';
 
 /**
@@ -20,7 +21,7 @@ export function generic(section: GenericSettings): Platform {
   const settings = resolveSettings(section);
   const token = platformToken(section);
   const callbacks = compileCallbacks(settings, token);
-  const tokens = tokenProofs(settings.proofs);
+  const { verify, checkSecret } = authentication(settings.proofs);
   const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
   const withdrawReplies = compileReplies(section.withdrawAnswers ?? section.answers);
   const { pull, isPullOnly } = settings;
@@ -44,8 +45,11 @@ export function generic(section: GenericSettings): Platform {
     hasStatusRoute: settings.hasStatusRoute,
     hasWithdrawalRoute: settings.hasWithdrawalRoute,
     sweepNeedsSecret: callbacks.needsSecret || sent.length > 0,
-    checkSecret: text => checkGenericSecret(text, settings.proofs, sent),
-    verify: (request, context) => verifyGeneric(request, context, settings.proofs, tokens),
+    checkSecret: text => {
+      checkSecret(text);
+      for (const name of sent) outboundSecret(text, name);
+    },
+    verify,
     parse: request => {
       if (request.method === 'POST') {
         const orders = parseOrders(request, settings, callbacks.targetsOf);
