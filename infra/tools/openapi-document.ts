@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { compileReplies } from '../../lambda/platforms/generic/answers.ts';
+import { compileReplies } from '../../lambda/platforms/generic/replies.ts';
 import { resolveSettings } from '../../lambda/platforms/generic/resolve.ts';
 import type { GenericSettings, Proof } from '../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../lambda/platforms/generic/settings.ts';

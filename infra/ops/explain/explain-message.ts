@@ -1,8 +1,8 @@
 import type { HttpRequest } from '../../../lambda/domain/http.ts';
 import { parseStrictJson } from '../../../lambda/io/json.ts';
-import { compileReplies } from '../../../lambda/platforms/generic/answers.ts';
+import { entriesOf } from '../../../lambda/platforms/generic/orders.ts';
 import { type Message, valueAtPlace } from '../../../lambda/platforms/generic/places.ts';
-import { entriesOf } from '../../../lambda/platforms/generic/request.ts';
+import { compileReplies } from '../../../lambda/platforms/generic/replies.ts';
 import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
 import { holds, matchingRuleIndex, otherwiseFor } from '../../../lambda/platforms/generic/rules.ts';
 import type { GenericSettings } from '../../../lambda/platforms/generic/schema.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { compileReplies, type Replies } from '../../../lambda/platforms/generic/answers.ts';
 import { headerOfPlace, pointerKeys } from '../../../lambda/platforms/generic/places.ts';
+import { compileReplies, type Replies } from '../../../lambda/platforms/generic/replies.ts';
 import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
 import { holds } from '../../../lambda/platforms/generic/rules.ts';
 import type { TimePlace } from '../../../lambda/platforms/generic/schema.ts';

@@ -5,7 +5,7 @@ import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Platform } from '../platform.ts';
 import { hmacMatcher, type Matcher } from './hmac.ts';
-import { statusReference } from './request.ts';
+import { statusReference } from './orders.ts';
 import type { Proof } from './schema.ts';
 import { inbound, isWithSecret, type ProofWithSecret, secretText } from './secrets.ts';
 

@@ -5,7 +5,7 @@ import { identifierPlaces, namesIdentifier } from './identifiers.ts';
 import { headerOfPlace } from './places.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve.ts';
 import { genericSchema, type Proof } from './schema.ts';
-import { isMessageVariable, keptPlace, secretVariable, textsIn, variablesIn } from './template.ts';
+import { placeOf, secretVariable, textsIn, variablesIn } from './template.ts';
 
 /** A rule for more than one value: the path of what is wrong if it does not hold, and what is said. Never a value. */
 type SettingsRule = readonly [path: string, holds: boolean, message: string];
@@ -126,7 +126,7 @@ function templateRules(settings: ResolvedSettings): readonly SettingsRule[] {
   const placesIn = (json: unknown) =>
     textsIn(json)
       .flatMap(variablesIn)
-      .flatMap(name => keptPlace(name) ?? (isMessageVariable(name) ? name : []));
+      .flatMap(name => placeOf(name) ?? []);
   const isAllowed = callback?.url === undefined || isAllowedOrigin(literalPrefix(callback.url), callbackOrigins);
   const rule = 'must not name an identifier, nor a place above or below one';
   return [

@@ -94,17 +94,13 @@ export function hasOnly(text: string, variables: string): boolean {
   return parseTemplate(text) !== undefined && variablesIn(text).every(isOne);
 }
 
-/** Returns whether a variable is a place in the message. */
-export function isMessageVariable(name: string): boolean {
-  return hasOnly(`{${name}}`, '{/pointer} {header:Name}');
+/** Returns the place in the message that a variable stands for. In headers of callbacks it is called `kept:`. */
+export function placeOf(variable: string): string | undefined {
+  const place = variable.replace(/^kept:/, '');
+  return hasOnly(`{${place}}`, '{/pointer} {header:Name}') ? place : undefined;
 }
 
-/** Returns the name of the secret that a variable of a callback's header stands for. */
+/** Returns the name of the secret that a variable of a header stands for. */
 export function secretVariable(name: string): string | undefined {
-  return /^secret:([A-Za-z][A-Za-z0-9_-]{0,39})$/.exec(name)?.[1];
-}
-
-/** Returns the place in the message that a variable of a callback's header stands for. */
-export function keptPlace(name: string): string | undefined {
-  return /^kept:(header:[A-Za-z0-9-]+|(message:)?\/.+)$/.exec(name)?.[1];
+  return name.startsWith('secret:') ? name.slice('secret:'.length) : undefined;
 }
