@@ -4,8 +4,9 @@ import { didYouMean } from './domain/closest.ts';
 import { isName } from './domain/names.ts';
 import { parseJson, syntaxErrorPlace } from './io/json.ts';
 import { describeDuplicates, describeProblems } from './io/schema-problems.ts';
+import { wholeNumber } from './io/setting-schemas.ts';
 import { platformsSchema } from './platforms/index.ts';
-import { projectSchema, type SettingsTarget, wholeNumber } from './voucherify/project-settings.ts';
+import { projectSchema, type SettingsTarget } from './voucherify/project-settings.ts';
 
 const name = v.pipe(v.string(), v.check(isName, 'must be a short lower-case name'));
 

@@ -49,12 +49,28 @@ export function unusableSecret(): Failure {
   return new Failure('unavailable', 'the secret of this platform is not usable', { alarm: 'secret-unusable' });
 }
 
+/** Returns what follows from each of two values. */
+export function bothOf<K, T>(secret: { readonly current: K; readonly previous?: K }, of: (value: K) => T) {
+  const current = of(secret.current);
+  return secret.previous === undefined ? { current } : { current, previous: of(secret.previous) };
+}
+
 /** Which of the two values was given, compared in constant time; `undefined` for neither. */
 export function matchSecret(given: string, secret: SharedSecret): 'current' | 'previous' | undefined {
   const isCurrent = equal(given, secret.current);
   const isPrevious = equal(given, secret.previous ?? secret.current) && secret.previous !== undefined;
   if (isCurrent) return 'current';
   return isPrevious ? 'previous' : undefined;
+}
+
+/** More values in one request are not compared. A sender signs with its current secrets only, which are two or three. */
+const maxGiven = 10;
+
+/** Returns which secret any of several given values matches, as {@link matchSecret}; `undefined` also for more than ten. */
+export function matchAnySecret(given: readonly string[], secret: SharedSecret): 'current' | 'previous' | undefined {
+  if (given.length > maxGiven) return undefined;
+  const matched = given.map(one => matchSecret(one, secret));
+  return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
 }
 
 /** Digests have one length, so the time taken says nothing about the secret. */

@@ -1,5 +1,13 @@
 import { type BinaryLike, createHmac } from 'node:crypto';
-import { matchSecret, minSecretLength, parseSharedSecret, type SharedSecret, unusableSecret } from './shared-secret.ts';
+import {
+  bothOf,
+  matchAnySecret,
+  matchSecret,
+  minSecretLength,
+  parseSharedSecret,
+  type SharedSecret,
+  unusableSecret,
+} from './shared-secret.ts';
 
 /** How a signature is written down. */
 export interface SignatureForm {
@@ -14,12 +22,12 @@ export interface SignatureForm {
 export function matchSignature(
   given: string,
   body: BinaryLike,
-  { current, previous }: SharedSecret,
+  secret: SharedSecret,
   form: SignatureForm,
 ): 'current' | 'previous' | undefined {
   return matchSecret(
     given,
-    bothOf(key => bodySignature(key, body, form), current, previous),
+    bothOf(secret, key => bodySignature(key, body, form)),
   );
 }
 
@@ -50,13 +58,12 @@ const toleranceMs = 300_000;
  * bytes or more). Throws `unavailable` for keys that are not base64 or too short.
  */
 export function parseSigningKeys(text: string): SigningKeys {
-  const { current, previous } = parseSharedSecret(text);
-  return bothOf(decodedKey, current, previous);
+  return bothOf(parseSharedSecret(text), decodedKey);
 }
 
 /** Keys for signing with a secret that is not base64: its text is the key. */
-export function textAsKeys({ current, previous }: SharedSecret): SigningKeys {
-  return bothOf(key => Buffer.from(key), current, previous);
+export function textAsKeys(secret: SharedSecret): SigningKeys {
+  return bothOf(secret, key => Buffer.from(key));
 }
 
 /**
@@ -73,9 +80,10 @@ export function matchSignedMessage(
   const signatures = message.signature.split(' ').filter(given => given.startsWith('v1,'));
   // A comma at the end shows that two headers were folded into one.
   if (!signatures.every(given => /^v1,[^,]+$/.test(given))) return undefined;
-  const expected = bothOf(key => signature(message, key), keys.current, keys.previous);
-  const matched = signatures.map(given => matchSecret(given, expected));
-  return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
+  return matchAnySecret(
+    signatures,
+    bothOf(keys, key => signature(message, key)),
+  );
 }
 
 /** The headers of a message that is signed now, with every key: a receiver may still hold the older one. */
@@ -100,8 +108,4 @@ function decodedKey(secret: string): Uint8Array {
   const key = Buffer.from(text, 'base64');
   if (key.length < minSecretLength || key.toString('base64') !== text) throw unusableSecret();
   return key;
-}
-
-function bothOf<K, T>(of: (key: K) => T, current: K, previous: K | undefined): { current: T; previous?: T } {
-  return { current: of(current), ...(previous === undefined ? {} : { previous: of(previous) }) };
 }

@@ -13,6 +13,7 @@ import type {
 import { Failure } from '../domain/failure.ts';
 import { emptyReply, type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
 import type { HttpCall, Send } from '../io/http-client.ts';
+import { listOf, oneOf, textLike, wholeNumber } from '../io/setting-schemas.ts';
 
 /** How the caller was authenticated: by which scheme, and which value of the secret matched. */
 export interface Authentication {
@@ -137,17 +138,17 @@ export interface Platform {
   /** Returns whether the reply to an unfinished erasure is an error, after which the platform sends the request again. */
   readonly sendsAgain?: (hasCallbacks: boolean) => boolean;
   /** Whether `GET /webhooks/<name>/<reference>` returns the status of an erasure. */
-  readonly hasStatusRoute?: true;
+  readonly hasStatusRoute?: boolean;
   /** Whether `DELETE /webhooks/<name>/<reference>` withdraws an erasure. */
-  readonly hasWithdrawalRoute?: true;
+  readonly hasWithdrawalRoute?: boolean;
   /** Whether the reference is a digest of the signed body, so that a second request can have the reference of the first. */
-  readonly referenceIsDigest?: true;
+  readonly referenceIsDigest?: boolean;
   /** Whether callbacks or pulls are authenticated with the secret. Only then may the sweep read it. */
-  readonly sweepNeedsSecret?: true;
+  readonly sweepNeedsSecret?: boolean;
   /** Set if the platform is asked for its orders. */
   readonly pull?: OrderPull;
   /** Whether the platform never calls, so that it has no route. */
-  readonly isPullOnly?: true;
+  readonly isPullOnly?: boolean;
   /** Throws what `verify` throws for an unusable secret. */
   checkSecret(text: string): void;
   /** Authenticates the caller from the raw bytes, before anything is parsed. Throws a {@link Failure}. */
@@ -223,8 +224,6 @@ export function parseTime(value: unknown): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-const holdMessage = 'must be a whole number from 0 to 2592000';
-
 /** Settings that every platform with callbacks has. */
 export const commonSettings = {
   /** Names of the projects that requests are routed to; all of them if absent. */
@@ -235,27 +234,14 @@ export const commonSettings = {
     [],
   ),
   /** How long an erasure waits after it was accepted, in seconds; `limits.holdSeconds` if absent. */
-  holdSeconds: v.exactOptional(
-    v.pipe(
-      v.number(holdMessage),
-      v.integer(holdMessage),
-      v.minValue(0, holdMessage),
-      v.maxValue(30 * 86_400, holdMessage),
-    ),
-  ),
+  holdSeconds: v.exactOptional(wholeNumber(0, 30 * 86_400)),
 };
 
-export const nonEmptyStrings = v.pipe(
-  v.array(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
-  v.nonEmpty('must hold at least one entry'),
-);
+export const nonEmptyStrings = listOf(v.pipe(v.string(), v.nonEmpty('must not be empty')), 'entry');
 
-export const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, 'must be a header name'));
+export const headerName = textLike(/^[A-Za-z0-9-]+$/, 'must be a header name');
 
-export const identityKind = v.picklist(
-  ['customer_id', 'source_id', 'email', 'phone'],
-  'must be customer_id, source_id, email or phone',
-);
+export const identityKind = oneOf(['customer_id', 'source_id', 'email', 'phone']);
 
 /** Maps the platform's identity spaces to kinds of identifiers. */
 export const identityKinds = v.record(v.string(), identityKind);

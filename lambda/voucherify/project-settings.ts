@@ -1,14 +1,9 @@
 import * as v from 'valibot';
 import { loopbackOrigin } from '../domain/allowed-origin.ts';
+import { oneOf, wholeNumber } from '../io/setting-schemas.ts';
 
 /** Where settings are used: a deployed stack never talks to a loopback address. */
 export type SettingsTarget = 'deployed' | 'local';
-
-/** A whole number within bounds. */
-export function wholeNumber(least: number, most: number) {
-  const message = `must be a whole number from ${least} to ${most}`;
-  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
-}
 
 /** Voucherify docs, API endpoint: the clusters that projects share. A dedicated one has an endpoint of its own. */
 export const sharedClusters: Readonly<Record<string, string>> = {
@@ -29,10 +24,10 @@ export function projectSchema(where: SettingsTarget) {
   );
   return v.strictObject({
     baseUrl: v.pipe(v.string(), v.check(isBaseUrl, 'must be the https origin of a Voucherify API endpoint')),
-    auth: v.optional(v.picklist(['api-key', 'oauth'], 'must be api-key or oauth'), 'api-key'),
+    auth: v.optional(oneOf(['api-key', 'oauth']), 'api-key'),
     quotaShare: v.optional(share, 0.5),
     callsPerMinute: v.optional(wholeNumber(1, 1_000_000), 100),
-    quotaPeriod: v.optional(v.picklist(['minute', 'hour'], 'must be minute or hour'), 'minute'),
+    quotaPeriod: v.optional(oneOf(['minute', 'hour']), 'minute'),
     residue: v.exactOptional(v.boolean()),
   });
 }

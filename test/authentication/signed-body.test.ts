@@ -94,6 +94,13 @@ describe('a message of Standard Webhooks', () => {
     expect(matchSignedMessage({ ...published, signature: `${other} ${other}` }, publishedKeys, then)).toBeUndefined();
   });
 
+  test('may carry ten signatures and no more', () => {
+    const others = Array.from({ length: 9 }, (_, at) => `v1,${Buffer.alloc(32, at).toString('base64')}`).join(' ');
+    const ten = `${others} ${published.signature}`;
+    expect(matchSignedMessage({ ...published, signature: ten }, publishedKeys, then)).toBe('current');
+    expect(matchSignedMessage({ ...published, signature: `${ten} v1,x` }, publishedKeys, then)).toBeUndefined();
+  });
+
   test.each([
     ['of another version', published.signature.replace('v1', 'v9')],
     ['of no version', published.signature.slice(3)],

@@ -5,7 +5,8 @@ const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 const hmac = {
   kind: 'hmac',
   header: 'X-Signature',
-  value: 'v1={signature}',
+  value: 't={timestamp};v1={signature}',
+  separator: ';',
   signs: '{method}{url}{header:X-Time}{header:X-Delivery}{body}',
   hash: 'sha512',
   encoding: 'hex',

@@ -56,10 +56,10 @@ const beyondSchema = [
   /: must be the PEM text of a P-384 public key$/,
   /: must be the zone of the domain$/,
   // The rules of generic platforms that concern more than one value, or a text that is a template.
-  /: (value must contain|signs m|must not be (a header that|the place of)|zone must be|holds a |must not name an identifier)/,
-  /: (must have (either|no body|variables)|must begin with an origin|may hold a secret|must not (hold a secret|withdraw)|needs signs)/,
-  /: (must be an address without variables|must have a url beside pull|has no effect without|may contain \{secret)/,
-  /: (needs the method POST|must not be a header: an order)/,
+  /: (must contain (\{signature\} once|the time of)|signs must contain|may contain only|zone must be|needs (signs|the method POST))/,
+  /: must (be an address without variables|begin with an origin|have (either|no body|variables|a url beside pull))/,
+  /: must not (be a header|be the place of|name an identifier|hold a secret|be a secret|withdraw)/,
+  /: (may hold a secret|has no effect without|\{token\} needs oauth)/,
 ];
 
 /** Both must say the same of settings. */

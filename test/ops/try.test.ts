@@ -135,6 +135,18 @@ describe('try on a local run', () => {
       },
     ],
     [
+      'a list of signatures with the time',
+      {
+        authentication: {
+          ...hmac,
+          value: 't={timestamp},v1={signature}',
+          separator: ',',
+          signs: '{timestamp}.{body}',
+          timestamp: { from: 'value', unit: 's', toleranceSeconds: 60 },
+        },
+      },
+    ],
+    [
       'a test rule under a key in base64',
       {
         authentication: {

@@ -14,6 +14,8 @@ const section = {
   identifiers: { '/person/mail': 'email' },
   callbackOrigins: ['https://api.example.com'],
 };
+const result = '{reference}, {receipt}, {outcome}, {final}, {count}, {received}, {expected}, {completed}';
+const inAnswer = `may contain only {/pointer}, {header:Name}, {base64Body}, ${result}; {{ is a literal brace`;
 const call = { url: 'https://api.example.com/items/{/item}' };
 
 function problems(change: object): readonly string[] {
@@ -23,18 +25,44 @@ function problems(change: object): readonly string[] {
 describe('settings of a generic platform', () => {
   test.each<[string, object]>([
     [
-      'authentication: value must contain {signature} once and no other variable',
+      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
       { authentication: { ...hmac, value: 'v1=' } },
     ],
     [
-      'authentication: value must contain {signature} once and no other variable',
+      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
       { authentication: { ...hmac, value: '{signature}{signature}' } },
     ],
+    ...[
+      't={timestamp},v1={signature}, ',
+      'v1={signature},{timestamp}',
+      't{timestamp},t1={signature}',
+      't={timestamp},v1={signature},v2={signature}',
+      't={timestamp},u={timestamp},v1={signature}',
+      't={timestamp}',
+      'v1,{signature}',
+      't={timestamp}{signature}',
+      'v1={signature},x={/id}',
+    ].map((value): [string, object] => [
+      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
+      { authentication: { ...hmac, value, separator: ',', signs: '{timestamp}{body}' } },
+    ]),
     [
-      'authentication: signs may contain {body}, {method}, {url} and {header:Name}',
+      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
+      { authentication: { ...hmac, value: 't={timestamp},v1={signature}' } },
+    ],
+    [
+      'authentication.signs: may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
       { authentication: { ...hmac, signs: '{body}{/id}' } },
     ],
-    ['authentication: signs must contain the header of timestamp', { authentication: { ...hmac, timestamp } }],
+    [
+      'authentication.signs: may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
+      { authentication: { ...hmac, signs: '{body}{timestamp}' } },
+    ],
+    ['authentication.signs: must contain the time of timestamp', { authentication: { ...hmac, timestamp } }],
+    [
+      'authentication.signs: must contain the time of timestamp',
+      { authentication: { ...hmac, timestamp: { ...timestamp, from: 'value' } } },
+    ],
     [
       'authentication: signs must contain {body}, unless header, basic or jwt stands beside it',
       { authentication: { ...hmac, signs: '{header:X-Id}' } },
@@ -65,17 +93,11 @@ describe('settings of a generic platform', () => {
       'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
       { dueAt: { at: '/due', unit: 's', zone: 'UTC' } },
     ],
-    [
-      'answers.erased: holds a variable that is not available here',
-      { answers: { erased: { status: 200, body: { a: '{secret:x}' } } } },
-    ],
-    [
-      'answers.erased: holds a brace that is not closed, {{ is a literal one',
-      { answers: { erased: { status: 200, body: ['{'] } } },
-    ],
+    [`answers.erased.body: ${inAnswer}`, { answers: { erased: { status: 200, body: { a: '{secret:x}' } } } }],
+    [`answers.erased.body: ${inAnswer}`, { answers: { erased: { status: 200, body: ['{'] } } }],
     ['answers.erased: must have no body with 204', { answers: { erased: { status: 204, body: {} } } }],
     [
-      'statusAnswers.erased: holds a variable that is not available here',
+      `statusAnswers.erased.body: may contain only ${result}; {{ is a literal brace`,
       { statusAnswers: { erased: { status: 200, body: '{/id}' } } },
     ],
     [
@@ -87,7 +109,7 @@ describe('settings of a generic platform', () => {
       { authentication: hmac, withdrawAnswers: {} },
     ],
     [
-      'withdrawAnswers.refused: holds a variable that is not available here',
+      `withdrawAnswers.refused.body: may contain only ${result}; {{ is a literal brace`,
       { withdrawAnswers: { refused: { status: 200, body: '{/id}' } } },
     ],
     ['callback: must have either url or urls', { callback: {} }],
@@ -113,11 +135,11 @@ describe('settings of a generic platform', () => {
       { callback: { url: 'https://api.example.com/#{/item}' } },
     ],
     [
-      'callback.url: holds a variable that is not available here',
+      'callback.url: may contain only {/pointer}, {header:Name}, {reference}; {{ is a literal brace',
       { callback: { url: 'https://api.example.com/{secret:x}' } },
     ],
     [
-      'callback.headers: holds a variable that is not available here',
+      'callback.headers: may contain only {secret:name}, {token}, {kept:/pointer}, {kept:header:Name}; {{ is a literal brace',
       { callback: { ...call, headers: { a: '{/id}' } } },
     ],
     [
@@ -129,7 +151,7 @@ describe('settings of a generic platform', () => {
       { authentication: { kind: 'header', secret: 'x' }, callback: { ...call, headers: { a: '{secret:x}' } } },
     ],
     [
-      'callback.bodies: holds a variable that is not available here',
+      `callback.bodies: may contain only {/pointer}, {header:Name}, {callbackUrl}, ${result}; {{ is a literal brace`,
       { callback: { ...call, bodies: { erased: '{base64Body}' } } },
     ],
     [
@@ -266,7 +288,9 @@ describe('settings of a platform that is asked', () => {
     ...['{/id}', '{kept:header:X}', '{reference}', '{secret:a b}', '{token}', '{'].map(
       (text): [string, string, object] => [
         `header ${text}`,
-        'pull.headers: may contain {secret:name}, {token} beside oauth and no other variable, {{ is a literal brace',
+        text === '{token}'
+          ? 'pull.headers: {token} needs oauth'
+          : 'pull.headers: may contain only {secret:name}, {token}; {{ is a literal brace',
         { pull: { ...pull, headers: { 'x-key': text } } },
       ],
     ),

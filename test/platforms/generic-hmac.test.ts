@@ -144,6 +144,84 @@ describe('hmac authentication', () => {
   });
 });
 
+describe('several signatures in one header', () => {
+  // docs.svix.com, verifying webhooks manually: a list with spaces. Here the secret is text, as all of this file.
+  const svix = { ...plain, value: 'v1,{signature}', separator: ' ' };
+  // developer.moneybird.com and docs.surge.app, verifying signatures: a list with commas that also holds the time.
+  const stripe = {
+    ...plain,
+    value: 't={timestamp},v1={signature}',
+    separator: ',',
+    signs: '{timestamp}.{body}',
+    timestamp: { from: 'value', unit: 's', toleranceSeconds: 300 },
+  };
+  const [own, older, other] = [mac(body), mac(body, { key: previous }), mac(body, { key: 'another-key' })];
+  const at = (time: string, key = current) => `v1=${mac(`${time}.${body}`, { key })}`;
+  const bare = { ...plain, value: '{signature}', separator: ';' };
+  const others = (count: number) => Array.from({ length: count }, (_, one) => mac(String(one)));
+
+  test.each<[string, object, string, string]>([
+    ['the first', svix, `v1,${own} v1,${other}`, 'current'],
+    ['the second', svix, `v1,${other} v1,${own}`, 'current'],
+    ['the only one', svix, `v1,${own}`, 'current'],
+    ['that of the previous secret', svix, `v1,${other} v1,${older}`, 'previous'],
+    ['those of both secrets', svix, `v1,${older} v1,${own}`, 'current'],
+    ['one beside another version', svix, `v2,${other} v1,${own} v1a,${other}`, 'current'],
+    ['one with the time', stripe, `t=${seconds},${at(seconds)}`, 'current'],
+    ['the second with the time', stripe, `t=${seconds},v1=${other},${at(seconds)}`, 'current'],
+    ['one before the time', stripe, `${at(seconds, previous)},t=${seconds}`, 'previous'],
+    ['one after white space', stripe, `t=${seconds}, ${at(seconds)} , v0=${other}`, 'current'],
+    ['one without a prefix', bare, `${other};${own}`, 'current'],
+    ['the tenth', bare, [...others(9), own].join(';'), 'current'],
+  ])('%s matches: is accepted', async (_, authentication, value, secret) => {
+    const harness = harnessWith(authentication, { current, previous });
+    expect((await harness.send(wire({ 'X-Signature': value }))).status).toBe(200);
+    expect(await harness.receipts()).toMatchObject([{ authentication: { scheme: 'hmac', secret } }]);
+  });
+
+  const late = String(fixtureTime / 1000 - 301);
+  test.each<[string, object, string]>([
+    ['none', svix, `v1,${other} v1,${mac('x')}`],
+    ['an empty list', svix, ''],
+    ['empty parts', svix, 'v1, v1,'],
+    ['one of another version', svix, `v2,${own} v1,${other}`],
+    ['one with text after it', svix, `v1,${own}x`],
+    ['one joined by another separator', svix, `v1,${own},v1,${other}`],
+    ['the eleventh', bare, [...others(10), own].join(';')],
+    ['no time', stripe, at(seconds)],
+    ['two times', stripe, `t=${seconds},t=${seconds},${at(seconds)}`],
+    ['another time, first', stripe, `t=${late},t=${seconds},${at(seconds)}`],
+    ['an old time', stripe, `t=${late},${at(late)}`],
+    ['a changed time', stripe, `t=${Number(seconds) + 1},${at(seconds)}`],
+    ['a time that is no number', stripe, `t=${seconds}.0,${at(`${seconds}.0`)}`],
+  ])('%s: is rejected', async (_, authentication, value) => {
+    const harness = harnessWith(authentication, { current, previous });
+    expect((await harness.send(wire({ 'X-Signature': value }))).status).toBe(401);
+    expect(await harness.receipts()).toEqual([]);
+  });
+
+  test('two headers, and a separator that the settings do not have: are rejected', async () => {
+    const harness = harnessWith(svix);
+    expect((await harness.send(wire({ 'X-Signature': [`v1,${own}`, `v1,${own}`] }))).status).toBe(401);
+    const single = harnessWith({ ...plain, value: 'v1,{signature}' });
+    expect((await single.send(wire({ 'X-Signature': `v1,${own} v1,${other}` }))).status).toBe(401);
+  });
+
+  test('changed by one bit: is rejected', async () => {
+    const value = Buffer.from(`t=${seconds},v1=${other},${at(seconds)}`);
+    const harness = harnessWith(stripe);
+    const matching = value.length - at(seconds).length;
+    await eventuallyHolds(
+      fc.asyncProperty(fc.constantFrom('t', 'v1'), fc.nat(), async (part, bit) => {
+        const changed = Buffer.from(value);
+        const [from, length] = part === 't' ? [0, seconds.length + 2] : [matching, value.length - matching];
+        changed[from + ((bit >> 3) % length)]! ^= 1 << (bit & 7);
+        expect((await harness.send(wire({ 'X-Signature': changed.toString('latin1') }))).status).toBe(401);
+      }),
+    );
+  });
+});
+
 describe('several authentications', () => {
   const partial = { ...plain, signs: '{header:X-Id}' };
   const both = [partial, { kind: 'header', header: 'X-Key', secret: 'caller' }];

@@ -1,14 +1,11 @@
 import type { HttpRequest } from '../../../lambda/domain/http.ts';
 import { parseStrictJson } from '../../../lambda/io/json.ts';
-import { compileReplies } from '../../../lambda/platforms/generic/answers.ts';
+import { entriesOf } from '../../../lambda/platforms/generic/orders.ts';
 import { type Message, valueAtPlace } from '../../../lambda/platforms/generic/places.ts';
-import { entriesOf } from '../../../lambda/platforms/generic/request.ts';
+import { compileReplies } from '../../../lambda/platforms/generic/replies.ts';
+import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
 import { holds, matchingRuleIndex, otherwiseFor } from '../../../lambda/platforms/generic/rules.ts';
-import {
-  type GenericSettings,
-  type ResolvedSettings,
-  resolveSettings,
-} from '../../../lambda/platforms/generic/schema.ts';
+import type { GenericSettings } from '../../../lambda/platforms/generic/schema.ts';
 
 /** At most so many orders of a list are explained one by one. */
 const maxExplained = 5;
@@ -75,7 +72,7 @@ function ruleLines(message: Message, { rules }: ResolvedSettings): readonly stri
 function placeLines(message: Message, settings: ResolvedSettings): readonly string[] {
   const time = (key: 'submittedAt' | 'dueAt') => {
     const place = settings[key];
-    return place === undefined ? [] : [[key, typeof place === 'string' ? place : place.at] as const];
+    return place === undefined ? [] : [[key, place.at] as const];
   };
   const places = [
     ...[settings.reference].flat().map(place => ['reference', place] as const),
@@ -127,8 +124,7 @@ function pullLines({ pull }: ResolvedSettings): readonly string[] {
 
 function callbackLines({ callback }: ResolvedSettings): readonly string[] {
   if (callback === undefined) return ['callback: none'];
-  const to = 'url' in callback && callback.url !== undefined ? callback.url : `the URL at ${callback.urls}`;
-  const bodies =
-    'bodies' in callback && callback.bodies !== undefined ? Object.keys(callback.bodies).join(', ') : 'every outcome';
+  const to = callback.url ?? `the URL at ${callback.urls}`;
+  const bodies = callback.bodies === undefined ? 'every outcome' : Object.keys(callback.bodies).join(', ');
   return [`callback: ${callback.when}, ${callback.method} to ${to}, for ${bodies}`];
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
-import { headerNameOf, headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
+import { headerOfPlace } from '../../../lambda/platforms/generic/places.ts';
 import type { HmacProof, Proof } from '../../../lambda/platforms/generic/schema.ts';
 import { type ProofWithSecret, secretText } from '../../../lambda/platforms/generic/secrets.ts';
 import { renderText, templateOf, variablesIn } from '../../../lambda/platforms/generic/template.ts';
@@ -45,9 +45,10 @@ function ownSecret(text: string, proof: ProofWithSecret): string {
 }
 
 function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string): Readonly<Record<string, string>> {
-  const { timestamp, key } = proof;
+  const { timestamp: { from, unit } = { from: 'value', unit: 's' as const }, key } = proof;
+  const timestamp = timeText(unit, message.now);
   const given = new Map(Object.entries(message.headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const time = timestamp === undefined ? {} : { [headerNameOf(timestamp.from)]: timeText(timestamp.unit, message.now) };
+  const time = from === 'value' ? {} : { [headerOfPlace(from) ?? '']: timestamp };
   // A signed header that nothing else fills is the id of the message.
   const unfilled = variablesIn(proof.signs).flatMap(name => headerOfPlace(name) ?? []);
   const ids = unfilled.filter(name => !given.has(name)).map(name => [name, message.id] as const);
@@ -55,7 +56,7 @@ function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string
   const headers = [...given, ...Object.entries(sent)];
   const values: Readonly<Record<string, string>> = {
     ...Object.fromEntries(headers.map(([name, value]) => [`header:${name}`, value])),
-    ...{ body: message.body, method: message.method, url: message.url },
+    ...{ body: message.body, method: message.method, url: message.url, timestamp },
   };
   const signed = renderText(
     templateOf(proof.signs),
@@ -65,7 +66,8 @@ function hmacHeaders(proof: HmacProof, message: UnsignedMessage, current: string
   const signature = createHmac(proof.hash, bytes)
     .update(signed ?? '')
     .digest(proof.encoding);
-  return { ...sent, [proof.header]: renderText(templateOf(proof.value), () => signature) ?? '' };
+  const form: Readonly<Record<string, string>> = { signature, timestamp };
+  return { ...sent, [proof.header]: renderText(templateOf(proof.value), name => form[name]) ?? '' };
 }
 
 function timeText(unit: 's' | 'ms' | 'rfc3339', now: number): string {

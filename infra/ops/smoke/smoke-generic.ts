@@ -1,13 +1,9 @@
 import * as v from 'valibot';
-import { compileReplies, type Replies } from '../../../lambda/platforms/generic/answers.ts';
 import { headerOfPlace, pointerKeys } from '../../../lambda/platforms/generic/places.ts';
+import { compileReplies, type Replies } from '../../../lambda/platforms/generic/replies.ts';
+import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
 import { holds } from '../../../lambda/platforms/generic/rules.ts';
-import {
-  type CallbackSettings,
-  type ResolvedSettings,
-  resolveSettings,
-  type TimePlace,
-} from '../../../lambda/platforms/generic/schema.ts';
+import type { TimePlace } from '../../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
 import { signGeneric } from './sign-generic.ts';
 import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
@@ -84,7 +80,7 @@ function valuesOf(when: Readonly<Record<string, unknown>>): Values {
 
 /** An invented value at every place that must hold one. Never a customer id: an unknown one could be deleted permanently. */
 function placesOf(settings: ResolvedSettings, name: string): Values {
-  const callback: Partial<CallbackSettings> | undefined = settings.callback;
+  const { callback } = settings;
   const inUrl = [...(callback?.url ?? '').matchAll(/\{(\/[^}]*|header:[^}]+)\}/g)];
   return [
     ...inUrl.map(([, place]) => [place ?? '', name] as const),
@@ -100,7 +96,7 @@ function placesOf(settings: ResolvedSettings, name: string): Values {
 /** Some time in 2017: it may be the only value that tells one message from another. */
 function timeValue(time: TimePlace | undefined): Values {
   if (time === undefined) return [];
-  const { at, unit } = typeof time === 'string' ? { at: time, unit: 'rfc3339' } : time;
+  const { at, unit } = time;
   const values: Readonly<Record<string, unknown>> = {
     s: 1_500_000_000,
     ms: 1_500_000_000_000,

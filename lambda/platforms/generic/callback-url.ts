@@ -1,25 +1,18 @@
 import { renderText, type Template, type TemplateVariables, templateOf } from './template.ts';
 
-const rule = 'must have variables only as whole path segments or whole query values';
-
-/** Returns what is wrong with a template of a URL. Its origin is checked apart. */
-export function urlVariablesProblem(url: string): string | undefined {
+/** Returns whether every variable of a URL is a whole path segment or query value. Its origin is checked apart. */
+export function hasWholeParts(url: string): boolean {
   const template = templateOf(url);
-  const isWhole = template.every((part, at) => typeof part === 'string' || isWholePart(template, at));
-  const parsed = URL.parse(literalPrefix(url));
-  return isWhole && (parsed === null || parsed.hash === '') && !url.includes('#') ? undefined : rule;
+  return template.every((part, at) => typeof part === 'string' || isWholePart(template, at)) && !url.includes('#');
 }
 
 /** A segment starts after a slash and ends before one; a query value starts after `=`. */
 function isWholePart(template: Template, at: number): boolean {
-  const before = template
-    .slice(0, at)
-    .map(part => (typeof part === 'string' ? part : 'x'))
-    .join('');
+  const before = template.slice(0, at).map(part => (typeof part === 'string' ? part : 'x'));
   const after = template[at + 1] ?? '';
   if (typeof after !== 'string') return false;
-  const isPath = /^https?:\/\/[^/?]+\/([^?]*\/)?$/.test(before) && /^([/?]|$)/.test(after);
-  return isPath || (/\?.*=$/.test(before) && /^(&|$)/.test(after));
+  const isSegment = /^https?:\/\/[^/?]+\/([^?]*\/)?$/.test(before.join('')) && /^([/?]|$)/.test(after);
+  return isSegment || (/\?.*=$/.test(before.join('')) && /^(&|$)/.test(after));
 }
 
 /** Returns the part of a template before its first variable. */
@@ -29,17 +22,17 @@ export function literalPrefix(url: string): string {
 }
 
 /** Encoded, these are the characters themselves, so that no value can change the structure of the URL. */
-const segment = /^[A-Za-z0-9._:-]{1,128}$/;
+const segment = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/;
 
 /**
  * Renders the URL of a callback. Returns `undefined` if a value is absent or could change the URL: only scalars of
  * `[A-Za-z0-9._:-]` are accepted. The result is parsed again and must begin with the template's own origin and path.
  */
-export function renderUrl(template: Template, prefix: string, variables: TemplateVariables): string | undefined {
-  const url = renderText(template, name => {
+export function renderUrl(url: string, variables: TemplateVariables): string | undefined {
+  const rendered = renderText(templateOf(url), name => {
     const value = renderText([{ variable: name }], variables);
-    return value !== undefined && segment.test(value) && value !== '.' && value !== '..' ? value : undefined;
+    return value !== undefined && segment.test(value) ? value : undefined;
   });
-  const parsed = url === undefined ? null : URL.parse(url);
-  return parsed?.href.startsWith(prefix) === true && parsed.href === url ? url : undefined;
+  const parsed = rendered === undefined ? null : URL.parse(rendered);
+  return parsed?.href.startsWith(literalPrefix(url)) === true && parsed.href === rendered ? rendered : undefined;
 }

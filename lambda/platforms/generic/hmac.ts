@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { matchSecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
-import type { SigningKeys } from '../../authentication/signed-body.ts';
+import { bothOf, matchAnySecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication } from '../platform.ts';
-import { headerNameOf } from './places.ts';
+import { headerOfPlace } from './places.ts';
 import type { HmacProof } from './schema.ts';
-import { renderText, templateOf } from './template.ts';
+import { readSignatures, signatureForm } from './signature-header.ts';
+import { templateOf } from './template.ts';
 import { readTime } from './times.ts';
 
 /** Returns which value of the secret authenticates a request, if any. `now` is in epoch milliseconds. */
@@ -13,47 +13,49 @@ export type Matcher = (request: HttpRequest, now: number) => Authentication['sec
 
 /** Returns what checks a signature of the text that settings describe. Throws `unavailable` for an unusable key. */
 export function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
-  const [signs, value] = [templateOf(proof.signs), templateOf(proof.value)];
-  const keys = bothKeys(secret, proof.key);
+  const [signs, form] = [templateOf(proof.signs), signatureForm(proof)];
+  const keys = bothOf(secret, text => decodedKey(text, proof.key));
   return (request, now) => {
-    if (!isTimely(request, proof.timestamp, now)) return undefined;
-    const parts = signs.map(part => (typeof part === 'string' ? part : signedPart(part.variable, request)));
+    const { signatures, timestamp } = readSignatures(singleHeader(request, proof.header) ?? '', form);
+    const bytesOf = (variable: string) => signedBytes(variable, request, timestamp);
+    if (!isTimely(proof.timestamp, bytesOf, now)) return undefined;
+    const parts = signs.map(part => (typeof part === 'string' ? part : bytesOf(part.variable)));
     if (!parts.every(part => part !== undefined)) return undefined;
     const expected = (key: Uint8Array) => {
       const hmac = createHmac(proof.hash, key);
       for (const part of parts) hmac.update(part);
-      return renderText(value, () => hmac.digest(proof.encoding)) ?? '';
+      return hmac.digest(proof.encoding);
     };
-    return matchSecret(singleHeader(request, proof.header) ?? '', {
-      current: expected(keys.current),
-      ...(keys.previous === undefined ? {} : { previous: expected(keys.previous) }),
-    });
+    return matchAnySecret(signatures, bothOf(keys, expected));
   };
 }
 
-/** Returns the signed bytes of one variable, `undefined` if the request has none. */
-function signedPart(variable: string, request: HttpRequest): string | Uint8Array | undefined {
+/** Returns the bytes of a variable of the signed text, `undefined` if the request has none. */
+function signedBytes(variable: string, request: HttpRequest, timestamp: string | undefined) {
   if (variable === 'body') return request.rawBody;
   if (variable === 'method') return request.method;
-  return variable === 'url' ? request.url : singleHeader(request, headerNameOf(variable));
+  if (variable === 'timestamp') return timestamp;
+  return variable === 'url' ? request.url : singleHeader(request, headerOfPlace(variable) ?? '');
 }
 
-function isTimely(request: HttpRequest, timestamp: HmacProof['timestamp'], now: number): boolean {
+function isTimely(
+  timestamp: HmacProof['timestamp'],
+  bytesOf: (variable: string) => Uint8Array | string | undefined,
+  now: number,
+): boolean {
   if (timestamp === undefined) return true;
-  const at = readTime(singleHeader(request, headerNameOf(timestamp.from)) ?? '', timestamp.unit);
+  const text = bytesOf(timestamp.from === 'value' ? 'timestamp' : timestamp.from);
+  const at = readTime(typeof text === 'string' ? text : '', timestamp.unit);
   return at !== undefined && Math.abs(now - at) <= timestamp.toleranceSeconds * 1000;
 }
 
 /** Fewer bytes could be guessed. A key of 24 characters of text has more. */
 const minKeyBytes = 16;
 
-function bothKeys({ current, previous }: SharedSecret, kind: HmacProof['key']): SigningKeys {
-  const decode = (text: string) => {
-    if (kind === 'text') return Buffer.from(text);
-    const key = Buffer.from(text, kind);
-    const isExact = key.toString(kind) === (kind === 'hex' ? text.toLowerCase() : text);
-    if (!isExact || key.length < minKeyBytes) throw unusableSecret();
-    return key;
-  };
-  return { current: decode(current), ...(previous === undefined ? {} : { previous: decode(previous) }) };
+function decodedKey(text: string, kind: HmacProof['key']): Uint8Array {
+  if (kind === 'text') return Buffer.from(text);
+  const key = Buffer.from(text, kind);
+  const isExact = key.toString(kind) === (kind === 'hex' ? text.toLowerCase() : text);
+  if (!isExact || key.length < minKeyBytes) throw unusableSecret();
+  return key;
 }

@@ -1,8 +1,17 @@
 import type { Identifier, IdentifierKind, Identity } from '../../domain/erasure.ts';
 import { mapIdentities } from '../platform.ts';
-import { invalidAt, leadsThroughList, type Message, optionalText, placeText, valueAt } from './places.ts';
+import {
+  headerOfPlace,
+  invalidAt,
+  leadsThroughList,
+  type Message,
+  optionalText,
+  placeText,
+  valueAt,
+} from './places.ts';
+import type { ResolvedSettings } from './resolve.ts';
 import { holds } from './rules.ts';
-import type { IdentifierSource, ResolvedSettings } from './schema.ts';
+import type { IdentifierSource } from './schema.ts';
 
 /** More identifiers for one person are refused. */
 const maxIdentifiers = 50;
@@ -16,10 +25,10 @@ interface Found {
 /** Returns the identities of an order from every source in settings. Throws `invalid` for one that cannot be read. */
 export function identifiersOf(
   message: Message,
-  { identifiers: sources, hasOwnIdentifiers }: ResolvedSettings,
+  settings: ResolvedSettings,
 ): { readonly identities: readonly Identity[]; readonly identifiers: readonly Identifier[] } {
-  const found = sources.map(source =>
-    identitiesAt(source, message, { hasOwnIdentifiers, isOnly: sources.length === 1 }),
+  const found = settings.identifiers.map(source =>
+    isList(source) ? identitiesInList(source, message, settings) : identitiesAtPlaces(source, message),
   );
   return {
     identities: found.flatMap(({ identities }) => identities),
@@ -27,55 +36,31 @@ export function identifiersOf(
   };
 }
 
-type TypedList = Extract<IdentifierSource, { readonly list: string; readonly kinds: object }>;
-type PlainList = Extract<IdentifierSource, { readonly list: string; readonly kind: IdentifierKind }>;
+type ListSource = Extract<IdentifierSource, { readonly list: string; readonly value: string }>;
 
-interface Strictness {
-  /** Whether our own list is read, in which every type must be known. */
-  readonly hasOwnIdentifiers: boolean;
-  readonly isOnly: boolean;
+function isList(source: IdentifierSource): source is ListSource {
+  return 'list' in source;
 }
 
-function identitiesAt(source: IdentifierSource, message: Message, strictness: Strictness): Found {
-  if (isTyped(source)) return typedIdentities(source, message, strictness);
-  return isPlain(source) ? plainIdentities(source, message, strictness) : identitiesAtPlaces(source, message);
-}
-
-function isTyped(source: IdentifierSource): source is TypedList {
-  return 'list' in source && 'type' in source;
-}
-
-function isPlain(source: IdentifierSource): source is PlainList {
-  return 'list' in source && 'value' in source;
-}
-
-/** The type of an entry says what it is. An entry that does not fit `only`, such as a hash, has no value to look up. */
-function typedIdentities(
-  { list, type, value, only = {}, kinds }: TypedList,
-  message: Message,
-  { hasOwnIdentifiers, isOnly }: Strictness,
-): Found {
+/**
+ * The type of an entry says what it is; without one, all have the same kind. An entry that does not fit `only`, such as a
+ * hash, has no value to look up. In our own list, every type must be known.
+ */
+function identitiesInList(source: ListSource, message: Message, settings: ResolvedSettings): Found {
+  const { list } = source;
+  const kinds = 'kinds' in source ? source.kinds : { [list]: source.kind };
+  const isOnly = settings.identifiers.length === 1;
   const identities = entriesAt(list, message, isOnly).map((entry, at) => {
-    const [typePlace, valuePlace] = [`${list}/${at}${type}`, `${list}/${at}${value}`];
-    const space = placeText(valueAt(entry, type), typePlace) ?? '';
-    if (hasOwnIdentifiers && !Object.hasOwn(kinds, space)) {
-      throw invalidAt(typePlace, 'must be customer_id, source_id, email or phone');
-    }
-    const isRaw = holds(only, pointer => valueAt(entry, pointer));
-    // An entry of a type that is not mapped is not read any further.
+    const textAt = (pointer: string) => placeText(valueAt(entry, pointer), `${list}/${at}${pointer}`) ?? '';
+    const space = 'type' in source ? textAt(source.type) : list;
     const isMapped = Object.hasOwn(kinds, space);
-    const text = isMapped ? (placeText(valueAt(entry, value), valuePlace) ?? '') : '';
-    return { space, format: isRaw ? 'raw' : 'other', value: text };
+    if (settings.hasOwnIdentifiers && !isMapped)
+      throw invalidAt(`${list}/${at}/type`, 'must be customer_id, source_id, email or phone');
+    const isRaw = holds('only' in source ? source.only : {}, pointer => valueAt(entry, pointer));
+    // An entry of a type that is not mapped is not read any further.
+    return { space, format: isRaw ? 'raw' : 'other', value: isMapped ? textAt(source.value) : '' };
   });
   return { identities, kinds };
-}
-
-function plainIdentities({ list, value, kind }: PlainList, message: Message, { isOnly }: Strictness): Found {
-  const identities = entriesAt(list, message, isOnly).map((entry, at) => {
-    const text = placeText(valueAt(entry, value), `${list}/${at}${value}`) ?? '';
-    return { space: list, format: 'raw', value: text };
-  });
-  return { identities, kinds: { [list]: kind } };
 }
 
 /** An absent list has no entries if other sources may have some; as the only source, it was probably mapped wrongly. */
@@ -87,13 +72,40 @@ function entriesAt(list: string, { entry }: Message, isOnly: boolean): readonly 
 }
 
 /** A position in a list is no place: it would read one entry, whatever its type, and leave out the others. */
-function identitiesAtPlaces(kinds: Readonly<Record<string, IdentifierKind>>, message: Message): Found {
+function identitiesAtPlaces(kinds: Found['kinds'], message: Message): Found {
   const identities = Object.keys(kinds).flatMap(place => {
-    const [root, pointer] = place.startsWith('message:') ? [message.body, place.slice(8)] : [message.entry, place];
-    if (leadsThroughList(root, pointer))
+    if (leadsThroughList(place, message))
       throw invalidAt(place, 'leads through a list; settings need list, type and value');
     const value = optionalText(place, message);
     return value === undefined ? [] : [{ space: place, format: 'raw', value }];
   });
   return { identities, kinds };
+}
+
+/** Returns the places that a source of identifiers reads. */
+export function identifierPlaces(source: IdentifierSource): readonly string[] {
+  return isList(source) ? [source.list] : Object.keys(source);
+}
+
+/** Returns whether a place is that of an identifier, or above or below one, in a message or in a list that is pulled. */
+export function namesIdentifier(place: string, { identifiers, each, pull }: ResolvedSettings): boolean {
+  const lists = pull === undefined ? [each] : [each, pull.list];
+  const header = headerOfPlace(place);
+  return identifiers.flatMap(identifierPlaces).some(one => {
+    const other = headerOfPlace(one);
+    if (header !== undefined || other !== undefined) return header === other;
+    return lists.some(list => overlaps(fromBody(place, list), fromBody(one, list)));
+  });
+}
+
+/** Returns a place from the root of the body: `*` stands for the entries of the list of orders. */
+function fromBody(place: string, list: string | undefined): string {
+  if (place.startsWith('message:')) return place.slice('message:'.length);
+  return list === undefined ? place : `${list}/*${place}`;
+}
+
+/** Any key can be an entry of a list, so `*` matches every key. */
+function overlaps(a: string, b: string): boolean {
+  const [keys, others] = [a.split('/').slice(1), b.split('/').slice(1)];
+  return keys.slice(0, others.length).every((key, at) => key === others[at] || key === '*' || others[at] === '*');
 }

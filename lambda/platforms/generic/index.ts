@@ -1,16 +1,20 @@
-import type { ErasureResult, ParsedRequest, Platform } from '../platform.ts';
-import { plainErrorReply } from '../platform.ts';
-import { compileReplies, isAcknowledgement, isSameReply, type Replies } from './answers.ts';
-import { checkGenericSecret, tokenProofs, verifyGeneric } from './authentication.ts';
-import { compileCallbacks } from './callbacks.ts';
-import { compileHeaders, platformToken } from './headers.ts';
+import { Failure } from '../../domain/failure.ts';
+import { type HttpRequest, isJson } from '../../domain/http.ts';
+import { type ParsedRequest, type Platform, plainErrorReply } from '../platform.ts';
+import { authentication } from './authentication.ts';
+import { compileHeaders, platformToken } from './call-headers.ts';
+import { type Callbacks, callbackTells, compileCallbacks } from './callbacks.ts';
+import { readOrders, statusReference } from './orders.ts';
+import { wordOf } from './outcomes.ts';
 import { type Message, valueAtPlace } from './places.ts';
 import { compilePull } from './pull.ts';
-import { type ParsedOrders, parseOrders, statusReference } from './request.ts';
-import { type OutcomeWord, wordOf } from './result.ts';
-import { type GenericSettings, resolveSettings } from './schema.ts';
-import { isMessageVariable, type TemplateVariables } from './template.ts';
-import { canProveStatus, hasWithdrawalRoute } from './template-guards.ts';
+import { compileReplies, type Replies, repliesTell } from './replies.ts';
+import { type ResolvedSettings, resolveSettings } from './resolve.ts';
+import type { GenericSettings } from './schema.ts';
+import { outboundSecret } from './secrets.ts';
+import { placeOf, type TemplateVariables } from './template.ts';
+
+const noCallbacks: Callbacks = { targetsOf: () => [], buildCallbacks: async () => [] };
 
 /**
  * Creates a platform that settings describe. Templates are parsed here, once. Source: docs/platforms/generic.md, Standard
@@ -18,67 +22,85 @@ import { canProveStatus, hasWithdrawalRoute } from './template-guards.ts';
  */
 export function generic(section: GenericSettings): Platform {
   const settings = resolveSettings(section);
+  const { pull, callback, answers, each, callbackOrigins, projects } = settings;
+  const { verify, checkSecret } = authentication(settings.proofs);
   const token = platformToken(section);
-  const callbacks = compileCallbacks(settings, token);
-  const tokens = tokenProofs(settings.proofs);
-  const [replies, statusReplies] = [compileReplies(section.answers), compileReplies(section.statusAnswers)];
-  const withdrawReplies = compileReplies(section.withdrawAnswers ?? section.answers);
-  const { pull, isPullOnly } = settings;
-  const headers = compileHeaders(pull?.headers, token);
-  const sent = [...callbacks.secrets, ...headers.secrets];
+  const callbackHeaders = compileHeaders(callback?.headers, token);
+  const pullHeaders = compileHeaders(pull?.headers, token);
+  const callbacks = callback === undefined ? noCallbacks : compileCallbacks(callback, settings, callbackHeaders);
+  const sent = [...callbackHeaders.secrets, ...pullHeaders.secrets];
+  // A list is stored and acknowledged: its erasures would not all end within one reply.
+  const isAcknowledged = each !== undefined || !repliesTell('in_progress', answers);
   return {
-    ...(pull === undefined ? {} : { pull: compilePull(pull, settings, callbacks.targetsOf, headers, token?.drop) }),
-    ...(isPullOnly ? { isPullOnly } : {}),
-    // A list is stored and acknowledged: its erasures would not all end within one reply.
-    responseMode: settings.each !== undefined || isAcknowledgement(section.answers) ? 'acknowledgement' : 'result',
-    callbackOrigins: settings.callbackOrigins,
-    projects: settings.projects,
-    ...(callbacks.isAlways
-      ? { callbackOnlyOutcomes: ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'] }
-      : {}),
-    tells: (kind, hasCallbacks) =>
+    ...(pull === undefined ? {} : { pull: compilePull(pull, settings, callbacks.targetsOf, pullHeaders) }),
+    isPullOnly: settings.isPullOnly,
+    responseMode: isAcknowledged ? 'acknowledgement' : 'result',
+    callbackOrigins,
+    projects,
+    callbackOnlyOutcomes:
+      callback?.when === 'always' ? ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'] : [],
+    tells: (kind, hasCallbacks) => {
+      const word = wordOf({ kind });
       // Nobody waits for the reply to an order that was pulled.
-      (pull === undefined && tells(wordOf({ kind }), section.answers, settings.each !== undefined)) ||
-      (hasCallbacks && callbacks.tells(wordOf({ kind }))),
-    sendsAgain: () => replies.describe('in_progress').status >= 500,
-    ...(canProveStatus(settings.proofs) ? { hasStatusRoute: true } : {}),
-    ...(hasWithdrawalRoute(settings) ? { hasWithdrawalRoute: true } : {}),
-    ...(callbacks.needsSecret || sent.length > 0 ? { sweepNeedsSecret: true } : {}),
-    checkSecret: text => checkGenericSecret(text, settings.proofs, sent),
-    verify: (request, context) => verifyGeneric(request, context, settings.proofs, tokens),
-    parse: request => {
-      if (request.method === 'POST') {
-        const orders = parseOrders(request, settings, callbacks.targetsOf);
-        return withReply(orders, 'erase' in orders && orders.erase.length === 0 ? withdrawReplies : replies);
-      }
-      const id = { scope: '', reference: statusReference(request) };
-      const replyBy = (used: Replies) => (results: readonly ErasureResult[]) =>
-        used.toResults(results, () => undefined);
-      if (request.method === 'GET') return { status: id, reply: replyBy(statusReplies) };
-      return { erase: [], withdraw: [id], reply: replyBy(withdrawReplies) };
+      const isReplied = pull === undefined && !isAcknowledged && repliesTell(word, answers);
+      return isReplied || (hasCallbacks && callback !== undefined && callbackTells(word, callback));
     },
+    sendsAgain: () => compileReplies(answers).describe('in_progress').status >= 500,
+    hasStatusRoute: settings.hasStatusRoute,
+    hasWithdrawalRoute: settings.hasWithdrawalRoute,
+    sweepNeedsSecret: callback?.sign !== undefined || sent.length > 0,
+    checkSecret: text => {
+      checkSecret(text);
+      for (const name of sent) outboundSecret(text, name);
+    },
+    verify,
+    parse: parser(settings, callbacks),
     errorReply: (_, failure) => plainErrorReply(failure),
-    buildCallbacks: callbacks.build,
+    buildCallbacks: callbacks.buildCallbacks,
   };
 }
 
-/** Returns whether a reply tells this outcome, so that the platform does not take it for an erasure. */
-function tells(word: OutcomeWord, answers: GenericSettings['answers'], isList: boolean): boolean {
-  return !isList && !isAcknowledgement(answers) && !isSameReply(answers, word, 'erased');
+/** Returns what parses a request, with the replies parsed. */
+function parser(settings: ResolvedSettings, callbacks: Callbacks): Platform['parse'] {
+  const { answers, statusAnswers, withdrawAnswers = answers } = settings;
+  const erasureReplies = compileReplies(answers);
+  const withdrawalReplies = compileReplies(withdrawAnswers);
+  const statusReplies = compileReplies(statusAnswers);
+  const replyBy =
+    ({ toResults }: Replies, variables: TemplateVariables = () => undefined): ParsedRequest['reply'] =>
+    results =>
+      toResults(results, variables);
+  return request => {
+    if (request.method === 'POST') {
+      const { erase, withdraw, unreadable, hasIgnored, message, isTest } = readMessage(request, settings, callbacks);
+      const variables = messageVariables(message);
+      if (erase.length > 0)
+        return { erase, withdraw, unreadable, hasIgnored, reply: replyBy(erasureReplies, variables) };
+      if (withdraw.length > 0)
+        return { erase, withdraw, unreadable, hasIgnored, reply: replyBy(withdrawalReplies, variables) };
+      if (isTest) return { test: true, hasIgnored, reply: () => erasureReplies.toOther('test', variables) };
+      return { ignore: 'rule', hasIgnored, reply: () => erasureReplies.toOther('ignored', variables) };
+    }
+    const id = { scope: '', reference: statusReference(request) };
+    if (request.method === 'GET') return { status: id, reply: replyBy(statusReplies) };
+    return { erase: [], withdraw: [id], reply: replyBy(withdrawalReplies) };
+  };
 }
 
-function withReply({ message, hasIgnored, ...orders }: ParsedOrders, replies: Replies): ParsedRequest {
-  const variables = messageVariables(message);
-  const ignored = hasIgnored ? { hasIgnored } : {};
-  if ('test' in orders) return { ...orders, ...ignored, reply: () => replies.toOther('test', variables) };
-  if ('ignore' in orders) return { ...orders, ...ignored, reply: () => replies.toOther('ignored', variables) };
-  return { ...orders, ...ignored, reply: results => replies.toResults(results, variables) };
+/** Throws a {@link Failure} if nothing in the message can be read. */
+function readMessage(request: HttpRequest, settings: ResolvedSettings, { targetsOf }: Callbacks) {
+  if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
+  const { failures, ...orders } = readOrders(request, settings, targetsOf);
+  const [first] = failures;
+  if (first !== undefined && orders.erase.length + orders.withdraw.length === 0) throw first;
+  return { ...orders, unreadable: failures.map(({ message }) => message) };
 }
 
 function messageVariables(message: Message): TemplateVariables {
   return name => {
     if (name === 'base64Body') return Buffer.from(message.request.rawBody).toString('base64');
+    const place = placeOf(name);
     // The name of a result's variable that is absent is no place.
-    return isMessageVariable(name) ? valueAtPlace(name, message) : undefined;
+    return place === undefined ? undefined : valueAtPlace(place, message);
   };
 }

@@ -10,24 +10,22 @@ export interface Message {
   readonly entry: unknown;
 }
 
-/** Returns the name in `header:Name`, in lower case. */
-export function headerNameOf(place: string): string {
-  return place.slice('header:'.length).toLowerCase();
-}
-
 /** Returns the name of the header that a place is, in lower case; `undefined` if the place is in the body. */
 export function headerOfPlace(place: string): string | undefined {
-  return place.startsWith('header:') ? headerNameOf(place) : undefined;
+  return place.startsWith('header:') ? place.slice('header:'.length).toLowerCase() : undefined;
 }
 
 /**
  * Returns the value at a place: `header:Name`, a JSON pointer into the order, or `message:` and a pointer into the whole
  * body. A header that is repeated counts as absent.
  */
-export function valueAtPlace(place: string, { request, body, entry }: Message): unknown {
+export function valueAtPlace(place: string, message: Message): unknown {
   const header = headerOfPlace(place);
-  if (header !== undefined) return singleHeader(request, header);
-  return place.startsWith('message:') ? valueAt(body, place.slice('message:'.length)) : valueAt(entry, place);
+  return header === undefined ? valueAt(...rooted(place, message)) : singleHeader(message.request, header);
+}
+
+function rooted(place: string, { body, entry }: Message): [root: unknown, pointer: string] {
+  return place.startsWith('message:') ? [body, place.slice('message:'.length)] : [entry, place];
 }
 
 /** Returns the text or whole number at a place, `undefined` if it is absent, null or empty. Throws `invalid` for others. */
@@ -71,14 +69,11 @@ export function valueAt(body: unknown, pointer: string): unknown {
   return pointerKeys(pointer).reduce(childOf, body);
 }
 
-/** Returns whether a pointer leads through a list, so that it names one entry by its position. */
-export function leadsThroughList(body: unknown, pointer: string): boolean {
-  let parent = body;
-  for (const key of pointerKeys(pointer)) {
-    if (Array.isArray(parent)) return true;
-    parent = childOf(parent, key);
-  }
-  return false;
+/** Returns whether a place is an entry of a list, named by its position, or in one. */
+export function leadsThroughList(place: string, message: Message): boolean {
+  const [root, pointer] = rooted(place, message);
+  const parents = pointerKeys(pointer).map((_, at, keys) => keys.slice(0, at).reduce(childOf, root));
+  return parents.some(Array.isArray);
 }
 
 function childOf(parent: unknown, key: string): unknown {

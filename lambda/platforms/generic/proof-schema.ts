@@ -1,68 +1,90 @@
 import * as v from 'valibot';
+import { listOf, oneOf, textLike, wholeNumber } from '../../io/setting-schemas.ts';
 import { headerName } from '../platform.ts';
+import { signatureForm } from './signature-header.ts';
+import { hasOnly, variablesIn } from './template.ts';
 
-export const secretName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/, 'must be the name of an entry of named in the secret'),
+export const secretName = textLike(
+  /^[A-Za-z][A-Za-z0-9_-]{0,39}$/,
+  'must be the name of an entry of named in the secret',
 );
 const secret = v.exactOptional(secretName);
+const header = v.optional(headerName, 'Authorization');
 const filled = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+
+const hmacFields = v.strictObject({
+  kind: v.literal('hmac'),
+  header: headerName,
+  /** How the header holds the signature, such as `v1={signature}`. */
+  value: v.optional(v.string(), '{signature}'),
+  /** The header is a list, in which several signatures may stand. `value` then also has one `{timestamp}` at most. */
+  separator: v.exactOptional(v.picklist([' ', ',', ';'], 'must be a space, a comma or a semicolon')),
+  /** The signed text, of `{body} {method} {url} {header:Name}`, and `{timestamp}` of `value`. */
+  signs: v.string(),
+  hash: v.optional(oneOf(['sha1', 'sha256', 'sha512']), 'sha256'),
+  encoding: oneOf(['hex', 'base64', 'base64url']),
+  key: v.optional(oneOf(['text', 'base64', 'hex']), 'text'),
+  timestamp: v.exactOptional(
+    v.strictObject({
+      /** A header, or `value` for its `{timestamp}`. */
+      from: textLike(/^(header:[A-Za-z0-9-]+|value)$/, 'must be header:Name or value'),
+      unit: oneOf(['s', 'ms', 'rfc3339']),
+      toleranceSeconds: wholeNumber(1, 3600),
+    }),
+  ),
+  secret,
+});
+export type HmacProof = v.InferOutput<typeof hmacFields>;
+
+const hmac = v.pipe(
+  hmacFields,
+  v.forward(
+    v.check(
+      one => signatureForm(one) !== undefined,
+      'must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
+    ),
+    ['value'],
+  ),
+  v.forward(
+    v.check(isSignable, 'may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it'),
+    ['signs'],
+  ),
+  v.forward(v.check(isTimeSigned, 'must contain the time of timestamp'), ['signs']),
+);
+
+function isSignable(proof: HmacProof): boolean {
+  const form = signatureForm(proof);
+  const inValue = form !== undefined && form.timestamp === undefined ? '' : ' {timestamp}';
+  return variablesIn(proof.signs).length > 0 && hasOnly(proof.signs, `{body} {method} {url} {header:Name}${inValue}`);
+}
+
+function isTimeSigned({ signs, timestamp }: HmacProof): boolean {
+  const signed = variablesIn(signs.toLowerCase());
+  return timestamp === undefined || signed.includes(timestamp.from.toLowerCase().replace(/^value$/, 'timestamp'));
+}
 
 /** One authentication of a sender. */
 export const proof = v.variant(
   'kind',
   [
     v.strictObject({ kind: v.literal('standard-webhooks'), secret }),
-    v.strictObject({ kind: v.literal('header'), header: v.optional(headerName, 'Authorization'), secret }),
+    v.strictObject({ kind: v.literal('header'), header, secret }),
     v.strictObject({ kind: v.literal('basic'), secret }),
-    v.strictObject({
-      kind: v.literal('hmac'),
-      header: headerName,
-      /** How the header holds the signature, such as `v1={signature}`. */
-      value: v.optional(v.string(), '{signature}'),
-      /** The signed text, of `{body} {method} {url} {header:Name}`. */
-      signs: v.string(),
-      hash: v.optional(v.picklist(['sha1', 'sha256', 'sha512'], 'must be sha1, sha256 or sha512'), 'sha256'),
-      encoding: v.picklist(['hex', 'base64', 'base64url'], 'must be hex, base64 or base64url'),
-      key: v.optional(v.picklist(['text', 'base64', 'hex'], 'must be text, base64 or hex'), 'text'),
-      timestamp: v.exactOptional(
-        v.strictObject({
-          from: v.pipe(v.string(), v.regex(/^header:[A-Za-z0-9-]+$/, 'must be header:Name')),
-          unit: v.picklist(['s', 'ms', 'rfc3339'], 'must be s, ms or rfc3339'),
-          toleranceSeconds: v.pipe(
-            v.number(),
-            v.integer('must be a whole number'),
-            v.minValue(1, 'must be from 1 to 3600'),
-            v.maxValue(3600, 'must be from 1 to 3600'),
-          ),
-        }),
-      ),
-      secret,
-    }),
+    hmac,
     v.strictObject({
       kind: v.literal('jwt'),
-      header: v.optional(headerName, 'Authorization'),
+      header,
       issuer: filled,
       audience: filled,
       /** The address of the issuer's keys. */
-      jwks: v.pipe(
-        v.string(),
-        v.regex(
-          /^(https:\/\/[^/?#@\s]+|http:\/\/127\.0\.0\.1:\d{1,5})\/[^?#\s]*$/,
-          'must be an address such as https://host/path',
-        ),
+      jwks: textLike(
+        /^(https:\/\/[^/?#@\s]+|http:\/\/127\.0\.0\.1:\d{1,5})\/[^?#\s]*$/,
+        'must be an address such as https://host/path',
       ),
-      algorithms: v.pipe(
-        v.array(v.picklist(['RS256', 'PS256', 'ES256', 'EdDSA'], 'must be RS256, PS256, ES256 or EdDSA')),
-        v.nonEmpty('must hold at least one algorithm'),
-      ),
+      algorithms: listOf(oneOf(['RS256', 'PS256', 'ES256', 'EdDSA']), 'algorithm'),
     }),
   ],
   'must be hmac, standard-webhooks, header, basic or jwt',
 );
 export type Proof = v.InferOutput<typeof proof>;
 export type JwtProof = Extract<Proof, { kind: 'jwt' }>;
-export type HmacProof = Extract<Proof, { kind: 'hmac' }>;
-
-/** Several, of which all must hold. */
-export const proofs = v.pipe(v.array(proof), v.nonEmpty('must hold at least one authentication'));

@@ -1,9 +1,8 @@
 import type { Failure } from '../../domain/failure.ts';
 import { invalidAt, type Message, valueAtPlace } from './places.ts';
-import type { ResolvedSettings } from './schema.ts';
+import type { ResolvedSettings } from './resolve.ts';
+import type { Conditions } from './schema.ts';
 
-type Literal = string | number | boolean | null;
-type Conditions = Readonly<Record<string, Literal | readonly Literal[]>>;
 type Action = ResolvedSettings['rules'][number]['do'];
 
 /** Returns the index of the first rule that matches an order, or -1. */
@@ -39,7 +38,7 @@ function isOrder(action: Action): boolean {
 }
 
 function foldedConditions(when: Conditions): Conditions {
-  return Object.fromEntries(Object.entries(when).map(([place, allowed]) => [place, [allowed].flat().map(fold)]));
+  return Object.fromEntries(Object.entries(when).map(([place, allowed]) => [place, allowed.map(fold)]));
 }
 
 function fold<T>(value: T): T | string {
@@ -61,6 +60,6 @@ function noRule(message: Message, rules: ResolvedSettings['rules']): Failure {
 export function holds(conditions: Conditions, readValue: (place: string) => unknown): boolean {
   return Object.entries(conditions).every(([place, allowed]) => {
     const value = readValue(place) ?? null;
-    return [allowed].flat().some(one => one === value);
+    return allowed.some(one => one === value);
   });
 }

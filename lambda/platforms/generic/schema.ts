@@ -1,27 +1,25 @@
 import * as v from 'valibot';
+import { listOf, oneOf, oneOrList, textLike, wholeNumber } from '../../io/setting-schemas.ts';
 import { commonSettings, headerName, identityKind } from '../platform.ts';
-import { type Proof, proof, proofs, secretName } from './proof-schema.ts';
+import { hasWholeParts } from './callback-url.ts';
+import { proof, secretName } from './proof-schema.ts';
+import { hasOnly, textsIn } from './template.ts';
+import { isZone } from './times.ts';
 
 export type { HmacProof, JwtProof, Proof } from './proof-schema.ts';
 
 /** RFC 6901: empty for the whole body, otherwise a slash before each key, in which `~1` is a slash and `~0` a tilde. */
-const pointer = v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)*$/u, 'must be a JSON pointer such as /person/email'));
-const place = v.pipe(
-  v.string(),
-  v.regex(
-    /^((message:)?(\/([^~/]|~[01])*)*|header:[A-Za-z0-9-]+)$/u,
-    'must be a JSON pointer such as /person/email, or header:Name',
-  ),
+const pointer = textLike(/^(\/([^~/]|~[01])*)*$/u, 'must be a JSON pointer such as /person/email');
+const place = textLike(
+  /^((message:)?(\/([^~/]|~[01])*)*|header:[A-Za-z0-9-]+)$/u,
+  'must be a JSON pointer such as /person/email, or header:Name',
 );
 const literal = v.union(
   [v.string(), v.number(), v.boolean(), v.null()],
   'must be a string, a number, true, false or null',
 );
-const literals = v.pipe(v.array(literal), v.nonEmpty('must hold at least one value'));
-const conditions = v.record(
-  place,
-  v.lazy(value => (Array.isArray(value) ? literals : literal)),
-);
+const conditions = v.record(place, oneOrList(literal, 'value'));
+export type Conditions = v.InferOutput<typeof conditions>;
 
 const kinds = v.pipe(v.record(v.string(), identityKind), v.minEntries(1, 'must map at least one type'));
 const identifierPlaces = v.pipe(v.record(place, identityKind), v.minEntries(1, 'must map at least one place'));
@@ -37,117 +35,134 @@ const identifierSource = v.lazy(source => {
   if (typeof source !== 'object' || source === null || !('list' in source)) return identifierPlaces;
   return 'kind' in source ? plainList : typedList;
 });
-const identifierSources = v.pipe(v.array(identifierSource), v.nonEmpty('must hold at least one entry'));
-export type IdentifierSource =
-  | v.InferOutput<typeof identifierPlaces>
-  | v.InferOutput<typeof typedList>
-  | v.InferOutput<typeof plainList>;
+export type IdentifierSource = v.InferOutput<typeof identifierSource>;
 
-const timeWithUnit = v.strictObject({
-  at: place,
-  unit: v.picklist(['s', 'ms', 'rfc3339', 'local'], 'must be s, ms, rfc3339 or local'),
-  zone: v.exactOptional(v.string()),
-});
-const time = v.lazy(value => (typeof value === 'string' ? place : timeWithUnit));
-export type TimePlace = string | v.InferOutput<typeof timeWithUnit>;
+const timeWithUnit = v.pipe(
+  v.strictObject({ at: place, unit: oneOf(['s', 'ms', 'rfc3339', 'local']), zone: v.exactOptional(v.string()) }),
+  v.check(
+    ({ unit, zone }) => (unit === 'local' ? zone !== undefined && isZone(zone) : zone === undefined),
+    'zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+  ),
+);
+export type TimePlace = v.InferOutput<typeof timeWithUnit>;
+const rfc3339 = v.pipe(
+  place,
+  v.transform((at): TimePlace => ({ at, unit: 'rfc3339' })),
+);
+const time = v.lazy(value => (typeof value === 'string' ? rfc3339 : timeWithUnit));
 
 const rule = v.strictObject({
   /** All of these places must have one of the values; `null` is an absent value. */
   when: conditions,
-  do: v.picklist(['erase', 'ignore', 'test', 'withdraw'], 'must be erase, ignore, test or withdraw'),
+  do: oneOf(['erase', 'ignore', 'test', 'withdraw']),
 });
 
-const success = [200, 201, 202, 204] as const;
-const header = v.pipe(v.string(), v.regex(/^[\x20-\x7e]+$/, 'must be printable ASCII'));
-const headers = v.exactOptional(v.record(headerName, header));
-
-function answer<S extends v.GenericSchema<unknown, number>>(status: S) {
-  return v.exactOptional(v.strictObject({ status, headers, body: v.exactOptional(v.unknown()) }));
+const headerText = textLike(/^[\x20-\x7e]+$/, 'must be printable ASCII');
+const headers = v.record(headerName, headerText);
+/** Adds to a schema that every text in its value is a template with these variables only, see {@link hasOnly}. */
+function withVariables<S extends v.GenericSchema>(schema: S, variables: string) {
+  return v.pipe(
+    schema,
+    v.check(
+      value => textsIn(value).every(text => hasOnly(text, variables)),
+      `may contain only ${variables.replaceAll(' ', ', ')}; {{ is a literal brace`,
+    ),
+  );
 }
 
-const final = answer(v.picklist(success, 'must be 200, 201, 202 or 204'));
-const unable = answer(
-  v.pipe(
-    v.number(),
-    v.check(
-      status => success.some(one => one === status) || (status >= 400 && status < 500 && Number.isInteger(status)),
-      'must be 200, 201, 202, 204 or from 400 to 499',
+const result = '{reference} {receipt} {outcome} {final} {count} {received} {expected} {completed}';
+const success = [200, 201, 202, 204] as const;
+const refusals = Array.from({ length: 100 }, (_, at) => 400 + at);
+
+/** A reply to one outcome, with a body of these variables. */
+function answer<S extends v.GenericSchema<unknown, number>>(status: S, variables: string) {
+  const body = v.exactOptional(withVariables(v.unknown(), variables));
+  return v.exactOptional(
+    v.pipe(
+      v.strictObject({ status, headers: v.exactOptional(headers), body }),
+      v.check(one => one.status !== 204 || one.body === undefined, 'must have no body with 204'),
     ),
-  ),
-);
-const open = answer(v.picklist([...success, 503], 'must be 200, 201, 202, 204 or 503'));
-const outcomes = {
-  erased: final,
-  no_match: final,
-  created_later: final,
-  not_identifiable: unable,
-  refused: unable,
-  in_progress: open,
-  needs_review: open,
-  '*': final,
-};
-const statusAnswers = v.strictObject(outcomes);
-const answers = v.strictObject({ ...outcomes, ignored: final, test: final });
+  );
+}
+
+function outcomes(variables: string) {
+  const final = answer(oneOf(success), variables);
+  const unable = answer(
+    v.picklist([...success, ...refusals], 'must be 200, 201, 202, 204 or from 400 to 499'),
+    variables,
+  );
+  const open = answer(oneOf([...success, 503]), variables);
+  const told = { erased: final, no_match: final, created_later: final, not_identifiable: unable, refused: unable };
+  return { ...told, in_progress: open, needs_review: open, '*': final };
+}
+
+const inAnswers = `{/pointer} {header:Name} {base64Body} ${result}`;
+const other = answer(oneOf(success), inAnswers);
+const answers = v.strictObject({ ...outcomes(inAnswers), ignored: other, test: other });
+const statusAnswers = v.strictObject(outcomes(result));
 export type Answers = v.InferOutput<typeof answers>;
 
+const statuses = v.optional(v.array(wholeNumber(300, 599)), []);
 const anyBody = v.exactOptional(v.unknown());
-const statuses = v.exactOptional(
-  v.array(
-    v.pipe(
-      v.number(),
-      v.check(status => Number.isInteger(status) && status >= 300 && status < 600, 'must be from 300 to 599'),
+const callbackBodies = v.strictObject({
+  erased: anyBody,
+  no_match: anyBody,
+  created_later: anyBody,
+  not_identifiable: anyBody,
+  refused: anyBody,
+});
+const callbackUrl = v.pipe(
+  withVariables(v.string(), '{/pointer} {header:Name} {reference}'),
+  v.check(hasWholeParts, 'must have variables only as whole path segments or whole query values'),
+);
+const callback = v.pipe(
+  v.strictObject({
+    when: v.optional(oneOf(['late', 'always']), 'late'),
+    method: v.optional(oneOf(['POST', 'PUT', 'PATCH']), 'POST'),
+    url: v.exactOptional(callbackUrl),
+    urls: v.exactOptional(place),
+    headers: v.exactOptional(withVariables(headers, '{secret:name} {token} {kept:/pointer} {kept:header:Name}')),
+    sign: v.exactOptional(oneOf(['standard-webhooks'])),
+    delivered: statuses,
+    refused: statuses,
+    bodies: v.exactOptional(withVariables(callbackBodies, `{/pointer} {header:Name} {callbackUrl} ${result}`)),
+  }),
+  v.check(({ url, urls }) => (url === undefined) !== (urls === undefined), 'must have either url or urls'),
+  v.forward(
+    v.check(
+      ({ urls, headers: all }) => urls === undefined || textsIn(all).every(text => hasOnly(text, '')),
+      'may hold a secret or a kept header only beside url',
     ),
+    ['headers'],
   ),
 );
-const callback = v.strictObject({
-  when: v.optional(v.picklist(['late', 'always'], 'must be late or always'), 'late'),
-  method: v.optional(v.picklist(['POST', 'PUT', 'PATCH'], 'must be POST, PUT or PATCH'), 'POST'),
-  url: v.exactOptional(v.string()),
-  urls: v.exactOptional(place),
-  headers,
-  sign: v.exactOptional(v.literal('standard-webhooks', 'must be standard-webhooks')),
-  delivered: statuses,
-  refused: statuses,
-  bodies: v.exactOptional(
-    v.strictObject({
-      erased: anyBody,
-      no_match: anyBody,
-      created_later: anyBody,
-      not_identifiable: anyBody,
-      refused: anyBody,
-    }),
-  ),
-});
 export type CallbackSettings = v.InferOutput<typeof callback>;
 
-function wholeNumber(least: number, most: number) {
-  const message = `must be a whole number from ${least} to ${most}`;
-  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
-}
-
-const queryName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.[\]-]{1,64}$/, 'must be the name of a query parameter'));
+const query = textLike(/^[A-Za-z0-9_.[\]-]{1,64}$/, 'must be the name of a query parameter');
 /** The next page is the next number, or has a value of the page before. */
-const numberedPage = v.strictObject({
-  query: queryName,
-  from: wholeNumber(0, 1),
-  step: v.optional(wholeNumber(1, 500), 1),
-});
-const cursorPage = v.strictObject({ query: queryName, at: pointer });
+const numberedPage = v.strictObject({ query, from: wholeNumber(0, 1), step: v.optional(wholeNumber(1, 500), 1) });
+const cursorPage = v.strictObject({ query, at: pointer });
 
 /** How a platform that does not call is asked for its orders. */
-const pull = v.strictObject({
-  everyMinutes: v.optional(wholeNumber(1, 1440), 15),
-  method: v.optional(v.picklist(['GET', 'POST'], 'must be GET or POST'), 'GET'),
-  url: v.string(),
-  headers,
-  body: anyBody,
-  /** The list of orders in the response. */
-  list: pointer,
-  next: v.exactOptional(
-    v.lazy(value => (typeof value === 'object' && value !== null && 'at' in value ? cursorPage : numberedPage)),
+const pull = v.pipe(
+  v.strictObject({
+    everyMinutes: v.optional(wholeNumber(1, 1440), 15),
+    method: v.optional(oneOf(['GET', 'POST']), 'GET'),
+    url: v.string(),
+    headers: v.exactOptional(withVariables(headers, '{secret:name} {token}')),
+    body: anyBody,
+    /** The list of orders in the response. */
+    list: pointer,
+    next: v.exactOptional(
+      v.lazy(value => (typeof value === 'object' && value !== null && 'at' in value ? cursorPage : numberedPage)),
+    ),
+    maxPages: v.optional(wholeNumber(1, 20), 10),
+  }),
+  v.forward(
+    v.check(({ method, body }) => method === 'POST' || body === undefined, 'needs the method POST'),
+    ['body'],
   ),
-  maxPages: v.optional(wholeNumber(1, 20), 10),
-});
+);
 export type PullSettings = v.InferOutput<typeof pull>;
 
 /** Where an access token for calls is had by client credentials. */
@@ -155,27 +170,27 @@ const oauth = v.strictObject({
   url: v.string(),
   /** The entry of `named` that holds `id:secret`. */
   secret: secretName,
-  scope: v.exactOptional(v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e ]+$/, 'must be names of scopes'))),
+  scope: v.exactOptional(textLike(/^[\x21\x23-\x5b\x5d-\x7e ]+$/, 'must be names of scopes')),
 });
 
-const places = v.pipe(v.array(place), v.nonEmpty('must hold at least one place'));
+const places = listOf(place, 'place');
 
 /** Settings of a platform without code of its own, value by value. */
 export const genericSchema = v.strictObject({
   ...commonSettings,
-  type: v.exactOptional(v.literal('generic', 'must be generic')),
+  type: v.exactOptional(oneOf(['generic'])),
   /** How the sender is authenticated. A list means that all must hold. Only a platform that is asked may have none. */
-  authentication: v.exactOptional(v.lazy(value => (Array.isArray(value) ? proofs : proof))),
+  authentication: v.exactOptional(oneOrList(proof, 'authentication')),
   pull: v.exactOptional(pull),
   oauth: v.exactOptional(oauth),
   /** The first rule that matches an order decides. */
-  rules: v.exactOptional(v.pipe(v.array(rule), v.nonEmpty('must hold at least one rule'))),
-  otherwise: v.optional(v.picklist(['refuse', 'ignore'], 'must be refuse or ignore'), 'refuse'),
+  rules: v.exactOptional(listOf(rule, 'rule')),
+  otherwise: v.optional(oneOf(['refuse', 'ignore']), 'refuse'),
   /** The list of orders in a message with several. */
   each: v.exactOptional(pointer),
   /** The place of the request's id, or several places whose values together are the id. */
   reference: v.exactOptional(v.lazy(value => (Array.isArray(value) ? places : place))),
-  identifiers: v.exactOptional(v.lazy(value => (Array.isArray(value) ? identifierSources : identifierSource))),
+  identifiers: v.exactOptional(oneOrList(identifierSource, 'entry')),
   submittedAt: v.exactOptional(time),
   dueAt: v.exactOptional(time),
   test: v.exactOptional(place),
@@ -185,45 +200,3 @@ export const genericSchema = v.strictObject({
   callback: v.exactOptional(callback),
 });
 export type GenericSettings = v.InferOutput<typeof genericSchema>;
-
-/** The rules and places of our own body, which a section without any has. */
-const ownBody = {
-  rules: [{ when: { '/type': 'erasure' }, do: 'erase' }],
-  reference: '/request_id',
-  identifiers: {
-    list: '/identifiers',
-    type: '/type',
-    value: '/value',
-    kinds: { customer_id: 'customer_id', source_id: 'source_id', email: 'email', phone: 'phone' },
-  },
-} as const;
-const ownOptionalPlaces = { submittedAt: '/submitted_at', dueAt: '/due_at', test: '/test' } as const;
-const ownCallback = { when: 'late', method: 'POST', urls: '/callback_url', sign: 'standard-webhooks' } as const;
-
-export type ResolvedSettings = ReturnType<typeof resolveSettings>;
-
-/** Adds the places of our own body. Its optional fields are read only if the section maps no place itself. */
-export function resolveSettings(settings: GenericSettings) {
-  const { rules, each, reference, identifiers, submittedAt, dueAt, test, authentication, callback, ...rest } = settings;
-  const mapped = { each, rules, reference, identifiers, submittedAt, dueAt, test };
-  const isPullOnly = authentication === undefined;
-  const isOwnBody = Object.values(mapped).every(one => one === undefined);
-  const optional = isOwnBody ? ownOptionalPlaces : { submittedAt, dueAt, test };
-  return {
-    ...rest,
-    ...optional,
-    hasOwnIdentifiers: identifiers === undefined,
-    isPullOnly,
-    hasUselessReplies: isPullOnly && [each, settings.answers, settings.statusAnswers].some(one => one !== undefined),
-    each: isPullOnly ? settings.pull?.list : each,
-    proofs: isPullOnly ? [] : listOf<Proof>(authentication),
-    rules: rules ?? ownBody.rules,
-    reference: (reference ?? ownBody.reference) as string | readonly string[],
-    identifiers: listOf<IdentifierSource>(identifiers ?? ownBody.identifiers),
-    callback: callback ?? (isOwnBody ? ownCallback : undefined),
-  };
-}
-
-function listOf<T>(value: T | readonly T[]): readonly T[] {
-  return Array.isArray(value) ? value : [value as T];
-}

@@ -79,20 +79,28 @@ export function bodyText(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? '';
 }
 
-/** A variable that is a header of the message. */
-export const headerVariable = /^header:[A-Za-z0-9-]+$/;
+/** The variables that stand for many names. */
+const forms: Readonly<Record<string, RegExp>> = {
+  '{/pointer}': /^(message:)?(\/|$)/,
+  '{header:Name}': /^header:[A-Za-z0-9-]+$/,
+  '{secret:name}': /^secret:[A-Za-z][A-Za-z0-9_-]{0,39}$/,
+  '{kept:/pointer}': /^kept:(message:)?\/./,
+  '{kept:header:Name}': /^kept:header:[A-Za-z0-9-]+$/,
+};
 
-/** Returns whether a variable is a place in the message. */
-export function isMessageVariable(name: string): boolean {
-  return /^(message:)?(\/|$)/.test(name) || headerVariable.test(name);
+/** Returns whether a text is a template with no other variables than these, such as `{/pointer} {reference}`. */
+export function hasOnly(text: string, variables: string): boolean {
+  const isOne = (name: string) => variables.split(' ').some(one => forms[one]?.test(name) ?? one === `{${name}}`);
+  return parseTemplate(text) !== undefined && variablesIn(text).every(isOne);
 }
 
-/** Returns the name of the secret that a variable of a callback's header stands for. */
+/** Returns the place in the message that a variable stands for. In headers of callbacks it is called `kept:`. */
+export function placeOf(variable: string): string | undefined {
+  const place = variable.replace(/^kept:/, '');
+  return hasOnly(`{${place}}`, '{/pointer} {header:Name}') ? place : undefined;
+}
+
+/** Returns the name of the secret that a variable of a header stands for. */
 export function secretVariable(name: string): string | undefined {
-  return /^secret:([A-Za-z][A-Za-z0-9_-]{0,39})$/.exec(name)?.[1];
-}
-
-/** Returns the place in the message that a variable of a callback's header stands for. */
-export function keptPlace(name: string): string | undefined {
-  return /^kept:(header:[A-Za-z0-9-]+|(message:)?\/.+)$/.exec(name)?.[1];
+  return name.startsWith('secret:') ? name.slice('secret:'.length) : undefined;
 }

@@ -1,6 +1,12 @@
 import { parseTime } from '../platform.ts';
 import { invalidAt, type Message, optionalText } from './places.ts';
-import type { TimePlace } from './schema.ts';
+
+/** Where a time is, and how it is written. */
+interface TimePlace {
+  readonly at: string;
+  readonly unit: keyof typeof rules;
+  readonly zone?: string;
+}
 
 /**
  * Returns the time at a place in epoch milliseconds, `undefined` if it is missing. Throws `invalid` for anything else, also
@@ -8,7 +14,7 @@ import type { TimePlace } from './schema.ts';
  */
 export function timeAt(time: TimePlace | undefined, message: Message): number | undefined {
   if (time === undefined) return undefined;
-  const { at: place, unit, zone = '' } = typeof time === 'string' ? { at: time, unit: 'rfc3339' as const } : time;
+  const { at: place, unit, zone = '' } = time;
   const text = optionalText(place, message);
   if (text === undefined) return undefined;
   const at = unit === 'local' ? localTime(text, zone) : readTime(text, unit);

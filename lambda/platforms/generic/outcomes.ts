@@ -1,24 +1,32 @@
 import type { Deletion, Outcome } from '../../domain/erasure.ts';
 import type { ErasureResult } from '../platform.ts';
+import { textsIn, variablesIn } from './template.ts';
 
 /** The part of a result that replies and callbacks tell. */
 export type ToldResult = Pick<ErasureResult, 'reference' | 'receiptId' | 'outcome' | 'receivedAt'>;
 
 export type OutcomeWord = (typeof words)[keyof typeof words];
 
+/** In the order in which one outcome stands for those of a list: not final, no success, then the others. */
 const words = {
+  'needs-review': 'needs_review',
+  'in-progress': 'in_progress',
+  refused: 'refused',
+  'not-identifiable': 'not_identifiable',
+  'created-later': 'created_later',
   erased: 'erased',
   'no-match': 'no_match',
-  'created-later': 'created_later',
-  'not-identifiable': 'not_identifiable',
-  refused: 'refused',
-  'in-progress': 'in_progress',
-  'needs-review': 'needs_review',
 } as const satisfies Readonly<Record<Outcome['kind'], string>>;
 
 /** Returns the word of an outcome, as in settings and replies. */
 export function wordOf({ kind }: Pick<Outcome, 'kind'>): OutcomeWord {
   return words[kind];
+}
+
+/** Returns the result that stands for several. */
+export function leadingResult(results: readonly ErasureResult[]): ErasureResult | undefined {
+  const rank = ({ outcome }: ErasureResult) => Object.values(words).indexOf(wordOf(outcome));
+  return results.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 
 /** Returns what settings hold for an outcome. What they say for no match is used for `created_later` too, unless they name it. */
@@ -27,14 +35,20 @@ export function valueFor<T>(values: { readonly [word in OutcomeWord | '*']?: T }
   return values[word] ?? similar ?? values['*'];
 }
 
+const telling = ['outcome', 'final', 'completed', 'count'];
+
+/** Returns whether a platform can tell two outcomes apart by their bodies in settings. */
+export function areDistinct(one: unknown, other: unknown): boolean {
+  const isTelling = textsIn(one)
+    .flatMap(variablesIn)
+    .some(name => telling.includes(name));
+  return isTelling || JSON.stringify(one) !== JSON.stringify(other);
+}
+
 /** Returns the variables of a result for templates. */
-export function resultVariables({
-  reference,
-  receiptId,
-  outcome,
-  receivedAt,
-}: ToldResult): Readonly<Record<string, unknown>> {
-  const common = { reference, receipt: receiptId, outcome: wordOf(outcome), received: isoTime(receivedAt) };
+export function resultVariables(result: ToldResult): Readonly<Record<string, unknown>> {
+  const { reference, receiptId: receipt, outcome, receivedAt } = result;
+  const common = { reference, receipt, outcome: wordOf(outcome), received: isoTime(receivedAt) };
   if (!('deletions' in outcome)) return { ...common, final: false, expected: isoTime(outcome.expectedAt) };
   const at = isoTime(outcome.at);
   return { ...common, final: true, count: outcome.deletions.length, expected: at, completed: at };
@@ -51,23 +65,6 @@ export function resultBody({ reference, receiptId, outcome }: ToldResult): objec
 /** As Voucherify returned it. A customer that was already gone has no such response. */
 function deletionBody({ project, proof, received }: Deletion) {
   return received === undefined ? { project, proof } : { project, ...received };
-}
-
-/** The outcomes of a list, in the order in which one of them stands for all. */
-const order: readonly OutcomeWord[] = [
-  'needs_review',
-  'in_progress',
-  'refused',
-  'not_identifiable',
-  'created_later',
-  'erased',
-  'no_match',
-];
-
-/** Returns the result that stands for several: one that is not final, or that is no success, comes before others. */
-export function leadingResult(results: readonly ErasureResult[]): ErasureResult | undefined {
-  const rank = ({ outcome }: ErasureResult) => order.indexOf(wordOf(outcome));
-  return results.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 
 function isoTime(at: number): string {
