@@ -133,6 +133,8 @@ const callbackStateSchema = storedObject({
   delivered: v.array(v.number()),
   /** Targets that will never accept the callback. */
   refused: v.array(v.number()),
+  /** When the next round is due; absent before the first one. */
+  retryAt: v.exactOptional(v.number()),
   endedAt: v.exactOptional(v.number()),
 });
 
@@ -145,6 +147,8 @@ const verificationSchema = storedObject({
   tries: v.number(),
   /** The deleted customers that Voucherify no longer returns. */
   absent: v.array(storedObject({ project: v.string(), pin: v.number() })),
+  /** When the customers are looked at again; absent before the first look, and after the verification has ended. */
+  lookAt: v.exactOptional(v.number()),
   /** Both are missing until the verification has ended. */
   result: v.exactOptional(verificationResultSchema),
   at: v.exactOptional(v.number()),
