@@ -8,7 +8,7 @@ import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { customerEvent } from '../support/customer-events.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { hour } from '../support/quota-world.ts';
-import { erased, opsHarness, recordingOutput } from './ops-harness.ts';
+import { byEmail, erased, opsHarness, recordingOutput } from './ops-harness.ts';
 
 /** An operator of a shop in which an erased person came back an hour later. */
 async function cameBack({ swept = true } = {}) {
@@ -32,6 +32,15 @@ describe('reappearance of an erased person', () => {
     );
     const { json } = await run('find', '--source-id', 'crm-1', '--json');
     expect(json).toMatchObject({ receipts: [{ reappearedAt: expect.stringMatching(/^2026-01-15T13:0/) }] });
+  });
+
+  test('find: an identifier that only the deleted customer had finds nothing, as before', async () => {
+    const at = await opsHarness({ reappearance: {} });
+    at.harness.addCustomer({ source_id: 'crm-7', email: 'zoe@example.com' });
+    await at.request([byEmail('zoe@example.com')]);
+    await at.harness.sweepAndVerify();
+    expect((await at.run('find', '--email', 'zoe@example.com')).status).toBe(0);
+    expect((await at.run('find', '--source-id', 'crm-7')).status).toBe(1);
   });
 
   test('show: lists each one with its channel, and verifies its signature', async () => {

@@ -349,6 +349,12 @@ export const defects: readonly Defect[] = [
     },
   },
   {
+    name: 'only the identifiers of the request are compared with events',
+    file: 'lambda/receipts/receipt.ts',
+    is: "...(state === 'erased' ? resolvedHmacs : [])",
+    becomes: '...resolvedHmacs.slice(resolvedHmacs.length + state.length)',
+  },
+  {
     name: 'a list without a total counts as 0',
     file: 'lambda/voucherify/residue.ts',
     is: "if (!parsed.success) return 'no-total';",
