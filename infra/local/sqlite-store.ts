@@ -12,7 +12,7 @@ import {
   rejectOversized,
 } from '../../lambda/receipts/parse-rows.ts';
 import { oldestFirst, parsePartition, partitionOf, type SelectPartition } from '../../lambda/receipts/partitions.ts';
-import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import { erasedHmacs, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import {
   asStoreFailure,
   type ErasedReceipt,
@@ -198,8 +198,7 @@ function accept(
     database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
     database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(personalData));
     for (const [project, pinned] of Object.entries(pins)) writePins(database, id, project, pinned);
-    const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
-    for (const mac of receipt.subjectHmacs) lookUp.run(mac, id);
+    writeLookUps(database, id, receipt.subjectHmacs);
     return { stored: true, receipt };
   });
 }
@@ -221,6 +220,7 @@ function replace(
   );
   const { changes } = update.run(revision, queue, nextAttemptAt, JSON.stringify(next), id, revision - 1);
   if (changes === 0) return false;
+  if (next.resolvedHmacs !== undefined) writeLookUps(database, id, erasedHmacs(next));
   if (pinsLeft !== undefined || (deletePersonalData && !keepPins))
     database.prepare('DELETE FROM pins WHERE id = ?').run(id);
   for (const [project, left] of Object.entries(pinsLeft?.pins ?? {})) writePins(database, id, project, left);
@@ -237,6 +237,11 @@ function replace(
     else database.prepare('INSERT OR REPLACE INTO look_ups VALUES (?, ?, ?)').run(id, project, JSON.stringify(row));
   }
   return true;
+}
+
+function writeLookUps(database: DatabaseSync, id: string, hmacs: readonly string[]): void {
+  const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
+  for (const mac of hmacs) lookUp.run(mac, id);
 }
 
 function writePins(database: DatabaseSync, id: string, project: string, pins: readonly Pin[]): void {

@@ -16,7 +16,7 @@ import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { csvRecord } from './csv.ts';
 import { periodText } from './period.ts';
-import type { Output } from './terminal.ts';
+import { isoSeconds, type Output } from './terminal.ts';
 
 export const exportCommand: Command = {
   summary: 'copy signed evidence to files, outside the table',
@@ -24,9 +24,9 @@ export const exportCommand: Command = {
   help: `npm run ops -- export --folder FOLDER [--from DATE] [--to DATE]
 
 Writes the signed evidence of every receipt that was closed in the period: one
-file RECEIPT.jws each, the public key as jwks.json, and two lists. manifest.csv
-names for each receipt the file, its SHA-256, the platform, times and outcome,
-for a spreadsheet (a cell that starts with = + - or @ gets an apostrophe before
+file RECEIPT.jws each, one more for each time that the person came back, the
+public key as jwks.json, and two lists. manifest.csv names each file, its
+SHA-256, the receipt, the platform, times and outcome, for a spreadsheet (a cell that starts with = + - or @ gets an apostrophe before
 it). SHA256SUMS has the digest of every other file of this export. The files
 contain no identifier of a person. Keep them where the deployment cannot delete
 them, such as a bucket with object lock.
@@ -47,6 +47,8 @@ their names last, so a folder without them is incomplete.
 };
 
 interface ExportCounts {
+  receipts: number;
+  reappearances: number;
   written: number;
   kept: number;
   conflicting: number;
@@ -63,7 +65,9 @@ async function exportEvidence(args: ParsedArgs, context: OpsContext, output: Out
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {
     throw new OpsUsageError('--folder: the folder cannot be created');
   });
-  const counts: ExportCounts = { written: 0, kept: 0, conflicting: 0, unsigned: 0, unreadable: 0 };
+  const counts: ExportCounts = {
+    ...{ receipts: 0, reappearances: 0, written: 0, kept: 0, conflicting: 0, unsigned: 0, unreadable: 0 },
+  };
   const lists = await openLists(folder);
   for await (const receipt of closedReceipts(context, filter, counts, output)) {
     const { id, evidence } = receipt;
@@ -72,15 +76,40 @@ async function exportEvidence(args: ParsedArgs, context: OpsContext, output: Out
     else if (!/^[\w-]+$/.test(id)) counts.unreadable += 1;
     else {
       counts[await writeOnce(join(folder, `${id}.jws`), `${evidence}\n`)] += 1;
-      await lists.addReceipt(receipt, `${evidence}\n`);
+      counts.receipts += 1;
+      await lists.add(`${id}.jws`, `${evidence}\n`, closedCells(receipt));
+      await exportAddenda(receipt, folder, { context, counts, lists });
     }
   }
-  const receipts = counts.written + counts.kept + counts.conflicting;
   counts[await writeOnce(join(folder, 'jwks.json'), key)] += 1;
   const complete = counts.conflicting === 0 && counts.unreadable === 0;
   await lists.close(complete, key);
-  print({ closed: periodText(filter.period), ...counts, receipts, complete }, output);
+  print({ closed: periodText(filter.period), ...counts, complete }, output);
   return complete ? 0 : 1;
+}
+
+/** Writes the signed addenda of one receipt. */
+async function exportAddenda(
+  { id, platform }: Receipt,
+  folder: string,
+  {
+    context,
+    counts,
+    lists,
+  }: { context: OpsContext; counts: ExportCounts; lists: Awaited<ReturnType<typeof openLists>> },
+): Promise<void> {
+  const addenda = (await context.store.addendaOf(id)).toSorted((a, b) => a.receivedAt - b.receivedAt);
+  for (const { event, jws, receivedAt } of addenda) {
+    if (jws === undefined) counts.unsigned += 1;
+    else if (!/^[\w-]+$/.test(event)) counts.unreadable += 1;
+    else {
+      const file = `${id}.addendum-${event}.jws`;
+      counts[await writeOnce(join(folder, file), `${jws}\n`)] += 1;
+      counts.reappearances += 1;
+      const facts = [id, platform, isoSeconds(receivedAt), '', 'reappearance', '', '', '', 'yes'];
+      await lists.add(file, `${jws}\n`, facts);
+    }
+  }
 }
 
 /** Writes a new file; leaves an existing one as it is. A file that was cut off by a crash has another name. */
@@ -105,10 +134,10 @@ async function openLists(folder: string) {
   const addSum = (file: string, digest: string) => sums.add(`${digest}  ${file}\n`);
   await manifest.add(`${csvRecord(['file', 'sha256', ...closedColumns])}\n`);
   return {
-    addReceipt: async (receipt: Receipt, text: string) => {
-      const [file, digest] = [`${receipt.id}.jws`, sha256(text)];
+    add: async (file: string, text: string, facts: readonly (string | number)[]) => {
+      const digest = sha256(text);
       await addSum(file, digest);
-      await manifest.add(`${csvRecord([file, digest, ...closedCells(receipt)])}\n`);
+      await manifest.add(`${csvRecord([file, digest, ...facts])}\n`);
     },
     close: async (complete: boolean, key: string) => {
       await addSum('jwks.json', sha256(key));
@@ -145,7 +174,6 @@ function sha256(text: string): string {
 interface ExportResult extends ExportCounts {
   /** The period, in words. */
   readonly closed: string;
-  readonly receipts: number;
   readonly complete: boolean;
 }
 
@@ -153,9 +181,11 @@ function print(result: ExportResult, output: Output): void {
   if (output.json) output.printJson(result);
   else {
     output.print(`closed ${result.closed}`);
-    output.print(`${result.receipts} receipts exported: ${result.written} files written, ${result.kept} already there`);
+    const cameBack = result.reappearances === 0 ? '' : ` and ${result.reappearances} reappearances`;
+    const files = `${result.written} files written, ${result.kept} already there`;
+    output.print(`${result.receipts} receipts${cameBack} exported: ${files}`);
     const notes = [
-      [result.unsigned, 'closed receipts are not signed yet: export them later'],
+      [result.unsigned, 'closed receipts or reappearances are not signed yet: export them later'],
       [result.conflicting, 'files have other content and were not replaced: use another folder'],
       [result.unreadable, 'receipts were written by an unknown version and are missing: use the newest tool'],
     ] as const;

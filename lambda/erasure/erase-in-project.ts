@@ -163,11 +163,14 @@ function writePins(
   const kept = refused.length === 0 ? noLookUps : withoutRefused(lookUps);
   const lookedUp = kept.results.length;
   const isStored = personalData.lookUps[project] !== undefined;
+  // Only events of customers are compared with them.
+  const isCompared = services.settings.reappearance !== undefined;
+  const resolvedHmacs = isCompared ? pins.flatMap(pin => pin.subjectHmacs ?? []) : [];
+  const facts = { known, refused, lookedUp, ifAbsent, residue, resolvedHmacs };
   return updateReceipt(
     services.store,
     receipt,
-    current =>
-      recordPins(current, receipt.claims, project, pins.length, { known, refused, lookedUp, ifAbsent, residue }),
+    current => recordPins(current, receipt.claims, project, pins.length, facts),
     () => ({
       ...(pins.length > known && { pins: { project, pins } }),
       ...((lookedUp > 0 || isStored) && { lookUps: [{ project, lookUps: lookedUp > 0 ? kept : undefined }] }),

@@ -1,5 +1,5 @@
 import { type CallbackState, isFinal, nextRevision, type Receipt } from './receipt.ts';
-import { queueAfterCallbacks } from './verification.ts';
+import { dueDuringCallbacks, queueAfterCallbacks } from './verification.ts';
 
 /** How long after closing a receipt its callbacks are retried, in milliseconds. At least seven days are promised. */
 export const callbackPeriodMs = 8 * 86_400_000;
@@ -12,9 +12,10 @@ export function claimCallback(receipt: Receipt, now: number, until: number): Rec
   return isCallbackDue(receipt, now) ? nextRevision(receipt, { nextAttemptAt: until }) : undefined;
 }
 
-/** Returns whether callbacks of a closed receipt are due now. */
-export function isCallbackDue({ state, queue, nextAttemptAt }: Receipt, now: number): boolean {
-  return isFinal(state) && queue === 'callback' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+/** Returns whether callbacks of a closed receipt are due now, and not only its verification. */
+export function isCallbackDue({ state, queue, nextAttemptAt, callbackState }: Receipt, now: number): boolean {
+  const isQueued = isFinal(state) && queue === 'callback' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+  return isQueued && (callbackState?.retryAt ?? now) <= now;
 }
 
 export interface CallbackRecord {
@@ -45,7 +46,11 @@ export function recordCallback(
   const answered = union(state.delivered, state.refused).length >= targets;
   if (now < until && !answered) {
     // A target may ask for a later retry than the period allows: then the last try is at its end.
-    return nextRevision(receipt, { callbackState: state, nextAttemptAt: Math.min(Math.max(retryAt, now), until) });
+    const callbackState = { ...state, retryAt: Math.min(Math.max(retryAt, now), until) };
+    return nextRevision(receipt, {
+      callbackState,
+      nextAttemptAt: dueDuringCallbacks({ ...receipt, callbackState }, now),
+    });
   }
   return endCallbacks(receipt, state, now);
 }
@@ -56,7 +61,7 @@ export function abandonCallbacks(receipt: Receipt, now: number): Receipt | undef
   return endCallbacks(receipt, receipt.callbackState ?? noCallbackYet, now);
 }
 
-function endCallbacks(receipt: Receipt, state: CallbackState, now: number): Receipt {
+function endCallbacks(receipt: Receipt, { retryAt: _, ...state }: CallbackState, now: number): Receipt {
   return nextRevision(receipt, { callbackState: { ...state, endedAt: now }, ...queueAfterCallbacks(receipt, now) });
 }
 

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { parseJson } from '../io/json.ts';
+import { actionsLeft } from './receipt.ts';
 import {
   type Addendum,
   addendumSchema,
@@ -74,14 +75,7 @@ function parseRow<T>(schema: v.GenericSchema<unknown, T>, row: string): T {
   return parsed.output;
 }
 
-/** Largest number of actions in one transaction (DynamoDB API Reference, TransactWriteItems). */
-const maxActions = 100;
-
-/**
- * Throws `too-large` for a receipt that one transaction could not close: closing writes the receipt and every look-up
- * row, and deletes the personal data, and the pins and completed look-ups of every project.
- */
+/** Throws `too-large` for a receipt that one transaction could not close. */
 export function rejectOversized(receipt: Receipt): void {
-  const actions = 2 + new Set(receipt.subjectHmacs).size + 2 * Object.keys(receipt.projects).length;
-  if (actions > maxActions) throw new Failure('too-large', 'identifiers: more than one request may contain');
+  if (actionsLeft(receipt) < 0) throw new Failure('too-large', 'identifiers: more than one request may contain');
 }

@@ -141,6 +141,35 @@ export interface PinnedLookUps {
   readonly ifAbsent?: ProjectProgress['ifAbsent'];
   /** What Voucherify lists before the deletion. */
   readonly residue?: ResidueCounts | undefined;
+  /** HMACs of what the pinned customers have. */
+  readonly resolvedHmacs?: readonly string[];
+}
+
+/** Largest number of actions in one transaction (DynamoDB API Reference, TransactWriteItems). */
+const maxActions = 100;
+
+/**
+ * Returns how many more look-up rows the transaction can write that closes a receipt. It writes the receipt and every look-up
+ * row, and deletes the personal data, and the pins and completed look-ups of every project.
+ */
+export function actionsLeft({ subjectHmacs, projects }: Pick<Receipt, 'subjectHmacs' | 'projects'>): number {
+  return maxActions - 2 - new Set(subjectHmacs).size - 2 * Object.keys(projects).length;
+}
+
+/** Adds the HMACs of what pinned customers have and the request does not, as many as the closing transaction can write. */
+function withResolved(receipt: Receipt, hmacs: readonly string[]): Pick<Receipt, 'resolvedHmacs'> {
+  const all = [...new Set([...(receipt.resolvedHmacs ?? []), ...hmacs])];
+  const others = all.filter(hmac => !receipt.subjectHmacs.includes(hmac)).slice(0, Math.max(0, actionsLeft(receipt)));
+  return others.length === 0 ? {} : { resolvedHmacs: others };
+}
+
+/** Returns the HMACs by which an erased person is found: of the request, and of what the deleted customers had. */
+export function erasedHmacs({
+  state,
+  subjectHmacs,
+  resolvedHmacs = [],
+}: Omit<Receipt, 'expiresAt'>): readonly string[] {
+  return [...new Set([...subjectHmacs, ...(state === 'erased' ? resolvedHmacs : [])])];
 }
 
 /**
@@ -153,7 +182,7 @@ export function recordPins(
   generation: number,
   project: string,
   pins: number,
-  { known = 0, refused = [], lookedUp = 0, ifAbsent, residue }: PinnedLookUps = {},
+  { known = 0, refused = [], lookedUp = 0, ifAbsent, residue, resolvedHmacs = [] }: PinnedLookUps = {},
 ): Receipt | undefined {
   const progress = receipt.projects[project];
   if (progress?.state !== 'open' || progress.pins !== known) return undefined;
@@ -165,6 +194,7 @@ export function recordPins(
   const codes = refused.length > 0 || progress.refusedLookUps !== undefined ? { refusedLookUps: refused } : {};
   const listed = residue === undefined ? {} : { residue: { before: residue } };
   return nextRevision(receipt, {
+    ...withResolved(receipt, resolvedHmacs),
     projects: {
       ...receipt.projects,
       [project]: { ...before, ...counted, ...codes, ...(ifAbsent && { ifAbsent }), ...listed, pins },

@@ -133,6 +133,8 @@ const callbackStateSchema = storedObject({
   delivered: v.array(v.number()),
   /** Targets that will never accept the callback. */
   refused: v.array(v.number()),
+  /** When the next round is due; absent before the first one. */
+  retryAt: v.exactOptional(v.number()),
   endedAt: v.exactOptional(v.number()),
 });
 
@@ -145,6 +147,8 @@ const verificationSchema = storedObject({
   tries: v.number(),
   /** The deleted customers that Voucherify no longer returns. */
   absent: v.array(storedObject({ project: v.string(), pin: v.number() })),
+  /** When the customers are looked at again; absent before the first look, and after the verification has ended. */
+  lookAt: v.exactOptional(v.number()),
   /** Both are missing until the verification has ended. */
   result: v.exactOptional(verificationResultSchema),
   at: v.exactOptional(v.number()),
@@ -187,6 +191,8 @@ export const receiptSchema = storedObject({
   /** HMAC of the first delivery's id, if the platform sends one. */
   deliveryHmac: v.exactOptional(v.string()),
   subjectHmacs: v.array(v.string()),
+  /** HMACs of what only the customers to delete have: a `source_id`, an e-mail address. Only if events of customers are received. */
+  resolvedHmacs: v.exactOptional(v.array(v.string())),
   /** Calls that all look-ups in one project need, if each list has one page. */
   lookUpCalls: v.number(),
   /** The kinds of the identifiers that cannot be looked up: a phone number, or an unusable value. */

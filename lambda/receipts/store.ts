@@ -3,7 +3,7 @@ import { Failure } from '../domain/failure.ts';
 import type { SelectPartition } from './partitions.ts';
 import { isFinal, needsNoPersonalData } from './receipt.ts';
 import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
-import { needsVerification } from './verification.ts';
+import { needsVerification, pinsKeptUntil } from './verification.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
 
@@ -91,7 +91,7 @@ export interface PinsLeft {
  */
 export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
   if (!isFinal(next.state)) return {};
-  const deleted = { deletePersonalData: true, keepPins: needsVerification(next) };
+  const deleted = { deletePersonalData: true, keepPins: needsVerification(next) || pinsKeptUntil(next) !== undefined };
   if (personalData === undefined || needsNoPersonalData(next)) return deleted;
   const { reference, scope, callbacks } = personalData;
   return { ...deleted, callbackData: { reference, scope, identifiers: [], callbacks } };

@@ -17,7 +17,7 @@ import {
   wrongCustomerDeleted,
 } from './receipt.ts';
 import type { ResidueCounts } from './row-schemas.ts';
-import { pinsKeptUntil } from './verification.ts';
+import { dueDuringCallbacks, pinsKeptUntil } from './verification.ts';
 
 /** After this many claims without a result, the receipt needs review. */
 export const maxUnrecordedClaims = 5;
@@ -95,7 +95,7 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
   const isClaimed = receipt.state === 'open' && receipt.unrecordedClaims > 0;
   const at = decided.at + (isClaimed ? maxClaimMs : 0);
   const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? at, at) };
-  if (isFinal(receipt.state)) return withDecision(receipt, decided, soon);
+  if (isFinal(receipt.state)) return withDecision(receipt, decided, { ...soon, ...callbackSoon(receipt, at) });
   const isWaiting = receipt.state === 'needs-review' || isClosingDecided(receipt);
   const { reason: _, heldUntil: __, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
@@ -107,6 +107,12 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
     unrecordedClaims: 0,
   } as const;
   return withDecision(withEndedHolds(rest, decided.at), withReason(decided, receipt), reopened);
+}
+
+function callbackSoon({ queue, callbackState }: Receipt, at: number): Pick<Receipt, 'callbackState'> {
+  return queue === 'callback' && callbackState !== undefined
+    ? { callbackState: { ...callbackState, retryAt: at } }
+    : {};
 }
 
 /** Returns whether it is time to check whether the legal hold of a receipt has ended. */
@@ -219,16 +225,21 @@ export function newRequestDecided(receipt: Receipt, decided: DecisionInput): Rec
  * kept, and once. Stored apart from `decisions`, because the signed evidence of this receipt must not change.
  */
 export function decideEraseAgain(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
+  const { queue, verification } = receipt;
   const isKept = decided.at < (pinsKeptUntil(receipt) ?? 0);
-  if (!isKept || receipt.evidence === undefined || receipt.eraseAgain !== undefined) return undefined;
-  return nextRevision(receipt, { eraseAgain: decided, queue: 'verify', nextAttemptAt: decided.at });
+  if (!isKept || queue === 'sign' || receipt.eraseAgain !== undefined || verification === undefined) return undefined;
+  const due = { nextAttemptAt: decided.at, verification: { ...verification, lookAt: decided.at } };
+  return nextRevision(receipt, { eraseAgain: decided, ...due, queue: queue ?? 'verify' });
 }
 
-/** Takes a receipt out of its queue whose customers are deleted again for another receipt. */
-export function endEraseAgain(receipt: Receipt): Receipt | undefined {
-  if (receipt.eraseAgain === undefined || receipt.queue !== 'verify') return undefined;
-  const { queue: _, nextAttemptAt: __, ...rest } = receipt;
-  return nextRevision(rest, {});
+/** Takes a receipt out of its queue whose customers are deleted again for another receipt; open callbacks go on. */
+export function endEraseAgain(receipt: Receipt, now: number): Receipt | undefined {
+  const { queue, nextAttemptAt: _, verification, ...rest } = receipt;
+  if (receipt.eraseAgain === undefined || verification?.lookAt === undefined) return undefined;
+  const { lookAt: __, ...verified } = verification;
+  const ended = { ...rest, verification: verified };
+  if (queue === 'callback') return nextRevision(ended, { queue, nextAttemptAt: dueDuringCallbacks(ended, now) });
+  return nextRevision(ended, receipt.evidence === undefined ? { queue: 'sign', nextAttemptAt: now } : {});
 }
 
 /** Closes a receipt that an operator has refused. Deletions without a recorded result stay marked as possible. */

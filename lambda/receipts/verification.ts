@@ -30,15 +30,33 @@ export function needsVerification(receipt: Receipt): boolean {
   return deletedAt(receipt) !== undefined && receipt.verification?.result === undefined;
 }
 
-/** Returns the queue of a closed receipt whose callbacks are sent or were not due, and from when. */
-export function queueAfterCallbacks(receipt: Receipt, now: number): Pick<Receipt, 'queue' | 'nextAttemptAt'> {
-  if (!needsVerification(receipt)) return { queue: 'sign', nextAttemptAt: now };
-  return { queue: 'verify', nextAttemptAt: Math.max(now, (deletedAt(receipt) ?? now) + firstLookMs) };
+/** Returns when the deleted customers are looked at next; `undefined` if they need not be. */
+function nextLook(receipt: Receipt): number | undefined {
+  const { verification: { lookAt } = {} } = receipt;
+  return lookAt ?? (needsVerification(receipt) ? (deletedAt(receipt) ?? 0) + firstLookMs : undefined);
 }
 
-/** Returns whether a closed receipt is due for its verification. */
-export function isVerificationDue({ queue, nextAttemptAt }: Receipt, now: number): boolean {
-  return queue === 'verify' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+/** Returns the queue of a closed receipt whose callbacks are sent or were not due, and from when. */
+export function queueAfterCallbacks(receipt: Receipt, now: number): Pick<Receipt, 'queue' | 'nextAttemptAt'> {
+  const lookAt = nextLook(receipt);
+  if (lookAt === undefined) return { queue: 'sign', nextAttemptAt: now };
+  return { queue: 'verify', nextAttemptAt: Math.max(now, lookAt) };
+}
+
+/**
+ * Returns when a closed receipt is due whose callbacks are not all accepted: for the next round of callbacks, or for the next look at
+ * the deleted customers if that is earlier. A callback that fails for days must not delay the alarm about a customer who
+ * is still present.
+ */
+export function dueDuringCallbacks(receipt: Receipt, now: number): number {
+  return Math.min(receipt.callbackState?.retryAt ?? now, nextLook(receipt) ?? Number.POSITIVE_INFINITY);
+}
+
+/** Returns whether a closed receipt is due for its verification: in the queue of its own, or between two rounds of callbacks. */
+export function isVerificationDue(receipt: Receipt, now: number): boolean {
+  const { queue, nextAttemptAt } = receipt;
+  if (nextAttemptAt === undefined || nextAttemptAt > now) return false;
+  return queue === 'verify' || (queue === 'callback' && (nextLook(receipt) ?? Number.POSITIVE_INFINITY) <= now);
 }
 
 /** The deleted customers that are not yet found to be absent, as indexes of pins by project. */
@@ -71,10 +89,16 @@ export function recordLook(receipt: Receipt, look: VerificationLook, now: number
   const since = deletedAt(receipt) ?? now;
   const isLeft = unverifiedPins({ ...receipt, verification }).size > 0;
   const result = isLeft ? resultOf(look, now - since) : 'absent';
-  if (result !== undefined) {
-    return { ...receipt, verification: { ...verification, result, at: now }, queue: 'sign', nextAttemptAt: now };
-  }
-  return { ...receipt, verification, nextAttemptAt: nextLookAt(since, tries, now, random) };
+  if (result !== undefined)
+    return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
+  const lookAt = nextLookAt(since, tries, now, random);
+  return withSchedule({ ...receipt, verification: { ...verification, lookAt } }, now);
+}
+
+/** While callbacks are open, the receipt stays in their queue. */
+function withSchedule(receipt: Receipt, now: number): Receipt {
+  if (receipt.queue === 'callback') return { ...receipt, nextAttemptAt: dueDuringCallbacks(receipt, now) };
+  return { ...receipt, ...queueAfterCallbacks(receipt, now) };
 }
 
 function resultOf({ isShown, isLost }: VerificationLook, age: number): Verification['result'] {

@@ -14,6 +14,7 @@ import {
 import { needsNoPersonalData, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalDataWithPins } from '../receipts/store.ts';
 import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
+import { isVerificationDue } from '../receipts/verification.ts';
 import type { Services } from '../services.ts';
 import { type CallbackDelivery, sendCallback } from './send-callback.ts';
 
@@ -30,14 +31,19 @@ const maxDelayMs = 6 * 3_600_000;
 /**
  * Sends the outcome of one closed receipt to its platform, if that is due. The personal data is deleted when every target
  * has accepted the callback or it is given up. Only the first call may start after `sweepEnds` (epoch ms). Returns
- * whether every target has accepted it.
+ * `delivered` if every target has accepted it, and `verify` if not callbacks, but the verification is due.
  */
-export async function deliverCallbacks(id: string, services: Services, sweepEnds: number): Promise<boolean> {
+export async function deliverCallbacks(
+  id: string,
+  services: Services,
+  sweepEnds: number,
+): Promise<'delivered' | 'verify' | 'nothing'> {
   const due = await services.store.read(id);
-  if (due === undefined || !isCallbackDue(due, services.now())) return false;
+  if (due === undefined) return 'nothing';
+  if (!isCallbackDue(due, services.now())) return isVerificationDue(due, services.now()) ? 'verify' : 'nothing';
   const until = services.now() + services.times.claimMs;
   const claim = await updateReceipt(services.store, due, current => claimCallback(current, services.now(), until));
-  if (!claim.done) return false;
+  if (!claim.done) return 'nothing';
   const { receipt } = claim;
   const personalData = await services.store.readPersonalData(id);
   const platform = services.platforms.get(receipt.platform);
@@ -45,7 +51,7 @@ export async function deliverCallbacks(id: string, services: Services, sweepEnds
   const callbacks = await buildCallbacks(receipt, personalData, platform, services);
   const beginUntil = Math.min(services.now() + services.times.claimMs * startShare, sweepEnds);
   const deliveries = await deliverAll(receipt, callbacks, platform, beginUntil, services);
-  return record(receipt, callbacks.length, deliveries, services);
+  return (await record(receipt, callbacks.length, deliveries, services)) ? 'delivered' : 'nothing';
 }
 
 /**
@@ -81,11 +87,11 @@ async function buildCallbacks(
 type Deliveries = ReadonlyMap<number, CallbackDelivery>;
 
 /** Gives up because the addresses are missing: the platform never receives the outcome. */
-async function giveUp(receipt: Receipt, services: Services): Promise<false> {
+async function giveUp(receipt: Receipt, services: Services): Promise<'nothing'> {
   const { done } = await updateReceipt(services.store, receipt, current => abandonCallbacks(current, services.now()));
   if (done)
     services.log({ event: 'alarm', alarm: 'callback-abandoned', platform: receipt.platform, receipt: receipt.id });
-  return false;
+  return 'nothing';
 }
 
 /**

@@ -20,7 +20,12 @@ export async function eraseAgain(receipt: Receipt, decision: Decision, services:
     log({ event: 'accepted', platform: next.platform, receipt: next.id, code: stored ? 'stored' : 'repeated' });
     if (stored) await isWithinLimit(next, await readPausesFor(next, services), services);
   }
-  await updateReceipt(store, receipt, endEraseAgain, () => ({ pinsLeft: { pins: {}, expiresAt: 0 } }));
+  await updateReceipt(
+    store,
+    receipt,
+    current => endEraseAgain(current, services.now()),
+    () => ({ pinsLeft: { pins: {}, expiresAt: 0 } }),
+  );
 }
 
 async function receiptFor(

@@ -27,7 +27,14 @@ import { verifyReceipt } from './verify-erasure.ts';
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const countUntil = Math.min(until, services.now() + countMs);
-  const run: Run = { ...newSweepState(services), until, stopped: false, cannotSign: false, countUntil };
+  const run: Run = {
+    ...newSweepState(services),
+    until,
+    stopped: false,
+    cannotSign: false,
+    countUntil,
+    between: new Set(),
+  };
   await Promise.all([pullOrders(run, until), checkHeld(run), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
@@ -48,6 +55,8 @@ interface Run extends SweepState {
   readonly countUntil: number;
   /** Set once every project is rate-limited: no other receipt could be attempted either. */
   stopped: boolean;
+  /** Receipts whose verification is due between two rounds of callbacks. */
+  readonly between: Set<string>;
   /** Set by the first failed signature; a later sweep signs the rest. */
   cannotSign: boolean;
 }
@@ -68,7 +77,9 @@ function checkHeld(run: Run): Promise<void> {
 function notifyAll(run: Run): Promise<void> {
   const { services, until, counts } = run;
   const work = async (id: string) => {
-    if (await deliverCallbacks(id, services, until)) counts.delivered += 1;
+    const done = await deliverCallbacks(id, services, until);
+    if (done === 'delivered') counts.delivered += 1;
+    if (done === 'verify') run.between.add(id);
   };
   return processQueue('callback', run, { work });
 }
@@ -97,6 +108,9 @@ async function verifyAll(run: Run): Promise<void> {
     if ((await verifyReceipt(id, signer, services, ends)) === 'signed') counts.signed += 1;
   };
   await processQueue('verify', run, { work });
+  for (const id of run.between) {
+    if (services.now() < until && !(await succeeds(id, services, () => work(id)))) counts.failed += 1;
+  }
 }
 
 async function eraseOne(id: string, run: Run, started: () => void): Promise<void> {

@@ -2,7 +2,7 @@ import { lookAt } from '../erasure/delete-customers.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
 import { acceptedAppIdHmac, nextRevision, type Receipt } from '../receipts/receipt.ts';
 import type { Signer } from '../receipts/signer.ts';
-import { type PersonalDataWithPins, type PinsLeft, updateReceipt } from '../receipts/store.ts';
+import { type PersonalDataWithPins, type PinsLeft, type SideWrites, updateReceipt } from '../receipts/store.ts';
 import { addResidue } from '../receipts/transitions.ts';
 import {
   isVerificationDue,
@@ -26,7 +26,7 @@ interface VerificationEnds {
 
 /**
  * Verifies one closed receipt, if that is due: looks up the deleted customers once more, and stores what it has seen. With a
- * result, the same write stores the signed evidence and deletes the pins. A crash before it repeats only reads. Throws
+ * result, the same write deletes the pins and, unless callbacks are still to be sent, stores the signed evidence. A crash before it repeats only reads. Throws
  * `unavailable` if the store fails.
  */
 export async function verifyReceipt(
@@ -46,10 +46,9 @@ export async function verifyReceipt(
   const look = await lookAtAll(receipt, pins, Math.min(until, now() + attemptMs), services);
   const verified = recordLook(receipt, look, now(), random());
   const result = verified.verification?.result;
-  const storeLook = async (looked: Receipt) => {
-    await updateReceipt(store, receipt, current =>
-      current.revision === receipt.revision ? nextRevision(looked, {}) : undefined,
-    );
+  const storeLook = async (looked: Receipt, sideWrites: SideWrites = {}) => {
+    const change = (current: Receipt) => (current.revision === receipt.revision ? nextRevision(looked, {}) : undefined);
+    await updateReceipt(store, receipt, change, () => sideWrites);
     return 'nothing' as const;
   };
   if (result === undefined) return storeLook(verified);
@@ -63,7 +62,11 @@ export async function verifyReceipt(
   // Before the write, so that no crash can lose it.
   if (result === 'stillPresent') log({ event: 'alarm', alarm: 'erased-person-still-present', platform, receipt: id });
   const counted = addResidue(verified, counts, now());
-  return signAndStore(counted, signer, services, { pinsLeft: pinsLeftAfter(verified, pins) });
+  const sideWrites = { pinsLeft: pinsLeftAfter(verified, pins) };
+  // It is signed when its callbacks have ended.
+  return counted.queue === 'callback'
+    ? storeLook(counted, sideWrites)
+    : signAndStore(counted, signer, services, sideWrites);
 }
 
 /** Returns a receipt with what a look has shown, as due as before. */

@@ -106,7 +106,7 @@ describe('erase-again', () => {
     await at.harness.sweepAndVerify();
     expect(await at.run('erase-again', id, ...why)).toMatchObject({
       status: 1,
-      lines: [`${id}: not changed: its evidence does not say stillPresent`],
+      lines: [`${id}: not changed: its verification does not say stillPresent`],
     });
   });
 });

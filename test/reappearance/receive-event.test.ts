@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { issuer } from '../../lambda/receipts/evidence.ts';
+import { evidenceOf, issuer } from '../../lambda/receipts/evidence.ts';
+import { actionsLeft, recordPins } from '../../lambda/receipts/receipt.ts';
 import { addendumType, keySet } from '../../lambda/receipts/signer.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { customerEvent, erasedPerson } from '../support/customer-events.ts';
-import { createHarness, eventSecret, fixtureTime, type Harness } from '../support/harness.ts';
+import { createHarness, eventSecret, fixtureTime, type Harness, type HarnessOptions, one } from '../support/harness.ts';
+import { receiptOf } from '../support/receipt-builders.ts';
 
 const back = { source_id: 'crm-10042', email: 'ADA@example.com ' };
 const reappeared = (harness: Harness) => harness.alarms().filter(alarm => alarm === 'erased-person-reappeared');
@@ -179,3 +181,51 @@ describe('event that is refused', () => {
 function fail(): never {
   throw storeUnavailable();
 }
+
+/** A person who was erased by e-mail address; only the customer in Voucherify has a source_id. */
+async function erasedByEmail(options: HarnessOptions = {}) {
+  const harness = createHarness({ platforms: {}, customers: [], reappearance: {}, ...options });
+  harness.addCustomer({ source_id: 'crm-7', email: 'zoe@example.com' });
+  const { receipt } = await harness.erase(one('email', 'zoe@example.com'));
+  expect(receipt.state).toBe('erased');
+  return { harness, receipt, later: harness.clock.now + 3_600_000 };
+}
+
+describe('identifier that only the deleted customer had', () => {
+  test('same source_id, another e-mail address: makes an addendum', async () => {
+    const { harness, receipt, later } = await erasedByEmail();
+    const customer = { source_id: 'crm-7', email: 'new@example.com' };
+    expect(await harness.sendEvent(customerEvent({ at: later, customer }))).toMatchObject({ status: 204 });
+    expect(await harness.store.addendaOf(receipt.id)).toMatchObject([{ matched: ['source_id'] }]);
+  });
+
+  test('event from before the erasure: makes none', async () => {
+    const { harness, receipt, later } = await erasedByEmail();
+    await harness.sendEvent(customerEvent({ at: later - 2 * 3_600_000, customer: { source_id: 'crm-7' } }));
+    expect(await harness.store.addendaOf(receipt.id)).toEqual([]);
+  });
+
+  test('evidence and rows: contain no identifier, and the evidence only HMACs of the request', async () => {
+    const { harness, receipt } = await erasedByEmail();
+    const { subject } = await harness.services.pseudonymizer();
+    expect(receipt.resolvedHmacs).toContain(subject({ kind: 'source_id', value: 'crm-7' }));
+    expect(JSON.stringify(receipt)).not.toMatch(/crm-7|zoe/);
+    expect(JSON.stringify(evidenceOf(receipt))).not.toContain(receipt.resolvedHmacs?.[0]);
+  });
+
+  test('without the setting: nothing is stored', async () => {
+    const harness = createHarness({ platforms: {}, customers: [] });
+    harness.addCustomer({ source_id: 'crm-7', email: 'zoe@example.com' });
+    const { receipt } = await harness.erase(one('email', 'zoe@example.com'));
+    expect(receipt).not.toHaveProperty('resolvedHmacs');
+  });
+
+  test('many identifiers: only as many as the transaction that closes the receipt can write', () => {
+    const subjectHmacs = Array.from({ length: 90 }, (_, at) => `requested-${at}`);
+    const resolvedHmacs = Array.from({ length: 30 }, (_, at) => `resolved-${at}`);
+    const claimed = receiptOf({ subjectHmacs, claims: 1 });
+    const pinned = recordPins(claimed, 1, 'main', 10, { resolvedHmacs: ['requested-1', ...resolvedHmacs] });
+    expect(pinned?.resolvedHmacs).toEqual(resolvedHmacs.slice(0, actionsLeft(claimed)));
+    expect(pinned?.resolvedHmacs?.length).toBeLessThan(10);
+  });
+});

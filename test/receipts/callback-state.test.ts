@@ -10,6 +10,7 @@ import {
   wasCallbackGivenUp,
 } from '../../lambda/receipts/callback-state.ts';
 import { needsNoPersonalData, type Receipt } from '../../lambda/receipts/receipt.ts';
+import { isVerificationDue } from '../../lambda/receipts/verification.ts';
 import { closed, now, receiptOf } from '../support/receipt-builders.ts';
 
 const day = 86_400_000;
@@ -81,10 +82,10 @@ describe('callback result', () => {
   test('open targets: wait for the next try, and delivered ones are stored', () => {
     const first = telling(owing(), { delivered: [1] });
     expect(first).toMatchObject({ queue: 'callback', nextAttemptAt: now + 1000 });
-    expect(first.callbackState).toEqual({ tries: 1, delivered: [1], refused: [] });
+    expect(first.callbackState).toEqual({ tries: 1, delivered: [1], refused: [], retryAt: now + 1000 });
     expect(needsNoPersonalData(first)).toBe(false);
     const second = telling(first, { now: now + 1000, retryAt: now + 5000 });
-    expect(second.callbackState).toEqual({ tries: 2, delivered: [1], refused: [] });
+    expect(second.callbackState).toEqual({ tries: 2, delivered: [1], refused: [], retryAt: now + 5000 });
   });
 
   test('last target delivered: ends', () => {
@@ -110,13 +111,13 @@ describe('callback result', () => {
 
   test('repeated success: counts a target once', () => {
     const first = telling(owing(), { delivered: [1] });
-    expect(telling(first, { delivered: [1] }).callbackState).toEqual({ tries: 2, delivered: [1], refused: [] });
+    expect(telling(first, { delivered: [1] }).callbackState).toMatchObject({ tries: 2, delivered: [1], refused: [] });
   });
 
   test('deadline: at least seven days, at most eight', () => {
     expect(callbackPeriodMs).toBeGreaterThanOrEqual(7 * day);
     const last = telling(owing(), { now: now + callbackPeriodMs - 1, retryAt: now });
-    expect(last).toMatchObject({ queue: 'callback', nextAttemptAt: now + callbackPeriodMs - 1 });
+    expect(last).toMatchObject({ queue: 'callback', callbackState: { retryAt: now + callbackPeriodMs - 1 } });
     const end = telling(owing(), { now: now + callbackPeriodMs });
     expect(end.callbackState?.endedAt).toBe(now + callbackPeriodMs);
     expect(wasCallbackGivenUp(end, 2)).toBe(true);
@@ -125,8 +126,16 @@ describe('callback result', () => {
 
   test('late Retry-After: moves the last try to the end at most', () => {
     const first = telling(owing(), { retryAt: now + 100 * day });
-    expect(first.nextAttemptAt).toBe(now + callbackPeriodMs);
+    expect(first.callbackState?.retryAt).toBe(now + callbackPeriodMs);
     expect(telling(owing(), { retryAt: now - 1 }).nextAttemptAt).toBe(now);
+  });
+
+  test('verification before the next try: the receipt is due for it, and the callback is not', () => {
+    const first = telling(owing(), { retryAt: now + day });
+    expect(first).toMatchObject({ queue: 'callback', nextAttemptAt: now + 60_000 });
+    expect(isVerificationDue(first, now + 60_000)).toBe(true);
+    expect(isCallbackDue(first, now + day - 1)).toBe(false);
+    expect(isCallbackDue(first, now + day)).toBe(true);
   });
 
   test('outcome: is not changed', () => {

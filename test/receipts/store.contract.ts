@@ -61,6 +61,20 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.findErased('mac-of-email')).toEqual(found);
       });
 
+      test('what only a deleted customer had: finds the receipt once it is erased, and never another outcome', async () => {
+        const resolvedHmacs = ['mac-of-resolved'];
+        const receipt = await accepted(receiptOf());
+        const pinned = next(receipt, { resolvedHmacs });
+        await store.replace(pinned);
+        expect(await store.findErased('mac-of-resolved')).toEqual([]);
+        await store.replace(closed(pinned), { deletePersonalData: true });
+        expect(await store.findErased('mac-of-resolved')).toEqual([{ id: 'receipt-1', erasedAt: now, expiresAt }]);
+        const other = next(await accepted(receiptOf({ id: 'receipt-2' })), { resolvedHmacs });
+        await store.replace(other);
+        await store.replace({ ...closed(other), state: 'refused' }, { deletePersonalData: true });
+        expect(await store.findErased('mac-of-resolved')).toHaveLength(1);
+      });
+
       test('callback and signature after closing: do not change what was found', async () => {
         const end = closed(await accepted(receiptOf()));
         await store.replace(end, { deletePersonalData: true });

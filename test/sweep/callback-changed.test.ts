@@ -88,10 +88,10 @@ describe('signed callback', () => {
     const waits: number[] = [];
     await harness.sweep();
     while ((await standing()).queue !== undefined && harness.clock.now < closedAt + 9 * day) {
-      const { nextAttemptAt = 0 } = await standing();
-      waits.push(nextAttemptAt - harness.clock.now);
+      const { callbackState: { retryAt = 0 } = {} } = await standing();
+      waits.push(retryAt - harness.clock.now);
       expect(await harness.services.store.readPersonalData((await standing()).id)).toBeDefined();
-      harness.clock.now = nextAttemptAt;
+      harness.clock.now = retryAt;
       await harness.sweep();
     }
     expect(waits.slice(0, 3)).toEqual([45 * second, 90 * second, 180 * second]);
@@ -109,9 +109,9 @@ describe('signed callback', () => {
 
 test('unknown receipt, or no callback due: calls nothing', async () => {
   const open = await harnessWithCallbacks();
-  expect(await deliverCallbacks('nobody', open.harness.services, Number.POSITIVE_INFINITY)).toBe(false);
+  expect(await deliverCallbacks('nobody', open.harness.services, Number.POSITIVE_INFINITY)).toBe('nothing');
   expect(await deliverCallbacks((await open.receipt()).id, open.harness.services, Number.POSITIVE_INFINITY)).toBe(
-    false,
+    'nothing',
   );
   expect(open.called.calls).toEqual([]);
 });

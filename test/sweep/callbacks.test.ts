@@ -181,9 +181,9 @@ describe('unreachable platform', () => {
       const waits: number[] = [];
       for (let one = 0; one < 13; one += 1) {
         await open.harness.sweep();
-        const { nextAttemptAt = 0 } = await open.receipt();
-        waits.push(Math.round((nextAttemptAt - open.harness.clock.now) / second));
-        open.harness.clock.now = nextAttemptAt;
+        const { callbackState: { retryAt = 0 } = {} } = await open.receipt();
+        waits.push(Math.round((retryAt - open.harness.clock.now) / second));
+        open.harness.clock.now = retryAt;
       }
       const steps = [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360, 360].map(step => step * 60 * part);
       expect(waits).toEqual(steps);

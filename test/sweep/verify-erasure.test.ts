@@ -2,8 +2,11 @@ import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import { evidenceFrom } from '../../lambda/receipts/evidence.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { decideEraseAgain, decideRetry } from '../../lambda/receipts/transitions.ts';
+import { harnessWithCallbacks, sweepUntil } from '../support/callback-harness.ts';
 import { ada, ben, changedStore, createHarness, type Harness, type HarnessOptions, one } from '../support/harness.ts';
-import { hour, minute } from '../support/quota-world.ts';
+import { hour, minute, response } from '../support/quota-world.ts';
 
 const day = 24 * hour;
 
@@ -209,5 +212,78 @@ describe('verification', () => {
     expect(first).toBe('GET /v1/customers/crm-2');
     expect(calls().at(-1)).toBe(look);
     expect(await verificationOf(harness, id)).toMatchObject({ result: 'absent' });
+  });
+});
+
+/** A request whose callback gets a 503 from its first round on; its customer was deleted by the first sweep. */
+async function withFailingCallback(options: HarnessOptions = {}) {
+  const open = await harnessWithCallbacks(undefined, options);
+  open.called.answer = () => response(503);
+  await open.sweepAfter(minute);
+  const { id, closedAt = 0 } = await open.receipt();
+  return { ...open, id, closedAt, ends: (ms: number) => sweepUntil(open, closedAt + ms) };
+}
+
+describe('verification while a callback fails', () => {
+  test('still present: raises its alarm an hour after the deletion, and is signed when the callback is accepted', async () => {
+    const { harness, called, id, receipt, ends } = await withFailingCallback({ shownMs: 30 * day });
+    await ends(hour + minute);
+    expect(harness.alarms()).toEqual(['erased-person-still-present']);
+    expect(await receipt()).toMatchObject({ queue: 'callback', verification: { result: 'stillPresent' } });
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: undefined });
+    called.answer = () => response(200);
+    await ends(day);
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: { result: 'stillPresent' } });
+    expect(Object.keys(await harness.store.readPins(id))).toEqual(['main']);
+    expect(harness.alarms()).toEqual(['erased-person-still-present']);
+  });
+
+  test('absent: the pins are deleted a minute after the deletion, and what the callback needs stays', async () => {
+    const { harness, id, isKept, receipt, ends } = await withFailingCallback();
+    await ends(2 * minute);
+    expect(await receipt()).toMatchObject({ queue: 'callback', verification: { result: 'absent' } });
+    expect(await harness.store.readPins(id)).toEqual({});
+    expect(await isKept()).toBe(true);
+    await ends(9 * day);
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: { result: 'absent' } });
+    expect(await isKept()).toBe(false);
+  });
+
+  test('Voucherify down: no round of the callback is later than without a verification', async () => {
+    const times = async (isDown: boolean) => {
+      const { harness, called, closedAt, ends } = await withFailingCallback({ random: () => 0.5 });
+      if (isDown) harness.sandbox.outage('error');
+      await ends(2 * day);
+      return called.calls.map(({ at }) => at - closedAt);
+    };
+    const down = await times(true);
+    expect(down).toEqual(await times(false));
+    expect(down.length).toBeGreaterThan(8);
+  });
+
+  test('erase-again: creates the new receipt while the callback still fails, and the first one is signed later', async () => {
+    const { harness, called, id, ends } = await withFailingCallback({ shownMs: 2 * hour });
+    await ends(hour + minute);
+    const decided = { actor: 'operator', action: 'erase-again', reason: 'asked', at: harness.clock.now } as const;
+    await updateReceipt(harness.store, await harness.receipt(id), one => decideEraseAgain(one, decided));
+    await ends(hour + 3 * minute);
+    const again = (await harness.receipts()).find(one => one.erasesAgain === id);
+    expect(again?.projects).toMatchObject({ main: { pins: 1 } });
+    expect(await harness.receipt(id)).toMatchObject({ queue: 'callback' });
+    expect(await harness.store.readPins(id)).toEqual({});
+    called.answer = () => response(200);
+    await harness.sweep(harness.clock.now + 2 * day);
+    await harness.sweep(harness.clock.now + minute);
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: { result: 'stillPresent' } });
+  });
+
+  test('retry by an operator: calls at once', async () => {
+    const { harness, called, id, ends } = await withFailingCallback();
+    await ends(hour);
+    const before = called.calls.length;
+    const decided = { actor: 'operator', action: 'retry', reason: 'repaired', at: harness.clock.now } as const;
+    await updateReceipt(harness.store, await harness.receipt(id), one => decideRetry(one, decided));
+    await harness.sweep(harness.clock.now + 1000);
+    expect(called.calls).toHaveLength(before + 1);
   });
 });

@@ -1,3 +1,4 @@
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { decideEraseAgain } from '../../../lambda/receipts/transitions.ts';
 import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
 import { decisionHelp, decisionOptions, type OperatorDecision } from '../args.ts';
@@ -10,7 +11,7 @@ export const eraseAgainCommand: Command = {
   options: decisionOptions,
   help: `npm run ops -- erase-again RECEIPT... --why "…"
 
-Only for a closed receipt whose evidence says stillPresent (the alarm
+Only for a closed receipt whose verification says stillPresent (the alarm
 erased-person-still-present), within 30 days, and once. The next sweep creates
 a new receipt with the ids of the customers that are still present. Pauses, the
 hourly limit and holdSeconds apply to it as to a new request. The first receipt
@@ -31,9 +32,12 @@ function eraseAgainDecision(decision: OperatorDecision): ReceiptDecision {
     changed: () => 'the next sweep creates a new receipt that deletes the customers again',
     unchanged: receipt => {
       if (receipt.eraseAgain !== undefined) return { result: 'nothing', said: 'already decided' };
-      const why =
-        pinsKeptUntil(receipt) === undefined ? 'its evidence does not say stillPresent' : 'the ids are deleted';
-      return { result: 'not-possible', said: `not changed: ${why}` };
+      return { result: 'not-possible', said: `not changed: ${whyNot(receipt)}` };
     },
   };
+}
+
+function whyNot(receipt: Receipt): string {
+  if (pinsKeptUntil(receipt) === undefined) return 'its verification does not say stillPresent';
+  return receipt.queue === 'sign' ? 'its evidence is being signed: repeat this in some minutes' : 'the ids are deleted';
 }

@@ -1,6 +1,7 @@
 import type { IdentifierKind } from '../../../lambda/domain/erasure.ts';
 import { pepperName } from '../../../lambda/domain/names.ts';
 import { createPseudonymizer, type Pseudonymizer } from '../../../lambda/receipts/hmac.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
@@ -56,13 +57,25 @@ async function find(args: ParsedArgs, context: OpsContext, output: Output): Prom
   const searched = await readSearch(args);
   const hmacs = createPseudonymizer(await context.readSecret(pepperName));
   const ids = await Promise.all(searched.map(one => idsOf(one, hmacs, context)));
+  const subjects = subjectsOf(searched, hmacs);
   // Of each receipt, only what is shown stays in memory.
   const found: Found[] = [];
   for await (const receipt of readReceipts([...new Set(ids.flat())], context.store, output))
-    found.push(await foundReceipt(receipt, context));
+    if (isRequested(receipt, subjects)) found.push(await foundReceipt(receipt, context));
   const oldestFirst = found.toSorted((a, b) => a.at - b.at);
   printFound(oldestFirst, hintsFor(searched, context), output);
   return found.length === 0 ? 1 : 0;
+}
+
+/** A look-up row can also be of something that only a deleted customer had: nobody requested its erasure by that. */
+function isRequested({ subjectHmacs }: Receipt, subjects: readonly string[] | undefined): boolean {
+  return subjects === undefined || subjectHmacs.some(hmac => subjects.includes(hmac));
+}
+
+/** Returns the HMACs that are searched; `undefined` if a request is searched by its own id. */
+function subjectsOf(searched: readonly Searched[], { subject }: Pseudonymizer): readonly string[] | undefined {
+  const hmacs = searched.map(({ kind, value }) => (kind === undefined ? undefined : subject({ kind, value })));
+  return hmacs.includes(undefined) ? undefined : hmacs.filter(hmac => hmac !== undefined);
 }
 
 /** A value to search for; the kind is absent for the platform's id of a request. */

@@ -34,8 +34,8 @@ export async function nextStepFor(receipt: Receipt, context: OpsContext): Promis
 
 /** Only customers that are still present can be deleted again, once and while their pins are kept. */
 function stepOfClosed(receipt: Receipt, { now }: OpsContext): NextStep {
-  const canErase =
-    receipt.evidence !== undefined && receipt.eraseAgain === undefined && now() < (pinsKeptUntil(receipt) ?? 0);
+  const isKept = now() < (pinsKeptUntil(receipt) ?? 0);
+  const canErase = isKept && receipt.queue !== 'sign' && receipt.eraseAgain === undefined;
   if (!canErase) return { facts: [], commands: [] };
   return {
     facts: [],

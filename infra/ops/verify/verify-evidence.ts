@@ -61,27 +61,45 @@ const headerSchema = v.object({
 
 /** Verifies signed evidence, a compact JWS (RFC 7515, section 5.2), with nothing but the given keys. */
 export function verifyEvidence(text: string, keys: EvidenceKeys): EvidenceVerdict {
+  const signed = verifyJws(text, keys, evidenceType);
+  if ('reason' in signed) return no(signed.reason);
+  const payload = evidenceFrom(signed.payload);
+  if (payload === undefined || payload.iss !== issuer) return no(unknownFormat);
+  const { iat, ...evidence } = payload;
+  return { valid: true, evidence, keyId: signed.keyId, at: iat * 1000 };
+}
+
+/** Returns what a compact JWS of this type states and the id of the key that signed it, or why it is not valid. */
+export function verifyJws(
+  text: string,
+  keys: EvidenceKeys,
+  type: string,
+): { readonly payload: unknown; readonly keyId: string } | { readonly reason: string } {
   const jws = text.trim();
   const parts = jws.split('.').map(decodeStrict);
   const [first, second, signature] = parts;
   const header = v.safeParse(headerSchema, parseBytes(first));
-  if (parts.length !== 3 || second === undefined || signature === undefined || !header.success) return no(notEvidence);
+  if (parts.length !== 3 || second === undefined || signature === undefined || !header.success)
+    return because(notEvidence);
   const { alg, typ, kid = '', crit } = header.output;
-  if (alg !== 'ES256') return no('its header does not name the algorithm ES256, the only one that evidence has');
-  if (typ !== evidenceType || crit !== undefined) return no('it is signed, but not as evidence of this service');
+  if (alg !== 'ES256') return because('its header does not name the algorithm ES256, the only one that evidence has');
+  if (typ !== type || crit !== undefined) return because('it is signed, but not as evidence of this service');
   const key = keys.get(kid);
-  if (key === undefined) return no('it names a key that is not in the key set');
-  if (!isSignedBy(jws, key)) return no('the signature is wrong: the file was changed, or another key signed it');
-  const payload = evidenceFrom(parseBytes(second));
-  if (payload === undefined || payload.iss !== issuer)
-    return no('the signature is right, but this version does not know the format: use the newest one');
-  const { iat, ...evidence } = payload;
-  return { valid: true, evidence, keyId: kid, at: iat * 1000 };
+  if (key === undefined) return because('it names a key that is not in the key set');
+  if (!isSignedBy(jws, key)) return because('the signature is wrong: the file was changed, or another key signed it');
+  return { payload: parseBytes(second), keyId: kid };
 }
+
+/** The reason for a payload that this version cannot read. */
+export const unknownFormat = 'the signature is right, but this version does not know the format: use the newest one';
 
 const notEvidence = 'it is not signed evidence (a JWS: three parts with dots between them)';
 
-function no(reason: string): EvidenceVerdict {
+function because(reason: string): { readonly reason: string } {
+  return { reason };
+}
+
+function no(reason: string): Extract<EvidenceVerdict, { valid: false }> {
   return { valid: false, reason };
 }
 

@@ -4,6 +4,7 @@ import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { OfflineCommand } from '../command.ts';
 import { isPartialResult } from '../show/audit-report.ts';
 import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
+import { type AddendumVerdict, isAddendum, verifyAddendumFile } from './addendum-file.ts';
 import { type EvidenceKeys, type EvidenceVerdict, parseKeySet, verifyEvidence } from './verify-evidence.ts';
 
 export const verifyCommand: OfflineCommand = {
@@ -14,6 +15,7 @@ export const verifyCommand: OfflineCommand = {
 Says of each file YES or NO: whether it is evidence of this service, signed with
 a key of the key set and not changed since. It needs no network, no account and
 no deployment. Of a folder, such as one of export, it verifies every .jws file.
+An addendum (a person came back) is also compared with RECEIPT.jws beside it.
 The exit code is 0 if every file is valid, otherwise 1.
 
 The answer is as good as the key set: get it from the operator in another way
@@ -74,10 +76,11 @@ async function* filesIn(given: string): AsyncIterable<string> {
 /** Evidence is smaller: a receipt with its evidence fits an item of DynamoDB, 400 KB. */
 const longestFile = 1_000_000;
 
-async function verifyFile(file: string, keys: EvidenceKeys): Promise<EvidenceVerdict> {
+async function verifyFile(file: string, keys: EvidenceKeys): Promise<EvidenceVerdict | AddendumVerdict> {
   try {
     if ((await stat(file)).size > longestFile) return { valid: false, reason: 'it is too large to be evidence' };
-    return verifyEvidence(await readFile(file, 'utf8'), keys);
+    const text = await readFile(file, 'utf8');
+    return isAddendum(text) ? await verifyAddendumFile(file, text, keys) : verifyEvidence(text, keys);
   } catch {
     return { valid: false, reason: 'it cannot be read' };
   }
@@ -85,19 +88,38 @@ async function verifyFile(file: string, keys: EvidenceKeys): Promise<EvidenceVer
 
 const indent = 5;
 
-function print(file: string, verdict: EvidenceVerdict, output: Output): void {
+type ValidFile = Extract<EvidenceVerdict | AddendumVerdict, { valid: true }>;
+
+function print(file: string, verdict: EvidenceVerdict | AddendumVerdict, output: Output): void {
   const name = oneLine(file);
   if (!verdict.valid) output.print(`${toned('bad', 'NO')}   ${name}: ${verdict.reason}`, indent);
   else {
-    const { evidence, keyId, at } = verdict;
-    const facts = `receipt ${evidence.receipt}, signed at ${isoSeconds(at)} with the key ${keyId}`;
-    const outcome = `${evidence.outcome}${isPartialResult(evidence) ? ' (an operator accepted a partial result)' : ''}`;
-    output.print(`${toned('good', 'YES')}  ${name}: ${outcome}; ${facts}`, indent);
+    const signed = `signed at ${isoSeconds(verdict.at)} with the key ${verdict.keyId}`;
+    output.print(`${toned('good', 'YES')}  ${name}: ${oneLine(describe(verdict))}, ${signed}`, indent);
   }
 }
 
-function buildRow(file: string, verdict: EvidenceVerdict): object {
+function describe(verdict: ValidFile): string {
+  if ('evidence' in verdict) {
+    const { evidence } = verdict;
+    const partial = isPartialResult(evidence) ? ' (an operator accepted a partial result)' : '';
+    return `${evidence.outcome}${partial}; receipt ${evidence.receipt}`;
+  }
+  const { occurredAt, project, matched, receipt } = verdict.addendum;
+  const target = verdict.hasEvidence
+    ? `the evidence in ${receipt}.jws`
+    : `receipt ${receipt}, whose evidence is not beside it`;
+  const at = isoSeconds(Date.parse(occurredAt));
+  return `reappearance at ${at} in project ${project}, same ${matched.join(' and ')}; addendum to ${target}`;
+}
+
+function buildRow(file: string, verdict: EvidenceVerdict | AddendumVerdict): object {
   if (!verdict.valid) return { file, ...verdict };
+  if ('addendum' in verdict) {
+    const { addendum, keyId, at, hasEvidence } = verdict;
+    const { receipt, occurredAt, what } = addendum;
+    return { file, valid: true, receipt, what, occurredAt, hasEvidence, signedAt: isoSeconds(at), keyId };
+  }
   const { evidence, keyId, at } = verdict;
   const { receipt, outcome } = evidence;
   return { file, valid: true, receipt, outcome, partial: isPartialResult(evidence), signedAt: isoSeconds(at), keyId };

@@ -195,15 +195,28 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     what: 'customers that Voucherify still returns for minutes or days after their deletion, with outages and crashes',
     runs: {
       small: [
-        { label: 'seed 1, 100 requests, shown for five minutes', run: () => runVerifications(1, 100, hour / 12) },
-        { label: 'seed 2, 100 requests, shown for days', run: () => runVerifications(2, 100, 1000 * hour) },
+        {
+          label: 'seed 1, 100 requests, shown for five minutes',
+          run: () => runVerifications(1, 100, { shownMs: hour / 12 }),
+        },
+        {
+          label: 'seed 2, 100 requests, shown for days',
+          run: () => runVerifications(2, 100, { shownMs: 1000 * hour }),
+        },
+        {
+          label: 'seed 3, 100 requests, shown for days, callbacks down for a day',
+          run: () => runVerifications(3, 100, { shownMs: 1000 * hour, callbacksDownMs: 24 * hour }),
+        },
       ],
       full: seeds(5).flatMap(seed => [
         {
-          label: `seed ${seed}, 2000 requests, shown for 40 minutes`,
-          run: () => runVerifications(seed, 2000, hour / 1.5),
+          label: `seed ${seed}, 2000 requests, shown for 40 minutes, callbacks down for a day`,
+          run: () => runVerifications(seed, 2000, { shownMs: hour / 1.5, callbacksDownMs: 24 * hour }),
         },
-        { label: `seed ${seed}, 2000 requests, shown for days`, run: () => runVerifications(seed, 2000, 1000 * hour) },
+        {
+          label: `seed ${seed}, 2000 requests, shown for days`,
+          run: () => runVerifications(seed, 2000, { shownMs: 1000 * hour }),
+        },
       ]),
     },
   },

@@ -1,6 +1,7 @@
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { Mix } from '../support/faults.ts';
 import { exceeded, type Outcome } from '../support/measures.ts';
+import type { Delivery, RegisteredCustomer } from '../support/requests.ts';
 import { evenDeliveries, runSimulation } from '../support/run-simulation.ts';
 import { eventSecretOf } from '../support/settings.ts';
 import { openSimulation, type Simulation } from '../support/simulation.ts';
@@ -20,15 +21,20 @@ interface SentEvent {
 }
 
 /**
- * Every person registers once more: before, during or after the erasure. Voucherify sends each event and repeats it up to
+ * Every person registers once more: before, during or after the erasure, half of them only with an identifier that the request did not contain. Voucherify sends each event and repeats it up to
  * twelve times until it gets a 2xx. Each answered event of a new customer after the end of an erasure must have one signed
  * addendum and an alarm, no other event may have one, and no new customer may be deleted.
  */
 export async function runReappearances(seed: number, count: number, mix: Mix): Promise<Outcome> {
   const sim = openSimulation({ seed, mix, callsPerMinute: 6000, reappearance: {} });
   const within = count * 1000;
-  const deliveries = evenDeliveries(sim, { count, within });
-  const sent = registerAll(sim, deliveries);
+  const [bySource, byEmail] = [
+    evenDeliveries(sim, { count, within }),
+    evenDeliveries(sim, { count, within, kind: 'email' }),
+  ];
+  const deliveries = [...bySource, ...byEmail];
+  const sent = registerAll(sim, bySource);
+  registerWithSourceIds(sim, byEmail, sent);
   const plan = { deliveries, oddSweeps: 0.03, atLeast: within + 5 * hour, afterwards: hour };
   await runSimulation(sim, { ...plan, longest: within + 30 * 24 * hour });
   await verify(sim);
@@ -41,22 +47,43 @@ export async function runReappearances(seed: number, count: number, mix: Mix): P
 /** Times after the request: before the attempt, during it, and after the erasure. */
 const pauses = [0, 100, 400, 1500, 20_000, 5 * minute, 3 * hour] as const;
 
-function registerAll(sim: Simulation, deliveries: ReturnType<typeof evenDeliveries>): readonly SentEvent[] {
+function registerAll(sim: Simulation, deliveries: readonly Delivery[]): SentEvent[] {
   const { random, time, truth, voucherify } = sim;
   const sent: SentEvent[] = [];
   for (const [at, { customers, uid }] of deliveries) {
     time.in(at + random.pick(pauses), () => {
-      for (const { customer, id, project } of customers) {
-        voucherify.sandbox.webhooks(eventSecretOf(project), message => {
-          const event = { uid, occurredAt: time.now(), isNew: message.customerId !== id, answered: false };
-          sent.push(event);
-          void deliver(event, message, sim);
-        });
-        truth.newcomer(voucherify.sandbox.register(customer, project), uid);
+      for (const one of customers) {
+        listen(sim, uid, one, sent);
+        truth.newcomer(voucherify.sandbox.register(one.customer, one.project), uid);
       }
     });
   }
   return sent;
+}
+
+/** Persons who were erased by e-mail address register with the `source_id` that they had, and with another address. */
+function registerWithSourceIds(sim: Simulation, deliveries: readonly Delivery[], sent: SentEvent[]): void {
+  const { time, truth, voucherify } = sim;
+  for (const [at, { customers, uid }] of deliveries) {
+    const [first] = customers;
+    if (first === undefined) continue;
+    time.in(at + 3 * hour, () => {
+      // If the customer still exists, this would change it instead.
+      if (!truth.isGone(first.id)) return;
+      const { customer, project } = first;
+      listen(sim, uid, first, sent);
+      const again = { source_id: customer.source_id ?? '', email: `new-${uid}@example.com` };
+      truth.newcomer(voucherify.sandbox.register(again, project), uid);
+    });
+  }
+}
+
+function listen(sim: Simulation, uid: string, { id, project }: RegisteredCustomer, sent: SentEvent[]): void {
+  sim.voucherify.sandbox.webhooks(eventSecretOf(project), message => {
+    const event = { uid, occurredAt: sim.time.now(), isNew: message.customerId !== id, answered: false };
+    sent.push(event);
+    void deliver(event, message, sim);
+  });
 }
 
 type Message = Parameters<Parameters<Simulation['voucherify']['sandbox']['webhooks']>[1]>[0];

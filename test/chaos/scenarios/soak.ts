@@ -78,7 +78,7 @@ function outcomeOf({ truth, watch, voucherify, time, start }: Simulation, reques
   const bounds = exceeded(
     ['calls in a minute', most, callsPerMinute * quotaShare],
     ['calls that got a 429', throttledCalls(voucherify.sent), 0],
-    ['receipts in review', figures.inReview, Math.max(1, requests * 0.1)],
+    ['receipts in review', figures.inReview, Math.max(1, requests * 0.15)],
   );
   return { ...figures, violations: [...truth.violations, ...bounds] };
 }

@@ -7,12 +7,19 @@ import { verify } from '../support/verify.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 
+/** The outages end after six hours, and two looks are at most an hour apart. */
+const latest = 7.5 * hour;
+
 /**
  * Voucherify returns each customer for some time after the deletion, and fails for half of every ten minutes after the
  * requests; the machines crash and the stores fail. Everybody must be verified as what they are: absent only once Voucherify
- * no longer returns them, and still present, with an alarm, only after an hour.
+ * no longer returns them, and still present, with an alarm, only after an hour, also if every callback fails meanwhile.
  */
-export async function runVerifications(seed: number, count: number, shownMs: number): Promise<Outcome> {
+export async function runVerifications(
+  seed: number,
+  count: number,
+  { shownMs, callbacksDownMs = 0 }: { readonly shownMs: number; readonly callbacksDownMs?: number },
+): Promise<Outcome> {
   const mix = { ...usual, voucherify: calm.voucherify };
   const sim = openSimulation({ seed, mix, callsPerMinute: 6000, shownMs });
   const within = count * 100;
@@ -21,6 +28,8 @@ export async function runVerifications(seed: number, count: number, shownMs: num
     sim.time.in(at, () => sim.voucherify.sandbox.outage('error'));
     sim.time.in(at + 5 * minute, () => sim.voucherify.sandbox.outage(undefined));
   }
+  sim.receiver.down(callbacksDownMs > 0);
+  sim.time.in(callbacksDownMs, () => sim.receiver.down(false));
   await runSimulation(sim, {
     deliveries,
     oddSweeps: 0.1,
@@ -40,6 +49,7 @@ export async function runVerifications(seed: number, count: number, shownMs: num
     const age = at - Math.min(...times);
     if (result === 'absent' && age < shownMs) truth.violated('called absent while it is shown', reference);
     if (result === 'stillPresent' && (age < hour || age >= shownMs)) truth.violated('called still present', reference);
+    if (age > latest) truth.violated('verified too late', reference);
     if ((result === 'stillPresent') !== alarmed.has(id)) truth.violated('alarm and verification differ', reference);
   }
   sim.close();

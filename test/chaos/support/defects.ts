@@ -338,6 +338,23 @@ export const defects: readonly Defect[] = [
     becomes: "if (result === 'unavailable') log(",
   },
   {
+    name: 'a verification waits for callbacks that fail',
+    file: 'lambda/sweep/deliver-callbacks.ts',
+    is: "return isVerificationDue(due, services.now()) ? 'verify' : 'nothing';",
+    becomes: "return 'nothing';",
+    also: {
+      file: 'lambda/receipts/verification.ts',
+      is: 'nextLook(receipt) ?? Number.POSITIVE_INFINITY);\n}',
+      becomes: 'Number.POSITIVE_INFINITY);\n}',
+    },
+  },
+  {
+    name: 'only the identifiers of the request are compared with events',
+    file: 'lambda/receipts/receipt.ts',
+    is: "...(state === 'erased' ? resolvedHmacs : [])",
+    becomes: '...resolvedHmacs.slice(resolvedHmacs.length + state.length)',
+  },
+  {
     name: 'a list without a total counts as 0',
     file: 'lambda/voucherify/residue.ts',
     is: "if (!parsed.success) return 'no-total';",
