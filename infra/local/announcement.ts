@@ -23,12 +23,19 @@ export function announcement(run: Pick<LocalRun, 'url' | 'sandboxUrl' | 'service
       'receipts',
       data === ':memory:' ? undefined : `npm run ops -- list --local${data === '.data' ? '' : ', with this DATA_DIR'}`,
     ],
+    ['clock', clockText(services.now())],
     ['data', data === ':memory:' ? 'in memory, gone at the end' : `${data}: delete this folder to start again`],
     ['stop', 'Ctrl+C'],
   ];
   const lines = rows.flatMap(([name, text]) => (text === undefined ? [] : [`  ${name.padEnd(9)} ${text}`]));
   const sandbox = sandboxUrl === undefined ? [] : [`sandbox Voucherify ${sandboxUrl}`];
   return [...sandbox, '', ...lines, '', `ready ${url}`];
+}
+
+/** A moved clock is easily forgotten: requests with today's date are then rejected. */
+function clockText(now: number): string | undefined {
+  const isMoved = Math.abs(now - Date.now()) > 1000;
+  return isMoved ? `${new Date(now).toISOString().slice(0, 19)}Z, which is not the time of this machine` : undefined;
 }
 
 /** Returns a curl command that sends an erasure request; undefined if the folder or the settings do not allow one. */

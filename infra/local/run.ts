@@ -12,6 +12,7 @@ import { createManualDoor } from './manual-door.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { createJournal } from './page/journal.ts';
 import { createPage, type ServePage } from './page/page.ts';
+import { createRunClock } from './run-clock.ts';
 import { writeRunFile } from './run-file.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openSqliteServices } from './sqlite-services.ts';
@@ -35,7 +36,8 @@ export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
 }
 
 async function start(given: LocalOptions, unlockFolder: () => void): Promise<LocalRun> {
-  const clock = movableClock(given.now);
+  // With an AWS endpoint there is no page to move the clock, and others use that store.
+  const clock = createRunClock(given.now, given.awsEndpoint === undefined ? given.data : ':memory:');
   const options = { ...given, now: clock.now };
   const opened = await open(options);
   const journal = createJournal();
@@ -99,15 +101,6 @@ async function open(options: LocalOptions) {
   return openSqliteServices(options).catch((error: unknown) => {
     throw explainPortError(error, 'SANDBOX_PORT', options.sandboxPort);
   });
-}
-
-/** Returns a clock that can be moved ahead, so that nobody must wait for an hour to see the next attempt. */
-function movableClock(now: () => number) {
-  let ahead = 0;
-  const move = (ms: number) => {
-    ahead += ms;
-  };
-  return { now: () => now() + ahead, move };
 }
 
 /**

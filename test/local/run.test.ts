@@ -150,6 +150,62 @@ describe('door for requests by hand of a local run', () => {
   });
 });
 
+describe('clock of a local run', () => {
+  const hour = 3_600_000;
+  const ahead = (now: () => number) => Math.round((now() - Date.now()) / 60_000);
+  const moveHour = (run: LocalRun) =>
+    sendOver(run.url, {
+      path: '/local/time',
+      headers: { 'Content-Type': 'application/json', Origin: run.url },
+      body: '{"minutes":60}',
+    });
+  const from = (data: string, variables: Readonly<Record<string, string>> = {}) => {
+    const { now } = readLocalOptions({ ...variables, DATA_DIR: data });
+    return { data, now };
+  };
+
+  test('moved by the page: the folder keeps it, so that a restart and the operator’s tool continue with it', async () => {
+    const data = join(temporaryFolder(), 'data');
+    const first = await runWith(from(data));
+    expect(ahead(from(data).now)).toBe(0);
+    expect((await moveHour(first)).status).toBe(200);
+    expect(ahead(from(data).now)).toBe(60);
+    await first.close();
+    const second = await runWith(from(data));
+    expect(ahead(second.services.now)).toBe(60);
+    await moveHour(second);
+    expect(ahead(from(data).now)).toBe(120);
+    const lines = announcement(second, data);
+    expect(lines.find(line => line.startsWith('  clock'))).toMatch(
+      /^ {2}clock {5}20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, which is not the time of this machine$/,
+    );
+    expect(announcement(await runWith({ now: Date.now }), ':memory:').join()).not.toContain('clock');
+  });
+
+  test('CLOCK: wins over the kept clock, and is kept', async () => {
+    const data = join(temporaryFolder(), 'data');
+    await moveHour(await runWith(from(data)));
+    const CLOCK = new Date(Date.now() + 5 * hour).toISOString();
+    expect(ahead(from(data, { CLOCK }).now)).toBe(300);
+    const other = join(temporaryFolder(), 'data');
+    await runWith(from(other, { CLOCK }));
+    expect(ahead(from(other).now)).toBe(300);
+  });
+
+  test('in memory, on an AWS endpoint, or in an unreadable file: nothing is kept', async () => {
+    await moveHour(await runWith(from(':memory:')));
+    expect(existsSync(':memory:')).toBe(false);
+    expect(ahead(from(':memory:').now)).toBe(0);
+    const data = join(temporaryFolder(), 'data');
+    await moveHour(await runWith(from(data)));
+    expect(ahead(from(data, { AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }).now)).toBe(0);
+    for (const text of ['', '{"aheadMs":"x"}', '{"aheadMs":1e300}']) {
+      writeFileSync(join(data, 'clock.json'), text);
+      expect(ahead(from(data).now)).toBe(0);
+    }
+  });
+});
+
 describe('run.json', () => {
   const urls = { url: 'http://127.0.0.1:1', sandboxUrl: 'http://127.0.0.1:2' };
 

@@ -330,7 +330,6 @@ describe('doctor: evidence key and npm start', () => {
     const harness = await checkHarness({ change: { local: { run: undefined } } });
     const says = 'not running in the folder that DATA_DIR names: run npm start';
     await expectFinding(harness, '✗ npm start', says);
-    await expectFinding(harness, '! clock', 'no response of Voucherify');
     expect(harness.sandbox.calls()).toEqual([]);
   });
 });
@@ -485,6 +484,15 @@ describe('doctor: clock', () => {
   ])('%s %i ms away from Voucherify: %s', async (mark, ms, todo) => {
     const harness = await dated(new Date(Date.now() + ms).toUTCString());
     await expectFinding(harness, `${mark} clock`, "different from Voucherify's", todo);
+  });
+
+  test.each([
+    ['✓', 0, "the clock of this run is this machine's"],
+    ['!', 7 * 60 * minute + 500, "the clock of this run is 7 h 0 min ahead of this machine's (moved on its page, or"],
+    ['!', -2 * day, "the clock of this run is 2 d 0 h behind this machine's"],
+  ])('%s local run, %i ms ahead: says so', async (mark, ms, says) => {
+    const change = { local: { run: undefined }, now: () => Date.now() + ms };
+    await expectFinding(await checkHarness({ change }), `${mark} clock`, says);
   });
 
   test('! unreadable Date header', async () => {

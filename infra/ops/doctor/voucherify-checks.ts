@@ -6,7 +6,7 @@ import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
-import { isoSeconds } from '../terminal.ts';
+import { isoSeconds, span } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, warning } from './check.ts';
 import { secretLabel } from './secret-checks.ts';
 
@@ -164,10 +164,14 @@ const breakerFixes: Readonly<Record<string, string>> = {
 const warnFromMs = 30_000;
 const badFromMs = 300_000;
 
-/** Compares this machine's clock with the Date header of Voucherify's responses (RFC 9110, section 6.6.1). */
+/**
+ * Compares this machine's clock with the Date header of Voucherify's responses (RFC 9110, section 6.6.1). A local run has
+ * no other clock to compare with, but its own may have been moved.
+ */
 export const clockCheck: Check = {
   name: 'clock',
   run: async context => {
+    if (context.local !== undefined) return [describeRunClock(context.now() - Date.now())];
     const off = await readClockOffset(context);
     if (off === undefined) return [warning('no response of Voucherify to compare with')];
     const difference = `this machine's clock is ${Math.round(off / 1000)} s different from Voucherify's`;
@@ -176,6 +180,12 @@ export const clockCheck: Check = {
     return [off > warnFromMs ? warning(`${difference}: synchronize it by NTP`) : ok(difference)];
   },
 };
+
+function describeRunClock(aheadMs: number): CheckResult {
+  if (Math.abs(aheadMs) <= 1000) return ok("the clock of this run is this machine's");
+  const off = `${span(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'} this machine's`;
+  return warning(`the clock of this run is ${off} (moved on its page, or by CLOCK): all times here are by that clock`);
+}
 
 async function readClockOffset({ probes }: CheckContext): Promise<number | undefined> {
   const offs = [...(await probes()).values()].flatMap(({ response, at }) => {
