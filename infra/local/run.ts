@@ -9,9 +9,10 @@ import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
 import { createManualDoor } from './manual-door.ts';
-import { type LocalOptions, UsageError } from './options.ts';
+import type { LocalOptions } from './options.ts';
 import { createJournal } from './page/journal.ts';
 import { createPage, type ServePage } from './page/page.ts';
+import { explainPortError } from './ports.ts';
 import { createRunClock } from './run-clock.ts';
 import { writeRunFile } from './run-file.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -29,9 +30,9 @@ export interface LocalRun {
 /** Starts a local run. Throws {@link UsageError} if its folder or port is in use, or the port is not permitted. */
 export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
   const unlockFolder = lockFolder(options.data);
-  return start(options, unlockFolder).catch((error: unknown) => {
+  return start(options, unlockFolder).catch(async (error: unknown) => {
     unlockFolder();
-    throw error;
+    throw await explainPortError(error, options);
   });
 }
 
@@ -54,7 +55,7 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
   const gateway = await serveGateway(localHandler(services), options.port, serve).catch(async (error: unknown) => {
     await sweeps.close();
     await opened.close();
-    throw explainPortError(error, 'PORT', options.port);
+    throw error;
   });
   if (opened.sandbox !== undefined) sendEvents(opened.sandbox, gateway.url, services);
   const removeRunFile = writeRunFile(options.data, {
@@ -96,11 +97,8 @@ function sendEvents(sandbox: Sandbox, url: string, { settings }: Services): void
   });
 }
 
-async function open(options: LocalOptions) {
-  if (options.awsEndpoint !== undefined) return openEmulatorServices(options);
-  return openSqliteServices(options).catch((error: unknown) => {
-    throw explainPortError(error, 'SANDBOX_PORT', options.sandboxPort);
-  });
+function open(options: LocalOptions) {
+  return options.awsEndpoint === undefined ? openSqliteServices(options) : openEmulatorServices(options);
 }
 
 /**
@@ -142,10 +140,4 @@ function sweepEvery(everyMs: number, services: Services) {
       await running;
     },
   };
-}
-
-function explainPortError(error: unknown, variable: string, port: number): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return new UsageError(`port ${port} is in use: set ${variable} to another one`);
-  return code === 'EACCES' ? new UsageError(`port ${port} is not permitted: set ${variable} to one above 1023`) : error;
 }

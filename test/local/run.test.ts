@@ -76,17 +76,32 @@ describe('local run', () => {
     await expect.poll(() => run.lines.at(-1)).toContain('"event":"sweep","claimed":0');
   });
 
-  test('port in use: is a usage error and leaves the files free', async () => {
+  test('port in use: the error names each taken one and a command that works, and leaves the files free', async () => {
+    const others = [createServer(), createServer()];
+    for (const other of others) await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => others.forEach(other => void other.close()));
+    const [port = 0, sandboxPort = 0] = others.map(other => (other.address() as AddressInfo).port);
+    const data = join(temporaryFolder(), 'data');
+    const problemOf = (ports: Partial<LocalOptions>) => runWith({ data, ...ports }).then(String, String);
+    const says = /(\S+ in use): (npm start -- PORT=(\d+) SANDBOX_PORT=(\d+))$/;
+    const both = await problemOf({ port, sandboxPort });
+    expect(both).toContain(`ports ${port} and ${sandboxPort} are in use: npm start -- PORT=`);
+    expect(await problemOf({ port })).toContain(`port ${port} is in use: npm start -- PORT=`);
+    expect(await problemOf({ sandboxPort })).toContain(`port ${sandboxPort} is in use: npm start -- PORT=`);
+    const [, , , free, freeOfSandbox] = says.exec(both) ?? [];
+    await (await runWith({ data, port: Number(free), sandboxPort: Number(freeOfSandbox) })).close();
+    expect((await request(await runWith({ data }))).status).toBe(200);
+  });
+
+  test('port in use, and the next one is the sandbox’s: PORT alone is enough', async () => {
     const other = createServer();
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;
-    const data = join(temporaryFolder(), 'data');
-    const problem = new UsageError(`port ${port} is in use: set PORT to another one`);
-    await expect(runWith({ port, data })).rejects.toThrow(problem);
-    const sandboxProblem = new UsageError(`port ${port} is in use: set SANDBOX_PORT to another one`);
-    await expect(runWith({ sandboxPort: port, data })).rejects.toThrow(sandboxProblem);
-    expect((await request(await runWith({ data }))).status).toBe(200);
+    const found = await runWith({ port, sandboxPort: port + 1 }).then(String, String);
+    expect(found).toMatch(/in use: npm start -- PORT=\d+$/);
+    const { port: free, sandboxPort } = readLocalOptions({ PORT: /PORT=(\d+)$/.exec(found)?.[1] });
+    await (await runWith({ port: free, sandboxPort })).close();
   });
 
   test('folder in use: a second run is refused, and the folder is free when the first one ends or is killed', async () => {
