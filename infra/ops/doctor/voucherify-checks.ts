@@ -7,7 +7,7 @@ import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import { isoSeconds, span } from '../terminal.ts';
-import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, warning } from './check.ts';
+import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, sandboxFix, warning } from './check.ts';
 import { secretLabel } from './secret-checks.ts';
 
 /** Checks that the key of every project is valid and may read customers, and shows its quota. */
@@ -29,7 +29,12 @@ function describeProbe(name: string, probe: Probe, context: CheckContext): reado
   ];
 }
 
-function describeFailure(name: string, { response, page, at }: Probe, context: CheckContext): CheckResult {
+function describeFailure(name: string, probe: Probe, context: CheckContext): CheckResult {
+  const { response, page, at } = probe;
+  if (context.local !== undefined && response !== undefined) {
+    const what = response.kind === 'answer' ? `HTTP ${response.status}` : `no response (${response.code})`;
+    return bad(`${name}: ${what}: ${sandboxFix(context.local)}`);
+  }
   const secret = secretLabel(projectSecretName(name), context);
   if (response === undefined) return bad(`${name}: not called, because ${secret} contains no valid key: fill it in`);
   const code = page.kind === 'page' ? '' : page.code;
@@ -136,18 +141,16 @@ export const rateLimitCheck: Check = {
     (await Promise.all(Object.keys(context.settings.projects).map(name => checkRateLimit(name, context)))).flat(),
 };
 
-async function checkRateLimit(name: string, { control, now }: CheckContext): Promise<readonly CheckResult[]> {
+async function checkRateLimit(name: string, { control, now, local }: CheckContext): Promise<readonly CheckResult[]> {
   const pace = await readRateLimit(name, control);
   if (pace === undefined) {
     return [bad(`${name}: its row cannot be parsed, so all calls are blocked: deploy the version that wrote it`)];
   }
   const { breaker, reservedForShopUntil = 0 } = pace;
   if (breaker !== undefined && breaker.openUntil > now()) {
-    return [
-      warning(
-        `${name}: calls are blocked until ${isoSeconds(breaker.openUntil)} (${breaker.code}): ${breakerFixes[breaker.code] ?? resumesByItself}`,
-      ),
-    ];
+    const locally = local && `calls resume automatically then, if Voucherify works again: ${sandboxFix(local)}`;
+    const fix = locally ?? breakerFixes[breaker.code] ?? resumesByItself;
+    return [warning(`${name}: calls are blocked until ${isoSeconds(breaker.openUntil)} (${breaker.code}): ${fix}`)];
   }
   if (reservedForShopUntil > now())
     return [warning(`${name}: calls are reserved for the shop until ${isoSeconds(reservedForShopUntil)}`)];
