@@ -67,5 +67,7 @@ function curlCommand(
 function curlConfig(url: string, { headers, body }: PlatformMessage): string {
   const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   const lines = Object.entries(headers).map(([name, value]) => `header = ${quoted(`${name}: ${value}`)}`);
-  return [`url = ${quoted(url)}`, ...lines, `data-binary = ${quoted(body)}`, ''].join('\n');
+  // Without them, a script that captures the output gets a progress meter too.
+  const quiet = ['silent', 'show-error'];
+  return [`url = ${quoted(url)}`, ...quiet, ...lines, `data-binary = ${quoted(body)}`, ''].join('\n');
 }

@@ -362,8 +362,9 @@ describe('announcement of a local run', () => {
     const path = file.replaceAll('"', '');
     expect(file).toBe(folder.includes(' ') ? `"${path}"` : path);
     if (spawnSync('curl', ['--version']).error !== undefined) return;
-    const { stdout } = await promisify(execFile)('curl', ['--silent', '--fail', '--config', path]);
+    const { stdout, stderr } = await promisify(execFile)('curl', ['--fail', '--config', path]);
     expect(stdout).toContain(word);
+    expect(stderr, 'no progress meter').toBe('');
     const accepted = run.lines.filter(line => line.includes('"event":"accepted"'));
     expect(accepted).toHaveLength(1);
   });
