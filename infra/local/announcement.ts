@@ -23,12 +23,19 @@ export function announcement(run: Pick<LocalRun, 'url' | 'sandboxUrl' | 'service
       'receipts',
       data === ':memory:' ? undefined : `npm run ops -- list --local${data === '.data' ? '' : ', with this DATA_DIR'}`,
     ],
+    ['clock', clockText(services.now())],
     ['data', data === ':memory:' ? 'in memory, gone at the end' : `${data}: delete this folder to start again`],
     ['stop', 'Ctrl+C'],
   ];
   const lines = rows.flatMap(([name, text]) => (text === undefined ? [] : [`  ${name.padEnd(9)} ${text}`]));
   const sandbox = sandboxUrl === undefined ? [] : [`sandbox Voucherify ${sandboxUrl}`];
   return [...sandbox, '', ...lines, '', `ready ${url}`];
+}
+
+/** A moved clock is easily forgotten: requests with today's date are then rejected. */
+function clockText(now: number): string | undefined {
+  const isMoved = Math.abs(now - Date.now()) > 1000;
+  return isMoved ? `${new Date(now).toISOString().slice(0, 19)}Z, which is not the time of this machine` : undefined;
 }
 
 /** Returns a curl command that sends an erasure request; undefined if the folder or the settings do not allow one. */
@@ -60,5 +67,7 @@ function curlCommand(
 function curlConfig(url: string, { headers, body }: PlatformMessage): string {
   const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   const lines = Object.entries(headers).map(([name, value]) => `header = ${quoted(`${name}: ${value}`)}`);
-  return [`url = ${quoted(url)}`, ...lines, `data-binary = ${quoted(body)}`, ''].join('\n');
+  // Without them, a script that captures the output gets a progress meter too.
+  const quiet = ['silent', 'show-error'];
+  return [`url = ${quoted(url)}`, ...quiet, ...lines, `data-binary = ${quoted(body)}`, ''].join('\n');
 }

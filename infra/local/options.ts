@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { isGeneric } from '../../lambda/platforms/index.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
+import { readAheadMs } from './run-clock.ts';
 
 /** An error of the user: the message is one line, and the exit code is 1. */
 export class UsageError extends Error {}
@@ -17,7 +18,7 @@ export interface LocalOptions {
   readonly sweepMs: number;
   readonly claimMs: number;
   readonly backoffMs: number;
-  /** Epoch milliseconds; starts at `CLOCK`, if set. */
+  /** Epoch milliseconds; starts at `CLOCK`, if set, and otherwise continues with the clock that the data folder keeps. */
   readonly now: () => number;
   /** Set if an AWS emulator replaces the embedded services. */
   readonly awsEndpoint: string | undefined;
@@ -46,7 +47,8 @@ Variables are read from the environment, or after -- in any shell:
   CLAIM_SECONDS     how long a claim postpones the next attempt (60)
   BACKOFF_SECONDS   initial backoff (30)
   CLOCK             ISO time at which the clock starts, for requests with fixed
-                    dates
+                    dates. Without it, a clock that was moved goes on: DATA_DIR
+                    keeps it
   AWS_ENDPOINT_URL  use DynamoDB, Secrets Manager and KMS at this endpoint, not
                     the embedded services
 `;
@@ -114,7 +116,7 @@ export function readLocalOptions(environment: Readonly<Record<string, string | u
     sweepMs: SWEEP_SECONDS * 1000,
     claimMs: CLAIM_SECONDS * 1000,
     backoffMs: BACKOFF_SECONDS * 1000,
-    now: startClock(CLOCK),
+    now: startClock(CLOCK, AWS_ENDPOINT_URL === undefined ? DATA_DIR : ':memory:'),
     awsEndpoint: AWS_ENDPOINT_URL,
     data: DATA_DIR,
     log: line => process.stderr.write(line),
@@ -136,9 +138,8 @@ function problemText(error: unknown): string {
   return isMissing ? 'does not exist' : 'cannot be read';
 }
 
-function startClock(iso: string | undefined): () => number {
-  if (iso === undefined) return Date.now;
-  const offset = Date.parse(iso) - Date.now();
+function startClock(iso: string | undefined, folder: string): () => number {
+  const offset = iso === undefined ? readAheadMs(folder) : Date.parse(iso) - Date.now();
   return () => Date.now() + offset;
 }
 

@@ -9,9 +9,11 @@ import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
 import { createManualDoor } from './manual-door.ts';
-import { type LocalOptions, UsageError } from './options.ts';
+import type { LocalOptions } from './options.ts';
 import { createJournal } from './page/journal.ts';
 import { createPage, type ServePage } from './page/page.ts';
+import { explainPortError } from './ports.ts';
+import { createRunClock } from './run-clock.ts';
 import { writeRunFile } from './run-file.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openSqliteServices } from './sqlite-services.ts';
@@ -28,14 +30,15 @@ export interface LocalRun {
 /** Starts a local run. Throws {@link UsageError} if its folder or port is in use, or the port is not permitted. */
 export async function startLocalRun(options: LocalOptions): Promise<LocalRun> {
   const unlockFolder = lockFolder(options.data);
-  return start(options, unlockFolder).catch((error: unknown) => {
+  return start(options, unlockFolder).catch(async (error: unknown) => {
     unlockFolder();
-    throw error;
+    throw await explainPortError(error, options);
   });
 }
 
 async function start(given: LocalOptions, unlockFolder: () => void): Promise<LocalRun> {
-  const clock = movableClock(given.now);
+  // With an AWS endpoint there is no page to move the clock, and others use that store.
+  const clock = createRunClock(given.now, given.awsEndpoint === undefined ? given.data : ':memory:');
   const options = { ...given, now: clock.now };
   const opened = await open(options);
   const journal = createJournal();
@@ -52,7 +55,7 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
   const gateway = await serveGateway(localHandler(services), options.port, serve).catch(async (error: unknown) => {
     await sweeps.close();
     await opened.close();
-    throw explainPortError(error, 'PORT', options.port);
+    throw error;
   });
   if (opened.sandbox !== undefined) sendEvents(opened.sandbox, gateway.url, services);
   const removeRunFile = writeRunFile(options.data, {
@@ -94,20 +97,8 @@ function sendEvents(sandbox: Sandbox, url: string, { settings }: Services): void
   });
 }
 
-async function open(options: LocalOptions) {
-  if (options.awsEndpoint !== undefined) return openEmulatorServices(options);
-  return openSqliteServices(options).catch((error: unknown) => {
-    throw explainPortError(error, 'SANDBOX_PORT', options.sandboxPort);
-  });
-}
-
-/** Returns a clock that can be moved ahead, so that nobody must wait for an hour to see the next attempt. */
-function movableClock(now: () => number) {
-  let ahead = 0;
-  const move = (ms: number) => {
-    ahead += ms;
-  };
-  return { now: () => now() + ahead, move };
+function open(options: LocalOptions) {
+  return options.awsEndpoint === undefined ? openSqliteServices(options) : openEmulatorServices(options);
 }
 
 /**
@@ -149,10 +140,4 @@ function sweepEvery(everyMs: number, services: Services) {
       await running;
     },
   };
-}
-
-function explainPortError(error: unknown, variable: string, port: number): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return new UsageError(`port ${port} is in use: set ${variable} to another one`);
-  return code === 'EACCES' ? new UsageError(`port ${port} is not permitted: set ${variable} to one above 1023`) : error;
 }

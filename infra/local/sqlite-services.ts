@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
@@ -19,6 +20,8 @@ export interface SqliteServices {
   readonly adapters: Adapters;
   readonly sandbox: Sandbox;
   readonly sandboxUrl: string;
+  /** Whether the folder contains the receipts of an earlier run. */
+  readonly hasOlder: boolean;
   /** The embedded secrets by logical name. */
   readonly secretTexts: Readonly<Record<string, string>>;
   /** The key that verifies evidence. */
@@ -32,6 +35,7 @@ export interface SqliteServices {
  */
 export async function openSqliteServices(options: LocalOptions): Promise<SqliteServices> {
   const pathOf = (name: string) => (options.data === ':memory:' ? options.data : join(options.data, name));
+  const hasOlder = existsSync(pathOf('erasure.sqlite'));
   const { store, sandbox, signer } = openFiles(options, () => ({
     store: openSqliteStore(pathOf('erasure.sqlite')),
     sandbox: openSandbox({
@@ -68,7 +72,7 @@ export async function openSqliteServices(options: LocalOptions): Promise<SqliteS
     sandbox.close();
     store.close();
   };
-  return { adapters, sandbox, sandboxUrl: server.url, secretTexts, publicKey: signer.publicKey, close };
+  return { adapters, sandbox, sandboxUrl: server.url, hasOlder, secretTexts, publicKey: signer.publicKey, close };
 }
 
 function openFiles<T>({ data }: LocalOptions, open: () => T): T {

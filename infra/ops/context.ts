@@ -37,6 +37,12 @@ import { invokeWebhook, type SendManual, sendToLocalRun } from './erase/send-man
 import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
 import { type ProtectTables, protectTables, readTableStatus, type TableStatus } from './table-status.ts';
 
+/** The data folder of a local run, as `DATA_DIR` names it; `run` is set while `npm start` is running. */
+export interface LocalFolder {
+  readonly folder: string;
+  readonly run: RunFile | undefined;
+}
+
 /** What the commands work with. It cannot read personal data, so no command can show an identifier. */
 export interface OpsContext {
   readonly settings: Settings;
@@ -62,8 +68,8 @@ export interface OpsContext {
   readonly sendManual?: SendManual;
   /** Waits for so many milliseconds. */
   readonly wait?: (ms: number) => Promise<unknown>;
-  /** Set for a local run; `run` is set while `npm start` is running. */
-  readonly local?: { readonly run: RunFile | undefined };
+  /** Set for a local run. */
+  readonly local?: LocalFolder;
   close(): void;
 }
 
@@ -116,13 +122,13 @@ function log({ call, error, secret }: AwsProblem): void {
 }
 
 /** Reads the local key and never creates one: a new key would hide that the old one is missing. */
-async function readLocalKey(file: string): Promise<PublicKey> {
-  if (!existsSync(file))
-    throw new Failure('unavailable', 'evidence-key.pem is missing in the folder that DATA_DIR names');
+async function readLocalKey(folder: string): Promise<PublicKey> {
+  const file = join(folder, 'evidence-key.pem');
+  if (!existsSync(file)) throw new Failure('unavailable', `evidence-key.pem is missing in ${folder} (DATA_DIR)`);
   try {
     return await localSigner(file).publicKey();
   } catch {
-    throw new Failure('unavailable', 'evidence-key.pem in the folder that DATA_DIR names is not a valid key');
+    throw new Failure('unavailable', `evidence-key.pem in ${folder} (DATA_DIR) is not a valid key`);
   }
 }
 
@@ -132,8 +138,8 @@ const usesAwsEndpoint = '--local: npm start uses an AWS endpoint: omit --local, 
 export function localContext(environment: Readonly<Record<string, string | undefined>>): OpsContext {
   const { data } = readLocalOptions(environment);
   const run = readRunFile(data);
-  // The default is the settings of the run.
-  const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment });
+  // The default is the settings of the run. Its clock is in the folder, whatever else uses an AWS endpoint.
+  const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment, AWS_ENDPOINT_URL: undefined });
   const file = join(data, 'erasure.sqlite');
   if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(usesAwsEndpoint);
   if (!existsSync(file))
@@ -145,10 +151,10 @@ export function localContext(environment: Readonly<Record<string, string | undef
     all: scanSqlite(file),
     control: store.control,
     readSecret: embeddedSecrets(embeddedSecretTexts(settings)),
-    signer: { publicKey: () => readLocalKey(join(data, 'evidence-key.pem')) },
+    signer: { publicKey: () => readLocalKey(data) },
     now,
     names: namesOf(),
-    local: { run },
+    local: { folder: data, run },
     ...(run && { sendManual: sendToLocalRun(run.url) }),
     close: () => store.close(),
   };

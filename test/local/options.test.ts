@@ -23,7 +23,7 @@ describe('arguments of a local run', () => {
 
 describe('options of a local run', () => {
   test('defaults: need no variable', () => {
-    const defaults = { port: 3000, sweepMs: 60_000, claimMs: 60_000, backoffMs: 30_000, data: '.data', now: Date.now };
+    const defaults = { port: 3000, sweepMs: 60_000, claimMs: 60_000, backoffMs: 30_000, data: '.data' };
     const options = readLocalOptions({ PATH: '/bin' });
     expect(options).toMatchObject({ ...defaults, awsEndpoint: undefined });
     expect(Object.keys(options.settings.platforms)).toEqual(['ketch', 'shopify', 'standard-webhooks']);

@@ -11,6 +11,7 @@ import { openSqliteServices } from '../../infra/local/sqlite-services.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { jsonOrUndefined, sendOver } from '../support/event.ts';
+import { temporaryFolder } from '../support/local-process.ts';
 import { kept, now, receiptOf } from '../support/receipt-builders.ts';
 
 /** A local run that sweeps only when the page says so; closed when the test is over. */
@@ -368,7 +369,9 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
     await page.getByText('"kind": "DeleteRequest"').waitFor();
     await page.getByText(/^Evidence/).click();
     await page.getByText('"outcome": "erased"').waitFor();
+    await page.getByText('raises the alarm erased-person-still-present').waitFor();
     await page.getByRole('button', { name: 'Restore all' }).click();
+    await page.getByText('raises the alarm erased-person-still-present').waitFor({ state: 'hidden' });
     await expect.poll(() => page.getByRole('radio', { name: /^Ada Example/ }).isEnabled()).toBe(true);
   });
 
@@ -460,6 +463,19 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
     expect(await attack(`${run.sandboxUrl}/sandbox/outage`, post)).toBe('opaque');
     expect(await attack(`${run.url}/local/events`, '{}')).toBe('failed');
     expect((await stateOf(run)).outage).toBe('none');
+  });
+
+  test('run that was started again: the page says where the older receipts are', async () => {
+    const data = temporaryFolder();
+    const older = 'Receipts from before this start';
+    const first = await startRun({ data });
+    const page = await open(first.url);
+    await page.getByText('No request since npm start').waitFor();
+    expect(await page.getByText(older).isVisible()).toBe(false);
+    await first.close();
+    const again = await open((await startRun({ data })).url);
+    await again.getByText(older).waitFor();
+    expect(await again.getByText('npm run ops -- list --local').isVisible()).toBe(true);
   });
 
   test('stopped run: the page says so', async () => {

@@ -76,17 +76,32 @@ describe('local run', () => {
     await expect.poll(() => run.lines.at(-1)).toContain('"event":"sweep","claimed":0');
   });
 
-  test('port in use: is a usage error and leaves the files free', async () => {
+  test('port in use: the error names each taken one and a command that works, and leaves the files free', async () => {
+    const others = [createServer(), createServer()];
+    for (const other of others) await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => others.forEach(other => void other.close()));
+    const [port = 0, sandboxPort = 0] = others.map(other => (other.address() as AddressInfo).port);
+    const data = join(temporaryFolder(), 'data');
+    const problemOf = (ports: Partial<LocalOptions>) => runWith({ data, ...ports }).then(String, String);
+    const says = /(\S+ in use): (npm start -- PORT=(\d+) SANDBOX_PORT=(\d+))$/;
+    const both = await problemOf({ port, sandboxPort });
+    expect(both).toContain(`ports ${port} and ${sandboxPort} are in use: npm start -- PORT=`);
+    expect(await problemOf({ port })).toContain(`port ${port} is in use: npm start -- PORT=`);
+    expect(await problemOf({ sandboxPort })).toContain(`port ${sandboxPort} is in use: npm start -- PORT=`);
+    const [, , , free, freeOfSandbox] = says.exec(both) ?? [];
+    await (await runWith({ data, port: Number(free), sandboxPort: Number(freeOfSandbox) })).close();
+    expect((await request(await runWith({ data }))).status).toBe(200);
+  });
+
+  test('port in use, and the next one is the sandbox’s: PORT alone is enough', async () => {
     const other = createServer();
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;
-    const data = join(temporaryFolder(), 'data');
-    const problem = new UsageError(`port ${port} is in use: set PORT to another one`);
-    await expect(runWith({ port, data })).rejects.toThrow(problem);
-    const sandboxProblem = new UsageError(`port ${port} is in use: set SANDBOX_PORT to another one`);
-    await expect(runWith({ sandboxPort: port, data })).rejects.toThrow(sandboxProblem);
-    expect((await request(await runWith({ data }))).status).toBe(200);
+    const found = await runWith({ port, sandboxPort: port + 1 }).then(String, String);
+    expect(found).toMatch(/in use: npm start -- PORT=\d+$/);
+    const { port: free, sandboxPort } = readLocalOptions({ PORT: /PORT=(\d+)$/.exec(found)?.[1] });
+    await (await runWith({ port: free, sandboxPort })).close();
   });
 
   test('folder in use: a second run is refused, and the folder is free when the first one ends or is killed', async () => {
@@ -147,6 +162,62 @@ describe('door for requests by hand of a local run', () => {
     for (const headers of attacks) expect([headers, (await call(run, erase, headers)).status]).toEqual([headers, 403]);
     expect((await sendOver(run.url, { method: 'GET', path: '/local/manual', headers: {}, body: '' })).status).toBe(404);
     expect(run.lines.join()).not.toContain('accepted');
+  });
+});
+
+describe('clock of a local run', () => {
+  const hour = 3_600_000;
+  const ahead = (now: () => number) => Math.round((now() - Date.now()) / 60_000);
+  const moveHour = (run: LocalRun) =>
+    sendOver(run.url, {
+      path: '/local/time',
+      headers: { 'Content-Type': 'application/json', Origin: run.url },
+      body: '{"minutes":60}',
+    });
+  const from = (data: string, variables: Readonly<Record<string, string>> = {}) => {
+    const { now } = readLocalOptions({ ...variables, DATA_DIR: data });
+    return { data, now };
+  };
+
+  test('moved by the page: the folder keeps it, so that a restart and the operator’s tool continue with it', async () => {
+    const data = join(temporaryFolder(), 'data');
+    const first = await runWith(from(data));
+    expect(ahead(from(data).now)).toBe(0);
+    expect((await moveHour(first)).status).toBe(200);
+    expect(ahead(from(data).now)).toBe(60);
+    await first.close();
+    const second = await runWith(from(data));
+    expect(ahead(second.services.now)).toBe(60);
+    await moveHour(second);
+    expect(ahead(from(data).now)).toBe(120);
+    const lines = announcement(second, data);
+    expect(lines.find(line => line.startsWith('  clock'))).toMatch(
+      /^ {2}clock {5}20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, which is not the time of this machine$/,
+    );
+    expect(announcement(await runWith({ now: Date.now }), ':memory:').join()).not.toContain('clock');
+  });
+
+  test('CLOCK: wins over the kept clock, and is kept', async () => {
+    const data = join(temporaryFolder(), 'data');
+    await moveHour(await runWith(from(data)));
+    const CLOCK = new Date(Date.now() + 5 * hour).toISOString();
+    expect(ahead(from(data, { CLOCK }).now)).toBe(300);
+    const other = join(temporaryFolder(), 'data');
+    await runWith(from(other, { CLOCK }));
+    expect(ahead(from(other).now)).toBe(300);
+  });
+
+  test('in memory, on an AWS endpoint, or in an unreadable file: nothing is kept', async () => {
+    await moveHour(await runWith(from(':memory:')));
+    expect(existsSync(':memory:')).toBe(false);
+    expect(ahead(from(':memory:').now)).toBe(0);
+    const data = join(temporaryFolder(), 'data');
+    await moveHour(await runWith(from(data)));
+    expect(ahead(from(data, { AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }).now)).toBe(0);
+    for (const text of ['', '{"aheadMs":"x"}', '{"aheadMs":1e300}']) {
+      writeFileSync(join(data, 'clock.json'), text);
+      expect(ahead(from(data).now)).toBe(0);
+    }
   });
 });
 
@@ -291,8 +362,9 @@ describe('announcement of a local run', () => {
     const path = file.replaceAll('"', '');
     expect(file).toBe(folder.includes(' ') ? `"${path}"` : path);
     if (spawnSync('curl', ['--version']).error !== undefined) return;
-    const { stdout } = await promisify(execFile)('curl', ['--silent', '--fail', '--config', path]);
+    const { stdout, stderr } = await promisify(execFile)('curl', ['--fail', '--config', path]);
     expect(stdout).toContain(word);
+    expect(stderr, 'no progress meter').toBe('');
     const accepted = run.lines.filter(line => line.includes('"event":"accepted"'));
     expect(accepted).toHaveLength(1);
   });

@@ -6,10 +6,12 @@ import { CreateAliasCommand, CreateFunctionCommand, LambdaClient } from '@aws-sd
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey, createTables } from '../../infra/local/emulator-services.ts';
+import { readLocalOptions } from '../../infra/local/options.ts';
+import { startLocalRun } from '../../infra/local/run.ts';
 import { writeRunFile } from '../../infra/local/run-file.ts';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
-import { deployedContext } from '../../infra/ops/context.ts';
+import { deployedContext, localContext } from '../../infra/ops/context.ts';
 import { deployedName, type Names, namesOf } from '../../infra/stack/names.ts';
 import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
 import { parseSettings } from '../../lambda/settings.ts';
@@ -163,6 +165,20 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
 });
 
 describe('doctor and try beside npm start', () => {
+  /** A local run in this process, and the operator's context, which reads its clock when it is opened. */
+  const besideRun = async () => {
+    const DATA_DIR = temporaryFolder();
+    const options = readLocalOptions({ PORT: '0', DATA_DIR, SWEEP_SECONDS: '86400' });
+    const local = await startLocalRun({ ...options, log: () => undefined });
+    onTestFinished(() => local.close());
+    const context = () => {
+      const opened = localContext({ DATA_DIR });
+      onTestFinished(() => opened.close());
+      return opened;
+    };
+    return { local, context };
+  };
+
   test('npm start: is found while it runs, and no longer when it ended', async () => {
     const DATA_DIR = temporaryFolder();
     const local = await startLocalProcess({ DATA_DIR, SWEEP_SECONDS: '0.5' });
@@ -176,6 +192,36 @@ describe('doctor and try beside npm start', () => {
       status: 2,
       stderr: '--local: npm start is not running in the folder that DATA_DIR names\n',
     });
+  });
+
+  test('clock of the run is an hour ahead: every check uses it, and no setting looks wrong', async () => {
+    const { local, context } = await besideRun();
+    const headers = { 'Content-Type': 'application/json', Origin: local.url };
+    const moved = await fetch(`${local.url}/local/time`, { method: 'POST', headers, body: '{"minutes":60}' });
+    expect(moved.status).toBe(200);
+    const { status, lines } = await run(context(), 'doctor');
+    expect(status, lines.join('\n')).toBe(0);
+    const warnings = lines.filter(line => line.startsWith('!'));
+    expect(warnings).toEqual([expect.stringMatching(/^! clock +the clock of this run is 1 h 0 min ahead of this/)]);
+    expect(lines.join('\n')).toMatch(/✓ voucherify +main: limit 100 per minute/);
+    expect(lines.join('\n')).toMatch(/✓ schedule +a sweep ended \d s ago/);
+  });
+
+  test.each([
+    ['key', 'HTTP 401'],
+    ['quota', 'HTTP 429'],
+    ['error', 'HTTP 500'],
+    ['down', 'no response (connection-lost)'],
+  ])('sandbox with the outage %s: the doctor says how to end it', async (mode, says) => {
+    const { local, context } = await besideRun();
+    const outage = (body: string) => fetch(`${local.sandboxUrl}/sandbox/outage`, { method: 'POST', body });
+    await outage(JSON.stringify({ mode }));
+    const ended = `choose Works under Voucherify on the page of npm start (${local.url}/), or POST {"mode":null} to ${local.sandboxUrl}/sandbox/outage`;
+    const { status, lines } = await run(context(), 'doctor');
+    expect(status).toBe(1);
+    expect(lines.filter(line => line.startsWith('✗'))).toEqual([`✗ voucherify   main: ${says}: ${ended}`]);
+    await outage('{"mode":null}');
+    expect((await run(context(), 'doctor')).status).toBe(0);
   });
 
   test('npm start on an emulator: --local is refused', () => {

@@ -220,7 +220,7 @@ describe('doctor: secrets', () => {
   });
 
   test('local run: names a secret as npm start does', async () => {
-    const harness = await checkHarness({ change: { local: { run: undefined }, names: namesOf() } });
+    const harness = await checkHarness({ change: { local: stopped, names: namesOf() } });
     await expectFinding(harness, '✓ secrets', 'erasure/platform/ketch: filled in and valid');
   });
 });
@@ -260,8 +260,12 @@ describe('doctor: tables', () => {
   });
 });
 
+/** A local run that is not running. */
+const stopped = { folder: '.data', run: undefined };
+
 describe('doctor: schedule', () => {
   const runSince = (ms: number) => ({
+    folder: '.data',
     run: { url: 'http://127.0.0.1:1', pid: 1, startedAt: new Date(Date.now() - ms).toISOString() },
   });
 
@@ -271,7 +275,7 @@ describe('doctor: schedule', () => {
     ['✗', 'RUNBOOK.md#sweep-stopped', 4 * minute],
     ['!', 'npm start began ', day, { local: runSince(5000) }],
     ['✗', 'SWEEP_SECONDS', day, { local: runSince(day) }],
-    ['✗', 'check that npm start is running', day, { local: { run: undefined } }],
+    ['✗', 'check that npm start is running', day, { local: stopped }],
   ])('%s %s', async (mark, says, agoMs, change = {}) => {
     const harness = await checkHarness({ change });
     await writeHeartbeat(harness.context.control, { at: Date.now() - agoMs, mostUrgent: undefined });
@@ -327,10 +331,9 @@ describe('doctor: evidence key and npm start', () => {
   });
 
   test('✗ npm start that is not running: Voucherify is not called', async () => {
-    const harness = await checkHarness({ change: { local: { run: undefined } } });
-    const says = 'not running in the folder that DATA_DIR names: run npm start';
+    const harness = await checkHarness({ change: { local: stopped } });
+    const says = 'not running in the folder .data (DATA_DIR): run npm start';
     await expectFinding(harness, '✗ npm start', says);
-    await expectFinding(harness, '! clock', 'no response of Voucherify');
     expect(harness.sandbox.calls()).toEqual([]);
   });
 });
@@ -391,6 +394,13 @@ describe('doctor: rate limit', () => {
     const harness = await checkHarness();
     await harness.context.control.write('rate-limit#main', 0, row);
     await expectFinding(harness, `${mark} rate limit`, says);
+  });
+
+  test('! local run: calls that are blocked resume when its sandbox works again', async () => {
+    const harness = await checkHarness({ change: { local: stopped } });
+    await harness.context.control.write('rate-limit#main', 0, closedBy('key-refused'));
+    const says = '(key-refused): calls resume automatically then, if Voucherify works again: choose Works';
+    await expectFinding(harness, '! rate limit', says);
   });
 });
 
@@ -485,6 +495,15 @@ describe('doctor: clock', () => {
   ])('%s %i ms away from Voucherify: %s', async (mark, ms, todo) => {
     const harness = await dated(new Date(Date.now() + ms).toUTCString());
     await expectFinding(harness, `${mark} clock`, "different from Voucherify's", todo);
+  });
+
+  test.each([
+    ['✓', 0, "the clock of this run is this machine's"],
+    ['!', 7 * 60 * minute + 500, "the clock of this run is 7 h 0 min ahead of this machine's (moved on its page, or"],
+    ['!', -2 * day, "the clock of this run is 2 d 0 h behind this machine's"],
+  ])('%s local run, %i ms ahead: says so', async (mark, ms, says) => {
+    const change = { local: stopped, now: () => Date.now() + ms };
+    await expectFinding(await checkHarness({ change }), `${mark} clock`, says);
   });
 
   test('! unreadable Date header', async () => {

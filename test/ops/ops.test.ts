@@ -54,9 +54,9 @@ describe('ops', () => {
     const DATA_DIR = localFolder();
     const context = localContext({ DATA_DIR });
     onTestFinished(() => context.close());
-    await expect(run(context, 'jwks')).rejects.toThrow('evidence-key.pem is missing in the folder that DATA_DIR names');
+    await expect(run(context, 'jwks')).rejects.toThrow(`evidence-key.pem is missing in ${DATA_DIR} (DATA_DIR)`);
     writeFileSync(join(DATA_DIR, 'evidence-key.pem'), 'no key');
-    const message = 'evidence-key.pem in the folder that DATA_DIR names is not a valid key';
+    const message = `evidence-key.pem in ${DATA_DIR} (DATA_DIR) is not a valid key`;
     await expect(run(context, 'jwks')).rejects.toThrow(message);
     expect(ops(['jwks', '--local'], { DATA_DIR })).toMatchObject({ status: 1, stderr: `${message}\n` });
   });

@@ -358,7 +358,10 @@ describe('try with wrong arguments', () => {
   });
 
   test('--local: needs npm start', async () => {
-    const { context } = await checkHarness({ platforms: shopifyOnly, change: { local: { run: undefined } } });
+    const { context } = await checkHarness({
+      platforms: shopifyOnly,
+      change: { local: { folder: '.data', run: undefined } },
+    });
     await expect(run(context, 'try', 'shopify')).rejects.toThrow('--local: npm start is not running');
   });
 });

@@ -18,6 +18,8 @@ export interface PageStateOptions {
   /** When the next sweep runs, in epoch milliseconds of the run's clock. */
   readonly nextSweepAt: () => number;
   readonly sweepMs: number;
+  /** Whether an earlier run has used this folder: the page shows only the receipts that this one has written. */
+  readonly hasOlder: boolean;
 }
 
 /** What the page shows, and the listeners of its changes. */
@@ -72,11 +74,12 @@ export function openPageState(options: PageStateOptions): PageState {
 }
 
 async function snapshot(options: PageStateOptions, exchanges: Exchanges) {
-  const { services, sandbox, journal, publicKey, nextSweepAt, sweepMs } = options;
+  const { services, sandbox, journal, publicKey, nextSweepAt, sweepMs, hasOlder } = options;
   return {
     now: services.now(),
     nextSweepAt: nextSweepAt(),
     sweepMs,
+    hasOlder,
     outage: sandbox.currentOutage() ?? ('none' satisfies Outage | 'none'),
     platforms: platformsOf(services, exchanges),
     customers: customersOf(sandbox),

@@ -4,7 +4,7 @@ import { createVoucherifyClient } from '../../../lambda/voucherify/client.ts';
 import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import type { CustomerPage } from '../../../lambda/voucherify/responses.ts';
-import type { OpsContext } from '../context.ts';
+import type { LocalFolder, OpsContext } from '../context.ts';
 import { type Tone, toned } from '../terminal.ts';
 
 /** One result of a check: the state, or what is wrong and how to fix it. Never a secret, an identifier or a key. */
@@ -36,6 +36,13 @@ export function warning(message: string): CheckResult {
 
 export function bad(message: string): CheckResult {
   return { grade: 'bad', message };
+}
+
+/** Says how to end an outage that the sandbox of a local run simulates. Its key is always valid and cannot be changed. */
+export function sandboxFix({ run }: LocalFolder): string {
+  const works = 'choose Works under Voucherify on the page of npm start';
+  if (run?.sandboxUrl === undefined) return works;
+  return `${works} (${run.url}/), or POST {"mode":null} to ${run.sandboxUrl}/sandbox/outage`;
 }
 
 const marks: Readonly<Record<CheckResult['grade'], readonly [Tone, string]>> = {

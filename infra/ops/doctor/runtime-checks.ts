@@ -185,7 +185,7 @@ export const localRunCheck: Check = {
   name: 'npm start',
   run: async ({ local }) => {
     if (local === undefined) return [];
-    if (local.run === undefined) return [bad('not running in the folder that DATA_DIR names: run npm start')];
+    if (local.run === undefined) return [bad(`not running in the folder ${local.folder} (DATA_DIR): run npm start`)];
     return [ok(`running at ${local.run.url} since ${local.run.startedAt}`)];
   },
 };

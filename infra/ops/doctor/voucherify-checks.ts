@@ -6,8 +6,8 @@ import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
-import { isoSeconds } from '../terminal.ts';
-import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, warning } from './check.ts';
+import { isoSeconds, span } from '../terminal.ts';
+import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, sandboxFix, warning } from './check.ts';
 import { secretLabel } from './secret-checks.ts';
 
 /** Checks that the key of every project is valid and may read customers, and shows its quota. */
@@ -29,7 +29,12 @@ function describeProbe(name: string, probe: Probe, context: CheckContext): reado
   ];
 }
 
-function describeFailure(name: string, { response, page, at }: Probe, context: CheckContext): CheckResult {
+function describeFailure(name: string, probe: Probe, context: CheckContext): CheckResult {
+  const { response, page, at } = probe;
+  if (context.local !== undefined && response !== undefined) {
+    const what = response.kind === 'answer' ? `HTTP ${response.status}` : `no response (${response.code})`;
+    return bad(`${name}: ${what}: ${sandboxFix(context.local)}`);
+  }
   const secret = secretLabel(projectSecretName(name), context);
   if (response === undefined) return bad(`${name}: not called, because ${secret} contains no valid key: fill it in`);
   const code = page.kind === 'page' ? '' : page.code;
@@ -138,18 +143,16 @@ export const rateLimitCheck: Check = {
     (await Promise.all(Object.keys(context.settings.projects).map(name => checkRateLimit(name, context)))).flat(),
 };
 
-async function checkRateLimit(name: string, { control, now }: CheckContext): Promise<readonly CheckResult[]> {
+async function checkRateLimit(name: string, { control, now, local }: CheckContext): Promise<readonly CheckResult[]> {
   const pace = await readRateLimit(name, control);
   if (pace === undefined) {
     return [bad(`${name}: its row cannot be parsed, so all calls are blocked: deploy the version that wrote it`)];
   }
   const { breaker, reservedForShopUntil = 0 } = pace;
   if (breaker !== undefined && breaker.openUntil > now()) {
-    return [
-      warning(
-        `${name}: calls are blocked until ${isoSeconds(breaker.openUntil)} (${breaker.code}): ${breakerFixes[breaker.code] ?? resumesByItself}`,
-      ),
-    ];
+    const locally = local && `calls resume automatically then, if Voucherify works again: ${sandboxFix(local)}`;
+    const fix = locally ?? breakerFixes[breaker.code] ?? resumesByItself;
+    return [warning(`${name}: calls are blocked until ${isoSeconds(breaker.openUntil)} (${breaker.code}): ${fix}`)];
   }
   if (reservedForShopUntil > now())
     return [warning(`${name}: calls are reserved for the shop until ${isoSeconds(reservedForShopUntil)}`)];
@@ -166,10 +169,14 @@ const breakerFixes: Readonly<Record<string, string>> = {
 const warnFromMs = 30_000;
 const badFromMs = 300_000;
 
-/** Compares this machine's clock with the Date header of Voucherify's responses (RFC 9110, section 6.6.1). */
+/**
+ * Compares this machine's clock with the Date header of Voucherify's responses (RFC 9110, section 6.6.1). A local run has
+ * no other clock to compare with, but its own may have been moved.
+ */
 export const clockCheck: Check = {
   name: 'clock',
   run: async context => {
+    if (context.local !== undefined) return [describeRunClock(context.now() - Date.now())];
     const off = await readClockOffset(context);
     if (off === undefined) return [warning('no response of Voucherify to compare with')];
     const difference = `this machine's clock is ${Math.round(off / 1000)} s different from Voucherify's`;
@@ -178,6 +185,12 @@ export const clockCheck: Check = {
     return [off > warnFromMs ? warning(`${difference}: synchronize it by NTP`) : ok(difference)];
   },
 };
+
+function describeRunClock(aheadMs: number): CheckResult {
+  if (Math.abs(aheadMs) <= 1000) return ok("the clock of this run is this machine's");
+  const off = `${span(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'} this machine's`;
+  return warning(`the clock of this run is ${off} (moved on its page, or by CLOCK): all times here are by that clock`);
+}
 
 async function readClockOffset({ probes }: CheckContext): Promise<number | undefined> {
   const offs = [...(await probes()).values()].flatMap(({ response, at }) => {

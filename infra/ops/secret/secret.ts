@@ -3,7 +3,7 @@ import { secretNames } from '../../stack/names.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { formatResult } from '../doctor/check.ts';
+import { formatResult, sandboxFix } from '../doctor/check.ts';
 import { checkSecret, secretLabel } from '../doctor/secret-checks.ts';
 import type { Output } from '../terminal.ts';
 import { readNewSecret } from './read-secret.ts';
@@ -58,8 +58,11 @@ function resolveName(text: string, { settings }: OpsContext): string {
 async function setSecret(name: string, args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   if (name === pepperName)
     throw new OpsUsageError('secret: the pepper cannot be set: no receipt could be found with it');
-  const { writeSecret } = context;
-  if (writeSecret === undefined) throw new OpsUsageError('secret set: npm start has fixed secrets of its own');
+  const { writeSecret, local } = context;
+  if (writeSecret === undefined) {
+    const fix = local && `. If Voucherify rejects the key: ${sandboxFix(local)}`;
+    throw new OpsUsageError(`secret set: npm start has fixed secrets of its own${fix ?? ''}`);
+  }
   const rotation = args.isSet('rotate') ? 'begin' : args.isSet('end-rotation') ? 'end' : undefined;
   const text = await readNewSecret({ name, rotation }, context);
   const problem = (await checkSecret(name, text, context)).find(({ grade }) => grade === 'bad');
