@@ -471,15 +471,59 @@ describe('shortened receipt ids', () => {
     expect([status, lines]).toEqual([0, [`${review}: the next sweep closes it as refused`]]);
   });
 
-  test('ambiguous or too short beginning: changes nothing', async () => {
+  test.each(['retry', 'refuse', 'accept-partial'])(
+    'closed receipt: %s finds it as with the whole id',
+    async command => {
+      const at = await opsHarness();
+      const id = await erased(at);
+      const whole = await at.run(command, id, '--why', 'a drill');
+      expect(whole.lines[0]).toContain(`${id}: `);
+      expect(await at.run(command, id.slice(0, 8), '--why', 'a drill')).toMatchObject({
+        status: whole.status,
+        lines: whole.lines,
+      });
+    },
+  );
+
+  test('closed receipt: preview finds it', async () => {
+    const at = await opsHarness();
+    const said = errors();
+    expect((await at.run('preview', (await erased(at)).slice(0, 8))).status).toBe(1);
+    expect(said).toHaveBeenCalledWith('not delayed by holdSeconds: there is nothing to preview');
+  });
+
+  test('ambiguous beginning: changes nothing, and lists the receipts', async () => {
     const at = await opsHarness();
     await open(at, 2);
-    await expect(at.run('show', 'generic')).rejects.toThrow('2 receipts begin like this');
-    const said = errors();
-    expect((await at.run('show', 'gener')).status).toBe(1);
-    expect(said).toHaveBeenCalledWith('receipt not found');
+    const several = '2 receipts begin like this, give more characters: generic-0, generic-1';
+    await expect(at.run('show', 'generic')).rejects.toThrow(several);
+    await expect(at.run('preview', 'generic')).rejects.toThrow(several);
     const { status, lines } = await at.run('retry', 'generic', '--why', 'x');
-    expect([status, lines]).toEqual([1, ['number 1: 2 receipts begin like this: give more characters of the id']]);
+    expect([status, lines]).toEqual([1, [several]]);
+  });
+
+  test('ambiguous beginning of many: lists ten of them', async () => {
+    const at = await opsHarness();
+    await open(at, 12);
+    await expect(at.run('show', 'generic')).rejects.toThrow(
+      /^12 receipts begin .*: (generic-\d+(, | and 2 more$)){10}/,
+    );
+  });
+
+  test('too short beginning: says how many characters are needed', async () => {
+    const at = await opsHarness();
+    await open(at, 1);
+    const tooShort = 'too short: type at least 6 characters of the id';
+    await expect(at.run('show', 'gener')).rejects.toThrow(tooShort);
+    await expect(at.run('preview', 'gener')).rejects.toThrow(tooShort);
+    const { status, lines } = await at.run('retry', 'gener', '--why', 'x');
+    expect([status, lines]).toEqual([1, [tooShort]]);
+  });
+
+  test('only argument: has no number, and is not repeated because it could be an identifier of a person', async () => {
+    const at = await opsHarness();
+    for (const text of ['abcdefgh', 'ada@example.com'])
+      expect((await at.run('retry', text, '--why', 'x')).lines).toEqual(['receipt not found']);
   });
 
   test('shortest id: is as long as it must be to be unique', () => {
