@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { parseCommandArgs } from '../../infra/ops/args.ts';
+import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
 import { findCommand } from '../../infra/ops/find/find.ts';
 import { listCommand } from '../../infra/ops/list.ts';
 import { shortId } from '../../infra/ops/receipts.ts';
@@ -537,6 +537,14 @@ describe('shortened receipt ids', () => {
   });
 });
 
+function thrownBy(action: () => unknown): unknown {
+  try {
+    return action();
+  } catch (error) {
+    return error;
+  }
+}
+
 describe('arguments', () => {
   const command = { options: { why: { type: 'string' } } } as const;
 
@@ -552,8 +560,23 @@ describe('arguments', () => {
   );
 
   test('every other dash: is an option', () => {
-    expect(() => parseCommandArgs(command, ['-aaaa'])).toThrow("Unknown option '-a'");
-    expect(() => parseCommandArgs(command, ['--wyh', 'x'])).toThrow("Unknown option '--wyh'");
     expect(parseCommandArgs(command, ['-']).positionals).toEqual(['-']);
+    expect(parseCommandArgs(command, ['--', '--why']).positionals).toEqual(['--why']);
+    expect(parseCommandArgs(command, ['--why=-x']).text('why')).toBe('-x');
+  });
+
+  test.each([
+    [['-aaaa'], 'unknown option -a: --help lists the options of this command'],
+    [['--whyy', 'x'], 'unknown option --whyy; did you mean --why?'],
+    [['--whyy=planted'], 'unknown option --whyy; did you mean --why?'],
+    [['--jsno'], 'unknown option --jsno; did you mean --json?'],
+    [['--xyz', 'x'], 'unknown option --xyz: --help lists the options of this command'],
+    [['--planted@example.com'], 'unknown option: --help lists the options of this command'],
+    [['--why'], '--why: needs a value'],
+    [['--why', '--json'], '--why: needs a value'],
+    [['--json=planted'], '--json: takes no value'],
+  ])('%j: %s', (args, message) => {
+    const error = thrownBy(() => parseCommandArgs(command, args));
+    expect(error).toEqual(new OpsUsageError(message));
   });
 });
