@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { didYouMean } from '../../lambda/domain/closest.ts';
 
 export interface ParsedArgs {
   readonly positionals: readonly string[];
@@ -19,16 +20,20 @@ export const commonOptions = {
   help: { type: 'boolean' },
 } as const;
 
-/** Parses the arguments after a command's name. Throws Node's own error for an unknown option. */
+/** Parses the arguments after a command's name. Throws {@link OpsUsageError} for an unknown option, or a wrong use of one. */
 export function parseCommandArgs(
-  { options }: { readonly options: ParseArgsOptionsConfig },
+  command: { readonly options: ParseArgsOptionsConfig },
   args: readonly string[],
 ): ParsedArgs {
-  const { values, positionals } = parseArgs({
+  const options = { ...command.options, ...commonOptions };
+  const { values, positionals, tokens } = parseArgs({
     args: args.map(arg => (isDashedId(arg) ? `${idPrefix}${arg}` : arg)),
-    options: { ...options, ...commonOptions },
-    allowPositionals: true,
+    options,
+    // Node's own errors contain what was typed, which could be an identifier of a person.
+    strict: false,
+    tokens: true,
   });
+  for (const token of tokens) if (token.kind === 'option') checkOption(token, options);
   const given = new Map<string, unknown>(Object.entries(values));
   const text = (option: string) => {
     const value = given.get(option);
@@ -40,6 +45,28 @@ export function parseCommandArgs(
     texts: option => [given.get(option) ?? []].flat().filter(value => typeof value === 'string'),
     isSet: option => given.get(option) === true,
   };
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+/** Names an option only if it looks like one, and never its value. */
+function checkOption({ name, rawName, value, inlineValue }: OptionToken, options: ParseArgsOptionsConfig): void {
+  const type = Object.hasOwn(options, name) ? options[name]?.type : undefined;
+  if (type === undefined) throw new OpsUsageError(unknownOption(name, rawName, Object.keys(options)));
+  if (type === 'boolean' && value !== undefined) throw new OpsUsageError(`${rawName}: takes no value`);
+  const isNextOption = inlineValue !== true && /^-./.test(value ?? '');
+  if (type === 'string' && (value === undefined || isNextOption)) throw new OpsUsageError(`${rawName}: needs a value`);
+}
+
+function unknownOption(name: string, rawName: string, known: readonly string[]): string {
+  const shown = /^--?[a-z-]{1,20}$/.test(rawName) ? ` ${rawName}` : '';
+  const meant = didYouMean(name, known).replace('mean ', 'mean --');
+  return `unknown option${shown}${shown === '' || meant === '' ? ': --help lists the options of this command' : meant}`;
 }
 
 /** No argument of a process can contain this character. */
@@ -105,18 +132,21 @@ const longestText = 500;
 export function decisionOf(args: ParsedArgs, { now }: { readonly now: () => number }): OperatorDecision {
   return {
     actor: checkText('--by', 'the name of the operator', args.text('by') ?? userInfo().username),
-    reason: reasonFor('--why', args),
+    reason: reasonFor(args),
     at: now(),
   };
 }
 
-/** Returns the reason that an option gives. Throws {@link OpsUsageError} if it is missing or holds an e-mail address. */
-export function reasonFor(option: '--why' | '--reason', args: ParsedArgs): string {
-  return checkText(option, 'the reason for the decision', args.text(option.slice(2)));
+/**
+ * Returns the reason that `--why` gives. Throws {@link OpsUsageError} if it is missing, has no letter or digit, such as the
+ * "…" of a suggested command, or holds an e-mail address.
+ */
+export function reasonFor(args: ParsedArgs): string {
+  return checkText('--why', 'the reason for the decision, in words', args.text('why'));
 }
 
 function checkText(option: string, what: string, text = ''): string {
-  if (text.trim() === '') throw new OpsUsageError(`${option}: must be ${what}`);
+  if (!/[\p{L}\p{N}]/u.test(text)) throw new OpsUsageError(`${option}: must be ${what}`);
   if (/\S@\S+\.\S/.test(text))
     throw new OpsUsageError(`${option}: must not contain an e-mail address, because it is stored for 25 months`);
   if (text.length > longestText) throw new OpsUsageError(`${option}: at most ${longestText} characters`);

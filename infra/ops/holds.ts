@@ -6,6 +6,7 @@ import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { identifierOptions, type ManualIdentifier } from './identifiers.ts';
 import { readIdentifiers } from './read-identifiers.ts';
+import { pickId, placeOf } from './receipts.ts';
 import { isoSeconds, type Output, oneLine } from './terminal.ts';
 
 export const holdCommand: Command = {
@@ -95,9 +96,7 @@ export async function placeHold(
       `hold ${set.id}: ${changed ? `in effect until ${isoSeconds(until)}` : 'was already in effect as long'}`,
     );
     if (sureAt > context.now())
-      output.print(
-        `there were no holds before: an erasure that is running can still delete until ${isoSeconds(sureAt)}`,
-      );
+      output.print(`an erasure that began before the first hold can still delete until ${isoSeconds(sureAt)}`);
   }
   return changed ? 0 : 3;
 }
@@ -134,20 +133,13 @@ async function release(args: ParsedArgs, context: OpsContext, output: Output): P
   if (args.positionals.length === 0) throw new OpsUsageError('release: give the ids of holds, as "holds" lists them');
   const decision = decisionOf(args, context);
   const holds = await listLegalHolds(context.control, decision.at);
-  const ids = args.positionals.map(text => idLike(text, holds));
+  const ids = holds.map(({ id }) => id);
+  const picked = args.positionals.map(text => pickId(text, ids, 'holds'));
   const released: string[] = [];
-  for (const id of ids)
+  for (const [at, id] of picked.entries())
     if (id !== undefined && (await releaseLegalHold(id, decision, context.control))) released.push(id);
+    else console.error(`${placeOf(at, picked.length)}no hold in effect begins like this`);
   if (output.json) output.printJson({ released });
   else for (const id of released) output.print(`hold ${id}: released; requests continue within 15 minutes`);
-  const missed = ids.length - released.length;
-  if (missed > 0) console.error(`${missed} of ${ids.length} are not in effect`);
   return released.length > 0 ? 0 : 3;
-}
-
-function idLike(text: string, holds: readonly LegalHold[]): string | undefined {
-  const found = holds.filter(({ id }) => id === text || (text.length >= 6 && id.startsWith(text)));
-  if (found.length > 1)
-    throw new OpsUsageError('release: several holds begin like this: give more characters of the id');
-  return found[0]?.id;
 }

@@ -108,20 +108,15 @@ function read(file: string): string {
 
 /** Prints an error in one line, and returns the exit code. Unknown errors are named only: their text could contain input. */
 function reportError(error: unknown): number {
-  const isUsageError = error instanceof OpsUsageError || error instanceof UsageError || isUnknownOption(error);
+  const isUsageError = error instanceof OpsUsageError || error instanceof UsageError;
   console.error(asInvoked(withTarget(errorText(error, isUsageError), target)));
   return isUsageError ? 2 : 1;
 }
 
 function errorText(error: unknown, isUsageError: boolean): string {
-  if (isUnknownOption(error)) return `unknown option, or an option without its value; npm run ops -- ${name} --help`;
   if (error instanceof Error && (isUsageError || error instanceof SettingsError)) return error.message;
   if (error instanceof Failure) return `${error.message}${error.code === 'unavailable' ? hint : ''}`;
   return `failed (${error instanceof Error ? error.name : 'unknown'})${hint}`;
-}
-
-function isUnknownOption(error: unknown): error is Error {
-  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 }
 
 /** A reader such as `head` may close the pipe early; this is not a failure. */

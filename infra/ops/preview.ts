@@ -33,7 +33,7 @@ Exit code 0: shown; 3: asked, not looked up yet; 1: the request is not delayed.
 async function preview(args: ParsedArgs, context: OpsContext, output: Output): Promise<number> {
   const [text, ...others] = args.positionals;
   if (text === undefined || others.length > 0) throw new OpsUsageError('preview: give one receipt id');
-  const receipt = await readReceiptLike(text, context, output, { finished: false });
+  const receipt = await readReceiptLike(text, context, output);
   if (receipt === undefined) return reportError('receipt not found');
   const { preview: known } = receipt;
   if (known?.at !== undefined && !args.isSet('again')) return show(receipt, output);

@@ -13,7 +13,33 @@ import type { Output } from './terminal.ts';
 const shortestId = 8;
 
 /** An id is an HMAC-SHA-256 in base64url: 43 characters. */
-const shortened = /^[\w-]{6,42}$/;
+const beginning = /^[\w-]{1,42}$/;
+
+/** Fewest characters of a beginning that a command takes. */
+const shortestBeginning = 6;
+
+/** Most candidates that are listed for an ambiguous beginning. */
+const maxCandidates = 10;
+
+/** Returns how a message names one of several arguments, which could be an identifier of a person: by its number. */
+export function placeOf(at: number, count: number): string {
+  return count === 1 ? '' : `number ${at + 1}: `;
+}
+
+/**
+ * Returns the id that is this text, or else the only one that begins like this; `undefined` if there is none. Throws
+ * {@link OpsUsageError} if the text is too short, or if several ids begin like this, and lists them.
+ */
+export function pickId(text: string, ids: readonly string[], what: 'receipts' | 'holds'): string | undefined {
+  if (ids.includes(text)) return text;
+  if (text.length < shortestBeginning)
+    throw new OpsUsageError(`too short: type at least ${shortestBeginning} characters of the id`);
+  const found = [...new Set(ids.filter(id => id.startsWith(text)))];
+  if (found.length < 2) return found[0];
+  const shown = found.slice(0, maxCandidates).map(id => shortId(id, found));
+  const more = found.length > maxCandidates ? ` and ${found.length - maxCandidates} more` : '';
+  throw new OpsUsageError(`${found.length} ${what} begin like this, give more characters: ${shown.join(', ')}${more}`);
+}
 
 /** Returns the shortest beginning of an id that no other of the given ids has. Whole, where it would look like an option. */
 export function shortId(id: string, ids: readonly string[]): string {
@@ -37,33 +63,26 @@ const queues = ['needs-review', 'held', 'erase', 'callback', 'verify', 'sign'] a
 /** Ids read from each queue. */
 const maxIds = 1000;
 
-interface SearchScope {
-  /** Whether to search the finished receipts too, which reads the whole table. */
-  readonly finished: boolean;
-}
-
 /**
- * Returns the receipt with this id, or with the only id that begins like this. Returns `undefined` if there is none, and
- * throws {@link OpsUsageError} if there are several.
+ * Returns the receipt with this id, or with the only id that begins like this; it searches the finished receipts, which
+ * reads the whole table, after the others. Returns `undefined` if there is none. Throws as {@link pickId} does.
  */
 export async function readReceiptLike(
   text: string,
   { store, all }: Pick<OpsContext, 'store' | 'all'>,
   output: Pick<Output, 'progress'>,
-  { finished }: SearchScope,
 ): Promise<Receipt | undefined> {
   const exact = await store.read(text);
-  if (exact !== undefined || !shortened.test(text)) return exact;
+  if (exact !== undefined || !beginning.test(text)) return exact;
   const queued = await Promise.all(queues.map(queue => store.due(queue, Number.MAX_SAFE_INTEGER, maxIds)));
-  const found = new Set(queued.flat().filter(id => id.startsWith(text)));
-  if (found.size === 0 && finished) {
-    output.progress('searching the finished receipts …');
-    for await (const { id } of all(() => undefined)) if (id.startsWith(text)) found.add(id);
-    output.progress('');
-  }
-  if (found.size > 1) throw new OpsUsageError(`${found.size} receipts begin like this: give more characters of the id`);
-  const [id] = found;
-  return id === undefined ? undefined : store.read(id);
+  const unfinished = pickId(text, queued.flat(), 'receipts');
+  if (unfinished !== undefined) return store.read(unfinished);
+  const found: string[] = [];
+  output.progress('searching the finished receipts …');
+  for await (const { id } of all(() => undefined)) if (id.startsWith(text)) found.push(id);
+  output.progress('');
+  const finished = pickId(text, found, 'receipts');
+  return finished === undefined ? undefined : store.read(finished);
 }
 
 /** Number of receipts read in parallel, which is also how many are in memory. */

@@ -96,9 +96,9 @@ describe('ops: no command prints an identifier, a callback or a secret', () => {
       ['find', `--emial=${email}`],
       ['show', source],
       ['refuse', source, ...why],
-      ['erase', '--source-id', source, '--reason', 'a drill'],
-      ['erase', '--source-id', '-', '--reason', email],
-      ['erase', '--source-id', '-', '--reason', 'a drill'],
+      ['erase', '--source-id', source, '--why', 'a drill'],
+      ['erase', '--source-id', '-', '--why', email],
+      ['erase', '--source-id', '-', '--why', 'a drill'],
       ['erase', source, '--csv', source],
       ['erase', '--csv', source],
     ];

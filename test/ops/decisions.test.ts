@@ -321,6 +321,8 @@ describe('pause and resume', () => {
 
   test.each([
     [['pause', ketch], '--why: must be the reason for the decision'],
+    [['pause', 'all', '--why', '…'], '--why: must be the reason for the decision, in words'],
+    [['pause', 'all', '--why', '"..."'], '--why: must be the reason for the decision, in words'],
     [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
     [['pause', 'project:mian', '--why', 'x'], 'SCOPE: is not configured in the settings'],

@@ -21,7 +21,7 @@ import { contextWith, sendOver } from '../support/event.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
 import { errors, type OpsHarness, opsBeside, opsHarness, recordingOutput, run } from './ops-harness.ts';
 
-const reason = ['--reason', 'a letter of 12 November'];
+const reason = ['--why', 'a letter of 12 November'];
 
 /** A request for the customer with this `source_id`. */
 function request(value: string): ManualRequest {
@@ -82,7 +82,7 @@ describe('ops erase --csv', () => {
       'PROJECT  MATCHED  CUSTOMERS  NO MATCH  UNCLEAR',
       'main     28       28         2         0',
       'To erase them:',
-      '  npm run ops -- erase --csv FILE --confirm --reason "…"',
+      '  npm run ops -- erase --csv FILE --confirm --why "…"',
     ]);
     expect(await manual.harness.receipts()).toHaveLength(before);
     expect(manual.harness.deleted()).toEqual([]);
@@ -261,8 +261,8 @@ describe('ops erase', () => {
     [['planted'], 'erase: takes options only, no arguments'],
     [['--email', '-', '--confirm'], '--confirm: is only for --csv'],
     [['--email', 'planted', ...reason], '--email: must be -'],
-    [['--email', '-'], '--reason: must be the reason for the decision'],
-    [['--email', '-', '--reason', 'for planted@example.com'], '--reason: must not contain an e-mail address'],
+    [['--email', '-'], '--why: must be the reason for the decision'],
+    [['--email', '-', '--why', 'for planted@example.com'], '--why: must not contain an e-mail address'],
     [['--email', '-', '--source-id', '-', ...reason], 'standard input has one value'],
   ])('%j: is a usage error without a value', async (args, message) => {
     const { context } = await manualHarness();

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { parseCommandArgs } from '../../infra/ops/args.ts';
+import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
 import { findCommand } from '../../infra/ops/find/find.ts';
 import { listCommand } from '../../infra/ops/list.ts';
 import { shortId } from '../../infra/ops/receipts.ts';
@@ -482,15 +482,59 @@ describe('shortened receipt ids', () => {
     expect([status, lines]).toEqual([0, [`${review}: the next sweep closes it as refused`]]);
   });
 
-  test('ambiguous or too short beginning: changes nothing', async () => {
+  test.each(['retry', 'refuse', 'accept-partial'])(
+    'closed receipt: %s finds it as with the whole id',
+    async command => {
+      const at = await opsHarness();
+      const id = await erased(at);
+      const whole = await at.run(command, id, '--why', 'a drill');
+      expect(whole.lines[0]).toContain(`${id}: `);
+      expect(await at.run(command, id.slice(0, 8), '--why', 'a drill')).toMatchObject({
+        status: whole.status,
+        lines: whole.lines,
+      });
+    },
+  );
+
+  test('closed receipt: preview finds it', async () => {
+    const at = await opsHarness();
+    const said = errors();
+    expect((await at.run('preview', (await erased(at)).slice(0, 8))).status).toBe(1);
+    expect(said).toHaveBeenCalledWith('not delayed by holdSeconds: there is nothing to preview');
+  });
+
+  test('ambiguous beginning: changes nothing, and lists the receipts', async () => {
     const at = await opsHarness();
     await open(at, 2);
-    await expect(at.run('show', 'generic')).rejects.toThrow('2 receipts begin like this');
-    const said = errors();
-    expect((await at.run('show', 'gener')).status).toBe(1);
-    expect(said).toHaveBeenCalledWith('receipt not found');
+    const several = '2 receipts begin like this, give more characters: generic-0, generic-1';
+    await expect(at.run('show', 'generic')).rejects.toThrow(several);
+    await expect(at.run('preview', 'generic')).rejects.toThrow(several);
     const { status, lines } = await at.run('retry', 'generic', '--why', 'x');
-    expect([status, lines]).toEqual([1, ['number 1: 2 receipts begin like this: give more characters of the id']]);
+    expect([status, lines]).toEqual([1, [several]]);
+  });
+
+  test('ambiguous beginning of many: lists ten of them', async () => {
+    const at = await opsHarness();
+    await open(at, 12);
+    await expect(at.run('show', 'generic')).rejects.toThrow(
+      /^12 receipts begin .*: (generic-\d+(, | and 2 more$)){10}/,
+    );
+  });
+
+  test('too short beginning: says how many characters are needed', async () => {
+    const at = await opsHarness();
+    await open(at, 1);
+    const tooShort = 'too short: type at least 6 characters of the id';
+    await expect(at.run('show', 'gener')).rejects.toThrow(tooShort);
+    await expect(at.run('preview', 'gener')).rejects.toThrow(tooShort);
+    const { status, lines } = await at.run('retry', 'gener', '--why', 'x');
+    expect([status, lines]).toEqual([1, [tooShort]]);
+  });
+
+  test('only argument: has no number, and is not repeated because it could be an identifier of a person', async () => {
+    const at = await opsHarness();
+    for (const text of ['abcdefgh', 'ada@example.com'])
+      expect((await at.run('retry', text, '--why', 'x')).lines).toEqual(['receipt not found']);
   });
 
   test('shortest id: is as long as it must be to be unique', () => {
@@ -503,6 +547,14 @@ describe('shortened receipt ids', () => {
     expect(parseCommandArgs({ options: {} }, [id, '--json']).positionals).toEqual([id]);
   });
 });
+
+function thrownBy(action: () => unknown): unknown {
+  try {
+    return action();
+  } catch (error) {
+    return error;
+  }
+}
 
 describe('arguments', () => {
   const command = { options: { why: { type: 'string' } } } as const;
@@ -519,8 +571,23 @@ describe('arguments', () => {
   );
 
   test('every other dash: is an option', () => {
-    expect(() => parseCommandArgs(command, ['-aaaa'])).toThrow("Unknown option '-a'");
-    expect(() => parseCommandArgs(command, ['--wyh', 'x'])).toThrow("Unknown option '--wyh'");
     expect(parseCommandArgs(command, ['-']).positionals).toEqual(['-']);
+    expect(parseCommandArgs(command, ['--', '--why']).positionals).toEqual(['--why']);
+    expect(parseCommandArgs(command, ['--why=-x']).text('why')).toBe('-x');
+  });
+
+  test.each([
+    [['-aaaa'], 'unknown option -a: --help lists the options of this command'],
+    [['--whyy', 'x'], 'unknown option --whyy; did you mean --why?'],
+    [['--whyy=planted'], 'unknown option --whyy; did you mean --why?'],
+    [['--jsno'], 'unknown option --jsno; did you mean --json?'],
+    [['--xyz', 'x'], 'unknown option --xyz: --help lists the options of this command'],
+    [['--planted@example.com'], 'unknown option: --help lists the options of this command'],
+    [['--why'], '--why: needs a value'],
+    [['--why', '--json'], '--why: needs a value'],
+    [['--json=planted'], '--json: takes no value'],
+  ])('%j: %s', (args, message) => {
+    const error = thrownBy(() => parseCommandArgs(command, args));
+    expect(error).toEqual(new OpsUsageError(message));
   });
 });

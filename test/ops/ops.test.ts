@@ -20,10 +20,8 @@ describe('ops', () => {
     [['pausess'], 'unknown command; did you mean pauses? npm run ops -- --help lists all commands'],
     [['completion', 'csh'], 'completion: must be bash, zsh or fish'],
     [['constructor'], 'unknown command; npm run ops -- --help lists all commands'],
-    [
-      ['pause', 'all', '--ada@example.com', 'x'],
-      'unknown option, or an option without its value; npm run ops -- pause --help',
-    ],
+    [['pause', 'all', '--ada@example.com', 'x'], 'unknown option: --help lists the options of this command'],
+    [['list', '--stat', 'open'], 'unknown option --stat; did you mean --state?'],
   ])('%j: is one line and exit code 2: %s', (args, message) => {
     const { status, stderr } = ops([...args, '--local'], { DATA_DIR: localFolder() });
     expect({ status, message: stderr }).toEqual({ status: 2, message: expect.stringContaining(message) });

@@ -1,6 +1,6 @@
 import { decisionOf, type OperatorDecision, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { OpsContext } from '../context.ts';
-import { readReceiptLike } from '../receipts.ts';
+import { placeOf, readReceiptLike } from '../receipts.ts';
 import { inputLines, type Output, toned } from '../terminal.ts';
 import { applyDecision, type DecisionResult, type ReceiptDecision } from './decisions.ts';
 
@@ -17,34 +17,27 @@ export async function decideAll(
   { args, context, output }: CommandInput,
 ) {
   const decision = createDecision(decisionOf(args, context));
-  // Only these are for finished receipts.
-  const finished = what === 'erase-again' || args.isSet('new-request');
   const ids = await receiptArguments(what, args);
   const results: DecisionResult[] = [];
   const names: string[] = [];
   for (const [at, text] of ids.entries()) {
     output.progress(`${at + 1} of ${ids.length}`);
-    const { id, result } = await decideOne(text, decision, finished, { args, context, output });
+    const { id, result } = await decideOne(text, decision, { args, context, output });
     output.progress('');
     results.push(result);
-    names.push(nameOf(result, id, at));
-    if (!output.json) output.print(formatResult(result, nameOf(result, id, at)));
+    names.push(isKnown(result) ? id : `number ${at + 1}`);
+    if (!output.json) output.print(`${isKnown(result) ? `${id}: ` : placeOf(at, ids.length)}${textOf(result)}`);
   }
   if (output.json) output.printJson(results.map((result, at) => ({ receipt: names[at], ...result })));
   return exitCode(results);
 }
 
 /** Applies a decision to the receipt with this id, or else to the only one whose id begins like this. */
-async function decideOne(
-  text: string,
-  decision: ReceiptDecision,
-  finished: boolean,
-  { context, output }: CommandInput,
-) {
+async function decideOne(text: string, decision: ReceiptDecision, { context, output }: CommandInput) {
   const result = await applyDecision(text, context, decision);
   if (result.result !== 'not-found') return { id: text, result };
   try {
-    const found = await readReceiptLike(text, context, output, { finished });
+    const found = await readReceiptLike(text, context, output);
     if (found === undefined) return { id: text, result };
     return { id: found.id, result: await applyDecision(found.id, context, decision) };
   } catch (error) {
@@ -54,12 +47,12 @@ async function decideOne(
 }
 
 /** An argument could be an e-mail address, so only ids of existing receipts are printed. */
-function nameOf({ result }: DecisionResult, id = '', at: number): string {
-  return result === 'not-found' || result === 'failed' ? `number ${at + 1}` : id;
+function isKnown({ result }: DecisionResult): boolean {
+  return result !== 'not-found' && result !== 'failed';
 }
 
-function formatResult(result: DecisionResult, name: string): string {
-  return `${name}: ${isBad(result) ? toned('bad', result.said) : result.said}`;
+function textOf(result: DecisionResult): string {
+  return isBad(result) ? toned('bad', result.said) : result.said;
 }
 
 function exitCode(results: readonly DecisionResult[]): number {

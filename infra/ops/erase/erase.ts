@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { OpsUsageError, type ParsedArgs, reasonFor } from '../args.ts';
+import { decisionOptions, OpsUsageError, type ParsedArgs, reasonFor } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
 import { identifierOptions } from '../identifiers.ts';
@@ -15,10 +15,10 @@ export const eraseCommand: Command = {
     ...Object.fromEntries(identifierOptions.map(([, option]) => [option, { type: 'string' } as const])),
     csv: { type: 'string' },
     confirm: { type: 'boolean' },
-    reason: { type: 'string' },
+    why: decisionOptions.why,
   },
-  help: `npm run ops -- erase --source-id - | --email - | --customer-id - --reason "…"
-npm run ops -- erase --csv FILE [--confirm --reason "…"]
+  help: `npm run ops -- erase --source-id - | --email - | --customer-id - --why "…"
+npm run ops -- erase --csv FILE [--confirm --why "…"]
 
 For a letter, a telephone call, or a platform without a webhook. A request by
 hand gets a receipt, guards, limits and evidence like any other. Its platform is
@@ -39,14 +39,14 @@ accepted is not taken again: its results are shown, with exit code 3.
   --csv FILE        a header with source_id, email, customer_id (one or more of
                     them) and one line for each person, at most ${maxPeople}
   --confirm         erase the people of the file
-  --reason TEXT     the reason, stored and signed. Do not write personal data
+  --why TEXT        the reason, stored and signed. Do not write personal data
 
 You need the policies OperatorPolicy and ManualErasurePolicy. With --local,
 npm start must be running.
 
-  npm run ops -- erase --email - --reason "letter of 12 November"
+  npm run ops -- erase --email - --why "letter of 12 November"
   npm run ops -- erase --csv people.csv
-  npm run ops -- erase --csv people.csv --confirm --reason "backlog of 2025"
+  npm run ops -- erase --csv people.csv --confirm --why "backlog of 2025"
 `,
   showsIdentity: true,
   run: (args, context, output) => {
@@ -68,6 +68,6 @@ npm start must be running.
 
 /** Who asks is the caller of AWS, as AWS knows it, or the user of this machine for a local run. */
 async function askedBy(args: ParsedArgs, { deployment }: OpsContext): Promise<AskedBy> {
-  const reason = reasonFor('--reason', args);
+  const reason = reasonFor(args);
   return { by: deployment === undefined ? userInfo().username : (await deployment.identity()).operator, reason };
 }

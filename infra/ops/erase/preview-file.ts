@@ -99,5 +99,5 @@ function printNext(notLookedUp: number, output: Output): void {
       2,
     );
   output.print('To erase them:');
-  output.print('  npm run ops -- erase --csv FILE --confirm --reason "…"');
+  output.print('  npm run ops -- erase --csv FILE --confirm --why "…"');
 }

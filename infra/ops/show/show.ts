@@ -43,7 +43,7 @@ async function show(args: ParsedArgs, context: OpsContext, output: Output): Prom
   if (id === undefined || others.length > 0) throw new OpsUsageError('show: give one receipt id');
   if (args.isSet('html') && (args.isSet('jws') || args.isSet('json')))
     throw new OpsUsageError('show: only one of --html, --jws and --json');
-  const receipt = await readReceiptLike(id, context, output, { finished: true });
+  const receipt = await readReceiptLike(id, context, output);
   if (receipt === undefined) return reportError('receipt not found');
   if (args.isSet('jws'))
     return receipt.evidence === undefined ? reportUnsigned(receipt) : printJws(receipt.evidence, output);
