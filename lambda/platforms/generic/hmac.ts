@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto';
 import { bothOf, matchAnySecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { bodySignature } from '../../authentication/signed-body.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication } from '../platform.ts';
 import { headerOfPlace } from './places.ts';
@@ -21,16 +21,13 @@ export function compileHmac(proof: HmacProof): (secret: SharedSecret) => Matcher
       const bytesOf = (variable: string) => signedBytes(variable, request, timestamp);
       const parts = signs.map(part => (typeof part === 'string' ? part : bytesOf(part.variable)));
       if (!isTimely(proof.timestamp, bytesOf, now) || !parts.every(part => part !== undefined)) return undefined;
-      const signature = (key: Uint8Array) => hmacOf(parts, key, proof);
-      return matchAnySecret(signatures, bothOf(keys, signature));
+      const signed = Buffer.concat(parts.map(part => Buffer.from(part)));
+      return matchAnySecret(
+        signatures,
+        bothOf(keys, key => bodySignature(key, signed, proof)),
+      );
     };
   };
-}
-
-function hmacOf(parts: readonly (string | Uint8Array)[], key: Uint8Array, { hash, encoding }: HmacProof): string {
-  const hmac = createHmac(hash, key);
-  for (const part of parts) hmac.update(part);
-  return hmac.digest(encoding);
 }
 
 /** Returns the bytes of a variable of the signed text, `undefined` if the request has none. */
