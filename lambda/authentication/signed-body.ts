@@ -11,8 +11,8 @@ import {
 
 /** How a signature is written down. */
 export interface SignatureForm {
-  readonly hash: 'sha1' | 'sha256';
-  readonly encoding: 'hex' | 'base64';
+  readonly hash: 'sha1' | 'sha256' | 'sha512';
+  readonly encoding: 'hex' | 'base64' | 'base64url';
 }
 
 /**
@@ -32,7 +32,7 @@ export function matchSignature(
 }
 
 /** The signature of a body, as its sender writes it down. */
-export function bodySignature(key: string, body: BinaryLike, { hash, encoding }: SignatureForm): string {
+export function bodySignature(key: BinaryLike, body: BinaryLike, { hash, encoding }: SignatureForm): string {
   return createHmac(hash, key).update(body).digest(encoding);
 }
 

@@ -9,6 +9,7 @@ import { stepsOf } from '../../infra/local/page/steps.ts';
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { openSqliteServices } from '../../infra/local/sqlite-services.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { parseSettings } from '../../lambda/settings.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { jsonOrUndefined, sendOver } from '../support/event.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -337,7 +338,11 @@ describe('page of a local run', () => {
       expect(messageSourceOf(name, section)?.build({}, context)).toBeUndefined();
       expect(messageSourceOf(name, section)?.build({ source_id: 'crm-1' }, context)?.body).toContain('"crm-1"');
     }
-    const standard = messageSourceOf('generic', { authentication: { kind: 'standard-webhooks' } });
+    const section = { authentication: { kind: 'standard-webhooks' } };
+    const projects = { main: { baseUrl: 'https://api.voucherify.io' } };
+    const parsed = parseSettings(JSON.stringify({ projects, platforms: { generic: section } }), 'deployed');
+    expect(messageSourceOf('generic', parsed.platforms['generic'])).toMatchObject({ title: 'Generic platform' });
+    const standard = messageSourceOf('generic', section);
     expect(standard).toMatchObject({ title: 'Generic platform' });
     expect(standard?.build({}, context)).toBeUndefined();
     expect(messageSourceOf('transcend', {})).toBeUndefined();

@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { parseSharedSecret } from '../../../lambda/authentication/shared-secret.ts';
 import { bodySignature, parseSigningKeys, signedHeaders } from '../../../lambda/authentication/signed-body.ts';
+import { oneOrList } from '../../../lambda/io/setting-schemas.ts';
 import { isGeneric } from '../../../lambda/platforms/index.ts';
 import { type KetchSettings, ketchSettings } from '../../../lambda/platforms/ketch.ts';
 import { shopifySettings, shopifySignature } from '../../../lambda/platforms/shopify.ts';
@@ -48,7 +49,7 @@ export function messageSourceOf(name: string, section: unknown): MessageSource |
 
 /** Settings that leave the places of the message as they are documented. */
 const defaultStandardWebhooks = v.object({
-  authentication: v.object({ kind: v.literal('standard-webhooks') }),
+  authentication: oneOrList(v.object({ kind: v.literal('standard-webhooks') }), 'authentication'),
   identifiers: v.exactOptional(v.undefined()),
   reference: v.exactOptional(v.undefined()),
   rules: v.exactOptional(v.undefined()),

@@ -4,7 +4,7 @@ import { entriesOf } from '../../../lambda/platforms/generic/orders.ts';
 import { type Message, valueAtPlace } from '../../../lambda/platforms/generic/places.ts';
 import { compileReplies } from '../../../lambda/platforms/generic/replies.ts';
 import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
-import { holds, matchingRuleIndex, otherwiseFor } from '../../../lambda/platforms/generic/rules.ts';
+import { matchingRuleIndex, otherwiseFor, unmetPlaces } from '../../../lambda/platforms/generic/rules.ts';
 import type { GenericSettings } from '../../../lambda/platforms/generic/schema.ts';
 
 /** At most so many orders of a list are explained one by one. */
@@ -60,13 +60,7 @@ function explainOrder(message: Message, settings: ResolvedSettings): readonly st
 
 /** For each rule, the places that do not have one of its values. */
 function ruleLines(message: Message, { rules }: ResolvedSettings): readonly string[] {
-  return rules.map(({ when }, at) => {
-    const conditions = Object.entries(when);
-    const wrong = conditions.filter(
-      ([place, allowed]) => !holds({ [place]: allowed }, one => valueAtPlace(one, message)),
-    );
-    return `  rule ${at + 1}: not as required: ${wrong.map(([place]) => place).join(', ')}`;
-  });
+  return rules.map(({ when }, at) => `  rule ${at + 1}: not as required: ${unmetPlaces(when, message).join(', ')}`);
 }
 
 function placeLines(message: Message, settings: ResolvedSettings): readonly string[] {

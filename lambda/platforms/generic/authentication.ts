@@ -1,18 +1,19 @@
 import { tokenChecker } from '../../authentication/json-web-token.ts';
-import { bothOf, matchSecret, parseSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { bothOf, matchSecret, parseSharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
 import { matchSignedMessage, parseSigningKeys, type SigningKeys } from '../../authentication/signed-body.ts';
 import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Platform } from '../platform.ts';
-import { hmacMatcher, type Matcher } from './hmac.ts';
+import { compileHmac, type Matcher } from './hmac.ts';
 import { statusReference } from './orders.ts';
 import type { Proof } from './schema.ts';
-import { inbound, isWithSecret, type ProofWithSecret, secretText } from './secrets.ts';
+import { isWithSecret, type ProofWithSecret, secretText } from './secrets.ts';
 
 /** Returns how a sender is authenticated: in every way that settings list. The keys of tokens are kept in the process. */
 export function authentication(proofs: readonly Proof[]): Pick<Platform, 'verify' | 'checkSecret'> {
   const withSecret = proofs.filter(isWithSecret);
-  const matchers = (text: string) => withSecret.map(proof => matcherOf(proof, text));
+  const compiled = withSecret.map(compileProof);
+  const matchers = (text: string) => compiled.map(matcherOf => matcherOf(text));
   const tokens = proofs
     .filter(proof => proof.kind === 'jwt')
     .map(proof => ({ header: proof.header, check: tokenChecker(proof) }));
@@ -32,18 +33,21 @@ export function authentication(proofs: readonly Proof[]): Pick<Platform, 'verify
   };
 }
 
-/** Returns what checks one request with a secret. Throws `unavailable` for a secret that the proof cannot use. */
-function matcherOf(proof: ProofWithSecret, text: string): Matcher {
-  const own = secretText(text, proof);
-  if (proof.kind === 'standard-webhooks') {
-    const keys = parseSigningKeys(own);
-    return (request, now) => matchMessage(request, keys, now);
-  }
-  const secret = parseSecret(inbound, own);
-  if (proof.kind === 'hmac') return hmacMatcher(proof, secret);
-  if (proof.kind === 'header') return request => matchSecret(headerOf(request, proof.header), secret);
-  const credentials = bothOf(secret, encodeCredentials);
-  return request => matchSecret(/^basic +(\S+)$/i.exec(headerOf(request, 'Authorization'))?.[1] ?? '', credentials);
+/** Returns what checks requests with a secret. That throws `unavailable` for a secret that the proof cannot use. */
+function compileProof(proof: ProofWithSecret): (text: string) => Matcher {
+  const hmac = proof.kind === 'hmac' ? compileHmac(proof) : undefined;
+  return text => {
+    const own = secretText(text, proof);
+    if (proof.kind === 'standard-webhooks') {
+      const keys = parseSigningKeys(own);
+      return (request, now) => matchMessage(request, keys, now);
+    }
+    const secret = parseSharedSecret(own);
+    if (hmac !== undefined) return hmac(secret);
+    if (proof.kind === 'header') return request => matchSecret(headerOf(request, proof.header), secret);
+    const credentials = bothOf(secret, encodeCredentials);
+    return request => matchSecret(/^basic +(\S+)$/i.exec(headerOf(request, 'Authorization'))?.[1] ?? '', credentials);
+  };
 }
 
 /** A status request has no body, so its id must name the requested erasure: one signature is valid for one request. */

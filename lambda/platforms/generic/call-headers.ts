@@ -2,7 +2,7 @@ import { type AccessTokens, accessTokens } from '../../authentication/access-tok
 import type { CallbackRequest, CallContext } from '../platform.ts';
 import type { GenericSettings } from './schema.ts';
 import { outboundSecret } from './secrets.ts';
-import { renderText, secretVariable, type TemplateVariables, templateOf, variablesOf } from './template.ts';
+import { renderText, secretVariable, type TemplateVariables, templateOf, variablesIn } from './template.ts';
 
 /** The headers of a call to the platform. */
 export interface CallHeaders {
@@ -28,7 +28,7 @@ export function compileHeaders(
   token: PlatformToken | undefined,
 ): CallHeaders {
   const templates = Object.entries(headers).map(([name, text]) => [name, templateOf(text)] as const);
-  const names = templates.flatMap(([, template]) => variablesOf(template));
+  const names = variablesIn(headers);
   const used = names.includes('token') ? token : undefined;
   const secrets = [...names, ...(used === undefined ? [] : [`secret:${used.secret}`])].flatMap(
     name => secretVariable(name) ?? [],

@@ -25,14 +25,17 @@ export function literalPrefix(url: string): string {
 const segment = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/;
 
 /**
- * Renders the URL of a callback. Returns `undefined` if a value is absent or could change the URL: only scalars of
- * `[A-Za-z0-9._:-]` are accepted. The result is parsed again and must begin with the template's own origin and path.
+ * Parses the URL of a callback. What is returned renders it, and returns `undefined` if a value is absent or could change the
+ * URL: only scalars of `[A-Za-z0-9._:-]` are accepted. The result is parsed again and must begin with the literal prefix.
  */
-export function renderUrl(url: string, variables: TemplateVariables): string | undefined {
-  const rendered = renderText(templateOf(url), name => {
-    const value = renderText([{ variable: name }], variables);
-    return value !== undefined && segment.test(value) ? value : undefined;
-  });
-  const parsed = rendered === undefined ? null : URL.parse(rendered);
-  return parsed?.href.startsWith(literalPrefix(url)) === true && parsed.href === rendered ? rendered : undefined;
+export function compileUrl(url: string): (variables: TemplateVariables) => string | undefined {
+  const [template, prefix] = [templateOf(url), literalPrefix(url)];
+  return variables => {
+    const rendered = renderText(template, name => {
+      const value = renderText([{ variable: name }], variables);
+      return value !== undefined && segment.test(value) ? value : undefined;
+    });
+    const parsed = rendered === undefined ? null : URL.parse(rendered);
+    return parsed?.href.startsWith(prefix) === true && parsed.href === rendered ? rendered : undefined;
+  };
 }

@@ -2,14 +2,14 @@ import { signedHeaders } from '../../authentication/signed-body.ts';
 import type { CallbackTarget } from '../../domain/erasure.ts';
 import type { CallbackRequest, Platform } from '../platform.ts';
 import type { CallHeaders } from './call-headers.ts';
-import { renderUrl } from './callback-url.ts';
+import { compileUrl } from './callback-url.ts';
 import { type CallbacksOf, referenceOf } from './orders.ts';
 import { areDistinct, type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './outcomes.ts';
 import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
 import type { ResolvedSettings } from './resolve.ts';
 import type { CallbackSettings } from './schema.ts';
 import { callbackKeys } from './secrets.ts';
-import { type BodyTemplate, bodyText, compileBody, placeOf, textsIn, variablesIn } from './template.ts';
+import { type BodyTemplate, bodyText, compileBody, placeOf, variablesIn } from './template.ts';
 
 /** The callbacks of a platform, with its templates parsed. */
 export interface Callbacks extends Pick<Platform, 'buildCallbacks'> {
@@ -27,12 +27,13 @@ export function compileCallbacks(
   const templates: { readonly [word in OutcomeWord]?: BodyTemplate } = Object.fromEntries(
     Object.entries(bodies ?? {}).map(([word, body]) => [word, compileBody(body)]),
   );
-  const stored = [...calls.names, ...textsIn(bodies).flatMap(variablesIn)];
+  const urlsOf = callback.url === undefined ? urlsAt(callback.urls ?? '') : renderedUrl(callback.url, settings);
+  const stored = [...calls.names, ...variablesIn(bodies)];
   return {
     targetsOf: message => {
       const values = valuesOf(stored, message);
       const kept = Object.keys(values).length === 0 ? {} : { values };
-      return urlsOf(callback, message, settings).map(url => ({ url, headers: {}, ...kept }));
+      return urlsOf(message).map(url => ({ url, headers: {}, ...kept }));
     },
     buildCallbacks: async (notice, context) => {
       const template = bodies === undefined ? () => resultBody(notice) : valueFor(templates, wordOf(notice.outcome));
@@ -62,19 +63,26 @@ export function callbackTells(word: OutcomeWord, { bodies }: CallbackSettings): 
   return body !== undefined && areDistinct(body, bodies.erased);
 }
 
-/** Returns the rendered URL, or those in the message. Their origins are checked when it is accepted and when they are called. */
-function urlsOf({ url, urls = '' }: CallbackSettings, message: Message, { reference }: ResolvedSettings) {
-  if (url !== undefined) {
-    const variable = (name: string) =>
-      name === 'reference' ? referenceOf(message, reference) : valueAtPlace(name, message);
-    const rendered = renderUrl(url, variable);
-    if (rendered === undefined)
-      throw invalidAt(variablesIn(url)[0] ?? 'callback', 'cannot be part of the callback URL');
-    return [rendered];
-  }
-  const value = valueAtPlace(urls, message);
-  if (!Array.isArray(value)) return [optionalText(urls, message) ?? []].flat();
-  return value.flatMap(one => placeText(one, urls) ?? []);
+type UrlsOf = (message: Message) => readonly string[];
+
+function renderedUrl(url: string, { reference }: ResolvedSettings): UrlsOf {
+  const render = compileUrl(url);
+  return message => {
+    const rendered = render(name =>
+      name === 'reference' ? referenceOf(message, reference) : valueAtPlace(name, message),
+    );
+    if (rendered !== undefined) return [rendered];
+    throw invalidAt(variablesIn(url)[0] ?? 'callback', 'cannot be part of the callback URL');
+  };
+}
+
+/** One URL of the message or a list of them. Their origins are checked when it is accepted and when they are called. */
+function urlsAt(place: string): UrlsOf {
+  return message => {
+    const value = valueAtPlace(place, message);
+    if (!Array.isArray(value)) return [optionalText(place, message) ?? []].flat();
+    return value.flatMap(one => placeText(one, place) ?? []);
+  };
 }
 
 /** Largest size of the values that are stored with a callback, in bytes of JSON. */

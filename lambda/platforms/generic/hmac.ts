@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto';
 import { bothOf, matchAnySecret, type SharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { bodySignature } from '../../authentication/signed-body.ts';
 import { type HttpRequest, singleHeader } from '../../domain/http.ts';
 import type { Authentication } from '../platform.ts';
 import { headerOfPlace } from './places.ts';
@@ -11,22 +11,22 @@ import { readTime } from './times.ts';
 /** Returns which value of the secret authenticates a request, if any. `now` is in epoch milliseconds. */
 export type Matcher = (request: HttpRequest, now: number) => Authentication['secret'] | undefined;
 
-/** Returns what checks a signature of the text that settings describe. Throws `unavailable` for an unusable key. */
-export function hmacMatcher(proof: HmacProof, secret: SharedSecret): Matcher {
+/** Returns what checks a signature with a secret. That throws `unavailable` for an unusable key. */
+export function compileHmac(proof: HmacProof): (secret: SharedSecret) => Matcher {
   const [signs, form] = [templateOf(proof.signs), signatureForm(proof)];
-  const keys = bothOf(secret, text => decodedKey(text, proof.key));
-  return (request, now) => {
-    const { signatures, timestamp } = readSignatures(singleHeader(request, proof.header) ?? '', form);
-    const bytesOf = (variable: string) => signedBytes(variable, request, timestamp);
-    if (!isTimely(proof.timestamp, bytesOf, now)) return undefined;
-    const parts = signs.map(part => (typeof part === 'string' ? part : bytesOf(part.variable)));
-    if (!parts.every(part => part !== undefined)) return undefined;
-    const expected = (key: Uint8Array) => {
-      const hmac = createHmac(proof.hash, key);
-      for (const part of parts) hmac.update(part);
-      return hmac.digest(proof.encoding);
+  return secret => {
+    const keys = bothOf(secret, text => decodedKey(text, proof.key));
+    return (request, now) => {
+      const { signatures, timestamp } = readSignatures(singleHeader(request, proof.header) ?? '', form);
+      const bytesOf = (variable: string) => signedBytes(variable, request, timestamp);
+      const parts = signs.map(part => (typeof part === 'string' ? part : bytesOf(part.variable)));
+      if (!isTimely(proof.timestamp, bytesOf, now) || !parts.every(part => part !== undefined)) return undefined;
+      const signed = Buffer.concat(parts.map(part => Buffer.from(part)));
+      return matchAnySecret(
+        signatures,
+        bothOf(keys, key => bodySignature(key, signed, proof)),
+      );
     };
-    return matchAnySecret(signatures, bothOf(keys, expected));
   };
 }
 

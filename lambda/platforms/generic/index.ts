@@ -29,6 +29,11 @@ export function generic(section: GenericSettings): Platform {
   const pullHeaders = compileHeaders(pull?.headers, token);
   const callbacks = callback === undefined ? noCallbacks : compileCallbacks(callback, settings, callbackHeaders);
   const sent = [...callbackHeaders.secrets, ...pullHeaders.secrets];
+  const replies = {
+    toErasure: compileReplies(answers),
+    toWithdrawal: compileReplies(settings.withdrawAnswers ?? answers),
+    toStatus: compileReplies(settings.statusAnswers),
+  };
   // A list is stored and acknowledged: its erasures would not all end within one reply.
   const isAcknowledged = each !== undefined || !repliesTell('in_progress', answers);
   return {
@@ -45,7 +50,7 @@ export function generic(section: GenericSettings): Platform {
       const isReplied = pull === undefined && !isAcknowledged && repliesTell(word, answers);
       return isReplied || (hasCallbacks && callback !== undefined && callbackTells(word, callback));
     },
-    sendsAgain: () => compileReplies(answers).describe('in_progress').status >= 500,
+    sendsAgain: () => replies.toErasure.describe('in_progress').status >= 500,
     hasStatusRoute: settings.hasStatusRoute,
     hasWithdrawalRoute: settings.hasWithdrawalRoute,
     sweepNeedsSecret: callback?.sign !== undefined || sent.length > 0,
@@ -54,46 +59,41 @@ export function generic(section: GenericSettings): Platform {
       for (const name of sent) outboundSecret(text, name);
     },
     verify,
-    parse: parser(settings, callbacks),
+    parse: request =>
+      request.method === 'POST' ? parseMessage(request, settings, callbacks, replies) : parseQuestion(request, replies),
     errorReply: (_, failure) => plainErrorReply(failure),
     buildCallbacks: callbacks.buildCallbacks,
   };
 }
 
-/** Returns what parses a request, with the replies parsed. */
-function parser(settings: ResolvedSettings, callbacks: Callbacks): Platform['parse'] {
-  const { answers, statusAnswers, withdrawAnswers = answers } = settings;
-  const erasureReplies = compileReplies(answers);
-  const withdrawalReplies = compileReplies(withdrawAnswers);
-  const statusReplies = compileReplies(statusAnswers);
-  const replyBy =
-    ({ toResults }: Replies, variables: TemplateVariables = () => undefined): ParsedRequest['reply'] =>
-    results =>
-      toResults(results, variables);
-  return request => {
-    if (request.method === 'POST') {
-      const { erase, withdraw, unreadable, hasIgnored, message, isTest } = readMessage(request, settings, callbacks);
-      const variables = messageVariables(message);
-      if (erase.length > 0)
-        return { erase, withdraw, unreadable, hasIgnored, reply: replyBy(erasureReplies, variables) };
-      if (withdraw.length > 0)
-        return { erase, withdraw, unreadable, hasIgnored, reply: replyBy(withdrawalReplies, variables) };
-      if (isTest) return { test: true, hasIgnored, reply: () => erasureReplies.toOther('test', variables) };
-      return { ignore: 'rule', hasIgnored, reply: () => erasureReplies.toOther('ignored', variables) };
-    }
-    const id = { scope: '', reference: statusReference(request) };
-    if (request.method === 'GET') return { status: id, reply: replyBy(statusReplies) };
-    return { erase: [], withdraw: [id], reply: replyBy(withdrawalReplies) };
-  };
+/** Parses a message. Throws a {@link Failure} if nothing in it can be read. */
+function parseMessage(
+  request: HttpRequest,
+  settings: ResolvedSettings,
+  { targetsOf }: Callbacks,
+  replies: Record<'toErasure' | 'toWithdrawal', Replies>,
+): ParsedRequest {
+  if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
+  const { erase, withdraw, failures, isTest, hasIgnored, message } = readOrders(request, settings, targetsOf);
+  const variables = messageVariables(message);
+  if (erase.length + withdraw.length > 0) {
+    const { toResults } = erase.length > 0 ? replies.toErasure : replies.toWithdrawal;
+    const unreadable = failures.map(one => one.message);
+    return { erase, withdraw, unreadable, hasIgnored, reply: results => toResults(results, variables) };
+  }
+  const [first] = failures;
+  if (first !== undefined) throw first;
+  const reply = () => replies.toErasure.toOther(isTest ? 'test' : 'ignored', variables);
+  return { ...(isTest ? { test: true } : { ignore: 'rule' }), hasIgnored, reply };
 }
 
-/** Throws a {@link Failure} if nothing in the message can be read. */
-function readMessage(request: HttpRequest, settings: ResolvedSettings, { targetsOf }: Callbacks) {
-  if (!isJson(request)) throw new Failure('unsupported-media-type', 'Content-Type: must be application/json');
-  const { failures, ...orders } = readOrders(request, settings, targetsOf);
-  const [first] = failures;
-  if (first !== undefined && orders.erase.length + orders.withdraw.length === 0) throw first;
-  return { ...orders, unreadable: failures.map(({ message }) => message) };
+/** Parses a request about an earlier erasure, which has no body. */
+function parseQuestion(request: HttpRequest, replies: Record<'toStatus' | 'toWithdrawal', Replies>): ParsedRequest {
+  const id = { scope: '', reference: statusReference(request) };
+  const isStatus = request.method === 'GET';
+  const { toResults } = isStatus ? replies.toStatus : replies.toWithdrawal;
+  const reply: ParsedRequest['reply'] = results => toResults(results, () => undefined);
+  return isStatus ? { status: id, reply } : { erase: [], withdraw: [id], reply };
 }
 
 function messageVariables(message: Message): TemplateVariables {

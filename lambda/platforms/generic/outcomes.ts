@@ -1,6 +1,6 @@
 import type { Deletion, Outcome } from '../../domain/erasure.ts';
 import type { ErasureResult } from '../platform.ts';
-import { textsIn, variablesIn } from './template.ts';
+import { variablesIn } from './template.ts';
 
 /** The part of a result that replies and callbacks tell. */
 export type ToldResult = Pick<ErasureResult, 'reference' | 'receiptId' | 'outcome' | 'receivedAt'>;
@@ -39,9 +39,7 @@ const telling = ['outcome', 'final', 'completed', 'count'];
 
 /** Returns whether a platform can tell two outcomes apart by their bodies in settings. */
 export function areDistinct(one: unknown, other: unknown): boolean {
-  const isTelling = textsIn(one)
-    .flatMap(variablesIn)
-    .some(name => telling.includes(name));
+  const isTelling = variablesIn(one).some(name => telling.includes(name));
   return isTelling || JSON.stringify(one) !== JSON.stringify(other);
 }
 

@@ -1,4 +1,3 @@
-import type { Failure } from '../../domain/failure.ts';
 import { invalidAt, type Message, valueAtPlace } from './places.ts';
 import type { ResolvedSettings } from './resolve.ts';
 import type { Conditions } from './schema.ts';
@@ -7,15 +6,24 @@ type Action = ResolvedSettings['rules'][number]['do'];
 
 /** Returns the index of the first rule that matches an order, or -1. */
 export function matchingRuleIndex(message: Message, { rules }: Pick<ResolvedSettings, 'rules'>): number {
-  return rules.findIndex(({ when }) => holds(when, place => valueAtPlace(place, message)));
+  return rules.findIndex(({ when }) => unmetPlaces(when, message).length === 0);
+}
+
+/** Returns the places that do not have one of the values of a rule. */
+export function unmetPlaces(when: Conditions, message: Message): readonly string[] {
+  const unmet = Object.entries(when).filter(([place, allowed]) => !isOneOf(allowed, valueAtPlace(place, message)));
+  return unmet.map(([place]) => place);
 }
 
 /** Returns what the first matching rule says. Throws `invalid` if none matches and the message is not ignored. */
 export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 'rules' | 'otherwise'>): Action {
-  const rule = settings.rules[matchingRuleIndex(message, settings)];
+  const { rules } = settings;
+  const rule = rules[matchingRuleIndex(message, settings)];
   if (rule !== undefined) return rule.do;
   if (otherwiseFor(message, settings) === 'ignore') return 'ignore';
-  throw noRule(message, settings.rules);
+  if (rules.length > 1) throw invalidAt('body', 'no rule of the settings matches');
+  const [first = 'body'] = rules.flatMap(({ when }) => unmetPlaces(when, message));
+  throw invalidAt(first, 'does not have the value that the settings require');
 }
 
 /**
@@ -28,38 +36,22 @@ export function otherwiseFor(
 ): ResolvedSettings['otherwise'] {
   const readValue = (place: string) => valueAtPlace(place, message) ?? null;
   const isUnknownForm = rules.flatMap(({ when }) => Object.keys(when)).every(place => readValue(place) === null);
-  const folded = (place: string) => fold(readValue(place));
-  const isRespelled = rules.some(one => isOrder(one.do) && holds(foldedConditions(one.when), folded));
-  return isUnknownForm || isRespelled ? 'refuse' : otherwise;
-}
-
-function isOrder(action: Action): boolean {
-  return action === 'erase' || action === 'withdraw';
-}
-
-function foldedConditions(when: Conditions): Conditions {
-  return Object.fromEntries(Object.entries(when).map(([place, allowed]) => [place, allowed.map(fold)]));
+  const isRespelled = ({ when }: { readonly when: Conditions }) =>
+    Object.entries(when).every(([place, allowed]) => isOneOf(allowed.map(fold), fold(readValue(place))));
+  const orders = rules.filter(rule => rule.do === 'erase' || rule.do === 'withdraw');
+  return isUnknownForm || orders.some(isRespelled) ? 'refuse' : otherwise;
 }
 
 function fold<T>(value: T): T | string {
   return typeof value === 'string' ? value.trim().toLowerCase() : value;
 }
 
-/** Names the place that does not fit, if there is only one rule. */
-function noRule(message: Message, rules: ResolvedSettings['rules']): Failure {
-  const conditions = rules.flatMap(({ when }) => Object.entries(when));
-  const wrong = conditions.filter(
-    ([place, allowed]) => !holds({ [place]: allowed }, one => valueAtPlace(one, message)),
-  );
-  const [[first] = ['body']] = wrong;
-  if (rules.length > 1) return invalidAt('body', 'no rule of the settings matches');
-  return invalidAt(first, 'does not have the value that the settings require');
+/** Returns whether every place has one of its values. */
+export function holds(conditions: Conditions, readValue: (place: string) => unknown): boolean {
+  return Object.entries(conditions).every(([place, allowed]) => isOneOf(allowed, readValue(place)));
 }
 
-/** Returns whether every place has one of its values. `null` is also an absent value. */
-export function holds(conditions: Conditions, readValue: (place: string) => unknown): boolean {
-  return Object.entries(conditions).every(([place, allowed]) => {
-    const value = readValue(place) ?? null;
-    return allowed.some(one => one === value);
-  });
+/** `null` is also an absent value. */
+function isOneOf(allowed: readonly unknown[], value: unknown): boolean {
+  return allowed.includes(value ?? null);
 }

@@ -3,7 +3,7 @@ import { listOf, oneOf, oneOrList, textLike, wholeNumber } from '../../io/settin
 import { commonSettings, headerName, identityKind } from '../platform.ts';
 import { hasWholeParts } from './callback-url.ts';
 import { proof, secretName } from './proof-schema.ts';
-import { hasOnly, textsIn } from './template.ts';
+import { hasOnly } from './template.ts';
 import { isZone } from './times.ts';
 
 export type { HmacProof, JwtProof, Proof } from './proof-schema.ts';
@@ -64,7 +64,7 @@ function withVariables<S extends v.GenericSchema>(schema: S, variables: string) 
   return v.pipe(
     schema,
     v.check(
-      value => textsIn(value).every(text => hasOnly(text, variables)),
+      value => hasOnly(value, variables),
       `may contain only ${variables.replaceAll(' ', ', ')}; {{ is a literal brace`,
     ),
   );
@@ -130,7 +130,7 @@ const callback = v.pipe(
   v.check(({ url, urls }) => (url === undefined) !== (urls === undefined), 'must have either url or urls'),
   v.forward(
     v.check(
-      ({ urls, headers: all }) => urls === undefined || textsIn(all).every(text => hasOnly(text, '')),
+      ({ urls, headers: all }) => urls === undefined || hasOnly(all, ''),
       'may hold a secret or a kept header only beside url',
     ),
     ['headers'],

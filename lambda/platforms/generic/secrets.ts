@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { inboundSecret, outboundKey, parseSecret, unusableSecret } from '../../authentication/shared-secret.ts';
+import { outboundKey, parseSecret, parseSharedSecret, unusableSecret } from '../../authentication/shared-secret.ts';
 import { parseSigningKeys, type SigningKeys, textAsKeys } from '../../authentication/signed-body.ts';
 import type { JwtProof, Proof } from './schema.ts';
 
@@ -16,7 +16,6 @@ const wholeSecret = v.object({
   previous: v.exactOptional(v.unknown()),
   named: v.optional(v.record(v.string(), entry), {}),
 });
-export const inbound = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
 
 /** Returns the secret that an authentication names, as JSON: an entry of `named`, or else the platform's own. */
 export function secretText(text: string, { secret }: Pick<ProofWithSecret, 'secret'>): string {
@@ -38,5 +37,5 @@ export function outboundSecret(text: string, name: string): string {
 export function callbackKeys(text: string, proofs: readonly Proof[]): SigningKeys {
   const signed = proofs.find(proof => proof.kind === 'standard-webhooks');
   if (signed !== undefined) return parseSigningKeys(secretText(text, signed));
-  return textAsKeys(parseSecret(inbound, secretText(text, proofs.find(isWithSecret) ?? {})));
+  return textAsKeys(parseSharedSecret(secretText(text, proofs.find(isWithSecret) ?? {})));
 }

@@ -5,7 +5,7 @@ import { identifierPlaces, namesIdentifier } from './identifiers.ts';
 import { headerOfPlace } from './places.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve.ts';
 import { genericSchema, type Proof } from './schema.ts';
-import { placeOf, secretVariable, textsIn, variablesIn } from './template.ts';
+import { placeOf, secretVariable, variablesIn } from './template.ts';
 
 /** A rule for more than one value: the path of what is wrong if it does not hold, and what is said. Never a value. */
 type SettingsRule = readonly [path: string, holds: boolean, message: string];
@@ -16,7 +16,7 @@ export const genericSettings = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed || dataset.issues !== undefined) return;
     const settings = resolveSettings(dataset.value);
-    const rules = [proofRules, pullRules, placeRules, tokenRules, templateRules, answerRules];
+    const rules = [proofRules, pullRules, placeRules, secretRules, templateRules, answerRules];
     for (const [path, holds, message] of rules.flatMap(rulesOf => rulesOf(settings))) {
       if (!holds) addIssue({ message, path: pathOf(path) });
     }
@@ -89,13 +89,13 @@ function coveredHeaders(proof: Proof): readonly string[] {
 }
 
 /** A secret of the sender proves the sender only, so it is sent to nobody. */
-function tokenRules({ proofs, oauth, pull, callback, callbackOrigins }: ResolvedSettings): readonly SettingsRule[] {
+function secretRules({ proofs, oauth, pull, callback, callbackOrigins }: ResolvedSettings): readonly SettingsRule[] {
   const inbound = proofs
     .map(proof => ('secret' in proof ? proof.secret : undefined))
     .filter(name => name !== undefined);
   const sent = { 'pull.headers': pull?.headers, 'callback.headers': callback?.headers };
   const rules = Object.entries(sent).flatMap(([path, headers]): SettingsRule[] => {
-    const names = textsIn(headers).flatMap(variablesIn);
+    const names = variablesIn(headers);
     return [
       [
         path,
@@ -106,7 +106,7 @@ function tokenRules({ proofs, oauth, pull, callback, callbackOrigins }: Resolved
     ];
   });
   if (oauth === undefined) return rules;
-  const isUsed = textsIn(sent).flatMap(variablesIn).includes('token');
+  const isUsed = variablesIn(sent).includes('token');
   return [
     ...rules,
     ['oauth.url', isLiteralUrl(oauth.url, callbackOrigins), literalUrl],
@@ -123,10 +123,7 @@ function templateRules(settings: ResolvedSettings): readonly SettingsRule[] {
     'callback.headers': callback?.headers,
     'callback.bodies': callback?.bodies,
   };
-  const placesIn = (json: unknown) =>
-    textsIn(json)
-      .flatMap(variablesIn)
-      .flatMap(name => placeOf(name) ?? []);
+  const placesIn = (json: unknown) => variablesIn(json).flatMap(name => placeOf(name) ?? []);
   const isAllowed = callback?.url === undefined || isAllowedOrigin(literalPrefix(callback.url), callbackOrigins);
   const rule = 'must not name an identifier, nor a place above or below one';
   return [

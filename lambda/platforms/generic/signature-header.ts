@@ -1,4 +1,4 @@
-import { parseTemplate, variablesOf } from './template.ts';
+import { templateOf, variablesIn } from './template.ts';
 
 /** The literal text before and after a variable. */
 type Frame = readonly [before: string, after: string];
@@ -27,8 +27,7 @@ export function signatureForm(settings: { readonly value: string; readonly separ
 
 /** Returns each variable of a part with its frame. A part without one is a variable without a name, which no form has. */
 function framesOf(part: string): readonly (readonly [name: string, frame: Frame])[] {
-  const template = parseTemplate(part) ?? [];
-  const names = variablesOf(template);
+  const [template, names] = [templateOf(part), variablesIn(part)];
   const at = template.findIndex(one => typeof one !== 'string');
   const frame: Frame = [template.slice(0, at).join(''), template.slice(at + 1).join('')];
   return (names.length === 0 ? [''] : names).map(name => [name, frame]);

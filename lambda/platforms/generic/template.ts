@@ -12,7 +12,7 @@ export type Template = readonly (string | Variable)[];
 export type BodyTemplate = (variables: TemplateVariables) => unknown;
 
 /** Parses a template. Returns `undefined` for a brace that is not closed or encloses nothing. */
-export function parseTemplate(text: string): Template | undefined {
+function parseTemplate(text: string): Template | undefined {
   const parts: (string | Variable)[] = [];
   for (const [token, variable] of text.matchAll(/\{\{|\{([^{}]+)\}|[^{]+|\{/gu)) {
     if (token === '{') return undefined;
@@ -21,23 +21,18 @@ export function parseTemplate(text: string): Template | undefined {
   return parts;
 }
 
-/** Parses a template of settings, which were checked with {@link parseTemplate}. */
+/** Parses a template of settings, which were checked with {@link hasOnly}. */
 export function templateOf(text: string): Template {
   return parseTemplate(text) ?? [];
 }
 
-/** Returns the names of the variables of a template. */
-export function variablesOf(template: Template): readonly string[] {
-  return template.flatMap(part => (typeof part === 'string' ? [] : [part.variable]));
+/** Returns the names of the variables in a text, or in every text of a JSON value, keys excluded. */
+export function variablesIn(json: unknown): readonly string[] {
+  const parts = textsIn(json).flatMap(templateOf);
+  return parts.flatMap(part => (typeof part === 'string' ? [] : [part.variable]));
 }
 
-/** Returns the names of the variables in a text; none if it is no template. */
-export function variablesIn(text: string): readonly string[] {
-  return variablesOf(templateOf(text));
-}
-
-/** Returns every text in a JSON value, keys excluded: each is a template. */
-export function textsIn(json: unknown): readonly string[] {
+function textsIn(json: unknown): readonly string[] {
   if (typeof json === 'string') return [json];
   return typeof json === 'object' && json !== null ? Object.values(json).flatMap(textsIn) : [];
 }
@@ -88,10 +83,10 @@ const forms: Readonly<Record<string, RegExp>> = {
   '{kept:header:Name}': /^kept:header:[A-Za-z0-9-]+$/,
 };
 
-/** Returns whether a text is a template with no other variables than these, such as `{/pointer} {reference}`. */
-export function hasOnly(text: string, variables: string): boolean {
+/** Returns whether every text in a JSON value is a template with no other variables than these, such as `{/pointer} {final}`. */
+export function hasOnly(json: unknown, variables: string): boolean {
   const isOne = (name: string) => variables.split(' ').some(one => forms[one]?.test(name) ?? one === `{${name}}`);
-  return parseTemplate(text) !== undefined && variablesIn(text).every(isOne);
+  return !textsIn(json).map(parseTemplate).includes(undefined) && variablesIn(json).every(isOne);
 }
 
 /** Returns the place in the message that a variable stands for. In headers of callbacks it is called `kept:`. */
