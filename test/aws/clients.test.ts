@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { expect, onTestFinished, test } from 'vitest';
-import { awsClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { awsClientOptions, lambdaClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
 import { certificate, closeServersAfterEach, serveUntilFrozen, trustCertificate } from '../support/loopback-servers.ts';
 import { emulated } from '../support/moto.ts';
 
@@ -19,4 +23,44 @@ test.each([
   freeze();
   const thawed = await Promise.allSettled(Array.from({ length: 5 }, read));
   expect(thawed.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'fulfilled'));
+});
+
+describe('clients of a deployed function', () => {
+  const variables = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
+
+  /** Returns the request of one call, and what the client made of the response's parts. */
+  async function sentWith(parts: readonly string[]) {
+    let sent: { readonly hostname: string; readonly headers: Readonly<Record<string, string>> } | undefined;
+    const handle = async (request: typeof sent) => {
+      sent = request;
+      const headers = { 'content-type': 'application/x-amz-json-1.0' };
+      return { response: { statusCode: 200, headers, body: Readable.from(parts.map(part => Buffer.from(part))) } };
+    };
+    const requestHandler = { handle, updateHttpClientConfig: () => undefined, httpHandlerConfigs: () => ({}) };
+    const client = new DynamoDBClient({ ...lambdaClientOptions(variables), requestHandler });
+    const { Item } = await client.send(new GetItemCommand({ TableName: 'receipts', Key: { pk: { S: 'receipt-1' } } }));
+    return { ...sent, Item, logger: client.config.logger };
+  }
+
+  test('configuration file: is not read, and the endpoint is the one of the region', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'erasure-clients-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const file = join(folder, 'config');
+    writeFileSync(file, '[default]\nsdk_ua_app_id = app-of-the-file\nendpoint_url = https://endpoint.of.the.file\n');
+    vi.stubEnv('AWS_CONFIG_FILE', file);
+    const { hostname, headers } = await sentWith(['{}']);
+    expect(hostname).toBe('dynamodb.eu-west-1.amazonaws.com');
+    expect(headers?.['user-agent']).toMatch(/^aws-sdk-js\//);
+    expect(headers?.['user-agent']).not.toContain('app-of-the-file');
+  });
+
+  test('response in parts: is read as a whole', async () => {
+    const { Item } = await sentWith(['{"Item":{"pk":{"S":"rec', 'eipt-1"', '}}}']);
+    expect(Item).toEqual({ pk: { S: 'receipt-1' } });
+  });
+
+  test('requests and responses: are not copied for a log', async () => {
+    expect(Object.keys((await sentWith(['{}'])).logger)).toEqual(['warn']);
+  });
 });
