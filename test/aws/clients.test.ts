@@ -1,3 +1,4 @@
+import { createHash, createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { Readable } from 'node:stream';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { awsClientOptions, lambdaClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
+import { Sha256 } from '../../lambda/aws/sha256.ts';
 import { certificate, closeServersAfterEach, serveUntilFrozen, trustCertificate } from '../support/loopback-servers.ts';
 import { emulated } from '../support/moto.ts';
 
@@ -62,5 +64,42 @@ describe('clients of a deployed function', () => {
 
   test('requests and responses: are not copied for a log', async () => {
     expect(Object.keys((await sentWith(['{}'])).logger)).toEqual(['warn']);
+  });
+});
+
+describe('SHA-256 of the signatures', () => {
+  const bytes = new TextEncoder().encode('what is signed, and more');
+  const key = new Uint8Array(32).fill(7);
+
+  test.each([
+    ['a text', 'what is signed, and more'],
+    ['bytes', bytes],
+    ['a buffer', bytes.slice().buffer],
+    ['a part of a buffer', bytes.subarray(5, 12)],
+  ])('%s: has the digest that Node computes', async (_, part) => {
+    const expected = Buffer.from(typeof part === 'string' ? part : new Uint8Array(part));
+    for (const secret of [undefined, 'secret', key, key.buffer]) {
+      const made = new Sha256(secret);
+      made.update(part);
+      made.update(part);
+      const node =
+        secret === undefined
+          ? createHash('sha256')
+          : createHmac('sha256', secret instanceof ArrayBuffer ? Buffer.from(secret) : secret);
+      const digest = node.update(expected).update(expected).digest('hex');
+      expect(Buffer.from(await made.digest()).toString('hex')).toBe(digest);
+      // Again: the key of an array is remembered.
+      const again = new Sha256(secret);
+      again.update(part);
+      again.reset();
+      again.update(part);
+      again.update(part);
+      expect(Buffer.from(await again.digest()).toString('hex')).toBe(digest);
+    }
+  });
+
+  test('nothing: has the digest of no bytes', async () => {
+    const digest = createHash('sha256').digest('hex');
+    expect(Buffer.from(await new Sha256().digest()).toString('hex')).toBe(digest);
   });
 });
