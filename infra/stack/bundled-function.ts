@@ -87,7 +87,7 @@ export function addAlias(scope: Construct, id: string, of: FunctionWithRole, inv
 }
 
 function bundledOnSynthesis(name: FunctionName) {
-  const { external: externalModules, ...options } = bundlingOf(name);
+  const { external: externalModules, alias, ...options } = bundlingOf(name);
   return {
     entry: entryOf(name),
     projectRoot: root,
@@ -95,6 +95,7 @@ function bundledOnSynthesis(name: FunctionName) {
     bundling: {
       ...options,
       externalModules,
+      esbuildArgs: Object.fromEntries(Object.entries(alias).map(([from, to]) => [`--alias:${from}`, to])),
       format: OutputFormat.ESM,
       bundleAwsSDK: true,
       // Maps hold positions and names, without the source text.
@@ -119,28 +120,25 @@ export type FunctionName = (typeof functionNames)[number];
 
 export const functionNames = ['webhook', 'sweeper', 'events', 'deployment-check'] as const;
 
-/**
- * Parts of the SDK that Lambda never loads: sources of credentials other than the environment (`lambdaClientOptions`). The
- * SDK imports each of them only when it needs it, so an absent one changes nothing.
- */
-const unusedCredentials = [
-  '@aws-sdk/credential-provider-http',
-  '@aws-sdk/credential-provider-ini',
-  '@aws-sdk/credential-provider-process',
-  '@aws-sdk/credential-provider-sso',
-  '@aws-sdk/credential-provider-web-identity',
-  '@smithy/credential-provider-imds',
-];
-
-/** Only the client of Lambda itself loads these at start; for the others they are as unused as the credentials. */
+/** Only the client of Lambda itself loads these at start; the others never do. */
 const eventStreams = '@smithy/core/event-streams';
 
 /**
+ * Packages that the SDK loads at each start although `lambdaClientOptions` leaves them nothing to do, and what takes their
+ * place. Another name that the SDK needs of them fails the build.
+ */
+const replaced: Readonly<Record<string, string>> = {
+  '@aws-sdk/credential-provider-node': 'data:text/javascript,export const defaultProvider=undefined',
+  '@aws-sdk/middleware-endpoint-discovery':
+    'data:text/javascript,export const NODE_ENDPOINT_DISCOVERY_CONFIG_OPTIONS={},resolveEndpointDiscoveryConfig=all=>all',
+};
+
+/**
  * Returns esbuild's options for a function. The bundle includes the SDK, so that the tested version is the one that runs,
- * except what it never loads: that is a third of the webhook's bundle. Without `module` first, esbuild selects the SDK's
- * CommonJS build, which fails at start inside an ES module.
+ * except what it never uses. Without `module` first, esbuild selects the SDK's CommonJS build, which fails at start inside an
+ * ES module.
  */
 export function bundlingOf(name: FunctionName) {
-  const external = name === 'deployment-check' ? unusedCredentials : [...unusedCredentials, eventStreams];
-  return { target: 'node24', mainFields: ['module', 'main'], minify: true, external };
+  const external = name === 'deployment-check' ? [] : [eventStreams];
+  return { target: 'node24', mainFields: ['module', 'main'], minify: true, external, alias: replaced };
 }

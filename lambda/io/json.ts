@@ -124,7 +124,7 @@ function rejectDeepOrDuplicate(text: string): void {
 }
 
 function rememberKey(keys: Set<unknown> | undefined, quoted: string): void {
-  const key = JSON.parse(quoted);
+  const key = quoted.includes('\\') ? JSON.parse(quoted) : quoted.slice(1, -1);
   if (keys?.has(key)) throw new Failure('invalid', 'body: contains a duplicate key');
   keys?.add(key);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
 import type { BreakerEffect, QuotaEffect } from './apply-effect.ts';
 import { type Capacity, leastCallMs, type Reservation, type ReservationRequest } from './rate-limit.ts';
@@ -195,5 +195,5 @@ async function waitFor(reservation: Reserved | undefined, { now, wait }: Limited
 /** Hashes the credentials, so that a new key is not blocked by the breaker of the old one. */
 function hashCredentials(headers: HttpCall['headers']): string {
   const credentials = ['X-App-Id', 'X-App-Token', 'Authorization'].map(name => headers[name] ?? '');
-  return createHash('sha256').update(JSON.stringify(credentials)).digest('base64url').slice(0, 22);
+  return hash('sha256', JSON.stringify(credentials), 'base64url').slice(0, 22);
 }

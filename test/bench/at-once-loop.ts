@@ -19,6 +19,15 @@ const [file = '', ...numbers] = process.argv.slice(2);
 const [instances = 1, inFlight = 1, each = 1, unmeasured = 0] = numbers.map(Number);
 
 /**
+ * The process lives in slow motion: by its own clock, everything around it is this many times faster. A time limit then says
+ * something about the code and not about a busy machine; the measured times are real.
+ */
+const slowness = 20;
+const [realNow, startedAt, realTimeout] = [Date.now, Date.now(), setTimeout];
+Date.now = () => startedAt + (realNow() - startedAt) / slowness;
+globalThis.setTimeout = Object.assign((run: () => void, ms = 0) => realTimeout(run, ms * slowness), realTimeout);
+
+/**
  * Each query makes another instance of the module, with its own state and connections. They start one after the other: all
  * starts together in one process would exceed the time limits of the calls that read secrets.
  */
@@ -30,9 +39,13 @@ let sent = 0;
 
 async function one(handler: Handler): Promise<{ readonly status: number; readonly ms: number }> {
   const began = performance.now();
-  const context = { getRemainingTimeInMillis: () => began + 20_000 - performance.now() };
+  const context = { getRemainingTimeInMillis: () => 20_000 + (began - performance.now()) / slowness };
   sent += 1;
-  const { statusCode } = v.parse(answer, await handler(deleteRequest(`crm-${process.pid}-${sent}`), context));
+  // Lambda answers 502 for a handler that throws, as the bare one does if an idle connection was closed.
+  const { statusCode } = v.parse(
+    answer,
+    await handler(deleteRequest(`crm-${process.pid}-${sent}`), context).catch(() => ({ statusCode: 502 })),
+  );
   return { status: statusCode, ms: performance.now() - began };
 }
 
@@ -46,7 +59,9 @@ async function run(times: number) {
   return (await Promise.all(workers)).flat();
 }
 
-await run(unmeasured);
+/** Instances that have only started would first compile their code, all of them on the same processors. */
+if (instances === 1) await run(unmeasured);
+else for (const handler of handlers) for (let times = 0; times < unmeasured; times += 1) await one(handler);
 const [began, cpuBefore] = [performance.now(), process.cpuUsage()];
 const results = await run(each);
 const seconds = (performance.now() - began) / 1000;

@@ -4,19 +4,18 @@ import { addOne, bareHandler } from './bare-handler.ts';
 
 /** The baseline without packages: it signs requests itself. */
 const agent = new Agent({ keepAlive: true });
-const endpoint = new URL(process.env['AWS_ENDPOINT_URL'] ?? '');
 const TableName = process.env['RECEIPTS_TABLE'] ?? '';
 
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** AWS Signature Version 4 (IAM User Guide, "Create a signed AWS API request"). */
-function signed(service: string, target: string, body: string): Record<string, string> {
+function signed(service: string, host: string, target: string, body: string): Record<string, string> {
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const region = process.env['AWS_REGION'] ?? '';
   const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`;
   const named = 'host;x-amz-date;x-amz-target';
-  const canonical = `POST\n/\n\nhost:${endpoint.host}\nx-amz-date:${time}\nx-amz-target:${target}\n\n${named}\n${sha256(body)}`;
+  const canonical = `POST\n/\n\nhost:${host}\nx-amz-date:${time}\nx-amz-target:${target}\n\n${named}\n${sha256(body)}`;
   const services = [time.slice(0, 8), region, service, 'aws4_request'];
   const key = services.reduce<string | Buffer>(hmac, `AWS4${process.env['AWS_SECRET_ACCESS_KEY']}`);
   const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString('hex');
@@ -31,8 +30,9 @@ function signed(service: string, target: string, body: string): Record<string, s
 
 function call(service: string, target: string, input: unknown): Promise<unknown> {
   const body = JSON.stringify(input);
+  const host = `${service}.${process.env['AWS_REGION']}.amazonaws.com`;
   return new Promise((resolve, reject) => {
-    const sent = request(endpoint, { method: 'POST', headers: signed(service, target, body), agent }, answer => {
+    const sent = request({ host, method: 'POST', headers: signed(service, host, target, body), agent }, answer => {
       const chunks: Buffer[] = [];
       answer.on('data', chunk => chunks.push(chunk));
       answer.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())));

@@ -33,7 +33,7 @@ export async function withBenchHarness(
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'erasure-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const { key, cert, file } = throwawayCertificate(folder, [...Object.values(hosts), awsHost]);
+  const { key, cert, file } = throwawayCertificate(folder, [...Object.values(hosts), ...awsHosts]);
   const env = { ...process.env, CERTIFICATE: cert, PRIVATE_KEY: key, STATED_LIMIT: String(statedLimit) };
   const servers = fork(new URL(import.meta.resolve('./servers.ts')), { env });
   const ended = once(servers, 'exit');
@@ -49,10 +49,7 @@ export async function withBenchHarness(
       client: runtimeClient(folder, choice, line => console.error(line)),
       preload: plainModule(import.meta.resolve('../e2e/support/redirect.ts'), folder),
       variables: inventedVariables(assembly),
-      extraVariables: withTlsToAws(
-        extraVariables(`https://${awsHost}`, { key, cert, file }, { voucherify, platform: 0 }),
-        aws,
-      ),
+      extraVariables: withTlsToAws(extraVariables('', { key, cert, file }, { voucherify, platform: 0 }), aws),
       counts: () => countsOf(servers),
     });
   } finally {
@@ -64,11 +61,12 @@ export async function withBenchHarness(
 /** Calls a minute, the most that the settings allow. */
 const statedLimit = 1_000_000;
 
-/** As in AWS, every call goes over TLS: a handshake is a part of a cold start. */
-const awsHost = 'aws.example.com';
+/** As in AWS, every call goes over TLS to an endpoint that the SDK finds itself: both are parts of a cold start. */
+const awsHosts = ['dynamodb.eu-west-1.amazonaws.com', 'secretsmanager.eu-west-1.amazonaws.com'];
 
-function withTlsToAws(variables: ReturnType<typeof extraVariables>, port: number) {
-  return { ...variables, REDIRECTED_PORTS: `${variables.REDIRECTED_PORTS},${awsHost}:443=${port}` };
+function withTlsToAws({ AWS_ENDPOINT_URL: _, ...variables }: ReturnType<typeof extraVariables>, port: number) {
+  const redirected = awsHosts.map(host => `${host}:443=${port}`);
+  return { ...variables, REDIRECTED_PORTS: [variables.REDIRECTED_PORTS, ...redirected].join(',') };
 }
 
 async function countsOf(servers: ChildProcess): Promise<Readonly<Record<string, number>>> {

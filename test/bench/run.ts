@@ -7,6 +7,7 @@ import { coldStart } from './cold-start.ts';
 import { events } from './events.ts';
 import { operator } from './operator.ts';
 import { pausedBacklog } from './paused.ts';
+import { profile } from './profile.ts';
 import { reservations } from './reservations.ts';
 import { sweepShare } from './scale.ts';
 import { bundleBytes } from './subjects.ts';
@@ -19,6 +20,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- cold           fresh processes, from the spawn to the first response
   npm run bench -- warm           requests one after the other: time, memory, calls
   npm run bench -- peers          the three above, also for handlers with middy, Hono, Voucherify's client and Powertools
+  npm run bench -- profile        what uses the CPU time of a start and of a warm request, by package and folder
   npm run bench -- once           many requests at once, on DynamoDB Local (needs java)
   npm run bench -- events         events of customers on one instance
   npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
@@ -37,7 +39,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
 These are no tests: the times depend on the machine and its load.
 `;
 
-const known = ['bundle', 'cold', 'warm', 'peers', 'once', 'events', 'quota', 'operator', 'scale'];
+const known = ['bundle', 'cold', 'warm', 'profile', 'peers', 'once', 'events', 'quota', 'operator', 'scale'];
 /** Parts with a table of all subjects. */
 const comparisons = ['bundle', 'cold', 'warm'];
 /** Parts that need no bundle. */
@@ -71,6 +73,7 @@ async function measure(args: readonly string[]): Promise<void> {
   await withBenchHarness({ choice, before, peers }, async harness => {
     if (wants('bundle')) console.log(`${await bundleBytes(harness.assembly, harness.subjects)}\n`);
     if (wants('cold')) console.log(`${await coldStart(harness, numberAfter('--starts', args, 25))}\n`);
+    if (wants('profile')) console.log(`${await profile(harness)}\n`);
     if (wants('once')) console.log(`${await atOnce(harness, numberAfter('--rounds', args, 3))}\n`);
     if (wants('warm')) {
       for (const table of await warm(harness, numberAfter('--requests', args, 1500))) console.log(`${table}\n`);

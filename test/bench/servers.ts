@@ -7,6 +7,7 @@ import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts'
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { listenOnLoopback } from '../e2e/support/listen.ts';
 import { startTlsFront } from '../e2e/support/servers.ts';
+import { type Answered, openMemoryTables } from './memory-table.ts';
 
 /** The messages of this process to its parent. */
 export type ServerMessage =
@@ -23,21 +24,14 @@ const secrets: readonly (readonly [part: string, text: string])[] = [
 
 const secretId = v.looseObject({ SecretId: v.string() });
 
-/** Accepts every write and returns no rows: only the callers are measured. */
-function answerTo(operation: string, input: unknown): unknown {
-  switch (operation) {
-    case 'GetSecretValue': {
-      const { SecretId } = v.parse(secretId, input);
-      const [, text] = secrets.find(([part]) => SecretId.includes(part)) ?? [];
-      return { ARN: SecretId, Name: SecretId, SecretString: text, VersionId: '0'.repeat(32) };
-    }
-    case 'UpdateItem':
-      return { Attributes: { count: { N: '1' } } };
-    case 'BatchGetItem':
-      return { Responses: {}, UnprocessedKeys: {} };
-    default:
-      return {};
-  }
+const tables = openMemoryTables();
+
+function answerTo(operation: string, input: unknown): Answered {
+  if (operation !== 'GetSecretValue') return tables(operation, input);
+  const { SecretId } = v.parse(secretId, input);
+  const [, text] = secrets.find(([part]) => SecretId.includes(part)) ?? [];
+  const body = { ARN: SecretId, Name: SecretId, SecretString: text, VersionId: '0'.repeat(32) };
+  return { status: 200, body };
 }
 
 const counts: Record<string, number> = {};
@@ -49,8 +43,8 @@ function count(operation: string): void {
 async function aws(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const operation = String(request.headers['x-amz-target']).replace(/^.*\./, '');
   count(operation);
-  const body = JSON.stringify(answerTo(operation, await json(request)));
-  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
+  const { status, body } = answerTo(operation, await json(request));
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
 }
 
 /** Returns a customer for every source_id. */
@@ -80,7 +74,8 @@ const sandbox = openSandbox({
 });
 const served = await serveSandbox(welcoming(sandbox), 0);
 const front = await startTlsFront({ cert: certificate, key: privateKey, file: '' }, served.port);
-const tls = { cert: certificate, key: privateKey };
+// A busy machine may need long for a request and between two.
+const tls = { cert: certificate, key: privateKey, requestTimeout: 0, keepAliveTimeout: 60_000 };
 const port = await listenOnLoopback(createServer(tls, (request, response) => void aws(request, response)));
 process.on('message', () => sendMessage({ counts }));
 process.on('disconnect', () => process.exit());

@@ -72,6 +72,8 @@ function bundled(url: string, folder: string, js = ''): string {
     target: 'node24',
     mainFields: ['module', 'main'],
     banner: { js },
+    sourcemap: true,
+    sourcesContent: false,
     logLevel: 'error',
   });
   return folder;
