@@ -14,7 +14,9 @@ else await start({ ...process.env, ...assigned });
 async function start(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   try {
     const options = readLocalOptions(environment);
-    const log = process.stderr.isTTY ? (line: string) => options.log(readableLine(line)) : options.log;
+    const log = process.stderr.isTTY
+      ? (line: string) => options.log(readableLine(line, process.stderr.columns || 80))
+      : options.log;
     const run = await startLocalRun({ ...options, log });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void run.close());
     for (const line of announcement(run, options.data)) console.log(line);

@@ -394,15 +394,38 @@ describe('log of a local run on a terminal', () => {
   test.each([
     [
       { event: 'accepted', platform: 'ketch', receipt: 'Xw0KVp6FB5_zabcdef' },
-      'accepted  platform ketch, receipt Xw0KVp6FB5_z…',
+      'accepted      ketch, receipt Xw0KVp6FB5_z…',
     ],
-    [{ event: 'sweep', claimed: 0, closed: 0 }, 'sweep     nothing to do'],
-    [{ event: 'sweep', claimed: 2, closed: 1, failed: 0 }, 'sweep     claimed 2, closed 1'],
-    [{ event: 'alarm', alarm: 'voucherify-key-refused' }, 'alarm     alarm voucherify-key-refused'],
+    [{ event: 'sweep', claimed: 0, closed: 0 }, 'sweep         nothing to do'],
+    [{ event: 'sweep', claimed: 2, closed: 1, failed: 0 }, 'sweep         claimed 2, closed 1'],
+    [{ event: 'verification', platform: 'ketch', code: 'absent' }, 'verification  ketch, code absent'],
+    [{ event: 'closed', platform: 'ketch', outcome: 'erased', code: 'erased' }, 'closed        ketch, outcome erased'],
+    [{ event: 'alarm', alarm: 'voucherify-key-refused' }, 'alarm         voucherify-key-refused'],
   ])('%j: is one line for a person', (fields, expected) => {
     const line = readableLine(`${JSON.stringify({ time: '2026-01-15T12:00:00.000Z', ...fields })}\n`);
     expect(stripVTControlCharacters(line)).toMatch(/^\d\d:\d\d:\d\d {2}.*\n$/);
     expect(stripVTControlCharacters(line).slice(10, -1)).toBe(expected);
+  });
+
+  test('narrow terminal: a line is continued below its details', () => {
+    const line = {
+      time: '2026-01-15T12:00:00.000Z',
+      event: 'alarm',
+      alarm: 'voucherify-quota-exhausted',
+      platform: 'standard-webhooks',
+      project: 'main',
+      code: 'voucherify-429',
+      receipt: 'Xw0KVp6FB5_zabcdef',
+    };
+    const shown = stripVTControlCharacters(readableLine(`${JSON.stringify(line)}\n`, 80)).slice(10);
+    expect(shown.split('\n')).toEqual([
+      'alarm         voucherify-quota-exhausted, standard-webhooks,',
+      `${' '.repeat(24)}project main, code voucherify-429, receipt Xw0KVp6FB5_z…`,
+      '',
+    ]);
+    const [first = '', ...others] = stripVTControlCharacters(readableLine(`${JSON.stringify(line)}\n`, 1)).split('\n');
+    expect(first, 'the first detail is beside the event').toMatch(/alarm +voucherify-quota-exhausted,$/);
+    expect(others).toHaveLength(5);
   });
 
   test('line of another form: stays as it is', () => {
