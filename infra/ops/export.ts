@@ -26,10 +26,11 @@ export const exportCommand: Command = {
 Writes the signed evidence of every receipt that was closed in the period: one
 file RECEIPT.jws each, one more for each time that the person came back, the
 public key as jwks.json, and two lists. manifest.csv names each file, its
-SHA-256, the receipt, the platform, times and outcome, for a spreadsheet (a cell that starts with = + - or @ gets an apostrophe before
-it). SHA256SUMS has the digest of every other file of this export. The files
-contain no identifier of a person. Keep them where the deployment cannot delete
-them, such as a bucket with object lock.
+SHA-256, the receipt, the platform, times and outcome, for a spreadsheet (a cell
+that starts with = + - or @ gets an apostrophe before it). SHA256SUMS has the
+digest of every other file of this export. The files contain no identifier of a
+person. Keep them where the deployment cannot delete them, such as a bucket with
+object lock.
 
 ${closedHelp}
   --folder FOLDER where the files are written

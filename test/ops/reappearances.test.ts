@@ -53,6 +53,15 @@ describe('reappearance of an erased person', () => {
     expect(json).toMatchObject({ reappearances: [{ matched: ['source_id'], verdict: 'good' }] });
   });
 
+  test('certificate: says when, in which project, and which identifier is the same', async () => {
+    const { run, id } = await cameBack();
+    const { lines, status } = await run('show', id, '--html');
+    expect(status).toBe(0);
+    const html = lines.join('\n');
+    expect(html).toContain('Did the person come back?');
+    expect(html).toContain('customer.created in project main, same source_id, channel API; the signature is valid');
+  });
+
   test('show: says that an addendum is not signed yet', async () => {
     const { run, id } = await cameBack({ swept: false });
     const { lines } = await run('show', id);

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import recipe from '../../docs/platforms/recipes/opendsr.json' with { type: 'json' };
+import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
@@ -120,6 +121,24 @@ describe.each(ways)('withdrawal by %s', (_, message) => {
     const receipt = await onlyReceipt(harness);
     expect(receipt).toMatchObject({ state: 'refused', reason: 'withdrawn' });
     expect(receipt.decisions).toMatchObject([{ action: 'withdraw', reviewReason: 'voucherify-400' }]);
+  });
+
+  test('under a legal hold: is closed as refused, and the evidence says that the hold was in effect', async () => {
+    const harness = harnessWith({ limits: {} });
+    const { subject } = await harness.services.pseudonymizer();
+    const id = subject({ kind: 'source_id', value: 'crm-1' });
+    const until = harness.clock.now + 86_400_000;
+    const decision = { actor: 'ada', reason: 'a lawsuit', at: harness.clock.now };
+    await setLegalHold({ id, kind: 'source_id', until, ...decision }, harness.store.control);
+    await harness.send(request);
+    expect(await onlyReceipt(harness)).toMatchObject({ state: 'needs-review', reason: 'legal-hold' });
+    expect(await harness.send(message)).toMatchObject({ status: 202, json: { state: 'withdrawn' } });
+    await harness.sweep(harness.clock.now + 1000);
+    const receipt = await onlyReceipt(harness);
+    expect(receipt).toMatchObject({ state: 'refused', reason: 'withdrawn' });
+    expect(evidenceOf(receipt)).toMatchObject({ legalHolds: [{ hold: id }], outcome: 'refused' });
+    await harness.sweep(until + 3_600_000);
+    expect(harness.deleted()).toEqual([]);
   });
 
   test('while an attempt looks up: nothing is pinned or deleted afterwards', async () => {
