@@ -122,18 +122,22 @@ describe('reply that says the same for open and erased', () => {
     expect(harness.alarms()).toEqual(['not-identifiable']);
   });
 
-  test('an outcome that a callback tells: raises none', async () => {
-    const callback = { when: 'always', urls: '/back', bodies: { not_identifiable: { status: 'unknown' } } };
-    const harness = harnessWith({
-      answers: { '*': { status: 200 } },
-      callback,
-      callbackOrigins: ['https://a.example'],
-    });
-    await harness.send(wire({ ...body, meta: 1, number: '', back: 'https://a.example/x' }));
-    harness.clock.now += 120_000;
-    await harness.sweep();
-    expect(harness.alarms()).toEqual([]);
-  });
+  const byVariable = { status: '{outcome}' };
+  test.each([{ not_identifiable: { status: 'unknown' } }, { erased: byVariable, not_identifiable: byVariable }])(
+    'an outcome that a callback tells with %j: raises none',
+    async bodies => {
+      const callback = { when: 'always', urls: '/back', bodies };
+      const harness = harnessWith({
+        answers: { '*': { status: 200 } },
+        callback,
+        callbackOrigins: ['https://a.example'],
+      });
+      await harness.send(wire({ ...body, meta: 1, number: '', back: 'https://a.example/x' }));
+      harness.clock.now += 120_000;
+      await harness.sweep();
+      expect(harness.alarms()).toEqual([]);
+    },
+  );
 
   test('a result whose reply is the one for erased: raises an alarm too', async () => {
     const harness = harnessWith({ answers: { erased: { status: 200 }, not_identifiable: { status: 200 } } });

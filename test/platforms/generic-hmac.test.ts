@@ -1,10 +1,13 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Wire } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { callContext } from '../support/requests.ts';
+import { spoiled } from '../support/settings.ts';
 import { order, question } from './generic-messages.ts';
 
 const current = 'a-signing-secret-of-the-shop';
@@ -205,6 +208,37 @@ describe('several signatures in one header', () => {
     expect((await harness.send(wire({ 'X-Signature': [`v1,${own}`, `v1,${own}`] }))).status).toBe(401);
     const single = harnessWith({ ...plain, value: 'v1,{signature}' });
     expect((await single.send(wire({ 'X-Signature': `v1,${own} v1,${other}` }))).status).toBe(401);
+  });
+
+  test('any form that settings accept: takes what it describes, and nothing with another signature', async () => {
+    const literal = fc.constantFrom('', 'v1=', 'v1,', 't=', '{{', 'x');
+    const parts = fc.array(fc.tuple(literal, fc.constantFrom('{signature}', '{timestamp}', ''), literal), {
+      maxLength: 3,
+    });
+    const separators = fc.constantFrom<string | undefined>(' ', ',', ';', undefined);
+    const count = { accepted: 0 };
+    await eventuallyHolds(
+      fc.asyncProperty(parts, separators, async (form, separator) => {
+        const value = form.map(part => part.join('')).join(separator ?? '');
+        const signs = value.includes('{timestamp}') ? '{timestamp}{body}' : '{body}';
+        const authentication = { ...plain, value, signs, ...(separator === undefined ? {} : { separator }) };
+        if (spoiled(all => Object.assign(all['platforms'], { generic: { authentication } })).length > 0) return;
+        count.accepted += 1;
+        const platform = openPlatforms({ generic: { authentication } }).get('generic')!;
+        const header = (signature: string) =>
+          value.replaceAll('{{', '{').replace('{signature}', signature).replace('{timestamp}', seconds);
+        const proved = mac(signs.replace('{timestamp}', seconds).replace('{body}', body));
+        const verify = (signature: string) => {
+          const headers = new Map([['x-signature', [header(signature)]]]);
+          const request = { method: 'POST', path: '/webhooks/generic', headers, rawBody: Buffer.from(body) };
+          const context = callContext(async () => JSON.stringify({ current }));
+          return platform.verify(request, { ...context, send: context.sendPublic });
+        };
+        await expect(verify(proved)).resolves.toMatchObject({ secret: 'current' });
+        await expect(verify(other)).rejects.toMatchObject({ code: 'unauthorized' });
+      }),
+    );
+    expect(count.accepted).toBeGreaterThan(0);
   });
 
   test('changed by one bit: is rejected', async () => {
