@@ -3,8 +3,9 @@ import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedCells, closedColumns, closedFilterOf, closedReceipts } from './closed-receipts.ts';
 import type { OpsContext } from './context.ts';
 import { csvRecord } from './csv.ts';
+import { shortId } from './ids.ts';
 import { periodText } from './period.ts';
-import { shortId, shortName } from './receipts.ts';
+import { shortName } from './receipts.ts';
 import { isoSeconds, type Output, tableLines } from './terminal.ts';
 
 /** Lists closed receipts: the last ones as a table, or all of them as CSV. Returns the exit code. */
@@ -24,7 +25,7 @@ export async function listClosed(
   const receipts = closedReceipts(context, filter, counts, output);
   if (isCsv) await printCsv(receipts, output);
   else await printLatest(receipts, limit ?? usual, periodText(filter.period), output);
-  if (counts.unreadable > 0) console.error(`not listed: ${counts.unreadable} receipts written by an unknown version`);
+  if (counts.unreadable > 0) output.warn(`not listed: ${counts.unreadable} receipts written by an unknown version`);
   return counts.unreadable === 0 ? 0 : 1;
 }
 
@@ -52,7 +53,7 @@ async function printLatest(
   const note = `closed ${period}: ${count}${all > limit ? `; the last ${limit} are shown` : ''}`;
   if (output.json) output.printJson(rows);
   else if (rows.length > 0) for (const line of formatClosed(rows, output.columns)) output.print(line);
-  if (output.json) console.error(note);
+  if (output.json) output.warn(note);
   else output.print(note, 2);
 }
 

@@ -3,9 +3,10 @@ import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedHelp, closedOptions } from './closed-receipts.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
+import { shortId } from './ids.ts';
 import { listClosed } from './list-closed.ts';
 import { periodOptions } from './period.ts';
-import { readReceipts, reasonOf, shortId, usedPercent } from './receipts.ts';
+import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
 import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
 
 /** The values of `list --state`, and the queue of each. */
@@ -80,7 +81,7 @@ async function list(args: ParsedArgs, context: OpsContext, output: Output): Prom
   else if (rows.length === 0) output.print('no unfinished receipts');
   else for (const line of formatRows(rows, context.now(), output.columns)) output.print(line);
   const note = `more receipts exist: show them with --limit, up to ${maxLimit}`;
-  if (more) (output.json ? console.error : output.print)(note);
+  if (more) (output.json ? output.warn : output.print)(note);
   return 0;
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
 import { findCommand } from '../../infra/ops/find/find.ts';
+import { shortId } from '../../infra/ops/ids.ts';
 import { listCommand } from '../../infra/ops/list.ts';
-import { shortId } from '../../infra/ops/receipts.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
