@@ -143,6 +143,11 @@ function joinWords(words: readonly string[], indent: number, columns: number): r
   return [...lines, current];
 }
 
+/** Returns a number with its noun: `1 receipt`, `2 receipts`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Replaces control and format characters, so that an operator's text cannot move the cursor or change the text direction. */
 export function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');

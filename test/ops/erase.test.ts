@@ -261,7 +261,7 @@ describe('ops erase --csv', () => {
     const lines = (error instanceof Error ? error.message : '').split('\n');
     expect(lines).toHaveLength(21);
     expect(lines.slice(0, 2)).toEqual([
-      '--csv: line 3: has 1 cells, and the header has 2',
+      '--csv: line 3: has 1 cell, and the header has 2',
       '--csv: line 4, column email: must be an e-mail address',
     ]);
     expect(lines.at(-1)).toBe('and 3 more');

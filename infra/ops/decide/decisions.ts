@@ -59,9 +59,14 @@ export function retryDecision(decision: OperatorDecision, maxCustomers?: number)
   return {
     change: receipt => (canApply(receipt) ? decideRetry(receipt, input) : undefined),
     changed: next => `${withdrawn(next)}retried by the next sweep${retryHint(next)}`,
-    unchanged: receipt =>
-      canApply(receipt) ? notRetried(receipt) : notPossible(`--max is only for the reason ${tooMany}`),
+    unchanged: receipt => (canApply(receipt) || isFinal(receipt.state) ? notRetried(receipt) : notForMax(receipt)),
   };
+}
+
+function notForMax(receipt: Receipt): DecisionResult {
+  const isDecided = isRefusalDecided(receipt) || isPartialAccepted(receipt);
+  if (!isDecided) return notPossible(`--max is only for the reason ${tooMany}`);
+  return notPossible('it is decided already, and the next sweep closes it: retry without --max withdraws this');
 }
 
 /** Without `--max`, too many matches stay too many, unless customers were deleted meanwhile. */

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
 import { OpsUsageError } from '../args.ts';
 import { type ManualIdentifier, type ManualKind, manualKinds, mistakeOf } from '../identifiers.ts';
+import { counted } from '../terminal.ts';
 import { type CsvRow, parseCsv } from './csv.ts';
 
 /** A request of the file, and the line where it is. */
@@ -74,7 +75,7 @@ function kindsOf(cells: readonly string[]): readonly ManualKind[] {
 /** Cells may be empty, but not all of a line. */
 function mistakesOf({ line, cells }: CsvRow, kinds: readonly ManualKind[]): readonly string[] {
   if (cells.length !== kinds.length)
-    return [`--csv: line ${line}: has ${cells.length} cells, and the header has ${kinds.length}`];
+    return [`--csv: line ${line}: has ${counted(cells.length, 'cell')}, and the header has ${kinds.length}`];
   const filled = identifiersOf(cells, kinds);
   if (filled.length === 0) return [`--csv: line ${line}: has no identifier`];
   return filled.flatMap(identifier => {
