@@ -81,9 +81,14 @@ function isDashedId(arg: string): boolean {
 export function targetOptions(args: ParsedArgs): string {
   const given = ['stage', 'settings'].flatMap(option => {
     const value = args.text(option);
-    return value === undefined ? [] : [`--${option} ${/^[\w./-]+$/.test(value) ? value : JSON.stringify(value)}`];
+    return value === undefined ? [] : [`--${option} ${shellWord(value)}`];
   });
   return [...(args.isSet('local') ? ['--local'] : []), ...given].join(' ');
+}
+
+/** Returns an argument of a suggested command, quoted if a shell would split it. */
+export function shellWord(value: string): string {
+  return /^[\w./-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
 function withoutPrefix(value: string): string {

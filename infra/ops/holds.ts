@@ -5,8 +5,8 @@ import { dayOf, decisionHelp, decisionOf, decisionOptions, OpsUsageError, type P
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { identifierOptions, type ManualIdentifier } from './identifiers.ts';
+import { pickId, placeOf } from './ids.ts';
 import { readIdentifiers } from './read-identifiers.ts';
-import { pickId, placeOf } from './receipts.ts';
 import { isoSeconds, type Output, oneLine } from './terminal.ts';
 
 export const holdCommand: Command = {
@@ -112,9 +112,12 @@ async function list({ positionals }: ParsedArgs, context: OpsContext, output: Ou
       })),
     );
   else if (holds.length === 0) output.print('no legal hold is in effect');
-  else for (const line of holds.flatMap(describe)) output.print(line);
+  else for (const line of holds.flatMap(describe)) output.print(line, valueColumn);
   return 0;
 }
+
+/** Where the values of a hold start. */
+const valueColumn = 9;
 
 function describe({ id, kind, actor, reason, at, until }: LegalHold): readonly string[] {
   return [
@@ -138,7 +141,7 @@ async function release(args: ParsedArgs, context: OpsContext, output: Output): P
   const released: string[] = [];
   for (const [at, id] of picked.entries())
     if (id !== undefined && (await releaseLegalHold(id, decision, context.control))) released.push(id);
-    else console.error(`${placeOf(at, picked.length)}no hold in effect begins like this`);
+    else output.warn(`${placeOf(at, picked.length)}no hold in effect begins like this`);
   if (output.json) output.printJson({ released });
   else for (const id of released) output.print(`hold ${id}: released; requests continue within 15 minutes`);
   return released.length > 0 ? 0 : 3;

@@ -22,9 +22,15 @@ const forms = {
  * space around an id is refused: it would match nobody, unnoticed.
  */
 export function checkIdentifier(place: string, identifier: ManualIdentifier): ManualIdentifier {
-  const { kind, value } = identifier;
-  if (value.trim() === '') throw new OpsUsageError(`${place}: is empty`);
-  if (kind !== 'email' && value !== value.trim()) throw new OpsUsageError(`${place}: begins or ends with white space`);
-  if (!isUsable(identifier)) throw new OpsUsageError(`${place}: ${forms[kind]}`);
+  const mistake = mistakeOf(identifier);
+  if (mistake !== undefined) throw new OpsUsageError(`${place}: ${mistake}`);
   return identifier;
+}
+
+/** Returns why an identifier cannot be looked up, without its value; `undefined` if it can. */
+export function mistakeOf(identifier: ManualIdentifier): string | undefined {
+  const { kind, value } = identifier;
+  if (value.trim() === '') return 'is empty';
+  if (kind !== 'email' && value !== value.trim()) return 'begins or ends with white space';
+  return isUsable(identifier) ? undefined : forms[kind];
 }

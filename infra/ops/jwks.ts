@@ -1,4 +1,5 @@
 import { keySet } from '../../lambda/receipts/signer.ts';
+import { OpsUsageError } from './args.ts';
 import type { Command } from './command.ts';
 
 export const jwksCommand: Command = {
@@ -13,7 +14,8 @@ Any JOSE library can read it. It contains no secret.
   npm run -s ops -- jwks > jwks.json
   npm run -s ops -- show RECEIPT --jws > evidence.jws
 `,
-  run: async (_, context, output) => {
+  run: async ({ positionals }, context, output) => {
+    if (positionals.length > 0) throw new OpsUsageError('jwks: takes no arguments');
     output.printJson(keySet(await context.signer.publicKey()));
     return 0;
   },

@@ -3,9 +3,11 @@ import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedCells, closedColumns, closedFilterOf, closedReceipts } from './closed-receipts.ts';
 import type { OpsContext } from './context.ts';
 import { csvRecord } from './csv.ts';
+import { shortId } from './ids.ts';
 import { periodText } from './period.ts';
-import { shortId, shortName } from './receipts.ts';
-import { isoSeconds, type Output, tableLines } from './terminal.ts';
+import { checkPlatform } from './platform-option.ts';
+import { shortName } from './receipts.ts';
+import { counted, isoSeconds, type Output, tableLines } from './terminal.ts';
 
 /** Lists closed receipts: the last ones as a table, or all of them as CSV. Returns the exit code. */
 export async function listClosed(
@@ -22,16 +24,24 @@ export async function listClosed(
   const filter = closedFilterOf(args);
   const counts = { unreadable: 0 };
   const receipts = closedReceipts(context, filter, counts, output);
-  if (isCsv) await printCsv(receipts, output);
-  else await printLatest(receipts, limit ?? usual, periodText(filter.period), output);
-  if (counts.unreadable > 0) console.error(`not listed: ${counts.unreadable} receipts written by an unknown version`);
+  const found = isCsv
+    ? await printCsv(receipts, output)
+    : await printLatest(receipts, limit ?? usual, periodText(filter.period), output);
+  checkPlatform(filter.platform, found, context, output);
+  if (counts.unreadable > 0)
+    output.warn(`not listed: ${counted(counts.unreadable, 'receipt')} written by an unknown version`);
   return counts.unreadable === 0 ? 0 : 1;
 }
 
 /** Prints each receipt as soon as it is read, so that it does not matter how many there are. */
-async function printCsv(receipts: AsyncIterable<Receipt>, output: Output): Promise<void> {
+async function printCsv(receipts: AsyncIterable<Receipt>, output: Output): Promise<number> {
+  let count = 0;
   output.print(csvRecord(closedColumns));
-  for await (const receipt of receipts) output.print(csvRecord(closedCells(receipt)));
+  for await (const receipt of receipts) {
+    output.print(csvRecord(closedCells(receipt)));
+    count += 1;
+  }
+  return count;
 }
 
 type Row = ReturnType<typeof rowOf>;
@@ -46,14 +56,14 @@ async function printLatest(
   limit: number,
   period: string,
   output: Output,
-): Promise<void> {
+): Promise<number> {
   const { rows, all } = await latest(receipts, limit);
-  const count = all === 1 ? '1 receipt' : `${all} receipts`;
-  const note = `closed ${period}: ${count}${all > limit ? `; the last ${limit} are shown` : ''}`;
+  const note = `closed ${period}: ${counted(all, 'receipt')}${all > limit ? `; the last ${limit} are shown` : ''}`;
   if (output.json) output.printJson(rows);
   else if (rows.length > 0) for (const line of formatClosed(rows, output.columns)) output.print(line);
-  if (output.json) console.error(note);
+  if (output.json) output.warn(note);
   else output.print(note, 2);
+  return all;
 }
 
 /** Keeps only the last closed ones in memory. */

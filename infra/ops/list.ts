@@ -5,9 +5,11 @@ import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedHelp, closedOptions } from './closed-receipts.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
+import { shortId } from './ids.ts';
 import { listClosed } from './list-closed.ts';
 import { periodOptions } from './period.ts';
-import { readReceipts, reasonOf, shortId, usedPercent } from './receipts.ts';
+import { checkPlatform } from './platform-option.ts';
+import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
 import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
 
 /** The values of `list --state`, and the queue of each. */
@@ -78,12 +80,25 @@ async function list(args: ParsedArgs, context: OpsContext, output: Output): Prom
   const limit = numberOf(args, 'limit', maxLimit) ?? defaultLimit;
   const query = { states: statesOf(args.text('state')), platform, limit };
   const { rows, more } = await readBacklog(query, context, output);
+  const others =
+    rows.length > 0 ? rows : (await readBacklog({ platform, states: allStates, limit: maxIds }, context, output)).rows;
+  checkPlatform(platform, others.length, context, output);
   if (output.json) output.printJson(rows);
-  else if (rows.length === 0) output.print('no unfinished receipts');
+  else if (rows.length === 0) output.print(nothingIn(query.states, others));
   else for (const line of formatRows(rows, context.now(), output.columns)) output.print(line);
   const note = `more receipts exist: show them with --limit, up to ${maxLimit}`;
-  if (more) (output.json ? console.error : output.print)(note);
+  if (more) (output.json ? output.warn : output.print)(note);
   return 0;
+}
+
+/** Names the states in which there are receipts instead. */
+function nothingIn(states: readonly ListState[], others: readonly Row[]): string {
+  if (others.length === 0) return 'no unfinished receipts';
+  const counts = allStates.flatMap(state => {
+    const count = others.filter(row => row.state === state).length;
+    return count === 0 ? [] : [`${count} ${state}: --state ${state}`];
+  });
+  return `no receipt in state ${states.join(', ')} (${counts.join(', ')})`;
 }
 
 function statesOf(text: string | undefined): readonly ListState[] {

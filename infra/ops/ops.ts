@@ -12,7 +12,7 @@ import { OpsUsageError, parseCommandArgs, targetOptions } from './args.ts';
 import { commands, commonHelp, overview } from './commands.ts';
 import { deployedContext, localContext, type OpsContext } from './context.ts';
 import { identityText, readDeployment } from './deployment.ts';
-import { asInvoked, withTarget } from './invocation.ts';
+import { asInvoked } from './invocation.ts';
 import { defaultSettingsFile } from './packaged-files.ts';
 import { processOutput } from './terminal.ts';
 
@@ -63,7 +63,7 @@ function unknownCommand(): string {
 /** Before a decision, shows where it is written and by whom. If AWS is unavailable, the command itself says so. */
 async function printIdentity({ deployment, names }: OpsContext): Promise<void> {
   const identity = await deployment?.identity().catch(() => undefined);
-  if (identity !== undefined) console.error(identityText(identity, names));
+  if (identity !== undefined) processOutput(false).warn(identityText(identity, names));
 }
 
 async function openContext(args: ParsedArgs): Promise<OpsContext> {
@@ -109,7 +109,7 @@ function read(file: string): string {
 /** Prints an error in one line, and returns the exit code. Unknown errors are named only: their text could contain input. */
 function reportError(error: unknown): number {
   const isUsageError = error instanceof OpsUsageError || error instanceof UsageError;
-  console.error(asInvoked(withTarget(errorText(error, isUsageError), target)));
+  processOutput(false, target).warn(errorText(error, isUsageError));
   return isUsageError ? 2 : 1;
 }
 

@@ -5,8 +5,10 @@ import {
   pause,
   readPausedScopes,
   readPauseHistory,
+  readPauses,
   resume,
 } from '../../lambda/control/pauses.ts';
+import { didYouMean } from '../../lambda/domain/closest.ts';
 import { manualPlatform } from '../../lambda/domain/names.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { ParsedArgs } from './args.ts';
@@ -71,9 +73,7 @@ async function changePause(
   const [text, ...others] = args.positionals;
   if (text === undefined || others.length > 0) throw new OpsUsageError(`${what}: name one scope`);
   const scope = scopeOf(text);
-  // A removed platform or project may still have to be resumed.
-  if (what === 'pause' && !isInSettings(scope, context))
-    throw new OpsUsageError('SCOPE: is not configured in the settings');
+  if (!knownScopes(context).includes(scope)) await checkUnknown(what, scope, context);
   const { actor, reason, at } = decisionOf(args, context);
   const decided: Pause = { actor, reason, at };
   const changed = await (what === 'pause' ? pause : resume)(scope, decided, context.control);
@@ -85,7 +85,7 @@ async function changePause(
   else {
     output.print(`${scope}: ${changed ? `${state} now` : `was already ${state}`}`);
     if (held.length > 0) output.print(`requests are still held by the pause of ${stillHeldBy.join(', ')}:`);
-    for (const line of held.flatMap(one => pauseLines(one, context.now()))) output.print(line);
+    for (const line of held.flatMap(one => pauseLines(one, context.now()))) output.print(line, valueColumn);
   }
   return changed ? 0 : 3;
 }
@@ -114,9 +114,12 @@ async function printPauses(context: OpsContext, output: Output): Promise<number>
   const pauses = await readActivePauses(context);
   if (output.json) output.printJson({ paused: pauses.map(({ scope }) => scope), pauses });
   else if (pauses.length === 0) output.print('nothing is paused');
-  else for (const line of pauses.flatMap(one => pauseLines(one, context.now()))) output.print(line);
+  else for (const line of pauses.flatMap(one => pauseLines(one, context.now()))) output.print(line, valueColumn);
   return 0;
 }
+
+/** Where the values of a pause start. */
+const valueColumn = 9;
 
 function pauseLines({ scope, by = 'unknown', why = 'unknown', since }: ActivePause, now: number): readonly string[] {
   const age = since === undefined ? 'unknown' : `${since} (${span(now - Date.parse(since))} ago)`;
@@ -158,10 +161,20 @@ async function printHistory(scopes: readonly string[], { control }: OpsContext, 
   return 0;
 }
 
-function isInSettings(scope: PauseScope, { settings }: OpsContext): boolean {
-  const [kind, name = ''] = scope.split(':');
-  if (kind === 'all' || scope === `platform:${manualPlatform}`) return true;
-  return Object.hasOwn(kind === 'platform' ? settings.platforms : settings.projects, name);
+function knownScopes({ settings }: OpsContext): readonly string[] {
+  const platforms = [...Object.keys(settings.platforms), manualPlatform].map(name => `platform:${name}`);
+  return ['all', ...platforms, ...Object.keys(settings.projects).map(name => `project:${name}`)];
+}
+
+/** A platform or project that left the settings can only be resumed. Throws {@link OpsUsageError} if it is not paused. */
+async function checkUnknown(what: 'pause' | 'resume', scope: PauseScope, context: OpsContext): Promise<void> {
+  const known = knownScopes(context);
+  if (what === 'pause')
+    throw new OpsUsageError(`SCOPE: is not in the settings: must be ${known.join(', ')}${didYouMean(scope, known)}`);
+  if ((await readPauses([scope], context.control)).paused.has(scope)) return;
+  const paused = [...(await readPausedScopes(context.settings, context.control))];
+  const list = paused.length === 0 ? 'nothing is paused' : `paused: ${paused.join(', ')}`;
+  throw new OpsUsageError(`SCOPE: is not in the settings, and not paused; ${list}`);
 }
 
 function scopeOf(text: string): PauseScope {

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { shortId } from './ids.ts';
 import { asInvoked, withTarget } from './invocation.ts';
 
 /** Returns the lines of standard input without their line endings. */
@@ -12,8 +13,13 @@ export interface Output {
   readonly json: boolean;
   /** Width of the terminal; absent if standard output is none, such as a file or a pipe. */
   readonly columns?: number;
-  /** Prints one line. On a terminal, wraps it at its width if an indent for the continuation lines is given. */
+  /**
+   * Prints one line. On a terminal it is wrapped at the width, with this indent for the continuation lines (default: two
+   * more than its own). A text of several lines is for other programs, and is printed as it is.
+   */
   print(line: string, indent?: number): void;
+  /** Prints lines on standard error, and wraps each in the same way. */
+  warn(lines: string): void;
   /** Prints the result for scripts. */
   printJson(value: unknown): void;
   /** Shows the progress of long work, only on a terminal. */
@@ -22,21 +28,51 @@ export interface Output {
 
 /** Returns an output that writes to the streams of this process. Suggested commands get the options of `target`. */
 export function processOutput(json: boolean, target = ''): Output {
-  const columns = process.stdout.isTTY ? process.stdout.columns || defaultColumns : undefined;
+  const columns = columnsOf(process.stdout);
   const complete = (text: string) => asInvoked(withTarget(text, target));
+  const layOut = (line: string, width: number | undefined, indent?: number) => {
+    if (width === undefined) return complete(line);
+    const lines = isCommand.test(line)
+      ? wrapCommand(complete(withShortIds(line)), width)
+      : wrapLine(complete(line), indent ?? indentOf(line) + 2, width);
+    return lines.join('\n');
+  };
   return {
     json,
     ...(columns === undefined ? {} : { columns }),
     print: (line, indent) => {
-      const text = complete(line);
-      const lines = indent === undefined || columns === undefined ? [text] : wrapLine(text, indent, columns);
-      process.stdout.write(`${lines.join('\n')}\n`);
+      const text = line.includes('\n') ? complete(line) : layOut(line, columns, indent);
+      process.stdout.write(`${text}\n`);
+    },
+    warn: lines => {
+      const width = columnsOf(process.stderr);
+      console.error(
+        lines
+          .split('\n')
+          .map(line => layOut(line, width))
+          .join('\n'),
+      );
     },
     printJson: value => process.stdout.write(`${complete(JSON.stringify(value, undefined, 2))}\n`),
     progress: text => {
       if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
     },
   };
+}
+
+function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number | undefined {
+  return isTTY ? columns || defaultColumns : undefined;
+}
+
+const isCommand = /^ *npm run /;
+
+/** In a suggested command the beginning of a receipt's id is enough. */
+function withShortIds(command: string): string {
+  return command.replaceAll(/(?<= )[\w-]{43}(?= |$)/g, id => shortId(id, []));
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
 }
 
 export type Tone = 'good' | 'warning' | 'bad' | 'quiet';
@@ -83,9 +119,20 @@ const defaultColumns = 80;
 
 /** Wraps a line between words. Continuation lines start with `indent` spaces. */
 export function wrapLine(line: string, indent: number, columns = defaultColumns): readonly string[] {
+  return joinWords(line.split(/(?<=\S) /), indent, columns);
+}
+
+/** Wraps a command outside its quotes, so that a shell still reads it as one. */
+function wrapCommand(command: string, columns: number): readonly string[] {
+  const words = command.split(/(?<=\S) (?=(?:[^"]*"[^"]*")*[^"]*$)/);
+  const lines = joinWords(words, indentOf(command) + 4, columns - 2);
+  return lines.map((line, at) => (at < lines.length - 1 ? `${line} \\` : line));
+}
+
+function joinWords(words: readonly string[], indent: number, columns: number): readonly string[] {
   const lines: string[] = [];
   let current = '';
-  for (const word of line.split(/(?<=\S) /)) {
+  for (const word of words) {
     const next = current === '' ? word : `${current} ${word}`;
     if (current === '' || stripVTControlCharacters(next).length <= columns) current = next;
     else {
@@ -94,6 +141,11 @@ export function wrapLine(line: string, indent: number, columns = defaultColumns)
     }
   }
   return [...lines, current];
+}
+
+/** Returns a number with its noun: `1 receipt`, `2 receipts`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Replaces control and format characters, so that an operator's text cannot move the cursor or change the text direction. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { pause } from '../../lambda/control/pauses.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { ketch as ketchSettings } from './check-harness.ts';
@@ -207,6 +208,18 @@ describe('retry', () => {
     expect(await readReceipt(at, id)).toEqual(before);
   });
 
+  test('--max after a refusal for another reason: says that it is decided already', async () => {
+    const at = await opsHarness();
+    const id = await leftOpen(at);
+    await at.run('refuse', id, ...by('zoe', 'shared mailbox'));
+    const decided =
+      'not changed: it is decided already, and the next sweep closes it: retry without --max withdraws this';
+    const again = () => at.run('retry', id, '--max', '7', ...by('zoe', 'x'));
+    expect(await again()).toMatchObject({ status: 1, lines: [`${id}: ${decided}`] });
+    await at.sweep();
+    expect((await again()).lines).toEqual([`${id}: already closed as refused: nothing to do`]);
+  });
+
   test('open receipt: is due at once', async () => {
     const at = await opsHarness();
     const id = await leftOpen(at);
@@ -299,6 +312,17 @@ describe('pause and resume', () => {
     expect(again).toMatchObject({ status: 3, json: { changed: false, stillHeldBy: ['all', 'project:main'] } });
   });
 
+  test('resume of a scope that left the settings: is possible while it is paused', async () => {
+    const at = await opsHarness();
+    const gone = 'platform:segment';
+    const resume = () => at.run('resume', gone, ...drill);
+    await expect(resume()).rejects.toThrow('SCOPE: is not in the settings, and not paused; nothing is paused');
+    await at.run('pause', 'project:main', ...drill);
+    await expect(resume()).rejects.toThrow('not paused; paused: project:main');
+    await pause(gone, { actor: 'zoe', reason: 'x', at: 1 }, at.context.control);
+    expect(await resume()).toMatchObject({ status: 0, lines: expect.arrayContaining([`${gone}: not paused now`]) });
+  });
+
   test('resume beside an unrelated pause: says nothing of it', async () => {
     const platforms = { ketch: { ...ketchSettings, projects: ['main'] }, segment: {} };
     const projects = {
@@ -325,8 +349,14 @@ describe('pause and resume', () => {
     [['pause', 'all', '--why', '"..."'], '--why: must be the reason for the decision, in words'],
     [['pause', 'platform:', '--why', 'x'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', 'all', '--why', 'x'], 'pause: name one scope'],
-    [['pause', 'project:mian', '--why', 'x'], 'SCOPE: is not configured in the settings'],
-    [['pause', 'platform:constructor', '--why', 'x'], 'SCOPE: is not configured in the settings'],
+    [
+      ['pause', 'project:mian', '--why', 'x'],
+      'SCOPE: is not in the settings: must be all, platform:ketch, platform:manual, project:main',
+    ],
+    [
+      ['pause', 'platform:constructor', '--why', 'x'],
+      'SCOPE: is not in the settings: must be all, platform:ketch, platform:manual, project:main',
+    ],
     [['resume', '--why', 'x'], 'resume: name one scope'],
     [['pauses', 'ketch'], 'SCOPE: must be all, platform:NAME or project:NAME'],
     [['pause', 'all', '--why', 'x'.repeat(501)], '--why: at most 500 characters'],

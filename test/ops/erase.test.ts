@@ -10,7 +10,9 @@ import { parseCsv } from '../../infra/ops/erase/csv.ts';
 import { eraseCommand } from '../../infra/ops/erase/erase.ts';
 import { eraseOne } from '../../infra/ops/erase/erase-one.ts';
 import { readPeople } from '../../infra/ops/erase/people-file.ts';
+import { warnOfLimit } from '../../infra/ops/erase/requests.ts';
 import { invokeWebhook, type SendManual, sendToLocalRun } from '../../infra/ops/erase/send-manual.ts';
+import { processOutput } from '../../infra/ops/terminal.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { acceptActions } from '../../lambda/aws/dynamodb-items.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
@@ -82,7 +84,7 @@ describe('ops erase --csv', () => {
       'PROJECT  MATCHED  CUSTOMERS  NO MATCH  UNCLEAR',
       'main     28       28         2         0',
       'To erase them:',
-      '  npm run ops -- erase --csv FILE --confirm --why "…"',
+      expect.stringMatching(/^ {2}npm run ops -- erase --csv \/\S+\/people.csv --confirm --why "…"$/),
     ]);
     expect(await manual.harness.receipts()).toHaveLength(before);
     expect(manual.harness.deleted()).toEqual([]);
@@ -187,6 +189,13 @@ describe('ops erase --csv', () => {
     expect(await manual.harness.receipts()).toHaveLength(3);
   });
 
+  test.each(['--local', '--stage eu'])('more people than requestsPerHour: the suggestion has %s', async target => {
+    const { context } = await manualHarness({ limits: { requestsPerHour: 2 } });
+    const said = errors();
+    warnOfLimit(3, { context, output: processOutput(false, target) });
+    expect(said.mock.calls.join()).toContain(` resume ${target} platform:manual --why "…"`);
+  });
+
   test('same people in another form: is the same file', async () => {
     const forms = [
       'source_id,email\ncrm-1,ada@example.com\n',
@@ -240,6 +249,22 @@ describe('ops erase --csv', () => {
     const manual = await manualHarness();
     const error = await manual.erase('--csv', fileWith(content)).catch((thrown: Error) => thrown);
     expect(error).toMatchObject({ message: expect.stringContaining(`--csv: ${message}`) });
+    expect(String(error)).not.toContain('planted');
+  });
+
+  test('file with many mistakes: twenty are named by line and column, and the rest is counted', async () => {
+    const manual = await manualHarness();
+    const wrong = Array.from({ length: 22 }, (_, at) => `planted-${at}`);
+    const error = await manual
+      .erase('--csv', fileWith(['email,source_id', 'ada@example.com,', 'x', ...wrong.map(one => `${one},`)].join('\n')))
+      .catch((thrown: Error) => thrown);
+    const lines = (error instanceof Error ? error.message : '').split('\n');
+    expect(lines).toHaveLength(21);
+    expect(lines.slice(0, 2)).toEqual([
+      '--csv: line 3: has 1 cell, and the header has 2',
+      '--csv: line 4, column email: must be an e-mail address',
+    ]);
+    expect(lines.at(-1)).toBe('and 3 more');
     expect(String(error)).not.toContain('planted');
   });
 
@@ -494,6 +519,7 @@ describe('ops erase --local', () => {
     const file = fileWith('source_id\nplanted-2\nplanted-3\n');
     const preview = await command(['--csv', file], {});
     expect(preview).toMatchObject({ status: 0, stdout: expect.stringContaining('nobody was deleted') });
+    expect(preview.stdout).toContain(`npm run ops -- erase --local --csv ${file} --confirm`);
     expect(await left()).toContain('planted-2');
     expect(await command(['--csv', file, '--confirm', ...reason], {})).toMatchObject({ status: 0 });
     await expect

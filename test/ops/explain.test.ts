@@ -131,6 +131,9 @@ describe('explain', () => {
     await expect(run(contextOf('osano'), 'explain', 'ketch', '--body', 'x')).rejects.toThrow(
       'PLATFORM: must be a generic platform in the settings: osano',
     );
+    const { settings, ...rest } = contextOf('osano');
+    const none = { ...rest, settings: { ...settings, platforms: {} } };
+    await expect(run(none, 'explain', 'osano', '--body', 'x')).rejects.toThrow(/in the settings, and there is none$/);
     await expect(run(contextOf('osano'), 'explain', 'osano')).rejects.toThrow('--body: give a file');
     await expect(run(contextOf('osano'), 'explain', 'osano', '--body', '/none')).rejects.toThrow(
       '--body: the file cannot be read',

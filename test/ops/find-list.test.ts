@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
 import { findCommand } from '../../infra/ops/find/find.ts';
+import { shortId } from '../../infra/ops/ids.ts';
 import { listCommand } from '../../infra/ops/list.ts';
-import { shortId } from '../../infra/ops/receipts.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import { fixtureTime } from '../support/harness.ts';
@@ -240,6 +240,32 @@ describe('list', () => {
     expect(await rows(at)).toEqual([]);
   });
 
+  test('nothing in a state: names the states in which there are receipts', async () => {
+    const at = await opsHarness();
+    await stopped(at);
+    await open(at, 2);
+    expect((await at.run('list', '--state', 'held')).lines).toEqual([
+      'no receipt in state held (1 needs-review: --state needs-review, 2 open: --state open)',
+    ]);
+    expect((await at.run('list', '--state', 'held', '--platform', 'ketch')).lines).toEqual([
+      'no receipt in state held (1 needs-review: --state needs-review)',
+    ]);
+    expect((await at.run('list', '--state', 'held', '--platform', 'manual')).lines).toEqual(['no unfinished receipts']);
+  });
+
+  test('--platform that is not in the settings: lists its receipts with a remark, or is a usage error', async () => {
+    const at = await opsHarness();
+    await open(at, 2);
+    const said = errors();
+    expect((await at.run('list', '--platform', 'generic')).lines).toHaveLength(3);
+    expect((await at.run('list', '--platform', 'generic', '--state', 'held')).lines[0]).toContain('2 open');
+    expect(said.mock.calls).toEqual(Array(2).fill(['--platform: is not in the settings any more']));
+    const message = '--platform: must be ketch, manual; did you mean ketch?';
+    await expect(at.run('list', '--platform', 'ketsh')).rejects.toThrow(message);
+    await expect(at.run('list', '--platform', 'ketsh', '--json')).rejects.toThrow(message);
+    await expect(at.run('list', '--closed', '--platform', 'ketsh')).rejects.toThrow(message);
+  });
+
   test('order: reviews first, then by due time; --state and --platform select', async () => {
     const at = await opsHarness();
     addPerson(at.harness, 'crm-1');
@@ -401,7 +427,7 @@ describe('list --closed', () => {
       [`2-${'x'.repeat(41)}`, 'ketch', 'erased', '2026-01-31T23:59:59Z', '2026-01-31T23:59:59Z', 'no'],
       ['closed from 2026-01-01T00:00:00Z until before 2026-02-01T00:00:00Z: 2 receipts; the last 1 are shown'],
     ]);
-    expect(said).toEqual(['not listed: 1 receipts written by an unknown version']);
+    expect(said).toEqual(['not listed: 1 receipt written by an unknown version']);
     expect((await listed('--year', '2024')).lines).toEqual([
       'closed from 2024-01-01T00:00:00Z until before 2025-01-01T00:00:00Z: 0 receipts',
     ]);

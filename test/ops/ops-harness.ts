@@ -91,6 +91,7 @@ export function recordingOutput(json = false, columns?: number) {
     json,
     ...(columns === undefined ? {} : { columns }),
     print: line => void lines.push(line),
+    warn: text => console.error(text),
     printJson: value => void printed.push(value),
     progress: text => void progress.push(text),
   };

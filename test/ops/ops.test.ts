@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { writeRunFile } from '../../infra/local/run-file.ts';
 import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
 import { commands, commonHelp, overview } from '../../infra/ops/commands.ts';
 import { localContext } from '../../infra/ops/context.ts';
 import { withTarget } from '../../infra/ops/invocation.ts';
 import { recipesCommand } from '../../infra/ops/recipes.ts';
-import { tableLines, wrapLine } from '../../infra/ops/terminal.ts';
+import { processOutput, tableLines, wrapLine } from '../../infra/ops/terminal.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { temporaryFolder } from '../support/local-process.ts';
 import { recipeText } from '../support/recipes.ts';
@@ -52,6 +52,7 @@ describe('ops', () => {
     const DATA_DIR = localFolder();
     const context = localContext({ DATA_DIR });
     onTestFinished(() => context.close());
+    await expect(run(context, 'jwks', 'extra')).rejects.toThrow('jwks: takes no arguments');
     await expect(run(context, 'jwks')).rejects.toThrow(`evidence-key.pem is missing in ${DATA_DIR} (DATA_DIR)`);
     writeFileSync(join(DATA_DIR, 'evidence-key.pem'), 'no key');
     const message = `evidence-key.pem in ${DATA_DIR} (DATA_DIR) is not a valid key`;
@@ -82,7 +83,7 @@ describe('ops', () => {
 
   test('help: fits in 80 columns', () => {
     const lines = [overview(), ...Object.values(commands).map(({ help }) => help)].join('\n').split('\n');
-    expect(lines.filter(line => line.length > 80)).toEqual([]);
+    expect(lines.filter(line => line.length > 80 || line.endsWith(' '))).toEqual([]);
   });
 
   test('--version: is that of package.json', () => {
@@ -144,6 +145,48 @@ describe('ops', () => {
     );
     const args = parseCommandArgs({ options: {} }, ['--stage', 'eu', '--settings', 'my settings.json']);
     expect(targetOptions(args)).toBe('--stage eu --settings "my settings.json"');
+  });
+
+  /** What a command prints on a terminal of 80 columns, through the output of the process. */
+  function terminal(target = '') {
+    const lines: string[] = [];
+    // The tool's name in suggested commands depends on the script that runs.
+    vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'infra/ops/ops.ts']);
+    for (const stream of [process.stdout, process.stderr]) {
+      const { isTTY, columns } = stream;
+      Object.assign(stream, { isTTY: true, columns: 80 });
+      onTestFinished(() => void Object.assign(stream, { isTTY, columns }));
+    }
+    const keep = (text: string | Uint8Array) => lines.push(...String(text).replace(/\n$/, '').split('\n')) > 0;
+    vi.spyOn(process.stdout, 'write').mockImplementation(keep);
+    vi.spyOn(console, 'error').mockImplementation(keep);
+    return { output: processOutput(false, target), lines };
+  }
+
+  test('terminal: a suggested command has short ids, and continues on another line for the shell', () => {
+    const { output, lines } = terminal('--local --settings "my very long settings file.json"');
+    const id = `${'abcdefgh'.repeat(5)}ijk`;
+    output.print(`  npm run ops -- retry ${id} --max 12 --why "…"`);
+    output.print(`  npm run ops -- show ${`--${id}`.slice(0, 43)}`);
+    output.warn(`remark:\n  npm run ops -- pauses`);
+    expect(lines).toEqual([
+      '  npm run ops -- retry --local --settings "my very long settings file.json" \\',
+      '      abcdefgh --max 12 --why "…"',
+      '  npm run ops -- show --local --settings "my very long settings file.json" \\',
+      `      ${`--${id}`.slice(0, 43)}`,
+      'remark:',
+      '  npm run ops -- pauses --local --settings "my very long settings file.json"',
+    ]);
+  });
+
+  test('terminal: long lines are wrapped, texts of several lines are not', () => {
+    const { output, lines } = terminal();
+    const words = 'word '.repeat(20).trim();
+    output.print(`  ${words}`);
+    output.print(words, 9);
+    output.print(`${words}\n`);
+    output.warn(words);
+    expect(lines.map(line => line.length)).toEqual([76, 28, 79, 28, 99, 0, 79, 21]);
   });
 
   test('table: a last cell that does not fit is continued below it', () => {

@@ -1,6 +1,7 @@
 import { decisionOf, type OperatorDecision, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { OpsContext } from '../context.ts';
-import { placeOf, readReceiptLike } from '../receipts.ts';
+import { placeOf } from '../ids.ts';
+import { readReceiptLike } from '../receipts.ts';
 import { inputLines, type Output, toned } from '../terminal.ts';
 import { applyDecision, type DecisionResult, type ReceiptDecision } from './decisions.ts';
 

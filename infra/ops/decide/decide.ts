@@ -31,7 +31,7 @@ export const retryCommand: Command = {
     'new-request': { type: 'boolean' },
     'same-project': { type: 'boolean' },
   },
-  help: `npm run ops -- retry RECEIPT... --why "…" 
+  help: `npm run ops -- retry RECEIPT... --why "…"
   [--max N | --new-request | --same-project]
 
 The next sweep tries again within a minute, unless a pause applies. Look-ups

@@ -60,14 +60,19 @@ export function retryDecision(decision: OperatorDecision, context: OpsContext, m
   return {
     change: receipt => (canApply(receipt) ? decideRetry(receipt, input) : undefined),
     changed: async next => `${withdrawn(next)}${await retriedText(next, context)}${retryHint(next)}`,
-    unchanged: receipt =>
-      canApply(receipt) ? notRetried(receipt) : notPossible(`--max is only for the reason ${tooMany}`),
+    unchanged: receipt => (canApply(receipt) || isFinal(receipt.state) ? notRetried(receipt) : notForMax(receipt)),
   };
 }
 
 async function retriedText(receipt: Receipt, context: OpsContext): Promise<string> {
   const { facts } = await readHolding(receipt, context);
   return facts.length === 0 ? 'retried by the next sweep' : `retried later: ${facts.join('; ')}`;
+}
+
+function notForMax(receipt: Receipt): DecisionResult {
+  const isDecided = isRefusalDecided(receipt) || isPartialAccepted(receipt);
+  if (!isDecided) return notPossible(`--max is only for the reason ${tooMany}`);
+  return notPossible('it is decided already, and the next sweep closes it: retry without --max withdraws this');
 }
 
 /** Without `--max`, too many matches stay too many, unless customers were deleted meanwhile. */

@@ -1,7 +1,7 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import type { Output } from '../terminal.ts';
+import { counted, type Output } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, formatResult, probesOf } from './check.ts';
 import { alarmsCheck, deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
 import {
@@ -72,7 +72,7 @@ export async function doctor(context: OpsContext, output: Output, limitMs = chec
   const counts = Object.groupBy(results, ({ grade }) => grade);
   if (!output.json) {
     output.print(
-      `${counts.ok?.length ?? 0} ok, ${counts.warning?.length ?? 0} warnings, ${counts.bad?.length ?? 0} wrong`,
+      `${counts.ok?.length ?? 0} ok, ${counted(counts.warning?.length ?? 0, 'warning')}, ${counts.bad?.length ?? 0} wrong`,
     );
   }
   return counts.bad === undefined ? 0 : 1;

@@ -25,7 +25,7 @@ export async function eraseFile(
   { context, output }: EraseInput,
 ): Promise<number> {
   const { people, repeated } = readPeople(path);
-  if (repeated > 0) console.error(`lines that repeat an earlier one and are left out: ${repeated}`);
+  if (repeated > 0) output.warn(`lines that repeat an earlier one and are left out: ${repeated}`);
   const asked = await askedBy?.();
   const ids = await receiptIds(
     people.map(({ request }) => request),
@@ -36,7 +36,7 @@ export async function eraseFile(
   const left = people.filter((_, at) => !accepted.has(ids[at] ?? ''));
   if (left.length === 0) return printTaken([...accepted.values()], output);
   const counts = { total: people.length, before: accepted.size };
-  if (asked === undefined) return printPreview(left, counts, { context, output });
+  if (asked === undefined) return printPreview(left, { ...counts, path }, { context, output });
   return acceptAll(left, counts, asked, { context, output });
 }
 
@@ -68,7 +68,7 @@ async function acceptAll(
   { context, output }: EraseInput,
 ): Promise<number> {
   const send = senderOf(context);
-  warnOfLimit(people.length, context);
+  warnOfLimit(people.length, { context, output });
   for (let first = 0; first < people.length; first += maxManualRequests) {
     const requests = people.slice(first, first + maxManualRequests).map(({ request }) => request);
     const done = before + first;

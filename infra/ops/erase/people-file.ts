@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
 import { OpsUsageError } from '../args.ts';
-import { checkIdentifier, type ManualKind, manualKinds } from '../identifiers.ts';
-import { parseCsv } from './csv.ts';
+import { type ManualIdentifier, type ManualKind, manualKinds, mistakeOf } from '../identifiers.ts';
+import { counted } from '../terminal.ts';
+import { type CsvRow, parseCsv } from './csv.ts';
 
 /** A request of the file, and the line where it is. */
 export interface Person {
@@ -29,7 +30,9 @@ export function readPeople(path: string): People {
   const rows = parseCsv(readText(path));
   const [header, ...lines] = rows;
   const kinds = kindsOf(header?.cells ?? []);
-  const people = lines.map(({ line, cells }) => ({ line, identifiers: identifiersOf(line, cells, kinds) }));
+  const mistakes = lines.flatMap(row => mistakesOf(row, kinds));
+  if (mistakes.length > 0) throw new OpsUsageError(listMistakes(mistakes));
+  const people = lines.map(({ line, cells }) => ({ line, identifiers: identifiersOf(cells, kinds) }));
   const different = new Map(people.toReversed().map(one => [JSON.stringify(one.identifiers), one]));
   const kept = people.filter(one => different.get(JSON.stringify(one.identifiers)) === one);
   if (kept.length === 0) throw new OpsUsageError('--csv: has no line below the header');
@@ -69,15 +72,32 @@ function kindsOf(cells: readonly string[]): readonly ManualKind[] {
   });
 }
 
-/** Cells may be empty, but not all of a line. In one order, whatever the order of the columns. */
-function identifiersOf(line: number, cells: readonly string[], kinds: readonly ManualKind[]) {
+/** Cells may be empty, but not all of a line. */
+function mistakesOf({ line, cells }: CsvRow, kinds: readonly ManualKind[]): readonly string[] {
   if (cells.length !== kinds.length)
-    throw new OpsUsageError(`--csv: line ${line}: has ${cells.length} cells, and the header has ${kinds.length}`);
+    return [`--csv: line ${line}: has ${counted(cells.length, 'cell')}, and the header has ${kinds.length}`];
+  const filled = identifiersOf(cells, kinds);
+  if (filled.length === 0) return [`--csv: line ${line}: has no identifier`];
+  return filled.flatMap(identifier => {
+    const mistake = mistakeOf(identifier);
+    return mistake === undefined ? [] : [`--csv: line ${line}, column ${identifier.kind}: ${mistake}`];
+  });
+}
+
+/** Mistakes that are listed; the rest is counted. */
+const maxListed = 20;
+
+function listMistakes(mistakes: readonly string[]): string {
+  const rest = mistakes.length - maxListed;
+  return [...mistakes.slice(0, maxListed), ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n');
+}
+
+/** In one order, whatever the order of the columns. */
+function identifiersOf(cells: readonly string[], kinds: readonly ManualKind[]): ManualIdentifier[] {
   const filled = kinds.flatMap((kind, at) => {
     const value = cells[at] ?? '';
-    return value.trim() === '' ? [] : [checkIdentifier(`--csv: line ${line}, column ${kind}`, { kind, value })];
+    return value.trim() === '' ? [] : [{ kind, value }];
   });
-  if (filled.length === 0) throw new OpsUsageError(`--csv: line ${line}: has no identifier`);
   return filled.toSorted((a, b) => manualKinds.indexOf(a.kind) - manualKinds.indexOf(b.kind));
 }
 

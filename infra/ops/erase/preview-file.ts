@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { maxManualRequests, type ProjectPreview, type RequestPreview } from '../../../lambda/request/manual-event.ts';
+import { shellWord } from '../args.ts';
 import { type Output, tableLines } from '../terminal.ts';
 import type { Person } from './people-file.ts';
 import { type Counts, type EraseInput, progressBar, senderOf, warnOfLimit } from './requests.ts';
@@ -10,7 +11,11 @@ const waitMs = 15_000;
 const maxWaits = 20;
 
 /** Looks everybody up and prints how many match where. Deletes nothing. Returns exit code 1 if some were not looked up. */
-export async function printPreview(people: readonly Person[], counts: Counts, input: EraseInput): Promise<number> {
+export async function printPreview(
+  people: readonly Person[],
+  { path, ...counts }: Counts & { readonly path: string },
+  input: EraseInput,
+): Promise<number> {
   const { context, output } = input;
   const previews = await lookUpAll(people, input);
   const projects = Object.keys(context.settings.projects);
@@ -28,9 +33,9 @@ export async function printPreview(people: readonly Person[], counts: Counts, in
     if (counts.before > 0) output.print(`${counts.before} others of this file were accepted before`);
     printRows(rows, output);
     printUnclear(unclear, output);
-    printNext(notLookedUp, output);
+    printNext(notLookedUp, path, output);
   }
-  warnOfLimit(people.length, context);
+  warnOfLimit(people.length, input);
   return notLookedUp === 0 ? 0 : 1;
 }
 
@@ -92,12 +97,12 @@ function printUnclear(unclear: readonly Unclear[], output: Output): void {
   if (unclear.length > maxShown) output.print(`  and ${unclear.length - maxShown} more: see them with --json`);
 }
 
-function printNext(notLookedUp: number, output: Output): void {
+function printNext(notLookedUp: number, path: string, output: Output): void {
   if (notLookedUp > 0)
     output.print(
       `${notLookedUp} were not looked up: the quota is used up, or Voucherify does not answer. Repeat it later.`,
       2,
     );
   output.print('To erase them:');
-  output.print('  npm run ops -- erase --csv FILE --confirm --why "…"');
+  output.print(`  npm run ops -- erase --csv ${shellWord(path)} --confirm --why "…"`);
 }

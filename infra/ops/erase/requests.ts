@@ -39,12 +39,12 @@ export interface Counts {
 }
 
 /** More requests in an hour than the limit pause the platform, which is no error but needs an operator. */
-export function warnOfLimit(count: number, { settings }: OpsContext): void {
-  const { requestsPerHour } = settings.limits;
+export function warnOfLimit(count: number, { context, output }: EraseInput): void {
+  const { requestsPerHour } = context.settings.limits;
   if (count <= requestsPerHour) return;
-  console.error(
-    `more than requestsPerHour (${requestsPerHour}): the platform manual is paused after so many, and an\n` +
-      'alarm is raised. Release the rest with: npm run ops -- resume platform:manual --why "…"',
+  output.warn(
+    `more than requestsPerHour (${requestsPerHour}): the platform manual is paused after so many, and an alarm is raised. ` +
+      'Release the rest with:\n  npm run ops -- resume platform:manual --why "…"',
   );
 }
 

@@ -34,7 +34,8 @@ function explain(args: ParsedArgs, { platforms }: OpsContext['settings'], output
   const [name = '', ...others] = args.positionals;
   const generic = Object.keys(platforms).filter(one => one === 'generic' || isGeneric(platforms[one]));
   if (others.length > 0 || !generic.includes(name)) {
-    throw new OpsUsageError(`PLATFORM: must be a generic platform in the settings: ${generic.join(', ')}`);
+    const known = generic.length === 0 ? ', and there is none' : `: ${generic.join(', ')}`;
+    throw new OpsUsageError(`PLATFORM: must be a generic platform in the settings${known}`);
   }
   const request = requestOf(args, name);
   const verdict = verdictOf(name, platforms[name], request);

@@ -1,6 +1,7 @@
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { OpsContext } from '../context.ts';
-import { shortId, shortName } from '../receipts.ts';
+import { shortId } from '../ids.ts';
+import { shortName } from '../receipts.ts';
 import { notLookedUpText } from '../show/audit-report.ts';
 import { isoSeconds, type Output, tableLines } from '../terminal.ts';
 

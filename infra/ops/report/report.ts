@@ -83,7 +83,7 @@ async function report(args: ParsedArgs, context: OpsContext, output: Output): Pr
     output.print(reportHtml({ period, platform, lines, parts, sortedDays: days, unreadable, at: context.now() }));
   } else if (output.json) output.printJson({ lines, unreadable });
   else printLines(lines, output);
-  if (unreadable > 0) console.error(`not counted: ${unreadable} receipts written by an unknown version`);
+  if (unreadable > 0) output.warn(`not counted: ${unreadable} receipts written by an unknown version`);
   return unreadable === 0 ? 0 : 1;
 }
 
