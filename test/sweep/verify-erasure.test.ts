@@ -4,6 +4,7 @@ import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import { evidenceFrom } from '../../lambda/receipts/evidence.ts';
 import { ada, ben, changedStore, createHarness, type Harness, type HarnessOptions, one } from '../support/harness.ts';
 import { hour, minute } from '../support/quota-world.ts';
+import { response as answer } from '../support/voucherify-responses.ts';
 
 const day = 24 * hour;
 
@@ -35,13 +36,6 @@ async function sweepUntilSigned({ harness, id, closedAt }: Awaited<ReturnType<ty
   return times;
 }
 
-const answer = (status: number, body: unknown): HttpResult => ({
-  kind: 'answer',
-  status,
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(body),
-});
-
 describe('verification', () => {
   test('absent: looked at a minute after the deletion, then signed, and the pin is deleted', async () => {
     const { harness, calls, id, sweepAfter, closedAt } = await erased();
@@ -56,11 +50,6 @@ describe('verification', () => {
     });
     expect(await harness.store.readPins(id)).toEqual({});
     expect(harness.alarms()).toEqual([]);
-  });
-
-  test('identifiers: are deleted when the receipt is closed, not later', async () => {
-    const { harness, id } = await erased();
-    expect(await harness.store.readPersonalData(id)).toBeUndefined();
   });
 
   test('nothing deleted: no look, and the evidence names no verification', async () => {
