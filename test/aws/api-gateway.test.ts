@@ -83,6 +83,7 @@ describe('gateway request', () => {
   test.each<[string, object]>([
     ['text as multiValueHeaders', { multiValueHeaders: 'X-Two' }],
     ['a list as headers', { headers: [['X-Two', 'a']], multiValueHeaders: null }],
+    ['null as its headers', { headers: null, multiValueHeaders: null }],
     ['a number as a header', { headers: { 'X-Two': 5 }, multiValueHeaders: null }],
     ['no path', { path: undefined }],
     ['a number as its path', { path: 5 }],

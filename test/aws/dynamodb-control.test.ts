@@ -1,6 +1,5 @@
-import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type AwsProblem, awsClientOptions } from '../../lambda/aws/clients.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import {
   listLegalHolds,
@@ -14,13 +13,15 @@ import {
   type Answer,
   answers,
   deadEndpoint,
+  dynamodbAt,
   forwarded,
   hangs,
   passesTo,
+  quick,
   refuses,
+  scriptedDynamodb,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
-import { emulated } from '../support/moto.ts';
 import { describeOnDynamodb, freshTables } from '../support/moto-suite.ts';
 
 describeOnDynamodb(engine => {
@@ -112,27 +113,13 @@ describeOnDynamodb(engine => {
   });
 });
 
-/** For what must come, however slow the machine is; and for what never comes. */
-const patient = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
-const quick = { connectMs: 60, answerMs: 60, callMs: 150 };
-
-async function scripted(answer: Answer, timeouts = patient) {
-  const server = await startAwsEndpoint(answer);
-  const client = new DynamoDBClient({ ...awsClientOptions(timeouts), ...emulated(server.endpoint) });
-  const problems: AwsProblem[] = [];
-  const control = dynamodbControl(client, 'receipts', {
-    callMs: timeouts.callMs,
-    log: problem => problems.push(problem),
-  });
-  const close = async () => {
-    client.destroy();
-    await server.stop();
-  };
-  return { control, close, problems, server };
+async function scripted(...args: Parameters<typeof scriptedDynamodb>) {
+  const open = await scriptedDynamodb(...args);
+  return { ...open, control: dynamodbControl(open.client, 'receipts', open.options) };
 }
 
 describeUnreachableControl('DynamoDB, nobody listens', async () => {
-  const client = new DynamoDBClient({ ...awsClientOptions(quick), ...emulated(await deadEndpoint()) });
+  const client = dynamodbAt(await deadEndpoint(), quick);
   return { control: dynamodbControl(client, 'receipts'), close: () => client.destroy() };
 });
 describeUnreachableControl('DynamoDB, hanging', () => scripted(hangs, quick));

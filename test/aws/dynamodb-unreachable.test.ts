@@ -1,8 +1,7 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import { afterEach, describe, expect, test } from 'vitest';
 import { awsAdapters } from '../../lambda/aws/aws-services.ts';
-import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
+import { awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { describeUnreachableStore, expectNothingPersonal, unavailable } from '../receipts/store.contract.ts';
@@ -11,41 +10,28 @@ import {
   answers,
   deadEndpoint,
   drips,
+  dynamodbAt,
   hangs,
+  patient,
+  quick,
   refuses,
+  scriptedDynamodb,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
 import { emulated } from '../support/moto.ts';
 import { closed, kept, receiptOf } from '../support/receipt-builders.ts';
 
 const tables = { receipts: 'receipts', identifiers: 'identifiers' };
-const forEver = 240_000;
-/** For what must come, however slow the machine is. */
-const patient: Timeouts = { connectMs: forEver, answerMs: forEver, callMs: forEver };
-/** For what never comes. */
-const quick: Timeouts = { connectMs: 60, answerMs: 60, callMs: 150 };
 const transaction = v.object({ TransactItems: v.array(v.looseObject({})) });
 
-function storeAt(endpoint: string, timeouts = patient) {
-  const problems: AwsProblem[] = [];
-  const client = new DynamoDBClient({ ...awsClientOptions(timeouts), ...emulated(endpoint) });
-  const store = dynamodbStore(client, tables, { callMs: timeouts.callMs, log: problem => problems.push(problem) });
-  return { store, client, problems };
-}
-
-async function scripted(answer: Answer, timeouts?: Timeouts) {
-  const server = await startAwsEndpoint(answer);
-  const { store, client, problems } = storeAt(server.endpoint, timeouts);
-  const close = async () => {
-    client.destroy();
-    await server.stop();
-  };
-  return { store, close, problems, server };
+async function scripted(...args: Parameters<typeof scriptedDynamodb>) {
+  const open = await scriptedDynamodb(...args);
+  return { ...open, store: dynamodbStore(open.client, tables, open.options) };
 }
 
 describeUnreachableStore('DynamoDB, nobody listens', async () => {
-  const { store, client } = storeAt(await deadEndpoint());
-  return { store, close: () => client.destroy() };
+  const client = dynamodbAt(await deadEndpoint());
+  return { store: dynamodbStore(client, tables, patient), close: () => client.destroy() };
 });
 describeUnreachableStore('DynamoDB, hanging', async () => scripted(hangs, quick));
 describeUnreachableStore('DynamoDB, throttling', async () =>

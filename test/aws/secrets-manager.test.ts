@@ -5,15 +5,15 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
+import { type AwsProblem, awsClientOptions } from '../../lambda/aws/clients.ts';
 import { secretsManager } from '../../lambda/aws/secrets-manager.ts';
 import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
 import {
   type Answer,
   type AwsEndpoint,
   answers,
-  deadEndpoint,
   drips,
+  patient,
   refuses,
   startAwsEndpoint,
 } from '../support/aws-endpoint.ts';
@@ -25,8 +25,6 @@ const day = 24 * 60 * minute;
 const name = 'erasure/platform/ketch';
 const arns = { [name]: 'arn:of-ketch', 'erasure/pepper': 'arn:of-pepper' };
 const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });
-/** For what must come, however slow the machine is. */
-const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
 /** One attempt, so that the error is that of the first response. The store's tests cover retries. */
 const once = { ...awsClientOptions(patient), maxAttempts: 1 };
 const holds = (SecretString: string): Answer => answers(200, { ARN: 'arn:of-ketch', Name: name, SecretString });
@@ -211,13 +209,6 @@ describe('stale secrets', () => {
     clock.now += 1;
     await expect(read(name)).rejects.toThrow(unusable);
     await expect(read(name)).rejects.toThrow(unusable);
-  });
-
-  test('unreachable endpoint: fails', async () => {
-    const client = new SecretsManagerClient({ ...once, ...emulated(await deadEndpoint()) });
-    const read = secretsManager(client, arns, { now: () => 0, random: () => 0 });
-    await expect(read(name)).rejects.toThrow(unusable);
-    client.destroy();
   });
 });
 

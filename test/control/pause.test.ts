@@ -32,15 +32,7 @@ describe('scope', () => {
   });
 
   test.each([
-    '',
-    'ALL',
-    'all ',
-    'ketch',
-    'platform:',
-    'platform:Ketch',
-    'project:a b',
-    'project:main\n',
-    'tenant:main',
+    ...['', 'ALL', 'all ', 'ketch', 'platform:', 'platform:Ketch', 'project:a b', 'project:main\n', 'tenant:main'],
     'platform:a#b',
   ])('%j: is invalid', text => {
     expect(isPauseScope(text)).toBe(false);

@@ -1,7 +1,6 @@
 import { motoIsHere } from '../support/moto.ts';
 import { calls } from './scenarios/calls.ts';
 import { frozen } from './scenarios/frozen.ts';
-import { npmStart } from './scenarios/npm-start.ts';
 import { logs, outage } from './scenarios/outage.ts';
 import { template } from './scenarios/template.ts';
 import { byHand, erasure, placeholders, rotation } from './scenarios/webhook.ts';
@@ -36,8 +35,6 @@ async function run(choice: ClientChoice): Promise<0 | 1 | 2> {
       synthesise();
     }
     await withHarness(readAssembly(), choice, checks.note, harness => scenarios(harness, checks));
-    checks.heading('npm start with AWS_ENDPOINT_URL');
-    await npmStart(checks);
   } catch (error) {
     console.error(error);
     return 2;

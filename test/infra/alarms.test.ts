@@ -33,18 +33,10 @@ describe('alarms', () => {
     const parts = ['erasure-no-match-rate-unusual', 'erasure-no-match-rate-high'];
     expect(unnotified.map(({ AlarmName }) => AlarmName)).toEqual(parts);
     expect(notifying.map(({ AlarmName }) => AlarmName)).toEqual([
-      'erasure-oldest-open-half',
-      'erasure-oldest-open-late',
-      'erasure-needs-review',
-      'erasure-wrong-customer-deleted',
-      'erasure-voucherify-access-refused',
-      'erasure-sweep-stopped',
-      'erasure-unproven-responses',
-      'erasure-paused',
-      'erasure-requests-rejected',
-      'erasure-platform-out-of-sync',
-      'erasure-erased-person-still-present',
-      'erasure-evidence-unsigned',
+      ...['erasure-oldest-open-half', 'erasure-oldest-open-late', 'erasure-needs-review'],
+      ...['erasure-wrong-customer-deleted', 'erasure-voucherify-access-refused', 'erasure-sweep-stopped'],
+      ...['erasure-unproven-responses', 'erasure-paused', 'erasure-requests-rejected'],
+      ...['erasure-platform-out-of-sync', 'erasure-erased-person-still-present', 'erasure-evidence-unsigned'],
       'erasure-no-match-rate',
     ]);
     expect(notifying).toHaveLength(Object.keys(alarmTexts).length - eventAlarms.length);

@@ -13,36 +13,22 @@ function sharedWith(text: string): readonly string[] {
 
 describe('shared export names', () => {
   test.each([
-    'export function shared() {}',
-    'export async function* shared() {}',
-    'export const shared = 1;',
-    'export const { shared } = { shared: 1 };',
-    'export const [{ a: [shared] }] = input;',
-    'export class shared {}',
-    'export abstract class shared {}',
-    'export interface shared {}',
-    'export type shared = string;',
-    'export enum shared {}',
-    'const shared = 1; export { shared };',
-    'const own = 1; export { own as shared };',
-    'type own = string; export type { own as shared };',
+    ...['export function shared() {}', 'export async function* shared() {}', 'export const shared = 1;'],
+    ...['export const { shared } = { shared: 1 };', 'export const [{ a: [shared] }] = input;'],
+    ...['export class shared {}', 'export abstract class shared {}', 'export interface shared {}'],
+    ...['export type shared = string;', 'export enum shared {}', 'const shared = 1; export { shared };'],
+    ...['const own = 1; export { own as shared };', 'type own = string; export type { own as shared };'],
     'import { own } from "./other.ts"; const shared = own; export { shared };',
   ])('are found: %s', text => {
     expect(sharedWith(text)).toEqual(['shared']);
   });
 
   test.each([
-    'function shared() {}',
-    'shared();',
-    'export import shared = other.own;',
-    'export default function shared() {}',
-    'const shared = 1; export default shared;',
-    'const shared = 1; export { shared as default };',
-    'const shared = 1; export { shared as own };',
-    'export { shared } from "./other.ts";',
-    'export type { shared } from "./other.ts";',
-    'export * from "./other.ts";',
-    'export * as shared from "./other.ts";',
+    ...['function shared() {}', 'shared();', 'export import shared = other.own;'],
+    ...['export default function shared() {}', 'const shared = 1; export default shared;'],
+    ...['const shared = 1; export { shared as default };', 'const shared = 1; export { shared as own };'],
+    ...['export { shared } from "./other.ts";', 'export type { shared } from "./other.ts";'],
+    ...['export * from "./other.ts";', 'export * as shared from "./other.ts";'],
     'import { shared } from "./other.ts"; export { shared };',
     'import { own as shared } from "./other.ts"; export { shared };',
     'import shared from "./other.ts"; export { shared };',

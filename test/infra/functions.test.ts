@@ -79,12 +79,7 @@ describe('function environment', () => {
 
   test('variables: contain no secret and no email address', () => {
     const both = [
-      'IDENTIFIERS_TABLE',
-      'METRICS_NAMESPACE',
-      'NODE_OPTIONS',
-      'RECEIPTS_TABLE',
-      'SECRET_ARNS',
-      'SETTINGS_JSON',
+      ...['IDENTIFIERS_TABLE', 'METRICS_NAMESPACE', 'NODE_OPTIONS', 'RECEIPTS_TABLE', 'SECRET_ARNS', 'SETTINGS_JSON'],
     ];
     for (const { Environment, FunctionName } of functions) {
       const own = FunctionName === 'erasure-sweeper' ? ['EVIDENCE_KEY'] : [];

@@ -125,21 +125,15 @@ describe('statements of the function roles', () => {
 });
 
 describe('DynamoDB actions of the stores are allowed', () => {
-  test('request path: accept, read, pin, close, delete personal data, and rate limit', async () => {
+  test('request path, and sweep with due receipts, personal data and addenda: all that each does', async () => {
     const { store, control, asked } = recordingStores();
     await store.accept(receipt(), { reference: 'r', scope: 's', identifiers: [], callbacks: [] });
     await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Webhook'));
-  });
-
-  test('sweep: due receipts and personal data, and all actions of the request path', async () => {
-    const { store, control, asked } = recordingStores();
-    await store.accept(receipt(), { reference: 'r', scope: 's', identifiers: [], callbacks: [] });
     await store.due('erase', 1, 1);
     await store.readPersonalData('receipt-1');
     await store.readAddendum('receipt-1#mac');
     await store.replaceAddendum({ ...addendum, revision: 2, jws: 'jws' });
-    await useInEveryWay(store, control);
     expect([...asked].sort()).toEqual(grantedOnTables('Sweeper'));
   });
 

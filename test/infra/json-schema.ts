@@ -10,15 +10,7 @@ interface Rules {
 
 /** What editors ignore when they judge. */
 const annotations = [
-  '$schema',
-  'title',
-  'description',
-  'default',
-  'examples',
-  'patternErrorMessage',
-  'definitions',
-  'then',
-  'else',
+  ...['$schema', 'title', 'description', 'default', 'examples', 'patternErrorMessage', 'definitions', 'then', 'else'],
 ];
 
 const formats: Readonly<Record<string, (value: string) => boolean>> = {

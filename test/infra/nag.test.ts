@@ -21,8 +21,6 @@ function findings(app: App): string[] {
 describe('cdk-nag, AwsSolutions and Serverless', () => {
   test.each([
     { name: 'the example settings', props: {} },
-    { name: 'every setting', props: { settings: everything } },
-    { name: 'every setting but the web ACL', props: { settings: withoutWaf } },
     {
       name: 'a stage in an account that has a role for logs',
       props: { stage: 'test', apiLogRole: 'existing' } as const,

@@ -136,12 +136,8 @@ test('stored data: is retained without the stack, under logical ids that must no
   }
   // Another id is another resource: CloudFormation would try to make a second table of the same name.
   expect(kept.sort()).toEqual([
-    'ErasureEvidenceKeyA2D037DE',
-    'ErasureIdentifiers1C3A682E',
-    'ErasureIdentifiersKey1309A529',
-    'ErasureReceiptsA62ABA2D',
-    'ErasureSecretpepper3527A0D7',
-    'ErasureSecretplatformketch08771043',
+    ...['ErasureEvidenceKeyA2D037DE', 'ErasureIdentifiers1C3A682E', 'ErasureIdentifiersKey1309A529'],
+    ...['ErasureReceiptsA62ABA2D', 'ErasureSecretpepper3527A0D7', 'ErasureSecretplatformketch08771043'],
     'ErasureSecretvoucherifymain6BCB1716',
   ]);
 });

@@ -112,11 +112,7 @@ test('result without a response: contains nothing of the call', async () => {
     ),
   );
   expect(results.map(result => result.kind === 'no-answer' && result.code).toSorted()).toEqual([
-    'connection-lost',
-    'not-connected',
-    'redirected',
-    'timed-out',
-    'too-large',
+    ...['connection-lost', 'not-connected', 'redirected', 'timed-out', 'too-large'],
   ]);
   for (const result of results) expect(Object.keys(result).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted']);
   expect(JSON.stringify(results)).not.toMatch(/secret|127\.0\.0\.1/u);

@@ -16,47 +16,6 @@ trustCertificate();
 
 const get = (url: URL) => ({ method: 'GET', url, headers: {}, until: Date.now() + 60_000 }) as const;
 
-describe('limited response size', () => {
-  test.each([
-    [9, 'xxxxxxxxx'],
-    [10, 'xxxxxxxxxx'],
-  ])('response of %i bytes: is read completely', async (size, body) => {
-    const { url } = await serve((_, response) => response.end('x'.repeat(size)));
-    for (const cut of [true, false]) {
-      expect(await createHttpClient(Date.now, { maxResponseBytes: 10, cut })(get(url))).toMatchObject({
-        kind: 'answer',
-        body,
-      });
-    }
-  });
-
-  test('longer response: is no response, or is truncated if requested', async () => {
-    const { url } = await serve((_, response) => response.writeHead(202, { 'Retry-After': '7' }).end('x'.repeat(11)));
-    expect(await createHttpClient(Date.now, { maxResponseBytes: 10 })(get(url))).toMatchObject({
-      kind: 'no-answer',
-      code: 'too-large',
-    });
-    expect(await createHttpClient(Date.now, { maxResponseBytes: 10, cut: true })(get(url))).toMatchObject({
-      kind: 'answer',
-      status: 202,
-      headers: { 'retry-after': '7' },
-      body: 'x'.repeat(10),
-    });
-  });
-
-  test('endless response: is ended before the deadline', async () => {
-    let hungUp: (value: string) => void;
-    const closed = new Promise<string>(resolve => (hungUp = resolve));
-    const { url } = await serve((_, response) => {
-      response.on('close', () => hungUp('closed'));
-      response.write('x'.repeat(100));
-    });
-    const answer = await createHttpClient(Date.now, { maxResponseBytes: 10, cut: true })(get(url));
-    expect(answer).toMatchObject({ kind: 'answer', status: 200, body: 'x'.repeat(10) });
-    expect(await closed).toBe('closed');
-  });
-});
-
 /** Resolves every name to this machine, and records the names. */
 function loopbackLookup(names: string[] = []): LookupFunction {
   return (name, options, done) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { ada, ben, createHarness, one } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
-import { by, opsHarness, run } from './ops-harness.ts';
+import { by, operatorOf, run } from './ops-harness.ts';
 
 const id = 'receipt-1';
 
@@ -16,10 +16,8 @@ async function partial({ found = true, deletionFails = false } = {}) {
     return call.url.pathname.includes('crm-2') ? response(400, {}) : pass();
   };
   await harness.erase([...one('source_id', 'crm-1'), ...one('source_id', 'crm-2')]);
-  const { settings, store, control, readSecret } = harness.services;
-  const context = { ...(await opsHarness()).context, settings, store, control, readSecret };
-  const decide = (command: string) =>
-    run({ ...context, now: () => harness.clock.now }, command, id, ...by('zoe', 'not a real id'));
+  const context = await operatorOf(harness);
+  const decide = (command: string) => run(context, command, id, ...by('zoe', 'not a real id'));
   return { harness, context, decide };
 }
 
@@ -62,12 +60,7 @@ describe('accept-partial', () => {
     };
     const second = (await harness.erase(one('customer_id', `cust_${'Z'.repeat(24)}`))).receipt.id;
     expect(await harness.sweepWhenDue(second)).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
-    const accepted = run(
-      { ...context, now: () => harness.clock.now },
-      'accept-partial',
-      second,
-      ...by('zoe', 'checked'),
-    );
+    const accepted = run(context, 'accept-partial', second, ...by('zoe', 'checked'));
     expect(await accepted).toMatchObject({ status: 0 });
     const closed = await harness.sweepWhenDue(second);
     expect(closed).toMatchObject({ state: 'not-identifiable', reason: 'unseen-unproven' });

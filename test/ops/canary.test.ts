@@ -5,12 +5,11 @@ import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
-import { namesOf } from '../../infra/stack/names.ts';
 import { leaks, token } from '../support/canary.ts';
 import { canaryHarness } from '../support/canary-harness.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { minute } from '../support/quota-world.ts';
-import { ops, profiles, run } from './ops-harness.ts';
+import { operatorOf, ops, profiles, run } from './ops-harness.ts';
 
 const why = ['--why', 'a drill', '--by', 'zoe'];
 
@@ -30,9 +29,7 @@ async function planted() {
   const email = `${token('field mailbox')}+x@${token('field domain')}.example`;
   profiles(harness, email, 7);
   await canary.send(canary.wire());
-  const { store, control, readSecret, settings } = harness.services;
-  const context = { settings, store, all: scanSqlite(file), control, readSecret, signer, now: () => harness.clock.now };
-  return { canary, email, folder, context: { ...context, names: namesOf(), close: () => undefined } };
+  return { canary, email, folder, context: { ...(await operatorOf(harness)), all: scanSqlite(file) } };
 }
 
 describe('ops: no command prints an identifier, a callback or a secret', () => {

@@ -151,18 +151,6 @@ describe('refuse', () => {
     expect(await at.context.store.find(after.subjectHmacs[0]!)).toEqual([id]);
   });
 
-  test('second refusal: changes nothing', async () => {
-    const at = await opsHarness();
-    const id = await stopped(at);
-    await at.run('refuse', id, ...by('zoe', 'first'));
-    const first = await readReceipt(at, id);
-    const again = { status: 3, lines: [`${id}: already refused`] };
-    expect(await at.run('refuse', id, ...by('max', 'second'))).toMatchObject(again);
-    expect(await readReceipt(at, id)).toEqual(first);
-    await at.sweep();
-    expect(await at.run('refuse', id, ...by('max', 'third'))).toMatchObject(again);
-  });
-
   test('retry: takes a refusal back before the sweep, but not after it', async () => {
     const at = await opsHarness();
     const [kept, closed] = [await stopped(at), await stopped(at, 'other@example.com')];
@@ -218,15 +206,6 @@ describe('retry', () => {
     expect(await again()).toMatchObject({ status: 1, lines: [`${id}: ${decided}`] });
     await at.sweep();
     expect((await again()).lines).toEqual([`${id}: already closed as refused: nothing to do`]);
-  });
-
-  test('open receipt: is due at once', async () => {
-    const at = await opsHarness();
-    const id = await leftOpen(at);
-    expect((await readReceipt(at, id)).nextAttemptAt).toBeGreaterThan(at.harness.clock.now);
-    await at.run('retry', id, ...by('zoe', 'Voucherify is back'));
-    await at.harness.sweep();
-    expect(await readReceipt(at, id)).toMatchObject({ state: 'erased' });
   });
 
   test('wrong-customer-deleted: never calls Voucherify again, refused or not', async () => {

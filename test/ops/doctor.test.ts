@@ -8,8 +8,8 @@ import { pause } from '../../lambda/control/pauses.ts';
 import { type PullState, recordPull } from '../../lambda/control/pull-state.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { type ServedReply, serveListing } from '../support/listing-platform.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { type ScriptedAnswer, scripted } from '../support/scripted-voucherify.ts';
 import {
   type CheckHarness,
   type CheckSetup,
@@ -412,8 +412,8 @@ const rate = (limit: number, remaining: number, reset = 55) => ({
 });
 
 /** A deployment whose Voucherify answers like this. */
-const answering = async (answer: ScriptedAnswer, more: object = {}) =>
-  checkHarness({ projects: { main: { baseUrl: await scripted(() => answer), ...more } } });
+const answering = async (answer: ServedReply, more: object = {}) =>
+  checkHarness({ projects: { main: { baseUrl: (await serveListing(() => answer)).origin, ...more } } });
 
 describe('doctor: Voucherify', () => {
   test('OAuth: one token, then one list', async () => {
@@ -426,7 +426,7 @@ describe('doctor: Voucherify', () => {
   const used = 'main: HTTP 402: the API calls of the plan are used up';
   const redirect = { status: 302, headers: { Location: 'https://example.com' } };
   const waitOf = (seconds: string) => ({ status: 429, headers: { 'Retry-After': seconds } });
-  test.each<[mark: string, says: string, todo: string, answer: ScriptedAnswer, more?: object]>([
+  test.each<[mark: string, says: string, todo: string, answer: ServedReply, more?: object]>([
     ['✗', 'main: HTTP 401: the key is unknown', 'erasure-shop/voucherify/main', { status: 401 }],
     ['✗', 'main: HTTP 403: the key may not read customers', 'IP list', { status: 403 }],
     ['✗', used, 'RUNBOOK.md#voucherify-access-refused', { status: 402 }],

@@ -21,7 +21,7 @@ import { webhookHandler } from '../../lambda/webhook.ts';
 import { answers, deadEndpoint, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { contextWith, sendOver } from '../support/event.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';
-import { errors, type OpsHarness, opsBeside, opsHarness, recordingOutput, run } from './ops-harness.ts';
+import { callerIdentity, errors, type OpsHarness, opsBeside, opsHarness, recordingOutput, run } from './ops-harness.ts';
 
 const reason = ['--why', 'a letter of 12 November'];
 
@@ -308,8 +308,6 @@ async function erase(args: readonly string[], typed: Parameters<typeof opsBeside
 }
 
 const zoe = 'arn:aws:sts::123456789012:assumed-role/privacy/zoe@example.com';
-const identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
-  <Arn>${zoe}</Arn><UserId>id</UserId><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`;
 
 /** An account in which the function is the one of a harness, or replies something else. */
 async function account(reply?: { readonly status?: number; readonly body: unknown; readonly error?: string }) {
@@ -328,7 +326,7 @@ async function account(reply?: { readonly status?: number; readonly body: unknow
   const server = await startAwsEndpoint(async (call, response) => {
     const { url = '' } = call.request;
     if (call.body.includes('GetCallerIdentity'))
-      return void response.writeHead(200, { 'Content-Type': 'text/xml' }).end(identity);
+      return void response.writeHead(200, { 'Content-Type': 'text/xml' }).end(callerIdentity(zoe));
     if (call.operation === 'GetSecretValue') return answers(200, { SecretString: pepper })(call, response);
     if (call.operation === 'GetItem') return answers(200, { Item: await storedItem() })(call, response);
     invoked.push(url);

@@ -62,17 +62,6 @@ describe('legal hold of the tool', () => {
     expect(at.harness.deleted()).toEqual([]);
   });
 
-  test('set twice: the second changes nothing, and only the first says that a running erasure may still delete', async () => {
-    const at = await opsHarness();
-    const first = at.process(['hold', '--source-id', '-', ...decided], 'crm-1\n');
-    expect(first.stdout).toMatch(/can still delete until 2026-01-15T12:01:\d\dZ/);
-    // More than a process takes to start, because its clock goes on.
-    at.harness.clock.now += 3_600_000;
-    const second = at.process(['hold', '--source-id', '-', ...decided], 'crm-1\n');
-    expect([second.status, second.stdout]).toEqual([3, expect.stringContaining('was already in effect as long')]);
-    expect(second.stdout).not.toContain('can still delete');
-  });
-
   test.each([
     [['--source-id', 'crm-1'], '--source-id: must be -'],
     [['--source-id', '-', '--email', '-'], 'standard input has one value'],

@@ -38,14 +38,20 @@ interface Typed {
   /** Runs the command on a terminal, whose user enters these lines. */
   readonly terminal?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** The file of the tool. */
+  readonly script?: string;
 }
 
+const root = join(import.meta.dirname, '../..');
+
 /** The same beside this process, which can serve it meanwhile. It gets no variable of this machine's environment. */
-export async function opsBeside(args: readonly string[], { input = '', terminal, environment = {} }: Typed = {}) {
-  const command = [process.execPath, 'infra/ops/ops.ts', ...args];
+export async function opsBeside(args: readonly string[], { input = '', terminal, ...typed }: Typed = {}) {
+  const { environment, cwd = root, script = join(root, 'infra/ops/ops.ts') } = typed;
+  const command = [process.execPath, script, ...args];
   const typing = ['python3', join(import.meta.dirname, 'terminal.py'), JSON.stringify(terminal)];
   const [program = '', ...rest] = terminal === undefined ? command : [...typing, ...command];
-  const child = spawn(program, rest, { env: { PATH: process.env['PATH'], NO_COLOR: '1', ...environment } });
+  const child = spawn(program, rest, { cwd, env: { PATH: process.env['PATH'], NO_COLOR: '1', ...environment } });
   child.stdin.end(input);
   const [stdout, stderr, status] = await Promise.all([
     text(child.stdout),
@@ -190,6 +196,19 @@ export function byEmail(identityValue: string) {
 /** Options that say who decides, and why. */
 export function by(name: string, why: string): readonly string[] {
   return ['--by', name, '--why', why];
+}
+
+/** The context of an operator beside a harness of another file. */
+export async function operatorOf({ services, clock }: Harness): Promise<OpsContext> {
+  const { settings, store, control, readSecret, signer } = services;
+  const own = { settings, store, control, readSecret, now: () => clock.now, ...(signer && { signer }) };
+  return { ...(await opsHarness()).context, ...own };
+}
+
+/** The reply of AWS to the question who calls. */
+export function callerIdentity(arn: string): string {
+  return `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+    <Arn>${arn}</Arn><UserId>id</UserId><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`;
 }
 
 /** Reads a stored receipt. */

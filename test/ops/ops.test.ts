@@ -86,10 +86,6 @@ describe('ops', () => {
     expect(lines.filter(line => line.length > 80 || line.endsWith(' '))).toEqual([]);
   });
 
-  test('--version: is that of package.json', () => {
-    expect(ops(['--version'])).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
-  });
-
   test('executable of the repository: is in the lock file, and runs the tool under its usual name', () => {
     const folder = join(import.meta.dirname, '../../infra/tools/node');
     const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { bin: Record<string, string> };

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { asInvoked } from '../../infra/ops/invocation.ts';
 import { type AwsCall, answers, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { ketch } from './check-harness.ts';
+import { callerIdentity, opsBeside } from './ops-harness.ts';
 
 const webhook = 'erasure-test-webhook';
 const settings = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: { ketch } };
@@ -18,9 +17,7 @@ const variables = {
   IDENTIFIERS_TABLE: 'erasure-test-identifiers',
   METRICS_NAMESPACE: 'erasure-test',
 };
-const caller = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
-  <Arn>arn:aws:sts::123456789012:assumed-role/on-call/zoe</Arn><UserId>A</UserId><Account>123456789012</Account>
-  </GetCallerIdentityResult></GetCallerIdentityResponse>`;
+const operator = 'arn:aws:sts::123456789012:assumed-role/on-call/zoe';
 
 /** An AWS account with one deployment, in which nothing is paused. */
 async function account(Variables: object = variables) {
@@ -32,7 +29,7 @@ async function account(Variables: object = variables) {
       return answers(200, { Environment: { Variables } })(call, response);
     }
     if (!call.body.includes('GetCallerIdentity')) return answers(200, { Responses: {}, Items: [] })(call, response);
-    response.writeHead(200, { 'content-type': 'text/xml' }).end(caller);
+    response.writeHead(200, { 'content-type': 'text/xml' }).end(callerIdentity(operator));
   });
   onTestFinished(server.stop);
   return { endpoint: server.endpoint, calls };
@@ -51,18 +48,12 @@ describe('ops as the executable of a package', () => {
   /** Runs the executable in an empty folder. */
   async function packaged(args: readonly string[], endpoint?: string, files: Readonly<Record<string, string>> = {}) {
     const cwd = temporaryFolder();
-    const executable = join(temporaryFolder(), 'erasure-ops.mjs');
-    writeFileSync(executable, bundle);
+    const script = join(temporaryFolder(), 'erasure-ops.mjs');
+    writeFileSync(script, bundle);
     for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content);
     const aws = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none', HOME: cwd };
-    const env = { NO_COLOR: '1', ...aws, ...(endpoint === undefined ? {} : { AWS_ENDPOINT_URL: endpoint }) };
-    const child = spawn(process.execPath, [executable, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const [stdout, stderr, status] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      new Promise(resolve => child.once('close', resolve)),
-    ]);
-    return { status, stdout, stderr };
+    const environment = { ...aws, ...(endpoint === undefined ? {} : { AWS_ENDPOINT_URL: endpoint }) };
+    return opsBeside(args, { cwd, script, environment });
   }
 
   test('help and messages: name the executable, not npm', async () => {
@@ -100,7 +91,6 @@ describe('ops as the executable of a package', () => {
     const pause = ['pause', 'all', '--why', 'a drill', '--stage', 'test', '--settings', 'settings.json'];
     const { status, stdout, stderr } = await packaged(pause, endpoint, file);
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'all: paused now\n' });
-    const operator = 'arn:aws:sts::123456789012:assumed-role/on-call/zoe';
     expect(stderr).toBe(`account 123456789012, region eu-west-1, stage test (erasure-test), as ${operator}\n`);
   });
 

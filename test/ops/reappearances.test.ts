@@ -82,13 +82,6 @@ describe('reappearance of an erased person', () => {
     expect(lines.find(one => shown.test(one))).toMatch(/THE SIGNATURE IS INVALID$/);
   });
 
-  test('person who did not come back: says that no event was received', async () => {
-    const at = await opsHarness({ reappearance: {} });
-    const id = await erased(at, 'crm-1');
-    const { lines } = await at.run('show', id);
-    expect(lines.join()).toContain('no event about a customer with these identifiers was received');
-  });
-
   test('report: counts it in the column before the verifications', async () => {
     const { run } = await cameBack();
     const { lines } = await run('report', '--from', '2026-01-01', '--to', '2026-01-31');

@@ -2,19 +2,12 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { redaction, shopifyHarness, shopifyWire } from '../platforms/shopify-messages.ts';
 import { hour } from '../support/quota-world.ts';
-import { by, erased, opsHarness, readReceipt, run } from './ops-harness.ts';
+import { by, erased, operatorOf, opsHarness, readReceipt, run } from './ops-harness.ts';
 
 /** A Shopify customer who was erased and registered again, and an operator beside it. */
 async function redacted() {
   const harness = await shopifyHarness({ customers: [] });
-  const { settings, store } = harness.services;
-  const context = {
-    ...(await opsHarness()).context,
-    settings,
-    store,
-    now: () => harness.clock.now,
-    signer: harness.services.signer!,
-  };
+  const context = await operatorOf(harness);
   const person = { source_id: String(redaction.customer.id) };
   harness.sandbox.register({ ...person, created_at: '2025-01-01T00:00:00Z' }, 'main');
   let deliveries = 0;

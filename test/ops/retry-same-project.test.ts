@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { createHarness, one } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
-import { by, opsHarness, run } from './ops-harness.ts';
+import { by, operatorOf, run } from './ops-harness.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const secret = 'erasure/voucherify/main';
@@ -22,15 +22,7 @@ async function replacedKey({ deleted = true } = {}) {
     harness.sandbox.addKey({ appId, appToken: 'token-new', project });
     harness.secrets[secret] = JSON.stringify({ appId, appToken: 'token-new' });
   };
-  const { settings, store, control, readSecret } = harness.services;
-  const context = {
-    ...(await opsHarness()).context,
-    settings,
-    store,
-    control,
-    readSecret,
-    now: () => harness.clock.now,
-  };
+  const context = await operatorOf(harness);
   const decide = (...args: readonly string[]) =>
     run(context, 'retry', receipt.id, ...args, ...by('zoe', 'key rotated in the same project'));
   return { harness, context, id: receipt.id, replaceKey, decide };

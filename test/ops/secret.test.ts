@@ -1,15 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { recipeText } from '../support/recipes.ts';
 import { checkHarness, ketch } from './check-harness.ts';
-import { localFolder, ops, run } from './ops-harness.ts';
+import { localFolder, ops, opsBeside, run } from './ops-harness.ts';
 
-const root = join(import.meta.dirname, '../..');
 const osano = JSON.parse(recipeText('osano')) as { readonly platforms: object };
 const platforms = { ketch, segment: {}, ...osano.platforms };
 const settings = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms };
@@ -38,38 +36,16 @@ const empty = {
   'erasure/voucherify/main': '{"appId":"REPLACE_ME","appToken":"REPLACE_ME"}',
 };
 
-interface Typed {
-  readonly input?: string;
-  /** Runs the command on a terminal, whose user enters these lines. */
-  readonly terminal?: readonly string[];
-}
-
 /** Runs `ops secret …` as a process in an empty folder, and returns the files that are in it afterwards. */
-async function secret(endpoint: string, args: readonly string[], { input = '', terminal }: Typed = {}) {
+async function secret(endpoint: string, args: readonly string[], typed: Parameters<typeof opsBeside>[1] = {}) {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'settings.json'), JSON.stringify(settings));
-  const command = [process.execPath, join(root, 'infra/ops/ops.ts'), 'secret', ...args, '--settings', 'settings.json'];
-  const aws = { AWS_ENDPOINT_URL: endpoint, AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'none' };
-  const env = {
-    ...aws,
-    AWS_SECRET_ACCESS_KEY: 'none',
-    HOME: cwd,
-    TMPDIR: cwd,
-    NO_COLOR: '1',
-    PATH: process.env['PATH'],
-  };
-  const typing = ['python3', join(import.meta.dirname, 'terminal.py'), JSON.stringify(terminal)];
-  const [program = '', ...rest] = terminal === undefined ? command : [...typing, ...command];
-  const child = spawn(program, rest, { cwd, env });
-  child.stdin.end(input);
-  const [stdout, stderr, status] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise(resolve => child.once('close', resolve)),
-  ]);
-  expect(stdout + stderr).not.toMatch(/planted/);
+  const aws = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' };
+  const environment = { ...aws, AWS_ENDPOINT_URL: endpoint, HOME: cwd, TMPDIR: cwd };
+  const ended = await opsBeside(['secret', ...args, '--settings', 'settings.json'], { ...typed, cwd, environment });
+  expect(ended.stdout + ended.stderr).not.toMatch(/planted/);
   expect(readdirSync(cwd, { recursive: true })).toEqual(['settings.json']);
-  return { status, stdout, stderr };
+  return ended;
 }
 
 describe('ops secret set', () => {

@@ -11,7 +11,6 @@ import { leaks } from '../support/canary.ts';
 import { type ReceivedCall, type ServedReply, serveListing } from '../support/listing-platform.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { recipeNames, recipeText } from '../support/recipes.ts';
-import { type ScriptedAnswer, type ScriptedCall, scripted } from '../support/scripted-voucherify.ts';
 import { checkHarness, ketch } from './check-harness.ts';
 import { type Ran, recordingOutput, run } from './ops-harness.ts';
 
@@ -269,16 +268,15 @@ const shopifyOnly = { shopify: { shops: ['acme.myshopify.com'] } };
 const refusal = { status: 401, body: { error: { code: 'unauthorized', message: 'does not match' } } };
 
 /** What `try` says of an endpoint with these answers, and the calls that it received. */
-async function trying(answer: (call: ScriptedCall, count: number) => ScriptedAnswer) {
-  const calls: ScriptedCall[] = [];
-  const url = await scripted(call => answer(call, calls.push(call)));
+async function trying(answer: (call: ReceivedCall, count: number) => ServedReply) {
+  const { origin, calls } = await serveListing(call => answer(call, calls.length));
   const { context } = await checkHarness({ platforms: shopifyOnly });
-  const { status, lines } = await tried(context, 'shopify', '--url', `${url}/webhooks/`);
+  const { status, lines } = await tried(context, 'shopify', '--url', `${origin}/webhooks/`);
   return { status, text: lines.join('\n'), calls };
 }
 
 describe('try on a faulty endpoint', () => {
-  test.each<[string, ScriptedAnswer]>([
+  test.each<[string, ServedReply]>([
     ['ACCEPTED WITH A WRONG SECRET', { status: 200 }],
     ['ACCEPTED WITH A WRONG SECRET', { status: 202, body: { status: 'in_progress' } }],
     ['unexpected reply', { status: 200, body: '<html>' }],
@@ -297,7 +295,7 @@ describe('try on a faulty endpoint', () => {
     expect([status, calls.length]).toEqual([1, 1]);
   });
 
-  test.each<[string, ScriptedAnswer]>([
+  test.each<[string, ServedReply]>([
     ['the endpoint failed', { status: 500, body: { error: { code: 'internal' } } }],
     ['the endpoint has other settings', { status: 400, body: { error: { code: 'invalid' } } }],
     ['the function took too long', { status: 504, body: { message: 'Endpoint request timed out' } }],
@@ -306,7 +304,7 @@ describe('try on a faulty endpoint', () => {
     const { status, text, calls } = await trying((_, count) => (count === 1 ? refusal : answer));
     expect(text).toContain(`✗ ${says}`);
     expect([status, calls.length]).toEqual([1, 2]);
-    expect(calls[0]!.body).toBe(calls[1]!.body);
+    expect(calls[0]!.body).toEqual(calls[1]!.body);
   });
 
   test('reply that repeats the request: is not shown', async () => {
@@ -377,7 +375,7 @@ describe('try of a platform that is asked', () => {
   };
 
   /** A local run with a platform that is a server of this test. */
-  async function asking(reply: (call: ReceivedCall) => ServedReply, change: object = {}) {
+  async function asking(reply: (call: ReceivedCall) => ServedReply, change: object = {}, ...args: readonly string[]) {
     const platform = await serveListing(reply);
     const headers = { Authorization: 'Bearer {secret:apiKey}' };
     const acme = {
@@ -392,9 +390,9 @@ describe('try of a platform that is asked', () => {
       ...change,
     };
     const { context } = await running({ platforms: { acme } });
-    const ran = await run(context, 'try', 'acme');
+    const ran = await run(context, 'try', 'acme', ...args);
     const stored = await context.store.due('erase', Number.MAX_SAFE_INTEGER, 10);
-    return { platform, context, text: ran.lines.join('\n'), status: ran.status, stored };
+    return { ...ran, platform, text: ran.lines.join('\n'), stored };
   }
 
   test('list with orders: says how many there are and what is read, stores nothing, and shows no value', async () => {
@@ -452,14 +450,7 @@ describe('try of a platform that is asked', () => {
   });
 
   test('--json: has the result without a value', async () => {
-    const platform = await serveListing(() => ({ status: 200, body: orders }));
-    const pull = { url: `${platform.origin}/orders`, list: '/orders' };
-    const places = { rules: [{ when: { '/kind': 'erase' }, do: 'erase' }], otherwise: 'ignore', reference: '/id' };
-    const callback = { url: `${platform.origin}/orders/{/id}` };
-    const more = { type: 'generic', callbackOrigins: [platform.origin], identifiers: { '/email': 'email' } };
-    const { context } = await running({ platforms: { acme: { ...places, ...more, pull, callback } } });
-    expect((await run(context, 'try', 'acme', '--json')).json).toMatchObject([
-      { status: 200, fine: true, orders: 3, erasures: 1 },
-    ]);
+    const { json } = await asking(() => ({ status: 200, body: orders }), {}, '--json');
+    expect(json).toMatchObject([{ status: 200, fine: true, orders: 3, erasures: 1 }]);
   });
 });

@@ -80,41 +80,11 @@ describe('request by hand', () => {
     expect(harness.deleted()).toHaveLength(2);
   });
 
-  test('outage: is accepted, and the sweep finishes it', async () => {
-    const { harness, erase } = manualHarness();
-    harness.addCustomer({ source_id: 'crm-1' });
-    harness.sandbox.outage('down');
-    expect(outcomes(await erase('crm-1'))).toEqual(['in-progress']);
-    harness.sandbox.outage(undefined);
-    const [receipt] = await harness.receipts();
-    expect(await harness.sweepWhenDue(receipt!.id)).toMatchObject({ state: 'erased' });
-  });
-
-  test('repeated: gets the outcome of the first, and never erases again', async () => {
-    const { harness, erase } = manualHarness();
-    harness.addCustomer({ source_id: 'crm-1' });
-    const first = await erase('crm-1');
-    harness.addCustomer({ source_id: 'crm-1' });
-    expect(await erase('crm-1')).toEqual(first);
-    expect(harness.deleted()).toHaveLength(1);
-    expect(harness.alarms()).toEqual([]);
-  });
-
   test('same id for another person: is a conflict', async () => {
     const { harness, erase } = manualHarness();
     await erase('crm-1');
     expect(await erase('crm-2')).toMatchObject({ failure: { code: 'conflict' } });
     expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'refused', alarm: 'payload-mismatch' }));
-  });
-
-  test('more matches than customersPerRequest: deletes nobody and needs review', async () => {
-    const { harness, send } = manualHarness({ limits: { customersPerRequest: 1 } });
-    for (const source_id of ['crm-1', 'crm-2']) harness.addCustomer({ source_id, email: 'shared@example.com' });
-    const identifiers = [{ kind: 'email', value: 'shared@example.com' }];
-    const requests = [{ reference: idOf(1), identifiers }];
-    expect(outcomes(await send({ action: 'erase', requests, by, reason }))).toEqual(['needs-review']);
-    expect(harness.deleted()).toEqual([]);
-    expect(harness.alarms()).toEqual(['needs-review']);
   });
 
   test('more requests than requestsPerHour: are stored, and the platform manual is paused', async () => {

@@ -1,24 +1,86 @@
 import { describe, expect, test } from 'vitest';
+import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { Platform } from '../../lambda/platforms/platform.ts';
+import { jsonReply } from '../../lambda/domain/http.ts';
+import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
+import type { Wire } from '../support/event.ts';
 import { forbiddenAdapters } from '../support/forbidden-adapters.ts';
-import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { changedStore, createHarness, fixtureTime, type Harness, type HarnessOptions } from '../support/harness.ts';
 import { account, callback, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
-import {
-  downHarness,
-  inProgress,
-  receiptOf,
-  recordingPlatform,
-  repliesWith,
-  request,
-  sweepLater,
-  unavailable,
-  withCallback,
-} from '../support/open-requests.ts';
+import { requestOf } from '../support/requests.ts';
+
+function withCallback(request: object = {}): Wire {
+  return ketchWire(deleteRequest({ callbacks: [callback], ...request }));
+}
+
+const inProgress = { status: 200, json: { response: { status: 'in_progress' } } };
+const unavailable = {
+  status: 503,
+  headers: { 'retry-after': '60' },
+  json: { error: { status: 'unavailable' } },
+};
+
+/** A harness whose Voucherify is down. */
+function downHarness(options: Partial<HarnessOptions> = {}): Harness {
+  const harness = ketchHarness(options);
+  harness.sandbox.outage('error');
+  return harness;
+}
+
+/** The only receipt there is. */
+async function receiptOf(harness: Harness): Promise<Receipt> {
+  const [receipt, ...others] = await harness.receipts();
+  expect(others).toEqual([]);
+  return receipt!;
+}
+
+async function sweepLater(harness: Harness, ms = 3_600_000): Promise<void> {
+  harness.clock.now += ms;
+  await harness.sweep();
+}
+
+const request = { ...requestOf({}), path: '/webhooks/steps' };
+const erasure: ErasureRequest = {
+  reference: 'r-1',
+  scope: 's',
+  identities: [],
+  identifiers: [{ kind: 'source_id', value: 'crm-10042' }],
+  callbacks: [],
+};
+
+/** A reply that names the outcomes, and records its step. */
+function repliesWith(steps: string[]): ParsedRequest['reply'] {
+  return results => {
+    steps.push('answer');
+    return jsonReply(
+      200,
+      results.map(({ outcome }) => outcome.kind),
+    );
+  };
+}
+
+/** A platform that records each of its steps; `change` replaces one. */
+function recordingPlatform(steps: string[], change: Partial<Platform> = {}): Platform {
+  const recorded = <T>(step: string, result: T) => {
+    steps.push(step);
+    return result;
+  };
+  return {
+    responseMode: 'result',
+    callbackOrigins: [],
+    projects: undefined,
+    checkSecret: () => recorded('check-secret', undefined),
+    verify: async () => recorded('verify', { scheme: 'none', secret: 'current' as const }),
+    parse: () => recorded<ParsedRequest>('read', { erase: [erasure], reply: repliesWith(steps) }),
+    errorReply: (_, failure) => recorded('refuse', jsonReply(failure.status, failure.code)),
+    buildCallbacks: async () => recorded('notify', []),
+    ...change,
+  };
+}
 
 /** Parts whose ports must not be touched, but those that `use` names. */
 async function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
@@ -215,17 +277,6 @@ describe('repeated request', () => {
     expect(again.text).toBe(first.text);
   });
 
-  test('count: is not increased', async () => {
-    const harness = ketchHarness({ limits: { requestsPerHour: 1 } });
-    for (const _ of [1, 2, 3]) expect((await harness.send(withCallback())).status).toBe(200);
-    expect(harness.alarms()).toEqual([]);
-    const metadata = { uid: '22880925-aac5-42f9-a653-cb6921d36102', tenant: 'axonic' };
-    const other = deleteRequest({ callbacks: [callback], identities: [account('crm-10043')] }, { metadata });
-    expect(await harness.send(ketchWire(other))).toMatchObject(inProgress);
-    expect(harness.alarms()).toEqual(['platform-paused']);
-    expect(harness.sandbox.deletions().map(({ sourceId }) => sourceId)).toEqual(['crm-10042']);
-  });
-
   test('callbacks: the first ones are kept and promised', async () => {
     const harness = downHarness();
     await harness.send(withCallback());
@@ -278,12 +329,8 @@ describe('unfinished erasure', () => {
   test('callback not stored: no reply says in progress', async () => {
     const unwritten = ({ answeredInProgress }: Receipt) =>
       answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
-    const harness = downHarness({
-      limits: { holdSeconds: 60 },
-      change: ({ store }) => ({
-        store: { ...store, replace: (next, also) => unwritten(next) ?? store.replace(next, also) },
-      }),
-    });
+    const failing = changedStore(store => ({ replace: (next, also) => unwritten(next) ?? store.replace(next, also) }));
+    const harness = downHarness({ limits: { holdSeconds: 60 }, ...failing });
     expect(await harness.send(withCallback())).toMatchObject(unavailable);
     expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
     expect(harness.alarms()).toEqual(['store-unavailable']);
@@ -291,22 +338,17 @@ describe('unfinished erasure', () => {
 
   test('sweep faster than the mark: the reply has the final outcome', async () => {
     let swept: Promise<unknown> | undefined;
-    const harness: Harness = ketchHarness({
-      limits: { holdSeconds: 60 },
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          replace: async (next, also) => {
-            if (next.answeredInProgress && swept === undefined) {
-              harness.clock.now += 60_000;
-              swept = harness.sweep();
-              await swept;
-            }
-            return store.replace(next, also);
-          },
-        },
-      }),
-    });
+    const sweeping = changedStore(store => ({
+      replace: async (next, also) => {
+        if (next.answeredInProgress && swept === undefined) {
+          harness.clock.now += 60_000;
+          swept = harness.sweep();
+          await swept;
+        }
+        return store.replace(next, also);
+      },
+    }));
+    const harness: Harness = ketchHarness({ limits: { holdSeconds: 60 }, ...sweeping });
     expect(await harness.send(withCallback())).toMatchObject({
       json: { response: { status: 'completed', reason: 'executed' } },
     });
@@ -325,15 +367,12 @@ describe('unfinished erasure', () => {
   });
 
   test('result not stored: the request stays accepted', async () => {
-    const harness = ketchHarness({
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          replace: (next, also) =>
-            next.state === 'erased' ? Promise.reject(storeUnavailable()) : store.replace(next, also),
-        },
-      }),
-    });
+    const harness = ketchHarness(
+      changedStore(store => ({
+        replace: (next, also) =>
+          next.state === 'erased' ? Promise.reject(storeUnavailable()) : store.replace(next, also),
+      })),
+    );
     expect(await harness.send(withCallback())).toMatchObject(unavailable);
     expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
     expect(harness.sandbox.deletions()).toHaveLength(1);
@@ -381,15 +420,12 @@ describe('first attempt of the sweep', () => {
     const stored: Receipt[] = [];
     const harness = downHarness({
       limits: { answerBudgetMs: 5000 },
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          accept: (receipt, kept) => {
-            stored.push(receipt);
-            return store.accept(receipt, kept);
-          },
+      ...changedStore(store => ({
+        accept: (receipt, kept) => {
+          stored.push(receipt);
+          return store.accept(receipt, kept);
         },
-      }),
+      })),
     });
     await harness.send(withCallback());
     const nextAttemptAt = harness.clock.now + 5000 + 7000;

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
-import { createHarness, type Harness, one, start } from '../support/harness.ts';
+import { createHarness, type Harness, one } from '../support/harness.ts';
 
 const ada = 'cust_AAAAAAAAAAAAAAAAAAAAAAAA';
 const minute = 60_000;
@@ -25,32 +24,6 @@ async function opened(): Promise<{ harness: Harness; receipt: Receipt }> {
 const isDeletion = (path: string) => path.endsWith('/permanent-deletion');
 
 describe('receipt refused by an operator', () => {
-  test('before any claim: deletes nobody', async () => {
-    const { harness, receipt } = await opened();
-    await refuse(harness, receipt);
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'refused', claims: 0 });
-    expect(harness.sent).toEqual([]);
-  });
-
-  test('during a pause: is closed at once', async () => {
-    const { harness, receipt } = await opened();
-    await pause('all', { actor: 'on-call', reason: 'look', at: start }, harness.services.control);
-    await refuse(harness, receipt);
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'refused' });
-    expect((await readPausedScopes(harness.services.settings, harness.services.control)).size).toBe(1);
-  });
-
-  test('during the look-up: no deletion follows', async () => {
-    const { harness, receipt } = await opened();
-    harness.intercept = async (_, pass) => {
-      await refuse(harness, receipt);
-      return pass();
-    };
-    await harness.sweep();
-    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'refused', projects: { main: { pins: 0 } } });
-    expect(harness.deleted()).toEqual([]);
-  });
-
   test('during the deletion: is closed as erased', async () => {
     const { harness, receipt } = await opened();
     harness.intercept = async ({ url }, pass) => {

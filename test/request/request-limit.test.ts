@@ -2,8 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import type { Adapters } from '../../lambda/services.ts';
-import { genericHarness, genericWire, order } from '../platforms/generic-messages.ts';
-import { segmentHarness, segmentWire } from '../platforms/segment-messages.ts';
+import { segmentWire } from '../platforms/segment-messages.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
 import {
   account,
@@ -158,27 +157,6 @@ describe('calls reserved while the request is stored', () => {
   });
 });
 
-describe('platform without a result in the reply', () => {
-  test('over the limit: is paused, and the sweep deletes nothing until it is resumed', async () => {
-    const harness = segmentHarness({ limits });
-    const events = Array.from({ length: 3 * most }, (_, at) => ({
-      type: 'delete',
-      userId: `crm-${at}`,
-      messageId: `m-${at}`,
-      timestamp: '2026-01-15T11:59:58.276Z',
-    }));
-    for (const { userId } of events) addPerson(harness, userId);
-    for (const event of events) expect((await harness.send(segmentWire(event))).status).toBe(200);
-    expect(harness.alarms()).toEqual([paused]);
-    await harness.sweep();
-    expect(harness.sandbox.deletions()).toEqual([]);
-    await resume('platform:segment', why(harness), harness.services.control);
-    harness.clock.now += hour;
-    await harness.sweep();
-    expect(harness.sandbox.deletions()).toHaveLength(3 * most);
-  });
-});
-
 describe('unavailable count', () => {
   test('request: is stored for the sweep', async () => {
     const control = { ...memoryRows(), count: async () => Promise.reject(new Error('the store is down')) };
@@ -226,26 +204,6 @@ describe('requests that are not counted', () => {
     for (let again = 0; again < 5 * most; again += 1) await requestErasure(harness, 'crm-1', { uid });
     expect(await askFor(harness, most - 1, 10)).toEqual(completed(most - 1));
     expect(await askFor(harness, 1, 20)).toEqual(held(1));
-  });
-
-  test('refused requests: are not counted', async () => {
-    const harness = ketchHarness({ limits });
-    for (let one = 0; one < 2 * most; one += 1) {
-      expect((await harness.send({ ...ketchWire(), headers: {} })).status).toBe(403);
-      expect((await harness.send(ketchWire('{}'))).status).toBe(400);
-    }
-    expect(await askFor(harness, most)).toEqual(completed(most));
-  });
-
-  test('test requests: are not counted', async () => {
-    const harness = genericHarness({ limits });
-    const wire = (body: object) => genericWire({ ...order, ...body });
-    for (let one = 0; one < 2 * most; one += 1) await harness.send(wire({ request_id: `t-${one}`, test: true }));
-    for (let one = 0; one < most; one += 1) {
-      expect(await harness.send(wire({ request_id: `r-${one}` }))).toMatchObject({ status: 200 });
-    }
-    expect(await harness.send(wire({ request_id: 'r-more' }))).toMatchObject({ status: 202 });
-    expect(harness.alarms()).toEqual([paused]);
   });
 
   test('requests of another platform: are not counted', async () => {

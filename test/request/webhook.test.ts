@@ -6,8 +6,6 @@ import { unexpectedError } from '../support/failures.ts';
 import type { Harness } from '../support/harness.ts';
 import { account, deleteRequest, ketchHarness, ketchSecret, ketchWire } from '../support/ketch.ts';
 
-const odd = deleteRequest({ identities: [account('Zoë 🙂 "10042"')] });
-
 async function reasonOf(harness: Harness, event: GatewayEvent): Promise<unknown> {
   const { json } = await invoke(
     webhookHandler(() => harness.services),
@@ -17,14 +15,6 @@ async function reasonOf(harness: Harness, event: GatewayEvent): Promise<unknown>
 }
 
 describe('event of API Gateway', () => {
-  test('body: is the same in base64 and as text, to the last byte', async () => {
-    for (const event of [eventOf(ketchWire(odd)), plainEventOf(ketchWire(odd))]) {
-      const harness = ketchHarness();
-      harness.sandbox.register({ source_id: 'Zoë 🙂 "10042"', created_at: '2025-01-01T00:00:00Z' }, 'main');
-      expect(await reasonOf(harness, event)).toBe('executed');
-    }
-  });
-
   test.each(['AUTHORIZATION', 'authorization', 'aUtHoRiZaTiOn'])('header name: may be spelled %s', async name => {
     const wire = ketchWire(undefined, { Authorization: [], [name]: ketchSecret });
     for (const event of [
@@ -53,37 +43,9 @@ describe('event of API Gateway', () => {
     expect(Object.keys(event.headers!)).toEqual(expect.arrayContaining(['Authorization', 'authorization']));
     expect(await reasonOf(harness, event)).toBeUndefined();
   });
-
-  test.each<[string, Partial<GatewayEvent>]>([
-    ['null for headers', { headers: null as never, multiValueHeaders: null as never }],
-    ['no headers', { headers: {}, multiValueHeaders: {} }],
-    ['null for a header', { headers: {}, multiValueHeaders: { Authorization: null as never } }],
-    ['null among the values of a header', { headers: {}, multiValueHeaders: { Authorization: [null as never] } }],
-  ])('event with %s: is refused like an unauthenticated request', async (_, part) => {
-    const harness = ketchHarness();
-    const answer = await invoke(
-      webhookHandler(() => harness.services),
-      { ...eventOf(ketchWire()), ...part },
-    );
-    expect(answer).toMatchObject({ status: 403, json: { error: { status: 'forbidden' } } });
-  });
-
-  test('body: may be missing', async () => {
-    const harness = ketchHarness();
-    const answer = await invoke(
-      webhookHandler(() => harness.services),
-      { ...eventOf(ketchWire()), body: null, isBase64Encoded: false },
-    );
-    expect(answer).toMatchObject({ status: 400, json: { error: { message: 'body: is not JSON' } } });
-  });
 });
 
 describe('path', () => {
-  test.each(['/webhooks/ketch'])('%s: is served', async path => {
-    const harness = ketchHarness();
-    expect((await harness.send({ ...ketchWire(), path })).status).toBe(200);
-  });
-
   test.each([
     '/',
     '',

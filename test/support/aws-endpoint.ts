@@ -1,5 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type AwsProblem, awsClientOptions, type Timeouts } from '../../lambda/aws/clients.ts';
+import { closeServer, listenOnLoopback } from '../e2e/support/listen.ts';
+import { emulated } from './moto.ts';
 
 /** One call as an SDK client sent it: `GetItem`, `TransactWriteItems`, `GetSecretValue` … and its JSON. */
 export interface AwsCall {
@@ -27,21 +31,36 @@ export async function startAwsEndpoint(first: Answer): Promise<AwsEndpoint> {
     operations.push(operation);
     await answer({ operation, body: await text(request), request }, response);
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://127.0.0.1:${await listenOnLoopback(server)}`,
     operations,
     answerWith: next => {
       answer = next;
     },
-    stop: async () => {
-      const closed = new Promise(resolve => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
+    stop: () => closeServer(server),
   };
+}
+
+/** For what must come, however slow the machine is. */
+export const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
+/** For what never comes. */
+export const quick: Timeouts = { connectMs: 60, answerMs: 60, callMs: 150 };
+
+/** A client of DynamoDB whose endpoint answers as the script says, and the problems that its user logs. */
+export async function scriptedDynamodb(answer: Answer, timeouts = patient) {
+  const server = await startAwsEndpoint(answer);
+  const client = dynamodbAt(server.endpoint, timeouts);
+  const problems: AwsProblem[] = [];
+  const close = async () => {
+    client.destroy();
+    await server.stop();
+  };
+  const options = { callMs: timeouts.callMs, log: (problem: AwsProblem) => void problems.push(problem) };
+  return { client, options, problems, close, server };
+}
+
+export function dynamodbAt(endpoint: string, timeouts = patient): DynamoDBClient {
+  return new DynamoDBClient({ ...awsClientOptions(timeouts), ...emulated(endpoint) });
 }
 
 /** Nobody listens there: a port that was free a moment ago. */

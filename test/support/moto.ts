@@ -20,6 +20,12 @@ export interface Moto {
 /** Starts moto_server on a free port; rejects with what it printed when it does not come up. */
 export async function startMoto(): Promise<Moto> {
   const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const { endpoint, stop } = await supervised(child, () => announced(child));
+  return { endpoint, isolates: false, stop };
+}
+
+/** Waits until an emulator is ready at the endpoint that `ready` returns. It ends with this process, or if `ready` rejects. */
+export async function supervised(child: ChildProcess, ready: () => Promise<string>): Promise<Omit<Moto, 'isolates'>> {
   const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
@@ -29,7 +35,7 @@ export async function startMoto(): Promise<Moto> {
     await exited;
   };
   try {
-    return { endpoint: await announced(child), isolates: false, stop };
+    return { endpoint: await ready(), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -51,23 +51,6 @@ describe('platform with an "in progress" reply', () => {
     expect(called.calls).toHaveLength(1);
     expect(bodyOf(called.calls[0])).toMatchObject({ kind: 'DeleteStatusEvent', event: { status: 'completed' } });
   });
-
-  test.each([
-    ['erased', 'crm-1', 'executed'],
-    ['no match', 'nobody', 'no_match'],
-  ])('ended as %s: is reported', async (_, sourceId, reason) => {
-    const { harness, called, sweepAfter } = await harnessWithCallbacks();
-    if (sourceId === 'nobody') for (const { id } of harness.sandbox.customers()) harness.sandbox.softDelete(id);
-    await sweepAfter(hour);
-    expect(bodyOf(called.calls[0])).toMatchObject({ event: { status: 'completed', reason } });
-  });
-
-  test('callbacks of a repeated request: are not called', async () => {
-    const { harness, called, sweepAfter } = await harnessWithCallbacks([]);
-    await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
-    await sweepAfter(hour);
-    expect(called.calls).toEqual([]);
-  });
 });
 
 describe('platform with the result in its reply', () => {
@@ -357,16 +340,6 @@ describe('callback target', () => {
     expect(open.called.calls).toHaveLength(1);
     await open.sweepAfter(1);
     expect(open.called.calls.map(({ at }) => at - asked)).toEqual([0, 2 * hour]);
-  });
-
-  test('Retry-After of months: gets one last call, and nothing is stored longer', async () => {
-    const open = await harnessWithCallbacks();
-    open.called.answer = () => response(503, { 'retry-after': '9999999' });
-    await open.sweepAfter(hour);
-    await sweepUntil(open, fixtureTime + 9 * day);
-    expect(open.called.calls).toHaveLength(2);
-    expect(open.harness.alarms()).toEqual(['callback-abandoned']);
-    expect(await open.isKept()).toBe(false);
   });
 
   test('lost response: is called again', async () => {

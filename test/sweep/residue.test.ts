@@ -1,9 +1,10 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
-import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { response as answer } from '../support/voucherify-responses.ts';
 
 const minute = 60_000;
 
@@ -43,10 +44,6 @@ const before = { redemptions: 2, publications: 1, vouchers: 3, memberships: 'no-
 const lists = (harness: Harness) =>
   harness.sent.filter(call => /redemptions|publications|vouchers|loyalties/.test(call));
 
-const answer = (status: number, body: unknown): HttpResult => ({
-  ...{ kind: 'answer', status, headers: {} },
-  body: JSON.stringify(body),
-});
 const isList = ({ url }: HttpCall) => !url.pathname.startsWith('/v1/customers') && !url.pathname.endsWith('/token');
 
 describe('what Voucherify lists', () => {
@@ -236,7 +233,7 @@ describe('what cannot be counted', () => {
     ['a total that is no integer', answer(200, { total: 1.5 }), 'no-total'],
     ['a total that is text', answer(200, { total: '3' }), 'no-total'],
     ['a total below zero', answer(200, { total: -1 }), 'no-total'],
-    ['no JSON', { ...answer(200, {}), body: '<html>' } as HttpResult, 'not-json'],
+    ['no JSON', answer(200, '<html>'), 'not-json'],
     ['no permission', answer(403, {}), 'voucherify-403'],
     ['another customer', answer(200, { total: 9, vouchers: [{ holder_id: 'cust_other' }] }), 'another-customer'],
   ])('%s: is never 0, and the erasure is done', async (_, result, code) => {

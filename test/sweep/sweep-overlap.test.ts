@@ -1,25 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { recordAttempt } from '../../lambda/receipts/record-attempt.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
-import { changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { changedStore, createHarness, crowd, crowdId, type Harness, start, states } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
-const id = (index: number) => `cust_${String(index).padStart(24, '0')}`;
-
-/** So many people, each asked about by a receipt of their own. */
-async function crowd(harness: Harness, count: number, first = 1): Promise<readonly Receipt[]> {
-  const receipts: Receipt[] = [];
-  for (let index = first; index < first + count; index += 1) {
-    harness.addCustomer({ id: id(index), source_id: `crm-${index}` });
-    receipts.push(await harness.accept(one('source_id', `crm-${index}`)));
-  }
-  return receipts;
-}
-
 const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
-const states = async (harness: Harness, receipts: readonly Receipt[]) =>
-  (await Promise.all(receipts.map(receipt => harness.receipt(receipt.id)))).map(receipt => receipt.state);
 
 describe('stale index', () => {
   const lagging = (change: (ids: readonly string[], store: ReceiptStore) => readonly string[]) =>
@@ -50,7 +35,7 @@ describe('stale index', () => {
     await harness.sweep();
     sweeps = 2;
     await harness.sweep(start + 60_000);
-    expect(harness.deleted().toSorted()).toEqual([1, 2, 3].map(id));
+    expect(harness.deleted().toSorted()).toEqual([1, 2, 3].map(crowdId));
   });
 });
 
@@ -114,6 +99,6 @@ describe('overlapping sweeps', () => {
     await later;
     await harness.sweep(harness.clock.now + 3_600_000);
     expect(new Set(await states(harness, receipts))).toEqual(new Set(['erased']));
-    expect(harness.deleted().toSorted()).toEqual([1, 2, 3, 4, 5, 6].map(id));
+    expect(harness.deleted().toSorted()).toEqual([1, 2, 3, 4, 5, 6].map(crowdId));
   });
 });

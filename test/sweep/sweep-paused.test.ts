@@ -112,14 +112,6 @@ describe('pause', () => {
     expect(await receiptStates(harness)).toEqual(states);
   });
 
-  test('unreadable row: counts as a pause', async () => {
-    const harness = ketchHarness({ change: () => ({ control: spoiled() }) });
-    addPerson(harness, 'crm-1');
-    expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 1, claimed: 0 });
-    expect(callKinds(harness)).toEqual([]);
-  });
-
   test('unreachable store: counts as a pause, and the request is stored for later', async () => {
     let down = true;
     const harness = ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
@@ -260,14 +252,6 @@ describe('backlog under a pause', () => {
     expect(await sweepAfter(harness, minute)).toMatchObject({ failed: 1, held: 2, oldestOpenMs: minute });
   });
 });
-
-function spoiled() {
-  const control = memoryRows();
-  return {
-    ...control,
-    read: async (keys: readonly string[]) => new Map(keys.map(key => [key, { revision: 1, value: undefined }])),
-  };
-}
 
 function reachable(isUp: () => boolean) {
   const control = memoryRows();

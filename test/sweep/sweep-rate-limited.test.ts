@@ -1,26 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { pause, resume } from '../../lambda/control/pauses.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { ada, createHarness, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
-
-const why = { actor: 'ops', reason: 'looking into it', at: start };
-
-describe('pause', () => {
-  test('project:us, one of two projects: leaves the receipt unclaimed until it ends', async () => {
-    const scope = 'project:us';
-    const harness = createHarness({ projects: ['main', 'us'] });
-    harness.addCustomer({ id: ada });
-    const receipt = await harness.accept(one('customer_id', ada));
-    await pause(scope, why, harness.services.control);
-    expect(await harness.sweep(start + 1000)).toMatchObject({ claimed: 0, held: 1, failed: 0, oldestOpenMs: 1000 });
-    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'open', claims: 0, unrecordedClaims: 0 });
-    expect(await harness.sweep(start + 2000)).toMatchObject({ claimed: 0, held: 1 });
-    expect(harness.sent).toEqual([]);
-    await resume(scope, why, harness.services.control);
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
-  });
-});
 
 describe('rate-limited project', () => {
   test('after one 429: leaves every receipt unclaimed until calls are allowed', async () => {

@@ -5,24 +5,19 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import { type ReceiptStore, storeUnavailable } from '../../lambda/receipts/store.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
-import { ada, changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
+import {
+  ada,
+  changedStore,
+  createHarness,
+  crowd,
+  crowdId,
+  type Harness,
+  one,
+  start,
+  states,
+} from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
-
-const id = (index: number) => `cust_${String(index).padStart(24, '0')}`;
-
-/** So many people, each asked about by a receipt of their own. */
-async function crowd(harness: Harness, count: number, first = 1): Promise<readonly Receipt[]> {
-  const receipts: Receipt[] = [];
-  for (let index = first; index < first + count; index += 1) {
-    harness.addCustomer({ id: id(index), source_id: `crm-${index}` });
-    receipts.push(await harness.accept(one('source_id', `crm-${index}`)));
-  }
-  return receipts;
-}
-
-const states = async (harness: Harness, receipts: readonly Receipt[]) =>
-  (await Promise.all(receipts.map(receipt => harness.receipt(receipt.id)))).map(receipt => receipt.state);
 
 const hour = 3_600_000;
 
@@ -49,7 +44,7 @@ describe('sweep', () => {
       needsReview: 0,
       oldestOpenMs: 0,
     });
-    expect(harness.deleted().toSorted()).toEqual(receipts.map((_, index) => id(index + 1)));
+    expect(harness.deleted().toSorted()).toEqual(receipts.map((_, index) => crowdId(index + 1)));
     expect(harness.lines.at(-1)).toMatchObject({ event: 'sweep', claimed: 120, closed: 120 });
     expect(await harness.sweep()).toMatchObject({ claimed: 0, closed: 0 });
   });
@@ -123,7 +118,7 @@ describe('sweep', () => {
     harness.clock.now += 1000;
     await crowd(harness, 5, 131);
     expect(await harness.sweep()).toMatchObject({ closed: 5, failed: 130 });
-    expect(harness.deleted().toSorted()).toEqual([131, 132, 133, 134, 135].map(id));
+    expect(harness.deleted().toSorted()).toEqual([131, 132, 133, 134, 135].map(crowdId));
     expect(harness.lines).toContainEqual({ event: 'attempt', receipt: 'receipt-1', code: 'unavailable' });
   });
 

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import * as v from 'valibot';
 import { localKetchSecret } from '../../../infra/local/embedded-secrets.ts';
+import { closeServer, listenOnLoopback } from '../../e2e/support/listen.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
 import { statusEvent } from './platform.ts';
 import { bodyOf } from './platform-requests.ts';
@@ -82,12 +83,6 @@ export async function serveCallbacks(): Promise<CallbackServer> {
       response.writeHead(200).end();
     });
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = v.parse(v.object({ port: v.number() }), server.address());
-  const close = () =>
-    new Promise<void>(resolve => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  return { origin: `http://127.0.0.1:${address.port}`, received, close };
+  const origin = `http://127.0.0.1:${await listenOnLoopback(server)}`;
+  return { origin, received, close: () => closeServer(server) };
 }

@@ -3,10 +3,10 @@ import {
   type Sandbox,
   type SandboxCustomer,
   type SandboxRequest,
-  Unreachable,
 } from '../../../infra/local/sandbox/sandbox.ts';
 import type { HttpCall } from '../../../lambda/io/http-client.ts';
 import { jsonOrUndefined } from '../../support/event.ts';
+import { sandboxResult } from '../../support/harness.ts';
 import type { Environment, Served } from './environment.ts';
 import type { Random } from './random.ts';
 import { newTroubles, type Troubles } from './troubles.ts';
@@ -137,15 +137,10 @@ function isDone(sandbox: Sandbox, request: SandboxRequest): boolean {
   }
 }
 
-function respond(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall): Served {
-  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  try {
-    const answer = sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body });
-    return { kind: 'answer', ...answer };
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    return error.outage === 'hang' ? 'silent' : 'cut';
-  }
+function respond(sandbox: Sandbox, call: HttpCall): Served {
+  const result = sandboxResult(sandbox, call);
+  if (result.kind === 'answer') return result;
+  return result.code === 'timed-out' ? 'silent' : 'cut';
 }
 
 /** Limits the lists of some addresses to pages of one or two rows. */

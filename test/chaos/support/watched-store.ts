@@ -26,14 +26,7 @@ interface Write {
 
 /** Fields that may change after a receipt is closed: callback state, verification, signature and operators' decisions. */
 const mutableWhenClosed = new Set([
-  'revision',
-  'queue',
-  'nextAttemptAt',
-  'callbackState',
-  'verification',
-  'evidence',
-  'decisions',
-  'newRequest',
+  ...['revision', 'queue', 'nextAttemptAt', 'callbackState', 'verification', 'evidence', 'decisions', 'newRequest'],
   'eraseAgain',
 ]);
 

@@ -19,7 +19,7 @@ export async function createStack(
 }
 
 /** Returns the physical ids in a response to DescribeStackResources. */
-export function physicalIds(xml: string): ReadonlyMap<string, string> {
+function physicalIds(xml: string): ReadonlyMap<string, string> {
   const members = xml.split('<member>').slice(1);
   const named = members.map(
     member => [inside(member, 'LogicalResourceId'), inside(member, 'PhysicalResourceId')] as const,

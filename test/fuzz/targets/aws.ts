@@ -7,24 +7,14 @@ import { type AwsWorld, closeEndpoint, openAwsWorld } from '../support/aws-world
 import type { Target } from '../support/target.ts';
 
 const operations = [
-  'GetSecretValue',
-  'BatchGetItem',
-  'UpdateItem',
-  'PutItem',
-  'TransactWriteItems',
-  'GetItem',
-  'Query',
-  'Scan',
+  ...['GetSecretValue', 'BatchGetItem', 'UpdateItem', 'PutItem', 'TransactWriteItems', 'GetItem', 'Query', 'Scan'],
 ];
 
 const errors = [
   ...['ConditionalCheckFailedException', 'TransactionCanceledException', 'TransactionConflictException'],
   ...['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded', 'AccessDeniedException'],
   ...[
-    'ResourceNotFoundException',
-    'ValidationException',
-    'InternalServerError',
-    'DecryptionFailure',
+    ...['ResourceNotFoundException', 'ValidationException', 'InternalServerError', 'DecryptionFailure'],
     'about crm-10042',
   ],
 ] as const;

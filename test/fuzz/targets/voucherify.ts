@@ -83,12 +83,7 @@ const headers: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 const noAnswers = [
-  'not-connected',
-  'name-not-resolved',
-  'tls-failed',
-  'timed-out',
-  'connection-lost',
-  'too-large',
+  ...['not-connected', 'name-not-resolved', 'tls-failed', 'timed-out', 'connection-lost', 'too-large'],
 ] as const;
 
 const other = 'cust_EmilExample0000000000005';
