@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { writeRunFile } from '../../infra/local/run-file.ts';
 import { parseCommandArgs, targetOptions } from '../../infra/ops/args.ts';
@@ -9,10 +10,11 @@ import { localContext } from '../../infra/ops/context.ts';
 import { withTarget } from '../../infra/ops/invocation.ts';
 import { recipesCommand } from '../../infra/ops/recipes.ts';
 import { processOutput, tableLines, wrapLine } from '../../infra/ops/terminal.ts';
+import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { temporaryFolder } from '../support/local-process.ts';
 import { recipeText } from '../support/recipes.ts';
-import { localFolder, ops, recordingOutput, run } from './ops-harness.ts';
+import { erased, localFolder, ops, opsHarness, recordingOutput, run, stopped } from './ops-harness.ts';
 
 describe('ops', () => {
   test.each([
@@ -173,6 +175,50 @@ describe('ops', () => {
       'remark:',
       '  npm run ops -- pauses --local --settings "my very long settings file.json"',
     ]);
+  });
+
+  test('terminal: no command prints a line that is wider, except one long word', async () => {
+    const at = await opsHarness();
+    const [review, done] = [await stopped(at), await erased(at)];
+    const reason = 'a reason of many words, '.repeat(5);
+    const hold = { id: 'h'.repeat(43), kind: 'email', actor: 'zoe', reason, at: at.harness.clock.now };
+    await setLegalHold({ ...hold, until: Date.UTC(2027, 0, 31) }, at.context.control);
+    const people = join(temporaryFolder(), 'people.csv');
+    writeFileSync(people, `customer_id\n${'x\n'.repeat(30)}`);
+    const { output, lines } = terminal('--local');
+    const why = ['--why', reason];
+    const typed = [
+      ...[['list'], ['list', '--closed'], ['list', '--state', 'open'], ['list', '--platform', 'nope']],
+      ...[
+        ['show', review],
+        ['show', done],
+        ['preview', done],
+        ['find', '--source-id', 'crm-1'],
+      ],
+      ...['retry', 'accept-partial', 'refuse', 'erase-again'].map(name => [name, review, done, ...why]),
+      ...[
+        ['retry', review, '--max', '7', ...why],
+        ['retry', review, '--same-project', ...why],
+      ],
+      ...[['retry', done, '--new-request', ...why], ['holds'], ['release', hold.id, ...why]],
+      ...[['pause', 'all', ...why], ['pauses'], ['pauses', 'all'], ['resume', 'project:main', ...why]],
+      ...[['pause', 'project:nope', ...why], ['resume', 'project:nope', ...why], ['recipes'], ['recipes', 'nope']],
+      ...[['secret', 'set', 'nope'], ['explain', 'nope'], ['erase', '--csv', people], ['erase']],
+      ...[['report', '--year', '2026'], ['restore-check'], ['export'], ['verify'], ['jwks', 'nope'], ['show', 'nope']],
+    ];
+    for (const [name = '', ...args] of typed) {
+      const command = commands[name]!;
+      const parsed = parseCommandArgs(command, args);
+      const printed = lines.length;
+      const context = { ...at.context, sendManual: () => Promise.reject(new Error('not called')) };
+      const running = async () =>
+        'runOffline' in command ? command.runOffline(parsed, output) : command.run(parsed, context, output);
+      await running().catch((error: Error) => output.warn(error.message));
+      expect(lines.length, name).toBeGreaterThan(printed);
+      const shown = lines.slice(printed).map(line => stripVTControlCharacters(line));
+      const wide = shown.filter(line => line.length > 80 && line.trim().includes(' '));
+      expect(wide, [name, ...args].join(' ')).toEqual([]);
+    }
   });
 
   test('terminal: long lines are wrapped, texts of several lines are not', () => {
