@@ -5,7 +5,7 @@ import { dayOf, decisionHelp, decisionOf, decisionOptions, OpsUsageError, type P
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
 import { identifierOptions, type ManualIdentifier } from './identifiers.ts';
-import { pickId, placeOf } from './ids.ts';
+import { argumentNumber, pickId } from './ids.ts';
 import { readIdentifiers } from './read-identifiers.ts';
 import { isoSeconds, type Output, oneLine } from './terminal.ts';
 
@@ -141,7 +141,7 @@ async function release(args: ParsedArgs, context: OpsContext, output: Output): P
   const released: string[] = [];
   for (const [at, id] of picked.entries())
     if (id !== undefined && (await releaseLegalHold(id, decision, context.control))) released.push(id);
-    else output.warn(`${placeOf(at, picked.length)}no hold in effect begins like this`);
+    else output.warn(`${argumentNumber(at, picked.length)}no hold in effect begins like this`);
   if (output.json) output.printJson({ released });
   else for (const id of released) output.print(`hold ${id}: released; requests continue within 15 minutes`);
   return released.length > 0 ? 0 : 3;

@@ -19,7 +19,7 @@ const shortestBeginning = 6;
 const maxCandidates = 10;
 
 /** Returns how a message names one of several arguments, which could be an identifier of a person: by its number. */
-export function placeOf(at: number, count: number): string {
+export function argumentNumber(at: number, count: number): string {
   return count === 1 ? '' : `number ${at + 1}: `;
 }
 

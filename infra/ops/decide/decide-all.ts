@@ -1,6 +1,6 @@
 import { decisionOf, type OperatorDecision, OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { OpsContext } from '../context.ts';
-import { placeOf } from '../ids.ts';
+import { argumentNumber } from '../ids.ts';
 import { readReceiptLike } from '../receipts.ts';
 import { inputLines, type Output, toned } from '../terminal.ts';
 import { applyDecision, type DecisionResult, type ReceiptDecision } from './decisions.ts';
@@ -27,7 +27,7 @@ export async function decideAll(
     output.progress('');
     results.push(result);
     names.push(isKnown(result) ? id : `number ${at + 1}`);
-    if (!output.json) output.print(`${isKnown(result) ? `${id}: ` : placeOf(at, ids.length)}${textOf(result)}`);
+    if (!output.json) output.print(`${isKnown(result) ? `${id}: ` : argumentNumber(at, ids.length)}${textOf(result)}`);
   }
   if (output.json) output.printJson(results.map((result, at) => ({ receipt: names[at], ...result })));
   return exitCode(results);
