@@ -26,7 +26,7 @@ const name = 'erasure/platform/ketch';
 const arns = { [name]: 'arn:of-ketch', 'erasure/pepper': 'arn:of-pepper' };
 const unusable = expect.objectContaining({ code: 'unavailable', alarm: 'secret-unusable' });
 /** For what must come, however slow the machine is. */
-const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
+const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 250_000 };
 /** One attempt, so that the error is that of the first response. The store's tests cover retries. */
 const once = { ...awsClientOptions(patient), maxAttempts: 1 };
 const holds = (SecretString: string): Answer => answers(200, { ARN: 'arn:of-ketch', Name: name, SecretString });
@@ -39,17 +39,19 @@ interface Opened {
 }
 
 /** Deadlines of the running calls: they expire when the script says so, not by the clock. */
-const deadlines: AbortController[] = [];
+const deadlines: (() => void)[] = [];
 beforeEach(() => {
-  vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
-    const deadline = new AbortController();
-    deadlines.push(deadline);
-    return deadline.signal;
-  });
+  const realTimeout = setTimeout;
+  const scripted = (run: () => void, ms?: number) => {
+    const timer = realTimeout(run, ms);
+    if (ms === patient.callMs) deadlines.push(run);
+    return timer;
+  };
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(Object.assign(scripted, realTimeout));
 });
 
 function pastDeadline(): void {
-  for (const deadline of deadlines.splice(0)) deadline.abort(new DOMException('too late', 'TimeoutError'));
+  for (const expire of deadlines.splice(0)) expire();
 }
 
 async function opened(answer: Answer, random = 0): Promise<Opened> {
