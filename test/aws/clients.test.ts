@@ -72,6 +72,13 @@ describe('clients of a deployed function', () => {
     await answer;
   });
 
+  test('signature: names the credentials, the region and the service of the call', async () => {
+    const { headers } = await sentWith(inParts('{}'));
+    expect(headers?.['authorization']).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=key\/\d{8}\/eu-west-1\/dynamodb\/aws4_request, .*Signature=[\da-f]{64}$/,
+    );
+  });
+
   test('requests and responses: are not copied for a log', async () => {
     expect(Object.keys((await sentWith(inParts('{}'))).logger)).toEqual(['warn']);
   });
