@@ -42,8 +42,14 @@ export function awsClientOptions({ connectMs, answerMs }: Timeouts = awsTimeouts
 }
 
 /** Does what the SDK's own collector does for Node's streams, without loading those of browsers. */
-async function collectBytes(stream: Readable): Promise<Uint8Array> {
-  return Buffer.concat(await stream.toArray());
+function collectBytes(stream: Readable): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  return new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+    stream.on('end', () => resolve(Buffer.concat(chunks)));
+    stream.on('error', reject);
+    stream.on('close', () => reject(new Error('the response ended too early')));
+  });
 }
 
 /** Without `info` and `error`, the SDK does not copy every request and response for a log that nobody keeps. */
@@ -84,16 +90,14 @@ export function lambdaClientOptions(variables: Variables, timeouts: Timeouts = a
 }
 
 /**
- * Returns the second argument of `client.send`. The client's own timeouts limit neither retries nor a slow body. It is
- * `AbortSignal.timeout` for less CPU time: that one makes an error with a stack for each call, also for those that have ended.
+ * Returns the second argument of `client.send`. The client's own timeouts limit neither retries nor a slow body. It does what
+ * `AbortSignal.timeout` does for less CPU time: that one makes an error for each call, also for those that have ended.
  */
 export function callDeadline(callMs: number): { readonly abortSignal: AbortSignal } {
   const controller = new AbortController();
-  setTimeout(() => controller.abort(timeIsOver), callMs).unref();
+  setTimeout(() => controller.abort('the time of the call is over'), callMs).unref();
   return { abortSignal: controller.signal };
 }
-
-const timeIsOver = new DOMException('The time of the call is over', 'TimeoutError');
 
 /** What may be logged about a failed AWS call. Never the error's message, which can contain what was sent. */
 export interface AwsProblem {

@@ -131,7 +131,7 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
       if (blocked !== undefined) return blocked;
       left -= 1;
       expected = Math.max(1, expected - 1);
-      return execute(call, classify, options);
+      return execute(call, keyHash, classify, options);
     },
   };
 }
@@ -139,6 +139,7 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
 /** Sends one call and stores what its result says about the rate limit and the breaker. */
 async function execute<R extends QuotaEffect>(
   call: HttpCall,
+  keyHash: string,
   classify: Classify<R>,
   { rateLimiter, send, now, receipt }: LimitedClientOptions,
   effectOf: (breaker: BreakerEffect) => BreakerEffect = breaker => breaker,
@@ -147,7 +148,6 @@ async function execute<R extends QuotaEffect>(
   const result: R = classify(await send(call), now(), rateLimiter.failingSince());
   const { breaker, rateHeaders }: QuotaEffect = result;
   const effect = { breaker: effectOf(breaker), ...(rateHeaders && { rateHeaders }) };
-  const keyHash = hashCredentials(call.headers);
   const byToken = call.headers['Authorization'] !== undefined;
   await rateLimiter.observe({ ...effect, receipt, keyHash, byToken, sentAt, now: now() });
   return result;
@@ -163,7 +163,7 @@ async function sendSpare<R extends QuotaEffect>(
   const keyHash = hashCredentials(call.headers);
   const request = { expected: 1, together: 1, fresh: false, spare: true, keyHash, now, latest: now };
   const reservation = await options.rateLimiter.reserve(request);
-  return reservation.kind === 'rate-limited' ? reservation : execute(call, classify, options, spareEffect);
+  return reservation.kind === 'rate-limited' ? reservation : execute(call, keyHash, classify, options, spareEffect);
 }
 
 /** Of a spare call, only a used-up quota says something about the calls of erasures. */

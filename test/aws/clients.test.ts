@@ -30,16 +30,18 @@ test.each([
 describe('clients of a deployed function', () => {
   const variables = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
 
-  /** Returns the request of one call, and what the client made of the response's parts. */
-  async function sentWith(parts: readonly string[]) {
+  const inParts = (...parts: readonly string[]) => Readable.from(parts.map(part => Buffer.from(part)));
+
+  /** Returns the request of one call, and what the client made of the response. */
+  async function sentWith(body: Readable) {
     let sent: { readonly hostname: string; readonly headers: Readonly<Record<string, string>> } | undefined;
     const handle = async (request: typeof sent) => {
       sent = request;
       const headers = { 'content-type': 'application/x-amz-json-1.0' };
-      return { response: { statusCode: 200, headers, body: Readable.from(parts.map(part => Buffer.from(part))) } };
+      return { response: { statusCode: 200, headers, body } };
     };
     const requestHandler = { handle, updateHttpClientConfig: () => undefined, httpHandlerConfigs: () => ({}) };
-    const client = new DynamoDBClient({ ...lambdaClientOptions(variables), requestHandler });
+    const client = new DynamoDBClient({ ...lambdaClientOptions(variables), requestHandler, maxAttempts: 1 });
     const { Item } = await client.send(new GetItemCommand({ TableName: 'receipts', Key: { pk: { S: 'receipt-1' } } }));
     return { ...sent, Item, logger: client.config.logger };
   }
@@ -51,19 +53,34 @@ describe('clients of a deployed function', () => {
     const file = join(folder, 'config');
     writeFileSync(file, '[default]\nsdk_ua_app_id = app-of-the-file\nendpoint_url = https://endpoint.of.the.file\n');
     vi.stubEnv('AWS_CONFIG_FILE', file);
-    const { hostname, headers } = await sentWith(['{}']);
+    const { hostname, headers } = await sentWith(inParts('{}'));
     expect(hostname).toBe('dynamodb.eu-west-1.amazonaws.com');
     expect(headers?.['user-agent']).toMatch(/^aws-sdk-js\//);
     expect(headers?.['user-agent']).not.toContain('app-of-the-file');
   });
 
   test('response in parts: is read as a whole', async () => {
-    const { Item } = await sentWith(['{"Item":{"pk":{"S":"rec', 'eipt-1"', '}}}']);
+    const { Item } = await sentWith(inParts('{"Item":{"pk":{"S":"rec', 'eipt-1"', '}}}'));
     expect(Item).toEqual({ pk: { S: 'receipt-1' } });
   });
 
+  test('response that ends too early: is no response', async () => {
+    const body = new Readable({ read: () => undefined });
+    body.push('{"Item":{"pk":{"S":"rec');
+    const answer = expect(sentWith(body)).rejects.toThrow('the response ended too early');
+    setImmediate(() => body.destroy());
+    await answer;
+  });
+
+  test('signature: names the credentials, the region and the service of the call', async () => {
+    const { headers } = await sentWith(inParts('{}'));
+    expect(headers?.['authorization']).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=key\/\d{8}\/eu-west-1\/dynamodb\/aws4_request, .*Signature=[\da-f]{64}$/,
+    );
+  });
+
   test('requests and responses: are not copied for a log', async () => {
-    expect(Object.keys((await sentWith(['{}'])).logger)).toEqual(['warn']);
+    expect(Object.keys((await sentWith(inParts('{}'))).logger)).toEqual(['warn']);
   });
 });
 

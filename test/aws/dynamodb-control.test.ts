@@ -8,6 +8,7 @@ import {
   releaseLegalHold,
   setLegalHold,
 } from '../../lambda/control/legal-holds.ts';
+import { openMemoryTables } from '../bench/memory-table.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
 import {
   type Answer,
@@ -168,4 +169,19 @@ describe('control rows on DynamoDB: failures', () => {
     const calls = problems.toSorted((a, b) => a.call.localeCompare(b.call));
     expect(calls).toEqual(['count', 'read-control', 'write-control'].map(call => ({ call, error })));
   });
+});
+
+// The benchmarks measure on them, so they decide as DynamoDB does.
+describeControl('the tables in memory of the benchmarks', async () => {
+  const table = openMemoryTables();
+  const { endpoint, stop } = await startAwsEndpoint((call, response) => {
+    const { status, body } = table(call.operation, JSON.parse(call.body));
+    return answers(status, body)(call, response);
+  });
+  const client = dynamodbAt(endpoint);
+  const close = async () => {
+    client.destroy();
+    await stop();
+  };
+  return { control: dynamodbControl(client, 'receipts', { callMs: 60_000 }), close };
 });

@@ -87,6 +87,7 @@ describe('deployed function', () => {
       {
         AWS_LAMBDA_FUNCTION_NAME: 'webhook',
         ...lambdaCredentials,
+        AWS_ENDPOINT_URL: endpoint.endpoint,
         SETTINGS_JSON: JSON.stringify(example),
         SECRET_ARNS: JSON.stringify(secretArns),
         RECEIPTS_TABLE: 'erasure-receipts',

@@ -37,17 +37,19 @@ interface Opened {
 }
 
 /** Deadlines of the running calls: they expire when the script says so, not by the clock. */
-const deadlines: AbortController[] = [];
+const deadlines: (() => void)[] = [];
 beforeEach(() => {
-  vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
-    const deadline = new AbortController();
-    deadlines.push(deadline);
-    return deadline.signal;
-  });
+  const realTimeout = setTimeout;
+  const scripted = (run: () => void, ms?: number) => {
+    const timer = realTimeout(run, ms);
+    if (ms === patient.callMs) deadlines.push(run);
+    return timer;
+  };
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(Object.assign(scripted, realTimeout));
 });
 
 function pastDeadline(): void {
-  for (const deadline of deadlines.splice(0)) deadline.abort(new DOMException('too late', 'TimeoutError'));
+  for (const expire of deadlines.splice(0)) expire();
 }
 
 async function opened(answer: Answer, random = 0): Promise<Opened> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,9 +32,10 @@ type Node = Profile['nodes'][number];
 /** CPU milliseconds by the package, or the folder in `lambda/`, that used them or called what did. */
 type Parts = ReadonlyMap<string, number>;
 
+/** Processes of each subject, and in each: measured requests, those before them, and by how many the time is divided. */
 const situations = [
-  { name: 'cold start and one request', requests: 1, unmeasured: 0, per: 1 },
-  { name: 'warm request', requests: 1500, unmeasured: 300, per: 1800 },
+  { name: 'cold start and one request', processes: 6, requests: 1, unmeasured: 0, per: 1 },
+  { name: 'warm request', processes: 1, requests: 1500, unmeasured: 300, per: 1800 },
 ];
 
 /** Profiles a start and warm requests of the webhook and of the bare handler, and returns what uses the CPU time. */
@@ -42,34 +43,35 @@ export async function profile(harness: BenchHarness): Promise<string> {
   const file = bundledModule(import.meta.resolve('./warm-loop.ts'), join(harness.folder, 'loop'));
   const subjects = harness.subjects.filter(({ name }) => ['webhook', 'webhook before', 'bare, SDK'].includes(name));
   const tables: string[] = [];
-  for (const { name, requests, unmeasured, per } of situations) {
-    const columns: Parts[] = [];
-    for (const subject of subjects) {
-      const args = [file, join(subject.folder, 'index.mjs'), `${requests}`, `${unmeasured}`];
-      columns.push(await profiled(harness, subject, args, per));
+  for (const { name, processes, requests, unmeasured, per } of situations) {
+    const columns = subjects.map(() => new Map<string, number>());
+    for (let round = 0; round < processes; round += 1) {
+      for (const [at, subject] of subjects.entries()) {
+        const args = [file, join(subject.folder, 'index.mjs'), `${requests}`, `${unmeasured}`];
+        for (const [part, ms] of await profiled(harness, subject, args))
+          columns[at]?.set(part, (columns[at].get(part) ?? 0) + ms / processes / per);
+      }
     }
     tables.push(tableOf(name, subjects, columns));
   }
   return tables.join('\n\n');
 }
 
-async function profiled(harness: BenchHarness, { name, folder }: Subject, args: readonly string[], per: number) {
-  const profiles = join(harness.folder, `profile-${name.replace(/\W+/g, '-')}-${args.at(-1)}`);
-  mkdirSync(profiles);
+async function profiled(harness: BenchHarness, { folder }: Subject, args: readonly string[]): Promise<Parts> {
+  const profiles = mkdtempSync(join(harness.folder, 'profile-'));
   const flags = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, '--cpu-prof-interval=200'];
   await printedJson<WarmMeasurement>(harness, [...flags, ...args]);
   const [written = ''] = readdirSync(profiles);
-  const parsed = v.parse(profileSchema, JSON.parse(readFileSync(join(profiles, written), 'utf8')));
-  return partsOf(parsed, folder, per);
+  return partsOf(v.parse(profileSchema, JSON.parse(readFileSync(join(profiles, written), 'utf8'))), folder);
 }
 
 /** Adds up the samples. What Node itself does counts for the part of the bundle that called it, if one did. */
-function partsOf({ nodes, samples, timeDeltas }: Profile, folder: string, per: number): Parts {
+function partsOf({ nodes, samples, timeDeltas }: Profile, folder: string): Parts {
   const nameOf = partNames(nodes, folder);
   const parts = new Map<string, number>();
   samples.forEach((id, index) => {
     const part = nameOf(id);
-    if (part !== undefined) parts.set(part, (parts.get(part) ?? 0) + (timeDeltas[index] ?? 0) / 1000 / per);
+    if (part !== undefined) parts.set(part, (parts.get(part) ?? 0) + (timeDeltas[index] ?? 0) / 1000);
   });
   return parts;
 }

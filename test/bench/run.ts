@@ -21,7 +21,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   npm run bench -- warm           requests one after the other: time, memory, calls
   npm run bench -- peers          the three above, also for handlers with middy, Hono, Voucherify's client and Powertools
   npm run bench -- profile        what uses the CPU time of a start and of a warm request, by package and folder
-  npm run bench -- once           many requests at once, on DynamoDB Local (needs java)
+  npm run bench -- once           many requests at once, in one instance and in a hundred
   npm run bench -- events         events of customers on one instance
   npm run bench -- quota          reservations of quota at once, on DynamoDB Local (needs java)
   npm run bench -- operator       the operator's commands over a table of a million receipts

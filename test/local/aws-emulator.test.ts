@@ -152,6 +152,7 @@ describe.skipIf(!motoIsHere())('local run with AWS_ENDPOINT_URL', () => {
     const settings = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: { ketch } };
     const environment = {
       AWS_LAMBDA_FUNCTION_NAME: 'webhook',
+      AWS_ENDPOINT_URL: moto.endpoint,
       SETTINGS_JSON: JSON.stringify(settings),
       SECRET_ARNS: JSON.stringify(Object.fromEntries(Object.keys(texts).map(name => [name, name]))),
       RECEIPTS_TABLE: 'erasure-receipts',
