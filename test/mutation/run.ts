@@ -20,11 +20,12 @@ const help = `Mutation tests with Stryker: changes the code in every small way, 
   npm run mutate                             every folder of the list below
   npm run mutate -- --only receipts,quota    only these
   npm run mutate -- --file classify.ts       only files of this name
+  npm run mutate -- --concurrency 2          with two processes instead of one
   npm run mutate -- --list                   prints the survivors of the last results, and runs nothing
 
 A file is one part. Its result is kept in .mutation, and mutants whose code and tests have not changed are not run
 again: a run that was stopped continues with the next file. Mutants of constants that are computed once, at import, are
-not run (ignoreStatic). A whole folder replaces its row in test/mutation/SUMMARY.md.
+not run (ignoreStatic), and random tests are shortened or left out. A whole folder replaces its row in test/mutation/SUMMARY.md.
 
   ${Object.keys(folders).join(', ')}
 `;
@@ -36,6 +37,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
     only: { type: 'string' },
     file: { type: 'string' },
+    concurrency: { type: 'string', default: '1' },
     list: { type: 'boolean', default: false },
   },
 });
@@ -67,7 +69,9 @@ async function mutate(name: string): Promise<void> {
 function runStryker(file: string, report: string, tests: readonly string[]): Promise<void> {
   const include = tests.map(folder => `test/${folder}/**/*.test.ts`).join(',');
   const args = ['run', 'test/mutation/stryker.config.json', '--mutate', file, '--incrementalFile', report];
-  const env = { ...process.env, MUTATION_TESTS: include };
+  args.push('--concurrency', values.concurrency);
+  // Random inputs only show here that a mutant lives on: a few of them must do.
+  const env = { FUZZ_RUNS: '10', ...process.env, MUTATION_TESTS: include };
   const child = spawn(join(root, 'node_modules/.bin/stryker'), args, { cwd: root, stdio: 'inherit', env });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
