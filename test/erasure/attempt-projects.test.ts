@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { clientsFor, openProjects, releaseFirstCalls, reserveFirstCalls } from '../../lambda/erasure/attempt.ts';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { receiptOf } from '../support/receipt-builders.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 const adaUs = 'cust_AAAAAAAAAAAAAAAAAAAAAAUS';
@@ -29,6 +31,46 @@ function twoProjects() {
   harness.addCustomer({ source_id: 'crm-1' }, 'us');
   return harness;
 }
+
+describe('clients of an attempt', () => {
+  const untouched = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] } as const;
+
+  test('projects: the open ones, and only those of the settings have a client', async () => {
+    const { services } = createHarness({ projects });
+    const states = { main: untouched, gone: untouched, us: { ...untouched, state: 'erased' } } as const;
+    const receipt = receiptOf({ projects: states });
+    expect(openProjects(receipt)).toEqual(['main', 'gone']);
+    const clients = clientsFor(receipt, { fresh: true }, services);
+    expect([...clients.keys()]).toEqual(['main']);
+    expect(await reserveFirstCalls(receipt, clients, start + 7000)).toEqual({ isReserved: true, limitedUntil: 0 });
+    expect(await releaseFirstCalls(clients)).toBeUndefined();
+  });
+
+  test('all rate-limited: the first time when one of them may be called again counts', async () => {
+    const harness = createHarness({ projects });
+    for (const [index, project] of projects.entries()) {
+      const openUntil = start + (2 - index) * 600_000;
+      const breaker = { code: 'voucherify-429', trips: 0, openedAt: start, openUntil };
+      await harness.store.control.write(`rate-limit#${project}`, 0, { notBefore: 0, breaker });
+    }
+    const receipt = receiptOf({ projects: { main: untouched, us: untouched } });
+    const clients = clientsFor(receipt, { fresh: true }, harness.services);
+    const limitedUntil = start + 600_000;
+    expect(await reserveFirstCalls(receipt, clients, start + 7000)).toEqual({ isReserved: false, limitedUntil });
+  });
+
+  test('released: the reserved calls are free for another attempt', async () => {
+    const harness = createHarness({ project: { callsPerMinute: 1, quotaShare: 1, quotaPeriod: 'hour' } });
+    const receipt = receiptOf({ projects: { main: untouched } });
+    const clients = () => clientsFor(receipt, { fresh: false }, harness.services);
+    const first = clients();
+    const until = start + 7000;
+    expect(await reserveFirstCalls(receipt, first, until)).toMatchObject({ isReserved: true });
+    expect(await reserveFirstCalls(receipt, clients(), until)).toMatchObject({ isReserved: false });
+    await releaseFirstCalls(first);
+    expect(await reserveFirstCalls(receipt, clients(), until)).toMatchObject({ isReserved: true });
+  });
+});
 
 describe('two projects', () => {
   test('customer in both: is deleted in both, under each project’s id', async () => {
