@@ -22,7 +22,8 @@ interface Test {
   readonly suite: Suite;
   readonly file: string;
   readonly run: () => unknown;
-  /** How long it took last, in milliseconds: the fastest tests run first. */
+  /** How many mutants it has noticed, and how long it took last, in milliseconds. */
+  kills: number;
   ms: number;
 }
 
@@ -59,7 +60,7 @@ function addTest(title: string, run: Run): void {
   const name = `${suite.title} ${title}`.trim();
   const isTaken = tests.has(`${file}#${name}`);
   const id = `${file}#${name}${isTaken ? ` (${tests.size})` : ''}`;
-  tests.set(id, { id, suite, file, run, ms: 0 });
+  tests.set(id, { id, suite, file, run, kills: 0, ms: 0 });
 }
 
 /** As Vitest's `test` and `describe`, as far as the tests use them. */
@@ -177,7 +178,8 @@ async function mutantRun({ activeMutant, testFilter, hitLimit }: MutantRun): Pro
   const entered = new Set<Suite>();
   Object.assign(stryker, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
   let [failure, count, killer]: [string | undefined, number, Test | undefined] = [undefined, 0, undefined];
-  for (killer of chosen.toSorted((a, b) => a.ms - b.ms)) {
+  // What has noticed changes before will probably notice the next one.
+  for (killer of chosen.toSorted((a, b) => b.kills - a.kills || a.ms - b.ms)) {
     count += 1;
     failure = await runTest(killer, entered);
     if (failure !== undefined) break;
@@ -187,6 +189,7 @@ async function mutantRun({ activeMutant, testFilter, hitLimit }: MutantRun): Pro
   Object.assign(stryker, { activeMutant: undefined, hitCount: undefined, hitLimit: undefined });
   if (isEndless) return { status: 'timeout', reason: 'hit limit reached' };
   if (failure === undefined || killer === undefined) return { status: 'survived', nrOfTests: count };
+  killer.kills += 1;
   await requireClean(killer);
   return { status: 'killed', killedBy: [killer.id], failureMessage: failure, nrOfTests: count };
 }
