@@ -2,7 +2,7 @@ import type { Identifier } from '../domain/erasure.ts';
 import type { Services } from '../services.ts';
 import { needsReview } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
-import { type Resolved, resolve } from '../voucherify/resolve.ts';
+import { type Resolved, refusedCodes, resolve } from '../voucherify/resolve.ts';
 
 interface PreviewedRequest {
   readonly identifiers: readonly Identifier[];
@@ -16,7 +16,7 @@ interface PreviewedRequest {
 interface Preview {
   readonly resolved: Resolved;
   /** Why Voucherify refused a look-up, if it refused one. */
-  readonly refused?: string;
+  readonly refused?: string | undefined;
 }
 
 /**
@@ -35,6 +35,6 @@ export async function previewInProject(
   const { appId: appIdHmac, subject: subjectHmac } = await pseudonymizer();
   const context = { voucherify: client, appIdHmac, subjectHmac, until, mostPages: inAttempt };
   const { resolved, lookUps } = await resolve({ identifiers, submittedAt, maxCustomers }, context);
-  const refused = lookUps.results.find(result => result.refused !== undefined)?.refused;
-  return refused === undefined ? { resolved } : { resolved, refused };
+  const [refused] = refusedCodes(lookUps);
+  return { resolved, refused };
 }
