@@ -256,6 +256,7 @@ describe('attempt in one project', () => {
     readonly looks?: Readonly<Record<string, LookUpReply>>;
     /** The answer to the deletion of an id; by default it is deleted. */
     readonly deletions?: Readonly<Record<string, DeletionResult>>;
+    /** The source_id that a legal hold is set for, or `request` for what the request names. */
     readonly held?: string;
     /** Whether another worker claims the receipt before this attempt. */
     readonly isOvertaken?: boolean;
@@ -282,7 +283,9 @@ describe('attempt in one project', () => {
     if (situation.isOvertaken) await harness.store.replace({ ...receipt, revision: 3, claims: 7 });
     const { subject, appId: appIdHmac } = await harness.services.pseudonymizer();
     if (situation.held !== undefined) {
-      const hold = { id: subject({ kind: 'source_id', value: situation.held }), kind: 'source_id', until: start + 9e9 };
+      const id =
+        situation.held === 'request' ? stored.subjectHmacs[0] : subject({ kind: 'source_id', value: situation.held });
+      const hold = { id: id ?? '', kind: 'source_id', until: start + 9e9 };
       await setLegalHold({ ...hold, actor: 'ada', reason: 'a lawsuit', at: start }, harness.store.control);
     }
     const sent: string[] = [];
@@ -376,7 +379,7 @@ describe('attempt in one project', () => {
 
   test('refused look-up, nobody found: no hold is asked for, nothing is counted, and the code is the reason', async () => {
     const { result, receipt } = await erasing({
-      ...{ looks: { 'crm-1': needsReview('voucherify-400') }, held: 'crm-1' },
+      ...{ looks: { 'crm-1': needsReview('voucherify-400') }, held: 'request' },
       countResidue: () => Promise.reject(new Error('nobody to count for')),
     });
     expect(result).toMatchObject({ kind: 'partial', code: 'voucherify-400' });

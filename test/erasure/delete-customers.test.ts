@@ -401,6 +401,13 @@ describe('deletions of one attempt', () => {
     expect(first).toMatchObject({ unseenUnproven: [], absent: [0], failure: undefined });
   });
 
+  test('review of one pin, then a retry of another: the review is the failure', async () => {
+    const other = { kind: 'customer', customer: { id: 'cust_N' } } as const;
+    const pins = [pin, { ...pin, customerId: 'cust_B' }];
+    const second = { kind: 'customer', customer: { id: 'cust_B' } } as const;
+    expect((await deleting([other, second], [failed], { pins })).failure).toMatchObject({ code: 'pin-shadowed' });
+  });
+
   test('look that failed before the deletion: no deletion was sent', async () => {
     const result = await deleting([failed], [], { mayHaveExecuted: true });
     expect(result).toMatchObject({

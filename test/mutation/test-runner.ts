@@ -128,14 +128,30 @@ async function runTest(one: Test, entered: Set<Suite>): Promise<string | undefin
   try {
     await enter(of, entered);
     await runHooks(of, 'beforeEach');
-    await run();
+    await withTimeLimit(run, one.ms);
     return undefined;
   } catch (thrown) {
-    return String(thrown).slice(0, 300);
+    return thrown === tooLong ? tooLong : String(thrown).slice(0, 300);
   } finally {
     await cleanUp(of).catch(() => undefined);
     one.ms = performance.now() - before;
     stryker.currentTestId = undefined;
+  }
+}
+
+/** The failure of a test that waits for something that does not happen. */
+const tooLong = 'takes too long';
+
+/** Runs a test, and stops waiting for it if it takes much longer than usual, on a busy machine too. */
+async function withTimeLimit(run: () => unknown, usualMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLong), 15_000 + 20 * usualMs);
+  });
+  try {
+    await Promise.race([run(), limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -188,6 +204,7 @@ async function mutantRun({ activeMutant, testFilter, hitLimit }: MutantRun): Pro
   const isEndless = hitLimit !== undefined && (stryker.hitCount ?? 0) > hitLimit;
   Object.assign(stryker, { activeMutant: undefined, hitCount: undefined, hitLimit: undefined });
   if (isEndless) return { status: 'timeout', reason: 'hit limit reached' };
+  if (failure === tooLong) return { status: 'timeout', reason: tooLong };
   if (failure === undefined || killer === undefined) return { status: 'survived', nrOfTests: count };
   killer.kills += 1;
   await requireClean(killer);
