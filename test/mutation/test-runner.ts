@@ -146,7 +146,7 @@ const tooLong = 'takes too long';
 async function withTimeLimit(run: () => unknown, usualMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLong), 15_000 + 20 * usualMs);
+    timer = setTimeout(() => reject(tooLong), 8000 + 10 * usualMs);
   });
   try {
     await Promise.race([run(), limit]);
