@@ -6,7 +6,7 @@ import { type FolderResult, readResult, summaryOf } from './summary.ts';
 
 /** Folders of lambda/, and the tests that their mutants are run against: their own, and those that use them most. */
 const folders: Readonly<Record<string, readonly string[]>> = {
-  authentication: ['authentication/*', 'sweep/pull', 'platforms/generic-orders'],
+  authentication: ['authentication/*'],
   receipts: ['receipts/*', 'erasure/{legal-hold,partial-results,repeated-attempts}', 'sweep/verify-erasure'],
   erasure: ['erasure/*', 'request/*', 'sweep/*'],
   voucherify: ['voucherify/*', 'erasure/partial-results', 'sweep/residue'],
