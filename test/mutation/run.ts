@@ -7,7 +7,10 @@ import { type FolderResult, readResult, summaryOf } from './summary.ts';
 /** Folders of lambda/, and the tests that their mutants are run against: their own, and those that use them most. */
 const folders: Readonly<Record<string, readonly string[]>> = {
   authentication: ['authentication/*'],
-  receipts: ['receipts/*', 'erasure/{legal-hold,partial-results,repeated-attempts}', 'sweep/verify-erasure'],
+  receipts: [
+    ...['receipts/*', 'erasure/*', 'request/*', 'sweep/*', 'reappearance/*', 'local/sqlite'],
+    'ops/{accept-partial,decisions,erase-again,find-list,holds,preview,show}',
+  ],
   erasure: ['erasure/*', 'request/*', 'sweep/*'],
   voucherify: ['voucherify/*', 'erasure/partial-results', 'sweep/residue'],
   quota: ['quota/*', 'voucherify/project'],
