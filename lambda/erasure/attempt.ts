@@ -21,7 +21,7 @@ export interface AttemptRequest {
   /** Whether the platform gets the outcome in the reply. */
   readonly repliesNow: boolean;
   /** Outcomes that this reply cannot express. */
-  readonly callbackOnlyOutcomes?: readonly FinalKind[];
+  readonly callbackOnlyOutcomes?: readonly FinalKind[] | undefined;
 }
 
 /**
@@ -29,10 +29,11 @@ export interface AttemptRequest {
  * belongs to the request path and may use the burst.
  */
 export function clientsFor(receipt: Receipt, { fresh }: { fresh: boolean }, services: Services): ProjectClients {
-  const clients = openProjects(receipt).map(
-    name => [name, services.projects.get(name)?.client(receipt, fresh)] as const,
-  );
-  return new Map(clients.filter((entry): entry is [string, ProjectClient] => entry[1] !== undefined));
+  const clients = openProjects(receipt).flatMap((name): readonly [string, ProjectClient][] => {
+    const project = services.projects.get(name);
+    return project === undefined ? [] : [[name, project.client(receipt, fresh)]];
+  });
+  return new Map(clients);
 }
 
 export interface FirstReservation {
@@ -60,7 +61,7 @@ export async function releaseFirstCalls(clients: ProjectClients): Promise<void> 
 
 /** Returns the projects that are still open. */
 export function openProjects({ projects }: Receipt): readonly string[] {
-  return Object.keys(projects).filter(project => projects[project]?.state === 'open');
+  return Object.entries(projects).flatMap(([project, { state }]) => (state === 'open' ? [project] : []));
 }
 
 export interface AttemptOutcome {
@@ -84,7 +85,7 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
     now: now(),
     retryAt: retryAt(generation, services),
     repliesNow: work.repliesNow,
-    callbackOnlyOutcomes: work.callbackOnlyOutcomes ?? [],
+    callbackOnlyOutcomes: work.callbackOnlyOutcomes,
   };
   const { receipt: updated, done } = await updateReceipt(
     store,

@@ -68,10 +68,9 @@ export async function deleteCustomers(task: DeletionTask): Promise<DeletionResul
  * Otherwise a retry at the latest time of all.
  */
 function combineFailures(failures: readonly CallFailure[]): CallFailure | undefined {
-  const review = failures.findLast(failure => failure.kind === 'review');
   const retries = failures.filter(failure => failure.kind === 'retry');
   const [first] = retries;
-  if (review !== undefined || first === undefined) return review;
+  if (first === undefined || retries.length < failures.length) return failures.findLast(({ kind }) => kind === 'review');
   const notBefore = Math.max(...retries.map(failure => failure.notBefore ?? 0));
   return { ...first, notBefore, unproven: retries.some(failure => failure.unproven === true) };
 }
@@ -83,7 +82,7 @@ type PinResult =
   | CallFailure;
 
 async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> {
-  const look = task.justResolved ? 'not-looked' : await lookAt(pin, task);
+  const look = task.justResolved ? undefined : await lookAt(pin, task);
   // No deletion was sent in this attempt.
   if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const held = await task.checkHolds([pin]);

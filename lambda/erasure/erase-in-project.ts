@@ -118,8 +118,7 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   const residue = await countBefore(added, input, services);
   const written = { ...input, pins, lookUps, known: known.length, ifAbsent, residue };
   const { receipt, done } = await writePins(project, written, services);
-  if (!done) return failedAttempt(receipt, retryLater('superseded', { stop: true }));
-  if (isWithoutMatch && pins.length === 0) return withoutMatch(receipt, resolved, 0);
+  if (!done) return failedAttempt(receipt, retryLater('superseded'));
   // Look-ups of an earlier attempt may be hours old: then each customer is checked again before the deletion.
   const justResolved = stored === undefined && known.length === 0;
   return deletePinned(project, { ...input, receipt, pins, justResolved }, services);
@@ -204,15 +203,14 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     until,
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
-  const [code] = receipt.projects[project]?.refusedLookUps ?? [];
+  // A customer that was seen is never absent, so the look-ups said what is so without any.
+  const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } = receipt.projects[project] ?? progress;
   if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };
   const { deletions } = deleted;
   const knownPins = pins.length;
   if (deletions.length + proved.length > 0)
     return { receipt, result: { kind: 'erased', deletions, knownPins }, alarms };
-  // A customer that was seen is never absent, so the look-ups said what is so without any.
-  const unmatched = receipt.projects[project]?.ifAbsent ?? { kind: 'not-identifiable' };
-  return withoutMatch(receipt, unmatched, knownPins);
+  return withoutMatch(receipt, ifAbsent, knownPins);
 }
 
 function withoutMatch(receipt: Receipt, end: Unmatched, knownPins: number): ProjectAttempt {
@@ -225,7 +223,7 @@ async function isAllowed(input: AttemptInput): Promise<boolean> {
 
 /** Ends an attempt after its look-ups. */
 function overLimit(receipt: Receipt): ProjectAttempt {
-  return failedAttempt(receipt, retryLater('request-limit', { stop: true }));
+  return failedAttempt(receipt, retryLater('request-limit'));
 }
 
 /** Reports a failure before any deletion, and the look-ups to store for the next attempt. */

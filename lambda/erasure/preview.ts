@@ -2,7 +2,7 @@ import type { Identifier } from '../domain/erasure.ts';
 import type { Services } from '../services.ts';
 import { needsReview } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
-import { type Resolved, resolve } from '../voucherify/resolve.ts';
+import { type Resolved, refusedCodes, resolve } from '../voucherify/resolve.ts';
 import { createHoldCheck } from './hold-check.ts';
 
 interface PreviewedRequest {
@@ -17,7 +17,7 @@ interface PreviewedRequest {
 interface Preview {
   readonly resolved: Resolved;
   /** Why the customers found would not be deleted: a legal hold, or a look-up that Voucherify refused. */
-  readonly refused?: string;
+  readonly refused?: string | undefined;
 }
 
 /**
@@ -42,6 +42,6 @@ export async function previewInProject(
     const held = await checkHolds(resolved.candidates.map(({ id, ...found }) => ({ ...found, customerId: id })));
     if (held !== undefined) return { resolved, refused: held.code };
   }
-  const refused = lookUps.results.find(result => result.refused !== undefined)?.refused;
-  return refused === undefined ? { resolved } : { resolved, refused };
+  const [refused] = refusedCodes(lookUps);
+  return { resolved, refused };
 }

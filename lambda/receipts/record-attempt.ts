@@ -62,7 +62,7 @@ export interface AttemptRecord {
   /** Whether the reply to the current request tells the platform the outcome. */
   readonly repliesNow: boolean;
   /** Outcomes that the platform's reply cannot express. */
-  readonly callbackOnlyOutcomes?: readonly FinalKind[];
+  readonly callbackOnlyOutcomes?: readonly FinalKind[] | undefined;
 }
 
 /** Records the result of an attempt: closes the receipt, moves it to review, or postpones it. */

@@ -231,7 +231,7 @@ async function attemptIfNew(
     isAllowed,
     holdsExist,
     repliesNow: true,
-    callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes ?? [],
+    callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes,
   };
   try {
     return await attempt(work, services);

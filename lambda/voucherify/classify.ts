@@ -145,7 +145,7 @@ function quotaExhausted(code: string, now: number): Pick<CallResult, 'outcome' |
 }
 
 /** Returns a failure that is retried. */
-export function retryLater(code: string, more: Partial<Omit<Retry, 'kind' | 'code'>>): Retry {
+export function retryLater(code: string, more: Partial<Omit<Retry, 'kind' | 'code'>> = {}): Retry {
   return { kind: 'retry', code, mayHaveExecuted: false, stop: false, ...more };
 }
 

@@ -93,7 +93,9 @@ describe('first attempt', () => {
       }
       return pass();
     };
-    await harness.erase(one('email', 'family@example.com'));
+    const { outcome } = await harness.erase(one('email', 'family@example.com'));
+    const told = 'deletions' in outcome ? outcome.deletions.map(one => one.received?.related_object_id) : [];
+    expect(told.toSorted()).toEqual([ada, ben]);
     expect(seen).toEqual([
       [[ada, ben], 2],
       [[ada, ben], 2],

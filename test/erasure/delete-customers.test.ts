@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { type DeletionTask, deleteCustomers } from '../../lambda/erasure/delete-customers.ts';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
+import { needsReview, retryLater } from '../../lambda/voucherify/classify.ts';
+import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
 import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
@@ -340,5 +343,112 @@ describe('quota for a deletion with 404', () => {
     expect(harness.sent).toEqual(['GET /v1/customers/crm-1', post]);
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
     expect(harness.sent.slice(2)).toEqual([get, post]);
+  });
+});
+
+describe('deletions of one attempt', () => {
+  const hmac = (appId: string) => `hmac of ${appId}`;
+  const pin = { customerId: ada, seen: true, appIdHmac: hmac('app-main') };
+  const shown = { kind: 'customer', customer: { id: ada } } as const;
+  const absent = { kind: 'no-match' } as const;
+  const notThere = { kind: 'not-found' } as const;
+  const limited = retryLater('rate-limited', { stop: true, notBefore: start + 5000 });
+  const failed = retryLater('voucherify-500', { mayHaveExecuted: true });
+  const timedOut = retryLater('timed-out', { mayHaveExecuted: true });
+
+  /** Voucherify answers look-ups and deletions in this order, by default under the app id of the pins. */
+  function deleting(
+    looks: readonly LookUpReply[],
+    deletions: readonly DeletionResult[],
+    more: Partial<DeletionTask> & { readonly appId?: string } = {},
+  ) {
+    const { appId = 'app-main' } = more;
+    const [leftLooks, leftDeletions] = [[...looks], [...deletions]];
+    const next = <T>(left: T[]) => {
+      const result = left.shift();
+      if (result === undefined) throw new Error('one call too many');
+      return Promise.resolve({ result, appId });
+    };
+    return deleteCustomers({
+      project: 'main',
+      voucherify: {
+        lookUp: () => next(leftLooks),
+        listByEmail: () => Promise.reject(new Error('no list is needed')),
+        deletePermanently: () => next(leftDeletions),
+      },
+      ...{ pins: [pin], done: new Set(), justResolved: false, mayHaveExecuted: false, appIdHmac: hmac },
+      ...{ acceptedAppIdHmac: undefined, checkHolds: async () => undefined, now: () => start, until: start + 7000 },
+      ...more,
+    });
+  }
+
+  test('nothing unproven: names no pin that it cannot decide', async () => {
+    const { failure, ...rest } = await deleting([shown], [notThere], { justResolved: true });
+    expect(failure).toMatchObject({ code: 'deletion-404-still-shown' });
+    const alarms = ['unproven-response'];
+    expect(rest).toEqual({ deletions: [], absent: [], unseenUnproven: [], mayHaveExecuted: true, alarms });
+  });
+
+  test('unseen pins: only those whose deletion may have been executed before are undecided', async () => {
+    const unseen = { ...pin, seen: false };
+    const pins = [pin, unseen, { ...unseen, customerId: 'cust_B' }];
+    const result = await deleting([shown, absent, absent], [failed, notThere, notThere], {
+      pins,
+      mayHaveExecuted: true,
+    });
+    expect(result).toMatchObject({ unseenUnproven: [1, 2], absent: [], failure: { code: 'unseen-unproven' } });
+    const first = await deleting([absent], [notThere], { pins: [unseen] });
+    expect(first).toMatchObject({ unseenUnproven: [], absent: [0], failure: undefined });
+  });
+
+  test('review of one pin, then a retry of another: the review is the failure', async () => {
+    const other = { kind: 'customer', customer: { id: 'cust_N' } } as const;
+    const pins = [pin, { ...pin, customerId: 'cust_B' }];
+    const second = { kind: 'customer', customer: { id: 'cust_B' } } as const;
+    expect((await deleting([other, second], [failed], { pins })).failure).toMatchObject({ code: 'pin-shadowed' });
+  });
+
+  test('look that failed before the deletion: no deletion was sent', async () => {
+    const result = await deleting([failed], [], { mayHaveExecuted: true });
+    expect(result).toMatchObject({
+      mayHaveExecuted: false,
+      failure: { code: 'voucherify-500', mayHaveExecuted: false },
+    });
+  });
+
+  test('look that needs review: so does the pin', async () => {
+    const tooLarge = needsReview('response-too-large');
+    expect((await deleting([tooLarge], [])).failure).toMatchObject({ kind: 'review', code: 'response-too-large' });
+    const confirmed = await deleting([tooLarge], [notThere], { justResolved: true });
+    expect(confirmed).toMatchObject({ mayHaveExecuted: true, failure: { code: 'response-too-large' } });
+  });
+
+  test.each([
+    ['shown, sent before', shown, timedOut, true, ['deletion-too-slow', 'unproven-response']],
+    ['shown, not sent before', shown, timedOut, false, ['timed-out', undefined]],
+    ['absent, sent before', absent, timedOut, true, ['timed-out', undefined]],
+    ['shown, sent before, another failure', shown, failed, true, ['voucherify-500', undefined]],
+  ] as const)(
+    'deletion that fails (%s): is too slow only if it timed out a second time',
+    async (_, look, result, mayHaveExecuted, expected) => {
+      const { failure, alarms } = await deleting([look], [result], { mayHaveExecuted });
+      expect([failure?.code, alarms[0]]).toEqual(expected);
+    },
+  );
+
+  test.each([
+    ['shown before, no quota to confirm', [shown, limited], false, true],
+    ['shown before, failed confirmation', [shown, failed], false, false],
+    ['just found, no quota to confirm', [limited], true, false],
+  ] as const)('404 on the deletion (%s): counts as unproven: %s', async (_, looks, justResolved, unproven) => {
+    const { failure } = await deleting(looks, [notThere], { justResolved });
+    expect(failure).toMatchObject({ kind: 'retry', unproven, mayHaveExecuted: true });
+  });
+
+  test('app id that an operator accepted: its 404 proves the end', async () => {
+    const other = { appId: 'app-new', mayHaveExecuted: true };
+    const accepted = { ...other, acceptedAppIdHmac: hmac('app-new') };
+    expect((await deleting([absent], [notThere], accepted)).deletions).toMatchObject([{ proof: 'gone' }]);
+    expect((await deleting([absent], [notThere], other)).failure).toMatchObject({ code: 'other-app-id' });
   });
 });

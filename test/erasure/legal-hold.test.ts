@@ -29,6 +29,25 @@ function withPerson(): Harness {
   return harness;
 }
 
+/** Records the keys of holds that are read; `beforeRead` may throw. */
+function withRecordedHolds(beforeRead?: () => void): { readonly harness: Harness; readonly read: string[] } {
+  const read: string[] = [];
+  const harness = createHarness({
+    change: ({ control }) => ({
+      control: {
+        ...control,
+        read: async keys => {
+          const holds = keys.filter(key => key.startsWith('legal-hold#'));
+          if (holds.length > 0) beforeRead?.();
+          read.push(...holds);
+          return control.read(keys);
+        },
+      },
+    }),
+  });
+  return { harness, read };
+}
+
 describe('legal hold of a person', () => {
   const holds = [
     ['customer_id', ada],
@@ -67,6 +86,23 @@ describe('legal hold of a person', () => {
     await hold(harness, 'source_id', 'crm-2');
     expect((await harness.erase(one('email', 'zoe@example.com'))).receipt.reason).toBe('legal-hold');
     expect(harness.deleted()).toEqual([]);
+  });
+
+  test('reads: those of the request and of its customers, and none if no hold exists', async () => {
+    const { harness, read } = withRecordedHolds();
+    harness.addCustomer({ id: ada });
+    harness.addCustomer({ id: ben });
+    await harness.accept(one('customer_id', ada));
+    await harness.sweep();
+    expect(harness.deleted()).toEqual([ada]);
+    expect(read).toEqual([]);
+    await hold(harness, 'source_id', 'crm-2');
+    read.length = 0;
+    const { subject } = await harness.services.pseudonymizer();
+    const { receipt } = await harness.erase(one('customer_id', ben));
+    expect(receipt.state).toBe('erased');
+    const keys = [...receipt.subjectHmacs, subject({ kind: 'customer_id', value: ben })];
+    expect(new Set(read)).toEqual(new Set(keys.map(key => `legal-hold#${key}`)));
   });
 
   test('in the first of two projects: nothing is deleted in the second', async () => {
@@ -174,6 +210,20 @@ describe('legal hold that is set while the erasure runs', () => {
     harness.intercept = undefined;
     await hold(harness, 'email', 'zoe@example.com');
     expect((await harness.sweepWhenDue(receipt.id)).reason).toBe('legal-hold');
+    expect(harness.deleted()).toEqual([]);
+  });
+
+  test('holds cannot be read any more after the look-ups: the attempt ends with the first customer', async () => {
+    let reads = 0;
+    const { harness, read } = withRecordedHolds(() => {
+      reads += 1;
+      if (reads > 1) throw new Failure('unavailable', 'the store fails');
+    });
+    for (const id of [ada, ben]) harness.addCustomer({ id, email: 'zoe@example.com' });
+    const { receipt } = await harness.erase(one('email', 'zoe@example.com'));
+    expect(receipt).toMatchObject({ state: 'open', lastResult: 'holds-unreadable', projects: { main: { pins: 2 } } });
+    expect(reads).toBe(2);
+    expect(read.length).toBeGreaterThan(0);
     expect(harness.deleted()).toEqual([]);
   });
 

@@ -87,6 +87,19 @@ describe('request by hand', () => {
     expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'refused', alarm: 'payload-mismatch' }));
   });
 
+  test('more matches than customersPerRequest: deletes nobody and needs review', async () => {
+    const { harness, send } = manualHarness({ limits: { customersPerRequest: 1 } });
+    for (const source_id of ['crm-1', 'crm-2']) harness.addCustomer({ source_id, email: 'shared@example.com' });
+    const identifiers = [{ kind: 'email', value: 'shared@example.com' }];
+    const requests = [{ reference: idOf(1), identifiers }];
+    expect(outcomes(await send({ action: 'erase', requests, by, reason }))).toEqual(['needs-review']);
+    expect(harness.deleted()).toEqual([]);
+    expect(harness.alarms()).toEqual(['needs-review']);
+    const [receipt] = await harness.receipts();
+    const alarm = { event: 'alarm', alarm: 'needs-review', platform: 'manual', receipt: receipt?.id };
+    expect(harness.lines).toContainEqual(alarm);
+  });
+
   test('more requests than requestsPerHour: are stored, and the platform manual is paused', async () => {
     const { harness, accept } = manualHarness({ limits: { requestsPerHour: 2 } });
     for (const source_id of ['crm-1', 'crm-2', 'crm-3']) harness.addCustomer({ source_id });
@@ -122,6 +135,18 @@ describe('request by hand', () => {
     await harness.sweep(harness.clock.now + minute);
     expect(await harness.receipts()).toMatchObject([{ state: 'created-later' }]);
     expect(harness.alarms()).toEqual(['created-later']);
+  });
+
+  test('source_id that is the id of another customer: is spared, and the alarm says so', async () => {
+    const { harness, send } = manualHarness();
+    const other = harness.addCustomer({ source_id: 'crm-9' });
+    const requests = [{ reference: idOf(1), identifiers: [{ kind: 'source_id', value: other }] }];
+    await send({ action: 'accept', requests, by, reason });
+    await harness.sweep(harness.clock.now + minute);
+    const [receipt] = await harness.receipts();
+    expect(receipt).toMatchObject({ state: 'not-identifiable' });
+    const alarm = { event: 'alarm', alarm: 'not-identifiable', platform: 'manual', receipt: receipt?.id };
+    expect(harness.lines).toContainEqual(alarm);
   });
 
   test('store unavailable: is no result', async () => {
@@ -170,6 +195,30 @@ describe('preview of requests by hand', () => {
     const byId = [{ reference: idOf(2), identifiers: [{ kind: 'source_id', value: upper }] }];
     expect(previewed(await send({ action: 'preview', requests: byId }))).toEqual([
       { main: { kind: 'unclear', code: 'not-identifiable' } },
+    ]);
+  });
+
+  test('two look-ups: are reserved at once, and the second one may be the refused one', async () => {
+    let writes = 0;
+    const { harness, send } = manualHarness({
+      change: ({ control }) => ({
+        control: {
+          ...control,
+          advance: (key, ...more) => {
+            if (key === 'rate-limit#main') writes += 1;
+            return control.advance(key, ...more);
+          },
+        },
+      }),
+    });
+    const identifiers = ['crm-1', 'crm-2'].map(value => ({ kind: 'source_id', value }));
+    const requests = [{ reference: idOf(1), identifiers }];
+    await send({ action: 'preview', requests });
+    expect([harness.sent.length, writes]).toEqual([2, 1]);
+    harness.intercept = (call, pass) =>
+      call.url.pathname.endsWith('crm-2') ? { kind: 'answer', status: 400, headers: {}, body: '{}' } : pass();
+    expect(previewed(await send({ action: 'preview', requests }))).toEqual([
+      { main: { kind: 'unclear', code: 'voucherify-400' } },
     ]);
   });
 
