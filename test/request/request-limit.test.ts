@@ -96,6 +96,13 @@ describe('requests of one platform in an hour', () => {
     expect(await receiptStates(harness)).toHaveLength(30);
   });
 
+  test('over the limit, without a match: has no outcome yet', async () => {
+    const harness = ketchHarness({ limits });
+    await askFor(harness, most);
+    expect(statusOf(await requestErasure(harness, 'unknown'))).toBe('in_progress');
+    expect(await receiptStates(harness)).toContain('open');
+  });
+
   test('count that is not a number: pauses the platform and raises the alarm', async () => {
     const unreadable = ({ control }: Adapters) => ({ control: { ...control, count: async () => Number.NaN } });
     const harness = ketchHarness({ limits, change: unreadable });

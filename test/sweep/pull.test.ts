@@ -375,6 +375,14 @@ describe('pull: failing platform', () => {
 });
 
 describe('pull: next page', () => {
+  test('no setting for it: one page is asked for', async () => {
+    const { list, harness, platform } = await setUp({ customers: [], pull: { next: undefined } });
+    list.fault = ({ method }) => (method === 'GET' ? { status: 200, body: { orders: [orderOf('ann')] } } : undefined);
+    await harness.sweep();
+    expect(await harness.receipts()).toHaveLength(1);
+    expect(platform.paths('GET')).toHaveLength(1);
+  });
+
   test('value of the response: is sent with the next call', async () => {
     const pages: Record<string, object> = {
       '': { orders: [orderOf('ann')], next: 'b&x=1' },
