@@ -41,6 +41,8 @@ export interface FirstReservation {
   readonly isReserved: boolean;
   /** The first time when a project may be called again, in epoch milliseconds. */
   readonly limitedUntil: number;
+  /** Whether a circuit breaker blocks a project: a probe that succeeds ends this at once. */
+  readonly isBlocked: boolean;
 }
 
 /** Reserves the first calls in every open project before the attempt starts. */
@@ -51,7 +53,8 @@ export async function reserveFirstCalls(
 ): Promise<FirstReservation> {
   const limits = await Promise.all(openProjects(receipt).map(project => clients.get(project)?.reserve(until)));
   const limitedUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
-  return { isReserved: limits.includes(undefined), limitedUntil };
+  const isBlocked = limits.some(limit => limit !== undefined && limit.code !== 'rate-limited');
+  return { isReserved: limits.includes(undefined), limitedUntil, isBlocked };
 }
 
 /** Returns what {@link reserveFirstCalls} reserved, if no call was sent. Never throws. */

@@ -18,8 +18,8 @@ const overrunMs = 5000;
  */
 const repeatedDeletionMs = 50_000;
 
-/** The longest time for which a receipt is postponed if no project can be called, in milliseconds. */
-const mostPostponedMs = 300_000;
+/** The longest time for which a receipt is postponed because calls to every project are blocked, in milliseconds. */
+const mostBlockedMs = 300_000;
 
 export interface ProcessedReceipt {
   readonly kind: 'nothing' | 'held' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
@@ -67,11 +67,11 @@ export async function processReceipt(
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
   // What waits beyond the end would be reserved a second time by the next sweep.
-  const { isReserved, limitedUntil } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
+  const { isReserved, limitedUntil, isBlocked } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
   if (!isReserved) {
     const allRateLimited = openProjects(receipt).length === services.projects.size;
-    // A probe that is under way may end the wait. Such a sweep postpones a few receipts at most, so they can be due soon.
-    const soon = allRateLimited ? services.now() + mostPostponedMs : limitedUntil;
+    // A probe that is under way may end the block. Such a sweep postpones a few receipts at most, so they can be due soon.
+    const soon = allRateLimited && isBlocked ? services.now() + mostBlockedMs : limitedUntil;
     await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };
   }
