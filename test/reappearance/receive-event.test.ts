@@ -106,6 +106,28 @@ describe('event of a customer', () => {
     expect(await harness.store.findErased(subject)).toEqual([]);
   });
 
+  test('import of many customers: the erasures beside it make the same calls at the same times, and leave the same rows', async () => {
+    const erasures = async (eventsBetween: number) => {
+      const harness = createHarness({ reappearance: {} });
+      for (let person = 0; person < 8; person += 1) {
+        harness.addCustomer({ id: `cust_${String(person).padStart(24, '0')}`, source_id: `crm-${person}` });
+        for (let event = 0; event < eventsBetween; event += 1) {
+          const imported = { source_id: `import-${person}-${event}`, email: `${person}-${event}@example.com` };
+          await harness.sendEvent(customerEvent({ at: harness.clock.now, customer: imported }));
+        }
+        await harness.erase(one('source_id', `crm-${person}`));
+        harness.clock.now += 1000;
+      }
+      await harness.sweep();
+      const { control } = harness.services;
+      const rateLimit = await control.read(['rate-limit#main']);
+      return { sent: harness.sent, receipts: await harness.receipts(), rateLimit };
+    };
+    const alone = await erasures(0);
+    expect(alone.sent).toHaveLength(16);
+    expect(await erasures(250)).toEqual(alone);
+  });
+
   test('nothing of the event: is stored or logged', async () => {
     const { harness, receipt, later } = await erasedPerson();
     const body = customerEvent({ at: later, customer: back, channel: 'ada@example.com' });
