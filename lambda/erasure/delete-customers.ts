@@ -70,7 +70,8 @@ export async function deleteCustomers(task: DeletionTask): Promise<DeletionResul
 function combineFailures(failures: readonly CallFailure[]): CallFailure | undefined {
   const retries = failures.filter(failure => failure.kind === 'retry');
   const [first] = retries;
-  if (first === undefined || retries.length < failures.length) return failures.findLast(({ kind }) => kind === 'review');
+  if (first === undefined || retries.length < failures.length)
+    return failures.findLast(({ kind }) => kind === 'review');
   const notBefore = Math.max(...retries.map(failure => failure.notBefore ?? 0));
   return { ...first, notBefore, unproven: retries.some(failure => failure.unproven === true) };
 }

@@ -201,7 +201,8 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
   // A customer that was seen is never absent, so the look-ups said what is so without any.
-  const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } = receipt.projects[project] ?? progress;
+  const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } =
+    receipt.projects[project] ?? progress;
   if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };
   const { deletions } = deleted;
   const knownPins = pins.length;

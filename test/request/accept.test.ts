@@ -5,12 +5,19 @@ import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { manual } from '../../lambda/platforms/manual.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';
 import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
-import { accept, attemptUntil, reservesWhileStoring, type VerifiedRequest } from '../../lambda/request/accept.ts';
+import {
+  accept,
+  attemptUntil,
+  holdSecondsOf,
+  reservesWhileStoring,
+  type VerifiedRequest,
+} from '../../lambda/request/accept.ts';
 import { acceptPulled } from '../../lambda/request/accept-pulled.ts';
 import { manualErasure, parseManualEvent } from '../../lambda/request/manual-event.ts';
 import { errorReply, receive } from '../../lambda/request/receive.ts';
 import { countIgnored, isWithinLimit, readHoldsExistFor } from '../../lambda/request/request-limit.ts';
 import { withdraw } from '../../lambda/request/withdraw.ts';
+import type { Services } from '../../lambda/services.ts';
 import { createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 
@@ -65,6 +72,7 @@ describe('receipt of an accepted request', () => {
     const { accepted } = accepting({ limits: { holdSeconds: 60 } });
     expect((await accepted()).receipt).toMatchObject({ heldUntil: start + 60_000, nextAttemptAt: start + 60_000 });
     const own = await accepted({ reference: 'own' }, { holdSeconds: 10, responseMode: 'result' });
+    expect(holdSecondsOf(undefined, accepting({ limits: { holdSeconds: 60 } }).services)).toBe(60);
     expect(own).toMatchObject({ mayAttempt: false, receipt: { heldUntil: start + 10_000, claims: 0 } });
   });
 
@@ -107,20 +115,18 @@ describe('receipt of an accepted request', () => {
 
   test('new request that an operator decided on: has a number, the decision and its time', async () => {
     const { accepted, harness, services } = accepting();
-    const ids = new Set<string>();
     const { receipt: shop } = await services.pseudonymizer();
-    let { receipt } = await accepted({ submittedAt: start - 1000 });
-    for (const number of [1, 2]) {
+    const reference = 'order#1-b';
+    let { receipt } = await accepted({ reference, submittedAt: start - 1000 });
+    for (let number = 1; number <= 11; number += 1) {
       await harness.sweep(harness.clock.now + 1000);
       const decision = { at: harness.clock.now, actor: 'zoe', action: 'new-request', reason: 'asked again' } as const;
       const decided = newRequestDecided(await harness.receipt(receipt.id), decision);
       expect(await harness.store.replace(decided!)).toBe(true);
-      ({ receipt } = await accept({ ...requestOf(), receivedAt: harness.clock.now }, services));
+      ({ receipt } = await accept({ ...requestOf({ reference }), receivedAt: harness.clock.now }, services));
       expect(receipt).toMatchObject({ decisions: [decision], submittedAt: harness.clock.now });
-      expect(receipt.id).toBe(shop('shop', '', `${uuid}#${number}`));
-      ids.add(receipt.id);
+      expect(receipt.id).toBe(shop('shop', '', `${reference}#${number}`));
     }
-    expect(ids.size).toBe(2);
   });
 
   test('attempt: ends when seven eighths of the answer budget are used', () => {
@@ -259,13 +265,14 @@ describe('orders that were pulled', () => {
 
 describe('request of a platform', () => {
   const wire: HttpRequest = { method: 'POST', path: '/webhooks/shop', headers: new Map(), rawBody: Buffer.from('') };
+  const verify: Platform['verify'] = async () => ({ scheme: 'test', secret: 'current' });
   const reply = { status: 200, headers: {}, body: '' };
 
   function platformWith(more: Partial<Platform>, hasIgnored = false) {
     const { services, lines } = accepting();
     const platform: Platform = {
       ...manual,
-      verify: async () => ({ scheme: 'test', secret: 'current' }),
+      verify,
       parse: () =>
         ({ erase: [], unreadable: ['a', 'a', 'b'], violation: 'c', hasIgnored, reply: () => reply }) as never,
       ...more,
@@ -287,6 +294,58 @@ describe('request of a platform', () => {
     });
     await receive(wire, services);
     expect(lines).toEqual([{ event: 'ignored', platform: 'shop' }]);
+  });
+
+  test('erasures: 25 are stored at once, each once, and without callbacks none is marked as told', async () => {
+    let [running, most, stored] = [0, 0, 0];
+    const erase = Array.from({ length: 50 }, (_, at) => erasureOf({ reference: `order-${at}` }));
+    const { services } = platformWith({ parse: () => ({ erase, reply: () => reply }) as never });
+    const store: Services['store'] = {
+      ...services.store,
+      accept: async (...row) => {
+        running += 1;
+        stored += 1;
+        most = Math.max(most, running);
+        await new Promise(resolve => setImmediate(resolve));
+        running -= 1;
+        return services.store.accept(...row);
+      },
+      replace: () => Promise.reject(new Error('nothing is written again')),
+    };
+    await receive(wire, { ...services, store });
+    expect([most, stored]).toEqual([25, 50]);
+  });
+
+  test('erasure that is attempted at once: its calls are reserved in one write', async () => {
+    let writes = 0;
+    const { harness, services } = accepting({
+      change: ({ control }) => ({
+        control: {
+          ...control,
+          advance: (key, ...more) => {
+            if (key === 'rate-limit#main') writes += 1;
+            return control.advance(key, ...more);
+          },
+        },
+      }),
+    });
+    harness.addCustomer({ source_id: 'crm-1' });
+    const parse = () => ({ erase: [erasureOf()], reply: () => reply }) as never;
+    const { isPullOnly: _, ...callable } = { ...manual, responseMode: 'result', parse, verify } as const;
+    await receive(wire, { ...services, platforms: new Map([['shop', callable]]) });
+    expect([harness.deleted().length, writes]).toEqual([1, 1]);
+  });
+
+  test('withdrawal of unknown requests: one is refused, and several raise an alarm each', async () => {
+    const ids = ['a', 'b'].map(reference => ({ scope: '', reference }));
+    const withdrawing = (count: number) =>
+      platformWith({ parse: () => ({ erase: [], withdraw: ids.slice(0, count), reply: () => reply }) as never });
+    const rule = 'withdrawal: no such request';
+    expect(await receive(wire, withdrawing(1).services).catch(String)).toContain(rule);
+    const { lines, services } = withdrawing(2);
+    await receive(wire, services);
+    const alarm = { event: 'alarm', alarm: 'request-refused', platform: 'shop', rule };
+    expect(lines).toEqual([alarm, alarm]);
   });
 
   test('wrong path or method: the reply says which rule', async () => {
