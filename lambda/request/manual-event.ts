@@ -81,7 +81,7 @@ export function isManualEvent(event: object): event is ManualEvent {
 
 /** Reads an event. Throws `invalid`, which names the first wrong field, but neither its value nor an unknown key. */
 export function parseManualEvent(event: unknown): ManualEvent['manual'] {
-  const parsed = v.safeParse(schema, event, { abortEarly: true });
+  const parsed = v.safeParse(schema, event);
   if (parsed.success) return parsed.output.manual;
   const [{ path = [], expected }] = parsed.issues;
   const known = path.slice(0, expected === 'never' ? -1 : undefined).map(({ key }) => String(key));

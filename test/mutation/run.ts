@@ -9,12 +9,15 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   authentication: ['authentication/*'],
   receipts: [
     ...['receipts/*', 'erasure/*', 'request/*', 'sweep/*', 'reappearance/*', 'local/sqlite'],
-    'ops/{accept-partial,decisions,erase-again,find-list,holds,preview,show}',
+    'ops/{accept-partial,decisions,erase-again,preview,show}',
   ],
   erasure: ['erasure/*', 'request/*', 'sweep/*'],
-  voucherify: ['voucherify/*', 'erasure/partial-results', 'sweep/residue'],
+  voucherify: [
+    ...['voucherify/*', 'settings', 'sweep/residue'],
+    'erasure/{attempt-projects,attempt-resumed,attempt-review,legal-hold,partial-results}',
+  ],
   quota: ['quota/*', 'voucherify/project'],
-  request: ['request/*', 'sweep/pull'],
+  request: ['request/*', 'sweep/*', 'platforms/{shopify,transcend,ketch,generic-callbacks}', 'ops/retry-new-request'],
   platforms: ['platforms/*'],
 };
 

@@ -198,6 +198,13 @@ describe('preview of requests by hand', () => {
     ]);
   });
 
+  test('customer created later: is said so', async () => {
+    const { harness, preview } = manualHarness();
+    const created_at = new Date(harness.clock.now + 1000).toISOString();
+    harness.addCustomer({ source_id: 'crm-1', created_at });
+    expect(previewed(await preview('crm-1'))).toEqual([{ main: { kind: 'created-later' } }]);
+  });
+
   test('two look-ups: are reserved at once, and the second one may be the refused one', async () => {
     let writes = 0;
     const { harness, send } = manualHarness({

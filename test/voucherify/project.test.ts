@@ -4,7 +4,7 @@ import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { parseSettings } from '../../lambda/settings.ts';
-import { openProject, type Project } from '../../lambda/voucherify/project.ts';
+import { expectedCalls, openProject, type Project } from '../../lambda/voucherify/project.ts';
 import { createHarness, one, sandboxResult, start } from '../support/harness.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 import { hour, minute, mostInAPeriod, now, second, voucherifyAt } from '../support/quota-world.ts';
@@ -16,6 +16,8 @@ const key = { appId: 'app-1', appToken: 'token-1' };
 const until = now + 7000;
 /** A receipt that needs one look-up and one deletion. */
 const receipt = (more: object = {}) => receiptOf({ lookUpCalls: 1, ...more });
+
+const progress = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] } as const;
 
 function settingsOf(project: object, baseUrl = 'https://api.voucherify.io') {
   return parseSettings(JSON.stringify({ projects: { main: { baseUrl, ...project } }, platforms: {} }), 'local');
@@ -32,7 +34,20 @@ function projectWith(settings: object, more: object = {}) {
 describe('project', () => {
   test('not in settings: throws', () => {
     const { adapters } = projectWith({});
-    expect(() => openProject('us', { settings: settingsOf({}), ...adapters })).toThrow(RangeError);
+    const open = () => openProject('us', { settings: settingsOf({}), ...adapters });
+    expect(open).toThrow(new RangeError('project: not in settings'));
+  });
+
+  test('expected calls: by what is looked up, deleted and absent', () => {
+    const done = { project: 'main', pin: 0, proof: 'gone', at: 0 } as const;
+    const main = { ...progress, pins: 4, deletions: [done], absent: [1], lookedUp: 1 };
+    const of = (more: object, justResolved?: boolean) =>
+      expectedCalls({ lookUpCalls: 4, projects: { main: { ...main, ...more } } }, 'main', justResolved);
+    expect(of({})).toEqual({ calls: 4, inPairs: true });
+    expect(of({}, true)).toEqual({ calls: 2 });
+    expect(of({ lookUpAgain: true })).toEqual({ calls: 3 + 4 + 2 });
+    expect(of({ pins: 0, lookedUp: 9 })).toEqual({ calls: 1 });
+    expect(expectedCalls({ lookUpCalls: 4, projects: {} }, 'main')).toEqual({ calls: 5 });
   });
 
   test.each([
@@ -46,7 +61,6 @@ describe('project', () => {
     expect(rows.rows.get('rate-limit#main')).toMatchObject({ tokenTime });
   });
 
-  const progress = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] } as const;
   const deletion = { project: 'main', pin: 0, proof: 'gone', at: 0 } as const;
   test.each([
     ['new receipt: its look-ups and one deletion', { lookUpCalls: 3 }, progress, 4],

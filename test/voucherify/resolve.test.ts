@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { countLookUpCalls, type Identifier, type LookUpResults } from '../../lambda/domain/erasure.ts';
 import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
-import { resolve } from '../../lambda/voucherify/resolve.ts';
+import { resolve, withoutFound } from '../../lambda/voucherify/resolve.ts';
 import { ada, ben, cleo, clientOf, createHarness, type Harness, id, iso, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
 
@@ -322,5 +322,38 @@ describe('completed look-ups', () => {
     const identifiers = [...one('source_id', ada), ...one('customer_id', ada)];
     await resolve({ ...request, identifiers }, context(client));
     expect(left).toEqual([]);
+  });
+});
+
+describe('customers that are pinned already', () => {
+  const both = [...one('source_id', 'crm-1'), ...one('source_id', 'crm-2')];
+
+  test('are not returned again; they count towards the limit only if others are added', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    harness.addCustomer({ id: ben, source_id: 'crm-2' });
+    const resolvedWith = async (pinned: readonly string[], maxCustomers: number) => {
+      const request = { identifiers: both, submittedAt: start, maxCustomers, pinned: new Set(pinned) };
+      return (await resolve(request, context(clientOf(harness)))).resolved;
+    };
+    const found = await resolvedWith([ada], 2);
+    expect('candidates' in found && found.candidates.map(({ id }) => id)).toEqual([ben]);
+    expect(await resolvedWith([ada], 1)).toMatchObject({ code: 'too-many-matches', matched: 1 });
+    expect(await resolvedWith([ada, ben], 1)).toEqual({ kind: 'no-match' });
+  });
+
+  test('one seen and one unseen customer: somebody was there, so that no other outcome is kept', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const identifiers = [...one('customer_id', ben), ...one('source_id', 'crm-1')];
+    expect(await resolved(harness, identifiers)).not.toHaveProperty('ifAbsent');
+    expect(await resolved(harness, one('customer_id', ben))).toMatchObject({ ifAbsent: { kind: 'no-match' } });
+  });
+
+  test('look-ups of a retry: those that were refused or found somebody are repeated', () => {
+    const result = { identifier: 0, spelling: 'a', identifiable: true, candidates: [] };
+    const candidates = [{ id: ada, seen: false }];
+    const results = [result, { ...result, refused: 'voucherify-400' }, { ...result, candidates }];
+    expect(withoutFound({ appIdHmac: 'mac', results })).toEqual({ appIdHmac: 'mac', results: [result] });
   });
 });

@@ -1,0 +1,387 @@
+import { describe, expect, test } from 'vitest';
+import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { HttpRequest } from '../../lambda/domain/http.ts';
+import { manual } from '../../lambda/platforms/manual.ts';
+import type { Platform } from '../../lambda/platforms/platform.ts';
+import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
+import {
+  accept,
+  attemptUntil,
+  holdSecondsOf,
+  reservesWhileStoring,
+  type VerifiedRequest,
+} from '../../lambda/request/accept.ts';
+import { acceptPulled } from '../../lambda/request/accept-pulled.ts';
+import { manualErasure, parseManualEvent } from '../../lambda/request/manual-event.ts';
+import { errorReply, receive } from '../../lambda/request/receive.ts';
+import { countIgnored, isWithinLimit, readHoldsExistFor } from '../../lambda/request/request-limit.ts';
+import { withdraw } from '../../lambda/request/withdraw.ts';
+import type { Services } from '../../lambda/services.ts';
+import { createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { receiptOf } from '../support/receipt-builders.ts';
+
+const day = 86_400_000;
+const uuid = '01234567-89ab-cdef-0123-456789abcdef';
+const origin = 'https://dsr.example.com';
+
+const erasureOf = (more: Partial<ErasureRequest> = {}): ErasureRequest => ({
+  ...{ reference: uuid, scope: '', identifiers: one('source_id', 'crm-1'), callbacks: [] },
+  identities: [{ space: 'source_id', format: 'raw', value: 'crm-1' }],
+  ...more,
+});
+
+function requestOf(erasure: Partial<ErasureRequest> = {}, platform: Partial<Platform> = {}): VerifiedRequest {
+  return {
+    ...{ platformName: 'shop', authentication: { scheme: 'test', secret: 'current' } },
+    ...{ receivedAt: start, startedAt: start },
+    platform: { ...manual, ...platform },
+    erasure: erasureOf(erasure),
+  };
+}
+
+/** A harness and functions that accept a request of a platform. */
+function accepting(options: HarnessOptions = {}) {
+  const harness = createHarness(options);
+  const { services, lines } = harness;
+  const accepted = (...request: Parameters<typeof requestOf>) => accept(requestOf(...request), services);
+  return { harness, services, lines, accepted };
+}
+
+describe('receipt of an accepted request', () => {
+  test('what the platform sent: is stored as HMACs and kinds', async () => {
+    const { services, accepted } = accepting();
+    const { delivery, subject } = await services.pseudonymizer();
+    const email = one('email', 'ada@example.com');
+    const identifiers = [...email, ...email, ...one('phone', '+1 555 010 0042'), ...one('source_id', '')];
+    const { receipt } = await accepted({ identifiers, deliveryId: 'd-1' });
+    expect(receipt).toMatchObject({
+      ...{ reference: uuid, deliveryHmac: delivery('shop', 'd-1'), notLookedUp: ['phone', 'source_id'] },
+      subjectHmacs: [email[0]!, identifiers[2]!].map(subject),
+    });
+  });
+
+  test('what it did not send: is not stored', async () => {
+    const { receipt } = await accepting().accepted({ reference: 'ada@example.com' });
+    for (const field of ['reference', 'deliveryHmac', 'notLookedUp', 'heldUntil', 'firstReply', 'dueAt', 'decisions']) {
+      expect(receipt).not.toHaveProperty(field);
+    }
+  });
+
+  test('holdSeconds: delay the first attempt, and the platform’s own come first', async () => {
+    const { accepted } = accepting({ limits: { holdSeconds: 60 } });
+    expect((await accepted()).receipt).toMatchObject({ heldUntil: start + 60_000, nextAttemptAt: start + 60_000 });
+    const own = await accepted({ reference: 'own' }, { holdSeconds: 10, responseMode: 'result' });
+    expect(holdSecondsOf(undefined, accepting({ limits: { holdSeconds: 60 } }).services)).toBe(60);
+    expect(own).toMatchObject({ mayAttempt: false, receipt: { heldUntil: start + 10_000, claims: 0 } });
+  });
+
+  test.each<readonly [string, Partial<Platform>]>([
+    ['in-progress', {}],
+    ['in-progress', { sendsAgain: () => false }],
+    ['send-again', { sendsAgain: () => true }],
+  ])('first reply of a platform that waits: is %s until the result is known (%#)', async (as, platform) => {
+    const { receipt } = await accepting().accepted({}, { responseMode: 'result', ...platform });
+    expect(receipt.firstReply).toEqual({ at: start, as });
+  });
+
+  test('callbacks: the first ten to listed origins, with an alarm for each rule that drops others', async () => {
+    const { accepted, harness, lines } = accepting();
+    const callbacks = (count: number) =>
+      Array.from({ length: count }, (_, at) => ({ url: `${origin}/${at}`, headers: {} }));
+    const platform = { callbackOrigins: [origin] };
+    expect((await accepted({ callbacks: callbacks(10) }, platform)).personalData.callbacks).toEqual(callbacks(10));
+    expect(harness.alarms()).toEqual([]);
+    const more = [{ url: 'https://elsewhere.example.com/', headers: {} }, ...callbacks(11)];
+    const { personalData } = await accepted({ reference: 'other', callbacks: more }, platform);
+    expect(personalData.callbacks).toEqual(callbacks(10));
+    const alarm = { event: 'alarm', platform: 'shop' };
+    expect(lines).toContainEqual({ ...alarm, alarm: 'callback-origin-refused' });
+    expect(lines).toContainEqual({ ...alarm, alarm: 'callbacks-dropped' });
+  });
+
+  test('another delivery of a closed request: raises an alarm; the same one, or that of an open request, does not', async () => {
+    const { accepted, harness, lines } = accepting();
+    const { receipt } = await accepted({ deliveryId: 'd-1' });
+    await accepted({ deliveryId: 'd-2' });
+    await harness.sweep();
+    await accepted({ deliveryId: 'd-1' });
+    expect(harness.alarms()).toEqual([]);
+    await accepted({ deliveryId: 'd-2' });
+    expect(harness.alarms()).toEqual(['repeated-redaction']);
+    const line = { event: 'alarm', alarm: 'repeated-redaction', platform: 'shop', receipt: receipt.id };
+    expect(lines).toContainEqual(line);
+  });
+
+  test('new request that an operator decided on: has a number, the decision and its time', async () => {
+    const { accepted, harness, services } = accepting();
+    const { receipt: shop } = await services.pseudonymizer();
+    const reference = 'order#1-b';
+    let { receipt } = await accepted({ reference, submittedAt: start - 1000 });
+    for (let number = 1; number <= 11; number += 1) {
+      await harness.sweep(harness.clock.now + 1000);
+      const decision = { at: harness.clock.now, actor: 'zoe', action: 'new-request', reason: 'asked again' } as const;
+      const decided = newRequestDecided(await harness.receipt(receipt.id), decision);
+      expect(await harness.store.replace(decided!)).toBe(true);
+      ({ receipt } = await accept({ ...requestOf({ reference }), receivedAt: harness.clock.now }, services));
+      expect(receipt).toMatchObject({ decisions: [decision], submittedAt: harness.clock.now });
+      expect(receipt.id).toBe(shop('shop', '', `${reference}#${number}`));
+    }
+  });
+
+  test('attempt: ends when seven eighths of the answer budget are used', () => {
+    const { services } = accepting({ limits: { answerBudgetMs: 8000 } });
+    expect(attemptUntil(requestOf(), services)).toBe(start + 7000);
+  });
+
+  test('first calls: are reserved while the receipt is stored, unless a project needs a token first', () => {
+    const { services } = accepting({ projects: ['main', 'us'] });
+    const { settings } = services;
+    const main = { ...settings.projects['main']!, auth: 'oauth' as const };
+    const withToken = { ...services, settings: { ...settings, projects: { ...settings.projects, main } } };
+    const receipt = (...projects: readonly string[]) => receiptOf({}, projects);
+    expect(reservesWhileStoring(receipt('main', 'us'), services)).toBe(true);
+    expect(reservesWhileStoring(receipt('main', 'us'), withToken)).toBe(false);
+    expect(reservesWhileStoring(receipt('us', 'left-the-settings'), withToken)).toBe(true);
+  });
+});
+
+describe('limit and counters of requests', () => {
+  const pauses = { paused: new Set<never>(), resumedAt: () => 0 };
+
+  test('unavailable pauses or holds: nothing may be attempted, and holds are taken to exist', async () => {
+    const { services } = accepting();
+    expect(await isWithinLimit(receiptOf(), undefined, services)).toBe(false);
+    expect(await isWithinLimit(receiptOf(), pauses, services)).toBe(true);
+    const failing = () => Promise.reject(new Error('the store fails'));
+    const control = { ...services.control, read: failing, count: failing };
+    expect(await isWithinLimit(receiptOf(), pauses, { ...services, control })).toBe(false);
+    expect(await readHoldsExistFor({ ...services, control })).toBe(true);
+    expect(await readHoldsExistFor(services)).toBe(false);
+  });
+
+  test('counters: are by hour or day, and expire', async () => {
+    const counted: unknown[] = [];
+    const { services, lines } = accepting({
+      change: ({ control }) => ({
+        control: {
+          ...control,
+          count: async (...parts) => {
+            counted.push(parts);
+            return 1;
+          },
+        },
+      }),
+    });
+    await isWithinLimit(receiptOf(), pauses, services);
+    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: () => start - 1 }, services);
+    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: () => start + 1 }, services);
+    await countIgnored('generic', services);
+    const hour = `request-count#generic#${start / 3_600_000}`;
+    const expiresAt = (start + 2 * day) / 1000;
+    expect(counted).toEqual([
+      ...[1, 2, 3].map(() => [hour, expiresAt]),
+      [`${hour}#${start + 1}`, expiresAt],
+      ['ignored-count#generic#2026-11-24', (start + 775 * day) / 1000],
+    ]);
+    expect(lines).toContainEqual({ event: 'ignored', platform: 'generic' });
+  });
+
+  test('too many: the alarm names the platform', async () => {
+    const { services, lines } = accepting({ limits: { requestsPerHour: 1 } });
+    for (let count = 0; count < 2; count += 1) await isWithinLimit(receiptOf(), pauses, services);
+    expect(lines).toEqual([{ event: 'alarm', alarm: 'platform-paused', platform: 'generic' }]);
+  });
+});
+
+test('withdrawal: is logged with its result', async () => {
+  const { accepted, lines, services } = accepting();
+  const { receipt } = await accepted();
+  for (let count = 0; count < 2; count += 1) await withdraw({ scope: '', reference: uuid }, 'shop', services);
+  const line = { event: 'accepted', platform: 'shop', receipt: receipt.id };
+  expect(lines.slice(1)).toEqual([
+    { ...line, code: 'withdrawn' },
+    { ...line, code: 'not-withdrawn' },
+  ]);
+});
+
+describe('orders that were pulled', () => {
+  const orders = (count: number) => Array.from({ length: count }, (_, at) => erasureOf({ reference: `order-${at}` }));
+
+  test('many: at most 25 are stored at once, and each as a request without a reply', async () => {
+    let [running, most] = [0, 0];
+    const { services, harness } = accepting({
+      change: ({ store }) => ({
+        store: {
+          ...store,
+          accept: async (...row) => {
+            running += 1;
+            most = Math.max(most, running);
+            await new Promise(resolve => setImmediate(resolve));
+            running -= 1;
+            return store.accept(...row);
+          },
+        },
+      }),
+    });
+    const platform = { ...manual, responseMode: 'result' } as const;
+    await acceptPulled('shop', platform, { erase: orders(50), unreadable: ['rule', 'rule'] }, services);
+    expect(most).toBe(25);
+    const receipts = await harness.receipts();
+    expect(receipts).toHaveLength(50);
+    expect(receipts[0]).toMatchObject({ authentication: { scheme: 'pull', secret: 'current' }, claims: 0 });
+    expect(receipts[0]).not.toHaveProperty('firstReply');
+    const alarms = harness.lines.filter(({ alarm }) => alarm !== undefined);
+    expect(alarms).toEqual([{ event: 'alarm', alarm: 'request-refused', platform: 'shop', rule: 'rule' }]);
+  });
+
+  test('order with other identities: raises an alarm, and the others are stored', async () => {
+    const { services, harness } = accepting();
+    const page = (erase: readonly ErasureRequest[]) =>
+      acceptPulled('shop', manual, { erase, unreadable: [] }, services);
+    await page(orders(1));
+    const changed = { ...orders(1)[0]!, identities: [] };
+    await page([changed, ...orders(2)]);
+    expect(await harness.receipts()).toHaveLength(2);
+    const rule = 'this request id was used before with other identities';
+    const line = { event: 'alarm', alarm: 'payload-mismatch', platform: 'shop', rule };
+    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([line]);
+  });
+
+  test('order that is still listed a day after it was closed: raises an alarm', async () => {
+    const { services, harness } = accepting();
+    const pull = async (at: number) => {
+      harness.clock.now = at;
+      await acceptPulled('shop', manual, { erase: orders(1), unreadable: [] }, services);
+      return harness.alarms();
+    };
+    await pull(start);
+    expect(await pull(start + 2 * day)).toEqual([]);
+    await harness.sweep();
+    expect(await pull(start + 3 * day - 1)).toEqual([]);
+    expect(await pull(start + 3 * day)).toEqual(['request-refused']);
+  });
+});
+
+describe('request of a platform', () => {
+  const wire: HttpRequest = { method: 'POST', path: '/webhooks/shop', headers: new Map(), rawBody: Buffer.from('') };
+  const verify: Platform['verify'] = async () => ({ scheme: 'test', secret: 'current' });
+  const reply = { status: 200, headers: {}, body: '' };
+
+  function platformWith(more: Partial<Platform>, hasIgnored = false) {
+    const { services, lines } = accepting();
+    const platform: Platform = {
+      ...manual,
+      verify,
+      parse: () =>
+        ({ erase: [], unreadable: ['a', 'a', 'b'], violation: 'c', hasIgnored, reply: () => reply }) as never,
+      ...more,
+    };
+    const { isPullOnly: _, ...callable } = platform;
+    return { lines, services: { ...services, platforms: new Map([['shop', callable]]) } };
+  }
+
+  test('rules that it violates: raise one alarm each', async () => {
+    const { lines, services } = platformWith({});
+    await receive(wire, services);
+    const alarm = { event: 'alarm', alarm: 'request-refused', platform: 'shop' };
+    expect(lines).toEqual(['a', 'b', 'c'].map(rule => ({ ...alarm, rule })));
+  });
+
+  test('nothing to do: is counted and raises no alarm', async () => {
+    const { lines, services } = platformWith({
+      parse: () => ({ erase: [], hasIgnored: true, reply: () => reply }) as never,
+    });
+    await receive(wire, services);
+    expect(lines).toEqual([{ event: 'ignored', platform: 'shop' }]);
+  });
+
+  test('erasures: 25 are stored at once, each once, and without callbacks none is marked as told', async () => {
+    let [running, most, stored] = [0, 0, 0];
+    const erase = Array.from({ length: 50 }, (_, at) => erasureOf({ reference: `order-${at}` }));
+    const { services } = platformWith({ parse: () => ({ erase, reply: () => reply }) as never });
+    const store: Services['store'] = {
+      ...services.store,
+      accept: async (...row) => {
+        running += 1;
+        stored += 1;
+        most = Math.max(most, running);
+        await new Promise(resolve => setImmediate(resolve));
+        running -= 1;
+        return services.store.accept(...row);
+      },
+      replace: () => Promise.reject(new Error('nothing is written again')),
+    };
+    await receive(wire, { ...services, store });
+    expect([most, stored]).toEqual([25, 50]);
+  });
+
+  test('erasure that is attempted at once: its calls are reserved in one write', async () => {
+    let writes = 0;
+    const { harness, services } = accepting({
+      change: ({ control }) => ({
+        control: {
+          ...control,
+          advance: (key, ...more) => {
+            if (key === 'rate-limit#main') writes += 1;
+            return control.advance(key, ...more);
+          },
+        },
+      }),
+    });
+    harness.addCustomer({ source_id: 'crm-1' });
+    const parse = () => ({ erase: [erasureOf()], reply: () => reply }) as never;
+    const { isPullOnly: _, ...callable } = { ...manual, responseMode: 'result', parse, verify } as const;
+    await receive(wire, { ...services, platforms: new Map([['shop', callable]]) });
+    expect([harness.deleted().length, writes]).toEqual([1, 1]);
+  });
+
+  test('withdrawal of unknown requests: one is refused, and several raise an alarm each', async () => {
+    const ids = ['a', 'b'].map(reference => ({ scope: '', reference }));
+    const withdrawing = (count: number) =>
+      platformWith({ parse: () => ({ erase: [], withdraw: ids.slice(0, count), reply: () => reply }) as never });
+    const rule = 'withdrawal: no such request';
+    expect(await receive(wire, withdrawing(1).services).catch(String)).toContain(rule);
+    const { lines, services } = withdrawing(2);
+    await receive(wire, services);
+    const alarm = { event: 'alarm', alarm: 'request-refused', platform: 'shop', rule };
+    expect(lines).toEqual([alarm, alarm]);
+  });
+
+  test('wrong path or method: the reply says which rule', async () => {
+    const { services } = platformWith({ hasStatusRoute: true, hasWithdrawalRoute: true });
+    const thrown = (change: Partial<HttpRequest>) => receive({ ...wire, ...change }, services).catch(String);
+    expect(await thrown({ path: '/webhooks/none' })).toContain('path: no such platform');
+    expect(await thrown({ method: 'PUT', path: '/webhooks/shop/1' })).toContain('method: only GET, DELETE is allowed');
+  });
+
+  test.each([
+    [new Failure('unimplemented', 'rule').markVerified(), 'request-refused'],
+    [new Failure('too-large', 'rule'), 'request-refused'],
+    [new Failure('invalid', 'rule').markVerified(), 'request-refused'],
+    [new Failure('invalid', 'rule'), undefined],
+    [new Failure('internal', 'rule').markVerified(), undefined],
+    [new Failure('unavailable', 'rule').markVerified(), undefined],
+  ])('%s: raises an alarm if the request would be lost', (failure, alarm) => {
+    const { lines, services } = platformWith({});
+    errorReply(wire, failure, services);
+    expect(lines[0]?.alarm).toBe(alarm);
+    errorReply({ ...wire, path: '/other' }, failure, services);
+    expect(lines[1]).not.toHaveProperty('platform');
+  });
+});
+
+test('event of an operator: the failure names the first wrong field, and a request has the terms of this service', () => {
+  const message = (event: unknown) => {
+    try {
+      return parseManualEvent(event);
+    } catch (thrown) {
+      return (thrown as Failure).message;
+    }
+  };
+  expect(message(1)).toBe('event: is missing or not valid');
+  expect(message({ manual: { action: 'preview', requests: [{ reference: uuid, identifiers: [] }, {}] } })).toBe(
+    'manual.requests.0.identifiers: is missing or not valid',
+  );
+  expect(manualErasure({ reference: uuid, identifiers: [{ kind: 'source_id', value: 'crm-1' }] })).toEqual(erasureOf());
+});
