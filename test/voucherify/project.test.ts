@@ -182,14 +182,19 @@ describe('project', () => {
     expect(lookUps()).toBe(2);
   });
 
-  test('open breaker: the sweep postpones every receipt until its end without a claim', async () => {
+  test('open breaker: the sweep postpones a receipt without a claim, until its end but at most for five minutes', async () => {
     const harness = createHarness();
-    const openUntil = start + 10 * minute;
+    const openUntil = start + 8 * minute;
     const breaker = { code: 'voucherify-429', trips: 0, openedAt: start, openUntil };
     await harness.store.control.write('rate-limit#main', 0, { notBefore: 0, breaker });
     const { id } = await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep(start);
-    expect(await harness.receipt(id)).toMatchObject({ claims: 0, nextAttemptAt: openUntil });
+    for (const [now, nextAttemptAt] of [
+      [start, start + 5 * minute],
+      [start + 5 * minute, openUntil],
+    ] as const) {
+      await harness.sweep(now);
+      expect(await harness.receipt(id)).toMatchObject({ claims: 0, nextAttemptAt });
+    }
     expect(harness.sent).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CallResult, retryLater } from '../../lambda/voucherify/classify.ts';
-import { addCounts, countResidue, isPassing } from '../../lambda/voucherify/residue.ts';
+import { isPassing } from '../../lambda/voucherify/counting.ts';
+import { addCounts, countResidue } from '../../lambda/voucherify/residue.ts';
 import { start } from '../support/harness.ts';
 
 type Outcome = CallResult['outcome'];

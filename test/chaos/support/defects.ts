@@ -47,8 +47,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'a deletion is repeated without another look-up',
     file: 'lambda/erasure/delete-customers.ts',
-    is: "task.justResolved ? 'not-looked' : await lookAt(pin, task)",
-    becomes: "task.justResolved ? 'not-looked' : 'not-looked'",
+    is: 'task.justResolved ? undefined : await lookAt(pin, task)',
+    becomes: 'task.justResolved ? undefined : undefined',
   },
   {
     name: 'a 404 on a pin does not count as gone',
