@@ -28,6 +28,13 @@ export async function readIdentifiers(args: ParsedArgs): Promise<ManualRequest['
   return values;
 }
 
+/** Reads the value of one option, from a prompt that does not show it or from the first line of standard input. */
+export async function readHidden(option: string): Promise<string> {
+  const prompt = openHiddenPrompt();
+  if (prompt === undefined) return readFirstLine();
+  return prompt.ask(`${option} (not shown): `).finally(() => prompt.close());
+}
+
 async function readFirstLine(): Promise<string> {
   for await (const line of inputLines()) return line;
   return '';

@@ -96,6 +96,8 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
   const at = decided.at + (isClaimed ? maxClaimMs : 0);
   const soon = { nextAttemptAt: Math.min(receipt.nextAttemptAt ?? at, at) };
   if (isFinal(receipt.state)) return withDecision(receipt, decided, { ...soon, ...callbackSoon(receipt, at) });
+  // The hold decides, not the operator: it is checked again at once.
+  if (isHeld(receipt)) return withDecision(receipt, withReason(decided, receipt), { nextAttemptAt: decided.at });
   const isWaiting = receipt.state === 'needs-review' || isClosingDecided(receipt);
   const { reason: _, heldUntil: __, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
@@ -106,7 +108,7 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
     unprovenCount: 0,
     unrecordedClaims: 0,
   } as const;
-  return withDecision(withEndedHolds(rest, decided.at), withReason(decided, receipt), reopened);
+  return withDecision(rest, withReason(decided, receipt), reopened);
 }
 
 function callbackSoon({ queue, callbackState }: Receipt, at: number): Pick<Receipt, 'callbackState'> {

@@ -6,6 +6,7 @@ import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { ada, ben, createHarness, type Harness, iso, one, start } from '../support/harness.ts';
 
+const minute = 60_000;
 const day = 86_400_000;
 const until = start + 60 * day;
 
@@ -252,18 +253,28 @@ describe('legal hold that is set while the erasure runs', () => {
 });
 
 describe('decisions about a held person', () => {
-  test('retry: is held again as long as the hold is in effect', async () => {
+  test('retry: ends no hold that is in effect, and continues at once after its release', async () => {
     const harness = withPerson();
     const held = await hold(harness, 'source_id', 'crm-1');
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    const retried = decideRetry(receipt, { actor: 'ada', action: 'retry', reason: 'again', at: start + day });
-    if (retried === undefined) throw new Error('not retried');
-    await harness.store.replace(retried);
-    const again = await harness.sweepWhenDue(receipt.id);
-    expect(again.reason).toBe('legal-hold');
-    expect(again.legalHolds).toEqual([
-      { hold: held, from: start, to: start + day },
-      { hold: held, from: start + day },
-    ]);
+    const retry = async (at: number) => {
+      const decision = { actor: 'ada', action: 'retry', reason: 'again', at } as const;
+      const retried = decideRetry(await harness.receipt(receipt.id), decision);
+      if (retried === undefined) throw new Error('not retried');
+      await harness.store.replace(retried);
+      await harness.sweep(at);
+      return harness.receipt(receipt.id);
+    };
+    const again = await retry(start + minute);
+    expect(again).toMatchObject({ state: 'needs-review', queue: 'held', legalHolds: [{ hold: held, from: start }] });
+    expect(again.legalHolds?.[0]).not.toHaveProperty('to');
+    expect(harness.alarms()).toEqual(['needs-review']);
+    await release(harness, held);
+    await retry(start + 2 * minute);
+    await harness.sweep();
+    expect(await harness.receipt(receipt.id)).toMatchObject({
+      state: 'erased',
+      legalHolds: [{ hold: held, from: start, to: start + 2 * minute }],
+    });
   });
 });

@@ -509,6 +509,17 @@ describe('ops erase --local', () => {
     return { local, add, left, command, DATA_DIR };
   }
 
+  test.skipIf(!hasPython)('find on a terminal: asks, and does not show what is typed', async () => {
+    const { stdout, status } = await opsBeside(['find', '--email', '-', '--local'], {
+      terminal: ['planted@example.com'],
+      environment: { DATA_DIR: (await localRun()).DATA_DIR },
+    });
+    expect(stdout).toContain('email (not shown): ');
+    expect(stdout).toContain('not found');
+    expect(stdout).not.toContain('planted');
+    expect(status).toBe(1);
+  });
+
   test('person, file and its results: through npm start, and no value is in a log or a file', async () => {
     const { local, add, left, command, DATA_DIR } = await localRun();
     for (const at of [1, 2, 3]) expect((await add({ source_id: `planted-${at}` })).status).toBeLessThan(300);

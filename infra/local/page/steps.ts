@@ -1,4 +1,4 @@
-import { isFinal } from '../../../lambda/receipts/receipt.ts';
+import { isFinal, legalHold } from '../../../lambda/receipts/receipt.ts';
 import type { SeenReceipt } from './journal.ts';
 
 /** One step in the life of a receipt. */
@@ -88,6 +88,7 @@ function signed({ receipt, signedAt }: SeenReceipt): Found {
 }
 
 function waitText({ state, lastResult, reason }: SeenReceipt['receipt']): string {
+  if (reason === legalHold) return 'Waits until the legal hold ends or is released.';
   if (state === 'needs-review') return `An operator must decide: ${reason}.`;
   if (lastResult === undefined) return 'Is attempted now or by the next sweep.';
   return `The last attempt failed: ${lastResult}. The sweep attempts it again.`;

@@ -56,7 +56,9 @@ const tooMany = 'too-many-matches';
 export function retryDecision(decision: OperatorDecision, context: OpsContext, maxCustomers?: number): ReceiptDecision {
   const most = maxCustomers === undefined ? {} : { maxCustomers };
   const input: DecisionInput = { ...decision, ...most, action: 'retry' };
-  const canApply = ({ reason }: Receipt) => maxCustomers === undefined || reason === tooMany;
+  const isTooMany = ({ state, reason, decisions = [] }: Receipt) =>
+    reason === tooMany || (state === 'open' && decisions.at(-1)?.reviewReason === tooMany);
+  const canApply = (receipt: Receipt) => maxCustomers === undefined || isTooMany(receipt);
   return {
     change: receipt => (canApply(receipt) ? decideRetry(receipt, input) : undefined),
     changed: async next => `${withdrawn(next)}${await retriedText(next, context)}${retryHint(next)}`,

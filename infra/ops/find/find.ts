@@ -5,8 +5,9 @@ import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
+import { readHidden } from '../read-identifiers.ts';
 import { readReceipts } from '../receipts.ts';
-import { inputLines, type Output } from '../terminal.ts';
+import type { Output } from '../terminal.ts';
 import { type Found, foundReceipt, printFound } from './found-receipts.ts';
 import { requestIds } from './request-ids.ts';
 
@@ -38,8 +39,8 @@ person's source_id finds nothing. Try the other kinds before you say no.
   --request ID    the id that the platform gave to the request. Only for Ketch
                   and generic platforms; for the others, the stored id contains
                   more than this
-  -               read the value from standard input: type it and press Enter.
-                  It is not stored in the shell's history
+  -               the value is typed at a prompt that does not show it, or read
+                  from standard input
   VALUE           the value itself; the shell's history stores it
 
 E-mail addresses match in any spelling (letter case, normal form, Punycode,
@@ -120,12 +121,7 @@ async function readSearch(args: ParsedArgs): Promise<readonly Searched[]> {
 }
 
 async function readValue(option: string, given: string): Promise<string> {
-  const value = given === '-' ? await readFirstLine() : given;
+  const value = given === '-' ? await readHidden(option) : given;
   if (value.trim() === '') throw new OpsUsageError(`--${option}: is empty`);
   return value;
-}
-
-async function readFirstLine(): Promise<string> {
-  for await (const line of inputLines()) return line;
-  return '';
 }

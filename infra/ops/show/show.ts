@@ -223,5 +223,7 @@ function unsignedLine({ queue, closedAt }: Receipt): string {
   if (closedAt === undefined) return 'not signed: the receipt is not closed yet';
   return queue === undefined
     ? toned('bad', 'THE SIGNATURE IS MISSING: the receipt is finished but not signed')
-    : 'not signed yet: signed after the callbacks are delivered';
+    : queue === 'callback'
+      ? 'not signed yet: signed after the callbacks are delivered'
+      : 'not signed yet: signed after the deleted customers are looked up again, at least a minute after the deletion';
 }
