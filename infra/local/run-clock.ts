@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseJson } from '../../lambda/io/json.ts';
 
-/** A clock that the page can move ahead, so that nobody must wait for an hour to see the next attempt. */
+/** A clock that the page can move ahead, to see the next attempt without waiting for an hour. */
 export interface RunClock {
   /** Epoch milliseconds. */
   readonly now: () => number;

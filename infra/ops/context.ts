@@ -138,7 +138,7 @@ const usesAwsEndpoint = '--local: npm start uses an AWS endpoint: omit --local, 
 export function localContext(environment: Readonly<Record<string, string | undefined>>): OpsContext {
   const { data } = readLocalOptions(environment);
   const run = readRunFile(data);
-  // The default is the settings of the run. Its clock is in the folder, whatever else uses an AWS endpoint.
+  // By default, the settings of the run apply. The clock is read from the folder, also with an AWS endpoint.
   const { settings, now } = readLocalOptions({ SETTINGS: run?.settings, ...environment, AWS_ENDPOINT_URL: undefined });
   const file = join(data, 'erasure.sqlite');
   if (run !== undefined && run.sandboxUrl === undefined) throw new OpsUsageError(usesAwsEndpoint);

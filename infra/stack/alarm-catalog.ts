@@ -14,7 +14,7 @@ export const alarmTexts = {
   'unproven-responses':
     'It is unknown whether a person was found or erased: a response from Voucherify is not valid proof.',
   paused:
-    'Nobody is erased in a paused scope (everything, a platform or a project), while requests are accepted: an operator or the hourly request limit has paused it.',
+    'Requests are accepted but not carried out in a paused scope (everything, a platform or a project): an operator or the hourly request limit has paused it.',
   'no-match-rate':
     'Persons may stay in Voucherify although the reply was "no match": far more requests than usual match no customer.',
   'requests-rejected':

@@ -3,7 +3,7 @@ import { type DeletionTask, deleteCustomers } from '../../lambda/erasure/delete-
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { needsReview, retryLater } from '../../lambda/voucherify/classify.ts';
 import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
-import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, countedReservations, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
 const family = ['cust_1', 'cust_2', 'cust_3', 'cust_4'];
@@ -293,23 +293,13 @@ describe('quota for a deletion with 404', () => {
     [1, 'is that of the look-up and the deletion as long as it is not', false],
     [2, 'has the confirming look reserved when it is needed', true],
   ])('%i reservations: %s', async (reservations, _, isDenied) => {
-    let writes = 0;
-    const harness = createHarness({
-      change: ({ control }) => ({
-        control: {
-          ...control,
-          advance: (key, ...more) => {
-            if (key === 'rate-limit#main') writes += 1;
-            return control.advance(key, ...more);
-          },
-        },
-      }),
-    });
+    const { options, writes } = countedReservations();
+    const harness = createHarness(options);
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = (call, pass) => (isDenied && call.method === 'POST' ? denied : pass());
     await harness.erase(one('source_id', 'crm-1'));
     expect(harness.sent).toHaveLength(isDenied ? 3 : 2);
-    expect(writes).toBe(reservations);
+    expect(writes()).toBe(reservations);
   });
 
   test('two calls per attempt: still ends', async () => {

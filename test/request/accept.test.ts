@@ -18,7 +18,7 @@ import { errorReply, receive } from '../../lambda/request/receive.ts';
 import { countIgnored, isWithinLimit, readHoldsExistFor } from '../../lambda/request/request-limit.ts';
 import { withdraw } from '../../lambda/request/withdraw.ts';
 import type { Services } from '../../lambda/services.ts';
-import { createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { countedReservations, createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 
 const day = 86_400_000;
@@ -317,23 +317,13 @@ describe('request of a platform', () => {
   });
 
   test('erasure that is attempted at once: its calls are reserved in one write', async () => {
-    let writes = 0;
-    const { harness, services } = accepting({
-      change: ({ control }) => ({
-        control: {
-          ...control,
-          advance: (key, ...more) => {
-            if (key === 'rate-limit#main') writes += 1;
-            return control.advance(key, ...more);
-          },
-        },
-      }),
-    });
+    const { options, writes } = countedReservations();
+    const { harness, services } = accepting(options);
     harness.addCustomer({ source_id: 'crm-1' });
     const parse = () => ({ erase: [erasureOf()], reply: () => reply }) as never;
     const { isPullOnly: _, ...callable } = { ...manual, responseMode: 'result', parse, verify } as const;
     await receive(wire, { ...services, platforms: new Map([['shop', callable]]) });
-    expect([harness.deleted().length, writes]).toEqual([1, 1]);
+    expect([harness.deleted().length, writes()]).toEqual([1, 1]);
   });
 
   test('withdrawal of unknown requests: one is refused, and several raise an alarm each', async () => {

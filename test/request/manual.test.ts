@@ -7,7 +7,7 @@ import type { ManualEvent, ManualReply } from '../../lambda/request/manual-event
 import { parseSettings } from '../../lambda/settings.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { contextWith, eventOf, invoke } from '../support/event.ts';
-import { createHarness, type HarnessOptions } from '../support/harness.ts';
+import { countedReservations, createHarness, type HarnessOptions } from '../support/harness.ts';
 import { ketchHarness, ketchWire } from '../support/ketch.ts';
 
 const by = 'arn:aws:sts::123456789012:assumed-role/privacy/zoe';
@@ -206,22 +206,12 @@ describe('preview of requests by hand', () => {
   });
 
   test('two look-ups: are reserved at once, and the second one may be the refused one', async () => {
-    let writes = 0;
-    const { harness, send } = manualHarness({
-      change: ({ control }) => ({
-        control: {
-          ...control,
-          advance: (key, ...more) => {
-            if (key === 'rate-limit#main') writes += 1;
-            return control.advance(key, ...more);
-          },
-        },
-      }),
-    });
+    const { options, writes } = countedReservations();
+    const { harness, send } = manualHarness(options);
     const identifiers = ['crm-1', 'crm-2'].map(value => ({ kind: 'source_id', value }));
     const requests = [{ reference: idOf(1), identifiers }];
     await send({ action: 'preview', requests });
-    expect([harness.sent.length, writes]).toEqual([2, 1]);
+    expect([harness.sent.length, writes()]).toEqual([2, 1]);
     harness.intercept = (call, pass) =>
       call.url.pathname.endsWith('crm-2') ? { kind: 'answer', status: 400, headers: {}, body: '{}' } : pass();
     expect(previewed(await send({ action: 'preview', requests }))).toEqual([

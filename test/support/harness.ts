@@ -290,6 +290,23 @@ export function changedStore(change: (store: ReceiptStore) => Partial<ReceiptSto
   return { change: ({ store }) => ({ store: { ...store, ...change(store) } }) };
 }
 
+/** Options for a store that counts the writes which reserve calls of the project `main`. */
+export function countedReservations() {
+  let writes = 0;
+  const options: HarnessOptions = {
+    change: ({ control }) => ({
+      control: {
+        ...control,
+        advance: (key, ...more) => {
+          if (key === 'rate-limit#main') writes += 1;
+          return control.advance(key, ...more);
+        },
+      },
+    }),
+  };
+  return { options, writes: () => writes };
+}
+
 /** Returns the sandbox's response as the HTTP client returns it. */
 export function sandboxResult(sandbox: Sandbox, { method, url, headers, body = '' }: HttpCall): HttpResult {
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
