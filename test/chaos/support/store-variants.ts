@@ -23,10 +23,11 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
     INSERT INTO waiting VALUES (?, ?, ?, ?) ON CONFLICT DO
     UPDATE SET revision = excluded.revision, queue = excluded.queue, at = excluded.at WHERE excluded.revision > revision
   `);
-  const names = database.prepare("SELECT DISTINCT queue FROM waiting WHERE queue = ?1 OR queue LIKE ?1 || '#%'");
   const find = database.prepare('SELECT id, at FROM waiting WHERE queue = ? AND at <= ? ORDER BY at, id LIMIT ?');
+  const names = new Set<string>();
   const index = ({ id, revision, partition, at }: Indexed) =>
     later(() => {
+      if (partition !== undefined) names.add(partition);
       update.run(id, revision, partition ?? null, at ?? null);
     });
   return {
@@ -51,7 +52,7 @@ export function withLaggingIndex(store: ReceiptStore, later: (update: () => void
       return replaced;
     },
     due: async (queue, now, limit, select = () => true) => {
-      const all = names.all(queue).map(row => String(row['queue']));
+      const all = [...names].filter(name => name === queue || name.startsWith(`${queue}#`));
       const selected = all.filter(name => queue !== 'erase' || select(parsePartition(name)));
       const found = selected.map(name => find.all(name, now, Math.max(limit, 0)));
       return oldestFirst(
