@@ -37,7 +37,12 @@ export interface Turn {
   readonly until: number;
   /** Called when the first calls are reserved: then the next receipt may take its turn. */
   readonly started: () => void;
+  /** Returns whether other due receipts have not had their turn yet. */
+  readonly othersWait: () => boolean;
 }
+
+/** After this time in milliseconds it was the quota that an attempt has waited for. */
+const quotaWaitMs = 1000;
 
 /**
  * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused receipt is not changed; a
@@ -45,7 +50,7 @@ export interface Turn {
  */
 export async function processReceipt(
   id: string,
-  { until: sweepEnds, started }: Turn,
+  { until: sweepEnds, started, othersWait }: Turn,
   services: Services,
 ): Promise<ProcessedReceipt> {
   const receipt = await services.store.read(id);
@@ -66,6 +71,7 @@ export async function processReceipt(
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
+  const reservingAt = services.now();
   // What waits beyond the end would be reserved a second time by the next sweep.
   const { isReserved, limitedUntil, isBlocked } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
   if (!isReserved) {
@@ -78,7 +84,8 @@ export async function processReceipt(
   started();
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
-  const closed = await attemptClaimed(claimed, { clients, until, holdsExist }, services);
+  const isBacklog = services.now() - reservingAt >= quotaWaitMs && othersWait();
+  const closed = await attemptClaimed(claimed, { clients, until, holdsExist, isBacklog }, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }
 
@@ -90,7 +97,7 @@ function durationOf({ projects }: Receipt): number {
 /** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */
 async function attemptClaimed(
   receipt: Receipt,
-  conditions: Pick<AttemptRequest, 'clients' | 'until' | 'holdsExist'>,
+  conditions: Pick<AttemptRequest, 'clients' | 'until' | 'holdsExist' | 'isBacklog'>,
   services: Services,
 ): Promise<boolean> {
   const personalData = await services.store.readPersonalData(receipt.id);

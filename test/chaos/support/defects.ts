@@ -332,6 +332,12 @@ export const defects: readonly Defect[] = [
     becomes: 'erasedAt > 0',
   },
   {
+    name: 'an event is taken while the receipt is being closed',
+    file: 'lambda/reappearance/receive-event.ts',
+    is: 'if (isRecent && found',
+    becomes: 'if (closingMs < 0 && found',
+  },
+  {
     name: 'a customer who is still present raises no alarm',
     file: 'lambda/sweep/verify-erasure.ts',
     is: "if (result === 'stillPresent') log(",
@@ -351,8 +357,8 @@ export const defects: readonly Defect[] = [
   {
     name: 'only the identifiers of the request are compared with events',
     file: 'lambda/receipts/receipt.ts',
-    is: "...(state === 'erased' ? resolvedHmacs : [])",
-    becomes: '...resolvedHmacs.slice(resolvedHmacs.length + state.length)',
+    is: '[...subjectHmacs, ...resolvedHmacs])]',
+    becomes: '[...subjectHmacs, ...resolvedHmacs.slice(resolvedHmacs.length)])]',
   },
   {
     name: 'a list without a total counts as 0',
