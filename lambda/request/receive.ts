@@ -62,11 +62,8 @@ export async function receive(request: HttpRequest, services: Services): Promise
  * violates a rule of the platform's contract.
  */
 function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
-  const { violation } = parsed;
-  const rules = [
-    ...('unreadable' in parsed ? (parsed.unreadable ?? []) : []),
-    ...(violation === undefined ? [] : [violation]),
-  ];
+  const { unreadable = [], violation }: { unreadable?: readonly string[]; violation?: string } = parsed;
+  const rules = violation === undefined ? unreadable : [...unreadable, violation];
   for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-refused', platform, rule });
 }
 

@@ -205,6 +205,17 @@ describe('preview of requests by hand', () => {
     expect(previewed(await preview('crm-1'))).toEqual([{ main: { kind: 'created-later' } }]);
   });
 
+  test('burst: is left for platforms, which wait for a reply', async () => {
+    const wait = async (ms: number) => {
+      harness.clock.now += ms;
+    };
+    const limit = { calls: 60, periodSeconds: 60 };
+    const { harness, preview } = manualHarness({ project: { callsPerMinute: 60 }, limit, change: () => ({ wait }) });
+    const startedAt = harness.clock.now;
+    expect(previewed(await preview('crm-1', 'crm-2'))).toHaveLength(2);
+    expect(harness.clock.now).toBeGreaterThan(startedAt + 1000);
+  });
+
   test('two look-ups: are reserved at once, and the second one may be the refused one', async () => {
     const { options, writes } = countedReservations();
     const { harness, send } = manualHarness(options);
