@@ -1,11 +1,27 @@
 import { describe, expect, test } from 'vitest';
-import { isRefusalDecided, maxCustomersFor, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
 import {
+  holdReceipt,
+  isRefusalDecided,
+  maxCustomersFor,
+  type Receipt,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
+import {
+  addResidue,
   claimReceipt,
+  closeAsPartial,
   closeAsRefused,
   type DecisionInput,
+  decideAcceptPartial,
+  decideEraseAgain,
   decideRefusal,
   decideRetry,
+  decideWithdrawal,
+  endEraseAgain,
+  isHoldCheckDue,
+  isSignatureDue,
+  newRequestDecided,
+  recordHoldCheck,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';
 import {
@@ -43,6 +59,31 @@ describe('retry', () => {
     });
     expect(next).not.toHaveProperty('reason');
     expect(claimReceipt(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
+  });
+
+  test('decision on an open receipt: has no reason of a review, and repeats no refused look-up', () => {
+    const partial = withProgress(claimedOnce(), 'main', { pins: 1, refusedLookUps: ['voucherify-400'] });
+    const next = must(decideRetry(partial, decided));
+    expect(next.decisions).toStrictEqual([decided]);
+    expect(next.projects).toStrictEqual(partial.projects);
+  });
+
+  test('review after refused look-ups: only these are repeated', () => {
+    const two = withProgress(claimedOnce({}, ['main', 'us']), 'main', { refusedLookUps: ['voucherify-400'] });
+    const next = must(decideRetry(requestReview(two, 'voucherify-400'), decided));
+    const { main, us } = two.projects;
+    expect(next.projects).toStrictEqual({ main: { ...main, lookUpAgain: true }, us });
+  });
+
+  test('closed receipt: its next step is now, whatever its last claim', () => {
+    const callbackState = { tries: 1, delivered: [], refused: [], retryAt: now + 9000 };
+    const waits = { state: 'erased', nextAttemptAt: now + 9000, callbackState } as const;
+    const next = (receipt: Partial<Receipt>) => must(decideRetry(claimedOnce(receipt), decided));
+    const called = next({ ...waits, queue: 'callback' });
+    expect(called).toMatchObject({ nextAttemptAt: now + 1000, callbackState: { tries: 1, retryAt: now + 1000 } });
+    expect(next({ ...waits, queue: 'sign' })).toMatchObject({ nextAttemptAt: now + 1000, callbackState });
+    const { callbackState: _, ...uncalled } = waits;
+    expect(next({ ...uncalled, queue: 'callback' })).not.toHaveProperty('callbackState');
   });
 
   test('customer limit: is raised until the next decision', () => {
@@ -143,10 +184,17 @@ describe('refusal', () => {
     expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 
-  test('worker without a result: is recorded as possibly deleted', () => {
+  test('worker without a result: is recorded as possibly deleted, and one with a result is not', () => {
     const posting = withProgress(claimedOnce(), 'main', { pins: 1 });
-    const closed = must(closeAsRefused(must(decideRefusal(posting, refusal)), now + 1e9));
-    expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
+    const closed = (receipt: Receipt) => must(closeAsRefused(must(decideRefusal(receipt, refusal)), now + 1e9));
+    expect(closed(posting).projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
+    expect(closed({ ...posting, unrecordedClaims: 0 }).projects).toStrictEqual(posting.projects);
+  });
+
+  test('platform that got no reply about the result: the evidence says accepted', () => {
+    const closed = must(closeAsRefused(must(decideRefusal(claimedOnce({ hasCallbacks: true }), refusal)), now + 1e9));
+    expect(closed.queue).toBe('callback');
+    expect(closed).not.toHaveProperty('firstReply');
   });
 });
 
@@ -171,8 +219,148 @@ describe('result recorded after a refusal', () => {
   });
 });
 
-test('signature: only after the receipt is closed and called back', () => {
-  for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'callback' })]) {
-    expect(storeEvidence(receipt, 'a.b.c')).toBeUndefined();
-  }
+describe('partial result accepted by an operator', () => {
+  const accepted: DecisionInput = { ...decided, action: 'accept-partial' };
+  const names = ['main', 'us', 'eu'];
+  const main = { pins: 2, deletions: [deletion(), deletion(1)], refusedLookUps: ['voucherify-400'] };
+  const us = { pins: 2, absent: [0], unseenUnproven: [1] };
+  const reviewed = (change: Parameters<typeof withProgress>[2] = {}, reason = 'voucherify-400') => {
+    const first = withProgress(withProgress(claimedOnce({}, names), 'main', main), 'us', us);
+    return requestReview(withProgress(first, 'eu', { state: 'no-match', ...change }), reason);
+  };
+
+  test('nothing left to delete: is closed by the sweep, and proves what was deleted', () => {
+    const next = must(decideAcceptPartial({ ...reviewed(), hasCallbacks: true }, accepted));
+    expect(next).toMatchObject({ state: 'open', queue: 'erase', nextAttemptAt: now + 1000 });
+    expect(next.decisions).toStrictEqual([{ ...accepted, reviewReason: 'voucherify-400' }]);
+    expect(closeAsPartial(next, now + 999)).toBeUndefined();
+    expect(closeAsPartial(must(decideRetry(next, decided)), now + 1e9)).toBeUndefined();
+    const closed = must(closeAsPartial(next, now + 1000));
+    expect(closed).toMatchObject({ state: 'erased', queue: 'callback', projects: { us: { state: 'open' } } });
+    expect(closed).not.toHaveProperty('firstReply');
+  });
+
+  test('no proof of a deletion: is closed as not identifiable', () => {
+    const next = must(decideAcceptPartial(reviewed(), accepted));
+    const unproved = withProgress(next, 'main', { deletions: [] });
+    expect(closeAsPartial(unproved, now + 1000)).toMatchObject({ state: 'not-identifiable' });
+  });
+
+  test('customers that another attempt could delete, or a wrong deletion: cannot be accepted', () => {
+    const open = { state: 'open' } as const;
+    for (const change of [
+      open,
+      { ...open, pins: 1 },
+      { ...open, ...main, pins: 3 },
+      { ...open, ...main, lookUpAgain: true },
+    ])
+      expect(decideAcceptPartial(reviewed(change), accepted)).toBeUndefined();
+    expect(decideAcceptPartial(reviewed({}, 'wrong-customer-deleted'), accepted)).toBeUndefined();
+    expect(decideAcceptPartial({ ...reviewed(), state: 'open' }, accepted)).toBeUndefined();
+  });
+});
+
+describe('withdrawal by the platform', () => {
+  test('customer pinned in one project: is not possible, and before that it is', () => {
+    const two = claimedOnce({}, ['main', 'us']);
+    expect(decideWithdrawal(two, now)).toMatchObject({ state: 'open', reason: 'withdrawn', nextAttemptAt: now });
+    for (const progress of [{ pins: 1 }, { pins: 1, deletions: [deletion()] }])
+      expect(decideWithdrawal(withProgress(two, 'us', progress), now)).toBeUndefined();
+  });
+});
+
+describe('legal hold', () => {
+  const held = holdReceipt(claimedOnce({ unprovenCount: 2 }), ['mac-1'], now);
+  const due = now + 900_000;
+
+  test('check: is due every 15 minutes as long as a hold is in effect', () => {
+    expect([due - 1, due].map(at => isHoldCheckDue(held, at))).toEqual([false, true]);
+    expect(isHoldCheckDue(claimedOnce({ nextAttemptAt: now }), due)).toBe(false);
+    expect(recordHoldCheck(held, [], due - 1)).toBeUndefined();
+    expect(recordHoldCheck(held, ['mac-1'], due)).toStrictEqual({ ...held, revision: 3, nextAttemptAt: due + 900_000 });
+  });
+
+  test('end: the receipt is attempted at once, and names the time', () => {
+    const next = must(recordHoldCheck(held, [], due));
+    const open = { state: 'open', queue: 'erase', nextAttemptAt: due, unprovenCount: 0, unrecordedClaims: 0 };
+    expect(next).toMatchObject({ ...open, legalHolds: [{ hold: 'mac-1', from: now, to: due }] });
+    expect(next).not.toHaveProperty('reason');
+    const { legalHolds: _, ...unknown } = held;
+    expect(recordHoldCheck(unknown, [], due)).toMatchObject(open);
+  });
+});
+
+describe('decision about a closed receipt', () => {
+  const again: DecisionInput = { ...decided, action: 'erase-again' };
+  const day = 86_400_000;
+  const { queue: _, nextAttemptAt: __, ...done } = claimedOnce({ state: 'erased', closedAt: now, evidence: 'a.b.c' });
+  const verification = { tries: 9, absent: [], result: 'stillPresent', at: now } as const;
+  const present: Receipt = { ...done, verification };
+
+  test('new request: once, and only when the receipt is closed', () => {
+    const renewed: DecisionInput = { ...decided, action: 'new-request' };
+    const next = must(newRequestDecided(done, renewed));
+    expect(next).toStrictEqual({ ...done, revision: 2, newRequest: renewed });
+    expect(newRequestDecided(next, renewed)).toBeUndefined();
+    expect(newRequestDecided(claimedOnce(), renewed)).toBeUndefined();
+  });
+
+  test('erase again: once, while the pins are kept, and not while the signature is due', () => {
+    const next = must(decideEraseAgain(present, again));
+    const look = { ...verification, lookAt: now + 1000 };
+    const looks = { queue: 'verify', nextAttemptAt: now + 1000, verification: look };
+    expect(next).toStrictEqual({ ...present, revision: 2, eraseAgain: again, ...looks });
+    expect(decideEraseAgain(next, again)).toBeUndefined();
+    expect(decideEraseAgain(present, { ...again, at: now + 30 * day - 1 })).toBeDefined();
+    expect(decideEraseAgain(present, { ...again, at: now + 30 * day })).toBeUndefined();
+    expect(decideEraseAgain(done, again)).toBeUndefined();
+    expect(decideEraseAgain({ ...present, queue: 'sign' }, again)).toBeUndefined();
+    expect(decideEraseAgain({ ...present, queue: 'callback' }, again)).toMatchObject({ queue: 'callback' });
+  });
+
+  test('erased again: a signed receipt leaves its queue, and another one is signed or called back', () => {
+    const decidedOn = must(decideEraseAgain(present, again));
+    const ended = must(endEraseAgain(decidedOn, now + 5000));
+    expect(ended).toStrictEqual({ ...present, revision: 3, eraseAgain: again });
+    expect(endEraseAgain(ended, now + 5000)).toBeUndefined();
+    expect(
+      endEraseAgain({ ...ended, verification: { ...verification, lookAt: now }, eraseAgain: undefined } as never, now),
+    ).toBeUndefined();
+    const { evidence: _none, ...unsigned } = decidedOn;
+    expect(endEraseAgain(unsigned, now + 5000)).toMatchObject({ queue: 'sign', nextAttemptAt: now + 5000 });
+    const { verification: _unknown, ...unverified } = decidedOn;
+    expect(endEraseAgain(unverified, now)).toBeUndefined();
+    const callbackState = { tries: 1, delivered: [], refused: [], retryAt: now + 9000 };
+    const calling = must(endEraseAgain({ ...decidedOn, queue: 'callback', callbackState }, now + 5000));
+    expect(calling).toMatchObject({ queue: 'callback', nextAttemptAt: now + 9000 });
+  });
+
+  test('counts after the deletion: are stored for the projects that were counted before', () => {
+    const names = ['main', 'us', 'eu'];
+    const first = withProgress(claimedOnce({}, names), 'main', { residue: { before: { vouchers: 2 } } });
+    const counted = withProgress(first, 'us', { residue: { before: {} } });
+    const next = addResidue(counted, { main: { vouchers: 0 }, eu: { vouchers: 0 } }, now);
+    const residue = { before: { vouchers: 2 }, after: { vouchers: 0 }, at: now };
+    expect(next.projects).toStrictEqual({ ...counted.projects, main: { ...counted.projects['main'], residue } });
+  });
+});
+
+describe('signature', () => {
+  const waiting = claimedOnce({ state: 'erased', queue: 'sign', nextAttemptAt: now });
+
+  test('closed and called back: is due at its time, once', () => {
+    expect([now - 1, now].map(at => isSignatureDue(waiting, at))).toEqual([false, true]);
+    const { queue: _, nextAttemptAt: __, ...signed } = waiting;
+    expect(storeEvidence(waiting, 'a.b.c')).toStrictEqual({ ...signed, revision: 2, evidence: 'a.b.c' });
+    expect(isSignatureDue(signed, now)).toBe(false);
+  });
+
+  test.each<Partial<Receipt>>([
+    { state: 'open', queue: 'sign' },
+    { queue: 'callback' },
+    { queue: 'erase', state: 'open' },
+  ])('%j: is neither due nor stored', change => {
+    expect(isSignatureDue({ ...waiting, ...change }, now)).toBe(false);
+    expect(storeEvidence({ ...waiting, ...change }, 'a.b.c')).toBeUndefined();
+  });
 });
