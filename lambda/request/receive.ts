@@ -144,8 +144,9 @@ export async function processErasures(
   services: Services,
 ): Promise<readonly ErasureResult[]> {
   const results: ErasureResult[] = [];
-  for (let first = 0; first < erasures.length; first += batchSize) {
-    const batch = erasures.slice(first, first + batchSize);
+  const left = [...erasures];
+  while (left.length > 0) {
+    const batch = left.splice(0, batchSize);
     results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
   }
   return results;

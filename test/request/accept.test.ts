@@ -4,6 +4,7 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { manual } from '../../lambda/platforms/manual.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';
+import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
 import {
   accept,
@@ -270,6 +271,11 @@ describe('orders that were pulled', () => {
     expect(await pull(start + 2 * day)).toEqual([]);
     await harness.sweep();
     expect(await pull(start + 3 * day - 1)).toEqual([]);
+    const [closed] = await harness.receipts();
+    const waiting = nextRevision(closed!, { queue: 'callback', nextAttemptAt: start + 9 * day });
+    await harness.store.replace(waiting);
+    expect(await pull(start + 3 * day)).toEqual([]);
+    await harness.store.replace(nextRevision(waiting, { queue: 'sign' }));
     expect(await pull(start + 3 * day)).toEqual(['request-refused']);
   });
 });

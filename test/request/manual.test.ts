@@ -183,9 +183,9 @@ describe('preview of requests by hand', () => {
     expect(previewed(await send({ action: 'preview', requests }))).toEqual([
       { main: { kind: 'unclear', code: 'too-many-matches' } },
     ]);
-    harness.addCustomer({ source_id: 'crm-held' });
-    const hold = (await harness.services.pseudonymizer()).subject({ kind: 'source_id', value: 'crm-held' });
-    const terms = { kind: 'source_id', until: harness.clock.now + 86_400_000, actor: 'ada', reason: 'a lawsuit' };
+    harness.addCustomer({ source_id: 'crm-held', email: 'held@example.com' });
+    const hold = (await harness.services.pseudonymizer()).subject({ kind: 'email', value: 'held@example.com' });
+    const terms = { kind: 'email', until: harness.clock.now + 86_400_000, actor: 'ada', reason: 'a lawsuit' };
     await setLegalHold({ id: hold, at: harness.clock.now, ...terms }, harness.services.control);
     const held = [{ reference: idOf(3), identifiers: [{ kind: 'source_id', value: 'crm-held' }] }];
     expect(previewed(await send({ action: 'preview', requests: held }))).toEqual([
