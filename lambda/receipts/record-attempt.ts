@@ -124,7 +124,7 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
     return {
       ...before,
       ...lookedUp,
-      ...('matched' in result && result.matched !== undefined ? { matched: result.matched } : {}),
+      ...('matched' in result && result.matched && { matched: result.matched }),
       deletions,
       ...union('absent', before, result),
       ...union('unseenUnproven', before, result),
@@ -168,7 +168,7 @@ function reviewCode(results: readonly ProjectResult[]): string | undefined {
 }
 
 function holdsOf(results: readonly ProjectResult[]): readonly string[] {
-  return results.flatMap(result => ('holds' in result ? (result.holds ?? []) : []));
+  return results.flatMap(result => ('holds' in result && result.holds) || []);
 }
 
 /** Changes the reason of a receipt in review, so that an operator cannot retry it after a wrong deletion. */

@@ -64,6 +64,18 @@ describe('final result', () => {
   });
 });
 
+test('outcome that the reply cannot express: is told by a callback', () => {
+  const receipt = claimedOnce({ hasCallbacks: true });
+  const replied = { repliesNow: true, callbackOnlyOutcomes: ['not-identifiable'] } as const;
+  const told = mustRecord(receipt, { main: unidentifiable }, replied);
+  expect(told.queue).toBe('callback');
+  expect(told).not.toHaveProperty('firstReply');
+  expect(mustRecord(receipt, { main: noMatch }, replied)).toMatchObject({
+    queue: 'sign',
+    firstReply: { as: 'outcome' },
+  });
+});
+
 describe('no match', () => {
   test.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only if every pin was known', kind => {
     const result = (knownPins: number) => ({ kind, deletions: [], knownPins }) as const;
