@@ -120,11 +120,11 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
   const deletions = [...before.deletions, ...fresh];
   if (result.kind === 'retry' || result.kind === 'review' || result.kind === 'partial') {
-    const lookedUp = result.lookUps === undefined ? {} : { lookedUp: result.lookUps.results.length };
+    const { lookUps, matched }: Pick<Unfinished, 'lookUps'> & { readonly matched?: number } = result;
     return {
       ...before,
-      ...lookedUp,
-      ...('matched' in result && result.matched && { matched: result.matched }),
+      ...(lookUps && { lookedUp: lookUps.results.length }),
+      ...(matched && { matched }),
       deletions,
       ...union('absent', before, result),
       ...union('unseenUnproven', before, result),
