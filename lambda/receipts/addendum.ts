@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { issuer } from './evidence.ts';
-import type { Receipt } from './receipt.ts';
 import type { Addendum } from './row-schemas.ts';
 
 export type { Addendum } from './row-schemas.ts';
@@ -21,7 +20,7 @@ export function storeAddendumSignature(addendum: Addendum, jws: string): Addendu
 }
 
 /** Returns what an addendum states, bound to the signed evidence of its receipt. Times are ISO 8601 in UTC. */
-export function addendumStatement(addendum: Addendum, { evidence = '' }: Pick<Receipt, 'evidence'>) {
+export function addendumStatement(addendum: Addendum, evidence: string) {
   const { receipt, event, project, type, matched, channel, occurredAt, receivedAt } = addendum;
   return {
     ...{ iss: issuer, v: 1, receipt },

@@ -1,4 +1,4 @@
-import { type CallbackState, isFinal, nextRevision, type Receipt } from './receipt.ts';
+import { type CallbackState, isFinal, isTimeReached, nextRevision, type Receipt } from './receipt.ts';
 import { dueDuringCallbacks, queueAfterCallbacks } from './verification.ts';
 
 /** How long after closing a receipt its callbacks are retried, in milliseconds. At least seven days are promised. */
@@ -13,8 +13,9 @@ export function claimCallback(receipt: Receipt, now: number, until: number): Rec
 }
 
 /** Returns whether callbacks of a closed receipt are due now, and not only its verification. */
-export function isCallbackDue({ state, queue, nextAttemptAt, callbackState }: Receipt, now: number): boolean {
-  const isQueued = isFinal(state) && queue === 'callback' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+export function isCallbackDue(receipt: Receipt, now: number): boolean {
+  const { state, queue, callbackState } = receipt;
+  const isQueued = isFinal(state) && queue === 'callback' && isTimeReached(receipt, now);
   return isQueued && (callbackState?.retryAt ?? now) <= now;
 }
 

@@ -22,6 +22,6 @@ export function isPreviewAsked(receipt: Receipt, now: number): boolean {
 /** Stores a preview and lets the receipt wait on. Returns `undefined` if it no longer waits for this preview. */
 export function storePreview(receipt: Receipt, projects: PreviewedProjects, now: number): Receipt | undefined {
   const { preview, heldUntil = now } = receipt;
-  if (!isPreviewAsked(receipt, now) || isClosingDecided(receipt) || preview === undefined) return undefined;
-  return nextRevision(receipt, { nextAttemptAt: heldUntil, preview: { askedAt: preview.askedAt, at: now, projects } });
+  if (!isPreviewAsked(receipt, now) || isClosingDecided(receipt)) return undefined;
+  return nextRevision(receipt, { nextAttemptAt: heldUntil, preview: { askedAt: now, ...preview, at: now, projects } });
 }

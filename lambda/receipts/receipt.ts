@@ -1,6 +1,6 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
-import type { ProjectProgress, Receipt, ReceiptState, ResidueCounts } from './row-schemas.ts';
+import type { Decision, ProjectProgress, Receipt, ReceiptState, ResidueCounts } from './row-schemas.ts';
 import { queueAfterCallbacks } from './verification.ts';
 
 export type {
@@ -61,14 +61,19 @@ export function createReceipt(
   };
 }
 
+/** Returns the last decision about an open receipt. */
+function openDecision({ state, decisions }: Receipt): Decision | undefined {
+  return state === 'open' ? decisions?.at(-1) : undefined;
+}
+
 /** Returns whether an operator has decided to refuse an open receipt, or its platform has withdrawn it. */
 export function isRefusalDecided(receipt: Receipt): boolean {
-  return (receipt.state === 'open' && receipt.decisions?.at(-1)?.action === 'refuse') || isWithdrawn(receipt);
+  return openDecision(receipt)?.action === 'refuse' || isWithdrawn(receipt);
 }
 
 /** Returns whether the platform has withdrawn an open receipt. It was told so, thus nothing can change it. */
-export function isWithdrawn({ state, decisions }: Receipt): boolean {
-  return state === 'open' && decisions?.at(-1)?.action === 'withdraw';
+export function isWithdrawn(receipt: Receipt): boolean {
+  return openDecision(receipt)?.action === 'withdraw';
 }
 
 /** The reason of a receipt that its platform has withdrawn. */
@@ -80,8 +85,8 @@ export function isClosingDecided(receipt: Receipt): boolean {
 }
 
 /** Returns whether an operator has decided to close an open receipt with a partial result. */
-export function isPartialAccepted({ state, decisions }: Receipt): boolean {
-  return state === 'open' && decisions?.at(-1)?.action === 'accept-partial';
+export function isPartialAccepted(receipt: Receipt): boolean {
+  return openDecision(receipt)?.action === 'accept-partial';
 }
 
 /** Returns whether Voucherify refused look-ups of a project: it cannot finish before an operator decides. */
@@ -90,13 +95,13 @@ export function hasRefusedLookUps({ refusedLookUps = [] }: ProjectProgress): boo
 }
 
 /** Returns how many customers of one project may be deleted for this receipt, if an operator has set a limit. */
-export function maxCustomersFor({ decisions = [] }: Receipt): number | undefined {
-  return decisions.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
+export function maxCustomersFor({ decisions }: Receipt): number | undefined {
+  return decisions?.findLast(decision => decision.maxCustomers !== undefined)?.maxCustomers;
 }
 
 /** Returns the HMAC of the app id that an operator has accepted last for the pins of a project. */
-export function acceptedAppIdHmac({ decisions = [] }: Receipt, project: string): string | undefined {
-  return decisions.findLast(({ sameProject = {} }) => Object.hasOwn(sameProject, project))?.sameProject?.[project];
+export function acceptedAppIdHmac({ decisions }: Receipt, project: string): string | undefined {
+  return decisions?.flatMap(({ sameProject = {} }) => new Map(Object.entries(sameProject)).get(project) ?? []).at(-1);
 }
 
 /** Moves a receipt to review: no worker processes it until an operator decides. Not final for the platform. */
@@ -125,8 +130,8 @@ export function holdReceipt(receipt: Receipt, holds: readonly string[], now: num
 }
 
 /** Returns whether a receipt is in review because of a legal hold. */
-export function isHeld({ state, reason }: Receipt): boolean {
-  return state === 'needs-review' && reason === legalHold;
+export function isHeld({ queue }: Receipt): boolean {
+  return queue === 'held';
 }
 
 /** The look-ups that pins come from, where they are not the first ones or some were refused. */
@@ -230,15 +235,19 @@ export function needsNoPersonalData(receipt: Receipt): boolean {
 /** Returns the projects in which it is still to be counted what Voucherify lists after the deletion. */
 export function uncountedProjects({ state, projects }: Receipt): readonly string[] {
   if (!isFinal(state)) return [];
-  return Object.keys(projects).filter(name => {
-    const { residue, deletions = [] } = projects[name] ?? {};
-    return residue !== undefined && residue.after === undefined && deletions.length > 0;
-  });
+  return Object.entries(projects).flatMap(([name, { residue, deletions }]) =>
+    residue !== undefined && residue.after === undefined && deletions.length > 0 ? [name] : [],
+  );
 }
 
 /** Returns whether a state is final: such a receipt is closed and its outcome never changes. */
 export function isFinal(state: ReceiptState): state is FinalKind {
   return state !== 'open' && state !== 'needs-review';
+}
+
+/** Returns whether the next step of a receipt is due. */
+export function isTimeReached({ nextAttemptAt = Number.POSITIVE_INFINITY }: Receipt, now: number): boolean {
+  return nextAttemptAt <= now;
 }
 
 /** Returns the next revision of a receipt. */
@@ -261,7 +270,8 @@ export function outcomeOf(receipt: Receipt, now: number): Outcome {
     const deletions = Object.values(receipt.projects).flatMap(progress => progress.deletions);
     return { kind: receipt.state, at: receipt.closedAt ?? now, deletions };
   }
-  if (isWithdrawn(receipt)) return { kind: 'refused', at: receipt.decisions?.at(-1)?.at ?? now, deletions: [] };
+  const decision = openDecision(receipt);
+  if (decision?.action === 'withdraw') return { kind: 'refused', at: decision.at, deletions: [] };
   const expectedAt = Math.min(now + statusIntervalMs, receipt.dueAt ?? Number.POSITIVE_INFINITY);
   return { kind: receipt.state === 'open' ? 'in-progress' : 'needs-review', expectedAt };
 }
@@ -276,8 +286,8 @@ export function deadlineUsedPercent(receipt: Receipt, now: number): number {
 }
 
 /** Returns when an erasure is due, in epoch milliseconds. Ignores a due date that is before the request. */
-export function dueAtOf({ submittedAt, dueAt }: Receipt): number {
-  return dueAt !== undefined && dueAt > submittedAt ? dueAt : submittedAt + monthMs;
+export function dueAtOf({ submittedAt, dueAt = 0 }: Receipt): number {
+  return dueAt > submittedAt ? dueAt : submittedAt + monthMs;
 }
 
 /** The code of a deletion that deleted another customer. */

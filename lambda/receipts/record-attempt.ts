@@ -103,7 +103,7 @@ type Results = readonly (readonly [project: string, result: ProjectResult])[];
 /** From a late worker, uses only results that stay true: everything is erased, or the wrong customer was deleted. */
 function usableResults(results: Results, late: boolean): Results | undefined {
   if (!late || results.every(([, result]) => result.kind === 'erased')) return results;
-  const wrong = results.filter(([, result]) => result.kind === 'review' && result.code === wrongCustomerDeleted);
+  const wrong = results.filter(([, result]) => reviewCode([result]) === wrongCustomerDeleted);
   return wrong.length === 0 ? undefined : wrong;
 }
 
@@ -120,11 +120,11 @@ function progressAfter(before: ProjectProgress, result: ProjectResult): ProjectP
   const fresh = result.deletions.filter(deletion => !known.has(deletion.pin)).map(withoutCustomer);
   const deletions = [...before.deletions, ...fresh];
   if (result.kind === 'retry' || result.kind === 'review' || result.kind === 'partial') {
-    const lookedUp = result.lookUps === undefined ? {} : { lookedUp: result.lookUps.results.length };
+    const { lookUps, matched }: Pick<Unfinished, 'lookUps'> & { readonly matched?: number } = result;
     return {
       ...before,
-      ...lookedUp,
-      ...('matched' in result && result.matched !== undefined ? { matched: result.matched } : {}),
+      ...(lookUps && { lookedUp: lookUps.results.length }),
+      ...(matched && { matched }),
       deletions,
       ...union('absent', before, result),
       ...union('unseenUnproven', before, result),
@@ -168,7 +168,7 @@ function reviewCode(results: readonly ProjectResult[]): string | undefined {
 }
 
 function holdsOf(results: readonly ProjectResult[]): readonly string[] {
-  return results.flatMap(result => (result.kind === 'review' ? (result.holds ?? []) : []));
+  return results.flatMap(result => ('holds' in result && result.holds) || []);
 }
 
 /** Changes the reason of a receipt in review, so that an operator cannot retry it after a wrong deletion. */
@@ -190,19 +190,19 @@ function postponeAttempt(receipt: Receipt, results: readonly ProjectResult[], { 
 }
 
 function isUnproven(result: ProjectResult): boolean {
-  return result.kind === 'retry' && result.unproven === true;
+  return 'unproven' in result && result.unproven === true;
 }
 
 function closeAs(
   receipt: Receipt,
   state: FinalKind,
-  { now, repliesNow, callbackOnlyOutcomes = [] }: AttemptRecord,
+  { now, repliesNow, callbackOnlyOutcomes }: AttemptRecord,
 ): Receipt {
-  return closeReceipt(receipt, { state, now, answered: repliesNow && !callbackOnlyOutcomes.includes(state) });
+  return closeReceipt(receipt, { state, now, answered: repliesNow && callbackOnlyOutcomes?.includes(state) !== true });
 }
 
-/** The outcome of a receipt is the first of these that one of its projects has. */
-const precedence = ['erased', 'not-identifiable', 'created-later', 'no-match'] as const;
+/** The outcome of a receipt is the first of these that one of its projects has, and otherwise no match. */
+const precedence = ['erased', 'not-identifiable', 'created-later'] as const;
 
 function combined(states: readonly ProjectProgress['state'][]): FinalKind {
   return precedence.find(kind => states.includes(kind)) ?? 'no-match';

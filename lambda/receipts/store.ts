@@ -121,13 +121,13 @@ export async function updateReceipt(
   store: Pick<ReceiptStore, 'read' | 'replace'>,
   receipt: Receipt,
   change: (current: Receipt) => Receipt | undefined,
-  also: (next: Receipt) => SideWrites = () => ({}),
+  also?: (next: Receipt) => SideWrites,
 ): Promise<UpdatedReceipt> {
   let current: Receipt | undefined = receipt;
   for (let tries = 0; tries < maxTries && current !== undefined; tries += 1) {
     const next = change(current);
     if (next === undefined) return { receipt: current, done: false };
-    if (await store.replace(next, also(next))) return { receipt: next, done: true };
+    if (await store.replace(next, also?.(next))) return { receipt: next, done: true };
     current = await store.read(receipt.id);
   }
   throw new Failure('unavailable', 'the receipt cannot be written', { alarm: 'store-unavailable' });

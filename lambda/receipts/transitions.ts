@@ -8,6 +8,7 @@ import {
   isHeld,
   isPartialAccepted,
   isRefusalDecided,
+  isTimeReached,
   isWithdrawn,
   nextRevision,
   type ProjectProgress,
@@ -52,13 +53,13 @@ export function postponeReceipt(receipt: Receipt, now: number, until: number): R
 }
 
 /** Returns whether an open receipt is due for an attempt. */
-export function isDue({ state, nextAttemptAt }: Receipt, now: number): boolean {
-  return state === 'open' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+export function isDue(receipt: Receipt, now: number): boolean {
+  return receipt.state === 'open' && isTimeReached(receipt, now);
 }
 
 /** Returns whether a closed receipt is due for signing: its callbacks are delivered or given up. */
-export function isSignatureDue({ state, queue, nextAttemptAt }: Receipt, now: number): boolean {
-  return isFinal(state) && queue === 'sign' && nextAttemptAt !== undefined && nextAttemptAt <= now;
+export function isSignatureDue(receipt: Receipt, now: number): boolean {
+  return isFinal(receipt.state) && receipt.queue === 'sign' && isTimeReached(receipt, now);
 }
 
 /** Stores the signed evidence, once, and takes the receipt out of its last queue. */
@@ -119,7 +120,7 @@ function callbackSoon({ queue, callbackState }: Receipt, at: number): Pick<Recei
 
 /** Returns whether it is time to check whether the legal hold of a receipt has ended. */
 export function isHoldCheckDue(receipt: Receipt, now: number): boolean {
-  return isHeld(receipt) && receipt.queue === 'held' && (receipt.nextAttemptAt ?? 0) <= now;
+  return isHeld(receipt) && isTimeReached(receipt, now);
 }
 
 /**
@@ -147,8 +148,7 @@ function withEndedHolds<R extends Pick<Receipt, 'legalHolds'>>(receipt: R, to: n
 
 function repeatRefusedLookUps(receipt: Receipt): Receipt {
   const projects = Object.entries(receipt.projects).map(([project, progress]) => {
-    const isRepeated = progress.state === 'open' && hasRefusedLookUps(progress);
-    return [project, isRepeated ? { ...progress, lookUpAgain: true } : progress] as const;
+    return [project, hasRefusedLookUps(progress) ? { ...progress, lookUpAgain: true } : progress] as const;
   });
   return { ...receipt, projects: Object.fromEntries(projects) };
 }
@@ -201,7 +201,7 @@ export function decideRefusal(receipt: Receipt, decided: DecisionInput): Receipt
  * deleted, and the decision prevents it. The sweep closes the receipt as `refused`.
  */
 export function decideWithdrawal(receipt: Receipt, now: number): Receipt | undefined {
-  const isPinned = Object.values(receipt.projects).some(({ pins, deletions }) => pins + deletions.length > 0);
+  const isPinned = Object.values(receipt.projects).some(({ pins }) => pins > 0);
   if (isFinal(receipt.state) || isPinned || isWithdrawn(receipt)) return undefined;
   const decision = {
     at: now,

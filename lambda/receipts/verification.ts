@@ -54,15 +54,15 @@ export function dueDuringCallbacks(receipt: Receipt, now: number): number {
 
 /** Returns whether a closed receipt is due for its verification: in the queue of its own, or between two rounds of callbacks. */
 export function isVerificationDue(receipt: Receipt, now: number): boolean {
-  const { queue, nextAttemptAt } = receipt;
-  if (nextAttemptAt === undefined || nextAttemptAt > now) return false;
+  const { queue, nextAttemptAt = Number.POSITIVE_INFINITY } = receipt;
+  if (nextAttemptAt > now) return false;
   return queue === 'verify' || (queue === 'callback' && (nextLook(receipt) ?? Number.POSITIVE_INFINITY) <= now);
 }
 
 /** The deleted customers that are not yet found to be absent, as indexes of pins by project. */
 export function unverifiedPins({ projects, verification }: Receipt): ReadonlyMap<string, readonly number[]> {
-  const { absent = [] } = verification ?? {};
-  const isAbsent = (project: string, pin: number) => absent.some(one => one.project === project && one.pin === pin);
+  const isAbsent = (project: string, pin: number) =>
+    verification?.absent.some(one => one.project === project && one.pin === pin) ?? false;
   const left = Object.entries(projects).map(([project, { deletions }]) => {
     const pins = deletions.map(({ pin }) => pin).filter(pin => !isAbsent(project, pin));
     return [project, pins] as const;
@@ -116,6 +116,6 @@ function nextLookAt(since: number, tries: number, now: number, random: number): 
 
 /** Returns until when the pins of a receipt are kept whose customers are still present, in epoch milliseconds. */
 export function pinsKeptUntil({ verification }: Receipt): number | undefined {
-  const { result, at } = verification ?? {};
-  return result === 'stillPresent' && at !== undefined ? at + keptPinsMs : undefined;
+  const { result, at = 0 } = verification ?? {};
+  return result === 'stillPresent' ? at + keptPinsMs : undefined;
 }

@@ -28,8 +28,9 @@ export async function acceptPulled(
     receivedAt,
     startedAt: receivedAt,
   };
-  for (let first = 0; first < erase.length; first += batchSize) {
-    const batch = erase.slice(first, first + batchSize);
+  const left = [...erase];
+  while (left.length > 0) {
+    const batch = left.splice(0, batchSize);
     await Promise.all(batch.map(erasure => acceptOne({ ...pulled, erasure }, services)));
   }
   for (const rule of new Set(unreadable)) {
@@ -54,8 +55,8 @@ const maxListedMs = 86_400_000;
 
 /** An order with a closed receipt is never erased again, so one that was opened again would be lost unnoticed. */
 function logStillListed(receipt: Receipt, { log, now }: Services): void {
-  const { closedAt, platform, id } = receipt;
-  if (!needsNoPersonalData(receipt) || closedAt === undefined || now() - closedAt < maxListedMs) return;
+  const { closedAt = now(), platform, id } = receipt;
+  if (!needsNoPersonalData(receipt) || now() - closedAt < maxListedMs) return;
   const rule = 'pull: an order is still listed a day after its receipt was closed';
   log({ event: 'alarm', alarm: 'request-refused', platform, receipt: id, rule });
 }

@@ -62,11 +62,8 @@ export async function receive(request: HttpRequest, services: Services): Promise
  * violates a rule of the platform's contract.
  */
 function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
-  const { violation } = parsed;
-  const rules = [
-    ...('unreadable' in parsed ? (parsed.unreadable ?? []) : []),
-    ...(violation === undefined ? [] : [violation]),
-  ];
+  const { unreadable = [], violation }: { unreadable?: readonly string[]; violation?: string } = parsed;
+  const rules = violation === undefined ? unreadable : [...unreadable, violation];
   for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-refused', platform, rule });
 }
 
@@ -147,8 +144,9 @@ export async function processErasures(
   services: Services,
 ): Promise<readonly ErasureResult[]> {
   const results: ErasureResult[] = [];
-  for (let first = 0; first < erasures.length; first += batchSize) {
-    const batch = erasures.slice(first, first + batchSize);
+  const left = [...erasures];
+  while (left.length > 0) {
+    const batch = left.splice(0, batchSize);
     results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
   }
   return results;

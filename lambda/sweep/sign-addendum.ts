@@ -18,7 +18,7 @@ export async function signAddendum(
   log({ event: 'alarm', alarm: 'erased-person-reappeared', receipt: receiptId, project });
   const receipt = await store.read(receiptId);
   if (receipt?.evidence === undefined) return 'nothing';
-  const statement = addendumStatement(addendum, receipt);
+  const statement = addendumStatement(addendum, receipt.evidence);
   const jws = await signStatement(addendumType, statement, signer, now()).catch(() => undefined);
   if (jws === undefined) {
     log({ event: 'attempt', platform: receipt.platform, receipt: receiptId, code: 'signing-failed' });

@@ -70,6 +70,16 @@ describe('clients of an attempt', () => {
     expect(await reserveFirstCalls(receipt, clients, start + 7000)).toMatchObject({ isReserved: false, limitedUntil });
   });
 
+  test('breaker of one project: blocks it, and the other one is called', async () => {
+    const harness = createHarness({ projects });
+    const breaker = { code: 'voucherify-429', trips: 0, openedAt: start, openUntil: start + 600_000 };
+    await harness.store.control.write('rate-limit#us', 0, { notBefore: 0, breaker });
+    const receipt = receiptOf({ projects: { main: untouched, us: untouched } });
+    const clients = clientsFor(receipt, { fresh: true }, harness.services);
+    const reserved = await reserveFirstCalls(receipt, clients, start + 7000);
+    expect(reserved).toMatchObject({ isReserved: true, isBlocked: true });
+  });
+
   test('released: the reserved calls are free for another attempt', async () => {
     const harness = createHarness({ project: { callsPerMinute: 1, quotaShare: 1, quotaPeriod: 'hour' } });
     const receipt = receiptOf({ projects: { main: untouched } });

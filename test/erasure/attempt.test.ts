@@ -128,6 +128,11 @@ describe('first attempt', () => {
     expect(harness.sandbox.customers()).toEqual([]);
   });
 
+  test('no match: the receipt is closed with one write', async () => {
+    const { receipt } = await createHarness().erase(one('email', 'eve@example.com'));
+    expect(receipt).toMatchObject({ state: 'no-match', revision: 2 });
+  });
+
   test('unknown customer_id: is no match after one deletion request', async () => {
     const harness = createHarness();
     const { receipt, outcome } = await harness.erase(one('customer_id', ada));

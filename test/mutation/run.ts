@@ -11,7 +11,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
     ...['receipts/*', 'erasure/*', 'request/*', 'sweep/*', 'reappearance/*', 'local/sqlite'],
     'ops/{accept-partial,decisions,erase-again,preview,show}',
   ],
-  erasure: ['erasure/*', 'request/*', 'sweep/*'],
+  erasure: ['erasure/*', 'request/*', 'sweep/*', 'reappearance/*'],
   voucherify: [
     ...['voucherify/*', 'settings', 'sweep/residue'],
     'erasure/{attempt-projects,attempt-resumed,attempt-review,legal-hold,partial-results}',

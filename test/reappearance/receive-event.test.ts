@@ -283,6 +283,13 @@ describe('identifier that only the deleted customer had', () => {
     expect(JSON.stringify(evidenceOf(receipt))).not.toContain(receipt.resolvedHmacs?.[0]);
   });
 
+  test('deleted customer without further identifiers: nothing is stored', async () => {
+    const harness = createHarness({ platforms: {}, customers: [], reappearance: {} });
+    const { receipt } = await harness.erase(one('customer_id', harness.addCustomer({})));
+    expect(receipt.state).toBe('erased');
+    expect(receipt).not.toHaveProperty('resolvedHmacs');
+  });
+
   test('without the setting: nothing is stored', async () => {
     const harness = createHarness({ platforms: {}, customers: [] });
     harness.addCustomer({ source_id: 'crm-7', email: 'zoe@example.com' });

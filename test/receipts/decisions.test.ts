@@ -1,12 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import { isRefusalDecided, maxCustomersFor, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
+import {
+  holdReceipt,
+  isRefusalDecided,
+  maxCustomersFor,
+  type Receipt,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
 import {
   claimReceipt,
+  closeAsPartial,
   closeAsRefused,
   type DecisionInput,
+  decideAcceptPartial,
   decideRefusal,
   decideRetry,
-  storeEvidence,
+  decideWithdrawal,
+  isHoldCheckDue,
+  recordHoldCheck,
 } from '../../lambda/receipts/transitions.ts';
 import {
   claimedOnce,
@@ -15,6 +25,7 @@ import {
   human,
   keptDeletion,
   later,
+  must,
   mustRecord,
   noMatch,
   now,
@@ -24,11 +35,6 @@ import {
 const decided: DecisionInput = { at: now + 1000, actor: 'ada', action: 'retry', reason: 'it was looked at' };
 const refusal: DecisionInput = { ...decided, action: 'refuse', reason: 'ordered by a thief' };
 const asked = (reason = 'too-many-matches') => requestReview(claimedOnce({ unprovenCount: 2 }), reason);
-
-function must(receipt: Receipt | undefined): Receipt {
-  if (receipt === undefined) throw new Error('the rules refuse this');
-  return receipt;
-}
 
 describe('retry', () => {
   test('review: continues now, with actor, time and reason stored', () => {
@@ -43,6 +49,31 @@ describe('retry', () => {
     });
     expect(next).not.toHaveProperty('reason');
     expect(claimReceipt(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
+  });
+
+  test('decision on an open receipt: has no reason of a review, and repeats no refused look-up', () => {
+    const partial = withProgress(claimedOnce(), 'main', { pins: 1, refusedLookUps: ['voucherify-400'] });
+    const next = must(decideRetry(partial, decided));
+    expect(next.decisions).toStrictEqual([decided]);
+    expect(next.projects).toStrictEqual(partial.projects);
+  });
+
+  test('review after refused look-ups: only these are repeated', () => {
+    const two = withProgress(claimedOnce({}, ['main', 'us']), 'main', { refusedLookUps: ['voucherify-400'] });
+    const next = must(decideRetry(requestReview(two, 'voucherify-400'), decided));
+    const { main, us } = two.projects;
+    expect(next.projects).toStrictEqual({ main: { ...main, lookUpAgain: true }, us });
+  });
+
+  test('closed receipt: its next step is now, whatever its last claim', () => {
+    const callbackState = { tries: 1, delivered: [], refused: [], retryAt: now + 9000 };
+    const waits = { state: 'erased', nextAttemptAt: now + 9000, callbackState } as const;
+    const next = (receipt: Partial<Receipt>) => must(decideRetry(claimedOnce(receipt), decided));
+    const called = next({ ...waits, queue: 'callback' });
+    expect(called).toMatchObject({ nextAttemptAt: now + 1000, callbackState: { tries: 1, retryAt: now + 1000 } });
+    expect(next({ ...waits, queue: 'sign' })).toMatchObject({ nextAttemptAt: now + 1000, callbackState });
+    const { callbackState: _, ...uncalled } = waits;
+    expect(next({ ...uncalled, queue: 'callback' })).not.toHaveProperty('callbackState');
   });
 
   test('customer limit: is raised until the next decision', () => {
@@ -143,10 +174,17 @@ describe('refusal', () => {
     expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 
-  test('worker without a result: is recorded as possibly deleted', () => {
+  test('worker without a result: is recorded as possibly deleted, and one with a result is not', () => {
     const posting = withProgress(claimedOnce(), 'main', { pins: 1 });
-    const closed = must(closeAsRefused(must(decideRefusal(posting, refusal)), now + 1e9));
-    expect(closed.projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
+    const closed = (receipt: Receipt) => must(closeAsRefused(must(decideRefusal(receipt, refusal)), now + 1e9));
+    expect(closed(posting).projects['main']).toMatchObject({ state: 'open', pins: 1, mayHaveExecuted: true });
+    expect(closed({ ...posting, unrecordedClaims: 0 }).projects).toStrictEqual(posting.projects);
+  });
+
+  test('platform that got no reply about the result: the evidence says accepted', () => {
+    const closed = must(closeAsRefused(must(decideRefusal(claimedOnce({ hasCallbacks: true }), refusal)), now + 1e9));
+    expect(closed.queue).toBe('callback');
+    expect(closed).not.toHaveProperty('firstReply');
   });
 });
 
@@ -171,8 +209,73 @@ describe('result recorded after a refusal', () => {
   });
 });
 
-test('signature: only after the receipt is closed and called back', () => {
-  for (const receipt of [claimedOnce(), claimedOnce({ state: 'erased', queue: 'callback' })]) {
-    expect(storeEvidence(receipt, 'a.b.c')).toBeUndefined();
-  }
+describe('partial result accepted by an operator', () => {
+  const accepted: DecisionInput = { ...decided, action: 'accept-partial' };
+  const names = ['main', 'us', 'eu'];
+  const main = { pins: 2, deletions: [deletion(), deletion(1)], refusedLookUps: ['voucherify-400'] };
+  const us = { pins: 2, absent: [0], unseenUnproven: [1] };
+  const reviewed = (change: Parameters<typeof withProgress>[2] = {}, reason = 'voucherify-400') => {
+    const first = withProgress(withProgress(claimedOnce({}, names), 'main', main), 'us', us);
+    return requestReview(withProgress(first, 'eu', { state: 'no-match', ...change }), reason);
+  };
+
+  test('nothing left to delete: is closed by the sweep, and proves what was deleted', () => {
+    const next = must(decideAcceptPartial({ ...reviewed(), hasCallbacks: true }, accepted));
+    expect(next).toMatchObject({ state: 'open', queue: 'erase', nextAttemptAt: now + 1000 });
+    expect(next.decisions).toStrictEqual([{ ...accepted, reviewReason: 'voucherify-400' }]);
+    expect(closeAsPartial(next, now + 999)).toBeUndefined();
+    expect(closeAsPartial(must(decideRetry(next, decided)), now + 1e9)).toBeUndefined();
+    const closed = must(closeAsPartial(next, now + 1000));
+    expect(closed).toMatchObject({ state: 'erased', queue: 'callback', projects: { us: { state: 'open' } } });
+    expect(closed).not.toHaveProperty('firstReply');
+  });
+
+  test('no proof of a deletion: is closed as not identifiable', () => {
+    const next = must(decideAcceptPartial(reviewed(), accepted));
+    const unproved = withProgress(next, 'main', { deletions: [] });
+    expect(closeAsPartial(unproved, now + 1000)).toMatchObject({ state: 'not-identifiable' });
+  });
+
+  test('customers that another attempt could delete, or a wrong deletion: cannot be accepted', () => {
+    const open = { state: 'open' } as const;
+    for (const change of [
+      open,
+      { ...open, pins: 1 },
+      { ...open, ...main, pins: 3 },
+      { ...open, ...main, lookUpAgain: true },
+    ])
+      expect(decideAcceptPartial(reviewed(change), accepted)).toBeUndefined();
+    expect(decideAcceptPartial(reviewed({}, 'wrong-customer-deleted'), accepted)).toBeUndefined();
+    expect(decideAcceptPartial({ ...reviewed(), state: 'open' }, accepted)).toBeUndefined();
+  });
+});
+
+describe('withdrawal by the platform', () => {
+  test('customer pinned in one project: is not possible, and before that it is', () => {
+    const two = claimedOnce({}, ['main', 'us']);
+    expect(decideWithdrawal(two, now)).toMatchObject({ state: 'open', reason: 'withdrawn', nextAttemptAt: now });
+    for (const progress of [{ pins: 1 }, { pins: 1, deletions: [deletion()] }])
+      expect(decideWithdrawal(withProgress(two, 'us', progress), now)).toBeUndefined();
+  });
+});
+
+describe('legal hold', () => {
+  const held = holdReceipt(claimedOnce({ unprovenCount: 2 }), ['mac-1'], now);
+  const due = now + 900_000;
+
+  test('check: is due every 15 minutes as long as a hold is in effect', () => {
+    expect([due - 1, due].map(at => isHoldCheckDue(held, at))).toEqual([false, true]);
+    expect(isHoldCheckDue(claimedOnce({ nextAttemptAt: now }), due)).toBe(false);
+    expect(recordHoldCheck(held, [], due - 1)).toBeUndefined();
+    expect(recordHoldCheck(held, ['mac-1'], due)).toStrictEqual({ ...held, revision: 3, nextAttemptAt: due + 900_000 });
+  });
+
+  test('end: the receipt is attempted at once, and names the time', () => {
+    const next = must(recordHoldCheck(held, [], due));
+    const open = { state: 'open', queue: 'erase', nextAttemptAt: due, unprovenCount: 0, unrecordedClaims: 0 };
+    expect(next).toMatchObject({ ...open, legalHolds: [{ hold: 'mac-1', from: now, to: due }] });
+    expect(next).not.toHaveProperty('reason');
+    const { legalHolds: _, ...unknown } = held;
+    expect(recordHoldCheck(unknown, [], due)).toMatchObject(open);
+  });
 });

@@ -1,13 +1,14 @@
 import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
-import { issuer } from '../../lambda/receipts/evidence.ts';
-import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { evidenceOf, issuer } from '../../lambda/receipts/evidence.ts';
+import type { ProjectProgress, Receipt } from '../../lambda/receipts/receipt.ts';
 import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { fixtureTime, type Harness } from '../support/harness.ts';
 import { account, deleteRequest, ketchHarness, ketchWire, uid } from '../support/ketch.ts';
 import { hour } from '../support/quota-world.ts';
+import { now, receiptOf } from '../support/receipt-builders.ts';
 
 /** As anybody does it who holds the public key set and a JOSE library, and nothing else. */
 async function verified(jws: string, harness: Harness) {
@@ -113,6 +114,96 @@ describe('evidence of an erasure', () => {
   test('key of another deployment: fails verification', async () => {
     const { evidence = '' } = await onlyReceipt(await erasedHarness());
     await expect(verified(evidence, ketchHarness())).rejects.toThrow();
+  });
+});
+
+describe('facts in the evidence', () => {
+  const timeAt = (ms: number) => new Date(now + ms).toISOString();
+  const authentication = { scheme: 'standard-webhooks', secret: 'current' };
+  const payload = { payloadHmac: 'mac-of-payload', subjectHmacs: ['mac-of-email', 'mac-of-source-id'] };
+  const common = { iss: issuer, v: 1, receipt: 'receipt-1', platform: 'generic', authentication };
+  const asked = { what: 'permanent erasure', ...payload };
+
+  test('open receipt without optional facts: states only what is known', () => {
+    expect(evidenceOf(receiptOf({ submittedAt: now }))).toStrictEqual({
+      ...common,
+      request: { ...asked, receivedAt: timeAt(0) },
+      firstReply: { as: 'accepted', at: timeAt(0) },
+      outcome: 'open',
+      projects: { main: { outcome: 'open', customers: 0, unproven: false, deletions: [] } },
+      decisions: [],
+    });
+  });
+
+  test('closed receipt with every fact: states each of them', () => {
+    const received = { id: 'del_1', status: 'DONE', data_json: { customer: 1 } };
+    const decision = { actor: 'ada', action: 'refuse', reason: 'asked to', reviewReason: 'legal-hold' } as const;
+    const main: ProjectProgress = {
+      ...{ state: 'erased', pins: 2, createdLater: 3, mayHaveExecuted: true, refusedLookUps: ['voucherify-400'] },
+      residue: { before: { vouchers: 2 }, after: { vouchers: 0 }, at: now + 9 },
+      deletions: [
+        { project: 'main', pin: 0, proof: 'deleted', at: now + 1, received },
+        { project: 'main', pin: 1, proof: 'gone', at: now + 2 },
+      ],
+    };
+    const us: ProjectProgress = {
+      ...{ state: 'open', pins: 1, mayHaveExecuted: true, deletions: [], residue: { before: {} } },
+    };
+    const receipt = receiptOf({
+      ...{ reference: uid, state: 'refused', submittedAt: now - 1, dueAt: now + 20, closedAt: now + 4 },
+      ...{ notLookedUp: ['phone'], reason: 'legal-hold', erasesAgain: 'receipt-0' },
+      firstReply: { at: now + 3, as: 'in-progress' },
+      legalHolds: [
+        { hold: 'mac-1', from: now + 5, to: now + 6 },
+        { hold: 'mac-2', from: now + 7 },
+      ],
+      callbackState: { tries: 3, delivered: [1], refused: [0, 2], endedAt: now + 8 },
+      verification: { tries: 1, absent: [], result: 'stillPresent', at: now + 10 },
+      decisions: [{ at: now + 11, ...decision }],
+      projects: { main, us, eu: receiptOf().projects['main']! },
+    });
+    const auditLog = 'https://docs.voucherify.io/analyze/audit-logs';
+    const deletions = [
+      { proof: 'deleted', at: timeAt(1), voucherify: received },
+      { proof: 'gone', at: timeAt(2) },
+    ];
+    expect(evidenceOf(receipt)).toStrictEqual({
+      ...common,
+      ...{ reference: uid, outcome: 'refused', closedAt: timeAt(4), reason: 'legal-hold', erasesAgain: 'receipt-0' },
+      request: { ...asked, notLookedUp: ['phone'], submittedAt: timeAt(-1), receivedAt: timeAt(0), dueAt: timeAt(20) },
+      firstReply: { as: 'in-progress', at: timeAt(3) },
+      legalHolds: [
+        { hold: 'mac-1', from: timeAt(5), to: timeAt(6) },
+        { hold: 'mac-2', from: timeAt(7) },
+      ],
+      projects: {
+        main: {
+          ...{ outcome: 'erased', customers: 2, createdLater: 3, unproven: false, refusedLookUps: ['voucherify-400'] },
+          residue: { before: { vouchers: 2 }, after: { vouchers: 0 }, at: timeAt(9) },
+          deletions,
+        },
+        us: { outcome: 'open', customers: 1, unproven: true, residue: { before: {} }, deletions: [] },
+        eu: { outcome: 'open', customers: 0, unproven: false, deletions: [] },
+      },
+      callbacks: { taken: 1, refused: 2, tries: 3, at: timeAt(8) },
+      verification: { result: 'stillPresent', at: timeAt(10) },
+      decisions: [{ at: timeAt(11), ...decision }],
+      notCounted: {
+        exports: auditLog,
+        'files of background tasks': auditLog,
+        'the audit log': auditLog,
+        'sent webhooks': auditLog,
+        backups: 'https://docs.voucherify.io/guides/security',
+      },
+    });
+  });
+
+  test('open callbacks and verification: have no time yet', () => {
+    const callbackState = { tries: 1, delivered: [], refused: [], retryAt: now + 1 };
+    const verification = { tries: 1, absent: [], lookAt: now + 60_000 };
+    const { callbacks, ...rest } = evidenceOf(receiptOf({ callbackState, verification }));
+    expect(callbacks).toStrictEqual({ taken: 0, refused: 0, tries: 1 });
+    expect(rest).not.toHaveProperty('verification');
   });
 });
 

@@ -1,17 +1,30 @@
 import { describe, expect, test } from 'vitest';
 import {
+  acceptedAppIdHmac,
   createReceipt,
   deadlineUsedPercent,
   dueAtOf,
+  erasedHmacs,
+  holdCheckMs,
+  holdReceipt,
+  isClosingDecided,
   isFinal,
+  isHeld,
   markAnsweredInProgress,
+  maxCustomersFor,
   needsNoPersonalData,
   outcomeOf,
   type Receipt,
   recordPins,
   requestReview,
+  uncountedProjects,
 } from '../../lambda/receipts/receipt.ts';
-import { claimReceipt, maxUnrecordedClaims, postponeReceipt } from '../../lambda/receipts/transitions.ts';
+import {
+  claimReceipt,
+  decideRefusal,
+  maxUnrecordedClaims,
+  postponeReceipt,
+} from '../../lambda/receipts/transitions.ts';
 import { claimedOnce, erased, keptDeletion, mustRecord, now, withProgress } from '../support/attempt-results.ts';
 
 const finals = ['erased', 'no-match', 'not-identifiable', 'refused'] as const;
@@ -93,6 +106,8 @@ describe('claim', () => {
       state: 'needs-review',
       projects: { main: { mayHaveExecuted: true } },
     });
+    const ended = withProgress(pins, 'main', { state: 'erased' });
+    expect(claimReceipt(ended, now, now)?.projects).toEqual(ended.projects);
     const quiet = { ...pins, unrecordedClaims: 0 };
     expect(claimReceipt(quiet, now, now)?.projects).toEqual(pins.projects);
   });
@@ -135,6 +150,109 @@ describe('pins', () => {
 
   test('unknown project: is rejected', () => {
     expect(recordPins(receipt, 1, 'eu', 1)).toBeUndefined();
+  });
+
+  test('further set: only after an operator decided to repeat refused look-ups', () => {
+    const main = { pins: 1, refusedLookUps: ['voucherify-400'], lookedUp: 1 };
+    const partial = withProgress(receipt, 'main', main);
+    const known = { known: 1, refused: [] };
+    expect(recordPins(partial, 1, 'main', 2, known)).toBeUndefined();
+    expect(recordPins(withProgress(receipt, 'main', { pins: 1 }), 1, 'main', 2, known)).toBeUndefined();
+    const none = withProgress(receipt, 'main', { ...main, pins: 0 });
+    expect(recordPins(none, 1, 'main', 1)).toBeUndefined();
+    const repeated = recordPins(withProgress(partial, 'main', { lookUpAgain: true }), 1, 'main', 2, known);
+    const { lookedUp: _, ...counted } = { ...untouched, pins: 2, refusedLookUps: [], lookedUp: 0 };
+    expect(repeated?.projects['main']).toStrictEqual({ ...counted, lookedUp: 0 });
+  });
+
+  test('look-ups that stay stored: are counted, and no others', () => {
+    const first = recordPins(receipt, 1, 'main', 1, { refused: ['voucherify-400'], lookedUp: 2 });
+    const main = { ...untouched, pins: 1, refusedLookUps: ['voucherify-400'], lookedUp: 2 };
+    expect(first?.projects).toStrictEqual({ main, us: untouched });
+    expect(recordPins(receipt, 1, 'main', 1)?.projects['main']).toStrictEqual({ ...untouched, pins: 1 });
+  });
+});
+
+describe('what an operator decided', () => {
+  const decision = { at: now, actor: 'ada', action: 'retry', reason: 'it was looked at' } as const;
+
+  test('key of the same project: is the last one that was accepted for it', () => {
+    const first = { ...decision, sameProject: { main: 'mac-1', us: 'mac-2' } };
+    const second = { ...decision, sameProject: { main: 'mac-3' } };
+    const decided = claimedOnce({ decisions: [first, second, decision] });
+    expect(['main', 'us', 'eu', 'constructor'].map(name => acceptedAppIdHmac(decided, name))).toEqual([
+      ...['mac-3', 'mac-2'],
+      ...[undefined, undefined],
+    ]);
+    expect(acceptedAppIdHmac(claimedOnce(), 'main')).toBeUndefined();
+    expect(maxCustomersFor(decided)).toBeUndefined();
+  });
+
+  test.each(['refuse', 'withdraw', 'accept-partial'] as const)(
+    '%s: closes an open receipt, and only as long as it is the last decision',
+    action => {
+      const closing = { ...decision, action };
+      expect(isClosingDecided(claimedOnce({ decisions: [decision, closing] }))).toBe(true);
+      expect(isClosingDecided(claimedOnce({ decisions: [closing, decision] }))).toBe(false);
+      for (const state of ['needs-review', 'erased'] as const)
+        expect(isClosingDecided(claimedOnce({ decisions: [closing], state }))).toBe(false);
+    },
+  );
+
+  test('withdrawal: the platform is told that it is refused, at its time', () => {
+    const withdrawn = claimedOnce({ decisions: [decision, { ...decision, action: 'withdraw', at: now + 7 }] });
+    expect(outcomeOf(withdrawn, now + 99)).toEqual({ kind: 'refused', at: now + 7, deletions: [] });
+  });
+});
+
+describe('legal hold of a receipt', () => {
+  test('hold: is stored with its start, and a further one only if the same is not in effect', () => {
+    const held = holdReceipt(claimedOnce(), ['mac-1', 'mac-2'], now);
+    const review = { state: 'needs-review', queue: 'held', nextAttemptAt: now + holdCheckMs, reason: 'legal-hold' };
+    const [one, two] = ['mac-1', 'mac-2'].map(hold => ({ hold, from: now }));
+    expect(held).toEqual({
+      ...claimedOnce(),
+      ...review,
+      revision: 2,
+      lastResult: 'legal-hold',
+      legalHolds: [one, two],
+    });
+    const ended = { ...held, legalHolds: [{ ...one!, to: now + 5 }, two!] };
+    const again = holdReceipt(ended, ['mac-1', 'mac-2', 'mac-3'], now + 9).legalHolds;
+    const added = ['mac-1', 'mac-3'].map(hold => ({ hold, from: now + 9 }));
+    expect(again).toEqual([...ended.legalHolds, ...added]);
+  });
+
+  test('held receipt: is one in review, until an operator decides', () => {
+    const held = holdReceipt(claimedOnce(), ['mac-1'], now);
+    const decided = decideRefusal(held, { at: now, actor: 'ada', action: 'refuse', reason: 'asked to' });
+    expect([claimedOnce(), held, decided!, requestReview(held, 'other')].map(isHeld)).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe('facts of a closed receipt', () => {
+  test('look-up rows: name what the deleted customers had only if they were erased', () => {
+    const receipt = claimedOnce({ resolvedHmacs: ['subject', 'resolved'] });
+    expect(erasedHmacs({ ...receipt, state: 'erased' })).toEqual(['subject', 'resolved']);
+    expect(erasedHmacs({ ...receipt, state: 'no-match' })).toEqual(['subject']);
+    const { resolvedHmacs: _, ...without } = receipt;
+    expect(erasedHmacs({ ...without, state: 'erased' })).toEqual(['subject']);
+  });
+
+  test('counts after the deletion: are missing where something was counted and deleted', () => {
+    const counted = { residue: { before: { vouchers: 1 } }, deletions: [keptDeletion()] };
+    const all = ['main', 'us', 'eu', 'asia'];
+    const first = withProgress(claimedOnce({ state: 'erased' }, all), 'main', counted);
+    const second = withProgress(first, 'us', { deletions: [keptDeletion()] });
+    const third = withProgress(second, 'eu', { residue: counted.residue });
+    const receipt = withProgress(third, 'asia', { ...counted, residue: { ...counted.residue, after: {} } });
+    expect(uncountedProjects(receipt)).toStrictEqual(['main']);
+    expect(uncountedProjects({ ...receipt, state: 'open' })).toStrictEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { requestReview } from '../../lambda/receipts/receipt.ts';
+import { type ProjectProgress, requestReview } from '../../lambda/receipts/receipt.ts';
+import { lookUpsOf } from '../../lambda/receipts/record-attempt.ts';
 import { claimReceipt } from '../../lambda/receipts/transitions.ts';
 import {
   claimedOnce,
@@ -63,6 +64,18 @@ describe('final result', () => {
   });
 });
 
+test('outcome that the reply cannot express: is told by a callback', () => {
+  const receipt = claimedOnce({ hasCallbacks: true });
+  const replied = { repliesNow: true, callbackOnlyOutcomes: ['not-identifiable'] } as const;
+  const told = mustRecord(receipt, { main: unidentifiable }, replied);
+  expect(told.queue).toBe('callback');
+  expect(told).not.toHaveProperty('firstReply');
+  expect(mustRecord(receipt, { main: noMatch }, replied)).toMatchObject({
+    queue: 'sign',
+    firstReply: { as: 'outcome' },
+  });
+});
+
 describe('no match', () => {
   test.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only if every pin was known', kind => {
     const result = (knownPins: number) => ({ kind, deletions: [], knownPins }) as const;
@@ -120,6 +133,71 @@ describe('unfinished result', () => {
     [30_000, { notBefore: now + 10 }, {}],
   ])('next attempt in %i ms: is the latest of the backoff and the time of each project', (ms, main, us) => {
     expect(mustRecord(two, { main: later(main), us: later(us) }).nextAttemptAt).toBe(now + ms);
+  });
+
+  test('last result: is that of the first project to be tried again', () => {
+    const next = mustRecord(two, { main: erased, us: later({ code: 'voucherify-500' }) });
+    expect(next).toMatchObject({ state: 'open', lastResult: 'voucherify-500', nextAttemptAt: now + 30_000 });
+  });
+
+  test('attempt that only the quota stopped: continues as soon as the quota allows, and any other later', () => {
+    const limited = later({ code: 'rate-limited', resumable: true, notBefore: now + 10 });
+    const nextAt = (main: typeof limited, us: typeof limited) => mustRecord(two, { main, us }).nextAttemptAt;
+    expect(nextAt(limited, limited)).toBe(now + 10);
+    expect(nextAt(limited, later({ code: 'rate-limited', resumable: true, notBefore: now + 20 }))).toBe(now + 20);
+    for (const change of [{ code: 'voucherify-503' }, { resumable: false }]) {
+      const other = later({ code: 'rate-limited', resumable: true, ...change });
+      expect(nextAt(limited, other)).toBe(now + 30_000);
+      expect(nextAt(other, limited)).toBe(now + 30_000);
+    }
+    expect(nextAt(later({ notAfter: now + 20_000 }), later({ notAfter: now + 25_000 }))).toBe(now + 20_000);
+  });
+
+  test('responses without proof: are counted once for an attempt', () => {
+    const count = (main: ReturnType<typeof later>, us: ReturnType<typeof later>) =>
+      mustRecord({ ...two, unprovenCount: 1 }, { main, us }).unprovenCount;
+    const unproven = later({ unproven: true });
+    expect(count(unproven, later())).toBe(2);
+    expect(count(unproven, unproven)).toBe(2);
+    expect(count(later({ unproven: false }), later())).toBe(1);
+  });
+
+  test('number of matches: is kept until another review says it again', () => {
+    const matched = (progress: Partial<ProjectProgress>, main: ReturnType<typeof later>) =>
+      mustRecord(withProgress(claimedOnce(), 'main', progress), { main }).projects['main'];
+    const open = { state: 'open', pins: 0, mayHaveExecuted: false, deletions: [] };
+    expect(matched({}, human('too-many-matches', { matched: 7 }))).toStrictEqual({ ...open, matched: 7 });
+    expect(matched({ matched: 7 }, later())).toStrictEqual({ ...open, matched: 7 });
+    expect(matched({ matched: 7 }, human())).toStrictEqual({ ...open, matched: 7 });
+    expect(matched({}, human())).toStrictEqual(open);
+  });
+
+  test('legal holds: of all projects are stored', () => {
+    const three = claimedOnce({}, ['main', 'us', 'eu']);
+    const held = human('legal-hold', { holds: ['mac-1', 'mac-2'] });
+    const next = mustRecord(three, { main: later(), us: held, eu: human('legal-hold') });
+    const holds = ['mac-1', 'mac-2'].map(hold => ({ hold, from: now + 1000 }));
+    expect(next).toMatchObject({ state: 'needs-review', queue: 'held' });
+    expect(next.legalHolds).toStrictEqual(holds);
+  });
+
+  test('completed look-ups: are stored as the receipt counts them, and those of a late worker are not', () => {
+    const lookUps = { appIdHmac: 'mac', results: [] };
+    const one = { ...lookUps, results: [{ identifier: 0, spelling: 'a', identifiable: true, candidates: [] }] };
+    const results = {
+      main: later({ lookUps: one }),
+      us: later({ lookUps }),
+      eu: later({ lookUps: one }),
+      asia: erased,
+    };
+    const recording = { generation: 1, results, now, retryAt: now, repliesNow: false };
+    const counted = withProgress(withProgress(two, 'main', { lookedUp: 1 }), 'us', { lookedUp: 0 });
+    expect(lookUpsOf(counted, recording)).toEqual([
+      { project: 'main', lookUps: one },
+      { project: 'us', lookUps: undefined },
+    ]);
+    expect(lookUpsOf(withProgress(two, 'main', { lookedUp: 2 }), recording)).toEqual([]);
+    expect(lookUpsOf({ ...counted, claims: 2 }, recording)).toEqual([]);
   });
 
   test('projects: keep their own proofs, and a closed one does not change', () => {
@@ -182,13 +260,15 @@ describe('nothing to record', () => {
     mustRecord(pinnedOnce, { main: erased }),
     mustRecord(claimedOnce(), { main: noMatch }),
     requestReview(pinnedOnce, 'too-many-matches'),
+    requestReview(pinnedOnce, 'wrong-customer-deleted'),
   ];
   test.each(receipts.map(receipt => [receipt.state, receipt] as const))('receipt: is %s', (_, receipt) => {
     for (const main of results) {
       const next = record(receipt, { main });
       // A receipt in review must not be retried after it deleted a wrong customer.
       const isWrong = main.kind === 'review' && main.code === 'wrong-customer-deleted';
-      if (!isWrong || receipt.state !== 'needs-review') expect(next).toBeUndefined();
+      const isKnown = receipt.reason === 'wrong-customer-deleted';
+      if (!isWrong || isKnown || receipt.state !== 'needs-review') expect(next).toBeUndefined();
       else expect(next).toEqual(requestReview(receipt, 'wrong-customer-deleted'));
     }
   });

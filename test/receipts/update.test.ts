@@ -1,8 +1,17 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import {
+  lookUpsFrom,
+  parseAddendumRow,
+  parsePersonalDataRow,
+  parsePinsRow,
+  parseReceiptRow,
+  rejectOversized,
+} from '../../lambda/receipts/parse-rows.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { asStoreFailure, updateReceipt } from '../../lambda/receipts/store.ts';
 import { claimedOnce } from '../support/attempt-results.ts';
 
 const kept = { reference: 'r', scope: '', identifiers: [], callbacks: [] };
@@ -28,6 +37,47 @@ async function contested(rivals: (attempt: number) => number) {
   };
   return { store, receipt, attempts: () => attempts, standing: () => sqlite.read(receipt.id) };
 }
+
+describe('rows of another form', () => {
+  const unavailable = (message: string) => expect.objectContaining({ code: 'unavailable', message });
+  const unknown = unavailable('a stored row has a version that this code does not know');
+
+  test.each(['no JSON', '{"v":2}', 'null'])('%j: is left to code that knows it', row => {
+    for (const parse of [parseReceiptRow, parsePersonalDataRow, parsePinsRow, lookUpsFrom, parseAddendumRow]) {
+      expect(() => parse(row)).toThrow(unknown);
+    }
+  });
+
+  test('row under the key of another receipt: is not read', () => {
+    const row = JSON.stringify(claimedOnce());
+    expect(parseReceiptRow(row, 'receipt-1')).toEqual(claimedOnce());
+    const message = 'a stored row contains another receipt than its key names';
+    expect(() => parseReceiptRow(row, 'receipt-2')).toThrow(unavailable(message));
+  });
+
+  test('receipt that one transaction could not close: is refused', () => {
+    const hmacs = (count: number) =>
+      claimedOnce({ subjectHmacs: Array.from({ length: count }, (_, at) => `mac-${at}`) });
+    expect(() => rejectOversized(hmacs(96))).not.toThrow();
+    const tooLarge = { code: 'too-large', message: 'identifiers: more than one request may contain' };
+    expect(() => rejectOversized(hmacs(97))).toThrow(expect.objectContaining(tooLarge));
+  });
+
+  test('failure of a database: says nothing of its cause, which only its adapter sees', async () => {
+    const seen: unknown[] = [];
+    const cause = new Error('row of ada@example.com');
+    const failing = (thrown: Error) =>
+      asStoreFailure(
+        () => Promise.reject(thrown),
+        one => seen.push(one),
+      );
+    const message = 'the receipt store cannot be reached';
+    await expect(failing(cause)).rejects.toMatchObject({ code: 'unavailable', alarm: 'store-unavailable', message });
+    const known = new Failure('conflict', 'rule');
+    await expect(failing(known)).rejects.toBe(known);
+    expect(seen).toEqual([cause]);
+  });
+});
 
 describe('updateReceipt', () => {
   test('change: is applied to the given receipt together with its side writes', async () => {

@@ -4,6 +4,7 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import type { HttpRequest } from '../../lambda/domain/http.ts';
 import { manual } from '../../lambda/platforms/manual.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';
+import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
 import {
   accept,
@@ -248,6 +249,17 @@ describe('orders that were pulled', () => {
     expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([line]);
   });
 
+  test('order that no receipt can hold: raises an alarm, and the others are stored', async () => {
+    const { services, harness } = accepting();
+    const identifiers = Array.from({ length: 100 }, (_, at) => one('source_id', `crm-${at}`)).flat();
+    const erase = [erasureOf({ reference: 'large', identifiers }), ...orders(1)];
+    await acceptPulled('shop', manual, { erase, unreadable: [] }, services);
+    expect(await harness.receipts()).toHaveLength(1);
+    const rule = 'identifiers: more than one request may contain';
+    const line = { event: 'alarm', alarm: 'request-refused', platform: 'shop', rule };
+    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([line]);
+  });
+
   test('order that is still listed a day after it was closed: raises an alarm', async () => {
     const { services, harness } = accepting();
     const pull = async (at: number) => {
@@ -259,6 +271,11 @@ describe('orders that were pulled', () => {
     expect(await pull(start + 2 * day)).toEqual([]);
     await harness.sweep();
     expect(await pull(start + 3 * day - 1)).toEqual([]);
+    const [closed] = await harness.receipts();
+    const waiting = nextRevision(closed!, { queue: 'callback', nextAttemptAt: start + 9 * day });
+    await harness.store.replace(waiting);
+    expect(await pull(start + 3 * day)).toEqual([]);
+    await harness.store.replace(nextRevision(waiting, { queue: 'sign' }));
     expect(await pull(start + 3 * day)).toEqual(['request-refused']);
   });
 });
@@ -316,14 +333,34 @@ describe('request of a platform', () => {
     expect([most, stored]).toEqual([25, 50]);
   });
 
-  test('erasure that is attempted at once: its calls are reserved in one write', async () => {
-    const { options, writes } = countedReservations();
+  /** Erases so many persons at once, each by a look-up and a deletion, for a platform that waits for the result. */
+  async function erasedAtOnce(options: HarnessOptions, count = 1) {
     const { harness, services } = accepting(options);
-    harness.addCustomer({ source_id: 'crm-1' });
-    const parse = () => ({ erase: [erasureOf()], reply: () => reply }) as never;
+    const erase = Array.from({ length: count }, (_, at) => {
+      const customer = harness.addCustomer({ source_id: `crm-${at}` });
+      return erasureOf({ reference: `order-${at}`, identifiers: one('customer_id', customer) });
+    });
+    const parse = () => ({ erase, reply: () => reply }) as never;
     const { isPullOnly: _, ...callable } = { ...manual, responseMode: 'result', parse, verify } as const;
     await receive(wire, { ...services, platforms: new Map([['shop', callable]]) });
-    expect([harness.deleted().length, writes()]).toEqual([1, 1]);
+    return harness.deleted().length;
+  }
+
+  test.each([
+    ['with an API key', {}, 1],
+    ['with OAuth, after one for the token', { auth: 'oauth' }, 2],
+  ])('erasure that is attempted at once: its calls are reserved in one write %s', async (_, project, count) => {
+    const { options, writes } = countedReservations();
+    expect(await erasedAtOnce({ ...options, project })).toBe(1);
+    expect(writes()).toBe(count);
+  });
+
+  test('two erasures at once: neither waits, because they may use the burst', async () => {
+    const waits: number[] = [];
+    const wait = async (ms: number) => void waits.push(ms);
+    const project = { callsPerMinute: 60 };
+    expect(await erasedAtOnce({ project, change: () => ({ wait }) }, 2)).toBe(2);
+    expect(waits).toEqual([]);
   });
 
   test('withdrawal of unknown requests: one is refused, and several raise an alarm each', async () => {

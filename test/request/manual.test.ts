@@ -183,9 +183,9 @@ describe('preview of requests by hand', () => {
     expect(previewed(await send({ action: 'preview', requests }))).toEqual([
       { main: { kind: 'unclear', code: 'too-many-matches' } },
     ]);
-    harness.addCustomer({ source_id: 'crm-held' });
-    const hold = (await harness.services.pseudonymizer()).subject({ kind: 'source_id', value: 'crm-held' });
-    const terms = { kind: 'source_id', until: harness.clock.now + 86_400_000, actor: 'ada', reason: 'a lawsuit' };
+    harness.addCustomer({ source_id: 'crm-held', email: 'held@example.com' });
+    const hold = (await harness.services.pseudonymizer()).subject({ kind: 'email', value: 'held@example.com' });
+    const terms = { kind: 'email', until: harness.clock.now + 86_400_000, actor: 'ada', reason: 'a lawsuit' };
     await setLegalHold({ id: hold, at: harness.clock.now, ...terms }, harness.services.control);
     const held = [{ reference: idOf(3), identifiers: [{ kind: 'source_id', value: 'crm-held' }] }];
     expect(previewed(await send({ action: 'preview', requests: held }))).toEqual([
@@ -203,6 +203,17 @@ describe('preview of requests by hand', () => {
     const created_at = new Date(harness.clock.now + 1000).toISOString();
     harness.addCustomer({ source_id: 'crm-1', created_at });
     expect(previewed(await preview('crm-1'))).toEqual([{ main: { kind: 'created-later' } }]);
+  });
+
+  test('burst: is left for platforms, which wait for a reply', async () => {
+    const wait = async (ms: number) => {
+      harness.clock.now += ms;
+    };
+    const limit = { calls: 60, periodSeconds: 60 };
+    const { harness, preview } = manualHarness({ project: { callsPerMinute: 60 }, limit, change: () => ({ wait }) });
+    const startedAt = harness.clock.now;
+    expect(previewed(await preview('crm-1', 'crm-2'))).toHaveLength(2);
+    expect(harness.clock.now).toBeGreaterThan(startedAt + 1000);
   });
 
   test('two look-ups: are reserved at once, and the second one may be the refused one', async () => {

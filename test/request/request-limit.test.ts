@@ -152,6 +152,27 @@ describe('calls reserved while the request is stored', () => {
     expect(second).toMatchObject({ state: 'open', lastResult: 'request-limit', projects: { main } });
   });
 
+  test('request that ends early: is counted before the reply', async () => {
+    const order: string[] = [];
+    const rows = memoryRows();
+    const count: Adapters['control']['count'] = async (...args) => {
+      for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+      order.push('counted');
+      return rows.count(...args);
+    };
+    const harness = ketchHarness({
+      change: ({ store }) => ({
+        control: { ...rows, count },
+        store: { ...store, replace: () => Promise.reject(new Error('the store is down')) },
+      }),
+    });
+    harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    const { status } = await harness.send(ketchWire());
+    order.push('replied');
+    expect(status).toBe(500);
+    expect(order).toEqual(['counted', 'replied']);
+  });
+
   test('project with OAuth: no token is requested before the receipt is stored', async () => {
     const harness = ketchHarness({
       change: ({ store, settings }) => ({

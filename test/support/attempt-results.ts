@@ -65,7 +65,11 @@ export function record(
 
 /** The same, where the rules allow it. */
 export function mustRecord(...args: Parameters<typeof record>): Receipt {
-  const next = record(...args);
+  return must(record(...args));
+}
+
+/** The receipt after a change, where the rules allow it. */
+export function must(next: Receipt | undefined): Receipt {
   if (next === undefined) throw new Error('the rules refuse this');
   return next;
 }

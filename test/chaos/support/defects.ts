@@ -326,8 +326,8 @@ export const defects: readonly Defect[] = [
     name: 'a request is withdrawn after a customer is pinned',
     scenario: 'withdrawals',
     file: 'lambda/receipts/transitions.ts',
-    is: 'pins + deletions.length > 0',
-    becomes: 'pins + deletions.length > 100',
+    is: '({ pins }) => pins > 0',
+    becomes: '({ pins }) => pins > 100',
   },
   {
     name: 'an event gets its reply before its addendum is stored',
