@@ -463,7 +463,7 @@ describe('unavailable row', () => {
     rows.rows.clear();
     expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
     expect(rows.rows.get(key)?.revision).toBe(1);
-    await limiter.reserve(request());
+    await limiter.observe(observed(response(429)));
     rows.rows.set(key, { revision: 1, value: {}, tokenTime: now + 5000 });
     expect(await limiter.reserve(request({ expected: 5 }))).toMatchObject({ kind: 'reserved', at: now + 5000 });
   });
