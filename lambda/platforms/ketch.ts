@@ -171,7 +171,7 @@ function statusOf(outcome: Outcome, requestID: string) {
   const at = 'at' in outcome ? outcome.at : outcome.expectedAt;
   return {
     status,
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     resultMessage,
     // The text calls it optional; the vendor's Go server rejects a response without it.
     expectedCompletionTimestamp: Math.floor(at / 1000),

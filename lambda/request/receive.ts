@@ -78,7 +78,7 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
     ...refusalAlarm(failure),
     status: failure.status,
   });
-  return platform?.errorReply(request, failure) ?? plainErrorReply(failure);
+  return platform?.errorReply?.(request, failure) ?? plainErrorReply(failure);
 }
 
 /**

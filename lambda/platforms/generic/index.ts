@@ -1,6 +1,6 @@
 import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, isJson } from '../../domain/http.ts';
-import { type ParsedRequest, type Platform, plainErrorReply } from '../platform.ts';
+import type { ParsedRequest, Platform } from '../platform.ts';
 import { authentication } from './authentication.ts';
 import { compileHeaders, platformToken } from './call-headers.ts';
 import { type Callbacks, callbackTells, compileCallbacks } from './callbacks.ts';
@@ -61,7 +61,6 @@ export function generic(section: GenericSettings): Platform {
     verify,
     parse: request =>
       request.method === 'POST' ? parseMessage(request, settings, callbacks, replies) : parseQuestion(request, replies),
-    errorReply: (_, failure) => plainErrorReply(failure),
     buildCallbacks: callbacks.buildCallbacks,
   };
 }
