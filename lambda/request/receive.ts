@@ -8,7 +8,7 @@ import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply 
 import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { type AcceptedRequest, accept, attemptUntil, reservesWhileStoring, type VerifiedRequest } from './accept.ts';
+import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
 import { countIgnored, isWithinLimit } from './request-limit.ts';
 import { withdraw } from './withdraw.ts';
 
@@ -213,7 +213,7 @@ async function attemptIfNew(
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients, until, isReserved } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
   const isAllowed = isWithinLimit(receipt, pauses, services);
@@ -221,8 +221,7 @@ async function attemptIfNew(
     await isAllowed;
     return unattempted();
   }
-  const until = attemptUntil(request, services);
-  if (!reservesWhileStoring(receipt, services)) await reserveFirstCalls(receipt, clients, until);
+  if (!isReserved) await reserveFirstCalls(receipt, clients, until);
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },
