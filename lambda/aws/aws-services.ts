@@ -79,7 +79,11 @@ interface AwsAdapterOptions {
 export function awsAdapters(
   names: AwsNames,
   now: () => number,
-  { write = writeLine, timeouts = awsTimeouts, clientOptions = awsClientOptions(timeouts) }: AwsAdapterOptions = {},
+  {
+    write = line => process.stdout.write(line),
+    timeouts = awsTimeouts,
+    clientOptions = awsClientOptions(timeouts),
+  }: AwsAdapterOptions = {},
 ): Adapters {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
@@ -109,11 +113,6 @@ export function awsAdapters(
 function expectedPartitions({ platforms, projects: all }: Settings): readonly string[] {
   const opened = [...openPlatforms(platforms), [manualPlatform, manual] as const];
   return opened.map(([platform, { projects = Object.keys(all) }]) => partitionName({ platform, projects }));
-}
-
-/** Lambda sends standard output to the log, line by line. */
-function writeLine(line: string): void {
-  process.stdout.write(line);
 }
 
 /** Logs a failed AWS call: only names, and the age of a cached secret that was used instead. */

@@ -1,4 +1,4 @@
-import type { Deletion, Outcome } from '../../domain/erasure.ts';
+import type { Outcome } from '../../domain/erasure.ts';
 import type { ErasureResult } from '../platform.ts';
 import { variablesIn } from './template.ts';
 
@@ -57,12 +57,9 @@ export function resultBody({ reference, receiptId, outcome }: ToldResult): objec
   const isFinal = 'deletions' in outcome;
   const open = { request_id: reference, receipt_id: receiptId, status: wordOf(outcome), final: isFinal };
   if (!isFinal) return { ...open, deletions: [] };
-  return { ...open, deletions: outcome.deletions.map(deletionBody), completed_at: isoTime(outcome.at) };
-}
-
-/** As Voucherify returned it. A customer that was already gone has no such response. */
-function deletionBody({ project, proof, received }: Deletion) {
-  return received === undefined ? { project, proof } : { project, ...received };
+  // As Voucherify returned them. A customer that was already gone has no such response.
+  const deletions = outcome.deletions.map(({ project, proof, received }) => ({ project, ...(received ?? { proof }) }));
+  return { ...open, deletions, completed_at: isoTime(outcome.at) };
 }
 
 function isoTime(at: number): string {
