@@ -12,7 +12,7 @@ import { parseDemoSettings } from './options.ts';
 import { ketchBody } from './page/platform-messages.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
-const help = `Erases invented customers with the handlers that Lambda runs, and tells what
+const help = `Erases invented customers with the handlers that Lambda runs, and prints what
 happens. Needs no account and no network.
 
   npm run demo

@@ -17,7 +17,7 @@ export const inboundSecret = v.pipe(
   v.string(),
   v.minLength(minSecretLength),
   v.regex(/^(?!REPLACE_ME)/),
-  // Pasted with it: no header carries white space at its ends (RFC 9110, section 5.5), so nobody would ever match.
+  // Pasted with it: no header carries white space at its ends (RFC 9110, section 5.5), so no caller would ever match.
   v.regex(/^\S.*\S$/su),
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
   v.regex(/^[^\u0000-\u001f\u007f]*$/u),
@@ -26,7 +26,7 @@ export const inboundSecret = v.pipe(
 /** A key that we prove ourselves with elsewhere: how long it is, is not ours to say. */
 export const outboundKey = v.pipe(v.string(), v.nonEmpty(), v.regex(/^(?!REPLACE_ME)/));
 
-/** `{"current": "…", "previous": "…"?}`; a platform's own keys may stand beside it. */
+/** `{"current": "…", "previous": "…"?}`; a platform's own keys may be next to them. */
 export const sharedSecret = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
 
 /** Reads `{"current": "…", "previous": "…"?}`. Throws what {@link parseSecret} throws. */

@@ -52,7 +52,7 @@ function collectBytes(stream: Readable): Promise<Uint8Array> {
   });
 }
 
-/** Without `info` and `error`, the SDK does not copy every request and response for a log that nobody keeps. */
+/** Without `info` and `error`, the SDK does not copy every request and response for a log that is not kept. */
 const silent = { warn: () => undefined } as unknown as Logger;
 
 type Logger = NonNullable<DynamoDBClientConfig['logger']>;

@@ -21,7 +21,7 @@ export function partitionOf(receipt: Receipt): string | undefined {
 }
 
 /**
- * Returns the name of a part of the queue `erase`, whatever the order of its projects. A receipt has at most 48 projects, and
+ * Returns the name of a part of the queue `erase`. The order of its projects does not matter. A receipt has at most 48 projects, and
  * names have at most 40 characters, so it fits into a partition key of 2,048 bytes (DynamoDB Developer Guide, Quotas).
  */
 export function partitionName({ platform, projects }: ErasePartition): string {

@@ -40,7 +40,7 @@ interface Unfinished {
   readonly deletions: readonly Deletion[];
   /** Indexes of pins without a customer. */
   readonly absent?: readonly number[];
-  /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  /** Indexes of pins that were never seen, and of which it is unknown whether they were deleted. */
   readonly unseenUnproven?: readonly number[];
   readonly mayHaveExecuted: boolean;
   /** Completed look-ups that replace the stored ones; the next attempt continues from them. Empty: it starts again. */

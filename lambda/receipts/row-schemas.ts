@@ -69,7 +69,7 @@ const progressSchema = storedObject({
       createdLater: v.exactOptional(v.number()),
     }),
   ),
-  /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  /** Indexes of pins that were never seen, and of which it is unknown whether they were deleted. */
   unseenUnproven: v.exactOptional(v.array(v.number())),
   /** The code of each look-up that Voucherify refused. Without an operator's decision the project is never finished. */
   refusedLookUps: v.exactOptional(v.array(v.string())),

@@ -37,8 +37,8 @@ const schema = v.strictObject({
 
 /**
  * The event of an operator who makes requests by hand. It comes from an invocation that IAM allows (`lambda:InvokeFunction`)
- * and never through API Gateway, whose events have other keys. `by` is what the caller states: Lambda does not tell a
- * function who invoked it.
+ * and never through API Gateway, whose events have other keys. `by` is what the caller states: Lambda does not say
+ * who invoked a function.
  */
 export type ManualEvent = v.InferOutput<typeof schema>;
 
@@ -79,7 +79,7 @@ export function isManualEvent(event: object): event is ManualEvent {
   return 'manual' in event && !('httpMethod' in event) && !('requestContext' in event);
 }
 
-/** Reads an event. Throws `invalid`, which names the first wrong field, but neither its value nor an unknown key. */
+/** Reads an event. Throws `invalid`, which names the first wrong field, but not its value or an unknown key. */
 export function parseManualEvent(event: unknown): ManualEvent['manual'] {
   const parsed = v.safeParse(schema, event);
   if (parsed.success) return parsed.output.manual;

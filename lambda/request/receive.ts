@@ -206,7 +206,7 @@ function resultOf(reference: string, receipt: Receipt, outcome: Outcome): Erasur
 
 /**
  * Attempts only a receipt that this request has just stored. The sweep processes those that existed before. The request is
- * counted during the look-ups: nobody is deleted before it is known to be below the platform's hourly limit.
+ * counted during the look-ups: no customer is deleted before it is known to be below the platform's hourly limit.
  */
 async function attemptIfNew(
   accepted: AcceptedRequest,

@@ -67,7 +67,7 @@ type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identi
 
 /**
  * A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). The path
- * takes a source_id as well: another customer's may equal the requested id, which then cannot be looked up.
+ * also takes a source_id: another customer's may equal the requested id, which then cannot be looked up.
  */
 function matchById(id: string, customer: Customer | undefined, context: LookUpContext): Match {
   if (customer === undefined) return { candidates: [{ id, seen: false }], identifiable: true };

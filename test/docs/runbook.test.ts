@@ -83,7 +83,7 @@ async function deployment() {
 /** Commands that decide need a receipt that waits for a decision. */
 const decides = /ops -- (retry|refuse|accept-partial) /;
 
-/** What a placeholder stands for. */
+/** The value for a placeholder. */
 async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>): Promise<string> {
   const partial = () => here.stopped('voucherify-400', ['voucherify-400']);
   const stopped = line.includes('--new-request')
@@ -106,7 +106,7 @@ async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>
 
 /** Exit codes that are right on a deployment in which nothing hurts and one person was erased. */
 const expected: Readonly<Record<string, readonly number[]>> = {
-  // Nobody has swept yet, and what is paused stays paused until the page lets it go.
+  // No sweep has run yet, and what is paused stays paused until the page resumes it.
   doctor: [0, 1],
   // Its customers are absent.
   'erase-again': [1],

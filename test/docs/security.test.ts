@@ -27,7 +27,7 @@ describe('the threat model', () => {
     expect(rows.map(({ id }) => id).filter(id => /^[A-Z]\d+$/.test(id))).toEqual(ids);
   });
 
-  test.each(ids)('says what stands against %s and names the test that shows it', id => {
+  test.each(ids)('says what prevents %s and names the test that shows it', id => {
     const { threat, control, tests } = rows.find(row => row.id === id) ?? { threat: '', control: '', tests: '' };
     expect(threat).not.toBe('');
     expect(control).not.toBe('');

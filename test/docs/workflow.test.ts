@@ -8,7 +8,7 @@ const workflows = readdirSync(folder).map(name => ({ name, text: readFileSync(jo
 const textOf = (file: string) => workflows.find(({ name }) => name === file)?.text ?? '';
 const [check, release] = [textOf('check.yml'), textOf('release.yml')];
 
-/** What stands behind a key, wherever it stands, without the comment behind it. */
+/** The values of a key at any place, without the comment after them. */
 const valuesOf = (key: string, text: string) =>
   [...text.matchAll(new RegExp(`^[ -]*${key}: *(.*?)(?: +#.*)?$`, 'gm'))].map(([, value]) => value);
 
@@ -28,7 +28,7 @@ describe('the workflow', () => {
 });
 
 describe.each(workflows)('every workflow ($name)', ({ text }) => {
-  test('names each action by its full commit, and the version beside it', () => {
+  test('names each action by its full commit, and its version in a comment', () => {
     const used = text.match(/^.*\buses:.*$/gm) ?? [];
     expect(used.length).toBeGreaterThan(0);
     for (const line of used) expect(line).toMatch(/^ +- uses: actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);

@@ -83,7 +83,7 @@ describe('bundles of the functions', () => {
   });
 });
 
-/** The row that says that legal holds exist; nobody of these tests is held. */
+/** The row that says that legal holds exist; none of them is for a customer of these tests. */
 const holdsRow = {
   ...{ [tableKeys.partition]: { S: 'legal-holds' }, [tableKeys.sort]: { S: 'control' } },
   ...{ revision: { N: '1' }, row: { S: JSON.stringify({ until: Date.UTC(2100, 0), since: 0 }) } },

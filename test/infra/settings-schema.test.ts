@@ -50,7 +50,7 @@ function changed(path: readonly string[], to: unknown, within: unknown = everySe
   return isObject(within) ? { ...within, [name]: changed(rest, to, within[name]) } : within;
 }
 
-/** What only code can tell: the schema lets it pass, and `cdk synth` does not. */
+/** What only code can check: the schema accepts it, and `cdk synth` rejects it. */
 const beyondSchema = [
   /: is not in projects$/,
   /: must be the PEM text of a P-384 public key$/,
@@ -97,14 +97,14 @@ function partsOf(node: unknown, pointer = ''): (readonly [string, Schema])[] {
 }
 
 describe('settings schema in an editor', () => {
-  test('pattern: has a message without it, so that nobody reads a regular expression', () => {
+  test('pattern: has a message without it, so that no regular expression is shown', () => {
     const patterns = partsOf(root).filter(([, part]) => typeof part['pattern'] === 'string');
     expect(patterns.length).toBeGreaterThan(15);
     for (const [pointer, part] of patterns)
       expect([pointer, part['patternErrorMessage']]).toEqual([pointer, expect.stringMatching(/^must be [^\\^[\]]+$/)]);
   });
 
-  test('examples: fit, and are there for the keys that nobody can guess', () => {
+  test('examples: fit, and exist for the keys whose values cannot be guessed', () => {
     const all = partsOf(root).flatMap(([pointer, part]) =>
       Array.isArray(part['examples']) ? part['examples'].map(one => [pointer, one, part] as const) : [],
     );

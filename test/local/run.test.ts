@@ -421,7 +421,7 @@ describe('npm run demo', () => {
   const demo = (...args: readonly string[]) =>
     spawnSync(process.execPath, ['infra/local/demo.ts', ...args], { encoding: 'utf8', env: {} });
 
-  test('process: tells a deletion, and an outage with its callback, in 80 columns', () => {
+  test('process: prints a deletion, and an outage with its callback, in 80 columns', () => {
     const { status, stdout, stderr } = demo();
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const lines = stdout.trimEnd().split('\n');

@@ -302,7 +302,7 @@ describe('pause and resume', () => {
     expect(await resume()).toMatchObject({ status: 0, lines: expect.arrayContaining([`${gone}: not paused now`]) });
   });
 
-  test('resume beside an unrelated pause: says nothing of it', async () => {
+  test('resume while an unrelated pause exists: does not mention it', async () => {
     const platforms = { ketch: { ...ketchSettings, projects: ['main'] }, segment: {} };
     const projects = {
       main: { baseUrl: 'https://api.voucherify.io' },

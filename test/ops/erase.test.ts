@@ -80,7 +80,7 @@ describe('ops erase --csv', () => {
     const { status, lines, json } = await manual.erase('--csv', crowd(manual, 30, 28));
     expect({ status, json }).toMatchObject({ status: 0 });
     expect(lines).toEqual([
-      'preview of 30 requests: nobody was deleted',
+      'preview of 30 requests: no customer was deleted',
       'PROJECT  MATCHED  CUSTOMERS  NO MATCH  UNCLEAR',
       'main     28       28         2         0',
       'To erase them:',
@@ -239,8 +239,8 @@ describe('ops erase --csv', () => {
     ],
     ['white space', 'source_id\n"planted\n1"\nplanted ', 'line 2, column source_id: must be a source_id of Voucherify'],
     ['a space at the end', 'source_id\nx\nplanted ', 'line 3, column source_id: begins or ends with white space'],
-    ['an open quote', 'source_id\nx\n"planted', 'line 3: a quote is not closed, or stands inside a cell'],
-    ['a quote inside', 'source_id\npla"nted', 'line 2: a quote is not closed, or stands inside a cell'],
+    ['an open quote', 'source_id\nx\n"planted', 'line 3: a quote is not closed, or is inside a cell'],
+    ['a quote inside', 'source_id\npla"nted', 'line 2: a quote is not closed, or is inside a cell'],
     ['nobody', 'source_id\n\n', 'has no line below the header'],
     ['too many people', `source_id\n${many}`, 'has more than 5000 people'],
     ['too many bytes', 'source_id\n'.padEnd(4_194_305, 'x'), 'is larger than 4 MiB'],
@@ -362,7 +362,7 @@ describe('ops erase on AWS', () => {
     expect(receipt).toMatchObject({ state: 'erased', decisions: [{ actor: zoe, action: 'erase', reason: reason[1] }] });
   });
 
-  test('nobody matched: has exit code 3; a stage is part of the function’s name', async () => {
+  test('no match: has exit code 3; a stage is part of the function’s name', async () => {
     const { invoked, command } = await account();
     const { status, stdout } = await command('planted-2\n', '--stage', 'test', '--json');
     expect({ status, json: JSON.parse(stdout) }).toMatchObject({ status: 3, json: { outcome: 'no-match' } });
@@ -412,7 +412,7 @@ describe('sender of requests by hand', () => {
     expect(String(error)).not.toContain('planted');
   });
 
-  test('nobody answers: is unavailable, on AWS and in a local run', async () => {
+  test('no answer: is unavailable, on AWS and in a local run', async () => {
     const endpoint = await deadEndpoint();
     stubAccount(endpoint);
     await expect(invokeWebhook(namesOf())(asked)).rejects.toMatchObject({ code: 'unavailable' });
@@ -470,7 +470,7 @@ describe('result of one erasure by hand', () => {
     const review = await manualHarness();
     review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
     expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(
-      'needs review: nobody is deleted until an operator decides (voucherify-400)',
+      'needs review: no customer is deleted until an operator decides (voucherify-400)',
     );
     expect(await eraseOneOf(review, 'crm-2', true)).toMatchObject({ status: 1, json: { reason: 'voucherify-400' } });
   });
@@ -527,7 +527,7 @@ describe('ops erase --local', () => {
     expect(one).toMatchObject({ status: 0, stdout: expect.stringContaining('(main 1)') });
     const file = fileWith('source_id\nplanted-2\nplanted-3\n');
     const preview = await command(['--csv', file], {});
-    expect(preview).toMatchObject({ status: 0, stdout: expect.stringContaining('nobody was deleted') });
+    expect(preview).toMatchObject({ status: 0, stdout: expect.stringContaining('no customer was deleted') });
     expect(preview.stdout).toContain(`npm run ops -- erase --local --csv ${file} --confirm`);
     expect(await left()).toContain('planted-2');
     expect(await command(['--csv', file, '--confirm', ...reason], {})).toMatchObject({ status: 0 });

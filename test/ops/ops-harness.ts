@@ -45,7 +45,7 @@ interface Typed {
 
 const root = join(import.meta.dirname, '../..');
 
-/** The same beside this process, which can serve it meanwhile. It gets no variable of this machine's environment. */
+/** The same in a process of its own, while this one can serve it. It gets no variable of this machine's environment. */
 export async function opsBeside(args: readonly string[], { input = '', terminal, ...typed }: Typed = {}) {
   const { environment, cwd = root, script = join(root, 'infra/ops/ops.ts') } = typed;
   const command = [process.execPath, script, ...args];
@@ -198,7 +198,7 @@ export function by(name: string, why: string): readonly string[] {
   return ['--by', name, '--why', why];
 }
 
-/** The context of an operator beside a harness of another file. */
+/** The context of an operator for a harness of another file. */
 export async function operatorOf({ services, clock }: Harness): Promise<OpsContext> {
   const { settings, store, control, readSecret, signer } = services;
   const own = { settings, store, control, readSecret, now: () => clock.now, ...(signer && { signer }) };

@@ -4,7 +4,7 @@ import { redaction, shopifyHarness, shopifyWire } from '../platforms/shopify-mes
 import { hour } from '../support/quota-world.ts';
 import { by, erased, operatorOf, opsHarness, readReceipt, run } from './ops-harness.ts';
 
-/** A Shopify customer who was erased and registered again, and an operator beside it. */
+/** A Shopify customer who was erased and registered again, and an operator. */
 async function redacted() {
   const harness = await shopifyHarness({ customers: [] });
   const context = await operatorOf(harness);

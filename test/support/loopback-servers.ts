@@ -13,7 +13,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** The name that the certificate is for, beside the address. */
+/** The name that the certificate is for, in addition to the address. */
 export const loopbackName = 'loopback.example';
 
 /** A fresh self-signed certificate for 127.0.0.1 (RFC 5280), so that no key lies in the project. */
@@ -106,7 +106,7 @@ const patient = { keepAliveTimeout: 60_000 };
 
 const open = new Set<Listening>();
 
-/** Closes whatever a test opened. */
+/** Closes all that a test opened. */
 export function closeServersAfterEach(): void {
   afterEach(async () => {
     await Promise.all([...open].map(server => server.close()));

@@ -1,4 +1,4 @@
-/** A clock that stands still until it runs, and then jumps from one wait to the next. */
+/** A clock that is stopped until it runs, and then jumps from one wait to the next. */
 export interface VirtualClock {
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -14,7 +14,7 @@ interface Waiting {
   readonly wake: () => void;
 }
 
-/** Creates a clock that stands at `start`. */
+/** Creates a clock that is stopped at `start`. */
 export function virtualClock(start: number): VirtualClock {
   let at = start;
   const waiting: Waiting[] = [];

@@ -29,7 +29,7 @@ export async function printPreview(
   );
   if (output.json) output.printJson({ ...counts, notLookedUp, projects: rows, unclear });
   else {
-    output.print(`preview of ${people.length} requests: nobody was deleted`);
+    output.print(`preview of ${people.length} requests: no customer was deleted`);
     if (counts.before > 0) output.print(`${counts.before} others of this file were accepted before`);
     printRows(rows, output);
     printUnclear(unclear, output);

@@ -2,12 +2,12 @@ import type { Outcome } from '../../domain/erasure.ts';
 import type { ErasureResult } from '../platform.ts';
 import { variablesIn } from './template.ts';
 
-/** The part of a result that replies and callbacks tell. */
+/** The part of a result that replies and callbacks contain. */
 export type ToldResult = Pick<ErasureResult, 'reference' | 'receiptId' | 'outcome' | 'receivedAt'>;
 
 export type OutcomeWord = (typeof words)[keyof typeof words];
 
-/** In the order in which one outcome stands for those of a list: not final, no success, then the others. */
+/** In the order in which one outcome represents those of a list: not final, no success, then the others. */
 const words = {
   'needs-review': 'needs_review',
   'in-progress': 'in_progress',
@@ -23,7 +23,7 @@ export function wordOf({ kind }: Pick<Outcome, 'kind'>): OutcomeWord {
   return words[kind];
 }
 
-/** Returns the result that stands for several. */
+/** Returns the result that represents several. */
 export function leadingResult(results: readonly ErasureResult[]): ErasureResult | undefined {
   const rank = ({ outcome }: ErasureResult) => Object.values(words).indexOf(wordOf(outcome));
   return results.toSorted((a, b) => rank(a) - rank(b))[0];
@@ -37,7 +37,7 @@ export function valueFor<T>(values: { readonly [word in OutcomeWord | '*']?: T }
 
 const telling = ['outcome', 'final', 'completed', 'count'];
 
-/** Returns whether a platform can tell two outcomes apart by their bodies in settings. */
+/** Returns whether two outcomes have different bodies in settings, so that a platform can distinguish them. */
 export function areDistinct(one: unknown, other: unknown): boolean {
   const isTelling = variablesIn(one).some(name => telling.includes(name));
   return isTelling || JSON.stringify(one) !== JSON.stringify(other);

@@ -12,7 +12,7 @@ interface SignatureForm {
 
 /**
  * Parses the form of a header in settings. Returns `undefined` if a header could be read in two ways: each part of the form
- * has one variable, and `{timestamp}` stands in a list and begins differently than `{signature}`.
+ * has one variable, and `{timestamp}` is in a list and begins differently than `{signature}`.
  */
 export function signatureForm(settings: { readonly value: string; readonly separator?: string }) {
   const { value, separator } = settings;
