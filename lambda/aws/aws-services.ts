@@ -28,8 +28,8 @@ export interface AwsNames {
 
 /**
  * Returns a function that creates the services of a deployed function once. In Lambda they are created during the init
- * phase, outside any request, and the secrets that the function may read are read
- * ahead, and the rate limits of the projects that it calls. Only a function that signs passes `signer`, so that no other
+ * phase, outside any request. Then the secrets that the function may read are read in advance, and the rate limits of the
+ * projects that it calls. Only a function that signs passes `signer`, so that no other
  * bundles its client. Throws if the environment or the settings in it are invalid.
  */
 export async function lambdaServices(
