@@ -174,7 +174,7 @@ type Domain = NonNullable<Settings['operations']['domain']>;
 /** The compiler refuses a list that has one key too many or too few. */
 type KeysOf<T> = Readonly<Record<keyof T, true>>;
 
-const services = {
+const wantedKeys = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true, residue: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
   operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
@@ -196,10 +196,10 @@ const { definitions } = schema;
 describe('settings schema keys', () => {
   test.each([
     { what: 'the whole', has: schema.properties, wanted: whole },
-    { what: 'a project', has: definitions.project.properties, wanted: services.projects },
+    { what: 'a project', has: definitions.project.properties, wanted: wantedKeys.projects },
     { what: 'reappearance', has: definitions.reappearance.properties, wanted: reappearance },
-    { what: 'the limits', has: definitions.limits.properties, wanted: services.limits },
-    { what: 'operations', has: definitions.operations.properties, wanted: services.operations },
+    { what: 'the limits', has: definitions.limits.properties, wanted: wantedKeys.limits },
+    { what: 'operations', has: definitions.operations.properties, wanted: wantedKeys.operations },
     { what: 'the domain', has: definitions.domain.properties, wanted: domain },
     { what: 'its zone', has: definitions.domain.properties.hostedZone.properties, wanted: hostedZone },
     { what: 'the platforms', has: schema.properties.platforms.properties, wanted: platformsSchema.entries },

@@ -31,9 +31,9 @@ const headings = [
 
 /** The lines under each heading. */
 async function sections(at: OpsHarness, id: string): Promise<Readonly<Record<string, string>>> {
-  const [, ...services] = (await at.run('show', id)).lines.join('\n').split('\n\n');
+  const [, ...parts] = (await at.run('show', id)).lines.join('\n').split('\n\n');
   const cut = (part: string) => part.indexOf('\n');
-  return Object.fromEntries(services.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
+  return Object.fromEntries(parts.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
 }
 
 async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): Promise<void> {

@@ -43,8 +43,8 @@ export function loopbackCertificate(): Certificate {
   };
 }
 
-function sequence(...services: readonly Buffer[]): Buffer {
-  return der(0x30, ...services);
+function sequence(...parts: readonly Buffer[]): Buffer {
+  return der(0x30, ...parts);
 }
 
 function octets(part: Buffer): Buffer {
@@ -55,8 +55,8 @@ function oid(hex: string): Buffer {
   return der(0x06, Buffer.from(hex, 'hex'));
 }
 
-function der(tag: number, ...services: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(services);
+function der(tag: number, ...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
   const long = Buffer.from([0x82, body.length >> 8, body.length & 0xff]);
   const length = body.length < 0x80 ? Buffer.from([body.length]) : long;
   return Buffer.concat([Buffer.from([tag]), length, body]);

@@ -165,7 +165,7 @@ const pull = v.pipe(
 );
 export type PullSettings = v.InferOutput<typeof pull>;
 
-/** Where an access token for calls is had by client credentials. */
+/** Where the access token for calls is requested, by client credentials. */
 const oauth = v.strictObject({
   url: v.string(),
   /** The entry of `named` that holds `id:secret`. */
