@@ -203,7 +203,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     until,
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
-  // A customer that was seen is never absent, so the look-ups said what is so without any.
+  // Without a deletion, the look-ups decide the outcome: a customer that they returned is never absent.
   const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } =
     receipt.projects[project] ?? progress;
   if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };

@@ -19,7 +19,7 @@ export function isPreviewAsked(receipt: Receipt, now: number): boolean {
   return isDelayed(receipt, now) && receipt.preview !== undefined && receipt.preview.at === undefined;
 }
 
-/** Stores a preview and lets the receipt wait on. Returns `undefined` if it no longer waits for this preview. */
+/** Stores a preview and lets the receipt continue to wait. Returns `undefined` if it no longer waits for this preview. */
 export function storePreview(receipt: Receipt, projects: PreviewedProjects, now: number): Receipt | undefined {
   const { preview, heldUntil = now } = receipt;
   if (!isPreviewAsked(receipt, now) || isClosingDecided(receipt) || preview === undefined) return undefined;

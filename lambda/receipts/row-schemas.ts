@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 /**
  * The shapes of stored rows. Each schema is the reader of a row and the source of its type. The type is strict; the
- * reader keeps fields that it does not know, because two versions of this code may write the same row by turns.
+ * reader keeps fields that it does not know, because two versions of this code may write the same row alternately.
  */
 
 /** Makes a type readonly at every depth. */

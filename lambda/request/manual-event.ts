@@ -10,17 +10,17 @@ const identifier = v.pipe(
   v.check(one => isUsable(one)),
 );
 const request = v.strictObject({
-  /** Chosen by the caller. The same one with the same identifiers is the same request, however often it is sent. */
+  /** Chosen by the caller. The same one with the same identifiers is always the same request. */
   reference: v.pipe(v.string(), v.regex(/^[0-9a-f-]{36,64}$/)),
   identifiers: v.pipe(v.array(identifier), v.minLength(1), v.maxLength(3)),
 });
 const requests = v.pipe(v.array(request), v.minLength(1), v.maxLength(maxManualRequests));
 
-/** They become part of the evidence: one line, and not too long. */
+/** Texts that become part of the evidence: one line of at most 500 characters. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are rejected here
 const line = v.pipe(v.string(), v.maxLength(500), v.regex(/^[^\u0000-\u001f\u007f]*\S[^\u0000-\u001f\u007f]*$/));
 
-/** Who asks may have an address in the name of the session; who is to be erased must not be in the reason. */
+/** Who asks may have an address in the name of the session. The address of the person to erase must not be in the reason. */
 const reason = v.pipe(
   line,
   v.check(text => !/\S@\S+\.\S/.test(text)),

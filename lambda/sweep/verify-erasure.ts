@@ -69,7 +69,7 @@ export async function verifyReceipt(
     : signAndStore(counted, signer, services, sideWrites);
 }
 
-/** Returns a receipt with what a look has shown, as due as before. */
+/** Returns a receipt with the result of a look, without a change of when it is due. */
 function withoutResult(looked: Receipt, { queue, nextAttemptAt }: Receipt): Receipt {
   const { tries = 0, absent = [] } = looked.verification ?? {};
   return {

@@ -74,7 +74,7 @@ const result = '{reference} {receipt} {outcome} {final} {count} {received} {expe
 const success = [200, 201, 202, 204] as const;
 const refusals = Array.from({ length: 100 }, (_, at) => 400 + at);
 
-/** A reply to one outcome, with a body of these variables. */
+/** A reply to one outcome, with a body that may contain these variables. */
 function answer<S extends v.GenericSchema<unknown, number>>(status: S, variables: string) {
   const body = v.exactOptional(withVariables(v.unknown(), variables));
   return v.exactOptional(
