@@ -131,7 +131,7 @@ describe('local run', () => {
   });
 });
 
-describe('door for requests by hand of a local run', () => {
+describe('route for requests by hand of a local run', () => {
   const by = { by: 'zoe', reason: 'a letter' };
   const identifiers = [{ kind: 'source_id', value: 'crm-10042' }];
   const requests = [{ reference: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11', identifiers }];

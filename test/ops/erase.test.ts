@@ -38,10 +38,10 @@ function fileWith(content: string | Uint8Array): string {
 }
 
 interface Manual extends OpsHarness {
-  /** Runs `ops erase` with the door to the function of the harness. */
+  /** Runs `ops erase` with the function of the harness. */
   erase(...args: readonly string[]): ReturnType<typeof run>;
-  /** Replaces the door. */
-  door: { send: SendManual };
+  /** Replaces the sender of requests by hand. */
+  sender: { send: SendManual };
   readonly waited: number[];
 }
 
@@ -54,16 +54,16 @@ async function manualHarness(options: Parameters<typeof opsHarness>[0] = {}): Pr
     if ('failure' in reply) throw new Failure('invalid', reply.failure.message);
     return reply;
   };
-  const door = { send };
+  const sender = { send };
   const context: OpsContext = {
     ...harness.context,
-    sendManual: manual => door.send(manual),
+    sendManual: manual => sender.send(manual),
     wait: async ms => {
       waited.push(ms);
       harness.harness.clock.now += ms;
     },
   };
-  return { ...harness, context, door, waited, erase: (...args) => run(context, 'erase', ...args) };
+  return { ...harness, context, sender, waited, erase: (...args) => run(context, 'erase', ...args) };
 }
 
 /** A file with so many people, of which the first are customers. */
@@ -159,9 +159,9 @@ describe('ops erase --csv', () => {
   test('interrupted: the same command continues, and repeats no request', async () => {
     const manual = await manualHarness();
     const file = crowd(manual, 60);
-    const { send } = manual.door;
+    const { send } = manual.sender;
     let sent = 0;
-    manual.door.send = async asked => {
+    manual.sender.send = async asked => {
       sent += 1;
       if (sent === 2) throw new Failure('unavailable', 'erasure-webhook cannot be invoked (TimeoutError)');
       return send(asked);
@@ -178,13 +178,13 @@ describe('ops erase --csv', () => {
   test('reply lost: what was stored is not stored twice', async () => {
     const manual = await manualHarness();
     const file = crowd(manual, 3);
-    const { send } = manual.door;
-    manual.door.send = async asked => {
+    const { send } = manual.sender;
+    manual.sender.send = async asked => {
       await send(asked);
       throw new Failure('unavailable', 'no reply');
     };
     await expect(manual.erase('--csv', file, '--confirm', ...reason)).rejects.toThrow('stopped after 0 of 3');
-    manual.door.send = send;
+    manual.sender.send = send;
     expect((await manual.erase('--csv', file, '--confirm', ...reason)).status).toBe(3);
     expect(await manual.harness.receipts()).toHaveLength(3);
   });
@@ -477,13 +477,13 @@ describe('result of one erasure by hand', () => {
 
   test('no reply, or a receipt that is not found: is an error that says what to do', async () => {
     const manual = await manualHarness();
-    manual.door.send = () => Promise.reject(new Failure('unavailable', 'no reply'));
+    manual.sender.send = () => Promise.reject(new Failure('unavailable', 'no reply'));
     await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow(
       /^no reply: whether it was accepted shows npm run ops -- show [\w-]{43}$/,
     );
-    manual.door.send = () => Promise.reject(new Failure('forbidden', 'no permission'));
+    manual.sender.send = () => Promise.reject(new Failure('forbidden', 'no permission'));
     await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow(/^no permission$/);
-    manual.door.send = async () => ({ results: [] });
+    manual.sender.send = async () => ({ results: [] });
     await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow('the receipt was not found');
     const { sendManual: _, ...stopped } = manual.context;
     await expect(eraseOneOf({ ...manual, context: stopped }, 'crm-1')).rejects.toThrow('npm start is not running');
