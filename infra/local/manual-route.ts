@@ -19,8 +19,8 @@ const timeoutMs = 15_000;
 const body = v.object({ manual: v.unknown() });
 
 /**
- * Creates the route for requests by hand of a local run with a sandbox. Only a caller that a web page of another origin
- * cannot be may use it, as with the routes of the page.
+ * Creates the route for requests by hand of a local run with a sandbox. It refuses web pages of another origin, as
+ * the routes of the page do.
  */
 export function createManualRoute(handler: WebhookHandler): ServePage {
   return (request, response) => {
