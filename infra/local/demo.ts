@@ -8,7 +8,7 @@ import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
-import { parseDemoSettings } from './options.ts';
+import { parseDemoSettings } from './local-settings.ts';
 import { ketchBody } from './page/platform-messages.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
