@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { onTestFinished, vi } from 'vitest';
+import { test as base, onTestFinished, vi } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
@@ -164,6 +164,12 @@ export async function opsHarness(options: Options = {}): Promise<OpsHarness> {
     },
   };
 }
+
+/** A test with a service and an operator of its own, if it takes `at`. */
+export const test = base.extend<{ at: OpsHarness }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of other fixtures from the pattern
+  at: async ({}, use) => use(await opsHarness()),
+});
 
 /** Registers several customers with one e-mail address. */
 export function profiles({ sandbox }: Harness, email: string, count: number): void {
