@@ -17,7 +17,8 @@ export const inboundSecret = v.pipe(
   v.string(),
   v.minLength(minSecretLength),
   v.regex(/^(?!REPLACE_ME)/),
-  // White space at the ends comes from pasting: no header carries white space at its ends (RFC 9110, section 5.5), so no caller would ever match.
+  // White space at the ends comes from pasting: no header carries white space at its ends (RFC 9110, section 5.5), so
+  // no caller would ever match.
   v.regex(/^\S.*\S$/su),
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
   v.regex(/^[^\u0000-\u001f\u007f]*$/u),

@@ -30,7 +30,10 @@ export function es384Payload(token: string, key: KeyObject): unknown {
   return isEs384Signature(`${head}.${payload}`, bytesOf(signature), key) ? parsed(payload) : undefined;
 }
 
-/** Returns whether these are the 96 bytes that ES384 signs a text with (RFC 7518, section 3.4); Node.js refuses any other length. */
+/**
+ * Returns whether these are the 96 bytes that ES384 signs a text with (RFC 7518, section 3.4); Node.js refuses any
+ * other length.
+ */
 export function isEs384Signature(text: string, signature: Uint8Array, key: KeyObject): boolean {
   return verify('sha384', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }, signature);
 }

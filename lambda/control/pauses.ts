@@ -46,7 +46,10 @@ export async function readPauses(scopes: readonly PauseScope[], control: Version
   };
 }
 
-/** Returns every paused scope of those in settings, and of requests by hand. Throws `unavailable` if the store cannot be reached. */
+/**
+ * Returns every paused scope of those in settings, and of requests by hand. Throws `unavailable` if the store cannot be
+ * reached.
+ */
 export async function readPausedScopes(
   { platforms, projects }: { readonly platforms: object; readonly projects: object },
   control: VersionedStore,

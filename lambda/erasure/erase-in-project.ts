@@ -38,7 +38,10 @@ export interface AttemptInput {
   readonly clients: ProjectClients;
   /** Whether the platform waits for the result. */
   readonly repliesNow: boolean;
-  /** Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not before look-ups. */
+  /**
+   * Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not
+   * before look-ups.
+   */
   readonly isAllowed?: Promise<boolean>;
   /** Whether any legal hold existed when the attempt began; by default, the holds are read. */
   readonly holdsExist?: boolean;

@@ -8,7 +8,10 @@ export function isDelayed({ state, heldUntil = 0, claims }: Receipt, now: number
   return state === 'open' && claims === 0 && heldUntil > now;
 }
 
-/** Asks the next sweep what would be deleted for a receipt. Only while `holdSeconds` delays it, and without a decision of an operator. */
+/**
+ * Asks the next sweep what would be deleted for a receipt. Only while `holdSeconds` delays it, and without a decision
+ * of an operator.
+ */
 export function askPreview(receipt: Receipt, now: number): Receipt | undefined {
   if (!isDelayed(receipt, now) || isClosingDecided(receipt)) return undefined;
   return nextRevision(receipt, { nextAttemptAt: now, preview: { askedAt: now } });

@@ -191,7 +191,10 @@ export const receiptSchema = storedObject({
   /** HMAC of the first delivery's id, if the platform sends one. */
   deliveryHmac: v.exactOptional(v.string()),
   subjectHmacs: v.array(v.string()),
-  /** HMACs of what only the customers to delete have: a `source_id`, an e-mail address. Only if events of customers are received. */
+  /**
+   * HMACs of what only the customers to delete have: a `source_id`, an e-mail address. Only if events of customers are
+   * received.
+   */
   resolvedHmacs: v.exactOptional(v.array(v.string())),
   /** Calls that all look-ups in one project need, if each list has one page. */
   lookUpCalls: v.number(),

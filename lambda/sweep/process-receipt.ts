@@ -41,7 +41,8 @@ export interface Turn {
 
 /**
  * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused receipt is not changed; a
- * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
+ * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when
+ * its claim expires.
  */
 export async function processReceipt(
   id: string,

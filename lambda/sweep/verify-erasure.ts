@@ -26,8 +26,8 @@ interface VerificationEnds {
 
 /**
  * Verifies one closed receipt, if that is due: looks up the deleted customers once more, and stores what it has seen. With a
- * result, the same write deletes the pins and, unless callbacks are still to be sent, stores the signed evidence. A crash before it repeats only reads. Throws
- * `unavailable` if the store fails.
+ * result, the same write deletes the pins and, unless callbacks are still to be sent, stores the signed evidence. A
+ * crash before it repeats only reads. Throws `unavailable` if the store fails.
  */
 export async function verifyReceipt(
   id: string,

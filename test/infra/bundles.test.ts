@@ -89,7 +89,10 @@ const holdsRow = {
   ...{ revision: { N: '1' }, row: { S: JSON.stringify({ until: Date.UTC(2100, 0), since: 0 }) } },
 };
 
-/** A transport of the SDK that answers as tables with these rows do, and numbers the rounds: a call waits for all answers before it. */
+/**
+ * A transport of the SDK that answers as tables with these rows do, and numbers the rounds: a call waits for all
+ * answers before it.
+ */
 function recordingTransport(rows: readonly object[] = []) {
   const calls: { readonly operation: string; readonly round: number }[] = [];
   let answered = 0;

@@ -123,7 +123,10 @@ export function serve(listener: RequestListener, certificate?: Certificate): Pro
 }
 
 export interface FreezingServer extends Listening {
-  /** From now on, resets each connection that exists now when a request arrives on it, as a NAT gateway does that has forgotten it. */
+  /**
+   * From now on, resets each connection that exists now when a request arrives on it, as a NAT gateway does that has
+   * forgotten it.
+   */
   readonly freeze: () => void;
 }
 

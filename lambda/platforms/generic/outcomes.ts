@@ -29,7 +29,10 @@ export function leadingResult(results: readonly ErasureResult[]): ErasureResult 
   return results.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 
-/** Returns the value in settings for an outcome. The one for no match is also used for `created_later`, unless that has its own. */
+/**
+ * Returns the value in settings for an outcome. The one for no match is also used for `created_later`, unless that has
+ * its own.
+ */
 export function valueFor<T>(values: { readonly [word in OutcomeWord | '*']?: T }, word: OutcomeWord): T | undefined {
   const similar = word === 'created_later' ? values.no_match : undefined;
   return values[word] ?? similar ?? values['*'];

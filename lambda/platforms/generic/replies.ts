@@ -73,7 +73,10 @@ function withRetryAfter({ outcome }: ErasureResult, reply: HttpReply): HttpReply
   return { ...reply, headers: { 'Retry-After': String(retryAfterSeconds), ...reply.headers } };
 }
 
-/** Returns whether a platform can distinguish an outcome from an erasure by its reply. The default replies contain the outcome. */
+/**
+ * Returns whether a platform can distinguish an outcome from an erasure by its reply. The default replies contain the
+ * outcome.
+ */
 export function repliesTell(word: OutcomeWord, answers: Answers = {}): boolean {
   const [one, other] = [valueFor(answers, word), valueFor(answers, 'erased')];
   return one === undefined || other === undefined || one.status !== other.status || areDistinct(one.body, other.body);

@@ -94,7 +94,10 @@ function verifyMeanwhile(one: TroubledRequest, number: number, sim: Simulation):
   if (receipt?.state === 'needs-review') void decideOn(receipt, one, number, sim);
 }
 
-/** Retries half of the receipts after Voucherify is repaired. The other half is accepted, or refused where that is impossible. */
+/**
+ * Retries half of the receipts after Voucherify is repaired. The other half is accepted, or refused where that is
+ * impossible.
+ */
 async function decideOn(receipt: Receipt, { value }: TroubledRequest, number: number, sim: Simulation): Promise<void> {
   if (number % 2 === 0) {
     sim.voucherify.troubles.end(value);
