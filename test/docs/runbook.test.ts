@@ -122,7 +122,7 @@ const expected: Readonly<Record<string, readonly number[]>> = {
   secret: [2],
 };
 
-test('there are commands, and all are of the tool or of AWS', () => {
+test('commands of the runbook: exist, and are of the tool or of AWS', () => {
   expect(commands.length).toBeGreaterThan(25);
   for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (dynamodb|events) )/);
 });
@@ -148,7 +148,7 @@ describe('codes of the runbook', () => {
   });
 });
 
-test('every command of the tool in the runbook and in the pages on evidence and for the privacy officer runs', async () => {
+test('commands of the tool in the runbook, on evidence and for the privacy officer: all run', async () => {
   const here = await deployment();
   // Its clock is a minute ahead, so that it verifies and signs what is erased.
   const sweep = sweepHandler(() => {
@@ -178,7 +178,7 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
   const lines = commands.filter(one => one.startsWith('aws '));
 
   test.each(lines)(
-    'is one that its command line takes, and asks for what exists: %s',
+    '%s: is valid for its command line, and asks for what exists',
     async line => {
       const bodies: string[] = [];
       const endpoint = await startAwsEndpoint(({ operation, body }, response) => {

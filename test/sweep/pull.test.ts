@@ -482,7 +482,7 @@ describe('pull: access token', () => {
     body: { access_token, token_type: 'bearer', expires_in },
   });
 
-  test('is fetched with the client credentials, and serves pull and callback until shortly before it expires', async () => {
+  test('token: is fetched with the client credentials, and serves pull and callback until shortly before it expires', async () => {
     const { setup, tokenCalls } = await setUpTokens();
     person(setup.harness, 'ann');
     setup.list.open.push(orderOf('ann'));

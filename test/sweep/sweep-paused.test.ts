@@ -198,7 +198,7 @@ describe('backlog under a pause', () => {
     expect(await harness.sweep()).toMatchObject({ closed: count });
   });
 
-  test('refused by an operator: is closed all the same, also if the pauses cannot be read', async () => {
+  test('refused by an operator: is closed, also if the pauses cannot be read', async () => {
     let isReadable = true;
     const { harness } = await backlog(control => ({
       read: async keys => {
