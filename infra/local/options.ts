@@ -47,8 +47,8 @@ Variables are read from the environment, or after -- in any shell:
   CLAIM_SECONDS     how long a claim postpones the next attempt (60)
   BACKOFF_SECONDS   initial backoff (30)
   CLOCK             ISO time at which the clock starts, for requests with fixed
-                    dates. Without it, a clock that was moved goes on: DATA_DIR
-                    keeps it
+                    dates. Without it, a clock that was moved continues:
+                    DATA_DIR keeps it
   AWS_ENDPOINT_URL  use DynamoDB, Secrets Manager and KMS at this endpoint, not
                     the embedded services
 `;
