@@ -38,7 +38,10 @@ export interface AttemptInput {
   readonly clients: ProjectClients;
   /** Whether the platform waits for the result. */
   readonly repliesNow: boolean;
-  /** Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not before look-ups. */
+  /**
+   * Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not
+   * before look-ups.
+   */
   readonly isAllowed?: Promise<boolean>;
   /** Whether any legal hold existed when the attempt began; by default, the holds are read. */
   readonly holdsExist?: boolean;
@@ -206,7 +209,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     until,
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
-  // A customer that was seen is never absent, so the look-ups said what is so without any.
+  // Without a deletion, the look-ups decide the outcome: a customer that they returned is never absent.
   const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } =
     receipt.projects[project] ?? progress;
   if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };

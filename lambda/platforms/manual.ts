@@ -3,7 +3,7 @@ import { acknowledgingPlatform, type Platform } from './platform.ts';
 
 /**
  * The platform of the requests that operators make by hand. They invoke the function itself (request/receive-manual.ts), so
- * it has no route, no secret and no settings, and nobody is told of an outcome that the sweep reaches.
+ * it has no route, no secret and no settings, and no platform is informed of an outcome that the sweep reaches.
  */
 export const manual: Platform = {
   ...acknowledgingPlatform({

@@ -188,7 +188,10 @@ export function validUntil({ interval, next }: Reserved, left: number): number {
   return next.notBefore - left * interval.intervalMs + interval.lateMs;
 }
 
-/** Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request for long. */
+/**
+ * Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request
+ * for long.
+ */
 async function reserveAndWait(
   request: Omit<ReservationRequest, 'now'>,
   options: LimitedClientOptions,

@@ -46,7 +46,8 @@ const quotaWaitMs = 1000;
 
 /**
  * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused receipt is not changed; a
- * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
+ * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when
+ * its claim expires.
  */
 export async function processReceipt(
   id: string,
@@ -58,8 +59,8 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  const [pauses, holdsExist] = await Promise.all([
-    pausesOf(receipt, services),
+  const [{ paused: pauses }, holdsExist] = await Promise.all([
+    readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), services.control),
     readHoldsExist(services.control, services.now()),
   ]);
   if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
@@ -106,10 +107,6 @@ async function attemptClaimed(
   if (personalData === undefined || isMissing) return reviewWithoutPersonalData(receipt, services);
   const { outcome } = await attempt({ receipt, personalData, ...conditions, repliesNow: false }, services);
   return 'deletions' in outcome;
-}
-
-async function pausesOf(receipt: Receipt, { control }: Services): Promise<ReadonlySet<PauseScope>> {
-  return (await readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), control)).paused;
 }
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Services): Promise<void> {

@@ -22,8 +22,9 @@ import { signReceipt } from './sign-evidence.ts';
 import { verifyReceipt } from './verify-erasure.ts';
 
 /**
- * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
- * index of one queue cannot be read, the other queues are still processed, and the counts and the heartbeat are written.
+ * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is
+ * over (epoch ms). If the index of one queue cannot be read, the other queues are still processed, and the counts and
+ * the heartbeat are written.
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const countUntil = Math.min(until, services.now() + countMs);

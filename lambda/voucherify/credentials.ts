@@ -49,9 +49,9 @@ const tokenResponse = v.object({
 const spareMs = 60_000;
 
 /**
- * A token by OAuth client credentials with these scopes (separated by spaces), shared by the process until shortly before it expires (Voucherify
- * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A rejected token is
- * replaced once for all its users, with the newest keys.
+ * A token by OAuth client credentials with these scopes (separated by spaces), shared by the process until shortly
+ * before it expires (Voucherify OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A rejected
+ * token is replaced once for all its users, with the newest keys.
  */
 export function oauthCredentials(
   baseUrl: string,

@@ -45,8 +45,9 @@ export function openProject(name: string, { settings, readSecret, control, send,
   return {
     prefetchRateLimit: rateLimiter.prefetch,
     client: (receipt, fresh) => {
+      const expected = expectedCalls(receipt, name);
       const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
-      return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name), counting);
+      return createProjectClient(project.baseUrl, readCredentials, limited, expected, counting);
     },
   };
 }

@@ -24,7 +24,10 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Tests of many seconds: thousands of random orders of events, and the whole service. They would be repeated for each mutant. */
+/**
+ * Tests of many seconds: thousands of random orders of events, and the whole service. They would be repeated for each
+ * mutant.
+ */
 const slow = [
   'test/erasure/attempt-faults.test.ts',
   'test/receipts/sequences.test.ts',

@@ -94,7 +94,7 @@ async function loadTests(): Promise<void> {
         ? { url: import.meta.url, shortCircuit: true }
         : next(name, context),
   });
-  // A change may leave promises behind that nobody waits for.
+  // After a change, some promises may not be awaited any more.
   process.on('unhandledRejection', () => undefined);
   for (const path of (process.env['MUTATION_TESTS'] ?? '').split(',')) {
     file = path;
@@ -181,7 +181,7 @@ async function leave(entered: Set<Suite>): Promise<void> {
   for (const one of [...entered].toReversed()) for (const hook of one.hooks.afterAll) await hook();
 }
 
-/** Runs all tests without a mutant, and tells which test reaches which mutants. */
+/** Runs all tests without a mutant, and records which test reaches which mutants. */
 async function dryRun() {
   await loadTests();
   const entered = new Set<Suite>();

@@ -74,7 +74,7 @@ const refused: readonly (readonly [name: string, jws: string, reason: string])[]
   ['key id missing', await signed({ kid: undefined }), unknownKey],
   ['alg none', `${encode({ ...header, alg: 'none' })}.${body}.`, algorithm],
   ['alg none with a signature', await signed({ alg: 'none' }), algorithm],
-  ['alg RS256 beside an ES256 key', await signed({ alg: 'RS256' }), algorithm],
+  ['alg RS256 with an ES256 key', await signed({ alg: 'RS256' }), algorithm],
   ['signed with RSA', signedRsa(`${encode({ ...header, alg: 'RS256' })}.${body}`), algorithm],
   ['HMAC with the public key', `${hmacText}.${hmac}`, algorithm],
   ['another type of token', await signed({ typ: 'JWT' }), anotherType],
@@ -292,7 +292,7 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
       ...{ v: 1, receipt: 'receipt-1', event: 'event-1', revision: 1, project: 'main', expiresAt: 1 },
       ...{ type: 'customer.created', matched: ['source_id'], occurredAt: now, receivedAt: now },
     };
-    const statement = addendumStatement(stored, { evidence: genuine });
+    const statement = addendumStatement(stored, genuine);
     const addendum = await signStatement(addendumType, statement, signer, now);
     const files = (evidenceText: string) =>
       [
@@ -356,7 +356,7 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     expect(await at.locator('#key-status').textContent()).toContain(jwks.keys[0]?.kid);
   });
 
-  test('dropped files: the key set and the evidence are told apart', async () => {
+  test('dropped files: the key set and the evidence are distinguished', async () => {
     const at = await open();
     const dropped = await at.evaluateHandle(
       `(texts => { const data = new DataTransfer(); for (const [name, text] of texts) data.items.add(new File([text], name)); return data; })(${JSON.stringify(

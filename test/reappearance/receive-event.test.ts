@@ -13,7 +13,7 @@ const back = { source_id: 'crm-10042', email: 'ADA@example.com ' };
 const reappeared = (harness: Harness) => harness.alarms().filter(alarm => alarm === 'erased-person-reappeared');
 
 describe('event of a customer', () => {
-  test('erased person: gets one signed addendum and an alarm, and nobody is deleted', async () => {
+  test('erased person: gets one signed addendum and an alarm, and no customer is deleted', async () => {
     const { harness, receipt, later } = await erasedPerson();
     await harness.sweepAndVerify();
     const calls = harness.sent.length;

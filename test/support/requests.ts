@@ -28,7 +28,7 @@ export function callbackRequests(
 
 /** What a platform's calls are built with. It has no network. */
 export function callContext(secret: () => Promise<string>, now = 0): CallContext {
-  return { secret, now: () => now, sendPublic: () => Promise.reject(new Error('nobody is to be called')) };
+  return { secret, now: () => now, sendPublic: () => Promise.reject(new Error('no platform may be called')) };
 }
 
 /** A request as a platform's functions get it: an object as JSON, text and bytes as they are. */

@@ -1,4 +1,4 @@
-/** A clock that stands still until it runs, and then jumps from one wait to the next. */
+/** A clock that is stopped until it runs, and then jumps from one wait to the next. */
 export interface VirtualClock {
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -17,7 +17,7 @@ interface Waiting {
 /** More waits than any test needs: code that never ends fails soon, instead of running until the test is stopped. */
 const mostSteps = 100_000;
 
-/** Creates a clock that stands at `start`. */
+/** Creates a clock that is stopped at `start`. */
 export function virtualClock(start: number): VirtualClock {
   let at = start;
   let steps = 0;

@@ -357,7 +357,7 @@ describe('counts with OAuth', () => {
     expect([...byToken(false)]).not.toContain([...byToken(true)][0]);
   });
 
-  test('invalid_scope: cannot be counted, asks once, and the erasures go on', async () => {
+  test('invalid_scope: cannot be counted, asks once, and the erasures continue', async () => {
     const harness = counting({ project: { residue: true, auth: 'oauth' } });
     const calls: HttpCall[] = [];
     harness.intercept = (call, pass) => {

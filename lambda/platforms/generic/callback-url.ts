@@ -1,6 +1,6 @@
 import { renderText, type Template, type TemplateVariables, templateOf } from './template.ts';
 
-/** Returns whether every variable of a URL is a whole path segment or query value. Its origin is checked apart. */
+/** Returns whether every variable of a URL is a whole path segment or query value. Its origin is checked separately. */
 export function hasWholeParts(url: string): boolean {
   const template = templateOf(url);
   return template.every((part, at) => typeof part === 'string' || isWholePart(template, at)) && !url.includes('#');

@@ -71,7 +71,7 @@ function entriesAt(list: string, { entry }: Message, isOnly: boolean): readonly 
   return entries;
 }
 
-/** A position in a list is no place: it would read one entry, whatever its type, and leave out the others. */
+/** A position in a list is no place: it would read one entry of any type, and leave out the others. */
 function identitiesAtPlaces(kinds: Found['kinds'], message: Message): Found {
   const identities = Object.keys(kinds).flatMap(place => {
     if (leadsThroughList(place, message))

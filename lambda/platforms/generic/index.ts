@@ -46,7 +46,7 @@ export function generic(section: GenericSettings): Platform {
       callback?.when === 'always' ? ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'] : [],
     tells: (kind, hasCallbacks) => {
       const word = wordOf({ kind });
-      // Nobody waits for the reply to an order that was pulled.
+      // An order that was pulled has no reply.
       const isReplied = pull === undefined && !isAcknowledged && repliesTell(word, answers);
       return isReplied || (hasCallbacks && callback !== undefined && callbackTells(word, callback));
     },

@@ -27,7 +27,7 @@ export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 
 }
 
 /**
- * Returns what happens to a message that no rule matches. It is refused whatever the settings say if no place of the rules
+ * Returns what happens to a message that no rule matches. It is refused, also against the settings, if no place of the rules
  * has a value, or if letter case or white space alone differ from an order or its withdrawal: ignored, it would be lost.
  */
 export function otherwiseFor(

@@ -88,7 +88,7 @@ function coveredHeaders(proof: Proof): readonly string[] {
   return proof.kind === 'hmac' ? variablesIn(proof.signs).flatMap(name => headerOfPlace(name) ?? []) : [];
 }
 
-/** A secret of the sender proves the sender only, so it is sent to nobody. */
+/** A secret of the sender proves the sender only, so it is never sent. */
 function secretRules({ proofs, oauth, pull, callback, callbackOrigins }: ResolvedSettings): readonly SettingsRule[] {
   const inbound = proofs
     .map(proof => ('secret' in proof ? proof.secret : undefined))

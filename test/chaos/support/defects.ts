@@ -1,4 +1,4 @@
-/** A mistake that somebody could make. */
+/** A mistake that a developer could make. */
 export interface Defect extends Change {
   readonly name: string;
   /** What else has to change for it. */
