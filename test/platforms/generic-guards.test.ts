@@ -162,6 +162,15 @@ describe('settings of a generic platform', () => {
       'callback.url: must begin with an origin of callbackOrigins, without a variable',
       { callback: { url: 'nowhere' } },
     ],
+    ...[
+      'xhttps://api.example.com/{/item}',
+      'https://api.example.com/{/item}x/y',
+      'https://api.example.com/?a=b{/item}',
+      'https://api.example.com/?a={/item}b&c=1',
+    ].map((url): [string, object] => [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url } },
+    ]),
   ])('are refused: %s (%#)', (problem, change) => {
     expect(problems(change)).toEqual([`platforms.acme.${problem}`]);
   });
