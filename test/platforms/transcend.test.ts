@@ -248,6 +248,7 @@ describe('its settings', () => {
     ['a broken pin', { publicKey: 'PEM' }, [noKey]],
     ['a private key', { publicKey: sombraKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }) }, [noKey]],
     ['plain http', { sombraUrl: 'http://sombra.acme.example' }, [noSombra]],
+    ['an address that is none', { sombraUrl: 'https://999.999.999.999' }, [noSombra]],
     ['a path', { sombraUrl: 'https://sombra.acme.example/' }, [noSombra]],
     ['no audience', { audience: '' }, ['platforms.transcend.audience: must not be empty']],
     ['callback origins', { callbackOrigins: [] }, ['platforms.transcend.callbackOrigins: is not a setting']],
