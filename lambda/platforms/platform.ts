@@ -256,6 +256,7 @@ export function isOrigin(text: string): boolean {
 /** Callback URLs come from requests: they may lead only to port 443 of a host name. */
 function isCallbackOrigin(text: string): boolean {
   if (loopbackOrigin.test(text)) return true;
-  const { hostname, port } = URL.parse(text) ?? { hostname: '', port: '' };
-  return isOrigin(text) && port === '' && isIP(hostname.replace(/^\[(.*)\]$/, '$1')) === 0;
+  if (!isOrigin(text)) return false;
+  const { hostname, port } = new URL(text);
+  return port === '' && isIP(hostname.replaceAll(/[[\]]/g, '')) === 0;
 }

@@ -156,7 +156,7 @@ describe('customers/redact', () => {
 describe('redaction', () => {
   const parsed = (body: object, headers = {}) => {
     const platform = shopifyHarness().services.platforms.get('shopify')!;
-    expect(platform.referenceIsDigest).toBe(true);
+    expect(platform).toMatchObject({ referenceIsDigest: true, callbackOrigins: [] });
     const { reply: _, ...result } = platform.parse(
       requestOf(body, { 'shopify-topic': 'customers/redact', ...headers }),
     );

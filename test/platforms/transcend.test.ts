@@ -107,7 +107,8 @@ describe('an erasure job', () => {
       return (await harness.receipts())[0]!.submittedAt - harness.clock.now;
     };
     expect(await at('2026-01-15T11:30:00.000Z')).toBe(-1_800_000);
-    for (const unreadable of ['lately', 7, null, undefined]) expect(await at(unreadable)).toBe(0);
+    for (const unreadable of ['lately', 7, null, undefined, ['2026-01-15T11:30:00.000Z']])
+      expect(await at(unreadable)).toBe(0);
   });
 
   test('made in test mode is answered with 204, and nothing is stored', async () => {
@@ -247,6 +248,7 @@ describe('its settings', () => {
     ['a broken pin', { publicKey: 'PEM' }, [noKey]],
     ['a private key', { publicKey: sombraKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }) }, [noKey]],
     ['plain http', { sombraUrl: 'http://sombra.acme.example' }, [noSombra]],
+    ['an address that is none', { sombraUrl: 'https://999.999.999.999' }, [noSombra]],
     ['a path', { sombraUrl: 'https://sombra.acme.example/' }, [noSombra]],
     ['no audience', { audience: '' }, ['platforms.transcend.audience: must not be empty']],
     ['callback origins', { callbackOrigins: [] }, ['platforms.transcend.callbackOrigins: is not a setting']],

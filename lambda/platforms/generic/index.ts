@@ -50,7 +50,7 @@ export function generic(section: GenericSettings): Platform {
       const isReplied = pull === undefined && !isAcknowledged && repliesTell(word, answers);
       return isReplied || (hasCallbacks && callback !== undefined && callbackTells(word, callback));
     },
-    sendsAgain: () => replies.toErasure.describe('in_progress').status >= 500,
+    sendsAgain: () => replies.toErasure.describe('in_progress').status === 503,
     hasStatusRoute: settings.hasStatusRoute,
     hasWithdrawalRoute: settings.hasWithdrawalRoute,
     sweepNeedsSecret: callback?.sign !== undefined || sent.length > 0,

@@ -21,7 +21,7 @@ export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 
   const rule = rules[matchingRuleIndex(message, settings)];
   if (rule !== undefined) return rule.do;
   if (otherwiseFor(message, settings) === 'ignore') return 'ignore';
-  if (rules.length > 1) throw invalidAt('body', 'no rule of the settings matches');
+  if (rules.length > 1) throw invalidAt('', 'no rule of the settings matches');
   const [first = 'body'] = rules.flatMap(({ when }) => unmetPlaces(when, message));
   throw invalidAt(first, 'does not have the value that the settings require');
 }

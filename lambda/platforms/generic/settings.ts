@@ -90,9 +90,7 @@ function coveredHeaders(proof: Proof): readonly string[] {
 
 /** A secret of the sender proves the sender only, so it is never sent. */
 function secretRules({ proofs, oauth, pull, callback, callbackOrigins }: ResolvedSettings): readonly SettingsRule[] {
-  const inbound = proofs
-    .map(proof => ('secret' in proof ? proof.secret : undefined))
-    .filter(name => name !== undefined);
+  const inbound = proofs.map(proof => ('secret' in proof ? proof.secret : undefined));
   const sent = { 'pull.headers': pull?.headers, 'callback.headers': callback?.headers };
   const rules = Object.entries(sent).flatMap(([path, headers]): SettingsRule[] => {
     const names = variablesIn(headers);

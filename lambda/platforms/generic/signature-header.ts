@@ -49,6 +49,6 @@ function partsOf(text: string, separator: string | undefined): readonly string[]
 }
 
 function within(part: string, [before, after]: Frame): readonly string[] {
-  const isFramed = part.startsWith(before) && part.endsWith(after) && part.length > before.length + after.length;
+  const isFramed = part.startsWith(before) && part.endsWith(after);
   return isFramed ? [part.slice(before.length, part.length - after.length)] : [];
 }
