@@ -180,13 +180,13 @@ export function deletionUrl(baseUrl: string, customerId: string): URL {
 
 /** `URL` resolves `.` and `..` even when they are encoded, so that they are rejected. */
 function customerUrl(baseUrl: string, id: string, rest: string = ''): URL {
-  if (!isPlainValue(id)) throw new RangeError('customer id: cannot stand in a path');
+  if (!isPlainValue(id)) throw new RangeError('customer id: cannot be part of a path');
   return new URL(`/v1/customers/${encodeURIComponent(id)}${rest}`, baseUrl);
 }
 
 /** Throws `RangeError` for a blank e-mail, which could list all customers. */
 function listUrl(baseUrl: string, email: string, page: number): URL {
-  if (!isUsable({ kind: 'email', value: email })) throw new RangeError('email: cannot stand in a query');
+  if (!isUsable({ kind: 'email', value: email })) throw new RangeError('email: cannot be part of a query');
   const url = new URL('/v1/customers', baseUrl);
   url.search = new URLSearchParams({ email, limit: String(pageSize), page: String(page) }).toString();
   return url;

@@ -57,7 +57,7 @@ const beyondSchema = [
   /: must be the zone of the domain$/,
   // The rules of generic platforms that concern more than one value, or a text that is a template.
   /: (must contain (\{signature\} once|the time of)|signs must contain|may contain only|zone must be|needs (signs|the method POST))/,
-  /: must (be an address without variables|begin with an origin|have (either|no body|variables|a url beside pull))/,
+  /: must (be an address without variables|begin with an origin|have (either|no body|variables|a url as well as pull))/,
   /: must not (be a header|be the place of|name an identifier|hold a secret|be a secret|withdraw)/,
   /: (may hold a secret|has no effect without|\{token\} needs oauth)/,
 ];

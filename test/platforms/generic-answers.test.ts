@@ -161,7 +161,7 @@ describe('reply that says the same for open and erased', () => {
     expect(openPlatforms({ sender: { ...section, answers } }).get('sender')!.responseMode).toBe(mode);
   });
 
-  test('an outcome that the platform is not told: raises an alarm', async () => {
+  test('an outcome that the platform does not get: raises an alarm', async () => {
     const harness = harnessWith({ answers: { '*': { status: 200 } } });
     await harness.send(wire({ ...body, meta: 1, number: '' }));
     harness.clock.now += 120_000;

@@ -80,7 +80,7 @@ describe('settings of a generic platform', () => {
       { authentication: { ...hmac, timestamp: { ...timestamp, from: 'value' } } },
     ],
     [
-      'authentication: signs must contain {body}, unless header, basic or jwt stands beside it',
+      'authentication: signs must contain {body}, unless there is also header, basic or jwt',
       { authentication: { ...hmac, signs: '{header:X-Id}' } },
     ],
     ['reference: must not be a header that signs does not contain', { authentication: hmac, reference: 'header:X-Id' }],
@@ -98,15 +98,15 @@ describe('settings of a generic platform', () => {
     ],
     ['reference: must not be the place of an identifier: list it to hash it', { reference: '/person/mail' }],
     [
-      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
       { dueAt: { at: '/due', unit: 'local' } },
     ],
     [
-      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
       { dueAt: { at: '/due', unit: 'local', zone: 'Mars' } },
     ],
     [
-      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
       { dueAt: { at: '/due', unit: 's', zone: 'UTC' } },
     ],
     [`answers.erased.body: ${inAnswer}`, { answers: { erased: { status: 200, body: { a: '{secret:x}' } } } }],
@@ -159,7 +159,7 @@ describe('settings of a generic platform', () => {
       { callback: { ...call, headers: { a: '{/id}' } } },
     ],
     [
-      'callback.headers: may hold a secret or a kept header only beside url',
+      'callback.headers: may hold a secret or a kept header only together with url',
       { callback: { urls: '/back', headers: { a: '{secret:x}' } } },
     ],
     [
@@ -347,10 +347,10 @@ describe('settings of a platform that is asked', () => {
       'pull.headers: must not hold a secret of authentication',
       { authentication: { kind: 'header', secret: 'apiKey' } },
     ],
-    ['no callback', 'callback: must have a url beside pull, which tells the outcome', { callback: undefined }],
+    ['no callback', 'callback: must have a url as well as pull, to report the outcome', { callback: undefined }],
     [
       'callback to a URL of the order',
-      'callback: must have a url beside pull, which tells the outcome',
+      'callback: must have a url as well as pull, to report the outcome',
       { callback: { urls: '/back' } },
     ],
     [
@@ -430,7 +430,7 @@ describe('settings of a platform that is asked', () => {
     ['scope', 'oauth.scope: must be names of scopes', { oauth: { ...oauth, scope: 'a"b' } }],
     [
       'callback to a URL of the message',
-      'callback.headers: may hold a secret or a kept header only beside url',
+      'callback.headers: may hold a secret or a kept header only together with url',
       {
         authentication: { kind: 'header' },
         pull: undefined,

@@ -183,7 +183,7 @@ describe('URL of a deletion', () => {
     'a\udfff',
     'x'.repeat(513),
   ])('%j: is rejected, and the error does not contain it', id => {
-    expect(() => deletionUrl(base, id)).toThrow(new RangeError('customer id: cannot stand in a path'));
+    expect(() => deletionUrl(base, id)).toThrow(new RangeError('customer id: cannot be part of a path'));
   });
 
   test.each([
@@ -225,7 +225,7 @@ describe('URLs of look-ups', () => {
       } else await expect(lookUp()).rejects.toThrow(RangeError);
       const list = async () => client.listByEmail(value, page, until);
       if (isUsable({ kind: 'email', value })) await list();
-      else await expect(list()).rejects.toThrow(new RangeError('email: cannot stand in a query'));
+      else await expect(list()).rejects.toThrow(new RangeError('email: cannot be part of a query'));
       const query = { email: value, limit: '100', page: String(page) };
       expect(sent.map(({ url }) => [url.pathname, Object.fromEntries(url.searchParams)])).toEqual(
         isUsable({ kind: 'email', value }) ? [['/v1/customers', query]] : [],

@@ -28,7 +28,7 @@ deletion also removes the customer's orders and events, and cannot be undone.
 One person: the value is asked for and not shown, or it is read from standard
 input. It is never an argument, which the shell's history would store. Several
 options are identifiers of the same person. Exit code 0: erased, or accepted and
-not finished yet; 3: nobody matched; 1: anything else, which is explained.
+not finished yet; 3: no customer matched; 1: anything else, which is explained.
 
 A file: without --confirm it is a preview, which looks up everybody in every
 project and deletes nothing. With --confirm every line is accepted, and the

@@ -41,7 +41,7 @@ const timeWithUnit = v.pipe(
   v.strictObject({ at: place, unit: oneOf(['s', 'ms', 'rfc3339', 'local']), zone: v.exactOptional(v.string()) }),
   v.check(
     ({ unit, zone }) => (unit === 'local' ? zone !== undefined && isZone(zone) : zone === undefined),
-    'zone must be a time zone such as Europe/Berlin or +01:00, and only beside local',
+    'zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
   ),
 );
 export type TimePlace = v.InferOutput<typeof timeWithUnit>;
@@ -131,7 +131,7 @@ const callback = v.pipe(
   v.forward(
     v.check(
       ({ urls, headers: all }) => urls === undefined || hasOnly(all, ''),
-      'may hold a secret or a kept header only beside url',
+      'may hold a secret or a kept header only together with url',
     ),
     ['headers'],
   ),

@@ -32,7 +32,7 @@ function pathOf(path: string): [v.IssuePathItem, ...v.IssuePathItem[]] {
 
 function proofRules({ proofs, pull, isPullOnly }: ResolvedSettings): readonly SettingsRule[] {
   const isBodyProved = proofs.some(proof => proof.kind !== 'hmac' || variablesIn(proof.signs).includes('body'));
-  const rule = 'signs must contain {body}, unless header, basic or jwt stands beside it';
+  const rule = 'signs must contain {body}, unless there is also header, basic or jwt';
   return isPullOnly ? [['authentication', pull !== undefined, 'is missing']] : [['authentication', isBodyProved, rule]];
 }
 
@@ -43,7 +43,7 @@ function pullRules(settings: ResolvedSettings): readonly SettingsRule[] {
   if (pull === undefined) return [];
   return [
     ['pull.url', isLiteralUrl(pull.url, callbackOrigins), literalUrl],
-    ['callback', callback?.url !== undefined, 'must have a url beside pull, which tells the outcome'],
+    ['callback', callback?.url !== undefined, 'must have a url as well as pull, to report the outcome'],
     ['rules', rules.every(rule => rule.do !== 'withdraw'), 'must not withdraw: an order that is pulled is open'],
     ['answers', !hasUselessReplies, 'has no effect without authentication, like each and statusAnswers'],
   ];
