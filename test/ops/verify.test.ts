@@ -309,7 +309,9 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     expect(await results(at).allInnerTexts()).toEqual([expect.stringContaining('not among these files')]);
     await chooseEvidence(at, ...files(await signed({}, { closedAt: '2026-11-24T12:00:00Z' })));
     await at.getByText('1 of 2 valid.').waitFor();
-    expect((await results(at).allInnerTexts())[1]).toContain('It belongs to other evidence than the file of its receipt.');
+    expect((await results(at).allInnerTexts())[1]).toContain(
+      'It belongs to other evidence than the file of its receipt.',
+    );
   });
 
   test('pasted key: is read, another key is not accepted, and a text that is none says so', async () => {
